@@ -1,0 +1,75 @@
+# From a fresh clone: `make run` starts the service, `make test` runs every check and every test.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-builtin-rules
+
+PYTHON ?= $(firstword $(shell command -v python3.11 python3.12 python3.13 python3))
+VENV := .venv
+BIN := $(VENV)/bin
+RUNTIME := $(VENV)/runtime.stamp
+DEV := $(VENV)/dev.stamp
+NODE := tests/node/node_modules/.package-lock.json
+# Only what is there: folders join the checks on the day they are made.
+SOURCES := $(wildcard dossier_realtime app dashboard demo tools tests benchmarks run.py)
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header
+
+.PHONY: help
+help:  ## what can be made
+	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 18
+
+.PHONY: run
+run: $(RUNTIME)  ## the service with embedded storage under var/ (RUN="serve --port 9000" for other arguments)
+	$(BIN)/python run.py $(RUN)
+
+.PHONY: test
+test: system $(DEV) $(NODE)  ## every check and every test
+	$(MAKE) --no-print-directory check
+	$(BIN)/python -m pytest
+
+.PHONY: check
+check: $(DEV)  ## style, types, generated files, leaks; changes nothing
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/ruff format --check $(SOURCES)
+	$(BIN)/mypy $(SOURCES)
+	if [[ -f tools/generate.py ]]; then $(BIN)/python -m tools.generate --check; fi
+	.ci/leaks
+
+.PHONY: generate
+generate: $(DEV)  ## rewrite what is made from the message types (schema, AsyncAPI, docs)
+	$(BIN)/python -m tools.generate
+
+.PHONY: lock
+lock: $(DEV)  ## rewrite the lock files from requirements*.in and tests/node/package.json
+	$(LOCK) requirements.in --output-file requirements.txt
+	$(LOCK) requirements-dev.in --output-file requirements-dev.txt
+	npm install --prefix tests/node --package-lock-only
+
+.PHONY: system
+system:  ## the programs that tests start: Redis, Node, faketime, Chromium
+	.ci/system-packages
+
+.PHONY: clean
+clean:  ## remove what was installed or cached; data under var/ stays
+	rm -rf $(VENV) tests/node/node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Stamps carry the date of the last install: nothing is installed twice until its lock file changes.
+$(BIN)/python:
+	@[[ -n "$(PYTHON)" ]] && "$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Python 3.11 or newer is needed: install it, or name it with make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@"$(PYTHON)" -m venv $(VENV) \
+		|| { rm -rf $(VENV); echo "Python came without venv: apt-get install python3-venv, then try again" >&2; exit 1; }
+
+$(RUNTIME): requirements.txt | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	touch $@
+
+$(DEV): requirements-dev.txt | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	touch $@
+
+$(NODE): tests/node/package-lock.json tests/node/package.json
+	npm ci --prefix tests/node --no-progress
+	touch $@

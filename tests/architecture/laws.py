@@ -1,0 +1,205 @@
+"""The laws of the tree, each a function that names every breach: where it is, and what to do.
+
+Protocol says, core decides, engine shares, services know the domain, node delivers, web lets in, journal
+remembers, dashboard watches: imports fall only downwards.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+
+from tests.architecture.tree import Module, Tree, is_within
+
+PROTOCOL, OT = "dossier_realtime.protocol", "dossier_realtime.ot"
+RECORDING, CLIENT = "dossier_realtime.recording", "dossier_realtime.client"
+CONTRACT = {PROTOCOL, OT, RECORDING}
+# What the service is told: values, keys, certificates, the one way to open SQLite.
+CONFIGURATION = {"app.config", "app.settings", "app.auth", "app.claims", "app.jwks", "app.tls"}
+
+_CORE = CONTRACT | {"app.core"}
+_ENGINE = _CORE | {"app.settings", "app.sqlite", "app.telemetry"}
+_SERVICES = _ENGINE | {"app.engine", "app.journal"}
+_NODE = _SERVICES | CONFIGURATION | {"app.services"}
+_WEB = _NODE | {"app.node"}
+
+FLOORS: dict[str, set[str]] = {
+    "dossier_realtime": CONTRACT | {CLIENT},
+    PROTOCOL: set(),
+    OT: {PROTOCOL},
+    RECORDING: {PROTOCOL, OT},
+    CLIENT: {PROTOCOL, OT},
+    "app": set(),
+    "app.core": CONTRACT,
+    **dict.fromkeys(CONFIGURATION, _CORE | CONFIGURATION),
+    "app.sqlite": set(),
+    "app.telemetry": _CORE | {"app.settings"},
+    "app.engine": _ENGINE,
+    "app.journal": _ENGINE,
+    "app.services": _SERVICES,
+    "app.node": _NODE,
+    "app.web": _WEB,
+    "app.bootstrap": _WEB | {"app.web"},
+    "app.cli": CONTRACT | CONFIGURATION | {"app.bootstrap", "app.journal", "demo"},
+    "run": {"app.cli"},
+    "dashboard": CONTRACT | {CLIENT, "dossier_realtime"},
+    "demo": CONTRACT | {CLIENT, "dossier_realtime"},
+    "benchmarks": CONTRACT | {CLIENT, "dossier_realtime"},
+    "tools": _CORE,
+}
+"""Each floor, and the floors that it may import besides itself. A new one is put here on purpose."""
+
+MAKES = ("app.engine.embedded", "app.engine.redis")
+BUILDERS = ("app.engine.build", "app.bootstrap")
+
+PURE = (
+    PROTOCOL,
+    OT,
+    RECORDING,
+    "app.core",
+    "dashboard.store",
+    f"{CLIENT}.connection",
+    f"{CLIENT}.presence",
+    f"{CLIENT}.document",
+    f"{CLIENT}.backoff",
+)
+WORLD = {
+    *(
+        "asyncio",
+        "tornado",
+        "redis",
+        "sqlite3",
+        "time",
+        "random",
+        "os",
+        "socket",
+        "threading",
+        "uuid",
+        "secrets",
+    ),
+    *("ssl", "select", "selectors", "signal", "subprocess", "multiprocessing", "concurrent", "queue", "http"),
+    *("urllib.request", "tempfile", "shutil", "logging", "structlog", "prometheus_client"),
+}
+"""What a pure module has no part in: time, chance, input, output."""
+
+LONGEST = 450
+VAGUE_FILE = re.compile(r"(.*_)?(utils?|helpers?|managers?|misc|common)")
+VAGUE_CLASS = re.compile(r"Base[A-Z].*|.*(Utils?|Helpers?|Managers?|Data)")
+
+
+def floor_of(name: str) -> str | None:
+    """The floor that a module of the project stands on; None if nobody gave it one."""
+    fitting = [place for place in FLOORS if is_within(name, place)]
+    floor = max(fitting, key=len, default=None)
+    return None if floor in ("app", "dossier_realtime") and name != floor else floor
+
+
+def imports_fall(tree: Tree) -> Iterator[str]:
+    for module in _own(tree):
+        floor = floor_of(module.name)
+        if floor is None:
+            yield f"{module.name} stands on no floor: move it to one, or give it its place in FLOORS"
+            continue
+        for imported in sorted(module.imports & tree.keys()):
+            below = floor_of(imported)
+            if below != floor and below not in FLOORS[floor]:
+                yield f"{module.name} imports {imported}: {floor} may not; pass in what it needs"
+
+
+def only_builders_name_a_make(tree: Tree) -> Iterator[str]:
+    for module in _own(tree):
+        for make in MAKES:
+            if not module.within(make, *BUILDERS) and any(is_within(name, make) for name in module.imports):
+                yield f"{module.name} imports from {make}: import app.engine.ports, and let bootstrap build"
+
+
+def no_circles(tree: Tree) -> Iterator[str]:
+    """Tarjan's strongly connected components of more than one module."""
+    index: dict[str, int] = {}
+    low: dict[str, int] = {}
+    stack: list[str] = []
+
+    def visit(name: str) -> Iterator[str]:
+        index[name] = low[name] = len(index)
+        stack.append(name)
+        for imported in sorted(tree[name].imports & tree.keys()):
+            if imported not in index:
+                yield from visit(imported)
+                low[name] = min(low[name], low[imported])
+            elif imported in stack:
+                low[name] = min(low[name], index[imported])
+        if low[name] == index[name]:
+            circle = stack[stack.index(name) :]
+            del stack[-len(circle) :]
+            if len(circle) > 1 or name in tree[name].imports:
+                yield f"a circle of imports: {', '.join(sorted(circle))}; move what they share below them"
+
+    for name in tree:
+        if name not in index:
+            yield from visit(name)
+
+
+def the_pure_stay_pure(tree: Tree) -> Iterator[str]:
+    for module in tree.values():
+        if not module.within(*PURE):
+            continue
+        for imported in sorted(module.imports):
+            outside = any(is_within(imported, place) for place in WORLD)
+            impure = imported in tree and not tree[imported].within(*PURE)
+            if outside or impure:
+                yield f"{module.name} is pure but imports {imported}: take it as an argument"
+        for call in _impure_calls(module.tree):
+            yield f"{module.name} is pure but calls {call}: take its result as an argument"
+
+
+def files_are_short(tree: Tree) -> Iterator[str]:
+    for module in tree.values():
+        lines = module.text.count("\n")
+        if lines > LONGEST:
+            yield f"{module.name} has {lines} lines, more than {LONGEST}: divide it by what it is about"
+
+
+def names_say_something(tree: Tree) -> Iterator[str]:
+    for module in tree.values():
+        if VAGUE_FILE.fullmatch(module.name.rpartition(".")[2]):
+            yield f"{module.name}: name the file after what is in it"
+        for node in ast.walk(module.tree):
+            if not isinstance(node, ast.ClassDef):
+                continue
+            stray_handler = node.name.endswith("Handler") and not module.within(
+                "app.web", "dashboard", "tests"
+            )
+            if VAGUE_CLASS.fullmatch(node.name) or stray_handler:
+                yield f"{module.name}.{node.name}: name the class after what it stands for"
+
+
+LAWS = (
+    imports_fall,
+    only_builders_name_a_make,
+    no_circles,
+    the_pure_stay_pure,
+    files_are_short,
+    names_say_something,
+)
+
+
+def _own(tree: Tree) -> Iterator[Module]:
+    """The modules that have floors: tests may import whatever they test."""
+    return (module for module in tree.values() if not module.within("tests"))
+
+
+def _impure_calls(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
+        match node:
+            case ast.Call(func=ast.Name(id="open" | "print" | "input" as name)):
+                yield name
+            case ast.Call(func=ast.Attribute(attr="now" | "utcnow" | "today" as name, value=owner)):
+                if ast.unparse(owner) in ("datetime", "date", "datetime.datetime", "datetime.date"):
+                    yield f"{ast.unparse(owner)}.{name}"
+            case ast.Call(
+                func=ast.Attribute(attr=("read_text" | "read_bytes" | "write_text" | "write_bytes") as name)
+            ):
+                yield name
+            case _:
+                pass

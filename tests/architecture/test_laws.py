@@ -1,0 +1,128 @@
+"""The tree obeys its laws, and each law can be broken."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.architecture import laws
+from tests.architecture.tree import Tree, read_tree
+
+Law = Callable[[Tree], Iterator[str]]
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def project() -> Tree:
+    return read_tree(ROOT)
+
+
+def test_the_tree_that_is_judged_is_the_real_one(project: Tree) -> None:
+    assert {"app.core.session", "app.config", "dossier_realtime.protocol.codec", __name__} <= project.keys()
+    assert "dossier_realtime.protocol.commands" in project["dossier_realtime.protocol.codec"].imports
+
+
+@pytest.mark.parametrize("law", laws.LAWS, ids=lambda law: law.__name__)
+def test_the_tree_obeys(law: Law, project: Tree) -> None:
+    assert list(law(project)) == []
+
+
+LOOP = "app/core/a.py: from . import b | app/core/b.py: from .c import x | app/core/c.py: import app.core.a"
+
+
+@pytest.mark.parametrize(
+    ("law", "files", "breach"),
+    [
+        (
+            laws.imports_fall,
+            "app/core/a.py: import app.web.b | app/web/b.py:",
+            "app.core.a imports app.web.b",
+        ),
+        (
+            laws.imports_fall,
+            "app/services/a.py: from app.node import b | app/node/b.py:",
+            "imports app.node.b",
+        ),
+        (laws.imports_fall, "app/services/a.py: from ..web import b | app/web/b.py:", "imports app.web.b"),
+        (laws.imports_fall, "app/cli.py: import app.web.a | app/web/a.py:", "app.cli imports app.web.a"),
+        (
+            laws.imports_fall,
+            "app/web/a.py: import app.bootstrap | app/bootstrap.py:",
+            "imports app.bootstrap",
+        ),
+        (laws.imports_fall, "demo/a.py: import app.core.b | app/core/b.py:", "demo.a imports app.core.b"),
+        (
+            laws.imports_fall,
+            "dashboard/a.py: def f(): import app.core.b | app/core/b.py:",
+            "dashboard.a imports app",
+        ),
+        (
+            laws.imports_fall,
+            "dossier_realtime/ot/a.py: import app.core.b | app/core/b.py:",
+            "imports app.core.b",
+        ),
+        (laws.imports_fall, "app/nowhere/a.py:", "app.nowhere.a stands on no floor"),
+        (
+            laws.only_builders_name_a_make,
+            "app/services/a.py: from app.engine.embedded import b | app/engine/embedded/b.py:",
+            "app.services.a imports from app.engine.embedded",
+        ),
+        (laws.no_circles, LOOP, "app.core.a, app.core.b, app.core.c"),
+        (laws.no_circles, "app/core/a.py: import app.core.a", "a circle of imports: app.core.a"),
+        (laws.the_pure_stay_pure, "app/core/a.py: import asyncio", "imports asyncio"),
+        (laws.the_pure_stay_pure, "app/core/a.py: from os import path", "imports os"),
+        (
+            laws.the_pure_stay_pure,
+            "dashboard/store.py: import concurrent.futures",
+            "imports concurrent.futures",
+        ),
+        (laws.the_pure_stay_pure, "app/core/a.py: def f(): from time import time", "imports time"),
+        (laws.the_pure_stay_pure, "app/core/a.py: x = datetime.now()", "calls datetime.now"),
+        (laws.the_pure_stay_pure, "dossier_realtime/recording/a.py: x = open('y')", "calls open"),
+        (
+            laws.the_pure_stay_pure,
+            "dossier_realtime/client/backoff.py: from . import b | dossier_realtime/client/b.py:",
+            "imports dossier_realtime.client.b",
+        ),
+        (laws.names_say_something, "app/web/utils.py:", "app.web.utils"),
+        (laws.names_say_something, "app/web/frame_helpers.py:", "app.web.frame_helpers"),
+        (laws.names_say_something, "app/node/a.py: class ConnectionManager: ...", "a.ConnectionManager"),
+        (laws.names_say_something, "app/node/a.py: class MessageHandler: ...", "a.MessageHandler"),
+        (laws.names_say_something, "app/node/a.py: class BaseNode: ...", "a.BaseNode"),
+    ],
+)
+def test_a_breach_is_found_and_named(law: Law, files: str, breach: str, tmp_path: Path) -> None:
+    for entry in files.split(" | "):
+        name, _, code = entry.partition(":")
+        file = tmp_path / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(code.strip() + "\n")
+    (found,) = law(read_tree(tmp_path))
+    assert breach in found
+
+
+def test_a_file_past_the_longest_is_found(tmp_path: Path) -> None:
+    file = tmp_path / "app" / "core" / "a.py"
+    file.parent.mkdir(parents=True)
+    file.write_text("x = 1\n" * laws.LONGEST)
+    assert list(laws.files_are_short(read_tree(tmp_path))) == []
+    file.write_text("x = 1\n" * (laws.LONGEST + 1))
+    assert "app.core.a has 451 lines" in next(laws.files_are_short(read_tree(tmp_path)))
+
+
+def test_what_falls_as_it_should_is_no_breach(tmp_path: Path) -> None:
+    for name, code in (
+        ("dossier_realtime/protocol/events.py", "from math import inf"),
+        ("app/core/session.py", "from dossier_realtime.protocol import events"),
+        ("app/engine/embedded/log.py", "import sqlite3"),
+        ("app/web/socket.py", "from app.core.session import x\nimport tornado.web\nclass SocketHandler: ..."),
+        ("app/bootstrap.py", "from app.engine.embedded import log\nfrom app.web import socket"),
+        ("tests/web/test_socket.py", "import app.web.socket"),
+    ):
+        file = tmp_path / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(code)
+    tree = read_tree(tmp_path)
+    assert [breach for law in laws.LAWS for breach in law(tree)] == []

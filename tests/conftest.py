@@ -1,0 +1,28 @@
+"""What every test shares: hypothesis profiles and an event loop for pytest-tornado."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import settings
+from tornado.ioloop import IOLoop
+
+# A loaded machine is slow, not wrong: no deadline. A failure prints the blob that reproduces it.
+settings.register_profile("ci", deadline=None, print_blob=True)
+settings.register_profile("thorough", parent=settings.get_profile("ci"), max_examples=5_000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+
+@pytest.fixture
+def io_loop() -> Iterator[IOLoop]:
+    """A fresh loop for one test; pytest-tornado's own calls what Tornado has deprecated."""
+    asyncio_loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(asyncio_loop)
+    loop = IOLoop.current()
+    yield loop
+    asyncio_loop.run_until_complete(asyncio_loop.shutdown_asyncgens())
+    asyncio.set_event_loop(None)
+    loop.close(all_fds=True)
