@@ -1,0 +1,245 @@
+"""Server to client: what answers or concerns one connection alone, in the contract's own order.
+
+Fields beyond the contract's are additive (decisions): left out of the frame where they have nothing to say.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+from .commands import Attributes, OperationId
+from .errors import ErrorCode
+from .values import (
+    Activity,
+    ChannelField,
+    Count,
+    FieldName,
+    Id,
+    Level,
+    Line,
+    Position,
+    Ref,
+    Status,
+    Timestamp,
+)
+
+# --- Connection management ----------------------------------------------------------------------------------
+
+
+class RateLimits(Struct):
+    """Messages a window (60 s), by class."""
+
+    general: Count
+    edit: Count
+    cursor: Count
+    ping: Count
+    window: Count
+
+
+class AuthSuccessPayload(Struct):
+    """`expires_at` in Unix seconds, `heartbeat_interval` in seconds.
+
+    The contract prints the first three; a server that knows no more sends no more.
+    """
+
+    user_id: Id
+    session_id: Id
+    permissions: list[str]
+    expires_at: Timestamp | None = None
+    heartbeat_interval: Count = 30
+    limits: RateLimits | None = None
+    text_unit: Literal["utf-16"] = "utf-16"
+
+
+class AuthSuccess(Struct, tag_field="type", tag="auth_success", omit_defaults=True, kw_only=True):
+    """The token is good; the connection may speak."""
+
+    payload: AuthSuccessPayload
+    ref: Ref | None = None
+
+
+class Pong(Struct, tag_field="type", tag="pong", omit_defaults=True, kw_only=True):
+    """The answer to `ping`, with the server's time."""
+
+    timestamp: Timestamp
+    ref: Ref | None = None
+
+
+class TokenExpiringPayload(Struct):
+    expires_in: Count
+
+
+class TokenExpiring(Struct, tag_field="type", tag="token_expiring", omit_defaults=True, kw_only=True):
+    """Send a second `auth` within `expires_in` seconds."""
+
+    payload: TokenExpiringPayload
+
+
+# --- Channel subscriptions ----------------------------------------------------------------------------------
+
+
+class PresentUser(Struct, kw_only=True):
+    """One person on a channel."""
+
+    user_id: Id
+    name: Line
+    role: str
+    avatar: str | None = None
+    status: Status = "online"
+    activity: Activity = "viewing"
+    field: FieldName | None = None
+
+
+class Roster(Struct, omit_defaults=True, kw_only=True):
+    """Who is there. `count` is exact also where the list is cut (`truncated`)."""
+
+    count: Count
+    users: list[PresentUser]
+    truncated: bool = False
+
+
+class DocumentState(Struct):
+    """A document as a subscriber receives it; `format` lists runs of attributes over UTF-16 code units."""
+
+    version: Count
+    content: str
+    format: list[FormatRun]
+
+
+class FormatRun(Struct):
+    position: Count
+    length: Count
+    attributes: Attributes
+
+
+class Subscribed(Struct, tag_field="type", tag="subscribed", omit_defaults=True, kw_only=True):
+    """The channel is received from here on. `position` where it keeps history."""
+
+    channel: ChannelField
+    presence: Roster | None = None
+    position: Position | None = None
+    recovered: bool | None = None
+    document: DocumentState | None = None
+    ref: Ref | None = None
+
+
+class Unsubscribed(Struct, tag_field="type", tag="unsubscribed", omit_defaults=True, kw_only=True):
+    """Nothing of this channel comes after this."""
+
+    channel: ChannelField
+    ref: Ref | None = None
+
+
+class SettingsPayload(Struct):
+    classification: Level
+    presence: bool
+    history: bool
+    frozen: bool
+
+
+class ChannelSettings(Struct, tag_field="type", tag="channel_settings", omit_defaults=True, kw_only=True):
+    """A channel's whole settings: the answer to reading or changing them."""
+
+    channel: ChannelField
+    payload: SettingsPayload
+    ref: Ref | None = None
+
+
+class Ack(Struct, tag_field="type", tag="ack", omit_defaults=True, kw_only=True):
+    """The send is accepted and durable; `offset` and `epoch` where the channel keeps history."""
+
+    ref: Ref
+    channel: ChannelField | None = None
+    offset: Count | None = None
+    epoch: str | None = None
+
+
+class OperationAckPayload(Struct, omit_defaults=True, kw_only=True):
+    version: Count
+    op_id: OperationId | None = None
+
+
+class OperationAck(Struct, tag_field="type", tag="operation_ack", omit_defaults=True, kw_only=True):
+    """One's own edit is committed and durable as `version`."""
+
+    channel: ChannelField
+    payload: OperationAckPayload
+    ref: Ref | None = None
+
+
+# --- Errors, rates, states ----------------------------------------------------------------------------------
+
+
+class ErrorPayload(Struct):
+    version: Count
+
+
+class Error(Struct, tag_field="type", tag="error", omit_defaults=True, kw_only=True):
+    """Something was refused; `message` says why and what to do."""
+
+    error_code: ErrorCode
+    message: str
+    timestamp: Timestamp
+    channel: str | None = None
+    ref: str | None = None
+    payload: ErrorPayload | None = None
+
+
+RateClass = Literal["general", "edit", "cursor", "ping"]
+
+
+class RateLimitWarningPayload(Struct, rename={"rate_class": "class"}, kw_only=True):
+    """`current_rate` and `limit` in messages a minute, `reset_in` in seconds."""
+
+    current_rate: Count
+    limit: Count
+    reset_in: Count
+    rate_class: RateClass = "general"
+
+
+class RateLimitWarning(Struct, tag_field="type", tag="rate_limit_warning", omit_defaults=True, kw_only=True):
+    """95 % of the window is used."""
+
+    payload: RateLimitWarningPayload
+
+
+class RateLimitExceededPayload(Struct, rename={"rate_class": "class"}, kw_only=True):
+    """`retry_after` in seconds."""
+
+    retry_after: Count
+    limit: Count
+    rate_class: RateClass = "general"
+
+
+class RateLimitExceeded(Struct, tag_field="type", tag="rate_limit_exceeded", omit_defaults=True, kw_only=True):
+    """The window is used up; nothing more of this class is processed in it."""
+
+    payload: RateLimitExceededPayload
+
+
+class ConnectionState(Struct, tag_field="type", tag="connection_state", omit_defaults=True, kw_only=True):
+    """`authenticated` after a login; `reconnecting`: the client shall come back in `retry_after` seconds."""
+
+    state: Literal["connecting", "connected", "authenticated", "reconnecting", "disconnected", "error"]
+    session_id: Id
+    reconnect_count: Count
+    retry_after: Annotated[float, Meta(ge=0)] | None = None
+
+
+Answer = (
+    AuthSuccess
+    | Pong
+    | TokenExpiring
+    | Subscribed
+    | Unsubscribed
+    | ChannelSettings
+    | Ack
+    | OperationAck
+    | Error
+    | RateLimitWarning
+    | RateLimitExceeded
+    | ConnectionState
+)
+"""Everything a server says to one connection alone."""

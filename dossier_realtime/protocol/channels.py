@@ -1,0 +1,90 @@
+"""The grammar of channel names (contract, "Channel Patterns"; decisions, section 4).
+
+A name is segments joined by `:`; the first is the namespace. A pattern, as permissions and tables use it,
+is a name in which `*` stands for one whole segment or, as the last, for all the rest.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from .values import SEGMENT
+
+_NAME = re.compile(rf"{SEGMENT}(?::{SEGMENT}){{0,3}}", re.ASCII)
+_DOTS = re.compile(r"(?:^|:)\.{1,2}(?:$|:)")
+_PATTERN = re.compile(rf"(?:{SEGMENT}|\*)(?::(?:{SEGMENT}|\*)){{0,3}}", re.ASCII)
+
+SHAPES: dict[str, tuple[str, ...]] = {
+    "dossier": ("type", "id"),
+    "document": ("id",),
+    "workspace": ("id",),
+    "user": ("id",),
+    "relationship": ("id",),
+    "global": (),
+    "ops": ("topic",),
+}
+"""Each namespace and the names of the segments that follow it."""
+
+
+class ChannelError(ValueError):
+    """The name is no channel name; the message says what is wrong with it."""
+
+
+class UnknownNamespace(ValueError):
+    """The name is well formed, but nothing here is called so."""
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """A parsed channel name."""
+
+    name: str
+    namespace: str
+    segments: tuple[str, ...]
+
+    @property
+    def id(self) -> str:
+        """The last segment: the document, workspace, user or relationship; empty for `global`."""
+        return self.segments[-1] if self.segments else ""
+
+
+def parse(name: str) -> Channel:
+    """Parse a channel name. Raises ChannelError (bad grammar) or UnknownNamespace (good grammar, no row)."""
+    if _NAME.fullmatch(name) is None or _DOTS.search(name) is not None:
+        raise ChannelError("a channel is segments of A-Z a-z 0-9 . _ - joined by ':', such as dossier:country:SA")
+    namespace, *segments = name.split(":")
+    shape = SHAPES.get(namespace)
+    if shape is None:
+        raise UnknownNamespace("no such namespace; use " + ", ".join(sorted(SHAPES)))
+    if len(segments) != len(shape):
+        form = ":".join((namespace, *(f"{{{segment}}}" for segment in shape)))
+        raise ChannelError(f"a channel of this namespace is written {form}")
+    return Channel(name, namespace, tuple(segments))
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """A set of channel names: exact segments, `*` for any one segment, a last `*` for all the rest."""
+
+    text: str
+    segments: tuple[str, ...]
+
+    def matches(self, name: str) -> bool:
+        """Whether a well-formed channel name belongs to the set."""
+        mine = self.segments
+        theirs = name.split(":")
+        if mine[-1] == "*":
+            mine = mine[:-1]
+            if len(theirs) < len(mine) + (1 if mine else 0):
+                return False
+        elif len(theirs) != len(mine):
+            return False
+        return all(a in ("*", b) for a, b in zip(mine, theirs, strict=False))
+
+
+def parse_pattern(text: str) -> Pattern | None:
+    """Parse a pattern; None when it is none."""
+    if _PATTERN.fullmatch(text) is None or _DOTS.search(text) is not None:
+        return None
+    return Pattern(text, tuple(text.split(":")))

@@ -1,0 +1,168 @@
+"""Frames to commands, events to frames.
+
+Every refusal names the JSON path and quotes at most 64 characters of the input.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import reduce
+from operator import or_
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from .commands import Command
+from .drafts import INBOUND, Draft
+from .events import Event
+
+MAX_DEPTH = 16
+
+_DRAFTS = frozenset(INBOUND.values())
+_commands: msgspec.json.Decoder[Any] = msgspec.json.Decoder(reduce(or_, INBOUND.values(), Command))
+_drafts: msgspec.json.Decoder[Any] = msgspec.json.Decoder(reduce(or_, INBOUND.values()))
+_events: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
+_encoder = msgspec.json.Encoder()
+
+# A string, closed or cut, is one possessive match: what a hostile frame opens is scanned once.
+_BRACKETS = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[\[{]|[\]}]', re.DOTALL)
+# Keys that turn into something else when a browser copies an object. A quote inside a JSON string is escaped,
+# so these bytes followed by a colon can only be a key.
+_POISON = re.compile(rb'"(?:__proto__|__class__|constructor|prototype)"\s*:')
+_ECHO = 60
+# What the decoder quotes of the input stands between the first quotation mark and the last.
+_QUOTED = re.compile(rf"([`'\"].{{{_ECHO}}}).+(?=[`'\"])", re.DOTALL)
+
+
+class InvalidMessage(ValueError):
+    """A frame that is no message of the protocol.
+
+    `path` is the JSON path of what is wrong; `type`, `ref` and `channel` are the frame's own where they could
+    be read.
+    """
+
+    def __init__(
+        self,
+        reason: str,
+        path: str = "$",
+        ref: str | None = None,
+        channel: str | None = None,
+        type: str | None = None,  # noqa: A002  the field's name on the wire
+    ) -> None:
+        super().__init__(f"{reason} (at {path})")
+        self.reason = reason
+        self.path = path
+        self.ref = ref
+        self.channel = channel
+        self.type = type
+
+
+class _Envelope(Struct):
+    """What an answer to a broken message can still refer to."""
+
+    type: Any = None
+    ref: Any = None
+    channel: Any = None
+
+
+_envelope = msgspec.json.Decoder(_Envelope)
+
+
+def decode_command(frame: bytes) -> Command | Draft:
+    """Read one client frame (UTF-8 JSON). Raises InvalidMessage."""
+    try:
+        check_shape(frame)
+        message = _commands.decode(frame)
+    except InvalidMessage as wrong:
+        raise _explained(frame, wrong.reason, wrong.path) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as wrong:
+        raise _explained(frame, *reason(wrong)) from None
+    if type(message) not in _DRAFTS:
+        return message  # type: ignore[no-any-return]  # the Decoder's union is made at run time
+    draft = Draft(message, message.ref, message.idempotency_key)
+    message.ref = message.idempotency_key = None
+    return draft
+
+
+def decode_draft(frame: bytes) -> Draft:
+    """Read one publishable event (its shape checked before). Raises InvalidMessage."""
+    try:
+        message = _drafts.decode(frame)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as wrong:
+        raise InvalidMessage(*reason(wrong)) from None
+    return Draft(message, message.ref, message.idempotency_key)
+
+
+def check_shape(frame: bytes) -> None:
+    """Refuse what no Struct can see: depth over 16 and keys that poison objects. Raises InvalidMessage."""
+    if frame.count(b"[") + frame.count(b"{") > MAX_DEPTH:
+        depth = 0
+        for match in _BRACKETS.finditer(frame):
+            mark = match.group()
+            if mark in b"[{":
+                depth += 1
+                if depth > MAX_DEPTH:
+                    raise InvalidMessage(f"The message is nested deeper than {MAX_DEPTH} levels; flatten it")
+            elif mark in b"]}":
+                depth -= 1
+    if _POISON.search(frame) is not None:
+        raise InvalidMessage("The message holds a key that is not allowed; remove it")
+
+
+def _explained(frame: bytes, reason: str, path: str) -> InvalidMessage:
+    try:
+        envelope = _envelope.decode(frame)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return InvalidMessage(reason, path)
+    return InvalidMessage(reason, path, _short(envelope.ref), _short(envelope.channel), _short(envelope.type))
+
+
+def _short(value: Any) -> str | None:
+    return value if isinstance(value, str) and 0 < len(value) <= 64 else None
+
+
+def reason(wrong: Exception) -> tuple[str, str]:
+    """An English reason and the JSON path, from what the decoder says."""
+    if isinstance(wrong, RecursionError):
+        return f"The message is nested deeper than {MAX_DEPTH} levels; flatten it", "$"
+    if not isinstance(wrong, msgspec.ValidationError):
+        return "The message is not valid JSON in UTF-8; send one JSON object a frame", "$"
+    text, at, path = str(wrong).rpartition(" - at `")
+    if not at:
+        text, path = path, "$"
+    if "matching regex" in text:
+        text = "The text is not of the form that this field takes"
+    elif text.startswith(("Invalid value", "Invalid enum value")):
+        text = f"This value is not one of those the field takes: {text.partition('value ')[2]}"
+    return _QUOTED.sub(r"\1…", text), path.rstrip("`")
+
+
+def encode(event: Event | Command) -> bytes:
+    """One message as a JSON frame."""
+    return _encoder.encode(event)
+
+
+def decode_event(frame: bytes | str) -> Event:
+    """Read one server frame; unknown fields are ignored. Raises msgspec.DecodeError for what is no event."""
+    try:
+        return _events.decode(frame)
+    except (RecursionError, UnicodeError):
+        raise msgspec.DecodeError("The frame is nested too deep, or not UTF-8") from None
+
+
+def with_offset(body: bytes, offset: int) -> bytes:
+    """The frame of a channel event: an encoded event, its `offset` spliced in without encoding it anew."""
+    return b'{"offset":%d,%b' % (offset, body[1:])
+
+
+class _Request(Struct):
+    request_id: str = ""
+
+
+_requests = msgspec.json.Decoder(_Request)
+
+
+def request_id(frame: bytes) -> str:
+    """The `request_id` of an encoded brief event."""
+    return _requests.decode(frame).request_id

@@ -1,0 +1,233 @@
+"""Client to server: one Struct a message.
+
+Unknown top-level fields are ignored; inside `payload` and `params` they are refused. Where a field may be
+absent, `null` says the same, but for formatting and presence, where it removes.
+
+The events that a client may publish are not repeated here: `drafts` derives their inbound form from `events`.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from .values import (
+    MAX_DOCUMENT,
+    Activity,
+    ChannelField,
+    Content,
+    Count,
+    FieldName,
+    Id,
+    Integer,
+    Level,
+    Link,
+    Name,
+    Ref,
+    Status,
+)
+
+
+class Strict(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What stands inside `payload` or `params`: a field that is not known is an error, not a hint."""
+
+
+class Auth(Struct, tag_field="type", tag="auth", omit_defaults=True, kw_only=True):
+    """The first message of a connection; later, the renewal of its token."""
+
+    payload: AuthPayload
+    ref: Ref | None = None
+
+
+class AuthPayload(Strict, frozen=True):
+    """`session_id` asks to resume a session that ended less than 15 min ago."""
+
+    token: str
+    session_id: Id | None = None
+
+
+class Ping(Struct, tag_field="type", tag="ping", omit_defaults=True, kw_only=True):
+    """The client's heartbeat, every 30 s. The time is the client's own and means nothing to the server."""
+
+    timestamp: Integer | None = None
+    ref: Ref | None = None
+
+
+class Since(Strict, frozen=True):
+    """Where the client was: `{epoch, offset}` on a channel with history, `{version}` on a document."""
+
+    epoch: Annotated[str, Meta(max_length=64)] | None = None
+    offset: Integer | None = None
+    version: Integer | None = None
+
+
+class SubscribeParams(Strict, frozen=True):
+    """`include_presence`: the snapshot and then changes. `hidden`: be there unseen (needs admin)."""
+
+    include_presence: bool = False
+    hidden: bool = False
+    since: Since | None = None
+
+
+class Subscribe(Struct, tag_field="type", tag="subscribe", omit_defaults=True, kw_only=True):
+    """Receive a channel from now on, or from `params.since` on."""
+
+    channel: ChannelField
+    params: SubscribeParams = SubscribeParams()
+    ref: Ref | None = None
+
+
+class Unsubscribe(Struct, tag_field="type", tag="unsubscribe", omit_defaults=True, kw_only=True):
+    """Receive the channel no more."""
+
+    channel: ChannelField
+    ref: Ref | None = None
+
+
+class PresenceChange(Strict, frozen=True):
+    """What a user says of itself; a field left out stays as it was. `field: null` says "in no field".
+
+    `user_id` may be said, as the contract prints it, but only the sender's own.
+    """
+
+    status: Status | UnsetType = UNSET
+    activity: Activity | UnsetType = UNSET
+    field: FieldName | UnsetType | None = UNSET
+    user_id: Id | None = None
+
+
+class UpdatePresence(Struct, tag_field="type", tag="presence_update", omit_defaults=True, kw_only=True):
+    """The user's activity on a channel that this connection subscribes."""
+
+    channel: ChannelField
+    payload: PresenceChange
+    ref: Ref | None = None
+
+
+class SettingsChange(Strict, frozen=True):
+    """A field left out stays as it was; an empty payload only reads."""
+
+    classification: Level | UnsetType = UNSET
+    presence: bool | UnsetType = UNSET
+    history: bool | UnsetType = UNSET
+    frozen: bool | UnsetType = UNSET
+
+
+class ChangeSettings(Struct, tag_field="type", tag="channel_settings", omit_defaults=True, kw_only=True):
+    """Read or change a channel's settings; needs `admin` on it."""
+
+    channel: ChannelField
+    payload: SettingsChange = SettingsChange()
+    ref: Ref | None = None
+
+
+class Attributes(Strict, frozen=True):
+    """Formatting; `null` removes an attribute, a field left out stays as it was."""
+
+    bold: bool | UnsetType | None = UNSET
+    italic: bool | UnsetType | None = UNSET
+    underline: bool | UnsetType | None = UNSET
+    strike: bool | UnsetType | None = UNSET
+    heading: Annotated[int, Meta(ge=1, le=3)] | UnsetType | None = UNSET
+    list: Literal["bullet", "ordered"] | UnsetType | None = UNSET
+    link: Link | UnsetType | None = UNSET
+
+
+UnitOffset = Annotated[int, Meta(ge=0, le=MAX_DOCUMENT)]
+UnitLength = Annotated[int, Meta(ge=1, le=MAX_DOCUMENT)]
+OperationId = Annotated[str, Meta(min_length=1, max_length=64)]
+
+
+class EditPayload(Strict, frozen=True):
+    """One flat operation.
+
+    `position` and `length` are UTF-16 code units; `version` is what it was made against.
+    """
+
+    operation_type: Literal["insert", "delete", "format"]
+    position: UnitOffset
+    version: Count
+    content: Content | None = None
+    length: UnitLength | None = None
+    attributes: Attributes | None = None
+    op_id: OperationId | None = None
+    user_id: Id | None = None
+    user_name: str | None = None
+
+
+class EditOperation(Struct, tag_field="type", tag="edit_operation", omit_defaults=True, kw_only=True):
+    """An edit of a document."""
+
+    channel: ChannelField
+    payload: EditPayload
+    ref: Ref | None = None
+
+
+class CursorPayload(Strict, frozen=True):
+    """`position` and `selection_length` are UTF-16 code units."""
+
+    position: UnitOffset
+    selection_length: UnitOffset = 0
+    version: Count | None = None
+    user_id: Id | None = None
+
+
+class MoveCursor(Struct, tag_field="type", tag="cursor_position", omit_defaults=True, kw_only=True):
+    """Where the user's cursor is; only the latest counts."""
+
+    channel: ChannelField
+    payload: CursorPayload
+    ref: Ref | None = None
+
+
+class AlertAckPayload(Strict, frozen=True):
+    commitment_id: Id
+
+
+class AcknowledgeAlert(Struct, tag_field="type", tag="alert_ack", omit_defaults=True, kw_only=True):
+    """A recipient takes the commitment in hand; the climb stops."""
+
+    payload: AlertAckPayload
+    ref: Ref | None = None
+
+
+class BriefRequestPayload(Strict, frozen=True):
+    type: Name
+    entity_id: Id
+    language: Literal["en", "ar"]
+    generator: Name | None = None
+
+
+class RequestBrief(Struct, tag_field="type", tag="brief_request", omit_defaults=True, kw_only=True):
+    """Ask for a brief; its progress comes to every connection of the user."""
+
+    payload: BriefRequestPayload
+    ref: Ref | None = None
+
+
+class BriefCancelPayload(Strict, frozen=True):
+    request_id: Id
+
+
+class CancelBrief(Struct, tag_field="type", tag="brief_cancel", omit_defaults=True, kw_only=True):
+    """Stop a brief of one's own."""
+
+    payload: BriefCancelPayload
+    ref: Ref | None = None
+
+
+Command = (
+    Auth
+    | Ping
+    | Subscribe
+    | Unsubscribe
+    | UpdatePresence
+    | ChangeSettings
+    | EditOperation
+    | MoveCursor
+    | AcknowledgeAlert
+    | RequestBrief
+    | CancelBrief
+)
+"""Everything a client says, but for the events it publishes."""

@@ -1,0 +1,142 @@
+"""What a client may publish: the inbound form of each publishable event, derived from its outbound Struct.
+
+Inbound differs in three ways: fields inside `payload` that are not known are refused, what the server writes
+itself (identity, time) may be absent, and `ref` and `idempotency_key` may stand at the top.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
+
+import msgspec
+from msgspec import Meta, Struct
+
+from .events import Publishable
+from .values import Actor, IdempotencyKey, Ref
+
+
+@dataclass(slots=True)
+class Draft:
+    """An event as a client sent it, before the server has stamped it."""
+
+    event: Publishable
+    ref: str | None = None
+    idempotency_key: str | None = None
+
+    @property
+    def channel(self) -> str | None:
+        """Where it shall go."""
+        return self.event.channel
+
+
+class ForeignIdentity(ValueError):
+    """The payload names somebody else than its sender; the message holds the JSON path."""
+
+
+def _stamp_kind(annotation: Any) -> str | None:
+    if get_origin(annotation) is Annotated:
+        for note in annotation.__metadata__:
+            if isinstance(note, Meta) and note.extra and "stamp" in note.extra:
+                return str(note.extra["stamp"])
+    return None
+
+
+def _strict(annotation: Any) -> Any:
+    """The same type, with every Struct in it refusing unknown fields."""
+    origin = get_origin(annotation)
+    if origin is Annotated:
+        return Annotated[_strict(annotation.__origin__), *annotation.__metadata__]
+    if origin in (Union, UnionType):
+        return Union[tuple(_strict(part) for part in get_args(annotation))]  # noqa: UP007  built at run time
+    if origin is list:
+        return list[_strict(get_args(annotation)[0])]  # type: ignore[misc]  # a type made at run time
+    if isinstance(annotation, type) and issubclass(annotation, Struct):
+        return _strict_struct(annotation)
+    return annotation
+
+
+@cache  # one inbound type for each outbound one, wherever it is used
+def _strict_struct(struct: type[Struct]) -> type[Struct]:
+    if struct.__struct_config__.forbid_unknown_fields:
+        return struct
+    fields: list[Any] = []
+    for name, annotation in get_type_hints(struct, include_extras=True).items():
+        if _stamp_kind(annotation) is not None:
+            fields.append((name, _strict(annotation) | None, None))
+        else:
+            fields.append((name, _strict(annotation), *_default(struct, name)))
+    return msgspec.defstruct(
+        f"{struct.__name__}Draft",
+        fields,
+        bases=(struct,),
+        module=__name__,
+        forbid_unknown_fields=True,
+        kw_only=True,
+    )
+
+
+def _default(struct: type[Struct], name: str) -> tuple[Any, ...]:
+    field = next(f for f in msgspec.structs.fields(struct) if f.name == name)
+    if field.default_factory is not msgspec.NODEFAULT:
+        return (msgspec.field(default_factory=field.default_factory),)
+    return () if field.default is msgspec.NODEFAULT else (field.default,)
+
+
+def _inbound(event: type[Struct]) -> type[Struct]:
+    payload = get_type_hints(event, include_extras=True)["payload"]
+    return msgspec.defstruct(
+        f"{event.__name__}Draft",
+        [
+            ("payload", _strict_struct(payload)),
+            ("channel", str | None, None),
+            ("ref", Ref | None, None),
+            ("idempotency_key", IdempotencyKey | None, None),
+        ],
+        bases=(event,),
+        module=__name__,
+        kw_only=True,
+    )
+
+
+INBOUND: dict[type[Struct], type[Struct]] = {event: _inbound(event) for event in get_args(Publishable)}
+"""Each publishable event and the Struct that reads it from a client."""
+
+_STAMPS: dict[type[Struct], list[tuple[str, str]]] = {
+    inbound: [
+        (name, kind)
+        for name, annotation in get_type_hints(
+            get_type_hints(event, include_extras=True)["payload"], include_extras=True
+        ).items()
+        if (kind := _stamp_kind(annotation)) is not None
+    ]
+    for event, inbound in INBOUND.items()
+}
+
+
+def stamp(event: Publishable, user_id: str, name: str, now: int) -> None:
+    """Write the sender's identity and the time (Unix seconds) into the event, in place.
+
+    Raises ForeignIdentity when the payload already names somebody else.
+    """
+    payload: Any = event.payload
+    event.offset = None
+    for field, kind in _STAMPS[type(event)]:
+        said = getattr(payload, field)
+        if kind == "time":
+            setattr(payload, field, now)
+        elif kind == "user":
+            if said not in (None, user_id):
+                raise ForeignIdentity(f"$.payload.{field}")
+            setattr(payload, field, user_id)
+        else:
+            if said is not None and (said.user_id != user_id or said.name != name):
+                raise ForeignIdentity(f"$.payload.{field}")
+            setattr(payload, field, Actor(user_id, name))
+
+
+def event_type(event: Publishable) -> type[Struct]:
+    """The Struct of `events` that this draft's event is an instance of."""
+    return type(event).__mro__[1] if type(event) not in INBOUND else type(event)

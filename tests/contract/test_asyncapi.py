@@ -1,0 +1,86 @@
+"""The AsyncAPI document against the reference parser, run by Node."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.core import description
+from tools import generate
+
+NODE = Path(__file__).parent.parent / "node"
+
+
+def _validate(tmp_path: Path, text: str) -> subprocess.CompletedProcess[str]:
+    if not (NODE / "node_modules" / "@asyncapi" / "parser").is_dir():
+        pytest.fail("The AsyncAPI parser is not installed: run `make test`, which installs it into tests/node")
+    file = tmp_path / "asyncapi.yaml"
+    file.write_text(text, "utf-8")
+    command = ["node", "validate_asyncapi.mjs", str(file)]
+    return subprocess.run(command, cwd=NODE, capture_output=True, text=True, timeout=120, check=False)
+
+
+def test_the_generated_document_is_valid_asyncapi_with_examples_that_fit_their_schemas(
+    tmp_path: Path,
+) -> None:
+    result = _validate(tmp_path, generate.outputs()["docs/asyncapi.yaml"])
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "warning" not in result.stdout, result.stdout
+    assert f"{len(description.messages())} messages" in result.stdout
+
+
+def test_the_document_that_the_service_serves_is_valid_asyncapi(tmp_path: Path) -> None:
+    result = _validate(tmp_path, json.dumps(description.asyncapi()))
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_an_example_that_does_not_fit_its_schema_is_an_error(tmp_path: Path) -> None:
+    misfit = {"client.ping": [{"type": "ping", "timestamp": "now"}]}
+    result = _validate(tmp_path, json.dumps(description.asyncapi(misfit)))
+    assert result.returncode == 1
+    assert "error at examples of client.ping: data/timestamp must be integer" in result.stdout
+
+
+def test_every_message_has_its_place_on_a_channel_and_in_an_operation() -> None:
+    document = description.asyncapi()
+    everything = {message.name for message in description.messages()}
+    on_channels = {name for channel in document["channels"].values() for name in channel["messages"]}
+    in_operations = {
+        reference["$ref"].rpartition("/")[2]
+        for operation in document["operations"].values()
+        for reference in operation["messages"]
+    }
+    assert on_channels == everything
+    assert in_operations == everything
+
+
+def test_an_event_stands_on_the_channels_that_carry_it_and_on_no_other() -> None:
+    def channels_with(name: str) -> set[str]:
+        channels: dict[str, Any] = description.asyncapi()["channels"]
+        return {channel for channel, row in channels.items() if name in row["messages"]}
+
+    assert channels_with("server.dossier_update") == channels_with("client.dossier_update") == {"dossier"}
+    assert channels_with("server.notification") == {"user", "global"}
+    assert channels_with("server.presence_join") == {"dossier", "document", "workspace", "relationship"}
+    assert channels_with("server.error") == {"connection"}
+
+
+def test_the_schema_names_every_message_and_refers_only_to_what_it_holds() -> None:
+    schema = description.schema()
+    assert {message.name for message in description.messages()} <= schema["$defs"].keys()
+    references = _references(schema)
+    assert references
+    assert {reference.removeprefix("#/$defs/") for reference in references} <= schema["$defs"].keys()
+
+
+def _references(part: Any) -> set[str]:
+    if isinstance(part, list):
+        return set().union(*map(_references, part)) if part else set()
+    if not isinstance(part, dict):
+        return set()
+    inner = set().union(*map(_references, part.values())) if part else set()
+    return inner | ({part["$ref"]} if "$ref" in part else set())
