@@ -1,0 +1,1 @@
+"""Decisions, pure: no I/O, no clock, no randomness. Time and ids come in as arguments."""

@@ -1,0 +1,150 @@
+"""What a session decides. The node carries effects out, in order; a test asserts on the list."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from dossier_realtime.protocol.commands import (
+        AcknowledgeAlert,
+        CancelBrief,
+        EditOperation,
+        MoveCursor,
+        PresenceChange,
+        RequestBrief,
+        SettingsChange,
+        Since,
+    )
+    from dossier_realtime.protocol.drafts import Draft
+    from dossier_realtime.protocol.errors import CloseCode
+    from dossier_realtime.protocol.events import Event
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """A message to this connection alone."""
+
+    event: Event
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """End the connection, after what was sent before."""
+
+    code: CloseCode
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProbePeer:
+    """A protocol-level ping."""
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyToken:
+    """Check a token, then tell the session `verified` or `token_refused`."""
+
+    token: str
+    session_id: str | None
+    ref: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class OpenSession:
+    """Register the session (new or resumed), then tell it `opened` or `connection_limit`."""
+
+    session_id: str | None
+    ref: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Join:
+    """Start receiving a channel; answer `subscribed`."""
+
+    channel: str
+    ref: str | None
+    with_presence: bool
+    hidden: bool
+    since: Since | None
+    again: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """Stop receiving a channel, before anything else is delivered."""
+
+    channel: str
+
+
+@dataclass(frozen=True, slots=True)
+class Publish:
+    """Commit and deliver an event, then answer `ack` where there is a ref. `digest`: of what a key names."""
+
+    draft: Draft
+    digest: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateOwnPresence:
+    """Tell a channel what the user does."""
+
+    channel: str
+    change: PresenceChange
+    ref: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ApplySettings:
+    """Change a channel's settings (or read them), then answer with the whole."""
+
+    channel: str
+    change: SettingsChange
+    ref: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class SubmitEdit:
+    """Hand an edit to the document's lane."""
+
+    command: EditOperation
+
+
+@dataclass(frozen=True, slots=True)
+class ShareCursor:
+    """Hand a cursor to the document's editors."""
+
+    command: MoveCursor
+
+
+@dataclass(frozen=True, slots=True)
+class HandToDomain:
+    """Hand a command to the service of its domain (alerts, briefs)."""
+
+    command: AcknowledgeAlert | RequestBrief | CancelBrief
+
+
+Effect = (
+    Send
+    | Close
+    | ProbePeer
+    | VerifyToken
+    | OpenSession
+    | Join
+    | Leave
+    | Publish
+    | UpdateOwnPresence
+    | ApplySettings
+    | SubmitEdit
+    | ShareCursor
+    | HandToDomain
+)
+
+ACCEPTED = ""
+
+
+class Decision(NamedTuple):
+    """What is to be done, and `rule`: the check that refused; empty when the message was accepted."""
+
+    rule: str
+    effects: list[Effect]

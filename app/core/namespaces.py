@@ -1,0 +1,50 @@
+"""What each namespace of channels carries and keeps (decisions, sections 4 to 6). One row a namespace."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from dossier_realtime.protocol import events
+
+if TYPE_CHECKING:
+    from msgspec import Struct
+
+
+@dataclass(frozen=True, slots=True)
+class Namespace:
+    """`history`: events are numbered and can be recovered. `presence`: who is there is known."""
+
+    name: str
+    history: bool
+    presence: bool
+    carries: frozenset[type[Struct]] = frozenset()
+
+
+_USER_EVENTS: tuple[type[Struct], ...] = (
+    events.TaskAssigned,
+    events.Notification,
+    events.CommitmentAlert,
+    events.BriefStarted,
+    events.BriefProgress,
+    events.BriefComplete,
+    events.BriefFailed,
+)
+
+NAMESPACES: dict[str, Namespace] = {
+    row.name: row
+    for row in (
+        Namespace("dossier", history=True, presence=True, carries=frozenset({events.DossierUpdate})),
+        Namespace("document", history=False, presence=True),
+        Namespace("workspace", history=True, presence=True, carries=frozenset({events.TaskUpdate})),
+        Namespace("user", history=True, presence=False, carries=frozenset(_USER_EVENTS)),
+        Namespace("relationship", history=True, presence=True, carries=frozenset({events.RelationshipHealthChange})),
+        Namespace("global", history=True, presence=False, carries=frozenset({events.Notification})),
+        Namespace("ops", history=False, presence=False),
+    )
+}
+
+
+def namespace_of(channel: str) -> Namespace:
+    """The row of a well-formed channel name."""
+    return NAMESPACES[channel.partition(":")[0]]

@@ -1,0 +1,32 @@
+"""Places in a channel's history, and whether a client's place can still be continued (decisions, section 5)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from dossier_realtime.protocol.commands import Since
+
+
+@dataclass(frozen=True, slots=True)
+class StreamPosition:
+    """The head of a channel: `offset` is the last event's number, `oldest` the first that is still kept."""
+
+    epoch: str
+    offset: int
+    oldest: int = 1
+
+    def can_continue(self, since: Since) -> bool:
+        """Whether every event after `since` is still there."""
+        return since.epoch == self.epoch and since.offset is not None and self.oldest - 1 <= since.offset <= self.offset
+
+
+def epoch_of(store: str, channel: str, generation: int) -> str:
+    """The epoch of a channel in a store.
+
+    Derived, so that a channel nobody published on yet has one that survives a restart; different for each channel,
+    so that a place taken on another channel never fits by accident.
+    """
+    return blake2b(f"{store}\0{channel}\0{generation}".encode(), digest_size=8).hexdigest()

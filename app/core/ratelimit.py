@@ -1,0 +1,147 @@
+"""Rate limits per user and class: fixed windows of 60 s from the first message (decisions, section 8)."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from dossier_realtime.protocol.answers import RateClass as MessageClass
+from dossier_realtime.protocol.answers import (
+    RateLimitExceeded,
+    RateLimitExceededPayload,
+    RateLimitWarning,
+    RateLimitWarningPayload,
+)
+from dossier_realtime.protocol.commands import EditOperation, MoveCursor, Ping
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+RateClass = MessageClass | Literal["read"]
+"""`read` is for HTTP calls that change nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Messages a window, by class."""
+
+    general: int = 100
+    edit: int = 600
+    cursor: int = 1200
+    ping: int = 60
+    read: int = 600
+
+    def of(self, rate_class: RateClass) -> int:
+        """The limit of one class."""
+        return int(getattr(self, rate_class))
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the limiter says of one message.
+
+    `warn`: this message reached 95 % of the limit. `first_refusal`: the first one past it in this window.
+    `abuse`: so many were refused that the connection is to end. `reset_in`: whole seconds until a new window.
+    """
+
+    allowed: bool
+    limit: int = 0
+    count: int = 0
+    reset_in: int = 0
+    warn: bool = False
+    first_refusal: bool = False
+    abuse: bool = False
+
+    def warning(self, rate_class: MessageClass) -> RateLimitWarning:
+        """The message that goes with `warn`."""
+        payload = RateLimitWarningPayload(
+            current_rate=self.count, limit=self.limit, reset_in=self.reset_in, rate_class=rate_class
+        )
+        return RateLimitWarning(payload=payload)
+
+    def exceeded(self, rate_class: MessageClass) -> RateLimitExceeded:
+        """The message that goes with `first_refusal`."""
+        payload = RateLimitExceededPayload(retry_after=self.reset_in, limit=self.limit, rate_class=rate_class)
+        return RateLimitExceeded(payload=payload)
+
+
+_ALLOWED = Verdict(True)
+
+
+class _Window:
+    __slots__ = ("count", "refused", "started")
+
+    def __init__(self, started: float) -> None:
+        self.started = started
+        self.count = 0
+        self.refused = 0
+
+
+@dataclass(slots=True)
+class RateLimiter:
+    """Counts messages. Bounded: windows that ended are dropped as new ones open."""
+
+    limits: Limits = field(default_factory=Limits)
+    roles: Mapping[str, Limits] = field(default_factory=dict)
+    window: float = 60.0
+    warning_ratio: float = 0.95
+    abuse: int = 200
+    _windows: dict[tuple[str, RateClass], _Window] = field(default_factory=dict)
+
+    def limits_of(self, role: str) -> Limits:
+        """The limits that hold for a role."""
+        return self.roles.get(role, self.limits)
+
+    def spend(self, user_id: str, role: str, rate_class: RateClass, steady: float) -> Verdict:
+        """Count one message at a time on the steady clock, and judge it."""
+        key = (user_id, rate_class)
+        window = self._windows.get(key)
+        if window is None or steady - window.started >= self.window:
+            if window is not None:
+                del self._windows[key]  # so that insertion order stays the order of starts
+            self._drop_ended(steady)
+            window = self._windows[key] = _Window(steady)
+        limit = self.limits_of(role).of(rate_class)
+        if window.count >= limit:
+            window.refused += 1
+            return Verdict(
+                False,
+                limit,
+                window.count,
+                self._reset_in(window, steady),
+                first_refusal=window.refused == 1,
+                abuse=window.refused >= self.abuse,
+            )
+        window.count += 1
+        if window.count == math.ceil(limit * self.warning_ratio):
+            return Verdict(True, limit, window.count, self._reset_in(window, steady), warn=True)
+        return _ALLOWED
+
+    def counts(self, steady: float) -> dict[tuple[str, RateClass], tuple[int, int]]:
+        """(accepted, refused) of every window that is open."""
+        return {k: (w.count, w.refused) for k, w in self._windows.items() if steady - w.started < self.window}
+
+    def _reset_in(self, window: _Window, steady: float) -> int:
+        return max(1, math.ceil(window.started + self.window - steady))
+
+    def _drop_ended(self, steady: float) -> None:
+        # Two for each that opens: the table shrinks faster than it grows, and no call pays for all.
+        for _ in range(2):
+            oldest = next(iter(self._windows), None)
+            if oldest is None or steady - self._windows[oldest].started < self.window:
+                return
+            del self._windows[oldest]
+
+
+def class_of(command: object) -> MessageClass:
+    """The class that a client's message counts in."""
+    match command:
+        case Ping():
+            return "ping"
+        case EditOperation():
+            return "edit"
+        case MoveCursor():
+            return "cursor"
+        case _:
+            return "general"

@@ -1,0 +1,32 @@
+"""The `error` message, made in one place so that refusals of one kind are equal byte for byte."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dossier_realtime.protocol.answers import Error, ErrorPayload
+
+if TYPE_CHECKING:
+    from dossier_realtime.protocol.errors import ErrorCode
+
+    from .instant import Instant
+
+
+def refusal(
+    code: ErrorCode,
+    message: str,
+    at: Instant,
+    *,
+    channel: str | None = None,
+    ref: str | None = None,
+    version: int | None = None,
+) -> Error:
+    """An `error` for the connection that asked."""
+    return Error(
+        error_code=code,
+        message=message,
+        timestamp=at.timestamp,
+        channel=channel,
+        ref=ref,
+        payload=None if version is None else ErrorPayload(version),
+    )

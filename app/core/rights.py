@@ -1,0 +1,86 @@
+"""May this identity do that on this channel? The same answers for the socket and for HTTP, in the same words.
+
+A refusal of one kind is equal to the letter whether the channel is absent, forbidden or above clearance: nobody
+learns what exists (decisions, section 4). The rule beside it is for the journal alone.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from dossier_realtime.protocol import channels
+from dossier_realtime.protocol.drafts import ForeignIdentity, event_type, stamp
+from dossier_realtime.protocol.errors import ErrorCode
+
+from .namespaces import namespace_of
+from .permissions import Clearance, Identity, Right
+
+if TYPE_CHECKING:
+    from dossier_realtime.protocol.events import Publishable
+
+    from .classification import ChannelPolicy
+
+
+class Fault(NamedTuple):
+    """Why not. `path` is a JSON path within the message."""
+
+    rule: str
+    code: ErrorCode
+    text: str
+    path: str = "$"
+
+
+NO_SUBSCRIPTION = "Insufficient permissions to subscribe to channel"
+NO_SENDING = "Insufficient permissions to send to channel"
+
+
+def channel_fault(name: str | None) -> Fault | None:
+    """What is wrong with a channel's name, if anything."""
+    if name is None:
+        text = "The message names no channel; add one"
+        return Fault("format", ErrorCode.INVALID_MESSAGE_FORMAT, text, "$.channel")
+    try:
+        channels.parse(name)
+    except channels.ChannelError as wrong:
+        text = str(wrong)
+        return Fault("format", ErrorCode.INVALID_MESSAGE_FORMAT, text[0].upper() + text[1:], "$.channel")
+    except channels.UnknownNamespace:
+        text = "There is no such channel; check its name"
+        return Fault("grammar.namespace", ErrorCode.CHANNEL_NOT_FOUND, text, "$.channel")
+    return None
+
+
+def allowed(policy: ChannelPolicy, identity: Identity, right: Right, channel: str) -> bool:
+    """Whether permission and clearance both reach."""
+    return identity.may(right, channel, policy.settings(channel).level)
+
+
+def denial(identity: Identity, right: Right, channel: str) -> str:
+    """The rule by which `allowed` said no."""
+    return "clearance" if identity.may(right, channel, Clearance.PUBLIC) else f"grant.{right.name.lower()}"
+
+
+def send_fault(policy: ChannelPolicy, identity: Identity, channel: str) -> Fault | None:
+    """Why the identity may not send to the channel, if so."""
+    if not allowed(policy, identity, Right.WRITE, channel):
+        return Fault(denial(identity, Right.WRITE, channel), ErrorCode.PERMISSION_DENIED, NO_SENDING)
+    if policy.settings(channel).frozen:
+        return Fault("frozen", ErrorCode.PERMISSION_DENIED, NO_SENDING)
+    return None
+
+
+def carried_fault(event: Publishable, channel: str) -> Fault | None:
+    """Why the channel's namespace does not carry the event, if so."""
+    if event_type(event) in namespace_of(channel).carries:
+        return None
+    text = "This channel does not carry that event"
+    return Fault("format", ErrorCode.INVALID_MESSAGE_FORMAT, text, "$.type")
+
+
+def stamp_fault(event: Publishable, identity: Identity, timestamp: int) -> Fault | None:
+    """Stamp the event as the identity's own; a fault where it says to be somebody else's."""
+    try:
+        stamp(event, identity.user_id, identity.name, timestamp)
+    except ForeignIdentity as foreign:
+        return Fault("identity", ErrorCode.PERMISSION_DENIED, NO_SENDING, str(foreign))
+    return None

@@ -1,0 +1,416 @@
+"""One connection's session, pure: messages and time go in, decisions come out.
+
+The order of all checks stands here: authenticated? within the rate? well formed? a channel of ours? carried there?
+allowed? Everything refused has a rule by which it was refused; the journal keeps it.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from enum import Enum
+from hashlib import sha256
+from typing import TYPE_CHECKING, assert_never
+
+from dossier_realtime.protocol import answers as ev
+from dossier_realtime.protocol import codec
+from dossier_realtime.protocol.commands import (
+    AcknowledgeAlert,
+    Auth,
+    CancelBrief,
+    ChangeSettings,
+    Command,
+    EditOperation,
+    MoveCursor,
+    Ping,
+    RequestBrief,
+    Subscribe,
+    Unsubscribe,
+    UpdatePresence,
+)
+from dossier_realtime.protocol.drafts import Draft
+from dossier_realtime.protocol.errors import CloseCode, ErrorCode
+
+from . import rights
+from .effects import (
+    ACCEPTED,
+    ApplySettings,
+    Close,
+    Decision,
+    Effect,
+    HandToDomain,
+    Join,
+    Leave,
+    OpenSession,
+    ProbePeer,
+    Publish,
+    Send,
+    ShareCursor,
+    SubmitEdit,
+    UpdateOwnPresence,
+    VerifyToken,
+)
+from .lifetime import Due, Lifetime, SessionLimits
+from .namespaces import NAMESPACES, namespace_of
+from .permissions import Identity, Right
+from .ratelimit import class_of
+from .refusals import refusal
+
+if TYPE_CHECKING:
+    from dossier_realtime.protocol.answers import RateClass
+
+    from .classification import ChannelPolicy
+    from .instant import Instant
+    from .ratelimit import RateLimiter
+
+OnChannel = Subscribe | Unsubscribe | UpdatePresence | ChangeSettings | EditOperation | MoveCursor | Draft
+
+
+class State(Enum):
+    AWAITING_AUTH = "awaiting_auth"
+    VERIFYING = "verifying"
+    LIVE = "live"
+    CLOSED = "closed"
+
+
+class Session:
+    """The state machine of one connection."""
+
+    def __init__(self, policy: ChannelPolicy, rates: RateLimiter, limits: SessionLimits, at: Instant) -> None:
+        self._policy = policy
+        self._rates = rates
+        self._limits = limits
+        self.state = State.AWAITING_AUTH
+        self.identity: Identity | None = None
+        self.session_id = ""
+        self.reconnect_count = 0
+        self.subscriptions: set[str] = set()
+        self._lifetime = Lifetime(limits, at)
+        self._invalid: deque[float] = deque(maxlen=limits.invalid_messages + 1)
+        self._bad_renewals = 0
+
+    # --- what comes in --------------------------------------------------------------------------------------
+
+    def receive(self, command: Command | Draft, at: Instant) -> Decision:
+        """Judge one decoded message."""
+        self._lifetime.heard(at)
+        if self.state is State.CLOSED:
+            return Decision("session.closed", [])
+        if self.identity is None:
+            return self._first(command, at)
+        if isinstance(command, Auth):
+            return self._verify(command)
+        warning, refused = self._rate(class_of(command), command, at)
+        if refused is not None:
+            return refused
+        rule, effects = self._judge(command, self.identity, at)
+        return Decision(rule, warning + effects if warning else effects)
+
+    def malformed(self, wrong: codec.InvalidMessage, at: Instant) -> Decision:
+        """Judge a frame that could not be decoded. It counts as a general message."""
+        self._lifetime.heard(at)
+        if self.state is State.CLOSED:
+            return Decision("session.closed", [])
+        if self.identity is None:
+            if wrong.type == "auth":
+                error = refusal(ErrorCode.INVALID_MESSAGE_FORMAT, str(wrong), at, ref=wrong.ref)
+                return self._close("format", CloseCode.AUTH_FAILED, "the auth message is malformed", error)
+            return self._not_first(wrong.ref, at)
+        warning, refused = self._rate("general", wrong, at)
+        if refused is not None:
+            return refused
+        decision = self._bad_format(str(wrong), at, wrong.channel, wrong.ref)
+        return Decision(decision.rule, warning + decision.effects)
+
+    def heard(self, at: Instant) -> None:
+        """Any frame at all came in, a control frame too."""
+        self._lifetime.heard(at)
+
+    def unsolicited_flood(self, at: Instant) -> Decision:
+        """The peer floods with frames that are not messages."""
+        return self._close("flood", CloseCode.RATE_ABUSE, "too many control frames; slow down and reconnect")
+
+    # --- answers to what the node was asked to find out -------------------------------------------------------
+
+    def verified(self, identity: Identity, asked: VerifyToken, at: Instant) -> Decision:
+        """The token is good."""
+        if self.state is State.CLOSED:
+            return Decision("session.closed", [])
+        if self.identity is None:
+            self._take(identity, at)
+            return Decision(ACCEPTED, [OpenSession(asked.session_id, asked.ref)])
+        if identity.user_id != self.identity.user_id:
+            message = "The token is of another user; open a connection of its own for it"
+            error = refusal(ErrorCode.AUTH_FAILED, message, at, ref=asked.ref)
+            return self._close("auth.other_user", CloseCode.AUTH_FAILED, "renewed by another user", error)
+        self._take(identity, at)
+        self.state = State.LIVE
+        self._bad_renewals = 0
+        return Decision(ACCEPTED, [Send(self._auth_success(asked.ref)), *self.recheck(at)])
+
+    def token_refused(self, asked: VerifyToken, at: Instant, *, revoked: bool = False) -> Decision:
+        """The token is not good."""
+        message = "The token is not valid; ask for a new one and authenticate again"
+        error = refusal(ErrorCode.INVALID_TOKEN, message, at, ref=asked.ref)
+        if revoked:
+            return self._close("auth.revoked", CloseCode.REVOKED, "the token was revoked", error)
+        if self.identity is None or self._bad_renewals + 1 >= self._limits.bad_renewals:
+            return self._close("auth.token", CloseCode.AUTH_FAILED, "the token is not valid", error)
+        self._bad_renewals += 1
+        self.state = State.LIVE
+        return Decision("auth.token", [Send(error)])
+
+    def opened(self, session_id: str, reconnect_count: int, ref: str | None) -> list[Effect]:
+        """The session is registered; the client may speak."""
+        self.session_id = session_id
+        self.reconnect_count = reconnect_count
+        self.state = State.LIVE
+        state = ev.ConnectionState(state="authenticated", session_id=session_id, reconnect_count=reconnect_count)
+        return [Send(self._auth_success(ref)), Send(state)]
+
+    def connection_limit(self, ref: str | None, at: Instant) -> Decision:
+        """The user has as many connections as a user may have."""
+        message = "Too many connections of this user; close one and connect again"
+        error = refusal(ErrorCode.RATE_LIMIT_EXCEEDED, message, at, ref=ref)
+        return self._close("limit.connections", CloseCode.CONNECTION_LIMIT, "too many connections", error)
+
+    def replaced(self) -> Decision:
+        """The session goes on over another connection."""
+        return self._close("session.replaced", CloseCode.SESSION_REPLACED, "the session was resumed elsewhere")
+
+    def revoked(self, reason: str, at: Instant) -> Decision:
+        """An operator ended it."""
+        message = "The session was ended by an operator; ask them before you connect again"
+        error = refusal(ErrorCode.INVALID_TOKEN, message, at)
+        return self._close("session.revoked", CloseCode.REVOKED, reason, error)
+
+    def recheck(self, at: Instant) -> list[Effect]:
+        """End every subscription that the identity or the channels' settings no longer allow."""
+        identity = self.identity
+        assert identity is not None  # noqa: S101  only live sessions are asked
+        ended: list[Effect] = []
+        for name in sorted(self.subscriptions):
+            if not rights.allowed(self._policy, identity, Right.READ, name):
+                self.subscriptions.discard(name)
+                error = refusal(ErrorCode.SUBSCRIPTION_FAILED, rights.NO_SUBSCRIPTION, at, channel=name)
+                ended += [Leave(name), Send(error), Send(ev.Unsubscribed(channel=name))]
+        return ended
+
+    # --- time -------------------------------------------------------------------------------------------------
+
+    @property
+    def deadline(self) -> float:
+        """When `tick` has something to do, at the latest, on the steady clock."""
+        return self._lifetime.deadline
+
+    def tick(self, at: Instant) -> list[Effect]:
+        """Do what is due."""
+        effects: list[Effect] = []
+        for due in [] if self.state is State.CLOSED else self._lifetime.due(at):
+            match due:
+                case Due.AUTH_TIMEOUT:
+                    text = f"No auth message within {self._limits.auth_timeout:g} s; send it first"
+                    error = refusal(ErrorCode.AUTH_FAILED, text, at)
+                    return self._close("auth.timeout", CloseCode.AUTH_TIMEOUT, "no auth message", error).effects
+                case Due.EXPIRED:
+                    text = "The token has expired; reconnect with a new one"
+                    error = refusal(ErrorCode.INVALID_TOKEN, text, at)
+                    reason = "the token has expired"
+                    return self._close("auth.expired", CloseCode.TOKEN_EXPIRED, reason, error).effects
+                case Due.SILENT:
+                    return self._close("liveness", CloseCode.HEARTBEAT_LOST, "no heartbeat; reconnect").effects
+                case Due.NOTICE:
+                    notice = ev.TokenExpiringPayload(self._lifetime.expires_in(at))
+                    effects.append(Send(ev.TokenExpiring(payload=notice)))
+                case Due.PROBE:
+                    effects.append(ProbePeer())
+        return effects
+
+    # --- authentication ---------------------------------------------------------------------------------------
+
+    def _first(self, command: Command | Draft, at: Instant) -> Decision:
+        return self._verify(command) if isinstance(command, Auth) else self._not_first(command.ref, at)
+
+    def _not_first(self, ref: str | None, at: Instant) -> Decision:
+        error = refusal(ErrorCode.AUTH_FAILED, "The first message must be auth; send it first", at, ref=ref)
+        return self._close("auth.first", CloseCode.AUTH_FAILED, "the first message was not auth", error)
+
+    def _verify(self, command: Auth) -> Decision:
+        self.state = State.VERIFYING
+        asked = VerifyToken(command.payload.token, command.payload.session_id, command.ref)
+        return Decision(ACCEPTED, [asked])
+
+    def _take(self, identity: Identity, at: Instant) -> None:
+        self.identity = identity
+        self._lifetime.authenticated(identity.expires_at, at)
+
+    def _auth_success(self, ref: str | None) -> ev.AuthSuccess:
+        identity = self.identity
+        assert identity is not None  # noqa: S101  set before any success
+        rates = self._rates.limits_of(identity.role)
+        window = int(self._rates.window)
+        return ev.AuthSuccess(
+            payload=ev.AuthSuccessPayload(
+                user_id=identity.user_id,
+                session_id=self.session_id,
+                permissions=identity.permissions,
+                expires_at=identity.expires_at,
+                heartbeat_interval=self._limits.heartbeat_interval,
+                limits=ev.RateLimits(rates.general, rates.edit, rates.cursor, rates.ping, window),
+            ),
+            ref=ref,
+        )
+
+    # --- rate -------------------------------------------------------------------------------------------------
+
+    def _rate(
+        self, rate_class: RateClass, message: Command | Draft | codec.InvalidMessage, at: Instant
+    ) -> tuple[list[Effect], Decision | None]:
+        identity = self.identity
+        assert identity is not None  # noqa: S101  only called once live
+        verdict = self._rates.spend(identity.user_id, identity.role, rate_class, at.steady)
+        if verdict.allowed:
+            return [Send(verdict.warning(rate_class))] if verdict.warn else [], None
+        effects: list[Effect] = [Send(verdict.exceeded(rate_class))] if verdict.first_refusal else []
+        text = f"More than {verdict.limit} messages in this window; wait {verdict.reset_in} s"
+        channel = getattr(message, "channel", None)
+        error = refusal(ErrorCode.RATE_LIMIT_EXCEEDED, text, at, channel=channel, ref=message.ref)
+        effects.append(Send(error))
+        rule = f"rate.{rate_class}"
+        if verdict.abuse:
+            closing = self._close(rule, CloseCode.RATE_ABUSE, "too many messages past the limit")
+            return [], Decision(rule, effects + closing.effects)
+        return [], Decision(rule, effects)
+
+    # --- messages ---------------------------------------------------------------------------------------------
+
+    def _judge(self, command: Command | Draft, identity: Identity, at: Instant) -> Decision:
+        match command:
+            case Ping():
+                return Decision(ACCEPTED, [Send(ev.Pong(timestamp=at.timestamp, ref=command.ref))])
+            case AcknowledgeAlert() | RequestBrief() | CancelBrief():
+                return Decision(ACCEPTED, [HandToDomain(command)])
+            case Auth():
+                return self._verify(command)
+            case _:
+                return self._judge_on_channel(command, identity, at)
+
+    def _judge_on_channel(self, command: OnChannel, identity: Identity, at: Instant) -> Decision:
+        wrong = self._channel_wrong(command.channel, command.ref, at)
+        if wrong is not None:
+            return wrong
+        match command:
+            case Subscribe():
+                return self._subscribe(command, identity, at)
+            case Unsubscribe():
+                self.subscriptions.discard(command.channel)
+                unsubscribed = ev.Unsubscribed(channel=command.channel, ref=command.ref)
+                return Decision(ACCEPTED, [Leave(command.channel), Send(unsubscribed)])
+            case UpdatePresence():
+                return self._presence(command, identity, at)
+            case ChangeSettings():
+                if not rights.allowed(self._policy, identity, Right.ADMIN, command.channel):
+                    rule = rights.denial(identity, Right.ADMIN, command.channel)
+                    return self._denied(rule, command.channel, command.ref, at)
+                return Decision(ACCEPTED, [ApplySettings(command.channel, command.payload, command.ref)])
+            case EditOperation():
+                return self._edit(command, identity, at)
+            case MoveCursor():
+                return self._cursor(command, identity, at)
+            case Draft():
+                return self._publish(command, identity, at)
+            case _:
+                assert_never(command)
+
+    def _subscribe(self, command: Subscribe, identity: Identity, at: Instant) -> Decision:
+        name, params = command.channel, command.params
+        right = Right.ADMIN if params.hidden else Right.READ
+        if not rights.allowed(self._policy, identity, right, name):
+            error = refusal(ErrorCode.SUBSCRIPTION_FAILED, rights.NO_SUBSCRIPTION, at, channel=name, ref=command.ref)
+            return Decision(rights.denial(identity, right, name), [Send(error)])
+        again = name in self.subscriptions
+        if not again and len(self.subscriptions) >= self._limits.max_subscriptions:
+            text = f"This connection has {self._limits.max_subscriptions} subscriptions; unsubscribe from one first"
+            error = refusal(ErrorCode.SUBSCRIPTION_FAILED, text, at, channel=name, ref=command.ref)
+            return Decision("limit.subscriptions", [Send(error)])
+        self.subscriptions.add(name)
+        join = Join(name, command.ref, params.include_presence, params.hidden, params.since, again)
+        return Decision(ACCEPTED, [join])
+
+    def _presence(self, command: UpdatePresence, identity: Identity, at: Instant) -> Decision:
+        name = command.channel
+        if not namespace_of(name).presence:
+            return self._bad_format("Presence is not kept on this channel (at $.channel)", at, name, command.ref)
+        if name not in self.subscriptions:
+            return self._denied("not_subscribed", name, command.ref, at)
+        if command.payload.user_id not in (None, identity.user_id):
+            return self._denied("identity", name, command.ref, at)
+        return Decision(ACCEPTED, [UpdateOwnPresence(name, command.payload, command.ref)])
+
+    def _edit(self, command: EditOperation, identity: Identity, at: Instant) -> Decision:
+        name, payload = command.channel, command.payload
+        if namespace_of(name) is not NAMESPACES["document"]:
+            return self._bad_format("Only documents are edited (at $.channel)", at, name, command.ref)
+        if name not in self.subscriptions:
+            return self._denied("not_subscribed", name, command.ref, at)
+        fault = rights.send_fault(self._policy, identity, name)
+        if fault is not None:
+            return self._refused(fault, at, name, command.ref)
+        if payload.user_id not in (None, identity.user_id) or payload.user_name not in (None, identity.name):
+            return self._denied("identity", name, command.ref, at)
+        return Decision(ACCEPTED, [SubmitEdit(command)])
+
+    def _cursor(self, command: MoveCursor, identity: Identity, at: Instant) -> Decision:
+        name = command.channel
+        if namespace_of(name) is not NAMESPACES["document"]:
+            return self._bad_format("Only documents have cursors (at $.channel)", at, name, command.ref)
+        if name not in self.subscriptions:
+            return self._denied("not_subscribed", name, command.ref, at)
+        if command.payload.user_id not in (None, identity.user_id):
+            return self._denied("identity", name, command.ref, at)
+        return Decision(ACCEPTED, [ShareCursor(command)])
+
+    def _publish(self, draft: Draft, identity: Identity, at: Instant) -> Decision:
+        event, name = draft.event, draft.event.channel
+        assert name is not None  # noqa: S101  checked with the grammar
+        fault = rights.carried_fault(event, name) or rights.send_fault(self._policy, identity, name)
+        if fault is None:
+            # The digest is of what the client said: the stamp of a resend differs, its meaning does not.
+            digest = sha256(codec.encode(event)).digest() if draft.idempotency_key else None
+            fault = rights.stamp_fault(event, identity, at.timestamp)
+            if fault is None:
+                return Decision(ACCEPTED, [Publish(draft, digest)])
+        return self._refused(fault, at, name, draft.ref)
+
+    # --- rights and refusals ----------------------------------------------------------------------------------
+
+    def _channel_wrong(self, name: str | None, ref: str | None, at: Instant) -> Decision | None:
+        if name in self.subscriptions:
+            return None  # parsed before
+        fault = rights.channel_fault(name)
+        return None if fault is None else self._refused(fault, at, name, ref)
+
+    def _refused(self, fault: rights.Fault, at: Instant, channel: str | None, ref: str | None) -> Decision:
+        if fault.code is ErrorCode.INVALID_MESSAGE_FORMAT:
+            shown = channel if channel is not None and len(channel) <= _ECHO else None
+            return self._bad_format(f"{fault.text} (at {fault.path})", at, shown, ref)
+        return Decision(fault.rule, [Send(refusal(fault.code, fault.text, at, channel=channel, ref=ref))])
+
+    def _denied(self, rule: str, channel: str, ref: str | None, at: Instant) -> Decision:
+        fault = rights.Fault(rule, ErrorCode.PERMISSION_DENIED, rights.NO_SENDING)
+        return self._refused(fault, at, channel, ref)
+
+    def _bad_format(self, text: str, at: Instant, channel: str | None, ref: str | None) -> Decision:
+        self._invalid.append(at.steady)
+        error = refusal(ErrorCode.INVALID_MESSAGE_FORMAT, text, at, channel=channel, ref=ref)
+        if len(self._invalid) > self._limits.invalid_messages and at.steady - self._invalid[0] < _MINUTE:
+            return self._close("format.abuse", CloseCode.PROTOCOL_ABUSE, "too many invalid messages", error)
+        return Decision("format", [Send(error)])
+
+    def _close(self, rule: str, code: CloseCode, reason: str, error: ev.Error | None = None) -> Decision:
+        self.state = State.CLOSED
+        effects: list[Effect] = [] if error is None else [Send(error)]
+        return Decision(rule, [*effects, Close(code, reason)])
+
+
+_MINUTE = 60.0
+_ECHO = 64  # characters of broken input that an answer may hold
