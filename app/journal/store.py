@@ -1,0 +1,232 @@
+"""The journal's folder on disk: segments, the head of each node, the lock, the ballast.
+
+The format of segments and heads is in dossier_realtime/recording/entry.py.
+
+One process writes to a folder at a time; any number may read. Files are for their owner only.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from dossier_realtime.recording.entry import GENESIS, Head, decode_head, encode_head
+from dossier_realtime.recording.verify import Chain, Fault, Report, torn, verify
+
+BALLAST_BYTES: Final = 4 * 1024 * 1024
+LINE_BYTES: Final = 32 * 1024 * 1024  # no entry is longer; a file without line ends does not fill the memory
+NODE: Final = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
+
+_SEGMENT = re.compile(rf"({NODE})-[0-9]{{16}}\.journal")
+_HEAD = re.compile(rf"({NODE})\.head")
+
+
+class JournalRefused(Exception):
+    """The folder cannot be written to; the sentence says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Tail:
+    """Where to go on: after entry `seq` with link `link`, at byte `size` of the segment `path`.
+
+    `path` is None while there is no segment; `commit` is the highest recorded; `cut_bytes` were torn off.
+    """
+
+    seq: int
+    link: bytes
+    commit: int
+    path: Path | None
+    size: int
+    cut_bytes: int
+
+
+def nodes(folder: Path) -> list[str]:
+    """The nodes that have written to the folder."""
+    found = (_SEGMENT.fullmatch(path.name) or _HEAD.fullmatch(path.name) for path in folder.iterdir())
+    return sorted({match[1] for match in found if match})
+
+
+def segment_paths(folder: Path, node: str) -> list[Path]:
+    """The node's segment files, in order."""
+    found = ((_SEGMENT.fullmatch(path.name), path) for path in folder.iterdir())
+    return sorted(path for match, path in found if match and match[1] == node)
+
+
+def read_lines(path: Path) -> Iterator[bytes]:
+    """The file's lines with their ends, as they stand."""
+    with path.open("rb") as file:
+        yield from iter(partial(file.readline, LINE_BYTES), b"")
+
+
+def read_head(folder: Path, node: str) -> Head | None:
+    """The node's head, or None when the file is missing or not exactly a head."""
+    try:
+        return decode_head((folder / f"{node}.head").read_bytes())
+    except FileNotFoundError:
+        return None
+
+
+def write_head(folder: Path, node: str, head: Head) -> None:
+    """Replace the head: after a crash the old one or the new one is there, whole."""
+    path = folder / f"{node}.head"
+    fresh = folder / f"{node}.head.new"
+    with open(fresh, "wb", opener=_private) as file:
+        file.write(encode_head(head))
+        file.flush()
+        os.fsync(file.fileno())
+    fresh.replace(path)
+
+
+def verify_folder(folder: Path) -> dict[str, Report]:
+    """Verify every node's journal in the folder; reads only, also while it is being written."""
+    reports = {}
+    for node in nodes(folder):
+        head = read_head(folder, node)  # before the segments: these may grow meanwhile, it must not be ahead
+        reports[node] = verify(((path.name, read_lines(path)) for path in segment_paths(folder, node)), head)
+    return reports
+
+
+def take_folder(folder: Path, node: str) -> tuple[int, Tail]:
+    """Take the folder for this process until the descriptor is closed; find the end of the node's journal.
+
+    Repairs what a crash has torn off behind the head. Raises JournalRefused when another process has the
+    folder, the journal is not intact, or the disk refuses.
+    """
+    if not re.fullmatch(NODE, node):
+        raise JournalRefused(f"{node!r:.80} cannot be a node's name: use 1 to 64 of A-Z a-z 0-9 . _ -")
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = _lock(folder)
+        try:
+            return descriptor, open_tail(folder, node)
+        except BaseException:
+            os.close(descriptor)
+            raise
+    except OSError as error:
+        raise JournalRefused(
+            f"The journal in {folder} cannot be opened: {error}. Make the folder writable or free disk space."
+        ) from error
+
+
+def _lock(folder: Path) -> int:
+    descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        holder = os.read(descriptor, 32).decode("ascii", "replace").strip() or "unknown"
+        os.close(descriptor)
+        raise JournalRefused(
+            f"The journal in {folder} is being written by another process (pid {holder}). "
+            "Stop that one, or give this one a data folder of its own."
+        ) from None
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+    return descriptor
+
+
+def reserve_ballast(folder: Path) -> None:
+    """Hold back disk space for what is accepted before the disk is full. Raises OSError without it."""
+    path = folder / "ballast"
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        os.posix_fallocate(descriptor, 0, BALLAST_BYTES)
+    except OSError:
+        path.unlink()
+        raise
+    finally:
+        os.close(descriptor)
+
+
+def release_ballast(folder: Path) -> None:
+    (folder / "ballast").unlink(missing_ok=True)
+
+
+def create_segment(folder: Path, name: str) -> int:
+    """Create a segment file, durably, and return its descriptor. Leaves nothing behind on OSError."""
+    path = folder / name
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        _sync_folder(folder)
+    except OSError:
+        os.close(descriptor)
+        path.unlink()
+        raise
+    return descriptor
+
+
+def open_tail(folder: Path, node: str) -> Tail:
+    """Find the end of the node's journal and repair what a crash has torn off behind its head.
+
+    Verifies the last segment whole (64 MiB: under a second). Raises JournalRefused when it is not intact.
+    """
+    head = read_head(folder, node)
+    paths = segment_paths(folder, node)
+    if head is None and not paths:
+        head = Head(0, GENESIS.hex())
+        write_head(folder, node, head)
+        _sync_folder(folder)
+    if head is None:
+        raise _refusal(folder, Fault(1, f"{node}.head", 0, "the head file is missing or unreadable"))
+    cut = 0
+    for path in reversed(paths):
+        chain, size = _follow(folder, path, head)
+        torn_off = path.stat().st_size - size
+        cut += torn_off
+        if size == 0:  # the crash fell into the making of this segment: the one before it is the last
+            path.unlink()
+            continue
+        if chain.seq < head.seq or head.seq < chain.first - 1:
+            what = f"the head file says that {head.seq} entries were written, the files end at {chain.seq}"
+            raise _refusal(folder, Fault(chain.seq + 1, path.name, 0, what))
+        if torn_off:
+            _cut(path, size)
+        return Tail(chain.seq, chain.link, chain.commit, path, size, cut)
+    if head.seq:
+        raise _refusal(folder, Fault(1, "", 0, f"all {head.seq} entries are missing"))
+    return Tail(0, GENESIS, 0, None, 0, cut)
+
+
+def _follow(folder: Path, path: Path, head: Head) -> tuple[Chain, int]:
+    """Follow the last segment to its end or to where it is torn: the chain there, and the good bytes."""
+    chain = Chain(head)
+    size = 0
+    for number, line in enumerate(read_lines(path), 1):
+        what = chain.take(line) if size else chain.take_header(path.name, line, resume=True)
+        if what:
+            seq = chain.seq + 1 if size else int(path.stem[-16:])
+            if seq <= head.seq or not torn(line):
+                raise _refusal(folder, Fault(seq, path.name, number, what))
+            break
+        size += len(line)
+    return chain, size
+
+
+def _refusal(folder: Path, fault: Fault) -> JournalRefused:
+    return JournalRefused(
+        f"The journal in {folder} is not intact, so nothing more is written to it. {fault}. "
+        "Run `python run.py verify` for the whole finding, keep this folder, and start with an empty one."
+    )
+
+
+def _cut(path: Path, size: int) -> None:
+    with path.open("r+b") as file:
+        file.truncate(size)
+        os.fsync(file.fileno())
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_CLOEXEC, 0o600)

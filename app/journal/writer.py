@@ -1,0 +1,306 @@
+"""The thread that writes the journal beside the event loop.
+
+The loop appends to a queue; encoding, hashing, writing and fsync happen here. A crash of the process loses at
+most the entries of the last 50 ms, a power cut those of the last second; what is acknowledged is in the event
+store, and comes into the journal at the next start as `recovered`.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import structlog
+
+from app.journal import store
+from dossier_realtime.recording.entry import (
+    FORMAT,
+    SEAL_DIGITS,
+    Detail,
+    Head,
+    Header,
+    Kind,
+    SegmentHeader,
+    encode_entry,
+    encode_segment_header,
+    segment_name,
+)
+
+SEGMENT_BYTES: Final = 64 * 1024 * 1024
+WAITING_ENTRIES: Final = 50_000
+WAITING_BYTES: Final = 32 * 1024 * 1024
+HIGH_WATER: Final = 0.8
+WAKE_ENTRIES: Final = 1_000
+WAKE_SECONDS: Final = 0.05
+SYNC_SECONDS: Final = 1.0
+SYNC_BYTES: Final = 8 * 1024 * 1024
+RETRY_SECONDS: Final = 1.0
+SLICE: Final = 64  # entries encoded between two writes: each write lets the loop have the interpreter
+
+_log = structlog.get_logger("journal")
+
+
+class Journal:
+    """An open journal. `record` and `close` belong to the event loop's thread; `record` never waits.
+
+    Opening writes the `start` entry, with `about` (versions and the like) as its detail; `close` writes
+    `stop`. Raises store.JournalRefused when the folder is in use, not intact, or cannot be written.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        node: str,
+        *,
+        about: Mapping[str, str] | None = None,
+        segment_bytes: int = SEGMENT_BYTES,
+        sync_seconds: float = SYNC_SECONDS,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._folder, self._node, self._clock = folder, node, clock
+        self._segment_bytes, self._sync_seconds = segment_bytes, sync_seconds
+        self._folder_lock, tail = store.take_folder(folder, node)
+        self.last_commit = tail.commit
+        """The highest `commit` recorded; what the event store has beyond it is to come as `recovered`."""
+        self.trouble = ""
+        """What is wrong with the disk, in a sentence; "" while nothing is."""
+
+        # Between loop and writer. Each counter has one writing thread, and deque's ends are atomic: no lock.
+        self._queue: deque[tuple[tuple[Any, ...], bytes | str | None]] = deque()
+        self._limit = WAITING_ENTRIES
+        self._bytes_in = self._bytes_out = 0
+        self._gap = self._lost_in = self._lost_out = 0
+        self._gap_since = 0.0
+        self._wake = threading.Event()
+        self._closing = False
+
+        # The writer's own. `_tail` is what is not known to be on the disk: it begins at byte `_synced` of the
+        # segment, and its first `_written` bytes are with the kernel.
+        self._seq, self._link, self._commit = tail.seq, tail.link, tail.commit
+        self._file = -1 if tail.path is None else os.open(tail.path, os.O_WRONLY | os.O_CLOEXEC)
+        self._synced, self._tail, self._written = tail.size, bytearray(), 0
+        self._synced_at = 0.0
+        self._head_seq = tail.seq
+        self._ballast = False
+        self._retry_at = 0.0
+
+        detail: Detail = dict(about or {})
+        if tail.cut_bytes:
+            detail["cut_bytes"] = tail.cut_bytes
+        self.record("start", detail=detail)
+        self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
+        self._thread.start()
+
+    @property
+    def healthy(self) -> bool:
+        """False while the disk refuses or the queue is over 80 % of its bound: refuse changes then."""
+        return not self.trouble and self._fits(HIGH_WATER)
+
+    @property
+    def waiting(self) -> int:
+        """Entries recorded and not yet written."""
+        return len(self._queue)
+
+    @property
+    def lost(self) -> int:
+        """Entries that could not be recorded, since the start."""
+        return self._lost_in + self._lost_out
+
+    def record(
+        self,
+        kind: Kind,
+        *,
+        at: float = 0.0,
+        session: str = "",
+        user: str = "",
+        channel: str = "",
+        offset: int = 0,
+        epoch: str = "",
+        commit: int = 0,
+        rule: str = "",
+        level: str = "",
+        audience: Literal["all", "presence"] = "all",
+        except_user: str = "",
+        receivers: int = 0,
+        detail: Detail | None = None,
+        frame: bytes | str | None = None,
+    ) -> None:
+        """Append one entry; its fields are `Header`'s in recording/entry.py. `at` is Unix seconds, 0 for now.
+
+        Never waits or raises: past the bound the entry is counted as lost, and a `gap` stands in its place as
+        soon as there is room. `detail` is not copied.
+        """
+        queue = self._queue
+        if self._gap or len(queue) >= self._limit or self._bytes_in - self._bytes_out >= WAITING_BYTES:
+            if not self._fits(HIGH_WATER):
+                self._lose()
+                return
+            self._close_gap()
+        if commit > self.last_commit:
+            self.last_commit = commit
+        if frame is not None:
+            self._bytes_in += len(frame)
+        fields = (
+            kind, at or self._clock(), session, user, channel, offset, epoch, commit, rule, level, audience,
+            except_user, receivers, detail or {},
+        )  # fmt: skip
+        queue.append((fields, frame))
+        if len(queue) == WAKE_ENTRIES:
+            self._wake.set()
+
+    def close(self) -> int:
+        """Write all that waits, then `stop`, and let the folder go. Returns how many could not be written."""
+        if self._gap:
+            self._close_gap()
+        self._enqueue("stop", {})
+        self._limit = 0  # whatever comes after is counted as lost
+        self._closing = True
+        self._wake.set()
+        self._thread.join()
+        if self._file >= 0:
+            os.close(self._file)
+        os.close(self._folder_lock)
+        return len(self._queue) + self._seq - self._head_seq
+
+    # On the loop's side
+
+    def _fits(self, share: float) -> bool:
+        return (
+            len(self._queue) < self._limit * share
+            and self._bytes_in - self._bytes_out < WAITING_BYTES * share
+        )
+
+    def _lose(self) -> None:
+        if not self._gap:
+            self._gap_since = self._clock()
+        self._gap += 1
+        self._lost_in += 1
+
+    def _close_gap(self) -> None:
+        self._enqueue("gap", {"lost": self._gap, "since": round(self._gap_since, 3)})
+        self._gap = 0
+
+    def _enqueue(self, kind: Kind, detail: Detail) -> None:
+        """Append an entry of the journal itself, past any bound."""
+        self._queue.append(((kind, self._clock(), "", "", "", 0, "", 0, "", "", "all", "", 0, detail), None))
+
+    # In the writer's thread
+
+    def _run(self) -> None:
+        try:
+            while not self._closing:
+                self._wake.wait(WAKE_SECONDS)
+                self._wake.clear()
+                if time.monotonic() >= self._retry_at:
+                    self._turn(self._sync_seconds)
+            if not self._turn(0.0):
+                self._turn(0.0)  # the first has released the ballast
+        except Exception as error:  # a thread must not die unseen: nothing is healthy after this
+            self.trouble = f"The journal's writer failed ({error!r}): restart the service and report the log."
+            _say("error", "journal_failed", exc_info=error)
+
+    def _turn(self, sync_seconds: float) -> bool:
+        """Write what waits, and make it durable when that is due. False when the disk refused."""
+        try:
+            self._write_queue()
+            if time.monotonic() - self._synced_at >= sync_seconds:
+                self._sync()
+            if not self._ballast:
+                store.reserve_ballast(self._folder)
+                self._ballast = True
+        except OSError as error:
+            self._refused(error)
+            return False
+        if self.trouble:
+            self.trouble = ""
+            _say("info", "journal_healthy", lost=self.lost)
+        return True
+
+    def _refused(self, error: OSError) -> None:
+        if not self.trouble:
+            _say("error", "journal_refused", error=str(error))
+        self.trouble = (
+            f"The journal cannot be written ({error.strerror}): "
+            f"free space on the disk of {self._folder}, or make it writable."
+        )
+        if self._ballast:
+            self._ballast = False
+            with suppress(OSError):
+                store.release_ballast(self._folder)
+        else:
+            self._retry_at = time.monotonic() + RETRY_SECONDS
+
+    def _write_queue(self) -> None:
+        while True:
+            self._flush()
+            if len(self._tail) >= SYNC_BYTES:
+                self._sync()
+            if not self._queue:
+                return
+            if self._file < 0 or self._synced + len(self._tail) >= self._segment_bytes:
+                self._rotate()
+            self._encode(min(len(self._queue), SLICE))
+
+    def _flush(self) -> None:
+        while self._written < len(self._tail):
+            with memoryview(self._tail)[self._written :] as rest:
+                self._written += os.pwrite(self._file, rest, self._synced + self._written)
+
+    def _sync(self) -> None:
+        """Make all that is encoded durable, then say so in the head."""
+        if self._tail:
+            try:
+                self._flush()
+                os.fsync(self._file)
+            except OSError:
+                self._written = 0  # the kernel may have dropped what it had: all of it is written again
+                raise
+            self._synced += len(self._tail)
+            self._tail.clear()
+            self._written = 0
+        if self._head_seq != self._seq:
+            store.write_head(self._folder, self._node, Head(self._seq, self._link.hex()))
+            self._head_seq = self._seq
+        self._synced_at = time.monotonic()
+
+    def _rotate(self) -> None:
+        self._sync()
+        first = self._seq + 1
+        file = store.create_segment(self._folder, segment_name(self._node, first))
+        if self._file >= 0:
+            os.close(self._file)
+        self._file, self._synced = file, 0
+        header = SegmentHeader(FORMAT, self._node, first, self._link.hex(), self._commit)
+        line, self._link = encode_segment_header(header, self._link)
+        self._tail += line
+
+    def _encode(self, count: int) -> None:
+        seals = os.urandom(count * SEAL_DIGITS // 2).hex().encode()
+        for place in range(0, count * SEAL_DIGITS, SEAL_DIGITS):
+            (kind, at, *fields), frame = self._queue.popleft()
+            self._seq += 1
+            header = Header(self._seq, kind, round(at, 3), *fields)
+            seal = seals[place : place + SEAL_DIGITS]
+            try:
+                line, self._link = encode_entry(header, frame, seal, self._link)
+                self._commit = max(self._commit, header.commit)
+            except (TypeError, ValueError) as error:
+                _say("error", "journal_entry_unfit", kind=kind, error=repr(error))
+                self._lost_out += 1
+                gap = Header(self._seq, "gap", header.at, detail={"lost": 1, "since": header.at})
+                line, self._link = encode_entry(gap, None, seal, self._link)
+            self._tail += line
+            if frame is not None:
+                self._bytes_out += len(frame)
+
+
+def _say(level: str, event: str, **facts: object) -> None:
+    """Log; the log may lie on the disk that is full, and the thread must outlive that."""
+    with suppress(OSError):
+        getattr(_log, level)(event, **facts)

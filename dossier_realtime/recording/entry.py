@@ -1,0 +1,201 @@
+"""The journal's format, version 1. This text is normative; what it says, this file does.
+
+A journal is the append-only record of one node, in the order of the node's event loop: what happened first
+stands first. It is a sequence of entries numbered `seq` = 1, 2, 3 … without holes, kept in segment files
+`{node}-{first seq, 16 digits}.journal`. A segment is lines ended by one line feed. Each line has four parts
+with one tab between them; no part contains a tab or a line feed:
+
+    link TAB header TAB seal TAB body LF
+
+- `header` is a JSON object. On the first line of a segment it is a `SegmentHeader`; on every other line a
+  `Header`, whose first three members are `seq`, `kind`, `at`. Members that have their default are left out.
+- `body` is the wire frame, exactly: bytes that start with `{`, are UTF-8 and hold no control character
+  (00-1F, 7F) stand as they are; other UTF-8 is a JSON string; bytes that are not UTF-8 are `=` and their
+  base64. Without a frame `seal` and `body` are empty.
+- `seal` is 32 random hexadecimal digits. The digest of the frame is BLAKE2b-256 over `body`, with the 32
+  characters of `seal` as the key.
+- `link` is the chain, 64 hexadecimal digits. With `previous` as the 32 bytes of the link of the line before
+  (zeros before the first), `+` as concatenation and TAB as the byte 09:
+      without a frame   link = SHA-256(previous + header)
+      with a frame      link = SHA-256(previous + header + TAB + digest)
+- Redaction replaces `seal` by the digest (64 hexadecimal digits) and empties `body`. The chain holds as
+  before, and without the seal the digest does not betray a short or guessable frame.
+
+Everything is hashed as the bytes stand in the file and nothing has two spellings, so any change of any byte
+is found, white space and line ends included. Numbers are decimal, hexadecimal digits are lower case.
+
+`{node}.head` holds one JSON object and a line feed, `{"seq": …, "link": …}`: the last entry known to be on
+the disk. It is replaced after each fsync, so entries missing at the end are noticed. Who can rewrite the
+whole folder can also rewrite its chain: what proves a journal to outsiders is its head, kept somewhere else.
+
+What each kind means is said at `Kind`. A reader derives what each session received from `attach`, `detach`,
+`fanout` and `out`, because all stand in the order of the loop.
+"""
+
+from __future__ import annotations
+
+import base64
+from hashlib import blake2b, sha256
+from typing import Final, Literal, NamedTuple
+
+import msgspec
+
+FORMAT: Final = 1
+GENESIS: Final = bytes(32)
+SEAL_DIGITS: Final = 32
+DIGEST_DIGITS: Final = 64
+
+Detail = dict[str, str | int | float | bool | list[str]]
+
+Kind = Literal[
+    "start",  # the node begins; `detail`: versions, and `cut_bytes` when a torn end was cut off
+    "stop",  # the node ends in good order; a `start` without a `stop` before it follows a crash
+    "open",  # a session is authenticated; `detail`: who it is, its rights, address, reconnect_count
+    "close",  # a session ends; `detail`: code, reason, frames enqueued, frames handed to the kernel
+    "attach",  # from here on the session receives `channel`; `audience` "presence": its presence events too
+    "detach",  # from here on it does not
+    "in",  # a frame from the session, accepted; `rule` is what decided
+    "refused",  # a frame from the session, refused; `rule` is what decided
+    "out",  # a frame to this one session
+    "fanout",  # a frame to all who are attached to `channel` (`audience`, `except_user`), `receivers` of them
+    "recovered",  # an event found committed at start that the journal had not got
+    "conflated",  # a frame waiting for the session gave way to a later one; `detail` says which or how many
+    "http",  # a call over HTTP; `detail`: method, path without query, status
+    "gap",  # `detail.lost` entries are missing here: the journal could not be written, from `detail.since` on
+]
+
+
+class Header(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What is known of an entry besides its frame.
+
+    `at` is Unix time in seconds, to the millisecond. `offset` and `epoch` are the event's place in its
+    channel's history, `commit` its row in the event store (0: none of these). `level` is the channel's
+    classification then.
+    """
+
+    seq: int
+    kind: Kind
+    at: float
+    session: str = ""
+    user: str = ""
+    channel: str = ""
+    offset: int = 0
+    epoch: str = ""
+    commit: int = 0
+    rule: str = ""
+    level: str = ""
+    audience: Literal["all", "presence"] = "all"
+    except_user: str = ""
+    receivers: int = 0
+    detail: Detail = {}
+
+
+class SegmentHeader(msgspec.Struct, frozen=True):
+    """The first line of a segment: `first` is its first seq, `previous` the last link of the segment before,
+    `commit` the highest commit recorded before it."""
+
+    format: int
+    node: str
+    first: int
+    previous: str
+    commit: int
+
+
+class Head(msgspec.Struct, frozen=True):
+    """The last entry known to be on the disk; seq 0 and zeros before the first."""
+
+    seq: int
+    link: str
+
+
+class Entry(NamedTuple):
+    """An entry read back. `frame` is the wire's bytes; None when it has none or is redacted."""
+
+    header: Header
+    frame: bytes | None
+    redacted: bool
+
+
+_CONTROLS = bytes([*range(0x20), 0x7F])
+_encode = msgspec.json.Encoder().encode
+_header_decoder = msgspec.json.Decoder(Header)
+_text_decoder = msgspec.json.Decoder(str)
+
+
+def encode_entry(
+    header: Header, frame: bytes | str | None, seal: bytes, previous: bytes
+) -> tuple[bytes, bytes]:
+    """The entry's line and its link. `seal` is 32 fresh random digits, `previous` the link before.
+
+    Raises TypeError, ValueError or UnicodeEncodeError for a header that JSON cannot hold.
+    """
+    head = _encode(header)
+    if frame is None:
+        link = sha256(previous + head)
+        return b"%b\t%b\t\t\n" % (link.hexdigest().encode(), head), link.digest()
+    body = _body(frame.encode("utf-8", "surrogatepass") if isinstance(frame, str) else frame)
+    link = sha256(b"%b%b\t%b" % (previous, head, frame_digest(seal, body)))
+    return b"%b\t%b\t%b\t%b\n" % (link.hexdigest().encode(), head, seal, body), link.digest()
+
+
+def encode_segment_header(header: SegmentHeader, previous: bytes) -> tuple[bytes, bytes]:
+    """The first line of a segment and its link."""
+    head = _encode(header)
+    link = sha256(previous + head)
+    return b"%b\t%b\t\t\n" % (link.hexdigest().encode(), head), link.digest()
+
+
+def encode_head(head: Head) -> bytes:
+    return _encode(head) + b"\n"
+
+
+def decode_head(data: bytes) -> Head | None:
+    """The head, or None for anything but the exact bytes of one."""
+    try:
+        head = msgspec.json.decode(data, type=Head)
+    except msgspec.DecodeError:
+        return None
+    return head if encode_head(head) == data else None
+
+
+def decode_entry(line: bytes) -> Entry:
+    """Read one line of a segment, not its first. Nothing is verified here.
+
+    Raises ValueError (of which msgspec's errors are a kind) for a line that is not an entry.
+    """
+    _, head, seal, body = line.removesuffix(b"\n").split(b"\t")
+    return Entry(_header_decoder.decode(head), _frame(body) if body else None, bool(seal) and not body)
+
+
+def redact(line: bytes) -> bytes:
+    """The same entry without its frame: the digest takes the place of the seal, and the chain still holds."""
+    link, head, seal, body = line.removesuffix(b"\n").split(b"\t")
+    if not body:
+        return line
+    return b"%b\t%b\t%b\t\n" % (link, head, frame_digest(seal, body).hex().encode())
+
+
+def frame_digest(seal: bytes, body: bytes) -> bytes:
+    return blake2b(body, digest_size=32, key=seal).digest()
+
+
+def segment_name(node: str, first: int) -> str:
+    return f"{node}-{first:016d}.journal"
+
+
+def _body(frame: bytes) -> bytes:
+    try:
+        text = "" if frame.isascii() else frame.decode()
+    except UnicodeDecodeError:
+        return b"=" + base64.b64encode(frame)
+    if frame.startswith(b"{") and len(frame.translate(None, _CONTROLS)) == len(frame):
+        return frame
+    return _encode(text or frame.decode())
+
+
+def _frame(body: bytes) -> bytes:
+    if body.startswith(b"{"):
+        return body
+    if body.startswith(b"="):
+        return base64.b64decode(body[1:], validate=True)
+    return _text_decoder.decode(body).encode()
