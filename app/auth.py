@@ -1,0 +1,249 @@
+"""Access tokens: who speaks, with which rights, until when (decisions, section 3; RFC 8725)."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import secrets
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from time import monotonic
+from typing import Annotated, NamedTuple
+
+import jwt
+import msgspec
+from msgspec import UNSET, Meta
+
+from app import jwks
+from app.claims import Claims, Header, TokenRefused, identify, read_claims, split_token
+from app.core.permissions import Grant, Identity
+
+__all__ = ["REFUSAL", "AuthSettings", "KeyUnknown", "TokenRefused", "TokenVerifier", "mint"]
+
+REFUSAL = "The token is not valid; ask for a new one and authenticate again"
+"""What a client is told, whatever the reason."""
+TOKEN_LIMIT = 4096
+"""The longest token, in bytes."""
+CACHE_LIMIT = 10_000
+
+
+class KeyUnknown(TokenRefused):
+    """The token names a key (`kid`) that the key set, as last fetched, does not hold."""
+
+    def __init__(self, kid: str | None) -> None:
+        super().__init__("signed with a key that the key set does not hold")
+        self.kid = kid
+
+
+class AuthSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The `[auth]` table. ValueError, in one line, for settings that contradict each other."""
+
+    algorithms: tuple[str, ...] = ("HS256",)
+    """`HS256`; or `RS256`, `ES256` or both."""
+    secret: str = ""
+    """The HS256 secret, 32 bytes or more; from the environment or `secret_file`, never from the TOML file."""
+    secret_file: str = ""
+    public_key_file: str = ""
+    jwks_file: str = ""
+    jwks_url: str = ""
+    audience: Annotated[str, Meta(min_length=1)] = "dossier-realtime"
+    audience_list: bool = False
+    """Whether `aud` may be a list that contains the audience."""
+    issuer: str = ""
+    """The required `iss`; empty: not checked."""
+    leeway: Annotated[int, Meta(ge=0, le=5)] = 0
+    """Allowed difference between the issuer's clock and ours, in seconds."""
+    max_lifetime: Annotated[int, Meta(ge=1, le=86_400)] = 86_400
+    """The longest time that a token may be valid, in seconds."""
+
+    def __post_init__(self) -> None:
+        named = set(self.algorithms)
+        if named != {"HS256"} and (not named or not named <= {"RS256", "ES256"}):
+            raise ValueError('auth.algorithms must be ["HS256"], or "RS256", "ES256" or both: one family')
+        sources = [name for name in ("public_key_file", "jwks_file", "jwks_url") if getattr(self, name)]
+        if self.symmetric and sources:
+            raise ValueError(f"auth.{sources[0]} does not go with HS256; remove it, or set auth.algorithms")
+        if not self.symmetric and len(sources) != 1:
+            raise ValueError("set exactly one of auth.public_key_file, auth.jwks_file and auth.jwks_url")
+        if self.jwks_url and not jwks.is_safe_url(self.jwks_url):
+            raise ValueError("auth.jwks_url must begin with https:// (http:// only for a loopback address)")
+
+    @property
+    def symmetric(self) -> bool:
+        return "HS256" in self.algorithms
+
+    def __repr__(self) -> str:  # the generated one would print the secret
+        return f"AuthSettings(algorithms={self.algorithms!r}, audience={self.audience!r}, …)"
+
+
+class _Verified(NamedTuple):
+    identity: Identity
+    claims: Claims
+    keys: tuple[jwt.PyJWK, ...]
+    """The set that verified it: with another set in force, it is verified again."""
+
+
+class TokenVerifier:
+    """Turns a token into an Identity, or refuses it. One a process; its cache is not for several threads."""
+
+    def __init__(self, settings: AuthSettings, clock: Callable[[], float] = monotonic) -> None:
+        """ValueError, in one line, if the key is missing, unreadable or too weak.
+
+        `clock` (monotonic seconds) only spaces the fetches of a key set.
+        """
+        self._settings = settings
+        self._cache: OrderedDict[bytes, _Verified] = OrderedDict()
+        self._remote: jwks.RemoteKeys | None = None
+        self._local: tuple[jwt.PyJWK, ...] = ()
+        if settings.jwks_url:
+            self._remote = jwks.RemoteKeys(settings.jwks_url, settings.algorithms, clock)
+        else:
+            self._local = _local_keys(settings)
+
+    def verify(self, token: str, now: float) -> Identity:
+        """The identity that `token` proves at `now` (Unix seconds). Raises TokenRefused and nothing else."""
+        try:
+            return self._verify(token, now)
+        except TokenRefused:
+            raise
+        except msgspec.ValidationError as error:
+            raise TokenRefused(f"header or claims: {error}") from None  # types and a path, never a value
+        except Exception:  # an attacker's bytes in four parsers: whatever they raise, it is no good token
+            raise TokenRefused("malformed") from None
+
+    async def check(self, token: str, now: float) -> Identity:
+        """`verify`, after fetching the key set if the key is unknown; suspends for that alone."""
+        try:
+            return self.verify(token, now)
+        except KeyUnknown:
+            await self.refresh()
+        return self.verify(token, now)
+
+    async def refresh(self) -> bool:
+        """Fetch the key set of `jwks_url`; True if it came. Once in 30 s and one at a time, at most."""
+        return self._remote is not None and await self._remote.refresh()
+
+    def forget(self) -> None:
+        """Forget the verified tokens; each is verified in full again when it next comes."""
+        self._cache.clear()
+
+    def _verify(self, token: str, now: float) -> Identity:
+        if len(token) > TOKEN_LIMIT:
+            raise TokenRefused("too long")
+        digest = hashlib.sha256(token.encode()).digest()
+        keys = self._remote.keys if self._remote else self._local
+        known = self._cache.get(digest)
+        if known is not None and known.keys is keys:
+            self._check_times(known.claims, now)
+            self._cache.move_to_end(digest)
+            return known.identity
+        claims = self._proven_claims(token, keys)
+        self._check_times(claims, now)
+        self._check_addressing(claims)
+        identity = identify(claims)
+        self._cache[digest] = _Verified(identity, claims, keys)
+        if len(self._cache) > CACHE_LIMIT:
+            self._cache.popitem(last=False)
+        return identity
+
+    def _proven_claims(self, token: str, keys: tuple[jwt.PyJWK, ...]) -> Claims:
+        parts = split_token(token)
+        if parts.header.alg not in self._settings.algorithms:
+            raise TokenRefused("algorithm not allowed")
+        if parts.header.crit is not UNSET:
+            raise TokenRefused("critical extension not understood")
+        key = self._choose(keys, parts.header)
+        if not key.Algorithm.verify(parts.signed, key.key, parts.signature):
+            raise TokenRefused("wrong signature")
+        return read_claims(parts.payload)
+
+    def _choose(self, keys: tuple[jwt.PyJWK, ...], header: Header) -> jwt.PyJWK:
+        fitting = [key for key in keys if key.algorithm_name == header.alg]
+        if header.kid is not None and (self._remote or self._settings.jwks_file):
+            fitting = [key for key in fitting if key.key_id == header.kid]
+        if len(fitting) == 1:
+            return fitting[0]
+        if not fitting and self._remote:
+            raise KeyUnknown(header.kid)
+        raise TokenRefused("names none, or several, of the configured keys")
+
+    def _check_times(self, claims: Claims, now: float) -> None:
+        leeway, longest = self._settings.leeway, self._settings.max_lifetime
+        expires = math.floor(claims.exp)
+        if expires <= now - leeway:
+            raise TokenRefused("expired")
+        if expires - (now if claims.iat is UNSET else min(claims.iat, now)) > longest:
+            raise TokenRefused("valid for too long")
+        if claims.nbf is not UNSET and claims.nbf > now + leeway:
+            raise TokenRefused("not valid yet")
+        if claims.iat is not UNSET and claims.iat > now + leeway:
+            raise TokenRefused("issued in the future")
+
+    def _check_addressing(self, claims: Claims) -> None:
+        audience = self._settings.audience
+        listed = self._settings.audience_list and isinstance(claims.aud, list) and audience in claims.aud
+        if claims.aud != audience and not listed:
+            raise TokenRefused("for another audience")
+        if self._settings.issuer and claims.iss != self._settings.issuer:
+            raise TokenRefused("from another issuer")
+
+
+def mint(
+    settings: AuthSettings,
+    *,
+    sub: str,
+    now: float,
+    ttl: int = 3600,
+    name: str | None = None,
+    role: str | None = None,
+    avatar: str | None = None,
+    permissions: Sequence[str] = (),
+    clearance: str | None = None,
+    jti: str | None = None,
+) -> str:
+    """A new HS256 token, valid for `ttl` seconds from `now` (Unix seconds), with a random `jti` unless given.
+
+    ValueError, in one line, for what our own verifier would refuse or drop.
+    """
+    if not settings.symmetric:
+        raise ValueError("tokens can be made only with a shared secret (HS256); ask your issuer for one")
+    for permission in permissions:
+        if Grant.parse(permission) is None:
+            raise ValueError(f'bad permission {permission[:64]!r}; write it like "read:dossier:country:*"')
+    issued = math.floor(now)
+    claims = {
+        "sub": sub,
+        "aud": settings.audience,
+        "iss": settings.issuer or None,
+        "iat": issued,
+        "exp": issued + ttl,
+        "jti": jti if jti is not None else secrets.token_urlsafe(16),
+        "name": name,
+        "role": role,
+        "avatar": avatar,
+        "permissions": permissions,
+        "clearance": clearance,
+    }
+    verifier = TokenVerifier(settings)
+    given = {claim: value for claim, value in claims.items() if value is not None}
+    token = jwt.encode(given, settings.secret, "HS256")
+    try:
+        verifier.verify(token, now)
+    except TokenRefused as refused:
+        raise ValueError(f"such a token would be refused: {refused.reason}; change that value") from None
+    return token
+
+
+def _local_keys(settings: AuthSettings) -> tuple[jwt.PyJWK, ...]:
+    name = "secret" if settings.symmetric else "public_key_file" if settings.public_key_file else "jwks_file"
+    try:
+        if settings.symmetric:
+            return (jwks.secret_key(settings.secret),)
+        if settings.public_key_file:
+            return (jwks.public_key(Path(settings.public_key_file).read_bytes(), settings.algorithms),)
+        return jwks.key_set(Path(settings.jwks_file).read_bytes(), settings.algorithms)
+    except OSError as error:
+        raise ValueError(f"auth.{name} cannot be read ({error.strerror}); check path and rights") from error
+    except ValueError as error:
+        raise ValueError(f"auth.{name}: {error}") from error

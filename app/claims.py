@@ -1,0 +1,153 @@
+"""A token as it stands on the wire, read strictly and apart from any trust in it (RFC 7515, RFC 7519).
+
+PyJWT and json accept padding, duplicate names, NaN and claims of the wrong type. No two readers of a token
+may disagree about it, so none of that passes here.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+import re
+from typing import Annotated, Any, NamedTuple
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from app.core.permissions import Clearance, Grant, Identity
+
+DEPTH_LIMIT = 16
+
+_SHAPE = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)")
+_AVATAR = r'\Ahttps://[^\s\x00-\x1f\x7f<>"\\/?#@]+([/?#][^\s\x00-\x1f\x7f<>"\\]*)?\Z'
+
+
+class TokenRefused(Exception):
+    """`reason` is for the log and the journal and never holds a part of the token; clients get REFUSAL."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class Header(msgspec.Struct, frozen=True):
+    """What we read of the JOSE header; `jwk`, `jku`, `x5c` and `x5u` are never looked at."""
+
+    alg: str
+    kid: Annotated[str, Meta(max_length=256)] | None = None
+    crit: Any = UNSET
+
+
+_NumericDate = int | float
+_Name = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9._-]{1,64}\Z")]
+_Label = Annotated[str, Meta(pattern=r"\A[^\x00-\x1f\x7f-\x9f]{0,200}\Z")]
+
+
+class Claims(msgspec.Struct, frozen=True):
+    """The claims, without coercion. `name` and `avatar` are for display: null is as good as absent."""
+
+    sub: _Name
+    exp: _NumericDate
+    aud: str | list[str]
+    iss: str | UnsetType = UNSET
+    nbf: _NumericDate | UnsetType = UNSET
+    iat: _NumericDate | UnsetType = UNSET
+    jti: Annotated[str, Meta(min_length=1, max_length=128)] | UnsetType = UNSET
+    name: _Label | None = None
+    role: _Name = "viewer"
+    avatar: Annotated[str, Meta(pattern=_AVATAR, max_length=2048)] | None = None
+    permissions: Annotated[list[Any], Meta(max_length=1000)] = []
+    clearance: str = "internal"
+
+
+class SignedToken(NamedTuple):
+    """A token in its three parts; nothing in it is proven yet."""
+
+    header: Header
+    payload: str
+    """base64url, not yet decoded."""
+    signed: bytes
+    """What the signature covers."""
+    signature: bytes
+
+
+def split_token(token: str) -> SignedToken:
+    """The parts of a compact JWS. Raises TokenRefused, or whatever its parsers raise, for anything else."""
+    shape = _SHAPE.fullmatch(token)
+    if shape is None:
+        raise TokenRefused("not a compact JWS")
+    header = msgspec.convert(_json_object(_octets(shape[1])), Header)
+    return SignedToken(header, shape[2], token[: shape.end(2)].encode(), _octets(shape[3]))
+
+
+def read_claims(payload: str) -> Claims:
+    """The claims of a payload whose signature is proven. Raises as `split_token` does."""
+    return msgspec.convert(_json_object(_octets(payload)), Claims)
+
+
+def identify(claims: Claims) -> Identity:
+    """Whom the claims speak for; permissions that do not parse are dropped."""
+    try:
+        clearance = Clearance.parse(claims.clearance)
+    except ValueError:
+        raise TokenRefused("unknown clearance") from None
+    grants = (Grant.parse(entry) for entry in claims.permissions if isinstance(entry, str))
+    return Identity(
+        user_id=claims.sub,
+        name=claims.name or claims.sub,
+        role=claims.role,
+        avatar=claims.avatar,
+        grants=tuple(grant for grant in grants if grant is not None),
+        clearance=clearance,
+        expires_at=math.floor(claims.exp),
+        token_id=None if claims.jti is UNSET else claims.jti,
+        issued_at=None if claims.iat is UNSET else math.floor(claims.iat),
+    )
+
+
+def _octets(segment: str) -> bytes:
+    """base64url without padding, in its one canonical spelling (RFC 7515 §2): no bit of it is ignored."""
+    octets = base64.urlsafe_b64decode(segment + "=" * (-len(segment) % 4))
+    if base64.urlsafe_b64encode(octets).rstrip(b"=") != segment.encode():
+        raise TokenRefused("not canonical base64url")
+    return octets
+
+
+def _json_object(octets: bytes) -> dict[str, Any]:
+    """An object that every JSON parser reads alike: no duplicate names, NaN, lone surrogates or depths."""
+    value = json.loads(
+        octets.decode(), object_pairs_hook=_unique, parse_constant=_not_finite, parse_float=_finite
+    )
+    if not isinstance(value, dict):
+        raise TokenRefused("not a JSON object")
+    _check_tree(value, DEPTH_LIMIT)
+    return value
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise TokenRefused("a name occurs twice")
+    return members
+
+
+def _not_finite(_: str) -> None:
+    raise TokenRefused("not a finite number")
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if math.isinf(number):
+        _not_finite(digits)
+    return number
+
+
+def _check_tree(value: object, depth: int) -> None:
+    if isinstance(value, str):
+        value.encode()  # a lone surrogate raises
+    elif isinstance(value, (dict, list)):
+        if depth == 0:
+            raise TokenRefused("nested too deeply")
+        for item in [*value, *value.values()] if isinstance(value, dict) else value:
+            _check_tree(item, depth - 1)

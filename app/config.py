@@ -1,0 +1,285 @@
+"""The configuration: defaults, then a file, then the environment, then the command line; checked before use.
+
+Each value is checked where it comes from, so that an error names its key, its source and what is allowed.
+Then the whole is checked for combinations that are unsafe. Whatever is wrong is one ConfigError of one line.
+"""
+
+import ipaddress
+import secrets
+import time
+import tomllib
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, NamedTuple, get_args, get_origin
+from urllib.parse import urlsplit
+
+import msgspec
+
+from app.auth import AuthSettings, TokenVerifier
+from app.settings import Tables
+from app.tls import server_context
+
+DEFAULTS = Path(__file__).parent.parent / "config" / "default.toml"
+PREFIX = "DOSSIER_"
+SECRET_FILE = "development-secret"  # noqa: S105 - the name of a file, not what is in it
+
+_SECRET_KEY = ("auth", "secret")
+_UNSHOWN = {_SECRET_KEY, ("storage", "engine")}  # values that are, or may hold, a secret
+
+
+class ConfigError(Exception):
+    """What is wrong with the configuration, in one line that says what to do."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("".join(c if c.isprintable() else " " for c in message))
+
+
+class Config(Tables, frozen=True):
+    """Every setting, checked. `auth.secret` is filled in, from wherever it came."""
+
+    development_secret: bool
+    """Whether the secret is one that was made up here, which the start must say."""
+
+
+class _Setting(NamedTuple):
+    path: tuple[str, ...]
+    value: Any
+    source: str
+
+    @property
+    def key(self) -> str:
+        return ".".join(self.path)
+
+
+def load(
+    config_file: Path | None, environ: Mapping[str, str], overrides: Mapping[str, object] | None = None
+) -> Config:
+    """The configuration in force. `overrides` come from the command line: `{"server.port": 0}`.
+
+    Reads the secret's file; outside production, without a secret or a key, makes a development secret.
+    Raises ConfigError and nothing else.
+    """
+    merged: dict[str, Any] = {}
+    for setting in _settings(config_file, environ, overrides or {}):
+        _check(setting)
+        table = merged
+        for name in setting.path[:-1]:
+            table = table.setdefault(name, {})
+        table[setting.path[-1]] = setting.value
+    try:
+        tables = msgspec.convert(merged, Tables)
+        _check_together(tables)
+        auth, made_up = _with_secret(tables)
+        TokenVerifier(auth)  # reads and measures the keys
+    except msgspec.ValidationError as error:
+        raise ConfigError(str(error).partition(" - at `")[0]) from None
+    except ValueError as error:
+        raise ConfigError(str(error)) from None
+    values = {name: getattr(tables, name) for name in tables.__struct_fields__}
+    return Config(**values | {"auth": auth}, development_secret=made_up)
+
+
+def development_secret(data: Path) -> str:
+    """The secret kept in the data folder for development; made there, for its owner only, if there is none.
+
+    48 random bytes in base64url. Raises ConfigError if the folder cannot be used.
+    """
+    path = data / SECRET_FILE
+    try:
+        if not path.exists():
+            data.mkdir(mode=0o700, parents=True, exist_ok=True)
+            draft = data / f".{SECRET_FILE}-{secrets.token_hex(8)}"
+            draft.touch(mode=0o600, exist_ok=False)
+            draft.write_text(secrets.token_urlsafe(48))
+            with suppress(FileExistsError):  # of two processes that start at once, the first one's counts
+                path.hardlink_to(draft)
+            draft.unlink()
+        return path.read_text().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(
+            f"storage.data: no development secret can be kept there ({error}); "
+            "choose a folder that can be written, or set DOSSIER_AUTH__SECRET"
+        ) from error
+
+
+def _settings(
+    config_file: Path | None, environ: Mapping[str, str], overrides: Mapping[str, object]
+) -> Iterator[_Setting]:
+    """Every single value, the later ones in force over the earlier ones."""
+    for file in (DEFAULTS, config_file):
+        if file is not None:
+            yield from _from_file(file)
+    for name, text in sorted(environ.items()):
+        if name.startswith(PREFIX) and (setting := _from_variable(name, text)) is not None:
+            yield setting
+    for key, value in overrides.items():
+        yield _Setting(tuple(key.split(".")), value, "the command line")
+
+
+def _from_file(file: Path) -> Iterator[_Setting]:
+    try:
+        content = tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{file} cannot be read ({error.strerror}): check its path and rights") from error
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(f"{file} is no valid TOML: {error}") from error
+    for setting in _leaves((), content, str(file)):
+        if setting.path == _SECRET_KEY:
+            raise ConfigError(
+                f"auth.secret must not be in a file that is kept with the code ({file}): remove it, "
+                "and set DOSSIER_AUTH__SECRET or auth.secret_file"
+            )
+        yield setting
+
+
+def _leaves(path: tuple[str, ...], table: dict[str, Any], source: str) -> Iterator[_Setting]:
+    for name, value in table.items():
+        here = (*path, name)
+        kind = _kind(here)
+        if isinstance(value, dict) and (_fields(kind) is not None or get_origin(kind) is dict):
+            yield from _leaves(here, value, source)
+        else:
+            yield _Setting(here, value, source)
+
+
+def _from_variable(name: str, text: str) -> _Setting | None:
+    """The setting that a DOSSIER_ variable makes; None for a variable that is no setting."""
+    words = name.removeprefix(PREFIX).lower()
+    source = f"the environment variable {name}"
+    if "__" not in words:
+        section, _, key = words.partition("_")
+        if _kind((section,)) is None:
+            return None  # somebody else's: DOSSIER_URL and the like
+        meant = f"{PREFIX}{section}__{key or 'key'}".upper()
+        raise ConfigError(f"{source} sets nothing: two underscores follow the section, as in {meant}")
+    path = tuple(words.split("__"))
+    schema = _schema(_kind(path))
+    value: Any = text
+    if schema.get("type") == "array" and not text.lstrip().startswith("["):
+        value = [item.strip() for item in text.split(",") if item.strip()]
+    elif schema.get("type") in ("array", "boolean", "integer", "number"):
+        # What is no JSON stays text, which the check refuses with what is allowed.
+        with suppress(msgspec.DecodeError, UnicodeError, RecursionError):
+            value = msgspec.json.decode(text)
+    return _Setting(path, value, source)
+
+
+def _check(setting: _Setting) -> None:
+    kind = _kind(setting.path)
+    if kind is None:
+        known = _fields(_kind(setting.path[:-1]))
+        hint = f"; known here: {', '.join(known)}" if known else ""
+        raise ConfigError(f"{setting.key[:64]}: unknown key, in {setting.source}{hint}")
+    try:
+        msgspec.convert(setting.value, kind, strict=True)
+    except msgspec.ValidationError:
+        shown = "this value" if setting.path in _UNSHOWN else repr(setting.value)[:64]
+        raise ConfigError(
+            f"{setting.key}: {shown}, in {setting.source}, is not allowed; give {_allowed(kind)}"
+        ) from None
+
+
+def _kind(path: tuple[str, ...]) -> Any:
+    """The type of the value at a path; None if nothing is called so."""
+    kind: Any = Tables
+    for name in path:
+        fields = _fields(kind)
+        if fields is not None:
+            kind = fields.get(name)
+        elif get_origin(kind) is dict:
+            name_kind, kind = get_args(kind)
+            try:
+                msgspec.convert(name, name_kind)
+            except msgspec.ValidationError:
+                return None
+        else:
+            return None
+    return kind
+
+
+def _fields(kind: Any) -> dict[str, Any] | None:
+    """The keys of a table and their types; None if it is no table."""
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+        return {field.name: field.type for field in msgspec.structs.fields(kind)}
+    return None
+
+
+def _schema(kind: Any) -> dict[str, Any]:
+    return {} if kind is None else msgspec.json.schema(kind)
+
+
+def _allowed(kind: Any) -> str:
+    """What a value of this type may be, in words."""
+    schema = _schema(kind)
+    if "description" in schema:
+        return str(schema["description"])
+    if "enum" in schema:
+        return " or ".join(f'"{value}"' for value in schema["enum"])
+    nouns = {"integer": "a whole number", "number": "a number", "boolean": "true or false"}
+    nouns |= {"string": "text", "array": "a list"}
+    words = nouns.get(schema.get("type", ""), "a table")
+    if "minimum" in schema:
+        words += f" from {schema['minimum']} to {schema['maximum']}"
+    if "exclusiveMinimum" in schema:
+        words += f" above {schema['exclusiveMinimum']:g}, {schema['maximum']} at most"
+    return words
+
+
+def _with_secret(tables: Tables) -> tuple[AuthSettings, bool]:
+    """The `[auth]` table with its HS256 secret in place, and whether that was made up."""
+    auth = tables.auth
+    if auth.secret_file:
+        if auth.secret:
+            raise ConfigError("DOSSIER_AUTH__SECRET and auth.secret_file are both set: keep one of them")
+        try:
+            secret = Path(auth.secret_file).read_text(encoding="utf-8").strip()
+        except (OSError, ValueError) as error:
+            raise ConfigError("auth.secret_file cannot be read as text: check its path and rights") from error
+        auth = msgspec.structs.replace(auth, secret=secret)
+    if auth.secret and not auth.symmetric:
+        raise ConfigError(
+            "a token secret is set, but auth.algorithms ask for a public key: keep one of the two"
+        )
+    if auth.secret or auth.secret_file or not auth.symmetric:
+        return auth, False
+    if tables.server.production:
+        raise ConfigError(
+            "auth: production needs a key of its own: set DOSSIER_AUTH__SECRET, auth.secret_file, "
+            "or auth.algorithms and a public key"
+        )
+    return msgspec.structs.replace(auth, secret=development_secret(Path(tables.storage.data))), True
+
+
+def _check_together(config: Tables) -> None:
+    """ValueError, in one line, for values that are each allowed but not with one another."""
+    server, session = config.server, config.session
+    if bool(server.tls_certificate) != bool(server.tls_key):
+        raise ValueError("server.tls_certificate and server.tls_key go together: set both, or neither")
+    if server.tls_certificate:
+        server_context(Path(server.tls_certificate), Path(server.tls_key), time.time())
+    elif not server.behind_proxy and not _is_loopback(server.host):
+        raise ValueError(
+            f"server.host: {server.host} can be reached from other machines, in the clear; set "
+            "server.tls_certificate and server.tls_key, or server.behind_proxy, or listen on 127.0.0.1"
+        )
+    if not server.allowed_hosts:
+        raise ValueError("server.allowed_hosts is empty: nobody could connect; name the service's own hosts")
+    if server.production and not server.allowed_origins:
+        raise ValueError("server.allowed_origins is empty: name the sites whose pages may connect")
+    if session.liveness_timeout <= max(session.heartbeat_interval, session.ping_interval):
+        raise ValueError(
+            "session.liveness_timeout must be more than heartbeat_interval and ping_interval, "
+            "or every quiet connection is closed: raise it"
+        )
+    try:
+        urlsplit(config.storage.engine).port  # noqa: B018 - reading it is what checks its range
+    except ValueError:
+        raise ValueError("storage.engine: the port is out of range; give one from 0 to 65535") from None
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

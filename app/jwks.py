@@ -1,0 +1,181 @@
+"""The keys that verify tokens: a shared secret, a PEM public key, a JWK set (RFC 7517) from file or URL.
+
+Each key is a `jwt.PyJWK`: prepared and measured once, and bound to one algorithm, so that a token's header
+never chooses how it is verified (RFC 8725 §3.1).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import http.client
+import ipaddress
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterable
+from contextlib import closing, suppress
+from typing import Any
+from urllib.parse import urlsplit
+
+import jwt
+import msgspec
+import structlog
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
+
+SECRET_BYTES = 32
+"""The shortest HS256 secret, in bytes (RFC 7518 §3.2)."""
+FETCH_TIMEOUT = 5.0
+"""How long anybody waits for a key set, in seconds."""
+FETCH_INTERVAL = 30.0
+"""The least time from one fetch to the next, in seconds: unknown key ids are no way to flood the issuer."""
+KEY_SET_LIMIT = 256 * 1024
+"""The largest key set, in bytes."""
+
+log = structlog.get_logger(__name__)
+
+
+class _KeySet(msgspec.Struct, frozen=True):
+    keys: list[Any]
+
+
+def secret_key(secret: str) -> jwt.PyJWK:
+    """The HS256 key of a shared secret. ValueError, in one line, for a secret that is no good one."""
+    octets = secret.encode()
+    if len(octets) < SECRET_BYTES:
+        raise ValueError(f"the secret has {len(octets)} bytes; give at least {SECRET_BYTES} random ones")
+    algorithm = jwt.get_algorithm_by_name("HS256")
+    try:
+        algorithm.prepare_key(octets)  # refuses public keys, certificates and JWKs: those are no secrets
+    except jwt.InvalidKeyError as error:
+        raise ValueError("the secret looks like a key file; give at least 32 random bytes of text") from error
+    return jwt.PyJWK(algorithm.to_jwk(octets, as_dict=True), "HS256")
+
+
+def public_key(pem: bytes, algorithms: Iterable[str]) -> jwt.PyJWK:
+    """The key of a PEM `PUBLIC KEY`. ValueError, in one line, if it does not fit one of `algorithms`."""
+    try:
+        key = load_pem_public_key(pem)
+    except Exception as error:  # cryptography names no closed set of errors for what is not a key
+        raise ValueError(
+            'not a public key; give a PEM file that begins "-----BEGIN PUBLIC KEY-----"'
+        ) from error
+    name = "RS256" if isinstance(key, RSAPublicKey) else "ES256"
+    usable = None
+    with suppress(jwt.InvalidKeyError):  # neither RSA nor a curve that JWKs know
+        usable = _usable(jwt.get_algorithm_by_name(name).to_jwk(key, as_dict=True), algorithms)
+    if usable is None:
+        wanted = " or ".join(algorithms)
+        raise ValueError(f"the key does not fit {wanted}; RS256 needs RSA of 2,048 bits, ES256 needs P-256")
+    return usable
+
+
+def key_set(text: bytes, algorithms: Iterable[str]) -> tuple[jwt.PyJWK, ...]:
+    """The usable public keys of a JWK set; keys of another type, use or strength are ignored.
+
+    ValueError, in one line, if none is left.
+    """
+    try:
+        candidates = msgspec.json.decode(text, type=_KeySet).keys
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+        raise ValueError('not a JWK set; it must be JSON of the shape {"keys": [...]}') from error
+    keys = tuple(key for key in (_usable(jwk, algorithms) for jwk in candidates) if key is not None)
+    if not keys:
+        wanted = " or ".join(algorithms)
+        raise ValueError(f"the JWK set holds no public signing key for {wanted}; ask the issuer for one")
+    return keys
+
+
+def _usable(jwk: Any, algorithms: Iterable[str]) -> jwt.PyJWK | None:
+    try:
+        key = jwt.PyJWK(jwk)
+        prepared = key.Algorithm.prepare_key(key.key)  # checks the curve, which from_jwk does not
+        strong = key.Algorithm.check_key_length(prepared) is None
+    except Exception:  # somebody else's data: whatever is wrong with one key, the others count
+        return None
+    public = isinstance(key.key, (RSAPublicKey, EllipticCurvePublicKey))
+    signs = key.public_key_use in (None, "sig")
+    return key if public and strong and signs and key.algorithm_name in algorithms else None
+
+
+class RemoteKeys:
+    """The key set behind a URL, kept until the next one arrives; a failed fetch changes nothing."""
+
+    def __init__(
+        self, url: str, algorithms: Iterable[str], clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """`clock` gives monotonic seconds."""
+        self.keys: tuple[jwt.PyJWK, ...] = ()
+        self._url = url
+        self._algorithms = tuple(algorithms)
+        self._clock = clock
+        self._next_fetch = float("-inf")
+        self._fetching: asyncio.Task[bool] | None = None
+
+    async def refresh(self) -> bool:
+        """Fetch the set, or join the fetch under way; True if a set came within FETCH_TIMEOUT.
+
+        False at once if the last fetch began less than FETCH_INTERVAL ago.
+        """
+        if self._fetching is None or self._fetching.done():
+            now = self._clock()
+            if now < self._next_fetch:
+                return False
+            self._next_fetch = now + FETCH_INTERVAL
+            self._fetching = asyncio.create_task(self._fetch(), name="fetch the key set")
+        try:
+            async with asyncio.timeout(FETCH_TIMEOUT):
+                return await asyncio.shield(self._fetching)  # one caller that leaves does not end it for all
+        except TimeoutError:
+            return False
+
+    async def _fetch(self) -> bool:
+        try:
+            self.keys = key_set(await asyncio.to_thread(_download, self._url), self._algorithms)
+        except Exception as error:  # network, TLS, HTTP or content: the keys we have go on
+            log.warning("key_set_not_fetched", url=self._url, error=str(error)[:200])
+            return False
+        return True
+
+
+def is_safe_url(url: str) -> bool:
+    """Whether a key set may be fetched from `url`: https, or http that does not leave this machine."""
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname or "", parts.port
+    except ValueError:
+        return False
+    if parts.scheme == "https":
+        return host != ""
+    with suppress(ValueError):
+        return parts.scheme == "http" and ipaddress.ip_address(host).is_loopback
+    return parts.scheme == "http" and host == "localhost"
+
+
+def _download(url: str) -> bytes:
+    """The body at `url`, without redirects or proxies: the keys come from the issuer itself or not at all."""
+    parts = urlsplit(url)
+    connect = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    with closing(connect(parts.hostname or "", parts.port, timeout=FETCH_TIMEOUT)) as connection:
+        connection.connect()
+        # The time-out above is for one read; a server that dribbles must not hold the thread for ever.
+        deadline = threading.Timer(FETCH_TIMEOUT, _hang_up, [connection.sock])
+        deadline.start()
+        try:
+            connection.request("GET", target, headers={"Accept": "application/json", "Connection": "close"})
+            response = connection.getresponse()
+            if response.status != 200:
+                raise ValueError(f"the issuer answered {response.status}, not 200")
+            body = response.read(KEY_SET_LIMIT + 1)
+        finally:
+            deadline.cancel()
+    if len(body) > KEY_SET_LIMIT:
+        raise ValueError(f"the key set is over {KEY_SET_LIMIT} bytes")
+    return body
+
+
+def _hang_up(connection: socket.socket) -> None:
+    with suppress(OSError):  # it ended by itself just now
+        connection.shutdown(socket.SHUT_RDWR)

@@ -1,0 +1,191 @@
+"""The shape of the configuration: one Struct a table, every value with its range.
+
+What each key means, and its default, is written in `config/default.toml` and nowhere else: nothing here has a
+default. Times are seconds unless a name says otherwise.
+"""
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+from app.auth import AuthSettings
+from dossier_realtime.protocol.channels import parse_pattern
+from dossier_realtime.protocol.values import Level
+
+_HOST = r"([a-z0-9]([a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\])"
+_PORT = r"(:\d{1,5})?"
+
+Duration = Annotated[float, Meta(gt=0, le=3600)]
+Messages = Annotated[int, Meta(ge=1, le=1_000_000)]
+LimitClass = Literal["general", "edit", "cursor", "ping", "read"]
+Role = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9._-]{1,64}\Z")]
+
+ListenHost = Annotated[
+    str, Meta(pattern=r"\A[A-Za-z0-9._:-]+\Z", description='an address or name, such as "127.0.0.1"')
+]
+Hosts = Annotated[
+    tuple[Annotated[str, Meta(pattern=rf"\A{_HOST}{_PORT}\Z")], ...],
+    Meta(description='names in lower case, such as "realtime.example.org" or "[::1]:8000", never "*"'),
+]
+Origins = Annotated[
+    tuple[Annotated[str, Meta(pattern=rf"\Ahttps?://{_HOST}{_PORT}\Z")], ...],
+    Meta(description='origins as browsers send them, such as "https://dossier.example.org", never "*"'),
+]
+File = Annotated[str, Meta(pattern=r"\A[^\x00]*\Z", description="the path of a file")]
+Folder = Annotated[str, Meta(min_length=1, pattern=r"\A[^\x00]*\Z", description="the path of a folder")]
+Engine = Annotated[
+    str,
+    Meta(
+        pattern=rf"\A(embedded|rediss?://([^@/\s]*@)?{_HOST}{_PORT}(/\d{{1,3}})?)\Z",
+        description='"embedded" or redis://[user:password@]host[:port][/database]',
+    ),
+]
+NodeId = Annotated[
+    str, Meta(pattern=r"\A[A-Za-z0-9._-]{0,64}\Z", description="up to 64 of A-Z a-z 0-9 . _ -")
+]
+
+
+class _Table(Struct, frozen=True, forbid_unknown_fields=True):
+    pass
+
+
+class ServerSettings(_Table, frozen=True):
+    """`[server]`: where the service listens, and who may reach it."""
+
+    host: ListenHost
+    port: Annotated[int, Meta(ge=0, le=65_535)]
+    production: bool
+    behind_proxy: bool
+    tls_certificate: File
+    tls_key: File
+    allowed_hosts: Hosts
+    allowed_origins: Origins
+    require_origin: bool
+    drain_seconds: Annotated[float, Meta(ge=0, le=300)]
+    max_connections: Annotated[int, Meta(ge=0, le=1_000_000)]
+
+
+class StorageSettings(_Table, frozen=True):
+    """`[storage]`"""
+
+    data: Folder
+    engine: Engine
+
+
+class SessionSettings(_Table, frozen=True):
+    """`[session]`: times and bounds of one connection."""
+
+    auth_timeout: Annotated[float, Meta(gt=0, le=300)]
+    auth_max_bytes: Annotated[int, Meta(ge=1024, le=65_536)]
+    heartbeat_interval: Annotated[int, Meta(ge=1, le=3600)]
+    ping_interval: Duration
+    liveness_timeout: Duration
+    resume_window: Annotated[float, Meta(ge=0, le=86_400)]
+    expiring_notice: Duration
+    invalid_messages_per_minute: Annotated[int, Meta(ge=1, le=10_000)]
+    frame_timeout: Annotated[float, Meta(gt=0, le=300)]
+    max_subscriptions: Annotated[int, Meta(ge=1, le=10_000)]
+
+
+class LimitSettings(_Table, frozen=True):
+    """`[limits]`: rates by class, and by role where a role has its own."""
+
+    general: Messages
+    edit: Messages
+    cursor: Messages
+    ping: Messages
+    read: Messages
+    window: Annotated[float, Meta(ge=1, le=3600)]
+    warning_ratio: Annotated[float, Meta(gt=0, le=1)]
+    abuse: Messages
+    connections_per_user: Annotated[int, Meta(ge=1, le=100_000)]
+    connections_per_address: Messages
+    handshakes_per_second: Messages
+    roles: dict[Role, dict[LimitClass, Messages]]
+
+    def limit(self, kind: LimitClass, role: str) -> int:
+        """How many messages of a class a user of that role may send in a window."""
+        everybody: int = getattr(self, kind)
+        return self.roles.get(role, {}).get(kind, everybody)
+
+
+class OutboxSettings(_Table, frozen=True):
+    """`[outbox]`: what may wait for one connection."""
+
+    max_bytes: Annotated[int, Meta(ge=65_536, le=67_108_864)]
+    max_messages: Annotated[int, Meta(ge=10, le=100_000)]
+
+
+class HistorySettings(_Table, frozen=True):
+    """`[history]`: how far back a channel can be recovered."""
+
+    events: Annotated[int, Meta(ge=1, le=10_000_000)]
+    seconds: Annotated[float, Meta(ge=1, le=2_592_000)]
+    idempotency_hours: Annotated[float, Meta(ge=1, le=720)]
+
+
+class PresenceSettings(_Table, frozen=True):
+    """`[presence]`"""
+
+    grace: Annotated[float, Meta(ge=0, le=300)]
+    list_cap: Annotated[int, Meta(ge=1, le=10_000)]
+
+
+class Classification(_Table, frozen=True):
+    """One row of `channels.classification`. ValueError for what is no pattern."""
+
+    pattern: str
+    level: Level
+
+    def __post_init__(self) -> None:
+        if parse_pattern(self.pattern) is None:
+            raise ValueError("not a pattern of channel names")
+
+
+class ChannelSettings(_Table, frozen=True):
+    """`[channels]`: the level of each channel, by the first pattern that fits; internal when none does."""
+
+    classification: Annotated[
+        tuple[Classification, ...],
+        Meta(
+            description='rows { pattern = "dossier:secret:*", level = "secret" }; '
+            "levels are public, internal, confidential, secret"
+        ),
+    ]
+
+
+class JournalSettings(_Table, frozen=True):
+    """`[journal]`"""
+
+    segment_mib: Annotated[int, Meta(ge=1, le=4096)]
+    fsync_seconds: Annotated[float, Meta(ge=0.01, le=60)]
+
+
+class LogSettings(_Table, frozen=True):
+    """`[log]`"""
+
+    level: Literal["debug", "info", "warning", "error"]
+    format: Literal["console", "json"]
+
+
+class NodeSettings(_Table, frozen=True):
+    """`[node]`"""
+
+    id: NodeId
+
+
+class Tables(_Table, frozen=True):
+    """What a configuration file may hold, table by table."""
+
+    server: ServerSettings
+    storage: StorageSettings
+    auth: AuthSettings
+    session: SessionSettings
+    limits: LimitSettings
+    outbox: OutboxSettings
+    history: HistorySettings
+    presence: PresenceSettings
+    channels: ChannelSettings
+    journal: JournalSettings
+    log: LogSettings
+    node: NodeSettings
