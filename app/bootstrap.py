@@ -1,0 +1,291 @@
+"""The composition root: the only file that knows everybody. It builds a service from a configuration and runs it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import resource
+import signal
+import time
+import uuid
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import structlog
+import tornado.httpserver
+import tornado.netutil
+
+import dossier_realtime
+from app import tls
+from app.auth import TokenVerifier
+from app.core.classification import ChannelPolicy
+from app.core.instant import Instant
+from app.core.lifetime import SessionLimits
+from app.core.ratelimit import Limits, RateLimiter
+from app.engine.build import open_engine
+from app.engine.limits import EngineLimits
+from app.journal.writer import Journal
+from app.node.limits import NodeLimits
+from app.node.node import Node
+from app.node.outbox import OutboxLimits
+from app.node.witness import Witness
+from app.services.channels import ChannelAdministration
+from app.services.operations import Operations, report
+from app.services.publisher import Publisher
+from app.telemetry.metrics import Metrics
+from app.web.addresses import Addresses
+from app.web.application import application, server
+from app.web.guard import Doorkeeper
+
+if TYPE_CHECKING:
+    import socket
+    import ssl
+
+    from app.config import Config
+    from app.engine.ports import Engine
+
+_log = structlog.get_logger("service")
+_SPARE_FILES = 128  # descriptors kept for the store, the journal and listening
+_KEY_REFRESH = 300.0  # seconds between two looks at a key set behind a URL
+
+
+def now() -> Instant:
+    """This moment on both clocks."""
+    return Instant(time.monotonic(), time.time())
+
+
+class Service:
+    """A running service. `port` is the one that it listens on, also where the configuration said 0."""
+
+    def __init__(self, config: Config, engine: Engine, journal: Journal, tls_context: ssl.SSLContext | None) -> None:
+        self.config = config
+        self.engine = engine
+        self.journal = journal
+        self.port = 0
+        self._tls = tls_context
+        self._policy = ChannelPolicy((row.pattern, row.level) for row in config.channels.classification)
+        self._metrics = Metrics()
+        self._operations = Operations(_node_name(config))
+        publisher = Publisher(engine.broker, self._policy, lambda: journal.healthy)
+        administration = ChannelAdministration(engine, self._policy)
+        self.verifier = TokenVerifier(config.auth)
+        witness = Witness(journal, self._metrics, self._policy, self._operations)
+        self.node = Node(
+            _node_name(config),
+            engine,
+            self._policy,
+            publisher,
+            self.verifier,
+            administration,
+            witness,
+            _node_limits(config),
+            now,
+            lambda: str(uuid.uuid4()),
+        )
+        self._measure()
+        limits = config.limits
+        keeper = Doorkeeper(
+            frozenset(config.server.allowed_hosts),
+            frozenset(config.server.allowed_origins),
+            config.server.require_origin,
+        )
+        addresses = Addresses(limits.connections_per_address, limits.handshakes_per_second)
+        app = application(self.node, publisher, administration, self._metrics, addresses, keeper, self.readiness)
+        self._server: tornado.httpserver.HTTPServer = server(app, tls_context, behind_proxy=config.server.behind_proxy)
+        self._stopped = asyncio.Event()
+        self._signals = 0
+
+    def readiness(self) -> dict[str, bool]:
+        """What must hold for the service to be given clients and changes."""
+        return {
+            "engine": self.engine.healthy(),
+            "journal": self.journal.healthy,
+            "accepting": self.node.ready(),
+        }
+
+    async def start(self) -> None:
+        """Complete the journal, listen to the engine, then to the port."""
+        await self._complete_journal()
+        self.node.start()
+        self.node.background.start(report(self._operations, self.engine.broker, self.node.hub.members, now))
+        if self.config.auth.jwks_url:
+            self.node.background.start(self._refresh_keys())
+        sockets: list[socket.socket] = tornado.netutil.bind_sockets(
+            self.config.server.port, self.config.server.host.strip("[]"), backlog=1024
+        )
+        self.port = sockets[0].getsockname()[1]
+        self._server.add_sockets(sockets)
+
+    async def run(self) -> None:
+        """Serve until SIGTERM or SIGINT; then drain. SIGHUP reads the certificate again."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._asked_to_stop)
+        loop.add_signal_handler(signal.SIGHUP, self.reload)
+        await self._stopped.wait()
+        await self.stop()
+
+    def reload(self) -> None:
+        """Read the certificate and key again; connections that stand keep theirs."""
+        if self._tls is None:
+            return
+        try:
+            certificate, key = self.config.server.tls_certificate, self.config.server.tls_key
+            tls.reload(self._tls, Path(certificate), Path(key), time.time())
+        except (OSError, ValueError) as wrong:
+            _log.error("the certificate was not read again; the old one stays", reason=str(wrong))
+        else:
+            _log.info("the certificate was read again")
+
+    async def stop(self) -> None:
+        """End what is left, in the order in which it depends on each other."""
+        self._server.stop()
+        await self.node.stop()
+        await self._server.close_all_connections()
+        await self.engine.close()
+        unwritten = self.journal.close()
+        if unwritten:
+            _log.error("the journal could not be written to its end", entries=unwritten)
+
+    def _asked_to_stop(self) -> None:
+        self._signals += 1
+        if self._signals == 1:
+            self.node.background.start(self._drain())
+        else:
+            self._stopped.set()  # asked again: at once
+
+    async def _drain(self) -> None:
+        with suppress(asyncio.CancelledError):
+            await self.node.drain()
+        self._stopped.set()
+
+    async def _complete_journal(self) -> None:
+        """What was committed before a crash and had not come into the journal comes now."""
+        found = 0
+        while page := await self.engine.broker.commits_after(self.journal.last_commit, 500):
+            for publication in page:
+                self.journal.record(
+                    "recovered",
+                    channel=publication.channel,
+                    offset=publication.offset,
+                    epoch=publication.epoch,
+                    commit=publication.commit,
+                    frame=publication.frame,
+                )
+            found += len(page)
+            await asyncio.sleep(0)
+        if found:
+            _log.info("the journal was completed after a crash", entries=found)
+
+    async def _refresh_keys(self) -> None:
+        while True:
+            await self.verifier.refresh()
+            await asyncio.sleep(_KEY_REFRESH)
+
+    def _measure(self) -> None:
+        node, journal = self.node, self.journal
+        for name, text, read in (
+            ("dossier_sessions", "Authenticated sessions", lambda: len(node.registry.by_session)),
+            ("dossier_subscriptions", "Subscriptions", lambda: node.hub.counts().total()),
+            ("dossier_journal_waiting", "Journal entries not yet written", lambda: journal.waiting),
+            ("dossier_journal_lost", "Journal entries that could not be recorded", lambda: journal.lost),
+        ):
+            self._metrics.gauge(name, text, read)
+
+        def figures() -> dict[str, float]:
+            totals = self._metrics.totals
+            return {
+                "connections": len(node.registry.connections),
+                "sessions": len(node.registry.by_session),
+                "subscriptions": node.hub.counts().total(),
+                "deliveries_total": totals["deliveries"],
+                "events_total": totals["published"],
+                "loop_lag_ms": round(1000 * self._metrics.loop_lag.value, 2),
+                "ready": float(all(self.readiness().values())),
+            }
+
+        self._operations.level("nodes", figures)
+        self._operations.level("sessions", lambda: {"open": len(node.registry.by_session)})
+
+
+async def build(config: Config) -> Service:
+    """Open what the configuration names and put it together. Raises EngineRefused and JournalRefused."""
+    data = Path(config.storage.data)
+    limits = _rate_limits(config)
+    engine_limits = EngineLimits(
+        history_events=config.history.events,
+        history_seconds=config.history.seconds,
+        idempotency_seconds=config.history.idempotency_hours * 3600,
+        resume_seconds=config.session.resume_window,
+        grace=config.presence.grace,
+        roster_cap=config.presence.list_cap,
+    )
+    engine = await open_engine(config.storage.engine, data, limits=engine_limits, rates=limits, clock=now)
+    try:
+        journal = Journal(
+            data / "journal",
+            _node_name(config),
+            about={"version": dossier_realtime.__version__, "pid": str(os.getpid())},
+            segment_bytes=config.journal.segment_mib << 20,
+            sync_seconds=config.journal.fsync_seconds,
+        )
+    except BaseException:
+        await engine.close()
+        raise
+    context = None
+    if config.server.tls_certificate:
+        certificate, key = Path(config.server.tls_certificate), Path(config.server.tls_key)
+        context = tls.server_context(certificate, key, time.time())
+    return Service(config, engine, journal, context)
+
+
+def _node_name(config: Config) -> str:
+    return config.node.id or f"node-{config.server.port}"
+
+
+def _rate_limits(config: Config) -> RateLimiter:
+    limits = config.limits
+
+    def of(role: str) -> Limits:
+        return Limits(
+            general=limits.limit("general", role),
+            edit=limits.limit("edit", role),
+            cursor=limits.limit("cursor", role),
+            ping=limits.limit("ping", role),
+            read=limits.limit("read", role),
+        )
+
+    return RateLimiter(
+        of(""), {role: of(role) for role in limits.roles}, limits.window, limits.warning_ratio, limits.abuse
+    )
+
+
+def _node_limits(config: Config) -> NodeLimits:
+    session = config.session
+    return NodeLimits(
+        session=SessionLimits(
+            auth_timeout=session.auth_timeout,
+            heartbeat_interval=session.heartbeat_interval,
+            ping_interval=session.ping_interval,
+            liveness_timeout=session.liveness_timeout,
+            expiring_notice=session.expiring_notice,
+            max_subscriptions=session.max_subscriptions,
+            invalid_messages=session.invalid_messages_per_minute,
+        ),
+        outbox=OutboxLimits(config.outbox.max_bytes, config.outbox.max_messages),
+        auth_max_bytes=session.auth_max_bytes,
+        frame_timeout=session.frame_timeout,
+        connections_per_user=config.limits.connections_per_user,
+        max_connections=config.server.max_connections or _room_for_connections(),
+        drain_seconds=config.server.drain_seconds,
+    )
+
+
+def _room_for_connections() -> int:
+    """Out of descriptors a loop spins; so there are fewer connections than descriptors, after asking for all."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        soft = hard
+    return max(64, min(soft, 1_000_000) - _SPARE_FILES)

@@ -1,0 +1,2 @@
+"""What nodes share: history, presence, sessions, revocations, settings, rates. `ports` says what each make
+owes."""

@@ -1,0 +1,161 @@
+"""Publications of one process: committed by the writer's thread, delivered on the event loop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Final
+
+from app.core.position import StreamPosition, epoch_of
+from app.engine.embedded import history
+from app.engine.embedded.history import Ages, Appended, EventLog, Head
+from app.engine.limits import EngineLimits
+from app.engine.ports import Entry, IdempotencyKey, Placed, Publication
+from app.sqlite import Reader, Writer
+from dossier_realtime.protocol.codec import with_offset
+
+TRIM_EVERY: Final = history.TRIM_STEP // 2  # events between two trims: history shrinks faster than it grows
+
+
+class _Channel:
+    """The head of a channel that was ever published on, as the loop has seen it."""
+
+    __slots__ = ("epoch", "offset", "oldest", "stream", "trim_at")
+
+    def __init__(self, head: Head, kept: int) -> None:
+        self.stream, self.epoch, self.oldest, self.offset = head.stream, head.epoch, head.oldest, head.offset
+        self.trim_at = max(self.offset, self.oldest - 1 + kept) + TRIM_EVERY
+
+    @property
+    def position(self) -> StreamPosition:
+        return StreamPosition(self.epoch, self.offset, self.oldest)
+
+
+class EmbeddedBroker:
+    """`ports.Broker` on one SQLite file. `joined` is the set of the channels that this node receives."""
+
+    def __init__(
+        self,
+        writer: Writer,
+        reader: Reader,
+        log: EventLog,
+        store: str,
+        found: tuple[list[Head], int],
+        limits: EngineLimits,
+        steady: Callable[[], float],
+        now: Callable[[], float],
+    ) -> None:
+        """`found`: the heads of all streams, and the number of the log's last event. `now`: Unix seconds."""
+        self._writer, self._reader, self._log, self._store = writer, reader, log, store
+        self._kept, self._steady, self._now = limits.history_events, steady, now
+        self.joined: set[str] = set()
+        self._deliver: Callable[[Sequence[Publication]], None] = lambda publications: None
+        streams, self._number = found
+        self._ages = Ages(limits.history_seconds, self._number, steady())
+        self._channels: dict[str, _Channel] = {}
+        self._long: set[str] = set()  # channels that keep more than they must
+        self._retired: dict[int, int] = {}  # streams that a renewal replaced, and their last offset
+        for head in streams:
+            self._begin(head)
+
+    def start(self, deliver: Callable[[Sequence[Publication]], None]) -> None:
+        self._deliver = deliver
+
+    async def publish(self, entries: Sequence[Entry], key: IdempotencyKey | None = None) -> list[Placed]:
+        append = partial(self._log.append, entries=tuple(entries), key=key, now=self._now())
+        return (await self._writer.submit(append, self._appended)).placed
+
+    async def join(self, channel: str) -> StreamPosition:
+        self.joined.add(channel)
+        return self._position(channel)
+
+    async def leave(self, channel: str) -> None:
+        self.joined.discard(channel)
+
+    async def position(self, channel: str) -> StreamPosition:
+        return self._position(channel)
+
+    async def read(self, channel: str, after: int, limit: int) -> list[Publication]:
+        known = self._channels.get(channel)
+        if known is None or not known.oldest - 1 <= after < known.offset:
+            return []
+        # Up to the head of now: what is committed but not yet delivered comes as a delivery.
+        head = Head(known.stream, channel, known.epoch, known.oldest, known.offset)
+        return await self._reader.run(partial(history.read, head=head, after=after, limit=limit))
+
+    async def renew_epoch(self, channel: str) -> None:
+        await self._writer.submit(partial(self._log.renew, channel=channel), self._begin)
+
+    async def channels(self) -> Mapping[str, StreamPosition]:
+        return {name: known.position for name, known in self._channels.items() if known.offset}
+
+    async def commits_after(self, commit: int, limit: int) -> list[Publication]:
+        return await self._reader.run(partial(history.read_log, store=self._store, after=commit, limit=limit))
+
+    def upkeep(self) -> None:
+        """Trim what became old meanwhile; to be called about once a minute."""
+        self._ages.mark(self._number, self._steady())
+        for channel in self._long:
+            self._trim(channel)
+        until = self._ages.settled(self._steady())
+        for stream, last in self._retired.items():
+            self._writer.post(
+                partial(history.trim_retired, stream=stream, last=last, until=until),
+                partial(self._trimmed_retired, stream),
+            )
+
+    # On the event loop, in the order of the commits
+
+    def _appended(self, appended: Appended) -> None:
+        publications = []
+        for channel, epoch, offset, body, stream, number in appended.events:
+            if offset:
+                known = self._channels.get(channel)
+                if known is None:
+                    self._begin(Head(stream, channel, epoch, 1, 0))
+                    known = self._channels[channel]
+                known.offset = offset
+                self._number = number
+                if offset >= known.trim_at:
+                    known.trim_at = offset + TRIM_EVERY
+                    self._long.add(channel)
+                    self._trim(channel)
+            if channel in self.joined:
+                frame = with_offset(body, offset) if offset else body
+                publications.append(Publication(channel, epoch, offset, frame, number))
+        if appended.events:
+            self._ages.mark(self._number, self._steady())
+        if publications:
+            self._deliver(publications)
+
+    def _begin(self, head: Head) -> None:
+        before = self._channels.get(head.channel)
+        if before is not None:
+            self._retired[before.stream] = before.offset
+        self._channels[head.channel] = _Channel(head, self._kept)
+        self._long.discard(head.channel)
+        if head.offset - head.oldest >= self._kept:
+            self._long.add(head.channel)
+
+    def _position(self, channel: str) -> StreamPosition:
+        known = self._channels.get(channel)
+        return StreamPosition(epoch_of(self._store, channel, 0), 0) if known is None else known.position
+
+    def _trim(self, channel: str) -> None:
+        known = self._channels[channel]
+        last, until = known.offset - self._kept, self._ages.settled(self._steady())
+        self._writer.post(
+            partial(history.trim, stream=known.stream, last=last, until=until),
+            partial(self._trimmed, channel, known.stream),
+        )
+
+    def _trimmed(self, channel: str, stream: int, count: int) -> None:
+        known = self._channels[channel]
+        if known.stream == stream:
+            known.oldest += count
+            if known.offset - known.oldest < self._kept:
+                self._long.discard(channel)
+
+    def _trimmed_retired(self, stream: int, gone: bool) -> None:
+        if gone:
+            self._retired.pop(stream, None)  # two upkeeps may have found it empty

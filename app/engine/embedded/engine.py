@@ -1,0 +1,110 @@
+"""The embedded engine, put together."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from app.core.instant import Instant
+from app.core.ratelimit import RateLimiter
+from app.engine import ports
+from app.engine.embedded import history
+from app.engine.embedded.broker import EmbeddedBroker
+from app.engine.embedded.control import EmbeddedControl
+from app.engine.embedded.presence import EmbeddedPresence
+from app.engine.embedded.rates import EmbeddedRates
+from app.engine.embedded.revocations import EmbeddedRevocations, stored_revocations
+from app.engine.embedded.schema import FILE, open_database
+from app.engine.embedded.sessions import EmbeddedSessions, ended_sessions
+from app.engine.embedded.settings import EmbeddedSettings, stored_settings
+from app.engine.limits import EngineLimits
+from app.sqlite import Reader, StoreRefused, Writer, lock_folder
+
+UPKEEP_SECONDS: Final = 60.0
+
+
+async def open_embedded(
+    data: Path, *, limits: EngineLimits, rates: RateLimiter, clock: Callable[[], Instant]
+) -> EmbeddedEngine:
+    """Open the engine on a folder that is its alone. Raises ports.EngineRefused."""
+    try:
+        lock = lock_folder(data)
+        try:
+            database, store = open_database(data)
+            return EmbeddedEngine(lock, data, database, store, limits, rates, clock)
+        except BaseException:
+            os.close(lock)
+            raise
+    except StoreRefused as refused:
+        raise ports.EngineRefused(str(refused)) from refused
+
+
+class EmbeddedEngine:
+    """`ports.Engine` in one process."""
+
+    def __init__(
+        self,
+        lock: int,
+        data: Path,
+        database: sqlite3.Connection,
+        store: str,
+        limits: EngineLimits,
+        rates: RateLimiter,
+        clock: Callable[[], Instant],
+    ) -> None:
+        def steady() -> float:
+            return clock().steady
+
+        start = clock()
+
+        def now() -> float:
+            # Unix time as the wall clock had it at the start, carried on by the steady clock: a later jump of
+            # the wall clock neither ends nor prolongs what is kept for a day.
+            return start.wall + (clock().steady - start.steady)
+
+        streams, number = history.heads(database, store), history.last_number(database)
+        ended = ended_sessions(database, start.wall, limits.resume_seconds)
+        revoked, settings = stored_revocations(database), stored_settings(database)
+        log = history.EventLog(store, limits.idempotency_seconds)
+        self._lock = lock
+        self._reader = Reader(data / FILE, ports.Unavailable)
+        self._writer = writer = Writer(database, ports.Unavailable, log.forget)
+        self._broker = EmbeddedBroker(writer, self._reader, log, store, (streams, number), limits, steady, now)
+        self._presence = EmbeddedPresence(self._broker.joined, limits.grace, limits.roster_cap, steady)
+        self._sessions = EmbeddedSessions(writer, ended, limits.resume_seconds, now)
+        self._revocations = EmbeddedRevocations(writer, revoked, limits.revocation_seconds, now)
+        self.broker: ports.Broker = self._broker
+        self.presence: ports.PresenceStore = self._presence
+        self.sessions: ports.SessionStore = self._sessions
+        self.revocations: ports.RevocationStore = self._revocations
+        self.settings: ports.SettingsStore = EmbeddedSettings(writer, settings)
+        self.rates: ports.RateStore = EmbeddedRates(rates)
+        self.control: ports.ControlBus = EmbeddedControl()
+        self._loop = asyncio.get_running_loop()
+        self._timer = self._loop.call_later(UPKEEP_SECONDS, self._tick)
+
+    def healthy(self) -> bool:
+        return self._writer.healthy
+
+    async def close(self) -> None:
+        self._timer.cancel()
+        self._presence.close()
+        await self._reader.close()
+        await self._writer.close()
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
+
+    def upkeep(self) -> None:
+        """Let go of what need not be kept any longer. The engine does it by itself once a minute."""
+        self._broker.upkeep()
+        self._sessions.upkeep()
+        self._revocations.upkeep()
+
+    def _tick(self) -> None:
+        self.upkeep()
+        self._timer = self._loop.call_later(UPKEEP_SECONDS, self._tick)

@@ -1,0 +1,64 @@
+"""Who is where, in one process: the pure roster of `app.core.presence` with a timer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection, Mapping, Sequence
+
+from app.core.presence import Member, PresenceEvent, Presences
+from dossier_realtime.protocol.answers import Roster
+from dossier_realtime.protocol.commands import PresenceChange
+
+
+class EmbeddedPresence:
+    """`ports.PresenceStore`. `joined` is the set of the channels that this node receives."""
+
+    def __init__(self, joined: Collection[str], grace: float, roster_cap: int, steady: Callable[[], float]) -> None:
+        self._joined, self._cap, self._steady = joined, roster_cap, steady
+        self._presences = Presences(grace)
+        self._deliver: Callable[[PresenceEvent], None] = lambda event: None
+        self._timer: asyncio.TimerHandle | None = None
+
+    def start(self, deliver: Callable[[PresenceEvent], None]) -> None:
+        self._deliver = deliver
+
+    async def enter(self, channel: str, member: Member) -> Roster:
+        self._announce(self._presences.enter(channel, member))
+        return self._presences.roster(channel, self._cap, including=member.user_id)
+
+    async def leave(self, channel: str, connection: str) -> None:
+        self._announce(self._presences.leave(channel, connection))
+
+    async def lost(self, connection: str) -> None:
+        self._presences.lost(connection, self._steady())
+        self._arm()
+
+    async def update(self, channel: str, user_id: str, change: PresenceChange) -> None:
+        self._announce(self._presences.update(channel, user_id, change))
+
+    async def roster(self, channel: str) -> Roster:
+        return self._presences.roster(channel, self._cap)
+
+    async def counts(self) -> Mapping[str, int]:
+        return self._presences.counts()
+
+    def close(self) -> None:
+        """No leave is announced any more."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _announce(self, events: Sequence[PresenceEvent]) -> None:
+        for event in events:
+            if event.channel in self._joined:
+                self._deliver(event)
+
+    def _arm(self) -> None:
+        deadline = self._presences.deadline
+        if self._timer is None and deadline is not None:
+            wait = max(0.0, deadline - self._steady())
+            self._timer = asyncio.get_running_loop().call_later(wait, self._tick)
+
+    def _tick(self) -> None:
+        self._timer = None
+        self._announce(self._presences.tick(self._steady()))
+        self._arm()

@@ -1,0 +1,72 @@
+"""The tables of the embedded engine, and the one file they are in."""
+
+from __future__ import annotations
+
+import secrets
+import sqlite3
+from pathlib import Path
+from typing import Final
+
+from app.sqlite import StoreRefused, connect
+
+FILE: Final = "engine.db"
+VERSION: Final = 1
+
+# A stream is one epoch of a channel. Its head is not written anywhere: it is the last of its events.
+_SCHEMA: Final = """
+CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE streams (
+  id INTEGER PRIMARY KEY, channel TEXT NOT NULL, generation INTEGER NOT NULL, UNIQUE (channel, generation)
+) STRICT;
+CREATE TABLE events (
+  number INTEGER PRIMARY KEY AUTOINCREMENT, stream INTEGER NOT NULL, offset INTEGER NOT NULL,
+  body BLOB NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX events_by_offset ON events (stream, offset);
+CREATE TABLE keys (
+  user TEXT NOT NULL, key TEXT NOT NULL, digest BLOB NOT NULL, result BLOB NOT NULL, expires REAL NOT NULL,
+  UNIQUE (user, key)
+) STRICT;
+CREATE INDEX keys_by_expiry ON keys (expires);
+CREATE TABLE sessions (
+  id TEXT PRIMARY KEY, user TEXT NOT NULL, reconnects INTEGER NOT NULL, ended REAL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE revocations (
+  kind TEXT NOT NULL, subject TEXT NOT NULL, at REAL NOT NULL, expires REAL NOT NULL,
+  PRIMARY KEY (kind, subject)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE settings (
+  channel TEXT PRIMARY KEY, level INTEGER NOT NULL, presence INTEGER NOT NULL, history INTEGER NOT NULL,
+  frozen INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+"""
+
+
+def open_database(folder: Path) -> tuple[sqlite3.Connection, str]:
+    """Open the file, or make it: the writing connection and the store's id. Raises StoreRefused."""
+    file = folder / FILE
+    connection: sqlite3.Connection | None = None
+    try:
+        connection = connect(file)
+        if not connection.execute("SELECT 1 FROM sqlite_schema").fetchone():
+            _create(connection)
+        meta = dict(connection.execute("SELECT name, value FROM meta"))
+        version, store = int(meta["version"]), meta["store"]
+    except (sqlite3.Error, KeyError, ValueError) as error:
+        if connection is not None:
+            connection.close()
+        raise StoreRefused(
+            f"The event store {file} cannot be opened ({error}): free space on its disk, or restore the file"
+        ) from error
+    if version != VERSION:
+        connection.close()
+        raise StoreRefused(
+            f"The event store {file} has schema {version}, this version knows {VERSION}: "
+            "start the version that wrote it, or give this one another data folder"
+        )
+    return connection, store
+
+
+def _create(connection: sqlite3.Connection) -> None:
+    about = f"INSERT INTO meta VALUES ('version', '{VERSION}'), ('store', '{secrets.token_hex(16)}');"  # noqa: S608 - both are ours
+    connection.executescript(f"BEGIN IMMEDIATE;{_SCHEMA}{about}COMMIT;")

@@ -1,0 +1,47 @@
+"""Settings of single channels, in SQLite."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from functools import partial
+
+from app.core.classification import Settings
+from app.core.permissions import Clearance
+from app.sqlite import Writer
+
+
+class EmbeddedSettings:
+    """`ports.SettingsStore`."""
+
+    def __init__(self, writer: Writer, found: dict[str, Settings]) -> None:
+        self._writer, self._found = writer, found
+        self._changed: Callable[[str, Settings], None] = lambda channel, settings: None
+
+    def start(self, changed: Callable[[str, Settings], None]) -> None:
+        self._changed = changed
+        for channel, settings in self._found.items():
+            changed(channel, settings)
+        self._found = {}
+
+    async def put(self, channel: str, settings: Settings) -> None:
+        await self._writer.submit(
+            partial(_put, channel=channel, settings=settings), lambda _: self._changed(channel, settings)
+        )
+
+
+def stored_settings(db: sqlite3.Connection) -> dict[str, Settings]:
+    """What was set, by channel."""
+    return {
+        channel: Settings(Clearance(level), bool(presence), bool(history), bool(frozen))
+        for channel, level, presence, history, frozen in db.execute(
+            "SELECT channel, level, presence, history, frozen FROM settings"
+        )
+    }
+
+
+def _put(db: sqlite3.Connection, channel: str, settings: Settings) -> None:
+    db.execute(
+        "INSERT OR REPLACE INTO settings (channel, level, presence, history, frozen) VALUES (?, ?, ?, ?, ?)",
+        (channel, settings.level, settings.presence, settings.history, settings.frozen),
+    )

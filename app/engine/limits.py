@@ -1,0 +1,22 @@
+"""What an engine keeps, and for how long."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class EngineLimits:
+    """Times in seconds.
+
+    A channel keeps its last `history_events`, and all that is younger than `history_seconds`. `grace` is the
+    time in which a lost connection's return is silent; `roster_cap` the number of users in one presence list.
+    """
+
+    history_events: int = 10_000
+    history_seconds: float = 900.0
+    idempotency_seconds: float = 86_400.0
+    resume_seconds: float = 900.0
+    revocation_seconds: float = 86_400.0
+    grace: float = 5.0
+    roster_cap: int = 1000

@@ -1,0 +1,266 @@
+"""What an engine owes the nodes. Each method says what holds, what may be lost, and in what order.
+
+Two makes are meant: `embedded` (one process, one SQLite file) and Redis (many nodes). Nothing here may be
+promised that one of them could not keep; a node may lean on nothing that is not written here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from app.core.classification import Settings
+from app.core.position import StreamPosition
+from app.core.presence import Member as Member  # noqa: PLC0414 - a part of the port, from here too
+from app.core.presence import PresenceEvent as PresenceEvent  # noqa: PLC0414 - likewise
+from app.core.ratelimit import RateClass, RateLimiter
+from dossier_realtime.protocol.answers import Roster
+from dossier_realtime.protocol.commands import PresenceChange
+
+
+class EngineRefused(Exception):
+    """The engine cannot be opened; the message says what to do."""
+
+
+class Unavailable(Exception):
+    """The engine cannot keep its promise now (disk full, storage gone). Nothing was changed; try again
+    later."""
+
+
+class KeyConflict(Exception):
+    """The idempotency key was used before, with another body."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One event to be published: encoded once, without its offset. `durable`: the channel keeps history."""
+
+    channel: str
+    body: bytes
+    durable: bool
+
+
+@dataclass(frozen=True, slots=True)
+class IdempotencyKey:
+    """`(user, key)` names a request for 24 h; `digest` is of its body."""
+
+    user_id: str
+    key: str
+    digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """One event as every subscriber receives it. `offset` 0: the channel keeps no history; `commit` is the
+    number of the event in the engine's own log, 0 where there is none."""
+
+    channel: str
+    epoch: str
+    offset: int
+    frame: bytes
+    commit: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """Where a published event stands. `offset` None: the channel keeps no history."""
+
+    channel: str
+    offset: int | None
+    epoch: str | None
+
+
+class Broker(Protocol):
+    """Publications: one order a channel, the same for everybody; history."""
+
+    def start(self, deliver: Callable[[Sequence[Publication]], None]) -> None:
+        """Begin. `deliver` is called on the event loop with every publication of the channels this node
+        joined: per channel in offset order, without hole or repetition; a batch that was published as one
+        comes as one. Called only for what is durable (or was never meant to be), and before the publisher's
+        own call returns."""
+
+    async def publish(self, entries: Sequence[Entry], key: IdempotencyKey | None = None) -> list[Placed]:
+        """Commit all entries or none, in the order of the calls on this node, then deliver them.
+
+        Returns when they are durable. With a key that was used before: the first result, no second effect.
+        Raises KeyConflict (same key, other digest) and Unavailable (nothing was committed).
+        """
+
+    async def join(self, channel: str) -> StreamPosition:
+        """This node receives the channel from the returned position on: `position.offset + 1` is the next
+        delivery."""
+
+    async def leave(self, channel: str) -> None:
+        """This node receives the channel no more. What is under way may still come."""
+
+    async def position(self, channel: str) -> StreamPosition:
+        """The head of the channel now. A channel nobody published on has offset 0 and an epoch that stays."""
+
+    async def read(self, channel: str, after: int, limit: int) -> list[Publication]:
+        """At most `limit` publications after offset `after`, oldest first, without hole, none that was not
+        yet delivered. Fewer only at the head; none of it when `after + 1` is no longer kept. At least 10,000
+        events and 15 min of each channel are kept."""
+
+    async def renew_epoch(self, channel: str) -> None:
+        """Begin a new epoch: every position of before is void."""
+
+    async def channels(self) -> Mapping[str, StreamPosition]:
+        """Every channel that has history."""
+
+    async def commits_after(self, commit: int, limit: int) -> list[Publication]:
+        """Publications of the engine's log after number `commit`, oldest first: what the journal may lack."""
+
+
+class PresenceStore(Protocol):
+    """Who is where. Several connections of a user on a channel are one presence."""
+
+    def start(self, deliver: Callable[[PresenceEvent], None]) -> None:
+        """Begin. `deliver` is called on the event loop with every change of the channels this node joined, in
+        the order in which they happened; a roster and the changes after it give the next roster."""
+
+    async def enter(self, channel: str, member: Member) -> Roster:
+        """The connection is on the channel; returns who is there, itself included (unless hidden, and the
+        hidden unlisted). Entering twice is once; the later wish to be hidden or not holds. Others learn of a
+        user's first visible connection by PresenceJoin."""
+
+    async def leave(self, channel: str, connection: str) -> None:
+        """The connection left of its own will: PresenceLeave at once if it was the user's last."""
+
+    async def lost(self, connection: str) -> None:
+        """The connection ended, on all channels: PresenceLeave after the grace of 5 s, unless the user
+        returned."""
+
+    async def update(self, channel: str, user_id: str, change: PresenceChange) -> None:
+        """The user does something else; others learn by PresenceUpdate with the whole state."""
+
+    async def roster(self, channel: str) -> Roster:
+        """Who is there now, hidden members aside; the list is cut at the cap, `count` is exact."""
+
+    async def counts(self) -> Mapping[str, int]:
+        """How many users each channel with anybody on it has."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRecord:
+    """A session that is open somewhere. Times are Unix seconds."""
+
+    session_id: str
+    user_id: str
+    name: str
+    role: str
+    address: str
+    node: str
+    started_at: float
+    reconnect_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """The session's id (kept, when it could be resumed) and how often it came back. `displaced`: the node on
+    which an older connection of the same session is still open; it is to be closed with 4504."""
+
+    session_id: str
+    reconnect_count: int
+    displaced: str | None
+
+
+class TooManyConnections(Exception):
+    """The user has as many open sessions as a user may have."""
+
+
+class SessionStore(Protocol):
+    """Sessions over all nodes."""
+
+    async def open(self, record: SessionRecord, resume: str | None, limit: int) -> Opened:
+        """Register, under the record's id if it is a new session. `resume` is kept when it belongs to the
+        same user and is open or ended less than 15 min ago, also across a restart. A displaced connection
+        does not count against the limit. Raises TooManyConnections."""
+
+    async def close(self, session_id: str) -> None:
+        """The session ended; for 15 min it can be resumed. Not to be called for a displaced connection: its
+        session goes on."""
+
+    async def sessions(self) -> list[SessionRecord]:
+        """Every open session, oldest first."""
+
+
+class RevocationStore(Protocol):
+    """Tokens and users that are shut out. A revocation outlives restarts; known on every node within 2 s."""
+
+    def start(self, revoked: Callable[[str | None, str | None, float], None]) -> None:
+        """Begin. `revoked(token_id, user_id, at)` is called on the event loop for each revocation, own ones
+        too."""
+
+    def is_revoked(self, user_id: str, token_id: str | None, issued_at: int | None) -> bool:
+        """Whether the token is shut out: by its id, or as issued at or before the user's revocation (Unix
+        seconds); one without a time of issue counts as issued before. Known without waiting."""
+
+    async def revoke(self, *, token_id: str | None, user_id: str | None, at: float) -> None:
+        """Shut out, durably. Kept as long as any such token could live (24 h)."""
+
+
+class SettingsStore(Protocol):
+    """Settings of single channels. Survive restarts; every node knows them before `put` returns on its own
+    node."""
+
+    def start(self, changed: Callable[[str, Settings], None]) -> None:
+        """Begin. `changed` is called on the event loop for every channel at start, then for every change."""
+
+    async def put(self, channel: str, settings: Settings) -> None:
+        """Set durably. Raises Unavailable."""
+
+
+class RateStore(Protocol):
+    """The user's budget over all connections and nodes.
+
+    `limiter` judges messages on this node, without waiting; where several nodes share the budget, a node
+    judges only what it has been given to spend.
+    """
+
+    limiter: RateLimiter
+
+    def covered(self, user_id: str, rate_class: RateClass, steady: float) -> bool:
+        """Whether `limiter` may judge the next message now. Always, where there is one node."""
+
+    async def cover(self, user_id: str, role: str, rate_class: RateClass) -> None:
+        """Ask for more to spend; afterwards `covered` holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What one node asks of every node. `subject`: a session's or a user's id; `keep`: the connection to
+    spare."""
+
+    kind: Literal["end_session", "end_user", "replace"]
+    subject: str
+    reason: str = ""
+    keep: str = ""
+
+
+class ControlBus(Protocol):
+    """Orders to all nodes, the sender included."""
+
+    def start(self, carry_out: Callable[[Order], None]) -> None:
+        """Begin. `carry_out` is called on the event loop for every order."""
+
+    async def send(self, order: Order) -> None:
+        """Carried out on every living node within 2 s; on this one before the call returns."""
+
+
+class Engine(Protocol):
+    """All of it."""
+
+    broker: Broker
+    presence: PresenceStore
+    sessions: SessionStore
+    revocations: RevocationStore
+    settings: SettingsStore
+    rates: RateStore
+    control: ControlBus
+
+    def healthy(self) -> bool:
+        """Whether changes can be committed now."""
+
+    async def close(self) -> None:
+        """Finish what is under way, then stop."""

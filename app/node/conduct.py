@@ -1,0 +1,228 @@
+"""Carrying out what takes time: tokens, sessions, subscriptions, publishing, settings.
+
+Each answers its client itself. Authentication and subscribing hold the connection's next message back; publishing
+does not: many sends of one connection are under way at once, committed in the order in which they came.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from app.auth import KeyUnknown, TokenRefused
+from app.core.effects import (
+    ApplySettings,
+    HandToDomain,
+    Join,
+    OpenSession,
+    Publish,
+    ShareCursor,
+    SubmitEdit,
+    UpdateOwnPresence,
+    VerifyToken,
+)
+from app.core.refusals import refusal
+from app.engine.ports import (
+    IdempotencyKey,
+    KeyConflict,
+    Order,
+    SessionRecord,
+    TooManyConnections,
+    Unavailable,
+)
+from dossier_realtime.protocol.answers import Ack, ChannelSettings
+from dossier_realtime.protocol.errors import ErrorCode
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from app.auth import TokenVerifier
+    from app.core.effects import Effect
+    from app.core.permissions import Identity
+    from app.engine.ports import Engine
+    from app.services.channels import ChannelAdministration
+    from app.services.publisher import Publisher
+
+    from .background import Background
+    from .connection import Connection
+    from .registry import Registry
+    from .subscriptions import Subscriptions
+    from .witness import Witness
+
+_BUSY = "The service cannot store changes now; try again later"
+_NOT_SERVED = "This is not served here yet; do not send it again"
+
+
+class Conduct:
+    """The node's hands."""
+
+    def __init__(
+        self,
+        name: str,
+        engine: Engine,
+        publisher: Publisher,
+        verifier: TokenVerifier,
+        settings: ChannelAdministration,
+        registry: Registry,
+        subscriptions: Subscriptions,
+        witness: Witness,
+        background: Background,
+        connections_per_user: int,
+    ) -> None:
+        self._name = name
+        self._engine = engine
+        self._publisher = publisher
+        self._verifier = verifier
+        self._settings = settings
+        self._registry = registry
+        self._subscriptions = subscriptions
+        self._witness = witness
+        self._background = background
+        self._connections_per_user = connections_per_user
+
+    def undertake(self, connection: Connection, effect: Effect) -> asyncio.Task[None] | None:
+        """Begin; a returned task is to be over before the connection's next message."""
+        match effect:
+            case VerifyToken():
+                return self._verify(connection, effect)
+            case OpenSession():
+                return self._background.start(self._open(connection, effect))
+            case Join():
+                return self._background.start(self._subscriptions.join(connection, effect))
+            case Publish():
+                self._background.start(self._publish(connection, effect))
+            case UpdateOwnPresence():
+                self._background.start(self._update_presence(connection, effect))
+            case ApplySettings():
+                return self._background.start(self._apply_settings(connection, effect))
+            case SubmitEdit(command) | ShareCursor(command):
+                self._refuse(connection, ErrorCode.PERMISSION_DENIED, _NOT_SERVED, command.ref, command.channel)
+            case HandToDomain(command):
+                self._refuse(connection, ErrorCode.PERMISSION_DENIED, _NOT_SERVED, command.ref)
+            case _:
+                raise AssertionError(effect)
+        return None
+
+    # --- authentication ---------------------------------------------------------------------------------------
+
+    def _verify(self, connection: Connection, asked: VerifyToken) -> asyncio.Task[None] | None:
+        try:
+            identity = self._verifier.verify(asked.token, connection.now.wall)
+        except KeyUnknown:
+            return self._background.start(self._verify_with_fetch(connection, asked))
+        except TokenRefused as refused:
+            self._token_refused(connection, asked, refused)
+            return None
+        return self._verified(connection, asked, identity)
+
+    async def _verify_with_fetch(self, connection: Connection, asked: VerifyToken) -> None:
+        try:
+            identity = await self._verifier.check(asked.token, connection.now.wall)
+        except TokenRefused as refused:
+            self._token_refused(connection, asked, refused)
+            return
+        opening = self._verified(connection, asked, identity)
+        if opening is not None:
+            await opening
+
+    def _verified(self, connection: Connection, asked: VerifyToken, identity: Identity) -> asyncio.Task[None] | None:
+        at = connection.now
+        if self._engine.revocations.is_revoked(identity.user_id, identity.token_id, identity.issued_at):
+            connection.apply(connection.session.token_refused(asked, at, revoked=True))
+            return None
+        decision = connection.session.verified(identity, asked, at)
+        connection.home.timers.watch(connection)
+        if decision.rule:
+            self._witness.decided(connection, decision)
+        return connection.carry_out(decision.effects)
+
+    def _token_refused(self, connection: Connection, asked: VerifyToken, refused: TokenRefused) -> None:
+        at = connection.now
+        self._witness.token_refused(connection.address, refused.reason, at.steady)
+        connection.apply(connection.session.token_refused(asked, at))
+
+    async def _open(self, connection: Connection, asked: OpenSession) -> None:
+        at, session = connection.now, connection.session
+        identity = session.identity
+        assert identity is not None  # noqa: S101  set when the token was verified
+        record = SessionRecord(
+            connection.home.new_id(),
+            identity.user_id,
+            identity.name,
+            identity.role,
+            connection.address,
+            self._name,
+            at.wall,
+            0,
+        )
+        try:
+            opened = await self._engine.sessions.open(record, asked.session_id, self._connections_per_user)
+        except TooManyConnections:
+            connection.apply(session.connection_limit(asked.ref, at))
+            return
+        except Unavailable:
+            self._refuse(connection, ErrorCode.SERVICE_UNAVAILABLE, _BUSY, asked.ref)
+            connection.restart()
+            return
+        if connection.closing is not None:
+            await self._engine.sessions.close(opened.session_id)
+            return
+        if opened.displaced is not None:
+            keep = connection.connection_id
+            await self._engine.control.send(Order("replace", opened.session_id, keep=keep))
+        connection.user_id = identity.user_id
+        connection.started_at = at.wall
+        effects = session.opened(opened.session_id, opened.reconnect_count, asked.ref)
+        self._registry.by_session[opened.session_id] = connection
+        self._witness.opened(connection)
+        await self._subscriptions.attach_own(connection, f"user:{identity.user_id}")
+        connection.carry_out(effects)
+
+    # --- sending ----------------------------------------------------------------------------------------------
+
+    async def _publish(self, connection: Connection, effect: Publish) -> None:
+        draft = effect.draft
+        channel = draft.event.channel
+        assert channel is not None  # noqa: S101  the session checked
+        key, started = None, connection.now.steady
+        if draft.idempotency_key is not None and effect.digest is not None:
+            key = IdempotencyKey(connection.user_id, draft.idempotency_key, effect.digest)
+        try:
+            placed = await self._publisher.publish([(channel, draft.event)], key)
+        except KeyConflict:
+            text = "This idempotency_key was used with another body; make a new one (at $.idempotency_key)"
+            self._refuse(connection, ErrorCode.INVALID_MESSAGE_FORMAT, text, draft.ref, channel)
+        except Unavailable:
+            self._refuse(connection, ErrorCode.SERVICE_UNAVAILABLE, _BUSY, draft.ref, channel)
+        else:
+            self._witness.published(len(placed), connection.now.steady - started)
+            if draft.ref is not None and connection.closing is None:
+                first = placed[0]
+                connection.send(Ack(ref=draft.ref, channel=channel, offset=first.offset, epoch=first.epoch))
+
+    async def _update_presence(self, connection: Connection, effect: UpdateOwnPresence) -> None:
+        attachment = connection.attachments.get(effect.channel)
+        if attachment is not None and not attachment.hidden:
+            await self._engine.presence.update(effect.channel, connection.user_id, effect.change)
+        if effect.ref is not None and connection.closing is None:
+            connection.send(Ack(ref=effect.ref, channel=effect.channel))
+
+    async def _apply_settings(self, connection: Connection, effect: ApplySettings) -> None:
+        channel = effect.channel
+        try:
+            settings = await self._settings.change(channel, effect.change)
+        except Unavailable:
+            self._refuse(connection, ErrorCode.SERVICE_UNAVAILABLE, _BUSY, effect.ref, channel)
+            return
+        if connection.closing is None:
+            connection.send(ChannelSettings(channel=channel, payload=settings.payload(), ref=effect.ref))
+
+    def _refuse(
+        self,
+        connection: Connection,
+        code: ErrorCode,
+        message: str,
+        ref: str | None,
+        channel: str | None = None,
+    ) -> None:
+        if connection.closing is None:
+            connection.send(refusal(code, message, connection.now, channel=channel, ref=ref))

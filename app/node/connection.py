@@ -1,0 +1,255 @@
+"""One client: its session (which decides), its outbox (which sends), and the node (which does the rest)."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from app.core.effects import ACCEPTED, Close, Decision, Leave, ProbePeer, Send
+from app.core.session import Session
+from dossier_realtime.protocol import codec
+from dossier_realtime.protocol.errors import CloseCode
+
+from .frames import close_frame, ping_frame, text_frame
+from .outbox import Outbox
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable, Iterable
+
+    from app.core.effects import Effect
+    from app.core.instant import Instant
+    from dossier_realtime.protocol.commands import Command
+    from dossier_realtime.protocol.drafts import Draft
+    from dossier_realtime.protocol.events import Event
+
+    from .limits import NodeLimits
+    from .outbox import Flusher
+    from .timers import Timers
+
+_CONTROL_FRAMES = 2_000  # pings and pongs in one window of ten seconds: far above any use
+_CONTROL_WINDOW = 10.0
+LINGER = 3.0  # seconds a closing handshake may take
+
+
+class Home(Protocol):
+    """The node, as far as a connection knows it."""
+
+    loop: asyncio.AbstractEventLoop
+    flusher: Flusher
+    timers: Timers
+    limits: NodeLimits
+    clock: Callable[[], Instant]
+    new_id: Callable[[], str]
+
+    def new_session(self, at: Instant) -> Session:
+        """The state of a connection that has said nothing yet."""
+
+    def undertake(self, connection: Connection, effect: Effect) -> asyncio.Task[None] | None:
+        """Carry out what takes time."""
+
+    def leave(self, connection: Connection, channel: str) -> None:
+        """Deliver nothing more of a channel."""
+
+    def ended(self, connection: Connection) -> None:
+        """The connection takes no more part; its socket may still be closing."""
+
+    def received(
+        self, connection: Connection, payload: bytes, command: Command | Draft | None, decision: Decision
+    ) -> None:
+        """A message came in and was judged."""
+
+    def decided(self, connection: Connection, decision: Decision) -> None:
+        """A decision that nobody's message caused."""
+
+    def sent(self, connection: Connection, payload: bytes) -> None:
+        """A message went to this connection alone."""
+
+    def conflated(self, connection: Connection, count: int) -> None:
+        """Messages that waited gave way to later ones."""
+
+
+@dataclass(slots=True)
+class Attachment:
+    """A subscription of this connection. Everything after offset `start` was or will be delivered to it."""
+
+    channel: str
+    start: int
+    catching_up: asyncio.Task[None] | None = None
+    hidden: bool = False
+
+
+class Connection:
+    """What one socket is to the service. `hang_up` closes the socket itself."""
+
+    def __init__(self, home: Home, sock: socket.socket, address: str, hang_up: Callable[[], None]) -> None:
+        self.home = home
+        self.address = address
+        self.outbox = Outbox(sock, home.loop, home.flusher, home.limits.outbox, self)
+        self.attachments: dict[str, Attachment] = {}
+        self.connection_id = home.new_id()
+        self.user_id = ""
+        self.started_at = 0.0
+        self.closing: tuple[int, str] | None = None
+        self.hang_up = hang_up
+        self._gone = False
+        at = home.clock()
+        self.session: Session = home.new_session(at)
+        self._frame_since: float | None = None
+        self._control_since = at.steady
+        self._control = 0
+
+    @property
+    def now(self) -> Instant:
+        """This moment."""
+        return self.home.clock()
+
+    # --- from the wire ----------------------------------------------------------------------------------------
+
+    def received(self, payload: bytes) -> asyncio.Task[None] | None:
+        """One text message. A returned task wants to be over before the next message is handed in."""
+        at = self.now
+        if self.session.identity is None and len(payload) > self.home.limits.auth_max_bytes:
+            self.fail(CloseCode.TOO_BIG, "the first message is too big")
+            return None
+        command: Command | Draft | None = None
+        try:
+            command = codec.decode_command(payload)
+        except codec.InvalidMessage as wrong:
+            decision = self.session.malformed(wrong, at)
+        else:
+            decision = self.session.receive(command, at)
+        self.home.received(self, payload, command, decision)
+        return self.carry_out(decision.effects)
+
+    def control_frame(self, pong: bytes | None) -> None:
+        """A ping (then `pong` is its answer) or a pong came in."""
+        at = self.home.clock()
+        self.session.heard(at)
+        if at.steady - self._control_since > _CONTROL_WINDOW:
+            self._control_since, self._control = at.steady, 0
+        self._control += 1
+        if self._control > _CONTROL_FRAMES:
+            self.apply(self.session.unsolicited_flood(at))
+        elif pong is not None:
+            self.outbox.push(pong)
+
+    def mid_frame(self, unfinished: bool) -> None:
+        """Whether a frame has begun that is not complete; called again for each that is."""
+        if not unfinished:
+            self._frame_since = None
+        elif self._frame_since is None:
+            self._frame_since = self.home.clock().steady
+            self.home.timers.watch(self)
+
+    def restart(self) -> None:
+        """The node cannot serve this client now."""
+        self.fail(CloseCode.TRY_AGAIN_LATER, "the service cannot serve now; reconnect later")
+
+    def violated(self, code: CloseCode, reason: str) -> None:
+        """The peer broke RFC 6455 or a bound of the transport."""
+        self.fail(code, reason)
+
+    def peer_closed(self, code: int, reason: str) -> None:
+        """The peer's close frame: answer it once, then hang up."""
+        if self.closing is None:
+            self.closing = (code, reason)
+            self.outbox.on_empty = self.hang_up
+            self.outbox.push(close_frame(CloseCode.NORMAL if code == _NO_STATUS else code))
+            self.home.loop.call_later(LINGER, self.hang_up)
+            self._ended()
+        else:
+            self.hang_up()
+
+    def wire_lost(self) -> None:
+        """The socket is gone."""
+        if not self._gone:
+            if self.closing is None:
+                self.closing = (_ABNORMAL, "")
+            self._ended()
+            self.hang_up()
+
+    # --- to the wire ------------------------------------------------------------------------------------------
+
+    def send(self, event: Event) -> None:
+        """One message to this client alone."""
+        payload = codec.encode(event)
+        self.home.sent(self, payload)
+        self.outbox.push(text_frame(payload))
+
+    def fail(self, code: CloseCode, reason: str) -> None:
+        """Close: what waits goes first, then the close frame; the peer has a moment to answer."""
+        if self.closing is not None:
+            return
+        self.closing = (int(code), reason)
+        self.outbox.push(close_frame(code, reason))
+        self.home.loop.call_later(LINGER, self.hang_up)
+        self._ended()
+
+    def too_slow(self) -> None:
+        """The outbox is past its bound: the client is to come back and recover what it missed."""
+        if self.closing is not None:
+            self.wire_lost()
+            return
+        code = CloseCode.SLOW_CONSUMER
+        self.closing = (int(code), "too slow; reconnect and recover")
+        self.outbox.finish(close_frame(*self.closing))
+        self.home.loop.call_later(LINGER, self.hang_up)
+        self._ended()
+
+    def replaced_frames(self, count: int) -> None:
+        """Queued frames gave way to later ones."""
+        self.home.conflated(self, count)
+
+    # --- decisions --------------------------------------------------------------------------------------------
+
+    def apply(self, decision: Decision) -> None:
+        """Carry out a decision that nobody's message caused."""
+        if decision.rule != ACCEPTED:
+            self.home.decided(self, decision)
+        self.carry_out(decision.effects)
+
+    def carry_out(self, effects: Iterable[Effect]) -> asyncio.Task[None] | None:
+        """Do what the session decided, in order."""
+        for effect in effects:
+            match effect:
+                case Send(event):
+                    if self.closing is None:
+                        self.send(event)
+                case Close(code, reason):
+                    self.fail(code, reason)
+                case Leave(channel):
+                    self.home.leave(self, channel)
+                case ProbePeer():
+                    self.outbox.push(_PROBE)
+                case _:
+                    # At most one effect of a decision takes time, and it is the last.
+                    return self.home.undertake(self, effect)
+        return None
+
+    @property
+    def deadline(self) -> float:
+        """When `tick` has something to do."""
+        if self.closing is not None:
+            return float("inf")
+        if self._frame_since is not None:
+            return min(self.session.deadline, self._frame_since + self.home.limits.frame_timeout)
+        return self.session.deadline
+
+    def tick(self, at: Instant) -> None:
+        """Time has passed."""
+        if self._frame_since is not None and at.steady >= self._frame_since + self.home.limits.frame_timeout:
+            self.fail(CloseCode.HEARTBEAT_LOST, "a frame took too long; reconnect")
+            return
+        self.carry_out(self.session.tick(at))
+
+    def _ended(self) -> None:
+        if not self._gone:
+            self._gone = True
+            self.home.ended(self)
+
+
+_PROBE = ping_frame()
+_NO_STATUS = 1005
+_ABNORMAL = 1006

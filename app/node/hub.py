@@ -1,0 +1,121 @@
+"""Who receives what on this node: one encoded frame goes to many outboxes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .outbox import Outbox
+
+
+class Receiver(Protocol):
+    """Somebody whom frames are delivered to."""
+
+    outbox: Outbox
+    user_id: str
+
+
+R = TypeVar("R", bound=Receiver)
+
+
+class Hub(Generic[R]):
+    """The subscriptions of this node's connections.
+
+    A *member* of a channel is subscribed; it is *live* once it has everything that came before, and then receives
+    each delivery; a *watcher* receives presence too. `heads` holds the last offset delivered on each joined channel.
+    """
+
+    def __init__(self) -> None:
+        self._members: dict[str, dict[R, None]] = {}
+        self._live: dict[str, dict[R, None]] = {}
+        self._watching: dict[str, dict[R, None]] = {}
+        self.heads: dict[str, int] = {}
+        self.deliveries = 0
+
+    def add(self, channel: str, connection: R, head: int) -> None:
+        """The connection subscribes; `head` is the channel's last offset, as the broker told on joining."""
+        self._members.setdefault(channel, {})[connection] = None
+        self.heads[channel] = max(head, self.heads.get(channel, 0))
+
+    def discard(self, channel: str, connection: R) -> bool:
+        """The connection receives nothing more of the channel. True when it was the node's last member."""
+        self.pause(channel, connection)
+        self.unwatch(channel, connection)
+        members = self._members.get(channel)
+        if members is None or connection not in members:
+            return False
+        del members[connection]
+        if members:
+            return False
+        del self._members[channel]
+        self.heads.pop(channel, None)
+        return True
+
+    def resume(self, channel: str, connection: R) -> None:
+        """The connection has all that came before; it receives from now on."""
+        self._live.setdefault(channel, {})[connection] = None
+
+    def pause(self, channel: str, connection: R) -> None:
+        """The connection reads from the log for a while."""
+        _remove(self._live, channel, connection)
+
+    def watch(self, channel: str, connection: R) -> None:
+        """The connection receives changes of presence too."""
+        self._watching.setdefault(channel, {})[connection] = None
+
+    def unwatch(self, channel: str, connection: R) -> None:
+        """No more presence."""
+        _remove(self._watching, channel, connection)
+
+    def deliver(self, channel: str, offset: int, frame: bytes) -> int:
+        """Queue one frame for everybody who is live on the channel; how many that were."""
+        if offset:
+            self.heads[channel] = offset
+        live = self._live.get(channel)
+        if not live:
+            return 0
+        # A push may end a slow reader and with it its entry here.
+        for connection in tuple(live):
+            connection.outbox.push(frame)
+        self.deliveries += len(live)
+        return len(live)
+
+    def tell(self, channel: str, frame: bytes, besides: str | None = None) -> int:
+        """Queue a frame about presence for the channel's watchers, the user `besides` left out."""
+        told = 0
+        for connection in tuple(self._watching.get(channel, ())):
+            if besides is None or connection.user_id != besides:
+                connection.outbox.push(frame)
+                told += 1
+        self.deliveries += told
+        return told
+
+    def members(self, channel: str) -> tuple[R, ...]:
+        """Everybody who subscribes the channel here."""
+        return tuple(self._members.get(channel, ()))
+
+    def is_live(self, channel: str, connection: R) -> bool:
+        """Whether deliveries reach the connection."""
+        return connection in self._live.get(channel, ())
+
+    def is_watching(self, channel: str, connection: R) -> bool:
+        """Whether changes of presence reach the connection."""
+        return connection in self._watching.get(channel, ())
+
+    def counts(self) -> Counter[str]:
+        """Subscriptions on this node, by channel."""
+        return Counter({channel: len(members) for channel, members in self._members.items()})
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(tuple(self._members))
+
+
+def _remove(table: dict[str, dict[R, None]], channel: str, connection: R) -> None:
+    row = table.get(channel)
+    if row is not None:
+        row.pop(connection, None)
+        if not row:
+            del table[channel]

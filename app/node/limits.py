@@ -1,0 +1,23 @@
+"""The bounds of a node."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from app.core.lifetime import SessionLimits
+
+from .outbox import OutboxLimits
+
+
+@dataclass(frozen=True, slots=True)
+class NodeLimits:
+    """Bounds of this node and of each of its connections. Times in seconds."""
+
+    session: SessionLimits
+    outbox: OutboxLimits
+    auth_max_bytes: int = 8192
+    max_message: int = 65_536
+    frame_timeout: float = 30.0
+    connections_per_user: int = 10
+    max_connections: int = 10_000
+    drain_seconds: float = 20.0

@@ -1,0 +1,242 @@
+"""One node: its connections, the clocks that watch them, and what the engine tells it."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from typing import TYPE_CHECKING
+
+from app.core.session import Session
+from dossier_realtime.protocol import codec
+from dossier_realtime.protocol.answers import ConnectionState
+from dossier_realtime.protocol.errors import CloseCode
+from dossier_realtime.protocol.events import PresenceJoin, PresenceUpdate
+
+from .background import Background
+from .conduct import Conduct
+from .connection import Connection
+from .frames import text_frame
+from .hub import Hub
+from .outbox import Flusher, Volatile
+from .registry import Registry
+from .subscriptions import Subscriptions
+from .timers import Timers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from app.auth import TokenVerifier
+    from app.core.classification import ChannelPolicy, Settings
+    from app.core.effects import Decision, Effect
+    from app.core.instant import Instant
+    from app.engine.ports import Engine, PresenceEvent, Publication
+    from app.services.channels import ChannelAdministration
+    from app.services.publisher import Publisher
+    from dossier_realtime.protocol.commands import Command
+    from dossier_realtime.protocol.drafts import Draft
+
+    from .limits import NodeLimits
+    from .witness import Witness
+
+_TICK = 0.2  # seconds between two looks at the deadlines
+
+
+class Node:
+    """The composition of a node's parts."""
+
+    def __init__(
+        self,
+        name: str,
+        engine: Engine,
+        policy: ChannelPolicy,
+        publisher: Publisher,
+        verifier: TokenVerifier,
+        settings: ChannelAdministration,
+        witness: Witness,
+        limits: NodeLimits,
+        clock: Callable[[], Instant],
+        new_id: Callable[[], str],
+    ) -> None:
+        self.name = name
+        self.engine = engine
+        self.policy = policy
+        self.limits = limits
+        self.clock = clock
+        self.new_id = new_id
+        self.witness = witness
+        self.verifier = verifier
+        self.loop = asyncio.get_running_loop()
+        self.flusher = Flusher(self.loop)
+        self.timers = Timers()
+        self.hub: Hub[Connection] = Hub()
+        self.registry = Registry()
+        self.background = Background(self.loop)
+        self.draining = False
+        self._subscriptions = Subscriptions(self.hub, engine, policy, witness, self.background)
+        self._conduct = Conduct(
+            name,
+            engine,
+            publisher,
+            verifier,
+            settings,
+            self.registry,
+            self._subscriptions,
+            witness,
+            self.background,
+            limits.connections_per_user,
+        )
+        self._ticker: asyncio.TimerHandle | None = None
+
+    def start(self) -> None:
+        """Listen to the engine and to time."""
+        self.engine.broker.start(self._deliver)
+        self.engine.presence.start(self._tell)
+        self.engine.revocations.start(self._revoked)
+        self.engine.settings.start(self._settings_changed)
+        self.engine.control.start(lambda order: self.registry.obey(order, self.clock()))
+        self._ticker = self.loop.call_later(_TICK, self._tick, self.loop.time() + _TICK)
+
+    def ready(self) -> bool:
+        """Whether another connection may come."""
+        return not self.draining and len(self.registry.connections) < self.limits.max_connections
+
+    # --- what connections ask ---------------------------------------------------------------------------------
+
+    def new_session(self, at: Instant) -> Session:
+        """The state of a connection that has said nothing yet."""
+        return Session(self.policy, self.engine.rates.limiter, self.limits.session, at)
+
+    def began(self, connection: Connection) -> None:
+        """A handshake was completed."""
+        self.registry.connections[connection.connection_id] = connection
+        self.timers.watch(connection)
+        self.witness.connected(len(self.registry.connections))
+
+    def ended(self, connection: Connection) -> None:
+        """A connection takes no more part; its socket may still be closing."""
+        self.timers.forget(connection)
+        self._subscriptions.forget(connection)
+        session_id = connection.session.session_id
+        if self.registry.by_session.get(session_id) is connection:
+            del self.registry.by_session[session_id]
+            self.background.start(self.engine.sessions.close(session_id))
+
+    def gone(self, connection: Connection) -> None:
+        """Its socket is closed."""
+        if self.registry.connections.pop(connection.connection_id, None) is not None:
+            self.witness.closed(connection, len(self.registry.connections))
+
+    def undertake(self, connection: Connection, effect: Effect) -> asyncio.Task[None] | None:
+        """Carry out what takes time."""
+        return self._conduct.undertake(connection, effect)
+
+    def leave(self, connection: Connection, channel: str) -> None:
+        """Deliver nothing more of a channel."""
+        self._subscriptions.leave(connection, channel)
+
+    def received(
+        self, connection: Connection, payload: bytes, command: Command | Draft | None, decision: Decision
+    ) -> None:
+        """A message came in and was judged."""
+        self.witness.received(connection, payload, command, decision)
+
+    def decided(self, connection: Connection, decision: Decision) -> None:
+        """A decision that nobody's message caused."""
+        self.witness.decided(connection, decision)
+
+    def sent(self, connection: Connection, payload: bytes) -> None:
+        """A message went to this connection alone."""
+        self.witness.sent(connection, payload)
+
+    def conflated(self, connection: Connection, count: int) -> None:
+        """Messages that waited gave way to later ones."""
+        self.witness.conflated(connection, count)
+
+    # --- what the engine tells --------------------------------------------------------------------------------
+
+    def _deliver(self, publications: Sequence[Publication]) -> None:
+        for publication in publications:
+            frame = text_frame(publication.frame)
+            if publication.channel.startswith("user:") and _PROGRESS in publication.frame[:96]:
+                frame = Volatile.of(frame, "progress", codec.request_id(publication.frame))
+            receivers = self.hub.deliver(publication.channel, publication.offset, frame)
+            self.witness.delivered(publication, receivers)
+
+    def _tell(self, event: PresenceEvent) -> None:
+        channel, user_id = event.channel, event.payload.user_id
+        if not self.policy.settings(channel).presence:
+            return
+        payload = codec.encode(event)
+        frame = text_frame(payload)
+        if isinstance(event, PresenceUpdate):
+            frame = Volatile.of(frame, "presence", channel, user_id)
+        besides = user_id if isinstance(event, PresenceJoin) else ""
+        receivers = self.hub.tell(channel, frame, besides)
+        if receivers:
+            self.witness.told(channel, payload, receivers, besides)
+
+    def _revoked(self, token_id: str | None, user_id: str | None, moment: float) -> None:
+        at, revocations = self.clock(), self.engine.revocations
+        for connection in list(self.registry.by_session.values()):
+            who = connection.session.identity
+            if who is not None and revocations.is_revoked(who.user_id, who.token_id, who.issued_at):
+                connection.apply(connection.session.revoked("the token was revoked", at))
+
+    def _settings_changed(self, channel: str, settings: Settings) -> None:
+        before = self.policy.settings(channel)
+        self.policy.put(channel, settings)
+        if before.history != settings.history and channel in self.hub.heads:
+            self.hub.heads[channel] = 0  # a new epoch begins
+        at = self.clock()
+        for connection in self.hub.members(channel):
+            connection.carry_out(connection.session.recheck(at))
+
+    # --- time and the end -------------------------------------------------------------------------------------
+
+    def _tick(self, due: float) -> None:
+        now = self.loop.time()
+        self.witness.ticked(max(0.0, now - due))
+        try:
+            self.timers.run(self.clock())
+        finally:
+            self._ticker = self.loop.call_later(_TICK, self._tick, now + _TICK)
+
+    async def drain(self) -> None:
+        """Ask everybody to come back elsewhere, each at its own moment, and close (code 1012)."""
+        if self.draining:
+            return
+        self.draining = True
+        seconds = self.limits.drain_seconds
+        for connection in list(self.registry.connections.values()):
+            session = connection.session
+            if connection.closing is None and session.session_id:
+                state = ConnectionState(
+                    state="reconnecting",
+                    session_id=session.session_id,
+                    reconnect_count=session.reconnect_count,
+                    retry_after=round(random.uniform(0.5, max(1.0, seconds)), 2),  # noqa: S311  jitter
+                )
+                connection.send(state)
+            self.loop.call_later(random.uniform(0, seconds * 0.8), _restart, connection)  # noqa: S311  jitter
+        deadline = self.loop.time() + seconds
+        while self.registry.connections and self.loop.time() < deadline:  # noqa: ASYNC110  a bound, not an event
+            await asyncio.sleep(0.05)
+
+    async def stop(self) -> None:
+        """Close what is left and wait for what is under way."""
+        self.draining = True
+        if self._ticker is not None:
+            self._ticker.cancel()
+        for connection in list(self.registry.connections.values()):
+            _restart(connection)
+            connection.outbox.flush()
+        await self.background.settle(5.0)
+        for connection in list(self.registry.connections.values()):
+            connection.hang_up()
+
+
+def _restart(connection: Connection) -> None:
+    connection.fail(CloseCode.SERVICE_RESTART, "the service restarts; reconnect")
+
+
+_PROGRESS = b'"type":"brief_generation_progress"'

@@ -1,0 +1,246 @@
+"""How bytes leave: one bounded queue a connection, joined into one `send` a tick of the loop.
+
+A frame is built once and shared by every queue that holds it. Nothing is awaited to deliver, and nothing is unbounded:
+a queue past its bound first drops what a later frame has replaced (`Volatile`), then the connection.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    import asyncio
+    import socket
+    from collections.abc import Callable, Iterable, Sequence
+
+_CHUNK = 1 << 16  # bytes handed to the kernel in one call, at most, when a queue has grown
+_TEXT = 0x81  # the first byte of a whole text frame
+_BUSY = (BlockingIOError, InterruptedError, ssl.SSLWantWriteError, ssl.SSLWantReadError)
+
+
+class Volatile(bytes):
+    """A frame that a later one with the same key makes worthless: a cursor, an activity, a progress."""
+
+    key: tuple[str, ...]
+
+    @staticmethod
+    def of(frame: bytes, *key: str) -> Volatile:
+        """The frame, under its key."""
+        volatile = Volatile(frame)
+        volatile.key = key
+        return volatile
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxLimits:
+    """What may wait for one reader before it counts as too slow."""
+
+    max_bytes: int = 1 << 20
+    max_messages: int = 1000
+
+
+class Owner(Protocol):
+    """Whom an outbox tells of what happens to it."""
+
+    def too_slow(self) -> None:
+        """The queue is past its bound with nothing left to replace."""
+
+    def wire_lost(self) -> None:
+        """The peer is gone; nothing more can be sent."""
+
+    def replaced_frames(self, count: int) -> None:
+        """Frames that waited were dropped for later ones of the same key."""
+
+
+class Flusher:
+    """Everything queued in one tick leaves at its end."""
+
+    __slots__ = ("_dirty", "_loop")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._dirty: list[Outbox] = []
+
+    def add(self, outbox: Outbox) -> None:
+        """Flush this one before the next tick ends."""
+        if not self._dirty:
+            self._loop.call_soon(self._run)
+        self._dirty.append(outbox)
+
+    def _run(self) -> None:
+        dirty, self._dirty = self._dirty, []
+        for outbox in dirty:
+            outbox.flush()
+
+
+class Outbox:
+    """The frames that wait for one connection."""
+
+    __slots__ = (
+        "_bytes",
+        "_chunk",
+        "_dirty",
+        "_flusher",
+        "_limits",
+        "_loop",
+        "_owner",
+        "_queue",
+        "_rest",
+        "_sock",
+        "_watching",
+        "dropped",
+        "on_empty",
+    )
+
+    def __init__(
+        self,
+        sock: socket.socket,
+        loop: asyncio.AbstractEventLoop,
+        flusher: Flusher,
+        limits: OutboxLimits,
+        owner: Owner,
+    ) -> None:
+        self._sock: socket.socket | None = sock
+        self._loop = loop
+        self._flusher = flusher
+        self._limits = limits
+        self._owner = owner
+        self._queue: deque[bytes] = deque()
+        self._rest = b""  # what a partial send left over; must go first, unchanged (TLS insists)
+        self._chunk: Sequence[bytes] = ()  # the frames that `_rest` is the end of
+        self._bytes = 0
+        self._dirty = False
+        self._watching = False
+        self.dropped = 0  # messages that were queued and never wholly handed to the kernel
+        self.on_empty: Callable[[], None] | None = None
+
+    @property
+    def waiting(self) -> int:
+        """Bytes that the kernel has not taken yet."""
+        return self._bytes
+
+    @property
+    def waiting_messages(self) -> int:
+        """Frames that have not been handed to the kernel."""
+        return len(self._queue)
+
+    def push(self, frame: bytes) -> None:
+        """Queue a frame. Never blocks; past the bound the owner is told."""
+        if self._sock is None:
+            return
+        self._queue.append(frame)
+        self._bytes += len(frame)
+        if self._bytes > self._limits.max_bytes or len(self._queue) > self._limits.max_messages:
+            self._relieve()
+        elif not self._dirty and not self._watching:
+            self._dirty = True
+            self._flusher.add(self)
+
+    def flush(self) -> None:
+        """Hand everything to the kernel, as far as it takes it."""
+        self._dirty = False
+        sock = self._sock
+        if sock is None or self._watching:
+            return
+        while self._queue or self._rest:
+            data = self._rest or self._gather()
+            try:
+                count = sock.send(data)
+            except _BUSY:
+                count = 0
+            except OSError:
+                self.abandon()
+                self._owner.wire_lost()
+                return
+            self._bytes -= count
+            if count < len(data):
+                self._rest = data[count:] if count else data
+                self._watching = True
+                self._loop.add_writer(sock.fileno(), self._writable)
+                return
+            self._rest = b""
+            self._chunk = ()
+        if self.on_empty is not None:
+            self.on_empty()
+
+    def finish(self, last: bytes) -> None:
+        """Drop what still waits, but for a frame that is under way, and queue the very last frame."""
+        if self._sock is None:
+            return
+        self.dropped += _messages(self._queue)
+        self._queue.clear()
+        self._queue.append(last)
+        self._bytes = len(self._rest) + len(last)
+        self.flush()
+
+    def abandon(self) -> None:
+        """Send nothing more; the socket is its owner's to close."""
+        sock, self._sock = self._sock, None
+        if sock is None:
+            return
+        if self._watching:
+            self._loop.remove_writer(sock.fileno())
+        self.dropped += _messages(self._queue) + _messages(_unfinished(self._chunk, len(self._rest)))
+        self._queue.clear()
+        self._rest, self._chunk = b"", ()
+        self._bytes = 0
+
+    def _gather(self) -> bytes:
+        queue = self._queue
+        if len(queue) == 1:
+            frame = queue.popleft()
+            self._chunk = (frame,)
+            return frame
+        if self._bytes <= _CHUNK:
+            self._chunk, self._queue = queue, deque()
+            return b"".join(queue)
+        frames = [queue.popleft()]
+        size = len(frames[0])
+        while queue and size + len(queue[0]) <= _CHUNK:
+            size += len(queue[0])
+            frames.append(queue.popleft())
+        self._chunk = frames
+        return b"".join(frames)
+
+    def _writable(self) -> None:
+        assert self._sock is not None  # noqa: S101  the watch ends when the socket goes
+        self._loop.remove_writer(self._sock.fileno())
+        self._watching = False
+        self.flush()
+
+    def _relieve(self) -> None:
+        if not self._watching:
+            self.flush()  # one busy tick is not a slow reader
+            if not self._watching:
+                return
+        last = {frame.key: index for index, frame in enumerate(self._queue) if isinstance(frame, Volatile)}
+        kept = [
+            frame
+            for index, frame in enumerate(self._queue)
+            if not isinstance(frame, Volatile) or last[frame.key] == index
+        ]
+        dropped = len(self._queue) - len(kept)
+        if dropped:
+            self._queue = deque(kept)
+            self._bytes = len(self._rest) + sum(map(len, kept))
+            self._owner.replaced_frames(dropped)
+        if self._bytes > self._limits.max_bytes or len(self._queue) > self._limits.max_messages:
+            self._owner.too_slow()
+
+
+def _messages(frames: Iterable[bytes]) -> int:
+    return sum(frame[0] == _TEXT for frame in frames)
+
+
+def _unfinished(frames: Sequence[bytes], left: int) -> list[bytes]:
+    """Those of the frames, sent in this order, that are not wholly among the bytes before the last `left`."""
+    unfinished = []
+    for frame in reversed(frames):
+        if left <= 0:
+            break
+        unfinished.append(frame)
+        left -= len(frame)
+    return unfinished

@@ -1,0 +1,216 @@
+"""Joining and leaving channels, and catching up on what was missed (decisions, sections 4 to 6).
+
+A joining connection is attached at a position of the log, not at a moment: what lies between its own place and the
+channel's head is read from the log, page by page, as fast as its outbox empties; when nothing lies between, it goes
+live. So there is neither hole nor repetition, however slow the reader and however busy the channel.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from app.core.namespaces import namespace_of
+from app.engine.ports import Member, Unavailable
+from dossier_realtime.protocol.answers import Subscribed
+from dossier_realtime.protocol.errors import CloseCode
+from dossier_realtime.protocol.values import Position
+
+from .connection import Attachment
+from .frames import text_frame
+
+if TYPE_CHECKING:
+    from app.core.classification import ChannelPolicy
+    from app.core.effects import Join
+    from app.core.position import StreamPosition
+    from app.engine.ports import Engine
+
+    from .background import Background
+    from .connection import Connection
+    from .hub import Hub
+    from .witness import Witness
+
+_PAGE = 200  # events read at once
+_ROOM = 1 << 18  # bytes in the outbox above which catching up waits
+_PATIENCE = 30.0  # seconds a reader may take to make room
+
+
+class Subscriptions:
+    """The node's side of `subscribe` and `unsubscribe`."""
+
+    def __init__(
+        self,
+        hub: Hub[Connection],
+        engine: Engine,
+        policy: ChannelPolicy,
+        witness: Witness,
+        background: Background,
+    ) -> None:
+        self._hub = hub
+        self._broker = engine.broker
+        self._presence = engine.presence
+        self._policy = policy
+        self._witness = witness
+        self._background = background
+
+    async def attach_own(self, connection: Connection, channel: str) -> None:
+        """A user's own channel: received from the login on, without subscribing."""
+        position = await self._broker.join(channel)
+        if connection.closing is None:
+            self._attach(connection, channel, position)
+            self._go_live(connection, channel)
+
+    async def join(self, connection: Connection, asked: Join) -> None:
+        """Subscribe, answer, and catch up."""
+        channel = asked.channel
+        namespace, settings = namespace_of(channel), self._policy.settings(channel)
+        history = namespace.history and settings.history
+        position = await self._broker.join(channel)
+        roster = None
+        if namespace.presence and settings.presence:
+            identity = connection.session.identity
+            assert identity is not None  # noqa: S101  only live sessions subscribe
+            member = Member(
+                connection.connection_id,
+                identity.user_id,
+                identity.name,
+                identity.role,
+                identity.avatar,
+                asked.hidden,
+            )
+            roster = await self._presence.enter(channel, member)
+        if connection.closing is not None or channel not in connection.session.subscriptions:
+            await self._gave_up(connection, channel)
+            return
+        attachment = connection.attachments.get(channel) or self._attach(connection, channel, position)
+        attachment.hidden = asked.hidden
+        since, recovered = asked.since, None
+        if since is not None and (history or namespace.name != "document"):
+            recovered = history and position.can_continue(since)
+        if asked.with_presence and roster is not None:
+            self._hub.watch(channel, connection)
+        else:
+            self._hub.unwatch(channel, connection)
+        connection.send(
+            Subscribed(
+                channel=channel,
+                presence=roster if asked.with_presence else None,
+                position=Position(position.epoch, position.offset) if history else None,
+                recovered=recovered,
+                ref=asked.ref,
+            )
+        )
+        if attachment.catching_up is None:
+            known = since.offset if recovered and since is not None else None
+            self._continue(connection, attachment, known)
+
+    def leave(self, connection: Connection, channel: str) -> None:
+        """Deliver nothing more of the channel."""
+        attachment = connection.attachments.pop(channel, None)
+        if attachment is None:
+            return
+        if attachment.catching_up is not None:
+            attachment.catching_up.cancel()
+        self._witness.detached(connection, channel)
+        if self._hub.discard(channel, connection):
+            self._background.start(self._broker.leave(channel))
+        if namespace_of(channel).presence:
+            self._background.start(self._presence.leave(channel, connection.connection_id))
+
+    def forget(self, connection: Connection) -> None:
+        """The connection ended: its presence has a moment to come back."""
+        present = False
+        for channel, attachment in connection.attachments.items():
+            if attachment.catching_up is not None:
+                attachment.catching_up.cancel()
+            self._witness.detached(connection, channel)
+            if self._hub.discard(channel, connection):
+                self._background.start(self._broker.leave(channel))
+            present = present or namespace_of(channel).presence
+        connection.attachments.clear()
+        if present:
+            self._background.start(self._presence.lost(connection.connection_id))
+
+    def _attach(self, connection: Connection, channel: str, position: StreamPosition) -> Attachment:
+        self._hub.add(channel, connection, position.offset)
+        attachment = connection.attachments[channel] = Attachment(channel, position.offset)
+        return attachment
+
+    def _go_live(self, connection: Connection, channel: str) -> None:
+        self._hub.resume(channel, connection)
+        self._witness.attached(connection, channel, watching=self._hub.is_watching(channel, connection))
+
+    def _continue(self, connection: Connection, attachment: Attachment, known: int | None) -> None:
+        """Go live, after what lies between the client's place (`known`) and the head."""
+        channel = attachment.channel
+        live = self._hub.is_live(channel, connection)
+        head = self._hub.heads.get(channel, 0)
+        spans = []
+        if known is not None and known < attachment.start:
+            spans.append((known, attachment.start))
+            attachment.start = known
+        if live and not spans:
+            # Presence may have been asked for, or no more: the journal is told anew.
+            self._go_live(connection, channel)
+            return
+        resume_after = head if live else (spans[-1][1] if spans else attachment.start)
+        if not spans and resume_after >= head:
+            self._go_live(connection, channel)
+            return
+        if live:
+            self._hub.pause(channel, connection)
+            self._witness.detached(connection, channel)
+        work = self._catch_up(connection, attachment, spans, resume_after)
+        attachment.catching_up = self._background.start(work)
+
+    async def _catch_up(
+        self, connection: Connection, attachment: Attachment, spans: list[tuple[int, int]], after: int
+    ) -> None:
+        channel = attachment.channel
+        try:
+            for start, until in spans:
+                await self._replay(connection, channel, start, until)
+            while connection.closing is None:
+                head = self._hub.heads.get(channel, 0)
+                if after >= head:
+                    attachment.catching_up = None
+                    self._go_live(connection, channel)
+                    return
+                await self._replay(connection, channel, after, head)
+                after = head
+        except (Unavailable, _PositionLost):
+            connection.fail(CloseCode.POSITION_LOST, "the place in the channel is lost; reconnect")
+
+    async def _replay(self, connection: Connection, channel: str, after: int, until: int) -> None:
+        while after < until and connection.closing is None:
+            page = await self._broker.read(channel, after, min(_PAGE, until - after))
+            if not page or page[0].offset != after + 1:
+                raise _PositionLost
+            for publication in page:
+                self._witness.sent(connection, publication.frame, channel, publication.offset)
+                connection.outbox.push(text_frame(publication.frame))
+            after = page[-1].offset
+            await self._room(connection)
+
+    async def _room(self, connection: Connection) -> None:
+        outbox, waited = connection.outbox, 0.0
+        while connection.closing is None and (outbox.waiting > _ROOM or outbox.waiting_messages > _PAGE):
+            if waited >= _PATIENCE:
+                connection.too_slow()
+                return
+            await asyncio.sleep(_PAUSE)
+            waited += _PAUSE
+        await asyncio.sleep(0)  # everybody else's turn
+
+    async def _gave_up(self, connection: Connection, channel: str) -> None:
+        """Between asking and having, the client left: undo."""
+        await self._presence.leave(channel, connection.connection_id)
+        if not self._hub.members(channel):
+            await self._broker.leave(channel)
+
+
+class _PositionLost(Exception):
+    """The log no longer holds what comes next."""
+
+
+_PAUSE = 0.02

@@ -1,0 +1,212 @@
+"""What the node tells the journal and the metrics: everything that came in, was decided, and went out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import structlog
+
+from app.telemetry.logs import Sample
+from app.telemetry.metrics import message_name
+from dossier_realtime.protocol.commands import Auth
+
+if TYPE_CHECKING:
+    from app.core.classification import ChannelPolicy
+    from app.core.effects import Decision
+    from app.engine.ports import Publication
+    from app.journal.writer import Journal
+    from app.services.operations import Operations
+    from app.telemetry.metrics import Metrics
+    from dossier_realtime.protocol.commands import Command
+    from dossier_realtime.protocol.drafts import Draft
+
+    from .connection import Connection
+
+
+_log = structlog.get_logger("node")
+
+
+class Witness:
+    """One call an occurrence; each is cheap, none waits."""
+
+    def __init__(self, journal: Journal, metrics: Metrics, policy: ChannelPolicy, operations: Operations) -> None:
+        self._journal = journal
+        self._metrics = metrics
+        self._policy = policy
+        self._operations = operations
+        self._sample = Sample(per_second=10)
+
+    def received(
+        self, connection: Connection, payload: bytes, command: Command | Draft | None, decision: Decision
+    ) -> None:
+        """A message came in and was judged. A token never enters the journal."""
+        session = connection.session
+        channel = getattr(command, "channel", None) or ""
+        secret = isinstance(command, Auth) or session.identity is None or (command is None and b"token" in payload)
+        self._metrics.received(command, decision.rule)
+        if decision.rule:
+            self._note_refusal(connection, command, decision)
+        self._journal.record(
+            "refused" if decision.rule else "in",
+            session=session.session_id or connection.connection_id,
+            user=connection.user_id,
+            channel=channel,
+            rule=decision.rule,
+            frame=None if secret else payload,
+        )
+
+    def _note_refusal(self, connection: Connection, command: Command | Draft | None, decision: Decision) -> None:
+        rule = decision.rule
+        if not rule.startswith("rate."):
+            self._operations.count("errors", rule)
+            return
+        identity = connection.session.identity
+        self._operations.count("limits", "refused")
+        if identity is not None:
+            self._operations.row(
+                "limits",
+                f"{identity.user_id} {rule}",
+                user_id=identity.user_id,
+                name=identity.name,
+                rate_class=rule.removeprefix("rate."),
+                state="exceeded",
+                message=message_name(command),
+            )
+
+    def decided(self, connection: Connection, decision: Decision) -> None:
+        """The connection was ended, or its rights were taken, by nobody's message."""
+        self._journal.record(
+            "refused",
+            session=connection.session.session_id or connection.connection_id,
+            user=connection.user_id,
+            rule=decision.rule,
+        )
+
+    def sent(self, connection: Connection, payload: bytes, channel: str = "", offset: int = 0) -> None:
+        """A message to one connection alone."""
+        self._metrics.sent()
+        self._journal.record(
+            "out",
+            session=connection.session.session_id or connection.connection_id,
+            user=connection.user_id,
+            channel=channel,
+            offset=offset,
+            frame=payload,
+        )
+
+    def delivered(self, publication: Publication, receivers: int) -> None:
+        """A publication to everybody who was live on its channel."""
+        self._metrics.delivered(receivers)
+        self._journal.record(
+            "fanout",
+            channel=publication.channel,
+            offset=publication.offset,
+            epoch=publication.epoch,
+            commit=publication.commit,
+            level=self._policy.settings(publication.channel).level.label,
+            receivers=receivers,
+            frame=publication.frame,
+        )
+
+    def told(self, channel: str, payload: bytes, receivers: int, besides: str) -> None:
+        """A change of presence to the channel's watchers."""
+        self._metrics.delivered(receivers)
+        self._journal.record(
+            "fanout",
+            channel=channel,
+            audience="presence",
+            except_user=besides,
+            level=self._policy.settings(channel).level.label,
+            receivers=receivers,
+            frame=payload,
+        )
+
+    def attached(self, connection: Connection, channel: str, *, watching: bool) -> None:
+        """From here on the connection receives the channel's fan-outs."""
+        self._journal.record(
+            "attach",
+            session=connection.session.session_id,
+            user=connection.user_id,
+            channel=channel,
+            audience="presence" if watching else "all",
+        )
+
+    def detached(self, connection: Connection, channel: str) -> None:
+        """From here on it does not."""
+        self._journal.record("detach", session=connection.session.session_id, user=connection.user_id, channel=channel)
+
+    def published(self, events: int, seconds: float) -> None:
+        """Events were accepted, and are durable and delivered after `seconds`."""
+        self._metrics.totals["published"] += events
+        self._metrics.publish_seconds.observe(seconds)
+        self._operations.count("nodes", "events", events)
+
+    def called(self, method: str, path: str, status: int, caller: str) -> None:
+        """An HTTP call was answered; the journal keeps those of known callers."""
+        self._metrics.requests[method, status] += 1
+        if caller:
+            self._journal.record("http", user=caller, detail={"method": method, "path": path, "status": status})
+
+    def opened(self, connection: Connection) -> None:
+        """A session began or came back."""
+        identity = connection.session.identity
+        assert identity is not None  # noqa: S101  opened sessions have one
+        self._metrics.opened()
+        self._operations.count("sessions", "opened")
+        self._journal.record(
+            "open",
+            session=connection.session.session_id,
+            user=identity.user_id,
+            detail={
+                "name": identity.name,
+                "role": identity.role,
+                "clearance": identity.clearance.label,
+                "permissions": identity.permissions,
+                "address": connection.address,
+                "connection": connection.connection_id,
+                "reconnect_count": connection.session.reconnect_count,
+            },
+        )
+
+    def connected(self, connections: int) -> None:
+        """A handshake was completed."""
+        self._metrics.connections.set(connections)
+
+    def ticked(self, late: float) -> None:
+        """The loop came to its deadlines, `late` seconds late."""
+        self._metrics.loop_lag.set(late)
+
+    def token_refused(self, address: str, reason: str, steady: float) -> None:
+        """A token was not good. Logged at most ten times a second: whoever guesses tokens must not fill the disk."""
+        self._metrics.totals["tokens_refused"] += 1
+        self._operations.count("errors", "token_refused")
+        if self._sample.allows(steady):
+            _log.info("token refused", address=address, reason=reason)
+
+    def closed(self, connection: Connection, connections: int) -> None:
+        """The socket is closed; `unsent` messages never wholly left the queue."""
+        code, reason = connection.closing or (1006, "")
+        self._metrics.connections.set(connections)
+        self._metrics.closed(code)
+        self._operations.count("sessions", "closed")
+        self._journal.record(
+            "close",
+            session=connection.session.session_id or connection.connection_id,
+            user=connection.user_id,
+            detail={
+                "code": code,
+                "reason": reason,
+                "unsent": connection.outbox.dropped,
+                "connection": connection.connection_id,
+            },
+        )
+
+    def conflated(self, connection: Connection, count: int) -> None:
+        """Messages that waited gave way to later ones."""
+        self._metrics.conflated(count)
+        self._journal.record(
+            "conflated",
+            session=connection.session.session_id,
+            user=connection.user_id,
+            detail={"count": count},
+        )

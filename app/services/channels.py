@@ -1,0 +1,31 @@
+"""The settings of channels: who changes them changes them everywhere (decisions, section 4)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from app.core.classification import ChannelPolicy, Settings
+    from app.engine.ports import Engine
+    from dossier_realtime.protocol.commands import SettingsChange
+
+
+class ChannelAdministration:
+    """Reads and changes what holds on a channel."""
+
+    def __init__(self, engine: Engine, policy: ChannelPolicy) -> None:
+        self._engine = engine
+        self._policy = policy
+
+    async def change(self, channel: str, change: SettingsChange) -> Settings:
+        """Apply a change (an empty one only reads); returns what holds afterwards. Raises Unavailable.
+
+        Where history is switched, a new epoch begins: a place taken before says nothing any more.
+        """
+        before = self._policy.settings(channel)
+        after = before.changed(change, channel)
+        if after != before:
+            await self._engine.settings.put(channel, after)
+            if before.history != after.history:
+                await self._engine.broker.renew_epoch(channel)
+        return after

@@ -1,0 +1,81 @@
+"""What operators are shown: one aggregated message a topic and second on `ops:{topic}` (decisions, section 10).
+
+However hard the storm, a topic costs one message a second: occurrences are folded as they happen, and rows are cut.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from app.engine.ports import Entry, Unavailable
+from dossier_realtime.protocol import codec
+from dossier_realtime.protocol.events import OpsStats, OpsStatsPayload
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from app.core.instant import Instant
+    from app.engine.ports import Broker
+
+TOPICS = ("nodes", "sessions", "limits", "alerts", "briefs", "errors")
+_ROWS = 200
+
+Row = dict[str, str | float | bool | None]
+
+
+class Operations:
+    """Folds what happens into the next second's message of each topic."""
+
+    def __init__(self, node: str) -> None:
+        self._node = node
+        self._values: dict[str, Counter[str]] = {topic: Counter() for topic in TOPICS}
+        self._rows: dict[str, dict[str, Row]] = {topic: {} for topic in TOPICS}
+        self._levels: dict[str, Callable[[], Mapping[str, float]]] = {}
+
+    def level(self, topic: str, read: Callable[[], Mapping[str, float]]) -> None:
+        """Numbers that hold at any time, read once a second."""
+        self._levels[topic] = read
+
+    def count(self, topic: str, name: str, by: float = 1) -> None:
+        """Something happened."""
+        self._values[topic][name] += by  # type: ignore[assignment]  # a Counter may count in fractions
+
+    def row(self, topic: str, key: str, **values: Any) -> None:
+        """What is known of one thing (a user, an alert, a brief); the latest wins, what is counted is kept."""
+        rows = self._rows[topic]
+        if key in rows or len(rows) < _ROWS:
+            rows[key] = {**rows.get(key, {}), "key": key, **values}
+        else:
+            self._values[topic]["rows_cut"] += 1
+
+    def messages(self, at: Instant) -> list[OpsStats]:
+        """The second is over: one message for each topic, then counting begins anew."""
+        made = []
+        for topic in TOPICS:
+            values: dict[str, float] = {name: float(value) for name, value in self._values[topic].items()}
+            if topic in self._levels:
+                values.update(self._levels[topic]())
+            rows = list(self._rows[topic].values())
+            self._values[topic].clear()
+            self._rows[topic].clear()
+            payload = OpsStatsPayload(self._node, at.timestamp, values, rows)
+            made.append(OpsStats(channel=f"ops:{topic}", payload=payload))
+        return made
+
+
+async def report(
+    operations: Operations,
+    broker: Broker,
+    listeners: Callable[[str], Sequence[object]],
+    clock: Callable[[], Instant],
+) -> None:
+    """Once a second, tell each topic that somebody listens to, until cancelled."""
+    while True:
+        await asyncio.sleep(1.0)
+        for message in operations.messages(clock()):
+            if listeners(message.channel):
+                with suppress(Unavailable):
+                    await broker.publish([Entry(message.channel, codec.encode(message), durable=False)])

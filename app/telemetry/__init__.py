@@ -1,0 +1,1 @@
+"""Metrics and logs. No name of a user or a channel is ever a label."""

@@ -1,0 +1,102 @@
+"""The routes, and Tornado's bounds."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import structlog
+import tornado.httpserver
+import tornado.web
+
+from app.core import description
+
+from . import health, operators
+from .guard import Doorkeeper, NotServed
+from .publish import PublishDoor
+from .socket import SocketDoor
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Callable
+
+    from app.node.node import Node
+    from app.services.channels import ChannelAdministration
+    from app.services.publisher import Publisher
+    from app.telemetry.metrics import Metrics
+
+    from .addresses import Addresses
+
+_log = structlog.get_logger("access")
+_HEAD_SECONDS = 10.0
+_HEAD_BYTES = 8192
+
+
+def application(
+    node: Node,
+    publisher: Publisher,
+    administration: ChannelAdministration,
+    metrics: Metrics,
+    addresses: Addresses,
+    doorkeeper: Doorkeeper,
+    readiness: Callable[[], dict[str, bool]],
+) -> tornado.web.Application:
+    """Every path the service answers."""
+    channel = r"/v1/channels/([^/]+)"
+    return tornado.web.Application(
+        [
+            (r"/v1", SocketDoor),
+            (r"/v1/publish", PublishDoor),
+            (r"/v1/sessions", operators.Sessions),
+            (r"/v1/sessions/([^/]+)", operators.SessionById),
+            (r"/v1/users/([^/]+)/disconnect", operators.DisconnectUser),
+            (r"/v1/tokens/revoke", operators.RevokeTokens),
+            (r"/v1/channels", operators.Channels),
+            (channel, operators.ChannelByName),
+            (channel + "/presence", operators.ChannelPresence),
+            (channel + "/history", operators.ChannelHistory),
+            (r"/v1/schema.json", health.Described, {"describe": cache(description.schema)}),
+            (r"/v1/asyncapi.json", health.Described, {"describe": cache(description.asyncapi)}),
+            (r"/healthz", health.Alive),
+            (r"/readyz", health.Ready),
+            (r"/metrics", health.Measured),
+        ],
+        default_handler_class=NotServed,
+        log_function=_access,
+        node=node,
+        publisher=publisher,
+        administration=administration,
+        metrics=metrics,
+        addresses=addresses,
+        doorkeeper=doorkeeper,
+        readiness=readiness,
+    )
+
+
+def server(
+    app: tornado.web.Application, tls: ssl.SSLContext | None, *, behind_proxy: bool
+) -> tornado.httpserver.HTTPServer:
+    """An HTTP server that no slow or big request holds up."""
+    return tornado.httpserver.HTTPServer(
+        app,
+        ssl_options=tls,
+        xheaders=behind_proxy,
+        idle_connection_timeout=_HEAD_SECONDS,
+        body_timeout=_HEAD_SECONDS,
+        max_header_size=_HEAD_BYTES,
+        max_body_size=1 << 40,  # the doors stop reading at their own, smaller bound, with an answer
+        max_buffer_size=1 << 20,
+    )
+
+
+def _access(handler: Any) -> None:
+    request = handler.request
+    log = _log.info if handler.get_status() < 500 else _log.error
+    log(
+        "request",
+        method=request.method,
+        path=request.path,
+        status=handler.get_status(),
+        ms=round(1000 * request.request_time(), 1),
+        address=request.remote_ip,
+    )

@@ -1,0 +1,77 @@
+"""HTTP calls with a token: who calls, how often, and what the journal keeps of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from app.auth import TokenRefused
+from app.core.permissions import Right
+from dossier_realtime.protocol.errors import ErrorCode
+
+from .guard import Guarded
+
+if TYPE_CHECKING:
+    from app.core.permissions import Identity
+    from app.core.ratelimit import RateClass
+    from app.node.node import Node
+
+
+class Bearer(Guarded):
+    """A door that asks for `Authorization: Bearer`, with the same tokens as the socket."""
+
+    @property
+    def node(self) -> Node:
+        """The node behind the door."""
+        node: Node = self.settings["node"]
+        return node
+
+    async def identify(self) -> Identity | None:
+        """Who calls; answers 401 or 429 itself where nobody may go on."""
+        scheme, _, token = self.request.headers.get("Authorization", "").partition(" ")
+        node, at = self.node, self.node.clock()
+        self.caller = ""
+        if scheme.lower() != "bearer" or not token:
+            self._unauthorized("Send a token in the Authorization header, as a Bearer")
+            return None
+        try:
+            identity = await node.verifier.check(token, at.wall)
+        except TokenRefused as refused:
+            node.witness.token_refused(self.request.remote_ip or "", refused.reason, at.steady)
+            self._unauthorized("The token is not valid; ask for a new one")
+            return None
+        if node.engine.revocations.is_revoked(identity.user_id, identity.token_id, identity.issued_at):
+            self._unauthorized("The token is not valid; ask for a new one")
+            return None
+        self.caller = identity.user_id
+        rate_class: RateClass = "read" if self.request.method == "GET" else "general"
+        verdict = node.engine.rates.limiter.spend(identity.user_id, identity.role, rate_class, at.steady)
+        if not verdict.allowed:
+            self.set_header("Retry-After", str(verdict.reset_in))
+            text = f"More than {verdict.limit} calls in this window; wait {verdict.reset_in} s"
+            self.refuse(429, ErrorCode.RATE_LIMIT_EXCEEDED, text)
+            return None
+        return identity
+
+    async def administrator(self, channel: str | None = None) -> Identity | None:
+        """Who calls, if an administrator of the channel, or of all; answers itself where not."""
+        identity = await self.identify()
+        if identity is None:
+            return None
+        if channel is None:
+            good = identity.administers_all
+        else:
+            good = identity.may(Right.ADMIN, channel, self.node.policy.settings(channel).level)
+        if not good:
+            self.refuse(403, ErrorCode.PERMISSION_DENIED, "Insufficient permissions for this call")
+            return None
+        return identity
+
+    def on_finish(self) -> None:
+        """Every call is counted, and every call by somebody known is in the journal."""
+        status = self.get_status()
+        caller: str = getattr(self, "caller", "")
+        self.node.witness.called(self.request.method or "", self.request.path, status, caller)
+
+    def _unauthorized(self, message: str) -> None:
+        self.set_header("WWW-Authenticate", "Bearer")
+        self.refuse(401, ErrorCode.INVALID_TOKEN, message)

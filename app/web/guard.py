@@ -1,0 +1,145 @@
+"""What every door checks first: the Host, the Origin; and how it says no.
+
+Tornado skips its own Origin check when Origin equals Host, which a rebound name makes true: so the check is ours and
+comes before anything else (decisions, section 1).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import structlog
+import tornado.web
+
+from dossier_realtime.protocol.errors import ErrorCode
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+_log = structlog.get_logger("web")
+
+
+@dataclass(frozen=True, slots=True)
+class Doorkeeper:
+    """Who may knock. Hosts without a port match any port; origins match exactly (scheme, host, port)."""
+
+    hosts: Collection[str]
+    origins: Collection[str]
+    require_origin: bool = False
+
+    def host_ok(self, host: str) -> bool:
+        """Whether the Host header names this service."""
+        host = host.lower()
+        name = host if host.endswith("]") else host.rpartition(":")[0] or host
+        return host in self.hosts or name in self.hosts
+
+    def origin_ok(self, origins: list[str]) -> bool:
+        """Whether the Origin headers (none: not a browser) may use this service."""
+        if not origins:
+            return not self.require_origin
+        return len(origins) == 1 and origins[0].lower() in self.origins
+
+
+@tornado.web.stream_request_body
+class Guarded(tornado.web.RequestHandler):
+    """A door with its guard. A body is read only after the head was found good, and only up to its bound."""
+
+    max_body = 65_536  # bytes
+
+    def initialize(self) -> None:
+        self.body = bytearray()
+
+    def prepare(self) -> None:
+        self._check_head()
+        if not self._finished and self.request.method in ("POST", "PUT"):
+            self._check_body()
+
+    def data_received(self, chunk: bytes) -> None:
+        self.body += chunk
+        if len(self.body) > self.max_body and not self._finished:
+            self.body.clear()
+            self.set_header("Connection", "close")
+            self.refuse(413, *STANDARD[413])
+
+    def _check_body(self) -> None:
+        headers = self.request.headers
+        if int(headers.get("Content-Length", "0")) > self.max_body:
+            self.set_header("Connection", "close")
+            self.refuse(413, *STANDARD[413])
+        elif "Content-Encoding" in headers or not _is_json(headers.get("Content-Type", "application/json")):
+            self.refuse(415, *STANDARD[415])
+
+    def _check_head(self) -> None:
+        keeper: Doorkeeper = self.settings["doorkeeper"]
+        hosts = self.request.headers.get_list("Host")
+        if len(hosts) != 1:
+            self.refuse(400, ErrorCode.INVALID_MESSAGE_FORMAT, "A request has one Host header")
+        elif not keeper.host_ok(hosts[0]):
+            self.refuse(421, ErrorCode.INVALID_MESSAGE_FORMAT, "This service is not called so; check the address")
+        elif not keeper.origin_ok(self.request.headers.get_list("Origin")):
+            self.refuse(403, ErrorCode.PERMISSION_DENIED, "This origin is not allowed here")
+
+    def set_default_headers(self) -> None:
+        self.clear_header("Server")
+        self.set_header("X-Content-Type-Options", "nosniff")
+        self.set_header("Cache-Control", "no-store")
+        self.set_header("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+
+    def answer(self, body: Any, status: int = 200) -> None:
+        """A JSON body."""
+        self.set_status(status)
+        self.set_header("Content-Type", "application/json; charset=utf-8")
+        self.finish(msgspec.json.encode(body))
+
+    def refuse(
+        self, status: int, code: ErrorCode, message: str, *, index: int | None = None, path: str | None = None
+    ) -> None:
+        """The error body that every refusal has."""
+        if self._finished:
+            return
+        body: dict[str, Any] = {"error_code": code, "message": message}
+        if index is not None:
+            body["index"] = index
+        if path is not None:
+            body["path"] = path
+        self.answer(body, status)
+
+    def unavailable(self) -> None:
+        """The store or the journal takes no change now."""
+        self.set_header("Retry-After", "2")
+        self.refuse(503, ErrorCode.SERVICE_UNAVAILABLE, "Changes cannot be stored now; try again later")
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        code, message = STANDARD.get(status_code, (ErrorCode.INTERNAL_ERROR, "Something broke here; try again"))
+        self.refuse(status_code, code, message)
+
+    def log_exception(self, typ: Any, value: Any, tb: Any) -> None:
+        if isinstance(value, tornado.web.HTTPError):
+            _log.info("refused", status=value.status_code, path=self.request.path)
+        else:
+            _log.error("request failed", path=self.request.path, exc_info=(typ, value, tb))
+
+
+STANDARD = {
+    400: (ErrorCode.INVALID_MESSAGE_FORMAT, "The request cannot be understood; check its form"),
+    404: (ErrorCode.NOT_FOUND, "Nothing is served at this path"),
+    405: (ErrorCode.METHOD_NOT_ALLOWED, "This method is not served at this path"),
+    413: (ErrorCode.INVALID_MESSAGE_FORMAT, "The body is too big; send less at once"),
+    415: (ErrorCode.INVALID_MESSAGE_FORMAT, "Send application/json, uncompressed"),
+}
+
+
+def _is_json(content_type: str) -> bool:
+    kind, _, rest = content_type.partition(";")
+    charset = rest.replace(" ", "").lower()
+    return kind.strip().lower() == "application/json" and charset in ("", "charset=utf-8")
+
+
+class NotServed(Guarded):
+    """Every path that is none of ours."""
+
+    def prepare(self) -> None:
+        super().prepare()
+        self.refuse(404, *STANDARD[404])

@@ -1,0 +1,208 @@
+"""The operators' endpoints (decisions, 10): `admin` on the channel they name, `admin:*` where they name none."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import msgspec
+
+from app.core import rights
+from app.core.namespaces import namespace_of
+from app.engine.ports import Order, Unavailable
+from dossier_realtime.protocol import codec
+from dossier_realtime.protocol.commands import SettingsChange
+from dossier_realtime.protocol.errors import ErrorCode
+from dossier_realtime.protocol.values import SEGMENT
+
+from .bearer import Bearer
+
+if TYPE_CHECKING:
+    from app.services.channels import ChannelAdministration
+
+T = TypeVar("T")
+_ID = re.compile(SEGMENT)
+_PAGE = 200
+
+
+class _Revocation(msgspec.Struct, forbid_unknown_fields=True):
+    jti: str | None = None
+    user: str | None = None
+
+
+class OperatorDoor(Bearer):
+    """What the endpoints share."""
+
+    def read(self, form: type[T]) -> T | None:
+        """The body as a Struct; answers 400 itself where it is none."""
+        try:
+            codec.check_shape(bytes(self.body))
+            return msgspec.json.decode(bytes(self.body) or b"{}", type=form)
+        except codec.InvalidMessage as wrong:
+            text, path = wrong.reason, wrong.path
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as wrong:
+            text, path = codec.reason(wrong)
+        self.refuse(400, ErrorCode.INVALID_MESSAGE_FORMAT, text, path=path)
+        return None
+
+    def named(self, channel: str) -> bool:
+        """Whether the path names a channel; answers itself where not."""
+        fault = rights.channel_fault(channel)
+        if fault is not None:
+            status = 404 if fault.code is ErrorCode.CHANNEL_NOT_FOUND else 400
+            self.refuse(status, fault.code, fault.text)
+        return fault is None
+
+    def identified(self, subject: str) -> bool:
+        """Whether the path holds an id; answers itself where not."""
+        if _ID.fullmatch(subject) is None:
+            self.refuse(400, ErrorCode.INVALID_MESSAGE_FORMAT, "An id is 1 to 64 of A-Z a-z 0-9 . _ -")
+            return False
+        return True
+
+    def number(self, name: str, default: int, low: int, high: int) -> int | None:
+        """A whole number from the query; answers 400 itself where it is none."""
+        text = self.get_query_argument(name, str(default))
+        if re.fullmatch(r"\d{1,16}", text) is None or not low <= int(text) <= high:
+            self.refuse(400, ErrorCode.INVALID_MESSAGE_FORMAT, f"{name} is a whole number from {low} to {high}")
+            return None
+        return int(text)
+
+
+class Sessions(OperatorDoor):
+    """`GET /v1/sessions`: every open session, oldest first."""
+
+    async def get(self) -> None:
+        if await self.administrator() is None:
+            return
+        rows: list[dict[str, Any]] = []
+        for record in await self.node.engine.sessions.sessions():
+            row = msgspec.to_builtins(record)
+            connection = self.node.registry.by_session.get(record.session_id)
+            if connection is not None:
+                row["channels"] = sorted(connection.attachments)
+                row["waiting_bytes"] = connection.outbox.waiting
+            rows.append(row)
+        self.answer({"sessions": rows})
+
+
+class SessionById(OperatorDoor):
+    """`DELETE /v1/sessions/{id}`: end one session (close 4501)."""
+
+    async def delete(self, session_id: str) -> None:
+        if await self.administrator() is None or not self.identified(session_id):
+            return
+        known = {record.session_id for record in await self.node.engine.sessions.sessions()}
+        if session_id not in known:
+            self.refuse(404, ErrorCode.NOT_FOUND, "No such session is open")
+            return
+        await self.node.engine.control.send(Order("end_session", session_id, "ended by an operator"))
+        self.answer({"ended": 1})
+
+
+class DisconnectUser(OperatorDoor):
+    """`POST /v1/users/{id}/disconnect`: end all sessions of a user (close 4501)."""
+
+    async def post(self, user_id: str) -> None:
+        if await self.administrator() is None or not self.identified(user_id):
+            return
+        sessions = await self.node.engine.sessions.sessions()
+        await self.node.engine.control.send(Order("end_user", user_id, "ended by an operator"))
+        self.answer({"ended": sum(record.user_id == user_id for record in sessions)})
+
+
+class RevokeTokens(OperatorDoor):
+    """`POST /v1/tokens/revoke {jti | user}`: shut a token, or all tokens of a user issued so far, out."""
+
+    async def post(self) -> None:
+        if await self.administrator() is None:
+            return
+        asked = self.read(_Revocation)
+        if asked is None:
+            return
+        if (asked.jti is None) == (asked.user is None):
+            self.refuse(400, ErrorCode.INVALID_MESSAGE_FORMAT, "Name either a jti or a user", path="$")
+            return
+        try:
+            await self.node.engine.revocations.revoke(token_id=asked.jti, user_id=asked.user, at=self.node.clock().wall)
+        except Unavailable:
+            self.unavailable()
+            return
+        self.answer({"revoked": True})
+
+
+class Channels(OperatorDoor):
+    """`GET /v1/channels`: every channel with history, people, subscribers or changed settings."""
+
+    async def get(self) -> None:
+        if await self.administrator() is None:
+            return
+        node = self.node
+        positions = await node.engine.broker.channels()
+        people = await node.engine.presence.counts()
+        subscribers = node.hub.counts()
+        names = {*positions, *people, *subscribers, *node.policy.changed_channels()}
+        rows = []
+        for name in sorted(names):
+            row = {"channel": name, "settings": node.policy.settings(name).payload(), "users": people.get(name, 0)}
+            row["subscribers"] = subscribers.get(name, 0)
+            if name in positions:
+                row["position"] = {"epoch": positions[name].epoch, "offset": positions[name].offset}
+            rows.append(row)
+        self.answer({"channels": rows})
+
+
+class ChannelByName(OperatorDoor):
+    """`GET|PUT /v1/channels/{channel}`: read or change its settings."""
+
+    async def get(self, channel: str) -> None:
+        await self._settings(channel, SettingsChange())
+
+    async def put(self, channel: str) -> None:
+        await self._settings(channel, None)
+
+    async def _settings(self, channel: str, change: SettingsChange | None) -> None:
+        if not self.named(channel) or await self.administrator(channel) is None:
+            return
+        change = self.read(SettingsChange) if change is None else change
+        if change is None:
+            return
+        administration: ChannelAdministration = self.settings["administration"]
+        try:
+            settings = await administration.change(channel, change)
+        except Unavailable:
+            self.unavailable()
+            return
+        self.answer({"channel": channel, "settings": settings.payload()})
+
+
+class ChannelPresence(OperatorDoor):
+    """`GET /v1/channels/{channel}/presence`: who is there."""
+
+    async def get(self, channel: str) -> None:
+        if not self.named(channel) or await self.administrator(channel) is None:
+            return
+        if not namespace_of(channel).presence:
+            self.refuse(404, ErrorCode.NOT_FOUND, "Presence is not kept on this channel")
+            return
+        self.answer({"channel": channel, "presence": await self.node.engine.presence.roster(channel)})
+
+
+class ChannelHistory(OperatorDoor):
+    """`GET /v1/channels/{channel}/history?after=&limit=`: what was published, oldest first."""
+
+    async def get(self, channel: str) -> None:
+        if not self.named(channel) or await self.administrator(channel) is None:
+            return
+        if not namespace_of(channel).history:
+            self.refuse(404, ErrorCode.NOT_FOUND, "History is not kept on this channel")
+            return
+        limit = self.number("limit", 100, 1, _PAGE)
+        position = await self.node.engine.broker.position(channel)
+        after = self.number("after", max(0, position.oldest - 1, position.offset - (limit or 0)), 0, 2**53 - 1)
+        if limit is None or after is None:
+            return
+        page = await self.node.engine.broker.read(channel, after, limit)
+        place = {"epoch": position.epoch, "offset": position.offset, "oldest": position.oldest}
+        events = [msgspec.Raw(publication.frame) for publication in page]
+        self.answer({"channel": channel, "position": place, "events": events})

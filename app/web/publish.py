@@ -1,0 +1,153 @@
+"""`POST /v1/publish`: the HTTP twin of sending events (decisions, section 5)."""
+
+from __future__ import annotations
+
+import re
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from app.core import rights
+from app.engine.ports import IdempotencyKey, KeyConflict, Unavailable
+from dossier_realtime.protocol import codec
+from dossier_realtime.protocol.errors import ErrorCode
+from dossier_realtime.protocol.values import ChannelField
+
+from .bearer import Bearer
+
+if TYPE_CHECKING:
+    from app.core.permissions import Identity
+    from app.services.publisher import Publisher
+    from dossier_realtime.protocol.events import Publishable
+
+MAX_EVENTS = 100
+MAX_TARGETS = 1000  # events times channels
+_KEY = re.compile(r"[\x21-\x7e]{1,64}")
+
+
+class _Batch(msgspec.Struct):
+    events: list[msgspec.Raw]
+
+
+class _Targets(msgspec.Struct):
+    channel: ChannelField | None = None
+    channels: list[ChannelField] | None = None
+
+
+_batches = msgspec.json.Decoder(_Batch)
+_targets = msgspec.json.Decoder(_Targets)
+
+
+class Refused(Exception):
+    """The batch is refused as a whole; `index` and `path` say where."""
+
+    def __init__(
+        self, status: int, code: ErrorCode, message: str, index: int | None = None, path: str | None = None
+    ) -> None:
+        super().__init__(message)
+        self.status, self.code, self.message, self.index, self.path = status, code, message, index, path
+
+
+class PublishDoor(Bearer):
+    """All events or none; 200 when they are durable."""
+
+    async def post(self) -> None:
+        identity = await self.identify()
+        if identity is None:
+            return
+        publisher: Publisher = self.settings["publisher"]
+        started = self.node.clock().steady
+        try:
+            key = self._key()
+            events, digest = self._events(identity)
+            named = None if key is None else IdempotencyKey(identity.user_id, key, digest)
+            placed = await publisher.publish(events, named)
+        except Refused as no:
+            self.refuse(no.status, no.code, no.message, index=no.index, path=no.path)
+        except KeyConflict:
+            text = "This Idempotency-Key was used with another body; make a new one"
+            self.refuse(409, ErrorCode.INVALID_MESSAGE_FORMAT, text)
+        except Unavailable:
+            self.unavailable()
+        else:
+            self.node.witness.published(len(placed), self.node.clock().steady - started)
+            self.answer({"results": placed})
+
+    def _key(self) -> str | None:
+        keys = self.request.headers.get_list("Idempotency-Key")
+        if not keys:
+            return None
+        if len(keys) > 1 or _KEY.fullmatch(keys[0]) is None:
+            text = "An Idempotency-Key is one header of 1 to 64 printable characters"
+            raise Refused(400, ErrorCode.INVALID_MESSAGE_FORMAT, text)
+        return keys[0]
+
+    def _events(self, identity: Identity) -> tuple[list[tuple[str, Publishable]], bytes]:
+        digest = sha256()
+        events: list[tuple[str, Publishable]] = []
+        for index, raw in enumerate(self._raw_events()):
+            event, channels = _read(index, bytes(raw))
+            said = codec.encode(event)
+            for channel in channels:
+                digest.update(b"%b\0%b\0" % (channel.encode(), said))
+                copy: Any = msgspec.structs.replace(event, channel=channel, payload=_copy(event.payload))
+                self._judge(index, copy, channel, identity)
+                events.append((channel, copy))
+            if len(events) > MAX_TARGETS:
+                raise _bad(f"More than {MAX_TARGETS} events in all; send fewer at once", "$.channels", index)
+        return events, digest.digest()
+
+    def _raw_events(self) -> list[msgspec.Raw]:
+        body = bytes(self.body)
+        try:
+            body.decode()
+            codec.check_shape(body)
+            raw_events = _batches.decode(body).events
+        except codec.InvalidMessage as wrong:
+            raise _bad(wrong.reason, wrong.path) from None
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as wrong:
+            raise _bad(*codec.reason(wrong)) from None
+        if not 1 <= len(raw_events) <= MAX_EVENTS:
+            raise _bad(f"Send 1 to {MAX_EVENTS} events at once", "$.events")
+        return raw_events
+
+    def _judge(self, index: int, event: Publishable, channel: str, identity: Identity) -> None:
+        policy, timestamp = self.node.policy, self.node.clock().timestamp
+        fault = (
+            rights.channel_fault(channel)
+            or rights.carried_fault(event, channel)
+            or rights.send_fault(policy, identity, channel)
+            or rights.stamp_fault(event, identity, timestamp)
+        )
+        if fault is not None:
+            status = 403 if fault.code is ErrorCode.PERMISSION_DENIED else 400
+            raise Refused(status, fault.code, fault.text, index, _within(index, fault.path))
+
+
+def _read(index: int, raw: bytes) -> tuple[Publishable, list[str]]:
+    """One event and the channels it goes to. Raises Refused."""
+    try:
+        event = codec.decode_draft(raw).event
+        targets = _targets.decode(raw)
+    except codec.InvalidMessage as wrong:
+        raise _bad(wrong.reason, wrong.path, index) from None
+    except msgspec.DecodeError as wrong:
+        raise _bad(*codec.reason(wrong), index=index) from None
+    if (targets.channel is None) == (targets.channels is None):
+        raise _bad("An event has either a channel or channels", "$.channel", index)
+    return event, [targets.channel] if targets.channel is not None else targets.channels or []
+
+
+def _copy(payload: Any) -> Any:
+    return msgspec.structs.replace(payload)
+
+
+def _within(index: int, path: str) -> str:
+    return f"$.events[{index}]{path.removeprefix('$')}"
+
+
+def _bad(text: str, path: str, index: int | None = None) -> Refused:
+    if index is not None:
+        path = _within(index, path)
+    return Refused(400, ErrorCode.INVALID_MESSAGE_FORMAT, text, index, path)

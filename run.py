@@ -1,0 +1,8 @@
+"""The door: `python run.py [serve | token | verify | demo]`; see `--help`."""
+
+import sys
+
+from app.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
