@@ -29,9 +29,7 @@ def header(opcode: int, length: int, fin: bool = True, rsv: int = 0, mask: bytes
     return start + (mask or b"")
 
 
-def frame(
-    opcode: int, payload: bytes = b"", fin: bool = True, rsv: int = 0, mask: bytes | None = MASK
-) -> bytes:
+def frame(opcode: int, payload: bytes = b"", fin: bool = True, rsv: int = 0, mask: bytes | None = MASK) -> bytes:
     """A whole client frame."""
     return header(opcode, len(payload), fin, rsv, mask) + (masked(payload, mask) if mask else payload)
 
@@ -110,9 +108,7 @@ case("2.11", chops(ten_pings, 1), *PINGS)
 case("3.1", frame(TEXT, b"Hello, world!", rsv=1), violation(1002))
 for i, rsv in enumerate((2, 3, 4), 2):
     sent = [hello, frame(TEXT, b"Hello, world!", rsv=rsv), frame(PING)]
-    case(
-        f"3.{i}", sent if rsv == 3 else chops(b"".join(sent), 1 if rsv == 4 else 1000), HELLO, violation(1002)
-    )
+    case(f"3.{i}", sent if rsv == 3 else chops(b"".join(sent), 1 if rsv == 4 else 1000), HELLO, violation(1002))
 case("3.5", frame(BINARY, BYTES, rsv=5), violation(1002))
 case("3.6", frame(PING, b"Hello, world!", rsv=6), violation(1002))
 case("3.7", frame(CLOSE, rsv=7), violation(1002))
@@ -286,9 +282,7 @@ case(
     frame(TEXT, b"*" * LIMIT, fin=False) + header(CONT, 1),
     violation(1009),
 )
-case(
-    "length-2^63-1", header(TEXT, 2**63 - 1, mask=None)[:1] + b"\xff" + b"\x7f" + b"\xff" * 7, violation(1009)
-)
+case("length-2^63-1", header(TEXT, 2**63 - 1, mask=None)[:1] + b"\xff" + b"\x7f" + b"\xff" * 7, violation(1009))
 case("length-with-top-bit", b"\x81\xff" + b"\xff" * 8, violation(1009))
 case("16-bit-length-of-125", b"\x81\xfe\x00\x7d" + MASK + masked(b"*" * 125), violation(1002))
 case(

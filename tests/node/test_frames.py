@@ -86,11 +86,7 @@ def test_a_violation_has_a_reason_that_fits_a_close_frame(case: Case) -> None:
 
 masks = st.binary(min_size=4, max_size=4)
 sizes = st.one_of(st.integers(0, 300), st.sampled_from([125, 126, 65535, 65536]))
-texts = (
-    st.one_of(st.text(max_size=200), sizes.map("x".__mul__))
-    .map(str.encode)
-    .filter(lambda text: len(text) <= LIMIT)
-)
+texts = st.one_of(st.text(max_size=200), sizes.map("x".__mul__)).map(str.encode).filter(lambda text: len(text) <= LIMIT)
 control = st.tuples(st.sampled_from([PING, PONG]), st.binary(max_size=125))
 
 
@@ -167,9 +163,7 @@ scraps = st.one_of(
 
 @settings(deadline=None, max_examples=500)
 @given(st.lists(scraps, max_size=6).map(b"".join), st.lists(st.integers(0, 2**10), max_size=8))
-def test_any_bytes_give_the_same_items_however_they_are_cut_and_never_raise(
-    data: bytes, places: list[int]
-) -> None:
+def test_any_bytes_give_the_same_items_however_they_are_cut_and_never_raise(data: bytes, places: list[int]) -> None:
     whole = parse([data])
     assert parse(cut(data, places)) == parse(chops(data, 1)) == whole
     assert not any(isinstance(item, Close | Violation) for item in whole[:-1])

@@ -1,0 +1,66 @@
+"""Windows of sixty seconds, whatever the order of messages."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.core.ratelimit import Limits, RateLimiter
+
+
+@given(st.lists(st.floats(0, 30), min_size=1, max_size=200), st.integers(1, 20))
+def test_no_window_accepts_more_than_its_limit(gaps: list[float], limit: int) -> None:
+    rates, now = RateLimiter(Limits(general=limit)), 0.0
+    started, accepted = None, 0
+    for gap in gaps:
+        now += gap
+        if started is None or now - started >= 60:
+            started, accepted = now, 0
+        verdict = rates.spend("u", "", "general", now)
+        accepted += verdict.allowed
+        assert verdict.allowed == (accepted <= limit and verdict.allowed)
+        assert accepted <= limit
+        if not verdict.allowed:
+            assert accepted == limit
+            assert 1 <= verdict.reset_in <= 60
+
+
+@given(st.integers(1, 500))
+def test_a_window_warns_exactly_once_and_tells_the_first_refusal(limit: int) -> None:
+    rates = RateLimiter(Limits(general=limit))
+    verdicts = [rates.spend("u", "", "general", 1.0) for _ in range(limit + 3)]
+    assert sum(verdict.warn for verdict in verdicts) == 1
+    assert [verdict.first_refusal for verdict in verdicts[limit:]] == [True, False, False]
+
+
+def test_a_warning_comes_at_ninety_five_percent_with_the_time_left() -> None:
+    rates = RateLimiter(Limits(general=100))
+    for _ in range(94):
+        assert not rates.spend("u", "", "general", 10.0).warn
+    verdict = rates.spend("u", "", "general", 25.5)
+    assert (verdict.warn, verdict.count, verdict.limit, verdict.reset_in) == (True, 95, 100, 45)
+
+
+def test_users_classes_and_roles_have_budgets_of_their_own() -> None:
+    rates = RateLimiter(Limits(general=1, ping=1), {"service": Limits(general=3)})
+    assert rates.spend("a", "", "general", 0).allowed
+    assert not rates.spend("a", "", "general", 0).allowed
+    assert rates.spend("a", "", "ping", 0).allowed
+    assert rates.spend("b", "", "general", 0).allowed
+    assert [rates.spend("s", "service", "general", 0).allowed for _ in range(4)] == [True, True, True, False]
+
+
+def test_two_hundred_refusals_are_abuse() -> None:
+    rates = RateLimiter(Limits(general=1))
+    verdicts = [rates.spend("u", "", "general", 0.0) for _ in range(201)]
+    assert [v.abuse for v in verdicts].index(True) == 200
+
+
+def test_the_table_forgets_windows_that_ended() -> None:
+    rates = RateLimiter()
+    for n in range(100_000):
+        rates.spend(f"u{n}", "", "general", n / 1000)
+    assert len(rates.counts(100.0)) <= 60_001
+    for n in range(100_000):
+        rates.spend(f"v{n}", "", "general", 1_000 + n / 1000)
+    assert len(rates._windows) <= 120_000

@@ -1,0 +1,224 @@
+"""Channels, rights, sending and abuse: what goes in, what is decided."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from app.core.effects import (
+    ApplySettings,
+    Join,
+    Leave,
+    Publish,
+    Send,
+    UpdateOwnPresence,
+    VerifyToken,
+)
+from app.core.permissions import Clearance
+from app.core.ratelimit import Limits
+from dossier_realtime.protocol import answers, codec
+from dossier_realtime.protocol.errors import CloseCode, ErrorCode
+from tests.core.talk import SA, SECRET, UPDATE, Talk, closing, errors, only
+
+# --- channels and rights --------------------------------------------------------------------------------------------
+
+
+def test_a_subscription_is_joined_with_what_was_asked() -> None:
+    talk = Talk("read:dossier:*").live()
+    join = only(talk.say(type="subscribe", channel=SA, ref="s", params={"include_presence": True}), Join)
+    assert join == Join(SA, "s", True, False, None, again=False)
+    assert only(talk.say(type="subscribe", channel=SA), Join).again
+
+
+@pytest.mark.parametrize(
+    ("permissions", "clearance", "channel", "rule"),
+    [
+        ((), Clearance.SECRET, SA, "grant.read"),
+        (("read:dossier:country:FR",), Clearance.SECRET, SA, "grant.read"),
+        (("read:dossier:*",), Clearance.CONFIDENTIAL, SECRET, "clearance"),
+        (("read:*", "write:*"), Clearance.SECRET, "ops:nodes", "grant.read"),
+        ((), Clearance.INTERNAL, "user:bea", "grant.read"),
+    ],
+)
+def test_every_refused_subscription_is_equal_to_the_letter(
+    permissions: tuple[str, ...], clearance: Clearance, channel: str, rule: str
+) -> None:
+    decision = Talk(*permissions, clearance=clearance).live().say(type="subscribe", channel=channel, ref="s")
+    assert decision.rule == rule
+    event = only(decision, Send).event
+    text = codec.encode(event).replace(channel.encode(), b"X")
+    assert text == (
+        b'{"type":"error","error_code":"SUBSCRIPTION_FAILED","message":"Insufficient permissions to subscribe to '
+        b'channel","timestamp":1000,"channel":"X","ref":"s"}'
+    )
+
+
+@pytest.mark.parametrize("channel", ["global", "user:ali"])
+def test_everybody_reads_global_and_their_own_channel(channel: str) -> None:
+    only(Talk().live().say(type="subscribe", channel=channel), Join)
+
+
+def test_hidden_presence_needs_admin() -> None:
+    talk = Talk("write:dossier:*", "admin:workspace:*").live()
+    assert errors(talk.say(type="subscribe", channel=SA, params={"hidden": True})) == [ErrorCode.SUBSCRIPTION_FAILED]
+    assert only(talk.say(type="subscribe", channel="workspace:1", params={"hidden": True}), Join).hidden
+
+
+def test_the_hundred_and_first_subscription_is_refused() -> None:
+    talk = Talk("read:*", limits=Limits(general=1000)).live()
+    for n in range(100):
+        only(talk.say(type="subscribe", channel=f"workspace:{n}"), Join)
+    assert errors(talk.say(type="subscribe", channel="workspace:100")) == [ErrorCode.SUBSCRIPTION_FAILED]
+    only(talk.say(type="subscribe", channel="workspace:7"), Join)
+    talk.say(type="unsubscribe", channel="workspace:7")
+    only(talk.say(type="subscribe", channel="workspace:100"), Join)
+
+
+@pytest.mark.parametrize("message", ["subscribe", "unsubscribe", "presence_update", "channel_settings"])
+def test_a_channel_of_no_namespace_is_not_found_and_one_of_bad_grammar_is_invalid(message: str) -> None:
+    talk = Talk("admin:*").live()
+    assert errors(talk.say(type=message, channel="foo:1", payload={})) == [ErrorCode.CHANNEL_NOT_FOUND]
+    assert errors(talk.say(type=message, channel="dossier:*", payload={})) == [ErrorCode.INVALID_MESSAGE_FORMAT]
+
+
+def test_unsubscribing_from_what_was_never_subscribed_is_answered() -> None:
+    decision = Talk().live().say(type="unsubscribe", channel="dossier:secret:xyz", ref="u")
+    assert decision.effects == [Leave(SECRET), Send(answers.Unsubscribed(channel=SECRET, ref="u"))]
+
+
+def test_raising_a_level_ends_the_subscriptions_of_the_uncleared() -> None:
+    talk = Talk("read:dossier:*").live()
+    talk.say(type="subscribe", channel=SA)
+    settings = talk.policy.settings(SA)
+    talk.policy.put(SA, settings.changed(codec.decode_command(_settings("secret")).payload, SA))  # type: ignore[union-attr,arg-type]
+    assert talk.session.recheck(talk.at)[0] == Leave(SA)
+    assert talk.session.subscriptions == set()
+
+
+def _settings(level: str) -> bytes:
+    return json.dumps({"type": "channel_settings", "channel": SA, "payload": {"classification": level}}).encode()
+
+
+# --- sending --------------------------------------------------------------------------------------------------------
+
+
+def test_a_send_is_stamped_with_the_sender_and_the_time() -> None:
+    talk = Talk("write:dossier:*").live()
+    effect = only(talk.say(**UPDATE), Publish)
+    payload = effect.draft.event.payload
+    assert json.loads(codec.encode(effect.draft.event))["payload"]["updated_by"] == {"user_id": "ali", "name": "Ali"}
+    assert payload.timestamp == 1000  # type: ignore[union-attr]
+    assert effect.digest is None
+
+
+def test_the_digest_of_a_resend_is_the_same_whatever_the_time() -> None:
+    talk = Talk("write:dossier:*").live()
+    first = only(talk.say(**UPDATE, idempotency_key="k"), Publish)
+    talk.wait(10.0)
+    again = only(talk.say(**{**UPDATE, "ref": "r2"}, idempotency_key="k"), Publish)
+    other = only(
+        talk.say(**{**UPDATE, "payload": {**UPDATE["payload"], "operation": "delete"}}, idempotency_key="k"), Publish
+    )
+    assert first.digest == again.digest != other.digest
+
+
+@pytest.mark.parametrize(
+    ("permissions", "change", "code", "rule"),
+    [
+        (("read:dossier:*",), {}, ErrorCode.PERMISSION_DENIED, "grant.write"),
+        (("write:dossier:*",), {"channel": SECRET}, ErrorCode.PERMISSION_DENIED, "clearance"),
+        (("write:*",), {"channel": "workspace:1"}, ErrorCode.INVALID_MESSAGE_FORMAT, "format"),
+        (("write:*",), {"channel": "user:bea"}, ErrorCode.INVALID_MESSAGE_FORMAT, "format"),
+        (("write:*",), {"channel": None}, ErrorCode.INVALID_MESSAGE_FORMAT, "format"),
+        (("write:*",), {"channel": "foo:1"}, ErrorCode.CHANNEL_NOT_FOUND, "grammar.namespace"),
+        (
+            ("write:*",),
+            {"payload": {**UPDATE["payload"], "updated_by": {"user_id": "bea", "name": "Bea"}}},
+            ErrorCode.PERMISSION_DENIED,
+            "identity",
+        ),
+        (("write:*",), {"type": "auth_success"}, ErrorCode.INVALID_MESSAGE_FORMAT, "format"),
+    ],
+)
+def test_what_may_not_be_sent_is_refused_with_its_code(
+    permissions: tuple[str, ...], change: dict[str, object], code: ErrorCode, rule: str
+) -> None:
+    decision = Talk(*permissions).live().say(**{**UPDATE, **change})
+    assert errors(decision) == [code]
+    assert decision.rule == rule
+    assert closing(decision) is None
+
+
+def test_a_frozen_channel_takes_nothing() -> None:
+    talk = Talk("admin:dossier:*").live()
+    effect = only(talk.say(type="channel_settings", channel=SA, payload={"frozen": True}), ApplySettings)
+    talk.policy.put(SA, talk.policy.settings(SA).changed(effect.change, SA))
+    decision = talk.say(**UPDATE)
+    assert errors(decision) == [ErrorCode.PERMISSION_DENIED]
+    assert decision.rule == "frozen"
+
+
+def test_settings_need_admin() -> None:
+    decision = Talk("write:dossier:*").live().say(type="channel_settings", channel=SA, payload={})
+    assert errors(decision) == [ErrorCode.PERMISSION_DENIED]
+
+
+def test_presence_is_updated_where_one_is_subscribed_and_for_oneself() -> None:
+    talk = Talk("read:dossier:*").live()
+    update = {"type": "presence_update", "channel": SA, "payload": {"activity": "editing"}}
+    assert talk.say(**update).rule == "not_subscribed"
+    talk.say(type="subscribe", channel=SA)
+    only(talk.say(**update), UpdateOwnPresence)
+    foreign = talk.say(**{**update, "payload": {"activity": "editing", "user_id": "bea"}})
+    assert errors(foreign) == [ErrorCode.PERMISSION_DENIED]
+    assert errors(talk.say(**{**update, "channel": "global"})) == [ErrorCode.INVALID_MESSAGE_FORMAT]
+
+
+def test_a_pong_carries_the_servers_time_and_the_ref() -> None:
+    talk = Talk().live()
+    assert only(talk.say(type="ping", ref="p"), Send).event == answers.Pong(timestamp=1000, ref="p")
+
+
+# --- abuse ----------------------------------------------------------------------------------------------------------
+
+
+def test_the_window_warns_once_at_ninety_five_then_refuses_then_closes() -> None:
+    talk = Talk().live()
+    seen: list[tuple[int, str]] = []
+    closed_at = 0
+    for n in range(1, 320):
+        decision = talk.say(type="unsubscribe", channel="global", ref="x")
+        names = [type(effect.event).__name__ for effect in decision.effects if isinstance(effect, Send)]
+        seen += [(n, name) for name in names if name.startswith("RateLimit")]
+        if closing(decision) is CloseCode.RATE_ABUSE:
+            closed_at = n
+            break
+        assert errors(decision) == ([] if n <= 100 else [ErrorCode.RATE_LIMIT_EXCEEDED])
+    assert seen == [(95, "RateLimitWarning"), (101, "RateLimitExceeded")]
+    assert closed_at == 300
+
+
+def test_classes_are_counted_apart_and_auth_not_at_all() -> None:
+    talk = Talk(limits=Limits(general=5, ping=3)).live()
+    for _ in range(5):
+        talk.say(type="unsubscribe", channel="global")
+    assert errors(talk.say(type="unsubscribe", channel="global")) == [ErrorCode.RATE_LIMIT_EXCEEDED]
+    assert errors(talk.say(type="ping")) == []
+    only(talk.say(type="auth", payload={"token": "t"}), VerifyToken)
+
+
+def test_twenty_invalid_messages_are_answered_and_the_next_closes() -> None:
+    talk = Talk().live()
+    for _ in range(20):
+        decision = talk.say(type="nonsense")
+        assert errors(decision) == [ErrorCode.INVALID_MESSAGE_FORMAT]
+        assert closing(decision) is None
+    assert closing(talk.say(type="nonsense")) is CloseCode.PROTOCOL_ABUSE
+
+
+def test_invalid_messages_spread_over_time_close_nothing() -> None:
+    talk = Talk(limits=Limits(general=10_000)).live()
+    for _ in range(60):
+        assert closing(talk.say(type="nonsense")) is None
+        talk.wait(3.5)

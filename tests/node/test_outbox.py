@@ -1,0 +1,194 @@
+"""The outbox over a real socket pair: order, joining, bounds, what gives way, what is left unsent."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import pytest
+
+from app.node.frames import close_frame, text_frame
+from app.node.outbox import Flusher, Outbox, OutboxLimits, Volatile
+
+
+class Owner:
+    def __init__(self) -> None:
+        self.slow = self.lost = self.replaced = 0
+
+    def too_slow(self) -> None:
+        self.slow += 1
+
+    def wire_lost(self) -> None:
+        self.lost += 1
+
+    def replaced_frames(self, count: int) -> None:
+        self.replaced += count
+
+
+class Pair:
+    """An outbox, and the other end of its wire."""
+
+    def __init__(self, limits: OutboxLimits) -> None:
+        mine, self.theirs = socket.socketpair()
+        mine.setblocking(False)
+        self.theirs.setblocking(False)
+        mine.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+        self.mine = mine
+        self.owner = Owner()
+        loop = asyncio.get_running_loop()
+        self.outbox = Outbox(mine, loop, Flusher(loop), limits, self.owner)
+
+    async def read(self, size: int) -> bytes:
+        data = b""
+        while len(data) < size:
+            part = await asyncio.get_running_loop().sock_recv(self.theirs, size - len(data))
+            assert part, "the wire ended early"
+            data += part
+        return data
+
+    def close(self) -> None:
+        self.outbox.abandon()
+        self.mine.close()
+        self.theirs.close()
+
+
+def on_a_wire(
+    **limits: int,
+) -> Callable[[Callable[[Pair], Coroutine[Any, Any, None]]], Callable[[], None]]:
+    def decorate(test: Callable[[Pair], Coroutine[Any, Any, None]]) -> Callable[[], None]:
+        def run() -> None:
+            async def within() -> None:
+                pair = Pair(OutboxLimits(**limits))
+                try:
+                    await asyncio.wait_for(test(pair), 10)
+                finally:
+                    pair.close()
+
+            asyncio.run(within())
+
+        run.__name__ = test.__name__
+        return run
+
+    return decorate
+
+
+BIG = text_frame(b"x" * 1000)
+
+
+@on_a_wire()
+async def test_frames_leave_in_order_joined_at_the_end_of_the_tick(pair: Pair) -> None:
+    frames = [text_frame(b"%d" % n) for n in range(50)]
+    for frame in frames:
+        pair.outbox.push(frame)
+    with pytest.raises(BlockingIOError):
+        pair.theirs.recv(1)
+    await asyncio.sleep(0)
+    assert pair.theirs.recv(1 << 16) == b"".join(frames)
+    assert pair.outbox.waiting == 0
+
+
+@on_a_wire()
+async def test_a_reader_that_pauses_gets_everything_when_it_reads_again(pair: Pair) -> None:
+    frames = [text_frame(b"%d" % n + b"y" * 500) for n in range(400)]
+    for frame in frames:
+        pair.outbox.push(frame)
+        if len(frame) % 7 == 0:
+            await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert pair.outbox.waiting > 0
+    assert await pair.read(sum(map(len, frames))) == b"".join(frames)
+    assert (pair.outbox.waiting, pair.owner.slow) == (0, 0)
+
+
+@on_a_wire(max_bytes=100_000, max_messages=1000)
+async def test_past_its_bytes_the_owner_is_told_and_memory_stays_bounded(pair: Pair) -> None:
+    pushed = 0
+    while not pair.owner.slow:
+        pair.outbox.push(BIG)
+        pushed += 1
+        assert pair.outbox.waiting <= 100_000 + len(BIG)
+    assert pushed < 400
+
+
+@on_a_wire(max_bytes=1 << 20, max_messages=100)
+async def test_past_its_messages_the_owner_is_told(pair: Pair) -> None:
+    while not pair.owner.slow:
+        pair.outbox.push(BIG)
+        assert pair.outbox.waiting_messages <= 101
+
+
+@on_a_wire(max_bytes=1 << 20, max_messages=1000)
+async def test_a_burst_in_one_tick_is_no_slow_reader(pair: Pair) -> None:
+    reading = asyncio.create_task(pair.read(3_000 * len(text_frame(b"a"))))
+    for _ in range(3_000):
+        pair.outbox.push(text_frame(b"a"))
+        if pair.outbox.waiting_messages > 900:
+            await asyncio.sleep(0)
+    assert await reading == text_frame(b"a") * 3_000
+    assert pair.owner.slow == 0
+
+
+@on_a_wire(max_bytes=1 << 20, max_messages=100)
+async def test_replaced_frames_give_way_before_anything_is_dropped(pair: Pair) -> None:
+    while pair.outbox.waiting_messages < 50:
+        pair.outbox.push(BIG)
+        await asyncio.sleep(0)
+    for n in range(1000):
+        pair.outbox.push(Volatile.of(text_frame(b"cursor %04d" % n), "cursor", "ali"))
+    assert pair.owner.slow == 0
+    assert pair.owner.replaced >= 900
+    waiting = pair.outbox.waiting
+    sent = bytearray()
+    while pair.outbox.waiting:
+        sent += await pair.read(1)
+    while True:
+        try:
+            sent += pair.theirs.recv(1 << 16)
+        except BlockingIOError:
+            break
+    assert waiting <= len(sent)
+    assert sent.count(b"cursor") <= 101
+    assert sent.endswith(text_frame(b"cursor 0999"))
+
+
+@on_a_wire(max_bytes=1 << 20, max_messages=100)
+async def test_the_last_frame_goes_out_behind_the_one_under_way_alone(pair: Pair) -> None:
+    while pair.outbox.waiting_messages < 90:
+        pair.outbox.push(BIG)
+        await asyncio.sleep(0)
+    last = close_frame(4000, "slow")
+    pair.outbox.finish(last)
+    received = bytearray()
+    while not received.endswith(last):
+        received += await pair.read(1)
+    whole, rest = divmod(len(received) - len(last), len(BIG))
+    assert rest == 0
+    assert bytes(received) == BIG * whole + last
+    assert pair.outbox.dropped >= 80
+
+
+@on_a_wire()
+async def test_what_never_left_is_counted_in_messages(pair: Pair) -> None:
+    for _ in range(100):
+        pair.outbox.push(BIG)
+    await asyncio.sleep(0)
+    pair.outbox.abandon()
+    received = 0
+    while True:
+        try:
+            received += len(pair.theirs.recv(1 << 16))
+        except BlockingIOError:
+            break
+    assert pair.outbox.dropped == 100 - received // len(BIG)
+
+
+@on_a_wire()
+async def test_a_peer_that_is_gone_is_told_once_and_nothing_is_kept(pair: Pair) -> None:
+    pair.theirs.close()
+    pair.outbox.push(BIG)
+    await asyncio.sleep(0)
+    pair.outbox.push(BIG)
+    await asyncio.sleep(0)
+    assert (pair.owner.lost, pair.outbox.waiting) == (1, 0)

@@ -1,0 +1,57 @@
+"""Deadlines: each looked at when it is due, never forgotten, never twice."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.core.instant import Instant
+from app.node.timers import Timers
+
+
+class Alarm:
+    """Due at each of its times in turn."""
+
+    def __init__(self, times: list[float]) -> None:
+        self.times = sorted(times)
+        self.rang: list[float] = []
+
+    @property
+    def deadline(self) -> float:
+        return self.times[0] if self.times else float("inf")
+
+    def tick(self, at: Instant) -> None:
+        while self.times and self.times[0] <= at.steady:
+            self.rang.append(self.times.pop(0))
+
+
+@given(st.lists(st.lists(st.floats(0, 100), max_size=6), max_size=20), st.floats(0.1, 7))
+def test_everything_that_is_due_is_looked_at(plans: list[list[float]], step: float) -> None:
+    timers, alarms = Timers(), [Alarm(plan) for plan in plans]
+    for alarm in alarms:
+        timers.watch(alarm)
+    now = 0.0
+    while now < 110:
+        timers.run(Instant(now, 0.0))
+        assert all(alarm.deadline > now for alarm in alarms)
+        now += step
+    assert [alarm.rang for alarm in alarms] == [sorted(plan) for plan in plans]
+
+
+def test_a_deadline_that_came_nearer_is_kept_when_told() -> None:
+    timers, alarm = Timers(), Alarm([50.0])
+    timers.watch(alarm)
+    alarm.times.insert(0, 10.0)
+    timers.watch(alarm)
+    timers.run(Instant(10.0, 0.0))
+    assert alarm.rang == [10.0]
+    timers.run(Instant(50.0, 0.0))
+    assert alarm.rang == [10.0, 50.0]
+
+
+def test_what_is_forgotten_never_rings() -> None:
+    timers, alarm = Timers(), Alarm([1.0])
+    timers.watch(alarm)
+    timers.forget(alarm)
+    timers.run(Instant(5.0, 0.0))
+    assert alarm.rang == []
