@@ -35,7 +35,13 @@ async def open_embedded(
         lock = lock_folder(data)
         try:
             database, store = open_database(data)
-            return EmbeddedEngine(lock, data, database, store, limits, rates, clock)
+            try:
+                return EmbeddedEngine(lock, data, database, store, limits, rates, clock)
+            except sqlite3.Error as error:
+                database.close()
+                raise StoreRefused(
+                    f"The event store {data / FILE} cannot be read ({error}): restore the file"
+                ) from error
         except BaseException:
             os.close(lock)
             raise
