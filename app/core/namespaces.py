@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dossier_realtime.protocol import events
+from dossier_realtime.protocol.codec import with_offset
 
 if TYPE_CHECKING:
     from msgspec import Struct
@@ -48,3 +49,9 @@ NAMESPACES: dict[str, Namespace] = {
 def namespace_of(channel: str) -> Namespace:
     """The row of a well-formed channel name."""
     return NAMESPACES[channel.partition(":")[0]]
+
+
+def frame_of(channel: str, body: bytes, offset: int) -> bytes:
+    """The frame of a logged event: its encoded body, numbered where the namespace numbers its events. A document's
+    operations carry their version themselves."""
+    return with_offset(body, offset) if offset and namespace_of(channel).history else body

@@ -169,6 +169,48 @@ class TooManyConnections(Exception):
     """The user has as many open sessions as a user may have."""
 
 
+class TipMoved(Exception):
+    """Somebody else committed a version of the document first: read it, transform, try again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One operation that becomes one version: the encoded `remote_operation`, who made it, and its `op_id`."""
+
+    body: bytes
+    user_id: str
+    op_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class KnownOperation:
+    """An operation that was committed before, and the last version that it became."""
+
+    user_id: str
+    version: int
+
+
+class DocumentStore(Protocol):
+    """The operations of documents. They are the log of the document's channel, each version one publication: the
+    Broker reads, keeps and delivers them like events (`offset` is the version), and they count as its commits."""
+
+    async def append(self, channel: str, tip: int, versions: Sequence[Version]) -> None:
+        """Commit all as versions `tip + 1`, `tip + 2` …, or none; returns when they are durable and delivered.
+
+        Raises TipMoved when `tip` is no longer the last version, and Unavailable (nothing was committed).
+        """
+
+    async def known(self, channel: str, op_ids: Sequence[str]) -> Mapping[str, KnownOperation]:
+        """Which of the operations are in the log. Remembered as long as the log keeps them."""
+
+    async def keep_snapshot(self, channel: str, version: int, state: bytes) -> None:
+        """Keep the document as it was at a version, so that it can be made again without all its log. May be lost."""
+
+    async def snapshot(self, channel: str, version: int) -> tuple[int, bytes] | None:
+        """The latest snapshot at or before a version, such that every operation after it is kept; None: there is
+        none, and the log begins at version 1."""
+
+
 class SessionStore(Protocol):
     """Sessions over all nodes."""
 
@@ -252,6 +294,7 @@ class Engine(Protocol):
     """All of it."""
 
     broker: Broker
+    documents: DocumentStore
     presence: PresenceStore
     sessions: SessionStore
     revocations: RevocationStore

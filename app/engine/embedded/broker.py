@@ -6,13 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Final
 
+from app.core.namespaces import frame_of
 from app.core.position import StreamPosition, epoch_of
 from app.engine.embedded import history
 from app.engine.embedded.history import Ages, Appended, EventLog, Head
 from app.engine.limits import EngineLimits
 from app.engine.ports import Entry, IdempotencyKey, Placed, Publication
 from app.sqlite import Reader, Writer
-from dossier_realtime.protocol.codec import with_offset
 
 TRIM_EVERY: Final = history.TRIM_STEP // 2  # events between two trims: history shrinks faster than it grows
 
@@ -63,7 +63,7 @@ class EmbeddedBroker:
 
     async def publish(self, entries: Sequence[Entry], key: IdempotencyKey | None = None) -> list[Placed]:
         append = partial(self._log.append, entries=tuple(entries), key=key, now=self._now())
-        return (await self._writer.submit(append, self._appended)).placed
+        return (await self._writer.submit(append, self.appended)).placed
 
     async def join(self, channel: str) -> StreamPosition:
         self.joined.add(channel)
@@ -106,7 +106,8 @@ class EmbeddedBroker:
 
     # On the event loop, in the order of the commits
 
-    def _appended(self, appended: Appended) -> None:
+    def appended(self, appended: Appended) -> None:
+        """Deliver what a job of the log has committed."""
         publications = []
         for channel, epoch, offset, body, stream, number in appended.events:
             if offset:
@@ -121,7 +122,7 @@ class EmbeddedBroker:
                     self._long.add(channel)
                     self._trim(channel)
             if channel in self.joined:
-                frame = with_offset(body, offset) if offset else body
+                frame = frame_of(channel, body, offset)
                 publications.append(Publication(channel, epoch, offset, frame, number))
         if appended.events:
             self._ages.mark(self._number, self._steady())

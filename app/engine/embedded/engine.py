@@ -15,6 +15,7 @@ from app.engine import ports
 from app.engine.embedded import history
 from app.engine.embedded.broker import EmbeddedBroker
 from app.engine.embedded.control import EmbeddedControl
+from app.engine.embedded.documents import EmbeddedDocuments
 from app.engine.embedded.presence import EmbeddedPresence
 from app.engine.embedded.rates import EmbeddedRates
 from app.engine.embedded.revocations import EmbeddedRevocations, stored_revocations
@@ -84,6 +85,7 @@ class EmbeddedEngine:
         self._sessions = EmbeddedSessions(writer, ended, limits.resume_seconds, now)
         self._revocations = EmbeddedRevocations(writer, revoked, limits.revocation_seconds, now)
         self.broker: ports.Broker = self._broker
+        self.documents: ports.DocumentStore = EmbeddedDocuments(writer, self._reader, log, self._broker)
         self.presence: ports.PresenceStore = self._presence
         self.sessions: ports.SessionStore = self._sessions
         self.revocations: ports.RevocationStore = self._revocations

@@ -9,9 +9,9 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from app.core.namespaces import frame_of, namespace_of
 from app.core.position import epoch_of
-from app.engine.ports import Entry, IdempotencyKey, KeyConflict, Placed, Publication
-from dossier_realtime.protocol.codec import with_offset
+from app.engine.ports import Entry, IdempotencyKey, KeyConflict, Placed, Publication, TipMoved, Version
 
 TRIM_STEP: Final = 1_000  # events a trim at most: bounds how long publishers wait for it
 PURGE_EVERY: Final = 64  # keys between two purges, each of which takes at most twice as many
@@ -90,6 +90,22 @@ class EventLog:
             self._remember(db, key, placed, now)
         return Appended(placed, events)
 
+    def append_at(self, db: sqlite3.Connection, channel: str, tip: int, versions: Sequence[Version]) -> Appended:
+        """Commit all versions after `tip`. Raises TipMoved."""
+        if self._find(db, channel).offset != tip:
+            raise TipMoved(channel)
+        events = []
+        for version in versions:
+            event = self._insert(db, Entry(channel, version.body, durable=True))
+            events.append(event)
+            if version.op_id is not None:
+                # An operation of several parts is known by its last version.
+                db.execute(
+                    "INSERT OR REPLACE INTO operations (stream, op_id, user, version) VALUES (?, ?, ?, ?)",
+                    (event.stream, version.op_id, version.user_id, event.offset),
+                )
+        return Appended([], events)
+
     def renew(self, db: sqlite3.Connection, channel: str) -> Head:
         """Begin the channel's next stream."""
         tip = self._begin(db, channel, self._find(db, channel).generation + 1)
@@ -164,7 +180,7 @@ def read(db: sqlite3.Connection, head: Head, after: int, limit: int) -> list[Pub
     if rows and rows[0][0] != after + 1:
         return []
     return [
-        Publication(head.channel, head.epoch, offset, with_offset(body, offset), number)
+        Publication(head.channel, head.epoch, offset, frame_of(head.channel, body, offset), number)
         for offset, number, body in rows
     ]
 
@@ -172,7 +188,7 @@ def read(db: sqlite3.Connection, head: Head, after: int, limit: int) -> list[Pub
 def read_log(db: sqlite3.Connection, store: str, after: int, limit: int) -> list[Publication]:
     """At most `limit` events of all streams after a number, in the order in which they were committed."""
     return [
-        Publication(channel, epoch_of(store, channel, generation), offset, with_offset(body, offset), number)
+        Publication(channel, epoch_of(store, channel, generation), offset, frame_of(channel, body, offset), number)
         for number, channel, generation, offset, body in db.execute(
             "SELECT number, channel, generation, offset, body FROM events JOIN streams ON streams.id = stream"
             " WHERE number > ? ORDER BY number LIMIT ?",
@@ -184,11 +200,27 @@ def read_log(db: sqlite3.Connection, store: str, after: int, limit: int) -> list
 def trim(db: sqlite3.Connection, stream: int, last: int, until: int) -> int:
     """Drop a stream's oldest events, none after offset `last` or number `until`, in one small step; how many
     went."""
-    return db.execute(
+    (channel,) = db.execute("SELECT channel FROM streams WHERE id = ?", (stream,)).fetchone()
+    document = namespace_of(channel).name == "document"
+    if document:
+        # The text is made again from a snapshot and all that came after it: nothing behind the next one may go.
+        (last,) = db.execute(
+            "SELECT coalesce(max(version), 0) FROM snapshots WHERE stream = ? AND version <= ?", (stream, last)
+        ).fetchone()
+    gone = db.execute(
         "DELETE FROM events WHERE number IN (SELECT number FROM events"
         " WHERE stream = ? AND offset <= ? AND number <= ? ORDER BY offset LIMIT ?)",
         (stream, last, until, TRIM_STEP),
     ).rowcount
+    if document and gone:
+        (kept,) = db.execute("SELECT min(offset) FROM events WHERE stream = ?", (stream,)).fetchone()
+        db.execute("DELETE FROM operations WHERE stream = ? AND version < ?", (stream, kept))
+        db.execute(
+            "DELETE FROM snapshots WHERE stream = ? AND version <"
+            " (SELECT max(version) FROM snapshots WHERE stream = ? AND version < ?)",
+            (stream, stream, kept),
+        )
+    return gone
 
 
 def trim_retired(db: sqlite3.Connection, stream: int, last: int, until: int) -> bool:

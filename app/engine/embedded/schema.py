@@ -28,6 +28,14 @@ CREATE TABLE keys (
   UNIQUE (user, key)
 ) STRICT;
 CREATE INDEX keys_by_expiry ON keys (expires);
+CREATE TABLE operations (
+  stream INTEGER NOT NULL, op_id TEXT NOT NULL, user TEXT NOT NULL, version INTEGER NOT NULL,
+  PRIMARY KEY (stream, op_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX operations_by_version ON operations (stream, version);
+CREATE TABLE snapshots (
+  stream INTEGER NOT NULL, version INTEGER NOT NULL, state BLOB NOT NULL, PRIMARY KEY (stream, version)
+) STRICT;
 CREATE TABLE sessions (
   id TEXT PRIMARY KEY, user TEXT NOT NULL, reconnects INTEGER NOT NULL, ended REAL
 ) STRICT, WITHOUT ROWID;

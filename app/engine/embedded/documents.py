@@ -1,0 +1,63 @@
+"""Operations of documents in one process: versions are events of the document's own stream."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+from functools import partial
+
+from app.engine.embedded.broker import EmbeddedBroker
+from app.engine.embedded.history import EventLog
+from app.engine.ports import KnownOperation, Version
+from app.sqlite import Reader, Writer
+
+
+class EmbeddedDocuments:
+    """`ports.DocumentStore` on the event log."""
+
+    def __init__(self, writer: Writer, reader: Reader, log: EventLog, broker: EmbeddedBroker) -> None:
+        self._writer, self._reader, self._log, self._broker = writer, reader, log, broker
+
+    async def append(self, channel: str, tip: int, versions: Sequence[Version]) -> None:
+        work = partial(self._log.append_at, channel=channel, tip=tip, versions=tuple(versions))
+        await self._writer.submit(work, self._broker.appended)
+
+    async def known(self, channel: str, op_ids: Sequence[str]) -> Mapping[str, KnownOperation]:
+        return await self._reader.run(partial(_known, channel=channel, op_ids=tuple(op_ids)))
+
+    async def keep_snapshot(self, channel: str, version: int, state: bytes) -> None:
+        self._writer.post(partial(_keep, channel=channel, version=version, state=state))
+
+    async def snapshot(self, channel: str, version: int) -> tuple[int, bytes] | None:
+        return await self._reader.run(partial(_snapshot, channel=channel, version=version))
+
+
+_STREAM = "(SELECT id FROM streams WHERE channel = ? ORDER BY generation DESC LIMIT 1)"
+
+
+def _known(db: sqlite3.Connection, channel: str, op_ids: Sequence[str]) -> dict[str, KnownOperation]:
+    found = {}
+    for op_id in op_ids:
+        row = db.execute(
+            f"SELECT user, version FROM operations WHERE stream = {_STREAM} AND op_id = ?",  # noqa: S608 - ours
+            (channel, op_id),
+        ).fetchone()
+        if row is not None:
+            found[op_id] = KnownOperation(*row)
+    return found
+
+
+def _keep(db: sqlite3.Connection, channel: str, version: int, state: bytes) -> None:
+    db.execute(
+        f"INSERT OR REPLACE INTO snapshots (stream, version, state) VALUES ({_STREAM}, ?, ?)",  # noqa: S608 - ours
+        (channel, version, state),
+    )
+
+
+def _snapshot(db: sqlite3.Connection, channel: str, version: int) -> tuple[int, bytes] | None:
+    row: tuple[int, bytes] | None = db.execute(
+        f"SELECT version, state FROM snapshots WHERE stream = {_STREAM} AND version <= ?"  # noqa: S608 - ours
+        " ORDER BY version DESC LIMIT 1",
+        (channel, version),
+    ).fetchone()
+    return row

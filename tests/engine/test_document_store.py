@@ -1,0 +1,103 @@
+"""What every make of the document store owes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import pytest
+
+from app.engine.ports import Engine, KnownOperation, Publication, TipMoved, Version
+from tests.engine.conftest import Clock, Opener
+
+DOC = "document:1"
+
+
+def version(n: int, op_id: str | None = None, user: str = "ali") -> Version:
+    body = {"type": "remote_operation", "channel": DOC, "payload": {"version": n, "op_id": op_id}}
+    return Version(json.dumps(body).encode(), user, op_id)
+
+
+async def log(engine: Engine, after: int = 0) -> list[int]:
+    page = await engine.broker.read(DOC, after, 10_000)
+    assert [p.offset for p in page] == [json.loads(p.frame)["payload"]["version"] for p in page]
+    return [publication.offset for publication in page]
+
+
+def test_versions_are_committed_in_order_and_delivered_before_the_call_returns(opened: Opener) -> None:
+    async def scene() -> None:
+        async with opened() as engine:
+            seen: list[Publication] = []
+            engine.broker.start(seen.extend)
+            assert (await engine.broker.join(DOC)).offset == 0
+            await engine.documents.append(DOC, 0, [version(1), version(2)])
+            assert [(p.channel, p.offset) for p in seen] == [(DOC, 1), (DOC, 2)]
+            assert all("offset" not in json.loads(p.frame) for p in seen)
+            await engine.documents.append(DOC, 2, [version(3)])
+            assert await log(engine) == [1, 2, 3]
+        async with opened() as engine:
+            assert await log(engine, 1) == [2, 3]
+
+    asyncio.run(scene())
+
+
+def test_an_append_on_another_tip_changes_nothing(opened: Opener) -> None:
+    async def scene() -> None:
+        async with opened() as engine:
+            await engine.documents.append(DOC, 0, [version(1)])
+            for tip in (0, 2):
+                with pytest.raises(TipMoved):
+                    await engine.documents.append(DOC, tip, [version(tip + 1, "x")])
+            assert await log(engine) == [1]
+            assert await engine.documents.known(DOC, ["x"]) == {}
+
+    asyncio.run(scene())
+
+
+def test_of_contenders_for_one_tip_exactly_one_wins(opened: Opener) -> None:
+    async def scene() -> None:
+        async with opened() as engine:
+            tries = [engine.documents.append(DOC, 0, [version(1, f"op{n}")]) for n in range(20)]
+            outcomes = await asyncio.gather(*tries, return_exceptions=True)
+            assert sum(outcome is None for outcome in outcomes) == 1
+            assert len(await engine.documents.known(DOC, [f"op{n}" for n in range(20)])) == 1
+
+    asyncio.run(scene())
+
+
+def test_an_operation_is_known_by_its_last_version_over_a_restart(opened: Opener) -> None:
+    async def scene() -> None:
+        async with opened() as engine:
+            await engine.documents.append(DOC, 0, [version(1, "a"), version(2, "a"), version(3, "b", "bea")])
+        async with opened() as engine:
+            known = await engine.documents.known(DOC, ["a", "b", "c"])
+            assert known == {"a": KnownOperation("ali", 2), "b": KnownOperation("bea", 3)}
+            assert await engine.documents.known("document:2", ["a"]) == {}
+
+    asyncio.run(scene())
+
+
+def test_the_log_is_cut_only_behind_a_snapshot(opened: Opener, clock: Clock) -> None:
+    async def scene() -> None:
+        async with opened(history_events=10, history_seconds=1.0) as engine:
+            for n in range(0, 1_000, 100):
+                await engine.documents.append(DOC, n, [version(n + k, f"op{n + k}") for k in range(1, 101)])
+            clock.passed += 100
+            await engine.documents.append(DOC, 1_000, [version(n) for n in range(1_001, 2_001)])
+            assert await engine.documents.snapshot(DOC, 2_000) is None
+            assert len(await log(engine)) == 2_000
+            await engine.documents.keep_snapshot(DOC, 400, b"at 400")
+            await engine.documents.keep_snapshot(DOC, 900, b"at 900")
+            for n in range(2_000, 5_000, 500):
+                clock.passed += 100
+                await engine.documents.append(DOC, n, [version(n + k) for k in range(1, 501)])
+            for _ in range(50):
+                if (await engine.broker.position(DOC)).oldest == 901:
+                    break
+                await asyncio.sleep(0.05)
+            assert (await engine.broker.position(DOC)).oldest == 901
+            assert await engine.documents.snapshot(DOC, 5_000) == (900, b"at 900")
+            assert await engine.documents.snapshot(DOC, 899) is None
+            assert await engine.documents.known(DOC, ["op900", "op901"]) == {"op901": KnownOperation("ali", 901)}
+
+    asyncio.run(scene())
