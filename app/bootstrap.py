@@ -67,7 +67,7 @@ class Service:
         self._policy = ChannelPolicy((row.pattern, row.level) for row in config.channels.classification)
         self._metrics = Metrics()
         self._operations = Operations(_node_name(config))
-        publisher = Publisher(engine.broker, self._policy, lambda: journal.healthy)
+        publisher = Publisher(engine.broker, self._policy, self._operations, lambda: journal.healthy)
         administration = ChannelAdministration(engine, self._policy)
         self.verifier = TokenVerifier(config.auth)
         witness = Witness(journal, self._metrics, self._policy, self._operations)
@@ -108,9 +108,9 @@ class Service:
         """Complete the journal, listen to the engine, then to the port."""
         await self._complete_journal()
         self.node.start()
-        self.node.background.start(report(self._operations, self.engine.broker, self.node.hub.members, now))
+        self.node.background.repeat(report(self._operations, self.engine.broker, self.node.hub.members, now))
         if self.config.auth.jwks_url:
-            self.node.background.start(self._refresh_keys())
+            self.node.background.repeat(self._refresh_keys())
         sockets: list[socket.socket] = tornado.netutil.bind_sockets(
             self.config.server.port, self.config.server.host.strip("[]"), backlog=1024
         )

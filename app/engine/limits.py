@@ -17,6 +17,6 @@ class EngineLimits:
     history_seconds: float = 900.0
     idempotency_seconds: float = 86_400.0
     resume_seconds: float = 900.0
-    revocation_seconds: float = 86_400.0
+    revocation_seconds: float = 90 * 86_400.0
     grace: float = 5.0
     roster_cap: int = 1000

@@ -239,7 +239,7 @@ class RevocationStore(Protocol):
         seconds); one without a time of issue counts as issued before. Known without waiting."""
 
     async def revoke(self, *, token_id: str | None, user_id: str | None, at: float) -> None:
-        """Shut out, durably. Kept as long as any such token could live (24 h)."""
+        """Shut out, durably. Kept for 90 days: longer than any token is good for, also one made to begin later."""
 
 
 class SettingsStore(Protocol):

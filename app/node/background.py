@@ -19,6 +19,7 @@ class Background:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._tasks: set[asyncio.Task[None]] = set()
+        self._endless: set[asyncio.Task[None]] = set()
 
     def start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Begin; tasks begin in the order of the calls."""
@@ -27,13 +28,20 @@ class Background:
         task.add_done_callback(self._finished)
         return task
 
+    def repeat(self, work: Coroutine[Any, Any, None]) -> None:
+        """Begin what has no end of its own: `settle` ends it."""
+        self._endless.add(self.start(work))
+
     async def settle(self, seconds: float) -> None:
-        """Wait for what is under way."""
+        """Wait for what is under way, and end what is endless."""
+        for task in self._endless:
+            task.cancel()
         deadline = self._loop.time() + seconds
         while self._tasks and (left := deadline - self._loop.time()) > 0:
             await asyncio.wait(set(self._tasks), timeout=left)
 
     def _finished(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
+        self._endless.discard(task)
         if not task.cancelled() and (wrong := task.exception()) is not None:
             _log.error("background work failed", exc_info=wrong)

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from app.core.effects import Send
 from app.telemetry.logs import Sample
-from app.telemetry.metrics import message_name
+from dossier_realtime.protocol.answers import RateLimitWarning
 from dossier_realtime.protocol.commands import Auth
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from app.telemetry.metrics import Metrics
     from dossier_realtime.protocol.commands import Command
     from dossier_realtime.protocol.drafts import Draft
+    from dossier_realtime.protocol.events import Event
 
     from .connection import Connection
 
@@ -45,7 +47,9 @@ class Witness:
         secret = isinstance(command, Auth) or session.identity is None or (command is None and b"token" in payload)
         self._metrics.received(command, decision.rule)
         if decision.rule:
-            self._note_refusal(connection, command, decision)
+            self._note_refusal(connection, decision)
+        elif decision.effects and isinstance(warned := decision.effects[0], Send):
+            self._note_warning(connection, warned.event)
         self._journal.record(
             "refused" if decision.rule else "in",
             session=session.session_id or connection.connection_id,
@@ -55,23 +59,25 @@ class Witness:
             frame=None if secret else payload,
         )
 
-    def _note_refusal(self, connection: Connection, command: Command | Draft | None, decision: Decision) -> None:
+    def _note_warning(self, connection: Connection, event: Event) -> None:
+        if isinstance(event, RateLimitWarning):
+            self._operations.count("limits", "warnings")
+            self._note_limit(connection, event.payload.rate_class, "warned", event.payload.current_rate)
+
+    def _note_limit(self, connection: Connection, rate_class: str, state: str, rate: int | None = None) -> None:
+        identity = connection.session.identity
+        if identity is not None:
+            key = f"{identity.user_id} {rate_class}"
+            values = {"user_id": identity.user_id, "name": identity.name, "class": rate_class, "state": state}
+            self._operations.row("limits", key, values if rate is None else {**values, "rate": rate})
+
+    def _note_refusal(self, connection: Connection, decision: Decision) -> None:
         rule = decision.rule
         if not rule.startswith("rate."):
             self._operations.count("errors", rule)
             return
-        identity = connection.session.identity
         self._operations.count("limits", "refused")
-        if identity is not None:
-            self._operations.row(
-                "limits",
-                f"{identity.user_id} {rule}",
-                user_id=identity.user_id,
-                name=identity.name,
-                rate_class=rule.removeprefix("rate."),
-                state="exceeded",
-                message=message_name(command),
-            )
+        self._note_limit(connection, rule.removeprefix("rate."), "exceeded")
 
     def decided(self, connection: Connection, decision: Decision) -> None:
         """The connection was ended, or its rights were taken, by nobody's message."""

@@ -8,17 +8,27 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from app.engine.ports import Entry, Unavailable
 from dossier_realtime.protocol import codec
-from dossier_realtime.protocol.events import OpsStats, OpsStatsPayload
+from dossier_realtime.protocol.events import (
+    BriefComplete,
+    BriefFailed,
+    BriefProgress,
+    BriefStarted,
+    CommitmentAlert,
+    OpsStats,
+    OpsStatsPayload,
+)
+from dossier_realtime.protocol.values import Localized
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from app.core.instant import Instant
     from app.engine.ports import Broker
+    from dossier_realtime.protocol.events import Event
 
 TOPICS = ("nodes", "sessions", "limits", "alerts", "briefs", "errors")
 _ROWS = 200
@@ -43,13 +53,37 @@ class Operations:
         """Something happened."""
         self._values[topic][name] += by  # type: ignore[assignment]  # a Counter may count in fractions
 
-    def row(self, topic: str, key: str, **values: Any) -> None:
-        """What is known of one thing (a user, an alert, a brief); the latest wins, what is counted is kept."""
+    def row(self, topic: str, key: str, values: Mapping[str, str | float | bool | None]) -> None:
+        """What is known of one thing (a user, an alert, a brief); what is said last holds."""
         rows = self._rows[topic]
         if key in rows or len(rows) < _ROWS:
             rows[key] = {**rows.get(key, {}), "key": key, **values}
         else:
             self._values[topic]["rows_cut"] += 1
+
+    def published(self, event: Event) -> None:
+        """Fold an accepted event into the topic that operators watch it on."""
+        match event:
+            case CommitmentAlert(payload=alert):
+                self.count("alerts", f"level_{alert.alert_level}")
+                values = {name: _plain(getattr(alert, name)) for name in _ALERT}
+                self.row("alerts", alert.commitment_id, {**values, "priority": event.priority})
+            case BriefStarted(payload=started):
+                self.count("briefs", "started")
+                values = {"state": "started", "brief_type": started.type, "estimated_time": started.estimated_time}
+                self.row("briefs", event.request_id, {**values, "entity_id": started.entity_id, "progress": 0})
+            case BriefProgress(payload=step):
+                values = {"state": "progress", "stage": step.stage, "progress": step.progress}
+                self.row("briefs", event.request_id, values)
+            case BriefComplete(payload=done):
+                self.count("briefs", "complete")
+                values = {"state": "complete", "progress": 100, "generation_time": done.generation_time}
+                self.row("briefs", event.request_id, values)
+            case BriefFailed(payload=failed):
+                self.count("briefs", "failed")
+                self.row("briefs", event.request_id, {"state": "failed", "error": _plain(failed.error)})
+            case _:
+                pass
 
     def messages(self, at: Instant) -> list[OpsStats]:
         """The second is over: one message for each topic, then counting begins anew."""
@@ -64,6 +98,13 @@ class Operations:
             payload = OpsStatsPayload(self._node, at.timestamp, values, rows)
             made.append(OpsStats(channel=f"ops:{topic}", payload=payload))
         return made
+
+
+_ALERT = ("mou_id", "title", "days_until_deadline", "responsible_department", "alert_level")
+
+
+def _plain(value: str | int | Localized) -> str | int:
+    return value.en if isinstance(value, Localized) else value
 
 
 async def report(

@@ -15,13 +15,18 @@ if TYPE_CHECKING:
     from app.engine.ports import Broker
     from dossier_realtime.protocol.events import Event
 
+    from .operations import Operations
+
 
 class Publisher:
     """Takes events that were judged and stamped."""
 
-    def __init__(self, broker: Broker, policy: ChannelPolicy, journal_ready: Callable[[], bool]) -> None:
+    def __init__(
+        self, broker: Broker, policy: ChannelPolicy, operations: Operations, journal_ready: Callable[[], bool]
+    ) -> None:
         self._broker = broker
         self._policy = policy
+        self._operations = operations
         self._journal_ready = journal_ready
 
     async def publish(self, events: Sequence[tuple[str, Event]], key: IdempotencyKey | None = None) -> list[Placed]:
@@ -39,4 +44,7 @@ class Publisher:
             )
             for channel, event in events
         ]
-        return await self._broker.publish(entries, key)
+        placed = await self._broker.publish(entries, key)
+        for _, event in events:
+            self._operations.published(event)
+        return placed

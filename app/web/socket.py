@@ -7,6 +7,7 @@ one of them takes time the socket is simply not read: TCP holds the peer back.
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 from collections import deque
 from typing import TYPE_CHECKING
@@ -20,8 +21,6 @@ from dossier_realtime.protocol.errors import CloseCode, ErrorCode
 from .guard import Guarded
 
 if TYPE_CHECKING:
-    import socket
-
     from app.node.node import Node
 
     from .addresses import Addresses
@@ -100,6 +99,7 @@ class Wire:
         self._address = address
         self._addresses = addresses
         sock: socket.socket = stream.socket
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._sock: socket.socket | None = sock
         self._tls = isinstance(sock, ssl.SSLSocket)
         self._parser = FrameParser(node.limits.max_message)
@@ -109,6 +109,7 @@ class Wire:
         # What came in the same packet as the handshake is in Tornado's buffer; after it, the socket is ours alone.
         early = stream.read_bytes(1 << 17, partial=True)
         stream.io_loop.remove_handler(sock)
+        stream.set_nodelay(True)  # a tick's frames leave together as it is; none waits for the peer's TCP
         self._connection = Connection(node, sock, address, self.hang_up)
         node.began(self._connection)
         if isinstance(early, asyncio.Future) and early.done():
