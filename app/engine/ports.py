@@ -34,11 +34,16 @@ class KeyConflict(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One event to be published: encoded once, without its offset. `durable`: the channel keeps history."""
+    """One event to be published: encoded once, without its offset. `durable`: the channel keeps history.
+
+    `about`: the user whom a passing event (a cursor) is about; it is not delivered to that user, and a later one
+    about the same user replaces it where it waits.
+    """
 
     channel: str
     body: bytes
     durable: bool
+    about: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +65,7 @@ class Publication:
     offset: int
     frame: bytes
     commit: int = 0
+    about: str = ""
 
 
 @dataclass(frozen=True, slots=True)

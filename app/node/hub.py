@@ -70,18 +70,21 @@ class Hub(Generic[R]):
         """No more presence."""
         _remove(self._watching, channel, connection)
 
-    def deliver(self, channel: str, offset: int, frame: bytes) -> int:
-        """Queue one frame for everybody who is live on the channel; how many that were."""
-        if offset:
+    def deliver(self, channel: str, offset: int, frame: bytes, *, besides: R | None = None, about: str = "") -> int:
+        """Queue one frame for everybody who is live on the channel; how many that were.
+
+        `besides`: a connection that is told otherwise; `about`: a user who is not told.
+        """
+        if offset and channel in self._members:
             self.heads[channel] = offset
-        live = self._live.get(channel)
-        if not live:
-            return 0
+        told = 0
         # A push may end a slow reader and with it its entry here.
-        for connection in tuple(live):
-            connection.outbox.push(frame)
-        self.deliveries += len(live)
-        return len(live)
+        for connection in tuple(self._live.get(channel, ())):
+            if connection is not besides and (not about or connection.user_id != about):
+                connection.outbox.push(frame)
+                told += 1
+        self.deliveries += told
+        return told
 
     def tell(self, channel: str, frame: bytes, besides: str | None = None) -> int:
         """Queue a frame about presence for the channel's watchers, the user `besides` left out."""

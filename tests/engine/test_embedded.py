@@ -169,7 +169,7 @@ def test_a_jump_of_the_wall_clock_ends_nothing_that_is_kept(tmp_path: Path, cloc
 
 def test_time_that_really_passed_ends_what_is_kept(tmp_path: Path, clock: Clock) -> None:
     async def scenario() -> None:
-        async with _opened(tmp_path, clock, history_events=10) as engine:
+        async with _opened(tmp_path, clock, history_events=10, revocation_seconds=DAY) as engine:
             for n in range(200):
                 await engine.broker.publish([event(n)], key(f"k{n}"))
             await engine.broker.publish([event(0, OTHER)])

@@ -109,7 +109,7 @@ class EmbeddedBroker:
     def appended(self, appended: Appended) -> None:
         """Deliver what a job of the log has committed."""
         publications = []
-        for channel, epoch, offset, body, stream, number in appended.events:
+        for channel, epoch, offset, body, stream, number, about in appended.events:
             if offset:
                 known = self._channels.get(channel)
                 if known is None:
@@ -123,7 +123,7 @@ class EmbeddedBroker:
                     self._trim(channel)
             if channel in self.joined:
                 frame = frame_of(channel, body, offset)
-                publications.append(Publication(channel, epoch, offset, frame, number))
+                publications.append(Publication(channel, epoch, offset, frame, number, about))
         if appended.events:
             self._ages.mark(self._number, self._steady())
         if publications:

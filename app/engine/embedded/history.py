@@ -29,6 +29,7 @@ class Stored(NamedTuple):
     body: bytes
     stream: int = 0
     number: int = 0
+    about: str = ""
 
 
 class Appended(NamedTuple):
@@ -83,7 +84,8 @@ class EventLog:
                     raise KeyConflict("The idempotency key was used with another body: take a new key")
                 return Appended(_placed.decode(row[1]), [])
         events = [
-            self._insert(db, entry) if entry.durable else Stored(entry.channel, "", 0, entry.body) for entry in entries
+            self._insert(db, entry) if entry.durable else Stored(entry.channel, "", 0, entry.body, about=entry.about)
+            for entry in entries
         ]
         placed = [Placed(e.channel, e.offset or None, e.epoch or None) for e in events]
         if key is not None:
