@@ -31,6 +31,8 @@ from app.node.node import Node
 from app.node.outbox import OutboxLimits
 from app.node.witness import Witness
 from app.services.channels import ChannelAdministration
+from app.services.cursors import Cursors
+from app.services.documents import Documents
 from app.services.operations import Operations, report
 from app.services.publisher import Publisher
 from app.telemetry.metrics import Metrics
@@ -47,6 +49,7 @@ if TYPE_CHECKING:
 
 _log = structlog.get_logger("service")
 _SPARE_FILES = 128  # descriptors kept for the store, the journal and listening
+_SWEEP = 10.0  # seconds between two looks for documents at rest
 _KEY_REFRESH = 300.0  # seconds between two looks at a key set behind a URL
 
 
@@ -68,6 +71,13 @@ class Service:
         self._metrics = Metrics()
         self._operations = Operations(_node_name(config))
         publisher = Publisher(engine.broker, self._policy, self._operations, lambda: journal.healthy)
+        self._documents = Documents(
+            engine.documents,
+            engine.broker,
+            lambda: journal.healthy,
+            lambda channel: bool(self.node.hub.members(channel)),
+        )
+        cursors = Cursors(self._documents, engine.broker)
         administration = ChannelAdministration(engine, self._policy)
         self.verifier = TokenVerifier(config.auth)
         witness = Witness(journal, self._metrics, self._policy, self._operations)
@@ -76,6 +86,8 @@ class Service:
             engine,
             self._policy,
             publisher,
+            self._documents,
+            cursors,
             self.verifier,
             administration,
             witness,
@@ -91,7 +103,9 @@ class Service:
             config.server.require_origin,
         )
         addresses = Addresses(limits.connections_per_address, limits.handshakes_per_second)
-        app = application(self.node, publisher, administration, self._metrics, addresses, keeper, self.readiness)
+        app = application(
+            self.node, publisher, self._documents, administration, self._metrics, addresses, keeper, self.readiness
+        )
         self._server: tornado.httpserver.HTTPServer = server(app, tls_context, behind_proxy=config.server.behind_proxy)
         self._stopped = asyncio.Event()
         self._signals = 0
@@ -109,6 +123,7 @@ class Service:
         await self._complete_journal()
         self.node.start()
         self.node.background.repeat(report(self._operations, self.engine.broker, self.node.hub.members, now))
+        self.node.background.start(self._sweep_documents())
         if self.config.auth.jwks_url:
             self.node.background.repeat(self._refresh_keys())
         sockets: list[socket.socket] = tornado.netutil.bind_sockets(
@@ -183,11 +198,17 @@ class Service:
             await self.verifier.refresh()
             await asyncio.sleep(_KEY_REFRESH)
 
+    async def _sweep_documents(self) -> None:
+        while True:
+            await asyncio.sleep(_SWEEP)
+            self._documents.sweep()
+
     def _measure(self) -> None:
         node, journal = self.node, self.journal
         for name, text, read in (
             ("dossier_sessions", "Authenticated sessions", lambda: len(node.registry.by_session)),
             ("dossier_subscriptions", "Subscriptions", lambda: node.hub.counts().total()),
+            ("dossier_documents_open", "Documents in memory", lambda: self._documents.open),
             ("dossier_journal_waiting", "Journal entries not yet written", lambda: journal.waiting),
             ("dossier_journal_lost", "Journal entries that could not be recorded", lambda: journal.lost),
         ):

@@ -116,9 +116,7 @@ def _octets(segment: str) -> bytes:
 
 def _json_object(octets: bytes) -> dict[str, Any]:
     """An object that every JSON parser reads alike: no duplicate names, NaN, lone surrogates or depths."""
-    value = json.loads(
-        octets.decode(), object_pairs_hook=_unique, parse_constant=_not_finite, parse_float=_finite
-    )
+    value = json.loads(octets.decode(), object_pairs_hook=_unique, parse_constant=_not_finite, parse_float=_finite)
     if not isinstance(value, dict):
         raise TokenRefused("not a JSON object")
     _check_tree(value, DEPTH_LIMIT)

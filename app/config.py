@@ -52,9 +52,7 @@ class _Setting(NamedTuple):
         return ".".join(self.path)
 
 
-def load(
-    config_file: Path | None, environ: Mapping[str, str], overrides: Mapping[str, object] | None = None
-) -> Config:
+def load(config_file: Path | None, environ: Mapping[str, str], overrides: Mapping[str, object] | None = None) -> Config:
     """The configuration in force. `overrides` come from the command line: `{"server.port": 0}`.
 
     Reads the secret's file; outside production, without a secret or a key, makes a development secret.
@@ -238,9 +236,7 @@ def _with_secret(tables: Tables) -> tuple[AuthSettings, bool]:
             raise ConfigError("auth.secret_file cannot be read as text: check its path and rights") from error
         auth = msgspec.structs.replace(auth, secret=secret)
     if auth.secret and not auth.symmetric:
-        raise ConfigError(
-            "a token secret is set, but auth.algorithms ask for a public key: keep one of the two"
-        )
+        raise ConfigError("a token secret is set, but auth.algorithms ask for a public key: keep one of the two")
     if auth.secret or auth.secret_file or not auth.symmetric:
         return auth, False
     if tables.server.production:

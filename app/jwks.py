@@ -58,9 +58,7 @@ def public_key(pem: bytes, algorithms: Iterable[str]) -> jwt.PyJWK:
     try:
         key = load_pem_public_key(pem)
     except Exception as error:  # cryptography names no closed set of errors for what is not a key
-        raise ValueError(
-            'not a public key; give a PEM file that begins "-----BEGIN PUBLIC KEY-----"'
-        ) from error
+        raise ValueError('not a public key; give a PEM file that begins "-----BEGIN PUBLIC KEY-----"') from error
     name = "RS256" if isinstance(key, RSAPublicKey) else "ES256"
     usable = None
     with suppress(jwt.InvalidKeyError):  # neither RSA nor a curve that JWKs know
@@ -102,9 +100,7 @@ def _usable(jwk: Any, algorithms: Iterable[str]) -> jwt.PyJWK | None:
 class RemoteKeys:
     """The key set behind a URL, kept until the next one arrives; a failed fetch changes nothing."""
 
-    def __init__(
-        self, url: str, algorithms: Iterable[str], clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, url: str, algorithms: Iterable[str], clock: Callable[[], float] = time.monotonic) -> None:
         """`clock` gives monotonic seconds."""
         self.keys: tuple[jwt.PyJWK, ...] = ()
         self._url = url

@@ -40,9 +40,7 @@ Engine = Annotated[
         description='"embedded" or redis://[user:password@]host[:port][/database]',
     ),
 ]
-NodeId = Annotated[
-    str, Meta(pattern=r"\A[A-Za-z0-9._-]{0,64}\Z", description="up to 64 of A-Z a-z 0-9 . _ -")
-]
+NodeId = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9._-]{0,64}\Z", description="up to 64 of A-Z a-z 0-9 . _ -")]
 
 
 class _Table(Struct, frozen=True, forbid_unknown_fields=True):

@@ -195,6 +195,16 @@ class Session:
                 ended += [Leave(name), Send(error), Send(ev.Unsubscribed(channel=name))]
         return ended
 
+    def may(self, right: Right, channel: str) -> bool:
+        """Whether the session's identity has the right on the channel now."""
+        return self.identity is not None and rights.allowed(self._policy, self.identity, right, channel)
+
+    def unsubscribable(self, channel: str, ref: str | None, at: Instant) -> list[Effect]:
+        """A subscription that was allowed turns out to be of nothing: the same answer as for a forbidden one."""
+        self.subscriptions.discard(channel)
+        error = refusal(ErrorCode.SUBSCRIPTION_FAILED, rights.NO_SUBSCRIPTION, at, channel=channel, ref=ref)
+        return [Send(error)]
+
     # --- time -------------------------------------------------------------------------------------------------
 
     @property

@@ -171,10 +171,7 @@ class Journal:
     # On the loop's side
 
     def _fits(self, share: float) -> bool:
-        return (
-            len(self._queue) < self._limit * share
-            and self._bytes_in - self._bytes_out < WAITING_BYTES * share
-        )
+        return len(self._queue) < self._limit * share and self._bytes_in - self._bytes_out < WAITING_BYTES * share
 
     def _lose(self) -> None:
         if not self._gap:

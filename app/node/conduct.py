@@ -6,9 +6,11 @@ does not: many sends of one connection are under way at once, committed in the o
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from app.auth import KeyUnknown, TokenRefused
+from app.core.documents import Refusal
 from app.core.effects import (
     ApplySettings,
     HandToDomain,
@@ -29,7 +31,8 @@ from app.engine.ports import (
     TooManyConnections,
     Unavailable,
 )
-from dossier_realtime.protocol.answers import Ack, ChannelSettings
+from app.services.documents import Submission
+from dossier_realtime.protocol.answers import Ack, ChannelSettings, OperationAck, OperationAckPayload
 from dossier_realtime.protocol.errors import ErrorCode
 
 if TYPE_CHECKING:
@@ -40,7 +43,11 @@ if TYPE_CHECKING:
     from app.core.permissions import Identity
     from app.engine.ports import Engine
     from app.services.channels import ChannelAdministration
+    from app.services.cursors import Cursors
+    from app.services.documents import Documents
     from app.services.publisher import Publisher
+    from dossier_realtime.protocol.commands import EditOperation, MoveCursor
+    from dossier_realtime.protocol.events import Event
 
     from .background import Background
     from .connection import Connection
@@ -60,6 +67,8 @@ class Conduct:
         name: str,
         engine: Engine,
         publisher: Publisher,
+        documents: Documents,
+        cursors: Cursors,
         verifier: TokenVerifier,
         settings: ChannelAdministration,
         registry: Registry,
@@ -71,6 +80,8 @@ class Conduct:
         self._name = name
         self._engine = engine
         self._publisher = publisher
+        self._documents = documents
+        self._cursors = cursors
         self._verifier = verifier
         self._settings = settings
         self._registry = registry
@@ -94,8 +105,10 @@ class Conduct:
                 self._background.start(self._update_presence(connection, effect))
             case ApplySettings():
                 return self._background.start(self._apply_settings(connection, effect))
-            case SubmitEdit(command) | ShareCursor(command):
-                self._refuse(connection, ErrorCode.PERMISSION_DENIED, _NOT_SERVED, command.ref, command.channel)
+            case SubmitEdit(command):
+                self._submit_edit(connection, command)
+            case ShareCursor(command):
+                self._background.start(self._share_cursor(connection, command))
             case HandToDomain(command):
                 self._refuse(connection, ErrorCode.PERMISSION_DENIED, _NOT_SERVED, command.ref)
             case _:
@@ -198,6 +211,47 @@ class Conduct:
             if draft.ref is not None and connection.closing is None:
                 first = placed[0]
                 connection.send(Ack(ref=draft.ref, channel=channel, offset=first.offset, epoch=first.epoch))
+
+    def _submit_edit(self, connection: Connection, command: EditOperation) -> None:
+        identity = connection.session.identity
+        assert identity is not None  # noqa: S101  the session checked
+        answer = partial(self._edit_answered, connection, command)
+        submission = Submission(connection, identity.user_id, identity.name, answer, command.payload)
+        self._documents.submit(command.channel, submission)
+
+    def _edit_answered(self, connection: Connection, command: EditOperation, outcome: int | Refusal) -> None:
+        if connection.closing is not None:
+            return
+        answer: Event
+        if isinstance(outcome, int):
+            self._witness.edited()
+            payload = OperationAckPayload(version=outcome, op_id=command.payload.op_id)
+            answer = OperationAck(channel=command.channel, payload=payload, ref=command.ref)
+        else:
+            answer = refusal(
+                outcome.code,
+                outcome.text,
+                connection.now,
+                channel=command.channel,
+                ref=command.ref,
+                version=outcome.version,
+            )
+        attachment = connection.attachments.get(command.channel)
+        if attachment is not None and attachment.catching_up is not None:
+            attachment.held.append(answer)
+        else:
+            connection.send(answer)
+
+    async def _share_cursor(self, connection: Connection, command: MoveCursor) -> None:
+        attachment = connection.attachments.get(command.channel)
+        if attachment is None or attachment.hidden:
+            return
+        try:
+            await self._cursors.move(command.channel, connection.user_id, command.payload)
+        except Refusal as no:
+            self._refuse(connection, no.code, no.text, command.ref, command.channel)
+        except Unavailable:
+            self._refuse(connection, ErrorCode.SERVICE_UNAVAILABLE, _BUSY, command.ref, command.channel)
 
     async def _update_presence(self, connection: Connection, effect: UpdateOwnPresence) -> None:
         attachment = connection.attachments.get(effect.channel)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from app.core.effects import ACCEPTED, Close, Decision, Leave, ProbePeer, Send
@@ -78,6 +78,8 @@ class Attachment:
     start: int
     catching_up: asyncio.Task[None] | None = None
     hidden: bool = False
+    held: list[Event] = field(default_factory=list)
+    """Answers that take their place behind what is being caught up on."""
 
 
 class Connection:

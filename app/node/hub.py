@@ -70,7 +70,7 @@ class Hub(Generic[R]):
         """No more presence."""
         _remove(self._watching, channel, connection)
 
-    def deliver(self, channel: str, offset: int, frame: bytes, *, besides: R | None = None, about: str = "") -> int:
+    def deliver(self, channel: str, offset: int, frame: bytes, *, besides: object = None, about: str = "") -> int:
         """Queue one frame for everybody who is live on the channel; how many that were.
 
         `besides`: a connection that is told otherwise; `about`: a user who is not told.

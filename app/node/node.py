@@ -10,7 +10,7 @@ from app.core.session import Session
 from dossier_realtime.protocol import codec
 from dossier_realtime.protocol.answers import ConnectionState
 from dossier_realtime.protocol.errors import CloseCode
-from dossier_realtime.protocol.events import PresenceJoin, PresenceUpdate
+from dossier_realtime.protocol.events import PresenceJoin, PresenceLeave, PresenceUpdate
 
 from .background import Background
 from .conduct import Conduct
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from app.core.instant import Instant
     from app.engine.ports import Engine, PresenceEvent, Publication
     from app.services.channels import ChannelAdministration
+    from app.services.cursors import Cursors
+    from app.services.documents import Documents
     from app.services.publisher import Publisher
     from dossier_realtime.protocol.commands import Command
     from dossier_realtime.protocol.drafts import Draft
@@ -50,6 +52,8 @@ class Node:
         engine: Engine,
         policy: ChannelPolicy,
         publisher: Publisher,
+        documents: Documents,
+        cursors: Cursors,
         verifier: TokenVerifier,
         settings: ChannelAdministration,
         witness: Witness,
@@ -72,11 +76,15 @@ class Node:
         self.registry = Registry()
         self.background = Background(self.loop)
         self.draining = False
-        self._subscriptions = Subscriptions(self.hub, engine, policy, witness, self.background)
+        self._documents = documents
+        self._cursors = cursors
+        self._subscriptions = Subscriptions(self.hub, engine, policy, documents, witness, self.background)
         self._conduct = Conduct(
             name,
             engine,
             publisher,
+            documents,
+            cursors,
             verifier,
             settings,
             self.registry,
@@ -156,10 +164,16 @@ class Node:
 
     def _deliver(self, publications: Sequence[Publication]) -> None:
         for publication in publications:
-            frame = text_frame(publication.frame)
-            if publication.channel.startswith("user:") and _PROGRESS in publication.frame[:96]:
+            channel, offset, about = publication.channel, publication.offset, publication.about
+            frame, author = text_frame(publication.frame), None
+            if about:
+                frame = Volatile.of(frame, "cursor", channel, about)
+            elif channel.startswith("document:"):
+                submission = self._documents.placed(channel, offset)
+                author = None if submission is None else submission.author
+            elif channel.startswith("user:") and _PROGRESS in publication.frame[:96]:
                 frame = Volatile.of(frame, "progress", codec.request_id(publication.frame))
-            receivers = self.hub.deliver(publication.channel, publication.offset, frame)
+            receivers = self.hub.deliver(channel, offset, frame, besides=author, about=about)
             self.witness.delivered(publication, receivers)
 
     def _tell(self, event: PresenceEvent) -> None:
@@ -168,6 +182,8 @@ class Node:
             return
         payload = codec.encode(event)
         frame = text_frame(payload)
+        if isinstance(event, PresenceLeave):
+            self._cursors.left(channel, user_id)
         if isinstance(event, PresenceUpdate):
             frame = Volatile.of(frame, "presence", channel, user_id)
         besides = user_id if isinstance(event, PresenceJoin) else ""

@@ -8,9 +8,11 @@ live. So there is neither hole nor repetition, however slow the reader and howev
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from app.core.namespaces import namespace_of
+from app.core.permissions import Right
 from app.engine.ports import Member, Unavailable
 from dossier_realtime.protocol.answers import Subscribed
 from dossier_realtime.protocol.errors import CloseCode
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
     from app.core.effects import Join
     from app.core.position import StreamPosition
     from app.engine.ports import Engine
+    from app.services.documents import Documents
+    from dossier_realtime.protocol.answers import DocumentState, Roster
 
     from .background import Background
     from .connection import Connection
@@ -43,6 +47,7 @@ class Subscriptions:
         hub: Hub[Connection],
         engine: Engine,
         policy: ChannelPolicy,
+        documents: Documents,
         witness: Witness,
         background: Background,
     ) -> None:
@@ -50,6 +55,7 @@ class Subscriptions:
         self._broker = engine.broker
         self._presence = engine.presence
         self._policy = policy
+        self._documents = documents
         self._witness = witness
         self._background = background
 
@@ -63,46 +69,77 @@ class Subscriptions:
     async def join(self, connection: Connection, asked: Join) -> None:
         """Subscribe, answer, and catch up."""
         channel = asked.channel
-        namespace, settings = namespace_of(channel), self._policy.settings(channel)
-        history = namespace.history and settings.history
-        position = await self._broker.join(channel)
-        roster = None
-        if namespace.presence and settings.presence:
-            identity = connection.session.identity
-            assert identity is not None  # noqa: S101  only live sessions subscribe
-            member = Member(
-                connection.connection_id,
-                identity.user_id,
-                identity.name,
-                identity.role,
-                identity.avatar,
-                asked.hidden,
-            )
-            roster = await self._presence.enter(channel, member)
-        if connection.closing is not None or channel not in connection.session.subscriptions:
+        await self._broker.join(channel)
+        roster = await self._enter(connection, asked)
+        document = await self._documents.state(channel) if namespace_of(channel).name == "document" else None
+        position = await self._broker.position(channel)
+        # From here to the end nothing is waited for: what was decided is what is delivered.
+        if not self._still_wanted(connection, asked, document):
             await self._gave_up(connection, channel)
             return
+        if document is not None:
+            position = replace(position, offset=document.version)
         attachment = connection.attachments.get(channel) or self._attach(connection, channel, position)
         attachment.hidden = asked.hidden
-        since, recovered = asked.since, None
-        if since is not None and (history or namespace.name != "document"):
-            recovered = history and position.can_continue(since)
         if asked.with_presence and roster is not None:
             self._hub.watch(channel, connection)
         else:
             self._hub.unwatch(channel, connection)
-        connection.send(
-            Subscribed(
-                channel=channel,
-                presence=roster if asked.with_presence else None,
-                position=Position(position.epoch, position.offset) if history else None,
-                recovered=recovered,
-                ref=asked.ref,
-            )
-        )
+        answer, known = self._answer(asked, position, document)
+        if asked.with_presence:
+            answer.presence = roster
+        connection.send(answer)
         if attachment.catching_up is None:
-            known = since.offset if recovered and since is not None else None
             self._continue(connection, attachment, known)
+
+    def _still_wanted(self, connection: Connection, asked: Join, document: DocumentState | None) -> bool:
+        """Whether the client is still there and may still have it; answers where it may not."""
+        session, channel = connection.session, asked.channel
+        if connection.closing is not None:
+            return False
+        connection.carry_out(session.recheck(connection.now))
+        if channel not in session.subscriptions:
+            return False
+        if document is not None and document.version == 0 and not session.may(Right.WRITE, channel):
+            # Nobody learns whether a document is absent or forbidden.
+            connection.carry_out(session.unsubscribable(channel, asked.ref, connection.now))
+            return False
+        return True
+
+    async def _enter(self, connection: Connection, asked: Join) -> Roster | None:
+        """Be present, where presence is kept."""
+        channel, identity = asked.channel, connection.session.identity
+        if identity is None or not (namespace_of(channel).presence and self._policy.settings(channel).presence):
+            return None
+        member = Member(
+            connection.connection_id,
+            identity.user_id,
+            identity.name,
+            identity.role,
+            identity.avatar,
+            asked.hidden,
+        )
+        return await self._presence.enter(channel, member)
+
+    def _answer(
+        self, asked: Join, position: StreamPosition, document: DocumentState | None
+    ) -> tuple[Subscribed, int | None]:
+        """`subscribed`, and the place from which the client is to be told what it missed."""
+        answer, since = Subscribed(channel=asked.channel, ref=asked.ref), asked.since
+        if document is not None:
+            known = None if since is None else since.version
+            if known is not None and position.oldest - 1 <= known <= position.offset:
+                answer.recovered = True
+                return answer, known
+            answer.recovered = None if since is None else False
+            answer.document = document
+            return answer, None
+        if namespace_of(asked.channel).history and self._policy.settings(asked.channel).history:
+            answer.position = Position(position.epoch, position.offset)
+        if since is None:
+            return answer, None
+        answer.recovered = answer.position is not None and position.can_continue(since)
+        return answer, since.offset if answer.recovered else None
 
     def leave(self, connection: Connection, channel: str) -> None:
         """Deliver nothing more of the channel."""
@@ -137,6 +174,10 @@ class Subscriptions:
         return attachment
 
     def _go_live(self, connection: Connection, channel: str) -> None:
+        attachment = connection.attachments[channel]
+        held, attachment.held = attachment.held, []
+        for event in held:
+            connection.send(event)
         self._hub.resume(channel, connection)
         self._witness.attached(connection, channel, watching=self._hub.is_watching(channel, connection))
 

@@ -109,6 +109,7 @@ class Witness:
             offset=publication.offset,
             epoch=publication.epoch,
             commit=publication.commit,
+            except_user=publication.about,
             level=self._policy.settings(publication.channel).level.label,
             receivers=receivers,
             frame=publication.frame,
@@ -146,6 +147,11 @@ class Witness:
         self._metrics.totals["published"] += events
         self._metrics.publish_seconds.observe(seconds)
         self._operations.count("nodes", "events", events)
+
+    def edited(self) -> None:
+        """An edit of a document is committed."""
+        self._metrics.totals["edits"] += 1
+        self._operations.count("nodes", "edits")
 
     def called(self, method: str, path: str, status: int, caller: str) -> None:
         """An HTTP call was answered; the journal keeps those of known callers."""

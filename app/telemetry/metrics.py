@@ -125,6 +125,7 @@ _TOTALS = {
     "dossier_sessions_opened": ("Authenticated sessions, resumed ones included", "opened"),
     "dossier_messages_sent": ("Messages to one connection alone", "sent"),
     "dossier_events_published": ("Events accepted and made durable, from the socket and over HTTP", "published"),
+    "dossier_edits": ("Edits of documents that were acknowledged", "edits"),
     "dossier_publications": ("Fan-outs: published events and changes of presence", "publications"),
     "dossier_deliveries": ("Frames that fan-outs queued for connections", "deliveries"),
     "dossier_messages_conflated": ("Queued messages that gave way to a later one", "conflated"),

@@ -12,6 +12,7 @@ import tornado.web
 from app.core import description
 
 from . import health, operators
+from .documents import DocumentById
 from .guard import Doorkeeper, NotServed
 from .publish import PublishDoor
 from .socket import SocketDoor
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from app.node.node import Node
     from app.services.channels import ChannelAdministration
+    from app.services.documents import Documents
     from app.services.publisher import Publisher
     from app.telemetry.metrics import Metrics
 
@@ -35,6 +37,7 @@ _HEAD_BYTES = 8192
 def application(
     node: Node,
     publisher: Publisher,
+    documents: Documents,
     administration: ChannelAdministration,
     metrics: Metrics,
     addresses: Addresses,
@@ -47,6 +50,7 @@ def application(
         [
             (r"/v1", SocketDoor),
             (r"/v1/publish", PublishDoor),
+            (r"/v1/documents/([^/]+)", DocumentById),
             (r"/v1/sessions", operators.Sessions),
             (r"/v1/sessions/([^/]+)", operators.SessionById),
             (r"/v1/users/([^/]+)/disconnect", operators.DisconnectUser),
@@ -65,6 +69,7 @@ def application(
         log_function=_access,
         node=node,
         publisher=publisher,
+        documents=documents,
         administration=administration,
         metrics=metrics,
         addresses=addresses,

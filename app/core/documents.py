@@ -1,0 +1,154 @@
+"""What becomes of an edit: its place among those committed after the version it was made against (decisions, 7).
+
+Pure. The algorithm is `dossier_realtime.ot.collab`; here it meets the contract's messages and refusals.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from dossier_realtime.ot.collab import Log, VersionConflict, receive
+from dossier_realtime.ot.cursor import transform_selection
+from dossier_realtime.ot.difference import difference
+from dossier_realtime.ot.document import Document, apply
+from dossier_realtime.ot.flat import InvalidOperation, parts, read
+from dossier_realtime.ot.operations import DoesNotFit, Operation
+from dossier_realtime.ot.units import splits_pair, to_units
+from dossier_realtime.protocol.answers import DocumentState
+from dossier_realtime.protocol.errors import ErrorCode
+from dossier_realtime.protocol.values import MAX_DOCUMENT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from dossier_realtime.protocol.commands import CursorPayload, EditPayload
+    from dossier_realtime.protocol.events import RemoteOperationPayload
+
+RECENT = 1_000  # operations kept in memory; older ones that an edit needs are read from the store
+
+
+class Refusal(Exception):
+    """Why an edit or a cursor is not taken. `version` is the document's, where the editor needs it to go on."""
+
+    def __init__(self, code: ErrorCode, text: str, version: int | None = None) -> None:
+        super().__init__(text)
+        self.code, self.text, self.version = code, text, version
+
+
+@dataclass(slots=True)
+class Manuscript:
+    """A document at its last version, and the operations that led there lately."""
+
+    document: Document = field(default_factory=Document)
+    log: Log = field(default_factory=Log)
+
+    @property
+    def version(self) -> int:
+        """The last version."""
+        return self.log.tip
+
+    def state(self) -> DocumentState:
+        """As a subscriber receives it."""
+        return DocumentState(self.version, self.document.content, self.document.format)
+
+    def advance(self, part: Operation) -> None:
+        """One version more."""
+        self.document = apply(part, self.document)
+        self.log.append(part)
+        if len(self.log.operations) > 2 * RECENT:
+            self.log.compact(RECENT)
+
+    def advance_by(self, payload: RemoteOperationPayload) -> None:
+        """One version more, as the store keeps it."""
+        self.advance(read(payload, self.document.length))
+
+    def copy(self) -> Manuscript:
+        """The same, to be advanced without touching this one."""
+        return Manuscript(self.document, Log(self.log.start, self.log.operations))
+
+
+def decide(manuscript: Manuscript, edit: EditPayload, log: Log) -> list[Operation]:
+    """The parts, one a version, that the edit becomes; none where nothing is left to do.
+
+    `log` reaches to the manuscript's version, and back to the edit's. Raises Refusal.
+    """
+    try:
+        return receive(edit, manuscript.document, log)[0]
+    except VersionConflict as conflict:
+        raise Refusal(ErrorCode.VERSION_CONFLICT, str(conflict), manuscript.version) from None
+    except InvalidOperation as wrong:
+        raise Refusal(ErrorCode.INVALID_MESSAGE_FORMAT, str(wrong)) from None
+
+
+def extended(log: Log, length: int, older: Iterable[RemoteOperationPayload]) -> Log:
+    """The log with the operations before it, oldest first in `older`; `length` is of the text where `log` begins."""
+    operations: list[Operation] = []
+    for payload in reversed(list(older)):
+        length -= _growth(payload)
+        operations.append(read(payload, length))
+    return Log(log.start - len(operations), [*reversed(operations), *log.operations])
+
+
+def length_at_start(manuscript: Manuscript) -> int:
+    """The length of the text where the manuscript's log begins."""
+    operations = manuscript.log.operations
+    return operations[0].before if operations else manuscript.document.length
+
+
+def replacement(document: Document, content: str) -> list[Operation]:
+    """The parts that make the document's text `content`; what stays keeps its formatting. Raises Refusal."""
+    if "\0" in content:
+        raise Refusal(ErrorCode.INVALID_MESSAGE_FORMAT, "A document takes no NUL; remove it (at $.content)")
+    new = to_units(content)
+    if len(new) > MAX_DOCUMENT:
+        text = f"A document holds {MAX_DOCUMENT} UTF-16 units; shorten it (at $.content)"
+        raise Refusal(ErrorCode.INVALID_MESSAGE_FORMAT, text)
+    return list(parts(difference(Document(document.text), Document(new))))
+
+
+def placed_cursor(manuscript: Manuscript, cursor: CursorPayload) -> tuple[int, int]:
+    """(position, selection_length) of a cursor now. Without a version it was set on the text of now. Raises Refusal."""
+    position, selection = cursor.position, cursor.selection_length
+    version = manuscript.version if cursor.version is None else cursor.version
+    try:
+        for operation in manuscript.log.since(version):
+            position, selection = transform_selection(position, selection, operation)
+    except VersionConflict as conflict:
+        raise Refusal(ErrorCode.VERSION_CONFLICT, str(conflict), manuscript.version) from None
+    except DoesNotFit:
+        position = MAX_DOCUMENT + 1
+    text, end = manuscript.document.text, position + selection
+    if end > len(text):
+        reason = "The cursor is beyond the text; send one within it (at $.payload.position)"
+        raise Refusal(ErrorCode.INVALID_MESSAGE_FORMAT, reason)
+    if splits_pair(text, position) or splits_pair(text, end):
+        reason = "The cursor is inside a character; move it to an edge (at $.payload.position)"
+        raise Refusal(ErrorCode.INVALID_MESSAGE_FORMAT, reason)
+    return position, selection
+
+
+_states = msgspec.json.Decoder(DocumentState)
+
+
+def pack(manuscript: Manuscript) -> bytes:
+    """A snapshot."""
+    return msgspec.json.encode(manuscript.state())
+
+
+def unpack(snapshot: bytes) -> Manuscript:
+    """The manuscript of a snapshot."""
+    state = _states.decode(snapshot)
+    return Manuscript(Document.of(state.content, state.format), Log(state.version))
+
+
+def _growth(payload: RemoteOperationPayload) -> int:
+    match payload.operation_type:
+        case "insert":
+            return len(to_units(payload.content or ""))
+        case "delete":
+            return -(payload.length or 0)
+        case "format":
+            return 0

@@ -1,0 +1,74 @@
+"""Where people's cursors are: checked, put on the text of now, the latest only, ten a second (decisions, section 7)."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from app.core.documents import Refusal, placed_cursor
+from app.engine.ports import Entry, Unavailable
+from dossier_realtime.protocol import codec
+from dossier_realtime.protocol.commands import CursorPayload
+from dossier_realtime.protocol.events import CursorPosition, CursorPositionPayload
+
+if TYPE_CHECKING:
+    from app.engine.ports import Broker
+
+    from .documents import Documents
+
+INTERVAL = 0.1  # seconds between two cursors of one user in one document
+
+
+@dataclass(slots=True)
+class _Cursor:
+    payload: CursorPayload
+    told_at: float = 0.0
+    timer: asyncio.TimerHandle | None = None
+
+
+class Cursors:
+    """The cursors that are moving. Nothing of them is stored."""
+
+    def __init__(self, documents: Documents, broker: Broker) -> None:
+        self._documents, self._broker = documents, broker
+        self._cursors: dict[tuple[str, str], _Cursor] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def move(self, channel: str, user_id: str, cursor: CursorPayload) -> None:
+        """Tell the others, at once or as soon as they may be told again. Raises Refusal and Unavailable."""
+        manuscript = await self._documents.manuscript(channel)
+        position, selection = placed_cursor(manuscript, cursor)
+        placed = CursorPayload(position, selection, manuscript.version)
+        known = self._cursors.get((channel, user_id))
+        if known is None:
+            known = self._cursors[channel, user_id] = _Cursor(placed)
+        known.payload = placed
+        if known.timer is None:
+            loop = asyncio.get_running_loop()
+            wait = max(0.0, known.told_at + INTERVAL - loop.time())
+            known.timer = loop.call_later(wait, self._due, channel, user_id)
+
+    def left(self, channel: str, user_id: str) -> None:
+        """The user is no longer present on the document."""
+        gone = self._cursors.pop((channel, user_id), None)
+        if gone is not None and gone.timer is not None:
+            gone.timer.cancel()
+
+    def _due(self, channel: str, user_id: str) -> None:
+        cursor = self._cursors.get((channel, user_id))
+        if cursor is not None:
+            cursor.timer = None
+            cursor.told_at = asyncio.get_running_loop().time()
+            task = asyncio.get_running_loop().create_task(self._tell(channel, user_id, cursor.payload))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _tell(self, channel: str, user_id: str, cursor: CursorPayload) -> None:
+        # Edits may have come since it was placed; a cursor that no longer fits is not worth telling.
+        with suppress(Refusal, Unavailable):
+            position, selection = placed_cursor(await self._documents.manuscript(channel), cursor)
+            payload = CursorPositionPayload(user_id=user_id, position=position, selection_length=selection)
+            body = codec.encode(CursorPosition(channel=channel, payload=payload))
+            await self._broker.publish([Entry(channel, body, durable=False, about=user_id)])

@@ -1,0 +1,149 @@
+"""`GET|PUT /v1/documents/{id}`: a document's text, now or as it was, and a whole new text (decisions, section 7)."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from app.core import rights
+from app.core.documents import Refusal
+from app.core.permissions import Right
+from app.engine.ports import Unavailable
+from app.services.documents import Submission
+from dossier_realtime.protocol import codec
+from dossier_realtime.protocol.errors import ErrorCode
+
+from .bearer import Bearer
+
+if TYPE_CHECKING:
+    from app.core.permissions import Identity
+    from app.services.documents import Documents
+    from dossier_realtime.protocol.answers import DocumentState
+
+_VERSION = re.compile(r"\d{1,16}")
+_ETAG = re.compile(r'(?:W/)?"?(\d{1,16})"?')
+
+
+class _Text(msgspec.Struct, forbid_unknown_fields=True):
+    content: str
+
+
+class DocumentById(Bearer):
+    """One document. Its version is its ETag."""
+
+    max_body = 8 << 20  # bytes: 1 Mi units, escaped
+
+    async def get(self, document_id: str) -> None:
+        channel, identity = await self._open(document_id, Right.READ)
+        if identity is None:
+            return
+        asked = self.get_query_argument("version", None)
+        if asked is not None and _VERSION.fullmatch(asked) is None:
+            self.refuse(400, ErrorCode.INVALID_MESSAGE_FORMAT, "version is a whole number")
+            return
+        documents: Documents = self.settings["documents"]
+        try:
+            state = await documents.state(channel)
+            if state.version == 0 and not self._allowed(identity, Right.WRITE, channel):
+                self._forbidden()
+                return
+            found = state if asked is None else await documents.at(channel, int(asked))
+        except Unavailable:
+            self.unavailable()
+            return
+        if found is None:
+            self.refuse(404, ErrorCode.NOT_FOUND, f"Version {asked} is not kept; the document is at {state.version}")
+            return
+        self._show(document_id, found)
+
+    async def put(self, document_id: str) -> None:
+        channel, identity = await self._open(document_id, Right.WRITE)
+        if identity is None:
+            return
+        if self.node.policy.settings(channel).frozen:
+            self._forbidden()
+            return
+        text = self._text()
+        if text is None:
+            return
+        documents: Documents = self.settings["documents"]
+        try:
+            expected = self._expected((await documents.state(channel)).version)
+            if expected is None:
+                return
+            answered: asyncio.Future[int | Refusal] = asyncio.get_running_loop().create_future()
+            submission = Submission(
+                self, identity.user_id, identity.name, answered.set_result, whole=text, expected=expected
+            )
+            documents.submit(channel, submission)
+            outcome = await answered
+        except Unavailable:
+            self.unavailable()
+            return
+        if isinstance(outcome, Refusal):
+            self._refuse_edit(outcome)
+            return
+        self.set_header("Etag", f'"{outcome}"')
+        self.answer({"document": document_id, "version": outcome})
+
+    async def _open(self, document_id: str, right: Right) -> tuple[str, Identity | None]:
+        """The channel, and who calls if they may; answers itself where not."""
+        channel = f"document:{document_id}"
+        fault = rights.channel_fault(channel)
+        if fault is not None:
+            self.refuse(400, fault.code, fault.text)
+            return channel, None
+        identity = await self.identify()
+        if identity is not None and not self._allowed(identity, right, channel):
+            self._forbidden()
+            return channel, None
+        return channel, identity
+
+    def _allowed(self, identity: Identity, right: Right, channel: str) -> bool:
+        return rights.allowed(self.node.policy, identity, right, channel)
+
+    def _forbidden(self) -> None:
+        self.refuse(403, ErrorCode.PERMISSION_DENIED, "Insufficient permissions for this call")
+
+    def _text(self) -> str | None:
+        body = bytes(self.body)
+        try:
+            body.decode()
+            codec.check_shape(body)
+            return msgspec.json.decode(body, type=_Text).content
+        except codec.InvalidMessage as wrong:
+            reason, path = wrong.reason, wrong.path
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as wrong:
+            reason, path = codec.reason(wrong)
+        self.refuse(400, ErrorCode.INVALID_MESSAGE_FORMAT, reason, path=path)
+        return None
+
+    def _expected(self, version: int) -> int | None:
+        """The version that the new text replaces; answers itself where the caller does not say it rightly."""
+        match = self.request.headers.get("If-Match")
+        if match is None:
+            if version == 0:
+                return 0
+            text = f"The document is at version {version}; send it as If-Match"
+            self.refuse(428, ErrorCode.VERSION_CONFLICT, text)
+            return None
+        found = _ETAG.fullmatch(match.strip())
+        if found is None:
+            self.refuse(400, ErrorCode.INVALID_MESSAGE_FORMAT, "If-Match is the version that you read")
+            return None
+        return int(found.group(1))
+
+    def _refuse_edit(self, refusal: Refusal) -> None:
+        if refusal.code is ErrorCode.SERVICE_UNAVAILABLE:
+            self.unavailable()
+            return
+        status = 412 if refusal.code is ErrorCode.VERSION_CONFLICT else 400
+        self.refuse(status, refusal.code, refusal.text)
+
+    def _show(self, document_id: str, state: DocumentState) -> None:
+        self.set_header("Etag", f'"{state.version}"')
+        body = {"document": document_id, "version": state.version, "content": state.content, "format": state.format}
+        self.answer(body)

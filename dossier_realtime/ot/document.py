@@ -1,0 +1,164 @@
+"""A document: its text, its runs of formatting, and what an operation makes of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from msgspec import Struct
+
+from dossier_realtime.protocol.answers import FormatRun
+from dossier_realtime.protocol.commands import Attributes
+
+from .attributes import PLAIN, applied, between
+from .operations import Component, Delete, DoesNotFit, Format, Insert, Operation, Retain, extend
+from .units import Units, from_units, splits_pair, to_units
+
+
+class SplitsPair(ValueError):
+    """The operation has an edge at `offset`, inside a surrogate pair."""
+
+    def __init__(self, offset: int) -> None:
+        super().__init__(f"Unit {offset} is inside a surrogate pair; move the edge to a whole character")
+        self.offset = offset
+
+
+class Run(Struct, frozen=True, gc=False):
+    """`length` units with the same attributes."""
+
+    length: int
+    attributes: Attributes
+
+
+class Document(Struct, frozen=True, gc=False):
+    """A text and its formatting. `runs` cover the whole text, neighbours differ; none where all is plain."""
+
+    text: Units = Units("")
+    runs: tuple[Run, ...] = ()
+
+    @classmethod
+    def of(cls, content: str, format_runs: Iterable[FormatRun] = ()) -> Document:
+        """From the wire's `content` and `format`. Raises ValueError where runs overlap or leave the text."""
+        text = to_units(content)
+        built: list[Component] = []
+        at = 0
+        for run in format_runs:
+            if run.position < at or run.position + run.length > len(text):
+                raise ValueError(f"The run of formatting at {run.position} overlaps another or leaves the text")
+            extend(built, Retain(run.position - at))
+            extend(built, Format(run.length, run.attributes))
+            at = run.position + run.length
+        extend(built, Retain(len(text) - at))
+        return apply(Operation(tuple(built)), cls(text))
+
+    @property
+    def length(self) -> int:
+        """UTF-16 code units."""
+        return len(self.text)
+
+    @property
+    def content(self) -> str:
+        """The text as the wire and people know it."""
+        return from_units(self.text)
+
+    @property
+    def format(self) -> list[FormatRun]:
+        """The formatted stretches, as the wire lists them."""
+        listed: list[FormatRun] = []
+        at = 0
+        for run in self.runs:
+            if run.attributes != PLAIN:
+                listed.append(FormatRun(at, run.length, run.attributes))
+            at += run.length
+        return listed
+
+
+def apply(operation: Operation, document: Document) -> Document:
+    """The document after the operation.
+
+    Raises DoesNotFit where it is for a text of another length, SplitsPair where an edge cuts a character.
+    """
+    text = document.text
+    pieces: list[str] = []
+    at = 0
+    formats = bool(document.runs)
+    for component in operation.components:
+        if isinstance(component, Insert):
+            pieces.append(component.text)
+            formats = formats or component.attributes != PLAIN
+            continue
+        end = at + component.length
+        if splits_pair(text, end):
+            raise SplitsPair(end)
+        if not isinstance(component, Delete):
+            pieces.append(text[at:end])
+            formats = formats or isinstance(component, Format)
+        at = end
+    if at != len(text):
+        raise DoesNotFit(f"The operation is for {at} units, the text has {len(text)}; load the document anew")
+    return Document(Units("".join(pieces)), _formatted(operation, document) if formats else ())
+
+
+def invert(operation: Operation, document: Document) -> Operation:
+    """The operation that takes `operation`, made on `document`, back: text, attributes and all.
+
+    Raises DoesNotFit where `operation` is for a text of another length.
+    """
+    if operation.before != document.length:
+        raise DoesNotFit(f"The operation is for {operation.before} units, the text has {document.length}")
+    built: list[Component] = []
+    stretches = _Stretches(document)
+    at = 0
+    for component in operation.components:
+        if isinstance(component, Insert):
+            extend(built, Delete(len(component.text)))
+            continue
+        for run in stretches.take(component.length):
+            if isinstance(component, Delete):
+                extend(built, Insert(Units(document.text[at : at + run.length]), run.attributes))
+            elif isinstance(component, Format):
+                after = applied(component.attributes, run.attributes)
+                extend(built, Format(run.length, between(after, run.attributes)))
+            else:
+                extend(built, Retain(run.length))
+            at += run.length
+    return Operation(tuple(built))
+
+
+def _formatted(operation: Operation, document: Document) -> tuple[Run, ...]:
+    runs: list[Run] = []
+    stretches = _Stretches(document)
+    for component in operation.components:
+        if isinstance(component, Insert):
+            _append(runs, Run(len(component.text), component.attributes))
+            continue
+        for run in stretches.take(component.length):
+            if isinstance(component, Format):
+                _append(runs, Run(run.length, applied(component.attributes, run.attributes)))
+            elif isinstance(component, Retain):
+                _append(runs, run)
+    return () if all(run.attributes == PLAIN for run in runs) else tuple(runs)
+
+
+def _append(runs: list[Run], run: Run) -> None:
+    if runs and runs[-1].attributes == run.attributes:
+        runs[-1] = Run(runs[-1].length + run.length, run.attributes)
+    else:
+        runs.append(run)
+
+
+class _Stretches:
+    """A document's runs, taken from the left in pieces of any length."""
+
+    def __init__(self, document: Document) -> None:
+        self._runs = iter(document.runs or (Run(document.length, PLAIN),))
+        self._run = Run(0, PLAIN)
+
+    def take(self, length: int) -> Iterator[Run]:
+        """The runs of the next `length` units."""
+        while length:
+            if not self._run.length:
+                self._run = next(self._runs)
+            taken = min(length, self._run.length)
+            yield Run(taken, self._run.attributes)
+            self._run = Run(self._run.length - taken, self._run.attributes)
+            length -= taken

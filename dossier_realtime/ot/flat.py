@@ -1,0 +1,208 @@
+"""The contract's flat form, `insert | delete | format` at one position, to operations and back.
+
+One flat operation is a *part*: an operation with a single component that changes anything. Any operation is a row
+of parts, each for the text that the one before made; an insert with attributes is an insert and then a format.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal
+
+from dossier_realtime.protocol.commands import Attributes, EditPayload
+from dossier_realtime.protocol.events import RemoteOperationPayload
+from dossier_realtime.protocol.values import MAX_DOCUMENT, MAX_INSERT
+
+from .attributes import PLAIN
+from .document import Document, SplitsPair, apply
+from .operations import Component, Delete, DoesNotFit, Format, Insert, Operation, Retain, Span
+from .units import Units, from_units, splits_pair, to_units
+
+Flat = EditPayload | RemoteOperationPayload
+Kind = Literal["insert", "delete", "format"]
+
+
+class InvalidOperation(ValueError):
+    """The flat operation is not of its form (`INVALID_MESSAGE_FORMAT`); `path` is the JSON path of what is wrong."""
+
+    def __init__(self, reason: str, path: str) -> None:
+        super().__init__(f"{reason} (at {path})")
+        self.reason = reason
+        self.path = path
+
+
+def read(payload: Flat, length: int) -> Operation:
+    """The part that `payload` says, for a text of `length` units.
+
+    Raises InvalidOperation for what no text could make right, DoesNotFit where it reaches beyond this one.
+    """
+    component = _component(payload)
+    reach = payload.position + (0 if isinstance(component, Insert) else component.length)
+    if reach > length:
+        raise DoesNotFit(f"The operation reaches unit {reach} of a text of {length}; load the document anew")
+    return _place(payload.position, component, length)
+
+
+def write(part: Operation, version: int, op_id: str | None = None) -> EditPayload:
+    """A part as its author sends it, made against `version`."""
+    kind, position, content, length, attributes = _flat(part)
+    return EditPayload(kind, position, version, content, length, attributes, op_id)
+
+
+def write_remote(
+    part: Operation, version: int, user_id: str, user_name: str, op_id: str | None = None
+) -> RemoteOperationPayload:
+    """A part as others receive it, committed as `version`."""
+    kind, position, content, length, attributes = _flat(part)
+    return RemoteOperationPayload(
+        user_id=user_id,
+        user_name=user_name,
+        operation_type=kind,
+        position=position,
+        version=version,
+        content=content,
+        length=length,
+        attributes=attributes,
+        op_id=op_id,
+    )
+
+
+def parts(operation: Operation) -> Iterator[Operation]:
+    """The parts that together are `operation`, left to right; none where it changes nothing."""
+    at, length = 0, operation.before
+    for component in operation.components:
+        if isinstance(component, Insert):
+            for piece in _pieces(component.text):
+                yield _place(at, Insert(piece), length)
+                length += len(piece)
+                if component.attributes != PLAIN:
+                    yield _place(at, Format(len(piece), component.attributes), length)
+                at += len(piece)
+            continue
+        if not isinstance(component, Retain):
+            yield _place(at, component, length)
+        if isinstance(component, Delete):
+            length -= component.length
+        else:
+            at += component.length
+
+
+def split(operation: Operation) -> tuple[Operation, Operation] | None:
+    """(the first of the parts, an operation with all the others); None where nothing changes."""
+    first = next(parts(operation), None)
+    if first is None:
+        return None
+    skipped = operation.components[0].length if isinstance(operation.components[0], Retain) else 0
+    at = 1 if skipped else 0
+    changing, later = operation.components[at], operation.components[at + 1 :]
+    rest: list[Component] = [Retain(skipped)]
+    match changing:
+        case Insert(text, attributes):
+            piece = next(_pieces(text))
+            rest += [Format(len(piece), attributes), Insert(Units(text[len(piece) :]), attributes)]
+        case Format(length):
+            rest.append(Retain(length))
+        case Delete() | Retain():
+            pass
+    return first, Operation.of(*rest, *later)
+
+
+def admit(operation: Operation, document: Document) -> Document:
+    """The document after `operation`.
+
+    Raises InvalidOperation for NUL, a text over 1 Mi units and an edge inside a character, DoesNotFit where the
+    operation is for a text of another length.
+    """
+    if any(isinstance(c, Insert) and "\0" in c.text for c in operation.components):
+        raise InvalidOperation("A document takes no NUL; remove it", "$.payload.content")
+    if document.length < operation.after > MAX_DOCUMENT:
+        raise InvalidOperation(f"A document holds {MAX_DOCUMENT} units; shorten it first", "$.payload.content")
+    try:
+        return apply(operation, document)
+    except SplitsPair as split_pair:
+        first = operation.components[0]
+        at_start = isinstance(first, Retain) and split_pair.offset == first.length
+        path = "$.payload.position" if at_start else "$.payload.length"
+        raise InvalidOperation(str(split_pair), path) from None
+
+
+def _component(payload: Flat) -> Span | Insert:
+    match payload.operation_type:
+        case "insert":
+            return _insert(payload)
+        case "delete":
+            if payload.attributes is not None:
+                raise InvalidOperation("Only a format has attributes; leave them out", "$.payload.attributes")
+            return Delete(_deleted(payload))
+        case "format":
+            if payload.length is None:
+                raise InvalidOperation("A format needs its length", "$.payload.length")
+            if payload.attributes is None or payload.attributes == PLAIN:
+                raise InvalidOperation("A format needs at least one attribute", "$.payload.attributes")
+            return Format(payload.length, payload.attributes)
+
+
+def _insert(payload: Flat) -> Insert:
+    if payload.attributes is not None:
+        raise InvalidOperation("Only a format has attributes; send a format after it", "$.payload.attributes")
+    text = _content(payload)
+    if len(text) > MAX_INSERT:
+        raise InvalidOperation(f"An insert holds {MAX_INSERT} units; send several", "$.payload.content")
+    if payload.length not in (None, len(text)):
+        raise InvalidOperation("The length of an insert is that of its content; leave it out", "$.payload.length")
+    return Insert(text)
+
+
+def _deleted(payload: Flat) -> int:
+    if payload.content is None:
+        if payload.length is None:
+            raise InvalidOperation("A delete needs its length, or its content", "$.payload.length")
+        return payload.length
+    length = len(_content(payload))
+    if payload.length not in (None, length):
+        raise InvalidOperation("The length differs from that of the content; send one of them", "$.payload.length")
+    return length
+
+
+def _content(payload: Flat) -> Units:
+    if not payload.content:
+        raise InvalidOperation("An insert needs content of at least one character", "$.payload.content")
+    try:
+        return to_units(payload.content)
+    except UnicodeEncodeError:
+        raise InvalidOperation("The content has a lone surrogate; remove it", "$.payload.content") from None
+
+
+def _place(position: int, component: Span | Insert, length: int) -> Operation:
+    """`component` at `position` of a text of `length` units."""
+    covered = 0 if isinstance(component, Insert) else component.length
+    rest = length - position - covered
+    placed: list[Component] = [Retain(position)] if position else []
+    placed.append(component)
+    if rest:
+        placed.append(Retain(rest))
+    return Operation(tuple(placed))
+
+
+def _pieces(text: Units) -> Iterator[Units]:
+    """The text in pieces that an insert may hold, of whole characters."""
+    at = 0
+    while at < len(text):
+        end = min(at + MAX_INSERT, len(text))
+        end -= splits_pair(text, end)
+        yield Units(text[at:end])
+        at = end
+
+
+def _flat(part: Operation) -> tuple[Kind, int, str | None, int | None, Attributes | None]:
+    first = part.components[0]
+    position = first.length if isinstance(first, Retain) else 0
+    match part.components[1 if position else 0]:
+        case Insert(text):
+            return "insert", position, from_units(text), None, None
+        case Delete(length):
+            return "delete", position, None, length, None
+        case Format(length, attributes):
+            return "format", position, None, length, attributes
+        case Retain():
+            raise ValueError("An operation that changes nothing has no flat form; send none")
