@@ -41,7 +41,7 @@ FLOORS: dict[str, set[str]] = {
     "app.node": _NODE,
     "app.web": _WEB,
     "app.bootstrap": _WEB | {"app.web", "dossier_realtime"},
-    "app.cli": CONTRACT | CONFIGURATION | {"app.bootstrap", "app.journal", "app.telemetry", "app.engine.ports", "demo"},
+    "app.cli": CONTRACT | CONFIGURATION | {"app.bootstrap", "app.journal", "app.telemetry", "app.engine", "demo"},
     "run": {"app.cli"},
     "dashboard": CONTRACT | {CLIENT, "dossier_realtime"},
     "demo": CONTRACT | {CLIENT, "dossier_realtime"},
