@@ -63,6 +63,12 @@ PURE = (
     f"{CLIENT}.presence",
     f"{CLIENT}.document",
     f"{CLIENT}.backoff",
+    f"{CLIENT}.drafting",
+    f"{CLIENT}.errors",
+    f"{CLIENT}.intents",
+    f"{CLIENT}.outgoing",
+    f"{CLIENT}.session",
+    f"{CLIENT}.stream",
 )
 WORLD = {
     *(

@@ -1,0 +1,55 @@
+"""The Python SDK of the real-time service: a client for its sockets, a publisher for its HTTP twin."""
+
+from dossier_realtime.protocol.codec import InvalidMessage
+from dossier_realtime.protocol.errors import ErrorCode
+from dossier_realtime.protocol.values import Position
+
+from .backoff import Backoff
+from .client import DossierRealtimeClient
+from .drafting import Message
+from .endpoint import TokenSource
+from .errors import (
+    AuthFailed,
+    ConnectFailed,
+    ConnectionClosed,
+    NotSubscribed,
+    Overflowed,
+    PositionLost,
+    ProtocolViolation,
+    PublishRefused,
+    QueueFull,
+    RealtimeError,
+    Refused,
+    TimedOut,
+)
+from .intents import ConnectionState
+from .presence import PresenceState
+from .publisher import Published, Publisher
+from .subscription import Subscription
+
+__all__ = [
+    "AuthFailed",
+    "Backoff",
+    "ConnectFailed",
+    "ConnectionClosed",
+    "ConnectionState",
+    "DossierRealtimeClient",
+    "ErrorCode",
+    "InvalidMessage",
+    "Message",
+    "NotSubscribed",
+    "Overflowed",
+    "Position",
+    "PositionLost",
+    "PresenceState",
+    "ProtocolViolation",
+    "PublishRefused",
+    "Published",
+    "Publisher",
+    "QueueFull",
+    "RealtimeError",
+    "Refused",
+    "Subscription",
+    "TimedOut",
+    "TokenSource",
+]

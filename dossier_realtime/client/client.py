@@ -1,0 +1,241 @@
+"""The client of the real-time service (contract, "Client SDK Example")."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import ssl
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, Self
+from uuid import uuid4
+
+from msgspec import UNSET, UnsetType
+
+from dossier_realtime.protocol import channels
+from dossier_realtime.protocol.answers import Ack
+from dossier_realtime.protocol.commands import PresenceChange
+from dossier_realtime.protocol.events import Event
+from dossier_realtime.protocol.values import Activity, Position, Status
+
+from .backoff import Backoff
+from .connection import Connection
+from .drafting import Message, frame_of
+from .driver import Driver
+from .endpoint import TokenSource, check_url, tls_context
+from .errors import ConnectionClosed, NotSubscribed
+from .intents import ConnectionState, Dial, Drop, EnterState, Intent, Reject, Renew, Settle, Write
+from .listeners import Listeners
+from .presence import PresenceState
+from .session import Session
+from .subscription import OnError, OnMessage, OnPresence, Receiver, Subscription
+
+
+class DossierRealtimeClient:
+    """A connection that comes back by itself, its subscriptions and its sends; for one user and one event loop.
+
+        async with DossierRealtimeClient(token, url) as client:
+            client.subscribe("dossier:country:SA", on_message=print)
+
+    `token`: a token, or an async function that gives a fresh one; it is asked for every connection and before a
+    token expires, and may raise AuthFailed to give up. `url`: `wss://…/v1` with TLS 1.3 and a verified certificate
+    (`ssl_context` for an authority of one's own); `ws://` only to this machine, unless `insecure`.
+    The time-outs are seconds. Raises ValueError for an address that is not safe.
+    """
+
+    def __init__(
+        self,
+        token: TokenSource,
+        url: str,
+        *,
+        insecure: bool = False,
+        ssl_context: ssl.SSLContext | None = None,
+        connect_timeout: float = 10.0,
+        send_timeout: float = 120.0,
+        backoff: Backoff | None = None,
+    ) -> None:
+        secure = check_url(url, ("ws", "wss"), insecure=insecure)
+        tls = tls_context(ssl_context, insecure=insecure) if secure else None
+        self._session = Session(send_timeout)
+        self._connection = Connection(
+            self._session, backoff or Backoff(), random.random, renewable=not isinstance(token, str)
+        )
+        self._driver = Driver(self._connection, url, token, tls, connect_timeout, self._told)
+        self._listeners = Listeners(self._driver.spawn, self._forsaken)
+        self._sends: dict[str, asyncio.Future[Ack]] = {}
+        self._entered = asyncio.Event()
+
+    # --- the connection --------------------------------------------------------------------------
+
+    async def connect(self) -> None:
+        """Wait until authenticated, however often that must be tried.
+
+        Raises AuthFailed, ConnectFailed or ConnectionClosed when it can never be: wrong token, address, certificate.
+        """
+        self._driver.perform(self._connection.start())
+        while self.state is not ConnectionState.AUTHENTICATED:
+            self._still_wanted()
+            self._entered.clear()
+            await self._entered.wait()
+
+    async def close(self) -> None:
+        """End it all: subscriptions end, waiting sends raise ConnectionClosed, no callback comes after."""
+        self._driver.perform(self._connection.close())
+        self._listeners.stop()
+        await self._driver.stop()
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self.connect()
+        except BaseException:
+            await self.close()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    @property
+    def state(self) -> ConnectionState:
+        """The contract's connection state."""
+        return self._connection.state
+
+    @property
+    def session_id(self) -> str | None:
+        """The session as the server knows it, kept over a reconnect. None before the first `auth_success`."""
+        return self._connection.granted.session_id if self._connection.granted else None
+
+    @property
+    def user_id(self) -> str | None:
+        """Whom the token names. None before the first `auth_success`."""
+        return self._connection.granted.user_id if self._connection.granted else None
+
+    @property
+    def permissions(self) -> tuple[str, ...]:
+        """What the token allows, such as `read:dossier:country:*`. Empty before the first `auth_success`."""
+        return tuple(self._connection.granted.permissions) if self._connection.granted else ()
+
+    def on_state(self, callback: Callable[[ConnectionState], Any]) -> None:
+        """Call it, sync or async, with every new state."""
+        self._listeners.on_state.append(callback)
+
+    def on_event(self, callback: Callable[[Event], Any]) -> None:
+        """Call it with what comes unasked: the rate-limit messages, and the events of one's own `user:{id}` while
+        that channel is not subscribed."""
+        self._listeners.on_event.append(callback)
+
+    def on_error(self, callback: OnError) -> None:
+        """Call it with the errors that belong to no subscription and no send."""
+        self._listeners.on_error.append(callback)
+
+    # --- channels --------------------------------------------------------------------------------
+
+    def subscribe(
+        self,
+        channel: str,
+        on_message: OnMessage | None = None,
+        on_presence: OnPresence | None = None,
+        on_error: OnError | None = None,
+        *,
+        include_presence: bool | None = None,
+        since: Position | None = None,
+        hidden: bool = False,
+    ) -> Subscription:
+        """Receive a channel, over all reconnects, until `unsubscribe`. May be called before `connect`.
+
+        `include_presence` defaults to whether there is an `on_presence`. `since`: begin with what came after that
+        position. `hidden`: be there unseen (needs `admin`). A channel may be subscribed several times; the first
+        decides `since` and `hidden`. Raises ValueError for a bad name, ConnectionClosed after the end.
+        """
+        channels.parse(channel)
+        self._still_wanted()
+        stream = self._session.streams.get(channel)
+        if stream is not None and (since is not None or hidden != stream.hidden):
+            raise ValueError(f"{channel} is subscribed already; unsubscribe before you change since or hidden")
+        receiver = Receiver(channel, self._driver.spawn, on_message, on_presence, on_error)
+        self._listeners.add(receiver)
+        if stream is not None and stream.live:
+            receiver.ready(stream.position)
+            if stream.presence is not None:
+                receiver.presence(stream.presence)
+        presence = on_presence is not None if include_presence is None else include_presence
+        self._driver.perform(self._session.subscribe(channel, presence=presence, hidden=hidden, since=since))
+        return Subscription(receiver, self._listeners.leave, iterable=on_message is None)
+
+    def presence(self, channel: str) -> PresenceState:
+        """Who is on the channel; nobody until the server has said so. Raises NotSubscribed."""
+        stream = self._session.streams.get(channel)
+        if stream is None or not stream.include_presence:
+            raise NotSubscribed(f"Subscribe to {channel} with include_presence=True to know who is there")
+        return stream.presence or PresenceState()
+
+    async def update_presence(
+        self,
+        channel: str,
+        *,
+        status: Status | UnsetType = UNSET,
+        activity: Activity | UnsetType = UNSET,
+        field: str | UnsetType | None = UNSET,
+    ) -> None:
+        """Say what the user does on a subscribed channel, now and after each reconnect; `field=None`: in no field.
+
+        A refusal goes to the `on_error` of the channel. Raises NotSubscribed, ValueError (a bad value).
+        """
+        change = PresenceChange(status=status, activity=activity, field=field)
+        self._driver.perform(self._session.update_presence(channel, change))
+
+    async def send(
+        self,
+        channel: str,
+        message: Message,
+        *,
+        idempotency_key: str | None = None,
+        wait_for_rate: bool = True,
+    ) -> Ack:
+        """Send an event and wait until it is durable: `Ack(channel, offset, epoch)`.
+
+        `message` is the contract's JSON (`{"type": "dossier_update", "payload": {…}}`) or an event's Struct; the
+        server writes who and when. It is sent again after every reconnect until it is answered, under one key, and
+        so takes effect once. A rate limit is waited for, unless `wait_for_rate` is False.
+
+        Raises ValueError (what is no event), QueueFull, Refused, TimedOut, ConnectionClosed.
+        """
+        self._still_wanted()
+        ref, key = self._session.next_ref(), idempotency_key or uuid4().hex
+        frame = frame_of(channel, message, ref, key)
+        loop = asyncio.get_running_loop()
+        taken = self._session.send(ref, frame, key, loop.time(), patient=wait_for_rate)
+        answer: asyncio.Future[Ack] = loop.create_future()
+        self._sends[ref] = answer
+        try:
+            self._driver.perform(taken)
+            return await answer
+        finally:
+            del self._sends[ref]
+            self._session.forget(ref)
+
+    # --- what the connection tells ---------------------------------------------------------------
+
+    def _told(self, intent: Intent) -> None:
+        match intent:
+            case Settle(ref, ack):
+                if (answer := self._sends.get(ref)) is not None and not answer.done():
+                    answer.set_result(ack)
+            case Reject(ref, error):
+                if (answer := self._sends.get(ref)) is not None and not answer.done():
+                    answer.set_exception(error)
+            case Dial() | Renew() | Write() | Drop():
+                raise AssertionError("the driver carries these out")
+            case _:
+                self._listeners.hear(intent)
+                if isinstance(intent, EnterState):
+                    self._entered.set()
+
+    def _forsaken(self, channel: str) -> None:
+        self._driver.perform(self._session.unsubscribe(channel))
+
+    def _still_wanted(self) -> None:
+        if self._connection.finished:
+            raise self._connection.error or ConnectionClosed("The client was closed; make a new one to go on")

@@ -1,0 +1,251 @@
+"""The client's half of the protocol as a state machine. Pure: frames and time come in, intents go out.
+
+`now` is seconds on a steady clock. The caller carries intents out in order, and calls `tick` at `deadline`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import get_args
+
+import msgspec
+
+from dossier_realtime.protocol import answers, codec
+from dossier_realtime.protocol.commands import Auth, AuthPayload, Ping
+from dossier_realtime.protocol.errors import CloseCode, ErrorCode, may_come_back
+from dossier_realtime.protocol.events import Event
+
+from .backoff import Backoff
+from .errors import AuthFailed, ConnectFailed, ConnectionClosed, ProtocolViolation, RealtimeError, Refused
+from .intents import ConnectionState, Dial, Drop, EnterState, Intent, Renew, Report, Write
+from .session import Session
+
+AUTH_TIMEOUT = 10.0  # seconds from the open socket to `auth_success`
+SILENCE = 2.5  # heartbeat intervals without a frame, after which the server is taken for dead
+STABLE = 5.0  # seconds an authenticated connection must last before the back-off begins anew
+LONGEST_WAIT = 300.0  # seconds; no server sends a client away for longer
+
+_FINAL = (ConnectionState.DISCONNECTED, ConnectionState.ERROR)
+_KNOWN_TYPES = frozenset(str(event.__struct_config__.tag) for event in get_args(Event))
+_AUTH_ERRORS = (ErrorCode.AUTH_FAILED, ErrorCode.INVALID_TOKEN)
+
+
+class _Typed(msgspec.Struct):
+    type: str
+
+
+class Connection:
+    """One client's connection, over all its sockets. `session` keeps what a new socket must hear again.
+
+    `jitter` gives a random number, 0 ≤ n < 1; `renewable`: a new token can be had when one runs out.
+    """
+
+    def __init__(self, session: Session, backoff: Backoff, jitter: Callable[[], float], *, renewable: bool) -> None:
+        self.session = session
+        self.state = ConnectionState.DISCONNECTED
+        self.error: RealtimeError | None = None
+        self.granted: answers.AuthSuccessPayload | None = None
+        self.reconnect_count = 0
+        self._backoff = backoff
+        self._jitter = jitter
+        self._renewable = renewable
+        self.started = False
+        self._auth_ref: str | None = None
+        self._last_refusal: answers.Error | None = None
+        self._dial_at: float | None = None
+        self._not_before = 0.0
+        self._auth_due = 0.0
+        self._authenticated_at: float | None = None
+        self._ping_at = 0.0
+        self._heard_at = 0.0
+
+    @property
+    def finished(self) -> bool:
+        """Whether no connection comes any more."""
+        return self.started and self.state in _FINAL
+
+    @property
+    def _open(self) -> bool:
+        return self.state in (ConnectionState.CONNECTED, ConnectionState.AUTHENTICATED)
+
+    # --- what the user wants --------------------------------------------------------------------------
+
+    def start(self) -> list[Intent]:
+        """Connect, and stay connected."""
+        if self.started:
+            return []
+        self.started = True
+        return [self._enter(ConnectionState.CONNECTING), Dial()]
+
+    def close(self) -> list[Intent]:
+        """End it for good."""
+        if self.finished:
+            return []
+        self.started = True
+        hang_up: list[Intent] = [Drop(CloseCode.NORMAL, "the client was closed")] if self._open else []
+        return [*hang_up, *self._finish(ConnectionState.DISCONNECTED, None)]
+
+    # --- what became of a Dial or a Renew -------------------------------------------------------------
+
+    def opened(self, token: str, now: float) -> list[Intent]:
+        """The socket is open."""
+        self._heard_at = now
+        self._auth_due = now + AUTH_TIMEOUT
+        self._last_refusal = None
+        return [self._enter(ConnectionState.CONNECTED), self._auth(token)]
+
+    def refused(self, error: ConnectFailed, now: float) -> list[Intent]:
+        """The socket could not be opened. A final refusal ends it, unless the address was good before."""
+        if error.final and self.granted is None:
+            return self._finish(ConnectionState.ERROR, error)
+        if error.retry_after is not None:
+            self._not_before = now + min(error.retry_after, LONGEST_WAIT)
+        return [Report(error), *self._retry(now)]
+
+    def give_up(self, error: RealtimeError) -> list[Intent]:
+        """No token is to be had."""
+        return self._finish(ConnectionState.ERROR, error)
+
+    def renewed(self, token: str) -> list[Intent]:
+        """A new token is there; it goes to the live connection, if there is still one."""
+        return [self._auth(token)] if self.state is ConnectionState.AUTHENTICATED else []
+
+    # --- what comes in --------------------------------------------------------------------------------
+
+    def received(self, frame: str | bytes, now: float) -> list[Intent]:
+        """Judge one frame of the open socket."""
+        if not self._open:
+            return []
+        self._heard_at = now
+        try:
+            event = codec.decode_event(frame)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as wrong:
+            return [] if _unknown_type(frame) else [Report(ProtocolViolation(f"Unreadable frame: {wrong}"))]
+        if isinstance(event, answers.AuthSuccess):
+            return self._authenticated(event, now)
+        if self.state is not ConnectionState.AUTHENTICATED:
+            if isinstance(event, answers.Error):
+                self._last_refusal = event
+                return []
+            return self._violated("a message before auth_success", now)
+        match event:
+            case answers.Pong():
+                return []
+            case answers.TokenExpiring():
+                return [Renew()] if self._renewable else []
+            case answers.ConnectionState():
+                if event.retry_after is not None:
+                    self._not_before = now + min(event.retry_after, LONGEST_WAIT)
+                self.reconnect_count = event.reconnect_count
+                return []
+            case answers.Error(error_code=code) if code in _AUTH_ERRORS:
+                self._last_refusal = event
+                self._auth_ref = None
+                return [Report(Refused(code, event.message))]
+            case _:
+                return self.session.received(event, now)
+
+    def lost(self, code: int, reason: str, now: float) -> list[Intent]:
+        """The socket has closed; 1006 where the server did not say why."""
+        if not self._open:
+            return []
+        if may_come_back(code):
+            return self._retry(now)
+        if code == CloseCode.NORMAL:
+            closed = ConnectionClosed("The server has closed the connection; make a new client to go on", code)
+            return self._finish(ConnectionState.DISCONNECTED, closed)
+        refusal = self._last_refusal
+        if code not in (CloseCode.AUTH_FAILED, CloseCode.REVOKED):
+            text = f"The server closed the connection for good ({code}): {reason or 'no reason given'}"
+            return self._finish(ConnectionState.ERROR, ConnectionClosed(text, code))
+        if refusal is None:
+            return self._finish(ConnectionState.ERROR, AuthFailed(f"The server refused the token: {reason}"))
+        return self._finish(ConnectionState.ERROR, AuthFailed(refusal.message, refusal.error_code))
+
+    # --- time -----------------------------------------------------------------------------------------
+
+    def tick(self, now: float) -> list[Intent]:
+        """Do what is due."""
+        intents: list[Intent] = []
+        if self._dial_at is not None and now >= self._dial_at:
+            self._dial_at = None
+            intents.append(Dial())
+        if self.state is ConnectionState.CONNECTED and now >= self._auth_due:
+            return [*intents, *self._drop(CloseCode.AUTH_TIMEOUT, "no auth_success", now)]
+        if self.state is ConnectionState.AUTHENTICATED:
+            if now >= self._heard_at + SILENCE * self._interval:
+                return [*intents, *self._drop(CloseCode.HEARTBEAT_LOST, "the server is silent", now)]
+            if now >= self._ping_at:
+                self._ping_at = now + self._interval
+                intents.append(Write(codec.encode(Ping())))
+        return [*intents, *self.session.tick(now)]
+
+    def deadline(self, now: float) -> float | None:
+        """When `tick` has something to do; None while nothing is due."""
+        due = [at for at in (self._dial_at, self.session.deadline(now)) if at is not None]
+        if self.state is ConnectionState.CONNECTED:
+            due.append(self._auth_due)
+        elif self.state is ConnectionState.AUTHENTICATED:
+            due += [self._ping_at, self._heard_at + SILENCE * self._interval]
+        return min(due, default=None)
+
+    # --- authentication and the end of it -------------------------------------------------------------
+
+    @property
+    def _interval(self) -> float:
+        return min(max(self.granted.heartbeat_interval, 1), 300) if self.granted is not None else 30
+
+    def _auth(self, token: str) -> Write:
+        self._auth_ref = self.session.next_ref()
+        resumed = self.granted.session_id if self.granted and self._authenticated_at is None else None
+        return Write(codec.encode(Auth(payload=AuthPayload(token, resumed), ref=self._auth_ref)))
+
+    def _authenticated(self, success: answers.AuthSuccess, now: float) -> list[Intent]:
+        if self._auth_ref is None or success.ref != self._auth_ref:
+            return self._violated("an auth_success that nobody asked for", now)
+        self._auth_ref = None
+        self.granted = success.payload
+        if self.state is ConnectionState.AUTHENTICATED:
+            return []  # a renewal
+        self._authenticated_at = now
+        self._ping_at = now + self._interval
+        entered = self._enter(ConnectionState.AUTHENTICATED)
+        return [entered, *self.session.authenticated(success.payload.user_id, now)]
+
+    def _violated(self, what: str, now: float) -> list[Intent]:
+        error = ProtocolViolation(f"The server sent {what}; the client connects anew")
+        return [Report(error), *self._drop(CloseCode.PROTOCOL_ERROR, what, now)]
+
+    def _drop(self, code: int, reason: str, now: float) -> list[Intent]:
+        return [Drop(code, reason), *self._retry(now)]
+
+    def _retry(self, now: float) -> list[Intent]:
+        if self._authenticated_at is not None and now - self._authenticated_at >= STABLE:
+            self._backoff.reset()
+        self._hung_up()
+        self._dial_at = max(now, self._not_before) + self._backoff.delay(self._jitter())
+        already = self.state is ConnectionState.RECONNECTING
+        return [] if already else [self._enter(ConnectionState.RECONNECTING)]
+
+    def _finish(self, state: ConnectionState, error: RealtimeError | None) -> list[Intent]:
+        self._hung_up()
+        self._dial_at = None
+        self.error = error
+        return [self._enter(state), *self.session.end(error)]
+
+    def _hung_up(self) -> None:
+        self._auth_ref = None
+        self._authenticated_at = None
+        self.session.disconnected()
+
+    def _enter(self, state: ConnectionState) -> EnterState:
+        self.state = state
+        return EnterState(state)
+
+
+def _unknown_type(frame: str | bytes) -> bool:
+    """Whether the frame is a message of a type that a later version of the protocol has added."""
+    try:
+        return msgspec.json.decode(frame, type=_Typed).type not in _KNOWN_TYPES
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False

@@ -1,0 +1,61 @@
+"""From what a user of the SDK hands over to the frame that the server reads. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from dossier_realtime.protocol.codec import decode_command
+from dossier_realtime.protocol.drafts import Draft, event_type
+from dossier_realtime.protocol.events import Publishable
+
+MAX_FRAME = 64 * 1024  # bytes; the server closes for good on more (decisions, section 1)
+
+Message = Publishable | Mapping[str, Any]
+"""An event to send: its Struct, or the contract's JSON as a mapping (`{"type": …, "payload": …}`).
+
+What the server writes itself (who, when, `offset`) may stand in a mapping; of a Struct it is always left out.
+"""
+
+
+def body_of(message: Message) -> dict[str, Any]:
+    """The event as JSON-able fields, without what only the server may write."""
+    if isinstance(message, Mapping):
+        return dict(message)
+    body: dict[str, Any] = msgspec.to_builtins(message)
+    body.pop("offset", None)
+    payload = body["payload"]
+    for name in _stamped(event_type(message)):
+        payload.pop(name, None)
+    return body
+
+
+def frame_of(channel: str, message: Message, ref: str, idempotency_key: str) -> bytes:
+    """The frame of a send. Raises ValueError (`codec.InvalidMessage`, with a path) for what is no event."""
+    body = body_of(message)
+    if body.get("channel") not in (None, channel):
+        raise ValueError("The event names another channel than send() does; leave the channel out of the event")
+    body |= {"channel": channel, "ref": ref, "idempotency_key": idempotency_key}
+    frame = msgspec.json.encode(body)
+    if len(frame) > MAX_FRAME:
+        raise ValueError(f"The event is {len(frame)} bytes of JSON, {MAX_FRAME} may be sent; shorten it")
+    if isinstance(decode_command(frame), Draft):
+        return frame
+    raise ValueError("send() takes the events that a client may publish; for this message there is a method")
+
+
+@cache
+def _stamped(event: type[Struct]) -> tuple[str, ...]:
+    described = msgspec.inspect.type_info(event)
+    assert isinstance(described, msgspec.inspect.StructType)  # noqa: S101  every event is a Struct
+    payload = next(field.type for field in described.fields if field.name == "payload")
+    assert isinstance(payload, msgspec.inspect.StructType)  # noqa: S101  every event's payload is a Struct
+    return tuple(
+        field.encode_name
+        for field in payload.fields
+        if isinstance(field.type, msgspec.inspect.Metadata) and "stamp" in (field.type.extra or {})
+    )

@@ -1,0 +1,139 @@
+"""Carries out what the connection decides: tokens, sockets, timers, tasks."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Any
+
+from .connection import Connection
+from .endpoint import TokenSource, ask
+from .errors import AuthFailed, ConnectFailed, RealtimeError
+from .intents import Dial, Drop, Intent, Renew, Report, Write
+from .transport import Transport, dial
+
+
+class Driver:
+    """Runs a `Connection` on the event loop. Intents that concern no socket go to `told`."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        url: str,
+        token: TokenSource,
+        tls: ssl.SSLContext | None,
+        connect_timeout: float,
+        told: Callable[[Intent], None],
+    ) -> None:
+        self._connection = connection
+        self._url = url
+        self._token = token
+        self._tls = tls
+        self._connect_timeout = connect_timeout
+        self._told = told
+        self._transport: Transport | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._hang_ups: set[asyncio.Task[None]] = set()
+
+    def perform(self, intents: Iterable[Intent]) -> None:
+        """Carry the intents out, in order, and set the alarm for what is due next."""
+        for intent in intents:
+            match intent:
+                case Dial():
+                    self.spawn(self._dial())
+                case Renew():
+                    self.spawn(self._renew())
+                case Write(frame):
+                    if self._transport is not None:
+                        self._transport.write(frame)
+                case Drop(code, reason):
+                    self._drop(code, reason)
+                case _:
+                    self._told(intent)
+        self._set_alarm()
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """A task that ends with the client."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def stop(self) -> None:
+        """End every task but the one that asks, and wait until sockets are closed."""
+        mine = asyncio.current_task()  # a callback may close the client that calls it
+        tasks = [task for task in self._tasks if task is not mine]
+        for task in tasks:
+            task.cancel()
+        ending = [*tasks, *self._hang_ups]
+        if ending:
+            await asyncio.wait(ending)
+
+    async def _dial(self) -> None:
+        try:
+            token = await self._fresh_token()
+            transport = await dial(
+                self._url,
+                ssl_context=self._tls,
+                timeout=self._connect_timeout,
+                on_frame=self._received,
+                on_lost=self._lost,
+            )
+        except AuthFailed as refused:
+            self.perform(self._connection.give_up(refused))
+        except ConnectFailed as failed:
+            self.perform(self._connection.refused(failed, _now()))
+        else:
+            self._transport = transport
+            self.perform(self._connection.opened(token, _now()))
+
+    async def _renew(self) -> None:
+        try:
+            self.perform(self._connection.renewed(await self._fresh_token()))
+        except RealtimeError as failed:
+            self.perform([Report(failed)])  # the old token is good for a while; then the client connects anew
+
+    async def _fresh_token(self) -> str:
+        try:
+            async with asyncio.timeout(self._connect_timeout):
+                return await ask(self._token)
+        except AuthFailed:
+            raise
+        except Exception as wrong:
+            raise ConnectFailed(f"The token source failed ({wrong!r}); it is asked again") from wrong
+
+    def _received(self, frame: str | bytes) -> None:
+        self.perform(self._connection.received(frame, _now()))
+
+    def _lost(self, code: int, reason: str) -> None:
+        self._transport = None
+        self.perform(self._connection.lost(code, reason, _now()))
+
+    def _drop(self, code: int, reason: str) -> None:
+        transport, self._transport = self._transport, None
+        if transport is not None:
+            # Not one of `_tasks`: a close is never cancelled, it ends by itself within its grace.
+            task = asyncio.get_running_loop().create_task(transport.close(code, reason))
+            self._hang_ups.add(task)
+            task.add_done_callback(self._hang_ups.discard)
+
+    def _set_alarm(self) -> None:
+        running = self._connection.started and not self._connection.finished
+        due = self._connection.deadline(_now()) if running else None
+        if self._timer is not None:
+            if due is not None and self._timer.when() <= due:
+                return  # it rings early, finds nothing due, and is set anew: cheaper than once a frame
+            self._timer.cancel()
+            self._timer = None
+        if due is not None:
+            self._timer = asyncio.get_running_loop().call_at(due, self._alarm)
+
+    def _alarm(self) -> None:
+        self._timer = None
+        self.perform(self._connection.tick(_now()))
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

@@ -1,0 +1,110 @@
+"""Sends between the caller and their `ack`: bounded, in order, sent again after every reconnect. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import chain
+
+from .errors import QueueFull
+
+
+@dataclass(slots=True)
+class Outgoing:
+    """One send. `deadline` is on the steady clock; `pauses` counts how often the server asked it to wait."""
+
+    ref: str
+    frame: bytes
+    idempotency_key: str
+    deadline: float
+    patient: bool
+    pauses: int = 0
+    place: int = 0  # in the line, given by the queue
+
+
+class SendQueue:
+    """`capacity` sends may wait for their ack, `window` of them be on the wire.
+
+    The window bounds what a rate limit refuses at one blow; after a refusal it is one, until an ack comes.
+    """
+
+    def __init__(self, capacity: int, window: int) -> None:
+        self._capacity = capacity
+        self._full_window = self._window = window
+        self._waiting: dict[str, Outgoing] = {}
+        self._flying: dict[str, Outgoing] = {}
+        self._paused_until = 0.0
+        self._places = 0
+
+    def __len__(self) -> int:
+        return len(self._waiting) + len(self._flying)
+
+    def add(self, send: Outgoing) -> None:
+        """Put a send at the end. Raises QueueFull."""
+        if len(self) >= self._capacity:
+            raise QueueFull(f"{self._capacity} sends wait for their ack; await earlier ones, then send again")
+        self._places += 1
+        send.place = self._places
+        self._waiting[send.ref] = send
+
+    def take(self, now: float) -> Iterator[bytes]:
+        """The frames that may go on the wire now, in order."""
+        while self._waiting and now >= self._paused_until and len(self._flying) < self._window:
+            ref = next(iter(self._waiting))
+            send = self._flying[ref] = self._waiting.pop(ref)
+            yield send.frame
+
+    def acked(self, ref: str) -> bool:
+        """The server has it. False for what does not wait (any more)."""
+        if self._flying.pop(ref, None) is None:
+            return False
+        self._window = self._full_window
+        return True
+
+    def flying(self, ref: str | None) -> Outgoing | None:
+        """The send of this ref, while it is on the wire."""
+        return self._flying.get(ref) if ref is not None else None
+
+    def pause(self, until: float) -> None:
+        """Put nothing on the wire before `until`."""
+        self._paused_until = max(self._paused_until, until)
+
+    def again(self, send: Outgoing) -> None:
+        """The server asked to wait with this one: it takes its old place."""
+        send.pauses += 1
+        self._window = 1
+        del self._flying[send.ref]
+        self._line_up({**self._waiting, send.ref: send})
+
+    def forget(self, ref: str) -> None:
+        """Nobody waits for it any more: do not send it (again)."""
+        self._waiting.pop(ref, None)
+        self._flying.pop(ref, None)
+
+    def disconnected(self) -> None:
+        """The wire is gone: whatever has no ack goes again, in its order."""
+        self._line_up({**self._flying, **self._waiting})
+        self._flying = {}
+
+    def _line_up(self, sends: dict[str, Outgoing]) -> None:
+        self._waiting = {send.ref: send for send in sorted(sends.values(), key=lambda send: send.place)}
+
+    def clear(self) -> list[Outgoing]:
+        """Give up; what was waiting."""
+        given_up = list(chain(self._flying.values(), self._waiting.values()))
+        self._flying, self._waiting = {}, {}
+        return given_up
+
+    def expired(self, now: float) -> list[Outgoing]:
+        """Take out what has waited too long."""
+        late = [s for s in chain(self._flying.values(), self._waiting.values()) if s.deadline <= now]
+        for send in late:
+            self.forget(send.ref)
+        return late
+
+    def deadline(self, now: float) -> float | None:
+        """When there is something to do next: a send gives up, or the pause ends."""
+        heads = [next(iter(part.values())).deadline for part in (self._flying, self._waiting) if part]
+        if self._waiting and self._paused_until > now:
+            heads.append(self._paused_until)
+        return min(heads, default=None)

@@ -1,0 +1,57 @@
+"""Who is on a channel: the snapshot of `subscribed` and the changes after it, one immutable value. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+
+from msgspec import structs
+
+from dossier_realtime.protocol.answers import PresentUser, Roster
+from dossier_realtime.protocol.events import PresenceJoin, PresenceLeave, PresenceUpdate
+
+
+@dataclass(frozen=True, slots=True)
+class PresenceState:
+    """`users` by id, in the order of coming. `count` is exact also where the list is cut (`truncated`)."""
+
+    count: int = 0
+    users: Mapping[str, PresentUser] = field(default_factory=lambda: MappingProxyType({}))
+    truncated: bool = False
+
+    @classmethod
+    def of(cls, roster: Roster) -> PresenceState:
+        """The state that a snapshot shows."""
+        users = {user.user_id: user for user in roster.users}
+        return cls(roster.count, MappingProxyType(users), roster.truncated)
+
+    def after(self, change: PresenceJoin | PresenceLeave | PresenceUpdate) -> PresenceState:
+        """The state that a change leads to; `self` where it changes nothing."""
+        match change:
+            case PresenceJoin(payload=come):
+                user = PresentUser(
+                    user_id=come.user_id,
+                    name=come.name,
+                    role=come.role,
+                    avatar=come.avatar,
+                    status=come.status,
+                    activity=come.activity,
+                )
+                known = come.user_id in self.users
+                return self._with({**self.users, come.user_id: user}, self.count + (not known))
+            case PresenceLeave(payload=gone):
+                if gone.user_id in self.users:
+                    users = {key: user for key, user in self.users.items() if key != gone.user_id}
+                    return self._with(users, self.count - 1)
+                # Somebody beyond the cut of the list: counted, but not known by name.
+                return replace(self, count=self.count - 1) if self.count > len(self.users) else self
+            case PresenceUpdate(payload=now):
+                before = self.users.get(now.user_id)
+                if before is None:
+                    return self
+                user = structs.replace(before, status=now.status, activity=now.activity, field=now.field)
+                return self._with({**self.users, now.user_id: user}, self.count)
+
+    def _with(self, users: dict[str, PresentUser], count: int) -> PresenceState:
+        return PresenceState(count, MappingProxyType(users), self.truncated and count > len(users))

@@ -1,0 +1,151 @@
+"""Publishing over HTTP (`POST /v1/publish`; decisions, section 5): for programs that only speak and never listen."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import ssl
+from collections.abc import Sequence
+from itertools import count
+from typing import Self
+from uuid import uuid4
+
+import msgspec
+from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest, HTTPResponse
+
+from dossier_realtime.protocol.errors import ErrorCode
+
+from .backoff import Backoff
+from .drafting import Message, body_of
+from .endpoint import TokenSource, ask, check_url, tls_context
+from .errors import AuthFailed, ConnectFailed, PublishRefused
+from .transport import seconds
+
+MAX_EVENTS = 100  # a request
+
+_PASSING = frozenset({429, 502, 503, 504})
+
+
+class Published(msgspec.Struct, frozen=True):
+    """Where an event stands now; `offset` and `epoch` where its channel keeps history."""
+
+    channel: str
+    offset: int | None = None
+    epoch: str | None = None
+
+
+class _Answer(msgspec.Struct):
+    results: list[Published]
+
+
+class _Refusal(msgspec.Struct):
+    error_code: ErrorCode
+    message: str
+    index: int | None = None
+    path: str | None = None
+
+
+class Publisher:
+    """Publishes events for the user whom the token names.
+
+        async with Publisher(token, "https://realtime.example") as publisher:
+            await publisher.publish([{"channel": "dossier:country:SA", "type": "dossier_update", "payload": {…}}])
+
+    `base_url` is without `/v1`; `http://` only to this machine, unless `insecure`. A request is tried `attempts`
+    times, each within `timeout` seconds, and waits as long as the server says (at most `longest_wait` seconds).
+    """
+
+    def __init__(
+        self,
+        token: TokenSource,
+        base_url: str,
+        *,
+        insecure: bool = False,
+        ssl_context: ssl.SSLContext | None = None,
+        timeout: float = 10.0,
+        attempts: int = 5,
+        longest_wait: float = 60.0,
+    ) -> None:
+        secure = check_url(base_url, ("http", "https"), insecure=insecure)
+        self._tls = tls_context(ssl_context, insecure=insecure) if secure else None
+        self._url = base_url.rstrip("/") + "/v1/publish"
+        self._token = token
+        self._timeout = timeout
+        self._attempts = attempts
+        self._longest_wait = longest_wait
+        self._http: AsyncHTTPClient | None = None
+
+    async def publish(self, events: Sequence[Message], *, idempotency_key: str | None = None) -> list[Published]:
+        """Publish at most 100 events, all or nothing; each names its `channel` or `channels`.
+
+        Tried again under the same key, so that it takes effect once. Raises ValueError (none, or too many),
+        PublishRefused (with the index and the path of what is wrong), AuthFailed, ConnectFailed (after every attempt).
+        """
+        if not 0 < len(events) <= MAX_EVENTS:
+            raise ValueError(f"One request takes 1 to {MAX_EVENTS} events; split them up")
+        body = msgspec.json.encode({"events": [body_of(event) for event in events]})
+        key = idempotency_key or uuid4().hex
+        backoff = Backoff()
+        for attempt in count(1):
+            try:
+                return await self._attempt(body, key)
+            except (ConnectFailed, PublishRefused) as failed:
+                wait = failed.retry_after or 0.0
+                passing = failed.status in _PASSING or (isinstance(failed, ConnectFailed) and not failed.final)
+                if not passing or attempt >= self._attempts or wait > self._longest_wait:
+                    raise
+            await asyncio.sleep(wait + backoff.delay(random.random()))  # noqa: S311  jitter, no secret
+        raise AssertionError("count() does not end")
+
+    async def close(self) -> None:
+        """Give up the connections."""
+        if self._http is not None:
+            self._http.close()
+            self._http = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def _attempt(self, body: bytes, key: str) -> list[Published]:
+        if self._http is None:
+            self._http = AsyncHTTPClient(force_instance=True)
+        request = HTTPRequest(
+            self._url,
+            method="POST",
+            headers={
+                "Authorization": f"Bearer {await ask(self._token)}",
+                "Content-Type": "application/json",
+                "Idempotency-Key": key,
+            },
+            body=body,
+            connect_timeout=self._timeout,
+            request_timeout=self._timeout,
+            follow_redirects=False,  # a token goes to no other address
+            ssl_options=self._tls,
+        )
+        try:
+            response = await self._http.fetch(request, raise_error=False)
+        except ssl.SSLError as wrong:
+            text = f"No safe connection to {self._url}: {wrong.reason or wrong}; check the certificate and TLS 1.3"
+            raise ConnectFailed(text, final=True) from wrong
+        except (OSError, HTTPClientError) as wrong:  # the latter is a time-out or a stream that ended
+            raise ConnectFailed(f"{self._url} cannot be reached ({wrong}); try again later") from wrong
+        if response.code == 200:
+            return msgspec.json.decode(response.body, type=_Answer).results
+        raise _refused(response)
+
+
+def _refused(response: HTTPResponse) -> AuthFailed | PublishRefused:
+    try:
+        said = msgspec.json.decode(response.body, type=_Refusal)
+    except msgspec.DecodeError:  # not our server, but something before it
+        said = _Refusal(ErrorCode.SERVICE_UNAVAILABLE, f"HTTP {response.code}; check the address or try again")
+    if response.code == 401:
+        return AuthFailed(said.message, said.error_code)
+    wait = seconds(response.headers.get("Retry-After"))
+    return PublishRefused(
+        response.code, said.error_code, said.message, index=said.index, path=said.path, retry_after=wait
+    )

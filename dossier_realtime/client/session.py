@@ -1,0 +1,228 @@
+"""What outlives a connection: the channels a client follows and the sends that wait for their `ack`. Pure.
+
+`now` is seconds on a steady clock. While offline all is remembered; `authenticated` says it (again).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from dossier_realtime.protocol import answers, codec
+from dossier_realtime.protocol.commands import PresenceChange, Unsubscribe
+from dossier_realtime.protocol.errors import ErrorCode
+from dossier_realtime.protocol.events import Event, PresenceJoin, PresenceLeave, PresenceUpdate
+from dossier_realtime.protocol.values import Position
+
+from .errors import ConnectionClosed, NotSubscribed, RealtimeError, Refused, TimedOut
+from .intents import Deliver, End, Intent, Reject, Report, Settle, ShowPresence, Unasked, Write
+from .outgoing import Outgoing, SendQueue
+from .stream import Stream
+
+QUEUE_CAPACITY = 1_000
+WINDOW = 64  # sends on the wire; well below the 200 refusals a minute that cost the connection
+PAUSE = 15.0  # seconds to wait when the server asks to wait, but not how long
+MAX_PAUSES = 5  # how often one send may be asked to wait before it is given up
+
+_WORTH_WAITING = frozenset({ErrorCode.RATE_LIMIT_EXCEEDED, ErrorCode.SERVICE_UNAVAILABLE})
+
+
+class Session:
+    """The channels and sends of one client, over all its connections."""
+
+    def __init__(self, send_timeout: float) -> None:
+        self.streams: dict[str, Stream] = {}
+        self.user_id: str | None = None
+        self._send_timeout = send_timeout
+        self._sends = SendQueue(QUEUE_CAPACITY, WINDOW)
+        self._online = False
+        self._paused_until = 0.0
+        self._count = 0
+
+    # --- what the user wants --------------------------------------------------------------------------
+
+    def subscribe(self, channel: str, *, presence: bool, hidden: bool, since: Position | None) -> list[Intent]:
+        """Follow a channel; or, where it is followed, ask for its presence too."""
+        stream = self.streams.get(channel)
+        if stream is None:
+            stream = Stream(channel, include_presence=presence, hidden=hidden, since=since)
+            self.streams[channel] = stream
+        elif stream.include_presence or not presence:
+            return []
+        stream.include_presence = presence
+        return self._ask(stream)
+
+    def unsubscribe(self, channel: str) -> list[Intent]:
+        """Follow a channel no more."""
+        if self.streams.pop(channel, None) is None or not self._online:
+            return []
+        return [Write(codec.encode(Unsubscribe(channel=channel, ref=self.next_ref())))]
+
+    def send(self, ref: str, frame: bytes, key: str, now: float, *, patient: bool) -> list[Intent]:
+        """Take a send in; `ref` from `next_ref`. `patient`: waits when asked to. Raises QueueFull."""
+        self._sends.add(Outgoing(ref, frame, key, now + self._send_timeout, patient))
+        return list(self._transmit(now))
+
+    def forget(self, ref: str) -> None:
+        """The sender no longer waits."""
+        self._sends.forget(ref)
+
+    def update_presence(self, channel: str, change: PresenceChange) -> list[Intent]:
+        """Say what the user does on a channel, now and after each reconnect. Raises NotSubscribed."""
+        stream = self.streams.get(channel)
+        if stream is None:
+            raise NotSubscribed(f"{channel} is not subscribed; subscribe to it before you update your presence")
+        stream.update_presence(change)
+        return list(self._say_presence(stream))
+
+    # --- the connection comes and goes ----------------------------------------------------------------
+
+    def authenticated(self, user_id: str, now: float) -> list[Intent]:
+        """A connection may speak: everything wanted is asked for, everything unacknowledged is sent."""
+        self.user_id = user_id
+        self._online = True
+        asked = [intent for stream in self.streams.values() for intent in self._ask(stream)]
+        return [*asked, *self._transmit(now)]
+
+    def disconnected(self) -> None:
+        """It is gone."""
+        self._online = False
+        self._sends.disconnected()
+        for stream in self.streams.values():
+            stream.lost()
+
+    def end(self, error: RealtimeError | None) -> list[Intent]:
+        """No connection comes any more."""
+        self._online = False
+        why = error or ConnectionClosed("The client was closed; make a new one to go on")
+        rejected = [Reject(send.ref, why) for send in self._sends.clear()]
+        ended = [End(channel, error) for channel in self.streams]
+        self.streams.clear()
+        return [*rejected, *ended]
+
+    # --- time -----------------------------------------------------------------------------------------
+
+    def tick(self, now: float) -> list[Intent]:
+        """Do what is due."""
+        intents: list[Intent] = []
+        for send in self._sends.expired(now):
+            text = f"No ack within {self._send_timeout:g} s; send again with the same idempotency_key to be sure"
+            intents.append(Reject(send.ref, TimedOut(text, send.idempotency_key)))
+        for stream in self.streams.values():
+            if stream.retry_at is not None and stream.retry_at <= now:
+                intents += self._ask(stream)
+        return [*intents, *self._transmit(now)]
+
+    def deadline(self, now: float) -> float | None:
+        """When `tick` has something to do."""
+        due = [stream.retry_at for stream in self.streams.values() if stream.retry_at is not None]
+        sends = self._sends.deadline(now)
+        return min(due if sends is None else [*due, sends], default=None)
+
+    # --- what comes in --------------------------------------------------------------------------------
+
+    def received(self, event: Event, now: float) -> list[Intent]:
+        """Judge one message of an authenticated connection."""
+        match event:
+            case answers.Ack():
+                if not self._sends.acked(event.ref):
+                    return []
+                return [Settle(event.ref, event), *self._transmit(now)]
+            case answers.Error():
+                return self._refused(event, now)
+            case answers.Subscribed():
+                return self._subscribed(event)
+            case answers.Unsubscribed():
+                stream = self.streams.get(event.channel)
+                if stream is None or not stream.live or event.ref is not None:
+                    return []
+                why = ConnectionClosed(f"The server ended the subscription to {event.channel}; subscribe again")
+                return self._end(stream, why)
+            case answers.RateLimitExceeded():
+                if event.payload.rate_class == "general":
+                    self._pause(now + event.payload.retry_after)
+                return [Unasked(event)]
+            case answers.RateLimitWarning():
+                return [Unasked(event)]
+            case PresenceJoin() | PresenceLeave() | PresenceUpdate():
+                return self._presence(event)
+            case _:
+                return self._event(event)
+
+    def _subscribed(self, answer: answers.Subscribed) -> list[Intent]:
+        stream = self.streams.get(answer.channel)
+        if stream is None or stream.ref is None or answer.ref != stream.ref:
+            return []  # the answer to a subscribe that was taken back meanwhile
+        return [*stream.subscribed(answer), *self._say_presence(stream)]
+
+    def _presence(self, change: PresenceJoin | PresenceLeave | PresenceUpdate) -> list[Intent]:
+        stream = self.streams.get(change.channel)
+        if stream is None or stream.presence is None or not stream.live:
+            return []
+        after = stream.presence.after(change)
+        if after is stream.presence:
+            return []
+        stream.presence = after
+        return [ShowPresence(stream.channel, after)]
+
+    def _event(self, event: Event) -> list[Intent]:
+        own = f"user:{self.user_id}"
+        channel = getattr(event, "channel", None) or own
+        stream = self.streams.get(channel)
+        if stream is None or (stream.position is None and not stream.live):
+            # One's own channel comes to every connection unasked; anything else was not asked for.
+            return [Unasked(event)] if channel == own else []
+        arrival = stream.arrive(event, getattr(event, "offset", None))
+        if arrival.recover:
+            # A server replays only what it has not delivered on this subscription: begin a new one.
+            return [Write(codec.encode(Unsubscribe(channel=channel, ref=self.next_ref()))), *self._ask(stream)]
+        told: list[Intent] = [] if arrival.lost is None else [Report(arrival.lost, channel)]
+        return told + [Deliver(channel, event, position) for event, position in arrival.deliver]
+
+    def _refused(self, error: answers.Error, now: float) -> list[Intent]:
+        wait = error.error_code in _WORTH_WAITING
+        until = self._paused_until if self._paused_until > now else now + PAUSE
+        why = Refused(error.error_code, error.message, error.channel, until - now if wait else None)
+        send = self._sends.flying(error.ref)
+        if send is not None:
+            if wait and send.patient and send.pauses < MAX_PAUSES:
+                self._pause(until)
+                self._sends.again(send)
+                return []
+            self._sends.forget(send.ref)
+            return [Reject(send.ref, why), *self._transmit(now)]
+        for stream in self.streams.values():
+            asked = error.ref is not None and error.ref == stream.ref
+            taken_away = error.ref is None and error.channel == stream.channel and stream.live
+            if asked and wait:
+                stream.ref, stream.retry_at = None, until
+                return []
+            if asked or (taken_away and error.error_code is ErrorCode.SUBSCRIPTION_FAILED):
+                return self._end(stream, why)
+        return [Report(why, error.channel if error.channel in self.streams else None)]
+
+    # --- what goes out --------------------------------------------------------------------------------
+
+    def next_ref(self) -> str:
+        """A ref that this client has not used before."""
+        self._count += 1
+        return str(self._count)
+
+    def _ask(self, stream: Stream) -> list[Intent]:
+        return [Write(codec.encode(stream.ask(self.next_ref())))] if self._online else []
+
+    def _say_presence(self, stream: Stream) -> Iterator[Intent]:
+        command = stream.say_presence(self.next_ref())
+        if command is not None:
+            yield Write(codec.encode(command))
+
+    def _transmit(self, now: float) -> Iterator[Intent]:
+        if self._online:
+            yield from map(Write, self._sends.take(now))
+
+    def _pause(self, until: float) -> None:
+        self._paused_until = max(self._paused_until, until)
+        self._sends.pause(until)
+
+    def _end(self, stream: Stream, error: RealtimeError) -> list[Intent]:
+        del self.streams[stream.channel]
+        return [End(stream.channel, error)]

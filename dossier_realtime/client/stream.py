@@ -1,0 +1,140 @@
+"""One channel as this client follows it: what was asked for, how far it has come, who is there. Pure."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import msgspec
+
+from dossier_realtime.protocol.answers import Subscribed
+from dossier_realtime.protocol.commands import (
+    PresenceChange,
+    Since,
+    Subscribe,
+    SubscribeParams,
+    UpdatePresence,
+)
+from dossier_realtime.protocol.events import Event
+from dossier_realtime.protocol.values import Position
+
+from .errors import PositionLost
+from .intents import Intent, Ready, Report, ShowPresence
+from .presence import PresenceState
+
+AHEAD = 1_000  # events that may wait for those before them
+
+
+class Arrival(NamedTuple):
+    """What an event leads to: events to deliver, each with its position; a loss to tell first; a need to recover."""
+
+    deliver: list[tuple[Event, Position | None]]
+    lost: PositionLost | None = None
+    recover: bool = False
+
+
+class Stream:
+    """`position` is that of the last event delivered; `ref` names the subscribe that waits for its answer."""
+
+    def __init__(self, channel: str, *, include_presence: bool, hidden: bool, since: Position | None) -> None:
+        self.channel = channel
+        self.include_presence = include_presence
+        self.hidden = hidden
+        self.position = since
+        self.presence: PresenceState | None = None
+        self.live = False
+        self.ref: str | None = None
+        self.retry_at: float | None = None
+        self.own: PresenceChange | None = None
+        self._asked_from: Position | None = None
+        self._recovered_at: int | None = None
+        self._ahead: dict[int, Event] = {}
+
+    def ask(self, ref: str) -> Subscribe:
+        """The subscribe to send now."""
+        self.ref = ref
+        self.live = False
+        self.retry_at = None
+        self._asked_from = self.position
+        since = None
+        if self.position is not None:
+            since = Since(epoch=self.position.epoch, offset=self.position.offset)
+        params = SubscribeParams(include_presence=self.include_presence, hidden=self.hidden, since=since)
+        return Subscribe(channel=self.channel, params=params, ref=ref)
+
+    def lost(self) -> None:
+        """The connection is gone."""
+        self.live = False
+        self.ref = None
+        self.retry_at = None
+        self._ahead.clear()  # recovery brings them again
+
+    def subscribed(self, answer: Subscribed) -> list[Intent]:
+        """The server's answer to `ask`."""
+        self.live = True
+        self.ref = None
+        intents: list[Intent] = []
+        if not self._continues(answer):  # if it does, what was missed follows from where we are
+            if self.position is not None:
+                intents.append(Report(PositionLost(self.channel, self.position, answer.position), self.channel))
+            self.position = answer.position
+            self._recovered_at = None
+            self._ahead.clear()
+        intents.append(Ready(self.channel, self.position))
+        if answer.presence is not None:
+            self.presence = PresenceState.of(answer.presence)
+            intents.append(ShowPresence(self.channel, self.presence))
+        return intents
+
+    def _continues(self, answer: Subscribed) -> bool:
+        since, now = self._asked_from, answer.position
+        return (
+            since is not None
+            and now is not None
+            and answer.recovered is True
+            and now.epoch == since.epoch
+            and now.offset >= since.offset
+        )
+
+    def arrive(self, event: Event, offset: int | None) -> Arrival:
+        """Judge an event by its offset, and move on with what is delivered.
+
+        An event that comes too early waits: its predecessors are on their way, or must be asked for.
+        """
+        position = self.position
+        if offset is None or position is None:
+            return Arrival([(event, position)] if self.live else [])
+        if offset <= position.offset:
+            return Arrival([])
+        if offset == position.offset + 1 or len(self._ahead) < AHEAD:
+            self._ahead.setdefault(offset, event)
+        in_order = self._in_order()
+        if in_order or not self.live:
+            return Arrival(in_order)
+        if self._recovered_at != position.offset:
+            self._recovered_at = position.offset
+            return Arrival([], recover=True)
+        self.position = Position(position.epoch, min(self._ahead) - 1)
+        lost = PositionLost(self.channel, position, self.position)
+        return Arrival(self._in_order(), lost)
+
+    def _in_order(self) -> list[tuple[Event, Position | None]]:
+        events: list[tuple[Event, Position | None]] = []
+        while self.position is not None:
+            offset = self.position.offset + 1
+            event = self._ahead.pop(offset, None)
+            if event is None:
+                break
+            self.position = Position(self.position.epoch, offset)
+            events.append((event, self.position))
+        return events
+
+    def update_presence(self, change: PresenceChange) -> None:
+        """Remember what the user says of itself: a new connection must say it again."""
+        before = {} if self.own is None else msgspec.to_builtins(self.own)
+        self.own = msgspec.convert({**before, **msgspec.to_builtins(change)}, PresenceChange)
+
+    def say_presence(self, ref: str) -> UpdatePresence | None:
+        """The presence to announce now, if there is anything to say and the channel is live."""
+        if self.own is None or not self.live:
+            return None
+        return UpdatePresence(channel=self.channel, payload=self.own, ref=ref)

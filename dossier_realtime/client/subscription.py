@@ -1,0 +1,182 @@
+"""A subscription: events by callback or by `async for`, bounded either way, and never a silent gap."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from functools import partial
+from typing import Any
+
+from dossier_realtime.protocol.events import Event
+from dossier_realtime.protocol.values import Position
+
+from .delivery import Delivery, Spawn, logger
+from .errors import NotSubscribed, Overflowed, PositionLost, RealtimeError
+from .presence import PresenceState
+
+CAPACITY = 1_000  # events that may wait for a subscriber
+
+OnMessage = Callable[[Event], Any]
+OnPresence = Callable[[PresenceState], Any]
+OnError = Callable[[Exception], Any]
+"""Callbacks may be async; one subscription's callbacks never run at the same time."""
+
+
+class Receiver:
+    """What the client hands to one subscription. Not for users of the SDK."""
+
+    def __init__(
+        self,
+        channel: str,
+        spawn: Spawn,
+        on_message: OnMessage | None,
+        on_presence: OnPresence | None,
+        on_error: OnError | None,
+    ) -> None:
+        self.channel = channel
+        self.position: Position | None = None
+        self.error: RealtimeError | None = None
+        self.ended = False
+        self.settled = asyncio.Event()
+        self.iterated = on_message is None and on_presence is None
+        self._taken: Position | None = None
+        self._on_message = on_message
+        self._on_presence = on_presence
+        self._on_error = on_error
+        self._delivery = Delivery(spawn, self._tell)
+        self._items: deque[tuple[Event, Position | None] | RealtimeError] = deque()
+        self._more = asyncio.Event()
+
+    def ready(self, position: Position | None) -> None:
+        """The server has confirmed the subscription."""
+        if not self.settled.is_set():
+            self.position = self._taken = position
+            self.settled.set()
+
+    def event(self, event: Event, position: Position | None) -> bool:
+        """Take an event. False when the subscriber is so far behind that the subscription has ended."""
+        waiting = len(self._items) if self.iterated else len(self._delivery)
+        if waiting >= CAPACITY:
+            self.end(Overflowed(self.channel, CAPACITY, self._taken))
+            return False
+        self._taken = position
+        if self._on_message is not None:
+            self._delivery.put(partial(self._message, self._on_message, event, position))
+        elif self.iterated:
+            self._items.append((event, position))
+            self._more.set()
+        else:
+            self.position = position
+        return True
+
+    def presence(self, presence: PresenceState) -> None:
+        """Who is there now."""
+        if self._on_presence is not None:
+            self._delivery.put(partial(self._on_presence, presence))
+
+    def fault(self, error: RealtimeError) -> None:
+        """Tell an error that the subscription survives; in an iteration a gap is raised, in its place."""
+        if isinstance(error, PositionLost):
+            self._taken = error.now
+            if self.iterated:
+                self._items.append(error)
+                self._more.set()
+        self._tell(error)
+
+    def end(self, error: RealtimeError | None) -> None:
+        """Nothing more comes. What waits is still handed out, unless the subscriber itself wanted the end."""
+        if self.ended:
+            return
+        self.ended = True
+        self.error = error
+        if error is None:
+            self._items.clear()
+            self._delivery.stop()
+        else:
+            self._items.append(error)
+            self._tell(error)
+        self.settled.set()
+        self._more.set()
+
+    async def next(self) -> Event:
+        """The next event of the iteration."""
+        while not self._items:
+            if self.ended:
+                raise StopAsyncIteration
+            self._more.clear()
+            await self._more.wait()
+        item = self._items.popleft()
+        if isinstance(item, RealtimeError):
+            self._moved(item)
+            raise item
+        event, self.position = item
+        return event
+
+    def _message(self, callback: OnMessage, event: Event, position: Position | None) -> object:
+        self.position = position
+        return callback(event)
+
+    def _moved(self, error: Exception) -> None:
+        if isinstance(error, PositionLost):
+            self.position = error.now
+
+    def _tell(self, error: Exception) -> None:
+        if self._on_error is None:
+            if isinstance(error, RealtimeError):
+                logger.warning("%s (subscribe with on_error to be told)", error)
+            return
+        self._delivery.put(partial(self._call_on_error, self._on_error, error))
+
+    async def _call_on_error(self, callback: OnError, error: Exception) -> None:
+        self._moved(error)
+        try:
+            result = callback(error)
+            if inspect.isawaitable(result):
+                await result
+        except Exception:
+            logger.exception("on_error of %s failed; mend it, the connection goes on", self.channel)
+
+
+class Subscription:
+    """One's interest in a channel. Iterate it, unless it was made with `on_message`.
+
+    `async for` hands out events; it raises PositionLost where events were missed (the next `async for` goes on),
+    Overflowed, Refused or ConnectionClosed at the end, and simply stops after `unsubscribe`.
+    Without any callback events wait from the beginning (1,000 of them); with `on_presence` from the first `async for`.
+    """
+
+    def __init__(self, receiver: Receiver, leave: Callable[[Receiver], None], *, iterable: bool) -> None:
+        self._receiver = receiver
+        self._leave = leave
+        self._iterable = iterable
+
+    @property
+    def channel(self) -> str:
+        """The channel's name."""
+        return self._receiver.channel
+
+    @property
+    def position(self) -> Position | None:
+        """That of the last event handed out; what `since=` takes, later or elsewhere. None without history."""
+        return self._receiver.position
+
+    async def ready(self) -> None:
+        """Wait until the server has confirmed it. Raises Refused, or ConnectionClosed when that cannot be any more."""
+        await self._receiver.settled.wait()
+        if self._receiver.ended:
+            raise self._receiver.error or NotSubscribed(f"{self.channel} was unsubscribed; subscribe again")
+
+    def unsubscribe(self) -> None:
+        """Receive nothing more, from now on. Callable from inside a callback; twice is once."""
+        self._leave(self._receiver)
+
+    def __aiter__(self) -> AsyncIterator[Event]:
+        if not self._iterable:
+            raise TypeError("The subscription hands its events to on_message; subscribe without it to iterate")
+        self._receiver.iterated = True
+        return self
+
+    async def __anext__(self) -> Event:
+        return await self._receiver.next()

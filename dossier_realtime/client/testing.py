@@ -1,0 +1,290 @@
+"""A real server on this machine for the tests of programs that use the SDK. It does what the contract says,
+keeps history and idempotency keys, and fails in whatever way a test asks for.
+
+    async with FakeServer() as server, DossierRealtimeClient("any token", server.url) as client:
+        client.subscribe("dossier:country:SA", on_message=seen.append)
+        await server.seen(Subscribe)
+        server.publish({"type": "dossier_update", "channel": "dossier:country:SA", "payload": {…}})
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from typing import Any, Self, TypeVar
+
+import msgspec
+from tornado.httpserver import HTTPServer
+from tornado.netutil import bind_sockets
+from tornado.web import Application
+from tornado.websocket import WebSocketClosedError, WebSocketHandler
+
+from dossier_realtime.protocol import answers, codec
+from dossier_realtime.protocol.commands import Auth, Command, Ping, Subscribe, Unsubscribe
+from dossier_realtime.protocol.drafts import Draft, stamp
+from dossier_realtime.protocol.errors import CloseCode, ErrorCode
+from dossier_realtime.protocol.events import Event
+from dossier_realtime.protocol.values import Position
+
+Said = Command | Draft
+Replies = Callable[[Any], Sequence[Event] | None]
+"""Given a command, what to answer (an empty list: nothing at all); None for the usual answer."""
+
+_Kind = TypeVar("_Kind")
+_NOW = 1_758_800_000  # its clock stands still
+_NUMBERED = ("dossier", "workspace", "relationship", "user", "global")
+_PEOPLED = ("dossier", "document", "workspace", "relationship")
+
+
+class FakeServer:
+    """`commands` is all that clients have said, in order; `handshakes` counts their attempts, refused ones too.
+
+    `replies[Subscribe] = lambda command: [...]` answers a kind of command otherwise (`Draft`: every send).
+    `rosters` is who is on a channel, besides the rule: the client alone. A new `epoch` makes every position void.
+    """
+
+    def __init__(self, *, user_id: str = "tester", ssl_context: ssl.SSLContext | None = None) -> None:
+        self.user_id = user_id
+        self.commands: list[Said] = []
+        self.handshakes = 0
+        self.replies: dict[type[Any], Replies] = {}
+        self.rosters: dict[str, answers.Roster] = {}
+        self.epoch = "epoch-1"
+        self.history: dict[str, list[Any]] = defaultdict(list)
+        self.heartbeat_interval = 30
+        self.refusal: tuple[int, int | None] | None = None
+        self.connections: list[FakeConnection] = []
+        self._sessions: dict[str, int] = {}
+        self._acks: dict[str, tuple[str, int]] = {}
+        self._auth_refusal: tuple[ErrorCode, int] | None = None
+        self._silent = False
+        self._changed = asyncio.Event()
+        self._http = HTTPServer(Application([("/v1", FakeConnection, {"server": self})]), ssl_options=ssl_context)
+        self._scheme = "wss" if ssl_context else "ws"
+        self.url = ""
+
+    async def __aenter__(self) -> Self:
+        sockets = bind_sockets(0, "127.0.0.1")
+        self.url = f"{self._scheme}://127.0.0.1:{sockets[0].getsockname()[1]}/v1"
+        self._http.add_sockets(sockets)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._http.stop()
+        self.drop()
+        await self.wait_until(lambda: not self.connections)
+        await self._http.close_all_connections()
+
+    # --- what it says ----------------------------------------------------------------------------
+
+    def emit(self, event: Event | Mapping[str, Any]) -> None:
+        """Say it to every client as it is, whatever the protocol thinks of it."""
+        for connection in self.connections:
+            connection.say(event)
+
+    def publish(self, event: Mapping[str, Any]) -> Any:
+        """Publish an event (the contract's JSON with its `channel`) as the real server would; the event, stamped."""
+        draft = codec.decode_command(msgspec.json.encode(event))
+        if isinstance(draft, Draft):
+            return self._publish(draft)
+        raise ValueError("Only events can be published; use emit() for other messages")
+
+    # --- how it fails ----------------------------------------------------------------------------
+
+    def drop(self) -> None:
+        """Cut every connection, without a close frame."""
+        for connection in list(self.connections):
+            connection.cut()
+
+    def close(self, code: int, reason: str = "") -> None:
+        """Close every connection."""
+        for connection in list(self.connections):
+            connection.close(code, reason)
+
+    def go_silent(self, *, silent: bool = True) -> None:
+        """Read, commit, but say nothing any more: acks are lost. Or speak again."""
+        self._silent = silent
+
+    def refuse_handshakes(self, status: int | None, retry_after: int | None = None) -> None:
+        """Answer handshakes with an HTTP status; None accepts them again."""
+        self.refusal = None if status is None else (status, retry_after)
+
+    def refuse_auth(self, error_code: ErrorCode = ErrorCode.INVALID_TOKEN, code: int = CloseCode.AUTH_FAILED) -> None:
+        """Refuse every token from now on, and close."""
+        self._auth_refusal = (error_code, code)
+
+    # --- what it has heard -----------------------------------------------------------------------
+
+    def said(self, kind: type[_Kind]) -> list[_Kind]:
+        """The commands of a kind, so far."""
+        return [command for command in self.commands if isinstance(command, kind)]
+
+    async def seen(self, kind: type[_Kind], count: int = 1) -> _Kind:
+        """Wait for the `count`-th command of a kind; by then it is answered."""
+        await self.wait_until(lambda: len(self.said(kind)) >= count)
+        return self.said(kind)[count - 1]
+
+    async def wait_until(self, true: Callable[[], bool]) -> None:
+        """Wait until something is true of this server; asked after each handshake, command and loss."""
+        while not true():
+            self._changed.clear()
+            await self._changed.wait()
+
+    def changed(self) -> None:
+        """Let `wait_until` look again."""
+        self._changed.set()
+
+    # --- what it does by itself ------------------------------------------------------------------
+
+    def heard(self, connection: FakeConnection, command: Said) -> None:
+        """Answer a command."""
+        self.commands.append(command)
+        reply = self.replies.get(type(command))
+        said = reply(command) if reply is not None else None
+        if said is None:
+            self._answer(connection, command)
+        for event in said or ():
+            connection.say(event)
+        self.changed()
+
+    def may_speak(self) -> bool:
+        """Whether it is not silent."""
+        return not self._silent
+
+    def _answer(self, connection: FakeConnection, command: Said) -> None:
+        match command:
+            case Auth():
+                self._authenticate(connection, command)
+            case Ping():
+                connection.say(answers.Pong(timestamp=_NOW, ref=command.ref))
+            case Subscribe():
+                self._subscribe(connection, command)
+            case Unsubscribe():
+                connection.channels.discard(command.channel)
+                connection.say(answers.Unsubscribed(channel=command.channel, ref=command.ref))
+            case Draft():
+                key = command.idempotency_key
+                if key is None or key not in self._acks:
+                    event = self._publish(command)
+                    self._acks[key or ""] = (event.channel, event.offset)
+                channel, offset = self._acks[key or ""]
+                if command.ref is not None:
+                    connection.say(answers.Ack(ref=command.ref, channel=channel, offset=offset, epoch=self.epoch))
+            case _:
+                pass
+
+    def _authenticate(self, connection: FakeConnection, auth: Auth) -> None:
+        if self._auth_refusal is not None:
+            error_code, close_code = self._auth_refusal
+            text = "The token is not valid; ask for a new one and authenticate again"
+            connection.say(answers.Error(error_code=error_code, message=text, timestamp=_NOW, ref=auth.ref))
+            connection.close(close_code, text)
+            return
+        session_id = auth.payload.session_id
+        first = connection.session_id is None
+        if session_id not in self._sessions:
+            session_id = connection.session_id or f"session-{len(self._sessions) + 1}"
+            self._sessions.setdefault(session_id, -1)
+        assert session_id is not None  # noqa: S101  a key of _sessions
+        connection.session_id = session_id
+        payload = answers.AuthSuccessPayload(
+            user_id=self.user_id,
+            session_id=session_id,
+            permissions=["admin:*"],
+            expires_at=_NOW + 3600,
+            heartbeat_interval=self.heartbeat_interval,
+            limits=answers.RateLimits(100, 600, 1200, 60, 60),
+        )
+        connection.say(answers.AuthSuccess(payload=payload, ref=auth.ref))
+        if first:
+            self._sessions[session_id] += 1
+            count = self._sessions[session_id]
+            connection.say(answers.ConnectionState(state="authenticated", session_id=session_id, reconnect_count=count))
+
+    def _subscribe(self, connection: FakeConnection, command: Subscribe) -> None:
+        channel, since = command.channel, command.params.since
+        namespace = channel.partition(":")[0]
+        events = self.history[channel]
+        answer = answers.Subscribed(channel=channel, ref=command.ref)
+        missed: list[Any] = []
+        if namespace in _NUMBERED:
+            answer.position = Position(self.epoch, len(events))
+            if since is not None:
+                offset = since.offset or 0
+                answer.recovered = since.epoch == self.epoch and 0 <= offset <= len(events)
+                missed = events[offset:] if answer.recovered else []
+        if namespace in _PEOPLED and command.params.include_presence:
+            alone = answers.PresentUser(user_id=self.user_id, name=self.user_id, role="tester")
+            answer.presence = self.rosters.get(channel, answers.Roster(count=1, users=[alone]))
+        connection.channels.add(channel)
+        for event in (answer, *missed):
+            connection.say(event)
+
+    def _publish(self, draft: Draft) -> Any:
+        event = draft.event
+        channel = event.channel or f"user:{self.user_id}"
+        stamp(event, self.user_id, self.user_id, _NOW)
+        event.channel = channel
+        self.history[channel].append(event)
+        event.offset = len(self.history[channel])
+        for connection in self.connections:
+            if channel in connection.channels or channel == f"user:{self.user_id}":
+                connection.say(event)
+        return event
+
+
+class FakeConnection(WebSocketHandler):
+    """One client of a FakeServer."""
+
+    def initialize(self, server: FakeServer) -> None:
+        """Tornado's constructor."""
+        self.server = server
+        self.session_id: str | None = None
+        self.channels: set[str] = set()
+
+    async def prepare(self) -> None:
+        """Count the handshake; refuse it, if the test wants so."""
+        self.server.handshakes += 1
+        if self.server.refusal is not None:
+            status, retry_after = self.server.refusal
+            self.set_status(status)
+            if retry_after is not None:
+                self.set_header("Retry-After", str(retry_after))
+            self.finish()
+        self.server.changed()
+
+    def open(self, *_: str, **__: str) -> None:
+        """The handshake is done."""
+        self.server.connections.append(self)
+
+    def on_message(self, message: str | bytes) -> None:
+        """A frame of the client's."""
+        self.server.heard(self, codec.decode_command(message.encode() if isinstance(message, str) else message))
+
+    def on_close(self) -> None:
+        """The socket is gone."""
+        self.server.connections.remove(self)
+        self.server.changed()
+
+    def say(self, event: Event | Mapping[str, Any]) -> None:
+        """Write a frame, unless the server is silent."""
+        if self.server.may_speak():
+            self.say_raw(msgspec.json.encode(event))
+
+    def say_raw(self, frame: bytes | str) -> None:
+        """Write whatever it is."""
+        with suppress(WebSocketClosedError):  # the client has gone meanwhile
+            self.write_message(frame).add_done_callback(_forget)
+
+    def cut(self) -> None:
+        """Close the socket without a word."""
+        if self.ws_connection is not None and self.ws_connection.stream is not None:
+            self.ws_connection.stream.close()
+
+
+def _forget(written: asyncio.Future[None]) -> None:
+    if not written.cancelled():
+        written.exception()  # the client has gone: that is for the test to want, not to mind

@@ -1,0 +1,147 @@
+"""One WebSocket over Tornado: frames in by callback, frames out, and a close that always ends."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Callable
+from typing import Any
+
+from tornado.httpclient import HTTPClientError, HTTPRequest
+from tornado.iostream import IOStream
+from tornado.websocket import (
+    WebSocketClientConnection,
+    WebSocketClosedError,
+    WebSocketError,
+    websocket_connect,
+)
+
+from .errors import ConnectFailed
+
+MAX_FRAME_IN = 16 * 1024 * 1024  # bytes; a whole document of 1 Mi UTF-16 units fits, escaped
+CLOSE_GRACE = 2.0  # seconds for the server to answer a close; then the socket is cut
+_NO_CODE = 1006  # RFC 6455: closed without saying why
+_COME_BACK_STATUS = frozenset({408, 425, 429})
+
+
+class Transport:
+    """An open socket. After `on_lost(code, reason)`, or once `close` was called, no callback comes any more."""
+
+    def __init__(self, on_frame: Callable[[str | bytes], None], on_lost: Callable[[int, str], None]) -> None:
+        self._on_frame = on_frame
+        self._on_lost = on_lost
+        self._connection: WebSocketClientConnection | None = None
+        self._stream: IOStream | None = None
+        self._gone = asyncio.Event()
+        self._quiet = False
+        self._writes: set[asyncio.Future[None]] = set()
+
+    def attach(self, connection: WebSocketClientConnection) -> None:
+        """Take over a connection that Tornado has opened."""
+        self._connection = connection
+        assert connection.protocol is not None  # noqa: S101  Tornado sets it with the connection
+        self._stream = connection.protocol.stream
+        if self._gone.is_set():
+            connection.close()  # Tornado warns of connections that nobody has closed
+            raise ConnectFailed("The server closed the connection at once; trying again")
+
+    def receive(self, message: str | bytes | None) -> None:
+        """What Tornado calls for each message, and with None at the end."""
+        if message is not None:
+            if not self._quiet:
+                self._on_frame(message)
+            return
+        if self._gone.is_set():
+            return
+        self._gone.set()
+        if self._connection is None:
+            return
+        self._connection.close()
+        if not self._quiet:
+            self._quiet = True
+            self._on_lost(self._connection.close_code or _NO_CODE, self._connection.close_reason or "")
+
+    def write(self, frame: bytes) -> None:
+        """Send a text frame. On a socket that has just died it is lost; `on_lost` tells."""
+        assert self._connection is not None  # noqa: S101  nobody writes before `attach`
+        try:
+            written = self._connection.write_message(frame)
+        except WebSocketClosedError:
+            return
+        self._writes.add(written)
+        written.add_done_callback(self._wrote)
+
+    def _wrote(self, written: asyncio.Future[None]) -> None:
+        self._writes.discard(written)
+        if not written.cancelled():
+            written.exception()  # a dead socket is told by on_lost, once
+
+    async def close(self, code: int, reason: str) -> None:
+        """Close, waiting a moment for the server to agree; then cut."""
+        self._quiet = True
+        assert self._connection is not None and self._stream is not None  # noqa: S101, PT018  as in `write`
+        self._connection.close(code, reason)
+        try:
+            async with asyncio.timeout(CLOSE_GRACE):
+                await self._gone.wait()
+        except TimeoutError:
+            self._stream.close()
+            await self._gone.wait()
+        if self._writes:
+            await asyncio.wait(self._writes)
+
+
+async def dial(
+    url: str,
+    *,
+    ssl_context: ssl.SSLContext | None,
+    timeout: float,  # noqa: ASYNC109  Tornado keeps it, from the look-up to the handshake
+    on_frame: Callable[[str | bytes], None],
+    on_lost: Callable[[int, str], None],
+) -> Transport:
+    """Open a socket to `url`. Raises ConnectFailed; a redirect is a failure, it is never followed."""
+    transport = Transport(on_frame, on_lost)
+    request = HTTPRequest(url, connect_timeout=timeout, request_timeout=timeout, ssl_options=ssl_context)
+    opening = asyncio.ensure_future(
+        websocket_connect(request, on_message_callback=transport.receive, max_message_size=MAX_FRAME_IN)
+    )
+    try:
+        transport.attach(await asyncio.shield(opening))
+    except asyncio.CancelledError:
+        opening.add_done_callback(_abandon)  # Tornado cannot stop half-way
+        raise
+    except HTTPClientError as refused:
+        raise _refusal(refused) from refused
+    except ssl.SSLError as wrong:
+        text = f"No safe connection to {url}: {wrong.reason or wrong}; check the certificate and TLS 1.3"
+        raise ConnectFailed(text, final=True) from wrong
+    except WebSocketError as wrong:
+        raise ConnectFailed(f"{url} does not speak WebSocket; check the address", final=True) from wrong
+    except OSError as wrong:
+        raise ConnectFailed(f"{url} cannot be reached: {wrong}; trying again") from wrong
+    return transport
+
+
+def _abandon(opening: asyncio.Future[WebSocketClientConnection]) -> None:
+    if not opening.cancelled() and opening.exception() is None:
+        opening.result().close()
+
+
+def _refusal(refused: HTTPClientError) -> ConnectFailed:
+    status: int = refused.code
+    if status == 599:  # Tornado's own, for a time-out or a stream that ended: no answer came
+        return ConnectFailed(f"The server did not answer the handshake ({refused.message}); trying again")
+    final = 300 <= status < 500 and status not in _COME_BACK_STATUS
+    advice = "check the address" if final else "trying again"
+    headers: Any = refused.response.headers if refused.response is not None else {}
+    return ConnectFailed(
+        f"The server refused the handshake with {status}; {advice}",
+        final=final,
+        status=status,
+        retry_after=seconds(headers.get("Retry-After")),
+    )
+
+
+def seconds(header: str | None) -> float | None:
+    """`Retry-After` in seconds; None where it is missing or a date (our server sends seconds)."""
+    return float(header) if header is not None and header.isascii() and header.isdigit() else None

@@ -1,0 +1,71 @@
+"""What the SDK's tests say and hear."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dossier_realtime.client.backoff import Backoff
+from dossier_realtime.client.connection import Connection
+from dossier_realtime.client.intents import Intent, Write
+from dossier_realtime.client.session import Session
+from dossier_realtime.protocol import answers, codec
+from dossier_realtime.protocol.commands import Command
+from dossier_realtime.protocol.drafts import Draft
+
+SA = "dossier:country:SA"
+
+
+def update(entity_id: str = "SA", channel: str | None = None) -> dict[str, Any]:
+    """A dossier update as a client writes it."""
+    payload = {
+        "entity_type": "country",
+        "entity_id": entity_id,
+        "operation": "update",
+        "fields_changed": ["cooperation_areas"],
+    }
+    return {"type": "dossier_update", "payload": payload} | ({"channel": channel} if channel else {})
+
+
+def delivered(offset: int | None, channel: str = SA) -> dict[str, Any]:
+    """The same as a server delivers it."""
+    said = update(channel=channel)
+    said["payload"] |= {"updated_by": {"user_id": "other", "name": "Noura"}, "timestamp": 1}
+    return said | ({} if offset is None else {"offset": offset})
+
+
+def auth_success(ref: str | None, *, user_id: str = "tester", heartbeat: int = 30) -> answers.AuthSuccess:
+    """The answer to an `auth`."""
+    payload = answers.AuthSuccessPayload(
+        user_id=user_id,
+        session_id="session-1",
+        permissions=["admin:*"],
+        expires_at=2_000_000_000,
+        heartbeat_interval=heartbeat,
+        limits=answers.RateLimits(100, 600, 1200, 60, 60),
+    )
+    return answers.AuthSuccess(payload=payload, ref=ref)
+
+
+def written(intents: list[Intent]) -> list[Command | Draft]:
+    """The commands among the intents, as the server reads them."""
+    return [codec.decode_command(intent.frame) for intent in intents if isinstance(intent, Write)]
+
+
+def fresh_connection(*, renewable: bool = True, send_timeout: float = 120) -> Connection:
+    """A connection whose back-off always draws the middle: 0.25, 0.5, 1 … 15 s."""
+    return Connection(Session(send_timeout), Backoff(), lambda: 0.5, renewable=renewable)
+
+
+def live_connection(*, now: float = 0, heartbeat: int = 30, renewable: bool = True) -> Connection:
+    """One that is authenticated since `now`."""
+    connection = fresh_connection(renewable=renewable)
+    connection.start()
+    log_in(connection, now, heartbeat=heartbeat)
+    return connection
+
+
+def log_in(connection: Connection, now: float, *, heartbeat: int = 30) -> list[Intent]:
+    """Open the socket and answer its `auth`."""
+    (auth,) = written(connection.opened("token", now))
+    assert not isinstance(auth, Draft)
+    return connection.received(codec.encode(auth_success(auth.ref, heartbeat=heartbeat)), now)

@@ -1,0 +1,292 @@
+"""What outlives a connection: subscriptions and sends, over loss, refusal and rate limits."""
+
+from __future__ import annotations
+
+import pytest
+
+from dossier_realtime.client.connection import Connection
+from dossier_realtime.client.drafting import frame_of
+from dossier_realtime.client.errors import ConnectionClosed, NotSubscribed, QueueFull, Refused, TimedOut
+from dossier_realtime.client.intents import (
+    Deliver,
+    Dial,
+    End,
+    Intent,
+    Ready,
+    Reject,
+    Report,
+    Settle,
+    ShowPresence,
+)
+from dossier_realtime.protocol import answers
+from dossier_realtime.protocol.commands import PresenceChange, Since, Subscribe, Unsubscribe, UpdatePresence
+from dossier_realtime.protocol.drafts import Draft
+from dossier_realtime.protocol.errors import ErrorCode
+from dossier_realtime.protocol.values import Position
+from tests.sdk.samples import SA, delivered, live_connection, log_in, update, written
+from tests.sdk.test_connection import error, hear
+
+
+def follow(connection: Connection, *, presence: bool = False) -> str:
+    (asked,) = written(connection.session.subscribe(SA, presence=presence, hidden=False, since=None))
+    assert isinstance(asked, Subscribe)
+    assert asked.ref is not None
+    return asked.ref
+
+
+def followed(offset: int = 5) -> Connection:
+    connection = live_connection()
+    ref = follow(connection)
+    ready = hear(connection, answers.Subscribed(channel=SA, position=Position("e", offset), ref=ref))
+    assert ready == [Ready(SA, Position("e", offset))]
+    return connection
+
+
+def send(connection: Connection, *, patient: bool = True, now: float = 1) -> tuple[str, list[Intent]]:
+    ref = connection.session.next_ref()
+    frame = frame_of(SA, update(), ref, f"key-{ref}")
+    return ref, connection.session.send(ref, frame, f"key-{ref}", now, patient=patient)
+
+
+def reconnect(connection: Connection, now: float) -> list[Intent]:
+    connection.lost(1006, "", now)
+    assert Dial() in connection.tick(now + 60)
+    return log_in(connection, now + 60)
+
+
+# --- channels --------------------------------------------------------------------------------------
+
+
+def test_a_channel_subscribed_offline_is_asked_for_once_authenticated() -> None:
+    connection = live_connection()
+    connection.lost(1006, "", 1)
+    assert connection.session.subscribe(SA, presence=True, hidden=False, since=Position("e", 3)) == []
+    (asked,) = written(log_in(connection, 2))
+    assert isinstance(asked, Subscribe)
+    assert asked.params.include_presence
+    assert asked.params.since == Since(epoch="e", offset=3)
+
+
+def test_after_a_reconnect_every_channel_is_asked_for_from_its_position_and_then_the_sends() -> None:
+    connection = followed(5)
+    hear(connection, delivered(6))
+    ref, _ = send(connection)
+    asked, sent = written(reconnect(connection, 2))
+    assert isinstance(asked, Subscribe)
+    assert asked.params.since == Since(epoch="e", offset=6)
+    assert isinstance(sent, Draft)
+    assert (sent.ref, sent.idempotency_key) == (ref, f"key-{ref}")
+
+
+def test_a_gap_is_asked_for_and_what_comes_meanwhile_waits_for_its_turn() -> None:
+    connection = followed(5)
+    left, asked = written(hear(connection, delivered(8)))
+    assert isinstance(left, Unsubscribe)
+    assert isinstance(asked, Subscribe)
+    assert asked.params.since == Since(epoch="e", offset=5)
+    assert hear(connection, delivered(9)) == []
+    hear(connection, answers.Subscribed(channel=SA, position=Position("e", 9), recovered=True, ref=asked.ref))
+    positions = []
+    assert hear(connection, answers.Unsubscribed(channel=SA, ref=left.ref)) == []
+    for offset in (6, 7, 8, 9, 9, 10):
+        positions += [told.position for told in hear(connection, delivered(offset)) if isinstance(told, Deliver)]
+    assert positions == [Position("e", offset) for offset in (6, 7, 8, 9, 10)]
+
+
+def test_the_answer_to_a_subscribe_that_was_taken_back_is_ignored() -> None:
+    connection = live_connection()
+    ref = follow(connection)
+    (left,) = written(connection.session.unsubscribe(SA))
+    assert isinstance(left, Unsubscribe)
+    again = follow(connection)
+    assert hear(connection, answers.Subscribed(channel=SA, position=Position("e", 1), ref=ref)) == []
+    assert hear(connection, answers.Unsubscribed(channel=SA, ref=left.ref)) == []
+    assert hear(connection, delivered(2)) == []
+    assert hear(connection, answers.Subscribed(channel=SA, position=Position("e", 2), ref=again)) == [
+        Ready(SA, Position("e", 2))
+    ]
+
+
+@pytest.mark.parametrize(
+    "code", [ErrorCode.SUBSCRIPTION_FAILED, ErrorCode.CHANNEL_NOT_FOUND, ErrorCode.INVALID_MESSAGE_FORMAT]
+)
+def test_a_refused_subscribe_ends_with_the_servers_error(code: ErrorCode) -> None:
+    connection = live_connection()
+    (ended,) = hear(connection, error(code, ref=follow(connection), channel=SA))
+    assert isinstance(ended, End)
+    assert isinstance(ended.error, Refused)
+    assert ended.error.error_code is code
+    assert written(reconnect(connection, 2)) == []
+
+
+@pytest.mark.parametrize("code", [ErrorCode.RATE_LIMIT_EXCEEDED, ErrorCode.SERVICE_UNAVAILABLE])
+def test_a_subscribe_that_came_at_a_bad_time_is_tried_again(code: ErrorCode) -> None:
+    connection = live_connection()
+    assert hear(connection, error(code, ref=follow(connection), channel=SA), now=1) == []
+    assert written(connection.tick(15.9)) == []
+    (again,) = written(connection.tick(16))
+    assert isinstance(again, Subscribe)
+
+
+def test_a_subscription_that_is_taken_away_ends_and_says_why() -> None:
+    connection = followed()
+    (ended,) = hear(connection, error(ErrorCode.SUBSCRIPTION_FAILED, channel=SA))
+    assert isinstance(ended, End)
+    assert isinstance(ended.error, Refused)
+    assert hear(connection, answers.Unsubscribed(channel=SA)) == []
+    bare = followed()
+    (ended,) = hear(bare, answers.Unsubscribed(channel=SA))
+    assert isinstance(ended, End)
+    assert isinstance(ended.error, ConnectionClosed)
+
+
+def test_a_new_epoch_after_a_reconnect_is_told_as_a_loss() -> None:
+    connection = followed(5)
+    (asked,) = written(reconnect(connection, 2))
+    answer = answers.Subscribed(channel=SA, position=Position("new", 1), recovered=False, ref=asked.ref)
+    report, ready = hear(connection, answer, now=63)
+    assert isinstance(report, Report)
+    assert (report.channel, ready) == (SA, Ready(SA, Position("new", 1)))
+
+
+def test_ones_own_channel_comes_unasked_until_it_is_subscribed_and_then_once() -> None:
+    connection = live_connection()
+    own = "user:tester"
+    said = delivered(4, own)
+    assert [type(told).__name__ for told in hear(connection, said)] == ["Unasked"]
+    (asked,) = written(connection.session.subscribe(own, presence=False, hidden=False, since=Position("e", 3)))
+    assert hear(connection, said) != []  # the next of its line, though not yet confirmed
+    assert hear(connection, delivered(6, own)) == []  # it waits for 5, which recovery brings
+    hear(connection, answers.Subscribed(channel=own, position=Position("e", 6), recovered=True, ref=asked.ref))
+    told = [hear(connection, delivered(offset, own)) for offset in (4, 5, 6)]
+    assert [len(intents) for intents in told] == [0, 2, 0]  # 6 has come before and waited for 5
+
+
+# --- presence --------------------------------------------------------------------------------------
+
+ROSTER = answers.Roster(count=1, users=[answers.PresentUser(user_id="a", name="Aisha", role="editor")])
+
+
+def test_presence_is_the_snapshot_and_then_the_changes() -> None:
+    connection = live_connection()
+    ref = follow(connection, presence=True)
+    _, shown = hear(connection, answers.Subscribed(channel=SA, position=Position("e", 0), presence=ROSTER, ref=ref))
+    assert isinstance(shown, ShowPresence)
+    assert shown.presence.users["a"].name == "Aisha"
+    (left,) = hear(connection, {"type": "presence_leave", "channel": SA, "payload": {"user_id": "a"}})
+    assert isinstance(left, ShowPresence)
+    assert (left.presence.count, dict(left.presence.users)) == (0, {})
+
+
+def test_asking_for_presence_later_asks_the_server_again_and_loses_nothing() -> None:
+    connection = followed(5)
+    (asked,) = written(connection.session.subscribe(SA, presence=True, hidden=False, since=None))
+    assert isinstance(asked, Subscribe)
+    assert asked.params.include_presence
+    assert asked.params.since == Since(epoch="e", offset=5)
+    assert len(hear(connection, delivered(6))) == 1
+
+
+def test_ones_own_presence_is_said_again_after_a_reconnect() -> None:
+    connection = followed()
+    (said,) = written(connection.session.update_presence(SA, PresenceChange(activity="editing")))
+    assert isinstance(said, UpdatePresence)
+    (asked,) = written(reconnect(connection, 2))
+    answer = answers.Subscribed(channel=SA, position=Position("e", 5), recovered=True, ref=asked.ref)
+    (again,) = written(hear(connection, answer, now=63))
+    assert isinstance(again, UpdatePresence)
+    assert again.payload.activity == "editing"
+
+
+def test_presence_is_not_said_on_a_channel_that_is_not_subscribed() -> None:
+    with pytest.raises(NotSubscribed, match="subscribe to it"):
+        live_connection().session.update_presence(SA, PresenceChange(status="away"))
+
+
+# --- sends -----------------------------------------------------------------------------------------
+
+
+def test_an_ack_settles_its_send_once() -> None:
+    connection = live_connection()
+    ref, _ = send(connection)
+    ack = answers.Ack(ref=ref, channel=SA, offset=1, epoch="e")
+    assert hear(connection, ack) == [Settle(ref, ack)]
+    assert hear(connection, ack) == []
+
+
+def test_a_refused_send_is_rejected_with_the_servers_error_and_not_sent_again() -> None:
+    connection = live_connection()
+    ref, _ = send(connection)
+    (rejected,) = hear(connection, error(ErrorCode.PERMISSION_DENIED, ref=ref, channel=SA))
+    assert isinstance(rejected, Reject)
+    assert isinstance(rejected.error, Refused)
+    assert rejected.error.retry_after is None
+    assert written(reconnect(connection, 2)) == []
+
+
+def exceeded(retry_after: int) -> answers.RateLimitExceeded:
+    payload = answers.RateLimitExceededPayload(retry_after=retry_after, limit=100, rate_class="general")
+    return answers.RateLimitExceeded(payload=payload)
+
+
+def test_a_rate_limited_send_waits_as_long_as_told_and_goes_again() -> None:
+    connection = live_connection()
+    ref, _ = send(connection)
+    hear(connection, exceeded(40), now=1)
+    assert hear(connection, error(ErrorCode.RATE_LIMIT_EXCEEDED, ref=ref), now=1) == []
+    _, held_back = send(connection, now=2)
+    assert held_back == []
+    assert [c for c in written(connection.tick(40.9)) if isinstance(c, Draft)] == []
+    (again,) = (c for c in written(connection.tick(41)) if isinstance(c, Draft))
+    assert (again.ref, again.idempotency_key) == (ref, f"key-{ref}")
+
+
+def test_who_does_not_want_to_wait_is_told_how_long_it_would_be() -> None:
+    connection = live_connection()
+    ref, _ = send(connection, patient=False)
+    hear(connection, exceeded(40), now=1)
+    (rejected,) = hear(connection, error(ErrorCode.RATE_LIMIT_EXCEEDED, ref=ref), now=1)
+    assert isinstance(rejected, Reject)
+    assert isinstance(rejected.error, Refused)
+    assert rejected.error.retry_after == 40
+
+
+def test_a_send_is_asked_to_wait_five_times_and_then_given_up() -> None:
+    connection = live_connection()
+    ref, _ = send(connection)
+    now, refusals = 1.0, 0
+    while not (told := hear(connection, error(ErrorCode.RATE_LIMIT_EXCEEDED, ref=ref), now)):
+        refusals += 1
+        now += 16
+        connection.tick(now)
+    assert refusals == 5
+    assert isinstance(told[0], Reject)
+
+
+def test_a_send_that_nobody_answers_times_out_and_names_its_key() -> None:
+    connection = live_connection()
+    ref, _ = send(connection, now=0)
+    for now in range(30, 120, 30):
+        hear(connection, answers.Pong(timestamp=1), now)
+        connection.tick(now)
+    rejected = next(intent for intent in connection.tick(120) if isinstance(intent, Reject))
+    assert isinstance(rejected.error, TimedOut)
+    assert rejected.error.idempotency_key == f"key-{ref}"
+
+
+def test_offline_a_thousand_sends_wait_and_the_next_is_told_at_once() -> None:
+    connection = live_connection()
+    connection.lost(1006, "", 1)
+    for _ in range(1_000):
+        send(connection)
+    with pytest.raises(QueueFull):
+        send(connection)
+    sent = written(log_in(connection, 2))
+    assert len(sent) == 64
+
+
+def test_a_send_that_nobody_waits_for_any_more_is_not_sent_after_a_reconnect() -> None:
+    connection = live_connection()
+    ref, _ = send(connection)
+    connection.session.forget(ref)
+    assert written(reconnect(connection, 2)) == []
