@@ -123,7 +123,8 @@ class RateLimiter:
         return {k: (w.count, w.refused) for k, w in self._windows.items() if steady - w.started < self.window}
 
     def _reset_in(self, window: _Window, steady: float) -> int:
-        return max(1, math.ceil(window.started + self.window - steady))
+        left = math.ceil(window.started + self.window - steady)  # rounding may make it a hair longer than the window
+        return max(1, min(left, math.ceil(self.window)))
 
     def _drop_ended(self, steady: float) -> None:
         # Two for each that opens: the table shrinks faster than it grows, and no call pays for all.

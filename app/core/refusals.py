@@ -20,6 +20,7 @@ def refusal(
     channel: str | None = None,
     ref: str | None = None,
     version: int | None = None,
+    retry_after: int | None = None,
 ) -> Error:
     """An `error` for the connection that asked."""
     return Error(
@@ -29,4 +30,5 @@ def refusal(
         channel=channel,
         ref=ref,
         payload=None if version is None else ErrorPayload(version),
+        retry_after=retry_after,
     )

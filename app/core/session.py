@@ -283,7 +283,9 @@ class Session:
         effects: list[Effect] = [Send(verdict.exceeded(rate_class))] if verdict.first_refusal else []
         text = f"More than {verdict.limit} messages in this window; wait {verdict.reset_in} s"
         channel = getattr(message, "channel", None)
-        error = refusal(ErrorCode.RATE_LIMIT_EXCEEDED, text, at, channel=channel, ref=message.ref)
+        error = refusal(
+            ErrorCode.RATE_LIMIT_EXCEEDED, text, at, channel=channel, ref=message.ref, retry_after=verdict.reset_in
+        )
         effects.append(Send(error))
         rule = f"rate.{rate_class}"
         if verdict.abuse:

@@ -180,7 +180,7 @@ class Session:
 
     def _refused(self, error: answers.Error, now: float) -> list[Intent]:
         wait = error.error_code in _WORTH_WAITING
-        until = self._paused_until if self._paused_until > now else now + PAUSE
+        until = max(self._paused_until, now + (error.retry_after or (0 if self._paused_until > now else PAUSE)))
         why = Refused(error.error_code, error.message, error.channel, until - now if wait else None)
         send = self._sends.flying(error.ref)
         if send is not None:

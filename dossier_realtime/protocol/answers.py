@@ -177,7 +177,7 @@ class ErrorPayload(Struct):
 
 
 class Error(Struct, tag_field="type", tag="error", omit_defaults=True, kw_only=True):
-    """Something was refused; `message` says why and what to do."""
+    """Something was refused; `message` says why and what to do. `retry_after`: seconds, where waiting helps."""
 
     error_code: ErrorCode
     message: str
@@ -185,6 +185,7 @@ class Error(Struct, tag_field="type", tag="error", omit_defaults=True, kw_only=T
     channel: str | None = None
     ref: str | None = None
     payload: ErrorPayload | None = None
+    retry_after: Count | None = None
 
 
 RateClass = Literal["general", "edit", "cursor", "ping"]
