@@ -70,11 +70,13 @@ class Publication:
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """Where a published event stands. `offset` None: the channel keeps no history."""
+    """Where a published event stands. `offset` None: the channel keeps no history. `repeated`: it was published
+    before, under the same key; this call had no effect."""
 
     channel: str
     offset: int | None
     epoch: str | None
+    repeated: bool = False
 
 
 class Broker(Protocol):

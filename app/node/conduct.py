@@ -207,7 +207,7 @@ class Conduct:
         except Unavailable:
             self._refuse(connection, ErrorCode.SERVICE_UNAVAILABLE, _BUSY, draft.ref, channel)
         else:
-            self._witness.published(len(placed), connection.now.steady - started)
+            self._witness.published(placed, connection.now.steady - started)
             if draft.ref is not None and connection.closing is None:
                 first = placed[0]
                 connection.send(Ack(ref=draft.ref, channel=channel, offset=first.offset, epoch=first.epoch))

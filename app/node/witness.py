@@ -12,9 +12,11 @@ from dossier_realtime.protocol.answers import RateLimitWarning
 from dossier_realtime.protocol.commands import Auth
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from app.core.classification import ChannelPolicy
     from app.core.effects import Decision
-    from app.engine.ports import Publication
+    from app.engine.ports import Placed, Publication
     from app.journal.writer import Journal
     from app.services.operations import Operations
     from app.telemetry.metrics import Metrics
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
 
 _log = structlog.get_logger("node")
+_METHODS = frozenset({"GET", "POST", "PUT", "DELETE"})  # of any other word a client could make a label
 
 
 class Witness:
@@ -81,6 +84,7 @@ class Witness:
 
     def decided(self, connection: Connection, decision: Decision) -> None:
         """The connection was ended, or its rights were taken, by nobody's message."""
+        self._metrics.refusals[decision.rule] += 1
         self._journal.record(
             "refused",
             session=connection.session.session_id or connection.connection_id,
@@ -142,8 +146,9 @@ class Witness:
         """From here on it does not."""
         self._journal.record("detach", session=connection.session.session_id, user=connection.user_id, channel=channel)
 
-    def published(self, events: int, seconds: float) -> None:
-        """Events were accepted, and are durable and delivered after `seconds`."""
+    def published(self, placed: Sequence[Placed], seconds: float) -> None:
+        """Events were accepted, and are durable and delivered after `seconds`; repetitions count for nothing."""
+        events = sum(not place.repeated for place in placed)
         self._metrics.totals["published"] += events
         self._metrics.publish_seconds.observe(seconds)
         self._operations.count("nodes", "events", events)
@@ -155,7 +160,7 @@ class Witness:
 
     def called(self, method: str, path: str, status: int, caller: str) -> None:
         """An HTTP call was answered; the journal keeps those of known callers."""
-        self._metrics.requests[method, status] += 1
+        self._metrics.requests[method if method in _METHODS else "other", status] += 1
         if caller:
             self._journal.record("http", user=caller, detail={"method": method, "path": path, "status": status})
 

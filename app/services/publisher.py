@@ -45,6 +45,7 @@ class Publisher:
             for channel, event in events
         ]
         placed = await self._broker.publish(entries, key)
-        for _, event in events:
-            self._operations.published(event)
+        if not any(place.repeated for place in placed):
+            for _, event in events:
+                self._operations.published(event)
         return placed

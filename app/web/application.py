@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ import tornado.httpserver
 import tornado.web
 
 from app.core import description
+from app.telemetry.logs import Sample
 
 from . import health, operators
 from .documents import DocumentById
@@ -30,7 +32,8 @@ if TYPE_CHECKING:
     from .addresses import Addresses
 
 _log = structlog.get_logger("access")
-_HEAD_SECONDS = 10.0
+_flood = Sample(per_second=10)
+_HEAD_SECONDS = 9.0  # for a head, for a body, between two requests
 _HEAD_BYTES = 8192
 
 
@@ -96,6 +99,8 @@ def server(
 
 def _access(handler: Any) -> None:
     request = handler.request
+    if handler.get_status() == 429 and not _flood.allows(time.monotonic()):
+        return  # whoever knocks too often must not fill the disk
     log = _log.info if handler.get_status() < 500 else _log.error
     log(
         "request",

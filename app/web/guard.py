@@ -6,6 +6,7 @@ comes before anything else (decisions, section 1).
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -35,10 +36,10 @@ class Doorkeeper:
         name = host if host.endswith("]") else host.rpartition(":")[0] or host
         return host in self.hosts or name in self.hosts
 
-    def origin_ok(self, origins: list[str]) -> bool:
-        """Whether the Origin headers (none: not a browser) may use this service."""
+    def origin_ok(self, origins: list[str], *, socket: bool) -> bool:
+        """Whether the Origin headers may use this service; to have one can be asked of sockets alone."""
         if not origins:
-            return not self.require_origin
+            return not (socket and self.require_origin)
         return len(origins) == 1 and origins[0].lower() in self.origins
 
 
@@ -47,13 +48,14 @@ class Guarded(tornado.web.RequestHandler):
     """A door with its guard. A body is read only after the head was found good, and only up to its bound."""
 
     max_body = 65_536  # bytes
+    opens_socket = False
 
     def initialize(self) -> None:
         self.body = bytearray()
 
     def prepare(self) -> None:
         self._check_head()
-        if not self._finished and self.request.method in ("POST", "PUT"):
+        if not self._finished:
             self._check_body()
 
     def data_received(self, chunk: bytes) -> None:
@@ -65,20 +67,33 @@ class Guarded(tornado.web.RequestHandler):
 
     def _check_body(self) -> None:
         headers = self.request.headers
-        if int(headers.get("Content-Length", "0")) > self.max_body:
+        length = headers.get("Content-Length", "0")
+        if _LENGTH.fullmatch(length) is None:
+            self.set_header("Connection", "close")
+            self.refuse(400, *STANDARD[400])
+        elif int(length) > self.max_body:
             self.set_header("Connection", "close")
             self.refuse(413, *STANDARD[413])
+        elif self.request.method not in ("POST", "PUT"):
+            if int(length) or "Transfer-Encoding" in headers:
+                self.set_header("Connection", "close")
+                self.refuse(400, ErrorCode.INVALID_MESSAGE_FORMAT, "This call has no body; send none")
         elif "Content-Encoding" in headers or not _is_json(headers.get("Content-Type", "application/json")):
             self.refuse(415, *STANDARD[415])
 
     def _check_head(self) -> None:
         keeper: Doorkeeper = self.settings["doorkeeper"]
-        hosts = self.request.headers.get_list("Host")
-        if len(hosts) != 1:
+        headers = self.request.headers
+        hosts = headers.get_list("Host")
+        if sum(1 for _ in headers.get_all()) > _MAX_HEADERS:
+            self.refuse(431, *STANDARD[431])
+        elif headers.get("Cookie", "").count(";") >= _MAX_COOKIES:
+            self.refuse(400, ErrorCode.INVALID_MESSAGE_FORMAT, "Nothing here reads cookies; send none")
+        elif len(hosts) != 1:
             self.refuse(400, ErrorCode.INVALID_MESSAGE_FORMAT, "A request has one Host header")
         elif not keeper.host_ok(hosts[0]):
             self.refuse(421, ErrorCode.INVALID_MESSAGE_FORMAT, "This service is not called so; check the address")
-        elif not keeper.origin_ok(self.request.headers.get_list("Origin")):
+        elif not keeper.origin_ok(headers.get_list("Origin"), socket=self.opens_socket):
             self.refuse(403, ErrorCode.PERMISSION_DENIED, "This origin is not allowed here")
 
     def set_default_headers(self) -> None:
@@ -112,8 +127,13 @@ class Guarded(tornado.web.RequestHandler):
         self.refuse(503, ErrorCode.SERVICE_UNAVAILABLE, "Changes cannot be stored now; try again later")
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
+        if status_code == 405:
+            self.set_header("Allow", ", ".join(m for m in self.SUPPORTED_METHODS if self._serves(m.lower())))
         code, message = STANDARD.get(status_code, (ErrorCode.INTERNAL_ERROR, "Something broke here; try again"))
         self.refuse(status_code, code, message)
+
+    def _serves(self, method: str) -> bool:
+        return getattr(type(self), method) is not getattr(tornado.web.RequestHandler, method)
 
     def log_exception(self, typ: Any, value: Any, tb: Any) -> None:
         if isinstance(value, tornado.web.HTTPError):
@@ -128,7 +148,11 @@ STANDARD = {
     405: (ErrorCode.METHOD_NOT_ALLOWED, "This method is not served at this path"),
     413: (ErrorCode.INVALID_MESSAGE_FORMAT, "The body is too big; send less at once"),
     415: (ErrorCode.INVALID_MESSAGE_FORMAT, "Send application/json, uncompressed"),
+    431: (ErrorCode.INVALID_MESSAGE_FORMAT, "Too many headers; send fewer"),
 }
+_MAX_HEADERS = 100
+_MAX_COOKIES = 100
+_LENGTH = re.compile(r"[0-9]{1,18}")
 
 
 def _is_json(content_type: str) -> bool:

@@ -63,7 +63,7 @@ class OperatorDoor(Bearer):
     def number(self, name: str, default: int, low: int, high: int) -> int | None:
         """A whole number from the query; answers 400 itself where it is none."""
         text = self.get_query_argument(name, str(default))
-        if re.fullmatch(r"\d{1,16}", text) is None or not low <= int(text) <= high:
+        if re.fullmatch(r"[0-9]{1,16}", text) is None or not low <= int(text) <= high:
             self.refuse(400, ErrorCode.INVALID_MESSAGE_FORMAT, f"{name} is a whole number from {low} to {high}")
             return None
         return int(text)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from .addresses import Addresses
 
 _BUFFER = memoryview(bytearray(1 << 16))  # one for all sockets: a read is parsed before the next begins
+_UNSENT = 1 << 17  # bytes the kernel takes ahead of the peer: without it megabytes, which no outbox would count
 _SWITCHING = (
     b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: %b\r\n\r\n"
 )
@@ -34,6 +35,8 @@ _BUSY = (BlockingIOError, InterruptedError, ssl.SSLWantReadError, ssl.SSLWantWri
 
 class SocketDoor(Guarded):
     """`GET /v1`."""
+
+    opens_socket = True
 
     async def get(self) -> None:
         headers = self.request.headers
@@ -44,12 +47,10 @@ class SocketDoor(Guarded):
             return
         tokens = {part.strip().lower() for part in headers.get("Connection", "").split(",")}
         accept = accept_key(headers.get("Sec-WebSocket-Key", ""))
-        if "upgrade" not in tokens or accept is None or headers.get_list("Sec-WebSocket-Version") != ["13"]:
+        version = (self.request.version, *headers.get_list("Sec-WebSocket-Version"))
+        if "upgrade" not in tokens or accept is None or version != ("HTTP/1.1", "13"):
             self.set_header("Sec-WebSocket-Version", "13")
             self.refuse(400, ErrorCode.INVALID_MESSAGE_FORMAT, "This is no WebSocket handshake of RFC 6455")
-            return
-        if headers.get("Content-Length", "0") != "0" or "Transfer-Encoding" in headers:
-            self.refuse(400, ErrorCode.INVALID_MESSAGE_FORMAT, "A handshake has no body; send none")
             return
         if not self.admit():
             return
@@ -110,6 +111,7 @@ class Wire:
         early = stream.read_bytes(1 << 17, partial=True)
         stream.io_loop.remove_handler(sock)
         stream.set_nodelay(True)  # a tick's frames leave together as it is; none waits for the peer's TCP
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT)
         self._connection = Connection(node, sock, address, self.hang_up)
         node.began(self._connection)
         if isinstance(early, asyncio.Future) and early.done():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final, NamedTuple
 
 import msgspec
@@ -82,7 +83,7 @@ class EventLog:
             if row is not None:
                 if row[0] != key.digest:
                     raise KeyConflict("The idempotency key was used with another body: take a new key")
-                return Appended(_placed.decode(row[1]), [])
+                return Appended([replace(placed, repeated=True) for placed in _placed.decode(row[1])], [])
         events = [
             self._insert(db, entry) if entry.durable else Stored(entry.channel, "", 0, entry.body, about=entry.about)
             for entry in entries

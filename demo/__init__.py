@@ -1,0 +1,1 @@
+"""An office at work against a running service: `python run.py demo`."""

@@ -1,0 +1,152 @@
+"""What programs publish on their own account, over HTTP: climbing alerts, briefs, relationship health, reminders."""
+
+from __future__ import annotations
+
+from random import Random
+from uuid import uuid4
+
+from demo import texts, world
+from demo.desk import event_of
+from demo.people import ALERTS, BRIEFS, HEALTH
+from demo.stage import Stage
+
+_PRIORITIES = ("medium", "high", "urgent")
+_LEVELS = 3
+_FAILS_EVERY = 4  # briefs
+_CLIMBS_FREELY_EVERY = 2  # commitments; the others are delivered before the last alert
+
+
+def _channel(user_id: str) -> str:
+    return f"user:{user_id}"
+
+
+async def commitments(stage: Stage, rng: Random) -> None:
+    """Alerts of commitments: level 1 to the owner, 2 to the head of department too, 3 to the directors too."""
+    number = 0
+    while not stage.over.is_set():
+        await stage.pause(rng, 1, 3)
+        number += 1
+        mou = rng.choice(world.MOUS)
+        owners = stage.colleagues("editor", "analyst")
+        if not owners:
+            continue
+        owner = rng.choice(owners).person
+        heads = [desk.person for desk in stage.colleagues("head")]
+        head = next((head for head in heads if head.department == owner.department), None)
+        directors = [desk.person for desk in stage.colleagues("director")]
+        told = [[owner], [head] if head else heads[:1], directors]
+        last = _LEVELS if number % _CLIMBS_FREELY_EVERY else rng.randint(1, _LEVELS)
+        await _climb(stage, rng, mou, [[person.user_id for person in group] for group in told], last)
+
+
+async def _climb(stage: Stage, rng: Random, mou: world.Mou, groups: list[list[str]], last: int) -> None:
+    commitment_id, owner = str(uuid4()), groups[0][0]
+    department = stage.desks[owner].person.department
+    for level in range(1, last + 1):
+        payload = {
+            "commitment_id": commitment_id,
+            "mou_id": mou.dossier.id,
+            "title": texts.deadline_near(mou),
+            "days_until_deadline": mou.days[level - 1],
+            "responsible_department": texts.DEPARTMENTS[department],
+            "alert_level": level,
+        }
+        channels = [_channel(user_id) for group in groups[:level] for user_id in group]
+        priority = _PRIORITIES[level - 1]
+        await stage.publish(ALERTS, [event_of("commitment_alert", payload, priority=priority, channels=channels)])
+        await stage.pause(rng, 2, 5)
+
+
+async def briefs(stage: Stage, rng: Random) -> None:
+    """Briefs, one after the other: through the four stages in their order, never backwards, to one end."""
+    number = 0
+    while not stage.over.is_set():
+        await stage.pause(rng, 1, 2)
+        colleagues = stage.colleagues()
+        if colleagues:
+            number += 1
+            await _brief(stage, rng, rng.choice(colleagues).person.user_id, fails=number % _FAILS_EVERY == 2)
+
+
+async def _brief(stage: Stage, rng: Random, requester: str, *, fails: bool) -> None:
+    channel, request_id = _channel(requester), str(uuid4())
+
+    async def tell(kind: str, payload: dict[str, object]) -> None:
+        await stage.publish(BRIEFS, [event_of(kind, payload, channel=channel, request_id=request_id)])
+
+    entity = rng.choice(world.DOSSIERS)
+    brief_type = rng.choice(texts.BRIEF_TYPES)
+    started = {"type": brief_type, "entity_id": entity.id, "estimated_time": 1000 * rng.randint(4, 12)}
+    await tell("brief_generation_started", started)
+    progress = 0
+    for index, (stage_name, message) in enumerate(texts.BRIEF_STAGES):
+        for _ in range(2):
+            progress += rng.randint(8, 12)
+            await tell("brief_generation_progress", {"stage": stage_name, "progress": progress, "message": message})
+            await stage.pause(rng, 0.3, 1)
+        if fails and index == 1:
+            await tell("brief_generation_failed", {"error": texts.BRIEF_FAILED, "fallback_available": True})
+            return
+    complete = {
+        "brief_id": str(uuid4()),
+        "generation_time": 1000 * rng.randint(4, 12),
+        "confidence_score": round(rng.uniform(0.7, 0.98), 2),
+    }
+    await tell("brief_generation_complete", complete)
+
+
+async def relationships(stage: Stage, rng: Random) -> None:
+    """Scores go up and down; a change of status is published."""
+    scores = {relationship: rng.randint(35, 95) for relationship in world.RELATIONSHIPS}
+    while not stage.over.is_set():
+        await stage.pause(rng, 0.5, 1.5)
+        relationship = rng.choice(world.RELATIONSHIPS)
+        before = scores[relationship]
+        now = scores[relationship] = min(100, max(0, before + rng.randint(-25, 25)))
+        previous, new = world.health_of(before), world.health_of(now)
+        if previous == new:
+            continue
+        payload = {
+            "relationship_id": relationship,
+            "previous_status": previous,
+            "new_status": new,
+            "score_change": now - before,
+            "current_score": now,
+            "trigger": rng.choice(texts.TRIGGERS_UP if now > before else texts.TRIGGERS_DOWN),
+            "recommendations": rng.sample(texts.RECOMMENDATIONS, 2) if now < before else [],
+        }
+        event = event_of("relationship_health_change", payload, channel=f"relationship:{relationship}")
+        await stage.publish(HEALTH, [event])
+
+
+async def reminders(stage: Stage, rng: Random) -> None:
+    """Notifications that an MoU runs out, with something to do."""
+    while not stage.over.is_set():
+        await stage.pause(rng, 2, 5)
+        colleagues = stage.colleagues("editor", "head")
+        if not colleagues:
+            continue
+        readers = rng.sample(colleagues, min(3, len(colleagues)))
+        mou, days = rng.choice(world.MOUS), rng.choice((90, 60, 30, 14, 7))
+        title, message = texts.mou_expires(mou, days)
+        payload = {
+            "id": str(uuid4()),
+            "title": title,
+            "message": message,
+            "entity_type": "mou",
+            "entity_id": mou.dossier.id,
+            "action_required": True,
+            "actions": [{"label": texts.REVIEW, "url": f"/mous/{mou.dossier.id}/review"}],
+        }
+        channels = [_channel(reader.person.user_id) for reader in readers]
+        await stage.publish(ALERTS, [event_of("notification", payload, priority="high", channels=channels)])
+
+
+PROGRAMS = {
+    "commitments": commitments,
+    "briefs": briefs,
+    "more briefs": briefs,
+    "relationships": relationships,
+    "reminders": reminders,
+}
+"""Each program with its name; the name is the seed of its chance."""

@@ -1,0 +1,108 @@
+"""The demo against the real service: what it counted is what the service counted, and it can fail."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from demo.people import PEOPLE
+from demo.world import COUNTRIES, DOSSIERS, RELATIONSHIPS
+from dossier_realtime.protocol import channels
+from tests.harness import tokens
+from tests.harness.service import ROOT, Service
+
+_NOT_MESSAGES = {"token", "connections", "http.403"}  # refusals that are no refused message of a session
+
+
+def play(service: Service, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the demo to its end."""
+    environment = os.environ | {"DOSSIER_AUTH__SECRET": tokens.SECRET}
+    command = [sys.executable, "run.py", "demo", "--url", service.url, "--data", str(service.data)]
+    return subprocess.run(
+        [*command, *arguments], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120, check=False
+    )
+
+
+def summary(output: str) -> dict[str, int]:
+    """The counted facts, by name."""
+    counted = [line for line in output.splitlines() if not line.startswith("surprise:")]
+    return {name.strip(): int(number) for name, number in (line.rsplit(maxsplit=1) for line in counted)}
+
+
+def test_a_day_at_the_office_agrees_with_the_metrics(tmp_path: Path) -> None:
+    with Service(tmp_path / "data", {"log.format": "json"}) as service:
+        demo = play(service, "--seconds", "10")
+        assert demo.returncode == 0, demo.stdout + demo.stderr
+        assert demo.stderr == ""
+        facts, metrics = summary(demo.stdout), service.metrics()
+        listed = json.loads(service.get("/v1/channels", tokens.operator())[1])["channels"]
+    levels = {json.loads(line)["level"] for line in service.log().splitlines()}
+    assert levels <= {"debug", "info"}
+    service.assert_log_clean()
+
+    assert facts["people"] == 40
+    assert facts["reconnections"] > 0
+    assert facts["events published"] == facts["events acked"] == metrics["dossier_events_published_total"]
+    assert facts["events acked"] == sum(row["position"]["offset"] for row in listed if "position" in row)
+    assert 0 < facts["events received"] <= metrics["dossier_deliveries_total"] + metrics["dossier_messages_sent_total"]
+    assert facts["connections"] == metrics["dossier_sessions_opened_total"]
+
+    refused = {name.removeprefix("refused "): count for name, count in facts.items() if name.startswith("refused ")}
+    assert sum(refused.values()) == facts["refusals got"] == facts["refusals expected"]
+    assert refused.keys() >= {"rate.general", "grant.read", "clearance", "format", "auth.first", *_NOT_MESSAGES}
+    counted = {name.split('"')[1]: count for name, count in metrics.items() if name.startswith("dossier_refusals")}
+    assert counted.pop("auth.token") == refused["token"] - 1  # one bad token came over HTTP
+    assert counted.pop("limit.connections") == refused["connections"]
+    assert counted == {rule: count for rule, count in refused.items() if rule not in _NOT_MESSAGES}
+    assert refused["token"] == metrics["dossier_tokens_refused_total"]
+    assert refused["connections"] == metrics['dossier_connections_closed_total{code="4503"}']
+    assert refused["http.403"] == metrics['dossier_http_requests_total{method="POST",status="403"}']
+
+    closed = {name.split('"')[1]: count for name, count in metrics.items() if name.startswith("dossier_connections_c")}
+    never_opened = refused["auth.first"] + refused["connections"] + 2  # and two bad tokens; the third came over HTTP
+    assert sum(closed.values()) == facts["connections"] + never_opened
+    assert closed["4000"] == closed["4502"] == 1
+    assert closed.keys().isdisjoint({"1002", "1009", "1011", "4001", "4002", "4003", "4004", "4005"})
+    assert metrics["dossier_journal_lost"] == 0
+
+
+def test_a_service_that_refuses_too_little_makes_the_demo_fail(tmp_path: Path) -> None:
+    with Service(tmp_path / "data", {"limits.general": 1_000}) as service:
+        demo = play(service, "--seconds", "5", "--people", "6")
+    assert demo.returncode == 1
+    assert "surprise: 101 messages at once were let through; the limit is 100" in demo.stdout
+    assert summary(demo.stdout)["surprises"] == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("--people", "3"), "the office has 6 to"),
+        (("--people", "1000"), "the office has 6 to"),
+        (("--seconds", "1"), "a day lasts 5 seconds or more"),
+        ((), "start the service first"),
+    ],
+)
+def test_a_demo_that_cannot_begin_says_what_to_do(arguments: tuple[str, ...], told: str, tmp_path: Path) -> None:
+    nowhere = Service(tmp_path / "data")  # never started: port 0 answers nobody
+    demo = play(nowhere, *arguments)
+    assert demo.returncode == 2
+    assert told in demo.stderr
+    assert demo.stderr.count("\n") == 1
+
+
+def test_everything_the_office_works_on_has_a_channel_of_its_own() -> None:
+    names = [entity.channel for entity in DOSSIERS] + [f"relationship:{name}" for name in RELATIONSHIPS]
+    assert [channels.parse(name).name for name in names] == names
+    assert len(set(names)) == len(names)
+    assert all(len(country.id) == 2 and country.id.isupper() for country in COUNTRIES)
+
+
+def test_everybody_has_an_id_and_a_name_of_their_own() -> None:
+    assert len({person.user_id for person in PEOPLE}) == len({person.name for person in PEOPLE}) == len(PEOPLE)
+    assert all(channels.parse(f"user:{person.user_id}") for person in PEOPLE)

@@ -1,0 +1,205 @@
+"""The real service as a process of its own: `python run.py serve`, on a free port of the loopback.
+
+    with Service(tmp_path, {"limits.general": 1_000}) as service:
+        client = await Client.connect(service, service.token("u-1", "write:dossier:*"))
+
+Everything here blocks for a moment; while clients of the same loop are to go on, call it through
+`await asyncio.to_thread(service.restart)`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import msgspec
+from prometheus_client.parser import text_string_to_metric_families
+
+from . import tokens
+
+ROOT = Path(__file__).parents[2]
+START_SECONDS = 30.0
+STOP_SECONDS = 30.0
+
+_ADDRESS = re.compile(r"serves wss?://[^:]+:(\d+)/v1")
+_DEFECTS = ("Traceback (most recent call last)", "never retrieved", "never awaited", "background work failed")
+
+Settings = Mapping[str, object]
+"""Settings that differ from config/default.toml, by their dotted key: `{"limits.general": 1000}`."""
+
+QUICK: Settings = {"server.drain_seconds": 0.2, "node.id": "test"}
+"""In force in every test service unless it says otherwise. The name stays the same over a restart on another port."""
+
+
+class Service:
+    """One service process at a time, on one data folder. `start` is called by `with`, or by hand.
+
+    `url` is its WebSocket address, `http` the root of its HTTP addresses, `port` its port (0 before the first start;
+    kept over restarts). `arguments` follow `run.py serve`, as in ("--engine", "redis://127.0.0.1:7777/0").
+    """
+
+    def __init__(
+        self,
+        data: Path,
+        settings: Settings | None = None,
+        *,
+        environment: Mapping[str, str] | None = None,
+        arguments: Sequence[str] = (),
+        secure: bool = False,
+    ) -> None:
+        self.data = data
+        self.settings: dict[str, object] = {**QUICK, **(settings or {})}
+        self.environment = dict(environment or {})
+        self.arguments = list(arguments)
+        self.secure = secure
+        self.port = 0
+        self.process: subprocess.Popen[bytes] | None = None
+        self.log_file = data.with_name(data.name + ".log")
+        self._output = data.with_name(data.name + ".out")
+
+    def __enter__(self) -> Self:
+        if self.process is None:
+            self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    @property
+    def url(self) -> str:
+        return f"ws{'s' if self.secure else ''}://127.0.0.1:{self.port}/v1"
+
+    @property
+    def http(self) -> str:
+        return f"http{'s' if self.secure else ''}://127.0.0.1:{self.port}"
+
+    @property
+    def pid(self) -> int:
+        assert self.process is not None, "the service was not started"
+        return self.process.pid
+
+    # --- its life ---------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Start, and wait until it listens (on the port it had before, after a restart) and says that it is ready."""
+        self.launch()
+        deadline = time.monotonic() + START_SECONDS
+        while (found := _ADDRESS.search(self._output.read_text())) is None:
+            self._must_run(deadline)
+            time.sleep(0.02)
+        self.port = int(found[1])
+        while not self.secure and self.get("/readyz")[0] != 200:
+            self._must_run(deadline)
+            time.sleep(0.02)
+
+    def launch(self) -> None:
+        """Start the process without waiting for anything."""
+        assert self.process is None or self.process.poll() is not None, "the service runs already"
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("DOSSIER_")}
+        environment |= {"DOSSIER_AUTH__SECRET": tokens.SECRET} | as_environment(self.settings) | self.environment
+        command = [sys.executable, "run.py", "serve", "--port", str(self.port), "--data", str(self.data)]
+        with self._output.open("wb") as output, self.log_file.open("ab") as log:
+            self.process = subprocess.Popen(
+                [*command, *self.arguments], cwd=ROOT, env=environment, stdout=output, stderr=log
+            )
+
+    def stop(self) -> int:
+        """SIGTERM, and wait for the end; the exit status (0 after a good end). Harmless when it does not run."""
+        if self.process is None:
+            return 0
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        return self.wait()
+
+    def kill(self) -> None:
+        """kill -9: nothing is written any more, nobody is told."""
+        assert self.process is not None, "the service was not started"
+        self.process.kill()
+        self.process.wait(STOP_SECONDS)
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal (SIGSTOP, SIGCONT, SIGHUP …) and do not wait."""
+        assert self.process is not None, "the service was not started"
+        self.process.send_signal(number)
+
+    def wait(self, seconds: float = STOP_SECONDS) -> int:
+        """Wait for the end; the exit status. A process that does not end is killed, and the test fails."""
+        assert self.process is not None, "the service was not started"
+        try:
+            return self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise AssertionError(f"the service did not end within {seconds} s:\n{self.log()[-4000:]}") from None
+
+    def restart(self, *, hard: bool = False) -> None:
+        """Stop (`hard`: kill -9) and start again on the same data folder and port."""
+        self.kill() if hard else self.stop()
+        self.start()
+
+    def _must_run(self, deadline: float) -> None:
+        assert self.process is not None
+        if self.process.poll() is not None or time.monotonic() > deadline:
+            self.process.kill()
+            raise AssertionError(f"the service did not start:\n{self.log()[-4000:]}")
+
+    # --- what it says -----------------------------------------------------------------------------------------
+
+    def log(self) -> str:
+        """Everything written to standard error, over all starts."""
+        return self.log_file.read_text(errors="replace")
+
+    def assert_log_clean(self) -> None:
+        """No traceback, no lost exception, since the first start."""
+        log = self.log()
+        for defect in _DEFECTS:
+            at = log.find(defect)
+            assert at < 0, f"in the service's log:\n{log[max(0, at - 1000) : at + 3000]}"
+
+    def get(self, path: str, token: str = "") -> tuple[int, bytes]:
+        """GET a path of the service: status and body. 0 where nobody answers."""
+        request = urllib.request.Request(self.http + path)  # noqa: S310  our own address
+        if token:
+            request.add_header("Authorization", f"Bearer {token}")
+        try:
+            with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310  likewise
+                return answer.status, answer.read()
+        except urllib.error.HTTPError as refused:
+            with refused:
+                return refused.code, refused.read()
+        except OSError:
+            return 0, b""
+
+    def metrics(self) -> dict[str, float]:
+        """`/metrics` by sample: `{"dossier_connections": 3, 'dossier_refusals_total{rule="format"}': 1, …}`.
+
+        Labels stand in alphabetical order, as in `dossier_messages_received_total{outcome="accepted",type="ping"}`.
+        """
+        found: dict[str, float] = {}
+        for family in text_string_to_metric_families(self.get("/metrics")[1].decode()):
+            for sample in family.samples:
+                labels = ",".join(f'{name}="{value}"' for name, value in sorted(sample.labels.items()))
+                found[f"{sample.name}{{{labels}}}" if labels else sample.name] = sample.value
+        return found
+
+    def token(self, sub: str, *permissions: str, **claims: Any) -> str:
+        """A good token, as `tokens.token` makes it."""
+        return tokens.token(sub, *permissions, **claims)
+
+
+def as_environment(settings: Settings) -> dict[str, str]:
+    """Settings by dotted key, as the DOSSIER_ variables that make them."""
+    return {
+        f"DOSSIER_{key.upper().replace('.', '__')}": value
+        if isinstance(value, str)
+        else msgspec.json.encode(value).decode()
+        for key, value in settings.items()
+    }
