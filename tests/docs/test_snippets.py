@@ -1,0 +1,64 @@
+"""What the pages tell people to type works: every shell block and the Python example, against a running service."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.harness import tokens
+from tests.harness.service import ROOT, Service
+
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+_BLOCK = re.compile(r"^```(bash|python)\n(.*?)^```", re.DOTALL | re.MULTILINE)
+_NOT_HERE = re.compile(r"^\s*(make |\.venv/bin/python run\.py (serve|demo|dashboard)\b).*$", re.MULTILINE)
+"""Run by other tests, and by CI itself."""
+
+
+def blocks() -> Iterator[tuple[str, str, str]]:
+    for page in PAGES:
+        for number, (language, text) in enumerate(_BLOCK.findall(page.read_text()), 1):
+            yield f"{page.stem}-{number}", language, text
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    with Service(tmp_path_factory.mktemp("docs") / "data") as running:
+        yield running
+
+
+def run(command: list[str], service: Service, cwd: Path = ROOT) -> str:
+    environment = os.environ | {
+        "DOSSIER_AUTH__SECRET": tokens.SECRET,
+        "DOSSIER_STORAGE__DATA": str(service.data),
+        "PYTHONPATH": str(ROOT),
+    }
+    done = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "error_code" not in done.stdout, done.stdout
+    return done.stdout
+
+
+@pytest.mark.parametrize(("language", "text"), [b[1:] for b in blocks()], ids=[b[0] for b in blocks()])
+def test_a_snippet_of_the_pages_works(language: str, text: str, service: Service) -> None:
+    text = text.replace("localhost:8000", f"127.0.0.1:{service.port}")
+    if language == "bash":
+        script = _NOT_HERE.sub("", text).replace(".venv/bin/python", sys.executable)
+        run(["bash", "-euo", "pipefail", "-c", script], service)
+    else:
+        token = service.token("ali", "write:dossier:*")
+        shown = run([sys.executable, "-c", f"{text}\nasyncio.run(main({token!r}))"], service)
+        assert "stored as event 1" in shown
+        assert "here now: ['ali']" in shown
+        assert "changed: DossierUpdatePayload" in shown
+
+
+def test_every_link_of_the_pages_leads_somewhere() -> None:
+    for page in PAGES:
+        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text()):
+            assert (page.parent / target).exists(), f"{page.name} links to {target}"
