@@ -1,0 +1,125 @@
+"""TLS 1.3 over the service's own wire: many messages, big ones, and a certificate that changes under it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import socket
+import ssl
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+import trustme
+import websockets
+
+from tests.harness.service import Service
+from tests.web.conftest import ROOMY
+
+
+class Authority:
+    """An authority of our own, and the files that the service reads."""
+
+    def __init__(self, folder: Path) -> None:
+        self.ca = trustme.CA()
+        self.certificate, self.key = folder / "certificate.pem", folder / "key.pem"
+        self.issue()
+
+    def issue(self) -> None:
+        leaf = self.ca.issue_cert("127.0.0.1", "localhost")
+        self.key.write_bytes(leaf.private_key_pem.bytes())
+        self.certificate.write_bytes(b"".join(blob.bytes() for blob in leaf.cert_chain_pems))
+
+    def context(self) -> ssl.SSLContext:
+        context = ssl.create_default_context()
+        self.ca.configure_trust(context)
+        return context
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("tls"))
+
+
+@pytest.fixture(scope="module")
+def secure(authority: Authority, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    settings = {"server.tls_certificate": str(authority.certificate), "server.tls_key": str(authority.key)}
+    with Service(tmp_path_factory.mktemp("tls") / "data", {**ROOMY, **settings}, secure=True) as running:
+        yield running
+    running.assert_log_clean()
+
+
+async def connected(service: Service, authority: Authority) -> websockets.ClientConnection:
+    client = await websockets.connect(service.url, ssl=authority.context(), compression=None, max_size=None)
+    token = service.token("ali", "write:dossier:*", "write:document:*")
+    await client.send(json.dumps({"type": "auth", "payload": {"token": token}}))
+    assert json.loads(await client.recv())["type"] == "auth_success"
+    assert json.loads(await client.recv())["type"] == "connection_state"
+    return client
+
+
+def test_many_and_big_messages_pass_in_both_directions(secure: Service, authority: Authority) -> None:
+    async def scene() -> None:
+        client = await connected(secure, authority)
+        await client.send(json.dumps({"type": "subscribe", "channel": "document:tls"}))
+        assert json.loads(await client.recv())["type"] == "subscribed"
+        text = "مرحبا 😀 " * 1_000
+        for n in range(50):
+            payload = {"operation_type": "insert", "position": 0, "version": n, "content": text}
+            await client.send(json.dumps({"type": "edit_operation", "channel": "document:tls", "payload": payload}))
+        versions = [json.loads(await client.recv())["payload"]["version"] for _ in range(50)]
+        assert versions == list(range(1, 51))
+        again = await connected(secure, authority)
+        await again.send(json.dumps({"type": "subscribe", "channel": "document:tls"}))
+        assert json.loads(await again.recv())["document"]["content"] == text * 50
+        await again.close()
+        await client.close()
+        assert client.close_code == 1000
+
+    asyncio.run(asyncio.wait_for(scene(), 30))
+
+
+def test_older_tls_and_plain_text_are_refused(secure: Service, authority: Authority) -> None:
+    context = authority.context()
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    with (
+        socket.create_connection(("127.0.0.1", secure.port), timeout=5) as plain,
+        pytest.raises(ssl.SSLError, match="protocol version"),
+    ):
+        context.wrap_socket(plain, server_hostname="127.0.0.1")
+    with socket.create_connection(("127.0.0.1", secure.port), timeout=5) as plain:
+        plain.sendall(b"GET /v1 HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        with suppress(ConnectionResetError):
+            assert not plain.recv(100).startswith(b"HTTP")
+
+
+def test_a_new_certificate_is_taken_on_sighup_and_open_connections_stay(secure: Service, authority: Authority) -> None:
+    async def scene() -> None:
+        client = await connected(secure, authority)
+        before = await asyncio.to_thread(_served, secure, authority)
+        authority.issue()
+        secure.signal(signal.SIGHUP)
+        async with asyncio.timeout(10):
+            while await asyncio.to_thread(_served, secure, authority) == before:  # noqa: ASYNC110  another process changes it
+                await asyncio.sleep(0.05)
+        good = authority.key.read_bytes()
+        authority.key.write_text("broken")
+        secure.signal(signal.SIGHUP)
+        now = await asyncio.to_thread(_served, secure, authority)
+        assert now != before
+        authority.key.write_bytes(good)
+        await client.send(json.dumps({"type": "ping"}))
+        assert json.loads(await client.recv())["type"] == "pong"
+        await client.close()
+
+    asyncio.run(scene())
+
+
+def _served(service: Service, authority: Authority) -> bytes:
+    with (
+        socket.create_connection(("127.0.0.1", service.port), timeout=5) as plain,
+        authority.context().wrap_socket(plain, server_hostname="127.0.0.1") as wrapped,
+    ):
+        return wrapped.getpeercert(binary_form=True) or b""
