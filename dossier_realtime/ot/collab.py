@@ -118,6 +118,11 @@ class Pending:
         """Whether the server has confirmed all that the user sees."""
         return self.in_flight is None and not self._buffer.changes
 
+    @property
+    def unconfirmed(self) -> Operation:
+        """All that leads from `server` to `local`: the operation in flight, then the buffer."""
+        return compose(self._flight, self._buffer)
+
     def edit(self, operation: Operation) -> None:
         """The user edits `local`. Raises DoesNotFit and InvalidOperation, and nothing has changed."""
         self.local = admit(operation, self.local)
@@ -166,16 +171,18 @@ class Pending:
         self._settle()
         return Operation.nothing(self.local.length)
 
-    def conflict(self, op_id: str | None) -> None:
+    def conflict(self, op_id: str | None) -> bool:
         """`VERSION_CONFLICT` for the operation `op_id`: the server has not taken it and never will.
 
-        It goes back into the buffer, to be sent under a new id. Load the document anew, unless it was just loaded:
-        the server may know something else as the text of this version.
+        It goes back into the buffer, to be sent under a new id. True where the document is to be loaded anew first:
+        the server may have another text for this version.
         """
-        if self.in_flight is not None and op_id == self.in_flight.op_id:
-            self._buffer = compose(self._flight, self._buffer)
-            self._flight = Operation.nothing(self.server.length)
-            self._settle()
+        if self.in_flight is None or op_id != self.in_flight.op_id:
+            return False
+        loaded = self._reloaded
+        self._buffer = compose(self._flight, self._buffer)
+        self._settle()
+        return not loaded
 
     def refused(self, op_id: str | None) -> Operation:
         """The server will not have the operation `op_id` for another reason: it is taken out of `local`."""

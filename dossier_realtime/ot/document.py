@@ -151,14 +151,16 @@ class _Stretches:
 
     def __init__(self, document: Document) -> None:
         self._runs = iter(document.runs or (Run(document.length, PLAIN),))
-        self._run = Run(0, PLAIN)
+        self._rest: Run | None = None
 
     def take(self, length: int) -> Iterator[Run]:
-        """The runs of the next `length` units."""
+        """The runs of the next `length` units, which there must be."""
         while length:
-            if not self._run.length:
-                self._run = next(self._runs)
-            taken = min(length, self._run.length)
-            yield Run(taken, self._run.attributes)
-            self._run = Run(self._run.length - taken, self._run.attributes)
-            length -= taken
+            run = self._rest or next(self._runs)
+            if run.length > length:
+                yield Run(length, run.attributes)
+                self._rest = Run(run.length - length, run.attributes)
+                return
+            yield run
+            self._rest = None
+            length -= run.length

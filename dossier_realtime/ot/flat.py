@@ -195,14 +195,15 @@ def _pieces(text: Units) -> Iterator[Units]:
 
 
 def _flat(part: Operation) -> tuple[Kind, int, str | None, int | None, Attributes | None]:
-    first = part.components[0]
-    position = first.length if isinstance(first, Retain) else 0
-    match part.components[1 if position else 0]:
-        case Insert(text):
-            return "insert", position, from_units(text), None, None
-        case Delete(length):
-            return "delete", position, None, length, None
-        case Format(length, attributes):
-            return "format", position, None, length, attributes
-        case Retain():
-            raise ValueError("An operation that changes nothing has no flat form; send none")
+    position = 0
+    for component in part.components:
+        match component:
+            case Retain(length):
+                position = length
+            case Insert(text):
+                return "insert", position, from_units(text), None, None
+            case Delete(length):
+                return "delete", position, None, length, None
+            case Format(length, attributes):
+                return "format", position, None, length, attributes
+    raise ValueError("An operation that changes nothing has no flat form; send none")

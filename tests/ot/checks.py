@@ -1,0 +1,112 @@
+"""What must hold, as plain functions: properties, tables and seeded faults all call the same ones.
+
+They reach the code under test through its modules, so that a fault put there is met here.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from dossier_realtime.ot import collab, cursor, document, flat
+from dossier_realtime.ot import transform as transformation
+from dossier_realtime.ot.document import Document
+from dossier_realtime.ot.operations import Operation
+from dossier_realtime.protocol.commands import EditPayload
+from dossier_realtime.protocol.events import RemoteOperationPayload
+from tests.ot.make_vectors import (
+    document_from_json,
+    document_to_json,
+    flat_from_json,
+    flat_to_json,
+    operation_from_json,
+    operation_to_json,
+)
+
+
+def meeting_leads_to_one_text(text: Document, first: Operation, second: Operation) -> None:
+    """TP1, and that both transformed operations are normal."""
+    after_first, after_second = transformation.transform(first, second)
+    one = document.apply(after_second, document.apply(first, text))
+    other = document.apply(after_first, document.apply(second, text))
+    assert one == other
+    for operation in (after_first, after_second):
+        assert operation == Operation.normal(operation.components)
+
+
+def the_flat_form_says_the_same(text: Document, operation: Operation) -> None:
+    """Written as flat operations and read again, one after the other, they do what the operation does."""
+    expected = document.apply(operation, text)
+    rest: Operation | None = operation
+    for part in flat.parts(operation):
+        assert rest is not None
+        divided = flat.split(rest)
+        assert divided is not None
+        assert divided[0] == part
+        rest = divided[1]
+        payload = flat.write(part, 7, "id")
+        assert flat.read(payload, text.length) == part
+        remote = flat.write_remote(part, 8, "u1", "Ann", "id")
+        assert flat.read(remote, text.length) == part
+        text = document.apply(part, text)
+    assert rest is not None
+    assert flat.split(rest) is None
+    assert text == expected
+
+
+def vector_holds(kind: str, vector: list[Any]) -> None:
+    """One line of vectors.json."""
+    match kind:
+        case "apply":
+            text, operation = document_from_json(vector[0]), operation_from_json(vector[1])
+            after = document.apply(operation, text)
+            assert document_to_json(after) == vector[2]
+            assert operation_to_json(document.invert(operation, text)) == vector[3]
+            assert document_to_json(document.apply(operation_from_json(vector[3]), after)) == vector[0]
+        case "transform":
+            text, (first, second) = document_from_json(vector[0]), map(operation_from_json, vector[1:3])
+            after_first, after_second = transformation.transform(first, second)
+            assert [operation_to_json(after_first), operation_to_json(after_second)] == vector[3:5]
+            assert document_to_json(document.apply(after_second, document.apply(first, text))) == vector[5]
+            assert document_to_json(document.apply(after_first, document.apply(second, text))) == vector[5]
+        case "cursor":
+            position, length = vector[2]
+            moved = cursor.transform_selection(position, length, operation_from_json(vector[0]), own=vector[1])
+            assert list(moved) == vector[3]
+        case _:
+            text, operation = document_from_json(vector[0]), operation_from_json(vector[1])
+            assert [flat_to_json(part) for part in flat.parts(operation)] == vector[2]
+            for said in vector[2]:
+                text = document.apply(flat.read(flat_from_json(said), text.length), text)
+            assert document_to_json(text) == vector[3]
+
+
+def versions_are_checked() -> None:
+    """No operation ahead of the server or behind its log is merged, and no client takes a version out of turn."""
+    text = Document.of("abc")
+    log = collab.Log(4)
+    for version in (3, 5):
+        with pytest.raises(collab.VersionConflict):
+            collab.receive(EditPayload("insert", 3, version, "x"), text, log)
+    pending = collab.Pending(text, 4)
+    for version in (4, 6):
+        late = RemoteOperationPayload(
+            user_id="u1", user_name="Ann", operation_type="insert", position=0, content="x", version=version
+        )
+        with pytest.raises(collab.OutOfStep):
+            pending.remote(late)
+    assert pending.local == text
+
+
+def no_character_is_torn() -> None:
+    """Every edge inside a surrogate pair is refused, and says which field is wrong."""
+    text = Document.of("a😀b")
+    for payload, path in (
+        (EditPayload("insert", 2, 0, "x"), "$.payload.position"),
+        (EditPayload("delete", 1, 0, length=1), "$.payload.length"),
+        (EditPayload("delete", 2, 0, length=2), "$.payload.position"),
+    ):
+        with pytest.raises(flat.InvalidOperation) as refused:
+            collab.receive(payload, text, collab.Log())
+        assert refused.value.path == path

@@ -1,0 +1,122 @@
+"""The contract's flat form and its bounds."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+
+from dossier_realtime.ot.document import Document
+from dossier_realtime.ot.flat import InvalidOperation, admit, parts, read, split, write
+from dossier_realtime.ot.operations import Delete, DoesNotFit, Format, Insert, Operation, Retain
+from dossier_realtime.ot.units import Units, from_units, to_units
+from dossier_realtime.protocol.commands import Attributes, EditPayload
+from dossier_realtime.protocol.values import MAX_DOCUMENT, MAX_INSERT
+from tests.ot import checks
+from tests.ot.strategies import concurrent
+
+BOLD = Attributes(bold=True)
+
+
+@given(concurrent)
+@settings(max_examples=1_000)
+def test_any_operation_is_a_row_of_flat_ones(drawn: tuple[Document, Operation, Operation]) -> None:
+    checks.the_flat_form_says_the_same(drawn[0], drawn[1])
+
+
+def test_the_contract_s_own_example_is_read() -> None:
+    payload = EditPayload("insert", 150, 42, "New text")
+    assert read(payload, 200) == Operation.of(Retain(150), Insert(to_units("New text")), Retain(50))
+    assert write(read(payload, 200), 42) == payload
+
+
+def test_a_delete_without_length_takes_the_units_of_its_content() -> None:
+    assert read(EditPayload("delete", 1, 0, "a😀"), 4) == Operation.of(Retain(1), Delete(3))
+    assert read(EditPayload("delete", 1, 0, "a😀", 3), 4) == Operation.of(Retain(1), Delete(3))
+
+
+def test_an_edit_at_the_very_end_fits_and_one_beyond_does_not() -> None:
+    assert read(EditPayload("insert", 3, 0, "x"), 3).after == 4
+    for beyond in (
+        EditPayload("insert", 4, 0, "x"),
+        EditPayload("delete", 0, 0, length=4),
+        EditPayload("format", 3, 0, length=1, attributes=BOLD),
+    ):
+        with pytest.raises(DoesNotFit):
+            read(beyond, 3)
+
+
+@pytest.mark.parametrize(
+    ("payload", "path"),
+    [
+        (EditPayload("insert", 0, 0), "$.payload.content"),
+        (EditPayload("insert", 0, 0, ""), "$.payload.content"),
+        (EditPayload("insert", 0, 0, "\ud83d"), "$.payload.content"),
+        (EditPayload("insert", 0, 0, "😀" * (MAX_INSERT // 2) + "x"), "$.payload.content"),
+        (EditPayload("insert", 0, 0, "😀", 1), "$.payload.length"),
+        (EditPayload("insert", 0, 0, "x", attributes=BOLD), "$.payload.attributes"),
+        (EditPayload("delete", 0, 0), "$.payload.length"),
+        (EditPayload("delete", 0, 0, ""), "$.payload.content"),
+        (EditPayload("delete", 0, 0, "😀", 1), "$.payload.length"),
+        (EditPayload("delete", 0, 0, length=1, attributes=BOLD), "$.payload.attributes"),
+        (EditPayload("format", 0, 0, attributes=BOLD), "$.payload.length"),
+        (EditPayload("format", 0, 0, length=1), "$.payload.attributes"),
+        (EditPayload("format", 0, 0, length=1, attributes=Attributes()), "$.payload.attributes"),
+    ],
+)
+def test_what_is_not_of_its_form_is_refused_with_the_path(payload: EditPayload, path: str) -> None:
+    with pytest.raises(InvalidOperation) as refused:
+        read(payload, 100)
+    assert refused.value.path == path
+    assert path in str(refused.value)
+
+
+def test_an_insert_as_large_as_allowed_is_read() -> None:
+    assert read(EditPayload("insert", 0, 0, "😀" * (MAX_INSERT // 2)), 0).after == MAX_INSERT
+
+
+def test_no_character_is_torn() -> None:
+    checks.no_character_is_torn()
+
+
+def test_nul_is_refused_and_other_controls_are_content() -> None:
+    document = Document.of("")
+    with pytest.raises(InvalidOperation):
+        admit(Operation.of(Insert(to_units("a\0b"))), document)
+    kept = "\x01\x85\u2028\ufffe"
+    assert admit(Operation.of(Insert(to_units(kept))), document).content == kept
+
+
+def test_a_document_takes_a_mi_of_units_and_not_one_more() -> None:
+    nearly = Document(Units("x" * (MAX_DOCUMENT - 1)))
+    full = admit(Operation.of(Insert(to_units("y")), Retain(MAX_DOCUMENT - 1)), nearly)
+    assert full.length == MAX_DOCUMENT
+    with pytest.raises(InvalidOperation) as refused:
+        admit(Operation.of(Insert(to_units("z")), Retain(MAX_DOCUMENT)), full)
+    assert refused.value.path == "$.payload.content"
+    replaced = admit(Operation.of(Insert(to_units("z")), Delete(1), Retain(MAX_DOCUMENT - 1)), full)
+    assert replaced.length == MAX_DOCUMENT
+
+
+def test_a_long_text_is_several_inserts_of_whole_characters() -> None:
+    text = "x" + "😀" * MAX_INSERT
+    made = list(parts(Operation.of(Insert(to_units(text)))))
+    contents = [from_units(c.text) for part in made for c in part.components if isinstance(c, Insert)]
+    assert "".join(contents) == text
+    assert [len(to_units(content)) for content in contents] == [MAX_INSERT - 1, MAX_INSERT, 2]
+
+
+def test_a_range_that_a_concurrent_insert_split_is_two_parts_each_for_the_text_before_it() -> None:
+    operation = Operation.of(Retain(1), Delete(2), Retain(3), Delete(1), Format(2, BOLD))
+    assert list(parts(operation)) == [
+        Operation.of(Retain(1), Delete(2), Retain(6)),
+        Operation.of(Retain(4), Delete(1), Retain(2)),
+        Operation.of(Retain(4), Format(2, BOLD)),
+    ]
+
+
+def test_an_operation_with_nothing_left_has_no_part_and_no_flat_form() -> None:
+    nothing = Operation.nothing(3)
+    assert list(parts(nothing)) == []
+    assert split(nothing) is None
+    with pytest.raises(ValueError, match="no flat form"):
+        write(nothing, 0)
