@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from dossier_realtime.ot.collab import Log, VersionConflict, receive
+from dossier_realtime.ot.collab import Log, VersionConflict, rebase
 from dossier_realtime.ot.cursor import transform_selection
 from dossier_realtime.ot.difference import difference
 from dossier_realtime.ot.document import Document, apply
-from dossier_realtime.ot.flat import InvalidOperation, parts, read
+from dossier_realtime.ot.flat import InvalidOperation, admit, parts, read
 from dossier_realtime.ot.operations import DoesNotFit, Operation
 from dossier_realtime.ot.units import splits_pair, to_units
 from dossier_realtime.protocol.answers import DocumentState
@@ -22,12 +22,14 @@ from dossier_realtime.protocol.errors import ErrorCode
 from dossier_realtime.protocol.values import MAX_DOCUMENT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Generator, Iterable
 
     from dossier_realtime.protocol.commands import CursorPayload, EditPayload
     from dossier_realtime.protocol.events import RemoteOperationPayload
 
 RECENT = 1_000  # operations kept in memory; older ones that an edit needs are read from the store
+
+STRIDE = 200  # operations that an edit is moved past in one go
 
 
 class Refusal(Exception):
@@ -70,17 +72,27 @@ class Manuscript:
         return Manuscript(self.document, Log(self.log.start, self.log.operations))
 
 
-def decide(manuscript: Manuscript, edit: EditPayload, log: Log) -> list[Operation]:
+def decide(manuscript: Manuscript, edit: EditPayload, log: Log) -> Generator[None, None, list[Operation]]:
     """The parts, one a version, that the edit becomes; none where nothing is left to do.
 
-    `log` reaches to the manuscript's version, and back to the edit's. Raises Refusal.
+    `log` reaches to the manuscript's version, and back to the edit's. Yields now and then on a long way, so that
+    others have their turn: an edit against a version 10,000 back may take half a second. Raises Refusal.
     """
     try:
-        return receive(edit, manuscript.document, log)[0]
-    except VersionConflict as conflict:
-        raise Refusal(ErrorCode.VERSION_CONFLICT, str(conflict), manuscript.version) from None
+        later = log.since(edit.version)
+        operation = read(edit, later[0].before if later else manuscript.document.length)
+        for start in range(0, len(later), STRIDE):
+            if start:
+                yield
+            version = edit.version + start
+            operation = rebase(operation, version, Log(version, later[start : start + STRIDE]))
+        admit(operation, manuscript.document)
+    except (VersionConflict, DoesNotFit) as conflict:
+        text = f"{str(conflict).partition(';')[0]}; subscribe to the document anew"
+        raise Refusal(ErrorCode.VERSION_CONFLICT, text, manuscript.version) from None
     except InvalidOperation as wrong:
         raise Refusal(ErrorCode.INVALID_MESSAGE_FORMAT, str(wrong)) from None
+    return list(parts(operation))
 
 
 def extended(log: Log, length: int, older: Iterable[RemoteOperationPayload]) -> Log:

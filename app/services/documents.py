@@ -256,7 +256,14 @@ class _Lane:
         log = tentative.log
         if edit.version < log.start:
             log = await self._reaching(edit.version, tentative)
-        return core.decide(tentative, edit, log)
+        deciding = core.decide(tentative, edit, log)
+        while True:
+            try:
+                next(deciding)
+            except StopIteration as decided:
+                steps: list[Operation] = decided.value
+                return steps
+            await asyncio.sleep(0)
 
     async def _reaching(self, version: int, tentative: Manuscript) -> Log:
         """The manuscript's log with what came before it, back to a version as far as the store keeps it."""
