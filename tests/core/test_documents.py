@@ -1,0 +1,141 @@
+"""What becomes of an edit, of a whole new text, and of a cursor; and that a long log can be pieced together."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.core import documents as core
+from app.core.documents import Manuscript, Refusal
+from dossier_realtime.ot.collab import Log
+from dossier_realtime.ot.flat import write_remote
+from dossier_realtime.ot.operations import Operation
+from dossier_realtime.protocol.commands import Attributes, CursorPayload, EditPayload
+from dossier_realtime.protocol.errors import ErrorCode
+from dossier_realtime.protocol.values import MAX_INSERT
+
+TEXTS = st.text(st.sampled_from("ab \nم😀"), max_size=12)
+
+
+def finished(deciding: Generator[None, None, list[Operation]]) -> tuple[list[Operation], int]:
+    """What was decided, and how often others had their turn."""
+    turns = 0
+    while True:
+        try:
+            next(deciding)
+            turns += 1
+        except StopIteration as done:
+            return done.value, turns
+
+
+def edited(manuscript: Manuscript, payload: EditPayload) -> list[Operation]:
+    parts, _ = finished(core.decide(manuscript, payload, manuscript.log))
+    for part in parts:
+        manuscript.advance(part)
+    return parts
+
+
+def written(text: str) -> Manuscript:
+    manuscript = Manuscript()
+    if text:
+        edited(manuscript, EditPayload("insert", 0, 0, text))
+    return manuscript
+
+
+def test_an_edit_from_far_behind_gives_others_their_turn_and_ends_where_it_belongs() -> None:
+    manuscript = written("end")
+    for n in range(900):
+        edited(manuscript, EditPayload("insert", 0, n + 1, "x"))
+    parts, turns = finished(core.decide(manuscript, EditPayload("insert", 3, 1, "!"), manuscript.log))
+    assert turns == 900 // core.STRIDE
+    manuscript.advance(parts[0])
+    assert manuscript.document.content == "x" * 900 + "end!"
+
+
+@pytest.mark.parametrize(
+    ("payload", "code"),
+    [
+        (EditPayload("insert", 0, 9, "x"), ErrorCode.VERSION_CONFLICT),
+        (EditPayload("insert", 9, 1, "x"), ErrorCode.VERSION_CONFLICT),
+        (EditPayload("delete", 0, 1, None, 9), ErrorCode.VERSION_CONFLICT),
+        (EditPayload("insert", 2, 1, "x"), ErrorCode.INVALID_MESSAGE_FORMAT),
+        (EditPayload("format", 0, 1, None, 1), ErrorCode.INVALID_MESSAGE_FORMAT),
+    ],
+)
+def test_what_does_not_fit_is_refused_with_the_version_where_that_helps(payload: EditPayload, code: ErrorCode) -> None:
+    manuscript = written("a😀b")
+    with pytest.raises(Refusal) as refused:
+        finished(core.decide(manuscript, payload, manuscript.log))
+    assert refused.value.code is code
+    assert refused.value.version == (1 if code is ErrorCode.VERSION_CONFLICT else None)
+
+
+@given(st.lists(TEXTS, min_size=1, max_size=20), st.integers(0, 20))
+def test_a_log_is_pieced_together_from_what_the_store_kept(texts: list[str], cut: int) -> None:
+    manuscript = Manuscript()
+    for text in texts:
+        for part in core.replacement(manuscript.document, text):
+            manuscript.advance(part)
+    whole = manuscript.log
+    kept = [write_remote(part, n, "ali", "Ali") for n, part in enumerate(whole.operations, 1)]
+    cut = min(cut, len(kept))
+    short = Manuscript(manuscript.document, Log(cut, whole.operations[cut:]))
+    again = core.extended(short.log, core.length_at_start(short), kept[:cut])
+    assert (again.start, again.operations) == (0, whole.operations)
+
+
+@given(TEXTS, TEXTS)
+def test_a_whole_new_text_becomes_that_text(before: str, after: str) -> None:
+    manuscript = written(before)
+    for part in core.replacement(manuscript.document, after):
+        manuscript.advance(part)
+    assert manuscript.document.content == after
+
+
+def test_what_stays_of_a_text_keeps_its_formatting() -> None:
+    manuscript = written("hello world")
+    edited(manuscript, EditPayload("format", 6, 1, None, 5, Attributes(bold=True)))
+    for part in core.replacement(manuscript.document, "hello brave world"):
+        manuscript.advance(part)
+    (run,) = manuscript.document.format
+    assert (run.position, run.length, run.attributes.bold) == (12, 5, True)
+
+
+def test_a_long_new_text_comes_in_pieces_that_an_insert_may_hold() -> None:
+    parts = core.replacement(Manuscript().document, "😀" * MAX_INSERT)
+    assert len(parts) == 2
+    with pytest.raises(Refusal):
+        core.replacement(Manuscript().document, "x" * (2**20 + 1))
+
+
+@given(st.lists(TEXTS, min_size=1, max_size=8))
+def test_a_snapshot_is_the_document(texts: list[str]) -> None:
+    manuscript = Manuscript()
+    for text in texts:
+        for part in core.replacement(manuscript.document, text):
+            manuscript.advance(part)
+    again = core.unpack(core.pack(manuscript))
+    assert (again.version, again.document) == (manuscript.version, manuscript.document)
+
+
+@pytest.mark.parametrize(
+    ("position", "selection", "version", "placed"),
+    [(0, 0, None, (0, 0)), (5, 0, None, (5, 0)), (1, 2, 1, (2, 2)), (0, 0, 1, (0, 0))],
+)
+def test_a_cursor_is_put_on_the_text_of_now(
+    position: int, selection: int, version: int | None, placed: tuple[int, int]
+) -> None:
+    manuscript = written("a😀b")
+    edited(manuscript, EditPayload("insert", 0, 1, ">"))
+    assert core.placed_cursor(manuscript, CursorPayload(position, selection, version)) == placed
+
+
+@pytest.mark.parametrize("cursor", [CursorPayload(6), CursorPayload(1, 9), CursorPayload(3), CursorPayload(2, 1)])
+def test_a_cursor_beyond_the_text_or_inside_a_character_is_refused(cursor: CursorPayload) -> None:
+    manuscript = written("a😀b")
+    edited(manuscript, EditPayload("insert", 0, 1, ">"))
+    with pytest.raises(Refusal):
+        core.placed_cursor(manuscript, cursor)
