@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from app.core import documents as core
 from app.core.documents import Manuscript, Refusal
@@ -95,10 +95,11 @@ class Documents:
         """Take an edit into its document's lane; the order of the calls is the order of the lane."""
         self._lane(channel).submit(submission)
 
-    def placed(self, channel: str, version: int) -> Submission | None:
-        """Whose version is being delivered: its author is not to receive it. The last one of an edit answers it."""
+    def placed(self, channel: str, version: int, frame: bytes) -> Submission | None:
+        """Whose version is being delivered, if it came through here: its author is not to receive it. The last one
+        of an edit answers it."""
         lane = self._lanes.get(channel)
-        return None if lane is None else lane.placed(version)
+        return None if lane is None else lane.placed(version, frame)
 
     def sweep(self) -> None:
         """Let go of documents that rest and that nobody is on."""
@@ -119,6 +120,14 @@ class Documents:
         return lane
 
 
+class _Placed(NamedTuple):
+    """A version on its way to the log, and whether it is its edit's last."""
+
+    submission: Submission
+    body: bytes
+    last: bool
+
+
 class _Lane:
     """One document: what is committed, what waits, and what is being appended."""
 
@@ -126,7 +135,7 @@ class _Lane:
         self._channel, self._store, self._broker, self._ready = channel, store, broker, ready
         self.committed = Manuscript()
         self._waiting: deque[Submission] = deque()
-        self._placed: dict[int, tuple[Submission, bool]] = {}
+        self._placed: dict[int, _Placed] = {}
         self._loop = asyncio.get_running_loop()
         self._used = self._loop.time()
         self._snapshot = 0
@@ -153,14 +162,14 @@ class _Lane:
         if self._working is None:
             self._working = self._loop.create_task(self._work())
 
-    def placed(self, version: int) -> Submission | None:
-        found = self._placed.pop(version, None)
-        if found is None:
-            return None
-        submission, last = found
-        if last:
-            submission.reply(version)
-        return submission
+    def placed(self, version: int, frame: bytes) -> Submission | None:
+        found = self._placed.get(version)
+        if found is None or found.body != frame:
+            return None  # another node's: ours comes behind it
+        del self._placed[version]
+        if found.last:
+            found.submission.reply(version)
+        return found.submission
 
     async def _load(self) -> None:
         position = await self._broker.position(self._channel)
@@ -243,7 +252,8 @@ class _Lane:
             for number, step in enumerate(steps, 1):
                 versions.append(self._version(submission, step, tentative.version + 1))
                 tentative.advance(step)
-                self._placed[tentative.version] = (submission, number == len(steps))
+                last = number == len(steps)
+                self._placed[tentative.version] = _Placed(submission, versions[-1].body, last)
         return []
 
     async def _decide(self, submission: Submission, tentative: Manuscript) -> list[Operation]:
@@ -290,11 +300,11 @@ class _Lane:
 
     def _answer_undelivered(self) -> None:
         """Nobody on this node receives the channel: the versions came by no delivery."""
-        for version in sorted(self._placed):
-            self.placed(version)
+        for version, placed in sorted(self._placed.items()):
+            self.placed(version, placed.body)
 
     def _take_back(self, batch: Sequence[Submission]) -> None:
-        placed = {id(submission) for submission, _ in self._placed.values()}
+        placed = {id(one.submission) for one in self._placed.values()}
         self._placed.clear()
         self._waiting.extendleft(s for s in reversed(batch) if id(s) in placed)
 

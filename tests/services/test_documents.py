@@ -1,0 +1,190 @@
+"""A document's lane: nothing is acknowledged that is not durable, and nothing is lost when the store says no."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from app.core.documents import Refusal
+from app.core.ratelimit import RateLimiter
+from app.engine.build import open_engine
+from app.engine.limits import EngineLimits
+from app.engine.ports import DocumentStore, Engine, KnownOperation, Publication, TipMoved, Unavailable, Version
+from app.services import documents as lanes
+from app.services.documents import Documents, Submission
+from dossier_realtime.protocol import codec
+from dossier_realtime.protocol.commands import EditPayload
+from dossier_realtime.protocol.errors import ErrorCode
+from dossier_realtime.protocol.events import RemoteOperation, RemoteOperationPayload
+from tests.engine.conftest import Clock
+
+DOC = "document:1"
+
+
+class Gate:
+    """The real store behind a gate: appends wait, fail, or meet somebody who was faster."""
+
+    def __init__(self, store: DocumentStore) -> None:
+        self.store = store
+        self.open = asyncio.Event()
+        self.open.set()
+        self.refuse = 0
+        self.faster: list[str] = []
+        self.appended = 0
+
+    async def append(self, channel: str, tip: int, versions: Sequence[Version]) -> None:
+        await self.open.wait()
+        if self.refuse:
+            self.refuse -= 1
+            raise Unavailable("the disk is full")
+        if self.faster:
+            payload = RemoteOperationPayload(
+                user_id="other",
+                user_name="Other",
+                operation_type="insert",
+                position=0,
+                version=tip + 1,
+                content=self.faster.pop(),
+            )
+            body = codec.encode(RemoteOperation(channel=channel, payload=payload))
+            await self.store.append(channel, tip, [Version(body, "other", None)])
+            raise TipMoved(channel)
+        await self.store.append(channel, tip, versions)
+        self.appended += 1
+
+    async def known(self, channel: str, op_ids: Sequence[str]) -> Mapping[str, KnownOperation]:
+        return await self.store.known(channel, op_ids)
+
+    async def keep_snapshot(self, channel: str, version: int, state: bytes) -> None:
+        await self.store.keep_snapshot(channel, version, state)
+
+    async def snapshot(self, channel: str, version: int) -> tuple[int, bytes] | None:
+        return await self.store.snapshot(channel, version)
+
+
+class Bench:
+    """Documents over a real engine and a gate."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.gate = Gate(engine.documents)
+        self.ready = True
+        self.used = False
+        self.documents = Documents(self.gate, engine.broker, lambda: self.ready, lambda channel: self.used)
+        self.answers: list[int | Refusal] = []
+        self.delivered: list[int] = []
+        engine.broker.start(self._deliver)
+
+    def _deliver(self, publications: Sequence[Publication]) -> None:
+        for publication in publications:
+            self.delivered.append(publication.offset)
+            self.documents.placed(publication.channel, publication.offset, publication.frame)
+
+    def submit(self, content: str, version: int = 0, op_id: str | None = None) -> None:
+        payload = EditPayload("insert", 0, version, content, op_id=op_id)
+        self.documents.submit(DOC, Submission(self, "ali", "Ali", self.answers.append, payload))
+
+    async def answered(self, count: int) -> list[int | Refusal]:
+        async with asyncio.timeout(5):
+            while len(self.answers) < count:  # noqa: ASYNC110  answers come by a callback
+                await asyncio.sleep(0.005)
+        return self.answers
+
+    async def text(self) -> str:
+        return (await self.documents.state(DOC)).content
+
+
+@asynccontextmanager
+async def bench(folder: Path) -> AsyncIterator[Bench]:
+    engine = await open_engine("embedded", folder, limits=EngineLimits(), rates=RateLimiter(), clock=Clock())
+    try:
+        await engine.broker.join(DOC)
+        yield Bench(engine)
+    finally:
+        await engine.close()
+
+
+def test_nothing_is_acknowledged_before_it_is_durable(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with bench(tmp_path) as it:
+            it.gate.open.clear()
+            it.submit("a")
+            await asyncio.sleep(0.1)
+            assert (it.answers, it.delivered, await it.text()) == ([], [], "")
+            it.gate.open.set()
+            assert await it.answered(1) == [1]
+            assert (it.delivered, await it.text()) == ([1], "a")
+
+    asyncio.run(scene())
+
+
+def test_what_the_store_refuses_is_answered_and_the_lane_goes_on(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with bench(tmp_path) as it:
+            it.gate.refuse = 1
+            it.submit("lost", op_id="a")
+            it.submit("too", op_id="b")
+            for refusal in await it.answered(2):
+                assert isinstance(refusal, Refusal)
+                assert refusal.code is ErrorCode.SERVICE_UNAVAILABLE
+            it.submit("kept", op_id="a")
+            assert (await it.answered(3))[2] == 1
+            assert await it.text() == "kept"
+            it.ready = False
+            it.submit("no journal")
+            assert isinstance((await it.answered(4))[3], Refusal)
+
+    asyncio.run(scene())
+
+
+def test_an_edit_whose_tip_was_taken_is_moved_behind_and_committed_once(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with bench(tmp_path) as it:
+            it.gate.faster = ["second ", "first "]
+            it.submit("mine", op_id="a")
+            it.submit("!", op_id="b")
+            assert await it.answered(2) == [3, 4]
+            assert await it.text() == "second first mine!"
+            assert it.delivered == [1, 2, 3, 4]
+
+    asyncio.run(scene())
+
+
+def test_edits_that_wait_are_committed_together_in_order(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with bench(tmp_path) as it:
+            for n in range(200):
+                it.submit(str(n % 10), op_id=str(n))
+            assert await it.answered(200) == list(range(1, 201))
+            assert it.gate.appended <= 200 // lanes.BATCH + 2
+            assert await it.text() == "".join(str(n % 10) for n in range(200))
+
+    asyncio.run(scene())
+
+
+@pytest.mark.parametrize("versions", [700, 1_300])
+def test_a_document_is_let_go_when_it_rests_and_read_back_as_it_was(
+    tmp_path: Path, versions: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scene() -> None:
+        async with bench(tmp_path) as it:
+            for n in range(versions):
+                it.submit("x😀", version=n)
+            await it.answered(versions)
+            monkeypatch.setattr(lanes, "IDLE", 0.0)
+            it.used = True
+            await asyncio.sleep(0.01)
+            it.documents.sweep()
+            assert it.documents.open == 1
+            it.used = False
+            it.documents.sweep()
+            assert it.documents.open == 0
+            assert await it.text() == "x😀" * versions
+            it.submit("late", version=1)
+            assert (await it.answered(versions + 1))[-1] == versions + 1
+
+    asyncio.run(scene())
