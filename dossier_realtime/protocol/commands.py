@@ -57,7 +57,7 @@ class Ping(Struct, tag_field="type", tag="ping", omit_defaults=True, kw_only=Tru
 class Since(Strict, frozen=True):
     """Where the client was: `{epoch, offset}` on a channel with history, `{version}` on a document."""
 
-    epoch: Annotated[str, Meta(max_length=64)] | None = None
+    epoch: str | None = None
     offset: Integer | None = None
     version: Integer | None = None
 
