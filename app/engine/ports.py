@@ -84,9 +84,9 @@ class Broker(Protocol):
 
     def start(self, deliver: Callable[[Sequence[Publication]], None]) -> None:
         """Begin. `deliver` is called on the event loop with every publication of the channels this node
-        joined: per channel in offset order, without hole or repetition; a batch that was published as one
-        comes as one. Called only for what is durable (or was never meant to be), and before the publisher's
-        own call returns."""
+        joined, and with what was committed through this node where it did not join (for the journal): per
+        channel in offset order, without hole or repetition; a batch that was published as one comes as one.
+        Called only for what is durable (or was never meant to be), and before the publisher's own call returns."""
 
     async def publish(self, entries: Sequence[Entry], key: IdempotencyKey | None = None) -> list[Placed]:
         """Commit all entries or none, in the order of the calls on this node, then deliver them.

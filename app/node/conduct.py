@@ -144,6 +144,8 @@ class Conduct:
             return None
         decision = connection.session.verified(identity, asked, at)
         connection.home.timers.watch(connection)
+        if connection.session.session_id and not decision.rule:
+            self._witness.renewed(connection)
         if decision.rule:
             self._witness.decided(connection, decision)
         return connection.carry_out(decision.effects)

@@ -16,7 +16,7 @@ from .outbox import Outbox
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from app.core.effects import Effect
     from app.core.instant import Instant
@@ -63,10 +63,10 @@ class Home(Protocol):
     def decided(self, connection: Connection, decision: Decision) -> None:
         """A decision that nobody's message caused."""
 
-    def sent(self, connection: Connection, payload: bytes) -> None:
+    def sent(self, connection: Connection, payload: bytes, channel: str) -> None:
         """A message went to this connection alone."""
 
-    def conflated(self, connection: Connection, count: int) -> None:
+    def conflated(self, connection: Connection, places: Sequence[int]) -> None:
         """Messages that waited gave way to later ones."""
 
 
@@ -177,7 +177,7 @@ class Connection:
     def send(self, event: Event) -> None:
         """One message to this client alone."""
         payload = codec.encode(event)
-        self.home.sent(self, payload)
+        self.home.sent(self, payload, getattr(event, "channel", None) or "")
         self.outbox.push(text_frame(payload))
 
     def fail(self, code: CloseCode, reason: str) -> None:
@@ -200,9 +200,9 @@ class Connection:
         self.home.loop.call_later(LINGER, self.hang_up)
         self._ended()
 
-    def replaced_frames(self, count: int) -> None:
+    def replaced_frames(self, places: Sequence[int]) -> None:
         """Queued frames gave way to later ones."""
-        self.home.conflated(self, count)
+        self.home.conflated(self, places)
 
     # --- decisions --------------------------------------------------------------------------------------------
 

@@ -70,31 +70,28 @@ class Hub(Generic[R]):
         """No more presence."""
         _remove(self._watching, channel, connection)
 
-    def deliver(self, channel: str, offset: int, frame: bytes, *, besides: object = None, about: str = "") -> int:
-        """Queue one frame for everybody who is live on the channel; how many that were.
-
-        `besides`: a connection that is told otherwise; `about`: a user who is not told.
-        """
+    def advance(self, channel: str, offset: int) -> None:
+        """The channel's head is at `offset` now."""
         if offset and channel in self._members:
             self.heads[channel] = offset
-        told = 0
-        # A push may end a slow reader and with it its entry here.
-        for connection in tuple(self._live.get(channel, ())):
-            if connection is not besides and (not about or connection.user_id != about):
-                connection.outbox.push(frame)
-                told += 1
-        self.deliveries += told
-        return told
 
-    def tell(self, channel: str, frame: bytes, besides: str | None = None) -> int:
-        """Queue a frame about presence for the channel's watchers, the user `besides` left out."""
-        told = 0
-        for connection in tuple(self._watching.get(channel, ())):
-            if besides is None or connection.user_id != besides:
-                connection.outbox.push(frame)
-                told += 1
-        self.deliveries += told
-        return told
+    def live(self, channel: str, *, besides: object = None, about: str = "") -> tuple[R, ...]:
+        """Who is to be told of a publication. `besides`: a connection that is told otherwise; `about`: a user who
+        is not told."""
+        live = self._live.get(channel, ())
+        if besides is None and not about:
+            return tuple(live)
+        return tuple(one for one in live if one is not besides and (not about or one.user_id != about))
+
+    def watching(self, channel: str, besides: str = "") -> tuple[R, ...]:
+        """Who is to be told of a change of presence, the user `besides` left out."""
+        return tuple(one for one in self._watching.get(channel, ()) if not besides or one.user_id != besides)
+
+    def deliver(self, frame: bytes, receivers: tuple[R, ...]) -> None:
+        """Queue one frame for each. A push may end a slow reader and with it its entries here."""
+        for connection in receivers:
+            connection.outbox.push(frame)
+        self.deliveries += len(receivers)
 
     def members(self, channel: str) -> tuple[R, ...]:
         """Everybody who subscribes the channel here."""

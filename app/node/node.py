@@ -152,13 +152,13 @@ class Node:
         """A decision that nobody's message caused."""
         self.witness.decided(connection, decision)
 
-    def sent(self, connection: Connection, payload: bytes) -> None:
+    def sent(self, connection: Connection, payload: bytes, channel: str) -> None:
         """A message went to this connection alone."""
-        self.witness.sent(connection, payload)
+        self.witness.sent(connection, payload, channel)
 
-    def conflated(self, connection: Connection, count: int) -> None:
+    def conflated(self, connection: Connection, places: Sequence[int]) -> None:
         """Messages that waited gave way to later ones."""
-        self.witness.conflated(connection, count)
+        self.witness.conflated(connection, places)
 
     # --- what the engine tells --------------------------------------------------------------------------------
 
@@ -169,12 +169,15 @@ class Node:
             if about:
                 frame = Volatile.of(frame, "cursor", channel, about)
             elif channel.startswith("document:"):
-                submission = self._documents.placed(channel, offset)
+                submission = self._documents.placed(channel, offset, publication.frame)
                 author = None if submission is None else submission.author
             elif channel.startswith("user:") and _PROGRESS in publication.frame[:96]:
                 frame = Volatile.of(frame, "progress", codec.request_id(publication.frame))
-            receivers = self.hub.deliver(channel, offset, frame, besides=author, about=about)
-            self.witness.delivered(publication, receivers)
+            self.hub.advance(channel, offset)
+            receivers = self.hub.live(channel, besides=author, about=about)
+            besides = author.connection_id if isinstance(author, Connection) else ""
+            self.witness.delivered(publication, len(receivers), besides)
+            self.hub.deliver(frame, receivers)
 
     def _tell(self, event: PresenceEvent) -> None:
         channel, user_id = event.channel, event.payload.user_id
@@ -187,9 +190,9 @@ class Node:
         if isinstance(event, PresenceUpdate):
             frame = Volatile.of(frame, "presence", channel, user_id)
         besides = user_id if isinstance(event, PresenceJoin) else ""
-        receivers = self.hub.tell(channel, frame, besides)
-        if receivers:
-            self.witness.told(channel, payload, receivers, besides)
+        receivers = self.hub.watching(channel, besides)
+        self.witness.told(channel, payload, len(receivers), besides)
+        self.hub.deliver(frame, receivers)
 
     def _revoked(self, token_id: str | None, user_id: str | None, moment: float) -> None:
         at, revocations = self.clock(), self.engine.revocations
@@ -201,6 +204,7 @@ class Node:
     def _settings_changed(self, channel: str, settings: Settings) -> None:
         before = self.policy.settings(channel)
         self.policy.put(channel, settings)
+        self.witness.set(channel, settings)
         if before.history != settings.history and channel in self.hub.heads:
             self.hub.heads[channel] = 0  # a new epoch begins
         at = self.clock()

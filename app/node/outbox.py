@@ -51,8 +51,9 @@ class Owner(Protocol):
     def wire_lost(self) -> None:
         """The peer is gone; nothing more can be sent."""
 
-    def replaced_frames(self, count: int) -> None:
-        """Frames that waited were dropped for later ones of the same key."""
+    def replaced_frames(self, places: Sequence[int]) -> None:
+        """Frames that waited were dropped for later ones of the same key. Their places among the messages that
+        wait, counted back from the newest, which is 0."""
 
 
 class Flusher:
@@ -216,15 +217,21 @@ class Outbox:
             self.flush()  # one busy tick is not a slow reader
             if not self._watching:
                 return
-        last = {frame.key: index for index, frame in enumerate(self._queue) if isinstance(frame, Volatile)}
-        kept = [
-            frame
-            for index, frame in enumerate(self._queue)
-            if not isinstance(frame, Volatile) or last[frame.key] == index
-        ]
-        dropped = len(self._queue) - len(kept)
+        kept: deque[bytes] = deque()
+        dropped: list[int] = []
+        keys: set[tuple[str, ...]] = set()
+        place = 0
+        for frame in reversed(self._queue):
+            if not isinstance(frame, Volatile):
+                kept.appendleft(frame)
+            elif frame.key in keys:
+                dropped.append(place)
+            else:
+                keys.add(frame.key)
+                kept.appendleft(frame)
+            place += frame[0] == _TEXT
         if dropped:
-            self._queue = deque(kept)
+            self._queue = kept
             self._bytes = len(self._rest) + sum(map(len, kept))
             self._owner.replaced_frames(dropped)
         if self._bytes > self._limits.max_bytes or len(self._queue) > self._limits.max_messages:

@@ -81,10 +81,7 @@ class Subscriptions:
             position = replace(position, offset=document.version)
         attachment = connection.attachments.get(channel) or self._attach(connection, channel, position)
         attachment.hidden = asked.hidden
-        if asked.with_presence and roster is not None:
-            self._hub.watch(channel, connection)
-        else:
-            self._hub.unwatch(channel, connection)
+        self._watch(connection, channel, asked.with_presence and roster is not None)
         answer, known = self._answer(asked, position, document)
         if asked.with_presence:
             answer.presence = roster
@@ -148,9 +145,7 @@ class Subscriptions:
             return
         if attachment.catching_up is not None:
             attachment.catching_up.cancel()
-        self._witness.detached(connection, channel)
-        if self._hub.discard(channel, connection):
-            self._background.start(self._broker.leave(channel))
+        self._discard(connection, channel)
         if namespace_of(channel).presence:
             self._background.start(self._presence.leave(channel, connection.connection_id))
 
@@ -160,13 +155,29 @@ class Subscriptions:
         for channel, attachment in connection.attachments.items():
             if attachment.catching_up is not None:
                 attachment.catching_up.cancel()
-            self._witness.detached(connection, channel)
-            if self._hub.discard(channel, connection):
-                self._background.start(self._broker.leave(channel))
+            self._discard(connection, channel)
             present = present or namespace_of(channel).presence
         connection.attachments.clear()
         if present:
             self._background.start(self._presence.lost(connection.connection_id))
+
+    def _discard(self, connection: Connection, channel: str) -> None:
+        if self._hub.is_live(channel, connection):
+            self._witness.detached(connection, channel)
+        self._watch(connection, channel, False)
+        if self._hub.discard(channel, connection):
+            self._background.start(self._broker.leave(channel))
+
+    def _watch(self, connection: Connection, channel: str, wanted: bool) -> None:
+        """Presence is received apart from events: also while the connection catches up on these."""
+        if wanted == self._hub.is_watching(channel, connection):
+            return
+        if wanted:
+            self._hub.watch(channel, connection)
+            self._witness.attached(connection, channel, "presence")
+        else:
+            self._hub.unwatch(channel, connection)
+            self._witness.detached(connection, channel, "presence")
 
     def _attach(self, connection: Connection, channel: str, position: StreamPosition) -> Attachment:
         self._hub.add(channel, connection, position.offset)
@@ -179,7 +190,7 @@ class Subscriptions:
         for event in held:
             connection.send(event)
         self._hub.resume(channel, connection)
-        self._witness.attached(connection, channel, watching=self._hub.is_watching(channel, connection))
+        self._witness.attached(connection, channel, hidden=attachment.hidden)
 
     def _continue(self, connection: Connection, attachment: Attachment, known: int | None) -> None:
         """Go live, after what lies between the client's place (`known`) and the head."""
@@ -191,7 +202,7 @@ class Subscriptions:
             spans.append((known, attachment.start))
             attachment.start = known
         if live and not spans:
-            # Presence may have been asked for, or no more: the journal is told anew.
+            # Whether it hides may have changed: the journal is told anew.
             self._go_live(connection, channel)
             return
         resume_after = head if live else (spans[-1][1] if spans else attachment.start)
@@ -223,11 +234,13 @@ class Subscriptions:
             connection.fail(CloseCode.POSITION_LOST, "the place in the channel is lost; reconnect")
 
     async def _replay(self, connection: Connection, channel: str, after: int, until: int) -> None:
-        while after < until and connection.closing is None:
+        while after < until:
             page = await self._broker.read(channel, after, min(_PAGE, until - after))
             if not page or page[0].offset != after + 1:
                 raise _PositionLost
             for publication in page:
+                if connection.closing is not None:
+                    return  # it was too slow for the page: nothing follows the close frame
                 self._witness.sent(connection, publication.frame, channel, publication.offset)
                 connection.outbox.push(text_frame(publication.frame))
             after = page[-1].offset

@@ -7,22 +7,24 @@ from typing import TYPE_CHECKING
 import structlog
 
 from app.core.effects import Send
+from app.core.namespaces import NAMESPACES
 from app.telemetry.logs import Sample
 from dossier_realtime.protocol.answers import RateLimitWarning
 from dossier_realtime.protocol.commands import Auth
+from dossier_realtime.protocol.drafts import Draft
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from app.core.classification import ChannelPolicy
+    from app.core.classification import ChannelPolicy, Settings
     from app.core.effects import Decision
     from app.engine.ports import Placed, Publication
     from app.journal.writer import Journal
     from app.services.operations import Operations
     from app.telemetry.metrics import Metrics
     from dossier_realtime.protocol.commands import Command
-    from dossier_realtime.protocol.drafts import Draft
     from dossier_realtime.protocol.events import Event
+    from dossier_realtime.recording.entry import Audience, Detail
 
     from .connection import Connection
 
@@ -46,7 +48,7 @@ class Witness:
     ) -> None:
         """A message came in and was judged. A token never enters the journal."""
         session = connection.session
-        channel = getattr(command, "channel", None) or ""
+        channel = getattr(command.event if isinstance(command, Draft) else command, "channel", None) or ""
         secret = isinstance(command, Auth) or session.identity is None or (command is None and b"token" in payload)
         self._metrics.received(command, decision.rule)
         if decision.rule:
@@ -59,6 +61,7 @@ class Witness:
             user=connection.user_id,
             channel=channel,
             rule=decision.rule,
+            level=self._level(channel),
             frame=None if secret else payload,
         )
 
@@ -86,7 +89,7 @@ class Witness:
         """The connection was ended, or its rights were taken, by nobody's message."""
         self._metrics.refusals[decision.rule] += 1
         self._journal.record(
-            "refused",
+            "decided",
             session=connection.session.session_id or connection.connection_id,
             user=connection.user_id,
             rule=decision.rule,
@@ -101,11 +104,13 @@ class Witness:
             user=connection.user_id,
             channel=channel,
             offset=offset,
+            level=self._level(channel),
             frame=payload,
         )
 
-    def delivered(self, publication: Publication, receivers: int) -> None:
-        """A publication to everybody who was live on its channel."""
+    def delivered(self, publication: Publication, receivers: int, besides: str) -> None:
+        """A publication to everybody who is live on its channel, the connection `besides` left out. To be told
+        before it is queued: what the queueing causes stands after it."""
         self._metrics.delivered(receivers)
         self._journal.record(
             "fanout",
@@ -114,37 +119,54 @@ class Witness:
             epoch=publication.epoch,
             commit=publication.commit,
             except_user=publication.about,
-            level=self._policy.settings(publication.channel).level.label,
+            besides=besides,
+            level=self._level(publication.channel),
             receivers=receivers,
             frame=publication.frame,
         )
 
     def told(self, channel: str, payload: bytes, receivers: int, besides: str) -> None:
-        """A change of presence to the channel's watchers."""
+        """A change of presence to the channel's watchers. To be told before it is queued."""
         self._metrics.delivered(receivers)
         self._journal.record(
             "fanout",
             channel=channel,
             audience="presence",
             except_user=besides,
-            level=self._policy.settings(channel).level.label,
+            level=self._level(channel),
             receivers=receivers,
             frame=payload,
         )
 
-    def attached(self, connection: Connection, channel: str, *, watching: bool) -> None:
-        """From here on the connection receives the channel's fan-outs."""
+    def attached(
+        self, connection: Connection, channel: str, audience: Audience = "all", *, hidden: bool = False
+    ) -> None:
+        """From here on the connection receives the channel's fan-outs to this audience."""
         self._journal.record(
             "attach",
             session=connection.session.session_id,
             user=connection.user_id,
             channel=channel,
-            audience="presence" if watching else "all",
+            level=self._level(channel),
+            audience=audience,
+            detail={"hidden": True} if hidden else None,
         )
 
-    def detached(self, connection: Connection, channel: str) -> None:
+    def detached(self, connection: Connection, channel: str, audience: Audience = "all") -> None:
         """From here on it does not."""
-        self._journal.record("detach", session=connection.session.session_id, user=connection.user_id, channel=channel)
+        self._journal.record(
+            "detach",
+            session=connection.session.session_id,
+            user=connection.user_id,
+            channel=channel,
+            level=self._level(channel),
+            audience=audience,
+        )
+
+    def set(self, channel: str, settings: Settings) -> None:
+        """From here on these settings hold on the channel."""
+        detail: Detail = {"presence": settings.presence, "history": settings.history, "frozen": settings.frozen}
+        self._journal.record("settings", channel=channel, level=settings.level.label, detail=detail)
 
     def published(self, placed: Sequence[Placed], seconds: float) -> None:
         """Events were accepted, and are durable and delivered after `seconds`; repetitions count for nothing."""
@@ -166,23 +188,27 @@ class Witness:
 
     def opened(self, connection: Connection) -> None:
         """A session began or came back."""
-        identity = connection.session.identity
-        assert identity is not None  # noqa: S101  opened sessions have one
         self._metrics.opened()
         self._operations.count("sessions", "opened")
         self._journal.record(
             "open",
             session=connection.session.session_id,
-            user=identity.user_id,
+            user=connection.user_id,
             detail={
-                "name": identity.name,
-                "role": identity.role,
-                "clearance": identity.clearance.label,
-                "permissions": identity.permissions,
+                **_rights(connection),
                 "address": connection.address,
                 "connection": connection.connection_id,
                 "reconnect_count": connection.session.reconnect_count,
             },
+        )
+
+    def renewed(self, connection: Connection) -> None:
+        """The session goes on with another token of the same user."""
+        self._journal.record(
+            "renewed",
+            session=connection.session.session_id,
+            user=connection.user_id,
+            detail=_rights(connection),
         )
 
     def connected(self, connections: int) -> None:
@@ -218,12 +244,28 @@ class Witness:
             },
         )
 
-    def conflated(self, connection: Connection, count: int) -> None:
-        """Messages that waited gave way to later ones."""
-        self._metrics.conflated(count)
+    def conflated(self, connection: Connection, places: Sequence[int]) -> None:
+        """Messages that waited gave way to later ones: those at these places, 0 being the newest that waits."""
+        self._metrics.conflated(len(places))
         self._journal.record(
             "conflated",
             session=connection.session.session_id,
             user=connection.user_id,
-            detail={"count": count},
+            detail={"places": " ".join(map(str, places))},
         )
+
+    def _level(self, channel: str) -> str:
+        """The channel's level now; none for what names no channel."""
+        return self._policy.settings(channel).level.label if channel.partition(":")[0] in NAMESPACES else ""
+
+
+def _rights(connection: Connection) -> Detail:
+    identity = connection.session.identity
+    assert identity is not None  # noqa: S101  opened sessions have one
+    return {
+        "name": identity.name,
+        "role": identity.role,
+        "clearance": identity.clearance.label,
+        "permissions": identity.permissions,
+        "expires_at": identity.expires_at,
+    }

@@ -16,6 +16,7 @@ from app.telemetry.logs import Sample
 from . import health, operators
 from .documents import DocumentById
 from .guard import Doorkeeper, NotServed
+from .journal import JournalDoor
 from .publish import PublishDoor
 from .socket import SocketDoor
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable
 
+    from app.journal.export import Archive
     from app.node.node import Node
     from app.services.channels import ChannelAdministration
     from app.services.documents import Documents
@@ -46,6 +48,7 @@ def application(
     addresses: Addresses,
     doorkeeper: Doorkeeper,
     readiness: Callable[[], dict[str, bool]],
+    archive: Archive,
 ) -> tornado.web.Application:
     """Every path the service answers."""
     channel = r"/v1/channels/([^/]+)"
@@ -62,6 +65,7 @@ def application(
             (channel, operators.ChannelByName),
             (channel + "/presence", operators.ChannelPresence),
             (channel + "/history", operators.ChannelHistory),
+            (r"/v1/journal", JournalDoor),
             (r"/v1/schema.json", health.Described, {"describe": cache(description.schema)}),
             (r"/v1/asyncapi.json", health.Described, {"describe": cache(description.asyncapi)}),
             (r"/healthz", health.Alive),
@@ -78,6 +82,7 @@ def application(
         addresses=addresses,
         doorkeeper=doorkeeper,
         readiness=readiness,
+        archive=archive,
     )
 
 

@@ -74,11 +74,12 @@ class Guarded(tornado.web.RequestHandler):
         elif int(length) > self.max_body:
             self.set_header("Connection", "close")
             self.refuse(413, *STANDARD[413])
-        elif self.request.method not in ("POST", "PUT"):
-            if int(length) or "Transfer-Encoding" in headers:
-                self.set_header("Connection", "close")
-                self.refuse(400, ErrorCode.INVALID_MESSAGE_FORMAT, "This call has no body; send none")
-        elif "Content-Encoding" in headers or not _is_json(headers.get("Content-Type", "application/json")):
+        elif self.opens_socket and (int(length) or "Transfer-Encoding" in headers):
+            self.set_header("Connection", "close")
+            self.refuse(400, ErrorCode.INVALID_MESSAGE_FORMAT, "A handshake has no body; send none")
+        elif self.request.method in ("POST", "PUT") and (
+            "Content-Encoding" in headers or not _is_json(headers.get("Content-Type", "application/json"))
+        ):
             self.refuse(415, *STANDARD[415])
 
     def _check_head(self) -> None:

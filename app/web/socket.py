@@ -95,6 +95,8 @@ class Wire:
     )
 
     def __init__(self, stream: tornado.iostream.IOStream, node: Node, address: str, addresses: Addresses) -> None:
+        if stream.closed():
+            raise tornado.iostream.StreamClosedError
         self._stream = stream
         self._node = node
         self._address = address
@@ -109,6 +111,8 @@ class Wire:
         self._work: asyncio.Task[None] | None = None
         # What came in the same packet as the handshake is in Tornado's buffer; after it, the socket is ours alone.
         early = stream.read_bytes(1 << 17, partial=True)
+        if stream.closed():  # looking for more, it found the peer gone
+            raise tornado.iostream.StreamClosedError
         stream.io_loop.remove_handler(sock)
         stream.set_nodelay(True)  # a tick's frames leave together as it is; none waits for the peer's TCP
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT)

@@ -24,6 +24,9 @@ from typing import Any, Self
 import msgspec
 from prometheus_client.parser import text_string_to_metric_families
 
+from app.journal import store
+from dossier_realtime.recording.entry import Entry, decode_entry
+
 from . import tokens
 
 ROOT = Path(__file__).parents[2]
@@ -67,7 +70,7 @@ class Service:
         self._output = data.with_name(data.name + ".out")
 
     def __enter__(self) -> Self:
-        if self.process is None:
+        if self.process is None or self.process.poll() is not None:
             self.start()
         return self
 
@@ -189,6 +192,18 @@ class Service:
                 labels = ",".join(f'{name}="{value}"' for name, value in sorted(sample.labels.items()))
                 found[f"{sample.name}{{{labels}}}" if labels else sample.name] = sample.value
         return found
+
+    def journal(self) -> list[Entry]:
+        """Every entry of the journal so far, in order, its chain verified; also while the service runs.
+
+        What just happened is there a moment later: the journal is written beside the event loop.
+        """
+        folder = self.data / "journal"
+        for node, report in store.verify_folder(folder).items():
+            assert report.ok, f"the journal of {node}: {report}"
+        paths = [path for node in store.nodes(folder) for path in store.segment_paths(folder, node)]
+        lines = [line for path in paths for line in list(store.read_lines(path))[1:] if line.endswith(b"\n")]
+        return [decode_entry(line) for line in lines]
 
     def token(self, sub: str, *permissions: str, **claims: Any) -> str:
         """A good token, as `tokens.token` makes it."""

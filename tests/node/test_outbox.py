@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 import pytest
@@ -23,8 +23,8 @@ class Owner:
     def wire_lost(self) -> None:
         self.lost += 1
 
-    def replaced_frames(self, count: int) -> None:
-        self.replaced += count
+    def replaced_frames(self, places: Sequence[int]) -> None:
+        self.replaced += len(places)
 
 
 class Pair:

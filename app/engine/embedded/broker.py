@@ -121,9 +121,8 @@ class EmbeddedBroker:
                     known.trim_at = offset + TRIM_EVERY
                     self._long.add(channel)
                     self._trim(channel)
-            if channel in self.joined:
-                frame = frame_of(channel, body, offset)
-                publications.append(Publication(channel, epoch, offset, frame, number, about))
+            frame = frame_of(channel, body, offset)
+            publications.append(Publication(channel, epoch, offset, frame, number, about))
         if appended.events:
             self._ages.mark(self._number, self._steady())
         if publications:

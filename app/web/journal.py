@@ -1,0 +1,72 @@
+"""`GET /v1/journal?session=&user=&channel=&since=&until=`: the journal as a signed NDJSON stream (decisions, 10).
+
+`admin:*`, or `admin` on the one channel that is named. Below the highest clearance, and for who administers one
+channel, the export is partial: of what the caller may not see there is no trace.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from itertools import islice
+from typing import TYPE_CHECKING
+
+import msgspec
+import tornado.iostream
+
+from app.core.permissions import Clearance
+from app.journal.export import Archive, Selection
+from dossier_realtime.protocol.errors import ErrorCode
+
+from .bearer import Bearer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from app.core.permissions import Identity
+
+_PIECE = 256  # lines read, filtered and written at once
+_PAUSE = 0.002  # seconds between two pieces: the loop has others to serve
+
+
+class JournalDoor(Bearer):
+    """A stream for an administrator. The service goes on meanwhile: files are read beside its loop."""
+
+    async def get(self) -> None:
+        named = self.get_query_argument("channel", "")
+        channel = named if named and "*" not in named else None
+        identity = await self.administrator(channel)
+        selection = None if identity is None else self._selection()
+        if identity is None or selection is None:
+            return
+        archive: Archive = self.settings["archive"]
+        lines = self._export(archive, selection, identity)
+        self.set_header("Content-Type", "application/x-ndjson; charset=utf-8")
+        try:
+            while piece := await asyncio.to_thread(lambda: b"".join(islice(lines, _PIECE))):
+                self.write(piece)
+                await self.flush()
+                await asyncio.sleep(_PAUSE)
+        except tornado.iostream.StreamClosedError:
+            return
+
+    def _export(self, archive: Archive, selection: Selection, identity: Identity) -> Iterator[bytes]:
+        policy, at = self.node.policy, self.node.clock().wall
+        if identity.administers_all and identity.clearance is Clearance.SECRET:
+            return archive.export(selection, made_at=at, made_by=identity.user_id)
+        return archive.export(
+            selection,
+            made_at=at,
+            made_by=identity.user_id,
+            clearance=identity.clearance.label,
+            level_of=lambda name: policy.settings(name).level.label,
+        )
+
+    def _selection(self) -> Selection | None:
+        """What the query asks for; answers 400 itself where that is nothing."""
+        asked = {name: self.get_query_argument(name) for name in self.request.query_arguments}
+        try:
+            return msgspec.convert(asked, Selection, strict=False)
+        except msgspec.ValidationError as wrong:
+            text = f"Ask with session, user, channel, since and until (Unix seconds): {wrong}"
+            self.refuse(400, ErrorCode.INVALID_MESSAGE_FORMAT, text[:500])
+            return None

@@ -1,0 +1,223 @@
+"""Bad handshakes."""
+
+from __future__ import annotations
+
+import asyncio
+
+from tests.harness import tokens
+from tests.harness.wire import Client, Raw, request, text, upgrade
+
+from .acts import get, knock, outcome, shaken
+from .bench import ALLOWED, Bench
+from .rows import Row, each
+
+_ORIGINS = (
+    "https://allowed.example.evil.test",
+    "https://allowed.example@evil.test",
+    "https://xallowed.example",
+    "https://allowed.example:444",
+    "http://allowed.example",
+    "https://allowed.example/",
+    "https://allowed.example https://allowed.example",
+    "https://evil.test",
+    "",
+)
+_BAD_DEFLATE = "permessage-deflate; server_max_window_bits=99; server_max_window_bits=99"
+_SENT_AT_ONCE = 10  # far from the limit of handshakes a second
+
+
+def _with_origin(origin: str, *more: tuple[str, str]) -> bytes:
+    return upgrade("/v1", ("Origin", origin), *more)
+
+
+def _padded(size: int, headers: int = 1) -> bytes:
+    """A handshake with so many more headers, all together `size` bytes long."""
+    return upgrade("/v1", *((f"X-{n}", "x" * (size // headers)) for n in range(headers)))
+
+
+async def token_in_the_url(bench: Bench) -> str:
+    """A token that does not authenticate, and that nobody finds in the log."""
+    token = tokens.token("url-user")
+    raw = await Raw.open(bench.service)
+    await raw.send(upgrade(f"/v1?token={token}", ("Authorization", f"Bearer {token}")))
+    assert (await raw.response()).status == 101
+    told = await outcome(Client(raw))
+    assert token not in bench.service.log()
+    return told
+
+
+async def frames_in_the_packet_of_the_handshake(bench: Bench) -> str:
+    token = tokens.token("early", "read:dossier:country:*")
+    raw = await Raw.open(bench.service)
+    await raw.send(
+        upgrade()
+        + text({"type": "auth", "payload": {"token": token}})
+        + text({"type": "subscribe", "channel": "dossier:country:SA"})
+    )
+    assert (await raw.response()).status == 101
+    return await outcome(Client(raw))
+
+
+async def a_ping_in_the_packet_of_the_handshake(bench: Bench) -> str:
+    raw = await Raw.open(bench.service)
+    await raw.send(upgrade() + text({"type": "ping"}) + text({"type": "subscribe", "channel": "global"}))
+    assert (await raw.response()).status == 101
+    return await outcome(Client(raw))
+
+
+async def gone_before_the_answer(bench: Bench) -> str:
+    """Peers that are gone when their 101 is written leave nothing behind, and nobody is counted down twice."""
+    for reset in (False, True):
+        raws = [await Raw.open(bench.service, address="127.0.0.7") for _ in range(_SENT_AT_ONCE)]
+        for raw in raws:
+            await raw.send(_with_origin(ALLOWED))
+            raw.reset() if reset else raw.finish_writing()
+        for raw in raws:
+            await raw.close()
+    async with asyncio.timeout(8):
+        while bench.service.metrics()["dossier_connections"]:  # noqa: ASYNC110  it is another process's number
+            await asyncio.sleep(0.1)
+    # A place counted as taken would be missing, one given back twice would be too many.
+    return await connections_of_one_address(bench, "127.0.0.7")
+
+
+async def connections_of_one_address(bench: Bench, address: str = "127.0.0.5") -> str:
+    """The limit's last connection is taken, the next one is not, and the old ones live."""
+    limit = int(str(bench.service.settings["limits.connections_per_address"]))
+    raws = [await shaken(bench, address) for _ in range(limit)]
+    late = await Raw.open(bench.service, address=address)
+    await late.send(_with_origin(ALLOWED))
+    answer = await late.response()
+    await late.close()
+    client = Client(raws[-1])
+    await client.authenticate(tokens.token("one-of-many"))
+    await client.settle()
+    await client.close()
+    for raw in raws:
+        await raw.close()
+    return f"H({answer.status})" + (" retry-after" if "retry-after" in answer.headers else "")
+
+
+async def an_eleventh_connection_of_a_user(bench: Bench) -> str:
+    token = tokens.token("crowd")
+    ten = [await Client.connect(bench.service, token, address="127.0.0.6") for _ in range(10)]
+    eleventh = Client(await shaken(bench, "127.0.0.6"))
+    await eleventh.send({"type": "auth", "payload": {"token": token}})
+    told = await outcome(eleventh)
+    for client in ten:
+        await client.settle()
+        await client.close()
+    return told
+
+
+async def two_hundred_slow_heads(bench: Bench) -> str:
+    """Heads that come a byte at a time end within 10 s, while others log in."""
+    slow = [await Raw.open(bench.service) for _ in range(200)]
+    head = iter(upgrade())
+
+    async def dribble() -> None:
+        for byte in head:
+            await asyncio.gather(*(raw.send(bytes([byte])) for raw in slow))
+            await asyncio.sleep(2)
+
+    dribbling = asyncio.create_task(dribble())
+    ends = [asyncio.create_task(raw.ended(patience=10)) for raw in slow]
+    for _ in range(100):
+        async with await bench.client() as real:
+            await real.settle()
+    rests = await asyncio.gather(*ends)
+    dribbling.cancel()
+    for raw in slow:
+        await raw.close()
+    return "ended" if not any(rests) else "answered"
+
+
+ROWS = [
+    Row("H01", "no Upgrade", knock(get("/v1")), "H(426)"),
+    *each(
+        "H03",
+        [(path, path) for path in ("/v2", "/v1/", "/v1/../v1", "//v1", "/V1", "/v1%2f", "/v1;x", "/")],
+        lambda path: knock(upgrade(path)),
+        "H(404)",
+    ),
+    Row("H05", "no key", knock(upgrade(without=["Sec-WebSocket-Key"])), "H(400)"),
+    *each(
+        "H06",
+        [(key, key) for key in ("x", "AAAAAAAAAAAAAAAAAAAA", "AAAAAAAAAAAAAAAAAAAAAAA=", "!" * 22 + "==", "")],
+        lambda key: knock(upgrade(**{"sec-websocket-key": key})),
+        "H(400)",
+    ),
+    Row("H08", "Connection without upgrade", knock(upgrade(connection="keep-alive")), "H(400)"),
+    Row("H08.1", "another version", knock(upgrade(**{"sec-websocket-version": "8"})), "H(400)"),
+    Row("H08.2", "a POST", knock(upgrade().replace(b"GET", b"POST")), "H(405)"),
+    Row("H11", "Origin null", knock(_with_origin("null")), "H(403)"),
+    *each("H12", [(origin, origin) for origin in _ORIGINS], lambda origin: knock(_with_origin(origin)), "H(403)"),
+    Row("H14.1", "no Origin where that is allowed", knock(upgrade()), "H(101)"),
+    Row("H14.2", "no Origin where it is required", knock(upgrade()), "H(403)", "asymmetric"),
+    Row("H14.3", "the allowed Origin where one is required", knock(_with_origin(ALLOWED)), "H(101)", "asymmetric"),
+    Row(
+        "H16",
+        "Sec-Fetch-Site says same-origin, Origin does not",
+        knock(_with_origin("https://evil.test", ("Sec-Fetch-Site", "same-origin"))),
+        "H(403)",
+    ),
+    Row("H16.1", "an Origin that equals a foreign Host", knock(upgrade(host="evil.test")), "H(421)"),
+    Row(
+        "H16.2",
+        "Origin equals Host, neither is ours",
+        knock(upgrade("/v1", ("Origin", "http://evil.test"), host="evil.test")),
+        "H(421)",
+    ),
+    Row("H17.1", "two Origins", knock(_with_origin(ALLOWED, ("Origin", ALLOWED))), "H(403)"),
+    Row("H17.2", "two Hosts", knock(upgrade("/v1", ("Host", "localhost"))), "H(400)"),
+    Row("H17.3", "no Host", knock(upgrade(without=["Host"])), "H(400)"),
+    Row("H19.1", "a head of 9 kB", knock(_padded(9_000, 9)), "H(431) | H(0)"),
+    Row("H19.2", "a header of 70 kB", knock(_padded(70_000)), "H(431) | H(0)"),
+    Row("H19.3", "101 headers", knock(_padded(200, 101)), "H(431) | H(0)"),
+    Row(
+        "H21.1", "a body that is announced and does not come", knock(upgrade("/v1", ("Content-Length", "5"))), "H(400)"
+    ),
+    Row("H21.2", "a chunked body", knock(upgrade("/v1", ("Transfer-Encoding", "chunked")) + b"1\r\nx\r\n"), "H(400)"),
+    Row("H22", "200 heads, a byte every 2 s", two_hundred_slow_heads, "ended", slow=True),
+    Row("H24", "a token in the URL and in a header", token_in_the_url, "E(AUTH_FAILED) C(4500)"),
+    Row(
+        "H26",
+        "subprotocols",
+        knock(upgrade("/v1", ("Sec-WebSocket-Protocol", "x, y")), "sec-websocket-protocol"),
+        "H(101)",
+    ),
+    # The service knows no extension at all, so F13 and F14 (compressed frames) cannot come to be.
+    Row(
+        "H27",
+        "compression with bad parameters",
+        knock(upgrade("/v1", ("Sec-WebSocket-Extensions", _BAD_DEFLATE)), "sec-websocket-extensions"),
+        "H(101)",
+    ),
+    Row("H29.1", "one connection too many of an address", connections_of_one_address, "H(429) retry-after", "strict"),
+    Row(
+        "H29.2",
+        "an eleventh connection of a user",
+        an_eleventh_connection_of_a_user,
+        "E(RATE_LIMIT_EXCEEDED) C(4503)",
+        "strict",
+    ),
+    Row(
+        "H32.1",
+        "auth and subscribe in the packet of the handshake",
+        frames_in_the_packet_of_the_handshake,
+        "auth_success connection_state subscribed K",
+    ),
+    Row(
+        "H32.2",
+        "a ping in the packet of the handshake",
+        a_ping_in_the_packet_of_the_handshake,
+        "E(AUTH_FAILED) C(4500)",
+    ),
+    Row("H33", "gone before the 101 is written", gone_before_the_answer, "H(429) retry-after", "strict"),
+    Row(
+        "H34", "not HTTP at all", knock(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\r\n\r\n"), "H(400) | H(0)"
+    ),
+    Row("H35", "HTTP/0.9 and HTTP/2", knock(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"), "H(400) | H(0)"),
+    Row("H36", "a handshake in HTTP/1.0", knock(upgrade().replace(b"HTTP/1.1", b"HTTP/1.0")), "H(400)"),
+    Row("H37", "a foreign Host for a plain page", knock(request("GET", "/metrics", ("Host", "evil.test"))), "H(421)"),
+]

@@ -1,0 +1,128 @@
+"""Too much of what would be good in measure. Limits are the default ones."""
+
+from __future__ import annotations
+
+import asyncio
+
+from tests.harness import tokens
+from tests.harness.wire import Client, Message, Raw
+
+from .acts import get, outcome, told
+from .bench import CHANNEL, Bench
+from .rows import Row
+from .sending import UPDATE
+
+_UNSUBSCRIBE: Message = {"type": "unsubscribe", "channel": CHANNEL}
+
+
+async def a_hundred_and_one_messages(bench: Bench) -> str:
+    """The 95th message brings one warning, the 101st and later ones are refused, the first of them with the news."""
+    client = await bench.client()
+    await client.send(*(_UNSUBSCRIBE | {"ref": f"n{number}"} for number in range(1, 104)))
+    await client.receive(ref="n103")
+    came = client.take_all()
+    warnings = [message for message in came if message["type"] == "rate_limit_warning"]
+    (exceeded,) = [message for message in client.messages if message["type"] == "rate_limit_exceeded"]
+    assert [w["payload"]["current_rate"] for w in warnings] == [95]
+    assert client.messages.index(warnings[0]) < client.messages.index(exceeded)
+    assert 0 < exceeded["payload"]["retry_after"] <= 60
+    assert exceeded["payload"]["limit"] == 100
+    refused = [m["ref"] for m in client.messages if m.get("error_code") == "RATE_LIMIT_EXCEEDED"]
+    accepted = sum(message["type"] == "unsubscribed" for message in client.messages)
+    return f"{accepted} accepted, refused {refused}, then {await outcome(client)}"
+
+
+async def one_user_over_ten_connections(bench: Bench) -> str:
+    token = tokens.token("ten-handed", "write:dossier:country:*")
+    ten = [await Client.connect(bench.service, token) for _ in range(10)]
+    for client in ten:
+        await client.send(*([_UNSUBSCRIBE] * 11))
+    for client in ten:
+        await client.settle()
+        await client.close()
+    accepted = sum(message["type"] == "unsubscribed" for client in ten for message in client.messages)
+    refused = sum(message.get("error_code") == "RATE_LIMIT_EXCEEDED" for client in ten for message in client.messages)
+    return f"{accepted} accepted, {refused} refused"
+
+
+async def a_flood_of_pings(bench: Bench) -> str:
+    """A bucket of its own: 60 a window (decisions, section 8, over the table's one a second)."""
+    client = await bench.client()
+    await client.send(*([{"type": "ping"}] * 60))
+    await client.send(_UNSUBSCRIBE | {"ref": "general"})
+    assert (await client.receive(ref="general"))["type"] == "unsubscribed"
+    await client.send(*([{"type": "ping"}] * 200))
+    await client.expect_close(4004)
+    pongs = sum(message["type"] == "pong" for message in client.messages)
+    return f"{pongs} pongs, then {(await outcome(client)).split()[-1]}"
+
+
+async def invalid_messages_count(bench: Bench) -> str:
+    """What is refused as invalid is counted as a general message."""
+    client = await bench.client()
+    await client.send(*(["{"] * 10), *([_UNSUBSCRIBE] * 91))
+    await client.settle()
+    accepted = sum(message["type"] == "unsubscribed" for message in client.messages)
+    await client.close()
+    return f"{accepted} accepted"
+
+
+async def a_flood_beside_another_user(bench: Bench) -> str:
+    """While one user floods until it is cut off, another one's messages are all taken."""
+    flooder, other = await bench.client(), await bench.client()
+    flood = asyncio.create_task(flooder.send(*([UPDATE] * 1000)))
+    answers = [await other.ask(_UNSUBSCRIBE) for _ in range(50)]
+    await flood
+    assert {answer["type"] for answer in answers} == {"unsubscribed"}
+    await other.close()
+    await flooder.expect_close(4004)
+    return (await outcome(flooder)).split()[-1]
+
+
+async def seven_hundred_edits_in_flight(bench: Bench) -> str:
+    """D18: without waiting for an ack; taken in their order up to the rate, the rest refused."""
+    client = await bench.client("write:document:*")
+    await client.subscribe("document:in-flight")
+    payload = {"operation_type": "insert", "position": 0, "content": "x", "version": 0}
+    edit = {"type": "edit_operation", "channel": "document:in-flight", "payload": payload}
+    await client.send(*(edit | {"ref": str(number)} for number in range(700)))
+    await client.receive("operation_ack", ref="599")
+    acks = [message for message in client.messages if message["type"] == "operation_ack"]
+    assert [(ack["ref"], ack["payload"]["version"]) for ack in acks] == [(str(n), n + 1) for n in range(600)]
+    refused = [message["ref"] for message in client.messages if message["type"] == "error"]
+    return f"{len(acks)} in order, refused {refused[0]} to {refused[-1]}, {(await outcome(client)).split()[-1]}"
+
+
+async def a_flood_of_calls(bench: Bench) -> str:
+    """Reads over HTTP have a limit too, after which others still get through."""
+    token = tokens.token("reader", "admin:*", clearance="secret")
+    outcomes = []
+    raw = await Raw.open(bench.service)
+    for _ in range(int(str(bench.service.settings["limits.read"])) + 2):
+        await raw.send(get("/v1/sessions", token=token))
+        outcomes.append(told(await raw.response(), b"", "retry-after"))
+    await raw.close()
+    return " ".join(f"{outcomes.count(one)} {one}" for one in dict.fromkeys(outcomes))
+
+
+ROWS = [
+    Row(
+        "R01",
+        "the 95th, 100th and 101st message",
+        a_hundred_and_one_messages,
+        "100 accepted, refused ['n101', 'n102', 'n103'], then K",
+        "strict",
+    ),
+    Row("R03", "one user over ten connections", one_user_over_ten_connections, "100 accepted, 10 refused", "strict"),
+    Row("R04", "invalid messages count", invalid_messages_count, "90 accepted", "strict"),
+    Row("R06", "a flood beside another user", a_flood_beside_another_user, "C(4004)", "strict"),
+    Row("D18", "700 edits in flight", seven_hundred_edits_in_flight, "600 in order, refused 600 to 699, K", "strict"),
+    Row("S02", "a flood of pings", a_flood_of_pings, "60 pongs, then C(4004)", "strict"),
+    Row(
+        "W18",
+        "a flood of calls over HTTP",
+        a_flood_of_calls,
+        "30 H(200) 2 H(429) RATE_LIMIT_EXCEEDED retry-after",
+        "strict",
+    ),
+]

@@ -1,0 +1,103 @@
+"""P23: bad input gets its exact answer, and nobody else notices. The table is in the files beside this one."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from . import authentication, calls, framing, handshake, malformed, rates, sending, subscribing
+from .bench import CHANNEL, SECRET, SERVICES, Bench
+from .rows import Row
+
+ROWS: list[Row] = [
+    row
+    for table in (handshake, authentication, framing, malformed, subscribing, sending, calls, rates)
+    for row in table.ROWS
+]
+QUICK = sorted((row for row in ROWS if not row.slow), key=lambda row: list(SERVICES).index(row.service))
+SLOW = [row for row in ROWS if row.slow]
+
+
+@pytest.fixture(scope="module")
+def loop() -> Iterator[asyncio.Runner]:
+    """One event loop for all rows: connections that watch outlive a row."""
+    with asyncio.Runner() as runner:
+        yield runner
+
+
+@pytest.fixture(scope="module")
+def bench_of(loop: asyncio.Runner, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Bench]]:
+    """The bench of a service, which is started when it is first asked for."""
+    folder, benches = tmp_path_factory.mktemp("hostile"), dict[str, Bench]()
+
+    def bench_of(name: str) -> Bench:
+        if name not in benches:
+            benches[name] = Bench(name, folder)
+            loop.run(benches[name].start())
+        return benches[name]
+
+    async def stop() -> None:
+        await asyncio.gather(*(bench.stop() for bench in benches.values()))
+
+    yield bench_of
+    loop.run(stop())
+
+
+async def _row(bench: Bench, row: Row) -> None:
+    outcome = await row.act(bench)
+    assert outcome in row.expected.split(" | ")
+    await bench.check()
+
+
+def test_every_row_has_an_id_of_its_own() -> None:
+    assert len({row.id for row in ROWS}) == len(ROWS)
+
+
+@pytest.mark.parametrize("row", QUICK, ids=str)
+def test_bad_input_gets_its_exact_answer(row: Row, bench_of: Callable[[str], Bench], loop: asyncio.Runner) -> None:
+    loop.run(_row(bench_of(row.service), row))
+
+
+def test_every_refusal_is_in_the_journal_with_the_rule_that_refused(
+    bench_of: Callable[[str], Bench], loop: asyncio.Runner
+) -> None:
+    bench = bench_of("open")
+
+    async def refused() -> tuple[str, set[str]]:
+        client = await bench.client("read:*")
+        name = client.login["user_id"]
+        await client.ask({"type": "subscribe", "channel": SECRET})
+        await client.ask({"type": "channel_settings", "channel": CHANNEL, "payload": {"frozen": True}})
+        await client.ask({"type": "nonsense"})
+        await client.close()
+        return name, {"clearance", "grant.admin", "format"}
+
+    user, rules = loop.run(refused())
+    deadline = time.monotonic() + 10
+    while True:
+        entries = [entry.header for entry in bench.service.journal()]
+        mine = [entry for entry in entries if entry.user == user]
+        if any(entry.kind == "close" for entry in mine):
+            break
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert {entry.rule for entry in mine if entry.kind == "refused"} == rules
+    assert {entry.channel for entry in mine if entry.rule == "clearance"} == {SECRET}
+
+
+def test_what_waits_for_a_time_out_ends_too(bench_of: Callable[[str], Bench], loop: asyncio.Runner) -> None:
+    """All of them wait at once."""
+    benches = {row.service: bench_of(row.service) for row in SLOW}
+
+    async def together() -> dict[str, str]:
+        outcomes = await asyncio.gather(*(row.act(benches[row.service]) for row in SLOW))
+        for bench in benches.values():
+            await bench.check()
+        return {
+            str(row): told for row, told in zip(SLOW, outcomes, strict=True) if told not in row.expected.split(" | ")
+        }
+
+    assert loop.run(together()) == {}

@@ -1,0 +1,191 @@
+"""Clients that are not ours, speaking only what the contract prints: Node's ws, Python's websockets, a real browser.
+
+Each logs in, subscribes with presence, receives an event, pings, unsubscribes and leaves; what it received is judged by
+the contract's printed fields. Another user, on the same channel, sees it come, publishes, and sees it go.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+import threading
+from collections.abc import Callable, Coroutine, Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+import websockets
+from playwright.async_api import Page, async_playwright
+
+from tests.harness.service import Service
+from tests.harness.wire import Client, Message
+
+CHANNEL = "dossier:country:SA"
+CONTRACT_CLIENT = Path(__file__).parents[1] / "node" / "contract_client.mjs"
+CHROMIUM = "/usr/bin/chromium"
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+UPDATE: Message = {
+    "type": "dossier_update",
+    "channel": CHANNEL,
+    "payload": {
+        "entity_type": "country",
+        "entity_id": "uuid",
+        "operation": "update",
+        "fields_changed": ["cooperation_areas", "relationship_status"],
+    },
+}
+
+Talk = Callable[[Service, str, str], Coroutine[Any, Any, list[Message]]]
+"""Holds the conversation, with a token and, in a browser, on a page of an origin; returns everything it received."""
+
+
+@pytest.fixture
+def origin(tmp_path: Path) -> Iterator[str]:
+    """The origin of a page on the loopback, with the client's script beside it."""
+    served = tmp_path / "pages"
+    served.mkdir()
+    (served / "page.html").write_text("<!doctype html><title>A client of the contract</title>")
+    shutil.copy(CONTRACT_CLIENT, served)
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(served))) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+class _Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        """Nothing on standard error."""
+
+
+async def node_ws(service: Service, token: str, _: str) -> list[Message]:
+    """Node, with the package ws."""
+    process = await asyncio.create_subprocess_exec(
+        "node", str(CONTRACT_CLIENT), service.url, token, CHANNEL, stdout=-1, stderr=-1
+    )
+    out, error = await process.communicate()
+    assert process.returncode == 0, error.decode()
+    return [json.loads(line) for line in out.splitlines()]
+
+
+async def python_websockets(service: Service, token: str, _: str) -> list[Message]:
+    """Python, with the package websockets."""
+    received: list[Message] = []
+    async with websockets.connect(service.url) as socket:
+
+        async def say(message: Message) -> None:
+            await socket.send(json.dumps(message))
+
+        await say({"type": "auth", "payload": {"token": token}})
+        async for data in socket:
+            message: Message = json.loads(data)
+            received.append(message)
+            if message["type"] == "auth_success":
+                await say({"type": "subscribe", "channel": CHANNEL, "params": {"include_presence": True}})
+            elif message["type"] == "dossier_update":
+                await say({"type": "ping", "timestamp": 1234567890})
+            elif message["type"] == "pong":
+                await say({"type": "unsubscribe", "channel": CHANNEL})
+                await socket.close()
+    assert socket.close_code == 1000
+    return received
+
+
+async def browser_page(service: Service, token: str, origin: str) -> list[Message]:
+    """A page in Chromium, from an origin that the service allows."""
+    ended = await _in_chromium(service, token, origin)
+    assert ended["code"] == 1000
+    received: list[Message] = ended["received"]
+    return received
+
+
+@pytest.mark.parametrize("talk", [node_ws, python_websockets, browser_page])
+def test_a_client_of_the_printed_contract_gets_through(talk: Talk, tmp_path: Path, origin: str) -> None:
+    with Service(tmp_path / "data", {"server.allowed_origins": [origin]}) as service:
+        received = asyncio.run(_watched(service, talk, origin))
+        service.assert_log_clean()
+    _judge(received)
+
+
+def test_a_page_of_a_foreign_origin_gets_no_connection(tmp_path: Path, origin: str) -> None:
+    with Service(tmp_path / "data") as service:
+        ended = asyncio.run(_in_chromium(service, service.token("page", "read:dossier:*"), origin))
+        assert service.metrics()["dossier_connections"] == 0
+    assert ended == {"received": [], "code": 1006}
+
+
+async def _watched(service: Service, talk: Talk, origin: str) -> list[Message]:
+    watcher = await Client.connect(service, service.token("u-2", "write:dossier:*", name="Jane Smith"))
+    await watcher.subscribe(CHANNEL, include_presence=True)
+    token = service.token("u-1", "read:dossier:*", name="Ahmed Al-Rashid")
+    talking = asyncio.create_task(talk(service, token, origin))
+    came = asyncio.create_task(watcher.receive("presence_join", patience=60))
+    await asyncio.wait([talking, came], return_when=asyncio.FIRST_COMPLETED)
+    if talking.done():
+        came.cancel()
+        raise AssertionError(f"it left without having come: {talking.result()}")
+    assert came.result()["payload"] == {
+        "user_id": "u-1",
+        "name": "Ahmed Al-Rashid",
+        "role": "viewer",
+        "avatar": None,
+        "status": "online",
+        "activity": "viewing",
+    }
+    await watcher.send(UPDATE)
+    received = await talking
+    assert (await watcher.receive("presence_leave", patience=2))["payload"] == {"user_id": "u-1"}  # at once: no grace
+    await watcher.close()
+    return received
+
+
+def _judge(received: list[Message]) -> None:
+    """What came is what the contract prints, in its order; more fields than it prints are allowed."""
+    kinds = [message["type"] for message in received]
+    assert kinds[:5] == ["auth_success", "connection_state", "subscribed", "dossier_update", "pong"], kinds
+    assert set(kinds[5:]) <= {"unsubscribed"}, kinds
+    success, state, subscribed, event, pong = received[:5]
+    login = success["payload"]
+    assert login["user_id"] == "u-1"
+    assert login["session_id"] == state["session_id"]
+    assert "read:dossier:*" in login["permissions"]
+    assert (state["state"], state["reconnect_count"]) == ("authenticated", 0)
+    assert subscribed["channel"] == CHANNEL
+    assert subscribed["presence"]["count"] == 2
+    people = [(user["user_id"], user["name"], user["role"]) for user in subscribed["presence"]["users"]]
+    assert sorted(people) == [("u-1", "Ahmed Al-Rashid", "viewer"), ("u-2", "Jane Smith", "viewer")]
+    payload = event["payload"]
+    assert event["channel"] == CHANNEL
+    assert {**payload, "updated_by": None, "timestamp": 0} == {**UPDATE["payload"], "updated_by": None, "timestamp": 0}
+    assert payload["updated_by"] == {"user_id": "u-2", "name": "Jane Smith"}
+    assert isinstance(payload["timestamp"], int)
+    assert isinstance(pong["timestamp"], int)
+
+
+async def _in_chromium(service: Service, token: str, origin: str) -> Any:
+    """Open the page, hold the conversation in it, return what `converse` resolves to."""
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        page: Page = await browser.new_page()
+        await page.goto(f"{origin}/page.html")
+        ended = await page.evaluate(
+            """async ([url, token, channel]) => {
+                const { converse } = await import("./contract_client.mjs");
+                return await converse(new WebSocket(url), token, channel);
+            }""",
+            [service.url, token, CHANNEL],
+        )
+        await browser.close()
+    return ended
