@@ -5,8 +5,10 @@ from dossier_realtime.protocol.errors import ErrorCode
 from dossier_realtime.protocol.values import Position
 
 from .backoff import Backoff
+from .changes import Change, Cursor, Edit
 from .client import DossierRealtimeClient
 from .drafting import Message
+from .editor import DocumentEditor
 from .endpoint import TokenSource
 from .errors import (
     AuthFailed,
@@ -30,10 +32,14 @@ from .subscription import Subscription
 __all__ = [
     "AuthFailed",
     "Backoff",
+    "Change",
     "ConnectFailed",
     "ConnectionClosed",
     "ConnectionState",
+    "Cursor",
+    "DocumentEditor",
     "DossierRealtimeClient",
+    "Edit",
     "ErrorCode",
     "InvalidMessage",
     "Message",

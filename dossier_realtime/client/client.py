@@ -20,11 +20,27 @@ from dossier_realtime.protocol.values import Activity, Position, Status
 
 from .backoff import Backoff
 from .connection import Connection
+from .document import Replica
 from .drafting import Message, frame_of
 from .driver import Driver
+from .editor import DocumentEditor
 from .endpoint import TokenSource, check_url, tls_context
 from .errors import ConnectionClosed, NotSubscribed
-from .intents import ConnectionState, Dial, Drop, EnterState, Intent, Reject, Renew, Settle, Write
+from .intents import (
+    Changed,
+    ConnectionState,
+    CursorsMoved,
+    Dial,
+    Drop,
+    EnterState,
+    Intent,
+    Opened,
+    Reject,
+    Renew,
+    Settle,
+    Synced,
+    Write,
+)
 from .listeners import Listeners
 from .presence import PresenceState
 from .session import Session
@@ -63,6 +79,7 @@ class DossierRealtimeClient:
         self._driver = Driver(self._connection, url, token, tls, connect_timeout, self._told)
         self._listeners = Listeners(self._driver.spawn, self._forsaken)
         self._sends: dict[str, asyncio.Future[Ack]] = {}
+        self._editors: dict[str, DocumentEditor] = {}
         self._entered = asyncio.Event()
 
     # --- the connection --------------------------------------------------------------------------
@@ -186,6 +203,24 @@ class DossierRealtimeClient:
         change = PresenceChange(status=status, activity=activity, field=field)
         self._driver.perform(self._session.update_presence(channel, change))
 
+    def document(self, document_id: str) -> DocumentEditor:
+        """Edit a document with others, over all reconnects, until its `close`. May be called before `connect`.
+
+        Needs `read` on `document:{document_id}`, and `write` for what one does to be accepted. While it is open,
+        each call gives the same editor. Raises ValueError for a bad id, ConnectionClosed after the end.
+        """
+        channel = f"document:{document_id}"
+        channels.parse(channel)
+        self._still_wanted()
+        editor = self._editors.get(channel)
+        if editor is None or editor.closed:
+            replica = Replica(channel, uuid4().hex, self._session.next_ref)
+            editor = DocumentEditor(replica, self._driver.spawn, self._driver.perform, self._put_away)
+            self._editors[channel] = editor
+            self._listeners.add(editor.receiver)
+            self._driver.perform(self._session.open_document(replica))
+        return editor
+
     async def send(
         self,
         channel: str,
@@ -226,12 +261,20 @@ class DossierRealtimeClient:
             case Reject(ref, error):
                 if (answer := self._sends.get(ref)) is not None and not answer.done():
                     answer.set_exception(error)
+            case Opened() | Changed() | CursorsMoved() | Synced():
+                if (editor := self._editors.get(intent.channel)) is not None:
+                    editor.hear(intent)
             case Dial() | Renew() | Write() | Drop():
                 raise AssertionError("the driver carries these out")
             case _:
                 self._listeners.hear(intent)
                 if isinstance(intent, EnterState):
                     self._entered.set()
+
+    def _put_away(self, editor: DocumentEditor) -> None:
+        self._session.close_document(editor.channel)
+        self._listeners.leave(editor.receiver)
+        del self._editors[editor.channel]
 
     def _forsaken(self, channel: str) -> None:
         self._driver.perform(self._session.unsubscribe(channel))

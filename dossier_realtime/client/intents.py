@@ -9,6 +9,7 @@ from dossier_realtime.protocol.answers import Ack
 from dossier_realtime.protocol.events import Event
 from dossier_realtime.protocol.values import Position
 
+from .changes import Change
 from .errors import RealtimeError
 from .presence import PresenceState
 
@@ -120,7 +121,39 @@ class Report:
     channel: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """The document's text is there."""
+
+    channel: str
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """The document's text has changed."""
+
+    channel: str
+    change: Change
+
+
+@dataclass(frozen=True, slots=True)
+class CursorsMoved:
+    """Somebody else's cursor moved by itself, or is gone."""
+
+    channel: str
+
+
+@dataclass(frozen=True, slots=True)
+class Synced:
+    """The server has confirmed all that the document's user sees."""
+
+    channel: str
+
+
 Heard = EnterState | Unasked | Deliver | ShowPresence | Ready | End | Report
 """What is for the user's callbacks."""
 
-Intent = Dial | Renew | Write | Drop | Settle | Reject | Heard
+Edited = Opened | Changed | CursorsMoved | Synced
+"""What is for the editor of a document."""
+
+Intent = Dial | Renew | Write | Drop | Settle | Reject | Heard | Edited

@@ -13,6 +13,7 @@ from dossier_realtime.protocol.errors import ErrorCode
 from dossier_realtime.protocol.events import Event, PresenceJoin, PresenceLeave, PresenceUpdate
 from dossier_realtime.protocol.values import Position
 
+from .document import Followed, Replica
 from .errors import ConnectionClosed, NotSubscribed, RealtimeError, Refused, TimedOut
 from .intents import Deliver, End, Intent, Reject, Report, Settle, ShowPresence, Unasked, Write
 from .outgoing import Outgoing, SendQueue
@@ -53,9 +54,22 @@ class Session:
 
     def unsubscribe(self, channel: str) -> list[Intent]:
         """Follow a channel no more."""
-        if self.streams.pop(channel, None) is None or not self._online:
-            return []
-        return [Write(codec.encode(Unsubscribe(channel=channel, ref=self.next_ref())))]
+        return [] if self.streams.pop(channel, None) is None else self._leave(channel)
+
+    def open_document(self, replica: Replica) -> list[Intent]:
+        """Follow a document to edit it."""
+        channel = replica.channel
+        stream = self.streams.get(channel)
+        asked = stream is not None
+        if stream is None:
+            stream = self.streams[channel] = Stream(channel, include_presence=True, hidden=False, since=None)
+        stream.document, stream.include_presence = replica, True
+        return self._load(stream) if asked else self._ask(stream)
+
+    def close_document(self, channel: str) -> None:
+        """Follow it, if at all, as any channel."""
+        if (stream := self.streams.get(channel)) is not None:
+            stream.document = None
 
     def send(self, ref: str, frame: bytes, key: str, now: float, *, patient: bool) -> list[Intent]:
         """Take a send in; `ref` from `next_ref`. `patient`: waits when asked to. Raises QueueFull."""
@@ -110,11 +124,15 @@ class Session:
         for stream in self.streams.values():
             if stream.retry_at is not None and stream.retry_at <= now:
                 intents += self._ask(stream)
+            if stream.document is not None:
+                intents += stream.document.tick(now)
         return [*intents, *self._transmit(now)]
 
     def deadline(self, now: float) -> float | None:
         """When `tick` has something to do."""
         due = [stream.retry_at for stream in self.streams.values() if stream.retry_at is not None]
+        edited = [stream.document.deadline() for stream in self.streams.values() if stream.document is not None]
+        due += [at for at in edited if at is not None]
         sends = self._sends.deadline(now)
         return min(due if sends is None else [*due, sends], default=None)
 
@@ -130,7 +148,7 @@ class Session:
             case answers.Error():
                 return self._refused(event, now)
             case answers.Subscribed():
-                return self._subscribed(event)
+                return self._subscribed(event, now)
             case answers.Unsubscribed():
                 stream = self.streams.get(event.channel)
                 if stream is None or not stream.live or event.ref is not None:
@@ -146,25 +164,29 @@ class Session:
             case PresenceJoin() | PresenceLeave() | PresenceUpdate():
                 return self._presence(event)
             case _:
-                return self._event(event)
+                return self._event(event, now)
 
-    def _subscribed(self, answer: answers.Subscribed) -> list[Intent]:
+    def _subscribed(self, answer: answers.Subscribed, now: float) -> list[Intent]:
         stream = self.streams.get(answer.channel)
         if stream is None or stream.ref is None or answer.ref != stream.ref:
             return []  # the answer to a subscribe that was taken back meanwhile
-        return [*stream.subscribed(answer), *self._say_presence(stream)]
+        told = [*stream.subscribed(answer), *self._say_presence(stream)]
+        if stream.document is None:
+            return told
+        return told + self._keep_up(stream, stream.document.subscribed(answer, now), now)
 
     def _presence(self, change: PresenceJoin | PresenceLeave | PresenceUpdate) -> list[Intent]:
         stream = self.streams.get(change.channel)
         if stream is None or stream.presence is None or not stream.live:
             return []
         after = stream.presence.after(change)
-        if after is stream.presence:
-            return []
+        told: list[Intent] = [] if after is stream.presence else [ShowPresence(stream.channel, after)]
         stream.presence = after
-        return [ShowPresence(stream.channel, after)]
+        if stream.document is not None and isinstance(change, PresenceLeave):
+            told += stream.document.left(change.payload.user_id)
+        return told
 
-    def _event(self, event: Event) -> list[Intent]:
+    def _event(self, event: Event, now: float) -> list[Intent]:
         own = f"user:{self.user_id}"
         channel = getattr(event, "channel", None) or own
         stream = self.streams.get(channel)
@@ -174,9 +196,24 @@ class Session:
         arrival = stream.arrive(event, getattr(event, "offset", None))
         if arrival.recover:
             # A server replays only what it has not delivered on this subscription: begin a new one.
-            return [Write(codec.encode(Unsubscribe(channel=channel, ref=self.next_ref()))), *self._ask(stream)]
+            return [*self._leave(channel), *self._ask(stream)]
         told: list[Intent] = [] if arrival.lost is None else [Report(arrival.lost, channel)]
+        if stream.document is not None and isinstance(event, Followed):
+            told += self._keep_up(stream, stream.document.follow(event, now), now)
         return told + [Deliver(channel, event, position) for event, position in arrival.deliver]
+
+    def _keep_up(self, stream: Stream, told: list[Intent], now: float) -> list[Intent]:
+        """What a document made of a message; one that cannot go on from there is loaded anew."""
+        if stream.document is None or not stream.document.astray:
+            return told
+        if stream.document.load_at <= now:
+            return told + self._load(stream)
+        stream.live, stream.ref, stream.retry_at = False, None, stream.document.load_at
+        return [*told, *self._leave(stream.channel)]
+
+    def _load(self, stream: Stream) -> list[Intent]:
+        """Begin a new subscription: within an old one a server may have sent later versions than its answer has."""
+        return [*self._leave(stream.channel), *self._ask(stream)]
 
     def _refused(self, error: answers.Error, now: float) -> list[Intent]:
         wait = error.error_code in _WORTH_WAITING
@@ -191,6 +228,8 @@ class Session:
             self._sends.forget(send.ref)
             return [Reject(send.ref, why), *self._transmit(now)]
         for stream in self.streams.values():
+            if stream.document is not None and (told := stream.document.refused(error, now)) is not None:
+                return self._keep_up(stream, told, now)
             asked = error.ref is not None and error.ref == stream.ref
             taken_away = error.ref is None and error.channel == stream.channel and stream.live
             if asked and wait:
@@ -209,6 +248,9 @@ class Session:
 
     def _ask(self, stream: Stream) -> list[Intent]:
         return [Write(codec.encode(stream.ask(self.next_ref())))] if self._online else []
+
+    def _leave(self, channel: str) -> list[Intent]:
+        return [Write(codec.encode(Unsubscribe(channel=channel, ref=self.next_ref())))] if self._online else []
 
     def _say_presence(self, stream: Stream) -> Iterator[Intent]:
         command = stream.say_presence(self.next_ref())

@@ -17,6 +17,7 @@ from dossier_realtime.protocol.commands import (
 from dossier_realtime.protocol.events import Event
 from dossier_realtime.protocol.values import Position
 
+from .document import Replica
 from .errors import PositionLost
 from .intents import Intent, Ready, Report, ShowPresence
 from .presence import PresenceState
@@ -33,7 +34,10 @@ class Arrival(NamedTuple):
 
 
 class Stream:
-    """`position` is that of the last event delivered; `ref` names the subscribe that waits for its answer."""
+    """`position` is that of the last event delivered; `ref` names the subscribe that waits for its answer.
+
+    `document`: what follows the operations, where the channel is a document that is edited.
+    """
 
     def __init__(self, channel: str, *, include_presence: bool, hidden: bool, since: Position | None) -> None:
         self.channel = channel
@@ -45,6 +49,7 @@ class Stream:
         self.ref: str | None = None
         self.retry_at: float | None = None
         self.own: PresenceChange | None = None
+        self.document: Replica | None = None
         self._asked_from: Position | None = None
         self._recovered_at: int | None = None
         self._ahead: dict[int, Event] = {}
@@ -55,7 +60,7 @@ class Stream:
         self.live = False
         self.retry_at = None
         self._asked_from = self.position
-        since = None
+        since = None if self.document is None else self.document.asked()
         if self.position is not None:
             since = Since(epoch=self.position.epoch, offset=self.position.offset)
         params = SubscribeParams(include_presence=self.include_presence, hidden=self.hidden, since=since)
@@ -67,6 +72,8 @@ class Stream:
         self.ref = None
         self.retry_at = None
         self._ahead.clear()  # recovery brings them again
+        if self.document is not None:
+            self.document.lost()
 
     def subscribed(self, answer: Subscribed) -> list[Intent]:
         """The server's answer to `ask`."""

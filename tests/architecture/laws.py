@@ -14,13 +14,14 @@ from tests.architecture.tree import Module, Tree, is_within
 
 PROTOCOL, OT = "dossier_realtime.protocol", "dossier_realtime.ot"
 RECORDING, CLIENT = "dossier_realtime.recording", "dossier_realtime.client"
+ARCHIVE = "dossier_realtime.archive"
 CONTRACT = {PROTOCOL, OT, RECORDING}
 # What the service is told: values, keys, certificates, the one way to open SQLite.
 CONFIGURATION = {"app.config", "app.settings", "app.auth", "app.claims", "app.jwks", "app.tls"}
 
 _CORE = CONTRACT | {"app.core"}
 _ENGINE = _CORE | {"app.settings", "app.sqlite", "app.telemetry"}
-_SERVICES = _ENGINE | {"app.engine", "app.journal"}
+_SERVICES = _ENGINE | {"app.engine", "app.journal", ARCHIVE}
 _NODE = _SERVICES | CONFIGURATION | {"app.services"}
 _WEB = _NODE | {"app.node"}
 
@@ -30,22 +31,36 @@ FLOORS: dict[str, set[str]] = {
     OT: {PROTOCOL},
     RECORDING: {PROTOCOL, OT},
     CLIENT: {PROTOCOL, OT},
+    ARCHIVE: {RECORDING},
     "app": set(),
     "app.core": CONTRACT,
     **dict.fromkeys(CONFIGURATION, _CORE | CONFIGURATION),
     "app.sqlite": set(),
+    "app.companion": set(),
     "app.telemetry": _CORE | {"app.settings"},
     "app.engine": _ENGINE,
-    "app.journal": _ENGINE,
+    "app.journal": _ENGINE | {ARCHIVE},
     "app.services": _SERVICES,
     "app.node": _NODE,
     "app.web": _WEB,
     "app.bootstrap": _WEB | {"app.web", "dossier_realtime"},
-    "app.cli": CONTRACT | CONFIGURATION | {"app.bootstrap", "app.journal", "app.telemetry", "app.engine", "demo"},
+    "app.records": _ENGINE | {"app.journal", "app.config", "app.settings", ARCHIVE},
+    "app.cli": CONTRACT
+    | CONFIGURATION
+    | {
+        "app.bootstrap",
+        "app.records",
+        "app.journal",
+        "app.telemetry",
+        "app.engine",
+        "app.companion",
+        "demo",
+        "dashboard",
+    },
     "run": {"app.cli"},
-    "dashboard": CONTRACT | {CLIENT, "dossier_realtime"},
+    "dashboard": CONTRACT | {CLIENT, ARCHIVE, "dossier_realtime"},
     "demo": CONTRACT | {CLIENT, "dossier_realtime"},
-    "benchmarks": CONTRACT | {CLIENT, "dossier_realtime"},
+    "benchmarks": CONTRACT | {CLIENT, ARCHIVE, "dossier_realtime"},
     "tools": _CORE,
 }
 """Each floor, and the floors that it may import besides itself. A new one is put here on purpose."""
@@ -62,6 +77,7 @@ PURE = (
     f"{CLIENT}.connection",
     f"{CLIENT}.presence",
     f"{CLIENT}.document",
+    f"{CLIENT}.changes",
     f"{CLIENT}.backoff",
     f"{CLIENT}.drafting",
     f"{CLIENT}.errors",

@@ -1,0 +1,333 @@
+"""A document as this client has it: the user's edits at once, everybody's in the server's order. Pure.
+
+What the user does and what arrives go in, intents come out; the algorithm is `dossier_realtime.ot.collab.Pending`.
+One operation is under way at a time. After a reconnect it goes again as it is, under its `op_id`; whatever else the
+user did meanwhile waits in a buffer, connected or not.
+
+`now` is seconds on a steady clock; positions and lengths count UTF-16 code units.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from dossier_realtime.ot.collab import OutOfStep, Pending
+from dossier_realtime.ot.cursor import transform_selection
+from dossier_realtime.ot.difference import difference
+from dossier_realtime.ot.document import Document, invert
+from dossier_realtime.ot.history import History
+from dossier_realtime.ot.operations import DoesNotFit, Operation
+from dossier_realtime.ot.units import splits_pair
+from dossier_realtime.protocol import answers, codec
+from dossier_realtime.protocol.commands import CursorPayload, EditOperation, MoveCursor, Since
+from dossier_realtime.protocol.errors import ErrorCode
+from dossier_realtime.protocol.events import CursorPosition, CursorPositionPayload, RemoteOperation
+
+from .changes import Change, Cursor, Origin, edits_of
+from .drafting import MAX_FRAME
+from .errors import NotSubscribed, ProtocolViolation, Refused
+from .intents import Changed, CursorsMoved, Intent, Opened, Report, Synced, Write
+
+CURSOR_INTERVAL = 0.1  # seconds between two cursors of ours: the server tells no more
+PATIENCE = 15.0  # seconds until what was refused for now is sent again, where the server does not say
+LOAD_INTERVAL = 1.0  # seconds between two loads: a server that is wrong each time is not asked in a circle
+
+_CURSOR = "cursor"  # the ref of every cursor: its refusal matters to nobody
+_FOR_NOW = (ErrorCode.RATE_LIMIT_EXCEEDED, ErrorCode.SERVICE_UNAVAILABLE, ErrorCode.INTERNAL_ERROR)
+
+Followed = RemoteOperation | answers.OperationAck | CursorPosition
+"""What a subscribed document receives."""
+
+
+class Replica:
+    """One document. `name` is unique in the world and begins the `op_id`s; `next_ref` gives the client's refs.
+
+    `cursors` are the others', by user, on the text as this client shows it. `astray`: the document must be loaded
+    anew, by a subscription that is asked for now or at `load_at`.
+    """
+
+    def __init__(self, channel: str, name: str, next_ref: Callable[[], str]) -> None:
+        self.channel = channel
+        self.cursors: dict[str, Cursor] = {}
+        self.astray = False
+        self.load_at = float("-inf")
+        self._name = name
+        self._next_ref = next_ref
+        self._pending: Pending | None = None
+        self._history = History()
+        self._sent = 0
+        self._live = False
+        self._load = True  # the next subscription asks for the whole text
+        self._doubtful = False  # loaded anew with an operation in flight: to be out of step is nobody's fault
+        self._ref: str | None = None  # of the operation in flight, once it is on this connection
+        self._hold_until = 0.0
+        self._denied = False
+        self._caret: Cursor | None = None
+        self._caret_due = False
+        self._caret_at = 0.0
+
+    @property
+    def loaded(self) -> bool:
+        """Whether there is a text; before, nothing can be edited."""
+        return self._pending is not None
+
+    @property
+    def document(self) -> Document:
+        """What the user sees; empty before it is loaded."""
+        return Document() if self._pending is None else self._pending.local
+
+    @property
+    def version(self) -> int:
+        """The server's last version that is in the text; 0 before it is loaded."""
+        return 0 if self._pending is None else self._pending.version
+
+    @property
+    def synced(self) -> bool:
+        """Whether the text is loaded and the server has confirmed all that is in it."""
+        return self._pending is not None and self._pending.synced
+
+    # --- what the user does ---------------------------------------------------------------------------
+
+    def edit(self, operation: Operation, now: float, *, join: bool) -> list[Intent]:
+        """Make an edit; `join`: it is undone together with the last one.
+
+        Raises NotSubscribed before the text is loaded, and ValueError where the edit does not fit: nothing changed.
+        """
+        before = self._text().local
+        told = self._make("local", operation, now)
+        if told:
+            self._history.edited(operation, before, join=join)
+        return told
+
+    def undo(self, now: float) -> list[Intent]:
+        """Take the user's last edit back, whatever others did since; nothing without one."""
+        operation = self._history.undo(self._text().local)
+        return [] if operation is None else self._make("undo", operation, now)
+
+    def redo(self, now: float) -> list[Intent]:
+        """Make again what was undone last."""
+        operation = self._history.redo(self._text().local)
+        return [] if operation is None else self._make("redo", operation, now)
+
+    def move_cursor(self, cursor: Cursor, now: float) -> list[Intent]:
+        """Tell the others where the user is. Raises NotSubscribed, and ValueError for a place not in the text."""
+        text, (position, selection_length) = self._text().local.text, cursor
+        end = position + selection_length
+        if not 0 <= position <= end <= len(text):
+            raise DoesNotFit(f"The text has {len(text)} units, the cursor reaches {end}; keep it within the text")
+        if splits_pair(text, position) or splits_pair(text, end):
+            raise ValueError("The cursor is inside a character; move it to an edge")
+        self._caret, self._caret_due = cursor, True
+        return list(self._send(now))
+
+    # --- the subscription comes and goes --------------------------------------------------------------
+
+    def asked(self) -> Since | None:
+        """A subscription is asked for: from where."""
+        self.lost()
+        return None if self._load else Since(version=self.version)
+
+    def lost(self) -> None:
+        """Nothing comes or goes."""
+        self._live = self.astray = False
+        self._ref = None
+
+    def subscribed(self, answer: answers.Subscribed, now: float) -> list[Intent]:
+        """The server's answer; what was in flight goes again, as it was."""
+        told: list[Intent] = []
+        if answer.document is not None:
+            try:
+                told = self._loaded(Document.of(answer.document.content, answer.document.format), answer.document)
+            except ValueError as wrong:
+                return self._stray(f"{self.channel} came with a text that is none: {wrong}", now)
+        elif self._load or not answer.recovered:
+            return self._stray(f"{self.channel} came without its text", now)
+        self._live = True
+        if answer.presence is not None and not answer.presence.truncated:
+            here = {user.user_id for user in answer.presence.users}
+            told += [intent for user_id in list(self.cursors) if user_id not in here for intent in self.left(user_id)]
+        if self._denied:
+            self._hold_until = now  # it may be allowed by now
+        self._caret_due = self._caret is not None
+        return [*told, *self._send(now)]
+
+    def follow(self, event: Followed, now: float) -> list[Intent]:
+        """What comes on the live subscription, in the server's order."""
+        pending = self._pending
+        if pending is None or not self._live:
+            return []
+        before = pending.synced
+        told: list[Intent] = []
+        try:
+            match event:
+                case RemoteOperation(payload=by):
+                    change = pending.remote(by)
+                    told = self._changed("remote", change, by.user_id, by.user_name)
+                case answers.OperationAck(payload=ack):
+                    told = self._changed("reload", pending.acknowledged(ack.op_id, ack.version))
+                case CursorPosition(payload=placed):
+                    return self._placed(pending, placed)
+        except OutOfStep as wrong:
+            return self._stray(str(wrong), now)
+        return [*told, *self._settled(pending, before), *self._send(now)]
+
+    def refused(self, error: answers.Error, now: float) -> list[Intent] | None:
+        """An error; None where it is not about this document's operation or cursor."""
+        if error.ref == _CURSOR and error.channel == self.channel:
+            if error.error_code in _FOR_NOW:
+                self._caret_due, self._caret_at = True, now + (error.retry_after or PATIENCE)
+            return []
+        pending = self._pending
+        if error.ref is None or error.ref != self._ref or pending is None or pending.in_flight is None:
+            return None
+        self._ref = None
+        before, op_id = pending.synced, pending.in_flight.op_id
+        why = Refused(error.error_code, error.message, self.channel)
+        match error.error_code:
+            case ErrorCode.VERSION_CONFLICT:
+                if pending.conflict(op_id):
+                    return self._stray(None, now)
+                self._doubtful = False
+                return list(self._send(now))
+            case code if code in _FOR_NOW:
+                self._hold_until = now + (error.retry_after or PATIENCE)
+                return []
+            case ErrorCode.PERMISSION_DENIED:
+                # A frozen document thaws, a lost right returns: the user's text stays and is offered again.
+                self._hold_until = now + PATIENCE
+                first, self._denied = not self._denied, True
+                return [Report(why, self.channel)] if first else []
+            case _:
+                told = self._changed("refused", pending.refused(op_id))
+                return [*told, Report(why, self.channel), *self._settled(pending, before), *self._send(now)]
+
+    def left(self, user_id: str) -> list[Intent]:
+        """The user is no longer there."""
+        return [] if self.cursors.pop(user_id, None) is None else [CursorsMoved(self.channel)]
+
+    # --- time -----------------------------------------------------------------------------------------
+
+    def tick(self, now: float) -> list[Intent]:
+        """Send what had to wait."""
+        return list(self._send(now))
+
+    def deadline(self) -> float | None:
+        """When `tick` has something to do."""
+        if not self._live or self._pending is None or self._ref is not None:
+            return None
+        due = [] if self._pending.synced else [self._hold_until]
+        if self._caret_due and self._pending.in_flight is None:
+            due.append(self._caret_at)
+        return min(due, default=None)
+
+    # --- in -------------------------------------------------------------------------------------------
+
+    def _text(self) -> Pending:
+        if self._pending is None:
+            raise NotSubscribed(f"{self.channel} has not come yet; await ready() before you edit it")
+        return self._pending
+
+    def _make(self, origin: Origin, operation: Operation, now: float) -> list[Intent]:
+        if not operation.changes:
+            return []
+        pending = self._text()
+        pending.edit(operation)
+        self._move_cursors(operation, ours=True)
+        return [Changed(self.channel, self._change(origin, operation)), *self._send(now)]
+
+    def _loaded(self, document: Document, state: answers.DocumentState) -> list[Intent]:
+        first = self._pending is None
+        if self._pending is None:
+            self._pending = Pending(document, state.version)
+            change = difference(Document(), document)
+        else:
+            self._doubtful = self._pending.in_flight is not None
+            change = self._pending.reload(document, state.version)
+        self._load = False
+        told = self._changed("reload", change)
+        return [*told, Opened(self.channel)] if first else told
+
+    def _changed(
+        self, origin: Origin, change: Operation, user_id: str | None = None, user_name: str | None = None
+    ) -> list[Intent]:
+        """The text has changed by what the user did not do."""
+        if not change.changes:
+            return []
+        self._history.changed(change)
+        self._move_cursors(change, author=user_id)
+        return [Changed(self.channel, self._change(origin, change, user_id, user_name))]
+
+    def _change(
+        self, origin: Origin, change: Operation, user_id: str | None = None, user_name: str | None = None
+    ) -> Change:
+        return Change(origin, edits_of(change), self.version, user_id, user_name)
+
+    def _move_cursors(self, change: Operation, *, author: str | None = None, ours: bool = False) -> None:
+        for user_id, cursor in self.cursors.items():
+            self.cursors[user_id] = Cursor(*transform_selection(*cursor, change, own=user_id == author))
+        if self._caret is not None:
+            self._caret = Cursor(*transform_selection(*self._caret, change, own=ours))
+
+    def _placed(self, pending: Pending, said: CursorPositionPayload) -> list[Intent]:
+        """Somebody's cursor on the server's text. It may be a version off: then it is brought within the text."""
+        text = pending.server.text
+        start = min(said.position, len(text))
+        end = min(start + said.selection_length, len(text))
+        start -= splits_pair(text, start)
+        end -= splits_pair(text, end)
+        self.cursors[said.user_id] = Cursor(*transform_selection(start, end - start, pending.unconfirmed))
+        return [CursorsMoved(self.channel)]
+
+    def _settled(self, pending: Pending, before: bool) -> Iterator[Intent]:
+        if pending.in_flight is None:
+            self._ref, self._denied, self._doubtful = None, False, False
+        if pending.synced and not before:
+            yield Synced(self.channel)
+
+    def _stray(self, why: str | None, now: float) -> list[Intent]:
+        """What the server said does not follow: only its whole text helps, and nothing of the user's is lost."""
+        self.lost()
+        self._load = self.astray = True
+        self.load_at = max(now, self.load_at + LOAD_INTERVAL)
+        if why is None or self._doubtful:
+            return []
+        return [Report(ProtocolViolation(why), self.channel)]
+
+    # --- out ------------------------------------------------------------------------------------------
+
+    def _send(self, now: float) -> Iterator[Intent]:
+        """The next operation, or the one in flight again, unless it is under way; before it, the user's cursor."""
+        pending = self._pending
+        while self._live and pending is not None and self._ref is None:
+            if pending.in_flight is None:
+                yield from self._tell_cursor(pending, now)
+            if now < self._hold_until:
+                return
+            if pending.in_flight is None and pending.send(f"{self._name}.{self._sent}") is not None:
+                self._sent += 1
+            if pending.in_flight is None:
+                return
+            ref = self._next_ref()
+            frame = codec.encode(EditOperation(channel=self.channel, payload=pending.in_flight, ref=ref))
+            if len(frame) <= MAX_FRAME:
+                self._ref = ref
+                yield Write(frame)
+                return
+            yield from self._too_long(pending)
+
+    def _too_long(self, pending: Pending) -> Iterator[Intent]:
+        """JSON spells a control character in six bytes: so many of them that the server would hang up for good."""
+        before, op_id = pending.synced, pending.in_flight.op_id if pending.in_flight is not None else None
+        yield from self._changed("refused", pending.refused(op_id))
+        text = f"The edit is more than {MAX_FRAME} bytes of JSON; leave control characters out of it"
+        yield Report(Refused(ErrorCode.INVALID_MESSAGE_FORMAT, text, self.channel), self.channel)
+        yield from self._settled(pending, before)
+
+    def _tell_cursor(self, pending: Pending, now: float) -> Iterator[Intent]:
+        if self._caret is None or not self._caret_due or now < self._caret_at:
+            return
+        self._caret_due, self._caret_at = False, now + CURSOR_INTERVAL
+        unsent = pending.unconfirmed
+        position, selection_length = transform_selection(*self._caret, invert(unsent, pending.server))
+        payload = CursorPayload(position, selection_length, pending.version)
+        yield Write(codec.encode(MoveCursor(channel=self.channel, payload=payload, ref=_CURSOR)))

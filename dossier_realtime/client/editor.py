@@ -1,0 +1,285 @@
+"""A document to edit with others: the user's edits are there at once, connected or not; the rest follows."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from types import MappingProxyType
+from typing import Any
+
+import msgspec
+
+from dossier_realtime.ot.operations import Component, Delete, DoesNotFit, Format, Insert, Operation, Retain
+from dossier_realtime.ot.units import Units, to_units
+from dossier_realtime.protocol.answers import FormatRun
+from dossier_realtime.protocol.commands import Attributes
+from dossier_realtime.protocol.values import Position
+
+from .changes import Change, Cursor
+from .delivery import Delivery, Spawn, logger
+from .document import Replica
+from .errors import ConnectionClosed, RealtimeError
+from .intents import Changed, CursorsMoved, Edited, Intent, Opened, Synced
+from .subscription import OnError, Receiver
+
+OnChange = Callable[[Change], None]
+
+
+class DocumentEditor:
+    """One document, as `client.document(id)` gives it.
+
+        document = client.document("brief-7")
+        await document.ready()
+        document.insert(0, "مرحبا 😀")
+        await document.wait_synced(5)
+
+    Every position and length counts UTF-16 code units: `"a😀b"` is 4 long. Edits change `text` at once and never
+    wait; without a connection they are kept, and brought together with what others did meanwhile on return. A rate
+    limit is waited for. An edit that the user may not make (the document is frozen, a right is gone) stays in the
+    text, is told to `on_error` once and offered again every 15 s, with `synced` False meanwhile; one that could never
+    be accepted is taken out again (a change of origin "refused") and told.
+
+    When the subscription ends (`close`, a lost right to read, the client's end), `text` stays as it was.
+    """
+
+    def __init__(
+        self,
+        replica: Replica,
+        spawn: Spawn,
+        perform: Callable[[Iterable[Intent]], None],
+        put_away: Callable[[DocumentEditor], None],
+    ) -> None:
+        self.receiver = _Standing(replica.channel, spawn, self._fault, self._ended)
+        self._replica = replica
+        self._perform = perform
+        self._put_away = put_away
+        self._delivery = Delivery(spawn)
+        self._on_change: list[OnChange] = []
+        self._on_cursors: list[Callable[[Mapping[str, Cursor]], Any]] = []
+        self._on_synced: list[Callable[[], Any]] = []
+        self._on_error: list[OnError] = []
+        self._changes: deque[Change] = deque()
+        self._telling = False
+        self._news = asyncio.Event()
+
+    # --- what it is -----------------------------------------------------------------------------------
+
+    @property
+    def channel(self) -> str:
+        """`document:{id}`."""
+        return self._replica.channel
+
+    @property
+    def text(self) -> str:
+        """The text as the user sees it, edits that the server has not confirmed included."""
+        return self._replica.document.content
+
+    @property
+    def length(self) -> int:
+        """How long it is, in UTF-16 code units."""
+        return self._replica.document.length
+
+    @property
+    def formatting(self) -> list[FormatRun]:
+        """The formatted stretches of the text, in order; what is plain is left out."""
+        return self._replica.document.format
+
+    @property
+    def version(self) -> int:
+        """The last of the server's versions that is in the text."""
+        return self._replica.version
+
+    @property
+    def synced(self) -> bool:
+        """Whether the server has confirmed, durably, everything that the user did."""
+        return self._replica.synced
+
+    @property
+    def closed(self) -> bool:
+        """Whether nothing comes and nothing can be edited any more."""
+        return self.receiver.ended
+
+    @property
+    def cursors(self) -> Mapping[str, Cursor]:
+        """Where the others are, by user id; they move with every change of the text."""
+        return MappingProxyType(self._replica.cursors)
+
+    # --- editing --------------------------------------------------------------------------------------
+
+    def insert(self, position: int, text: str, *, join: bool = False) -> None:
+        """Put `text` at `position`, without formatting. `join`: undone together with the last edit, as typing is.
+
+        This and the other edits raise NotSubscribed before `ready`, ConnectionClosed after the end, and ValueError
+        for what does not fit (beyond the text, inside a character, NUL, over 1 Mi units); then nothing has changed.
+        """
+        self._edit(position, Insert(_units(text)), join=join)
+
+    def delete(self, position: int, length: int, *, join: bool = False) -> None:
+        """Take `length` units out."""
+        self._edit(position, Delete(length), join=join)
+
+    def replace(self, position: int, length: int, text: str, *, join: bool = False) -> None:
+        """Put `text` in the place of `length` units, as one edit."""
+        self._edit(position, Insert(_units(text)), Delete(length), join=join)
+
+    def format(self, position: int, length: int, **attributes: Any) -> None:
+        """Set `bold`, `italic`, `underline`, `strike` (True), `heading` (1–3), `list` ("bullet", "ordered") or
+        `link` (https) of `length` units; None removes one."""
+        try:
+            change = msgspec.convert(attributes, Attributes)
+        except msgspec.ValidationError as wrong:
+            raise ValueError(f"No such formatting: {wrong}; see the names and values of format()") from None
+        self._edit(position, Format(length, change))
+
+    def undo(self) -> bool:
+        """Take one's own last edit back, whatever others did since; False where there is none (200 are kept)."""
+        return self._do(self._replica.undo(self._now()))
+
+    def redo(self) -> bool:
+        """Make again what was undone last, until another edit is made; False where there is nothing."""
+        return self._do(self._replica.redo(self._now()))
+
+    def move_cursor(self, position: int, selection_length: int = 0) -> None:
+        """Tell the others where one's cursor is: ten times a second at most, the latest. It moves with the text.
+
+        Raises like an edit.
+        """
+        now = self._now()
+        self._perform(self._replica.move_cursor(Cursor(position, selection_length), now))
+
+    # --- being told -----------------------------------------------------------------------------------
+
+    def on_change(self, callback: OnChange) -> None:
+        """Call a plain function with each change of the text, at once: its positions are those of this moment.
+
+        Own edits are told too (`change.origin`). Applied one after the other to an empty text, the edits of all
+        changes give `text`. What a callback does to the document itself is told after the change it was called with.
+        """
+        self._on_change.append(callback)
+
+    def on_cursors(self, callback: Callable[[Mapping[str, Cursor]], Any]) -> None:
+        """Call it, sync or async, with `cursors` when somebody's has moved by itself or is gone."""
+        self._on_cursors.append(callback)
+
+    def on_synced(self, callback: Callable[[], Any]) -> None:
+        """Call it, sync or async, whenever everything has become confirmed."""
+        self._on_synced.append(callback)
+
+    def on_error(self, callback: OnError) -> None:
+        """Call it, sync or async, with what went wrong; edits are kept unless a change said otherwise."""
+        self._on_error.append(callback)
+
+    async def ready(self) -> None:
+        """Wait until the text is there. Raises Refused, or ConnectionClosed when it cannot come any more."""
+        await self._until(lambda: self._replica.loaded)
+
+    async def wait_synced(self, timeout: float | None = None) -> None:  # noqa: ASYNC109  as asyncio.wait_for has it
+        """Wait until the server has confirmed everything.
+
+        `timeout`: seconds; raises TimeoutError, and Refused or ConnectionClosed when it cannot come any more.
+        """
+        async with asyncio.timeout(timeout):
+            await self._until(lambda: self._replica.synced)
+
+    def close(self) -> None:
+        """Follow the document no more. What the server has not confirmed (see `wait_synced`) is lost to it."""
+        if not self.closed:
+            self._put_away(self)
+
+    # --- what the client tells ------------------------------------------------------------------------
+
+    def hear(self, told: Edited) -> None:
+        """What the document's state has decided. Not for users of the SDK."""
+        self._news.set()
+        match told:
+            case Changed(_, change):
+                self._changes.append(change)
+                self._tell_changes()
+            case CursorsMoved():
+                for on_cursors in self._on_cursors:
+                    self._delivery.put(partial(on_cursors, self.cursors))
+            case Synced():
+                for on_synced in self._on_synced:
+                    self._delivery.put(on_synced)
+            case Opened():
+                pass
+
+    def _tell_changes(self) -> None:
+        if self._telling:
+            return  # a callback has edited: whoever called it goes on with that
+        self._telling = True
+        try:
+            while self._changes:
+                change = self._changes.popleft()
+                for on_change in tuple(self._on_change):
+                    try:
+                        on_change(change)
+                    except Exception:
+                        logger.exception("on_change of %s failed; mend it, the editing goes on", self.channel)
+        finally:
+            self._telling = False
+
+    def _fault(self, error: Exception) -> None:
+        if not self._on_error:
+            logger.warning("%s (on_error of the document tells you)", error)
+        for on_error in self._on_error:
+            self._delivery.put(partial(on_error, error))
+
+    def _ended(self) -> None:
+        self._news.set()
+        if self.receiver.error is None:
+            self._delivery.stop()
+
+    # --- details --------------------------------------------------------------------------------------
+
+    def _edit(self, position: int, *changing: Component, join: bool = False) -> None:
+        now, length = self._now(), self._replica.document.length
+        reach = sum(component.length for component in changing if not isinstance(component, Insert))
+        rest = length - position - reach
+        if min(position, reach, rest) < 0:
+            raise DoesNotFit(f"The text has {length} units, the edit goes from {position} to {position + reach}")
+        operation = Operation.of(Retain(position), *changing, Retain(rest))
+        self._perform(self._replica.edit(operation, now, join=join))
+
+    def _do(self, told: list[Intent]) -> bool:
+        self._perform(told)
+        return bool(told)
+
+    def _now(self) -> float:
+        if self.closed:
+            text = f"{self.channel} is closed; open it again to edit it"
+            raise self.receiver.error or ConnectionClosed(text)
+        return asyncio.get_running_loop().time()
+
+    async def _until(self, true: Callable[[], bool]) -> None:
+        while not true():
+            if self.closed:
+                raise self.receiver.error or ConnectionClosed(f"{self.channel} was closed; open it again")
+            self._news.clear()
+            await self._news.wait()
+
+
+class _Standing(Receiver):
+    """Whether the document is followed, and what goes wrong; its operations take a shorter way."""
+
+    def __init__(
+        self, channel: str, spawn: Spawn, on_error: Callable[[Exception], None], on_end: Callable[[], None]
+    ) -> None:
+        super().__init__(channel, spawn, None, None, on_error)
+        self._on_end = on_end
+
+    def event(self, event: object, position: Position | None) -> bool:
+        return True
+
+    def end(self, error: RealtimeError | None) -> None:
+        super().end(error)
+        self._on_end()
+
+
+def _units(text: str) -> Units:
+    try:
+        return to_units(text)
+    except UnicodeEncodeError:
+        raise ValueError("The text has half a surrogate pair; insert whole characters") from None

@@ -1,0 +1,83 @@
+"""P12: sockets that do not log in are closed in 5 seconds, and those who dribble soon after; nobody waits for them."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from tests.harness.service import Service
+from tests.harness.wire import Raw, upgrade
+from tests.promises.conftest import Report, Sized
+from tests.promises.fleet import CROWD, Peer, now, percentile, run
+
+AUTH_TIMEOUT = 4005
+TICK = 0.5  # seconds: how often the service looks at its deadlines, and what a busy machine adds
+LOGINS = 100
+AT_ONCE = 50  # handshakes under way: it is idle sockets that are to block nobody, not a storm of handshakes
+
+
+def test_p12_idle_sockets_close_and_block_nobody(tmp_path: Path, report: Report, sized: Sized) -> None:
+    idle, dribbling = sized(500, 2_000), 50
+    with Service(tmp_path / "data", CROWD) as service:
+        closed, ended, logins = run(_idle_and_dribble(service, idle, dribbling))
+        service.assert_log_clean()
+        assert service.metrics()["dossier_connections"] == 0
+    report(
+        f"{idle} idle sockets closed after {min(closed):.1f}-{max(closed):.1f} s, {dribbling} dribbling heads ended "
+        f"after ≤ {max(ended):.1f} s; {LOGINS} logins meanwhile: p99 {1000 * percentile(logins, 0.99):.0f} ms"
+    )
+    assert len(closed) == idle
+    assert min(closed) >= 4.5
+    assert max(closed) <= 5 + TICK
+    assert len(ended) == dribbling
+    assert max(ended) <= 10 + TICK
+    assert len(logins) == LOGINS
+    assert percentile(logins, 0.99) <= 1.0
+
+
+async def _idle_and_dribble(
+    service: Service, idle: int, dribbling: int
+) -> tuple[list[float], list[float], list[float]]:
+    """How long each idle socket lived, each dribbling head, and how long each login took."""
+    gate = asyncio.Semaphore(AT_ONCE)
+    async with asyncio.TaskGroup() as group:
+        idles = [group.create_task(_idle(service, gate)) for _ in range(idle)]
+        heads = [group.create_task(_dribble(service)) for _ in range(dribbling)]
+        logins = group.create_task(_log_in(service))
+    return [one.result() for one in idles], [one.result() for one in heads], logins.result()
+
+
+async def _idle(service: Service, gate: asyncio.Semaphore) -> float:
+    async with gate:
+        peer = await Peer.open(service)
+    begun = now()
+    assert await asyncio.wait_for(peer.closed, 20) == AUTH_TIMEOUT
+    return now() - begun
+
+
+async def _dribble(service: Service) -> float:
+    """A handshake, a byte a second, which never ends."""
+    raw = await Raw.open(service)
+    begun = now()
+    ending = asyncio.create_task(raw.ended(patience=30))
+    for byte in upgrade()[:-2]:
+        await raw.send(bytes([byte]))
+        await asyncio.wait([ending], timeout=1.0)
+        if ending.done():
+            break
+    lived = now() - begun
+    assert b" 101 " not in await ending
+    await raw.close()
+    return lived
+
+
+async def _log_in(service: Service) -> list[float]:
+    """Logins one after the other, over the time in which the others sit there."""
+    times = []
+    for number in range(LOGINS):
+        begun = now()
+        peer = await Peer.connect(service, service.token(f"u{number}"))
+        times.append(now() - begun)
+        await peer.close()
+        await asyncio.sleep(0.05)
+    return times

@@ -1,0 +1,249 @@
+"""A document as a service keeps it, in memory, and people with the SDK's state of it."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from dossier_realtime.client.changes import Change, Edit
+from dossier_realtime.client.document import Replica
+from dossier_realtime.client.intents import Changed, Intent, Report, Write
+from dossier_realtime.client.session import Session
+from dossier_realtime.ot import collab
+from dossier_realtime.ot.document import Document, apply
+from dossier_realtime.ot.flat import InvalidOperation, read, write_remote
+from dossier_realtime.ot.operations import Delete, Insert, Operation, Retain
+from dossier_realtime.ot.units import to_units
+from dossier_realtime.protocol import answers, codec
+from dossier_realtime.protocol.commands import (
+    EditOperation,
+    EditPayload,
+    Subscribe,
+)
+from dossier_realtime.protocol.errors import ErrorCode
+from dossier_realtime.protocol.events import Event, RemoteOperation
+from tests.sdk.samples import written
+
+PAPER = "document:paper"
+
+
+def insert(position: int, text: str, length: int) -> Operation:
+    """An insert in a text of `length` units."""
+    return Operation.of(Retain(position), Insert(to_units(text)), Retain(length - position))
+
+
+def delete(position: int, count: int, length: int) -> Operation:
+    """A delete in a text of `length` units."""
+    return Operation.of(Retain(position), Delete(count), Retain(length - position - count))
+
+
+class Paper:
+    """The service's half: rebases, commits, knows an `op_id` as long as the log. `keep`: operations of the log."""
+
+    def __init__(self, content: str = "", keep: int = 1_000_000) -> None:
+        self.document = Document.of(content)
+        self.log = collab.Log()
+        self.keep = keep
+        self.known: dict[str, int] = {}
+        self.committed: list[tuple[str | None, Operation]] = []
+        self.authors: list[str] = []
+
+    @property
+    def content(self) -> str:
+        return self.document.content
+
+    def subscribed(self, asked: Subscribe) -> list[Event]:
+        """The answer, and what was missed."""
+        since = asked.params.since.version if asked.params.since is not None else None
+        answer = answers.Subscribed(channel=asked.channel, ref=asked.ref)
+        try:
+            missed = len(self.log.since(-1 if since is None else since))
+        except collab.VersionConflict:
+            answer.recovered = None if since is None else False
+            answer.document = answers.DocumentState(self.log.tip, self.document.content, self.document.format)
+            return [answer]
+        answer.recovered = True
+        return [answer, *(self.remote(version) for version in range(self.log.tip - missed + 1, self.log.tip + 1))]
+
+    def edited(self, command: EditOperation, user_id: str) -> Event:
+        """Commit; the author's answer."""
+        payload, ref = command.payload, command.ref
+        version = self.known.get(payload.op_id or "")
+        if version is None:
+            try:
+                parts, self.document = collab.receive(payload, self.document, self.log)
+            except collab.VersionConflict:
+                return refusal(ErrorCode.VERSION_CONFLICT, ref, version=self.log.tip)
+            except InvalidOperation:
+                return refusal(ErrorCode.INVALID_MESSAGE_FORMAT, ref)
+            for part in parts:
+                self.log.append(part)
+                self.committed.append((payload.op_id, part))
+                self.authors.append(user_id)
+            version = self.log.tip
+            if parts and payload.op_id is not None:
+                self.known[payload.op_id] = version
+        ack = answers.OperationAckPayload(version=version, op_id=payload.op_id)
+        return answers.OperationAck(channel=command.channel, payload=ack, ref=ref)
+
+    def commit(self, operation: Operation, user_id: str = "other") -> RemoteOperation:
+        """Somebody else's edit of the text of now, of one part."""
+        self.document = apply(operation, self.document)
+        self.log.append(operation)
+        self.committed.append((None, operation))
+        self.authors.append(user_id)
+        return self.remote(self.log.tip)
+
+    def remote(self, version: int) -> RemoteOperation:
+        """A committed version as it is told."""
+        (op_id, part), user_id = self.committed[version - 1], self.authors[version - 1]
+        return RemoteOperation(channel=PAPER, payload=write_remote(part, version, user_id, user_id, op_id))
+
+    def compact(self) -> None:
+        """Forget old operations, and the ids that went with them."""
+        self.log.compact(self.keep)
+        self.known = {op_id: version for op_id, version in self.known.items() if version > self.log.start}
+
+
+def refusal(code: ErrorCode, ref: str | None, *, version: int | None = None, retry_after: int | None = None) -> Event:
+    """An error about the paper."""
+    payload = None if version is None else answers.ErrorPayload(version)
+    return answers.Error(
+        error_code=code, message="no", timestamp=1, channel=PAPER, ref=ref, payload=payload, retry_after=retry_after
+    )
+
+
+class Mirror:
+    """Somebody who only hears of changes, and has the text of them alone."""
+
+    def __init__(self) -> None:
+        self.document = Document()
+        self.changes: list[Change] = []
+
+    def hear(self, intents: Iterable[Intent]) -> None:
+        for intent in intents:
+            if isinstance(intent, Changed):
+                self.follow(intent.change)
+
+    def follow(self, change: Change) -> None:
+        self.changes.append(change)
+        for edit in change.edits:
+            self._make(edit)
+
+    def _make(self, edit: Edit) -> None:
+        payload = EditPayload(edit.operation_type, edit.position, 0, edit.content, edit.length, edit.attributes)
+        self.document = apply(read(payload, self.document.length), self.document)
+
+
+@dataclass(eq=False)
+class Line:
+    """One connection: messages under way, in order on each side."""
+
+    up: deque[bytes] = field(default_factory=deque)
+    down: deque[Event] = field(default_factory=deque)
+    subscribed: bool = False
+    open: bool = True
+
+
+class Editor:
+    """One person: the SDK's state, what it says on the line, and a mirror of what it tells."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.session = Session(send_timeout=120)
+        self.replica = Replica(PAPER, name, self.session.next_ref)
+        self.mirror = Mirror()
+        self.line: Line | None = None
+        self.faults: list[Exception] = []
+        self.carry_out(self.session.open_document(self.replica))
+
+    def carry_out(self, intents: list[Intent]) -> None:
+        self.mirror.hear(intents)
+        for intent in intents:
+            if isinstance(intent, Write) and self.line is not None:
+                self.line.up.append(intent.frame)
+            elif isinstance(intent, Report):
+                self.faults.append(intent.error)
+
+    def connect(self, now: float) -> Line:
+        self.line = Line()
+        self.carry_out(self.session.authenticated(self.name, now))
+        return self.line
+
+    def lose_connection(self, drop: int) -> None:
+        """Also the last `drop` messages that were under way to the service."""
+        assert self.line is not None
+        self.line.open = False
+        self.line.down.clear()
+        for _ in range(drop):
+            self.line.up.pop()
+        self.line = None
+        self.session.disconnected()
+
+    def tick(self, now: float) -> None:
+        due = self.session.deadline(now)
+        if due is not None and due <= now:
+            self.carry_out(self.session.tick(now))
+
+
+class Desk(Editor):
+    """One editor and a paper; `said` is what went to the service and was not looked at yet."""
+
+    def __init__(self, paper: Paper) -> None:
+        self.paper = paper
+        self.heard: list[Intent] = []
+        self.said: list[object] = []
+        super().__init__("me")
+
+    def carry_out(self, intents: list[Intent]) -> None:
+        super().carry_out(intents)
+        self.heard += intents
+        self.said += written(intents)
+
+    def take(self, kind: type) -> object:
+        """The oldest command, which must be of this kind."""
+        command = self.said.pop(0)
+        assert isinstance(command, kind), command
+        return command
+
+    def hear(self, *events: Event, now: float = 0) -> None:
+        for event in events:
+            self.carry_out(self.session.received(codec.decode_event(codec.encode(event)), now))
+
+    def join(self, now: float = 0) -> Subscribe:
+        """Connect, and have the subscription answered."""
+        self.connect(now)
+        return self.be_answered(now)
+
+    def be_answered(self, now: float = 0) -> Subscribe:
+        asked = self.take(Subscribe)
+        assert isinstance(asked, Subscribe)
+        self.hear(*self.paper.subscribed(asked), now=now)
+        return asked
+
+    def type(self, position: int, text: str, now: float = 0, *, join: bool = False) -> None:
+        operation = insert(position, text, self.replica.document.length)
+        self.carry_out(self.replica.edit(operation, now, join=join))
+
+    def sent(self) -> EditOperation:
+        command = self.take(EditOperation)
+        assert isinstance(command, EditOperation)
+        return command
+
+    def be_acked(self, command: EditOperation, now: float = 0) -> None:
+        self.hear(self.paper.edited(command, "me"), now=now)
+
+    @property
+    def text(self) -> str:
+        return self.replica.document.content
+
+    def is_synced(self) -> bool:
+        return self.replica.synced
+
+
+def joined(content: str = "") -> Desk:
+    desk = Desk(Paper(content))
+    desk.join()
+    desk.heard.clear()
+    return desk

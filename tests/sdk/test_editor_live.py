@@ -1,0 +1,189 @@
+"""Editing through the client over the real service: what a FakeServer cannot know."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from dossier_realtime.client import Backoff, Cursor, DocumentEditor, DossierRealtimeClient, ErrorCode, Refused
+from tests.harness.service import Service
+from tests.harness.wire import Client, Message
+from tests.promises.proxy import Proxy
+from tests.sdk.offices import Inbox, run
+
+ROOMY = {
+    "limits.general": 100_000,
+    "limits.edit": 100_000,
+    "limits.ping": 100_000,
+    "limits.handshakes_per_second": 10_000,
+    "limits.connections_per_user": 1_000,
+    "presence.grace": 0,
+}
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    with Service(tmp_path_factory.mktemp("editor") / "data", ROOMY) as running:
+        yield running
+    running.assert_log_clean()
+
+
+def client_of(service: Service, user: str, url: str = "") -> DossierRealtimeClient:
+    token = service.token(user, "write:document:*")
+    return DossierRealtimeClient(token, url or service.url, backoff=Backoff(base=0.02, cap=0.1))
+
+
+async def kept(service: Service, document_id: str) -> Message:
+    """The document as HTTP shows it."""
+    token = service.token("reader", "read:document:*")
+    status, body = await asyncio.to_thread(service.get, f"/v1/documents/{document_id}", token)
+    assert status == 200, body
+    found: Message = json.loads(body)
+    return found
+
+
+async def reached(document: DocumentEditor, version: int) -> None:
+    """Wait until the editor has a version."""
+    while document.version < version:  # noqa: ASYNC110  whoever looks at text looks when it likes
+        await asyncio.sleep(0.005)
+
+
+def insert(document_id: str, version: int, position: int, content: str, **payload: str) -> Message:
+    said = {"operation_type": "insert", "position": position, "version": version, "content": content, **payload}
+    return {"type": "edit_operation", "channel": f"document:{document_id}", "payload": said}
+
+
+def test_two_people_see_each_other_write(service: Service) -> None:
+    async def scene() -> None:
+        async with client_of(service, "ali") as ali, client_of(service, "bea") as bea:
+            his, hers = ali.document("brief"), bea.document("brief")
+            moved = Inbox()
+            hers.on_cursors(lambda cursors: moved(dict(cursors)))
+            await his.ready()
+            await hers.ready()
+            his.insert(0, "مرحبا 😀")
+            await his.wait_synced(5)
+            await reached(hers, 1)
+            hers.insert(0, "Hello. ")
+            his.format(0, 5, bold=True, link="https://example.org")
+            his.move_cursor(6, 2)
+            await hers.wait_synced(5)
+            await his.wait_synced(5)
+            while await moved.get() != {"ali": Cursor(13, 2)}:
+                pass
+            his.undo()
+            his.redo()
+            hers.move_cursor(3)
+            await his.wait_synced(5)
+            found = await kept(service, "brief")
+            await reached(his, found["version"])
+            await reached(hers, found["version"])
+            assert his.text == hers.text == found["content"] == "Hello. مرحبا 😀"
+            assert his.formatting == hers.formatting
+            assert found["format"] == [
+                {"position": 7, "length": 5, "attributes": {"bold": True, "link": "https://example.org"}}
+            ]
+            his.close()
+            while await moved.get() != {}:
+                pass
+
+    run(scene())
+
+
+def test_a_frozen_document_keeps_what_is_written_until_it_thaws(service: Service) -> None:
+    async def scene() -> None:
+        admin = await Client.connect(service, service.token("admin", "admin:*", clearance="secret"))
+        settings = {"type": "channel_settings", "channel": "document:frozen"}
+        async with Proxy(service) as proxy, client_of(service, "ali", proxy.url) as ali:
+            document = ali.document("frozen")
+            faults = Inbox()
+            document.on_error(faults)
+            await document.ready()
+            await admin.ask(settings | {"payload": {"frozen": True}})
+            document.insert(0, "in the cold")
+            denied = await faults.get()
+            assert isinstance(denied, Refused)
+            assert denied.error_code is ErrorCode.PERMISSION_DENIED
+            assert (document.text, document.synced) == ("in the cold", False)
+            await admin.ask(settings | {"payload": {"frozen": False}})
+            proxy.reset()
+            await document.wait_synced(10)
+            assert (await kept(service, "frozen"))["content"] == "in the cold"
+        await admin.close()
+
+    run(scene())
+
+
+def test_a_fast_writer_is_slowed_down_and_loses_nothing(tmp_path: Path) -> None:
+    limits = ROOMY | {"limits.edit": 12, "limits.window": 1}
+
+    async def scene(service: Service) -> None:
+        async with client_of(service, "ali") as ali:
+            document = ali.document("fast")
+            exceeded = Inbox()
+            ali.on_event(exceeded)
+            await document.ready()
+            for number in range(30):
+                document.insert(0, f"{number} ")
+                document.insert(document.length, f" {number}")
+                await asyncio.sleep(0.002)
+            await document.wait_synced(25)
+            assert not exceeded.empty()
+            assert (await kept(service, "fast"))["content"] == document.text
+            assert document.text.split() == [str(abs(n)) for n in range(-29, 1)] + [str(n) for n in range(30)]
+
+    with Service(tmp_path / "data", limits) as service:
+        run(scene(service))
+        service.assert_log_clean()
+
+
+def test_nothing_local_is_lost_while_the_log_is_compacted(tmp_path: Path) -> None:
+    """The log drops operations behind a snapshot, which is kept each 500 versions."""
+    short = ROOMY | {"history.events": 50, "history.seconds": 1}
+
+    async def scene(service: Service) -> None:
+        async with Proxy(service) as proxy, client_of(service, "ali", proxy.url) as ali:
+            document = ali.document("long")
+            await document.ready()
+            document.insert(0, "Begin. End.")
+            await document.wait_synced(5)
+            proxy.stall()
+            document.insert(7, "In flight. ")
+            proxy.reset()
+            document.insert(18, "Offline 😀. ")
+            other = await Client.connect(service, service.token("bea", "write:document:*"))
+            await other.subscribe("document:long")
+            await _write_until_the_log_is_short(service, other)
+            before = document.text
+            proxy.flow()
+            await document.wait_synced(10)
+            found = await kept(service, "long")
+            assert document.text == found["content"]
+            assert all(document.text.count(part) == 1 for part in ("Begin. ", "In flight. ", "Offline 😀. ", "End."))
+            assert before in document.text
+            await other.close()
+
+    with Service(tmp_path / "data", short) as service:
+        run(scene(service))
+        service.assert_log_clean()
+
+
+async def _write_until_the_log_is_short(service: Service, other: Client) -> None:
+    """Somebody writes at the end until version 1 cannot be continued from."""
+    version, length = 1, 11
+    while True:
+        messages = [insert("long", version + n, length + n, ".") | {"ref": f"w{version + n}"} for n in range(250)]
+        await other.send(*messages)
+        for message in messages:
+            await other.receive("operation_ack", ref=message["ref"])
+        version, length = version + 250, length + 250
+        returning = await Client.connect(service, service.token("cem", "write:document:*"))
+        answer = await returning.subscribe("document:long", since={"version": 1})
+        await returning.close()
+        if answer["recovered"] is False:
+            return
+        assert version < 10_000, "the log was never compacted"
