@@ -10,21 +10,42 @@ from __future__ import annotations
 import fcntl
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Final
 
-from dossier_realtime.recording.entry import GENESIS, Head, decode_head, encode_head
-from dossier_realtime.recording.verify import Chain, Fault, Report, torn, verify
+from dossier_realtime.archive.folder import (
+    NODE,
+    nodes,
+    read_head,
+    read_lines,
+    segment_paths,
+    verify_folder,
+)
+from dossier_realtime.recording.entry import GENESIS, Anchor, Head, encode_anchor, encode_head
+from dossier_realtime.recording.verify import Chain, Fault, torn
+
+__all__ = [
+    "JournalRefused",
+    "Tail",
+    "create_segment",
+    "nodes",
+    "open_tail",
+    "read_head",
+    "read_lines",
+    "release_ballast",
+    "reserve_ballast",
+    "segment_paths",
+    "sync_folder",
+    "take_folder",
+    "verify_folder",
+    "write_anchor",
+    "write_head",
+    "write_whole",
+]
 
 BALLAST_BYTES: Final = 4 * 1024 * 1024
-LINE_BYTES: Final = 32 * 1024 * 1024  # no entry is longer; a file without line ends does not fill the memory
-NODE: Final = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
-
-_SEGMENT = re.compile(rf"({NODE})-[0-9]{{16}}\.journal")
-_HEAD = re.compile(rf"({NODE})\.head")
 
 
 class JournalRefused(Exception):
@@ -46,50 +67,25 @@ class Tail:
     cut_bytes: int
 
 
-def nodes(folder: Path) -> list[str]:
-    """The nodes that have written to the folder."""
-    found = (_SEGMENT.fullmatch(path.name) or _HEAD.fullmatch(path.name) for path in folder.iterdir())
-    return sorted({match[1] for match in found if match})
-
-
-def segment_paths(folder: Path, node: str) -> list[Path]:
-    """The node's segment files, in order."""
-    found = ((_SEGMENT.fullmatch(path.name), path) for path in folder.iterdir())
-    return sorted(path for match, path in found if match and match[1] == node)
-
-
-def read_lines(path: Path) -> Iterator[bytes]:
-    """The file's lines with their ends, as they stand."""
-    with path.open("rb") as file:
-        yield from iter(partial(file.readline, LINE_BYTES), b"")
-
-
-def read_head(folder: Path, node: str) -> Head | None:
-    """The node's head, or None when the file is missing or not exactly a head."""
-    try:
-        return decode_head((folder / f"{node}.head").read_bytes())
-    except FileNotFoundError:
-        return None
-
-
 def write_head(folder: Path, node: str, head: Head) -> None:
     """Replace the head: after a crash the old one or the new one is there, whole."""
-    path = folder / f"{node}.head"
-    fresh = folder / f"{node}.head.new"
+    write_whole(folder / f"{node}.head", [encode_head(head)])
+
+
+def write_anchor(folder: Path, anchor: Anchor) -> None:
+    """Say from where on the journal is kept."""
+    write_whole(folder / f"{anchor.node}.anchor", [encode_anchor(anchor)])
+    sync_folder(folder)
+
+
+def write_whole(path: Path, lines: Iterable[bytes]) -> None:
+    """Replace a file: after a crash the old one or the new one is there, whole."""
+    fresh = path.with_name(path.name + ".new")
     with open(fresh, "wb", opener=_private) as file:
-        file.write(encode_head(head))
+        file.writelines(lines)
         file.flush()
         os.fsync(file.fileno())
     fresh.replace(path)
-
-
-def verify_folder(folder: Path) -> dict[str, Report]:
-    """Verify every node's journal in the folder; reads only, also while it is being written."""
-    reports = {}
-    for node in nodes(folder):
-        head = read_head(folder, node)  # before the segments: these may grow meanwhile, it must not be ahead
-        reports[node] = verify(((path.name, read_lines(path)) for path in segment_paths(folder, node)), head)
-    return reports
 
 
 def take_folder(folder: Path, node: str) -> tuple[int, Tail]:
@@ -152,7 +148,7 @@ def create_segment(folder: Path, name: str) -> int:
     path = folder / name
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
-        _sync_folder(folder)
+        sync_folder(folder)
     except OSError:
         os.close(descriptor)
         path.unlink()
@@ -170,7 +166,7 @@ def open_tail(folder: Path, node: str) -> Tail:
     if head is None and not paths:
         head = Head(0, GENESIS.hex())
         write_head(folder, node, head)
-        _sync_folder(folder)
+        sync_folder(folder)
     if head is None:
         raise _refusal(folder, Fault(1, f"{node}.head", 0, "the head file is missing or unreadable"))
     cut = 0
@@ -220,7 +216,7 @@ def _cut(path: Path, size: int) -> None:
         os.fsync(file.fileno())
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)

@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import structlog
 
@@ -22,6 +22,7 @@ from app.journal import store
 from dossier_realtime.recording.entry import (
     FORMAT,
     SEAL_DIGITS,
+    Audience,
     Detail,
     Head,
     Header,
@@ -125,8 +126,9 @@ class Journal:
         commit: int = 0,
         rule: str = "",
         level: str = "",
-        audience: Literal["all", "presence"] = "all",
+        audience: Audience = "all",
         except_user: str = "",
+        besides: str = "",
         receivers: int = 0,
         detail: Detail | None = None,
         frame: bytes | str | None = None,
@@ -148,7 +150,7 @@ class Journal:
             self._bytes_in += len(frame)
         fields = (
             kind, at or self._clock(), session, user, channel, offset, epoch, commit, rule, level, audience,
-            except_user, receivers, detail or {},
+            except_user, besides, receivers, detail or {},
         )  # fmt: skip
         queue.append((fields, frame))
         if len(queue) == WAKE_ENTRIES:
@@ -185,7 +187,7 @@ class Journal:
 
     def _enqueue(self, kind: Kind, detail: Detail) -> None:
         """Append an entry of the journal itself, past any bound."""
-        self._queue.append(((kind, self._clock(), "", "", "", 0, "", 0, "", "", "all", "", 0, detail), None))
+        self._queue.append(((kind, self._clock(), "", "", "", 0, "", 0, "", "", "all", "", "", 0, detail), None))
 
     # In the writer's thread
 

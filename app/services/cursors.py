@@ -38,7 +38,7 @@ class Cursors:
 
     async def move(self, channel: str, user_id: str, cursor: CursorPayload) -> None:
         """Tell the others, at once or as soon as they may be told again. Raises Refusal and Unavailable."""
-        manuscript = await self._documents.manuscript(channel)
+        manuscript = await self._documents.upcoming(channel)
         position, selection = placed_cursor(manuscript, cursor)
         placed = CursorPayload(position, selection, manuscript.version)
         known = self._cursors.get((channel, user_id))
@@ -66,9 +66,10 @@ class Cursors:
             task.add_done_callback(self._tasks.discard)
 
     async def _tell(self, channel: str, user_id: str, cursor: CursorPayload) -> None:
-        # Edits may have come since it was placed; a cursor that no longer fits is not worth telling.
+        # Edits may have come since it was placed; a cursor that no longer fits is not worth telling. Nothing is
+        # awaited between placing and publishing, so it is delivered on just the text that it was placed on.
         with suppress(Refusal, Unavailable):
-            position, selection = placed_cursor(await self._documents.manuscript(channel), cursor)
+            position, selection = placed_cursor(await self._documents.upcoming(channel), cursor)
             payload = CursorPositionPayload(user_id=user_id, position=position, selection_length=selection)
             body = codec.encode(CursorPosition(channel=channel, payload=payload))
             await self._broker.publish([Entry(channel, body, durable=False, about=user_id)])

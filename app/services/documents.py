@@ -79,6 +79,12 @@ class Documents:
         await lane.loaded()
         return lane.committed
 
+    async def upcoming(self, channel: str) -> Manuscript:
+        """The document with what is being committed; not to be changed. What is published now is delivered after it."""
+        lane = self._lane(channel)
+        await lane.loaded()
+        return lane.appending or lane.committed
+
     async def at(self, channel: str, version: int) -> DocumentState | None:
         """The document as it was at a version; None where that is not kept, or is yet to come."""
         position = await self._broker.position(channel)
@@ -134,6 +140,7 @@ class _Lane:
     def __init__(self, channel: str, store: DocumentStore, broker: Broker, ready: Callable[[], bool]) -> None:
         self._channel, self._store, self._broker, self._ready = channel, store, broker, ready
         self.committed = Manuscript()
+        self.appending: Manuscript | None = None
         self._waiting: deque[Submission] = deque()
         self._placed: dict[int, _Placed] = {}
         self._loop = asyncio.get_running_loop()
@@ -212,7 +219,11 @@ class _Lane:
         rest = await self._decide_all(batch, known, tentative, versions)
         self._waiting.extendleft(reversed(rest))
         if versions:
-            await self._store.append(self._channel, self.committed.version, versions)
+            self.appending = tentative
+            try:
+                await self._store.append(self._channel, self.committed.version, versions)
+            finally:
+                self.appending = None
             self.committed = tentative
             self._answer_undelivered()
             await self._keep_snapshot()

@@ -29,7 +29,11 @@ the disk. It is replaced after each fsync, so entries missing at the end are not
 whole folder can also rewrite its chain: what proves a journal to outsiders is its head, kept somewhere else.
 
 What each kind means is said at `Kind`. A reader derives what each session received from `attach`, `detach`,
-`fanout` and `out`, because all stand in the order of the loop.
+`fanout` and `out`, because all stand in the order of the loop: each of the last two stands before what its queueing
+causes. `conflated` takes frames back: `places` are decimal numbers with a blank between, counted back over what was
+queued for the connection and not yet taken back, 0 being the newest. `close` takes the last `unsent` of the rest
+back. A session that was resumed has several connections: `open` and `close` name theirs in `detail.connection`, and
+before its `open` a connection's entries bear that name as their session.
 """
 
 from __future__ import annotations
@@ -47,19 +51,24 @@ DIGEST_DIGITS: Final = 64
 
 Detail = dict[str, str | int | float | bool | list[str]]
 
+Audience = Literal["all", "presence"]
+
 Kind = Literal[
     "start",  # the node begins; `detail`: versions, and `cut_bytes` when a torn end was cut off
     "stop",  # the node ends in good order; a `start` without a `stop` before it follows a crash
     "open",  # a session is authenticated; `detail`: who it is, its rights, address, reconnect_count
-    "close",  # a session ends; `detail`: code, reason, frames enqueued, frames handed to the kernel
-    "attach",  # from here on the session receives `channel`; `audience` "presence": its presence events too
+    "renewed",  # the session goes on with another token; `detail`: its rights
+    "close",  # its connection is gone; `detail`: code, reason, `unsent` (the last so many frames never left)
+    "attach",  # from here on the session receives the fan-outs of `channel` to this `audience`
     "detach",  # from here on it does not
     "in",  # a frame from the session, accepted; `rule` is what decided
     "refused",  # a frame from the session, refused; `rule` is what decided
+    "decided",  # by no frame of its own the session was ended, or not let in; `rule` is why
     "out",  # a frame to this one session
-    "fanout",  # a frame to all who are attached to `channel` (`audience`, `except_user`), `receivers` of them
+    "fanout",  # a frame to all who are attached to `channel` for its `audience`, but `except_user` and `besides`
     "recovered",  # an event found committed at start that the journal had not got
-    "conflated",  # a frame waiting for the session gave way to a later one; `detail` says which or how many
+    "conflated",  # frames waiting for the session gave way to later ones; `detail.places`: which, see below
+    "settings",  # from here on these settings hold on `channel`; `level`, and in `detail` the others
     "http",  # a call over HTTP; `detail`: method, path without query, status
     "gap",  # `detail.lost` entries are missing here: the journal could not be written, from `detail.since` on
 ]
@@ -70,7 +79,8 @@ class Header(msgspec.Struct, frozen=True, omit_defaults=True):
 
     `at` is Unix time in seconds, to the millisecond. `offset` and `epoch` are the event's place in its
     channel's history, `commit` its row in the event store (0: none of these). `level` is the channel's
-    classification then.
+    classification then. A fan-out does not go to the user `except_user`, whom it is about, nor to the
+    connection `besides`, which is told otherwise; `receivers` is how many it goes to.
     """
 
     seq: int
@@ -84,8 +94,9 @@ class Header(msgspec.Struct, frozen=True, omit_defaults=True):
     commit: int = 0
     rule: str = ""
     level: str = ""
-    audience: Literal["all", "presence"] = "all"
+    audience: Audience = "all"
     except_user: str = ""
+    besides: str = ""
     receivers: int = 0
     detail: Detail = {}
 
@@ -108,6 +119,20 @@ class Head(msgspec.Struct, frozen=True):
     link: str
 
 
+class Anchor(msgspec.Struct, frozen=True):
+    """Where the chain begins once older segments were removed (retention): the last entry that went.
+
+    In `{node}.anchor`, as JSON and a line feed. `signature` is base64 of the service's signature of
+    `anchor_text`; with the key kept elsewhere it proves that the service, and nobody else, cut here.
+    """
+
+    node: str
+    seq: int
+    link: str
+    commit: int
+    signature: str = ""
+
+
 class Entry(NamedTuple):
     """An entry read back. `frame` is the wire's bytes; None when it has none or is redacted."""
 
@@ -122,9 +147,7 @@ _header_decoder = msgspec.json.Decoder(Header)
 _text_decoder = msgspec.json.Decoder(str)
 
 
-def encode_entry(
-    header: Header, frame: bytes | str | None, seal: bytes, previous: bytes
-) -> tuple[bytes, bytes]:
+def encode_entry(header: Header, frame: bytes | str | None, seal: bytes, previous: bytes) -> tuple[bytes, bytes]:
     """The entry's line and its link. `seal` is 32 fresh random digits, `previous` the link before.
 
     Raises TypeError, ValueError or UnicodeEncodeError for a header that JSON cannot hold.
@@ -156,6 +179,23 @@ def decode_head(data: bytes) -> Head | None:
     except msgspec.DecodeError:
         return None
     return head if encode_head(head) == data else None
+
+
+def anchor_text(anchor: Anchor) -> bytes:
+    """What the signature of an anchor is over."""
+    return _encode(msgspec.structs.replace(anchor, signature=""))
+
+
+def encode_anchor(anchor: Anchor) -> bytes:
+    return _encode(anchor) + b"\n"
+
+
+def decode_anchor(data: bytes) -> Anchor | None:
+    """The anchor, or None for anything else."""
+    try:
+        return msgspec.json.decode(data, type=Anchor)
+    except msgspec.DecodeError:
+        return None
 
 
 def decode_entry(line: bytes) -> Entry:

@@ -14,6 +14,7 @@ from dossier_realtime.recording.entry import (
     FORMAT,
     GENESIS,
     SEAL_DIGITS,
+    Anchor,
     Head,
     Header,
     SegmentHeader,
@@ -39,13 +40,7 @@ class Fault:
     what: str
 
     def __str__(self) -> str:
-        place = (
-            f" ({self.segment}, line {self.line})"
-            if self.line
-            else f" ({self.segment})"
-            if self.segment
-            else ""
-        )
+        place = f" ({self.segment}, line {self.line})" if self.line else f" ({self.segment})" if self.segment else ""
         return f"entry {self.seq}{place}: {self.what}"
 
 
@@ -55,7 +50,7 @@ class Report:
 
     `gaps` and `lost` count what the journal itself says it could not write; `redacted` the frames taken out
     since. `torn` is true when the last write, later than the head, is unfinished: normal after a crash, cut
-    off at start.
+    off at start. `removed` entries stood before the anchor: their time was over.
     """
 
     entries: int
@@ -65,6 +60,7 @@ class Report:
     lost: int
     redacted: int
     torn: bool
+    removed: int = 0
 
     @property
     def ok(self) -> bool:
@@ -75,16 +71,16 @@ class Chain:
     """The state of the chain between two lines; `take` and `take_header` say what is wrong with the next one.
 
     They return "" or one English sentence; after a sentence the state stands where it stood. The chain must
-    have the link of `head` at the seq of `head`.
+    have the link of `head` at the seq of `head`; it begins after `anchor`.
     """
 
-    def __init__(self, head: Head | None = None) -> None:
+    def __init__(self, head: Head | None = None, anchor: Anchor | None = None) -> None:
         self._head = head or Head(0, GENESIS.hex())
-        self.seq = 0
-        self.link = GENESIS
-        self.commit = 0
-        self.node = ""
-        self.first = 1
+        self.seq = anchor.seq if anchor else 0
+        self.link = bytes.fromhex(anchor.link) if anchor else GENESIS
+        self.commit = anchor.commit if anchor else 0
+        self.node = anchor.node if anchor else ""
+        self.first = self.seq + 1
         self.gaps = self.lost = self.redacted = 0
 
     def take(self, line: bytes) -> str:
@@ -177,12 +173,14 @@ def torn(line: bytes) -> bool:
     return not line.endswith(b"\n") or b"\0" in line
 
 
-def verify(segments: Iterable[tuple[str, Iterable[bytes]]], head: Head | None) -> Report:
+def verify(segments: Iterable[tuple[str, Iterable[bytes]]], head: Head | None, anchor: Anchor | None = None) -> Report:
     """Follow the whole chain of one node: its segments in order, each the file's name and its lines.
 
-    Streams: one line is in memory at a time. `head` is None when its file is missing or unreadable.
+    Streams: one line is in memory at a time. `head` is None when its file is missing or unreadable. With an
+    `anchor` the chain begins after it, and segments from before it must not be given.
     """
-    chain = Chain(head)
+    chain = Chain(head, anchor)
+    removed = chain.seq
     fault: Fault | None = None
     torn_end = False
     for name, lines in segments:
@@ -200,7 +198,7 @@ def verify(segments: Iterable[tuple[str, Iterable[bytes]]], head: Head | None) -
     elif fault is None:
         missing = max(0, head.seq - chain.seq) if head else 0
         fault = _at_end(chain, head, missing)
-    return Report(chain.seq, fault, missing, chain.gaps, chain.lost, chain.redacted, torn_end)
+    return Report(chain.seq - removed, fault, missing, chain.gaps, chain.lost, chain.redacted, torn_end, removed)
 
 
 def _follow(chain: Chain, name: str, lines: Iterable[bytes]) -> tuple[Fault | None, bytes]:
@@ -215,9 +213,7 @@ def _follow(chain: Chain, name: str, lines: Iterable[bytes]) -> tuple[Fault | No
 
 def _at_end(chain: Chain, head: Head | None, missing: int) -> Fault | None:
     if head is None:
-        what = (
-            "the head file is missing or unreadable: whether entries are missing at the end cannot be known"
-        )
+        what = "the head file is missing or unreadable: whether entries are missing at the end cannot be known"
     elif missing:
         what = f"{missing} entries are missing at the end: the head file says that {head.seq} were written"
     elif head.seq < chain.first - 1:

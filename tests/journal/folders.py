@@ -23,9 +23,7 @@ def until(condition: Callable[[], bool]) -> None:
 
 def entries(folder: Path) -> list[Entry]:
     return [
-        decode_entry(line)
-        for path in store.segment_paths(folder, NODE)
-        for line in list(store.read_lines(path))[1:]
+        decode_entry(line) for path in store.segment_paths(folder, NODE) for line in list(store.read_lines(path))[1:]
     ]
 
 

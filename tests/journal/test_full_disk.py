@@ -104,9 +104,7 @@ def test_what_exceeds_the_bound_on_a_full_disk_is_counted_in_a_gap_in_its_place(
     assert place == 2_000
 
 
-def test_a_queue_over_four_fifths_of_its_bound_is_not_healthy(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_queue_over_four_fifths_of_its_bound_is_not_healthy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(writer, "WAITING_BYTES", 1_000)
     monkeypatch.setattr(writer, "WAKE_SECONDS", 3600.0)  # the writer sleeps until it is closed
     journal = Journal(tmp_path, NODE)

@@ -85,9 +85,7 @@ def test_a_thousand_random_tamperings_are_all_found_and_the_first_bad_entry_name
     (folder / f"{NODE}.head").write_bytes((whole / f"{NODE}.head").read_bytes())
     chance = random.Random(20_260_101)  # noqa: S311 - tamperings, the same in each run
     for _ in range(1_000):
-        journal = Lines(
-            [path.name for path in paths], {path.name: list(store.read_lines(path)) for path in paths}
-        )
+        journal = Lines([path.name for path in paths], {path.name: list(store.read_lines(path)) for path in paths})
         seq = tamper(chance, journal)
         journal.write(folder)
         fault = report(folder).fault

@@ -37,9 +37,7 @@ HEADERS = st.builds(
     offset=st.integers(0, 2**53),
     commit=st.integers(0, 2**53),
     audience=st.sampled_from(["all", "presence"]),
-    detail=st.dictionaries(
-        st.text(), st.one_of(st.text(), st.integers(0, 2**53), st.booleans(), st.lists(st.text()))
-    ),
+    detail=st.dictionaries(st.text(), st.one_of(st.text(), st.integers(0, 2**53), st.booleans(), st.lists(st.text()))),
 )
 
 
@@ -91,9 +89,7 @@ def test_the_link_is_computed_as_the_format_says() -> None:
     line, link = encode_entry(Header(7, "in", 1.5), '{"type":"ping"}', SEAL, previous)
     digest = blake2b(b'{"type":"ping"}', digest_size=32, key=SEAL).digest()
     assert link == sha256(previous + b'{"seq":7,"kind":"in","at":1.5}' + b"\t" + digest).digest()
-    assert line == b"\t".join(
-        [link.hex().encode(), b'{"seq":7,"kind":"in","at":1.5}', SEAL, b'{"type":"ping"}\n']
-    )
+    assert line == b"\t".join([link.hex().encode(), b'{"seq":7,"kind":"in","at":1.5}', SEAL, b'{"type":"ping"}\n'])
     line, link = encode_entry(Header(7, "stop", 1.5), None, SEAL, previous)
     assert link == sha256(previous + b'{"seq":7,"kind":"stop","at":1.5}').digest()
     assert line == link.hex().encode() + b'\t{"seq":7,"kind":"stop","at":1.5}\t\t\n'

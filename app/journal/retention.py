@@ -1,0 +1,88 @@
+"""Retention: what is old enough loses its frames, by level, and later goes altogether. The chain holds on.
+
+Only closed segments are touched, each replaced or removed as a whole; the service may be writing meanwhile. Removing
+writes a signed anchor first, from which `verify` goes on.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from app.journal.signing import Signer
+from app.journal.store import write_anchor, write_whole
+from dossier_realtime.archive.folder import read_lines, segment_paths
+from dossier_realtime.recording.entry import Anchor, Header, SegmentHeader, anchor_text, redact
+
+DAY = 86_400.0
+NO_CHANNEL = "internal"  # the level of frames on no channel, as of channels that nobody classified
+
+
+@dataclass(frozen=True)
+class Retention:
+    """Days for which entries are kept, and their frames by level. 0: for ever."""
+
+    keep_days: float
+    frame_days: Mapping[str, float]
+
+    @property
+    def asked(self) -> bool:
+        """Whether anything is ever to go."""
+        return bool(self.keep_days or any(self.frame_days.values()))
+
+
+def retain(folder: Path, node: str, retention: Retention, now: float, signer: Signer) -> tuple[int, int]:
+    """Apply it to a node's journal at a time (Unix seconds): (segments removed, frames redacted). Raises OSError."""
+    closed = segment_paths(folder, node)[:-1]
+    removed = 0
+    while retention.keep_days and closed and _last_at(closed[0]) < now - retention.keep_days * DAY:
+        _move_anchor(folder, node, segment_paths(folder, node)[1], signer)
+        closed.pop(0).unlink()
+        removed += 1
+    return removed, sum(_redact_old(path, retention.frame_days, now) for path in closed)
+
+
+def _move_anchor(folder: Path, node: str, following: Path, signer: Signer) -> None:
+    """The anchor goes to the end of the segment before `following`, whose first line says what that is."""
+    first = _segment_header(next(read_lines(following)))
+    anchor = Anchor(node, first.first - 1, first.previous, first.commit)
+    signed = msgspec.structs.replace(anchor, signature=signer.sign(anchor_text(anchor)))
+    write_anchor(folder, signed)
+
+
+def _redact_old(path: Path, days: Mapping[str, float], now: float) -> int:
+    count = sum(_is_old(line, days, now) for line in _entries(path)) if any(days.values()) else 0
+    if count:
+        write_whole(path, (redact(line) if _is_old(line, days, now) else line for line in read_lines(path)))
+    return count
+
+
+def _is_old(line: bytes, days: Mapping[str, float], now: float) -> bool:
+    _, head, _, body = line.split(b"\t")
+    if body == b"\n" or head.startswith(b'{"format"'):
+        return False
+    header = _headers.decode(head)
+    kept = days.get(header.level or NO_CHANNEL, 0.0)
+    return bool(kept) and header.at < now - kept * DAY
+
+
+def _entries(path: Path) -> Iterator[bytes]:
+    lines = read_lines(path)
+    next(lines)
+    return lines
+
+
+def _last_at(path: Path) -> float:
+    (last,) = deque(read_lines(path), maxlen=1)
+    return _headers.decode(last.split(b"\t")[1]).at
+
+
+def _segment_header(line: bytes) -> SegmentHeader:
+    return msgspec.json.decode(line.split(b"\t")[1], type=SegmentHeader)
+
+
+_headers = msgspec.json.Decoder(Header)

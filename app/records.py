@@ -1,0 +1,123 @@
+"""The commands that read the journal: `verify`, `export`, `rerun`. The service may run meanwhile."""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from app.core import rerun
+from app.core.classification import ChannelPolicy
+from app.journal.export import Archive, Selection
+from app.journal.signing import PUBLIC, Signer
+from dossier_realtime.archive import ExportRefused, open_export, open_journal
+from dossier_realtime.archive.export import public_key_check, verify_file
+from dossier_realtime.archive.folder import nodes, verify_folder
+from dossier_realtime.archive.parquet import write_parquet
+
+if TYPE_CHECKING:
+    from app.config import Config
+    from app.core.lifetime import SessionLimits
+    from app.core.ratelimit import RateLimiter
+    from dossier_realtime.recording.verify import Report
+
+FOUND_WRONG = 1
+
+
+def verify(config: Config, asked: argparse.Namespace) -> int:
+    """Check the journal's chain, or an export; the first bad entry is named."""
+    data = Path(config.storage.data)
+    key = asked.key or (data / PUBLIC if (data / PUBLIC).exists() else None)
+    check = None if key is None else public_key_check(key)
+    if asked.export is not None:
+        found = {asked.export.name: verify_file(asked.export, check)}
+    else:
+        found = verify_folder(data / "journal", check) if (data / "journal").is_dir() else {}
+    if not found:
+        raise ValueError(f"there is no journal in {data / 'journal'}; name its data folder with --data")
+    for name, report in sorted(found.items()):
+        print("\n".join(_told(name, report)))
+    if key is None:
+        print("  no signature was checked: name the service's public key with --key")
+    return 0 if all(report.ok for report in found.values()) else FOUND_WRONG
+
+
+def _told(name: str, report: Report) -> Iterator[str]:
+    state = "intact" if report.ok else "BROKEN"
+    removed = f", {report.removed} removed before" if report.removed else ""
+    yield f"{name}: {state}: {report.entries} entries, {report.lost} lost, {report.redacted} redacted{removed}"
+    if report.fault is not None:
+        yield f"  {report.fault}"
+    if report.missing_at_end:
+        yield f"  {report.missing_at_end} entries are missing at the end"
+
+
+def export(config: Config, asked: argparse.Namespace) -> int:
+    """Write a signed export, and as Parquet too where that is asked for."""
+    data = Path(config.storage.data)
+    folder = data / "journal"
+    node = asked.node or _only_node(folder)
+    selection = Selection(asked.session, asked.user, asked.channel, asked.since, asked.until)
+    archive = Archive(folder, node, Signer(data))
+    lines = archive.export(selection, made_at=time.time(), made_by=getpass.getuser(), redacted=asked.redact)
+    with asked.to.open("wb") as file:
+        file.writelines(lines)
+    print(f"{asked.to}: check it with `python run.py verify --export {asked.to} --key {data / PUBLIC}`")
+    if asked.parquet is not None:
+        write_parquet(asked.to, asked.parquet)
+        print(f"{asked.parquet}: the same entries as columns, for analysis; {asked.to} is what is signed")
+    return 0
+
+
+def run_again(
+    config: Config, asked: argparse.Namespace, new_limiter: Callable[[], RateLimiter], limits: SessionLimits
+) -> int:
+    """Judge a recording's messages again with the code and settings of today; print every difference."""
+    data = Path(config.storage.data)
+    recording = open_export(asked.export) if asked.export is not None else open_journal(data / "journal", asked.node)
+    policy = ChannelPolicy((row.pattern, row.level) for row in config.channels.classification)
+    result = rerun.Rerun(policy, new_limiter, limits)
+    differences = 0
+    for entry in recording.entries():
+        for difference in result.take(entry):
+            differences += 1
+            print(difference)
+    print(f"{result.judged} messages judged again, {result.skipped} cannot be: {differences} differences")
+    return FOUND_WRONG if differences else 0
+
+
+def _only_node(folder: Path) -> str:
+    found = nodes(folder) if folder.is_dir() else []
+    if len(found) != 1:
+        raise ValueError(f"name the node with --node; {folder} has {', '.join(found) or 'no journal'}")
+    return found[0]
+
+
+def add_commands(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser], common: argparse.ArgumentParser
+) -> None:
+    """The commands, with their options."""
+    checking = commands.add_parser("verify", parents=[common], help="check the journal's chain, or an export")
+    checking.add_argument("--export", type=Path, help="an export file, instead of the journal")
+    checking.add_argument("--key", type=Path, help="the service's public key (journal-key.pub)")
+    making = commands.add_parser("export", parents=[common], help="write a signed export of the journal")
+    making.add_argument("--to", type=Path, required=True, help="the file, NDJSON")
+    making.add_argument("--parquet", type=Path, help="the same as Parquet (needs duckdb)")
+    making.add_argument("--node", default="", help="whose journal, where the folder has several")
+    making.add_argument("--session", default="", help="what this session sent and received")
+    making.add_argument("--user", default="", help="what the sessions of this user sent and received")
+    making.add_argument("--channel", default="", help="a channel, or a pattern such as dossier:*")
+    making.add_argument("--since", type=float, default=0.0, help="Unix seconds")
+    making.add_argument("--until", type=float, default=0.0, help="Unix seconds, excluded")
+    making.add_argument(
+        "--redact", action="append", default=[], help="channels whose frames give way to digests (may repeat)"
+    )
+    again = commands.add_parser("rerun", parents=[common], help="judge a recording's messages again, with this code")
+    again.add_argument("--export", type=Path, help="a whole export, instead of the journal")
+    again.add_argument("--node", default="", help="whose journal, where the folder has several")
+
+
+__all__ = ["ExportRefused", "add_commands", "export", "run_again", "verify"]

@@ -1,0 +1,47 @@
+"""Where recordings come from: a journal's folder, an export file, a running service.
+
+    recording = open_journal("var/journal")
+    recording = open_export("monday.ndjson")
+    recording = open_service("http://localhost:8000", token, to="monday.ndjson", channel="dossier:country:SA")
+
+`open_service` shows what the token's permission and clearance let through, and keeps it as an export file.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from dossier_realtime.recording.recording import Recording
+
+from .export import ExportRefused, ExportSource, download, public_key_check
+from .folder import FolderSource, nodes
+
+__all__ = ["ExportRefused", "open_export", "open_journal", "open_service"]
+
+
+def open_journal(folder: str | Path, node: str = "", *, key: str | Path | None = None) -> Recording:
+    """One node's journal in a folder. `node` may be left out where there is one; `key`: the service's public key,
+    a PEM file, by which `verify` knows its signature. Raises ValueError where the node is not there."""
+    folder = Path(folder)
+    found = nodes(folder)
+    if not node and len(found) == 1:
+        (node,) = found
+    if node not in found:
+        there = ", ".join(found) or "none"
+        raise ValueError(f"no journal of {node or 'a single node'} in {folder}; name one of its nodes: {there}")
+    return Recording(FolderSource(folder, node, None if key is None else public_key_check(Path(key))))
+
+
+def open_export(file: str | Path, *, key: str | Path | None = None) -> Recording:
+    """An export file. Raises ExportRefused for what is none."""
+    return Recording(ExportSource(Path(file), None if key is None else public_key_check(Path(key))))
+
+
+def open_service(address: str, token: str, *, to: str | Path, **selection: str | float) -> Recording:
+    """Download an export from a running service into the file `to`, and open it.
+
+    `selection`: session, user, channel (a name, or a pattern such as `dossier:*`), since and until (Unix seconds).
+    Raises OSError where the service cannot be reached, ExportRefused where it says no.
+    """
+    download(address, token, Path(to), selection)
+    return open_export(to)

@@ -1,0 +1,105 @@
+"""Export files, read and downloaded; their signature."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import mmap
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from dossier_realtime.recording.export import journal_line, read_trailer, verify_export
+from dossier_realtime.recording.verify import Fault, Report
+
+from .folder import Check, read_lines
+
+_PATIENCE = 60.0  # seconds between two pieces of a download
+
+
+class ExportRefused(Exception):
+    """There is no such export; the sentence says why and what to do."""
+
+
+def public_key_check(file: Path) -> Check:
+    """Checks signatures by a public key (PEM). Raises ExportRefused for a file that holds none."""
+    from cryptography.exceptions import InvalidSignature  # noqa: PLC0415  an extra: only who checks needs it
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey  # noqa: PLC0415  likewise
+    from cryptography.hazmat.primitives.serialization import load_pem_public_key  # noqa: PLC0415  likewise
+
+    try:
+        key = load_pem_public_key(file.read_bytes())
+    except (OSError, ValueError) as wrong:
+        raise ExportRefused(f"{file} holds no public key ({wrong}); give the service's journal-key.pub") from wrong
+    if not isinstance(key, Ed25519PublicKey):
+        raise ExportRefused(f"{file} holds a key of another kind; give the service's journal-key.pub")
+
+    def check(text: bytes, signature: str) -> bool:
+        try:
+            key.verify(base64.b64decode(signature, validate=True), text)
+        except (InvalidSignature, binascii.Error):
+            return False
+        return True
+
+    return check
+
+
+def verify_file(file: Path, check: Check | None = None) -> Report:
+    """Verify an export file, streaming. Without `check` whoever made it may have written the manifest too."""
+    report, found = verify_export(read_lines(file))
+    if report.ok and found is not None and check is not None and not check(found.signed, found.signature):
+        return replace(report, fault=Fault(0, file.name, 0, "the manifest is not signed with this key"))
+    return report
+
+
+class ExportSource:
+    """An export file as a `Source`. It is mapped, not read."""
+
+    def __init__(self, file: Path, check: Check | None = None) -> None:
+        self._path, self._check = file, check
+        try:
+            with file.open("rb") as opened:
+                self._map = mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ)
+        except (OSError, ValueError) as wrong:
+            raise ExportRefused(f"{file} cannot be read ({wrong}); check its path") from wrong
+
+    def lines(self) -> Iterator[tuple[int, bytes]]:
+        place = 0
+        while (end := self._map.find(b"\n", place) + 1) > 0:
+            try:
+                found = journal_line(self._map[place:end])
+            except ValueError as wrong:
+                raise ExportRefused(f"{self._path} is no export, or is damaged: {wrong}") from wrong
+            if found is not None:
+                yield place, found
+            place = end
+
+    def line(self, place: int) -> bytes:
+        return journal_line(self._map[place : self._map.find(b"\n", place) + 1]) or b""
+
+    def verify(self) -> Report:
+        return verify_file(self._path, self._check)
+
+
+def download(address: str, token: str, to: Path, selection: Mapping[str, str | float]) -> None:
+    """Stream `GET /v1/journal` into a file. Raises ExportRefused and OSError; nothing half is left behind."""
+    query = urllib.parse.urlencode(dict(selection))
+    request = urllib.request.Request(f"{address.rstrip('/')}/v1/journal?{query}")  # noqa: S310  the caller's own
+    request.add_header("Authorization", f"Bearer {token}")
+    draft = to.with_name(to.name + ".part")
+    last = b""
+    try:
+        with urllib.request.urlopen(request, timeout=_PATIENCE) as answer, draft.open("wb") as file:  # noqa: S310  likewise
+            for line in answer:
+                file.write(line)
+                last = line
+    except urllib.error.HTTPError as refused:
+        with refused:
+            raise ExportRefused(f"the service refused ({refused.code}): {refused.read().decode()}") from refused
+    if read_trailer(last) is None:
+        draft.unlink()
+        raise ExportRefused("the download broke off; try again")
+    draft.replace(to)

@@ -1,0 +1,197 @@
+"""A journal read back: who was there, what each received, what stood where at a time, and whether all of it is true."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, NamedTuple
+
+from dossier_realtime.protocol.channels import parse_pattern
+
+from . import documents
+from .documents import DocumentHistory
+from .entry import Entry, Kind
+from .index import Index, Source
+from .timeline import State
+from .transcript import Frame, transcript
+from .verify import Report
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Moment = float | datetime | str
+"""Unix seconds, a datetime, or ISO 8601 text; without a zone it is UTC."""
+
+
+class Reader(NamedTuple):
+    """Somebody who received an event: in which session, with which clearance then."""
+
+    user: str
+    session: str
+    clearance: str
+
+
+def unix(moment: Moment) -> float:
+    """A moment in Unix seconds. Raises ValueError for text that is no time."""
+    if isinstance(moment, str):
+        moment = datetime.fromisoformat(moment)
+    if isinstance(moment, datetime):
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    return float(moment)
+
+
+class Recording:
+    """Entries of one node, indexed once. Frames are read from the source when they are asked for."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._found: Index | None = None
+        self._folded: tuple[int, State] = (0, State())
+
+    @property
+    def index(self) -> Index:
+        """Where everything is; made at the first question."""
+        if self._found is None:
+            self._found = Index(self._source)
+        return self._found
+
+    def __len__(self) -> int:
+        """How many entries there are."""
+        return len(self.index)
+
+    def verify(self) -> Report:
+        """Whether all of it is whole and unchanged; `report.fault` names the first bad entry."""
+        return self._source.verify()
+
+    # --- tables ---------------------------------------------------------------------------------------------------
+
+    def sessions(self) -> pd.DataFrame:
+        """One row a session: user, name, role, clearance, address, times, connections, why it ended."""
+        from . import tables  # noqa: PLC0415  pandas is heavy: who asks for no table does not need it
+
+        return tables.sessions(self.index)
+
+    def users(self) -> pd.DataFrame:
+        """One row a user: name, sessions, time of the first and the last, frames accepted and refused."""
+        from . import tables  # noqa: PLC0415  likewise
+
+        return tables.users(self.index)
+
+    def channels(self) -> pd.DataFrame:
+        """One row a channel: level, events, deliveries, the last offset."""
+        from . import tables  # noqa: PLC0415  likewise
+
+        return tables.channels(self.index)
+
+    def events(
+        self,
+        *,
+        session: str = "",
+        user: str = "",
+        channel: str = "",
+        kind: Kind | None = None,
+        type: str = "",  # noqa: A002  the field's name on the wire
+        since: Moment | None = None,
+        until: Moment | None = None,
+    ) -> pd.DataFrame:
+        """One row an entry, by time (UTC). `channel` may be a pattern, such as `dossier:*`; `type` is the frame's."""
+        from . import tables  # noqa: PLC0415  likewise
+
+        found = self.entries(session=session, user=user, channel=channel, kind=kind, since=since, until=until)
+        return tables.events(found, type)
+
+    def entries(
+        self,
+        *,
+        session: str = "",
+        user: str = "",
+        channel: str = "",
+        kind: Kind | None = None,
+        since: Moment | None = None,
+        until: Moment | None = None,
+    ) -> Iterator[Entry]:
+        """The entries that fit, in order, as the journal holds them. Raises ValueError for what is no pattern."""
+        pattern = parse_pattern(channel) if channel else None
+        if channel and pattern is None:
+            raise ValueError(f"{channel!r} is no channel and no pattern; write dossier:country:SA or dossier:*")
+        first = 0 if since is None else self.index.since(unix(since))
+        last = len(self.index) if until is None else self.index.until(unix(until))
+        numbers = self.index.sessions.get(session, ()) if session else range(first, last)
+        for number in numbers:
+            if not first <= number < last:
+                continue
+            entry = self.index.entry(number)
+            header = entry.header
+            fits = (not user or header.user == user) and (kind is None or header.kind == kind)
+            if fits and (pattern is None or (header.channel and pattern.matches(header.channel))):
+                yield entry
+
+    # --- what happened --------------------------------------------------------------------------------------------
+
+    def transcript(self, session: str) -> list[Frame]:
+        """Frame for frame what that client received and sent. Raises KeyError for a session that is not here."""
+        return transcript(self.index, session)
+
+    def state_at(self, moment: Moment) -> State:
+        """Everything as it stood at a time: sessions, presence, alerts, briefs, limits, settings, versions.
+
+        Going forward in time continues the fold. For a document's text: `document(name).at(state.at)`.
+        """
+        until = self.index.until(unix(moment))
+        number, state = self._folded
+        if until < number:
+            number, state = 0, State()
+        for place in range(number, until):
+            state.take(self.index.entry(place))
+        state.at = max(state.at, unix(moment))
+        self._folded = (until, state)
+        return state
+
+    def document(self, name: str) -> DocumentHistory:
+        """The versions of a document, `document:strategy` or `strategy`. Raises KeyError where there is none."""
+        return documents.history(self.index, name if name.startswith("document:") else f"document:{name}")
+
+    def history(self, name: str) -> pd.DataFrame:
+        """One row a version of a document: when, who, what; the text itself is `document(name).at(version)`."""
+        from . import tables  # noqa: PLC0415  pandas is heavy
+
+        return tables.history(self.document(name))
+
+    def delivered_to(self, channel: str, offset: int, *, epoch: str = "") -> set[Reader]:
+        """Exactly who received an event, live or when they caught up: to whose kernel it was wholly handed.
+
+        `epoch`: of which of the channel's histories, if it began anew; else of any. An author knows his own edit by
+        its acknowledgement and is not among them.
+        """
+        candidates: set[str] = set()
+        wanted: set[int] = set()
+        for number in self.index.fanouts.get(channel, ()):
+            header = self.index.entry(number).header
+            if header.kind == "fanout" and header.offset == offset and epoch in ("", header.epoch):
+                wanted.add(number)
+        for session, numbers in self.index.sessions.items():
+            for number in numbers:
+                header = self.index.entry(number).header
+                if header.channel != channel:
+                    continue
+                if header.kind == "attach":
+                    candidates.add(session)
+                elif header.kind == "out" and header.offset == offset and not epoch:
+                    candidates.add(session)
+                    wanted.add(number)
+        return {
+            self._reader(session, frame.number)
+            for session in candidates
+            for frame in transcript(self.index, session)
+            if frame.number in wanted
+        }
+
+    def _reader(self, session: str, number: int) -> Reader:
+        user = clearance = ""
+        for place in self.index.sessions[session]:
+            header = self.index.entry(place).header
+            if place > number:
+                break
+            if header.kind in ("open", "renewed"):
+                user, clearance = header.user, str(header.detail["clearance"])
+        return Reader(user, session, clearance)

@@ -1,0 +1,45 @@
+"""Who receives what, while the entries go by: for who reads a recording once and keeps nothing of it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+from .entry import Audience, Header
+
+
+class Routing:
+    """The attachments of all sessions. Every entry is to be given to `take`, in order."""
+
+    def __init__(self) -> None:
+        self._attached: defaultdict[tuple[str, Audience], dict[str, str]] = defaultdict(dict)
+        self._connections: dict[str, str] = {}
+
+    def take(self, header: Header) -> list[str]:
+        """The next entry; the sessions that its frame is queued for."""
+        match header.kind:
+            case "fanout":
+                return [
+                    session
+                    for session, user in self._attached.get((header.channel, header.audience), {}).items()
+                    if user != header.except_user and self.connection(session) != header.besides
+                ]
+            case "out":
+                return [header.session]
+            case "attach":
+                self._attached[header.channel, header.audience][header.session] = header.user
+            case "detach":
+                self._attached[header.channel, header.audience].pop(header.session, None)
+            case "open":
+                self._connections[header.session] = str(header.detail.get("connection", ""))
+            case "close" if self.connection(header.session) == header.detail.get("connection"):
+                self._connections.pop(header.session, None)
+            case "start":
+                self._attached.clear()
+                self._connections.clear()
+            case _:
+                pass
+        return []
+
+    def connection(self, session: str) -> str:
+        """The connection that a session speaks over now; before it is opened its own name."""
+        return self._connections.get(session, session)

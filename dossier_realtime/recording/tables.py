@@ -1,0 +1,123 @@
+"""Recordings as pandas data frames."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any
+
+import pandas as pd
+
+from dossier_realtime.ot.units import to_units
+
+from .documents import DocumentHistory
+from .entry import Entry
+from .index import Index
+
+_TYPE = re.compile(rb'"type":"([a-z_]{1,40})"')
+
+
+def _times(seconds: Iterable[float | None]) -> pd.DatetimeIndex:
+    values = pd.Series(list(seconds), dtype="float64")
+    return pd.DatetimeIndex(pd.to_datetime((values * 1000).round(), unit="ms", utc=True))
+
+
+def sessions(index: Index) -> pd.DataFrame:
+    """One row a session, in the order of their beginnings."""
+    rows: dict[str, dict[str, Any]] = {}
+    for number in index.rare["open"]:
+        header = index.entry(number).header
+        row = rows.setdefault(
+            header.session,
+            {"session": header.session, "user": header.user, "opened": header.at, "closed": None, "connections": 0},
+        )
+        row["connections"] += 1
+        row["reconnects"] = header.detail["reconnect_count"]
+        row["closed"] = row["code"] = None
+        row |= {name: header.detail[name] for name in ("name", "role", "clearance", "address")}
+        row["connection"] = header.detail["connection"]
+    for number in index.rare["close"]:
+        header = index.entry(number).header
+        found = rows.get(header.session)
+        if found is not None and found["connection"] == header.detail["connection"]:
+            found |= {"closed": header.at, "code": header.detail["code"], "reason": header.detail["reason"]}
+    columns = ["session", "user", "name", "role", "clearance", "address", "opened", "closed", "connections"]
+    frame = pd.DataFrame(list(rows.values()), columns=[*columns, "reconnects", "code", "reason"])
+    frame["opened"], frame["closed"] = _times(frame["opened"]), _times(frame["closed"])
+    frame["duration"] = frame["closed"] - frame["opened"]
+    frame["entries"] = [len(index.sessions[session]) for session in frame["session"]]
+    kinds = {"user": "category", "role": "category", "clearance": "category", "connections": "int64"}
+    return frame.astype({**kinds, "reconnects": "int64", "code": "Int64", "entries": "int64"}).set_index("session")
+
+
+def users(index: Index) -> pd.DataFrame:
+    """One row a user."""
+    table = sessions(index).reset_index()
+    grouped = table.groupby("user", observed=True)
+    frame = grouped.agg(
+        name=("name", "last"), sessions=("session", "count"), first=("opened", "min"), last=("opened", "max")
+    )
+    sent: Counter[str] = Counter()
+    refused: Counter[str] = Counter()
+    for session, user in zip(table["session"], table["user"], strict=True):
+        for number in index.sessions[session]:
+            kind = index.entry(number).header.kind
+            sent[user] += kind == "in"
+            refused[user] += kind == "refused"
+    frame["accepted"] = [sent[user] for user in frame.index]
+    frame["refused"] = [refused[user] for user in frame.index]
+    return frame
+
+
+def channels(index: Index) -> pd.DataFrame:
+    """One row a channel that something was told on."""
+    rows = []
+    for channel, numbers in sorted(index.fanouts.items()):
+        row: dict[str, Any] = {"channel": channel, "level": "", "events": 0, "presence": 0, "deliveries": 0}
+        row["offset"] = 0
+        for number in numbers:
+            header = index.entry(number).header
+            told = header.kind in ("fanout", "recovered")
+            row["events"] += told and header.audience == "all"
+            row["presence"] += told and header.audience == "presence"
+            row["deliveries"] += header.receivers
+            row["offset"] = header.offset or row["offset"]
+            row["level"] = header.level or row["level"]
+        row["first"], row["last"] = index.times[numbers[0]], index.times[numbers[-1]]
+        rows.append(row)
+    columns = ["channel", "level", "events", "presence", "deliveries", "offset", "first", "last"]
+    frame = pd.DataFrame(rows, columns=columns)
+    frame["first"], frame["last"] = _times(frame["first"]), _times(frame["last"])
+    return frame.astype({"level": "category"}).set_index("channel")
+
+
+def events(entries: Iterable[Entry], type_: str) -> pd.DataFrame:
+    """One row an entry, by time."""
+    columns = ["seq", "kind", "type", "session", "user", "channel", "offset", "level", "rule", "receivers", "frame"]
+    rows = []
+    times = []
+    for header, frame, _ in entries:
+        found = _TYPE.search(frame[:200]) if frame else None
+        name = found[1].decode() if found else ""
+        if type_ in ("", name):
+            times.append(header.at)
+            text = frame.decode("utf-8", "replace") if frame else None
+            who = (header.seq, header.kind, name, header.session, header.user)
+            rows.append((*who, header.channel, header.offset, header.level, header.rule, header.receivers, text))
+    table = pd.DataFrame(rows, columns=columns, index=pd.DatetimeIndex(_times(times), name="time"))
+    names = ("kind", "type", "user", "channel", "level", "rule")
+    return table.astype(dict.fromkeys(names, "category"))
+
+
+def history(document: DocumentHistory) -> pd.DataFrame:
+    """One row a version of a document; positions and lengths in UTF-16 code units."""
+    rows = []
+    for version, _, payload in document.edits:
+        length = payload.length or len(to_units(payload.content or ""))
+        who = (version, payload.user_id, payload.user_name)
+        rows.append((*who, payload.operation_type, payload.position, length, payload.content))
+    columns = ["version", "user", "name", "operation", "position", "length", "content"]
+    times = pd.DatetimeIndex(_times(edit.at for edit in document.edits), name="time")
+    frame = pd.DataFrame(rows, columns=columns, index=times)
+    return frame.astype({"user": "category", "name": "category", "operation": "category"})

@@ -1,0 +1,196 @@
+"""The state at a time: a fold over the entries. Nothing here looks ahead, so live and replay could share it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from .entry import Detail, Entry, Header
+
+
+class _Envelope(msgspec.Struct):
+    type: str = ""
+    request_id: str = ""
+    payload: msgspec.Raw = msgspec.Raw(b"{}")
+
+
+_envelopes = msgspec.json.Decoder(_Envelope)
+_payloads = msgspec.json.Decoder(dict[str, Any])
+_STATES = {"started": "started", "progress": "running", "complete": "complete", "failed": "failed"}
+
+
+@dataclass(slots=True)
+class Open:
+    """A session that is open. `channels` it receives; `hidden` those where others do not see it."""
+
+    user: str
+    name: str
+    role: str
+    clearance: str
+    since: float
+    connection: str
+    channels: set[str] = field(default_factory=set)
+    hidden: set[str] = field(default_factory=set)
+
+
+@dataclass(slots=True)
+class Present:
+    """A person on a channel."""
+
+    name: str
+    status: str = "online"
+    activity: str = "viewing"
+    field: str | None = None
+
+
+@dataclass(slots=True)
+class Alert:
+    """A commitment's alert: level 1 to 3."""
+
+    level: int
+    title: str
+    state: str = "open"
+    acknowledged_by: str | None = None
+
+
+@dataclass(slots=True)
+class Brief:
+    """A brief that is being written, or was; `progress` in percent."""
+
+    state: str
+    progress: int = 0
+    stage: str = ""
+
+
+@dataclass(slots=True)
+class Limited:
+    """A user who reached (`warned`) or passed (`exceeded`) a limit, until a time (Unix seconds)."""
+
+    state: str
+    limit: int
+    until: float
+
+
+@dataclass(slots=True)
+class State:
+    """Everything at one time. `take` is the fold; `at` is the time of the last entry taken (Unix seconds).
+
+    `limits` by user and class; `settings` of channels that somebody changed; `briefs` by request, `alerts` by
+    commitment, `health` by relationship. `versions`: of each document the last.
+    """
+
+    at: float = 0.0
+    sessions: dict[str, Open] = field(default_factory=dict)
+    alerts: dict[str, Alert] = field(default_factory=dict)
+    briefs: dict[str, Brief] = field(default_factory=dict)
+    health: dict[str, int] = field(default_factory=dict)
+    settings: dict[str, Detail] = field(default_factory=dict)
+    versions: dict[str, int] = field(default_factory=dict)
+    _limits: dict[tuple[str, str], Limited] = field(default_factory=dict)
+    _doing: dict[tuple[str, str], Present] = field(default_factory=dict)
+
+    @property
+    def present(self) -> dict[str, dict[str, Present]]:
+        """Who is on each channel, hidden sessions left out."""
+        found: dict[str, dict[str, Present]] = defaultdict(dict)
+        for session in self.sessions.values():
+            for channel in session.channels - session.hidden:
+                doing = self._doing.get((channel, session.user))
+                found[channel][session.user] = doing or Present(session.name)
+        return dict(found)
+
+    @property
+    def limits(self) -> dict[tuple[str, str], Limited]:
+        """The limits in force now."""
+        return {key: limited for key, limited in self._limits.items() if limited.until > self.at}
+
+    def take(self, entry: Entry) -> None:
+        """One entry more."""
+        header, frame, _ = entry
+        self.at = max(self.at, header.at)
+        match header.kind:
+            case "start":
+                self.sessions.clear()
+            case "open":
+                detail = header.detail
+                self.sessions[header.session] = Open(
+                    header.user,
+                    str(detail["name"]),
+                    str(detail["role"]),
+                    str(detail["clearance"]),
+                    header.at,
+                    str(detail["connection"]),
+                )
+            case "renewed" if header.session in self.sessions:
+                self.sessions[header.session].clearance = str(header.detail["clearance"])
+            case "attach" | "detach" if header.session in self.sessions:
+                self._attach(header, self.sessions[header.session])
+            case "close" if header.session in self.sessions:
+                if self.sessions[header.session].connection == header.detail["connection"]:
+                    del self.sessions[header.session]  # else it was resumed over another connection
+            case "settings":
+                self.settings[header.channel] = {"classification": header.level, **header.detail}
+            case "fanout" | "recovered" if frame is not None:
+                self._event(header, frame)
+            case "out" if frame is not None and b'"rate_limit_' in frame[:64]:
+                self._limit(header, frame)
+            case _:
+                pass
+
+    def _attach(self, header: Header, session: Open) -> None:
+        if header.audience == "presence" or header.channel.startswith("user:"):
+            return
+        if header.kind == "attach":
+            session.channels.add(header.channel)
+        else:
+            session.channels.discard(header.channel)
+            session.hidden.discard(header.channel)
+        if header.detail.get("hidden"):
+            session.hidden.add(header.channel)
+
+    def _event(self, header: Header, frame: bytes) -> None:
+        if header.commit and header.channel.startswith("document:"):
+            self.versions[header.channel] = header.offset
+            return
+        event = _envelopes.decode(frame)
+        payload = _payloads.decode(event.payload)
+        kind, _, rest = event.type.partition("_")
+        match kind, rest:
+            case "presence", "join" | "update":
+                self._present(header.channel, payload)
+            case "presence", "leave":
+                self._doing.pop((header.channel, payload["user_id"]), None)
+            case "commitment", "alert":
+                alert = self.alerts.setdefault(payload["commitment_id"], Alert(1, str(payload["title"])))
+                alert.level = payload["alert_level"]
+            case "alert", "state":
+                alert = self.alerts.setdefault(payload["commitment_id"], Alert(payload["alert_level"], ""))
+                alert.state, alert.acknowledged_by = payload["state"], payload["acknowledged_by"]
+            case "brief", _:
+                brief = self.briefs.setdefault(event.request_id, Brief("started"))
+                brief.state = _STATES.get(rest.removeprefix("generation_"), brief.state)
+                brief.stage = payload.get("stage", brief.stage)
+                brief.progress = 100 if brief.state == "complete" else payload.get("progress", brief.progress)
+            case "relationship", "health_change":
+                self.health[payload["relationship_id"]] = payload["current_score"]
+            case _:
+                pass
+
+    def _present(self, channel: str, payload: dict[str, Any]) -> None:
+        key = (channel, payload["user_id"])
+        doing = self._doing.setdefault(key, Present(payload.get("name", payload["user_id"])))
+        doing.name = payload.get("name", doing.name)
+        doing.status = payload.get("status", doing.status)
+        doing.activity = payload.get("activity", doing.activity)
+        doing.field = payload.get("field")
+
+    def _limit(self, header: Header, frame: bytes) -> None:
+        event = _envelopes.decode(frame)
+        payload = _payloads.decode(event.payload)
+        state = "warned" if event.type == "rate_limit_warning" else "exceeded"
+        seconds = payload.get("reset_in", payload.get("retry_after", 0))
+        key = (header.user, payload.get("class", "general"))
+        self._limits[key] = Limited(state, payload["limit"], header.at + seconds)

@@ -1,0 +1,118 @@
+"""What one client received and sent, frame for frame, derived from the order of the loop (entry.py).
+
+A frame is *received* when it was wholly handed to the kernel: what a broken network swallowed after that, nobody but
+the client can know. What still waited when the connection went, and what gave way to a later frame, is not in it.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import Literal, NamedTuple
+
+from .entry import Audience, Entry, Header
+from .index import Index
+
+
+class Frame(NamedTuple):
+    """One frame of a transcript, with its place in the recording. `at` is Unix seconds, `direction` the client's.
+
+    `frame` is None for what the journal does not hold: tokens, redacted payloads. `rule` is what refused a sent frame.
+    """
+
+    number: int
+    seq: int
+    at: float
+    direction: Literal["received", "sent"]
+    connection: str
+    channel: str
+    frame: bytes | None
+    rule: str = ""
+
+
+class Attachment(NamedTuple):
+    """Between these two entries a session received what went to a channel's audience."""
+
+    channel: str
+    audience: Audience
+    start: int
+    end: int
+
+
+def transcript(index: Index, session: str) -> list[Frame]:
+    """Every frame of a session, over all its connections, in order. `session` may also be a connection that never had
+    one. Raises KeyError where the recording does not know it."""
+    if session not in index.sessions:
+        raise KeyError(f"no session {session!r} in this recording; sessions() lists them")
+    own = {number: index.entry(number) for number in index.sessions[session]}
+    user = next((entry.header.user for entry in own.values() if entry.header.user), "")
+    for entry in list(own.values()):
+        if entry.header.kind == "open":  # what its connection said before belongs to it
+            before = index.sessions.get(_connection(entry.header), ())
+            own |= {number: index.entry(number) for number in before}
+    told = dict(_told(index, attachments(index, session), user))
+    return sorted(_kept(session, sorted((own | told).items())))
+
+
+def attachments(index: Index, session: str) -> Iterator[Attachment]:
+    """What a session was attached to, and when; the start of a node ends all."""
+    since: dict[tuple[str, Audience], int] = {}
+    starts = [number for number in index.rare["start"] if number > index.sessions[session][0]]
+    for number in sorted([*index.sessions[session], *starts]):
+        header = index.entry(number).header
+        place = (header.channel, header.audience)
+        if header.kind == "attach":
+            since.setdefault(place, number)
+        elif header.kind == "detach" and place in since:
+            yield Attachment(*place, since.pop(place), number)
+        elif header.kind == "start":
+            yield from (Attachment(*place, start, number) for place, start in since.items())
+            since.clear()
+    yield from (Attachment(*place, start, len(index)) for place, start in since.items())
+
+
+def _told(index: Index, attached: Iterator[Attachment], user: str) -> Iterator[tuple[int, Entry]]:
+    for channel, audience, start, end in attached:
+        for number in index.told(channel, start, end):
+            entry = index.entry(number)
+            header = entry.header
+            if header.kind == "fanout" and header.audience == audience and header.except_user != user:
+                yield number, entry
+
+
+def _kept(session: str, entries: list[tuple[int, Entry]]) -> Iterator[Frame]:
+    """The frames that were sent, and of those that were queued what is left in the end."""
+    queued: defaultdict[str, list[Frame]] = defaultdict(list)
+    connection = session
+    for number, (header, frame, _) in entries:
+        name = connection if header.session in ("", session) else header.session
+        match header.kind:
+            case "open":
+                connection = _connection(header)
+            case "in" | "refused":
+                yield Frame(number, header.seq, header.at, "sent", name, header.channel, frame, header.rule)
+            case "out" | "fanout" if header.besides != name:
+                queued[name].append(Frame(number, header.seq, header.at, "received", name, header.channel, frame))
+            case "conflated":
+                take_back(queued[name], header)
+            case "close":
+                take_back(queued[_connection(header)], header)
+            case _:
+                pass
+    for frames in queued.values():
+        yield from frames
+
+
+def take_back(queued: list[Frame] | list[bool], header: Header) -> None:
+    """Remove what a `conflated` or `close` entry says was never sent."""
+    if header.kind == "close":
+        unsent = int(header.detail.get("unsent", 0))  # type: ignore[arg-type]  # a number, as the format says
+        del queued[len(queued) - min(unsent, len(queued)) :]
+        return
+    newest = len(queued) - 1
+    for place in map(int, str(header.detail["places"]).split()):
+        del queued[newest - place]  # they are told from the newest on, so those after are gone already
+
+
+def _connection(header: Header) -> str:
+    return str(header.detail.get("connection", header.session))

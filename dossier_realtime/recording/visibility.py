@@ -1,0 +1,126 @@
+"""What a caller with less than the highest clearance sees of a journal: nothing of a channel above it, counts included.
+
+Left out: every entry of such a channel, and what counts over all channels (`ops:` topics, publish calls over HTTP).
+Made anew: numbers, so that none is missing; the places of frames that gave way and the count of those that never left,
+so that a transcript still fits what is left of it. Taken out: commit numbers, permissions that name such a channel, and
+frames that cannot be told to be harmless.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Callable
+from typing import Final, get_args
+
+import msgspec
+
+from dossier_realtime.protocol.channels import SHAPES
+from dossier_realtime.protocol.values import Level
+
+from .entry import Detail, Header
+from .routing import Routing
+
+LEVELS: Final[tuple[str, ...]] = get_args(Level)
+HIGHEST: Final = LEVELS[-1]
+_KEPT = 100_000  # frames that may wait for one connection, at most
+_TYPE = re.compile(rb'\{"type":"([a-z_]+)"')
+_HARMLESS = re.compile(r"ping|pong|auth_success|connection_state|token_expiring|rate_limit_(warning|exceeded)|error")
+_PATH = re.compile(r"/v1/(channels|documents)/([^/]+)")
+
+
+class Veil:
+    """Everything goes through `see`, in order. `level_of` says the level of a channel now: what was raised since is
+    hidden too."""
+
+    def __init__(self, clearance: str, level_of: Callable[[str], str]) -> None:
+        self._reach = LEVELS.index(clearance)
+        self._level_of = level_of
+        self._routing = Routing()
+        self._tails: dict[str, list[bool]] = defaultdict(list)
+        self._seq = 0
+
+    def see(self, header: Header, body: bytes) -> tuple[Header, bytes] | None:
+        """The entry as it may be seen (its body, in the journal's form, empty where it may not); None for nothing."""
+        seen = self._may(header)
+        for session in self._routing.take(header):
+            tail = self._tails[self._routing.connection(session)]
+            tail.append(seen)
+            if len(tail) > 2 * _KEPT:
+                del tail[:_KEPT]
+        detail = self._detail(header)
+        if not seen or detail is None:
+            return None
+        if not header.channel and body and not self._harmless(body, header):
+            body = b""
+        return msgspec.structs.replace(header, seq=0, commit=0, detail=detail), body
+
+    def number(self, header: Header) -> Header:
+        """The header of an entry that is shown, under the next number."""
+        self._seq += 1
+        return msgspec.structs.replace(header, seq=self._seq)
+
+    @property
+    def shown(self) -> int:
+        """How many entries were numbered."""
+        return self._seq
+
+    def _may(self, header: Header) -> bool:
+        if header.kind == "http":
+            path = str(header.detail.get("path", ""))
+            found = _PATH.match(path)
+            if found is None:
+                return path != "/v1/publish"
+            return self._reaches(found[2] if found[1] == "channels" else f"document:{found[2]}", "")
+        return not header.channel or self._reaches(header.channel, header.level)
+
+    def _reaches(self, channel: str, level: str) -> bool:
+        namespace = channel.partition(":")[0]
+        if namespace not in SHAPES:
+            return False  # what names no channel may still hold the name of one
+        needed = [level or LEVELS[0], HIGHEST if namespace == "ops" else self._level_of(channel)]
+        return all(LEVELS.index(one) <= self._reach for one in needed)
+
+    def _detail(self, header: Header) -> Detail | None:
+        match header.kind:
+            case "open" | "renewed":
+                given = header.detail.get("permissions")
+                permissions = given if isinstance(given, list) else []
+                return {**header.detail, "permissions": [text for text in permissions if self._grantable(text)]}
+            case "conflated":
+                places = self._gave_way(self._tails[self._routing.connection(header.session)], header)
+                return {"places": places} if places else None
+            case "close":
+                tail = self._tails.pop(str(header.detail.get("connection", "")), [])
+                unsent = header.detail.get("unsent", 0)
+                count = unsent if isinstance(unsent, int) else 0
+                return {**header.detail, "unsent": sum(tail[len(tail) - count :]) if count else 0}
+            case _:
+                return header.detail
+
+    def _gave_way(self, tail: list[bool], header: Header) -> str:
+        newest = len(tail) - 1
+        gone = [newest - place for place in map(int, str(header.detail["places"]).split())]
+        shown = [str(sum(tail[index + 1 :])) for index in gone if tail[index]]
+        for index in gone:
+            del tail[index]  # from the newest on
+        return " ".join(shown)
+
+    def _grantable(self, permission: str) -> bool:
+        """Whether a permission names nothing above the clearance; each `*` stands for a segment like any other."""
+        segments = permission.partition(":")[2].split(":")
+        shape = SHAPES.get(segments[0])
+        if shape is None:
+            return segments == ["*"]
+        named = [segments[0], *("x" if segment == "*" else segment for segment in segments[1:])]
+        return self._reaches(":".join([*named, *["x"] * (len(shape) + 1 - len(named))]), "")
+
+    def _harmless(self, body: bytes, header: Header) -> bool:
+        """Whether a frame on no channel is of a kind that names none."""
+        found = _TYPE.match(body)
+        if found is None or _HARMLESS.fullmatch(found[1].decode()) is None or header.rule == "format":
+            return False
+        if found[1] != b"auth_success":
+            return True
+        permissions = msgspec.json.decode(body)["payload"]["permissions"]
+        return all(self._grantable(permission) for permission in permissions)

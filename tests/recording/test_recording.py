@@ -1,0 +1,109 @@
+"""What a recording tells: tables, transcripts, the state at a time, documents, who received what."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import msgspec
+import pandas as pd
+import pytest
+
+from dossier_realtime.recording.recording import Recording
+from tests.recording.scene import COUNTRY, DOCUMENT, SECRET, Played
+
+
+def test_sessions_are_listed_with_their_connections_and_their_end(recording: Recording, played: Played) -> None:
+    table = recording.sessions()
+    assert list(table["user"]) == ["ali", "sara", "omar"]
+    sara = table.loc[played.sessions["sara"]]
+    assert (sara["connections"], sara["reconnects"], sara["code"]) == (2, 1, 1000)
+    assert table.loc[played.sessions["omar"], "clearance"] == "secret"
+    assert isinstance(table["opened"].dtype, pd.DatetimeTZDtype)
+    assert table["duration"].min() >= pd.Timedelta(0)
+
+
+def test_users_are_counted(recording: Recording) -> None:
+    table = recording.users()
+    assert list(table.index) == ["ali", "omar", "sara"]
+    assert table.loc["sara", "refused"] == 3  # two cursors, and the secret dossier
+    assert table.loc["ali", "refused"] == 0
+
+
+def test_channels_are_listed_with_their_level(recording: Recording) -> None:
+    table = recording.channels()
+    assert table.loc[SECRET, "level"] == "secret"
+    assert (table.loc[COUNTRY, "events"], table.loc[COUNTRY, "offset"]) == (2, 2)
+    assert table.loc[DOCUMENT, "offset"] == 2
+
+
+def test_events_are_filtered_and_indexed_by_time(recording: Recording, played: Played) -> None:
+    table = recording.events(channel="dossier:*", type="dossier_update", kind="fanout")
+    assert list(table["channel"]) == [COUNTRY, SECRET, COUNTRY]
+    assert isinstance(table.index, pd.DatetimeIndex)
+    assert str(table.index.tz) == "UTC"
+    assert len(recording.events(session=played.sessions["ali"])) == len(
+        recording.index.sessions[played.sessions["ali"]]
+    )
+    late = recording.events(since=datetime.fromtimestamp(played.moments["busy"], UTC), kind="fanout", channel=COUNTRY)
+    assert "dossier_update" in set(late["type"])
+    assert recording.events(user="nobody").empty
+    with pytest.raises(ValueError, match="no channel and no pattern"):
+        recording.events(channel="a b")
+
+
+def test_a_session_that_is_not_there_is_said_to_be_so(recording: Recording) -> None:
+    with pytest.raises(KeyError, match="sessions\\(\\) lists them"):
+        recording.transcript("nobody")
+
+
+def test_a_recovered_session_reads_on_where_it_was(recording: Recording, played: Played) -> None:
+    frames = recording.transcript(played.sessions["sara"])
+    types = [msgspec.json.decode(f.frame)["type"] for f in frames if f.frame and f.direction == "received"]
+    assert types.count("auth_success") == 2
+    assert types.count("dossier_update") == 3  # the first one, and both once more on recovery
+    assert [frame.rule for frame in frames if frame.rule] == ["rate.cursor", "rate.cursor", "clearance"]
+
+
+def test_the_state_at_a_time_is_what_it_was(recording: Recording, played: Played) -> None:
+    before = recording.state_at(played.moments["before"])
+    assert set(before.present[COUNTRY]) == {"ali", "sara"}
+    assert DOCUMENT not in before.present
+    assert {session.user for session in before.sessions.values()} == {"ali", "sara", "omar"}
+    busy = recording.state_at(played.moments["busy"])
+    assert busy.present[COUNTRY]["sara"].activity == "editing"
+    assert busy.present[COUNTRY]["sara"].field == "gdp"
+    assert busy.alerts["c1"].level == 2
+    assert (busy.briefs["r1"].state, busy.briefs["r1"].progress) == ("running", 40)
+    assert busy.limits["sara", "cursor"].state == "exceeded"
+    assert busy.versions[DOCUMENT] == 2
+    assert recording.state_at(played.moments["before"]).alerts == {}, "going back begins anew"
+    assert recording.state_at(played.moments["busy"] + 3_600).sessions == {}
+
+
+def test_a_document_is_told_by_version_and_by_time(recording: Recording, played: Played) -> None:
+    document = recording.document("strategy")
+    assert [document.at(version) for version in range(3)] == ["", "مرحبا", "مرحبا!"]
+    assert document.at(played.moments["one edit"]) == "مرحبا"
+    assert document.at(played.moments["before"]) == ""
+    assert list(recording.history("strategy")["name"]) == ["Ali", "Sara"]
+    with pytest.raises(KeyError, match="from version 0 to 2"):
+        document.at(3)
+    with pytest.raises(KeyError, match="no edit of document:none"):
+        recording.document("none")
+
+
+def test_who_received_an_event_is_known_exactly(recording: Recording) -> None:
+    assert {(one.user, one.clearance) for one in recording.delivered_to(COUNTRY, 1)} == {
+        ("ali", "internal"),
+        ("sara", "internal"),
+    }
+    assert {one.user for one in recording.delivered_to(COUNTRY, 2)} == {"ali", "sara"}, "sara caught up"
+    assert {(one.user, one.clearance) for one in recording.delivered_to(SECRET, 1)} == {("omar", "secret")}
+    assert {one.user for one in recording.delivered_to(DOCUMENT, 1)} == {"sara"}, "ali wrote it"
+    assert recording.delivered_to(SECRET, 2) == set()
+
+
+def test_a_recording_verifies_itself(recording: Recording) -> None:
+    report = recording.verify()
+    assert report.ok
+    assert report.entries == len(recording)

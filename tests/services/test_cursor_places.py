@@ -1,0 +1,64 @@
+"""A cursor is delivered on the text that it was placed on, also while an edit is being committed."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+from app.core.ratelimit import RateLimiter
+from app.engine.build import open_engine
+from app.engine.embedded.documents import EmbeddedDocuments
+from app.engine.limits import EngineLimits
+from app.engine.ports import Publication
+from app.services.cursors import Cursors
+from app.services.documents import Documents, Submission
+from dossier_realtime.protocol import codec
+from dossier_realtime.protocol.commands import CursorPayload, EditPayload
+from dossier_realtime.protocol.events import CursorPosition, Event, RemoteOperation
+from tests.engine.conftest import Clock
+
+DOC = "document:1"
+
+
+def test_a_cursor_behind_an_edit_that_is_being_committed_is_placed_behind_it(tmp_path: Path) -> None:
+    async def scene() -> None:
+        engine = await open_engine("embedded", tmp_path, limits=EngineLimits(), rates=RateLimiter(), clock=Clock())
+        delivered: list[Event] = []
+
+        def deliver(publications: Sequence[Publication]) -> None:
+            delivered.extend(codec.decode_event(publication.frame) for publication in publications)
+
+        engine.broker.start(deliver)
+        await engine.broker.join(DOC)
+        documents = Documents(engine.documents, engine.broker, lambda: True, lambda channel: True)
+        cursors, disk = Cursors(documents, engine.broker), threading.Event()
+        assert isinstance(engine.documents, EmbeddedDocuments)
+        try:
+            answers = asyncio.Queue[object]()
+            documents.submit(DOC, _edit(answers, "text", 0))
+            assert await answers.get() == 1
+            engine.documents._writer.post(lambda _: disk.wait(10))
+            documents.submit(DOC, _edit(answers, "more ", 1))
+            while (await documents.upcoming(DOC)).version < 2:  # noqa: ASYNC110  until it waits for the disk
+                await asyncio.sleep(0)
+            await cursors.move(DOC, "bea", CursorPayload(position=2, selection_length=1, version=1))
+            for _ in range(20):
+                await asyncio.sleep(0)
+            disk.set()
+            while len(delivered) < 3:  # noqa: ASYNC110  deliveries come by a callback
+                await asyncio.sleep(0.005)
+        finally:
+            disk.set()
+            await engine.close()
+        assert [type(event) for event in delivered] == [RemoteOperation, RemoteOperation, CursorPosition]
+        cursor = delivered[2]
+        assert isinstance(cursor, CursorPosition)
+        assert (cursor.payload.position, cursor.payload.selection_length) == (7, 1)
+
+    asyncio.run(scene())
+
+
+def _edit(answers: asyncio.Queue[object], content: str, version: int) -> Submission:
+    return Submission(None, "ali", "Ali", answers.put_nowait, EditPayload("insert", 0, version, content))
