@@ -178,12 +178,12 @@ class Conduct:
             self._refuse(connection, ErrorCode.SERVICE_UNAVAILABLE, _BUSY, asked.ref)
             connection.restart()
             return
-        if connection.closing is not None:
-            await self._engine.sessions.close(opened.session_id)
-            return
         if opened.displaced is not None:
             keep = connection.connection_id
             await self._engine.control.send(Order("replace", opened.session_id, keep=keep))
+        if connection.closing is not None:
+            await self._engine.sessions.close(opened.session_id)
+            return
         connection.user_id = identity.user_id
         connection.started_at = at.wall
         effects = session.opened(opened.session_id, opened.reconnect_count, asked.ref)
