@@ -17,7 +17,7 @@ from app.core.permissions import Clearance
 from app.journal.export import Archive, Selection
 from dossier_realtime.protocol.errors import ErrorCode
 
-from .bearer import Bearer
+from .operators import OperatorDoor
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,12 +28,14 @@ _PIECE = 256  # lines read, filtered and written at once
 _PAUSE = 0.002  # seconds between two pieces: the loop has others to serve
 
 
-class JournalDoor(Bearer):
+class JournalDoor(OperatorDoor):
     """A stream for an administrator. The service goes on meanwhile: files are read beside its loop."""
 
     async def get(self) -> None:
         named = self.get_query_argument("channel", "")
         channel = named if named and "*" not in named else None
+        if channel is not None and not self.named(channel):
+            return
         identity = await self.administrator(channel)
         selection = None if identity is None else self._selection()
         if identity is None or selection is None:

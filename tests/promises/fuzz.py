@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import random
 from pathlib import Path
@@ -98,7 +99,7 @@ class Fuzzer:
             }
         if kind < 0.32:
             return json.loads("[" * 60 + "]" * 60)
-        return self._dice.choice(_ATOMS)
+        return copy.deepcopy(self._dice.choice(_ATOMS))
 
     def _written(self, value: Any) -> bytes:
         return json.dumps(value, ensure_ascii=self._dice.random() < 0.5).encode(errors="surrogatepass")

@@ -147,7 +147,8 @@ def test_p11_a_paused_reader_costs_little_and_hurts_nobody(tmp_path: Path, repor
         growth = max(0, phase.memory - alone.memory)
         figures.append(
             f"{paused} paused: closed after {max(phase.closed_after):.1f} s of load, "
-            f"{growth / MIB / paused:.2f} MiB each, queued ≤ {phase.waiting / MIB:.2f} MiB + {phase.kernel / MIB:.2f} MiB in the kernel, "
+            f"{growth / MIB / paused:.2f} MiB each, "
+            f"queued ≤ {phase.waiting / MIB:.2f} MiB + {phase.kernel / MIB:.2f} MiB in the kernel, "
             f"others' p99 {1000 * phase.p99:.0f} ms"
         )
     report(f"{rate} × 1 KiB/s, p99 {1000 * alone.p99:.0f} ms with none paused; {'; '.join(figures)}; all recovered")

@@ -11,7 +11,13 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from dossier_realtime.archive import open_journal
+from app.core.classification import ChannelPolicy
+from app.core.lifetime import SessionLimits
+from app.core.ratelimit import Limits, RateLimiter
+from app.core.rerun import Rerun
+from app.journal.export import Archive, Selection
+from app.journal.signing import Signer
+from dossier_realtime.archive import open_export, open_journal
 from dossier_realtime.recording.recording import Recording
 from dossier_realtime.recording.transcript import Frame
 from tests.harness.service import Service
@@ -26,6 +32,8 @@ BUSY = {
     "limits.handshakes_per_second": 10_000,
     "outbox.max_messages": 60,
 }
+LIMITS = Limits(*[100_000] * 5)
+CLASSIFICATION = [("dossier:secret:*", "secret"), ("global", "public")]
 DOSSIERS = [f"dossier:country:{name}" for name in ("SA", "EG", "MA")]
 DOCUMENTS = ["document:strategy", "document:minutes"]
 RIGHTS = ("write:dossier:*", "write:document:*", "write:workspace:*", "write:user:*", "write:relationship:*")
@@ -178,9 +186,11 @@ def test_a_transcript_equals_what_the_client_itself_kept(tmp_path: Path, report:
 
     recording, lives = played(service, play)
     frames, connections = judge(recording, lives)
+    run = Rerun(ChannelPolicy(CLASSIFICATION), lambda: RateLimiter(LIMITS), SessionLimits())
+    assert [difference for entry in recording.entries() for difference in run.take(entry)] == []
     assert sum(life.whole for life in lives) > people
     assert frames > 10 * people
-    report(f"{people} sessions over {connections} connections, {frames} frames received: all equal")
+    report(f"{people} sessions, {connections} connections, {frames} frames received: equal; {run.judged} judged again")
 
 
 def progress(number: int) -> Message:
@@ -191,6 +201,21 @@ def progress(number: int) -> Message:
         "request_id": f"r{number % 3}",
         "payload": payload,
     }
+
+
+def partial(service: Service, hidden: str) -> Recording:
+    """What an analyst sees who may not see one channel."""
+    lines = Archive(service.data / "journal", "test", Signer(service.data)).export(
+        Selection(),
+        made_at=0.0,
+        made_by="analyst",
+        clearance="internal",
+        level_of=lambda name: "secret" if name == hidden else "internal",
+    )
+    file = service.data / "partial.ndjson"
+    with file.open("wb") as target:
+        target.writelines(lines)
+    return open_export(file)
 
 
 def test_what_gave_way_and_what_never_left_is_not_in_the_transcript(tmp_path: Path, report: Report) -> None:
@@ -226,4 +251,9 @@ def test_what_gave_way_and_what_never_left_is_not_in_the_transcript(tmp_path: Pa
     (close,) = [entry.header.detail for entry in recording.entries(kind="close", session=session)]
     assert sum(gave_way) > 100
     assert close["unsent"]
+    hidden = DOSSIERS[0]
+    analyst = [frame.frame for frame in partial(service, hidden).transcript(session) if frame.frame]
+    told = [frame.frame for frame in recording.transcript(session) if frame.frame and frame.channel != hidden]
+    assert hidden.encode() not in b"".join(analyst)
+    assert analyst == told
     report(f"{frames} frames received, {sum(gave_way)} gave way, {close['unsent']} never left: equal")
