@@ -239,6 +239,8 @@ class Subscriptions:
             if not page or page[0].offset != after + 1:
                 raise _PositionLost
             for publication in page:
+                if connection.outbox.waiting > _ROOM:
+                    await self._room(connection)
                 if connection.closing is not None:
                     return  # it was too slow for the page: nothing follows the close frame
                 self._witness.sent(connection, publication.frame, channel, publication.offset)
