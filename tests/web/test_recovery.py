@@ -10,7 +10,7 @@ from tests.harness.service import Service
 from tests.harness.wire import Client
 
 CHANNEL = "relationship:catching-up"
-BATCHES, EVENTS = 12, 40
+BATCHES, EVENTS = 60, 7  # of some 8 KiB each: a page is more than an outbox may hold
 
 
 def publish(service: Service, batch: int) -> None:
@@ -25,7 +25,7 @@ def publish(service: Service, batch: int) -> None:
                 "score_change": -1,
                 "current_score": 50,
                 "trigger": "test",
-                "recommendations": ["ن" * 490],
+                "recommendations": ["ن" * 490] * 8,
             },
         }
         for index in range(EVENTS)
