@@ -1,4 +1,4 @@
-"""The door: `python run.py [serve | token | verify | demo]`; see `--help`."""
+"""The door: `python run.py [serve | dashboard | token | verify | demo]`; see `--help`."""
 
 import sys
 

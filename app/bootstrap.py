@@ -25,6 +25,9 @@ from app.core.lifetime import SessionLimits
 from app.core.ratelimit import Limits, RateLimiter
 from app.engine.build import open_engine
 from app.engine.limits import EngineLimits
+from app.journal.export import Archive
+from app.journal.retention import Retention, retain
+from app.journal.signing import Signer
 from app.journal.writer import Journal
 from app.node.limits import NodeLimits
 from app.node.node import Node
@@ -49,6 +52,7 @@ if TYPE_CHECKING:
 
 _log = structlog.get_logger("service")
 _SPARE_FILES = 128  # descriptors kept for the store, the journal and listening
+_RETAIN = 6 * 3600.0  # seconds between two looks for entries whose time is over
 _SWEEP = 10.0  # seconds between two looks for documents at rest
 _KEY_REFRESH = 300.0  # seconds between two looks at a key set behind a URL
 
@@ -96,6 +100,8 @@ class Service:
             lambda: str(uuid.uuid4()),
         )
         self._measure()
+        data = Path(config.storage.data)
+        self._signer = Signer(data)
         limits = config.limits
         keeper = Doorkeeper(
             frozenset(config.server.allowed_hosts),
@@ -104,7 +110,15 @@ class Service:
         )
         addresses = Addresses(limits.connections_per_address, limits.handshakes_per_second)
         app = application(
-            self.node, publisher, self._documents, administration, self._metrics, addresses, keeper, self.readiness
+            self.node,
+            publisher,
+            self._documents,
+            administration,
+            self._metrics,
+            addresses,
+            keeper,
+            self.readiness,
+            Archive(data / "journal", _node_name(config), self._signer),
         )
         self._server: tornado.httpserver.HTTPServer = server(app, tls_context, behind_proxy=config.server.behind_proxy)
         self._stopped = asyncio.Event()
@@ -119,11 +133,14 @@ class Service:
         }
 
     async def start(self) -> None:
-        """Complete the journal, listen to the engine, then to the port."""
-        await self._complete_journal()
+        """Listen to the engine, complete the journal (which asks for the channels' levels), listen to the port."""
         self.node.start()
+        await self._complete_journal()
         self.node.background.repeat(report(self._operations, self.engine.broker, self.node.hub.members, now))
-        self.node.background.start(self._sweep_documents())
+        self.node.background.repeat(self._sweep_documents())
+        retention = _retention(self.config)
+        if retention.asked:
+            self.node.background.repeat(self._retain(retention))
         if self.config.auth.jwks_url:
             self.node.background.repeat(self._refresh_keys())
         sockets: list[socket.socket] = tornado.netutil.bind_sockets(
@@ -186,6 +203,7 @@ class Service:
                     offset=publication.offset,
                     epoch=publication.epoch,
                     commit=publication.commit,
+                    level=self._policy.settings(publication.channel).level.label,
                     frame=publication.frame,
                 )
             found += len(page)
@@ -202,6 +220,19 @@ class Service:
         while True:
             await asyncio.sleep(_SWEEP)
             self._documents.sweep()
+
+    async def _retain(self, retention: Retention) -> None:
+        folder = Path(self.config.storage.data) / "journal"
+        while True:
+            try:
+                removed, redacted = await asyncio.to_thread(
+                    retain, folder, self.node.name, retention, time.time(), self._signer
+                )
+            except OSError as wrong:
+                _log.error("the journal's retention was not carried out; free disk space", reason=str(wrong))
+            else:
+                _log.info("the journal's retention was carried out", segments=removed, frames=redacted)
+            await asyncio.sleep(_RETAIN)
 
     def _measure(self) -> None:
         node, journal = self.node, self.journal
@@ -233,7 +264,7 @@ class Service:
 async def build(config: Config) -> Service:
     """Open what the configuration names and put it together. Raises EngineRefused and JournalRefused."""
     data = Path(config.storage.data)
-    limits = _rate_limits(config)
+    limits = rate_limits(config)
     engine_limits = EngineLimits(
         history_events=config.history.events,
         history_seconds=config.history.seconds,
@@ -265,7 +296,14 @@ def _node_name(config: Config) -> str:
     return config.node.id or f"node-{config.server.port}"
 
 
-def _rate_limits(config: Config) -> RateLimiter:
+def _retention(config: Config) -> Retention:
+    kept = config.journal.frame_days
+    days = {level: getattr(kept, level) for level in ("public", "internal", "confidential", "secret")}
+    return Retention(config.journal.keep_days, days)
+
+
+def rate_limits(config: Config) -> RateLimiter:
+    """What the configuration allows everybody a window."""
     limits = config.limits
 
     def of(role: str) -> Limits:
@@ -282,18 +320,24 @@ def _rate_limits(config: Config) -> RateLimiter:
     )
 
 
+def session_limits(config: Config) -> SessionLimits:
+    """What the configuration allows a connection."""
+    session = config.session
+    return SessionLimits(
+        auth_timeout=session.auth_timeout,
+        heartbeat_interval=session.heartbeat_interval,
+        ping_interval=session.ping_interval,
+        liveness_timeout=session.liveness_timeout,
+        expiring_notice=session.expiring_notice,
+        max_subscriptions=session.max_subscriptions,
+        invalid_messages=session.invalid_messages_per_minute,
+    )
+
+
 def _node_limits(config: Config) -> NodeLimits:
     session = config.session
     return NodeLimits(
-        session=SessionLimits(
-            auth_timeout=session.auth_timeout,
-            heartbeat_interval=session.heartbeat_interval,
-            ping_interval=session.ping_interval,
-            liveness_timeout=session.liveness_timeout,
-            expiring_notice=session.expiring_notice,
-            max_subscriptions=session.max_subscriptions,
-            invalid_messages=session.invalid_messages_per_minute,
-        ),
+        session=session_limits(config),
         outbox=OutboxLimits(config.outbox.max_bytes, config.outbox.max_messages),
         auth_max_bytes=session.auth_max_bytes,
         frame_timeout=session.frame_timeout,

@@ -1,4 +1,7 @@
-"""The command line: `serve`, `token`, `verify`, `demo`. Without a command: serve, and print a ready login."""
+"""The command line: `serve`, `dashboard`, `token`, `verify`, `export`, `rerun`, `demo`.
+
+Without a command: the service and the dashboard, and a ready login for both.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +10,13 @@ import asyncio
 import os
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from app import bootstrap
+from app import bootstrap, records
 from app.auth import mint
+from app.companion import Companion
 from app.config import Config, ConfigError, load
 from app.engine.ports import EngineRefused
 from app.journal import store
@@ -36,12 +41,21 @@ def main(arguments: Sequence[str]) -> int:
             case "token":
                 return _token(config, asked)
             case "verify":
-                return _verify(Path(config.storage.data) / "journal")
+                return records.verify(config, asked)
+            case "export":
+                return records.export(config, asked)
+            case "rerun":
+                limits = bootstrap.session_limits(config)
+                return records.run_again(config, asked, lambda: bootstrap.rate_limits(config), limits)
             case "demo":
                 return _demo(config, asked)
-            case command:
-                return asyncio.run(_serve(config, with_login=command is None))
-    except (EngineRefused, store.JournalRefused, OSError, ValueError) as wrong:
+            case "dashboard":
+                return asyncio.run(_dashboard(config))
+            case "serve":
+                return asyncio.run(_serve(config))
+            case _:
+                return asyncio.run(_serve(config, beside=_arguments_beside(asked)))
+    except (EngineRefused, store.JournalRefused, records.ExportRefused, OSError, ValueError) as wrong:
         return _cannot(str(wrong))
     except KeyboardInterrupt:
         return 0
@@ -52,7 +66,8 @@ def _cannot(message: str) -> int:
     return BAD_START
 
 
-async def _serve(config: Config, *, with_login: bool) -> int:
+async def _serve(config: Config, *, beside: Sequence[str] | None = None) -> int:
+    """The service; `beside`: and a dashboard that is started with these arguments."""
     logs.configure(config.log.level, config.log.format)
     service = await bootstrap.build(config)
     try:
@@ -60,14 +75,14 @@ async def _serve(config: Config, *, with_login: bool) -> int:
     except OSError as wrong:
         await service.stop()
         return _cannot(f"cannot listen on {config.server.host}:{config.server.port} ({wrong.strerror})")
-    host = "localhost" if config.server.host in ("127.0.0.1", "::1") else config.server.host
+    host = _reachable(config.server.host)
     secure = "s" if config.server.tls_certificate else ""
     print(f"Dossier Realtime serves ws{secure}://{host}:{service.port}/v1", flush=True)
     print(f"  publish   http{secure}://{host}:{service.port}/v1/publish", flush=True)
     print(f"  health    http{secure}://{host}:{service.port}/readyz", flush=True)
     if config.development_secret:
         print(f"  secret    made for development, in {config.storage.data}/development-secret", flush=True)
-    if with_login and config.auth.symmetric and not config.server.production:
+    if beside is not None and config.auth.symmetric and not config.server.production:
         token = mint(
             config.auth,
             sub="operator",
@@ -79,8 +94,69 @@ async def _serve(config: Config, *, with_login: bool) -> int:
             now=int(time.time()),
         )
         print(f"  login     a token for the user operator, good for {_LOGIN_HOURS} hours:\n{token}", flush=True)
+    companion = None
+    if beside is not None:
+        url = f"http{secure}://{host}:{service.port}"
+        companion = asyncio.create_task(Companion([*beside, "--service", url]).run())
     await service.run()
+    if companion is not None:
+        companion.cancel()
+        with suppress(asyncio.CancelledError):
+            await companion
     return 0
+
+
+def _arguments_beside(asked: argparse.Namespace) -> list[str]:
+    given = {"--config": getattr(asked, "config", None), "--data": getattr(asked, "data", None)}
+    return ["dashboard", *(word for name, value in given.items() if value for word in (name, str(value)))]
+
+
+async def _dashboard(config: Config) -> int:
+    from dashboard.server import DashboardServer, Setup  # noqa: PLC0415  the service runs without Panel
+
+    logs.configure(config.log.level, config.log.format)
+    settings = config.dashboard
+    secure = "s" if config.server.tls_certificate else ""
+    service = settings.service or f"http{secure}://{_reachable(config.server.host)}:{config.server.port}"
+
+    async def token() -> str:
+        if settings.token_file:
+            return (await asyncio.to_thread(Path(settings.token_file).read_text, encoding="utf-8")).strip()
+        return mint(
+            config.auth,
+            sub="dashboard",
+            name="Dashboard",
+            role="service",
+            permissions=["admin:*"],
+            clearance="secret",
+            now=int(time.time()),
+        )
+
+    if not settings.token_file and not config.auth.symmetric:
+        return _cannot("the dashboard needs a token of its own (admin:*): put it in a file, dashboard.token_file")
+    setup = Setup(
+        service_url=service,
+        host=settings.host,
+        port=settings.port,
+        allowed_hosts=settings.allowed_hosts,
+        allowed_origins=settings.allowed_origins,
+        roles=settings.roles,
+        idle_seconds=60 * settings.idle_minutes,
+        secure=settings.behind_proxy,
+        behind_proxy=settings.behind_proxy,
+    )
+    server = DashboardServer(setup, token)
+    try:
+        server.start()
+    except OSError as wrong:
+        return _cannot(f"the dashboard cannot listen on {settings.host}:{settings.port} ({wrong.strerror})")
+    print(f"Dossier dashboard at http://{_reachable(settings.host)}:{server.port}/", flush=True)
+    await server.run()
+    return 0
+
+
+def _reachable(host: str) -> str:
+    return "localhost" if host in ("127.0.0.1", "::1") else host
 
 
 def _token(config: Config, asked: argparse.Namespace) -> int:
@@ -96,21 +172,6 @@ def _token(config: Config, asked: argparse.Namespace) -> int:
     )
     print(token)
     return 0
-
-
-def _verify(folder: Path) -> int:
-    """Check the journal's chain; the first bad entry is named."""
-    reports = store.verify_folder(folder)
-    if not reports:
-        return _cannot(f"there is no journal in {folder}; name its data folder with --data")
-    for node, report in sorted(reports.items()):
-        state = "intact" if report.ok else "BROKEN"
-        print(f"{node}: {state}: {report.entries} entries, {report.lost} lost, {report.redacted} redacted")
-        if report.fault is not None:
-            print(f"  {report.fault}")
-        if report.missing_at_end:
-            print(f"  {report.missing_at_end} entries are missing at the end")
-    return 0 if all(report.ok for report in reports.values()) else 1
 
 
 def _demo(config: Config, asked: argparse.Namespace) -> int:
@@ -129,14 +190,22 @@ def _demo(config: Config, asked: argparse.Namespace) -> int:
         )
 
     secure = "s" if config.server.tls_certificate else ""
-    host = "localhost" if config.server.host in ("127.0.0.1", "::1") else config.server.host
+    host = _reachable(config.server.host)
     url = asked.url or f"ws{secure}://{host}:{config.server.port}/v1"
     logs.configure("warning", config.log.format)
     return asyncio.run(office.work(url, minted, seconds=asked.seconds, people=asked.people))
 
 
 def _overrides(asked: argparse.Namespace) -> dict[str, object]:
-    keys = {"host": "server.host", "port": "server.port", "data": "storage.data", "engine": "storage.engine"}
+    keys = {
+        "host": "server.host",
+        "port": "server.port",
+        "data": "storage.data",
+        "engine": "storage.engine",
+        "service": "dashboard.service",
+        "dashboard_host": "dashboard.host",
+        "dashboard_port": "dashboard.port",
+    }
     given = {setting: getattr(asked, option, None) for option, setting in keys.items()}
     return {setting: value for setting, value in given.items() if value is not None}
 
@@ -157,6 +226,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(dest="command", metavar="command")
     commands.add_parser("serve", parents=[common, listening], help="run the service")
+    watching = commands.add_parser("dashboard", parents=[common], help="run the operators' dashboard")
+    watching.add_argument("--host", dest="dashboard_host", help="the address to listen on")
+    watching.add_argument("--port", dest="dashboard_port", type=int, help="the port to listen on; 0 takes any free one")
+    watching.add_argument("--service", help="the service to watch, as in https://realtime.example.org")
     token = commands.add_parser("token", parents=[common], help="make a token with the configured secret")
     token.add_argument("--sub", required=True, help="the user's id")
     token.add_argument("--name", help="the user's name")
@@ -164,7 +237,7 @@ def _parser() -> argparse.ArgumentParser:
     token.add_argument("--permission", action="append", default=[], help="such as read:dossier:country:* (may repeat)")
     token.add_argument("--clearance", choices=["public", "internal", "confidential", "secret"])
     token.add_argument("--ttl", type=int, default=3600, help="seconds that it is good for, 86400 at most")
-    commands.add_parser("verify", parents=[common], help="check the journal's chain")
+    records.add_commands(commands, common)
     demo = commands.add_parser("demo", parents=[common, listening], help="an office at work against a running service")
     demo.add_argument("--seconds", type=float, default=60, help="how long")
     demo.add_argument("--people", type=int, default=40, help="how many people")

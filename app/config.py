@@ -259,6 +259,12 @@ def _check_together(config: Tables) -> None:
             f"server.host: {server.host} can be reached from other machines, in the clear; set "
             "server.tls_certificate and server.tls_key, or server.behind_proxy, or listen on 127.0.0.1"
         )
+    dashboard = config.dashboard
+    if not dashboard.behind_proxy and not _is_loopback(dashboard.host):
+        raise ValueError(
+            f"dashboard.host: {dashboard.host} can be reached from other machines, in the clear; "
+            "set dashboard.behind_proxy, or listen on 127.0.0.1"
+        )
     if not server.allowed_hosts:
         raise ValueError("server.allowed_hosts is empty: nobody could connect; name the service's own hosts")
     if server.production and not server.allowed_origins:

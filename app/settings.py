@@ -16,6 +16,7 @@ _HOST = r"([a-z0-9]([a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\])"
 _PORT = r"(:\d{1,5})?"
 
 Duration = Annotated[float, Meta(gt=0, le=3600)]
+Days = Annotated[float, Meta(ge=0, le=36_500)]
 Messages = Annotated[int, Meta(ge=1, le=1_000_000)]
 LimitClass = Literal["general", "edit", "cursor", "ping", "read"]
 Role = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9._-]{1,64}\Z")]
@@ -152,11 +153,22 @@ class ChannelSettings(_Table, frozen=True):
     ]
 
 
+class FrameDays(_Table, frozen=True):
+    """`[journal.frame_days]`: by the level of a channel."""
+
+    public: Days
+    internal: Days
+    confidential: Days
+    secret: Days
+
+
 class JournalSettings(_Table, frozen=True):
     """`[journal]`"""
 
     segment_mib: Annotated[int, Meta(ge=1, le=4096)]
     fsync_seconds: Annotated[float, Meta(ge=0.01, le=60)]
+    keep_days: Days
+    frame_days: FrameDays
 
 
 class LogSettings(_Table, frozen=True):
@@ -170,6 +182,22 @@ class NodeSettings(_Table, frozen=True):
     """`[node]`"""
 
     id: NodeId
+
+
+class DashboardSettings(_Table, frozen=True):
+    """`[dashboard]`: where the operators' dashboard listens, what it watches, and who is what there."""
+
+    host: ListenHost
+    port: Annotated[int, Meta(ge=0, le=65_535)]
+    service: Annotated[
+        str, Meta(pattern=rf"\A(https?://{_HOST}{_PORT})?\Z", description='such as "https://realtime.example.org"')
+    ]
+    token_file: File
+    behind_proxy: bool
+    allowed_hosts: Hosts
+    allowed_origins: Origins
+    idle_minutes: Annotated[float, Meta(gt=0, le=1440)]
+    roles: dict[Role, Literal["viewer", "operator", "security_officer", "auditor"]]
 
 
 class Tables(_Table, frozen=True):
@@ -187,3 +215,4 @@ class Tables(_Table, frozen=True):
     journal: JournalSettings
     log: LogSettings
     node: NodeSettings
+    dashboard: DashboardSettings

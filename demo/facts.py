@@ -18,6 +18,7 @@ class Facts:
         self.sent = 0
         self.acknowledged = 0
         self.received = 0
+        self.edits = 0
         self.expected: Counter[str] = Counter()
         self.refused: Counter[str] = Counter()
         self.surprises: list[str] = []
@@ -50,6 +51,7 @@ class Facts:
             "events published": self.sent,
             "events acked": self.acknowledged,
             "events received": self.received,
+            "edits confirmed": self.edits,
             "refusals expected": self.expected.total(),
             "refusals got": self.refused.total(),
             **{f"refused {rule}": count for rule, count in sorted(self.refused.items())},

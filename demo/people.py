@@ -7,9 +7,9 @@ from dataclasses import dataclass
 _EVERYBODY = ("read:dossier:*", "read:workspace:*", "read:relationship:*")
 PERMISSIONS: dict[str, tuple[str, ...]] = {
     "reader": _EVERYBODY,
-    "editor": (*_EVERYBODY, "write:dossier:*", "write:workspace:*"),
+    "editor": (*_EVERYBODY, "write:dossier:*", "write:workspace:*", "write:document:*"),
     "analyst": (*_EVERYBODY, "write:workspace:*", "write:relationship:*"),
-    "head": (*_EVERYBODY, "write:dossier:*", "write:workspace:*", "write:user:*"),
+    "head": (*_EVERYBODY, "write:dossier:*", "write:workspace:*", "write:document:*", "write:user:*"),
     "director": (*_EVERYBODY, "write:workspace:*", "write:user:*", "write:global"),
     "consultant": ("read:dossier:country:*",),
     "operator": ("admin:*",),

@@ -10,6 +10,7 @@ from uuid import uuid4
 
 from demo import texts, world
 from demo.desk import Desk, event_of
+from demo.editing import write_a_brief
 from demo.stage import Stage
 
 _OPEN_DOSSIERS = 5  # more are closed again, the oldest first
@@ -185,6 +186,7 @@ SCENES = (
     Scene(read_a_dossier, 6),
     Scene(edit_a_dossier, 8, needs="write:dossier:*"),
     Scene(comment_on_a_dossier, 3),
+    Scene(write_a_brief, 6, needs="write:document:*"),
     Scene(step_away, 1),
     Scene(move_a_task, 4, needs="write:workspace:*"),
     Scene(assign_a_task, 4, needs="write:user:*"),

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 
 RECENT = 1_000  # operations kept in memory; older ones that an edit needs are read from the store
 
-STRIDE = 200  # operations that an edit is moved past in one go
+STRIDE = 200  # operations that an edit is moved past in one go; fewer where it is in many pieces
+_PIECES = 16  # of an edit, that take as long as the edit itself
 
 
 class Refusal(Exception):
@@ -81,11 +82,13 @@ def decide(manuscript: Manuscript, edit: EditPayload, log: Log) -> Generator[Non
     try:
         later = log.since(edit.version)
         operation = read(edit, later[0].before if later else manuscript.document.length)
-        for start in range(0, len(later), STRIDE):
-            if start:
+        work = 0
+        for version, committed in enumerate(later, edit.version):
+            if work >= STRIDE:
+                work = 0
                 yield
-            version = edit.version + start
-            operation = rebase(operation, version, Log(version, later[start : start + STRIDE]))
+            operation = rebase(operation, version, Log(version, [committed]))
+            work += 1 + len(operation.components) // _PIECES
         admit(operation, manuscript.document)
     except (VersionConflict, DoesNotFit) as conflict:
         text = f"{str(conflict).partition(';')[0]}; subscribe to the document anew"

@@ -9,7 +9,9 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from dossier_realtime.recording.entry import Anchor, Head, anchor_text, decode_anchor, decode_head
+import msgspec
+
+from dossier_realtime.recording.entry import FORMAT, Anchor, Head, anchor_text, decode_anchor, decode_head
 from dossier_realtime.recording.verify import Fault, Report, verify
 
 LINE_BYTES: Final = 32 * 1024 * 1024  # no entry is longer; a file without line ends does not fill the memory
@@ -83,7 +85,10 @@ def verify_folder(folder: Path, check: Check | None = None) -> dict[str, Report]
 
 
 class FolderSource:
-    """One node's journal as a `Source`. What is written after opening is not seen. Segments are mapped, not read."""
+    """One node's journal as a `Source`. What is written after opening is not seen. Segments are mapped, not read.
+
+    Raises ValueError for a segment of another format.
+    """
 
     def __init__(self, folder: Path, node: str, check: Check | None = None) -> None:
         self._folder, self._node, self._check = folder, node, check
@@ -92,6 +97,7 @@ class FolderSource:
             with path.open("rb") as file:
                 if path.stat().st_size:
                     self._maps.append(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+            _must_be_readable(path)
 
     def lines(self) -> Iterator[tuple[int, bytes]]:
         for number, content in enumerate(self._maps):
@@ -106,6 +112,22 @@ class FolderSource:
 
     def verify(self) -> Report:
         return verify_node(self._folder, self._node, self._check)
+
+
+def _must_be_readable(path: Path) -> None:
+    first = next(read_lines(path), b"")
+    try:
+        form = msgspec.json.decode(first.split(b"\t")[1], type=_Format).format
+    except (IndexError, ValueError) as wrong:
+        raise ValueError(f"{path} does not begin like a journal; `python run.py verify` says what is wrong") from wrong
+    if form != FORMAT:
+        raise ValueError(
+            f"{path} is written in format {form}; this version reads format {FORMAT}: use one that reads it"
+        )
+
+
+class _Format(msgspec.Struct):
+    format: int
 
 
 _SHIFT = 40  # a place is the number of the segment, and the byte in it

@@ -86,6 +86,11 @@ class Replica:
         """Whether the text is loaded and the server has confirmed all that is in it."""
         return self._pending is not None and self._pending.synced
 
+    @property
+    def cursor(self) -> Cursor | None:
+        """The user's own, moved along with the text."""
+        return self._caret
+
     # --- what the user does ---------------------------------------------------------------------------
 
     def edit(self, operation: Operation, now: float, *, join: bool) -> list[Intent]:

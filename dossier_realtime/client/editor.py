@@ -106,6 +106,11 @@ class DocumentEditor:
         """Where the others are, by user id; they move with every change of the text."""
         return MappingProxyType(self._replica.cursors)
 
+    @property
+    def cursor(self) -> Cursor | None:
+        """One's own, moved with every change of the text: behind what one inserts there oneself. None until set."""
+        return self._replica.cursor
+
     # --- editing --------------------------------------------------------------------------------------
 
     def insert(self, position: int, text: str, *, join: bool = False) -> None:

@@ -5,6 +5,8 @@ What others did since stays: where both touched an attribute, theirs holds.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from .document import Document, invert
 from .operations import Operation
 from .transform import compose, transform
@@ -16,8 +18,8 @@ class History:
     """The steps back and forth of one author in one document. Every change of the text must be told to it."""
 
     def __init__(self) -> None:
-        self._undos: list[Operation] = []  # the last one is for the text as it is, each for what the next leaves
-        self._redos: list[Operation] = []
+        self._undos: list[_Step] = []
+        self._redos: list[_Step] = []
 
     @property
     def can_undo(self) -> bool:
@@ -31,10 +33,11 @@ class History:
 
     def edited(self, operation: Operation, before: Document, *, join: bool = False) -> None:
         """The author made `operation` on `before`; `join`: it goes back together with the last one."""
-        inverse = invert(operation, before)
+        step = _Step(invert(operation, before))
         if join and self._undos:
-            inverse = compose(inverse, self._undos.pop())
-        self._undos.append(inverse)
+            last = self._undos.pop()
+            step = _Step(compose(step.operation, last.operation), last.beneath)
+        self._undos.append(step)
         del self._undos[:-KEPT]
         self._redos.clear()
 
@@ -45,22 +48,35 @@ class History:
 
     def undo(self, document: Document) -> Operation | None:
         """The step back from `document`, to be made as an edit that is not told to `edited`; None without one."""
-        return _step(self._undos, self._redos, document)
+        return _take(self._undos, self._redos, document)
 
     def redo(self, document: Document) -> Operation | None:
         """The step forth from `document`, likewise."""
-        return _step(self._redos, self._undos, document)
+        return _take(self._redos, self._undos, document)
 
 
-def _step(taken: list[Operation], other: list[Operation], document: Document) -> Operation | None:
+class _Step(NamedTuple):
+    """The last step is for the text as it is, each other one for what the step after it leaves; but `beneath`, which
+    others did meanwhile, is still to be carried down to it. So a change costs the same however many steps there are.
+    """
+
+    operation: Operation
+    beneath: Operation | None = None
+
+
+def _carry(steps: list[_Step], change: Operation) -> None:
+    if steps:
+        operation, beneath = steps[-1]
+        operation, change = transform(operation, change)
+        steps[-1] = _Step(operation, change if beneath is None else compose(beneath, change))
+
+
+def _take(taken: list[_Step], other: list[_Step], document: Document) -> Operation | None:
     while taken:
-        operation = taken.pop()
+        operation, beneath = taken.pop()
+        if beneath is not None:
+            _carry(taken, beneath)
         if operation.changes:  # else others have done it already
-            other.append(invert(operation, document))
+            other.append(_Step(invert(operation, document)))
             return operation
     return None
-
-
-def _carry(steps: list[Operation], change: Operation) -> None:
-    for index in reversed(range(len(steps))):
-        steps[index], change = transform(steps[index], change)

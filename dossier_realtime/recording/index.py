@@ -46,7 +46,8 @@ class Index:
     """Entries by number: 0, 1, 2 … in the order of the recording, whatever their seq.
 
     `sessions`: the entries that name a session; `fanouts`: those that go to a channel; `rare`: those of a kind that
-    is rare. 16 bytes an entry, and four for each of these.
+    is rare; 16 bytes an entry, and four for each of these. `attached`: the sessions that ever received a channel.
+    Raises ValueError for an entry that is none.
     """
 
     def __init__(self, source: Source) -> None:
@@ -56,10 +57,17 @@ class Index:
         self.sessions: dict[str, array[int]] = defaultdict(_numbers)
         self.fanouts: dict[str, array[int]] = defaultdict(_numbers)
         self.rare: dict[str, array[int]] = defaultdict(_numbers)
+        self.attached: dict[str, set[str]] = defaultdict(set)
         latest = 0.0
         for number, (place, line) in enumerate(source.lines()):
             start = line.find(b"\t") + 1
-            key = _keys.decode(line[start : line.find(b"\t", start)])
+            try:
+                key = _keys.decode(line[start : line.find(b"\t", start)])
+            except ValueError as wrong:
+                text = (
+                    f"entry {number + 1} of this recording cannot be read ({wrong}); verify() says where it is damaged"
+                )
+                raise ValueError(text) from wrong
             latest = max(latest, key.at)  # the wall clock may have gone back; the order did not
             self._places.append(place)
             self.times.append(latest)
@@ -69,6 +77,8 @@ class Index:
                 self.rare[key.kind].append(number)
             if key.channel and not key.session:
                 self.fanouts[key.channel].append(number)
+            elif key.kind == "attach":
+                self.attached[key.channel].add(key.session)
 
     def __len__(self) -> int:
         return len(self._places)

@@ -13,7 +13,7 @@ from .documents import DocumentHistory
 from .entry import Entry, Kind
 from .index import Index, Source
 from .timeline import State
-from .transcript import Frame, transcript
+from .transcript import Frame, delivery, transcript
 from .verify import Report
 
 if TYPE_CHECKING:
@@ -163,35 +163,22 @@ class Recording:
         `epoch`: of which of the channel's histories, if it began anew; else of any. An author knows his own edit by
         its acknowledgement and is not among them.
         """
-        candidates: set[str] = set()
-        wanted: set[int] = set()
-        for number in self.index.fanouts.get(channel, ()):
-            header = self.index.entry(number).header
-            if header.kind == "fanout" and header.offset == offset and epoch in ("", header.epoch):
-                wanted.add(number)
-        for session, numbers in self.index.sessions.items():
-            for number in numbers:
-                header = self.index.entry(number).header
-                if header.channel != channel:
-                    continue
-                if header.kind == "attach":
-                    candidates.add(session)
-                elif header.kind == "out" and header.offset == offset and not epoch:
-                    candidates.add(session)
-                    wanted.add(number)
-        return {
-            self._reader(session, frame.number)
-            for session in candidates
-            for frame in transcript(self.index, session)
-            if frame.number in wanted
+        told = {
+            number
+            for number in self.index.fanouts.get(channel, ())
+            for header in [self.index.entry(number).header]
+            if header.kind == "fanout" and header.offset == offset and epoch in ("", header.epoch)
         }
+        readers = set()
+        for session in self.index.attached.get(channel, ()):
+            for number in delivery(self.index, session, channel, told, 0 if epoch else offset):
+                readers.add(self._reader(session, number))
+        return readers
 
     def _reader(self, session: str, number: int) -> Reader:
-        user = clearance = ""
-        for place in self.index.sessions[session]:
-            header = self.index.entry(place).header
-            if place > number:
-                break
-            if header.kind in ("open", "renewed"):
-                user, clearance = header.user, str(header.detail["clearance"])
-        return Reader(user, session, clearance)
+        rights = [*self.index.rare["open"], *self.index.rare["renewed"]]
+        headers = (self.index.entry(place).header for place in sorted(rights, reverse=True) if place < number)
+        header = next((header for header in headers if header.session == session), None)
+        if header is None:  # its beginning is not in this recording
+            return Reader(self.index.entry(self.index.sessions[session][0]).header.user, session, "")
+        return Reader(header.user, session, str(header.detail["clearance"]))

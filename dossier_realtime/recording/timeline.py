@@ -48,10 +48,10 @@ class Present:
 
 @dataclass(slots=True)
 class Alert:
-    """A commitment's alert: level 1 to 3."""
+    """A commitment's alert: level 1 to 3. `title` as it was sent, in one language or by language."""
 
     level: int
-    title: str
+    title: str | dict[str, str]
     state: str = "open"
     acknowledged_by: str | None = None
 
@@ -164,7 +164,7 @@ class State:
             case "presence", "leave":
                 self._doing.pop((header.channel, payload["user_id"]), None)
             case "commitment", "alert":
-                alert = self.alerts.setdefault(payload["commitment_id"], Alert(1, str(payload["title"])))
+                alert = self.alerts.setdefault(payload["commitment_id"], Alert(1, payload["title"]))
                 alert.level = payload["alert_level"]
             case "alert", "state":
                 alert = self.alerts.setdefault(payload["commitment_id"], Alert(payload["alert_level"], ""))

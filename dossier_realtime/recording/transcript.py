@@ -54,6 +54,28 @@ def transcript(index: Index, session: str) -> list[Frame]:
     return sorted(_kept(session, sorted((own | told).items())))
 
 
+def delivery(index: Index, session: str, channel: str, told: set[int], offset: int) -> list[int]:
+    """Which of the fan-outs `told`, and of what it caught up on as `offset` of the channel (0: nothing), a session
+    was handed. Cheap for a session of which nothing was taken back."""
+    wanted = set(told)
+    certain = True
+    for number in index.sessions[session]:
+        header = index.entry(number).header
+        if offset and header.kind == "out" and header.channel == channel and header.offset == offset:
+            wanted.add(number)
+        certain = certain and header.kind != "conflated" and not header.detail.get("unsent")
+    if certain and not any(index.entry(number).header.besides for number in told):
+        user = index.entry(index.sessions[session][0]).header.user
+        spans = [span for span in attachments(index, session) if (span.channel, span.audience) == (channel, "all")]
+        return [
+            number
+            for number in wanted
+            if number not in told or any(span.start < number < span.end for span in spans)
+            if index.entry(number).header.except_user != user
+        ]
+    return [frame.number for frame in transcript(index, session) if frame.number in wanted]
+
+
 def attachments(index: Index, session: str) -> Iterator[Attachment]:
     """What a session was attached to, and when; the start of a node ends all."""
     since: dict[tuple[str, Audience], int] = {}
@@ -103,7 +125,7 @@ def _kept(session: str, entries: list[tuple[int, Entry]]) -> Iterator[Frame]:
         yield from frames
 
 
-def take_back(queued: list[Frame] | list[bool], header: Header) -> None:
+def take_back(queued: list[Frame], header: Header) -> None:
     """Remove what a `conflated` or `close` entry says was never sent."""
     if header.kind == "close":
         unsent = int(header.detail.get("unsent", 0))  # type: ignore[arg-type]  # a number, as the format says

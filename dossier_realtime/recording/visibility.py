@@ -9,7 +9,6 @@ frames that cannot be told to be harmless.
 from __future__ import annotations
 
 import re
-from collections import defaultdict
 from collections.abc import Callable
 from typing import Final, get_args
 
@@ -37,17 +36,19 @@ class Veil:
         self._reach = LEVELS.index(clearance)
         self._level_of = level_of
         self._routing = Routing()
-        self._tails: dict[str, list[bool]] = defaultdict(list)
+        self._tails: dict[str, bytearray] = {}  # by connection, from its first hidden frame on: 1 is a visible one
         self._seq = 0
 
     def see(self, header: Header, body: bytes) -> tuple[Header, bytes] | None:
         """The entry as it may be seen (its body, in the journal's form, empty where it may not); None for nothing."""
         seen = self._may(header)
         for session in self._routing.take(header):
-            tail = self._tails[self._routing.connection(session)]
-            tail.append(seen)
-            if len(tail) > 2 * _KEPT:
-                del tail[:_KEPT]
+            connection = self._routing.connection(session)
+            tail = self._tails.get(connection) if seen else self._tails.setdefault(connection, bytearray())
+            if tail is not None:
+                tail.append(seen)
+                if len(tail) > 2 * _KEPT:
+                    del tail[:_KEPT]
         detail = self._detail(header)
         if not seen or detail is None:
             return None
@@ -88,22 +89,23 @@ class Veil:
                 permissions = given if isinstance(given, list) else []
                 return {**header.detail, "permissions": [text for text in permissions if self._grantable(text)]}
             case "conflated":
-                places = self._gave_way(self._tails[self._routing.connection(header.session)], header)
+                places = self._gave_way(self._routing.connection(header.session), header)
                 return {"places": places} if places else None
             case "close":
-                tail = self._tails.pop(str(header.detail.get("connection", "")), [])
+                tail = self._tails.pop(str(header.detail.get("connection", "")), bytearray())
                 unsent = header.detail.get("unsent", 0)
-                count = unsent if isinstance(unsent, int) else 0
-                return {**header.detail, "unsent": sum(tail[len(tail) - count :]) if count else 0}
+                return {**header.detail, "unsent": _visible(tail, unsent if isinstance(unsent, int) else 0)}
             case _:
                 return header.detail
 
-    def _gave_way(self, tail: list[bool], header: Header) -> str:
-        newest = len(tail) - 1
-        gone = [newest - place for place in map(int, str(header.detail["places"]).split())]
-        shown = [str(sum(tail[index + 1 :])) for index in gone if tail[index]]
-        for index in gone:
-            del tail[index]  # from the newest on
+    def _gave_way(self, connection: str, header: Header) -> str:
+        tail = self._tails.get(connection, bytearray())
+        length = len(tail)
+        places = [int(place) for place in str(header.detail["places"]).split()]
+        shown = [str(_visible(tail, place)) for place in places if place >= length or tail[length - 1 - place]]
+        for place in places:
+            if place < length:
+                del tail[length - 1 - place]  # from the newest on
         return " ".join(shown)
 
     def _grantable(self, permission: str) -> bool:
@@ -124,3 +126,8 @@ class Veil:
             return True
         permissions = msgspec.json.decode(body)["payload"]["permissions"]
         return all(self._grantable(permission) for permission in permissions)
+
+
+def _visible(tail: bytearray, count: int) -> int:
+    """How many of the `count` newest frames are visible; those from before the tail all are."""
+    return sum(tail[-count:]) + max(0, count - len(tail)) if count else 0

@@ -60,7 +60,7 @@ FLOORS: dict[str, set[str]] = {
     "run": {"app.cli"},
     "dashboard": CONTRACT | {CLIENT, ARCHIVE, "dossier_realtime"},
     "demo": CONTRACT | {CLIENT, "dossier_realtime"},
-    "benchmarks": CONTRACT | {CLIENT, ARCHIVE, "dossier_realtime"},
+    "benchmarks": CONTRACT | {CLIENT, ARCHIVE, "app.journal", "app.node", "dossier_realtime"},
     "tools": _CORE,
 }
 """Each floor, and the floors that it may import besides itself. A new one is put here on purpose."""

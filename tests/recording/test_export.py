@@ -224,6 +224,9 @@ def test_a_running_service_shows_what_the_token_lets_through(played: Played, tmp
             (warden, {"channel": SECRET}, 403),
             (analyst, {"channel": SECRET}, 403),
             (analyst, {"colour": "red"}, 400),
+            (analyst, {"channel": "nowhere:x"}, 404),
+            (analyst, {"channel": "a b"}, 400),
+            (analyst, {"channel": "**"}, 400),
             (analyst, {"since": "yesterday"}, 400),
             ("", {}, 401),
         ):

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
 from datetime import UTC, datetime
+from pathlib import Path
 
 import msgspec
 import pandas as pd
 import pytest
 
+from dossier_realtime.archive import open_journal
+from dossier_realtime.archive.folder import segment_paths
 from dossier_realtime.recording.recording import Recording
 from tests.recording.scene import COUNTRY, DOCUMENT, SECRET, Played
 
@@ -107,3 +111,48 @@ def test_a_recording_verifies_itself(recording: Recording) -> None:
     report = recording.verify()
     assert report.ok
     assert report.entries == len(recording)
+
+
+def _changed(played: Played, tmp_path: Path, old: bytes, new: bytes) -> Path:
+    folder = tmp_path / "journal"
+    shutil.copytree(played.service.data / "journal", folder)
+    (path,) = segment_paths(folder, "test")
+    content = path.read_bytes()
+    assert old in content
+    path.write_bytes(content.replace(old, new, 1))
+    return folder
+
+
+def test_an_edited_journal_is_read_and_its_first_bad_entry_is_named(played: Played, tmp_path: Path) -> None:
+    edited = open_journal(_changed(played, tmp_path, b'"gdp"', b'"GDP"'))
+    report = edited.verify()
+    assert report.fault is not None
+    assert edited.index.entry(report.fault.seq - 1).header.kind == "in"
+    assert len(edited.sessions()) == 3
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        (b'"kind":"attach"', b'"kind":"attack"', "cannot be read"),
+        (b'{"format":1', b'{"format":9', "written in format 9; this version reads format 1"),
+        (b'{"format":1', b'["format":1', "does not begin like a journal"),
+    ],
+)
+def test_what_cannot_be_read_is_said_to_be_so(
+    played: Played, tmp_path: Path, old: bytes, new: bytes, says: str
+) -> None:
+    with pytest.raises(ValueError, match=says):
+        len(open_journal(_changed(played, tmp_path, old, new)))
+
+
+def test_a_journal_that_is_cut_off_is_read_up_to_there(played: Played, tmp_path: Path, recording: Recording) -> None:
+    folder = tmp_path / "journal"
+    shutil.copytree(played.service.data / "journal", folder)
+    (path,) = segment_paths(folder, "test")
+    path.write_bytes(path.read_bytes()[:-100])
+    cut = open_journal(folder)
+    assert 0 < len(cut) < len(recording)
+    assert not cut.verify().ok
+    with pytest.raises(ValueError, match="name one of its nodes: test"):
+        open_journal(folder, "other")

@@ -1,0 +1,188 @@
+"""Reading a journal back, and what writing it costs: `python -m benchmarks.recordings [--entries 1000000]`.
+
+Prints figures of this machine and asserts none of them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import importlib
+import os
+import random
+import socket
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+
+from app.journal.export import Archive, Selection
+from app.journal.signing import Signer
+from app.journal.writer import Journal
+from app.node.frames import text_frame
+from app.node.hub import Hub
+from app.node.outbox import Flusher, Outbox, OutboxLimits
+from dossier_realtime.archive import open_journal
+from dossier_realtime.archive.folder import verify_node
+from dossier_realtime.recording.entry import Detail, Kind
+
+SESSIONS, CHANNELS, PER_SESSION = 2_000, 200, 4
+FRAME = (
+    b'{"offset":%d,"type":"dossier_update","channel":"%s","payload":{"entity_type":"country","entity_id":"SA",'
+    b'"operation":"update","fields_changed":["gdp","population"],"updated_by":{"user_id":"u1","name":"Sara"},'
+    b'"timestamp":1760000000}}'
+)
+RECEIVERS, FANOUTS = 100, 4_000
+
+
+@contextmanager
+def timed(what: str) -> Iterator[None]:
+    started, spent = time.perf_counter(), time.process_time()
+    yield
+    wall, cpu = time.perf_counter() - started, time.process_time() - spent
+    print(f"{what:<58}{wall:8.2f} s, {cpu:6.2f} s of CPU")
+
+
+def write(folder: Path, entries: int) -> None:
+    """A busy node's journal: seven of ten entries are fan-outs, the others go to or come from single sessions."""
+    rng = random.Random(1)  # noqa: S311  a load, no secret
+    journal = Journal(folder, "bench")
+    names = [f"dossier:country:c{number}" for number in range(CHANNELS)]
+    offsets = dict.fromkeys(names, 0)
+    for number in range(SESSIONS):
+        session, user = f"s{number}", f"u{number % 100}"
+        rights: Detail = {"name": "Name", "role": "analyst", "clearance": "internal", "permissions": ["read:dossier:*"]}
+        rights |= {"address": "192.0.2.1", "connection": f"c{number}", "reconnect_count": 0, "expires_at": 0}
+        journal.record("open", session=session, user=user, detail=rights)
+        for channel in rng.sample(names, PER_SESSION):
+            journal.record("attach", session=session, user=user, channel=channel, level="internal")
+    for number in range(entries - SESSIONS * (PER_SESSION + 2) - 2):
+        channel = rng.choice(names)
+        if number % 10 < 7:
+            offsets[channel] += 1
+            frame = FRAME % (offsets[channel], channel.encode())
+            journal.record(
+                "fanout",
+                channel=channel,
+                offset=offsets[channel],
+                epoch="0123456789abcdef",
+                commit=number + 1,
+                level="internal",
+                receivers=SESSIONS * PER_SESSION // CHANNELS,
+                frame=frame,
+            )
+        else:
+            one = rng.randrange(SESSIONS)
+            kind: Kind = "in" if number % 10 < 9 else "out"
+            journal.record(kind, session=f"s{one}", user=f"u{one % 100}", frame=b'{"type":"ping","ref":"r1"}')
+        while journal.waiting > 20_000:
+            time.sleep(0.01)
+    for number in range(SESSIONS):
+        detail: Detail = {"code": 1000, "reason": "", "unsent": 0, "connection": f"c{number}"}
+        journal.record("close", session=f"s{number}", user=f"u{number % 100}", detail=detail)
+    journal.close()
+
+
+def read(folder: Path) -> None:
+    size = sum(path.stat().st_size for path in folder.glob("*.journal"))
+    recording = open_journal(folder)
+    with timed("importing pandas"):
+        importlib.import_module("pandas")
+    with timed("sessions(), the index made"):
+        sessions = recording.sessions()
+    entries = len(recording)
+    with timed("transcript() of one session"):
+        frames = recording.transcript(str(sessions.index[0]))
+    print(f"  {entries} entries, {len(sessions)} sessions; the transcript has {len(frames)} frames")
+    with timed("channels()"):
+        recording.channels()
+    with timed("delivered_to() one event"):
+        recording.delivered_to("dossier:country:c0", 100)
+    with timed("verify()"):
+        print(f"  intact: {verify_node(folder, 'bench').ok}")
+    process = psutil.Process()
+    archive = Archive(folder, "bench", Signer(folder.parent))
+    for what, clearance in (("whole export", ""), ("partial export (clearance internal)", "internal")):
+        before = most = process.memory_info().rss
+        with timed(what), (folder.parent / "export.ndjson").open("wb") as file:
+            level_of = (lambda name: "internal") if clearance else None
+            lines = archive.export(
+                Selection(), made_at=0, made_by="bench", clearance=clearance or "secret", level_of=level_of
+            )
+            for number, line in enumerate(lines):
+                file.write(line)
+                if number % 10_000 == 0:
+                    most = max(most, process.memory_info().rss)
+        written = (folder.parent / "export.ndjson").stat().st_size
+        print(f"  {written / 1e6:.0f} MB written, memory grew by {(most - before) / 1e6:.1f} MB")
+    print(f"  size of the journal: {size / entries:.0f} bytes an entry, {size / entries:.0f} MB a million")
+
+
+class _Reader:
+    """A client whose socket somebody else empties."""
+
+    user_id = "u1"
+    outbox: Outbox
+
+    def too_slow(self) -> None:
+        raise AssertionError("nobody is slow here")
+
+    def wire_lost(self) -> None:
+        raise AssertionError("nobody leaves here")
+
+    def replaced_frames(self, places: object) -> None:
+        raise AssertionError("nothing waits here")
+
+
+async def fan_out(folder: Path) -> None:
+    """CPU time of a fan-out with the journal and without, alternating in one run."""
+    loop = asyncio.get_running_loop()
+    hub: Hub[_Reader] = Hub()
+    flusher = Flusher(loop)
+    for _ in range(RECEIVERS):
+        mine, theirs = socket.socketpair()
+        mine.setblocking(False)
+        theirs.setblocking(False)
+        reader = _Reader()
+        reader.outbox = Outbox(mine, loop, flusher, OutboxLimits(), reader)
+        loop.add_reader(theirs.fileno(), theirs.recv, 1 << 16)
+        hub.add("global", reader, 0)
+        hub.resume("global", reader)
+    journal = Journal(folder, "bench")
+    payload = FRAME % (1, b"global")
+    spent = {True: 0.0, False: 0.0}
+    for turn in range(10):
+        on = turn % 2 == 0
+        started = time.process_time()
+        for number in range(FANOUTS // 10):
+            receivers = hub.live("global")
+            if on:
+                journal.record("fanout", channel="global", offset=number, commit=number, frame=payload, receivers=1)
+            hub.deliver(text_frame(payload), receivers)
+            await asyncio.sleep(0)
+        while journal.waiting:  # noqa: ASYNC110  a bound, not an event
+            await asyncio.sleep(0.01)
+        spent[on] += time.process_time() - started
+    journal.close()
+    ratio = spent[True] / spent[False]
+    each = (spent[True] - spent[False]) / (FANOUTS / 2) * 1e6
+    print(f"a fan-out to {RECEIVERS}: journal on/off {ratio:.3f} of CPU time ({each:.0f} µs an entry)")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--entries", type=int, default=1_000_000)
+    entries = parser.parse_args().entries
+    with tempfile.TemporaryDirectory(dir=os.environ.get("TMPDIR")) as folder:
+        data = Path(folder)
+        with timed(f"writing {entries} entries, paced by the writer"):
+            write(data / "journal", entries)
+        read(data / "journal")
+        asyncio.run(fan_out(data / "fanout"))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,88 @@
+"""The service in a process of its own, on a free port and an empty folder, with limits that a benchmark never meets."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+ROOT = Path(__file__).parents[1]
+ROOMY = {
+    "DOSSIER_AUTH__SECRET": "the secret of benchmarks, and of nothing else",
+    "DOSSIER_LIMITS__GENERAL": "1000000",
+    "DOSSIER_LIMITS__EDIT": "1000000",
+    "DOSSIER_LIMITS__CONNECTIONS_PER_USER": "100000",
+    "DOSSIER_LIMITS__HANDSHAKES_PER_SECOND": "100000",
+    "DOSSIER_LOG__LEVEL": "warning",
+    "DOSSIER_SERVER__DRAIN_SECONDS": "0",
+    "DOSSIER_PRESENCE__GRACE": "0",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A service that is ready."""
+
+    port: int
+    token: str
+    process: psutil.Process
+
+    @property
+    def rss(self) -> int:
+        """Resident memory, in bytes."""
+        return int(self.process.memory_info().rss)
+
+    @property
+    def cpu(self) -> float:
+        """Seconds of processor time, so far."""
+        times = self.process.cpu_times()
+        return float(times.user + times.system)
+
+
+@contextmanager
+def service() -> Iterator[Running]:
+    """Start it, and stop it in the end."""
+    with tempfile.TemporaryDirectory() as data:
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("DOSSIER_")} | ROOMY
+        arguments = ["--data", data]
+        token = subprocess.run(  # noqa: S603  our own program
+            [sys.executable, "run.py", "token", *arguments, "--sub", "bench", "--permission", "write:document:*"],
+            cwd=ROOT,
+            env=environment,
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout.strip()
+        output = Path(data) / "output"
+        with output.open("wb") as written:
+            process = subprocess.Popen(  # noqa: S603  likewise
+                [sys.executable, "run.py", "serve", "--port", "0", *arguments],
+                cwd=ROOT,
+                env=environment,
+                stdout=written,
+            )
+        try:
+            yield Running(_port(process, output), token, psutil.Process(process.pid))
+        finally:
+            process.terminate()
+            process.wait(30)
+
+
+def _port(process: subprocess.Popen[bytes], output: Path) -> int:
+    while (found := re.search(r"serves ws://[^:]+:(\d+)/v1", output.read_text())) is None:
+        if process.poll() is not None:
+            raise SystemExit("the service did not start; run `python run.py serve` to see why")
+        time.sleep(0.02)
+    port = int(found[1])
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz"):
+        return port

@@ -1,0 +1,179 @@
+"""One page before one pair of eyes: a component that draws blocks, fed with what changed, at most thrice a second."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import panel
+import param
+from panel.custom import JSComponent
+from panel.viewable import Child
+
+from dashboard.actions import Actions, Asked
+from dashboard.blocks import View
+from dashboard.charts import Chart
+from dashboard.i18n import words_for
+from dashboard.looks import Looks
+from dashboard.pages import PAGES
+from dashboard.store import DashboardState
+from dashboard.viewer import LEVELS, Viewer
+
+ASSETS = Path(__file__).parent / "assets"
+TICK_MS = 333
+_WINDOW = 6  # messages that may be under way to a browser: one that sleeps costs no memory
+_BEAT = 3.0  # seconds after which even no news is told
+_UNUSED = 60.0  # seconds after which a view that nobody looks at is let go
+_LOCALES = {"en": "en-GB", "ar": "ar-u-nu-latn-ca-gregory"}
+
+
+class Console(JSComponent):
+    """The component in the browser. `on_message` hears what it says."""
+
+    words = param.Dict(default={})
+    levels = param.List(default=[])
+    locale = param.String(default="en-GB")
+    direction = param.String(default="ltr")
+    look = param.String(default="light")
+    served = param.Boolean(default=True, doc="Whether the page is one of our own server's, and may reload itself.")
+    charts = Child()
+
+    _esm = ASSETS / "console.js"
+
+    def __init__(self, looks: Looks, chart: Chart | None, *, served: bool) -> None:
+        styles = [(ASSETS / name).read_text(encoding="utf-8") for name in ("theme.css", "console.css")]
+        super().__init__(  # type: ignore[no-untyped-call]  # Panel is typed in part
+            words=words_for(looks.language, "js."),
+            levels=[[level, words_for(looks.language, "level.")[level]] for level in LEVELS],
+            locale=_LOCALES[looks.language],
+            direction=looks.direction,
+            look=looks.theme,
+            served=served,
+            charts=None if chart is None else _pane(chart),
+            sizing_mode="stretch_width",
+            stylesheets=styles,
+        )
+        self.on_message: Callable[[Any], None] = lambda message: None
+
+    def _handle_msg(self, data: Any) -> None:
+        self.on_message(data)
+
+    def tell(self, message: dict[str, Any]) -> None:
+        """Send it to the browser."""
+        self._send_msg(message)
+
+
+def _pane(chart: Chart) -> Any:
+    return panel.pane.Bokeh(chart.figure, sizing_mode="stretch_width")  # type: ignore[no-untyped-call]  # likewise
+
+
+class Views:
+    """The views that somebody looks at, shared by all who would see the same."""
+
+    def __init__(self, state: DashboardState, clock: Callable[[], float] = time.time) -> None:
+        self.state = state
+        self.clock = clock
+        self._views: dict[tuple[str, Viewer], tuple[View, float]] = {}
+
+    def view(self, page: str, viewer: Viewer) -> View:
+        """The view, as of now."""
+        now, key = self.clock(), (page, viewer)
+        known = self._views.get(key)
+        if known is None:
+            self._views = {k: v for k, v in self._views.items() if now - v[1] < _UNUSED}
+            pane, state = PAGES[page].pane, self.state
+            view = View(lambda at: pane(state, viewer, at))
+        else:
+            view = known[0]
+        self._views[key] = view, now
+        view.look(self.state.revision, now)
+        return view
+
+
+class PageSession:
+    """What one open page has been told. `stays` says whether its visitor is still logged in."""
+
+    def __init__(
+        self,
+        views: Views,
+        page: str,
+        viewer: Viewer,
+        looks: Looks,
+        actions: Actions,
+        *,
+        stays: Callable[[], bool] = lambda: True,
+        touch: Callable[[], None] = lambda: None,
+        served: bool = True,
+    ) -> None:
+        make_chart = PAGES[page].chart
+        self._views = views
+        self._page = page
+        self._viewer = viewer
+        self._chart = None if make_chart is None else make_chart(looks)
+        if self._chart is not None:
+            self._chart.update(views.state, viewer)
+        self._actions = actions
+        self._stays = stays
+        self._touch = touch
+        self._version = 0
+        self._sent = self._seen = 0
+        self._told_at = 0.0
+        self._ready = self._paused = self._over = False
+        self._news: list[dict[str, Any]] = []
+        self._doing: set[asyncio.Task[None]] = set()
+        self.console = Console(looks, self._chart, served=served)
+        self.console.on_message = self._heard
+
+    def tick(self) -> None:
+        """Tell what is new, if the browser keeps up."""
+        if not self._ready or self._over:
+            return
+        if not self._stays():
+            self._over = True
+            self.console.tell({"bye": True})
+            return
+        while self._news:
+            self.console.tell(self._news.pop(0))
+        if self._paused or self._sent - self._seen >= _WINDOW:
+            return
+        view, now = self._views.view(self._page, self._viewer), self._views.clock()
+        news = view.since(self._version)
+        if news or now - self._told_at >= _BEAT:
+            self._version, self._told_at = view.version, now
+            self._sent += 1
+            self.console.tell({"news": news, "count": self._sent})
+        if self._chart is not None:
+            self._chart.update(self._views.state, self._viewer)
+
+    def _heard(self, message: Any) -> None:
+        if not self._stays():
+            return
+        match message:
+            case {"ready": True}:
+                self._ready, self._version, self._seen = True, 0, self._sent
+            case {"seen": int(count)}:
+                self._seen = max(self._seen, min(count, self._sent))
+            case {"pause": bool(paused)}:
+                self._paused = paused
+                self._version = 0
+            case {"active": True}:
+                self._touch()
+            case {"act": str()}:
+                self._touch()
+                try:
+                    asked = msgspec.convert(message, Asked)
+                except msgspec.ValidationError:
+                    return  # not what our own page sends
+                task = asyncio.get_running_loop().create_task(self._act(asked))
+                self._doing.add(task)
+                task.add_done_callback(self._doing.discard)
+            case _:
+                pass
+
+    async def _act(self, asked: Asked) -> None:
+        text, tone = await self._actions.perform(asked)
+        self._news.append({"told": text, "tone": tone})

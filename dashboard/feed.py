@@ -1,0 +1,157 @@
+"""The one connection of the process: what it hears, it folds into the state. Nobody sees it on the channels."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from dashboard.service_api import ServiceApi
+from dashboard.store import DashboardState
+from dossier_realtime.client import (
+    ConnectionState,
+    DossierRealtimeClient,
+    PositionLost,
+    PresenceState,
+    RealtimeError,
+    Subscription,
+    TokenSource,
+)
+from dossier_realtime.protocol.events import Event
+
+_log = logging.getLogger("dashboard")
+
+ALWAYS = ("ops:nodes", "ops:sessions", "ops:limits", "ops:alerts", "ops:briefs", "ops:errors", "global")
+FOLLOWED = 90  # channels besides these; a connection has 100 at most
+LOOK = 5.0  # seconds between two looks at the lists
+_REST = 5.0  # seconds before a connection that ended for good is begun anew
+_OVER = (ConnectionState.DISCONNECTED, ConnectionState.ERROR)
+
+
+class Feed:
+    """Keeps `state` as true as it can be, until cancelled. `token` must allow `admin:*`."""
+
+    def __init__(
+        self, api: ServiceApi, token: TokenSource, state: DashboardState, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._api = api
+        self._token = token
+        self._state = state
+        self._clock = clock
+        self._client: DossierRealtimeClient | None = None
+        self._followed: dict[str, Subscription] = {}
+
+    async def run(self) -> None:
+        """Connect, listen, look at the lists; and again, whatever happens."""
+        while True:
+            try:
+                await self._session()
+            except (RealtimeError, OSError) as wrong:
+                _log.warning("no connection to the service, trying again: %s", wrong)
+            finally:
+                self._state.linked(False, self._clock())
+                await self._leave()
+            await asyncio.sleep(_REST)
+
+    async def _session(self) -> None:
+        client = self._client = DossierRealtimeClient(self._token, self._api.socket)
+        client.on_state(self._entered)
+        client.on_error(lambda error: _log.warning("the service says: %s", error))
+        for channel in ALWAYS:
+            self._follow(channel)
+        await client.connect()
+        while client.state not in _OVER:
+            if client.state is ConnectionState.AUTHENTICATED:
+                await self._look()
+            await asyncio.sleep(LOOK)
+
+    async def _leave(self) -> None:
+        client, self._client = self._client, None
+        for channel in self._followed:
+            self._state.forgotten(channel)
+        self._followed.clear()
+        if client is not None:
+            await client.close()
+
+    def _entered(self, state: ConnectionState) -> None:
+        self._state.linked(state is ConnectionState.AUTHENTICATED, self._clock())
+
+    async def _look(self) -> None:
+        token = self._token if isinstance(self._token, str) else await self._token()
+        sessions, channels, metrics = await asyncio.gather(
+            self._api.call("GET", "/v1/sessions", token),
+            self._api.call("GET", "/v1/channels", token),
+            self._api.call("GET", "/metrics"),
+        )
+        if sessions.ok and channels.ok:
+            self._state.listed(sessions.body["sessions"], channels.body["channels"])
+            self._choose(channels.body["channels"])
+        elif sessions.status:
+            _log.warning("the lists cannot be read (%s): is the token an admin:* one?", sessions.status)
+        if metrics.ok:
+            self._state.measured(samples(str(metrics.body)))
+
+    def _choose(self, channels: list[dict[str, Any]]) -> None:
+        """Follow the channels where most is going on, and leave those where nothing is any more."""
+        rows = sorted((row for row in channels if not _is_fixed(row["channel"])), key=self._importance)
+        wanted = (*ALWAYS, *(row["channel"] for row in rows[:FOLLOWED]))
+        for channel in self._followed.keys() - set(wanted):
+            self._unfollow(channel)
+        for channel in wanted:
+            self._follow(channel)
+
+    def _importance(self, row: dict[str, Any]) -> tuple[bool, int, int, bool, str]:
+        channel = row["channel"]
+        personal = channel.startswith("user:")
+        return personal, -int(row["users"]), -int(row["subscribers"]), channel not in self._followed, channel
+
+    def _follow(self, channel: str) -> None:
+        assert self._client is not None  # noqa: S101  called within a session only
+        if channel in self._followed:
+            return
+        there = channel.partition(":")[0] in ("dossier", "document", "workspace", "relationship")
+        self._followed[channel] = self._client.subscribe(
+            channel,
+            on_message=partial(self._heard, channel),
+            on_presence=partial(self._present, channel) if there else None,
+            on_error=partial(self._lost, channel),
+            hidden=True,
+        )
+
+    def _heard(self, channel: str, event: Event) -> None:
+        self._state.heard(channel, event, self._clock())
+
+    def _present(self, channel: str, presence: PresenceState) -> None:
+        self._state.present(channel, presence, self._clock())
+
+    def _lost(self, channel: str, error: Exception) -> None:
+        if isinstance(error, PositionLost):
+            return  # some messages were missed; a view of now goes on
+        _log.warning("%s is not followed for a moment: %s", channel, error)
+        self._unfollow(channel)
+
+    def _unfollow(self, channel: str) -> None:
+        subscription = self._followed.pop(channel, None)
+        if subscription is not None:
+            subscription.unsubscribe()
+            self._state.forgotten(channel)
+
+
+def _is_fixed(channel: str) -> bool:
+    return channel in ALWAYS or channel.startswith("ops:")
+
+
+def samples(text: str) -> dict[str, float]:
+    """The samples of a Prometheus exposition, as they stand there: `name{labels}` and the number."""
+    found: dict[str, float] = {}
+    for row in text.splitlines():
+        name, _, number = row.rpartition(" ")
+        if name and not row.startswith("#"):
+            try:
+                found[name] = float(number)
+            except ValueError:
+                continue
+    return found

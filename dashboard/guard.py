@@ -1,0 +1,161 @@
+"""What comes before Panel: the Host, the Origin, the login, and whose page a socket is for.
+
+Bokeh opens sessions for whoever asks, and Tornado skips its own Origin check when Origin equals Host, which a rebound
+name makes true: so every request is judged here first, and what nobody needs is not served at all.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import parse_qs
+
+import tornado.web
+from bokeh.resources import Resources
+from bokeh.server.tornado import BokehTornado
+from bokeh.util.token import check_token_signature, get_token_payload
+
+from dashboard.visitors import COOKIE, Visitor, Visitors
+
+if TYPE_CHECKING:
+    from tornado.httputil import HTTPServerRequest
+
+_OPEN = re.compile(r"/(login|logout|healthz|favicon\.ico|(static|assets)/.*)")
+_SECRETS = ("bokeh-token", "bokeh-session-id")
+_POLICY = (
+    "default-src 'none'; script-src 'self' blob:{nonce}; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self' blob:; form-action 'self'; "
+    "base-uri 'none'; frame-ancestors 'none'"
+)
+
+
+class Refusal(NamedTuple):
+    status: int
+    text: str
+
+
+class DashboardApplication(BokehTornado):
+    """Panel's server behind our own door. `hosts` and `origins` are what browsers may call it."""
+
+    def __init__(
+        self,
+        pages: dict[str, Any],
+        visitors: Visitors,
+        *,
+        hosts: Collection[str],
+        origins: Collection[str],
+        secret: bytes,
+        **options: Any,
+    ) -> None:
+        self.visitors = visitors
+        self._hosts = frozenset(hosts)
+        self._origins = frozenset(origins)
+        self._secret = secret
+        self._paths = frozenset(pages)
+        super().__init__(
+            pages,
+            extra_websocket_origins=[origin.partition("://")[2] for origin in origins],
+            sign_sessions=True,
+            secret_key=secret,
+            include_headers=[],  # the page repeats those that are named here
+            include_cookies=[],
+            use_index=False,
+            websocket_max_message_size_bytes=65_536,
+            **options,
+        )
+
+    def visitor(self, request: HTTPServerRequest) -> Visitor | None:
+        """Who sends the request."""
+        cookie = request.cookies.get(COOKIE)
+        return None if cookie is None else self.visitors.known(cookie.value, request.remote_ip or "")
+
+    def resources(self, absolute_url: str | bool | None = None) -> Resources:
+        """What of Bokeh a page loads: what Panel's bundle stands on, and no more."""
+        whole = super().resources(absolute_url)
+        whole.components = ["bokeh", "bokeh-widgets", "bokeh-tables"]
+        return whole
+
+    def find_handler(self, request: HTTPServerRequest, **kwargs: Any) -> Any:
+        refusal = self._judge(request)
+        if refusal is not None:
+            return self.get_handler_delegate(request, RefusalHandler, {"refusal": refusal})
+        return super().find_handler(request, **kwargs)
+
+    def _judge(self, request: HTTPServerRequest) -> Refusal | None:
+        hosts = request.headers.get_list("Host")
+        origins = request.headers.get_list("Origin")
+        socket = request.headers.get("Upgrade", "").lower() == "websocket"
+        if len(hosts) != 1 or not self._is_ours(hosts[0]):
+            return Refusal(421, "The dashboard is not called so; check the address")
+        if origins and (len(origins) != 1 or origins[0].lower() not in self._origins):
+            return Refusal(403, "This origin is not allowed here")
+        if not origins and (socket or request.method not in ("GET", "HEAD")):
+            return Refusal(403, "A browser says where it comes from; use one")
+        if _OPEN.fullmatch(request.path):
+            return None
+        return self._judge_visitor(request, socket=socket)
+
+    def _judge_visitor(self, request: HTTPServerRequest, *, socket: bool) -> Refusal | None:
+        visitor = self.visitor(request)
+        if socket:
+            if visitor is None:
+                return Refusal(403, "Log in first")
+            return None if self._is_theirs(request, visitor) else Refusal(403, "This page is not yours; load it anew")
+        if request.path != "/" and request.path not in self._paths:
+            return Refusal(404, "There is no such page")
+        if any(name in parse_qs(request.query) for name in _SECRETS) or "Bokeh-Session-Id" in request.headers:
+            return Refusal(403, "A page is opened without a session; leave it out")
+        return None if visitor is not None else Refusal(302, "Log in first")
+
+    def _is_ours(self, host: str) -> bool:
+        host = host.lower()
+        name = host if host.endswith("]") else host.rpartition(":")[0] or host
+        return host in self._hosts or name in self._hosts
+
+    def _is_theirs(self, request: HTTPServerRequest, visitor: Visitor) -> bool:
+        """Whether the socket's token is ours, and of a page that this visitor opened."""
+        _, _, token = request.headers.get("Sec-WebSocket-Protocol", "").partition(",")
+        token = token.strip()
+        try:
+            if not check_token_signature(token, secret_key=self._secret, signed=True):
+                return False
+            payload = get_token_payload(token)
+        except Exception:  # Bokeh decodes what a stranger sent, and fails in many ways
+            return False
+        fresh = payload.get("session_expiry", 0) > self.visitors.now()
+        return fresh and payload.get("visit") in visitor.visits
+
+
+class RefusalHandler(tornado.web.RequestHandler):
+    """Says no, or where to log in."""
+
+    def initialize(self, refusal: Refusal) -> None:
+        self._refusal = refusal
+
+    def prepare(self) -> None:
+        if self._refusal.status == 302:
+            query = f"?{self.request.query}" if self.request.query else ""
+            self.redirect(f"/login{query}")
+            return
+        self.set_status(self._refusal.status)
+        self.set_header("Content-Type", "text/plain; charset=utf-8")
+        self.finish(self._refusal.text + "\n")
+
+
+class SecurityHeaders(tornado.web.OutputTransform):
+    """The headers of every answer. Scripts run if they are files of ours or bear the page's own number."""
+
+    def transform_first_chunk(
+        self, status_code: int, headers: Any, chunk: bytes, finishing: bool
+    ) -> tuple[int, Any, bytes]:
+        found = re.search(rb'<script nonce="([\w-]+)"', chunk)
+        headers["Content-Security-Policy"] = _POLICY.format(nonce=f" 'nonce-{found[1].decode()}'" if found else "")
+        headers["X-Content-Type-Options"] = "nosniff"
+        headers["X-Frame-Options"] = "DENY"
+        headers["Referrer-Policy"] = "same-origin"  # with less, browsers hide the Origin of our own forms
+        headers["Cross-Origin-Opener-Policy"] = "same-origin"
+        headers["Cross-Origin-Resource-Policy"] = "same-origin"
+        headers.pop("Server", None)
+        headers.pop("Access-Control-Allow-Origin", None)
+        return status_code, headers, chunk

@@ -1,0 +1,51 @@
+"""Commitments that climb, on a board of three levels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dashboard.blocks import Block
+from dashboard.store import Alert, DashboardState
+from dashboard.viewer import Viewer
+
+_SHOWN = 60  # cards a level
+_TONES = {1: "info", 2: "warn", 3: "bad"}
+
+
+def alerts(state: DashboardState, viewer: Viewer, at: float) -> list[Block]:
+    levels: dict[int, list[Alert]] = {3: [], 2: [], 1: []}
+    for alert in state.alerts.values():
+        levels.setdefault(alert.level, []).append(alert)
+    columns = []
+    for level, found in levels.items():
+        found.sort(key=lambda alert: (_days(alert), alert.commitment_id))
+        columns.append(
+            {
+                "title": viewer.say(f"alert.{level}"),
+                "tone": _TONES[level],
+                "count": len(found),
+                "cards": [_card(alert, viewer) for alert in found[:_SHOWN]],
+            }
+        )
+    return [{"id": "board", "kind": "board", "columns": columns, "empty": viewer.say("empty.alerts")}]
+
+
+def _days(alert: Alert) -> int:
+    return int(alert.facts.get("days_until_deadline", 0))
+
+
+def _card(alert: Alert, viewer: Viewer) -> dict[str, Any]:
+    days, facts = _days(alert), alert.facts
+    due = viewer.say("alert.overdue", days=-days) if days < 0 else viewer.say("alert.days", days=days)
+    lines = [due, str(facts.get("responsible_department", "")), str(facts.get("mou_id", ""))]
+    if alert.acknowledged_by:
+        lines.append(viewer.say("alert.acknowledged", user=alert.acknowledged_by))
+    return {
+        "key": alert.commitment_id,
+        "title": str(facts.get("title", alert.commitment_id)),
+        "badge": viewer.word("priority", str(facts.get("priority", ""))),
+        "lines": [text for text in lines if text],
+        "at": alert.since,
+        "since": viewer.say("alert.climbed"),
+        "acts": [viewer.act("acknowledge", alert.commitment_id)],
+    }

@@ -1,0 +1,62 @@
+"""Briefs being written: how far, how long, and which ones stand still."""
+
+from __future__ import annotations
+
+from dashboard.blocks import Block, Cell, Tone, badge, bar, moment, table
+from dashboard.store import Brief, DashboardState
+from dashboard.viewer import Viewer
+
+STALLED = 30  # seconds without progress
+_ORDER = {"stalled": 0, "started": 1, "progress": 1, "failed": 2, "complete": 3}
+_TONES: dict[str, Tone] = {"stalled": "bad", "failed": "bad", "complete": "good"}
+
+
+def briefs(state: DashboardState, viewer: Viewer, at: float) -> list[Block]:
+    say = viewer.say
+    rows = sorted(((standing(brief, at), brief) for brief in state.briefs.values()), key=_rank)
+    return [
+        table(
+            "briefs",
+            say("table.briefs"),
+            viewer.columns("brief", "kind", "dossier", "status", "stage", "progress", "since", "eta", "actions"),
+            [
+                (
+                    brief.request_id,
+                    [
+                        brief.request_id[:8],
+                        str(brief.facts.get("brief_type", "")),
+                        str(brief.facts.get("entity_id", "")),
+                        badge(viewer.word("brief", how), _TONES.get(how, "info")),
+                        viewer.word("stage", brief.stage),
+                        bar(brief.progress, f"{brief.progress} %"),
+                        moment(brief.started),
+                        _expected(brief, how),
+                        {"acts": [viewer.act("cancel", brief.request_id)] if _ORDER[how] < 2 else []},
+                    ],
+                )
+                for how, brief in rows[:200]
+            ],
+            say("empty.briefs"),
+            wide=True,
+        )
+    ]
+
+
+def standing(brief: Brief, at: float) -> str:
+    """The brief's state; `stalled` when it has not moved for long."""
+    running = brief.state in ("started", "progress")
+    if running and at - brief.moved > STALLED:
+        return "stalled"
+    return brief.state if brief.state in _ORDER else "progress"
+
+
+def _rank(row: tuple[str, Brief]) -> tuple[int, float, str]:
+    how, brief = row
+    return _ORDER[how], -brief.started, brief.request_id
+
+
+def _expected(brief: Brief, how: str) -> Cell:
+    estimate = brief.facts.get("estimated_time")
+    if how not in ("started", "progress") or not isinstance(estimate, int | float):
+        return None
+    return moment(brief.started + estimate / 1000)

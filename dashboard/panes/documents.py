@@ -1,0 +1,47 @@
+"""Documents at work: version, editors, operations a second."""
+
+from __future__ import annotations
+
+from dashboard.blocks import Block, Cell, acts, names, table
+from dashboard.store import DashboardState, Document
+from dashboard.viewer import Viewer
+
+
+def documents(state: DashboardState, viewer: Viewer, at: float) -> list[Block]:
+    say = viewer.say
+    known = set(state.documents) | {
+        channel.partition(":")[2] for channel in state.channels if channel.startswith("document:")
+    }
+    rows: list[tuple[str, list[Cell]]] = []
+    for number, name in enumerate(sorted(known)):
+        channel = f"document:{name}"
+        document = state.documents.get(name) or Document()
+        there = state.presence.get(channel)
+        listed = state.channels.get(channel, {})
+        version = max(document.version, int(listed.get("position", {}).get("offset", 0)))
+        seen = viewer.sees(state, channel)
+        rows.append(
+            (
+                name if seen else f"masked {number}",
+                [
+                    name if seen else say("masked"),
+                    version,
+                    names(document.editors(at)[:8]) if seen else say("masked"),
+                    document.rate(at),
+                    there.count if there else int(listed.get("users", 0)),
+                    viewer.level(state.level(channel)),
+                    acts(viewer.act("raise", channel, ask="level")) if seen else None,
+                ],
+            )
+        )
+    rows.sort(key=lambda row: (-float(str(row[1][3])), -int(str(row[1][1]))))
+    return [
+        table(
+            "documents",
+            say("table.documents"),
+            viewer.columns("document", "version", "editors", "ops", "people", "level", "actions"),
+            rows[:200],
+            say("empty.documents"),
+            wide=True,
+        )
+    ]

@@ -1,0 +1,203 @@
+"""The dashboard's own process: Panel behind our door, one feed, one tick a page."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import secrets
+import signal
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import tornado.netutil
+import tornado.web
+from bokeh.application.handlers.handler import Handler
+from bokeh.document import Document
+from bokeh.server.server import BaseServer
+from panel.io.application import Application
+from panel.io.server import INDEX_HTML  # noqa: F401  importing panel.io.server puts Panel's pages in Bokeh's place
+from tornado.httpserver import HTTPServer
+from tornado.httputil import HTTPServerRequest
+from tornado.ioloop import IOLoop
+
+from dashboard.actions import Actions
+from dashboard.console import TICK_MS, PageSession, Views
+from dashboard.feed import Feed
+from dashboard.guard import DashboardApplication, SecurityHeaders
+from dashboard.i18n import say, words_for
+from dashboard.login import AliveHandler, Attempts, FrontDoorHandler, LoginHandler, LogoutHandler
+from dashboard.looks import Looks
+from dashboard.pages import PAGES
+from dashboard.service_api import ServiceApi
+from dashboard.store import DashboardState
+from dashboard.viewer import DashboardRole, Viewer
+from dashboard.visitors import COOKIE, Visitors
+from dossier_realtime.client import TokenSource
+
+_log = logging.getLogger("dashboard")
+logging.getLogger("bokeh").setLevel(logging.WARNING)  # it tells of every socket
+ASSETS = Path(__file__).parent / "assets"
+_HEAD_BYTES = 16_384
+_BODY_BYTES = 65_536
+_UNUSED_MS = 15_000  # after which a session without a browser is let go
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What the dashboard is told. `roles`: by the `role` of a token, what its bearer is here."""
+
+    service_url: str
+    host: str
+    port: int
+    allowed_hosts: tuple[str, ...]
+    allowed_origins: tuple[str, ...]
+    roles: Mapping[str, DashboardRole]
+    idle_seconds: float
+    secure: bool
+    behind_proxy: bool
+
+
+class PageHandler(Handler):
+    """Makes the document of one page for the visitor who asked for it."""
+
+    def __init__(self, name: str, views: Views, visitors: Visitors, api: ServiceApi) -> None:
+        super().__init__()
+        self._name = name
+        self._views = views
+        self._visitors = visitors
+        self._api = api
+        self._template = _templates.get_template("page.html")
+
+    def process_request(self, request: HTTPServerRequest) -> dict[str, Any]:
+        """What the session is given of the request: a name for the visit, good for nothing else; and the looks."""
+        cookie = request.cookies.get(COOKIE)
+        visitor = None if cookie is None else self._visitors.known(cookie.value, request.remote_ip or "")
+        if visitor is None:
+            return {}
+        looks = Looks.asked(request.query_arguments, request.headers.get("Accept-Language", ""))
+        return {"visit": self._visitors.visit(visitor), "language": looks.language, "theme": looks.theme}
+
+    def modify_document(self, doc: Document) -> None:
+        context: Any = doc.session_context  # the server's kind, which knows its token
+        payload: dict[str, Any] = context.token_payload
+        visitor = self._visitors.who_opened(payload.get("visit", ""))
+        if visitor is None:
+            return
+        looks = Looks(payload["language"], payload["theme"])
+        viewer = Viewer(looks.language, visitor.role, visitor.clearance)
+        actions = Actions(self._api, self._views.state, viewer, visitor.token, visitor.user_id)
+        session = PageSession(
+            self._views,
+            self._name,
+            viewer,
+            looks,
+            actions,
+            stays=lambda: self._visitors.stays(visitor),
+            touch=lambda: self._visitors.touch(visitor),
+        )
+        title = f"{say(looks.language, f'page.{self._name}')} · {say(looks.language, 'title')}"
+        session.console.server_doc(doc, title=title, location=False)
+        doc.template = self._template
+        doc.template_variables.update(_shell(self._name, looks, visitor.name, viewer))
+        doc.add_periodic_callback(session.tick, TICK_MS)
+
+
+def _shell(page: str, looks: Looks, who: str, viewer: Viewer) -> dict[str, Any]:
+    return {
+        "language": looks.language,
+        "direction": looks.direction,
+        "look": looks.theme,
+        "query": looks.query,
+        "page": page,
+        "pages": [(name, say(looks.language, f"page.{name}")) for name in PAGES],
+        "words": words_for(looks.language, "shell.") | {"title": say(looks.language, "title")},
+        "who": who,
+        "role": viewer.word("role", viewer.role),
+        "other_language": f"/{page}{looks.other_language().query}",
+        "other_look": f"/{page}{looks.other_theme().query}",
+        "nonce": secrets.token_urlsafe(16),
+    }
+
+
+class DashboardServer:
+    """The server. `port` is the one that it listens on, also where the setup said 0."""
+
+    def __init__(self, setup: Setup, token: TokenSource) -> None:
+        self._setup = setup
+        self._api = ServiceApi(setup.service_url)
+        self.state = DashboardState()
+        self._feed = Feed(self._api, token, self.state)
+        self._visitors = Visitors(setup.roles, setup.idle_seconds)
+        self.port = 0
+
+    def start(self) -> None:
+        """Listen. Raises OSError where the address is taken."""
+        setup, views = self._setup, Views(self.state)
+        pages = {}
+        for name in PAGES:
+            page = pages[f"/{name}"] = Application()  # type: ignore[no-untyped-call]  # Panel is typed in part
+            page.add(PageHandler(name, views, self._visitors, self._api))
+        sockets = tornado.netutil.bind_sockets(setup.port, setup.host.strip("[]"))
+        self.port = sockets[0].getsockname()[1]
+        door = {"api": self._api, "attempts": Attempts(), "secure": setup.secure}
+        app = DashboardApplication(
+            pages,
+            self._visitors,
+            hosts=setup.allowed_hosts,
+            origins=(*setup.allowed_origins, *self._own_origins()),
+            secret=secrets.token_bytes(32),
+            unused_session_lifetime_milliseconds=_UNUSED_MS,
+            extra_patterns=[
+                (r"/", FrontDoorHandler),
+                (r"/login", LoginHandler, door),
+                (r"/logout", LogoutHandler),
+                (r"/healthz", AliveHandler),
+                (r"/assets/(.*)", tornado.web.StaticFileHandler, {"path": str(ASSETS)}),
+            ],
+            log_function=_access,
+            transforms=[SecurityHeaders, tornado.web.GZipContentEncoding],
+        )
+        http = HTTPServer(
+            app,
+            xheaders=setup.behind_proxy,
+            idle_connection_timeout=60,
+            body_timeout=10,
+            max_header_size=_HEAD_BYTES,
+            max_body_size=_BODY_BYTES,
+        )
+        self._server = BaseServer(IOLoop.current(), app, http)
+        http.add_sockets(sockets)
+        self._server.start()
+
+    async def run(self) -> None:
+        """Serve until SIGTERM or SIGINT."""
+        loop, stopped = asyncio.get_running_loop(), asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stopped.set)
+        feed = loop.create_task(self._feed.run())
+        await stopped.wait()
+        feed.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await feed
+        self._server.stop()
+        self._api.close()
+
+    def _own_origins(self) -> tuple[str, ...]:
+        """Port 0 is known only now: the addresses under which this machine itself may look."""
+        if self._setup.port:
+            return ()
+        return tuple(f"http://{name}:{self.port}" for name in ("localhost", "127.0.0.1"))
+
+
+def _access(handler: tornado.web.RequestHandler) -> None:
+    level = logging.WARNING if handler.get_status() >= 500 else logging.DEBUG
+    _log.log(level, "%s %s %s", handler.request.method, handler.request.path, handler.get_status())
+
+
+_templates = jinja2.Environment(
+    loader=jinja2.FileSystemLoader(ASSETS), autoescape=True, undefined=jinja2.StrictUndefined
+)

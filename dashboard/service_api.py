@@ -1,0 +1,84 @@
+"""The service's HTTP interface, as any client calls it: a token in, a status and JSON out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import msgspec
+from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
+
+from dossier_realtime.client.endpoint import check_url, tls_context
+
+_TIMEOUT = 10.0  # seconds
+_BIGGEST = 32 << 20  # bytes of an answer
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the service said; `status` 0 when it did not answer."""
+
+    status: int
+    body: Any = None
+
+    @property
+    def ok(self) -> bool:
+        return self.status == 200
+
+    @property
+    def why(self) -> str:
+        """The reason of a refusal, in the service's words."""
+        return str(self.body.get("message", "")) if isinstance(self.body, dict) else ""
+
+
+class ServiceApi:
+    """Calls to `http(s)://host:port`. Raises ValueError for an address that would send tokens in the clear."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url.rstrip("/")
+        secure = check_url(self.url, ("http", "https"), insecure=False)
+        self._tls = tls_context(None, insecure=False) if secure else None
+        self._http = AsyncHTTPClient(force_instance=True, max_body_size=_BIGGEST)
+
+    @property
+    def socket(self) -> str:
+        """The address of the WebSocket."""
+        parts = urlsplit(self.url)
+        return f"{'wss' if parts.scheme == 'https' else 'ws'}://{parts.netloc}/v1"
+
+    async def call(self, method: str, path: str, token: str = "", body: object = None, *, reason: str = "") -> Answer:
+        """One call. `reason`: why a person does this, for whoever reads the journal."""
+        headers = {}
+        if token:
+            headers["Authorization"] = f"Bearer {token}"
+        if reason:
+            headers["X-Reason"] = quote(reason, safe=" ")
+        if method in ("POST", "PUT"):
+            headers["Content-Type"] = "application/json"
+        request = HTTPRequest(
+            self.url + path,
+            method=method,
+            headers=headers,
+            body=msgspec.json.encode(body) if method in ("POST", "PUT") else None,
+            connect_timeout=_TIMEOUT,
+            request_timeout=_TIMEOUT,
+            follow_redirects=False,  # a token goes to no other address
+            ssl_options=self._tls,
+        )
+        try:
+            response = await self._http.fetch(request, raise_error=False)
+        except (OSError, HTTPClientError):
+            return Answer(0)
+        if response.code == 599:
+            return Answer(0)
+        if "json" not in response.headers.get("Content-Type", ""):
+            return Answer(response.code, response.body.decode(errors="replace"))
+        try:
+            return Answer(response.code, msgspec.json.decode(response.body))
+        except msgspec.DecodeError:
+            return Answer(response.code)
+
+    def close(self) -> None:
+        """Give up the connections."""
+        self._http.close()

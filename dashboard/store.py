@@ -1,0 +1,354 @@
+"""What an operator can know, folded message by message. Pure: times come in, live and replay are the same fold.
+
+Everything is bounded by number: a view that stays open for a week holds no more than one that stays open for a day.
+Times are Unix seconds.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+from dossier_realtime.client.presence import PresenceState
+from dossier_realtime.protocol import codec
+from dossier_realtime.protocol.events import (
+    AlertState,
+    Event,
+    OpsStats,
+    RelationshipHealthChange,
+    RemoteOperation,
+)
+
+SECONDS = 900  # of time series
+TAIL = 500  # messages of the live tail
+MESSAGE_CHARS = 2_000  # of a message in the tail
+HISTORY = 60  # changes kept of one relationship
+RECENT = 60  # seconds over which an editor counts as present, and over which a rate is taken
+
+V = TypeVar("V")
+
+
+class Kept(Generic[V]):
+    """A mapping of at most `cap` things; what was touched longest ago goes first, and is counted."""
+
+    __slots__ = ("_things", "cap", "dropped")
+
+    def __init__(self, cap: int) -> None:
+        self.cap = cap
+        self.dropped = 0
+        self._things: dict[str, V] = {}
+
+    def put(self, key: str, thing: V) -> None:
+        self._things.pop(key, None)
+        self._things[key] = thing
+        if len(self._things) > self.cap:
+            del self._things[next(iter(self._things))]
+            self.dropped += 1
+
+    def get(self, key: str) -> V | None:
+        return self._things.get(key)
+
+    def drop(self, key: str) -> None:
+        self._things.pop(key, None)
+
+    def items(self) -> Iterable[tuple[str, V]]:
+        return self._things.items()
+
+    def values(self) -> Iterable[V]:
+        return self._things.values()
+
+    def __len__(self) -> int:
+        return len(self._things)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._things)
+
+
+@dataclass(slots=True)
+class Second:
+    """What all nodes counted in one second."""
+
+    at: int
+    counts: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass(slots=True)
+class Node:
+    """A node's own numbers, as it said them last."""
+
+    at: int
+    values: Mapping[str, float]
+
+
+@dataclass(slots=True)
+class Limited:
+    """One user's standing in one class of messages."""
+
+    user_id: str
+    name: str
+    rate_class: str
+    state: str
+    at: int
+    rate: int | None = None
+    warnings: int = 0
+    refusals: int = 0
+
+
+@dataclass(slots=True)
+class Alert:
+    """A commitment that climbs. `since`: when it came to its level."""
+
+    commitment_id: str
+    level: int
+    since: int
+    at: int
+    facts: dict[str, Any]
+    acknowledged_by: str | None = None
+
+
+@dataclass(slots=True)
+class Brief:
+    """A brief being written. `moved`: when it last made progress."""
+
+    request_id: str
+    started: int
+    moved: int
+    state: str = "started"
+    progress: int = 0
+    stage: str = ""
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Document:
+    """A document as its operations show it. `operations`: (time, user) of the last ones."""
+
+    version: int = 0
+    operations: deque[tuple[float, str]] = field(default_factory=lambda: deque(maxlen=600))
+
+    def editors(self, at: float) -> list[str]:
+        """Who wrote within the last minute, latest first."""
+        return list(dict.fromkeys(user for when, user in reversed(self.operations) if at - when <= RECENT))
+
+    def rate(self, at: float) -> float:
+        """Operations a second over the last ten seconds."""
+        return sum(at - when <= 10 for when, _ in self.operations) / 10
+
+
+@dataclass(slots=True)
+class Relationship:
+    """A relationship's health; `scores`: (time, score) of its last changes."""
+
+    status: str
+    score: int
+    change: int
+    trigger: str
+    at: float
+    scores: deque[tuple[float, int]] = field(default_factory=lambda: deque(maxlen=HISTORY))
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One message of the live tail. `number` counts from the first message ever."""
+
+    number: int
+    at: float
+    channel: str
+    kind: str
+    user: str
+    text: str
+
+
+class DashboardState:
+    """The fold. `heard`, `present`, `listed`, `measured` and `linked` are its only ways in."""
+
+    def __init__(self) -> None:
+        self.live = False
+        self.since = 0.0
+        self.seconds: deque[Second] = deque(maxlen=SECONDS)
+        self.totals: dict[str, Counter[str]] = {"errors": Counter(), "limits": Counter(), "sessions": Counter()}
+        self.nodes: Kept[Node] = Kept(64)
+        self.limits: Kept[Limited] = Kept(500)
+        self.alerts: Kept[Alert] = Kept(1_000)
+        self.briefs: Kept[Brief] = Kept(500)
+        self.documents: Kept[Document] = Kept(300)
+        self.relationships: Kept[Relationship] = Kept(500)
+        self.presence: Kept[PresenceState] = Kept(100)
+        self.came: Kept[float] = Kept(20_000)
+        self.sessions: list[dict[str, Any]] = []
+        self.channels: dict[str, dict[str, Any]] = {}
+        self.measures: dict[str, float] = {}
+        self.tail: deque[Told] = deque(maxlen=TAIL)
+        self.messages = 0
+        self.revision = 0
+
+    # --- ways in ----------------------------------------------------------------------------------------------
+
+    def linked(self, live: bool, at: float) -> None:
+        """The connection to the service stands, or does not."""
+        if live != self.live or not self.since:
+            self.live, self.since = live, at
+            self.revision += 1
+
+    def heard(self, channel: str, event: Event, at: float) -> None:
+        """A message of a channel."""
+        self.revision += 1
+        match event:
+            case OpsStats(payload=told):
+                topic = channel.partition(":")[2]
+                self._counted(topic, told.timestamp, told.values)
+                self._told_rows(topic, told.node, told.timestamp, told.values, told.rows)
+                return  # one a second and topic; the tail is for what people and programs say
+            case RemoteOperation(payload=edit):
+                name = channel.partition(":")[2]
+                document = self.documents.get(name) or Document()
+                document.version = max(document.version, edit.version)
+                document.operations.append((at, edit.user_name))
+                self.documents.put(name, document)
+            case RelationshipHealthChange(payload=change):
+                self._relationship(change, at)
+            case AlertState(payload=state):
+                alert = self.alerts.get(state.commitment_id)
+                if alert is not None:
+                    alert.acknowledged_by = state.acknowledged_by if state.state == "acknowledged" else None
+            case _:
+                pass
+        self._tell(channel, event, at)
+
+    def present(self, channel: str, presence: PresenceState, at: float) -> None:
+        """Who is on a channel now."""
+        self.revision += 1
+        before = self.presence.get(channel)
+        gone = before.users.keys() - presence.users.keys() if before else ()
+        for user_id in gone:
+            self.came.drop(f"{channel} {user_id}")
+        for user_id in presence.users:
+            if self.came.get(f"{channel} {user_id}") is None:
+                self.came.put(f"{channel} {user_id}", at)
+        self.presence.put(channel, presence)
+
+    def forgotten(self, channel: str) -> None:
+        """Who is on a channel is not followed any more."""
+        before = self.presence.get(channel)
+        for user_id in before.users if before else ():
+            self.came.drop(f"{channel} {user_id}")
+        self.presence.drop(channel)
+        self.revision += 1
+
+    def listed(self, sessions: list[dict[str, Any]], channels: list[dict[str, Any]]) -> None:
+        """The operators' lists of sessions and of channels, as the service answered them."""
+        self.sessions = sessions[:5_000]
+        self.channels = {row["channel"]: row for row in channels[:5_000]}
+        self.revision += 1
+
+    def measured(self, measures: Mapping[str, float]) -> None:
+        """The service's `/metrics`, by sample."""
+        self.measures = dict(measures)
+        self.revision += 1
+
+    # --- what panes ask ---------------------------------------------------------------------------------------
+
+    @property
+    def people(self) -> int:
+        """Users with an open session."""
+        return len({row["user_id"] for row in self.sessions})
+
+    def rate(self, name: str, over: int = 5) -> float:
+        """Occurrences a second, over the last whole seconds."""
+        last = list(self.seconds)[-over:]
+        return sum(second.counts[name] for second in last) / len(last) if last else 0.0
+
+    def level(self, channel: str) -> str:
+        """A channel's classification; what is not known yet is taken for the highest."""
+        row = self.channels.get(channel)
+        return str(row["settings"]["classification"]) if row else "secret"
+
+    def sum_of_nodes(self, name: str, at: float) -> float:
+        """A number that nodes say of themselves, over those that spoke lately."""
+        return sum(node.values.get(name, 0) for node in self.nodes.values() if at - node.at <= 10)
+
+    # --- the folding ------------------------------------------------------------------------------------------
+
+    def _counted(self, topic: str, at: int, values: Mapping[str, float]) -> None:
+        second = next((known for known in reversed(self.seconds) if known.at <= at), None)
+        if second is None or second.at < at:
+            if self.seconds and at < self.seconds[-1].at:
+                return  # of a second that is past: a clock went back
+            second = Second(at)
+            self.seconds.append(second)
+        for name, value in values.items():
+            if name in ("events", "edits"):
+                second.counts[name] += int(value)
+            elif topic in self.totals and (name in ("warnings", "refused", "opened", "closed") or topic == "errors"):
+                second.counts[topic if topic == "errors" else name] += int(value)
+                totals = self.totals[topic]
+                totals[name if name in totals or len(totals) < 100 else "other"] += int(value)
+
+    def _told_rows(
+        self, topic: str, node: str, at: int, values: Mapping[str, float], rows: Iterable[dict[str, Any]]
+    ) -> None:
+        if topic == "nodes":
+            self.nodes.put(node, Node(at, values))
+        fold = {"limits": self._limited, "alerts": self._alert, "briefs": self._brief}.get(topic)
+        if fold is not None:
+            for row in rows:
+                fold(str(row.get("key", "")), row, at)
+
+    def _limited(self, key: str, row: dict[str, Any], at: int) -> None:
+        state = str(row.get("state", ""))
+        known = self.limits.get(key)
+        limited = known or Limited(
+            str(row.get("user_id", "")), str(row.get("name", "")), str(row.get("class", "")), state, at
+        )
+        limited.state, limited.at = state, at
+        if row.get("rate") is not None:
+            limited.rate = int(row["rate"])
+        limited.warnings += "rate" in row
+        limited.refusals += state == "exceeded"
+        self.limits.put(key, limited)
+
+    def _alert(self, key: str, row: dict[str, Any], at: int) -> None:
+        level = int(row.get("alert_level") or 1)
+        known = self.alerts.get(key)
+        facts = {**(known.facts if known else {}), **row}
+        if known is None or level != known.level:
+            self.alerts.put(key, Alert(key, level, at, at, facts))
+        else:
+            known.at, known.facts = at, facts
+            self.alerts.put(key, known)
+
+    def _brief(self, key: str, row: dict[str, Any], at: int) -> None:
+        brief = self.briefs.get(key) or Brief(key, at, at)
+        progress = int(row.get("progress") or brief.progress)
+        if progress != brief.progress or row.get("state") != brief.state:
+            brief.moved = at
+        brief.state = str(row.get("state", brief.state))
+        brief.progress = max(brief.progress, progress)
+        brief.stage = str(row.get("stage") or brief.stage)
+        brief.facts.update(row)
+        self.briefs.put(key, brief)
+
+    def _relationship(self, change: Any, at: float) -> None:
+        known = self.relationships.get(change.relationship_id)
+        scores = known.scores if known else deque([(at, change.current_score - change.score_change)], maxlen=HISTORY)
+        scores.append((at, change.current_score))
+        self.relationships.put(
+            change.relationship_id,
+            Relationship(change.new_status, change.current_score, change.score_change, change.trigger, at, scores),
+        )
+
+    def _tell(self, channel: str, event: Event, at: float) -> None:
+        self.messages += 1
+        kind = str(type(event).__struct_config__.tag)
+        text = codec.encode(event).decode()
+        if len(text) > MESSAGE_CHARS:
+            text = text[:MESSAGE_CHARS] + "…"
+        self.tail.append(Told(self.messages, at, channel, kind, _author(event), text))
+
+
+def _author(event: Event) -> str:
+    payload: Any = getattr(event, "payload", None)
+    by = getattr(payload, "updated_by", None) or getattr(payload, "user_id", None) or ""
+    return str(getattr(by, "user_id", by))

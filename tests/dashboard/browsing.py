@@ -1,0 +1,47 @@
+"""A page of the dashboard in a real browser; whatever goes wrong in it fails the test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request
+
+from tests.dashboard.dashboards import Dashboard
+
+
+@contextmanager
+def logged_in(
+    browser: Browser, dashboard: Dashboard, *, width: int = 1440, role: str = "operator", clearance: str = "secret"
+) -> Iterator[Page]:
+    """A tab with a login. At its end: no error in its console, no request that left for elsewhere."""
+    context = browser.new_context(viewport={"width": width, "height": 900})
+    name, _, value = dashboard.cookie(role, clearance).partition("=")
+    context.add_cookies([{"name": name, "value": value, "url": dashboard.url, "httpOnly": True, "sameSite": "Strict"}])
+    page = context.new_page()
+    page.set_default_timeout(30_000)
+    wrong: list[str] = []
+    own = (dashboard.url, dashboard.url.replace("http", "ws"), "blob:", "data:")
+
+    def said(message: ConsoleMessage) -> None:
+        if message.type == "error":
+            wrong.append(message.text)
+
+    def left(request: Request) -> None:
+        if not request.url.startswith(own):
+            wrong.append(f"a request left for {request.url}")
+
+    page.on("console", said)
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("request", left)
+    try:
+        yield page
+    finally:
+        context.close()
+    assert wrong == []
+
+
+def show(page: Page, dashboard: Dashboard, name: str, language: str = "en", theme: str = "light") -> None:
+    """Open a page and wait until it shows what it knows."""
+    page.goto(f"{dashboard.url}/{name}?lang={language}&theme={theme}")
+    page.locator(".blocks > *").first.wait_for()

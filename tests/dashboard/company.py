@@ -1,0 +1,58 @@
+"""People at work on a loop of their own, so that a test that drives a browser can wait for them."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Coroutine
+from typing import Any, Self
+
+from dossier_realtime.client import DossierRealtimeClient, Publisher
+from tests.harness.service import Service
+
+
+class Company:
+    """Started by `with`; everybody leaves at its end."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._loop = asyncio.new_event_loop()
+        self._clients: list[DossierRealtimeClient] = []
+
+    def __enter__(self) -> Self:
+        self._thread = threading.Thread(target=self._loop.run_forever)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for client in self._clients:
+            self._run(client.close())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def come(self, user_id: str, name: str, *channels: str, field: str | None = None) -> None:
+        """Somebody logs in and is on these channels."""
+        self._run(self._come(user_id, name, channels, field))
+
+    def publish(self, *events: dict[str, Any], name: str = "A program") -> None:
+        """A program says this, over HTTP."""
+        self._run(self._publish(list(events), name))
+
+    async def _come(self, user_id: str, name: str, channels: tuple[str, ...], field: str | None) -> None:
+        token = self._service.token(user_id, "write:*", name=name, clearance="secret")
+        client = DossierRealtimeClient(token, self._service.url)
+        await client.connect()
+        self._clients.append(client)
+        for channel in channels:
+            await client.subscribe(channel, on_message=lambda event: None, include_presence=True).ready()
+            if field is not None:
+                await client.update_presence(channel, activity="editing", field=field)
+
+    async def _publish(self, events: list[dict[str, Any]], name: str) -> None:
+        token = self._service.token("svc.test", "write:*", role="service", name=name, clearance="secret")
+        async with Publisher(token, self._service.http) as publisher:
+            await publisher.publish(events)
+
+    def _run(self, work: Coroutine[Any, Any, None]) -> None:
+        asyncio.run_coroutine_threadsafe(work, self._loop).result(60)

@@ -1,0 +1,57 @@
+"""One service with an office at work, one dashboard, one Chromium for all tests of this folder."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from tests.dashboard.dashboards import Dashboard
+from tests.harness import tokens
+from tests.harness.service import ROOT, Service
+
+CHROMIUM = "/usr/bin/chromium"
+FLAGS = (
+    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+)
+OFFICE_SECONDS = 10
+
+
+@pytest.fixture(scope="session")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A running service."""
+    with Service(tmp_path_factory.mktemp("watched") / "data") as running:
+        yield running
+    running.assert_log_clean()
+
+
+@pytest.fixture(scope="session")
+def dashboard(service: Service, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
+    """A dashboard that watches it."""
+    with Dashboard(service, tmp_path_factory.mktemp("dashboard")) as running:
+        yield running
+    running.assert_log_clean()
+
+
+@pytest.fixture(scope="session")
+def office(service: Service, dashboard: Dashboard) -> None:
+    """A day at the office, watched from its beginning and over when this is made."""
+    environment = os.environ | {"DOSSIER_AUTH__SECRET": tokens.SECRET}
+    command = [sys.executable, "run.py", "demo", "--url", service.url, "--data", str(service.data)]
+    command += ["--seconds", str(OFFICE_SECONDS)]
+    day = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    assert "events published" in day.stdout, day.stderr  # whether the day went well is for the demo's own tests
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """The Chromium of the system."""
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield running
+        running.close()

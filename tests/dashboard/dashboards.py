@@ -1,0 +1,88 @@
+"""The real dashboard as a process of its own, beside a real service."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Self
+from urllib.parse import urlencode
+
+from tests.harness import tokens
+from tests.harness.service import ROOT, START_SECONDS, STOP_SECONDS, Service
+
+_ADDRESS = re.compile(r"dashboard at http://[^:]+:(\d+)/")
+_DEFECTS = ("Traceback (most recent call last)", "never retrieved", "never awaited", "[error")
+
+
+class Dashboard:
+    """`python run.py dashboard` on a free port; started by `with`. `settings` go to its environment."""
+
+    def __init__(self, service: Service, folder: Path, settings: dict[str, str] | None = None) -> None:
+        self._service = service
+        self._output, self.log_file = folder / "dashboard.out", folder / "dashboard.log"
+        self._settings = settings or {}
+        self.port = 0
+
+    def __enter__(self) -> Self:
+        environment = os.environ | {"DOSSIER_AUTH__SECRET": tokens.SECRET} | self._settings
+        command = [sys.executable, "run.py", "dashboard", "--port", "0", "--service", self._service.http]
+        command += ["--data", str(self._service.data)]
+        with self._output.open("wb") as output, self.log_file.open("wb") as log:
+            self.process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=log)
+        deadline = time.monotonic() + START_SECONDS
+        while (found := _ADDRESS.search(self._output.read_text())) is None:
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                self.process.kill()
+                raise AssertionError(f"the dashboard did not start:\n{self.log_file.read_text()[-4000:]}")
+            time.sleep(0.05)
+        self.port = int(found[1])
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGCONT)
+            self.process.terminate()
+            self.process.wait(STOP_SECONDS)
+
+    @property
+    def url(self) -> str:
+        """As browsers write it."""
+        return f"http://localhost:{self.port}"
+
+    def ask(
+        self, path: str, method: str = "GET", body: str = "", **headers: str
+    ) -> tuple[int, http.client.HTTPMessage, str]:
+        """One request: status, headers and body. Headers are named with `_` for `-`."""
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        try:
+            connection.request(method, path, body or None, {"Host": f"localhost:{self.port}"} | named)
+            response = connection.getresponse()
+            return response.status, response.headers, response.read().decode()
+        finally:
+            connection.close()
+
+    def login(self, token: str, **headers: str) -> tuple[int, http.client.HTTPMessage, str]:
+        """Send the login form."""
+        form = {"Content_Type": "application/x-www-form-urlencoded", "Origin": self.url}
+        return self.ask("/login", "POST", urlencode({"token": token}), **form | headers)
+
+    def cookie(self, role: str = "operator", clearance: str = "secret") -> str:
+        """Log in; what the browser sends from then on."""
+        token = tokens.token("operator", "admin:*", role=role, clearance=clearance, name="Omar Haddad")
+        status, headers, body = self.login(token)
+        assert status == 303, body
+        return headers["Set-Cookie"].partition(";")[0]
+
+    def assert_log_clean(self) -> None:
+        """Nothing failed since the start."""
+        log = self.log_file.read_text(errors="replace")
+        for defect in _DEFECTS:
+            at = log.find(defect)
+            assert at < 0, f"in the dashboard's log:\n{log[max(0, at - 1000) : at + 3000]}"

@@ -1,0 +1,85 @@
+"""The dashboard is apart: nothing that becomes of it touches the service (P22), and it outlives the service (B13)."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+from playwright.sync_api import Browser, expect
+
+from tests.dashboard.browsing import logged_in, show
+from tests.dashboard.company import Company
+from tests.dashboard.dashboards import Dashboard
+from tests.harness import tokens
+from tests.harness.service import ROOT, Service
+
+UPDATE = {
+    "type": "dossier_update",
+    "channel": "dossier:country:SA",
+    "payload": {"entity_type": "country", "entity_id": "SA", "operation": "update", "fields_changed": []},
+}
+
+
+def test_a_dashboard_that_stands_still_or_dies_holds_nobody_up(tmp_path: Path) -> None:
+    with Service(tmp_path / "data") as service, Dashboard(service, tmp_path) as watching, Company(service) as people:
+        people.come("nora", "Nora", "dossier:country:SA")
+        for blow in (signal.SIGSTOP, signal.SIGKILL):
+            watching.process.send_signal(blow)
+            for _ in range(20):
+                people.publish(*[UPDATE] * 50)
+            assert service.get("/readyz")[0] == 200
+        watching.process.wait(10)
+        people.publish(UPDATE)
+        assert service.metrics()["dossier_events_published_total"] == 2 * 20 * 50 + 1
+        service.assert_log_clean()
+
+
+def test_while_the_service_is_away_the_page_says_since_when(browser: Browser, tmp_path: Path) -> None:
+    with (
+        Service(tmp_path / "data") as service,
+        Dashboard(service, tmp_path) as watching,
+        logged_in(browser, watching) as page,
+    ):
+        show(page, watching, "overview")
+        banner = page.get_by_role("alert").filter(has_text=re.compile("service"))
+        expect(banner).to_contain_text("Live", timeout=20_000)
+        service.stop()
+        expect(banner).to_contain_text(re.compile(r"figures are stale.*\d\d:\d\d:\d\d"), timeout=20_000)
+        service.start()
+        expect(banner).to_contain_text("Live", timeout=60_000)
+
+
+def test_one_command_starts_both_and_ends_both(tmp_path: Path) -> None:
+    environment = os.environ | {
+        "DOSSIER_AUTH__SECRET": tokens.SECRET,
+        "DOSSIER_SERVER__PORT": "0",
+        "DOSSIER_SERVER__DRAIN_SECONDS": "0.2",
+        "DOSSIER_DASHBOARD__PORT": "0",
+        "DOSSIER_STORAGE__DATA": str(tmp_path / "data"),
+    }
+    output = tmp_path / "output"
+    with output.open("wb") as told, (tmp_path / "log").open("wb") as log:
+        both = subprocess.Popen([sys.executable, "run.py"], cwd=ROOT, env=environment, stdout=told, stderr=log)
+    try:
+        for times in (1, 2):  # the second time after its death
+            deadline = time.monotonic() + 60
+            while output.read_text().count("Dossier dashboard at http://localhost:") < times:
+                assert time.monotonic() < deadline, (tmp_path / "log").read_text()
+                time.sleep(0.1)
+            if times == 1:
+                psutil.Process(both.pid).children()[0].kill()
+        (child,) = psutil.Process(both.pid).children()
+        assert "serves ws://localhost:" in output.read_text()
+        assert "a token for the user operator" in output.read_text()
+        both.send_signal(signal.SIGTERM)
+        assert both.wait(30) == 0
+        assert not child.is_running()
+    finally:
+        both.kill()
+        both.wait()

@@ -1,0 +1,118 @@
+"""What one open page is told, and when it is told nothing."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from dashboard.console import PageSession, Views
+from dashboard.looks import Looks
+from dashboard.store import DashboardState
+from tests.dashboard.samples import NOW, busy, ops, viewer
+
+
+class Acted:
+    """Stands where actions are asked for."""
+
+    def __init__(self) -> None:
+        self.asked: list[Any] = []
+
+    async def perform(self, asked: Any) -> tuple[str, str]:
+        self.asked.append(asked)
+        return "done", "good"
+
+
+class Open:
+    """A page that is open, with a clock and a login of the test's own."""
+
+    def __init__(self, page: str = "overview") -> None:
+        self.state: DashboardState = busy()
+        self.now = float(NOW)
+        self.logged_in = True
+        self.acted = Acted()
+        views = Views(self.state, lambda: self.now)
+        self.session = PageSession(
+            *(views, page, viewer(), Looks()),
+            self.acted,  # type: ignore[arg-type]  # all that a session asks of actions
+            stays=lambda: self.logged_in,
+        )
+        self.told: list[dict[str, Any]] = []
+        self.session.console.tell = self.told.append  # type: ignore[method-assign, assignment]  # instead of a socket
+
+    def say(self, **message: Any) -> None:
+        self.session.console.on_message(message)
+
+    def tick(self, events: int = 1) -> list[dict[str, Any]]:
+        """A second later, after so many events: what is told."""
+        self.now += 1
+        at = int(self.now)
+        self.state.heard("ops:nodes", ops("nodes", {"ready": 1, "events_total": events}, at=at), at)
+        before = len(self.told)
+        self.session.tick()
+        return self.told[before:]
+
+
+@pytest.fixture
+def page() -> Open:
+    opened = Open()
+    opened.say(ready=True)
+    return opened
+
+
+def news(told: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [json.loads(text) for message in told for text in message.get("news", [])]
+
+
+def test_nothing_is_told_before_the_browser_is_ready() -> None:
+    assert Open().tick() == []
+
+
+def test_first_everything_is_told_and_then_what_changed(page: Open) -> None:
+    (first,) = news(page.tick())
+    assert [block["id"] for block in first["all"]] == ["banner", "figures", "actions", "errors", "nodes"]
+    (change,) = news(page.tick(events=50))
+    assert [block["id"] for block in change["blocks"]] == ["figures"]
+    assert list(change["rows"]) == ["nodes"]
+
+
+def test_a_browser_that_sleeps_is_told_nothing_until_it_wakes_and_then_all_at_once(page: Open) -> None:
+    told = [page.tick(events=number) for number in range(30)]
+    assert sum(map(len, told)) == 6
+    page.say(seen=told[5][0]["count"])
+    (woken,) = news(page.tick(events=99))
+    assert 99 in [item["value"] for item in woken["blocks"][0]["items"]]
+
+
+def test_a_browser_that_says_it_saw_the_future_is_believed_no_further_than_now(page: Open) -> None:
+    page.tick()
+    page.say(seen=10**9)
+    assert sum(len(page.tick(events=number)) for number in range(2, 30)) == 6
+
+
+def test_a_paused_page_is_told_nothing(page: Open) -> None:
+    page.tick()
+    page.say(pause=True)
+    assert page.tick(events=5) == []
+    page.say(pause=False)
+    assert "all" in news(page.tick(events=6))[0]
+
+
+def test_whoever_is_logged_out_is_sent_away_and_does_nothing_more(page: Open) -> None:
+    page.tick()
+    page.logged_in = False
+    assert page.tick() == [{"bye": True}]
+    assert page.tick() == []
+    page.say(act="disconnect_user", of="nora", given={"reason": "because"})
+    assert page.acted.asked == []
+
+
+@pytest.mark.parametrize(
+    "message",
+    [{}, {"act": 1}, {"act": "revoke"}, {"act": "revoke", "of": 1, "given": {}}, {"seen": "x"}, {"pause": 1}, {"x": 1}],
+)
+def test_what_our_page_never_says_is_ignored(page: Open, message: dict[str, Any]) -> None:
+    page.say(**message)
+    assert page.acted.asked == []
+    assert len(page.tick()) == 1

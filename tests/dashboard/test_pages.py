@@ -1,0 +1,200 @@
+"""Every page in a real browser, after a day at the office: what it says, and that its figures are the service's."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from dashboard.i18n import WORDS
+from dashboard.pages import PAGES
+from tests.dashboard.browsing import logged_in, show
+from tests.dashboard.company import Company
+from tests.dashboard.dashboards import Dashboard
+from tests.harness.service import Service
+
+pytestmark = pytest.mark.usefixtures("office")
+
+HEADINGS = {
+    "overview": ["table.errors", "table.nodes"],
+    "presence": ["table.countries", "table.by_channel", "table.by_person"],
+    "limits": ["table.limits"],
+    "alerts": ["alert.3", "alert.2", "alert.1"],
+    "briefs": ["table.briefs"],
+    "documents": ["table.documents"],
+    "relationships": ["table.relationships"],
+    "connections": ["table.sessions", "table.channels"],
+    "tail": ["table.tail"],
+}
+LANGUAGES = ["en", "ar"]
+LOOKS = [("en", "light", 1440), ("en", "dark", 400), ("ar", "dark", 1440), ("ar", "light", 400)]
+
+
+@pytest.fixture(scope="module")
+def company(service: Service) -> Iterator[Company]:
+    """Two people who stay while the pages are looked at."""
+    with Company(service) as people:
+        people.come("nora.alqahtani", "نورة القحطاني", "dossier:country:SA", "document:brief-1", field="summary_ar")
+        people.come("omar.haddad", "Omar Haddad", "dossier:country:SA", "dossier:country:FR")
+        yield people
+
+
+def rows(page: Page, title: str) -> Locator:
+    return page.get_by_role("region", name=re.compile(re.escape(title))).locator("tbody tr:visible")
+
+
+def figure(page: Page, label: str) -> Locator:
+    return page.locator(".figure", has=page.get_by_text(label, exact=True)).locator("dd")
+
+
+def test_every_page_has_its_headings() -> None:
+    assert HEADINGS.keys() == PAGES.keys()
+
+
+@pytest.mark.parametrize(("language", "theme", "width"), LOOKS)
+def test_every_page_shows_itself(
+    browser: Browser, dashboard: Dashboard, company: Company, language: str, theme: str, width: int
+) -> None:
+    at = LANGUAGES.index(language)
+    with logged_in(browser, dashboard, width=width) as page:
+        for name, headings in HEADINGS.items():
+            show(page, dashboard, name, language, theme)
+            here = page.get_by_role("navigation").get_by_role("link", name=WORDS[f"page.{name}"][at], exact=True)
+            expect(here).to_have_attribute("aria-current", "page")
+            for key in headings:
+                expect(page.get_by_role("heading", level=2, name=re.compile(re.escape(WORDS[key][at])))).to_be_visible()
+            root = page.locator("html")
+            expect(root).to_have_attribute("dir", "rtl" if language == "ar" else "ltr")
+            expect(root).to_have_attribute("data-theme", theme)
+            assert page.evaluate("document.documentElement.scrollWidth") <= width, f"{name} is wider than the screen"
+
+
+def test_the_overview_agrees_with_the_metrics(browser: Browser, dashboard: Dashboard, service: Service) -> None:
+    with logged_in(browser, dashboard) as page:
+        show(page, dashboard, "overview")
+        counted = service.metrics()
+        expect(figure(page, "Events published")).to_have_text(f"{counted['dossier_events_published_total']:,.0f}")
+        expect(figure(page, "Sessions")).to_have_text(f"{service.metrics()['dossier_sessions']:.0f}")
+        refused = {name.split('"')[1]: n for name, n in counted.items() if name.startswith("dossier_refusals")}
+        shown = dict(row.split("\t") for row in rows(page, "Errors by rule").all_inner_texts())
+        limited = sum(count for rule, count in refused.items() if rule.startswith("rate."))
+        expect(figure(page, "Refused by limits")).to_have_text(f"{limited:.0f}")
+        assert int(shown.pop("token_refused")) == counted["dossier_tokens_refused_total"]
+        of_sessions = {rule: count for rule, count in refused.items() if rule in shown}
+        assert {rule: float(count) for rule, count in shown.items()} == of_sessions
+        assert {"format", "clearance", "grant.read", "grant.write", "identity"} <= of_sessions.keys()
+
+
+def test_presence_shows_who_is_where_and_what_they_do(browser: Browser, dashboard: Dashboard, company: Company) -> None:
+    with logged_in(browser, dashboard) as page:
+        show(page, dashboard, "presence")
+        expect(rows(page, "Countries").filter(has_text="SA")).to_contain_text("2")
+        there = rows(page, "By person").filter(has_text="nora.alqahtani").filter(has_text="dossier:country:SA")
+        expect(there).to_contain_text("نورة القحطاني")
+        expect(there).to_contain_text("editing")
+        expect(there).to_contain_text("summary_ar")
+
+
+def test_a_filter_takes_columns_words_and_their_opposite(
+    browser: Browser, dashboard: Dashboard, company: Company
+) -> None:
+    with logged_in(browser, dashboard) as page:
+        show(page, dashboard, "presence")
+        people = rows(page, "By person")
+        search = page.get_by_role("searchbox")
+        expect(people).to_have_count(4)
+        for terms, count in (("user:omar", 2), ("user:omar channel:FR", 1), ("-editing", 2), ("نورة -channel:sa", 1)):
+            search.fill(terms)
+            expect(people).to_have_count(count)
+
+
+def test_a_paused_page_stands_still_and_catches_up(browser: Browser, dashboard: Dashboard, company: Company) -> None:
+    update = {"entity_type": "country", "entity_id": "SA", "operation": "update", "fields_changed": ["commitments"]}
+    event = {"type": "dossier_update", "channel": "dossier:country:SA", "payload": update}
+    with logged_in(browser, dashboard) as page:
+        show(page, dashboard, "tail")
+        newest = rows(page, "Messages").first
+        company.publish({**event, "payload": {**update, "entity_id": "before"}})
+        expect(newest).to_contain_text("dossier_update")
+        before = newest.inner_text()
+        page.get_by_role("button", name="Pause").click()
+        expect(page.get_by_role("status")).to_contain_text("Paused")
+        company.publish(event)
+        page.wait_for_timeout(1_500)  # several ticks in which nothing may move
+        assert newest.inner_text() == before
+        page.get_by_role("button", name="Resume").click()
+        expect(newest.get_by_role("button", name="Inspect")).to_be_visible()
+        newest.get_by_role("button", name="Inspect").click()
+        expect(page.get_by_role("dialog")).to_contain_text('"fields_changed": [')
+
+
+def test_a_session_is_ended_with_a_reason_by_keyboard(browser: Browser, dashboard: Dashboard, service: Service) -> None:
+    with Company(service) as people, logged_in(browser, dashboard) as page:
+        people.come("leaving", "About To Leave", "dossier:country:JP")
+        show(page, dashboard, "connections")
+        session = rows(page, "Open sessions").filter(has_text="About To Leave")
+        session.get_by_role("button", name="Disconnect session").focus()
+        page.keyboard.press("Enter")
+        dialog = page.get_by_role("dialog", name="Disconnect session")
+        dialog.get_by_label("Reason").fill("left the laptop open")
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("status")).to_contain_text("Done: Disconnect session")
+        expect(session).to_have_count(0)
+
+
+def test_what_the_role_may_not_do_says_so(browser: Browser, dashboard: Dashboard, company: Company) -> None:
+    with logged_in(browser, dashboard, role="viewer") as page:
+        show(page, dashboard, "connections")
+        button = rows(page, "Open sessions").first.get_by_role("button", name="Disconnect user")
+        expect(button).to_have_attribute("aria-disabled", "true")
+        button.focus()
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("status")).to_contain_text("Your role may not do this")
+        expect(page.get_by_role("dialog")).to_have_count(0)
+
+
+def test_an_announcement_reaches_everybody_in_both_languages(browser: Browser, dashboard: Dashboard) -> None:
+    with logged_in(browser, dashboard) as page:
+        show(page, dashboard, "overview")
+        page.get_by_role("button", name="Announce").click()
+        dialog = page.get_by_role("dialog")
+        words = {
+            "English title": "Maintenance",
+            "Arabic title": "صيانة",
+            "English text": "At six",
+            "Arabic text": "في السادسة",
+        }
+        for label, text in (words | {"Reason": "planned work"}).items():
+            dialog.get_by_label(label).fill(text)
+        dialog.get_by_role("button", name="Confirm").click()
+        expect(page.get_by_role("status")).to_contain_text("Done: Announce")
+        show(page, dashboard, "tail")
+        expect(rows(page, "Messages").filter(has_text="notification").filter(has_text="global").first).to_be_visible()
+
+
+def test_a_security_officer_raises_a_classification(browser: Browser, dashboard: Dashboard, service: Service) -> None:
+    with Company(service) as people, logged_in(browser, dashboard, role="security_officer") as page:
+        people.come("careful", "Careful One", "dossier:country:ZA")
+        show(page, dashboard, "connections")
+        channel = rows(page, "Channels").filter(has_text="dossier:country:ZA")
+        channel.get_by_role("button", name="Raise classification").click()
+        dialog = page.get_by_role("dialog")
+        dialog.get_by_label("Classification").select_option("confidential")
+        dialog.get_by_label("Reason").fill("sensitive visit")
+        dialog.get_by_role("button", name="Confirm").click()
+        expect(page.get_by_role("status")).to_contain_text("Done: Raise classification")
+        expect(channel).to_contain_text("confidential", timeout=10_000)  # with the next look at the list
+
+
+def test_idle_visitors_are_sent_to_the_login(
+    browser: Browser, service: Service, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("idle")
+    with (
+        Dashboard(service, folder, {"DOSSIER_DASHBOARD__IDLE_MINUTES": "0.1"}) as hasty,
+        logged_in(browser, hasty) as page,
+    ):
+        show(page, hasty, "overview")
+        page.wait_for_url("**/login")

@@ -1,0 +1,128 @@
+"""Each page from a state: in both languages, masked by clearance, offered by role."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import msgspec
+import pytest
+
+from dashboard.pages import PAGES
+from dashboard.panes.briefs import STALLED, briefs
+from dashboard.panes.overview import banner, overview, publish_quantile
+from dashboard.panes.presence import countries
+from dashboard.store import DashboardState
+from dashboard.viewer import LEVELS, MAY, Viewer
+from tests.dashboard.samples import NOW, busy, listed, ops, viewer
+
+KINDS = {"banner", "figures", "actions", "table", "board"}
+
+
+def text_of(page: str, eyes: Viewer, state: DashboardState | None = None) -> str:
+    blocks = PAGES[page].pane(state or busy(), eyes, NOW)
+    return msgspec.json.encode(blocks).decode()
+
+
+def actions_in(thing: Any) -> list[dict[str, str]]:
+    if isinstance(thing, dict):
+        return [*thing.get("acts", []), *(act for value in thing.values() for act in actions_in(value))]
+    return [act for value in thing for act in actions_in(value)] if isinstance(thing, list) else []
+
+
+@pytest.mark.parametrize("language", ["en", "ar"])
+@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("state", [DashboardState(), busy()], ids=["empty", "busy"])
+def test_every_page_is_plain_json_of_known_blocks(page: str, language: str, state: DashboardState) -> None:
+    blocks = json.loads(text_of(page, viewer(language), state))
+    assert blocks
+    assert {block["kind"] for block in blocks} <= KINDS
+    assert len({block["id"] for block in blocks}) == len(blocks)
+    for block in blocks:
+        for row in block.get("rows", []):
+            assert len(row["cells"]) == len(block["columns"])
+        keys = [row["key"] for row in block.get("rows", [])]
+        assert len(keys) == len(set(keys))
+
+
+@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("clearance", LEVELS[:-1])
+def test_what_is_above_the_clearance_is_on_no_page(page: str, clearance: str) -> None:
+    assert "Spy" not in text_of(page, viewer(clearance=clearance))
+    assert "secret:x" not in text_of(page, viewer(clearance=clearance))
+
+
+def test_those_who_are_cleared_see_it() -> None:
+    assert "Spy" in text_of("presence", viewer(clearance="secret"))
+    assert "Spy" in text_of("tail", viewer(clearance="secret"))
+
+
+def test_a_channel_of_unknown_classification_is_masked() -> None:
+    state = busy()
+    state.listed([], [])
+    assert "u-1" not in text_of("tail", viewer(clearance="confidential"), state)
+
+
+@pytest.mark.parametrize("role", MAY)
+def test_actions_beyond_the_role_say_why_they_are_off(role: Any) -> None:
+    for page in PAGES:
+        blocks = json.loads(text_of(page, viewer(role=role, clearance="secret")))
+        for action in actions_in(blocks):
+            may = action["act"] in MAY[role] and action["act"] not in ("acknowledge", "cancel")
+            assert bool(action["off"]) != may
+
+
+def test_the_overview_counts_what_the_service_counted() -> None:
+    (figures,) = (block for block in overview(busy(), viewer(), NOW) if block["kind"] == "figures")
+    shown = {item["label"]: item["value"] for item in figures["items"]}
+    assert shown["People online"] == 2
+    assert shown["Sessions"] == 3
+    assert shown["Events published"] == 40
+    assert shown["Limit warnings"] == 1
+    assert shown["Refused by limits"] == 7
+    assert shown["Errors"] == 3
+
+
+@pytest.mark.parametrize(
+    ("change", "tone", "words"),
+    [
+        (lambda state: None, "warn", "Commitments escalated to level 3: 1"),
+        (lambda state: state.linked(False, NOW), "bad", "figures are stale"),
+        (lambda state: state.heard("ops:nodes", ops("nodes", {"ready": 0}), NOW), "bad", "not ready"),
+        (lambda state: state.alerts.drop("c-1"), "good", "Live"),
+    ],
+)
+def test_the_banner_says_what_is_most_urgent(change: Any, tone: str, words: str) -> None:
+    state = busy()
+    change(state)
+    shown = banner(state, viewer(), NOW)
+    assert shown["tone"] == tone
+    assert words in shown["text"]
+
+
+def test_a_stalled_brief_comes_first() -> None:
+    state = busy()
+    later = NOW + STALLED + 1
+    state.heard("ops:briefs", ops("briefs", {}, {"key": "r-2", "state": "started"}, at=later), later)
+    (block,) = briefs(state, viewer(), later)
+    assert [row["key"] for row in block["rows"]] == ["r-1", "r-2"]
+    assert block["rows"][0]["cells"][3] == {"badge": "stalled", "tone": "bad"}
+
+
+def test_countries_are_those_of_the_dossier_that_may_be_seen() -> None:
+    state = busy()
+    rows = [listed("dossier:country:FR", users=4), listed("dossier:country:XX", "secret", users=9)]
+    state.listed([], [*state.channels.values(), *rows])
+    assert countries(state, viewer()) == {"SA": 2, "FR": 4}
+
+
+@pytest.mark.parametrize(("share", "bound"), [(0.5, 0.005), (0.95, 0.025), (1.0, 0.025)])
+def test_a_quantile_is_the_bound_of_its_bucket(share: float, bound: float) -> None:
+    state = DashboardState()
+    counts = {"0.005": 50, "0.025": 100, "+Inf": 100}
+    state.measured({f'dossier_publish_seconds_bucket{{le="{le}"}}': count for le, count in counts.items()})
+    assert publish_quantile(state, share) == bound
+
+
+def test_without_a_publish_there_is_no_quantile() -> None:
+    assert publish_quantile(DashboardState(), 0.95) is None

@@ -1,0 +1,30 @@
+"""What the page for analysts shows in Python works, on the journal of a real scene."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.harness.service import ROOT
+from tests.recording.scene import play
+
+PAGE = ROOT / "docs" / "analysts.md"
+
+
+def test_the_python_of_the_page_for_analysts_works(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    played = play(tmp_path / "var")
+    monkeypatch.chdir(tmp_path)
+    command = [sys.executable, "run.py", "export", "--to", str(tmp_path / "sara.ndjson"), "--user", "sara"]
+    subprocess.run([*command, "--data", str(played.service.data)], cwd=ROOT, check=True, capture_output=True)
+    code = "\n".join(re.findall(r"^```py\n(.*?)^```", PAGE.read_text(), re.DOTALL | re.MULTILINE))
+    assert "transcript" in code
+    names: dict[str, object] = {}
+    exec(code.replace("/tmp/sara.ndjson", "sara.ndjson"), names)  # noqa: S102, S108  our own page
+    assert names["export"]
+    assert "dossier_update" in capsys.readouterr().out
