@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from dashboard.blocks import Cell, act, badge
 from dashboard.i18n import Language, say, say_or
@@ -33,6 +34,11 @@ class Viewer:
     language: Language
     role: DashboardRole
     clearance: str
+
+    def text(self, facts: Mapping[str, Any], name: str, otherwise: str = "") -> str:
+        """What people wrote, in the viewer's language where it was written in both."""
+        own = facts.get(f"{name}_{self.language}")
+        return str(own if own is not None else facts.get(name, otherwise))
 
     def say(self, key: str, **values: object) -> str:
         return say(self.language, key, **values)

@@ -66,8 +66,10 @@ class Operations:
         match event:
             case CommitmentAlert(payload=alert):
                 self.count("alerts", f"level_{alert.alert_level}")
-                values = {name: _plain(getattr(alert, name)) for name in _ALERT}
-                self.row("alerts", alert.commitment_id, {**values, "priority": event.priority})
+                values: Row = {"priority": event.priority}
+                for name in _ALERT:
+                    values |= _said(name, getattr(alert, name))
+                self.row("alerts", alert.commitment_id, values)
             case BriefStarted(payload=started):
                 self.count("briefs", "started")
                 values = {"state": "started", "brief_type": started.type, "estimated_time": started.estimated_time}
@@ -81,7 +83,7 @@ class Operations:
                 self.row("briefs", event.request_id, values)
             case BriefFailed(payload=failed):
                 self.count("briefs", "failed")
-                self.row("briefs", event.request_id, {"state": "failed", "error": _plain(failed.error)})
+                self.row("briefs", event.request_id, {"state": "failed", **_said("error", failed.error)})
             case _:
                 pass
 
@@ -103,8 +105,9 @@ class Operations:
 _ALERT = ("mou_id", "title", "days_until_deadline", "responsible_department", "alert_level")
 
 
-def _plain(value: str | int | Localized) -> str | int:
-    return value.en if isinstance(value, Localized) else value
+def _said(name: str, value: str | int | Localized) -> Row:
+    """A value under its name; of a text in both languages the Arabic one beside it, as `{name}_ar`."""
+    return {name: value.en, f"{name}_ar": value.ar} if isinstance(value, Localized) else {name: value}
 
 
 async def report(

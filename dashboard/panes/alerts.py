@@ -37,12 +37,12 @@ def _days(alert: Alert) -> int:
 def _card(alert: Alert, viewer: Viewer) -> dict[str, Any]:
     days, facts = _days(alert), alert.facts
     due = viewer.say("alert.overdue", days=-days) if days < 0 else viewer.say("alert.days", days=days)
-    lines = [due, str(facts.get("responsible_department", "")), str(facts.get("mou_id", ""))]
+    lines = [due, viewer.text(facts, "responsible_department"), str(facts.get("mou_id", ""))]
     if alert.acknowledged_by:
         lines.append(viewer.say("alert.acknowledged", user=alert.acknowledged_by))
     return {
         "key": alert.commitment_id,
-        "title": str(facts.get("title", alert.commitment_id)),
+        "title": viewer.text(facts, "title", alert.commitment_id),
         "badge": viewer.word("priority", str(facts.get("priority", ""))),
         "lines": [text for text in lines if text],
         "at": alert.since,

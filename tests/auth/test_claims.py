@@ -123,9 +123,7 @@ ACCEPTED_CLAIMS: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("claims", ACCEPTED_CLAIMS.values(), ids=ACCEPTED_CLAIMS.keys())
-def test_a_claim_at_the_edge_of_the_rules_is_accepted(
-    verifier: TokenVerifier, claims: dict[str, Any]
-) -> None:
+def test_a_claim_at_the_edge_of_the_rules_is_accepted(verifier: TokenVerifier, claims: dict[str, Any]) -> None:
     assert verifier.verify(token(**claims), NOW).user_id == "u-1"
 
 

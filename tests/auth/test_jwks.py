@@ -121,9 +121,7 @@ def answers_at_once(verifier: TokenVerifier, token: str) -> str:
     return user_id
 
 
-def test_the_first_token_brings_the_key_set_and_the_next_needs_none(
-    verifier: TokenVerifier, issuer: Issuer
-) -> None:
+def test_the_first_token_brings_the_key_set_and_the_next_needs_none(verifier: TokenVerifier, issuer: Issuer) -> None:
     issuer.body = text(jwk(ONE, kid="one"))
     with pytest.raises(KeyUnknown) as unknown:
         verifier.verify(signed(ONE, "one"), NOW)
@@ -203,9 +201,7 @@ def test_a_storm_of_unknown_keys_makes_one_fetch_and_blocks_nobody(
     assert len(issuer.requests) == 2
 
 
-def test_one_waiter_that_leaves_does_not_end_the_fetch_for_the_others(
-    verifier: TokenVerifier, issuer: Issuer
-) -> None:
+def test_one_waiter_that_leaves_does_not_end_the_fetch_for_the_others(verifier: TokenVerifier, issuer: Issuer) -> None:
     issuer.body = text(jwk(ONE, kid="one"))
     issuer.held.clear()
 

@@ -113,9 +113,7 @@ def test_the_environment_wins_over_the_file_and_the_command_line_over_both(tmp_p
     assert config.limits.cursor == 1200
 
 
-@pytest.mark.parametrize(
-    "text", ["a.test,b.test:8000", " a.test , b.test:8000 ", '["a.test", "b.test:8000"]']
-)
+@pytest.mark.parametrize("text", ["a.test,b.test:8000", " a.test , b.test:8000 ", '["a.test", "b.test:8000"]'])
 def test_a_list_in_the_environment_is_written_with_commas_or_as_json(text: str) -> None:
     config = load(None, ENVIRON | {"DOSSIER_SERVER__ALLOWED_HOSTS": text})
     assert config.server.allowed_hosts == ("a.test", "b.test:8000")
@@ -233,9 +231,7 @@ def test_whatever_stands_in_the_environment_the_answer_is_a_config_or_one_line(
 
 
 def test_a_variable_of_another_program_is_left_alone() -> None:
-    assert load(None, ENVIRON | {"DOSSIER_URL": "x", "DOSSIER": "x", "OTHER__PORT": "x"}) == load(
-        None, ENVIRON
-    )
+    assert load(None, ENVIRON | {"DOSSIER_URL": "x", "DOSSIER": "x", "OTHER__PORT": "x"}) == load(None, ENVIRON)
 
 
 def test_a_secret_is_never_repeated_in_what_is_printed() -> None:

@@ -72,18 +72,14 @@ def test_a_certificate_that_cannot_serve_is_refused(
         load(None, {"DOSSIER_AUTH__SECRET": "x" * 32}, overrides)
 
 
-def test_a_key_with_a_passphrase_is_refused_without_asking_for_it(
-    issue: Callable[..., Files], tmp_path: Path
-) -> None:
+def test_a_key_with_a_passphrase_is_refused_without_asking_for_it(issue: Callable[..., Files], tmp_path: Path) -> None:
     from cryptography.hazmat.primitives import serialization as forms
 
     certificate, key = issue()
     private = forms.load_pem_private_key(key.read_bytes(), None)
     locked = tmp_path / "locked.key"
     locked.write_bytes(
-        private.private_bytes(
-            forms.Encoding.PEM, forms.PrivateFormat.PKCS8, forms.BestAvailableEncryption(b"word")
-        )
+        private.private_bytes(forms.Encoding.PEM, forms.PrivateFormat.PKCS8, forms.BestAvailableEncryption(b"word"))
     )
     with pytest.raises(ValueError, match="without passphrase"):
         server_context(certificate, locked, NOW.timestamp())
