@@ -180,11 +180,12 @@ class Witness:
         self._metrics.totals["edits"] += 1
         self._operations.count("nodes", "edits")
 
-    def called(self, method: str, path: str, status: int, caller: str) -> None:
-        """An HTTP call was answered; the journal keeps those of known callers."""
+    def called(self, method: str, path: str, status: int, caller: str, reason: str) -> None:
+        """An HTTP call was answered; the journal keeps those of known callers, and the reason that they gave."""
         self._metrics.requests[method if method in _METHODS else "other", status] += 1
         if caller:
-            self._journal.record("http", user=caller, detail={"method": method, "path": path, "status": status})
+            call: dict[str, str | int | float | bool | list[str]] = {"method": method, "path": path, "status": status}
+            self._journal.record("http", user=caller, detail={**call, "reason": reason} if reason else call)
 
     def opened(self, connection: Connection) -> None:
         """A session began or came back."""

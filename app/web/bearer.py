@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 from app.auth import TokenRefused
 from app.core.permissions import Right
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     from app.core.permissions import Identity
     from app.core.ratelimit import RateClass
     from app.node.node import Node
+
+
+_REASON = 500  # characters of why somebody did it, as they said in X-Reason (percent-encoded UTF-8)
 
 
 class Bearer(Guarded):
@@ -70,7 +74,8 @@ class Bearer(Guarded):
         """Every call is counted, and every call by somebody known is in the journal."""
         status = self.get_status()
         caller: str = getattr(self, "caller", "")
-        self.node.witness.called(self.request.method or "", self.request.path, status, caller)
+        reason = unquote(self.request.headers.get("X-Reason", ""))[:_REASON]
+        self.node.witness.called(self.request.method or "", self.request.path, status, caller, reason)
 
     def _unauthorized(self, message: str) -> None:
         self.set_header("WWW-Authenticate", "Bearer")

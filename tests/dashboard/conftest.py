@@ -48,9 +48,9 @@ def office(service: Service, dashboard: Dashboard) -> None:
     assert "events published" in day.stdout, day.stderr  # whether the day went well is for the demo's own tests
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """The Chromium of the system."""
+    """The Chromium of the system. For one file at a time: while it runs, this thread has an event loop."""
     with sync_playwright() as playwright:
         running = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield running

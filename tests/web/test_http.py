@@ -8,6 +8,7 @@ import itertools
 import time
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import msgspec
@@ -389,6 +390,16 @@ def test_every_call_with_a_token_is_in_the_journal(service: Service, http: httpx
         assert time.monotonic() < deadline, kept
         time.sleep(0.05)
     assert [(detail["method"], detail["path"], detail["status"]) for detail in kept] == expected
+
+
+def test_the_reason_that_a_caller_gives_is_in_the_journal(service: Service, http: httpx.Client) -> None:
+    caller = Caller(service, http, "with-a-reason", "admin:*")
+    assert caller("POST", "/v1/users/nobody/disconnect", {}, X_Reason=quote("طلب الأمن / asked by security")).is_success
+    deadline = time.monotonic() + 10
+    while not (kept := [e.header.detail for e in service.journal() if e.header.user == "with-a-reason"]):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert kept[0]["reason"] == "طلب الأمن / asked by security"
 
 
 # --- health and description -----------------------------------------------------------------------------------
