@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
 RECENT = 1_000  # operations kept in memory; older ones that an edit needs are read from the store
 
+MAX_COMPONENTS = 400
+"""Pieces that what others wrote meanwhile may cut an edit into. The work is their product with the distance, and no
+editor may keep the service busy for half a minute; whoever gets the conflict loads the text and keeps its own."""
 STRIDE = 200  # operations that an edit is moved past in one go; fewer where it is in many pieces
 _PIECES = 16  # of an edit, that take as long as the edit itself
 
@@ -89,6 +92,9 @@ def decide(manuscript: Manuscript, edit: EditPayload, log: Log) -> Generator[Non
                 yield
             operation = rebase(operation, version, Log(version, [committed]))
             work += 1 + len(operation.components) // _PIECES
+            if len(operation.components) > MAX_COMPONENTS:
+                text = "Too much was written in between; subscribe to the document anew"
+                raise Refusal(ErrorCode.VERSION_CONFLICT, text, manuscript.version)
         admit(operation, manuscript.document)
     except (VersionConflict, DoesNotFit) as conflict:
         text = f"{str(conflict).partition(';')[0]}; subscribe to the document anew"

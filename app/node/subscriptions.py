@@ -8,7 +8,6 @@ live. So there is neither hole nor repetition, however slow the reader and howev
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from app.core.namespaces import namespace_of
@@ -63,7 +62,7 @@ class Subscriptions:
         """A user's own channel: received from the login on, without subscribing."""
         position = await self._broker.join(channel)
         if connection.closing is None:
-            self._attach(connection, channel, position)
+            self._attach(connection, channel, position.offset, position.offset)
             self._go_live(connection, channel)
 
     async def join(self, connection: Connection, asked: Join) -> None:
@@ -77,12 +76,13 @@ class Subscriptions:
         if not self._still_wanted(connection, asked, document):
             await self._gave_up(connection, channel)
             return
-        if document is not None:
-            position = replace(position, offset=document.version)
-        attachment = connection.attachments.get(channel) or self._attach(connection, channel, position)
+        answer, known = self._answer(asked, position, document)
+        start = position.offset
+        if document is not None:  # its text may be a version behind what was just committed
+            start = document.version if known is None else known
+        attachment = connection.attachments.get(channel) or self._attach(connection, channel, position.offset, start)
         attachment.hidden = asked.hidden
         self._watch(connection, channel, asked.with_presence and roster is not None)
-        answer, known = self._answer(asked, position, document)
         if asked.with_presence:
             answer.presence = roster
         connection.send(answer)
@@ -179,9 +179,9 @@ class Subscriptions:
             self._hub.unwatch(channel, connection)
             self._witness.detached(connection, channel, "presence")
 
-    def _attach(self, connection: Connection, channel: str, position: StreamPosition) -> Attachment:
-        self._hub.add(channel, connection, position.offset)
-        attachment = connection.attachments[channel] = Attachment(channel, position.offset)
+    def _attach(self, connection: Connection, channel: str, head: int, start: int) -> Attachment:
+        self._hub.add(channel, connection, head)
+        attachment = connection.attachments[channel] = Attachment(channel, start)
         return attachment
 
     def _go_live(self, connection: Connection, channel: str) -> None:

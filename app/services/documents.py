@@ -12,6 +12,8 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+import structlog
+
 from app.core import documents as core
 from app.core.documents import Manuscript, Refusal
 from app.engine.ports import TipMoved, Unavailable, Version
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
     from dossier_realtime.ot.operations import Operation
     from dossier_realtime.protocol.answers import DocumentState
     from dossier_realtime.protocol.commands import EditPayload
+
+_log = structlog.get_logger("documents")
 
 BATCH = 64  # edits decided and committed together
 SNAPSHOT_EVERY = 500  # versions
@@ -205,9 +209,19 @@ class _Lane:
             self._placed.clear()
             self._is_loaded = False
             refusal = Refusal(ErrorCode.SERVICE_UNAVAILABLE, "The service cannot store changes now; try again later")
-            for submission in batch:
-                if submission not in self._waiting:
-                    submission.reply(refusal)
+            self._refuse(batch, refusal)
+        except Exception:
+            # Whatever it was, nobody may wait for ever, and nothing half decided may stay.
+            _log.exception("a document's lane failed", channel=self._channel)
+            self._placed.clear()
+            self._is_loaded = False
+            text = "The service failed to take this edit; send it again"
+            self._refuse(batch, Refusal(ErrorCode.INTERNAL_ERROR, text))
+
+    def _refuse(self, batch: Sequence[Submission], refusal: Refusal) -> None:
+        for submission in batch:
+            if submission not in self._waiting:
+                submission.reply(refusal)
 
     async def _commit(self, batch: list[Submission]) -> None:
         if not self._ready():

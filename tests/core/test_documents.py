@@ -55,6 +55,15 @@ def test_an_edit_from_far_behind_gives_others_their_turn_and_ends_where_it_belon
     assert manuscript.document.content == "x" * 900 + "end!"
 
 
+def test_an_edit_cut_into_too_many_pieces_is_a_conflict_and_not_half_a_minute_of_work() -> None:
+    manuscript = written("x" * 2_000)
+    for n in range(core.MAX_COMPONENTS):
+        edited(manuscript, EditPayload("insert", 2 * n + 1, n + 1, "y"))
+    with pytest.raises(Refusal) as refused:
+        finished(core.decide(manuscript, EditPayload("delete", 0, 1, None, 2_000), manuscript.log))
+    assert (refused.value.code, refused.value.version) == (ErrorCode.VERSION_CONFLICT, core.MAX_COMPONENTS + 1)
+
+
 @pytest.mark.parametrize(
     ("payload", "code"),
     [

@@ -32,12 +32,15 @@ class Gate:
         self.store = store
         self.open = asyncio.Event()
         self.open.set()
-        self.refuse = 0
+        self.refuse = self.broken = 0
         self.faster: list[str] = []
         self.appended = 0
 
     async def append(self, channel: str, tip: int, versions: Sequence[Version]) -> None:
         await self.open.wait()
+        if self.broken:
+            self.broken -= 1
+            raise ValueError("a fault nobody thought of")
         if self.refuse:
             self.refuse -= 1
             raise Unavailable("the disk is full")
@@ -137,6 +140,21 @@ def test_what_the_store_refuses_is_answered_and_the_lane_goes_on(tmp_path: Path)
             it.ready = False
             it.submit("no journal")
             assert isinstance((await it.answered(4))[3], Refusal)
+
+    asyncio.run(scene())
+
+
+def test_an_unforeseen_fault_is_answered_and_the_lane_goes_on(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with bench(tmp_path) as it:
+            it.gate.broken = 1
+            it.submit("lost", op_id="a")
+            (refusal,) = await it.answered(1)
+            assert isinstance(refusal, Refusal)
+            assert refusal.code is ErrorCode.INTERNAL_ERROR
+            it.submit("kept", op_id="a")
+            assert (await it.answered(2))[1] == 1
+            assert await it.text() == "kept"
 
     asyncio.run(scene())
 
