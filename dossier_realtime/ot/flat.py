@@ -7,6 +7,7 @@ of parts, each for the text that the one before made; an insert with attributes 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import zip_longest
 from typing import Literal
 
 from dossier_realtime.protocol.commands import Attributes, EditPayload
@@ -69,18 +70,25 @@ def write_remote(
 
 def parts(operation: Operation) -> Iterator[Operation]:
     """The parts that together are `operation`, left to right; none where it changes nothing."""
-    at, length = 0, operation.before
-    for component in operation.components:
+    at, length, formatted = 0, operation.before, 0
+    for component, following in zip_longest(operation.components, operation.components[1:]):
         if isinstance(component, Insert):
+            placed = 0
             for piece in _pieces(component.text):
                 yield _place(at, Insert(piece), length)
                 length += len(piece)
+                placed += len(piece)
                 if component.attributes != PLAIN:
-                    yield _place(at, Format(len(piece), component.attributes), length)
+                    # The same format right behind is one format with this: as `split` finds it.
+                    formatted = 0
+                    if isinstance(following, Format) and following.attributes == component.attributes:
+                        formatted = following.length if placed == len(component.text) else 0
+                    yield _place(at, Format(len(piece) + formatted, component.attributes), length)
                 at += len(piece)
             continue
-        if not isinstance(component, Retain):
+        if not isinstance(component, Retain) and not formatted:
             yield _place(at, component, length)
+        formatted = 0
         if isinstance(component, Delete):
             length -= component.length
         else:

@@ -23,6 +23,12 @@ def test_any_operation_is_a_row_of_flat_ones(drawn: tuple[Document, Operation, O
     checks.the_flat_form_says_the_same(drawn[0], drawn[1])
 
 
+def test_a_format_behind_an_insert_that_brings_the_same_is_one_with_it() -> None:
+    operation = Operation.of(Insert(to_units("new"), BOLD), Format(4, BOLD), Retain(1))
+    assert [write(part, 0).length for part in parts(operation)] == [None, 7]
+    checks.the_flat_form_says_the_same(Document.of("text!"), operation)
+
+
 def test_the_contract_s_own_example_is_read() -> None:
     payload = EditPayload("insert", 150, 42, "New text")
     assert read(payload, 200) == Operation.of(Retain(150), Insert(to_units("New text")), Retain(50))
