@@ -10,9 +10,10 @@ import pytest
 from hypothesis import settings
 from tornado.ioloop import IOLoop
 
-# A loaded machine is slow, not wrong: no deadline. A failure prints the blob that reproduces it.
-settings.register_profile("ci", deadline=None, print_blob=True)
-settings.register_profile("thorough", parent=settings.get_profile("ci"), max_examples=5_000)
+# A loaded machine is slow, not wrong: no deadline. A change is judged by the same examples every time it is tested;
+# `thorough` looks for new ones, and what it finds becomes a test of its own.
+settings.register_profile("ci", deadline=None, derandomize=True)
+settings.register_profile("thorough", deadline=None, print_blob=True, max_examples=5_000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 
