@@ -185,7 +185,6 @@ class Conduct:
             await self._engine.sessions.close(opened.session_id)
             return
         connection.user_id = identity.user_id
-        connection.started_at = at.wall
         effects = session.opened(opened.session_id, opened.reconnect_count, asked.ref)
         self._registry.by_session[opened.session_id] = connection
         self._witness.opened(connection)

@@ -92,7 +92,6 @@ class Connection:
         self.attachments: dict[str, Attachment] = {}
         self.connection_id = home.new_id()
         self.user_id = ""
-        self.started_at = 0.0
         self.closing: tuple[int, str] | None = None
         self.hang_up = hang_up
         self._gone = False

@@ -6,8 +6,6 @@ from collections import Counter
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from .outbox import Outbox
 
 
@@ -33,7 +31,6 @@ class Hub(Generic[R]):
         self._live: dict[str, dict[R, None]] = {}
         self._watching: dict[str, dict[R, None]] = {}
         self.heads: dict[str, int] = {}
-        self.deliveries = 0
 
     def add(self, channel: str, connection: R, head: int) -> None:
         """The connection subscribes; `head` is the channel's last offset, as the broker told on joining."""
@@ -91,7 +88,6 @@ class Hub(Generic[R]):
         """Queue one frame for each. A push may end a slow reader and with it its entries here."""
         for connection in receivers:
             connection.outbox.push(frame)
-        self.deliveries += len(receivers)
 
     def members(self, channel: str) -> tuple[R, ...]:
         """Everybody who subscribes the channel here."""
@@ -108,9 +104,6 @@ class Hub(Generic[R]):
     def counts(self) -> Counter[str]:
         """Subscriptions on this node, by channel."""
         return Counter({channel: len(members) for channel, members in self._members.items()})
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(tuple(self._members))
 
 
 def _remove(table: dict[str, dict[R, None]], channel: str, connection: R) -> None:
