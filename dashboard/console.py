@@ -42,7 +42,7 @@ class Console(JSComponent):
     served = param.Boolean(default=True, doc="Whether the page is one of our own server's, and may reload itself.")
     charts = Child()
 
-    _esm = ASSETS / "console.js"
+    _esm = "\n".join((ASSETS / name).read_text(encoding="utf-8") for name in ("drawing.js", "console.js"))
 
     def __init__(self, looks: Looks, chart: Chart | None, *, served: bool) -> None:
         styles = [(ASSETS / name).read_text(encoding="utf-8") for name in ("theme.css", "console.css")]

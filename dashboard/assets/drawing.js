@@ -1,0 +1,280 @@
+// Draws the blocks of a page (blocks.py) and keeps them as they are told to be. Data becomes text nodes, never markup.
+
+const SIGNS = { good: "✓", warn: "!", bad: "✕", info: "•", muted: "–" }
+
+// The words that a filter is made of: words that a row must hold · key:word for one column · -word for rows without it
+function filterTerms(text) {
+  return (text.toLowerCase().match(/\S+/g) ?? []).map((word) => {
+    const not = word.length > 1 && word.startsWith("-")
+    const [, key, rest] = /^(?:([a-z_]+):(?=.))?(.*)$/s.exec(not ? word.slice(1) : word)
+    return { not, key, word: rest }
+  })
+}
+
+// Whether texts by key, in lower case, satisfy all terms
+function passes(terms, texts) {
+  return terms.every(({ not, key, word }) => {
+    const known = key !== undefined && key in texts
+    const searched = known ? texts[key] : Object.values(texts).join("\n")
+    const wanted = key !== undefined && !known ? `${key}:${word}` : word
+    return searched.includes(wanted) !== not
+  })
+}
+
+// What of a cell a filter looks at
+function plain(value) {
+  if (value == null) return ""
+  if (typeof value !== "object") return String(value)
+  return value.badge ?? value.text ?? value.peek ?? value.names?.join("\n") ?? ""
+}
+
+// What a message of blocks.py makes of a list of blocks: a new list, in which what did not change is the same object
+function changed(before, { all, blocks = [], rows = {} }) {
+  if (all) return all
+  const after = new Map(before.map((block) => [block.id, block]))
+  for (const block of blocks) after.set(block.id, block)
+  for (const [id, { put, order }] of Object.entries(rows)) {
+    const block = after.get(id)
+    const known = new Map(block.rows.map((row) => [row.key, row]))
+    for (const row of put) known.set(row.key, row)
+    after.set(id, { ...block, rows: (order ?? block.rows.map((row) => row.key)).map((key) => known.get(key)) })
+  }
+  return [...after.values()]
+}
+
+// `perform` is told which action a person asks for, or why it is off; `root` is where dialogs are opened
+function drawing({ words, locale, root, perform }) {
+  const numbers = new Intl.NumberFormat(locale, { maximumFractionDigits: 1 })
+  const clock = new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" })
+  const full = new Intl.DateTimeFormat(locale, { dateStyle: "full", timeStyle: "long" })
+  const say = (text, values) => text.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "")
+  let terms = []
+
+  // --- elements ---------------------------------------------------------------------------------------------
+
+  function make(tag, attributes = {}, ...children) {
+    const node = document.createElement(tag)
+    for (const [name, value] of Object.entries(attributes)) {
+      if (name === "onclick" || name === "oninput" || name === "onsubmit") node.addEventListener(name.slice(2), value)
+      else if (value === true) node.setAttribute(name, "")
+      else if (value !== false && value != null) node.setAttribute(name, value)
+    }
+    node.append(...children.filter((child) => child != null))
+    return node
+  }
+
+  const isolated = (text, attributes = {}) => make("bdi", attributes, String(text))
+
+  function time(at) {
+    const date = new Date(1000 * at)
+    return make("time", { datetime: date.toISOString(), title: full.format(date) }, clock.format(date))
+  }
+
+  function badge(text, tone) {
+    return make("span", { class: `badge ${tone}` }, make("span", { "aria-hidden": "true" }, SIGNS[tone] ?? "•"), isolated(text))
+  }
+
+  function line(values, text) {
+    const svg = (tag, attributes) => {
+      const node = document.createElementNS("http://www.w3.org/2000/svg", tag)
+      for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value)
+      return node
+    }
+    const step = values.length > 1 ? 96 / (values.length - 1) : 0
+    const points = values.map((value, index) => `${(2 + index * step).toFixed(1)},${(26 - value * 0.24).toFixed(1)}`)
+    const drawing = svg("svg", { viewBox: "0 0 100 28", class: "line", role: "img", "aria-label": text })
+    drawing.append(svg("polyline", { points: points.join(" ") }))
+    const [x, y] = points.at(-1).split(",")
+    drawing.append(svg("circle", { cx: x, cy: y, r: 2.5 }))
+    return drawing
+  }
+
+  function actions(offered) {
+    return offered.map((action) => {
+      const button = make("button", { type: "button", class: "act", "data-focus": `${action.act} ${action.of}` }, action.label)
+      if (action.off) {
+        button.setAttribute("aria-disabled", "true")
+        button.title = action.off
+        button.setAttribute("aria-label", `${action.label} (${action.off})`)
+      }
+      button.addEventListener("click", () => (perform(action)))
+      return button
+    })
+  }
+
+  function cell(value) {
+    if (value == null) return [make("span", { class: "none" }, "–")]
+    if (typeof value === "number") return [isolated(numbers.format(value), { class: "number" })]
+    if (typeof value === "string") return [isolated(value, { dir: "auto", class: value.length <= 26 && "short" })]
+    if ("badge" in value) return [badge(value.badge, value.tone)]
+    if ("at" in value) return [time(value.at)]
+    if ("bar" in value) {
+      const meter = make("progress", { max: 100, value: value.bar, "aria-label": value.text })
+      return [make("span", { class: "bar" }, meter, isolated(value.text))]
+    }
+    if ("line" in value) return [line(value.line, value.text)]
+    if ("peek" in value) {
+      const short = value.peek.length > 90 ? `${value.peek.slice(0, 90)}…` : value.peek
+      const open = () => inspect(value.peek)
+      return [
+        isolated(short, { dir: "ltr", class: "code" }),
+        make("button", { type: "button", class: "act", onclick: open }, words.inspect),
+      ]
+    }
+    if ("names" in value) return value.names.flatMap((name, index) => [index ? words.comma : "", isolated(name)])
+    if ("acts" in value) return actions(value.acts)
+    return []
+  }
+
+  // --- dialogs ----------------------------------------------------------------------------------------------
+
+  function dialog(title, ...content) {
+    const box = make("dialog", { "aria-label": title }, make("h2", {}, title), ...content)
+    box.addEventListener("close", () => box.remove())
+    root.append(box)
+    box.showModal()
+    return box
+  }
+
+  function inspect(text) {
+    let shown = text
+    try {
+      shown = JSON.stringify(JSON.parse(text), null, 2)
+    } catch {
+      // A message that was cut is shown as it is.
+    }
+    const close = make("button", { type: "button", onclick: () => box.close() }, words.close)
+    const box = dialog(words.inspect, make("pre", { dir: "ltr", tabindex: 0 }, shown), make("p", { class: "buttons" }, close))
+  }
+
+  // --- blocks -----------------------------------------------------------------------------------------------
+
+  function heading(block) {
+    const count = make("span", { class: "count" })
+    return { count, title: make("h2", { id: `title-${block.id}` }, block.title, " ", count) }
+  }
+
+  const draw = {
+    banner(block) {
+      const text = make("p", { class: `banner ${block.tone}` }, badge(block.text, block.tone))
+      if (block.at) text.append(" ", time(block.at))
+      return { node: make("div", { role: "alert" }, text) }
+    },
+    figures(block) {
+      const items = block.items.map((item) => {
+        const value = item.value == null ? "–" : numbers.format(item.value)
+        return make("div", { class: "figure" }, make("dt", {}, item.label), make("dd", {}, isolated(item.value != null && item.unit ? `${value} ${item.unit}` : value)))
+      })
+      return { node: make("dl", { class: "figures" }, ...items) }
+    },
+    actions: (block) => ({ node: make("p", { class: "buttons" }, ...actions(block.acts)) }),
+    board(block) {
+      const columns = block.columns.map((column) => {
+        const cards = column.cards.map((card) => {
+          const body = make("li", { class: `card ${column.tone}` }, make("h3", {}, isolated(card.title, { dir: "auto" })))
+          const texts = { title: card.title.toLowerCase(), text: card.lines.join("\n").toLowerCase(), priority: card.badge.toLowerCase() }
+          body.append(badge(card.badge, column.tone), ...card.lines.map((text) => make("p", {}, isolated(text, { dir: "auto" }))))
+          body.append(make("p", { class: "since" }, card.since, " ", time(card.at)), make("p", { class: "buttons" }, ...actions(card.acts)))
+          body.hidden = !passes(terms, texts)
+          return body
+        })
+        const list = cards.length ? make("ul", {}, ...cards) : make("p", { class: "empty" }, block.empty)
+        const title = make("h2", {}, badge(column.title, column.tone), " ", make("span", { class: "count" }, numbers.format(column.count)))
+        return make("section", { class: "column", "aria-label": column.title }, title, list)
+      })
+      return { node: make("div", { class: "board" }, ...columns) }
+    },
+    table(block) {
+      const { title, count } = heading(block)
+      const head = make("tr", {}, ...block.columns.map(([key, label]) => make("th", { scope: "col", title: `${key}:` }, label)))
+      const body = make("tbody")
+      const empty = make("p", { class: "empty" }, block.empty)
+      const scroll = make("div", { class: "scroll", tabindex: 0, role: "region", "aria-labelledby": `title-${block.id}` })
+      scroll.append(make("table", { "aria-labelledby": `title-${block.id}` }, make("thead", {}, head), body))
+      const drawn = new Map()
+      const update = (block) => {
+        const wanted = new Set()
+        let shown = 0
+        let next = body.firstChild
+        for (const row of block.rows) {
+          wanted.add(row.key)
+          let known = drawn.get(row.key)
+          if (known?.row !== row) {
+            const node = make("tr", {}, ...row.cells.map((value) => make("td", {}, ...cell(value))))
+            const texts = Object.fromEntries(block.columns.map(([key], index) => [key, plain(row.cells[index]).toLowerCase()]))
+            if (known) {
+              if (next === known.node) next = next.nextSibling
+              known.node.replaceWith(node)
+            }
+            known = { row, node, texts }
+            drawn.set(row.key, known)
+          }
+          known.node.hidden = !passes(terms, known.texts)
+          shown += !known.node.hidden
+          if (next === known.node) next = next.nextSibling
+          else body.insertBefore(known.node, next)
+        }
+        for (const [key, known] of drawn) {
+          if (!wanted.has(key)) {
+            known.node.remove()
+            drawn.delete(key)
+          }
+        }
+        empty.hidden = block.rows.length > 0
+        scroll.hidden = block.rows.length === 0
+        count.textContent = terms.length ? say(words.shown, { shown: shown, all: block.rows.length }) : block.rows.length || ""
+      }
+      update(block)
+      return { node: make("section", { class: block.wide ? "table wide" : "table" }, title, scroll, empty), update }
+    },
+  }
+
+  // --- the blocks of a page ---------------------------------------------------------------------------------
+
+  // Shows lists of blocks in a place, and draws only what is another than it was
+  function board(place) {
+    const drawn = new Map()
+    const frame = ({ rows, ...rest }) => JSON.stringify(rest)
+
+    function put(block) {
+      const known = drawn.get(block.id)
+      const made = { block, frame: block.kind === "table" && frame(block), ...draw[block.kind](block) }
+      drawn.set(block.id, made)
+      if (known) known.node.replaceWith(made.node)
+      else place.append(made.node)
+    }
+
+    function show(blocks) {
+      const focused = root.getRootNode().activeElement?.dataset?.focus
+      const wanted = new Set(blocks.map((block) => block.id))
+      for (const [id, { node }] of drawn) {
+        if (wanted.has(id)) continue
+        node.remove()
+        drawn.delete(id)
+      }
+      for (const block of blocks) {
+        const known = drawn.get(block.id)
+        if (known?.block === block) continue
+        if (!known?.update || known.frame !== frame(block)) {
+          put(block)
+          continue
+        }
+        known.block = block
+        known.update(block)
+      }
+      // What was drawn anew under the keyboard gets the focus back.
+      if (focused && root.getRootNode().activeElement?.dataset?.focus !== focused) {
+        root.querySelector(`[data-focus="${CSS.escape(focused)}"]`)?.focus()
+      }
+    }
+
+    function filter(text) {
+      terms = filterTerms(text)
+      for (const known of [...drawn.values()]) known.update ? known.update(known.block) : put(known.block)
+    }
+
+    return { show, filter }
+  }
+
+  return { make, isolated, time, badge, cell, dialog, inspect, board, numbers, clock, say }
+}
