@@ -36,12 +36,13 @@ from app.node.witness import Witness
 from app.services.channels import ChannelAdministration
 from app.services.cursors import Cursors
 from app.services.documents import Documents
-from app.services.operations import Operations, report
+from app.services.operations import report
 from app.services.publisher import Publisher
 from app.telemetry.metrics import Metrics
 from app.web.addresses import Addresses
 from app.web.application import application, server
 from app.web.guard import Doorkeeper
+from dossier_realtime.recording.digest import Digest
 
 if TYPE_CHECKING:
     import socket
@@ -73,8 +74,8 @@ class Service:
         self._tls = tls_context
         self._policy = ChannelPolicy((row.pattern, row.level) for row in config.channels.classification)
         self._metrics = Metrics()
-        self._operations = Operations(_node_name(config))
-        publisher = Publisher(engine.broker, self._policy, self._operations, lambda: journal.healthy)
+        self._digest = Digest(_node_name(config))
+        publisher = Publisher(engine.broker, self._policy, self._digest, lambda: journal.healthy)
         self._documents = Documents(
             engine.documents,
             engine.broker,
@@ -84,7 +85,7 @@ class Service:
         cursors = Cursors(self._documents, engine.broker)
         administration = ChannelAdministration(engine, self._policy)
         self.verifier = TokenVerifier(config.auth)
-        witness = Witness(journal, self._metrics, self._policy, self._operations)
+        witness = Witness(journal, self._metrics, self._policy, self._digest)
         self.node = Node(
             _node_name(config),
             engine,
@@ -136,7 +137,7 @@ class Service:
         """Listen to the engine, complete the journal (which asks for the channels' levels), listen to the port."""
         self.node.start()
         await self._complete_journal()
-        self.node.background.repeat(report(self._operations, self.engine.broker, self.node.hub.members, now))
+        self.node.background.repeat(report(self._digest, self.engine.broker, self.node.hub.members, now))
         self.node.background.repeat(self._sweep_documents())
         retention = _retention(self.config)
         if retention.asked:
@@ -257,8 +258,8 @@ class Service:
                 "ready": float(all(self.readiness().values())),
             }
 
-        self._operations.level("nodes", figures)
-        self._operations.level("sessions", lambda: {"open": len(node.registry.by_session)})
+        self._digest.level("nodes", figures)
+        self._digest.level("sessions", lambda: {"open": len(node.registry.by_session)})
 
 
 async def build(config: Config) -> Service:

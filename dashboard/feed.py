@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from dashboard.service_api import ServiceApi
-from dashboard.store import DashboardState
+from dashboard.store import PLACES, DashboardState
 from dossier_realtime.client import (
     ConnectionState,
     DossierRealtimeClient,
@@ -112,7 +112,7 @@ class Feed:
         assert self._client is not None  # noqa: S101  called within a session only
         if channel in self._followed:
             return
-        there = channel.partition(":")[0] in ("dossier", "document", "workspace", "relationship")
+        there = channel.partition(":")[0] in PLACES
         self._followed[channel] = self._client.subscribe(
             channel,
             on_message=partial(self._heard, channel),

@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from app.core.effects import Decision
     from app.engine.ports import Placed, Publication
     from app.journal.writer import Journal
-    from app.services.operations import Operations
     from app.telemetry.metrics import Metrics
     from dossier_realtime.protocol.commands import Command
     from dossier_realtime.protocol.events import Event
+    from dossier_realtime.recording.digest import Digest
     from dossier_realtime.recording.entry import Audience, Detail
 
     from .connection import Connection
@@ -36,11 +36,11 @@ _METHODS = frozenset({"GET", "POST", "PUT", "DELETE"})  # of any other word a cl
 class Witness:
     """One call an occurrence; each is cheap, none waits."""
 
-    def __init__(self, journal: Journal, metrics: Metrics, policy: ChannelPolicy, operations: Operations) -> None:
+    def __init__(self, journal: Journal, metrics: Metrics, policy: ChannelPolicy, digest: Digest) -> None:
         self._journal = journal
         self._metrics = metrics
         self._policy = policy
-        self._operations = operations
+        self._digest = digest
         self._sample = Sample(per_second=10)
 
     def received(
@@ -67,7 +67,7 @@ class Witness:
 
     def _note_warning(self, connection: Connection, event: Event) -> None:
         if isinstance(event, RateLimitWarning):
-            self._operations.count("limits", "warnings")
+            self._digest.count("limits", "warnings")
             self._note_limit(connection, event.payload.rate_class, "warned", event.payload.current_rate)
 
     def _note_limit(self, connection: Connection, rate_class: str, state: str, rate: int | None = None) -> None:
@@ -75,14 +75,14 @@ class Witness:
         if identity is not None:
             key = f"{identity.user_id} {rate_class}"
             values = {"user_id": identity.user_id, "name": identity.name, "class": rate_class, "state": state}
-            self._operations.row("limits", key, values if rate is None else {**values, "rate": rate})
+            self._digest.row("limits", key, values if rate is None else {**values, "rate": rate})
 
     def _note_refusal(self, connection: Connection, decision: Decision) -> None:
         rule = decision.rule
         if not rule.startswith("rate."):
-            self._operations.count("errors", rule)
+            self._digest.count("errors", rule)
             return
-        self._operations.count("limits", "refused")
+        self._digest.count("limits", "refused")
         self._note_limit(connection, rule.removeprefix("rate."), "exceeded")
 
     def decided(self, connection: Connection, decision: Decision) -> None:
@@ -173,12 +173,12 @@ class Witness:
         events = sum(not place.repeated for place in placed)
         self._metrics.totals["published"] += events
         self._metrics.publish_seconds.observe(seconds)
-        self._operations.count("nodes", "events", events)
+        self._digest.count("nodes", "events", events)
 
     def edited(self) -> None:
         """An edit of a document is committed."""
         self._metrics.totals["edits"] += 1
-        self._operations.count("nodes", "edits")
+        self._digest.count("nodes", "edits")
 
     def called(self, method: str, path: str, status: int, caller: str, reason: str) -> None:
         """An HTTP call was answered; the journal keeps those of known callers, and the reason that they gave."""
@@ -190,7 +190,7 @@ class Witness:
     def opened(self, connection: Connection) -> None:
         """A session began or came back."""
         self._metrics.opened()
-        self._operations.count("sessions", "opened")
+        self._digest.count("sessions", "opened")
         self._journal.record(
             "open",
             session=connection.session.session_id,
@@ -223,7 +223,7 @@ class Witness:
     def token_refused(self, address: str, reason: str, steady: float) -> None:
         """A token was not good. Logged at most ten times a second: whoever guesses tokens must not fill the disk."""
         self._metrics.totals["tokens_refused"] += 1
-        self._operations.count("errors", "token_refused")
+        self._digest.count("errors", "token_refused")
         if self._sample.allows(steady):
             _log.info("token refused", address=address, reason=reason)
 
@@ -232,7 +232,7 @@ class Witness:
         code, reason = connection.closing or (1006, "")
         self._metrics.connections.set(connections)
         self._metrics.closed(code)
-        self._operations.count("sessions", "closed")
+        self._digest.count("sessions", "closed")
         self._journal.record(
             "close",
             session=connection.session.session_id or connection.connection_id,

@@ -14,19 +14,18 @@ if TYPE_CHECKING:
     from app.core.classification import ChannelPolicy
     from app.engine.ports import Broker
     from dossier_realtime.protocol.events import Event
-
-    from .operations import Operations
+    from dossier_realtime.recording.digest import Digest
 
 
 class Publisher:
     """Takes events that were judged and stamped."""
 
     def __init__(
-        self, broker: Broker, policy: ChannelPolicy, operations: Operations, journal_ready: Callable[[], bool]
+        self, broker: Broker, policy: ChannelPolicy, digest: Digest, journal_ready: Callable[[], bool]
     ) -> None:
         self._broker = broker
         self._policy = policy
-        self._operations = operations
+        self._digest = digest
         self._journal_ready = journal_ready
 
     async def publish(self, events: Sequence[tuple[str, Event]], key: IdempotencyKey | None = None) -> list[Placed]:
@@ -47,5 +46,5 @@ class Publisher:
         placed = await self._broker.publish(entries, key)
         if not any(place.repeated for place in placed):
             for _, event in events:
-                self._operations.published(event)
+                self._digest.published(event)
         return placed

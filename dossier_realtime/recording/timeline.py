@@ -102,6 +102,11 @@ class State:
                 found[channel][session.user] = doing or Present(session.name)
         return dict(found)
 
+    def on(self, channel: str) -> dict[str, Present]:
+        """Who is on one channel, hidden sessions left out."""
+        there = [session for session in self.sessions.values() if channel in session.channels - session.hidden]
+        return {one.user: self._doing.get((channel, one.user)) or Present(one.name) for one in there}
+
     @property
     def limits(self) -> dict[tuple[str, str], Limited]:
         """The limits in force now."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from app.core.instant import Instant
-from app.services.operations import TOPICS, Operations
 from dossier_realtime.protocol.events import (
     BriefProgress,
     BriefProgressPayload,
@@ -12,12 +10,11 @@ from dossier_realtime.protocol.events import (
     OpsStatsPayload,
 )
 from dossier_realtime.protocol.values import Localized
+from dossier_realtime.recording.digest import TOPICS, Digest
 
-NOW = Instant(1.0, 1_000.0)
 
-
-def told(operations: Operations) -> dict[str, OpsStatsPayload]:
-    return {message.channel.partition(":")[2]: message.payload for message in operations.messages(NOW)}
+def told(digest: Digest) -> dict[str, OpsStatsPayload]:
+    return {message.channel.partition(":")[2]: message.payload for message in digest.messages(1_000)}
 
 
 def alert(level: int, number: int = 1) -> CommitmentAlert:
@@ -33,19 +30,19 @@ def alert(level: int, number: int = 1) -> CommitmentAlert:
 
 
 def test_a_second_is_one_message_a_topic_and_the_next_begins_anew() -> None:
-    operations = Operations("n1")
+    digest = Digest("n1")
     for _ in range(10_000):
-        operations.count("errors", "format")
-    first, second = told(operations), told(operations)
+        digest.count("errors", "format")
+    first, second = told(digest), told(digest)
     assert set(first) == set(TOPICS)
     assert (first["errors"].values, second["errors"].values) == ({"format": 10_000.0}, {})
 
 
 def test_an_alert_is_one_row_at_its_last_level_in_both_languages() -> None:
-    operations = Operations("n1")
+    digest = Digest("n1")
     for level in (1, 2, 3):
-        operations.published(alert(level))
-    payload = told(operations)["alerts"]
+        digest.published(alert(level))
+    payload = told(digest)["alerts"]
     (row,) = payload.rows
     assert (row["key"], row["alert_level"], row["title"]) == ("c1", 3, "Delivery due")
     assert row["title_ar"] == "موعد تسليم يقترب"
@@ -53,26 +50,26 @@ def test_an_alert_is_one_row_at_its_last_level_in_both_languages() -> None:
 
 
 def test_a_brief_is_one_row_that_keeps_what_was_said_before() -> None:
-    operations = Operations("n1")
+    digest = Digest("n1")
     for progress in (10, 45):
         step = BriefProgressPayload("analyzing", progress, "…")
-        operations.published(BriefProgress(request_id="r1", payload=step))
-    (row,) = told(operations)["briefs"].rows
+        digest.published(BriefProgress(request_id="r1", payload=step))
+    (row,) = told(digest)["briefs"].rows
     assert (row["key"], row["progress"], row["stage"]) == ("r1", 45, "analyzing")
 
 
 def test_rows_are_cut_and_say_so() -> None:
-    operations = Operations("n1")
+    digest = Digest("n1")
     for number in range(1_000):
-        operations.published(alert(1, number))
-    payload = told(operations)["alerts"]
+        digest.published(alert(1, number))
+    payload = told(digest)["alerts"]
     assert len(payload.rows) == 200
     assert payload.values["rows_cut"] == 800
 
 
 def test_numbers_that_always_hold_are_read_each_second() -> None:
-    operations, open_now = Operations("n1"), [3.0]
-    operations.level("sessions", lambda: {"open": open_now[0]})
-    assert told(operations)["sessions"].values == {"open": 3.0}
+    digest, open_now = Digest("n1"), [3.0]
+    digest.level("sessions", lambda: {"open": open_now[0]})
+    assert told(digest)["sessions"].values == {"open": 3.0}
     open_now[0] = 4.0
-    assert told(operations)["sessions"].values == {"open": 4.0}
+    assert told(digest)["sessions"].values == {"open": 4.0}

@@ -1,0 +1,186 @@
+"""A recording, told to a DashboardState as the node and its lists would have told it: replay is the same fold. Pure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from dashboard.store import PLACES, DashboardState
+from dossier_realtime.client.presence import PresenceState
+from dossier_realtime.protocol import codec
+from dossier_realtime.protocol.answers import PresentUser, Roster
+from dossier_realtime.recording.digest import Digest
+from dossier_realtime.recording.entry import Entry, Header
+from dossier_realtime.recording.timeline import State
+
+_WARNING = b'{"type":"rate_limit_warning"'
+
+
+class _Warning(msgspec.Struct):
+    payload: _WarningPayload
+
+
+class _WarningPayload(msgspec.Struct):
+    current_rate: int
+    rate_class: str = msgspec.field(name="class", default="general")
+
+
+_warnings = msgspec.json.Decoder(_Warning)
+
+
+class Replay:
+    """Give it every entry in order; `tell` brings `state` up to what was given. `node`: whose recording it is."""
+
+    def __init__(self, node: str) -> None:
+        self.state = DashboardState()
+        self.past = State()
+        self._digest = Digest(node)
+        self._digest.level("nodes", self._figures)
+        self._sessions: dict[str, dict[str, Any]] = {}
+        self._levels: dict[str, str] = {}
+        self._offsets: dict[str, int] = {}
+        self._moved: set[str] = set()
+        self._node = node
+        self._ready = self._news = False
+        self._events = self._deliveries = 0
+
+    def take(self, entry: Entry) -> None:
+        """One entry more."""
+        header, frame, _ = entry
+        self._news = True
+        if header.level:
+            self._levels[header.channel] = header.level
+        if header.kind in ("start", "close"):
+            self._moved.update(self._channels(header))
+        self.past.take(entry)
+        match header.kind:
+            case "start":
+                self._sessions.clear()
+                self._ready = True
+            case "stop":
+                self._ready = False
+            case "open":
+                self._open(header)
+            case "close" if header.session not in self.past.sessions:
+                self._digest.count("sessions", "closed")
+                self._sessions.pop(header.session, None)
+            case "attach" | "detach":
+                self._moved.add(header.channel)
+            case "refused":
+                self._refused(header)
+            case "out" if frame is not None:
+                self._deliveries += 1
+                if frame.startswith(_WARNING):
+                    warned = _warnings.decode(frame).payload
+                    self._digest.count("limits", "warnings")
+                    self._limit(header, warned.rate_class, {"state": "warned", "rate": warned.current_rate})
+            case "fanout" | "recovered":
+                self._told(header, frame)
+            case _:
+                pass
+
+    def tell(self, at: float) -> None:
+        """It is `at` (Unix seconds): say what is known, if anything was taken since it was said last."""
+        if not self._news:
+            return
+        state, self._news = self.state, False
+        state.linked(True, at)
+        for message in self._digest.messages(int(at)):
+            state.heard(message.channel, message, at)
+        for channel in sorted(self._moved):
+            if channel.partition(":")[0] in PLACES:
+                state.present(channel, self._present(channel), at)
+        self._moved.clear()
+        state.listed([self._session(name) for name in self._sessions], self._channel_rows())
+
+    # --- what was told ----------------------------------------------------------------------------------------
+
+    def _told(self, header: Header, frame: bytes | None) -> None:
+        channel = header.channel
+        self._deliveries += header.receivers
+        if header.audience == "presence":
+            self._moved.add(channel)
+            return
+        if header.commit:
+            edit = channel.startswith("document:")
+            self._digest.count("nodes", "edits" if edit else "events")
+            self._events += not edit
+            self._offsets[channel] = header.offset
+        if frame is None or channel.startswith("ops:"):
+            return  # redacted; or what another dashboard was told of what is counted here
+        event = codec.decode_event(frame)
+        self._digest.published(event)
+        self.state.heard(channel, event, header.at)
+
+    def _refused(self, header: Header) -> None:
+        if not header.rule.startswith("rate."):
+            self._digest.count("errors", header.rule)
+            return
+        self._digest.count("limits", "refused")
+        self._limit(header, header.rule.removeprefix("rate."), {"state": "exceeded"})
+
+    def _limit(self, header: Header, rate_class: str, values: dict[str, str | float]) -> None:
+        who = self.past.sessions.get(header.session)
+        name = who.name if who else header.user
+        row = {"user_id": header.user, "name": name, "class": rate_class, **values}
+        self._digest.row("limits", f"{header.user} {rate_class}", row)
+
+    # --- the lists --------------------------------------------------------------------------------------------
+
+    def _open(self, header: Header) -> None:
+        self._digest.count("sessions", "opened")
+        known, detail = self._sessions.get(header.session, {}), header.detail
+        self._sessions[header.session] = {
+            "session_id": header.session,
+            "user_id": header.user,
+            "node": self._node,
+            "started_at": known.get("started_at", header.at),
+            **{name: detail.get(name, "") for name in ("name", "role", "address")},
+            "reconnect_count": detail.get("reconnect_count", 0),
+        }
+
+    def _session(self, session: str) -> dict[str, Any]:
+        return {**self._sessions[session], "channels": sorted(self.past.sessions[session].channels)}
+
+    def _channel_rows(self) -> list[dict[str, Any]]:
+        followed: dict[str, int] = {}
+        for session in self.past.sessions.values():
+            for channel in session.channels:
+                followed[channel] = followed.get(channel, 0) + 1
+        rows = []
+        for channel, level in self._levels.items():
+            there = self.state.presence.get(channel)
+            rows.append(
+                {
+                    "channel": channel,
+                    "settings": {"classification": level},
+                    "users": there.count if there else 0,
+                    "subscribers": followed.get(channel, 0),
+                    "position": {"offset": self._offsets.get(channel, 0)},
+                }
+            )
+        return rows
+
+    def _channels(self, header: Header) -> set[str]:
+        """Where somebody may be no more after this entry."""
+        ending = [one for name, one in self.past.sessions.items() if header.kind == "start" or name == header.session]
+        return {channel for session in ending for channel in session.channels}
+
+    def _present(self, channel: str) -> PresenceState:
+        users = []
+        for user_id, doing in self.past.on(channel).items():
+            here = {"status": doing.status, "activity": doing.activity, "field": doing.field}
+            users.append(msgspec.convert({"user_id": user_id, "name": doing.name, "role": "", **here}, PresentUser))
+        return PresenceState.of(Roster(count=len(users), users=users))
+
+    def _figures(self) -> dict[str, float]:
+        sessions = self.past.sessions
+        return {
+            "ready": self._ready,
+            "connections": len(sessions),
+            "sessions": len(sessions),
+            "subscriptions": sum(len(session.channels) for session in sessions.values()),
+            "events_total": self._events,
+            "deliveries_total": self._deliveries,
+        }

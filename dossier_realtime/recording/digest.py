@@ -1,0 +1,105 @@
+"""What operators are shown of a second: one aggregated message a topic on `ops:{topic}` (decisions, section 10). Pure.
+
+However hard the storm, a topic costs one message a second: occurrences are folded as they happen, and rows are cut.
+A node folds what happens, a replay what happened.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from dossier_realtime.protocol.events import (
+    BriefComplete,
+    BriefFailed,
+    BriefProgress,
+    BriefStarted,
+    CommitmentAlert,
+    OpsStats,
+    OpsStatsPayload,
+)
+from dossier_realtime.protocol.values import Localized
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from dossier_realtime.protocol.events import Event
+
+TOPICS = ("nodes", "sessions", "limits", "alerts", "briefs", "errors")
+_ROWS = 200
+
+Row = dict[str, str | float | bool | None]
+
+
+class Digest:
+    """Folds what happens into the next second's message of each topic."""
+
+    def __init__(self, node: str) -> None:
+        self._node = node
+        self._values: dict[str, Counter[str]] = {topic: Counter() for topic in TOPICS}
+        self._rows: dict[str, dict[str, Row]] = {topic: {} for topic in TOPICS}
+        self._levels: dict[str, Callable[[], Mapping[str, float]]] = {}
+
+    def level(self, topic: str, read: Callable[[], Mapping[str, float]]) -> None:
+        """Numbers that hold at any time, read once a second."""
+        self._levels[topic] = read
+
+    def count(self, topic: str, name: str, by: float = 1) -> None:
+        """Something happened."""
+        self._values[topic][name] += by  # type: ignore[assignment]  # a Counter may count in fractions
+
+    def row(self, topic: str, key: str, values: Mapping[str, str | float | bool | None]) -> None:
+        """What is known of one thing (a user, an alert, a brief); what is said last holds."""
+        rows = self._rows[topic]
+        if key in rows or len(rows) < _ROWS:
+            rows[key] = {**rows.get(key, {}), "key": key, **values}
+        else:
+            self._values[topic]["rows_cut"] += 1
+
+    def published(self, event: Event) -> None:
+        """Fold an accepted event into the topic that operators watch it on."""
+        match event:
+            case CommitmentAlert(payload=alert):
+                self.count("alerts", f"level_{alert.alert_level}")
+                values: Row = {"priority": event.priority}
+                for name in _ALERT:
+                    values |= _said(name, getattr(alert, name))
+                self.row("alerts", alert.commitment_id, values)
+            case BriefStarted(payload=started):
+                self.count("briefs", "started")
+                values = {"state": "started", "brief_type": started.type, "estimated_time": started.estimated_time}
+                self.row("briefs", event.request_id, {**values, "entity_id": started.entity_id, "progress": 0})
+            case BriefProgress(payload=step):
+                values = {"state": "progress", "stage": step.stage, "progress": step.progress}
+                self.row("briefs", event.request_id, values)
+            case BriefComplete(payload=done):
+                self.count("briefs", "complete")
+                values = {"state": "complete", "progress": 100, "generation_time": done.generation_time}
+                self.row("briefs", event.request_id, values)
+            case BriefFailed(payload=failed):
+                self.count("briefs", "failed")
+                self.row("briefs", event.request_id, {"state": "failed", **_said("error", failed.error)})
+            case _:
+                pass
+
+    def messages(self, timestamp: int) -> list[OpsStats]:
+        """The second is over (Unix seconds): one message for each topic, then counting begins anew."""
+        made = []
+        for topic in TOPICS:
+            values: dict[str, float] = {name: float(value) for name, value in self._values[topic].items()}
+            if topic in self._levels:
+                values.update(self._levels[topic]())
+            rows = list(self._rows[topic].values())
+            self._values[topic].clear()
+            self._rows[topic].clear()
+            payload = OpsStatsPayload(self._node, timestamp, values, rows)
+            made.append(OpsStats(channel=f"ops:{topic}", payload=payload))
+        return made
+
+
+_ALERT = ("mou_id", "title", "days_until_deadline", "responsible_department", "alert_level")
+
+
+def _said(name: str, value: str | int | Localized) -> Row:
+    """A value under its name; of a text in both languages the Arabic one beside it, as `{name}_ar`."""
+    return {name: value.en, f"{name}_ar": value.ar} if isinstance(value, Localized) else {name: value}
