@@ -1,4 +1,4 @@
-"""The operators' dashboard: a client like any other, in a process of its own or in a notebook."""
+"""The operators' dashboard, a client like any other, in its own process or in a notebook; a player of recordings."""
 
 from __future__ import annotations
 
@@ -6,14 +6,19 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from dashboard.notebook import Dashboard
+    from dashboard.player import Player
 
-__all__ = ["Dashboard"]
+__all__ = ["Dashboard", "Player"]
 
 
 def __getattr__(name: str) -> Any:
-    """`Dashboard`, when it is asked for: the pure parts are imported without Panel."""
-    if name != "Dashboard":
-        raise AttributeError(f"module 'dashboard' has no attribute {name!r}")
-    from dashboard.notebook import Dashboard  # noqa: PLC0415
+    """`Dashboard` and `Player`, when they are asked for: the pure parts are imported without Panel, the player too."""
+    if name == "Dashboard":
+        from dashboard.notebook import Dashboard  # noqa: PLC0415
 
-    return Dashboard
+        return Dashboard
+    if name == "Player":
+        from dashboard.player import Player  # noqa: PLC0415
+
+        return Player
+    raise AttributeError(f"module 'dashboard' has no attribute {name!r}")

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import msgspec
@@ -17,18 +16,18 @@ from panel.viewable import Child
 from dashboard.actions import Actions, Asked
 from dashboard.blocks import View
 from dashboard.charts import Chart
-from dashboard.i18n import words_for
+from dashboard.i18n import locale, words_for
 from dashboard.looks import Looks
 from dashboard.pages import PAGES
+from dashboard.recordings import Recordings
+from dashboard.scripts import CONSOLE, STYLES, read
 from dashboard.store import DashboardState
 from dashboard.viewer import LEVELS, Viewer
 
-ASSETS = Path(__file__).parent / "assets"
 TICK_MS = 333
 _WINDOW = 6  # messages that may be under way to a browser: one that sleeps costs no memory
 _BEAT = 3.0  # seconds after which even no news is told
 _UNUSED = 60.0  # seconds after which a view that nobody looks at is let go
-_LOCALES = {"en": "en-GB", "ar": "ar-u-nu-latn-ca-gregory"}
 
 
 class Console(JSComponent):
@@ -42,20 +41,19 @@ class Console(JSComponent):
     served = param.Boolean(default=True, doc="Whether the page is one of our own server's, and may reload itself.")
     charts = Child()
 
-    _esm = "\n".join((ASSETS / name).read_text(encoding="utf-8") for name in ("drawing.js", "console.js"))
+    _esm = read(CONSOLE)
 
     def __init__(self, looks: Looks, chart: Chart | None, *, served: bool) -> None:
-        styles = [(ASSETS / name).read_text(encoding="utf-8") for name in ("theme.css", "console.css")]
         super().__init__(  # type: ignore[no-untyped-call]  # Panel is typed in part
             words=words_for(looks.language, "js."),
             levels=[[level, words_for(looks.language, "level.")[level]] for level in LEVELS],
-            locale=_LOCALES[looks.language],
+            locale=locale(looks.language),
             direction=looks.direction,
             look=looks.theme,
             served=served,
             charts=None if chart is None else _pane(chart),
             sizing_mode="stretch_width",
-            stylesheets=styles,
+            stylesheets=[read(STYLES)],
         )
         self.on_message: Callable[[Any], None] = lambda message: None
 
@@ -104,6 +102,7 @@ class PageSession:
         viewer: Viewer,
         looks: Looks,
         actions: Actions,
+        recordings: Recordings | None = None,
         *,
         stays: Callable[[], bool] = lambda: True,
         touch: Callable[[], None] = lambda: None,
@@ -117,6 +116,7 @@ class PageSession:
         if self._chart is not None:
             self._chart.update(views.state, viewer)
         self._actions = actions
+        self._recordings = recordings
         self._stays = stays
         self._touch = touch
         self._version = 0
@@ -168,11 +168,21 @@ class PageSession:
                     asked = msgspec.convert(message, Asked)
                 except msgspec.ValidationError:
                     return  # not what our own page sends
-                task = asyncio.get_running_loop().create_task(self._act(asked))
-                self._doing.add(task)
-                task.add_done_callback(self._doing.discard)
+                self._begin(self._act(asked))
+            case {"open": wanted} if self._recordings is not None:
+                self._touch()
+                self._begin(self._open(self._recordings, wanted))
             case _:
                 pass
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._doing.add(task)
+        task.add_done_callback(self._doing.discard)
+
+    async def _open(self, recordings: Recordings, wanted: Any) -> None:
+        opened = await recordings.open(wanted, self._views.clock())
+        self._news.append({"player": opened} if isinstance(opened, str) else {"told": opened[0], "tone": opened[1]})
 
     async def _act(self, asked: Asked) -> None:
         text, tone = await self._actions.perform(asked)

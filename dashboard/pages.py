@@ -5,28 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from dashboard.blocks import Block
 from dashboard.charts import Chart, CountryMap, Traffic
 from dashboard.i18n import say
 from dashboard.looks import Looks
-from dashboard.panes.alerts import alerts
-from dashboard.panes.briefs import briefs
-from dashboard.panes.connections import connections
-from dashboard.panes.documents import documents
-from dashboard.panes.limits import limits
-from dashboard.panes.overview import overview
-from dashboard.panes.presence import presence
-from dashboard.panes.relationships import relationships
-from dashboard.panes.tail import tail
-from dashboard.store import DashboardState
-from dashboard.viewer import Viewer
+from dashboard.panes import PANES, Pane
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
     """One page: `pane` makes its blocks, `chart` its figure."""
 
-    pane: Callable[[DashboardState, Viewer, float], list[Block]]
+    pane: Pane
     chart: Callable[[Looks], Chart] | None = None
 
 
@@ -44,14 +33,6 @@ def _map(looks: Looks) -> Chart:
     return CountryMap(say(looks.language, "chart.map"), looks)
 
 
-PAGES: dict[str, Page] = {
-    "overview": Page(overview, _traffic),
-    "presence": Page(presence, _map),
-    "limits": Page(limits, _limits),
-    "alerts": Page(alerts),
-    "briefs": Page(briefs),
-    "documents": Page(documents),
-    "relationships": Page(relationships),
-    "connections": Page(connections),
-    "tail": Page(tail),
-}
+_CHARTS: dict[str, Callable[[Looks], Chart]] = {"overview": _traffic, "presence": _map, "limits": _limits}
+
+PAGES: dict[str, Page] = {name: Page(pane, _CHARTS.get(name)) for name, pane in PANES.items()}

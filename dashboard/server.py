@@ -32,6 +32,7 @@ from dashboard.i18n import say, words_for
 from dashboard.login import AliveHandler, Attempts, FrontDoorHandler, LoginHandler, LogoutHandler
 from dashboard.looks import Looks
 from dashboard.pages import PAGES
+from dashboard.recordings import Recordings
 from dashboard.service_api import ServiceApi
 from dashboard.store import DashboardState
 from dashboard.viewer import DashboardRole, Viewer
@@ -96,6 +97,7 @@ class PageHandler(Handler):
             viewer,
             looks,
             actions,
+            Recordings(self._api.url, visitor.token, viewer),
             stays=lambda: self._visitors.stays(visitor),
             touch=lambda: self._visitors.touch(visitor),
         )

@@ -19,7 +19,10 @@ export function render({ model }) {
   }
 
   function perform(action) {
-    if (action.off) tell(action.off, "warn")
+    if (action.open) {
+      model.send_msg(action)
+      tell(words.opening, "info")
+    } else if (action.off) tell(action.off, "warn")
     else ask(action)
   }
 
@@ -75,7 +78,14 @@ export function render({ model }) {
   Object.assign(root, { className: "console", lang: model.locale.slice(0, 2), dir: model.direction })
   root.dataset.theme = model.look
   if (model.charts) place.append(make("div", { class: "charts" }, model.get_child("charts")))
-  root.append(make("div", { class: "toolbar" }, search, pause, status), silence, place)
+  const played = make("div")
+  let leave = () => {}
+  const play = (data) => {
+    leave()
+    leave = mountPlayer(played, data, { language: root.lang, theme: model.look, switches: false })
+    status.replaceChildren()
+  }
+  root.append(make("div", { class: "toolbar" }, search, pause, status), silence, place, played)
 
   // --- news from the dashboard ------------------------------------------------------------------------------
 
@@ -88,6 +98,7 @@ export function render({ model }) {
       board.show(shown)
       model.send_msg({ seen: message.count })
     }
+    if (message.player) unpacked(message.player).then(play)
     if (message.told) tell(message.told, message.tone)
     if (message.bye) location.assign("/login")
   })
@@ -116,6 +127,7 @@ export function render({ model }) {
   for (const sign of ["pointerdown", "keydown"]) document.addEventListener(sign, active, { passive: true })
   model.on("remove", () => {
     clearInterval(watch)
+    leave()
     for (const sign of ["pointerdown", "keydown"]) document.removeEventListener(sign, active)
   })
 

@@ -116,10 +116,8 @@ function drawing({ words, locale, root, perform }) {
     if ("peek" in value) {
       const short = value.peek.length > 90 ? `${value.peek.slice(0, 90)}…` : value.peek
       const open = () => inspect(value.peek)
-      return [
-        isolated(short, { dir: "ltr", class: "code" }),
-        make("button", { type: "button", class: "act", onclick: open }, words.inspect),
-      ]
+      const button = make("button", { type: "button", class: "act", onclick: open }, words.inspect)
+      return value.brief ? [button] : [isolated(short, { dir: "ltr", class: "code" }), button]
     }
     if ("names" in value) return value.names.flatMap((name, index) => [index ? words.comma : "", isolated(name)])
     if ("acts" in value) return actions(value.acts)
@@ -166,6 +164,17 @@ function drawing({ words, locale, root, perform }) {
         return make("div", { class: "figure" }, make("dt", {}, item.label), make("dd", {}, isolated(item.value != null && item.unit ? `${value} ${item.unit}` : value)))
       })
       return { node: make("dl", { class: "figures" }, ...items) }
+    },
+    opener(block) {
+      const field = (label, control) => make("label", {}, label, control)
+      const minutes = make("select", { name: "minutes" }, ...block.spans.map(([value, label]) => make("option", { value }, label)))
+      const asked = block.fields.map(([name, label]) => field(label, make("input", { name, maxlength: 200, dir: "auto" })))
+      const form = make("form", { class: "opener" }, field(block.time, minutes), ...asked, make("button", { type: "submit", class: "primary" }, block.go))
+      form.addEventListener("submit", (event) => {
+        event.preventDefault()
+        perform({ open: Object.fromEntries(new FormData(form)) })
+      })
+      return { node: make("section", { class: "table wide" }, make("h2", {}, block.title), make("p", {}, block.help), form) }
     },
     actions: (block) => ({ node: make("p", { class: "buttons" }, ...actions(block.acts)) }),
     board(block) {

@@ -1,0 +1,79 @@
+// A document as it was at any time: runs of text with their author and attributes. Positions are UTF-16 code units, the
+// wire's and this language's own.
+
+const INSERT = 0
+const DELETE = 1
+const KEPT = 200 // edits between two texts that are kept
+
+function writing({ content, format, edits }) {
+  const kept = [dressed(content, format)]
+
+  // How many edits there were at a time (ms)
+  function count(at) {
+    let low = 0
+    let high = edits.length
+    while (low < high) {
+      const middle = (low + high) >> 1
+      if (edits[middle][0] <= at) low = middle + 1
+      else high = middle
+    }
+    return low
+  }
+
+  // The runs after so many edits
+  function runs(count) {
+    let from = Math.min(Math.floor(count / KEPT), kept.length - 1)
+    let made = kept[from].slice()
+    for (let number = from * KEPT; number < count; number += 1) {
+      edit(made, edits[number])
+      if ((number + 1) % KEPT === 0 && kept.length === (number + 1) / KEPT) kept.push(made.slice())
+    }
+    return made
+  }
+
+  return { count, runs }
+}
+
+function dressed(content, format) {
+  const runs = content ? [{ text: content, author: -1, look: {} }] : []
+  for (const { position, length, attributes } of format) edit(runs, [0, -1, 2, position, length, attributes])
+  return runs
+}
+
+// Runs are replaced, never changed: other versions hold them too
+function edit(runs, [, author, kind, position, length, what]) {
+  const start = cut(runs, position)
+  if (kind === INSERT) {
+    runs.splice(start, 0, { text: what, author, look: {} })
+  } else {
+    const end = cut(runs, position + length)
+    if (kind === DELETE) runs.splice(start, end - start)
+    else for (let at = start; at < end; at += 1) runs[at] = { ...runs[at], look: { ...runs[at].look, ...what } }
+  }
+  join(runs, start)
+}
+
+// The number of the run that begins at a position, which is made if there is none
+function cut(runs, position) {
+  let at = 0
+  for (let number = 0; number < runs.length; number += 1) {
+    if (at === position) return number
+    const { text, author, look } = runs[number]
+    if (position < at + text.length) {
+      runs.splice(number, 1, { text: text.slice(0, position - at), author, look }, { text: text.slice(position - at), author, look })
+      return number + 1
+    }
+    at += text.length
+  }
+  return runs.length
+}
+
+// Neighbours by the same author that look the same become one, around a place
+function join(runs, place) {
+  for (let at = Math.min(place + 1, runs.length - 1); at > Math.max(0, place - 1); at -= 1) {
+    const [one, other] = [runs[at - 1], runs[at]]
+    if (one.author === other.author && JSON.stringify(one.look) === JSON.stringify(other.look)) {
+      runs.splice(at - 1, 2, { ...one, text: one.text + other.text })
+    }
+  }
+}

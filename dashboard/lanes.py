@@ -1,0 +1,117 @@
+"""Every frame of a recording in its place: which connection sent it, which received it. Pure.
+
+One column a fact and one number a frame, for a browser that draws tens of thousands of them. Texts stand once each.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from dossier_realtime.recording.entry import Entry, Header
+from dossier_realtime.recording.routing import Routing
+
+KINDS = ("sent", "refused", "received", "told", "opened", "closed", "decided", "changed", "called", "other")
+"""What a mark is: a frame from the client, accepted or refused; one to it alone; one to all who listen; the
+connection's beginning and end; a decision of the service; settings; a call over HTTP; the node's own."""
+
+CHARS = 2_000  # of a frame
+_KINDS = {"in": 0, "refused": 1, "out": 2, "fanout": 3, "recovered": 3, "open": 4, "close": 5, "decided": 6}
+_KINDS |= {"settings": 7, "http": 8, "start": 9, "stop": 9, "gap": 9}
+_TYPE = re.compile(rb'"type":"([a-z_]{1,40})"')
+
+
+class _Texts:
+    """Texts by number, each kept once."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[str, int] = {}
+
+    def number(self, text: str) -> int:
+        return self._numbers.setdefault(text, len(self._numbers))
+
+    def all(self) -> list[str]:
+        return list(self._numbers)
+
+
+class Lanes:
+    """One lane a connection. Every entry is to be given to `take`, in order; those that are `shown` become marks."""
+
+    def __init__(self, start: float) -> None:
+        self._start = start
+        self._routing = Routing()
+        self._lanes: dict[str, dict[str, Any]] = {}
+        self._numbers: dict[str, int] = {}
+        self._names, self._texts = _Texts(), _Texts()
+        self._columns: dict[str, list[Any]] = {
+            name: [] for name in ("at", "kind", "lane", "to", "type", "channel", "user", "text")
+        }
+
+    def take(self, entry: Entry, at: float, *, shown: bool) -> None:
+        """One entry more, at `at` (Unix seconds)."""
+        header, frame, _ = entry
+        told = [self._routing.connection(session) for session in self._routing.take(header)]
+        connection = self._connection(header)
+        if header.kind == "open":
+            self._open(connection, header, at)
+        elif header.kind == "close" and connection in self._lanes:
+            self._lanes[connection]["until"] = self._ms(at)
+        if shown and header.kind in _KINDS:
+            self._mark(header, frame, at, connection, told if header.kind == "fanout" else [])
+
+    def told(self) -> dict[str, Any]:
+        """`lanes`, `marks` by column, and the `names` and `texts` that their numbers mean."""
+        lanes = [self._lanes[connection] for connection in self._numbers]
+        return {"lanes": lanes, "marks": self._columns, "names": self._names.all(), "texts": self._texts.all()}
+
+    def _connection(self, header: Header) -> str:
+        named = header.detail.get("connection")
+        return str(named) if named else self._routing.connection(header.session)
+
+    def _open(self, connection: str, header: Header, at: float) -> None:
+        known = self._lanes.get(connection, {})
+        self._lanes[connection] = {
+            "user": header.user,
+            "name": str(header.detail.get("name", "")),
+            "session": header.session,
+            "since": known.get("since", self._ms(at)),
+            "until": None,
+        }
+
+    def _mark(self, header: Header, frame: bytes | None, at: float, connection: str, told: list[str]) -> None:
+        found = _TYPE.search(frame[:200]) if frame else None
+        row = {
+            "at": self._ms(at),
+            "kind": _KINDS[header.kind],
+            "lane": self._lane(connection, header, at) if connection else -1,
+            "to": [self._lane(each, header, at) for each in told],
+            "type": self._names.number(found[1].decode() if found else _what(header)),
+            "channel": self._names.number(header.channel),
+            "user": self._names.number(header.user),
+            "text": self._texts.number(_said(header, frame)),
+        }
+        for name, value in row.items():
+            self._columns[name].append(value)
+
+    def _lane(self, connection: str, header: Header, at: float) -> int:
+        if connection not in self._lanes:  # it never logged in, or did before this recording begins
+            bare = {"user": header.user if header.kind != "fanout" else "", "name": "", "session": header.session}
+            self._lanes[connection] = {**bare, "since": self._ms(at), "until": None}
+        return self._numbers.setdefault(connection, len(self._numbers))
+
+    def _ms(self, at: float) -> int:
+        return round(1000 * (at - self._start))
+
+
+def _what(header: Header) -> str:
+    """What a mark without a frame is called."""
+    if header.kind == "http":
+        return f"{header.detail.get('method', '')} {header.detail.get('path', '')}"
+    return header.rule or header.kind
+
+
+def _said(header: Header, frame: bytes | None) -> str:
+    if frame is not None:
+        text = frame.decode("utf-8", "replace")
+        return text if len(text) <= CHARS else text[:CHARS] + "…"
+    return ", ".join(f"{name}: {value}" for name, value in header.detail.items() if name != "permissions")

@@ -1,0 +1,144 @@
+"""Recordings on the dashboard: fetched from the service with the viewer's own token, by a process of its own.
+
+What a recording costs in memory and time is gone when that process ends, and nobody else's page waits for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+
+from dashboard.blocks import Tone
+from dashboard.i18n import Language
+from dashboard.playback import playback
+from dashboard.player import packed
+from dashboard.viewer import Viewer
+from dossier_realtime.archive import ExportRefused, open_service
+
+_PATIENCE = 120.0  # seconds
+_SENTENCE = 300  # characters of why there is none
+_COURTESY = 10  # by which the process stands back for others (nice)
+_ROOT = Path(__file__).parent.parent
+
+
+Minutes = Literal["5", "15", "60", "240"]
+Asked = Annotated[str, msgspec.Meta(max_length=200)]
+
+
+class Wanted(msgspec.Struct, forbid_unknown_fields=True):
+    """A recording, as the browser asks for it."""
+
+    minutes: Minutes
+    user: Asked = ""
+    channel: Asked = ""
+
+
+class Order(msgspec.Struct):
+    """What the process is told. `since` is Unix seconds."""
+
+    service: str
+    token: str
+    clearance: str
+    language: Language
+    since: float
+    user: str
+    channel: str
+
+
+class NotToBeHad(Exception):
+    """There is no such recording; the sentence says why."""
+
+
+class Recordings:
+    """Fetches recordings for one page, one at a time."""
+
+    def __init__(self, service: str, token: str, viewer: Viewer) -> None:
+        self._service = service
+        self._token = token
+        self._viewer = viewer
+        self._busy = False
+
+    async def open(self, asked: object, now: float) -> str | tuple[str, Tone]:
+        """A player's data, packed; or what to tell the viewer, and in which tone."""
+        try:
+            wanted = msgspec.convert(asked, Wanted)
+        except msgspec.ValidationError as wrong:
+            return self._viewer.say("recordings.failed", why=wrong), "bad"
+        if self._busy:
+            return self._viewer.say("recordings.busy"), "warn"
+        self._busy = True
+        try:
+            return await _made(self._order(wanted, now))
+        except NotToBeHad as wrong:
+            return self._viewer.say("recordings.failed", why=wrong), "bad"
+        finally:
+            self._busy = False
+
+    def _order(self, wanted: Wanted, now: float) -> Order:
+        viewer, since = self._viewer, now - 60 * int(wanted.minutes)
+        return Order(
+            self._service,
+            self._token,
+            viewer.clearance,
+            viewer.language,
+            since,
+            wanted.user.strip(),
+            wanted.channel.strip(),
+        )
+
+
+async def _made(order: Order) -> str:
+    """What the process makes of the order. Raises NotToBeHad."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "dashboard.recordings"),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        cwd=_ROOT,
+    )
+    try:
+        async with asyncio.timeout(_PATIENCE):
+            made, wrong = await process.communicate(msgspec.json.encode(order))
+    except TimeoutError as late:
+        raise NotToBeHad(f"it took more than {_PATIENCE:g} s; ask for a shorter time") from late
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    if process.returncode:
+        raise NotToBeHad(wrong.decode(errors="replace").strip()[-_SENTENCE:])
+    return made.decode()
+
+
+def make(order: Order) -> bytes:
+    """Fetch the recording and pack what a player needs. Raises OSError, ExportRefused and ValueError."""
+    chosen: dict[str, str | float] = {"since": order.since}
+    chosen |= {name: value for name in ("user", "channel") if (value := getattr(order, name))}
+    with tempfile.TemporaryDirectory(prefix="dossier-recording-") as folder:
+        recording = open_service(order.service, order.token, to=Path(folder) / "recording.ndjson", **chosen)
+        times = recording.index.times
+        if not times:
+            raise ValueError("nothing was recorded then; ask for a longer time")
+        return packed(playback(recording, max(order.since, times[0]), times[-1], languages=[order.language]))
+
+
+def main() -> int:
+    """The process: an order on standard input, a player's data on standard output."""
+    os.nice(_COURTESY)
+    try:
+        made = make(msgspec.json.decode(sys.stdin.buffer.read(), type=Order))
+    except (OSError, ExportRefused, ValueError) as wrong:
+        sys.stderr.write(str(wrong))
+        return 1
+    sys.stdout.buffer.write(made)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

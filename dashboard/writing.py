@@ -1,0 +1,56 @@
+"""The documents of a recording as they were written: a text to begin with and every edit with its author. Pure."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from dossier_realtime.ot.units import to_units
+from dossier_realtime.recording.documents import DocumentHistory, Edit
+from dossier_realtime.recording.recording import Recording
+
+MOST = 50  # documents
+EDITS = 20_000  # of one document
+_KINDS = {"insert": 0, "delete": 1, "format": 2}
+
+
+def documents(recording: Recording, since: float, until: float) -> list[dict[str, Any]]:
+    """The documents that were edited before `until`, the busiest first. Times are milliseconds since `since`."""
+    named = [channel for channel in recording.index.fanouts if channel.startswith("document:")]
+    histories = []
+    for channel in named:
+        try:
+            histories.append(recording.document(channel))
+        except KeyError:
+            continue  # cursors alone, or a text that nobody loaded
+    histories.sort(key=lambda history: (-len(history.edits), history.name))
+    return [_written(history, since, until) for history in histories[:MOST]]
+
+
+def _written(history: DocumentHistory, since: float, until: float) -> dict[str, Any]:
+    edits = [edit for edit in history.edits if edit.at <= until]
+    early = max(0, len(edits) - EDITS)
+    base = history.document_at(history.first + early)
+    authors: dict[str, str] = {}
+    for edit in edits[early:]:
+        authors[edit.payload.user_id] = edit.payload.user_name
+    numbers = {user: number for number, user in enumerate(authors)}
+    return {
+        "name": history.name.partition(":")[2],
+        "first": history.first + early,
+        "content": base.content,
+        "format": msgspec.to_builtins(base.format),
+        "authors": list(authors.values()),
+        "edits": [_edit(edit, numbers, since) for edit in edits[early:]],
+    }
+
+
+def _edit(edit: Edit, numbers: dict[str, int], since: float) -> list[Any]:
+    """When, who, which kind, where, how many units, and the text or the attributes."""
+    payload = edit.payload
+    length = payload.length or len(to_units(payload.content or ""))
+    what = payload.content if payload.operation_type == "insert" else None
+    row = [round(1000 * (edit.at - since)), numbers[payload.user_id], _KINDS[payload.operation_type]]
+    more = msgspec.to_builtins(payload.attributes) if payload.attributes is not None else what
+    return [*row, payload.position, length, more]
