@@ -279,7 +279,7 @@ async def build(config: Config) -> Service:
         journal = Journal(
             data / "journal",
             _node_name(config),
-            about={"version": dossier_realtime.__version__, "pid": str(os.getpid())},
+            about={"node": _node_name(config), "version": dossier_realtime.__version__, "pid": str(os.getpid())},
             segment_bytes=config.journal.segment_mib << 20,
             sync_seconds=config.journal.fsync_seconds,
         )

@@ -1,7 +1,8 @@
-"""The same pages in a notebook: live, in the notebook's own event loop.
+"""The same pages in a notebook: live, in the notebook's own event loop, or over a recording.
 
 from dashboard import Dashboard
 Dashboard("http://localhost:8000", token).overview()
+Dashboard(recording=open_journal("var/journal")).page("alerts")
 """
 
 from __future__ import annotations
@@ -16,27 +17,73 @@ from dashboard.console import TICK_MS, PageSession, Views
 from dashboard.feed import Feed
 from dashboard.i18n import Language
 from dashboard.looks import Looks, Theme
-from dashboard.pages import PAGES
+from dashboard.panes import PANES
+from dashboard.player import Player
 from dashboard.service_api import ServiceApi
 from dashboard.store import DashboardState
 from dashboard.viewer import Viewer
+from dossier_realtime.recording.recording import Recording
 
 
 class Dashboard:
     """Any page of the dashboard as something that a notebook shows. It looks; it does not act.
 
-    `url` is the service's `http(s)://host:port`, `token` one that may `admin:*`; `clearance` is how high the
+    Live: `url` is the service's `http(s)://host:port`, `token` one that may `admin:*`; `clearance` is how high the
     notebook may show, internal unless said otherwise, for what is shown is saved with it. Needs a running event loop.
+    Over a `recording`: the same pages, with a scrubber; what the recording shows, they show.
+    Raises ValueError where neither or both are given.
     """
 
     def __init__(
-        self, url: str, token: str, *, clearance: str = "internal", language: Language = "en", theme: Theme = "light"
+        self,
+        url: str = "",
+        token: str = "",
+        *,
+        recording: Recording | None = None,
+        clearance: str = "internal",
+        language: Language = "en",
+        theme: Theme = "light",
     ) -> None:
+        if (recording is None) == (not url):
+            raise ValueError("give either the service's url and a token, or a recording")
+        self._looks = Looks(language, theme)
+        self._recording = recording
+        self._live = None if recording else _Live(url, token, Viewer(language, "viewer", clearance), self._looks)
+
+    @property
+    def state(self) -> DashboardState:
+        """What the live dashboard knows. Raises ValueError over a recording, which has a state at every time."""
+        if self._live is None:
+            raise ValueError("a recording has a state at every time: ask it for state_at(time)")
+        return self._live.state
+
+    def page(self, name: str) -> Any:
+        """One page by its name, such as "overview". Raises ValueError for a name that is none."""
+        if name not in PANES:
+            raise ValueError(f"there is no page {name!r}; take one of {', '.join(PANES)}")
+        if self._recording is not None:
+            return Player(self._recording, language=self._looks.language, theme=self._looks.theme, pages=[name])
+        assert self._live is not None  # noqa: S101  one of both was given
+        return self._live.page(name)
+
+    def overview(self) -> Any:
+        """People, figures, errors, nodes."""
+        return self.page("overview")
+
+    async def close(self) -> None:
+        """Stop watching; what is shown stays as it is."""
+        if self._live is not None:
+            await self._live.close()
+
+
+class _Live:
+    """The pages of a running service."""
+
+    def __init__(self, url: str, token: str, viewer: Viewer, looks: Looks) -> None:
         panel.extension(inline=True)
         self.state = DashboardState()
         self._api = ServiceApi(url)
-        self._looks = Looks(language, theme)
-        self._viewer = Viewer(language, "viewer", clearance)
+        self._viewer, self._looks = viewer, looks
         self._views = Views(self.state)
         self._sessions: list[PageSession] = []
         self._work = [
@@ -45,20 +92,12 @@ class Dashboard:
         ]
 
     def page(self, name: str) -> Any:
-        """One page by its name, such as "overview". Raises ValueError for a name that is none."""
-        if name not in PAGES:
-            raise ValueError(f"there is no page {name!r}; take one of {', '.join(PAGES)}")
         actions = Actions(self._api, self.state, self._viewer, "", "")
         session = PageSession(self._views, name, self._viewer, self._looks, actions, served=False)
         self._sessions.append(session)
         return session.console
 
-    def overview(self) -> Any:
-        """People, figures, errors, nodes."""
-        return self.page("overview")
-
     async def close(self) -> None:
-        """Stop watching; what is shown stays as it is."""
         for task in self._work:
             task.cancel()
         await asyncio.gather(*self._work, return_exceptions=True)

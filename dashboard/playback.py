@@ -77,7 +77,7 @@ class _States:
     """The state, rendered whenever a step of time is over in which something happened."""
 
     def __init__(self, pages: Sequence[str], languages: Sequence[Language], start: float, step: float) -> None:
-        self.replay = Replay("")
+        self.replay = Replay()
         self.step = step
         self.told: dict[Language, list[list[Any]]] = {language: [] for language in languages}
         self._pages = pages

@@ -30,18 +30,18 @@ _warnings = msgspec.json.Decoder(_Warning)
 
 
 class Replay:
-    """Give it every entry in order; `tell` brings `state` up to what was given. `node`: whose recording it is."""
+    """Give it every entry in order; `tell` brings `state` up to what was given."""
 
-    def __init__(self, node: str) -> None:
+    def __init__(self) -> None:
         self.state = DashboardState()
         self.past = State()
-        self._digest = Digest(node)
+        self._node = "node"  # until its start says how it is called
+        self._digest = Digest(self._node)
         self._digest.level("nodes", self._figures)
         self._sessions: dict[str, dict[str, Any]] = {}
         self._levels: dict[str, str] = {}
         self._offsets: dict[str, int] = {}
         self._moved: set[str] = set()
-        self._node = node
         self._ready = self._news = False
         self._events = self._deliveries = 0
 
@@ -58,6 +58,7 @@ class Replay:
             case "start":
                 self._sessions.clear()
                 self._ready = True
+                self._node = self._digest.node = str(header.detail.get("node", self._node))
             case "stop":
                 self._ready = False
             case "open":

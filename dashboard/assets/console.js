@@ -95,6 +95,7 @@ export function render({ model }) {
     silence.replaceChildren()
     if (message.news) {
       for (const text of message.news) shown = changed(shown, JSON.parse(text))
+      search.hidden = pause.hidden = shown.some(({ kind }) => kind === "opener") // a player has its own
       board.show(shown)
       model.send_msg({ seen: message.count })
     }

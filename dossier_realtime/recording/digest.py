@@ -35,7 +35,7 @@ class Digest:
     """Folds what happens into the next second's message of each topic."""
 
     def __init__(self, node: str) -> None:
-        self._node = node
+        self.node = node
         self._values: dict[str, Counter[str]] = {topic: Counter() for topic in TOPICS}
         self._rows: dict[str, dict[str, Row]] = {topic: {} for topic in TOPICS}
         self._levels: dict[str, Callable[[], Mapping[str, float]]] = {}
@@ -92,7 +92,7 @@ class Digest:
             rows = list(self._rows[topic].values())
             self._values[topic].clear()
             self._rows[topic].clear()
-            payload = OpsStatsPayload(self._node, timestamp, values, rows)
+            payload = OpsStatsPayload(self.node, timestamp, values, rows)
             made.append(OpsStats(channel=f"ops:{topic}", payload=payload))
         return made
 

@@ -13,6 +13,7 @@ from dashboard.i18n import WORDS, direction, say, say_or, words_for
 DASHBOARD = Path(__file__).parents[2] / "dashboard"
 ARABIC = re.compile(r"[\u0600-\u06ff]")
 _SAME = {"shell.language"}  # names the other language, in that language
+_MADE = {"key": ("sent", "received", "refused"), "col": ("time", "kind", "name", "type", "channel", "payload")}
 
 
 @pytest.mark.parametrize("key", sorted(WORDS))
@@ -38,10 +39,15 @@ def test_every_key_that_python_names_is_there() -> None:
 
 
 def test_every_word_that_the_browser_names_is_there() -> None:
-    script = (DASHBOARD / "assets" / "console.js").read_text(encoding="utf-8")
-    named = set(re.findall(r"\bwords\.([a-z_]+)", script))
-    assert named <= words_for("en", "js.").keys()
-    assert words_for("ar", "js.").keys() <= named | {"resume"}
+    scripts = {path.name: path.read_text(encoding="utf-8") for path in (DASHBOARD / "assets").glob("*.js")}
+    named = {name: set(re.findall(r"\bwords\.([a-z_]+)", script)) for name, script in scripts.items()}
+    everywhere = named["console.js"] | named["drawing.js"]
+    assert everywhere <= words_for("en", "js.").keys()
+    assert words_for("ar", "js.").keys() <= everywhere | {"resume"}
+    player = named["player.js"] | named["lanes.js"]
+    made = {f"{prefix}_{name}" for prefix, names in _MADE.items() for name in names}
+    assert player | made <= words_for("en", "player.").keys() | words_for("en", "js.").keys()
+    assert words_for("ar", "player.").keys() <= player | made | {"noscript"}
 
 
 def test_a_new_value_of_a_list_is_shown_as_it_is() -> None:

@@ -16,7 +16,7 @@ from dashboard.store import DashboardState
 from dashboard.viewer import LEVELS, MAY, Viewer
 from tests.dashboard.samples import NOW, busy, listed, ops, viewer
 
-KINDS = {"banner", "figures", "actions", "table", "board"}
+KINDS = {"banner", "figures", "actions", "table", "board", "opener"}
 
 
 def text_of(page: str, eyes: Viewer, state: DashboardState | None = None) -> str:

@@ -1,0 +1,86 @@
+"""Recordings on the dashboard: as far as the viewer's own rights go, and fetched where nobody waits for it."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from dashboard.i18n import WORDS
+from tests.dashboard.browsing import logged_in, show
+from tests.dashboard.company import Company
+from tests.dashboard.dashboards import Dashboard
+from tests.harness.service import Service
+
+pytestmark = pytest.mark.usefixtures("office")
+
+
+def replay(page: Page, dashboard: Dashboard, language: str = "en", **fields: str) -> None:
+    """Ask for the last five minutes, and wait for the player."""
+    at = ["en", "ar"].index(language)
+    show(page, dashboard, "recordings", language)
+    for name, text in fields.items():
+        page.get_by_label(WORDS[f"recordings.{name}"][at]).fill(text)
+    page.get_by_role("button", name=WORDS["recordings.go"][at], exact=True).click()
+    expect(page.get_by_role("button", name=WORDS["player.play"][at], exact=True)).to_be_visible(timeout=60_000)
+
+
+@pytest.mark.parametrize("language", ["en", "ar"])
+def test_the_last_minutes_are_replayed(browser: Browser, dashboard: Dashboard, service: Service, language: str) -> None:
+    at = ["en", "ar"].index(language)
+    with logged_in(browser, dashboard) as page:
+        replay(page, dashboard, language)
+        player = page.locator(".player")
+        expect(player).to_have_attribute("dir", "rtl" if language == "ar" else "ltr")
+        expect(player.get_by_text(WORDS["player.proven"][at])).to_be_visible()
+        slider = player.get_by_role("slider", name=WORDS["player.time"][at])
+        slider.focus()
+        page.keyboard.press("ArrowUp")
+        expect(slider).to_have_value("1000")
+        page.keyboard.press("End")
+        figure = player.locator(".figure", has=page.get_by_text(WORDS["figure.events_total"][at], exact=True))
+        published = service.metrics()["dossier_events_published_total"]
+        expect(figure.locator("dd")).to_have_text(f"{published:,.0f}")
+        player.get_by_role("button", name=WORDS["page.alerts"][at], exact=True).click()
+        expect(player.get_by_role("heading", level=2, name=re.compile(re.escape(WORDS["alert.3"][at])))).to_be_visible()
+
+
+def test_a_user_can_be_asked_for_and_frames_be_stepped_through(browser: Browser, dashboard: Dashboard) -> None:
+    with logged_in(browser, dashboard) as page:
+        replay(page, dashboard, user="sarah.johnson")
+        frames = page.get_by_role("region", name=re.compile("What led here")).locator("tbody tr")
+        page.locator(".player").get_by_role("searchbox").fill("type:subscribe kind:sent")
+        expect(frames).to_have_count(0)  # the recording begins with its start
+        for count in (1, 2):
+            page.get_by_role("button", name="On one").click()
+            expect(frames.first).to_contain_text("subscribe")
+            assert frames.count() >= count
+        frames.first.get_by_role("button", name="Inspect").click()
+        expect(page.get_by_role("dialog")).to_contain_text('"type": "subscribe"')
+
+
+def test_playing_goes_on_to_the_end_and_stops(browser: Browser, dashboard: Dashboard) -> None:
+    with logged_in(browser, dashboard) as page:
+        replay(page, dashboard)
+        page.get_by_label("Speed").select_option("64")
+        slider = page.get_by_role("slider")
+        page.get_by_role("button", name="Play", exact=True).click()
+        expect(page.get_by_role("button", name="Pause").last).to_be_visible()
+        expect(page.get_by_role("button", name="Play", exact=True)).to_be_visible(timeout=60_000)
+        assert slider.input_value() == slider.get_attribute("max")
+
+
+def test_what_is_above_the_viewers_clearance_is_not_in_it(
+    browser: Browser, dashboard: Dashboard, service: Service
+) -> None:
+    secret = {"type": "dossier_update", "channel": "dossier:secret:heron"}
+    payload = {"entity_type": "country", "entity_id": "heron", "operation": "update", "fields_changed": ["cover"]}
+    with Company(service) as people:
+        people.publish({**secret, "payload": payload})
+    for clearance, seen in (("secret", True), ("internal", False)):
+        with logged_in(browser, dashboard, clearance=clearance) as page:
+            replay(page, dashboard)
+            page.locator(".player").get_by_role("searchbox").fill("heron")
+            count = page.locator(".player").get_by_text(re.compile(r"^[\d,]+ of [\d,]+ entries$"))
+            expect(count).to_have_text(re.compile(r"^[1-9]" if seen else r"^0 of"))
