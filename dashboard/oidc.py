@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import hmac
+import logging
 import re
 import secrets
 import time
@@ -36,6 +37,7 @@ _BIGGEST = 256 * 1024  # bytes of an answer
 _FRESH, _RETRY = 3600.0, 5.0  # seconds until the provider is asked again where its endpoints are: known, not known
 _CODE = re.compile(r"[a-z_]{1,40}")  # an error's name (RFC 6749 §5.2), fit for a log
 
+_log = logging.getLogger("dashboard")
 _T = TypeVar("_T")
 
 
@@ -145,9 +147,7 @@ class Provider:
         async with self._asking:
             if self._clock() >= self._ask_again:
                 self.known, self._ask_again = None, self._clock() + _RETRY
-                url = f"{self.oidc.issuer.rstrip('/')}/.well-known/openid-configuration"
-                self.known = self._checked(_decoded(await self._fetch(HTTPRequest(url)), Endpoints))
-                self._ask_again = self._clock() + _FRESH
+                await self._ask()
         if self.known is None:
             raise ProviderFailed("oidc_down", "not asked again so soon")
         return self.known
@@ -174,6 +174,15 @@ class Provider:
     def close(self) -> None:
         """Give up the connections."""
         self._http.close()
+
+    async def _ask(self) -> None:
+        url = f"{self.oidc.issuer.rstrip('/')}/.well-known/openid-configuration"
+        try:
+            self.known = self._checked(_decoded(await self._fetch(HTTPRequest(url)), Endpoints))
+        except ProviderFailed as failed:
+            _log.warning("the identity provider cannot be used: %s", failed)
+            raise
+        self._ask_again = self._clock() + _FRESH
 
     def _checked(self, endpoints: Endpoints) -> Endpoints:
         if endpoints.issuer != self.oidc.issuer:

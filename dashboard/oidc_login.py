@@ -55,7 +55,6 @@ class AwayHandler(CodeChallengeLoginHandler):
         try:
             self._endpoints: Endpoints = await self._provider.endpoints()
         except ProviderFailed as failed:
-            _log.warning("the identity provider cannot be used: %s", failed)
             _back(self, self._looks, failed.said)
             return
         known = self.get_cookie(BROWSER) or ""
@@ -134,7 +133,8 @@ class CallbackHandler(tornado.web.RequestHandler):
             return
         self.clear_cookie(BROWSER, path=_PATH)
         try:
-            token = await self._provider.redeem(self._code(), journey)
+            code = self._code(await self._provider.endpoints())
+            token = await self._provider.redeem(code, journey)
             visitor = await self._door.let_in(self.application.visitors, token, address, through_provider=True)
         except ProviderFailed as failed:
             _log.warning("a login through the identity provider failed: %s", failed)
@@ -147,13 +147,11 @@ class CallbackHandler(tornado.web.RequestHandler):
             self._door.open(self, visitor)
             self.redirect(f"/login/done{journey.looks.query}", status=303)
 
-    def _code(self) -> str:
+    def _code(self, endpoints: Endpoints) -> str:
         """The code, of the provider that was asked (RFC 9207). Raises ProviderFailed."""
-        issuer, error, code = self._said("iss"), self._said("error"), self._said("code")
-        names_itself = self._provider.known is not None and (
-            self._provider.known.authorization_response_iss_parameter_supported
-        )
-        if issuer != self._provider.oidc.issuer and (issuer or names_itself or "iss" in self.request.query_arguments):
+        error, code = self._said("error"), self._said("code")
+        named = "iss" in self.request.query_arguments or endpoints.authorization_response_iss_parameter_supported
+        if named and self._said("iss") != endpoints.issuer:
             raise ProviderFailed("oidc_failed", "the answer is of another issuer")
         if error:
             said = "oidc_denied" if error == "access_denied" else "oidc_failed"

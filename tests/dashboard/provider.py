@@ -9,6 +9,7 @@ import asyncio
 import base64
 import hashlib
 import secrets
+import ssl
 import threading
 import time
 from dataclasses import dataclass, field
@@ -52,7 +53,8 @@ class Manners:
 class Provider:
     """Started by `with`. `issuer` is its address; `handed_out` every code, token and verifier that it saw."""
 
-    def __init__(self) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+        self._tls = tls
         self.manners = Manners()
         self.redirect_uris: set[str] = set()
         self.handed_out: list[str] = []
@@ -76,7 +78,7 @@ class Provider:
 
     @property
     def issuer(self) -> str:
-        return f"http://127.0.0.1:{self.port}/realms/office"
+        return f"http{'s' if self._tls else ''}://127.0.0.1:{self.port}/realms/office"
 
     @property
     def description(self) -> dict[str, Any]:
@@ -117,9 +119,11 @@ class Provider:
             (f"{root}/token", TokenHandler, me),
             (f"{root}/jwks", KeysHandler, me),
             (f"{root}/logout", GoodbyeHandler, me),
-            ("/favicon.ico", IconHandler),
+            ("/favicon.ico", IconHandler, me),
         ]
-        self._server = HTTPServer(tornado.web.Application(pages, log_function=lambda handler: None))
+        self._server = HTTPServer(
+            tornado.web.Application(pages, log_function=lambda handler: None), ssl_options=self._tls
+        )
         self._server.add_sockets(sockets)
 
     async def _close(self) -> None:
@@ -149,7 +153,7 @@ class GoodbyeHandler(_ProviderHandler):
         self.finish("<h1>Goodbye from the provider</h1>")
 
 
-class IconHandler(tornado.web.RequestHandler):
+class IconHandler(_ProviderHandler):
     """None; but browsers complain where it is missing."""
 
     def get(self) -> None:

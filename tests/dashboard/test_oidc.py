@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
+import ssl
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import pytest
+import trustme
 
 from dashboard import oidc
 from dashboard.looks import Looks
@@ -19,7 +24,8 @@ from dashboard.visitors import COOKIE
 from tests.dashboard.dashboards import Dashboard
 from tests.dashboard.journeys import OPERATOR, Traveller, oidc_settings
 from tests.dashboard.provider import CLIENT, SECRET, Manners, Provider, asked_of
-from tests.harness.service import Service
+from tests.harness import tokens
+from tests.harness.service import ROOT, Service
 
 HOME = "lang=en&theme=light"
 MARKUP = "<img src=x onerror=alert(1)>"
@@ -284,9 +290,31 @@ def test_without_the_provider_there_is_a_sentence_and_the_token_still_opens(trus
     running.assert_log_clean()
 
 
+def test_the_certificate_of_the_provider_is_checked(trusting: Service, tmp_path: Path) -> None:
+    authority, context = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    authority.cert_pem.write_to_path(tmp_path / "authority.pem")
+    with Provider(context) as secured:
+        settings = oidc_settings(secured, tmp_path)
+        with Dashboard(trusting, tmp_path, settings) as running:
+            assert running.ask("/login/oidc")[1]["Location"] == f"/login?{HOME}&said=oidc_down"
+        with Dashboard(trusting, tmp_path, settings | {"SSL_CERT_FILE": str(tmp_path / "authority.pem")}) as running:
+            assert running.ask("/login/oidc")[1]["Location"].startswith(f"{secured.issuer}/authorize?")
+
+
 def test_a_good_token_opens_beside_the_provider(provider: Provider, through: Dashboard) -> None:
     status, headers, _ = through.login(provider.token(sub="nora", **OPERATOR))
     assert (status, headers["Location"]) == (303, f"/overview?{HOME}")
+
+
+def test_a_secret_that_cannot_be_read_ends_the_start_in_one_line(provider: Provider, tmp_path: Path) -> None:
+    settings = oidc_settings(provider, tmp_path, client_secret_file=str(tmp_path / "absent"))
+    command = [sys.executable, "run.py", "dashboard", "--port", "0", "--service", "http://127.0.0.1:9"]
+    environment = os.environ | {"DOSSIER_AUTH__SECRET": tokens.SECRET} | settings
+    start = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert start.returncode == 2
+    assert start.stderr.startswith("dossier: dashboard.oidc.client_secret_file cannot be read")
+    assert start.stderr.count("\n") == 1
 
 
 def test_without_the_setting_nothing_of_it_is_there(dashboard: Dashboard) -> None:
