@@ -29,7 +29,7 @@ from dashboard.looks import Looks
 from dashboard.oidc import CALLBACK, JOURNEY_SECONDS, Endpoints, Journey, Provider, ProviderFailed, named_error
 
 BROWSER = "dossier-login"
-"""The cookie that says which browser a login left from; it opens nothing."""
+"""The cookie that says which browser a login left from: one for all its tabs, gone by itself, and it opens nothing."""
 _PATH = "/login/oidc"  # where that cookie is sent
 _NUMBER = re.compile(r"[\w-]{43}", re.ASCII)
 _LONGEST = 4_096  # characters of what the provider sends along
@@ -131,7 +131,6 @@ class CallbackHandler(tornado.web.RequestHandler):
             self._door.attempts.failed(address, now)
             _back(self, _looks(self), "oidc_again")
             return
-        self.clear_cookie(BROWSER, path=_PATH)
         try:
             code = self._code(await self._provider.endpoints())
             token = await self._provider.redeem(code, journey)

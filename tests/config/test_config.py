@@ -254,6 +254,13 @@ def test_an_identity_provider_needs_an_address_and_our_name_there() -> None:
     assert not load(None, ENVIRON).dashboard.oidc.issuer
 
 
+def test_the_worked_example_for_administrators_is_accepted(tmp_path: Path) -> None:
+    page = (DEFAULTS.parents[1] / "docs" / "administrators.md").read_text()
+    file = tmp_path / "example.toml"
+    file.write_text(page.partition("```toml\n")[2].partition("```")[0])
+    assert load(file, {}).dashboard.oidc.client_id == "dossier-dashboard"
+
+
 @pytest.mark.parametrize(
     ("changed", "named"),
     [
