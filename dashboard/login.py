@@ -101,7 +101,7 @@ class LoginHandler(tornado.web.RequestHandler):
 
     def get(self) -> None:
         said = self.request.query_arguments.get("said", [b""])[-1].decode(errors="replace")
-        self._show(said if said in _SAID else "", left=said == LEFT)
+        self._show(said if said in _SAID and self._provider else "", left=said == LEFT)
 
     async def post(self) -> None:
         visitors, address = self.application.visitors, self.request.remote_ip or ""

@@ -210,7 +210,7 @@ class Provider:
         """That it is for this login (Core §3.1.3.7). Its signature is for the service, if it is the one that counts."""
         try:
             claims = claims_of(token, _IdClaims)
-        except (ValueError, IndexError, msgspec.MsgspecError):
+        except (ValueError, IndexError, RecursionError, msgspec.MsgspecError):
             raise ProviderFailed("oidc_failed", "the id token cannot be read") from None
         audience = [claims.aud] if isinstance(claims.aud, str) else claims.aud
         if claims.iss != self.oidc.issuer:
@@ -225,7 +225,7 @@ class Provider:
         request.connect_timeout = request.request_timeout = _TIMEOUT
         try:
             response = await self._http.fetch(request, raise_error=False)
-        except (OSError, HTTPClientError) as error:
+        except (OSError, ValueError, HTTPClientError) as error:  # ValueError: an endpoint that is no address
             raise ProviderFailed("oidc_down", type(error).__name__) from None
         if response.code == 200:
             return response.body

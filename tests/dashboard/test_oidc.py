@@ -316,7 +316,8 @@ def test_a_secret_that_cannot_be_read_ends_the_start_in_one_line(provider: Provi
 
 
 def test_without_the_setting_nothing_of_it_is_there(dashboard: Dashboard) -> None:
-    page = dashboard.ask("/login")[2]
+    page = dashboard.ask("/login?said=oidc_down")[2]
+    assert 'role="alert"' not in page
     assert "/login/oidc" not in page
     assert "the identity provider" not in page
     for path in ("/login/oidc", "/login/oidc/callback", "/login/done"):
@@ -337,6 +338,7 @@ def _oidc(provider: Provider, **changed: Any) -> Oidc:
     [
         {"issuer": "https://evil.test"},
         {"token_endpoint": "http://evil.test/token"},
+        {"token_endpoint": "https://[evil/token"},
         {"authorization_endpoint": "javascript:alert(1)"},
         {"end_session_endpoint": "javascript:alert(1)"},
         {"token_endpoint": None},
