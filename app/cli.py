@@ -25,6 +25,8 @@ from app.telemetry import logs
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from app.settings import OidcSettings
+
 BAD_START = 2
 _LOGIN_HOURS = 12
 
@@ -112,7 +114,8 @@ def _arguments_beside(asked: argparse.Namespace) -> list[str]:
 
 
 async def _dashboard(config: Config) -> int:
-    from dashboard.server import DashboardServer, Setup  # noqa: PLC0415  the service runs without Panel
+    from dashboard.oidc import Oidc  # noqa: PLC0415  the service runs without Panel
+    from dashboard.server import DashboardServer, Setup  # noqa: PLC0415  likewise
 
     logs.configure(config.log.level, config.log.format)
     settings = config.dashboard
@@ -134,6 +137,16 @@ async def _dashboard(config: Config) -> int:
 
     if not settings.token_file and not config.auth.symmetric:
         return _cannot("the dashboard needs a token of its own (admin:*): put it in a file, dashboard.token_file")
+    oidc = None
+    if settings.oidc.issuer:
+        oidc = Oidc(
+            issuer=settings.oidc.issuer,
+            client_id=settings.oidc.client_id,
+            client_secret=_client_secret(settings.oidc),
+            scopes=settings.oidc.scopes,
+            token=settings.oidc.token,
+            names={"en": settings.oidc.name, "ar": settings.oidc.name_ar},
+        )
     setup = Setup(
         service_url=service,
         host=settings.host,
@@ -144,6 +157,7 @@ async def _dashboard(config: Config) -> int:
         idle_seconds=60 * settings.idle_minutes,
         secure=settings.behind_proxy,
         behind_proxy=settings.behind_proxy,
+        oidc=oidc,
     )
     server = DashboardServer(setup, token)
     try:
@@ -153,6 +167,18 @@ async def _dashboard(config: Config) -> int:
     print(f"Dossier dashboard at http://{_reachable(settings.host)}:{server.port}/", flush=True)
     await server.run()
     return 0
+
+
+def _client_secret(oidc: OidcSettings) -> str:
+    """Read here and not with the configuration: the service has no need, and perhaps no right, to read it."""
+    if not oidc.client_secret_file:
+        return oidc.client_secret
+    try:
+        return Path(oidc.client_secret_file).read_text(encoding="utf-8").strip()
+    except (OSError, ValueError) as error:
+        raise ValueError(
+            "dashboard.oidc.client_secret_file cannot be read as text: check its path and rights"
+        ) from error
 
 
 def _reachable(host: str) -> str:

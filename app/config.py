@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from app.auth import AuthSettings, TokenVerifier
+from app.jwks import is_safe_url
 from app.settings import Tables
 from app.tls import server_context
 
@@ -24,8 +25,12 @@ DEFAULTS = Path(__file__).parent.parent / "config" / "default.toml"
 PREFIX = "DOSSIER_"
 SECRET_FILE = "development-secret"  # noqa: S105 - the name of a file, not what is in it
 
-_SECRET_KEY = ("auth", "secret")
-_UNSHOWN = {_SECRET_KEY, ("storage", "engine")}  # values that are, or may hold, a secret
+_SECRETS = {
+    ("auth", "secret"): "DOSSIER_AUTH__SECRET or auth.secret_file",
+    ("dashboard", "oidc", "client_secret"): "DOSSIER_DASHBOARD__OIDC__CLIENT_SECRET or "
+    "dashboard.oidc.client_secret_file",
+}
+_UNSHOWN = {*_SECRETS, ("storage", "engine")}  # values that are, or may hold, a secret
 
 
 class ConfigError(Exception):
@@ -123,10 +128,10 @@ def _from_file(file: Path) -> Iterator[_Setting]:
     except (ValueError, RecursionError) as error:
         raise ConfigError(f"{file} is no valid TOML: {error}") from error
     for setting in _leaves((), content, str(file)):
-        if setting.path == _SECRET_KEY:
+        if setting.path in _SECRETS:
             raise ConfigError(
-                f"auth.secret must not be in a file that is kept with the code ({file}): remove it, "
-                "and set DOSSIER_AUTH__SECRET or auth.secret_file"
+                f"{setting.key} must not be in a file that is kept with the code ({file}): remove it, "
+                f"and set {_SECRETS[setting.path]}"
             )
         yield setting
 
@@ -265,6 +270,7 @@ def _check_together(config: Tables) -> None:
             f"dashboard.host: {dashboard.host} can be reached from other machines, in the clear; "
             "set dashboard.behind_proxy, or listen on 127.0.0.1"
         )
+    _check_oidc(config)
     if not server.allowed_hosts:
         raise ValueError("server.allowed_hosts is empty: nobody could connect; name the service's own hosts")
     if server.production and not server.allowed_origins:
@@ -278,6 +284,29 @@ def _check_together(config: Tables) -> None:
         urlsplit(config.storage.engine).port  # noqa: B018 - reading it is what checks its range
     except ValueError:
         raise ValueError("storage.engine: the port is out of range; give one from 0 to 65535") from None
+
+
+def _check_oidc(config: Tables) -> None:
+    """ValueError, in one line, for an identity provider that nobody could log in through."""
+    dashboard, oidc = config.dashboard, config.dashboard.oidc
+    if not oidc.issuer:
+        return
+    if not is_safe_url(oidc.issuer):
+        raise ValueError("dashboard.oidc.issuer must begin with https:// (http:// only for a loopback address)")
+    if not oidc.client_id:
+        raise ValueError("dashboard.oidc.client_id is empty: register the dashboard at the provider, and give its id")
+    if "openid" not in oidc.scopes:
+        raise ValueError('dashboard.oidc.scopes lacks "openid": add it, or the provider does not speak OpenID Connect')
+    if oidc.client_secret and oidc.client_secret_file:
+        raise ValueError(
+            "DOSSIER_DASHBOARD__OIDC__CLIENT_SECRET and dashboard.oidc.client_secret_file are both set: keep one"
+        )
+    if not dashboard.allowed_origins:
+        raise ValueError("dashboard.allowed_origins is empty: name the address that the provider sends people back to")
+    if config.auth.symmetric and not dashboard.service:
+        raise ValueError(
+            "dashboard.oidc: the service must take the provider's tokens; set auth.algorithms and auth.jwks_url"
+        )
 
 
 def _is_loopback(host: str) -> bool:

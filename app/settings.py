@@ -41,6 +41,9 @@ Engine = Annotated[
         description='"embedded" or redis://[user:password@]host[:port][/database]',
     ),
 ]
+_Shown = Annotated[
+    str, Meta(pattern=r"\A[^\x00-\x1f\x7f-\x9f]{1,64}\Z", description="what people read, 1 to 64 characters")
+]
 NodeId = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9._-]{0,64}\Z", description="up to 64 of A-Z a-z 0-9 . _ -")]
 
 
@@ -184,6 +187,32 @@ class NodeSettings(_Table, frozen=True):
     id: NodeId
 
 
+class OidcSettings(_Table, frozen=True):
+    """`[dashboard.oidc]`: the identity provider that people may log in through."""
+
+    issuer: Annotated[
+        str,
+        Meta(
+            pattern=rf"\A(https?://{_HOST}{_PORT}(/[A-Za-z0-9._~%/-]*)?)?\Z",
+            description='the address that the provider gives as its name, such as "https://id.example.org/realms/office"',
+        ),
+    ]
+    client_id: Annotated[str, Meta(pattern=r"\A[\x20-\x7e]{0,256}\Z")]
+    client_secret_file: File
+    scopes: Annotated[
+        tuple[Annotated[str, Meta(pattern=r"\A[\x21\x23-\x5b\x5d-\x7e]{1,128}\Z")], ...],
+        Meta(description='a list of scopes with "openid" among them'),
+    ]
+    token: Literal["access_token", "id_token"]
+    name: _Shown
+    name_ar: _Shown
+    client_secret: str = ""
+    """From the environment or `client_secret_file`, never from a TOML file: so it has no default there."""
+
+    def __repr__(self) -> str:  # the generated one would print the secret
+        return f"OidcSettings(issuer={self.issuer!r}, client_id={self.client_id!r}, …)"
+
+
 class DashboardSettings(_Table, frozen=True):
     """`[dashboard]`: where the operators' dashboard listens, what it watches, and who is what there."""
 
@@ -198,6 +227,7 @@ class DashboardSettings(_Table, frozen=True):
     allowed_origins: Origins
     idle_minutes: Annotated[float, Meta(gt=0, le=1440)]
     roles: dict[Role, Literal["viewer", "operator", "security_officer", "auditor"]]
+    oidc: OidcSettings
 
 
 class Tables(_Table, frozen=True):

@@ -21,7 +21,7 @@ from dashboard.visitors import COOKIE, Visitor, Visitors
 if TYPE_CHECKING:
     from tornado.httputil import HTTPServerRequest
 
-_OPEN = re.compile(r"/(login|logout|healthz|favicon\.ico|(static|assets)/.*)")
+_OPEN = re.compile(r"/(login(/done|/oidc(/callback)?)?|logout|healthz|favicon\.ico|(static|assets)/.*)")
 _SECRETS = ("bokeh-token", "bokeh-session-id")
 _POLICY = (
     "default-src 'none'; script-src 'self' blob:{nonce}; style-src 'self' 'unsafe-inline'; "

@@ -74,6 +74,35 @@ WORDS: dict[str, tuple[str, str]] = {
         "الرمز صالح، لكن دوره لا يسمح برؤية اللوحة. اطلب دوراً من مسؤول النظام.",
     ),
     "login.down": ("The service cannot be reached. Try again in a moment.", "تعذر الوصول إلى الخدمة. حاول بعد قليل."),
+    "login.through": ("Log in with {provider}", "الدخول عبر {provider}"),
+    "login.or": ("Or with a token", "أو باستخدام رمز"),
+    "login.done": ("You are logged in.", "تم تسجيل دخولك."),
+    "login.on": ("Continue", "متابعة"),
+    "login.left": (
+        "You are logged out here. You may still be logged in with {provider}.",
+        "تم تسجيل خروجك من هنا. قد تكون جلستك ما زالت مفتوحة لدى {provider}.",
+    ),
+    "login.leave": ("Log out there too", "تسجيل الخروج هناك أيضاً"),
+    "login.oidc_down": (
+        "Logging in with {provider} does not work at the moment. Try again later, or use a token.",
+        "تعذّر الدخول عبر {provider} في الوقت الحالي. حاول لاحقاً أو استخدم رمزاً.",
+    ),
+    "login.oidc_again": (
+        "This login took too long, was used before, or began in another browser. Begin again.",
+        "استغرق تسجيل الدخول هذا وقتاً طويلاً، أو سبق استخدامه، أو بدأ في متصفح آخر. ابدأ من جديد.",
+    ),
+    "login.oidc_denied": (
+        "The login was cancelled or refused. Begin again, or ask an administrator for access.",
+        "أُلغي تسجيل الدخول أو رُفض. ابدأ من جديد، أو اطلب الإذن من مسؤول النظام.",
+    ),
+    "login.oidc_failed": (
+        "The login did not succeed. Begin again; if it happens again, tell an administrator.",
+        "لم ينجح تسجيل الدخول. ابدأ من جديد، وإن تكرر ذلك فأبلغ مسؤول النظام.",
+    ),
+    "login.oidc_token": (
+        "You are known, but the service does not accept the token that was issued for you. Tell an administrator.",
+        "تم التعرف عليك، لكن الخدمة لا تقبل الرمز الصادر لك. أبلغ مسؤول النظام.",
+    ),
     "login.often": ("Too many attempts. Wait a minute.", "محاولات كثيرة. انتظر دقيقة."),
     # --- the browser's own part
     "js.filter": ("Filter", "تصفية"),

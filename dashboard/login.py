@@ -1,4 +1,7 @@
-"""The login page: the service's own token opens the dashboard, for the role that the token names."""
+"""The login page: a token that the service accepts opens the dashboard, for the role that the token names.
+
+It is pasted here, or comes from the identity provider (`oidc_login.py`); either way it goes through the same door.
+"""
 
 from __future__ import annotations
 
@@ -9,19 +12,25 @@ from typing import Any
 
 import jinja2
 import tornado.web
+from tornado.httputil import url_concat
 
 from dashboard.guard import DashboardApplication
 from dashboard.i18n import say
 from dashboard.looks import Looks
+from dashboard.oidc import Provider
 from dashboard.service_api import Answer, ServiceApi
 from dashboard.store import Kept
-from dashboard.visitors import COOKIE
+from dashboard.visitors import COOKIE, Visitor, Visitors
 
 ASSETS = Path(__file__).parent / "assets"
 _TOKEN = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 _LONGEST = 8_192  # characters of a token
 _ATTEMPTS, _WINDOW = 30, 60.0  # bad tokens of one address in so many seconds
 _ADDRESSES = 10_000  # that are remembered
+
+LEFT = "left"
+_SAID = {"often", "down", "role", "oidc_down", "oidc_again", "oidc_denied", "oidc_failed", "oidc_token"}
+"""The sentences that a login through the provider may come back with."""
 
 _templates = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
 _page = _templates.from_string((ASSETS / "login.html").read_text(encoding="utf-8"))
@@ -43,45 +52,73 @@ class Attempts:
         self._failed.put(address, times)
 
 
-class LoginHandler(tornado.web.RequestHandler):
-    """`GET`: the form. `POST`: let in whose token the service accepts."""
+class NotLetIn(Exception):
+    """`said` is the word of the sentence for the person."""
 
-    application: DashboardApplication
+    def __init__(self, said: str, status: int) -> None:
+        super().__init__(said)
+        self.said = said
+        self.status = status
 
-    def initialize(self, api: ServiceApi, attempts: Attempts, *, secure: bool) -> None:
+
+class Door:
+    """Whom a token opens the dashboard to. `secure`: whether browsers come by TLS, and cookies may only so."""
+
+    def __init__(self, api: ServiceApi, *, secure: bool) -> None:
+        self.attempts = Attempts()
+        self.secure = secure
         self._api = api
-        self._attempts = attempts
-        self._secure = secure
-        self._looks = Looks.asked(self.request.query_arguments, self.request.headers.get("Accept-Language", ""))
 
-    def get(self) -> None:
-        self._show()
-
-    async def post(self) -> None:
-        visitors, address = self.application.visitors, self.request.remote_ip or ""
-        if not self._attempts.allows(address, visitors.now()):
-            self._show("login.often", 429)
-            return
-        token = self.get_body_argument("token", "").strip()
+    async def let_in(self, visitors: Visitors, token: str, address: str, *, through_provider: bool = False) -> Visitor:
+        """Log in whose token the service accepts, and whose role may. Raises NotLetIn."""
         answer = Answer(401)
         if len(token) <= _LONGEST and _TOKEN.fullmatch(token) is not None:
             answer = await self._api.call("GET", "/v1/channels/global", token)
         if answer.status == 401:
-            self._attempts.failed(address, visitors.now())
-            self._show("login.bad", 401)
-            return
+            self.attempts.failed(address, visitors.now())
+            raise NotLetIn("bad", 401)
         if answer.status not in (200, 403):  # 403: a good token, of somebody who is no administrator
-            self._show("login.down", 503)
-            return
-        visitor = visitors.admit(token, address)
+            raise NotLetIn("down", 503)
+        visitor = visitors.admit(token, address, through_provider=through_provider)
         if visitor is None:
-            self._show("login.role", 403)
+            raise NotLetIn("role", 403)
+        return visitor
+
+    def open(self, handler: tornado.web.RequestHandler, visitor: Visitor) -> None:
+        """Give the browser its cookie."""
+        handler.set_cookie(COOKIE, visitor.key, httponly=True, samesite="Strict", secure=self.secure, path="/")
+
+
+class LoginHandler(tornado.web.RequestHandler):
+    """`GET`: the form, and what was said about the login before. `POST`: let in whose token the service accepts."""
+
+    application: DashboardApplication
+
+    def initialize(self, door: Door, provider: Provider | None) -> None:
+        self._door = door
+        self._provider = provider
+        self._looks = Looks.asked(self.request.query_arguments, self.request.headers.get("Accept-Language", ""))
+
+    def get(self) -> None:
+        said = self.request.query_arguments.get("said", [b""])[-1].decode(errors="replace")
+        self._show(said if said in _SAID and self._provider else "", left=said == LEFT)
+
+    async def post(self) -> None:
+        visitors, address = self.application.visitors, self.request.remote_ip or ""
+        if not self._door.attempts.allows(address, visitors.now()):
+            self._show("often", 429)
             return
-        self.set_cookie(COOKIE, visitor.key, httponly=True, samesite="Strict", secure=self._secure, path="/")
+        try:
+            visitor = await self._door.let_in(visitors, self.get_body_argument("token", "").strip(), address)
+        except NotLetIn as refused:
+            self._show(refused.said, refused.status)
+            return
+        self._door.open(self, visitor)
         self.redirect(f"/overview{self._looks.query}", status=303)
 
-    def _show(self, wrong: str = "", status: int = 200) -> None:
+    def _show(self, wrong: str = "", status: int = 200, *, left: bool = False) -> None:
         language = self._looks.language
+        provider = self._provider.name(language) if self._provider else ""
         self.set_status(status)
         self.set_header("Cache-Control", "no-store")
         words: dict[str, Any] = {
@@ -93,6 +130,10 @@ class LoginHandler(tornado.web.RequestHandler):
             "language": say(language, "shell.language"),
             "dark": say(language, "shell.dark"),
             "light": say(language, "shell.light"),
+            "through": say(language, "login.through", provider=provider),
+            "or": say(language, "login.or"),
+            "left": say(language, "login.left", provider=provider),
+            "leave": say(language, "login.leave", provider=provider),
         }
         self.finish(
             _page.render(
@@ -103,9 +144,17 @@ class LoginHandler(tornado.web.RequestHandler):
                 query=self._looks.query,
                 other_language=f"/login{self._looks.other_language().query}",
                 other_look=f"/login{self._looks.other_theme().query}",
-                wrong=say(language, wrong) if wrong else "",
+                wrong=say(language, f"login.{wrong}", provider=provider) if wrong else "",
+                through=f"/login/oidc{self._looks.query}" if self._provider else "",
+                leave=self._way_out() if left else "",
             )
         )
+
+    def _way_out(self) -> str:
+        """The provider's own logout, where it has one (OpenID Connect RP-Initiated Logout 1.0)."""
+        if self._provider is None or self._provider.known is None or not self._provider.known.end_session_endpoint:
+            return ""
+        return url_concat(self._provider.known.end_session_endpoint, {"client_id": self._provider.oidc.client_id})
 
 
 class LogoutHandler(tornado.web.RequestHandler):
@@ -115,10 +164,12 @@ class LogoutHandler(tornado.web.RequestHandler):
 
     def post(self) -> None:
         visitor = self.application.visitor(self.request)
+        said = ""
         if visitor is not None:
             self.application.visitors.leave(visitor)
+            said = f"&said={LEFT}" if visitor.through_provider else ""
         self.clear_cookie(COOKIE, path="/")
-        self.redirect(f"/login{Looks.asked(self.request.query_arguments).query}", status=303)
+        self.redirect(f"/login{Looks.asked(self.request.query_arguments).query}{said}", status=303)
 
 
 class AliveHandler(tornado.web.RequestHandler):

@@ -7,7 +7,7 @@ import contextlib
 import logging
 import secrets
 import signal
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,8 +29,10 @@ from dashboard.console import TICK_MS, PageSession, Views
 from dashboard.feed import Feed
 from dashboard.guard import DashboardApplication, SecurityHeaders
 from dashboard.i18n import say, words_for
-from dashboard.login import AliveHandler, Attempts, FrontDoorHandler, LoginHandler, LogoutHandler
+from dashboard.login import AliveHandler, Door, FrontDoorHandler, LoginHandler, LogoutHandler
 from dashboard.looks import Looks
+from dashboard.oidc import CALLBACK, Oidc, Provider
+from dashboard.oidc_login import AwayHandler, CallbackHandler, DoneHandler
 from dashboard.pages import PAGES
 from dashboard.recordings import Recordings
 from dashboard.service_api import ServiceApi
@@ -49,7 +51,10 @@ _UNUSED_MS = 15_000  # after which a session without a browser is let go
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """What the dashboard is told. `roles`: by the `role` of a token, what its bearer is here."""
+    """What the dashboard is told. `roles`: by the `role` of a token, what its bearer is here.
+
+    `oidc`: the identity provider that people may log in through, if there is one.
+    """
 
     service_url: str
     host: str
@@ -60,6 +65,7 @@ class Setup:
     idle_seconds: float
     secure: bool
     behind_proxy: bool
+    oidc: Oidc | None
 
 
 class PageHandler(Handler):
@@ -134,6 +140,7 @@ class DashboardServer:
         self.state = DashboardState()
         self._feed = Feed(self._api, token, self.state)
         self._visitors = Visitors(setup.roles, setup.idle_seconds)
+        self._provider = Provider(setup.oidc) if setup.oidc else None
         self.port = 0
 
     def start(self) -> None:
@@ -145,17 +152,19 @@ class DashboardServer:
             page.add(PageHandler(name, views, self._visitors, self._api))
         sockets = tornado.netutil.bind_sockets(setup.port, setup.host.strip("[]"))
         self.port = sockets[0].getsockname()[1]
-        door = {"api": self._api, "attempts": Attempts(), "secure": setup.secure}
+        door = Door(self._api, secure=setup.secure)
+        origins = (*setup.allowed_origins, *self._own_origins())
         app = DashboardApplication(
             pages,
             self._visitors,
             hosts=setup.allowed_hosts,
-            origins=(*setup.allowed_origins, *self._own_origins()),
+            origins=origins,
             secret=secrets.token_bytes(32),
             unused_session_lifetime_milliseconds=_UNUSED_MS,
             extra_patterns=[
                 (r"/", FrontDoorHandler),
-                (r"/login", LoginHandler, door),
+                (r"/login", LoginHandler, {"door": door, "provider": self._provider}),
+                *_through(self._provider, door, origins),
                 (r"/logout", LogoutHandler),
                 (r"/healthz", AliveHandler),
                 (r"/assets/(.*)", tornado.web.StaticFileHandler, {"path": str(ASSETS)}),
@@ -187,12 +196,25 @@ class DashboardServer:
             await feed
         self._server.stop()
         self._api.close()
+        if self._provider is not None:
+            self._provider.close()
 
     def _own_origins(self) -> tuple[str, ...]:
         """Port 0 is known only now: the addresses under which this machine itself may look."""
         if self._setup.port:
             return ()
         return tuple(f"http://{name}:{self.port}" for name in ("localhost", "127.0.0.1"))
+
+
+def _through(provider: Provider | None, door: Door, origins: Sequence[str]) -> list[tuple[Any, ...]]:
+    """The addresses of a login through the identity provider."""
+    if provider is None:
+        return []
+    return [
+        (r"/login/oidc", AwayHandler, {"door": door, "provider": provider, "origins": origins}),
+        (CALLBACK, CallbackHandler, {"door": door, "provider": provider}),
+        (r"/login/done", DoneHandler),
+    ]
 
 
 def _access(handler: tornado.web.RequestHandler) -> None:

@@ -7,7 +7,7 @@ import secrets
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -15,6 +15,7 @@ from dashboard.viewer import LEVELS, DashboardRole
 
 COOKIE = "dossier-dashboard"
 MOST = 500  # people logged in at once; who was away longest gives way
+_T = TypeVar("_T")
 _MOST_VISITS = 200  # pages that one login may open; older ones cannot be come back to
 
 
@@ -28,7 +29,10 @@ class _Claims(msgspec.Struct):
 
 @dataclass(slots=True)
 class Visitor:
-    """Somebody who is logged in. `visits`: the pages opened, by a name that is good for nothing but that page."""
+    """Somebody who is logged in. `visits`: the pages opened, by a name that is good for nothing but that page.
+
+    `through_provider`: by the identity provider, where they stay logged in when they leave here.
+    """
 
     key: str
     token: str
@@ -39,6 +43,7 @@ class Visitor:
     expires_at: float
     address: str
     active_at: float
+    through_provider: bool = False
     visits: dict[str, None] = field(default_factory=dict)
 
 
@@ -57,9 +62,9 @@ class Visitors:
         """Unix seconds, by the clock that logins go by."""
         return self._clock()
 
-    def admit(self, token: str, address: str) -> Visitor | None:
+    def admit(self, token: str, address: str, *, through_provider: bool = False) -> Visitor | None:
         """Let somebody in whose token the service has just accepted; None where the token's role may not."""
-        claims = _claims(token)
+        claims = claims_of(token, _Claims)
         role = self._roles.get(claims.role or "")
         if role is None:
             return None
@@ -67,7 +72,16 @@ class Visitors:
         clearance = claims.clearance if claims.clearance in LEVELS else "internal"
         key = secrets.token_urlsafe(32)
         visitor = Visitor(
-            key, token, claims.sub, claims.name or claims.sub, role, clearance, claims.exp, address, active_at=now
+            key,
+            token,
+            claims.sub,
+            claims.name or claims.sub,
+            role,
+            clearance,
+            claims.exp,
+            address,
+            now,
+            through_provider,
         )
         self._visitors[key] = visitor
         if len(self._visitors) > MOST:
@@ -110,8 +124,8 @@ class Visitors:
         return next((visitor for visitor in self._visitors.values() if visit in visitor.visits), None)
 
 
-def _claims(token: str) -> _Claims:
-    """What a token says; its signature was checked by the service, which holds the key."""
+def claims_of(token: str, kind: type[_T]) -> _T:
+    """What a token says. Its signature is checked by the service, which holds the key: nothing is proven here."""
     body = token.split(".")[1]
     decoded: Any = base64.urlsafe_b64decode(body + "=" * (-len(body) % 4))
-    return msgspec.json.decode(decoded, type=_Claims)
+    return msgspec.json.decode(decoded, type=kind)

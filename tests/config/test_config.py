@@ -241,6 +241,62 @@ def test_a_secret_is_never_repeated_in_what_is_printed() -> None:
     assert SECRET not in repr(load(None, ENVIRON))
 
 
+PROVIDER = {
+    "dashboard.oidc.issuer": "https://id.example.org/realms/office",
+    "dashboard.oidc.client_id": "dossier-dashboard",
+    "dashboard.service": "https://realtime.example.org",
+}
+
+
+def test_an_identity_provider_needs_an_address_and_our_name_there() -> None:
+    oidc = load(None, ENVIRON, PROVIDER).dashboard.oidc
+    assert (oidc.issuer, oidc.client_id) == ("https://id.example.org/realms/office", "dossier-dashboard")
+    assert not load(None, ENVIRON).dashboard.oidc.issuer
+
+
+def test_the_worked_example_for_administrators_is_accepted(tmp_path: Path) -> None:
+    page = (DEFAULTS.parents[1] / "docs" / "administrators.md").read_text()
+    file = tmp_path / "example.toml"
+    file.write_text(page.partition("```toml\n")[2].partition("```")[0])
+    assert load(file, {}).dashboard.oidc.client_id == "dossier-dashboard"
+
+
+@pytest.mark.parametrize(
+    ("changed", "named"),
+    [
+        ({"dashboard.oidc.issuer": "http://id.example.org"}, "dashboard.oidc.issuer must begin with https://"),
+        ({"dashboard.oidc.issuer": "http://localhost.evil.test"}, "dashboard.oidc.issuer must begin with https://"),
+        ({"dashboard.oidc.issuer": "https://id.example.org/?x=1"}, "dashboard.oidc.issuer: "),
+        ({"dashboard.oidc.issuer": "https://me@id.example.org"}, "dashboard.oidc.issuer: "),
+        ({"dashboard.oidc.client_id": ""}, "dashboard.oidc.client_id is empty"),
+        ({"dashboard.oidc.scopes": ["profile"]}, 'dashboard.oidc.scopes lacks "openid"'),
+        ({"dashboard.oidc.scopes": ["openid profile"]}, "dashboard.oidc.scopes: "),
+        ({"dashboard.oidc.token": "refresh_token"}, '"access_token" or "id_token"'),
+        ({"dashboard.oidc.name": ""}, "dashboard.oidc.name: "),
+        ({"dashboard.oidc.secret": "x"}, "dashboard.oidc.secret: unknown key"),
+        ({"dashboard.allowed_origins": []}, "dashboard.allowed_origins is empty"),
+        ({"dashboard.service": ""}, "set auth.algorithms and auth.jwks_url"),
+    ],
+)
+def test_an_identity_provider_that_nobody_could_log_in_through_is_refused(
+    changed: dict[str, object], named: str
+) -> None:
+    assert named in refusal(None, {}, **PROVIDER | changed)
+
+
+def test_the_secret_of_the_dashboard_comes_from_one_place_and_is_never_shown(tmp_path: Path) -> None:
+    environ = {"DOSSIER_DASHBOARD__OIDC__CLIENT_SECRET": "hunter2"}
+    config = load(None, ENVIRON | environ, PROVIDER)
+    assert config.dashboard.oidc.client_secret == "hunter2"
+    assert "hunter2" not in repr(config)
+    assert "keep one" in refusal(None, environ, **PROVIDER | {"dashboard.oidc.client_secret_file": "x"})
+    file = tmp_path / "mine.toml"
+    file.write_text("[dashboard.oidc]\nclient_secret = 'hunter2'\n")
+    line = refusal(file)
+    assert "dashboard.oidc.client_secret must not be in a file" in line
+    assert "hunter2" not in line
+
+
 @pytest.mark.parametrize(
     "engine",
     ["embedded", "redis://localhost", "rediss://me:word@redis.example.org:6380/2", "redis://[::1]:6379"],

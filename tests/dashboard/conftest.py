@@ -11,6 +11,8 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from tests.dashboard.dashboards import Dashboard
+from tests.dashboard.journeys import oidc_settings
+from tests.dashboard.provider import Provider
 from tests.harness import tokens
 from tests.harness.service import ROOT, Service
 
@@ -34,6 +36,38 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 def dashboard(service: Service, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
     """A dashboard that watches it."""
     with Dashboard(service, tmp_path_factory.mktemp("dashboard")) as running:
+        yield running
+    running.assert_log_clean()
+
+
+@pytest.fixture(scope="session")
+def provider() -> Iterator[Provider]:
+    """A running identity provider."""
+    with Provider() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def trusting(provider: Provider, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A service that takes the provider's tokens, by its key set."""
+    settings = {
+        "auth.algorithms": ["RS256"],
+        "auth.jwks_url": f"{provider.issuer}/jwks",
+        "auth.issuer": provider.issuer,
+        "auth.audience_list": True,
+    }
+    data = tmp_path_factory.mktemp("trusting") / "data"
+    with Service(data, settings, environment={"DOSSIER_AUTH__SECRET": ""}) as running:
+        yield running
+    running.assert_log_clean()
+
+
+@pytest.fixture(scope="session")
+def through(provider: Provider, trusting: Service, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
+    """A dashboard that people may log in to through the provider."""
+    folder = tmp_path_factory.mktemp("through")
+    with Dashboard(trusting, folder, oidc_settings(provider, folder)) as running:
+        provider.redirect_uris.add(f"{running.url}/login/oidc/callback")
         yield running
     running.assert_log_clean()
 
