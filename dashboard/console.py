@@ -15,7 +15,7 @@ from panel.viewable import Child
 
 from dashboard.actions import Actions, Asked
 from dashboard.blocks import View
-from dashboard.charts import Chart
+from dashboard.charts import Traffic
 from dashboard.i18n import locale, words_for
 from dashboard.looks import Looks
 from dashboard.pages import PAGES
@@ -43,7 +43,7 @@ class Console(JSComponent):
 
     _esm = read(CONSOLE)
 
-    def __init__(self, looks: Looks, chart: Chart | None, *, served: bool) -> None:
+    def __init__(self, looks: Looks, chart: Traffic | None, *, served: bool) -> None:
         super().__init__(  # type: ignore[no-untyped-call]  # Panel is typed in part
             words=words_for(looks.language, "js."),
             levels=[[level, words_for(looks.language, "level.")[level]] for level in LEVELS],
@@ -65,7 +65,7 @@ class Console(JSComponent):
         self._send_msg(message)
 
 
-def _pane(chart: Chart) -> Any:
+def _pane(chart: Traffic) -> Any:
     return panel.pane.Bokeh(chart.figure, sizing_mode="stretch_width")  # type: ignore[no-untyped-call]  # likewise
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from dashboard.charts import Chart, CountryMap, Traffic
+from dashboard.charts import Traffic
 from dashboard.i18n import say
 from dashboard.looks import Looks
 from dashboard.panes import PANES, Pane
@@ -16,23 +16,19 @@ class Page:
     """One page: `pane` makes its blocks, `chart` its figure."""
 
     pane: Pane
-    chart: Callable[[Looks], Chart] | None = None
+    chart: Callable[[Looks], Traffic] | None = None
 
 
-def _traffic(looks: Looks) -> Chart:
+def _traffic(looks: Looks) -> Traffic:
     words = [say(looks.language, f"chart.{name}") for name in ("events", "edits", "traffic")]
     return Traffic(("events", words[0]), ("edits", words[1]), words[2], looks)
 
 
-def _limits(looks: Looks) -> Chart:
+def _limits(looks: Looks) -> Traffic:
     words = [say(looks.language, f"chart.{name}") for name in ("warnings", "refused", "limits")]
     return Traffic(("warnings", words[0]), ("refused", words[1]), words[2], looks)
 
 
-def _map(looks: Looks) -> Chart:
-    return CountryMap(say(looks.language, "chart.map"), looks)
-
-
-_CHARTS: dict[str, Callable[[Looks], Chart]] = {"overview": _traffic, "presence": _map, "limits": _limits}
+_CHARTS: dict[str, Callable[[Looks], Traffic]] = {"overview": _traffic, "limits": _limits}
 
 PAGES: dict[str, Page] = {name: Page(pane, _CHARTS.get(name)) for name, pane in PANES.items()}

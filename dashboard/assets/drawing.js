@@ -165,6 +165,14 @@ function drawing({ words, locale, root, perform }) {
       })
       return { node: make("dl", { class: "figures" }, ...items) }
     },
+    tiles(block) {
+      const tiles = block.tiles.map(({ code, column, row, count, step }) => {
+        const tile = make("li", { class: `tile step-${step}` }, isolated(code), make("b", {}, numbers.format(count)))
+        Object.assign(tile.style, { gridColumn: column + 1, gridRow: row + 1 })
+        return tile
+      })
+      return { node: make("section", { class: "table wide" }, make("h2", {}, block.title), make("ul", { class: "tiles" }, ...tiles)) }
+    },
     opener(block) {
       const field = (label, control) => make("label", {}, label, control)
       const minutes = make("select", { name: "minutes" }, ...block.spans.map(([value, label]) => make("option", { value }, label)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dashboard.blocks import Block, Cell, badge, moment, names, table
+from dashboard.countries import tiles
 from dashboard.store import DashboardState
 from dashboard.viewer import Viewer
 
@@ -53,14 +54,16 @@ def presence(state: DashboardState, viewer: Viewer, at: float) -> list[Block]:
                 )
             )
     by_person.sort(key=lambda row: str(row[1][0]))
+    found = countries(state, viewer)
     return [
+        {"id": "map", "kind": "tiles", "title": say("chart.map"), "tiles": tiles(found)},
         table(
             "countries",
             say("table.countries"),
             viewer.columns("country", "people"),
             [
                 (code, [code, count])
-                for code, count in sorted(countries(state, viewer).items(), key=lambda item: (-item[1], item[0]))
+                for code, count in sorted(found.items(), key=lambda item: (-item[1], item[0]))
                 if count
             ],
             say("empty.presence"),

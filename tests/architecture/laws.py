@@ -74,7 +74,7 @@ PURE = (
     RECORDING,
     "app.core",
     *(f"dashboard.{name}" for name in ("store", "blocks", "i18n", "viewer", "panes")),
-    *(f"dashboard.{name}" for name in ("replay", "playback", "lanes", "writing")),
+    *(f"dashboard.{name}" for name in ("replay", "playback", "lanes", "writing", "countries")),
     f"{CLIENT}.connection",
     f"{CLIENT}.presence",
     f"{CLIENT}.document",

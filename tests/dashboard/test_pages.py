@@ -19,7 +19,7 @@ pytestmark = pytest.mark.usefixtures("office")
 
 HEADINGS = {
     "overview": ["table.errors", "table.nodes"],
-    "presence": ["table.countries", "table.by_channel", "table.by_person"],
+    "presence": ["chart.map", "table.countries", "table.by_channel", "table.by_person"],
     "limits": ["table.limits"],
     "alerts": ["alert.3", "alert.2", "alert.1"],
     "briefs": ["table.briefs"],

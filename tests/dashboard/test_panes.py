@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from dashboard.countries import tiles
 from dashboard.pages import PAGES
 from dashboard.panes.briefs import STALLED, briefs
 from dashboard.panes.overview import banner, overview, publish_quantile
@@ -16,7 +17,7 @@ from dashboard.store import DashboardState
 from dashboard.viewer import LEVELS, MAY, Viewer
 from tests.dashboard.samples import NOW, busy, listed, ops, viewer
 
-KINDS = {"banner", "figures", "actions", "table", "board", "opener"}
+KINDS = {"banner", "figures", "actions", "table", "board", "tiles", "opener"}
 
 
 def text_of(page: str, eyes: Viewer, state: DashboardState | None = None) -> str:
@@ -114,6 +115,14 @@ def test_countries_are_those_of_the_dossier_that_may_be_seen() -> None:
     rows = [listed("dossier:country:FR", users=4), listed("dossier:country:XX", "secret", users=9)]
     state.listed([], [*state.channels.values(), *rows])
     assert countries(state, viewer()) == {"SA": 2, "FR": 4}
+
+
+def test_a_country_that_the_map_does_not_know_has_a_place_below_it() -> None:
+    drawn = {tile["code"]: tile for tile in tiles({"SA": 6, "XK": 1, "ZZ": 12})}
+    assert (drawn["SA"]["count"], drawn["SA"]["step"], drawn["FR"]["step"], drawn["ZZ"]["step"]) == (6, 3, 0, 4)
+    below = max(tile["row"] for code, tile in drawn.items() if code not in ("XK", "ZZ")) + 1
+    assert [(drawn[code]["column"], drawn[code]["row"]) for code in ("XK", "ZZ")] == [(0, below), (1, below)]
+    assert len({(tile["column"], tile["row"]) for tile in drawn.values()}) == len(drawn)
 
 
 @pytest.mark.parametrize(("share", "bound"), [(0.5, 0.005), (0.95, 0.025), (1.0, 0.025)])
