@@ -105,7 +105,7 @@ class VeiledSource:
         header = _headers.decode(head)
         detail = seen.details.get(place)
         told = header.detail if detail is None else _details.decode(detail)
-        body = b"" if seen.is_blank(place) else body
+        body = b"" if seen.is_blank(place) else seen.bodies.get(place, body)
         shown = _encode(msgspec.structs.replace(header, seq=place + 1, commit=0, detail=told))
         return b"\t%b\t%b\t%b\n" % (shown, b"-" if body else b"", body)
 
@@ -129,6 +129,7 @@ class _Sight:
     def __init__(self, source: Source, clearance: str) -> None:
         self.places = array("Q")
         self.details: dict[int, bytes] = {}
+        self.bodies: dict[int, bytes] = {}
         self.trouble: ValueError | None = None
         self._blank = array("I")
         try:
@@ -154,10 +155,13 @@ class _Sight:
         if seen is None:
             return
         self.places.append(place)
-        if body and not seen[1]:
+        shown, told = seen
+        if body and not told:
             self._blank.append(number)
-        if seen[0].detail != header.detail:
-            self.details[number] = _encode(seen[0].detail)
+        elif body != told:
+            self.bodies[number] = told
+        if shown.detail != header.detail:
+            self.details[number] = _encode(shown.detail)
 
 
 class _Level(msgspec.Struct, gc=False):

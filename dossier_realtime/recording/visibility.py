@@ -26,9 +26,9 @@ HIGHEST: Final = LEVELS[-1]
 _KEPT = 100_000  # frames that may wait for one connection, at most
 _TYPE = re.compile(rb'\{"type":"([a-z_]+)"')
 _HARMLESS = re.compile(r"ping|pong|auth_success|connection_state|token_expiring|rate_limit_(warning|exceeded)|error")
-_RATES = b'{"type":"rate_limit_'
+_LOGIN, _RATES = b'{"type":"auth_success"', b'{"type":"rate_limit_'
 _PATH = re.compile(r"/v1/(channels|documents)/([^/]+)")
-_NAMED = re.compile(rf"(?:{'|'.join(SHAPES)})(?::(?:{SEGMENT}|\*)){{1,3}}")
+_NAMED = re.compile(rf"(?:{'|'.join(SHAPES)})(?::(?:{SEGMENT}|\*)){{1,3}}".encode())
 _RANKS = {level: rank for rank, level in enumerate(LEVELS)}
 
 
@@ -61,7 +61,7 @@ class Veil:
 
     def see(self, header: Header, body: bytes) -> tuple[Header, bytes] | None:
         """The entry as it may be seen (its body, in the journal's form, empty where it may not); None for nothing."""
-        seen = self._may(header) and not (header.user in self._hushed and body.startswith(_RATES))
+        seen = self._may(header) if header.channel or header.kind == "http" else self._may_tell(header, body)
         if not seen and header.kind in ("in", "refused", "http"):
             self._hushed.add(header.user)
         if header.kind != "fanout" or self._tails or not seen:  # else nobody keeps count of it
@@ -69,8 +69,8 @@ class Veil:
         detail = self._detail(header)
         if not seen or detail is None:
             return None
-        if not header.channel and body and not self._harmless(body, header):
-            body = b""
+        if not header.channel and body:
+            body = self._told(body, header)
         return msgspec.structs.replace(header, seq=0, commit=0, detail=detail), body
 
     def number(self, header: Header) -> Header:
@@ -100,7 +100,13 @@ class Veil:
                 return path != "/v1/publish"
             name = unquote(found[2])
             return self._reaches(name if found[1] == "channels" else f"document:{name}", "")
-        return not header.channel or self._reaches(header.channel, header.level)
+        return self._reaches(header.channel, header.level)
+
+    def _may_tell(self, header: Header, body: bytes) -> bool:
+        """Whether an entry on no channel is about none that is hidden. A login is not, whatever it permits."""
+        if header.user in self._hushed and body.startswith(_RATES):
+            return False
+        return body.startswith(_LOGIN) or self._discreet(body)
 
     def _reaches(self, channel: str, level: str) -> bool:
         namespace = channel.partition(":")[0]
@@ -141,11 +147,11 @@ class Veil:
 
     def _reasoned(self, detail: Detail) -> Detail:
         reason = str(detail.get("reason", ""))
-        return detail if self._discreet(reason) else {**detail, "reason": ""}
+        return detail if self._discreet(reason.encode("utf-8", "replace")) else {**detail, "reason": ""}
 
-    def _discreet(self, text: str) -> bool:
+    def _discreet(self, text: bytes) -> bool:
         """Whether a text names nothing above the clearance, as far as it writes names as they are."""
-        return all(self._nameable(found[0].rstrip(".")) for found in _NAMED.finditer(text))
+        return all(self._nameable(found[0].rstrip(b".").decode()) for found in _NAMED.finditer(text))
 
     def _grantable(self, permission: str) -> bool:
         """Whether a permission names nothing above the clearance."""
@@ -158,25 +164,27 @@ class Veil:
         rest = len(SHAPES.get(segments[0], ())) + 1 - len(segments)
         return self._reaches(":".join([*segments, *["*"] * rest]), "")
 
-    def _harmless(self, body: bytes, header: Header) -> bool:
-        """Whether a frame on no channel is of a kind that names none, and this one does not."""
+    def _told(self, body: bytes, header: Header) -> bytes:
+        """A frame on no channel, where it is of a kind that names none; of a login the permissions that may be seen."""
         found = _TYPE.match(body)
         if found is None or _HARMLESS.fullmatch(found[1].decode()) is None or header.rule == "format":
-            return False
-        if not self._discreet(body.decode()):
-            return False
-        return found[1] != b"auth_success" or all(map(self._grantable, _logins.decode(body).payload.permissions))
+            return b""
+        if not body.startswith(_LOGIN):
+            return body
+        try:
+            login = _objects.decode(body)
+            payload = _objects.decode(login["payload"])
+            permissions = _texts.decode(payload["permissions"])
+        except (ValueError, KeyError):
+            return b""
+        payload["permissions"] = msgspec.Raw(_encode([text for text in permissions if self._grantable(text)]))
+        told = _encode(login | {"payload": payload})
+        return told if self._discreet(told) else b""
 
 
-class _Rights(msgspec.Struct):
-    permissions: list[str]
-
-
-class _Login(msgspec.Struct):
-    payload: _Rights
-
-
-_logins = msgspec.json.Decoder(_Login)
+_objects = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_texts = msgspec.json.Decoder(list[str])
+_encode = msgspec.json.Encoder().encode
 
 
 def _visible(tail: bytearray, count: int) -> int:
