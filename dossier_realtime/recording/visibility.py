@@ -57,6 +57,7 @@ class Veil:
         self._routing = Routing()
         self._hushed: set[str] = set()  # users who spoke where it is hidden: their rates count that too
         self._tails: dict[str, bytearray] = {}  # by connection, from its first hidden frame on: 1 is a visible one
+        self._counted: set[str] = set()  # the sessions that have one, or had: most have none
         self._seq = 0
 
     def see(self, header: Header, body: bytes) -> tuple[Header, bytes] | None:
@@ -84,13 +85,20 @@ class Veil:
         return self._seq
 
     def _queued(self, header: Header, seen: bool) -> None:
-        for session in self._routing.take(header):
+        sessions = self._routing.take(header)
+        if header.kind == "open" and self._routing.connection(header.session) in self._tails:
+            self._counted.add(header.session)  # hidden frames went to its connection before
+        for session in self._counted.intersection(sessions) if seen else sessions:
             connection = self._routing.connection(session)
-            tail = self._tails.get(connection) if seen else self._tails.setdefault(connection, bytearray())
-            if tail is not None:
-                tail.append(seen)
-                if len(tail) > 2 * _KEPT:
-                    del tail[:_KEPT]
+            tail = self._tails.get(connection)
+            if tail is None:
+                if seen:
+                    continue
+                tail = self._tails[connection] = bytearray()
+                self._counted.add(session)
+            tail.append(seen)
+            if len(tail) > 2 * _KEPT:
+                del tail[:_KEPT]
 
     def _may(self, header: Header) -> bool:
         if header.kind == "http":
