@@ -71,6 +71,10 @@ def test_numbers_of_the_file_are_not_told(folder: Path) -> None:
     assert report.fault is not None
     assert "the chain is broken here" in report.fault.what
     assert not any(character.isdigit() for character in report.fault.what)
+    path.write_bytes(b"".join(lines[:-10]))
+    assert open_journal(folder, clearance="secret").verify().missing_at_end == 10
+    report = open_journal(folder).verify()
+    assert not report.ok
     assert report.missing_at_end == 0
 
 

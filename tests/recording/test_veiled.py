@@ -8,13 +8,16 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pandas as pd
 import pytest
 
 from app.journal.export import Archive, Selection
 from app.journal.signing import Signer
 from dossier_realtime.archive import open_export, open_journal
+from dossier_realtime.recording.entry import Header
 from dossier_realtime.recording.recording import Recording
+from dossier_realtime.recording.visibility import Veil
 from tests.recording.scene import COUNTRY, DOCUMENT
 from tests.recording.secret_scene import BOOK, NAMES, RAISED, VAULT, Scene, play
 
@@ -200,3 +203,15 @@ def test_a_partial_export_is_veiled_again_only_where_it_was_made_for_more(scene:
             assert [name for name in NAMES if name in repr(shown)] == []
         else:
             assert shown == made[clearance]
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/v1/documents/blackbook", "/v1/documents/black%62ook", f"/v1/channels/{VAULT}/history", "/v1/channels/x%2F"],
+)
+def test_a_call_is_hidden_however_it_writes_the_name(path: str) -> None:
+    veil = Veil("internal", lambda name: "secret" if name in (BOOK, VAULT) else "internal")
+    call = Header(1, "http", 1.0, user="op", detail={"method": "GET", "path": path, "status": 200})
+    assert veil.see(call, b"") is None
+    other = msgspec.structs.replace(call, detail={**call.detail, "path": f"/v1/channels/{COUNTRY}"})
+    assert veil.see(other, b"") is not None
