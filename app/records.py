@@ -17,6 +17,7 @@ from dossier_realtime.archive import ExportRefused, open_export, open_journal
 from dossier_realtime.archive.export import public_key_check, verify_file
 from dossier_realtime.archive.folder import nodes, verify_folder
 from dossier_realtime.archive.parquet import write_parquet
+from dossier_realtime.recording.visibility import HIGHEST
 
 if TYPE_CHECKING:
     from app.config import Config
@@ -77,7 +78,10 @@ def run_again(
 ) -> int:
     """Judge a recording's messages again with the code and settings of today; print every difference."""
     data = Path(config.storage.data)
-    recording = open_export(asked.export) if asked.export is not None else open_journal(data / "journal", asked.node)
+    if asked.export is not None:
+        recording = open_export(asked.export, clearance=HIGHEST)
+    else:
+        recording = open_journal(data / "journal", asked.node, clearance=HIGHEST)
     policy = ChannelPolicy((row.pattern, row.level) for row in config.channels.classification)
     result = rerun.Rerun(policy, new_limiter, limits)
     differences = 0

@@ -4,6 +4,8 @@
     recording = open_export("monday.ndjson")
     recording = open_service("http://localhost:8000", token, to="monday.ndjson", channel="dossier:country:SA")
 
+Of the first two nothing is shown that is classified above `clearance`, which is `internal` unless it is named. That
+keeps secrets out of a notebook by default; it is no access control, for who can read the files can read all of them.
 `open_service` shows what the token's permission and clearance let through, and keeps it as an export file.
 """
 
@@ -12,6 +14,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from dossier_realtime.recording.recording import Recording
+from dossier_realtime.recording.veiled import CLEARANCE, seen_with
+from dossier_realtime.recording.visibility import HIGHEST, reach
 
 from .export import ExportRefused, ExportSource, download, public_key_check
 from .folder import FolderSource, nodes
@@ -19,9 +23,16 @@ from .folder import FolderSource, nodes
 __all__ = ["ExportRefused", "open_export", "open_journal", "open_service"]
 
 
-def open_journal(folder: str | Path, node: str = "", *, key: str | Path | None = None) -> Recording:
+def open_journal(
+    folder: str | Path, node: str = "", *, clearance: str = CLEARANCE, key: str | Path | None = None
+) -> Recording:
     """One node's journal in a folder. `node` may be left out where there is one; `key`: the service's public key,
-    a PEM file, by which `verify` knows its signature. Raises ValueError where the node is not there."""
+    a PEM file, by which `verify` knows its signature.
+
+    What is classified above `clearance` (public, internal, confidential, secret) leaves no trace, counts included.
+    Raises ValueError where the node is not there, or for a clearance that is none.
+    """
+    reach(clearance)
     folder = Path(folder)
     found = nodes(folder)
     if not node and len(found) == 1:
@@ -29,19 +40,23 @@ def open_journal(folder: str | Path, node: str = "", *, key: str | Path | None =
     if node not in found:
         there = ", ".join(found) or "none"
         raise ValueError(f"no journal of {node or 'a single node'} in {folder}; name one of its nodes: {there}")
-    return Recording(FolderSource(folder, node, None if key is None else public_key_check(Path(key))))
+    source = FolderSource(folder, node, None if key is None else public_key_check(Path(key)))
+    return Recording(seen_with(source, clearance))
 
 
-def open_export(file: str | Path, *, key: str | Path | None = None) -> Recording:
-    """An export file. Raises ExportRefused for what is none."""
-    return Recording(ExportSource(Path(file), None if key is None else public_key_check(Path(key))))
+def open_export(file: str | Path, *, clearance: str = CLEARANCE, key: str | Path | None = None) -> Recording:
+    """An export file, likewise up to `clearance`. Raises ExportRefused for what is none, ValueError for a clearance
+    that is none."""
+    reach(clearance)
+    source = ExportSource(Path(file), None if key is None else public_key_check(Path(key)))
+    return Recording(seen_with(source, clearance, source.clearance))
 
 
 def open_service(address: str, token: str, *, to: str | Path, **selection: str | float) -> Recording:
-    """Download an export from a running service into the file `to`, and open it.
+    """Download an export from a running service into the file `to`, and open it: all that the token lets through.
 
     `selection`: session, user, channel (a name, or a pattern such as `dossier:*`), since and until (Unix seconds).
     Raises OSError where the service cannot be reached, ExportRefused where it says no.
     """
     download(address, token, Path(to), selection)
-    return open_export(to)
+    return open_export(to, clearance=HIGHEST)

@@ -12,15 +12,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from dossier_realtime.recording.export import journal_line, read_trailer, verify_export
+from dossier_realtime.recording.export import foreign, journal_line, read_trailer, verify_export
 from dossier_realtime.recording.verify import Fault, Report
+from dossier_realtime.recording.visibility import HIGHEST
 
-from .folder import Check, read_lines
+from .folder import LINE_BYTES, Check, read_lines
 
 _PATIENCE = 60.0  # seconds between two pieces of a download
 
 
-class ExportRefused(Exception):
+class ExportRefused(ValueError):
     """There is no such export; the sentence says why and what to do."""
 
 
@@ -56,7 +57,11 @@ def verify_file(file: Path, check: Check | None = None) -> Report:
 
 
 class ExportSource:
-    """An export file as a `Source`. It is mapped, not read."""
+    """An export file as a `Source`. It is mapped, not read.
+
+    `clearance`: what it was made for; the highest where it is whole, or does not say. Raises ExportRefused for a file
+    that cannot be read, or is of another format.
+    """
 
     def __init__(self, file: Path, check: Check | None = None) -> None:
         self._path, self._check = file, check
@@ -65,6 +70,11 @@ class ExportSource:
                 self._map = mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ)
         except (OSError, ValueError) as wrong:
             raise ExportRefused(f"{file} cannot be read ({wrong}); check its path") from wrong
+        last = self._last()
+        if what := foreign(last):
+            raise ExportRefused(f"{file}: {what}")
+        found = read_trailer(last)
+        self.clearance = HIGHEST if found is None or found.manifest.whole else found.manifest.clearance
 
     def lines(self) -> Iterator[tuple[int, bytes]]:
         place = 0
@@ -82,6 +92,10 @@ class ExportSource:
 
     def verify(self) -> Report:
         return verify_file(self._path, self._check)
+
+    def _last(self) -> bytes:
+        end = len(self._map)
+        return self._map[max(self._map.rfind(b"\n", max(0, end - LINE_BYTES), end - 1) + 1, end - LINE_BYTES) : end]
 
 
 def download(address: str, token: str, to: Path, selection: Mapping[str, str | float]) -> None:

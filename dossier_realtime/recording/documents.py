@@ -69,7 +69,7 @@ def history(index: Index, channel: str) -> DocumentHistory:
     found: dict[int, Edit] = {}
     for number in index.fanouts.get(channel, ()):
         header, frame, _ = index.entry(number)
-        if header.commit and frame is not None and header.kind in ("fanout", "recovered"):
+        if header.offset and frame is not None and header.kind in ("fanout", "recovered"):
             found.setdefault(header.offset, Edit(header.offset, index.times[number], _operations.decode(frame).payload))
     if not found:
         raise KeyError(f"no edit of {channel} in this recording; channels() lists what there is")

@@ -60,6 +60,14 @@ class _Line(msgspec.Struct, omit_defaults=True):
     signature: str = ""
 
 
+class _Form(msgspec.Struct):
+    format: int
+
+
+class _AnyTrailer(msgspec.Struct):
+    manifest: _Form
+
+
 class Trailer(NamedTuple):
     """The last line, read: the manifest, its exact bytes, and the signature over them."""
 
@@ -70,6 +78,7 @@ class Trailer(NamedTuple):
 
 _lines = msgspec.json.Decoder(_Line)
 _manifests = msgspec.json.Decoder(Manifest)
+_forms = msgspec.json.Decoder(_AnyTrailer)
 _encode = msgspec.json.Encoder().encode
 
 
@@ -122,6 +131,17 @@ def read_trailer(line: bytes) -> Trailer | None:
         return None
 
 
+def foreign(line: bytes) -> str:
+    """What to say of the last line of an export of another format; "" for any other line."""
+    try:
+        form = _forms.decode(line).manifest.format
+    except ValueError:
+        return ""
+    if form == EXPORT_FORMAT:
+        return ""
+    return f"this export is written in format {form}; this version reads format {EXPORT_FORMAT}: use one that reads it"
+
+
 def verify_export(lines: Iterable[bytes]) -> tuple[Report, Trailer | None]:
     """Check an export, streaming: that it is not cut off, is what the manifest says, and each link holds.
 
@@ -130,9 +150,13 @@ def verify_export(lines: Iterable[bytes]) -> tuple[Report, Trailer | None]:
     digest, count, link, seq, redacted = sha256(), 0, GENESIS, 0, 0
     last = None
     for number, line in enumerate(lines, 1):
-        last = read_trailer(line) if line.startswith(b'{"manifest"') else None
-        if last is not None:
-            break
+        if line.startswith(b'{"manifest"'):
+            what = foreign(line)
+            if what:
+                return _report(count, Fault(0, "", number, what), redacted), None
+            last = read_trailer(line)
+            if last is not None:
+                break
         digest.update(line)
         try:
             found = _lines.decode(line)
@@ -197,6 +221,7 @@ __all__ = [
     "Manifest",
     "Trailer",
     "encode_manifest",
+    "foreign",
     "journal_line",
     "partial_line",
     "read_trailer",

@@ -38,6 +38,13 @@ _keys = msgspec.json.Decoder(_Key)
 RARE = frozenset({"start", "stop", "open", "renewed", "close", "settings", "gap"})
 
 
+def unreadable(number: int, wrong: Exception) -> ValueError:
+    """What to say of an entry that is none."""
+    return ValueError(
+        f"entry {number + 1} of this recording cannot be read ({wrong}); verify() says where it is damaged"
+    )
+
+
 def _numbers() -> array[int]:
     return array("I")
 
@@ -64,10 +71,7 @@ class Index:
             try:
                 key = _keys.decode(line[start : line.find(b"\t", start)])
             except ValueError as wrong:
-                text = (
-                    f"entry {number + 1} of this recording cannot be read ({wrong}); verify() says where it is damaged"
-                )
-                raise ValueError(text) from wrong
+                raise unreadable(number, wrong) from wrong
             latest = max(latest, key.at)  # the wall clock may have gone back; the order did not
             self._places.append(place)
             self.times.append(latest)

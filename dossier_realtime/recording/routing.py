@@ -18,9 +18,12 @@ class Routing:
         """The next entry; the sessions that its frame is queued for."""
         match header.kind:
             case "fanout":
+                attached = self._attached.get((header.channel, header.audience), {})
+                if not header.except_user and not header.besides:
+                    return list(attached)
                 return [
                     session
-                    for session, user in self._attached.get((header.channel, header.audience), {}).items()
+                    for session, user in attached.items()
                     if user != header.except_user and self.connection(session) != header.besides
                 ]
             case "out":

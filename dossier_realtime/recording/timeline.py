@@ -157,7 +157,7 @@ class State:
             session.hidden.add(header.channel)
 
     def _event(self, header: Header, frame: bytes) -> None:
-        if header.commit and header.channel.startswith("document:"):
+        if header.offset and header.channel.startswith("document:"):
             self.versions[header.channel] = header.offset
             return
         event = _envelopes.decode(frame)

@@ -1,9 +1,9 @@
 """What a caller with less than the highest clearance sees of a journal: nothing of a channel above it, counts included.
 
-Left out: every entry of such a channel, and what counts over all channels (`ops:` topics, publish calls over HTTP).
-Made anew: numbers, so that none is missing; the places of frames that gave way and the count of those that never left,
-so that a transcript still fits what is left of it. Taken out: commit numbers, permissions that name such a channel, and
-frames that cannot be told to be harmless.
+Left out: every entry of such a channel, and what counts over all channels (`ops:` topics, publish calls over HTTP, the
+rates of a user who spoke on such a channel). Made anew: numbers, so that none is missing; the places of frames that
+gave way and the count of those that never left, so that a transcript still fits what is left of it. Taken out: commit
+numbers, permissions and reasons that name such a channel, and frames that cannot be told to be harmless.
 """
 
 from __future__ import annotations
@@ -11,11 +11,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from typing import Final, get_args
+from urllib.parse import unquote
 
 import msgspec
 
 from dossier_realtime.protocol.channels import SHAPES
-from dossier_realtime.protocol.values import Level
+from dossier_realtime.protocol.values import SEGMENT, Level
 
 from .entry import Detail, Header
 from .routing import Routing
@@ -25,35 +26,52 @@ HIGHEST: Final = LEVELS[-1]
 _KEPT = 100_000  # frames that may wait for one connection, at most
 _TYPE = re.compile(rb'\{"type":"([a-z_]+)"')
 _HARMLESS = re.compile(r"ping|pong|auth_success|connection_state|token_expiring|rate_limit_(warning|exceeded)|error")
+_LOGIN, _RATES = b'{"type":"auth_success"', b'{"type":"rate_limit_'
 _PATH = re.compile(r"/v1/(channels|documents)/([^/]+)")
+_NAMED = re.compile(rf"(?:{'|'.join(SHAPES)})(?::(?:{SEGMENT}|\*)){{1,3}}".encode())
+_RANKS = {level: rank for rank, level in enumerate(LEVELS)}
+
+
+def rank(level: str) -> int:
+    """How high a level is. A word that is none counts as the highest."""
+    return _RANKS.get(level, len(LEVELS) - 1)
+
+
+def reach(clearance: str) -> int:
+    """How high a clearance goes. Raises ValueError for a word that is none."""
+    if clearance not in _RANKS:
+        raise ValueError(f"{clearance!r} is no clearance; there are {', '.join(LEVELS)}")
+    return _RANKS[clearance]
 
 
 class Veil:
     """Everything goes through `see`, in order. `level_of` says the level of a channel now: what was raised since is
-    hidden too."""
+    hidden too. It is also asked for patterns of whole names, such as `dossier:country:*`.
+
+    Raises ValueError for a clearance that is none.
+    """
 
     def __init__(self, clearance: str, level_of: Callable[[str], str]) -> None:
-        self._reach = LEVELS.index(clearance)
+        self._reach = reach(clearance)
         self._level_of = level_of
         self._routing = Routing()
+        self._hushed: set[str] = set()  # users who spoke where it is hidden: their rates count that too
         self._tails: dict[str, bytearray] = {}  # by connection, from its first hidden frame on: 1 is a visible one
+        self._counted: set[str] = set()  # the sessions that have one, or had: most have none
         self._seq = 0
 
     def see(self, header: Header, body: bytes) -> tuple[Header, bytes] | None:
         """The entry as it may be seen (its body, in the journal's form, empty where it may not); None for nothing."""
-        seen = self._may(header)
-        for session in self._routing.take(header):
-            connection = self._routing.connection(session)
-            tail = self._tails.get(connection) if seen else self._tails.setdefault(connection, bytearray())
-            if tail is not None:
-                tail.append(seen)
-                if len(tail) > 2 * _KEPT:
-                    del tail[:_KEPT]
+        seen = self._may(header) if header.channel or header.kind == "http" else self._may_tell(header, body)
+        if not seen and header.kind in ("in", "refused", "http"):
+            self._hushed.add(header.user)
+        if header.kind != "fanout" or self._tails or not seen:  # else nobody keeps count of it
+            self._queued(header, seen)
         detail = self._detail(header)
         if not seen or detail is None:
             return None
-        if not header.channel and body and not self._harmless(body, header):
-            body = b""
+        if not header.channel and body:
+            body = self._told(body, header)
         return msgspec.structs.replace(header, seq=0, commit=0, detail=detail), body
 
     def number(self, header: Header) -> Header:
@@ -66,21 +84,44 @@ class Veil:
         """How many entries were numbered."""
         return self._seq
 
+    def _queued(self, header: Header, seen: bool) -> None:
+        sessions = self._routing.take(header)
+        if header.kind == "open" and self._routing.connection(header.session) in self._tails:
+            self._counted.add(header.session)  # hidden frames went to its connection before
+        for session in self._counted.intersection(sessions) if seen else sessions:
+            connection = self._routing.connection(session)
+            tail = self._tails.get(connection)
+            if tail is None:
+                if seen:
+                    continue
+                tail = self._tails[connection] = bytearray()
+                self._counted.add(session)
+            tail.append(seen)
+            if len(tail) > 2 * _KEPT:
+                del tail[:_KEPT]
+
     def _may(self, header: Header) -> bool:
         if header.kind == "http":
             path = str(header.detail.get("path", ""))
             found = _PATH.match(path)
             if found is None:
                 return path != "/v1/publish"
-            return self._reaches(found[2] if found[1] == "channels" else f"document:{found[2]}", "")
-        return not header.channel or self._reaches(header.channel, header.level)
+            name = unquote(found[2])
+            return self._reaches(name if found[1] == "channels" else f"document:{name}", "")
+        return self._reaches(header.channel, header.level)
+
+    def _may_tell(self, header: Header, body: bytes) -> bool:
+        """Whether an entry on no channel is about none that is hidden. A login is not, whatever it permits."""
+        if header.user in self._hushed and body.startswith(_RATES):
+            return False
+        return body.startswith(_LOGIN) or self._discreet(body)
 
     def _reaches(self, channel: str, level: str) -> bool:
         namespace = channel.partition(":")[0]
         if namespace not in SHAPES:
             return False  # what names no channel may still hold the name of one
         needed = [level or LEVELS[0], HIGHEST if namespace == "ops" else self._level_of(channel)]
-        return all(LEVELS.index(one) <= self._reach for one in needed)
+        return all(rank(one) <= self._reach for one in needed)
 
     def _detail(self, header: Header) -> Detail | None:
         match header.kind:
@@ -94,38 +135,64 @@ class Veil:
             case "close":
                 tail = self._tails.pop(str(header.detail.get("connection", "")), bytearray())
                 unsent = header.detail.get("unsent", 0)
-                return {**header.detail, "unsent": _visible(tail, unsent if isinstance(unsent, int) else 0)}
+                return self._reasoned(
+                    {**header.detail, "unsent": _visible(tail, unsent if isinstance(unsent, int) else 0)}
+                )
+            case "http":
+                return self._reasoned(header.detail)
             case _:
                 return header.detail
 
     def _gave_way(self, connection: str, header: Header) -> str:
         tail = self._tails.get(connection, bytearray())
         length = len(tail)
-        places = [int(place) for place in str(header.detail["places"]).split()]
+        places = [int(place) for place in str(header.detail.get("places", "")).split()]
         shown = [str(_visible(tail, place)) for place in places if place >= length or tail[length - 1 - place]]
         for place in places:
             if place < length:
                 del tail[length - 1 - place]  # from the newest on
         return " ".join(shown)
 
-    def _grantable(self, permission: str) -> bool:
-        """Whether a permission names nothing above the clearance; each `*` stands for a segment like any other."""
-        segments = permission.partition(":")[2].split(":")
-        shape = SHAPES.get(segments[0])
-        if shape is None:
-            return segments == ["*"]
-        named = [segments[0], *("x" if segment == "*" else segment for segment in segments[1:])]
-        return self._reaches(":".join([*named, *["x"] * (len(shape) + 1 - len(named))]), "")
+    def _reasoned(self, detail: Detail) -> Detail:
+        reason = str(detail.get("reason", ""))
+        return detail if self._discreet(reason.encode("utf-8", "replace")) else {**detail, "reason": ""}
 
-    def _harmless(self, body: bytes, header: Header) -> bool:
-        """Whether a frame on no channel is of a kind that names none."""
+    def _discreet(self, text: bytes) -> bool:
+        """Whether a text names nothing above the clearance, as far as it writes names as they are."""
+        return all(self._nameable(found[0].rstrip(b".").decode()) for found in _NAMED.finditer(text))
+
+    def _grantable(self, permission: str) -> bool:
+        """Whether a permission names nothing above the clearance."""
+        name = permission.partition(":")[2]
+        return name == "*" or self._nameable(name)
+
+    def _nameable(self, name: str) -> bool:
+        """Whether a name or a pattern is of nothing above the clearance; a last `*` stands for all the rest."""
+        segments = name.split(":")
+        rest = len(SHAPES.get(segments[0], ())) + 1 - len(segments)
+        return self._reaches(":".join([*segments, *["*"] * rest]), "")
+
+    def _told(self, body: bytes, header: Header) -> bytes:
+        """A frame on no channel, where it is of a kind that names none; of a login the permissions that may be seen."""
         found = _TYPE.match(body)
         if found is None or _HARMLESS.fullmatch(found[1].decode()) is None or header.rule == "format":
-            return False
-        if found[1] != b"auth_success":
-            return True
-        permissions = msgspec.json.decode(body)["payload"]["permissions"]
-        return all(self._grantable(permission) for permission in permissions)
+            return b""
+        if not body.startswith(_LOGIN):
+            return body
+        try:
+            login = _objects.decode(body)
+            payload = _objects.decode(login["payload"])
+            permissions = _texts.decode(payload["permissions"])
+        except (ValueError, KeyError):
+            return b""
+        payload["permissions"] = msgspec.Raw(_encode([text for text in permissions if self._grantable(text)]))
+        told = _encode(login | {"payload": payload})
+        return told if self._discreet(told) else b""
+
+
+_objects = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_texts = msgspec.json.Decoder(list[str])
+_encode = msgspec.json.Encoder().encode
 
 
 def _visible(tail: bytearray, count: int) -> int:

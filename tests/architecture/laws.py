@@ -106,6 +106,8 @@ WORLD = {
 }
 """What a pure module has no part in: time, chance, input, output."""
 
+UNPICKLE = {"pickle", "cPickle", "cloudpickle", "dill", "joblib", "marshal", "shelve"}
+
 LONGEST = 450
 VAGUE_FILE = re.compile(r"(.*_)?(utils?|helpers?|managers?|misc|common)")
 VAGUE_CLASS = re.compile(r"Base[A-Z].*|.*(Utils?|Helpers?|Managers?|Data)")
@@ -195,6 +197,17 @@ def names_say_something(tree: Tree) -> Iterator[str]:
                 yield f"{module.name}.{node.name}: name the class after what it stands for"
 
 
+def data_is_never_code(tree: Tree) -> Iterator[str]:
+    """Whoever can write what is unpickled runs what he likes: recordings and caches are JSON, Parquet or Arrow."""
+    for module in tree.values():
+        for imported in sorted(module.imports):
+            if any(is_within(imported, place) for place in UNPICKLE):
+                yield f"{module.name} imports {imported}: read and write JSON instead"
+        for node in ast.walk(module.tree):
+            if isinstance(node, ast.Attribute) and node.attr in ("read_pickle", "to_pickle"):
+                yield f"{module.name} calls {node.attr}: read and write JSON instead"
+
+
 LAWS = (
     imports_fall,
     only_builders_name_a_make,
@@ -202,6 +215,7 @@ LAWS = (
     the_pure_stay_pure,
     files_are_short,
     names_say_something,
+    data_is_never_code,
 )
 
 

@@ -91,6 +91,8 @@ LOOP = "app/core/a.py: from . import b | app/core/b.py: from .c import x | app/c
         (laws.names_say_something, "app/node/a.py: class ConnectionManager: ...", "a.ConnectionManager"),
         (laws.names_say_something, "app/node/a.py: class MessageHandler: ...", "a.MessageHandler"),
         (laws.names_say_something, "app/node/a.py: class BaseNode: ...", "a.BaseNode"),
+        (laws.data_is_never_code, "dashboard/a.py: from pickle import loads", "dashboard.a imports pickle"),
+        (laws.data_is_never_code, "demo/a.py: frame.to_pickle(1)", "demo.a calls to_pickle"),
     ],
 )
 def test_a_breach_is_found_and_named(law: Law, files: str, breach: str, tmp_path: Path) -> None:

@@ -169,7 +169,7 @@ def played(service: Service, play: Callable[[list[Life]], Coroutine[Any, Any, No
     with service:
         asyncio.run(play(lives))
     service.assert_log_clean()
-    recording = open_journal(service.data / "journal")
+    recording = open_journal(service.data / "journal", clearance="secret")
     assert recording.verify().ok
     return recording, lives
 

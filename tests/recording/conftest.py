@@ -16,4 +16,4 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Played:
 
 @pytest.fixture(scope="session")
 def recording(played: Played) -> Recording:
-    return open_journal(played.service.data / "journal")
+    return open_journal(played.service.data / "journal", clearance="secret")

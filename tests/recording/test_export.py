@@ -55,7 +55,7 @@ def veiled(archive: Archive, file: Path, clearance: str) -> Path:
 def test_a_whole_export_proves_itself_and_reads_like_the_journal(
     archive: Archive, recording: Recording, key: Path, tmp_path: Path
 ) -> None:
-    export = open_export(written(archive, tmp_path / "all.ndjson"), key=key)
+    export = open_export(written(archive, tmp_path / "all.ndjson"), key=key, clearance="secret")
     report = export.verify()
     assert report.ok, report
     assert report.entries == len(recording) == len(export)
@@ -91,7 +91,9 @@ def test_the_export_of_a_session_holds_its_transcript_and_its_links(
     archive: Archive, recording: Recording, played: Played, key: Path, tmp_path: Path
 ) -> None:
     session = played.sessions["sara"]
-    export = open_export(written(archive, tmp_path / "sara.ndjson", Selection(session=session)), key=key)
+    export = open_export(
+        written(archive, tmp_path / "sara.ndjson", Selection(session=session)), key=key, clearance="secret"
+    )
     assert export.verify().ok
     assert len(export) < len(recording)
     told = [(f.seq, f.frame) for f in recording.transcript(session) if f.frame is not None]
@@ -101,12 +103,14 @@ def test_the_export_of_a_session_holds_its_transcript_and_its_links(
 def test_selections_by_user_channel_and_time(
     archive: Archive, recording: Recording, played: Played, tmp_path: Path
 ) -> None:
-    omar = open_export(written(archive, tmp_path / "omar.ndjson", Selection(user="omar")))
+    omar = open_export(written(archive, tmp_path / "omar.ndjson", Selection(user="omar")), clearance="secret")
     assert {e.header.user for e in omar.entries() if e.header.session} == {"omar"}
     country = open_export(written(archive, tmp_path / "country.ndjson", Selection(channel="dossier:country:*")))
     assert {e.header.channel for e in country.entries()} == {COUNTRY}
     first, last = played.moments["before"], played.moments["busy"]
-    middle = open_export(written(archive, tmp_path / "middle.ndjson", Selection(since=first, until=last)))
+    middle = open_export(
+        written(archive, tmp_path / "middle.ndjson", Selection(since=first, until=last)), clearance="secret"
+    )
     assert [e.header.seq for e in middle.entries()] == [
         e.header.seq for e in recording.entries() if first <= e.header.at < last
     ]

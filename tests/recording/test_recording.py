@@ -124,7 +124,7 @@ def _changed(played: Played, tmp_path: Path, old: bytes, new: bytes) -> Path:
 
 
 def test_an_edited_journal_is_read_and_its_first_bad_entry_is_named(played: Played, tmp_path: Path) -> None:
-    edited = open_journal(_changed(played, tmp_path, b'"gdp"', b'"GDP"'))
+    edited = open_journal(_changed(played, tmp_path, b'"gdp"', b'"GDP"'), clearance="secret")
     report = edited.verify()
     assert report.fault is not None
     assert edited.index.entry(report.fault.seq - 1).header.kind == "in"
@@ -151,7 +151,7 @@ def test_a_journal_that_is_cut_off_is_read_up_to_there(played: Played, tmp_path:
     shutil.copytree(played.service.data / "journal", folder)
     (path,) = segment_paths(folder, "test")
     path.write_bytes(path.read_bytes()[:-100])
-    cut = open_journal(folder)
+    cut = open_journal(folder, clearance="secret")
     assert 0 < len(cut) < len(recording)
     assert not cut.verify().ok
     with pytest.raises(ValueError, match="name one of its nodes: test"):

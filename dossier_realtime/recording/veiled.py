@@ -1,0 +1,175 @@
+"""A recording as a lower clearance sees it: its source behind the same veil as the exports of the service.
+
+One pass finds the level of each channel, a second what may be seen. Kept of them is where each entry stands that may, 8
+bytes, and what is told otherwise than it stands there, which is little; no line is kept.
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from itertools import islice
+from typing import Final
+
+import msgspec
+
+from dossier_realtime.protocol.channels import parse_pattern
+
+from .entry import Detail, Header
+from .index import Source, unreadable
+from .verify import Fault, Report
+from .visibility import HIGHEST, LEVELS, Veil, rank, reach
+
+CLEARANCE: Final = "internal"
+"""What is shown of a recording where nobody asks for more."""
+
+_ELSEWHERE: Final = (
+    "the chain is broken here: entries were removed, repeated, moved or changed; "
+    f"read it with clearance={HIGHEST!r} to know the place in its file"
+)
+
+
+def seen_with(source: Source, clearance: str, within: str = HIGHEST) -> Source:
+    """The source as this clearance sees it; itself, where it holds nothing above (`within`: made for this clearance).
+
+    Raises ValueError for a clearance that is none.
+    """
+    return source if reach(clearance) >= rank(within) else VeiledSource(source, clearance)
+
+
+class Levels:
+    """Levels by channel: the highest that any entry gives it, so that what was raised is hidden from the beginning.
+
+    A name that no entry gives a level may be a secret one: it has the highest. A pattern has the lowest level of the
+    channels that fit, and one that says no more than a namespace that of channels which nobody classified.
+    """
+
+    def __init__(self, lines: Iterable[bytes]) -> None:
+        self._levels: dict[str, str] = {}
+        self._patterns: dict[str, str] = {}
+        for line in lines:
+            start = line.find(b"\t") + 1
+            try:
+                found = _levels.decode(line[start : line.find(b"\t", start)])
+            except ValueError:
+                continue  # who reads the entries says so
+            if found.level and found.channel and rank(found.level) >= rank(self._levels.get(found.channel, LEVELS[0])):
+                self._levels[found.channel] = found.level
+
+    def of(self, name: str) -> str:
+        """The level of a channel, or of a pattern of channels."""
+        known = self._levels.get(name)
+        if known is not None:
+            return known
+        if name not in self._patterns:
+            self._patterns[name] = self._lowest(name)
+        return self._patterns[name]
+
+    def _lowest(self, name: str) -> str:
+        if set(name.split(":")[1:]) <= {"*"}:
+            return CLEARANCE
+        pattern = parse_pattern(name)
+        fitting = [level for channel, level in self._levels.items() if pattern is not None and pattern.matches(channel)]
+        return min(fitting, key=rank, default=HIGHEST)
+
+
+class VeiledSource:
+    """A source of which nothing above a clearance is to be seen; entries are numbered anew, without their links.
+
+    It is read through at the first question. `verify` still checks all of it.
+    """
+
+    def __init__(self, source: Source, clearance: str) -> None:
+        self._source, self._clearance = source, clearance
+        self._sight: _Sight | None = None
+
+    @property
+    def _seen(self) -> _Sight:
+        if self._sight is None:
+            self._sight = _Sight(self._source, self._clearance)
+        return self._sight
+
+    def lines(self) -> Iterator[tuple[int, bytes]]:
+        """Every entry that may be seen; its place is its number. Raises what the source raised on the way."""
+        for number in range(len(self._seen.places)):
+            yield number, self.line(number)
+        if self._seen.trouble is not None:
+            raise self._seen.trouble
+
+    def line(self, place: int) -> bytes:
+        """The entry with this number, as it may be seen."""
+        seen = self._seen
+        _, head, _, body = self._source.line(seen.places[place]).removesuffix(b"\n").split(b"\t", 3)
+        header = _headers.decode(head)
+        detail = seen.details.get(place)
+        told = header.detail if detail is None else _details.decode(detail)
+        body = b"" if seen.is_blank(place) else seen.bodies.get(place, body)
+        shown = _encode(msgspec.structs.replace(header, seq=place + 1, commit=0, detail=told))
+        return b"\t%b\t%b\t%b\n" % (shown, b"-" if body else b"", body)
+
+    def verify(self) -> Report:
+        """The chain of the whole source, told by what is shown: other numbers would count what is not."""
+        found = self._source.verify()
+        places, fault = self._seen.places, found.fault
+        count = len(places)
+        if fault is not None:
+            count = 0
+            for place, _ in islice(self._source.lines(), found.entries):
+                count += count < len(places) and places[count] == place
+            what = _ELSEWHERE if any(character.isdigit() for character in fault.what) else fault.what
+            fault = Fault(count + 1 if fault.seq else 0, "", 0, what)
+        return replace(found, entries=count, fault=fault, missing_at_end=0, redacted=0, removed=0)
+
+
+class _Sight:
+    """What the veil lets through: places in the source, and by number what is not told as it stands there."""
+
+    def __init__(self, source: Source, clearance: str) -> None:
+        self.places = array("Q")
+        self.details: dict[int, bytes] = {}
+        self.bodies: dict[int, bytes] = {}
+        self.trouble: ValueError | None = None
+        self._blank = array("I")
+        try:
+            veil = Veil(clearance, Levels(line for _, line in source.lines()).of)
+            for place, line in source.lines():
+                self._take(veil, place, line)
+        except ValueError as wrong:
+            self.trouble = wrong
+
+    def is_blank(self, number: int) -> bool:
+        """Whether the entry's frame is not shown."""
+        at = bisect_left(self._blank, number)
+        return at < len(self._blank) and self._blank[at] == number
+
+    def _take(self, veil: Veil, place: int, line: bytes) -> None:
+        number = len(self.places)
+        try:
+            _, head, _, body = line.removesuffix(b"\n").split(b"\t", 3)
+            header = _headers.decode(head)
+            seen = veil.see(header, body)
+        except (ValueError, LookupError) as wrong:
+            raise unreadable(number, wrong) from wrong
+        if seen is None:
+            return
+        self.places.append(place)
+        shown, told = seen
+        if body and not told:
+            self._blank.append(number)
+        elif body != told:
+            self.bodies[number] = told
+        if shown.detail != header.detail:
+            self.details[number] = _encode(shown.detail)
+
+
+class _Level(msgspec.Struct, gc=False):
+    channel: str = ""
+    level: str = ""
+
+
+_levels = msgspec.json.Decoder(_Level)
+_headers = msgspec.json.Decoder(Header)
+_details = msgspec.json.Decoder(Detail)
+_encode = msgspec.json.Encoder().encode

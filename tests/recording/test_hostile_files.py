@@ -1,0 +1,201 @@
+"""Recordings as they may lie on a disk: edited, cut, of another version, very large (B15)."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from app.journal.export import Archive, Selection
+from app.journal.signing import Signer
+from app.journal.writer import Journal
+from dossier_realtime.archive import ExportRefused, open_export, open_journal
+from dossier_realtime.archive.export import verify_file
+from dossier_realtime.archive.folder import segment_paths
+from tests.harness.service import ROOT
+from tests.recording.scene import COUNTRY, SECRET, Played
+
+GIGABYTE = 1 << 30
+FRAMES, FRAME_BYTES = 200, 1 << 20
+
+
+@pytest.fixture
+def folder(played: Played, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(played.service.data / "journal", tmp_path / "journal"))
+
+
+def change(folder: Path, old: bytes, new: bytes) -> None:
+    (path,) = segment_paths(folder, "test")
+    content = path.read_bytes()
+    assert old in content
+    path.write_bytes(content.replace(old, new, 1))
+
+
+def test_an_edited_entry_is_named_by_its_number_among_those_that_are_shown(folder: Path) -> None:
+    before = len(open_journal(folder))
+    change(folder, b'"gdp"', b'"GDP"')
+    edited = open_journal(folder)
+    report = edited.verify()
+    assert report.fault is not None
+    assert "its link, header, seal or frame was changed" in report.fault.what
+    assert b'"GDP"' in (edited.index.entry(report.fault.seq - 1).frame or b"")
+    assert report.entries == report.fault.seq - 1
+    assert len(edited) == before
+
+
+def test_an_edit_of_what_is_hidden_is_found_too_and_tells_nothing_of_it(folder: Path) -> None:
+    change(
+        folder, b'"type":"dossier_update","channel":"%b"' % SECRET.encode(), b'"type":"dossier_update","channel":"x"'
+    )
+    whole, veiled = open_journal(folder, clearance="secret"), open_journal(folder)
+    found, told = whole.verify().fault, veiled.verify().fault
+    assert found is not None
+    assert told is not None
+    assert whole.index.entry(found.seq - 1).header.channel == SECRET
+    shown = [entry.header.at for entry in veiled.entries()]
+    assert told.seq - 1 == sum(at < whole.index.entry(found.seq - 1).header.at for at in shown)
+    assert (told.segment, told.line) == ("", 0), "a file's name and line count what is before it"
+
+
+def test_numbers_of_the_file_are_not_told(folder: Path) -> None:
+    (path,) = segment_paths(folder, "test")
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join(lines[:20] + lines[30:]))
+    report = open_journal(folder).verify()
+    assert report.fault is not None
+    assert "the chain is broken here" in report.fault.what
+    assert not any(character.isdigit() for character in report.fault.what)
+    path.write_bytes(b"".join(lines[:-10]))
+    assert open_journal(folder, clearance="secret").verify().missing_at_end == 10
+    report = open_journal(folder).verify()
+    assert not report.ok
+    assert report.missing_at_end == 0
+
+
+@pytest.mark.parametrize("clearance", ["internal", "secret"])
+def test_a_journal_that_is_cut_is_read_up_to_there(folder: Path, clearance: str) -> None:
+    whole = len(open_journal(folder, clearance=clearance))
+    (path,) = segment_paths(folder, "test")
+    path.write_bytes(path.read_bytes()[:-100])
+    cut = open_journal(folder, clearance=clearance)
+    assert 0 < len(cut) < whole
+    assert len(cut.sessions()) == 3
+    report = cut.verify()
+    assert not report.ok
+    assert report.entries == len(cut)
+
+
+def test_an_entry_that_is_none_is_said_to_be_so_and_verify_still_answers(folder: Path) -> None:
+    change(folder, b'"kind":"attach"', b'"kind":"attack"')
+    broken = open_journal(folder)
+    with pytest.raises(ValueError, match=r"entry \d+ of this recording cannot be read .*verify\(\) says where"):
+        broken.sessions()
+    report = broken.verify()
+    assert report.fault is not None
+    assert report.fault.seq == report.entries + 1
+
+
+@pytest.mark.parametrize("clearance", ["internal", "secret"])
+def test_another_format_is_named(folder: Path, tmp_path: Path, clearance: str) -> None:
+    file = tmp_path / "all.ndjson"
+    lines = Archive(folder, "test", Signer(tmp_path)).export(Selection(), made_at=1.0, made_by="auditor")
+    file.write_bytes(b"".join(lines).replace(b'{"manifest":{"format":1', b'{"manifest":{"format":7'))
+    with pytest.raises(ExportRefused, match="written in format 7; this version reads format 1: use one that reads it"):
+        open_export(file, clearance=clearance)
+    assert "written in format 7" in str(verify_file(file).fault)
+    change(folder, b'{"format":1', b'{"format":9')
+    with pytest.raises(ValueError, match="written in format 9; this version reads format 1: use one that reads it"):
+        open_journal(folder, clearance=clearance)
+
+
+def test_a_damaged_export_is_refused_and_verify_still_answers(folder: Path, tmp_path: Path) -> None:
+    file = tmp_path / "all.ndjson"
+    lines = list(Archive(folder, "test", Signer(tmp_path)).export(Selection(), made_at=1.0, made_by="auditor"))
+    file.write_bytes(b"".join([*lines[:9], b"{}\n", *lines[9:]]))
+    damaged = open_export(file)
+    with pytest.raises(ExportRefused, match="is damaged"):
+        damaged.channels()
+    assert "this line is not of an export" in str(damaged.verify().fault)
+    file.write_bytes(b"".join(lines[:-1]))
+    cut = open_export(file)
+    assert SECRET not in repr(list(cut.entries())), "who made it for whom is not known any more"
+    assert "the export is cut off" in str(cut.verify().fault)
+
+
+def test_a_journal_that_is_mostly_a_hole_is_read_as_far_as_it_goes(folder: Path) -> None:
+    whole = open_journal(folder)
+    sessions, entries = whole.sessions(), len(whole)
+    (path,) = segment_paths(folder, "test")
+    os.truncate(path, 2 * GIGABYTE)
+    holed = open_journal(folder)
+    assert len(holed) == entries
+    assert holed.sessions().equals(sessions)
+    assert holed.verify().entries == entries
+
+
+LARGE = """
+import json, resource, sys
+import pandas
+from dossier_realtime.archive import open_journal
+
+def private():
+    words = dict(line.split(":") for line in open("/proc/self/status"))
+    return int(words["VmData"].split()[0]) * 1024, int(words["RssAnon"].split()[0]) * 1024
+
+folder, clearance, bound = sys.argv[1], sys.argv[2], int(sys.argv[3])
+data, before = private()
+resource.setrlimit(resource.RLIMIT_DATA, (data + bound, data + bound))  # past it there is a MemoryError
+recording = open_journal(folder, clearance=clearance)
+answer = {
+    "entries": len(recording),
+    "sessions": len(recording.sessions()),
+    "channels": list(recording.channels().index),
+    "ok": recording.verify().ok,
+}
+recording.state_at(4e9)
+print(json.dumps(answer | {"grown": private()[1] - before}))
+"""
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A journal of some hundred MB in few entries; every tenth is secret."""
+    folder = tmp_path_factory.mktemp("large") / "journal"
+    journal = Journal(folder, "large")
+    filling = "x" * FRAME_BYTES
+    for number in range(FRAMES):
+        channel, level = (SECRET, "secret") if number % 10 == 0 else (COUNTRY, "internal")
+        frame = f'{{"type":"dossier_update","channel":"{channel}","payload":{{"filling":"{filling}"}}}}'
+        journal.record("fanout", channel=channel, offset=number + 1, level=level, frame=frame)
+        while journal.waiting > 16:
+            time.sleep(0.001)
+    assert journal.close() == 0
+    return folder
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is bounded and measured by what Linux tells of it")
+@pytest.mark.parametrize(
+    ("clearance", "channels", "entries"),
+    [("internal", [COUNTRY], FRAMES * 9 // 10 + 2), ("secret", [COUNTRY, SECRET], FRAMES + 2)],
+)
+def test_a_large_journal_is_not_read_into_memory(
+    large: Path, clearance: str, channels: list[str], entries: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    size = sum(path.stat().st_size for path in segment_paths(large, "large"))
+    bound = size // 4
+    command = [sys.executable, "-c", LARGE, str(large), clearance, str(bound)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    grown, mb = found.pop("grown"), 1e6
+    with capsys.disabled():
+        sys.stdout.write(
+            f"\n{size / mb:.0f} MB, {clearance}: {grown / mb:.1f} MB of memory, at most {bound / mb:.0f}\n"
+        )
+    assert found == {"entries": entries, "sessions": 0, "channels": channels, "ok": True}
