@@ -25,7 +25,7 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Played:
 
 @pytest.fixture(scope="module")
 def recording(played: Played) -> Recording:
-    return open_journal(played.service.data / "journal")
+    return open_journal(played.service.data / "journal", clearance="secret")
 
 
 def held(page: str) -> dict[str, Any]:

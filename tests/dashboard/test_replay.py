@@ -40,7 +40,7 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Watched:
     live = DashboardState()
     with Service(tmp_path_factory.mktemp("replayed") / "data") as service:
         asyncio.run(_watch(service, live))
-    return Watched(live, open_journal(service.data / "journal"))
+    return Watched(live, open_journal(service.data / "journal", clearance="secret"))
 
 
 async def _watch(service: Service, live: DashboardState) -> None:
