@@ -12,6 +12,7 @@ from typing import Any
 import panel
 
 from dashboard.actions import Actions
+from dashboard.audit import Audit
 from dashboard.console import TICK_MS, PageSession, Views
 from dashboard.feed import Feed
 from dashboard.i18n import Language
@@ -41,6 +42,7 @@ class Dashboard:
         self._sessions: list[PageSession] = []
         self._work = [
             asyncio.ensure_future(Feed(self._api, token, self.state).run()),
+            asyncio.ensure_future(Audit(self._api, token, self.state, lambda: self._views.looked_at("audit")).run()),
             asyncio.ensure_future(self._tick()),
         ]
 

@@ -10,6 +10,7 @@ from dashboard.charts import Chart, CountryMap, Traffic
 from dashboard.i18n import say
 from dashboard.looks import Looks
 from dashboard.panes.alerts import alerts
+from dashboard.panes.audit import audit
 from dashboard.panes.briefs import briefs
 from dashboard.panes.connections import connections
 from dashboard.panes.documents import documents
@@ -54,4 +55,5 @@ PAGES: dict[str, Page] = {
     "relationships": Page(relationships),
     "connections": Page(connections),
     "tail": Page(tail),
+    "audit": Page(audit),
 }

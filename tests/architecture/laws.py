@@ -74,6 +74,7 @@ PURE = (
     RECORDING,
     "app.core",
     "dashboard.store",
+    "dashboard.trail",
     f"{CLIENT}.connection",
     f"{CLIENT}.presence",
     f"{CLIENT}.document",

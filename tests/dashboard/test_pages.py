@@ -27,6 +27,7 @@ HEADINGS = {
     "relationships": ["table.relationships"],
     "connections": ["table.sessions", "table.channels"],
     "tail": ["table.tail"],
+    "audit": ["table.chain", "table.acts"],
 }
 LANGUAGES = ["en", "ar"]
 LOOKS = [("en", "light", 1440), ("en", "dark", 400), ("ar", "dark", 1440), ("ar", "light", 400)]
