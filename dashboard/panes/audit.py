@@ -12,6 +12,7 @@ from dossier_realtime.recording import export
 
 _SHOWN = 300
 _DIGITS = 16  # of a link
+_SOON = 5_000  # entries that the next look brings: where people work there always are some
 _FAULTS: Final = {
     export.CHANGED: "changed",
     export.MISSING: "missing",
@@ -70,7 +71,7 @@ def _banner(chain: Chain, viewer: Viewer) -> Block:
         tone, text = "warn", _trouble(chain, viewer)
     elif not chain.seq:
         tone, text = "info", say("audit.reading")
-    elif chain.behind:
+    elif chain.behind > _SOON:
         tone, text = "info", say("audit.behind", entry=_number(chain.seq), count=_number(chain.behind))
     else:
         tone, text = "good", say("audit.intact", entry=_number(chain.seq))

@@ -167,6 +167,23 @@ def test_it_begins_with_the_last_minutes(tmp_path: Path, monkeypatch: pytest.Mon
         asyncio.run(scene(service))
 
 
+def test_it_does_not_read_for_ever_what_nobody_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(auditing, "FAR", 10)
+
+    async def scene(service: Service) -> None:
+        async with Audited(service) as audited:
+            seq = await audited.caught_up()
+            audited.looking = False
+            await busy(audited, service, 20)
+            monkeypatch.setattr(auditing, "WINDOW", 0.0)
+            audited.looking = True
+            await audited.until(lambda: audited.state.chain.first > seq + 10)
+            assert audited.state.chain.fault is None
+
+    with Service(tmp_path / "data") as service:
+        asyncio.run(scene(service))
+
+
 def changed(service: Service, seq: int) -> None:
     """Another word in an entry."""
     path, found = lines(service)

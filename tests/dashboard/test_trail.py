@@ -91,7 +91,8 @@ def test_whoever_is_refused_without_end_pushes_out_no_act() -> None:
     [
         (Chain(), "info", "Reading"),
         (GOOD, "good", "intact through entry 1,040"),
-        (replace(GOOD, head=2_040), "info", "1,000 entries still to verify"),
+        (replace(GOOD, head=1_050), "good", "intact through entry 1,040"),
+        (replace(GOOD, head=101_040), "info", "100,000 entries still to verify"),
         (replace(GOOD, trouble="unreached"), "warn", "cannot be reached"),
         (replace(GOOD, trouble="rights"), "warn", "highest clearance"),
         (replace(GOOD, trouble="busy"), "warn", "no more for a moment"),
