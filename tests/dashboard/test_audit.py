@@ -286,10 +286,11 @@ def test_a_damaged_line_is_said_to_be_unreadable(tmp_path: Path) -> None:
     ],
     ids=["clearance", "permission", "none"],
 )
-def test_a_token_that_may_not_read_all_is_said_to_be_so(service: Service, token: str) -> None:
-    async def scene() -> None:
+def test_a_token_that_may_not_read_all_is_said_to_be_so(tmp_path: Path, token: str) -> None:
+    async def scene(service: Service) -> None:
         async with Audited(service, token) as audited:
             await audited.until(lambda: audited.state.chain.trouble == "rights")
             assert audited.state.chain.seq == 0
 
-    asyncio.run(scene())
+    with Service(tmp_path / "data") as service:
+        asyncio.run(scene(service))
