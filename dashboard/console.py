@@ -27,6 +27,7 @@ from dashboard.viewer import LEVELS, Viewer
 TICK_MS = 333
 _WINDOW = 6  # messages that may be under way to a browser: one that sleeps costs no memory
 _BEAT = 3.0  # seconds after which even no news is told
+_LOOKED = 5.0  # seconds for which a look counts
 _UNUSED = 60.0  # seconds after which a view that nobody looks at is let go
 
 
@@ -90,6 +91,11 @@ class Views:
         self._views[key] = view, now
         view.look(self.state.revision, now)
         return view
+
+    def looked_at(self, page: str) -> bool:
+        """Whether somebody looks at the page."""
+        now = self.clock()
+        return any(name == page and now - looked < _LOOKED for (name, _), (_, looked) in self._views.items())
 
 
 class PageSession:

@@ -13,6 +13,7 @@ from typing import Any
 import panel
 
 from dashboard.actions import Actions
+from dashboard.audit import Audit
 from dashboard.console import TICK_MS, PageSession, Views
 from dashboard.feed import Feed
 from dashboard.i18n import Language
@@ -88,6 +89,7 @@ class _Live:
         self._sessions: list[PageSession] = []
         self._work = [
             asyncio.ensure_future(Feed(self._api, token, self.state).run()),
+            asyncio.ensure_future(Audit(self._api, token, self.state, lambda: self._views.looked_at("audit")).run()),
             asyncio.ensure_future(self._tick()),
         ]
 

@@ -25,6 +25,7 @@ from tornado.httputil import HTTPServerRequest
 from tornado.ioloop import IOLoop
 
 from dashboard.actions import Actions
+from dashboard.audit import Audit
 from dashboard.console import TICK_MS, PageSession, Views
 from dashboard.feed import Feed
 from dashboard.guard import DashboardApplication, SecurityHeaders
@@ -138,18 +139,20 @@ class DashboardServer:
         self._setup = setup
         self._api = ServiceApi(setup.service_url)
         self.state = DashboardState()
+        self._views = Views(self.state)
         self._feed = Feed(self._api, token, self.state)
+        self._audit = Audit(self._api, token, self.state, lambda: self._views.looked_at("audit"))
         self._visitors = Visitors(setup.roles, setup.idle_seconds)
         self._provider = Provider(setup.oidc) if setup.oidc else None
         self.port = 0
 
     def start(self) -> None:
         """Listen. Raises OSError where the address is taken."""
-        setup, views = self._setup, Views(self.state)
+        setup = self._setup
         pages = {}
         for name in PAGES:
             page = pages[f"/{name}"] = Application()  # type: ignore[no-untyped-call]  # Panel is typed in part
-            page.add(PageHandler(name, views, self._visitors, self._api))
+            page.add(PageHandler(name, self._views, self._visitors, self._api))
         sockets = tornado.netutil.bind_sockets(setup.port, setup.host.strip("[]"))
         self.port = sockets[0].getsockname()[1]
         door = Door(self._api, secure=setup.secure)
@@ -189,11 +192,12 @@ class DashboardServer:
         loop, stopped = asyncio.get_running_loop(), asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stopped.set)
-        feed = loop.create_task(self._feed.run())
+        watching = [loop.create_task(work) for work in (self._feed.run(), self._audit.run())]
         await stopped.wait()
-        feed.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await feed
+        for task in watching:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
         self._server.stop()
         self._api.close()
         if self._provider is not None:

@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 import msgspec
-from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
+from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest, HTTPResponse
 
 from dossier_realtime.client.endpoint import check_url, tls_context
 
@@ -49,6 +49,24 @@ class ServiceApi:
 
     async def call(self, method: str, path: str, token: str = "", body: object = None, *, reason: str = "") -> Answer:
         """One call. `reason`: why a person does this, for whoever reads the journal."""
+        response = await self._ask(method, path, token, body, reason)
+        if response is None:
+            return Answer(0)
+        if "json" not in response.headers.get("Content-Type", ""):
+            return Answer(response.code, response.body.decode(errors="replace"))
+        try:
+            return Answer(response.code, msgspec.json.decode(response.body))
+        except msgspec.DecodeError:
+            return Answer(response.code)
+
+    async def read(self, path: str, token: str) -> tuple[int, bytes]:
+        """Something that is no JSON: the status, 0 without an answer or where it is too big, and what was sent."""
+        response = await self._ask("GET", path, token)
+        return (0, b"") if response is None else (response.code, response.body)
+
+    async def _ask(
+        self, method: str, path: str, token: str, body: object = None, reason: str = ""
+    ) -> HTTPResponse | None:
         headers = {}
         if token:
             headers["Authorization"] = f"Bearer {token}"
@@ -69,15 +87,8 @@ class ServiceApi:
         try:
             response = await self._http.fetch(request, raise_error=False)
         except (OSError, HTTPClientError):
-            return Answer(0)
-        if response.code == 599:
-            return Answer(0)
-        if "json" not in response.headers.get("Content-Type", ""):
-            return Answer(response.code, response.body.decode(errors="replace"))
-        try:
-            return Answer(response.code, msgspec.json.decode(response.body))
-        except msgspec.DecodeError:
-            return Answer(response.code)
+            return None
+        return None if response.code == 599 else response
 
     def close(self) -> None:
         """Give up the connections."""

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeVar
 
+from dashboard.trail import Act, Chain
 from dossier_realtime.client.presence import PresenceState
 from dossier_realtime.protocol import codec
 from dossier_realtime.protocol.events import (
@@ -164,7 +165,7 @@ class Told:
 
 
 class DashboardState:
-    """The fold. `heard`, `present`, `listed`, `measured` and `linked` are its only ways in."""
+    """The fold. `heard`, `present`, `listed`, `measured`, `audited` and `linked` are its only ways in."""
 
     def __init__(self) -> None:
         self.live = False
@@ -183,6 +184,9 @@ class DashboardState:
         self.channels: dict[str, dict[str, Any]] = {}
         self.measures: dict[str, float] = {}
         self.tail: deque[Told] = deque(maxlen=TAIL)
+        self.chain = Chain()
+        self.acts: Kept[Act] = Kept(500)
+        self.denials: Kept[Act] = Kept(200)
         self.messages = 0
         self.revision = 0
 
@@ -248,6 +252,15 @@ class DashboardState:
     def measured(self, measures: Mapping[str, float]) -> None:
         """The service's `/metrics`, by sample."""
         self.measures = dict(measures)
+        self.revision += 1
+
+    def audited(self, chain: Chain, acts: Iterable[Act]) -> None:
+        """How the journal's chain stands, and who did what in the entries that were read of it."""
+        for act in acts:
+            kept = self.denials if act.rule else self.acts  # whoever tries without end pushes out no other act
+            known = kept.get(act.key)
+            kept.put(act.key, replace(act, times=known.times + 1) if known is not None and act.rule else act)
+        self.chain = chain
         self.revision += 1
 
     # --- what panes ask ---------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 from app.journal.signing import Signer
-from dossier_realtime.archive.folder import kept_paths, read_anchor, read_head, read_lines
+from dossier_realtime.archive.folder import read_after, read_head
 from dossier_realtime.protocol.channels import parse_pattern
 from dossier_realtime.recording.entry import Header, redact
 from dossier_realtime.recording.export import (
@@ -26,12 +26,15 @@ from dossier_realtime.recording.export import (
 from dossier_realtime.recording.routing import Routing
 from dossier_realtime.recording.visibility import HIGHEST, Veil
 
+MOST = 100_000  # entries of a page
+
 
 class Selection(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """What is asked for; empty: all. `channel` is a name or a pattern; times are Unix seconds, `until` excluded.
 
     A session's entries are its own and every frame that it received; a user's are those of the user's sessions.
-    Raises ValueError for a channel that is no pattern.
+    `after`: entries with a higher seq; `limit`: of these so many. Both are for whole exports, page by page.
+    Raises ValueError for a channel that is no pattern, and for numbers out of range.
     """
 
     session: str = ""
@@ -39,8 +42,14 @@ class Selection(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_
     channel: str = ""
     since: float = 0.0
     until: float = 0.0
+    after: int = 0
+    limit: int = 0
 
     def __post_init__(self) -> None:
+        if self.after < 0:
+            raise ValueError("after is the number of an entry, 0 before the first")
+        if not 0 <= self.limit <= MOST:
+            raise ValueError(f"limit is from 1 to {MOST} entries, 0 for all")
         if self.channel and parse_pattern(self.channel) is None:
             raise ValueError("channel is a name such as dossier:country:SA, or a pattern such as dossier:*")
 
@@ -64,7 +73,8 @@ class Archive:
         """The lines of the export, the last one signed. One line is in memory at a time.
 
         With `level_of` (of a channel, now) the export is partial: what `clearance` does not reach leaves no trace.
-        The frames of channels that fit a pattern of `redacted` give way to their digests.
+        The frames of channels that fit a pattern of `redacted` give way to their digests. Raises ValueError and
+        OSError where the journal cannot be read.
         """
         head = read_head(self._folder, self._node)
         veil = None if level_of is None else Veil(clearance, level_of)
@@ -92,26 +102,26 @@ class Archive:
 
     def _lines(self, selected: _Filter, veil: Veil | None, redacted: Sequence[str]) -> Iterator[bytes]:
         patterns = [pattern for text in redacted if (pattern := parse_pattern(text)) is not None]
-        before = shown = b""
-        for line in self._entries():
+        before = shown = segment = b""
+        count = 0
+        for line in read_after(self._folder, self._node, selected.begins_after):
             link, head, _, rest = line.split(b"\t", 3)
             header = None if head.startswith(b'{"format"') else _headers.decode(head)
             if header is None or not selected.takes(header):
                 if veil is not None and header is not None:
                     veil.see(header, b"")
-                before = link
+                before, segment = link, head if header is None else b""
                 continue
             hidden = any(pattern.matches(header.channel) for pattern in patterns)
             if veil is None:
-                yield whole_line(redact(line) if hidden else line, header, b"" if shown and before == shown else before)
-                shown = link
+                previous = b"" if shown and before == shown else before
+                yield whole_line(redact(line) if hidden else line, header, previous, segment)
+                shown, segment, count = link, b"", count + 1
+                if count == selected.limit:
+                    return
             elif (seen := veil.see(header, b"" if hidden else rest[:-1])) is not None:
                 yield partial_line(veil.number(seen[0]), seen[1])
             before = link
-
-    def _entries(self) -> Iterator[bytes]:
-        for path in kept_paths(self._folder, self._node, read_anchor(self._folder, self._node)):
-            yield from (line for line in read_lines(path) if line.endswith(b"\n"))
 
 
 class _Filter:
@@ -122,12 +132,19 @@ class _Filter:
         self._pattern = parse_pattern(selection.channel) if selection.channel else None
         self._routing = Routing()
         self._mine: set[str] = set()
+        self.limit = selection.limit
+
+    @property
+    def begins_after(self) -> int:
+        """Up to which entry nothing needs to be read: who received what is known from the beginning on only."""
+        asked = self._selection
+        return 0 if asked.session or asked.user else asked.after
 
     def takes(self, header: Header) -> bool:
         asked = self._selection
         if (asked.session or asked.user) and not self._concerns(header):
             return False
-        if header.at < asked.since or (asked.until and header.at >= asked.until):
+        if header.seq <= asked.after or header.at < asked.since or (asked.until and header.at >= asked.until):
             return False
         return self._pattern is None or bool(header.channel and self._pattern.matches(header.channel))
 

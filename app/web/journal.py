@@ -1,7 +1,9 @@
-"""`GET /v1/journal?session=&user=&channel=&since=&until=`: the journal as a signed NDJSON stream (decisions, 10).
+"""`GET /v1/journal?session=&user=&channel=&since=&until=&after=&limit=`: the journal as a signed NDJSON stream
+(decisions, 10).
 
 `admin:*`, or `admin` on the one channel that is named. Below the highest clearance, and for who administers one
-channel, the export is partial: of what the caller may not see there is no trace.
+channel, the export is partial: of what the caller may not see there is no trace. Its entries are numbered anew, so it
+has no pages.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 import msgspec
+import structlog
 import tornado.iostream
 
 from app.core.permissions import Clearance
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
 
     from app.core.permissions import Identity
 
+_log = structlog.get_logger("journal")
 _PIECE = 256  # lines read, filtered and written at once
 _PAUSE = 0.002  # seconds between two pieces: the loop has others to serve
 
@@ -40,8 +44,13 @@ class JournalDoor(OperatorDoor):
         selection = None if identity is None else self._selection()
         if identity is None or selection is None:
             return
+        whole = identity.administers_all and identity.clearance is Clearance.SECRET
+        if (selection.after or selection.limit) and not whole:
+            text = "after and limit need admin:* and the highest clearance: what you may see is numbered anew each time"
+            self.refuse(400, ErrorCode.INVALID_MESSAGE_FORMAT, text)
+            return
         archive: Archive = self.settings["archive"]
-        lines = self._export(archive, selection, identity)
+        lines = self._export(archive, selection, identity, whole=whole)
         self.set_header("Content-Type", "application/x-ndjson; charset=utf-8")
         try:
             while piece := await asyncio.to_thread(lambda: b"".join(islice(lines, _PIECE))):
@@ -50,10 +59,15 @@ class JournalDoor(OperatorDoor):
                 await asyncio.sleep(_PAUSE)
         except tornado.iostream.StreamClosedError:
             return
+        except (OSError, ValueError) as wrong:
+            _log.warning("the journal cannot be exported", error=str(wrong))
+            if not self._headers_written:  # else the last line is missing: what was sent is seen to be cut off
+                text = "The journal cannot be read here: `python run.py verify` says where it is damaged"
+                self.refuse(500, ErrorCode.INTERNAL_ERROR, text)
 
-    def _export(self, archive: Archive, selection: Selection, identity: Identity) -> Iterator[bytes]:
+    def _export(self, archive: Archive, selection: Selection, identity: Identity, *, whole: bool) -> Iterator[bytes]:
         policy, at = self.node.policy, self.node.clock().wall
-        if identity.administers_all and identity.clearance is Clearance.SECRET:
+        if whole:
             return archive.export(selection, made_at=at, made_by=identity.user_id)
         return archive.export(
             selection,
@@ -69,6 +83,6 @@ class JournalDoor(OperatorDoor):
         try:
             return msgspec.convert(asked, Selection, strict=False)
         except msgspec.ValidationError as wrong:
-            text = f"Ask with session, user, channel, since and until (Unix seconds): {wrong}"
+            text = f"Ask with session, user, channel, since and until (Unix seconds), after and limit: {wrong}"
             self.refuse(400, ErrorCode.INVALID_MESSAGE_FORMAT, text[:500])
             return None

@@ -9,6 +9,7 @@ from dashboard.store import DashboardState
 from dashboard.viewer import Viewer
 
 from .alerts import alerts
+from .audit import audit
 from .briefs import briefs
 from .connections import connections
 from .documents import documents
@@ -32,5 +33,6 @@ PANES: dict[str, Pane] = {
     "connections": connections,
     "tail": tail,
     "recordings": recordings,
+    "audit": audit,
 }
 """By the page's name, in the order in which pages are listed."""

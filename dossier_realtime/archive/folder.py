@@ -22,6 +22,7 @@ Check = Callable[[bytes, str], bool]
 
 _SEGMENT = re.compile(rf"({NODE})-[0-9]{{16}}\.journal")
 _HEAD = re.compile(rf"({NODE})\.head")
+_NUMBERED = re.compile(rb'[0-9a-f]{64}\t\{"seq":([0-9]{1,16}),')
 
 
 def nodes(folder: Path) -> list[str]:
@@ -41,10 +42,43 @@ def first_seq(path: Path) -> int:
     return int(path.stem[-16:])
 
 
-def read_lines(path: Path) -> Iterator[bytes]:
-    """The file's lines with their ends, as they stand."""
+def read_lines(path: Path, place: int = 0) -> Iterator[bytes]:
+    """The file's lines with their ends, as they stand; from a byte on."""
     with path.open("rb") as file:
+        file.seek(place)
         yield from iter(partial(file.readline, LINE_BYTES), b"")
+
+
+def read_after(folder: Path, node: str, seq: int) -> Iterator[bytes]:
+    """The node's lines from the one before entry `seq + 1` on, segments' first lines among them; so far as each is
+    written. What is before is not read: segments are passed over by their names, and within one a line is found by
+    halving. Raises ValueError for a line that is none, OSError for a segment that retention has just removed.
+    """
+    paths = kept_paths(folder, node, read_anchor(folder, node))
+    begun = sum(first_seq(path) <= seq + 1 for path in paths)
+    for number, path in enumerate(paths[max(0, begun - 1) :]):
+        for line in read_lines(path, 0 if number else _place_before(path, seq)):
+            if not line.endswith(b"\n"):
+                return  # being written: what is behind it belongs to it
+            yield line
+
+
+def _place_before(path: Path, seq: int) -> int:
+    """Where the line before the first entry with a higher seq begins; the last whole line where there is none."""
+    if not path.stat().st_size:
+        return 0
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        low, high = content.find(b"\n") + 1, content.rfind(b"\n") + 1
+        while low < high:
+            middle = content.rfind(b"\n", low, (low + high) // 2) + 1 or low
+            found = _NUMBERED.match(content, middle)
+            if found is None:
+                raise ValueError(f"byte {middle} of {path.name} does not begin an entry")
+            if int(found[1]) > seq:
+                high = middle
+            else:
+                low = content.find(b"\n", middle) + 1
+        return content.rfind(b"\n", 0, max(0, low - 1)) + 1
 
 
 def read_head(folder: Path, node: str) -> Head | None:

@@ -2,11 +2,13 @@
 
 A *whole* export, of all that a selection takes, keeps the chain:
 
-    {"previous": …, "link": …, "header": {…}, "seal": …, "body": {…}}
+    {"previous": …, "segment": {…}, "link": …, "header": {…}, "seal": …, "body": {…}}
 
 `header`, `seal` and the frame stand as they stand in the journal; `body` is a frame that is a JSON object, `text` any
-other body, as a string. `previous` is the link before and stands only where entries were left out in between. So each
-line proves itself, and lines without `previous` follow each other without a hole.
+other body, as a string. `previous` is the link before and stands only where it is not that of the line before: where
+entries were left out, and where a segment began, whose first line's header is `segment`. So each line proves itself,
+and lines follow each other without a hole where `previous` is absent, or is SHA-256(the link of the line before +
+segment).
 
 A *partial* export is what a caller with less than the highest clearance may see. Its entries are numbered anew and
 have no links, for the numbers of what is left out are a trace of it:
@@ -19,16 +21,22 @@ which holds the SHA-256 of all lines before; without this line an export is cut 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from hashlib import sha256
 from typing import Final, NamedTuple
 
 import msgspec
 
-from .entry import GENESIS, Header, frame_digest, redact
+from .entry import GENESIS, Head, Header, frame_digest, redact
 from .verify import Fault, Report
 
 EXPORT_FORMAT: Final = 1
+NO_LINE: Final = "this line is not of an export"
+MISSING: Final = "entries are missing or moved here"
+CHANGED: Final = "this entry was changed: its link does not hold"
+REWRITTEN: Final = "this entry does not follow the one before it as that was read: the journal was changed before it"
+CUT_OFF: Final = "the last line is missing: the export is cut off"
+OTHER_LINES: Final = "the lines are not those that the manifest was made of: some were changed, added or removed"
 _MADE_HERE = ("fanout", "out", "recovered")  # these frames are JSON, for the service wrote them
 
 
@@ -52,6 +60,7 @@ class Manifest(msgspec.Struct, frozen=True):
 class _Line(msgspec.Struct, omit_defaults=True):
     header: msgspec.Raw = msgspec.Raw()
     previous: str = ""
+    segment: msgspec.Raw = msgspec.Raw()
     link: str = ""
     seal: str = ""
     body: msgspec.Raw = msgspec.Raw()
@@ -82,10 +91,15 @@ _forms = msgspec.json.Decoder(_AnyTrailer)
 _encode = msgspec.json.Encoder().encode
 
 
-def whole_line(line: bytes, header: Header, previous: bytes) -> bytes:
-    """A journal's line as an export has it; `previous` is the link before in hexadecimal, empty where it follows."""
+def whole_line(line: bytes, header: Header, previous: bytes, segment: bytes = b"") -> bytes:
+    """A journal's line as an export has it; `previous` is the link before in hexadecimal, empty where it follows.
+
+    `segment`: the header of the segment that this entry is the first of.
+    """
     link, head, seal, body = line.removesuffix(b"\n").split(b"\t")
     before = b'"previous":"%b",' % previous if previous else b""
+    if segment:
+        before += b'"segment":%b,' % segment
     sealed = b',"seal":"%b"' % seal if seal else b""
     return b'{%b"link":"%b","header":%b%b%b}\n' % (before, link, head, sealed, _body(header, body))
 
@@ -114,7 +128,7 @@ def journal_line(line: bytes) -> bytes | None:
     if found.manifest:
         return None
     if not found.header:
-        raise ValueError("this line is not of an export")
+        raise ValueError(NO_LINE)
     body = bytes(found.body) or found.text.encode()
     seal = found.seal.encode() or (b"-" if body else b"")
     return b"%b\t%b\t%b\t%b\n" % (found.link.encode(), bytes(found.header), seal, body)
@@ -142,59 +156,91 @@ def foreign(line: bytes) -> str:
     return f"this export is written in format {form}; this version reads format {EXPORT_FORMAT}: use one that reads it"
 
 
-def verify_export(lines: Iterable[bytes]) -> tuple[Report, Trailer | None]:
+class Links:
+    """How far the lines of exports are followed, and what is wrong with the next one.
+
+    With `gapless` nothing may be left out between two lines: the second goes on from the link of the first, over the
+    beginning of a segment too. With `known`, an entry read before, the first line already does. So a journal is
+    followed over many exports, each of what came since. `see` is told the header of every good entry.
+    """
+
+    def __init__(
+        self, known: Head | None = None, *, gapless: bool = False, see: Callable[[Header], None] | None = None
+    ) -> None:
+        self.seq = known.seq if known else 0
+        self.link = bytes.fromhex(known.link) if known else GENESIS
+        self.count = self.redacted = 0
+        self._follows = known is not None
+        self._gapless = gapless
+        self._see = see
+
+    def take(self, line: bytes) -> str:
+        """What is wrong with the next line: "", or one English sentence, and then all stands where it stood."""
+        try:
+            found = _lines.decode(line)
+            header = msgspec.json.decode(found.header, type=Header)
+            what, link = self._link(found, header.seq) if found.link else (self._number(header.seq), self.link)
+        except ValueError:
+            return NO_LINE
+        if what:
+            return what
+        self.seq, self.link = header.seq, link
+        self.count += 1
+        self.redacted += bool(found.seal) and not found.body and not found.text
+        self._follows = True
+        if self._see is not None:
+            self._see(header)
+        return ""
+
+    def _number(self, here: int) -> str:
+        return "" if here == self.count + 1 else MISSING
+
+    def _link(self, found: _Line, here: int) -> tuple[str, bytes]:
+        before = bytes.fromhex(found.previous) if found.previous else self.link
+        if self._follows and (self._gapless or not found.previous):
+            if here != self.seq + 1:
+                return MISSING, b""
+            if before != self.link and before != sha256(self.link + bytes(found.segment)).digest():
+                return REWRITTEN, b""
+        header = bytes(found.header)
+        body = bytes(found.body) or found.text.encode()
+        if body:
+            hashed = b"%b%b\t%b" % (before, header, frame_digest(found.seal.encode(), body))
+        elif found.seal:
+            hashed = b"%b%b\t%b" % (before, header, bytes.fromhex(found.seal))
+        else:
+            hashed = before + header
+        made = sha256(hashed)
+        return "" if made.hexdigest() == found.link else CHANGED, made.digest()
+
+
+def verify_export(lines: Iterable[bytes], links: Links | None = None) -> tuple[Report, Trailer | None]:
     """Check an export, streaming: that it is not cut off, is what the manifest says, and each link holds.
 
-    The signature is the caller's to check: by it the manifest is true.
+    With `links`, lines go on where those stand. The signature is the caller's to check: by it the manifest is true.
     """
-    digest, count, link, seq, redacted = sha256(), 0, GENESIS, 0, 0
+    links = Links() if links is None else links
+    digest, count, redacted = sha256(), 0, links.redacted
     last = None
     for number, line in enumerate(lines, 1):
         if line.startswith(b'{"manifest"'):
             what = foreign(line)
             if what:
-                return _report(count, Fault(0, "", number, what), redacted), None
+                return _report(count, Fault(0, "", number, what), links.redacted - redacted), None
             last = read_trailer(line)
             if last is not None:
                 break
         digest.update(line)
-        try:
-            found = _lines.decode(line)
-            what, link, seq = _follow(found, link, seq, count)
-            redacted += bool(found.seal) and not found.body and not found.text
-        except ValueError:
-            what = "this line is not of an export"
+        what = links.take(line)
         if what:
-            return _report(count, Fault(seq + 1, "", number, what), redacted), None
+            return _report(count, Fault(links.seq + 1, "", number, what), links.redacted - redacted), None
         count += 1
+    fault = None
     if last is None:
-        return _report(count, Fault(seq + 1, "", 0, "the last line is missing: the export is cut off"), redacted), None
-    if (digest.hexdigest(), count) != (last.manifest.sha256, last.manifest.entries):
-        what = "the lines are not those that the manifest was made of: some were changed, added or removed"
-        return _report(count, Fault(0, "", 0, what), redacted), last
-    return _report(count, None, redacted), last
-
-
-def _follow(found: _Line, link: bytes, seq: int, count: int) -> tuple[str, bytes, int]:
-    header = bytes(found.header)
-    here = msgspec.json.decode(header, type=Header).seq
-    if not found.link:
-        return ("" if here == count + 1 else "entries are missing or moved here"), link, here
-    if found.previous:
-        link = bytes.fromhex(found.previous)
-    elif count and here != seq + 1:
-        return "entries are missing or moved here", link, seq
-    body = bytes(found.body) or found.text.encode()
-    if body:
-        hashed = b"%b%b\t%b" % (link, header, frame_digest(found.seal.encode(), body))
-    elif found.seal:
-        hashed = b"%b%b\t%b" % (link, header, bytes.fromhex(found.seal))
-    else:
-        hashed = link + header
-    made = sha256(hashed)
-    if made.hexdigest() != found.link:
-        return "this entry was changed: its link does not hold", link, seq
-    return "", made.digest(), here
+        fault = Fault(links.seq + 1, "", 0, CUT_OFF)
+    elif (digest.hexdigest(), count) != (last.manifest.sha256, last.manifest.entries):
+        fault = Fault(0, "", 0, OTHER_LINES)
+    return _report(count, fault, links.redacted - redacted), last
 
 
 def _report(entries: int, fault: Fault | None, redacted: int) -> Report:
@@ -218,6 +264,7 @@ def _is_json(body: bytes) -> bool:
 
 
 __all__ = [
+    "Links",
     "Manifest",
     "Trailer",
     "encode_manifest",

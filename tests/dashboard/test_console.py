@@ -32,9 +32,9 @@ class Open:
         self.now = float(NOW)
         self.logged_in = True
         self.acted = Acted()
-        views = Views(self.state, lambda: self.now)
+        self.views = Views(self.state, lambda: self.now)
         self.session = PageSession(
-            *(views, page, viewer(), Looks()),
+            *(self.views, page, viewer(), Looks()),
             self.acted,  # type: ignore[arg-type]  # all that a session asks of actions
             stays=lambda: self.logged_in,
         )
@@ -97,6 +97,17 @@ def test_a_paused_page_is_told_nothing(page: Open) -> None:
     assert page.tick(events=5) == []
     page.say(pause=False)
     assert "all" in news(page.tick(events=6))[0]
+
+
+def test_a_page_is_looked_at_while_its_browser_keeps_up_and_is_not_paused(page: Open) -> None:
+    assert not page.views.looked_at("overview")
+    page.tick()
+    assert page.views.looked_at("overview")
+    assert not page.views.looked_at("audit")
+    page.say(pause=True)
+    for _ in range(6):
+        page.tick()
+    assert not page.views.looked_at("overview")
 
 
 def test_whoever_is_logged_out_is_sent_away_and_does_nothing_more(page: Open) -> None:

@@ -28,6 +28,7 @@ HEADINGS = {
     "connections": ["table.sessions", "table.channels"],
     "tail": ["table.tail"],
     "recordings": ["recordings.title"],
+    "audit": ["table.chain", "table.acts"],
 }
 LANGUAGES = ["en", "ar"]
 LOOKS = [("en", "light", 1440), ("en", "dark", 400), ("ar", "dark", 1440), ("ar", "light", 400)]

@@ -216,6 +216,9 @@ def test_a_running_service_shows_what_the_token_lets_through(played: Played, tmp
         whole = open_service(service.http, operator, to=tmp_path / "whole.ndjson")
         assert whole.verify().ok
         assert SECRET in whole.channels().index
+        page = open_service(service.http, operator, to=tmp_path / "page.ndjson", after=3, limit=4)
+        assert page.verify().ok
+        assert [entry.header.seq for entry in page.entries()] == [4, 5, 6, 7]
         analyst = service.token("analyst", "admin:*", clearance="internal")
         partial = open_service(service.http, analyst, to=tmp_path / "partial.ndjson")
         assert partial.verify().ok
@@ -232,6 +235,11 @@ def test_a_running_service_shows_what_the_token_lets_through(played: Played, tmp
             (analyst, {"channel": "a b"}, 400),
             (analyst, {"channel": "**"}, 400),
             (analyst, {"since": "yesterday"}, 400),
+            (analyst, {"after": 3}, 400),
+            (warden, {"channel": COUNTRY, "limit": 3}, 400),
+            (operator, {"after": -1}, 400),
+            (operator, {"limit": 100_001}, 400),
+            (operator, {"limit": "some"}, 400),
             ("", {}, 401),
         ):
             with pytest.raises(ExportRefused, match=str(status)):

@@ -1,0 +1,125 @@
+"""Is the journal what it was? And who did what."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from dashboard.blocks import Block, Cell, Tone, badge, moment, table
+from dashboard.store import DashboardState
+from dashboard.trail import GONE, HEAD, REPLACED, Act, Chain
+from dashboard.viewer import Viewer
+from dossier_realtime.recording import export
+
+_SHOWN = 300
+_DIGITS = 16  # of a link
+_SOON = 5_000  # entries that the next look brings: where people work there always are some
+_FAULTS: Final = {
+    export.CHANGED: "changed",
+    export.MISSING: "missing",
+    export.REWRITTEN: "rewritten",
+    export.OTHER_LINES: "lines",
+    export.NO_LINE: "no_line",
+    HEAD: "head",
+    GONE: "gone",
+    REPLACED: "replaced",
+}
+
+
+def audit(state: DashboardState, viewer: Viewer, at: float) -> list[Block]:
+    say, chain = viewer.say, state.chain
+    latest = sorted([*state.acts.values(), *state.denials.values()], key=lambda act: -act.seq)
+    figures = [
+        {"label": say("figure.verified"), "value": chain.seq or None},
+        {"label": say("figure.first"), "value": chain.first or None},
+        {"label": say("figure.behind"), "value": chain.behind if chain.seq else None},
+        {"label": say("figure.lost"), "value": chain.lost if chain.seq else None},
+        {"label": say("figure.redacted"), "value": chain.redacted if chain.seq else None},
+    ]
+    return [
+        _banner(chain, viewer),
+        {"id": "figures", "kind": "figures", "items": figures},
+        table(
+            "chain",
+            say("table.chain"),
+            viewer.columns("node", "status", "link", "verified", "writable"),
+            [(chain.node, _standing(chain, viewer))] if chain.seq else [],
+            say("empty.chain"),
+            wide=True,
+        ),
+        table(
+            "acts",
+            say("table.acts"),
+            viewer.columns("time", "user", "what", "of", "reason", "outcome"),
+            [(str(act.seq), _act(act, state, viewer)) for act in latest[:_SHOWN]],
+            say("empty.acts"),
+            wide=True,
+        ),
+    ]
+
+
+def _banner(chain: Chain, viewer: Viewer) -> Block:
+    """What an auditor must know first."""
+    say = viewer.say
+    tone: Tone = "bad"
+    if chain.fault is not None:
+        text = say("audit.fault", entry=_number(chain.fault.seq), what=_what(chain.fault.what, viewer))
+        if chain.faults > 1:
+            text = say("audit.faults", first=text, count=_number(chain.faults))
+    elif chain.writable is False:
+        text = say("audit.unwritable")
+    elif chain.trouble:
+        tone, text = "warn", _trouble(chain, viewer)
+    elif not chain.seq:
+        tone, text = "info", say("audit.reading")
+    elif chain.behind > _SOON:
+        tone, text = "info", say("audit.behind", entry=_number(chain.seq), count=_number(chain.behind))
+    else:
+        tone, text = "good", say("audit.intact", entry=_number(chain.seq))
+    return {"id": "banner", "kind": "banner", "tone": tone, "text": text}
+
+
+def _standing(chain: Chain, viewer: Viewer) -> list[Cell]:
+    say = viewer.say
+    if chain.fault is not None:
+        status = badge(say("chain.broken"), "bad")
+    elif chain.trouble:
+        status = badge(say("chain.stopped"), "warn")
+    else:
+        status = badge(say("chain.intact"), "good")
+    written = {True: badge(say("yes"), "good"), False: badge(say("no"), "bad"), None: None}
+    return [chain.node, status, chain.link[:_DIGITS], moment(chain.at), written[chain.writable]]
+
+
+def _act(act: Act, state: DashboardState, viewer: Viewer) -> list[Cell]:
+    hidden = act.of_channel and not viewer.sees(state, act.of)
+    return [
+        moment(act.at),
+        act.user or None,
+        viewer.word("did", act.what),
+        (viewer.channel(state, act.of) if act.of_channel else act.of) or None,
+        (viewer.say("masked") if hidden and act.reason else act.reason) or None,
+        _outcome(act, viewer),
+    ]
+
+
+def _outcome(act: Act, viewer: Viewer) -> Cell:
+    if act.level:
+        return viewer.level(act.level)
+    if act.rule or act.status >= 400:
+        text = viewer.say("outcome.refused")
+        more = f" ×{act.times}" if act.times > 1 else f" ({act.status})" if act.status else ""
+        return badge(text + more, "warn" if act.rule else "bad")
+    return badge(viewer.say("outcome.done"), "good")
+
+
+def _trouble(chain: Chain, viewer: Viewer) -> str:
+    return viewer.say(f"audit.{chain.trouble}", entry=_number(chain.seq + 1), node=chain.node)
+
+
+def _what(sentence: str, viewer: Viewer) -> str:
+    known = _FAULTS.get(sentence)
+    return viewer.word("fault", known) if known else sentence
+
+
+def _number(number: int) -> str:
+    return f"{number:,}"

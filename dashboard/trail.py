@@ -1,0 +1,126 @@
+"""What the audit of the journal found: how its chain stands, and who did what. Pure."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import unquote
+
+from dossier_realtime.recording.entry import Header
+from dossier_realtime.recording.verify import Fault
+
+REASON_CHARS: Final = 500
+HEAD: Final = "the head says another link for this entry"
+GONE: Final = "this entry was verified and is not in the journal any more"
+REPLACED: Final = "this entry was verified and another stands in its place"
+_CHANGES: Final = frozenset({"POST", "PUT", "DELETE"})
+_CALLS: Final = (
+    (re.compile(r"/v1/users/([^/]+)/disconnect"), "disconnect_user"),
+    (re.compile(r"/v1/users/([^/]+)/limits/lift"), "lift"),
+    (re.compile(r"/v1/sessions/([^/]+)"), "disconnect_session"),
+    (re.compile(r"/v1/tokens/revoke()"), "revoke"),
+    (re.compile(r"/v1/channels/([^/]+)"), "channel"),
+    (re.compile(r"/v1/commitments/([^/]+)/ack"), "acknowledge"),
+    (re.compile(r"/v1/briefs/([^/]+)/cancel"), "cancel"),
+    (re.compile(r"/v1/documents/([^/]+)"), "document"),
+    (re.compile(r"/v1/publish()"), "publish"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """How the chain stands: verified from entry `first` to `seq`, whose link is `link`, at the time `at`.
+
+    `head` is the last entry that the service says it has; `lost` and `redacted` are of what was verified. `trouble`
+    is why nothing more can be verified now, "" while it can; `fault` the first thing found wrong, of `faults` in all,
+    and it stays. `writable`: whether the service says that the journal can be written; None while it says nothing.
+    """
+
+    node: str = ""
+    first: int = 0
+    seq: int = 0
+    link: str = ""
+    head: int = 0
+    at: float = 0.0
+    lost: int = 0
+    redacted: int = 0
+    writable: bool | None = None
+    trouble: str = ""
+    fault: Fault | None = None
+    faults: int = 0
+
+    @property
+    def behind(self) -> int:
+        """Entries that are there and not verified yet."""
+        return max(0, self.head - self.seq)
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """Something that was done, or refused by `rule`: what, on what, and why.
+
+    `what` is a word of a closed list, or method and path. `of` is a channel where `of_channel` says so. `status` is
+    that of an HTTP call, `level` a classification that holds from here on. `times`: how often the same was refused.
+    """
+
+    seq: int
+    at: float
+    user: str
+    what: str
+    of: str = ""
+    of_channel: bool = False
+    reason: str = ""
+    status: int = 0
+    rule: str = ""
+    level: str = ""
+    times: int = 1
+
+    @property
+    def key(self) -> str:
+        """What makes it another act than the next: refusals of the same are one."""
+        return f"{self.user} {self.rule} {self.of}" if self.rule else str(self.seq)
+
+
+def act(header: Header) -> Act | None:
+    """What an entry says that somebody did and an auditor asks for; None for everything else."""
+    seq, at, user = header.seq, header.at, header.user
+    match header.kind:
+        case "http":
+            return _called(header)
+        case "settings":
+            return Act(seq, at, "", "settings", header.channel, of_channel=True, level=header.level)
+        case "decided" if header.rule == "session.revoked":
+            return Act(seq, at, "", "ended", user)
+        case "refused" if header.rule in ("clearance", "identity") or header.rule.startswith("grant."):
+            of = header.channel
+            return Act(seq, at, user, header.rule, of, of_channel=bool(of), rule=header.rule)
+        case _:
+            return None
+
+
+def _called(header: Header) -> Act | None:
+    method, path = str(header.detail.get("method", "")), str(header.detail.get("path", ""))
+    reason = str(header.detail.get("reason", ""))[:REASON_CHARS]
+    if method not in _CHANGES or (path == "/v1/publish" and not reason):
+        return None  # what programs publish is on the live tail
+    status = header.detail.get("status")
+    what, of = _meant(method, path)
+    return Act(
+        header.seq,
+        header.at,
+        header.user,
+        what,
+        of,
+        of_channel=what in ("channel", "document"),
+        reason=reason,
+        status=status if isinstance(status, int) else 0,
+    )
+
+
+def _meant(method: str, path: str) -> tuple[str, str]:
+    for pattern, what in _CALLS:
+        found = pattern.fullmatch(path)
+        if found is not None:
+            return what, f"document:{unquote(found[1])}" if what == "document" else unquote(found[1])
+    return f"{method} {path}"[:200], ""

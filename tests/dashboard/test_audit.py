@@ -1,0 +1,296 @@
+"""The audit against a real service: it follows the chain, sees what was done to it, and reads only while asked to."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Self
+
+import msgspec
+import pytest
+
+from dashboard import audit as auditing
+from dashboard.audit import Audit
+from dashboard.service_api import ServiceApi
+from dashboard.store import DashboardState
+from dashboard.trail import GONE, REPLACED
+from dossier_realtime.archive.folder import read_head, read_lines, segment_paths
+from dossier_realtime.recording.entry import Head, decode_entry, encode_entry, encode_head
+from dossier_realtime.recording.export import CHANGED, MISSING
+from tests.harness import tokens
+from tests.harness.service import Service
+
+NODE = "test"
+
+
+@pytest.fixture(autouse=True)
+def brisk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Looks follow each other at once."""
+    monkeypatch.setattr(auditing, "LOOK", 0.05)
+    monkeypatch.setattr(auditing, "_IDLE", 0.01)
+    monkeypatch.setattr(auditing, "_PAUSE", 0.0)
+
+
+class Audited:
+    """An audit that runs beside a test; somebody looks while `looking`."""
+
+    def __init__(self, service: Service, token: str = "") -> None:
+        self.state = DashboardState()
+        self.looking = True
+        self._service = service
+        self._token = token or tokens.operator("auditor")
+
+    async def __aenter__(self) -> Self:
+        self._api = ServiceApi(self._service.http)
+        audit = Audit(self._api, self._token, self.state, lambda: self.looking)
+        self._run = asyncio.create_task(audit.run())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._run.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await self._run
+        self._api.close()
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        for _ in range(2_000):
+            if condition():
+                return
+            assert not self._run.done(), self._run.exception()
+            await asyncio.sleep(0.02)
+        raise AssertionError(f"never came: {self.state.chain}")
+
+    async def caught_up(self) -> int:
+        """Verify what is there; the last entry of it."""
+        head = read_head(self._service.data / "journal", NODE)
+        assert head is not None
+        await self.until(lambda: self.state.chain.seq >= head.seq)
+        return self.state.chain.seq
+
+    async def call(self, method: str, path: str, body: object = None, reason: str = "") -> None:
+        answer = await self._api.call(method, path, tokens.operator(), body, reason=reason)
+        assert answer.ok, answer
+
+
+async def busy(audited: Audited, service: Service, count: int = 30) -> None:
+    """So many acts, all of them on the disk."""
+    for number in range(count):
+        await audited.call("POST", f"/v1/users/u{number}/disconnect", {}, reason=f"act {number}")
+    folder, head = service.data / "journal", Head(0, "")
+    while head.seq < len(service.journal()):
+        await asyncio.sleep(0.05)
+        head = read_head(folder, NODE) or head
+
+
+def lines(service: Service) -> tuple[Path, list[bytes]]:
+    (path,) = segment_paths(service.data / "journal", NODE)
+    return path, list(read_lines(path))
+
+
+def test_the_chain_is_followed_and_who_did_what_is_kept(tmp_path: Path) -> None:
+    async def scene(service: Service) -> None:
+        async with Audited(service) as audited:
+            await audited.caught_up()
+            await audited.call("PUT", "/v1/channels/global", {"classification": "internal"}, reason="طارئ")
+            await audited.call("POST", "/v1/users/nora/disconnect", {}, reason="left the laptop open")
+            await audited.until(lambda: len(audited.state.acts) >= 3)
+            chain = audited.state.chain
+            assert (chain.fault, chain.trouble, chain.node, chain.first, chain.writable) == (None, "", NODE, 1, True)
+            assert lines(service)[1][chain.seq][:64].decode() == chain.link
+            told = {(act.what, act.user, act.of, act.reason) for act in audited.state.acts.values()}
+            assert ("channel", "operator", "global", "طارئ") in told
+            assert ("disconnect_user", "operator", "nora", "left the laptop open") in told
+            assert ("settings", "", "global", "") in told
+
+    with Service(tmp_path / "data") as service:
+        asyncio.run(scene(service))
+    service.assert_log_clean()
+
+
+def test_it_goes_on_over_restarts_segments_and_pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(auditing, "PAGE", 7)
+
+    async def scene(service: Service) -> None:
+        async with Audited(service) as audited:
+            await audited.caught_up()
+            for hard in (False, True):
+                await busy(audited, service)
+                await audited.caught_up()
+                await asyncio.to_thread(service.kill if hard else service.stop)
+                await audited.until(lambda: audited.state.chain.trouble == "unreached")
+                await asyncio.to_thread(service.start)
+            await busy(audited, service)
+            seq = await audited.caught_up()
+            await audited.until(lambda: audited.state.chain.trouble == "")
+            assert audited.state.chain.fault is None
+            assert audited.state.chain.first == 1
+            assert seq > 100
+            assert sum(act.what == "disconnect_user" for act in audited.state.acts.values()) == 90
+
+    with Service(tmp_path / "data") as service:
+        asyncio.run(scene(service))
+
+
+def test_nothing_is_read_while_nobody_looks(tmp_path: Path) -> None:
+    def reads(service: Service) -> int:
+        return sum(header.detail.get("path") == "/v1/journal" for header, _, _ in service.journal())
+
+    async def scene(service: Service) -> None:
+        async with Audited(service) as audited:
+            seq = await audited.caught_up()
+            audited.looking = False
+            await busy(audited, service, 3)
+            before = reads(service)
+            await busy(audited, service, 20)
+            assert reads(service) == before
+            audited.looking = True
+            assert await audited.caught_up() > seq + 20
+            assert audited.state.chain.fault is None
+
+    with Service(tmp_path / "data") as service:
+        asyncio.run(scene(service))
+
+
+def test_it_begins_with_the_last_minutes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scene(service: Service) -> None:
+        async with Audited(service) as past:
+            await busy(past, service, 20)
+            begun = len(service.journal())
+        await asyncio.sleep(1.0)  # the window is a second
+        monkeypatch.setattr(auditing, "WINDOW", 1.0)
+        async with Audited(service) as audited:
+            await audited.until(lambda: audited.state.chain.seq > 0)
+            assert audited.state.chain.first > begun - 5
+
+    with Service(tmp_path / "data") as service:
+        asyncio.run(scene(service))
+
+
+def test_it_does_not_read_for_ever_what_nobody_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(auditing, "FAR", 10)
+
+    async def scene(service: Service) -> None:
+        async with Audited(service) as audited:
+            seq = await audited.caught_up()
+            audited.looking = False
+            await busy(audited, service, 20)
+            monkeypatch.setattr(auditing, "WINDOW", 0.0)
+            audited.looking = True
+            await audited.until(lambda: audited.state.chain.first > seq + 10)
+            assert audited.state.chain.fault is None
+
+    with Service(tmp_path / "data") as service:
+        asyncio.run(scene(service))
+
+
+def changed(service: Service, seq: int) -> None:
+    """Another word in an entry."""
+    path, found = lines(service)
+    entry = found[seq]
+    offset = sum(map(len, found[:seq])) + entry.index(b'"status":200') + len('"status":')
+    with path.open("r+b") as file:
+        file.seek(offset)
+        file.write(b"3")
+
+
+def rewritten(service: Service, seq: int) -> None:
+    """Another word in an entry, and every link behind it made anew: a journal that is good in itself."""
+    path, found = lines(service)
+    place, previous = sum(map(len, found[:seq])), bytes.fromhex(found[seq - 1][:64].decode())
+    forged, count = b"", 0
+    for line in found[seq:]:
+        header, frame, _ = decode_entry(line)
+        if header.seq == seq:
+            header = msgspec.structs.replace(header, user="0perator")
+        entry, previous = encode_entry(header, frame, line.split(b"\t")[2], previous)
+        forged, count = forged + entry, header.seq
+    with path.open("r+b") as file:
+        file.seek(place)
+        file.write(forged)
+    (service.data / "journal" / f"{NODE}.head").write_bytes(encode_head(Head(count, previous.hex())))
+
+
+def removed(service: Service, seq: int) -> None:
+    path, found = lines(service)
+    path.write_bytes(b"".join(found[:seq] + found[seq + 1 :]))
+
+
+def cut(service: Service, seq: int) -> None:
+    path, found = lines(service)
+    path.write_bytes(b"".join(found[:seq]))
+
+
+@pytest.mark.parametrize(
+    ("tamper", "behind", "what", "where"),
+    [
+        (changed, 20, CHANGED, 20),
+        (removed, 20, MISSING, 20),
+        (rewritten, -5, REPLACED, 0),
+        (rewritten, 20, CHANGED, None),
+        (cut, -5, GONE, 0),
+        (cut, 5, MISSING, 5),
+    ],
+    ids=["changed", "removed", "rewritten before", "rewritten behind", "cut before", "cut behind"],
+)
+def test_what_is_done_to_the_journal_is_seen(
+    tmp_path: Path, tamper: Callable[[Service, int], None], behind: int, what: str, where: int | None
+) -> None:
+    """`behind`, `where`: how far behind the last verified entry something is done, and seen; None: with the next one
+    that the service writes, which knows the links that it wrote itself."""
+
+    async def scene(service: Service) -> None:
+        async with Audited(service) as audited:
+            await busy(audited, service)
+            seq = await audited.caught_up()
+            audited.looking = False
+            await busy(audited, service)
+            tamper(service, seq + behind)
+            audited.looking = True
+            await audited.until(lambda: audited.state.chain.fault is not None)
+            fault: Any = audited.state.chain.fault
+            assert fault.what == what
+            assert fault.seq == seq + where if where is not None else fault.seq > seq + behind
+            if tamper is not cut:  # after a cut the service writes on behind a hole, over which nobody reads
+                await audited.until(lambda: audited.state.chain.seq > fault.seq)
+                assert audited.state.chain.fault == fault
+
+    with Service(tmp_path / "data") as service:
+        asyncio.run(scene(service))
+
+
+def test_a_damaged_line_is_said_to_be_unreadable(tmp_path: Path) -> None:
+    async def scene(service: Service) -> None:
+        async with Audited(service) as audited:
+            await busy(audited, service)
+            seq = await audited.caught_up()
+            audited.looking = False
+            await busy(audited, service)
+            path, found = lines(service)
+            found[seq + 20] = found[seq + 20].replace(b"\t", b" ")
+            path.write_bytes(b"".join(found))
+            audited.looking = True
+            await audited.until(lambda: audited.state.chain.seq == seq + 19)
+            await audited.until(lambda: audited.state.chain.trouble == "unreadable")
+
+    with Service(tmp_path / "data") as service:
+        asyncio.run(scene(service))
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        tokens.token("a", "admin:*", clearance="confidential"),
+        tokens.token("a", "admin:global", clearance="secret"),
+        "nothing",
+    ],
+    ids=["clearance", "permission", "none"],
+)
+def test_a_token_that_may_not_read_all_is_said_to_be_so(tmp_path: Path, token: str) -> None:
+    async def scene(service: Service) -> None:
+        async with Audited(service, token) as audited:
+            await audited.until(lambda: audited.state.chain.trouble == "rights")
+            assert audited.state.chain.seq == 0
+
+    with Service(tmp_path / "data") as service:
+        asyncio.run(scene(service))
