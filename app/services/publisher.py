@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from app.core.alerts import Alerted, alerted
+from app.core.briefs import step
 from app.core.namespaces import namespace_of
 from app.engine.ports import Entry, IdempotencyKey, Placed, Unavailable
 from dossier_realtime.protocol import codec
@@ -12,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from app.core.classification import ChannelPolicy
-    from app.engine.ports import Broker
+    from app.engine.ports import AlertStore, Broker
     from dossier_realtime.protocol.events import Event
 
     from .operations import Operations
@@ -22,9 +25,15 @@ class Publisher:
     """Takes events that were judged and stamped."""
 
     def __init__(
-        self, broker: Broker, policy: ChannelPolicy, operations: Operations, journal_ready: Callable[[], bool]
+        self,
+        broker: Broker,
+        alerts: AlertStore,
+        policy: ChannelPolicy,
+        operations: Operations,
+        journal_ready: Callable[[], bool],
     ) -> None:
         self._broker = broker
+        self._alerts = alerts
         self._policy = policy
         self._operations = operations
         self._journal_ready = journal_ready
@@ -32,20 +41,34 @@ class Publisher:
     async def publish(self, events: Sequence[tuple[str, Event]], key: IdempotencyKey | None = None) -> list[Placed]:
         """Commit (channel, event) pairs, all or none; returns when they are durable and delivered.
 
-        Raises KeyConflict, and Unavailable where the store or the journal cannot take a change now.
+        Raises KeyConflict, BriefCancelled, and Unavailable where the store or the journal cannot take a change now.
         """
-        if not self._journal_ready():
-            raise Unavailable("the journal cannot be written")
-        entries = [
-            Entry(
-                channel,
-                codec.encode(event),
-                namespace_of(channel).history and self._policy.settings(channel).history,
-            )
-            for channel, event in events
-        ]
+        entries = self.entries(events)
         placed = await self._broker.publish(entries, key)
         if not any(place.repeated for place in placed):
             for _, event in events:
                 self._operations.published(event)
+            await self._tell_alerts({entry.fact.commitment_id for entry in entries if isinstance(entry.fact, Alerted)})
         return placed
+
+    def entries(self, events: Sequence[tuple[str, Event]]) -> list[Entry]:
+        """(channel, event) pairs as the engine takes them. Raises Unavailable where the journal takes no change."""
+        if not self._journal_ready():
+            raise Unavailable("the journal cannot be written")
+        return [
+            Entry(
+                channel,
+                codec.encode(event),
+                namespace_of(channel).history and self._policy.settings(channel).history,
+                fact=alerted(channel, event) or step(channel, event),
+            )
+            for channel, event in events
+        ]
+
+    async def _tell_alerts(self, commitment_ids: set[str]) -> None:
+        """An alert that was heard of again may be in hand already: operators are told how it stands."""
+        with suppress(Unavailable):
+            for commitment_id in commitment_ids:
+                alert = await self._alerts.find(commitment_id)
+                if alert is not None:
+                    self._operations.alert(alert)
