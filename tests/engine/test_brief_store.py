@@ -44,7 +44,7 @@ def test_after_a_cancel_nothing_of_the_brief_gets_through_and_nothing_else_of_it
     async def scenario() -> None:
         async with opened() as engine:
             await engine.broker.publish([step(1)], key("first"))
-            (place,) = await engine.briefs.cancel(await found(engine), [event("end", "user:ali")])
+            (place,) = await engine.briefs.cancel(await found(engine), [step("end", "failed")])
             assert (place.channel, place.offset) == ("user:ali", 2)
         async with opened() as engine:
             assert await found(engine) == Brief("r1", "ali", "cancelled")
@@ -68,7 +68,7 @@ def test_of_an_end_and_a_cancel_at_once_one_comes_first_and_the_other_learns_of_
                 brief = await found(engine, request)
                 works = [
                     engine.broker.publish([step(2, "complete", request)]),
-                    engine.briefs.cancel(brief, [event("end", "user:ali")]),
+                    engine.briefs.cancel(brief, [step("end", "failed", request)]),
                 ]
                 outcomes = await asyncio.gather(*(works if number % 2 else reversed(works)), return_exceptions=True)
                 (lost,) = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]

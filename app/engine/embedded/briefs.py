@@ -46,8 +46,9 @@ class EmbeddedBriefs:
     def _cancel(self, db: sqlite3.Connection, brief: Brief, entries: Sequence[Entry], now: float) -> Appended:
         if _stored(db, brief.request_id) != brief:
             raise Moved(brief.request_id)
+        appended = self._log.append(db, entries, None, now)  # before the update, which lets nothing of it through
         db.execute("UPDATE briefs SET ended = 'cancelled', changed = ? WHERE request = ?", (now, brief.request_id))
-        return self._log.append(db, entries, None, now)
+        return appended
 
 
 def refuse_cancelled(db: sqlite3.Connection, steps: Iterable[BriefStep]) -> None:
