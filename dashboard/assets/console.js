@@ -30,6 +30,29 @@ export function render({ model }) {
     return make("time", { datetime: date.toISOString(), title: full.format(date) }, clock.format(date))
   }
 
+  // A countdown: drawn once, and kept by the second below. A screen reader reads it when it comes there, and no more.
+  const UNITS = { day: 86_400, hour: 3_600, minute: 60, second: 1 }
+  const still = matchMedia("(prefers-reduced-motion: reduce)")
+  const units = Object.keys(UNITS).map((unit) => [unit, new Intl.NumberFormat(model.locale, { style: "unit", unit, unitDisplay: unit === "day" ? "long" : "short" })])
+  const list = new Intl.ListFormat(model.locale, { type: "unit", style: "short" })
+  function left(at) {
+    const seconds = Math.round(at - Date.now() / 1000)
+    const smallest = still.matches ? "minute" : "second"
+    let rest = Math.ceil(Math.abs(seconds) / UNITS[smallest]) * UNITS[smallest]
+    const parts = []
+    for (const [unit, format] of units) {
+      const count = Math.floor(rest / UNITS[unit])
+      rest -= count * UNITS[unit]
+      if (count || (unit === smallest && !parts.length)) parts.push(format.format(count))
+      if (unit === smallest) break
+    }
+    return say(seconds < 0 ? words.overdue : words.left, { time: list.format(parts) })
+  }
+  function countdown(at) {
+    const date = new Date(1000 * at)
+    return make("time", { class: "countdown", role: "timer", "data-until": at, datetime: date.toISOString(), title: full.format(date) }, left(at))
+  }
+
   function badge(text, tone) {
     return make("span", { class: `badge ${tone}` }, make("span", { "aria-hidden": "true" }, SIGNS[tone] ?? "•"), isolated(text))
   }
@@ -68,6 +91,7 @@ export function render({ model }) {
     if (typeof value === "string") return [isolated(value, { dir: "auto", class: value.length <= 26 && "short" })]
     if ("badge" in value) return [badge(value.badge, value.tone)]
     if ("at" in value) return [time(value.at)]
+    if ("until" in value) return [countdown(value.until)]
     if ("bar" in value) {
       const meter = make("progress", { max: 100, value: value.bar, "aria-label": value.text })
       return [make("span", { class: "bar" }, meter, isolated(value.text))]
@@ -193,6 +217,7 @@ export function render({ model }) {
           const body = make("li", { class: `card ${column.tone}` }, make("h3", {}, isolated(card.title, { dir: "auto" })))
           const texts = { title: card.title.toLowerCase(), text: card.lines.join("\n").toLowerCase(), priority: card.badge.toLowerCase() }
           body.append(badge(card.badge, column.tone), ...card.lines.map((text) => make("p", {}, isolated(text, { dir: "auto" }))))
+          if (card.clock) body.append(make("p", { class: "since" }, card.clock.label, " ", ...cell(card.clock.cell)))
           body.append(make("p", { class: "since" }, card.since, " ", time(card.at)), make("p", { class: "buttons" }, ...actions(card.acts)))
           body.hidden = !passes(texts)
           return body
@@ -329,6 +354,12 @@ export function render({ model }) {
       looking = false
     }
   }, 5_000)
+  const second = setInterval(() => {
+    for (const node of paused ? [] : place.querySelectorAll(".countdown")) {
+      const text = left(Number(node.dataset.until))
+      if (node.textContent !== text) node.textContent = text
+    }
+  }, 1_000)
   let told = 0
   const active = () => {
     if (Date.now() - told > 60_000) {
@@ -339,6 +370,7 @@ export function render({ model }) {
   for (const sign of ["pointerdown", "keydown"]) document.addEventListener(sign, active, { passive: true })
   model.on("remove", () => {
     clearInterval(watch)
+    clearInterval(second)
     for (const sign of ["pointerdown", "keydown"]) document.removeEventListener(sign, active)
   })
 
