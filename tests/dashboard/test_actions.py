@@ -166,6 +166,7 @@ def test_who_may_not_sees_why(browser: Browser, dashboard: Dashboard, company: C
         company.publish(alert(f"c-{role}"))
         button = card(page, f"Report c-{role}").get_by_role("button", name="Acknowledge")
         expect(button).to_have_attribute("aria-disabled", "true")
-        button.click()
+        button.focus()
+        page.keyboard.press("Enter")
         expect(page.get_by_role("status")).to_contain_text("Your role may not do this")
         expect(page.get_by_role("dialog")).to_have_count(0)
