@@ -313,7 +313,8 @@ class RateStore(Protocol):
     """The user's budget over all connections and nodes.
 
     `limiter` judges messages on this node, without waiting; where several nodes share the budget, a node
-    judges only what it has been given to spend.
+    judges only what it has been given to spend. Every node is ordered to lift a user's limits, and what it is given
+    for that user grows alike.
     """
 
     limiter: RateLimiter
