@@ -34,6 +34,7 @@ from dashboard.looks import Looks
 from dashboard.pages import PAGES
 from dashboard.service_api import ServiceApi
 from dashboard.store import DashboardState
+from dashboard.tabs import forgive_closed_tabs
 from dashboard.viewer import DashboardRole, Viewer
 from dashboard.visitors import COOKIE, Visitors
 from dossier_realtime.client import TokenSource
@@ -176,6 +177,7 @@ class DashboardServer:
     async def run(self) -> None:
         """Serve until SIGTERM or SIGINT."""
         loop, stopped = asyncio.get_running_loop(), asyncio.Event()
+        forgive_closed_tabs(loop)
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stopped.set)
         feed = loop.create_task(self._feed.run())
