@@ -45,5 +45,5 @@ class Alerts:
             except Moved:
                 continue  # somebody else was quicker, or more were alerted: look again
             self._operations.count("alerts", "acknowledged")
-            self._operations.alert(taken)
+            await self._publisher.tell_alerts({commitment_id})
             return Taken(taken, placed)

@@ -48,7 +48,7 @@ class Publisher:
         if not any(place.repeated for place in placed):
             for _, event in events:
                 self._operations.published(event)
-            await self._tell_alerts({entry.fact.commitment_id for entry in entries if isinstance(entry.fact, Alerted)})
+            await self.tell_alerts({entry.fact.commitment_id for entry in entries if isinstance(entry.fact, Alerted)})
         return placed
 
     def entries(self, events: Sequence[tuple[str, Event]]) -> list[Entry]:
@@ -65,8 +65,9 @@ class Publisher:
             for channel, event in events
         ]
 
-    async def _tell_alerts(self, commitment_ids: set[str]) -> None:
-        """An alert that was heard of again may be in hand already: operators are told how it stands."""
+    async def tell_alerts(self, commitment_ids: set[str]) -> None:
+        """Tell operators how alerts stand: one that was heard of again may be in hand already. Always read anew, so
+        that of two changes at once the later is told last."""
         with suppress(Unavailable):
             for commitment_id in commitment_ids:
                 alert = await self._alerts.find(commitment_id)

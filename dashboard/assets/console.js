@@ -33,8 +33,8 @@ export function render({ model }) {
   // A countdown: drawn once, and kept by the second below. A screen reader reads it when it comes there, and no more.
   const UNITS = { day: 86_400, hour: 3_600, minute: 60, second: 1 }
   const still = matchMedia("(prefers-reduced-motion: reduce)")
-  const units = Object.keys(UNITS).map((unit) => [unit, new Intl.NumberFormat(model.locale, { style: "unit", unit, unitDisplay: unit === "day" ? "long" : "short" })])
-  const list = new Intl.ListFormat(model.locale, { type: "unit", style: "short" })
+  const units = Object.keys(UNITS).map((unit) => [unit, new Intl.NumberFormat(model.locale, { style: "unit", unit, unitDisplay: "long" })])
+  const list = new Intl.ListFormat(model.locale, { type: "unit", style: "long" })
   function left(at) {
     const seconds = Math.round(at - Date.now() / 1000)
     const smallest = still.matches ? "minute" : "second"
