@@ -33,6 +33,8 @@ from app.node.limits import NodeLimits
 from app.node.node import Node
 from app.node.outbox import OutboxLimits
 from app.node.witness import Witness
+from app.services.alerts import Alerts
+from app.services.briefs import Briefs
 from app.services.channels import ChannelAdministration
 from app.services.cursors import Cursors
 from app.services.documents import Documents
@@ -75,7 +77,9 @@ class Service:
         self._policy = ChannelPolicy((row.pattern, row.level) for row in config.channels.classification)
         self._metrics = Metrics()
         self._digest = Digest(_node_name(config))
-        publisher = Publisher(engine.broker, self._policy, self._digest, lambda: journal.healthy)
+        publisher = Publisher(engine.broker, engine.alerts, self._policy, self._digest, lambda: journal.healthy)
+        alerts = Alerts(engine.alerts, publisher, self._digest)
+        briefs = Briefs(engine.briefs, publisher, self._digest)
         self._documents = Documents(
             engine.documents,
             engine.broker,
@@ -93,6 +97,8 @@ class Service:
             publisher,
             self._documents,
             cursors,
+            alerts,
+            briefs,
             self.verifier,
             administration,
             witness,
@@ -114,6 +120,8 @@ class Service:
             self.node,
             publisher,
             self._documents,
+            alerts,
+            briefs,
             administration,
             self._metrics,
             addresses,
@@ -259,6 +267,7 @@ class Service:
             }
 
         self._digest.level("nodes", figures)
+        self._digest.standing("limits", self.node.lifted)
         self._digest.level("sessions", lambda: {"open": len(node.registry.by_session)})
 
 

@@ -12,10 +12,11 @@ import msgspec
 from dashboard.blocks import Tone
 from dashboard.service_api import ServiceApi
 from dashboard.store import DashboardState
-from dashboard.viewer import LEVELS, MAY, WITHOUT_CALL, Viewer
+from dashboard.viewer import LEVELS, MAY, Viewer
 
 _log = logging.getLogger("dashboard")
 _SHORTEST = 3  # letters of a reason
+LIFT_SECONDS = 900  # for which a user's limits are lifted
 
 
 class Asked(msgspec.Struct, forbid_unknown_fields=True):
@@ -39,8 +40,6 @@ class Actions:
     async def perform(self, asked: Asked) -> tuple[str, Tone]:
         """Do it; what to tell the visitor, and in which tone."""
         say, reason = self._viewer.say, asked.given.get("reason", "").strip()
-        if asked.act in WITHOUT_CALL:
-            return say("act.none"), "warn"
         if asked.act not in MAY[self._viewer.role]:
             return say("act.role"), "bad"
         if len(reason) < _SHORTEST:
@@ -67,6 +66,14 @@ class Actions:
                 return "DELETE", f"/v1/sessions/{of}", None
             case "revoke":
                 return "POST", "/v1/tokens/revoke", {"user": asked.of}
+            case "acknowledge":
+                return "POST", f"/v1/commitments/{of}/ack", {}
+            case "cancel":
+                return "POST", f"/v1/briefs/{of}/cancel", {}
+            case "lift":
+                return "POST", f"/v1/users/{of}/limits/lift", {"seconds": LIFT_SECONDS}
+            case "restore":
+                return "DELETE", f"/v1/users/{of}/limits/lift", None
             case "raise":
                 level = asked.given.get("level", "")
                 if level not in LEVELS or LEVELS.index(level) <= LEVELS.index(self._state.level(asked.of)):

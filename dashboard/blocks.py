@@ -31,6 +31,12 @@ def moment(at: float) -> Cell:
     return {"at": round(at)}
 
 
+def until(at: float) -> Cell:
+    """How long it is still to a time (Unix seconds), counted down before the reader's eyes; then by how much it is
+    overdue."""
+    return {"until": round(at)}
+
+
 def bar(percent: float, text: str) -> Cell:
     return {"bar": max(0, min(100, round(percent))), "text": text}
 

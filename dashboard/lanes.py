@@ -17,7 +17,7 @@ connection's beginning and end; a decision of the service; settings; a call over
 
 CHARS = 2_000  # of a frame
 _KINDS = {"in": 0, "refused": 1, "out": 2, "fanout": 3, "recovered": 3, "open": 4, "close": 5, "decided": 6}
-_KINDS |= {"settings": 7, "http": 8, "start": 9, "stop": 9, "gap": 9}
+_KINDS |= {"settings": 7, "lifted": 7, "http": 8, "start": 9, "stop": 9, "gap": 9}
 _TYPE = re.compile(rb'"type":"([a-z_]{1,40})"')
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import msgspec
@@ -10,10 +11,13 @@ from dashboard.store import PLACES, DashboardState
 from dossier_realtime.client.presence import PresenceState
 from dossier_realtime.protocol import codec
 from dossier_realtime.protocol.answers import PresentUser, Roster
-from dossier_realtime.recording.digest import Digest
+from dossier_realtime.protocol.commands import CancelBrief
+from dossier_realtime.protocol.events import AlertState, AlertStatePayload, BriefFailed, CommitmentAlert
+from dossier_realtime.recording.digest import Digest, Row
 from dossier_realtime.recording.entry import Entry, Header
 from dossier_realtime.recording.timeline import State
 
+_CANCEL = re.compile(r"/v1/briefs/([^/]+)/cancel")
 _WARNING = b'{"type":"rate_limit_warning"'
 
 
@@ -27,6 +31,7 @@ class _WarningPayload(msgspec.Struct):
 
 
 _warnings = msgspec.json.Decoder(_Warning)
+_cancels = msgspec.json.Decoder(CancelBrief)
 
 
 class Replay:
@@ -42,6 +47,7 @@ class Replay:
         self._levels: dict[str, str] = {}
         self._offsets: dict[str, int] = {}
         self._moved: set[str] = set()
+        self._cancelling: set[str] = set()  # briefs whose owners asked for their end
         self._ready = self._news = False
         self._events = self._deliveries = 0
 
@@ -55,21 +61,12 @@ class Replay:
             self._moved.update(self._channels(header))
         self.past.take(entry)
         match header.kind:
-            case "start":
-                self._sessions.clear()
-                self._ready = True
-                self._node = self._digest.node = str(header.detail.get("node", self._node))
-            case "stop":
-                self._ready = False
-            case "open":
-                self._open(header)
-            case "close" if header.session not in self.past.sessions:
-                self._digest.count("sessions", "closed")
-                self._sessions.pop(header.session, None)
+            case "start" | "stop" | "open" | "close":
+                self._connected(header)
             case "attach" | "detach":
                 self._moved.add(header.channel)
-            case "refused":
-                self._refused(header)
+            case "in" | "refused" | "http" | "lifted":
+                self._asked(header, frame or b"")
             case "out" if frame is not None:
                 self._deliveries += 1
                 if frame.startswith(_WARNING):
@@ -112,14 +109,54 @@ class Replay:
             return  # redacted; or what another dashboard was told of what is counted here
         event = codec.decode_event(frame)
         self._digest.published(event)
+        match event:
+            case CommitmentAlert(payload=told) | AlertState(payload=told):
+                self._stands(told.commitment_id)
+            case BriefFailed(request_id=request) if request in self._cancelling:
+                self._cancelled(request)
+            case _:
+                pass
         self.state.heard(channel, event, header.at)
 
-    def _refused(self, header: Header) -> None:
-        if not header.rule.startswith("rate."):
-            self._digest.count("errors", header.rule)
-            return
-        self._digest.count("limits", "refused")
-        self._limit(header, header.rule.removeprefix("rate."), {"state": "exceeded"})
+    def _stands(self, commitment: str) -> None:
+        """An alert as it stands now: one that is acknowledged stays so until it climbs."""
+        alert = self.past.alerts[commitment]
+        known = {"alert_level": alert.level, "state": alert.state, "acknowledged_by": alert.acknowledged_by}
+        self._digest.alert(msgspec.convert({"commitment_id": commitment, **known}, AlertStatePayload))
+
+    def _cancelled(self, request: str) -> None:
+        self._cancelling.discard(request)
+        brief = self.past.briefs.get(request)
+        if brief is not None and brief.state == "failed":
+            self._digest.row("briefs", request, {"state": "cancelled"})
+
+    # --- what was asked for -----------------------------------------------------------------------------------
+
+    def _asked(self, header: Header, frame: bytes) -> None:
+        match header.kind:
+            case "refused" if header.rule.startswith("rate."):
+                self._digest.count("limits", "refused")
+                self._limit(header, header.rule.removeprefix("rate."), {"state": "exceeded"})
+            case "refused":
+                self._digest.count("errors", header.rule)
+            case "lifted":
+                self._lifted(header)
+            case "http" if header.detail.get("status") == 200:
+                cancel = _CANCEL.fullmatch(str(header.detail["path"]))
+                if cancel is not None:
+                    self._cancelled(cancel[1])
+            case "in" if b'"brief_cancel"' in frame[:200]:
+                self._cancelling.add(_cancels.decode(frame).payload.request_id)
+            case _:
+                pass
+
+    def _lifted(self, header: Header) -> None:
+        seconds = int(str(header.detail["seconds"]))
+        names = (session["name"] for session in self._sessions.values() if session["user_id"] == header.user)
+        row: Row = {"user_id": header.user, "name": next(names, header.user), "class": "*", "state": "restored"}
+        if seconds:
+            row |= {"state": "lifted", "until": round(header.at + seconds)}
+        self._digest.row("limits", f"{header.user} *", row)
 
     def _limit(self, header: Header, rate_class: str, values: dict[str, str | float]) -> None:
         who = self.past.sessions.get(header.session)
@@ -127,7 +164,23 @@ class Replay:
         row = {"user_id": header.user, "name": name, "class": rate_class, **values}
         self._digest.row("limits", f"{header.user} {rate_class}", row)
 
-    # --- the lists --------------------------------------------------------------------------------------------
+    # --- who is there, and the lists ----------------------------------------------------------------------------------
+
+    def _connected(self, header: Header) -> None:
+        match header.kind:
+            case "start":
+                self._sessions.clear()
+                self._ready = True
+                self._node = self._digest.node = str(header.detail.get("node", self._node))
+            case "stop":
+                self._ready = False
+            case "open":
+                self._open(header)
+            case _ if header.session not in self.past.sessions:
+                self._digest.count("sessions", "closed")
+                self._sessions.pop(header.session, None)
+            case _:
+                pass  # it was resumed over another connection
 
     def _open(self, header: Header) -> None:
         self._digest.count("sessions", "opened")

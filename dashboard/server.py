@@ -38,6 +38,7 @@ from dashboard.pages import PAGES
 from dashboard.recordings import Recordings
 from dashboard.service_api import ServiceApi
 from dashboard.store import DashboardState
+from dashboard.tabs import forgive_closed_tabs
 from dashboard.viewer import DashboardRole, Viewer
 from dashboard.visitors import COOKIE, Visitors
 from dossier_realtime.client import TokenSource
@@ -190,6 +191,7 @@ class DashboardServer:
     async def run(self) -> None:
         """Serve until SIGTERM or SIGINT."""
         loop, stopped = asyncio.get_running_loop(), asyncio.Event()
+        forgive_closed_tabs(loop)
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stopped.set)
         watching = [loop.create_task(work) for work in (self._feed.run(), self._audit.run())]

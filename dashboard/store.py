@@ -87,7 +87,7 @@ class Node:
 
 @dataclass(slots=True)
 class Limited:
-    """One user's standing in one class of messages."""
+    """One user's standing in one class of messages; in all (`*`) while the user's limits are lifted, `until` a time."""
 
     user_id: str
     name: str
@@ -97,11 +97,13 @@ class Limited:
     rate: int | None = None
     warnings: int = 0
     refusals: int = 0
+    until: int | None = None
 
 
 @dataclass(slots=True)
 class Alert:
-    """A commitment that climbs. `since`: when it came to its level."""
+    """A commitment that climbs. `since`: when it came to its level; `next_level_at`: when it climbs on, where that is
+    known and nobody has acknowledged it."""
 
     commitment_id: str
     level: int
@@ -109,6 +111,11 @@ class Alert:
     at: int
     facts: dict[str, Any]
     acknowledged_by: str | None = None
+
+    @property
+    def next_level_at(self) -> int | None:
+        at = self.facts.get("next_level_at")
+        return None if at is None or self.acknowledged_by is not None else int(at)
 
 
 @dataclass(slots=True)
@@ -313,6 +320,9 @@ class DashboardState:
 
     def _limited(self, key: str, row: dict[str, Any], at: int) -> None:
         state = str(row.get("state", ""))
+        if state == "restored":
+            self.limits.drop(key)
+            return
         known = self.limits.get(key)
         limited = known or Limited(
             str(row.get("user_id", "")), str(row.get("name", "")), str(row.get("class", "")), state, at
@@ -320,6 +330,8 @@ class DashboardState:
         limited.state, limited.at = state, at
         if row.get("rate") is not None:
             limited.rate = int(row["rate"])
+        if row.get("until") is not None:
+            limited.until = int(row["until"])
         limited.warnings += "rate" in row
         limited.refusals += state == "exceeded"
         self.limits.put(key, limited)
@@ -327,12 +339,11 @@ class DashboardState:
     def _alert(self, key: str, row: dict[str, Any], at: int) -> None:
         level = int(row.get("alert_level") or 1)
         known = self.alerts.get(key)
-        facts = {**(known.facts if known else {}), **row}
-        if known is None or level != known.level:
-            self.alerts.put(key, Alert(key, level, at, at, facts))
-        else:
-            known.at, known.facts = at, facts
-            self.alerts.put(key, known)
+        alert = known if known and known.level == level else Alert(key, level, at, at, {})
+        alert.at, alert.facts = at, {**(known.facts if known else {}), **row}
+        if "state" in row:
+            alert.acknowledged_by = str(row["acknowledged_by"]) if row["state"] == "acknowledged" else None
+        self.alerts.put(key, alert)
 
     def _brief(self, key: str, row: dict[str, Any], at: int) -> None:
         brief = self.briefs.get(key) or Brief(key, at, at)

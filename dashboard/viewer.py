@@ -14,7 +14,7 @@ from dossier_realtime.protocol.values import Level
 DashboardRole = Literal["viewer", "operator", "security_officer", "auditor"]
 LEVELS: tuple[str, ...] = get_args(Level)
 
-_OPERATOR = frozenset({"disconnect_user", "disconnect_session", "announce", "acknowledge", "cancel"})
+_OPERATOR = frozenset({"disconnect_user", "disconnect_session", "announce", "acknowledge", "cancel", "lift", "restore"})
 MAY: dict[DashboardRole, frozenset[str]] = {
     "viewer": frozenset(),
     "auditor": frozenset(),
@@ -22,9 +22,6 @@ MAY: dict[DashboardRole, frozenset[str]] = {
     "security_officer": _OPERATOR | {"revoke", "raise"},
 }
 """What each role is offered. Whether it is done is for the service to say: it is asked with the viewer's own token."""
-
-WITHOUT_CALL = frozenset({"acknowledge", "cancel"})
-"""Actions that the service's HTTP interface has no call for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +62,7 @@ class Viewer:
 
     def act(self, name: str, of: str, ask: str = "") -> dict[str, str]:
         """An action as this viewer is offered it."""
-        off = ""
-        if name in WITHOUT_CALL:
-            off = self.say("act.none")
-        elif name not in MAY[self.role]:
-            off = self.say("act.role")
+        off = "" if name in MAY[self.role] else self.say("act.role")
         return act(name, of, self.say(f"act.{name}"), off, ask)
 
     def columns(self, *keys: str) -> list[tuple[str, str]]:

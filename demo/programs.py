@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from random import Random
 from uuid import uuid4
 
@@ -9,9 +10,11 @@ from demo import texts, world
 from demo.desk import event_of
 from demo.people import ALERTS, BRIEFS, HEALTH
 from demo.stage import Stage
+from dossier_realtime.client import ErrorCode, PublishRefused
 
 _PRIORITIES = ("medium", "high", "urgent")
 _LEVELS = 3
+_DAY = 86_400  # seconds
 _FAILS_EVERY = 4  # briefs
 _CLIMBS_FREELY_EVERY = 2  # commitments; the others are delivered before the last alert
 
@@ -43,7 +46,7 @@ async def _climb(stage: Stage, rng: Random, mou: world.Mou, groups: list[list[st
     commitment_id, owner = str(uuid4()), groups[0][0]
     department = stage.desks[owner].person.department
     for level in range(1, last + 1):
-        payload = {
+        payload: dict[str, object] = {
             "commitment_id": commitment_id,
             "mou_id": mou.dossier.id,
             "title": texts.deadline_near(mou),
@@ -51,6 +54,8 @@ async def _climb(stage: Stage, rng: Random, mou: world.Mou, groups: list[list[st
             "responsible_department": texts.DEPARTMENTS[department],
             "alert_level": level,
         }
+        if level < _LEVELS:
+            payload["next_level_at"] = int(time.time()) + _DAY * (mou.days[level - 1] - mou.days[level])
         channels = [_channel(user_id) for group in groups[:level] for user_id in group]
         priority = _PRIORITIES[level - 1]
         await stage.publish(ALERTS, [event_of("commitment_alert", payload, priority=priority, channels=channels)])
@@ -65,7 +70,11 @@ async def briefs(stage: Stage, rng: Random) -> None:
         colleagues = stage.colleagues()
         if colleagues:
             number += 1
-            await _brief(stage, rng, rng.choice(colleagues).person.user_id, fails=number % _FAILS_EVERY == 2)
+            try:
+                await _brief(stage, rng, rng.choice(colleagues).person.user_id, fails=number % _FAILS_EVERY == 2)
+            except PublishRefused as refused:
+                if refused.error_code is not ErrorCode.PERMISSION_DENIED:
+                    raise  # else somebody has cancelled it: on to the next
 
 
 async def _brief(stage: Stage, rng: Random, requester: str, *, fails: bool) -> None:

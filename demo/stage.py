@@ -14,7 +14,7 @@ from demo.desk import Desk
 from demo.facts import Facts
 from demo.link import Link
 from demo.people import Person
-from dossier_realtime.client import DossierRealtimeClient, Publisher, TokenSource
+from dossier_realtime.client import DossierRealtimeClient, Publisher, PublishRefused, TokenSource
 
 Mint = Callable[[str, str, str, Sequence[str], str], str]
 """Makes a token of (sub, name, role, permissions, clearance)."""
@@ -95,11 +95,17 @@ class Stage:
 
     async def publish(self, program: Person, events: Sequence[Mapping[str, Any]]) -> None:
         """Publish events over HTTP, all or none."""
-        self.facts.sent += sum(len(event["channels"]) if "channels" in event else 1 for event in events)
+        count = sum(len(event["channels"]) if "channels" in event else 1 for event in events)
+        self.facts.sent += count
         publisher = self._publishers.get(program.user_id)
         if publisher is None:
             publisher = self._publishers[program.user_id] = Publisher(self.tokens(program), self.http)
-        for published in await publisher.publish(events):
+        try:
+            places = await publisher.publish(events)
+        except PublishRefused:
+            self.facts.sent -= count  # it was answered: nothing of it is under way
+            raise
+        for published in places:
             self.facts.acked(published.channel, published.offset)
 
     async def close(self, desks: Iterable[Desk]) -> None:

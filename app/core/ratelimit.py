@@ -67,6 +67,8 @@ class Verdict:
 
 
 _ALLOWED = Verdict(True)
+LIFT = 10  # times as much is allowed to a user whose limits are lifted: a ceiling stays
+_LIFTED = 1_000  # users at once, of whom the one whose lift ends first gives way
 
 
 class _Window:
@@ -80,7 +82,10 @@ class _Window:
 
 @dataclass(slots=True)
 class RateLimiter:
-    """Counts messages. Bounded: windows that ended are dropped as new ones open."""
+    """Counts messages. Bounded: windows that ended are dropped as new ones open.
+
+    A user's limits can be lifted for a while. What was counted stays counted: within a window the limit is another one.
+    """
 
     limits: Limits = field(default_factory=Limits)
     roles: Mapping[str, Limits] = field(default_factory=dict)
@@ -88,6 +93,7 @@ class RateLimiter:
     warning_ratio: float = 0.95
     abuse: int = 200
     _windows: dict[tuple[str, RateClass], _Window] = field(default_factory=dict)
+    _lifted: dict[str, float] = field(default_factory=dict)
 
     def limits_of(self, role: str) -> Limits:
         """The limits that hold for a role."""
@@ -103,6 +109,8 @@ class RateLimiter:
             self._drop_ended(steady)
             window = self._windows[key] = _Window(steady)
         limit = self.limits_of(role).of(rate_class)
+        if self._lifted and self._is_lifted(user_id, steady):
+            limit *= LIFT
         if window.count >= limit:
             window.refused += 1
             return Verdict(
@@ -121,6 +129,23 @@ class RateLimiter:
     def counts(self, steady: float) -> dict[tuple[str, RateClass], tuple[int, int]]:
         """(accepted, refused) of every window that is open."""
         return {k: (w.count, w.refused) for k, w in self._windows.items() if steady - w.started < self.window}
+
+    def lift(self, user_id: str, seconds: float, steady: float) -> None:
+        """Allow the user `LIFT` times as much in every class for so long from now on; 0 ends it."""
+        self._lifted.pop(user_id, None)
+        if seconds > 0:
+            self._lifted = {who: until for who, until in self._lifted.items() if until > steady}
+            if len(self._lifted) >= _LIFTED:
+                del self._lifted[min(self._lifted, key=self._lifted.__getitem__)]
+            self._lifted[user_id] = steady + seconds
+
+    def lifted(self, steady: float) -> dict[str, float]:
+        """Whose limits are lifted, and for how many seconds more."""
+        return {who: until - steady for who, until in self._lifted.items() if until > steady}
+
+    def _is_lifted(self, user_id: str, steady: float) -> bool:
+        until = self._lifted.get(user_id)
+        return until is not None and until > steady
 
     def _reset_in(self, window: _Window, steady: float) -> int:
         left = math.ceil(window.started + self.window - steady)  # rounding may make it a hair longer than the window

@@ -71,6 +71,8 @@ class Rerun:
                 self._sessions.pop(header.session, None)
             case "settings":
                 self._settings(header, at)
+            case "lifted":
+                self._limiter.lift(header.user, float(str(header.detail["seconds"])), at.steady)
             case "http":
                 rate_class: Any = "read" if header.detail.get("method") == "GET" else "general"
                 self._limiter.spend(header.user, self._role(header.user), rate_class, at.steady)

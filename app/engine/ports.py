@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from app.core.alerts import Alert, Alerted
+from app.core.briefs import Brief, BriefStep
 from app.core.classification import Settings
 from app.core.position import StreamPosition
 from app.core.presence import Member as Member  # noqa: PLC0414 - a part of the port, from here too
@@ -32,18 +34,31 @@ class KeyConflict(Exception):
     """The idempotency key was used before, with another body."""
 
 
+class BriefCancelled(Exception):
+    """An event is of a brief that was cancelled: it has had its end."""
+
+    def __init__(self, request_id: str) -> None:
+        super().__init__(f"The brief {request_id} was cancelled: write it no further")
+        self.request_id = request_id
+
+
+class Moved(Exception):
+    """Somebody else changed the alert or the brief first: read it, decide, try again."""
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One event to be published: encoded once, without its offset. `durable`: the channel keeps history.
 
     `about`: the user whom a passing event (a cursor) is about; it is not delivered to that user, and a later one
-    about the same user replaces it where it waits.
+    about the same user replaces it where it waits. `fact`: what the event says of an alert or a brief.
     """
 
     channel: str
     body: bytes
     durable: bool
     about: str = ""
+    fact: Alerted | BriefStep | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +106,10 @@ class Broker(Protocol):
     async def publish(self, entries: Sequence[Entry], key: IdempotencyKey | None = None) -> list[Placed]:
         """Commit all entries or none, in the order of the calls on this node, then deliver them.
 
-        Returns when they are durable. With a key that was used before: the first result, no second effect.
-        Raises KeyConflict (same key, other digest) and Unavailable (nothing was committed).
+        Returns when they are durable. With a key that was used before: the first result, no second effect. What
+        entries say of alerts and briefs is kept in the same commit: nobody is told of what a crash then forgets.
+        Raises KeyConflict (same key, other digest), BriefCancelled (an entry is of one) and Unavailable; nothing was
+        committed then.
         """
 
     async def join(self, channel: str) -> StreamPosition:
@@ -219,6 +236,37 @@ class DocumentStore(Protocol):
         none, and the log begins at version 1."""
 
 
+class AlertStore(Protocol):
+    """Alerts of commitments: what published entries said of them, over all nodes and restarts.
+
+    An alert is kept for 180 days after anything was last said of it, once it is acknowledged for 30.
+    """
+
+    async def find(self, commitment_id: str) -> Alert | None:
+        """The alert, with everybody whom a committed entry alerted. Raises Unavailable."""
+
+    async def acknowledge(self, alert: Alert, by: str, entries: Sequence[Entry]) -> list[Placed]:
+        """Put the alert into somebody's hands and publish the entries that say so, both or neither, like `publish`.
+
+        Raises Moved when the alert is no longer as given, and Unavailable (nothing was committed).
+        """
+
+
+class BriefStore(Protocol):
+    """Briefs: what published entries said of them, over all nodes and restarts. A brief is kept for 30 days after
+    its last step."""
+
+    async def find(self, request_id: str) -> Brief | None:
+        """The brief. Raises Unavailable."""
+
+    async def cancel(self, brief: Brief, entries: Sequence[Entry]) -> list[Placed]:
+        """End the brief and publish the entries that say so, both or neither, like `publish`; no later `publish` gets
+        an entry of it through.
+
+        Raises Moved when the brief is no longer as given, and Unavailable (nothing was committed).
+        """
+
+
 class SessionStore(Protocol):
     """Sessions over all nodes."""
 
@@ -265,7 +313,8 @@ class RateStore(Protocol):
     """The user's budget over all connections and nodes.
 
     `limiter` judges messages on this node, without waiting; where several nodes share the budget, a node
-    judges only what it has been given to spend.
+    judges only what it has been given to spend. Every node is ordered to lift a user's limits, and what it is given
+    for that user grows alike.
     """
 
     limiter: RateLimiter
@@ -280,12 +329,13 @@ class RateStore(Protocol):
 @dataclass(frozen=True, slots=True)
 class Order:
     """What one node asks of every node. `subject`: a session's or a user's id; `keep`: the connection to
-    spare."""
+    spare; `seconds`: for how long limits are lifted, 0 to end it."""
 
-    kind: Literal["end_session", "end_user", "replace"]
+    kind: Literal["end_session", "end_user", "replace", "lift_limits"]
     subject: str
     reason: str = ""
     keep: str = ""
+    seconds: int = 0
 
 
 class ControlBus(Protocol):
@@ -303,6 +353,8 @@ class Engine(Protocol):
 
     broker: Broker
     documents: DocumentStore
+    alerts: AlertStore
+    briefs: BriefStore
     presence: PresenceStore
     sessions: SessionStore
     revocations: RevocationStore

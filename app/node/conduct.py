@@ -24,6 +24,7 @@ from app.core.effects import (
 )
 from app.core.refusals import refusal
 from app.engine.ports import (
+    BriefCancelled,
     IdempotencyKey,
     KeyConflict,
     Order,
@@ -33,7 +34,9 @@ from app.engine.ports import (
 )
 from app.services.documents import Submission
 from dossier_realtime.protocol.answers import Ack, ChannelSettings, OperationAck, OperationAckPayload
+from dossier_realtime.protocol.commands import AcknowledgeAlert, CancelBrief, RequestBrief
 from dossier_realtime.protocol.errors import ErrorCode
+from dossier_realtime.protocol.events import AlertState
 
 if TYPE_CHECKING:
     import asyncio
@@ -42,6 +45,8 @@ if TYPE_CHECKING:
     from app.core.effects import Effect
     from app.core.permissions import Identity
     from app.engine.ports import Engine
+    from app.services.alerts import Alerts
+    from app.services.briefs import Briefs
     from app.services.channels import ChannelAdministration
     from app.services.cursors import Cursors
     from app.services.documents import Documents
@@ -57,6 +62,9 @@ if TYPE_CHECKING:
 
 _BUSY = "The service cannot store changes now; try again later"
 _NOT_SERVED = "This is not served here yet; do not send it again"
+# Of what is absent and of what is another's, in the same words: nobody learns what exists.
+_NOT_ALERTED = "No alert of this commitment came to you; whoever got one can acknowledge it"
+_NOT_OWNER = "You have no such brief; only its owner can cancel it"
 
 
 class Conduct:
@@ -69,6 +77,8 @@ class Conduct:
         publisher: Publisher,
         documents: Documents,
         cursors: Cursors,
+        alerts: Alerts,
+        briefs: Briefs,
         verifier: TokenVerifier,
         settings: ChannelAdministration,
         registry: Registry,
@@ -82,6 +92,8 @@ class Conduct:
         self._publisher = publisher
         self._documents = documents
         self._cursors = cursors
+        self._alerts = alerts
+        self._briefs = briefs
         self._verifier = verifier
         self._settings = settings
         self._registry = registry
@@ -109,7 +121,11 @@ class Conduct:
                 self._submit_edit(connection, command)
             case ShareCursor(command):
                 self._background.start(self._share_cursor(connection, command))
-            case HandToDomain(command):
+            case HandToDomain(AcknowledgeAlert() as command):
+                self._background.start(self._acknowledge(connection, command))
+            case HandToDomain(CancelBrief() as command):
+                self._background.start(self._cancel(connection, command))
+            case HandToDomain(RequestBrief() as command):
                 self._refuse(connection, ErrorCode.PERMISSION_DENIED, _NOT_SERVED, command.ref)
             case _:
                 raise AssertionError(effect)
@@ -205,6 +221,8 @@ class Conduct:
         except KeyConflict:
             text = "This idempotency_key was used with another body; make a new one (at $.idempotency_key)"
             self._refuse(connection, ErrorCode.INVALID_MESSAGE_FORMAT, text, draft.ref, channel)
+        except BriefCancelled as cancelled:
+            self._refuse(connection, ErrorCode.PERMISSION_DENIED, str(cancelled), draft.ref, channel)
         except Unavailable:
             self._refuse(connection, ErrorCode.SERVICE_UNAVAILABLE, _BUSY, draft.ref, channel)
         else:
@@ -212,6 +230,46 @@ class Conduct:
             if draft.ref is not None and connection.closing is None:
                 first = placed[0]
                 connection.send(Ack(ref=draft.ref, channel=channel, offset=first.offset, epoch=first.epoch))
+
+    async def _acknowledge(self, connection: Connection, command: AcknowledgeAlert) -> None:
+        user_id, started = connection.user_id, connection.now.steady
+        try:
+            taken = await self._alerts.acknowledge(command.payload.commitment_id, user_id)
+        except Unavailable:
+            self._refuse(connection, ErrorCode.SERVICE_UNAVAILABLE, _BUSY, command.ref)
+            return
+        if taken is None:
+            self._refuse(connection, ErrorCode.PERMISSION_DENIED, _NOT_ALERTED, command.ref)
+            return
+        if taken.placed:
+            self._witness.published(taken.placed, connection.now.steady - started)
+        if command.ref is None or connection.closing is not None:
+            return
+        own = next((place for place in taken.placed if place.channel == f"user:{user_id}"), None)
+        if own is not None:
+            connection.send(Ack(ref=command.ref, channel=own.channel, offset=own.offset, epoch=own.epoch))
+        else:
+            connection.send(AlertState(payload=taken.alert.state, ref=command.ref))
+
+    async def _cancel(self, connection: Connection, command: CancelBrief) -> None:
+        identity, started = connection.session.identity, connection.now.steady
+        assert identity is not None  # noqa: S101  the session checked
+        try:
+            ended = await self._briefs.cancel(command.payload.request_id, identity)
+        except Unavailable:
+            self._refuse(connection, ErrorCode.SERVICE_UNAVAILABLE, _BUSY, command.ref)
+            return
+        if ended is None:
+            self._refuse(connection, ErrorCode.PERMISSION_DENIED, _NOT_OWNER, command.ref)
+            return
+        place = ended.placed
+        if place is not None:
+            self._witness.published([place], connection.now.steady - started)
+        if command.ref is not None and connection.closing is None:
+            ack = Ack(ref=command.ref, channel=ended.brief.channel, ended=ended.brief.ended)
+            if place is not None:
+                ack.offset, ack.epoch = place.offset, place.epoch
+            connection.send(ack)
 
     def _submit_edit(self, connection: Connection, command: EditOperation) -> None:
         identity = connection.session.identity

@@ -29,7 +29,9 @@ if TYPE_CHECKING:
     from app.core.classification import ChannelPolicy, Settings
     from app.core.effects import Decision, Effect
     from app.core.instant import Instant
-    from app.engine.ports import Engine, PresenceEvent, Publication
+    from app.engine.ports import Engine, Order, PresenceEvent, Publication
+    from app.services.alerts import Alerts
+    from app.services.briefs import Briefs
     from app.services.channels import ChannelAdministration
     from app.services.cursors import Cursors
     from app.services.documents import Documents
@@ -54,6 +56,8 @@ class Node:
         publisher: Publisher,
         documents: Documents,
         cursors: Cursors,
+        alerts: Alerts,
+        briefs: Briefs,
         verifier: TokenVerifier,
         settings: ChannelAdministration,
         witness: Witness,
@@ -85,6 +89,8 @@ class Node:
             publisher,
             documents,
             cursors,
+            alerts,
+            briefs,
             verifier,
             settings,
             self.registry,
@@ -101,8 +107,23 @@ class Node:
         self.engine.presence.start(self._tell)
         self.engine.revocations.start(self._revoked)
         self.engine.settings.start(self._settings_changed)
-        self.engine.control.start(lambda order: self.registry.obey(order, self.clock()))
+        self.engine.control.start(self._obey)
         self._ticker = self.loop.call_later(_TICK, self._tick, self.loop.time() + _TICK)
+
+    def lifted(self) -> list[dict[str, str | float | bool | None]]:
+        """Whose limits are lifted, as rows for operators."""
+        at = self.clock()
+        return [
+            {
+                "key": f"{user_id} *",
+                "user_id": user_id,
+                "name": self.registry.name_of(user_id),
+                "class": "*",
+                "state": "lifted",
+                "until": round(at.wall + left),
+            }
+            for user_id, left in self.engine.rates.limiter.lifted(at.steady).items()
+        ]
 
     def ready(self) -> bool:
         """Whether another connection may come."""
@@ -200,6 +221,14 @@ class Node:
             who = connection.session.identity
             if who is not None and revocations.is_revoked(who.user_id, who.token_id, who.issued_at):
                 connection.apply(connection.session.revoked("the token was revoked", at))
+
+    def _obey(self, order: Order) -> None:
+        at = self.clock()
+        if order.kind == "lift_limits":
+            self.engine.rates.limiter.lift(order.subject, order.seconds, at.steady)
+            self.witness.lifted(order.subject, self.registry.name_of(order.subject), order.seconds)
+        else:
+            self.registry.obey(order, at)
 
     def _settings_changed(self, channel: str, settings: Settings) -> None:
         before = self.policy.settings(channel)

@@ -22,6 +22,11 @@ class Registry:
         """The user's authenticated connections on this node."""
         return [connection for connection in self.by_session.values() if connection.user_id == user_id]
 
+    def name_of(self, user_id: str) -> str:
+        """The name that the user logged in with; the id of one who is not here."""
+        identities = (connection.session.identity for connection in self.of_user(user_id))
+        return next((identity.name for identity in identities if identity is not None), user_id)
+
     def obey(self, order: Order, at: Instant) -> None:
         """Do what an order to all nodes says, as far as it concerns this one."""
         match order.kind:
@@ -36,3 +41,5 @@ class Registry:
                 connection = self.by_session.get(order.subject)
                 if connection is not None and connection.connection_id != order.keep:
                     connection.apply(connection.session.replaced())
+            case "lift_limits":
+                pass  # of no connection: the node's own matter

@@ -180,6 +180,13 @@ class Witness:
         self._metrics.totals["edits"] += 1
         self._digest.count("nodes", "edits")
 
+    def lifted(self, user_id: str, name: str, seconds: int) -> None:
+        """The user's limits are wider for so long from here on; 0: they are as before."""
+        if not seconds:
+            values = {"user_id": user_id, "name": name, "class": "*", "state": "restored"}
+            self._digest.row("limits", f"{user_id} *", values)
+        self._journal.record("lifted", user=user_id, detail={"seconds": seconds})
+
     def called(self, method: str, path: str, status: int, caller: str, reason: str) -> None:
         """An HTTP call was answered; the journal keeps those of known callers, and the reason that they gave."""
         self._metrics.requests[method if method in _METHODS else "other", status] += 1

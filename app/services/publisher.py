@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from app.core.alerts import Alerted, alerted
+from app.core.briefs import step
 from app.core.namespaces import namespace_of
 from app.engine.ports import Entry, IdempotencyKey, Placed, Unavailable
 from dossier_realtime.protocol import codec
@@ -12,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from app.core.classification import ChannelPolicy
-    from app.engine.ports import Broker
+    from app.engine.ports import AlertStore, Broker
     from dossier_realtime.protocol.events import Event
     from dossier_realtime.recording.digest import Digest
 
@@ -21,9 +24,15 @@ class Publisher:
     """Takes events that were judged and stamped."""
 
     def __init__(
-        self, broker: Broker, policy: ChannelPolicy, digest: Digest, journal_ready: Callable[[], bool]
+        self,
+        broker: Broker,
+        alerts: AlertStore,
+        policy: ChannelPolicy,
+        digest: Digest,
+        journal_ready: Callable[[], bool],
     ) -> None:
         self._broker = broker
+        self._alerts = alerts
         self._policy = policy
         self._digest = digest
         self._journal_ready = journal_ready
@@ -31,20 +40,35 @@ class Publisher:
     async def publish(self, events: Sequence[tuple[str, Event]], key: IdempotencyKey | None = None) -> list[Placed]:
         """Commit (channel, event) pairs, all or none; returns when they are durable and delivered.
 
-        Raises KeyConflict, and Unavailable where the store or the journal cannot take a change now.
+        Raises KeyConflict, BriefCancelled, and Unavailable where the store or the journal cannot take a change now.
         """
-        if not self._journal_ready():
-            raise Unavailable("the journal cannot be written")
-        entries = [
-            Entry(
-                channel,
-                codec.encode(event),
-                namespace_of(channel).history and self._policy.settings(channel).history,
-            )
-            for channel, event in events
-        ]
+        entries = self.entries(events)
         placed = await self._broker.publish(entries, key)
         if not any(place.repeated for place in placed):
             for _, event in events:
                 self._digest.published(event)
+            await self.tell_alerts({entry.fact.commitment_id for entry in entries if isinstance(entry.fact, Alerted)})
         return placed
+
+    def entries(self, events: Sequence[tuple[str, Event]]) -> list[Entry]:
+        """(channel, event) pairs as the engine takes them. Raises Unavailable where the journal takes no change."""
+        if not self._journal_ready():
+            raise Unavailable("the journal cannot be written")
+        return [
+            Entry(
+                channel,
+                codec.encode(event),
+                namespace_of(channel).history and self._policy.settings(channel).history,
+                fact=alerted(channel, event) or step(channel, event),
+            )
+            for channel, event in events
+        ]
+
+    async def tell_alerts(self, commitment_ids: set[str]) -> None:
+        """Tell operators how alerts stand: one that was heard of again may be in hand already. Always read anew, so
+        that of two changes at once the later is told last."""
+        with suppress(Unavailable):
+            for commitment_id in commitment_ids:
+                alert = await self._alerts.find(commitment_id)
+                if alert is not None:
+                    self._digest.alert(alert.state)

@@ -14,6 +14,8 @@ from app.core import description
 from app.telemetry.logs import Sample
 
 from . import health, operators
+from .alerts import AcknowledgeCommitment
+from .briefs import CancelBriefById
 from .documents import DocumentById
 from .guard import Doorkeeper, NotServed
 from .journal import JournalDoor
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
 
     from app.journal.export import Archive
     from app.node.node import Node
+    from app.services.alerts import Alerts
+    from app.services.briefs import Briefs
     from app.services.channels import ChannelAdministration
     from app.services.documents import Documents
     from app.services.publisher import Publisher
@@ -43,6 +47,8 @@ def application(
     node: Node,
     publisher: Publisher,
     documents: Documents,
+    alerts: Alerts,
+    briefs: Briefs,
     administration: ChannelAdministration,
     metrics: Metrics,
     addresses: Addresses,
@@ -57,9 +63,12 @@ def application(
             (r"/v1", SocketDoor),
             (r"/v1/publish", PublishDoor),
             (r"/v1/documents/([^/]+)", DocumentById),
+            (r"/v1/commitments/([^/]+)/ack", AcknowledgeCommitment),
+            (r"/v1/briefs/([^/]+)/cancel", CancelBriefById),
             (r"/v1/sessions", operators.Sessions),
             (r"/v1/sessions/([^/]+)", operators.SessionById),
             (r"/v1/users/([^/]+)/disconnect", operators.DisconnectUser),
+            (r"/v1/users/([^/]+)/limits/lift", operators.LiftLimits),
             (r"/v1/tokens/revoke", operators.RevokeTokens),
             (r"/v1/channels", operators.Channels),
             (channel, operators.ChannelByName),
@@ -77,6 +86,8 @@ def application(
         node=node,
         publisher=publisher,
         documents=documents,
+        alerts=alerts,
+        briefs=briefs,
         administration=administration,
         metrics=metrics,
         addresses=addresses,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import msgspec
 
@@ -28,6 +28,14 @@ _PAGE = 200
 class _Revocation(msgspec.Struct, forbid_unknown_fields=True):
     jti: str | None = None
     user: str | None = None
+
+
+class _Nothing(msgspec.Struct, forbid_unknown_fields=True):
+    pass
+
+
+class _Lift(msgspec.Struct, forbid_unknown_fields=True):
+    seconds: Annotated[int, msgspec.Meta(ge=1, le=3600)]
 
 
 class OperatorDoor(Bearer):
@@ -59,6 +67,10 @@ class OperatorDoor(Bearer):
             self.refuse(400, ErrorCode.INVALID_MESSAGE_FORMAT, "An id is 1 to 64 of A-Z a-z 0-9 . _ -")
             return False
         return True
+
+    def nothing(self) -> bool:
+        """Whether the body says nothing, as the path says all; answers 400 itself where it does."""
+        return self.read(_Nothing) is not None
 
     def number(self, name: str, default: int, low: int, high: int) -> int | None:
         """A whole number from the query; answers 400 itself where it is none."""
@@ -109,6 +121,25 @@ class DisconnectUser(OperatorDoor):
         sessions = await self.node.engine.sessions.sessions()
         await self.node.engine.control.send(Order("end_user", user_id, "ended by an operator"))
         self.answer({"ended": sum(record.user_id == user_id for record in sessions)})
+
+
+class LiftLimits(OperatorDoor):
+    """`POST|DELETE /v1/users/{id}/limits/lift {seconds}`: ten times the limits for a while, or the usual ones again."""
+
+    async def post(self, user_id: str) -> None:
+        if await self.administrator() is None or not self.identified(user_id):
+            return
+        asked = self.read(_Lift)
+        if asked is not None:
+            await self._lift(user_id, asked.seconds)
+
+    async def delete(self, user_id: str) -> None:
+        if await self.administrator() is not None and self.identified(user_id):
+            await self._lift(user_id, 0)
+
+    async def _lift(self, user_id: str, seconds: int) -> None:
+        await self.node.engine.control.send(Order("lift_limits", user_id, seconds=seconds))
+        self.answer({"user": user_id, "until": self.node.clock().timestamp + seconds if seconds else None})
 
 
 class RevokeTokens(OperatorDoor):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from app.core import rights
-from app.engine.ports import IdempotencyKey, KeyConflict, Unavailable
+from app.engine.ports import BriefCancelled, IdempotencyKey, KeyConflict, Unavailable
 from dossier_realtime.protocol import codec
 from dossier_realtime.protocol.errors import ErrorCode
 from dossier_realtime.protocol.values import ChannelField
@@ -58,6 +58,7 @@ class PublishDoor(Bearer):
             return
         publisher: Publisher = self.settings["publisher"]
         started = self.node.clock().steady
+        self._indices: list[int] = []
         try:
             key = self._key()
             events, digest = self._events(identity)
@@ -68,6 +69,11 @@ class PublishDoor(Bearer):
         except KeyConflict:
             text = "This Idempotency-Key was used with another body; make a new one"
             self.refuse(409, ErrorCode.INVALID_MESSAGE_FORMAT, text)
+        except BriefCancelled as cancelled:
+            briefs = [getattr(event, "request_id", None) for _, event in events]
+            index = self._indices[briefs.index(cancelled.request_id)]
+            path = _within(index, "$.request_id")
+            self.refuse(403, ErrorCode.PERMISSION_DENIED, str(cancelled), index=index, path=path)
         except Unavailable:
             self.unavailable()
         else:
@@ -96,6 +102,7 @@ class PublishDoor(Bearer):
                 digest.update(codec.encode(copy))  # of one event the same as over the socket: a key is good for both
                 self._judge(index, copy, channel, identity)
                 events.append((channel, copy))
+                self._indices.append(index)
         return events, digest.digest()
 
     def _raw_events(self) -> list[msgspec.Raw]:

@@ -118,6 +118,9 @@ export function render({ model }) {
       looking = false
     }
   }, 5_000)
+  const second = setInterval(() => {
+    if (!paused) tools.count(place)
+  }, 1_000)
   let told = 0
   const active = () => {
     if (Date.now() - told > 60_000) {
@@ -128,6 +131,7 @@ export function render({ model }) {
   for (const sign of ["pointerdown", "keydown"]) document.addEventListener(sign, active, { passive: true })
   model.on("remove", () => {
     clearInterval(watch)
+    clearInterval(second)
     leave()
     for (const sign of ["pointerdown", "keydown"]) document.removeEventListener(sign, active)
   })

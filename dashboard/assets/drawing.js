@@ -42,8 +42,11 @@ function changed(before, { all, blocks = [], rows = {} }) {
   return [...after.values()]
 }
 
-// `perform` is told which action a person asks for, or why it is off; `root` is where dialogs are opened
-function drawing({ words, locale, root, perform }) {
+const UNITS = { day: 86_400, hour: 3_600, minute: 60, second: 1 }
+
+// `perform` is told which action a person asks for, or why it is off; `root` is where dialogs are opened; `now` (ms) is
+// what countdowns count from
+function drawing({ words, locale, root, perform, now = Date.now }) {
   const numbers = new Intl.NumberFormat(locale, { maximumFractionDigits: 1 })
   const clock = new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" })
   const full = new Intl.DateTimeFormat(locale, { dateStyle: "full", timeStyle: "long" })
@@ -68,6 +71,34 @@ function drawing({ words, locale, root, perform }) {
   function time(at) {
     const date = new Date(1000 * at)
     return make("time", { datetime: date.toISOString(), title: full.format(date) }, clock.format(date))
+  }
+
+  // A countdown: drawn once, and then kept by `count`. A screen reader reads it when it comes there, and no more.
+  const still = matchMedia("(prefers-reduced-motion: reduce)")
+  const units = Object.keys(UNITS).map((unit) => [unit, new Intl.NumberFormat(locale, { style: "unit", unit, unitDisplay: "long" })])
+  const list = new Intl.ListFormat(locale, { type: "unit", style: "long" })
+  function left(at) {
+    const seconds = Math.round(at - now() / 1000)
+    const smallest = still.matches ? "minute" : "second"
+    let rest = Math.ceil(Math.abs(seconds) / UNITS[smallest]) * UNITS[smallest]
+    const parts = []
+    for (const [unit, format] of units) {
+      const count = Math.floor(rest / UNITS[unit])
+      rest -= count * UNITS[unit]
+      if (count || (unit === smallest && !parts.length)) parts.push(format.format(count))
+      if (unit === smallest) break
+    }
+    return say(seconds < 0 ? words.overdue : words.left, { time: list.format(parts) })
+  }
+  function countdown(at) {
+    const date = new Date(1000 * at)
+    return make("time", { class: "countdown", role: "timer", "data-until": at, datetime: date.toISOString(), title: full.format(date) }, left(at))
+  }
+  function count(place) {
+    for (const node of place.querySelectorAll(".countdown")) {
+      const text = left(Number(node.dataset.until))
+      if (node.textContent !== text) node.textContent = text
+    }
   }
 
   function badge(text, tone) {
@@ -108,6 +139,7 @@ function drawing({ words, locale, root, perform }) {
     if (typeof value === "string") return [isolated(value, { dir: "auto", class: value.length <= 26 && "short" })]
     if ("badge" in value) return [badge(value.badge, value.tone)]
     if ("at" in value) return [time(value.at)]
+    if ("until" in value) return [countdown(value.until)]
     if ("bar" in value) {
       const meter = make("progress", { max: 100, value: value.bar, "aria-label": value.text })
       return [make("span", { class: "bar" }, meter, isolated(value.text))]
@@ -191,6 +223,7 @@ function drawing({ words, locale, root, perform }) {
           const body = make("li", { class: `card ${column.tone}` }, make("h3", {}, isolated(card.title, { dir: "auto" })))
           const texts = { title: card.title.toLowerCase(), text: card.lines.join("\n").toLowerCase(), priority: card.badge.toLowerCase() }
           body.append(badge(card.badge, column.tone), ...card.lines.map((text) => make("p", {}, isolated(text, { dir: "auto" }))))
+          if (card.clock) body.append(make("p", { class: "since" }, card.clock.label, " ", ...cell(card.clock.cell)))
           body.append(make("p", { class: "since" }, card.since, " ", time(card.at)), make("p", { class: "buttons" }, ...actions(card.acts)))
           body.hidden = !passes(terms, texts)
           return body
@@ -293,5 +326,5 @@ function drawing({ words, locale, root, perform }) {
     return { show, filter }
   }
 
-  return { make, isolated, time, badge, cell, dialog, inspect, board, numbers, clock, say }
+  return { make, isolated, time, badge, cell, count, dialog, inspect, board, numbers, clock, say }
 }

@@ -30,7 +30,7 @@ function mountPlayer(host, data, { language, theme, switches }) {
 function player(data, view, redraw) {
   const { words, locale, direction, pages, states } = data.languages[view.language]
   const root = document.createElement("div")
-  const tools = drawing({ words, locale, root, perform: () => {} })
+  const tools = drawing({ words, locale, root, perform: () => {}, now: () => 1000 * data.start + view.at })
   const { make, isolated, badge, numbers, say } = tools
   Object.assign(root, { className: "console player", lang: view.language, dir: direction })
   root.dataset.theme = view.theme
@@ -248,6 +248,7 @@ function player(data, view, redraw) {
     list.show([{ id: "frames", kind: "table", title: words.frames, columns, rows: these, empty: words.nothing_yet, wide: true }])
     const [page] = pages[view.page]
     board.show(state(view.at).filter((block) => block.page === page))
+    tools.count(shown)
     asOf.textContent = place < 0 ? words.nothing_yet : say(words.as_of, { time: precise.format(date(states[place][0])) })
     write()
     if (view.window) drawLanes()

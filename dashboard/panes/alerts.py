@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from dashboard.blocks import Block
+from dashboard.blocks import Block, until
 from dashboard.store import Alert, DashboardState
 from dashboard.viewer import Viewer
 
 _SHOWN = 60  # cards a level
+_HIGHEST = 3
 _TONES = {1: "info", 2: "warn", 3: "bad"}
 
 
@@ -40,6 +41,7 @@ def _card(alert: Alert, viewer: Viewer) -> dict[str, Any]:
     lines = [due, viewer.text(facts, "responsible_department"), str(facts.get("mou_id", ""))]
     if alert.acknowledged_by:
         lines.append(viewer.say("alert.acknowledged", user=alert.acknowledged_by))
+    climbs = alert.next_level_at if alert.level < _HIGHEST else None
     return {
         "key": alert.commitment_id,
         "title": viewer.text(facts, "title", alert.commitment_id),
@@ -47,5 +49,6 @@ def _card(alert: Alert, viewer: Viewer) -> dict[str, Any]:
         "lines": [text for text in lines if text],
         "at": alert.since,
         "since": viewer.say("alert.climbed"),
-        "acts": [viewer.act("acknowledge", alert.commitment_id)],
+        "clock": None if climbs is None else {"label": viewer.say("alert.next"), "cell": until(climbs)},
+        "acts": [] if alert.acknowledged_by else [viewer.act("acknowledge", alert.commitment_id)],
     }

@@ -7,8 +7,8 @@ from dashboard.store import Brief, DashboardState
 from dashboard.viewer import Viewer
 
 STALLED = 30  # seconds without progress
-_ORDER = {"stalled": 0, "started": 1, "progress": 1, "failed": 2, "complete": 3}
-_TONES: dict[str, Tone] = {"stalled": "bad", "failed": "bad", "complete": "good"}
+_ORDER = {"stalled": 0, "started": 1, "progress": 1, "failed": 2, "cancelled": 2, "complete": 3}
+_TONES: dict[str, Tone] = {"stalled": "bad", "failed": "bad", "cancelled": "muted", "complete": "good"}
 
 
 def briefs(state: DashboardState, viewer: Viewer, at: float) -> list[Block]:

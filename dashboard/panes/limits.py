@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from dashboard.blocks import Block, badge, moment, table
-from dashboard.store import DashboardState
+from dashboard.blocks import Block, Cell, Tone, badge, moment, table, until
+from dashboard.store import DashboardState, Limited
 from dashboard.viewer import Viewer
+
+_TONES: dict[str, Tone] = {"exceeded": "bad", "lifted": "info"}
 
 
 def limits(state: DashboardState, viewer: Viewer, at: float) -> list[Block]:
     say = viewer.say
     totals = state.totals["limits"]
     talkers = sorted(state.limits.items(), key=lambda item: (-item[1].refusals, -item[1].warnings, item[0]))
+    lifted = [(key, who) for key, who in talkers if (who.until or 0) > at]
+    talkers = lifted + [(key, who) for key, who in talkers if who.until is None]
     return [
         {
             "id": "figures",
@@ -23,25 +27,32 @@ def limits(state: DashboardState, viewer: Viewer, at: float) -> list[Block]:
         table(
             "limits",
             say("table.limits"),
-            viewer.columns("name", "user", "class", "status", "rate", "warnings", "refusals", "last", "actions"),
-            [
-                (
-                    key,
-                    [
-                        who.name,
-                        who.user_id,
-                        who.rate_class,
-                        badge(viewer.word("limit", who.state), "bad" if who.state == "exceeded" else "warn"),
-                        who.rate,
-                        who.warnings,
-                        who.refusals,
-                        moment(who.at),
-                        {"acts": [viewer.act("disconnect_user", who.user_id)]},
-                    ],
-                )
-                for key, who in talkers[:200]
-            ],
+            viewer.columns(
+                "name", "user", "class", "status", "rate", "warnings", "refusals", "last", "ends", "actions"
+            ),
+            [(key, _row(who, viewer)) for key, who in talkers[:200]],
             say("empty.limits"),
             wide=True,
         ),
+    ]
+
+
+def _row(who: Limited, viewer: Viewer) -> list[Cell]:
+    lifted = who.until is not None
+    return [
+        who.name,
+        who.user_id,
+        viewer.say("limit.every") if lifted else who.rate_class,
+        badge(viewer.word("limit", who.state), _TONES.get(who.state, "warn")),
+        who.rate,
+        None if lifted else who.warnings,
+        None if lifted else who.refusals,
+        moment(who.at),
+        None if who.until is None else until(who.until),
+        {
+            "acts": [
+                viewer.act("restore" if lifted else "lift", who.user_id),
+                viewer.act("disconnect_user", who.user_id),
+            ]
+        },
     ]

@@ -13,15 +13,21 @@ from uuid import uuid4
 from msgspec import UNSET, UnsetType
 
 from dossier_realtime.protocol import channels
-from dossier_realtime.protocol.answers import Ack
-from dossier_realtime.protocol.commands import PresenceChange
-from dossier_realtime.protocol.events import Event
+from dossier_realtime.protocol.answers import Ack, BriefEnd
+from dossier_realtime.protocol.commands import (
+    AcknowledgeAlert,
+    AlertAckPayload,
+    BriefCancelPayload,
+    CancelBrief,
+    PresenceChange,
+)
+from dossier_realtime.protocol.events import AlertState, Event
 from dossier_realtime.protocol.values import Activity, Position, Status
 
 from .backoff import Backoff
 from .connection import Connection
 from .document import Replica
-from .drafting import Message, frame_of
+from .drafting import Message, command_frame, frame_of
 from .driver import Driver
 from .editor import DocumentEditor
 from .endpoint import TokenSource, check_url, tls_context
@@ -78,7 +84,7 @@ class DossierRealtimeClient:
         )
         self._driver = Driver(self._connection, url, token, tls, connect_timeout, self._told)
         self._listeners = Listeners(self._driver.spawn, self._forsaken)
-        self._sends: dict[str, asyncio.Future[Ack]] = {}
+        self._sends: dict[str, asyncio.Future[Ack | AlertState]] = {}
         self._editors: dict[str, DocumentEditor] = {}
         self._entered = asyncio.Event()
 
@@ -239,10 +245,44 @@ class DossierRealtimeClient:
         """
         self._still_wanted()
         ref, key = self._session.next_ref(), idempotency_key or uuid4().hex
-        frame = frame_of(channel, message, ref, key)
+        answer = await self._answer(ref, frame_of(channel, message, ref, key), key, patient=wait_for_rate)
+        assert isinstance(answer, Ack)  # noqa: S101  an event is answered by nothing else
+        return answer
+
+    async def acknowledge(self, commitment_id: str) -> str:
+        """Take a commitment in hand that one was alerted about, and wait until that is durable.
+
+        Returns the id of the user who has it in hand: one's own, or that of whoever was first. Everybody who was
+        alerted gets `alert_state`. It is sent again after every reconnect until it is answered, harmlessly.
+
+        Raises ValueError (a bad id), QueueFull, Refused (one was not alerted about it), TimedOut, ConnectionClosed.
+        """
+        self._still_wanted()
+        ref = self._session.next_ref()
+        frame = command_frame(AcknowledgeAlert(payload=AlertAckPayload(commitment_id), ref=ref))
+        answer = await self._answer(ref, frame)
+        first = answer.payload.acknowledged_by if isinstance(answer, AlertState) else self.user_id
+        return first or ""
+
+    async def cancel_brief(self, request_id: str) -> BriefEnd:
+        """Stop a brief of one's own, and wait until that is durable.
+
+        Returns how it ended: `cancelled`, or `complete` or `failed` if it was over before. It is sent again after
+        every reconnect until it is answered, harmlessly.
+
+        Raises ValueError (a bad id), QueueFull, Refused (one has no such brief), TimedOut, ConnectionClosed.
+        """
+        self._still_wanted()
+        ref = self._session.next_ref()
+        frame = command_frame(CancelBrief(payload=BriefCancelPayload(request_id), ref=ref))
+        answer = await self._answer(ref, frame)
+        assert isinstance(answer, Ack)  # noqa: S101  a cancel is answered by nothing else
+        return answer.ended or "cancelled"
+
+    async def _answer(self, ref: str, frame: bytes, key: str = "", *, patient: bool = True) -> Ack | AlertState:
         loop = asyncio.get_running_loop()
-        taken = self._session.send(ref, frame, key, loop.time(), patient=wait_for_rate)
-        answer: asyncio.Future[Ack] = loop.create_future()
+        taken = self._session.send(ref, frame, key, loop.time(), patient=patient)
+        answer: asyncio.Future[Ack | AlertState] = loop.create_future()
         self._sends[ref] = answer
         try:
             self._driver.perform(taken)
@@ -255,9 +295,9 @@ class DossierRealtimeClient:
 
     def _told(self, intent: Intent) -> None:
         match intent:
-            case Settle(ref, ack):
+            case Settle(ref, settled):
                 if (answer := self._sends.get(ref)) is not None and not answer.done():
-                    answer.set_result(ack)
+                    answer.set_result(settled)
             case Reject(ref, error):
                 if (answer := self._sends.get(ref)) is not None and not answer.done():
                     answer.set_exception(error)

@@ -9,7 +9,8 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from dossier_realtime.protocol.codec import decode_command
+from dossier_realtime.protocol.codec import decode_command, encode
+from dossier_realtime.protocol.commands import AcknowledgeAlert, CancelBrief
 from dossier_realtime.protocol.drafts import Draft, event_type
 from dossier_realtime.protocol.events import Publishable
 
@@ -46,6 +47,13 @@ def frame_of(channel: str, message: Message, ref: str, idempotency_key: str) -> 
     if isinstance(decode_command(frame), Draft):
         return frame
     raise ValueError("send() takes the events that a client may publish; for this message there is a method")
+
+
+def command_frame(command: AcknowledgeAlert | CancelBrief) -> bytes:
+    """The frame of a command. Raises ValueError for an id that is none."""
+    frame = encode(command)
+    decode_command(frame)
+    return frame
 
 
 @cache

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from dossier_realtime.protocol.answers import Ack
-from dossier_realtime.protocol.events import Event
+from dossier_realtime.protocol.events import AlertState, Event
 from dossier_realtime.protocol.values import Position
 
 from .changes import Change
@@ -99,10 +99,10 @@ class End:
 
 @dataclass(frozen=True, slots=True)
 class Settle:
-    """The send is accepted and durable."""
+    """The send is accepted and durable. An alert that somebody had acknowledged before answers with its state."""
 
     ref: str
-    ack: Ack
+    answer: Ack | AlertState
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dossier_realtime.protocol import answers, codec
 from dossier_realtime.protocol.commands import PresenceChange, Unsubscribe
 from dossier_realtime.protocol.errors import ErrorCode
-from dossier_realtime.protocol.events import Event, PresenceJoin, PresenceLeave, PresenceUpdate
+from dossier_realtime.protocol.events import AlertState, Event, PresenceJoin, PresenceLeave, PresenceUpdate
 from dossier_realtime.protocol.values import Position
 
 from .document import Followed, Replica
@@ -72,7 +72,8 @@ class Session:
             stream.document = None
 
     def send(self, ref: str, frame: bytes, key: str, now: float, *, patient: bool) -> list[Intent]:
-        """Take a send in; `ref` from `next_ref`. `patient`: waits when asked to. Raises QueueFull."""
+        """Take a send in; `ref` from `next_ref`. `key`: empty for what is harmless twice without one. `patient`: waits
+        when asked to. Raises QueueFull."""
         self._sends.add(Outgoing(ref, frame, key, now + self._send_timeout, patient))
         return list(self._transmit(now))
 
@@ -119,7 +120,8 @@ class Session:
         """Do what is due."""
         intents: list[Intent] = []
         for send in self._sends.expired(now):
-            text = f"No ack within {self._send_timeout:g} s; send again with the same idempotency_key to be sure"
+            key = " with the same idempotency_key" if send.idempotency_key else ""
+            text = f"No ack within {self._send_timeout:g} s; send again{key} to be sure"
             intents.append(Reject(send.ref, TimedOut(text, send.idempotency_key)))
         for stream in self.streams.values():
             if stream.retry_at is not None and stream.retry_at <= now:
@@ -141,10 +143,10 @@ class Session:
     def received(self, event: Event, now: float) -> list[Intent]:
         """Judge one message of an authenticated connection."""
         match event:
-            case answers.Ack():
-                if not self._sends.acked(event.ref):
+            case answers.Ack(ref=str(ref)) | AlertState(ref=str(ref)):
+                if not self._sends.acked(ref):
                     return []
-                return [Settle(event.ref, event), *self._transmit(now)]
+                return [Settle(ref, event), *self._transmit(now)]
             case answers.Error():
                 return self._refused(event, now)
             case answers.Subscribed():

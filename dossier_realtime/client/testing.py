@@ -23,10 +23,26 @@ from tornado.web import Application
 from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
 from dossier_realtime.protocol import answers, codec
-from dossier_realtime.protocol.commands import Auth, Command, Ping, Subscribe, Unsubscribe
+from dossier_realtime.protocol.commands import (
+    AcknowledgeAlert,
+    Auth,
+    CancelBrief,
+    Command,
+    Ping,
+    Subscribe,
+    Unsubscribe,
+)
 from dossier_realtime.protocol.drafts import Draft, stamp
 from dossier_realtime.protocol.errors import CloseCode, ErrorCode
-from dossier_realtime.protocol.events import Event
+from dossier_realtime.protocol.events import (
+    AlertState,
+    AlertStatePayload,
+    BriefComplete,
+    BriefFailed,
+    BriefFailedPayload,
+    CommitmentAlert,
+    Event,
+)
 from dossier_realtime.protocol.values import Position
 
 Said = Command | Draft
@@ -59,6 +75,7 @@ class FakeServer:
         self.connections: list[FakeConnection] = []
         self._sessions: dict[str, int] = {}
         self._acks: dict[str, tuple[str, int]] = {}
+        self._cancelled: set[str] = set()
         self._auth_refusal: tuple[ErrorCode, int] | None = None
         self._silent = False
         self._changed = asyncio.Event()
@@ -173,6 +190,10 @@ class FakeServer:
                 channel, offset = self._acks[key or ""]
                 if command.ref is not None:
                     connection.say(answers.Ack(ref=command.ref, channel=channel, offset=offset, epoch=self.epoch))
+            case AcknowledgeAlert():
+                connection.say(self._acknowledge(command))
+            case CancelBrief():
+                connection.say(self._cancel(command))
             case _:
                 pass
 
@@ -227,6 +248,9 @@ class FakeServer:
         event = draft.event
         channel = event.channel or f"user:{self.user_id}"
         stamp(event, self.user_id, self.user_id, _NOW)
+        return self._append(channel, event)
+
+    def _append(self, channel: str, event: Any) -> Any:
         event.channel = channel
         self.history[channel].append(event)
         event.offset = len(self.history[channel])
@@ -234,6 +258,41 @@ class FakeServer:
             if channel in connection.channels or channel == f"user:{self.user_id}":
                 connection.say(event)
         return event
+
+    def _acknowledge(self, command: AcknowledgeAlert) -> Event:
+        """Of an alert that came to the user, acknowledge what was told last."""
+        commitment_id, channel = command.payload.commitment_id, f"user:{self.user_id}"
+        told = [event for event in self.history[channel] if isinstance(event, CommitmentAlert | AlertState)]
+        told = [event for event in told if event.payload.commitment_id == commitment_id]
+        if not told:
+            return _denied(command.ref)
+        if isinstance(told[-1], AlertState):
+            return AlertState(payload=told[-1].payload, ref=command.ref)
+        state = AlertStatePayload(
+            commitment_id=commitment_id,
+            state="acknowledged",
+            acknowledged_by=self.user_id,
+            alert_level=max(event.payload.alert_level for event in told),
+        )
+        event = self._append(channel, AlertState(payload=state))
+        return answers.Ack(ref=command.ref or "", channel=channel, offset=event.offset, epoch=self.epoch)
+
+    def _cancel(self, command: CancelBrief) -> Event:
+        """Cancel a brief of which the user has heard, unless it has ended."""
+        request_id, channel = command.payload.request_id, f"user:{self.user_id}"
+        told = [event for event in self.history[channel] if getattr(event, "request_id", None) == request_id]
+        if not told:
+            return _denied(command.ref)
+        ack = answers.Ack(ref=command.ref or "", channel=channel)
+        over = next((event for event in told if isinstance(event, BriefComplete | BriefFailed)), None)
+        if over is None:
+            payload = BriefFailedPayload(f"Cancelled by {self.user_id}", fallback_available=False)
+            ack.offset = self._append(channel, BriefFailed(request_id=request_id, payload=payload)).offset
+            ack.epoch = self.epoch
+            self._cancelled.add(request_id)
+        ended: answers.BriefEnd = "complete" if isinstance(over, BriefComplete) else "failed"
+        ack.ended = "cancelled" if request_id in self._cancelled else ended
+        return ack
 
 
 class FakeConnection(WebSocketHandler):
@@ -283,6 +342,11 @@ class FakeConnection(WebSocketHandler):
         """Close the socket without a word."""
         if self.ws_connection is not None and self.ws_connection.stream is not None:
             self.ws_connection.stream.close()
+
+
+def _denied(ref: str | None) -> Event:
+    text = "This did not come to the user"
+    return answers.Error(error_code=ErrorCode.PERMISSION_DENIED, message=text, timestamp=_NOW, ref=ref)
 
 
 def _forget(written: asyncio.Future[None]) -> None:

@@ -147,13 +147,20 @@ class ChannelSettings(Struct, tag_field="type", tag="channel_settings", omit_def
     ref: Ref | None = None
 
 
+BriefEnd = Literal["complete", "failed", "cancelled"]
+
+
 class Ack(Struct, tag_field="type", tag="ack", omit_defaults=True, kw_only=True):
-    """The send is accepted and durable; `offset` and `epoch` where the channel keeps history."""
+    """The send is accepted and durable; `offset` and `epoch` where something was numbered in the channel's history.
+
+    `ended`: how the brief that was to be cancelled ended, now or before.
+    """
 
     ref: Ref
     channel: ChannelField | None = None
     offset: Count | None = None
     epoch: str | None = None
+    ended: BriefEnd | None = None
 
 
 class OperationAckPayload(Struct, omit_defaults=True, kw_only=True):

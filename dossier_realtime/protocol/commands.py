@@ -186,7 +186,7 @@ class AlertAckPayload(Strict, frozen=True):
 
 
 class AcknowledgeAlert(Struct, tag_field="type", tag="alert_ack", omit_defaults=True, kw_only=True):
-    """A recipient takes the commitment in hand; the climb stops."""
+    """A recipient takes the commitment in hand; answered by `ack`; by `alert_state` if somebody had done so."""
 
     payload: AlertAckPayload
     ref: Ref | None = None
@@ -211,7 +211,7 @@ class BriefCancelPayload(Strict, frozen=True):
 
 
 class CancelBrief(Struct, tag_field="type", tag="brief_cancel", omit_defaults=True, kw_only=True):
-    """Stop a brief of one's own."""
+    """Stop a brief of one's own; answered by `ack`, which says how it `ended`."""
 
     payload: BriefCancelPayload
     ref: Ref | None = None

@@ -272,8 +272,11 @@ class BriefFailed(Struct, tag_field="type", tag="brief_generation_failed", omit_
 # --- 7. Commitment alerts -----------------------------------------------------------------------------------
 
 
-class CommitmentAlertPayload(Struct, kw_only=True):
-    """`alert_level`: 1 first alert, 2 second, 3 escalated."""
+class CommitmentAlertPayload(Struct, omit_defaults=True, kw_only=True):
+    """`alert_level`: 1 first alert, 2 second, 3 escalated.
+
+    `next_level_at`: Unix time at which it climbs, if nobody takes it in hand; absent at level 3, or if not known.
+    """
 
     commitment_id: Id
     mou_id: Id
@@ -281,6 +284,7 @@ class CommitmentAlertPayload(Struct, kw_only=True):
     days_until_deadline: Annotated[int, Meta(ge=-36_500, le=36_500)]
     responsible_department: Text
     alert_level: Annotated[int, Meta(ge=1, le=3)]
+    next_level_at: Timestamp | None = None
 
 
 class CommitmentAlert(Struct, tag_field="type", tag="commitment_alert", omit_defaults=True, kw_only=True):
@@ -300,7 +304,10 @@ class AlertStatePayload(Struct, kw_only=True):
 
 
 class AlertState(Struct, tag_field="type", tag="alert_state", omit_defaults=True, kw_only=True):
-    """An alert was taken in hand; it climbs no further."""
+    """An alert was taken in hand; a later `commitment_alert` above `alert_level` opens it again.
+
+    Everybody who was alerted gets it. With a `ref` it answers an `alert_ack` that changed nothing: the state as it is.
+    """
 
     payload: AlertStatePayload
     channel: ChannelField | None = None

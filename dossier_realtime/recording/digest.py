@@ -10,6 +10,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from dossier_realtime.protocol.events import (
+    AlertStatePayload,
     BriefComplete,
     BriefFailed,
     BriefProgress,
@@ -21,7 +22,7 @@ from dossier_realtime.protocol.events import (
 from dossier_realtime.protocol.values import Localized
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from dossier_realtime.protocol.events import Event
 
@@ -39,10 +40,15 @@ class Digest:
         self._values: dict[str, Counter[str]] = {topic: Counter() for topic in TOPICS}
         self._rows: dict[str, dict[str, Row]] = {topic: {} for topic in TOPICS}
         self._levels: dict[str, Callable[[], Mapping[str, float]]] = {}
+        self._standing: dict[str, Callable[[], Sequence[Row]]] = {}
 
     def level(self, topic: str, read: Callable[[], Mapping[str, float]]) -> None:
         """Numbers that hold at any time, read once a second."""
         self._levels[topic] = read
+
+    def standing(self, topic: str, read: Callable[[], Sequence[Row]]) -> None:
+        """Rows that hold at any time, read once a second."""
+        self._standing[topic] = read
 
     def count(self, topic: str, name: str, by: float = 1) -> None:
         """Something happened."""
@@ -55,6 +61,11 @@ class Digest:
             rows[key] = {**rows.get(key, {}), "key": key, **values}
         else:
             self._values[topic]["rows_cut"] += 1
+
+    def alert(self, state: AlertStatePayload) -> None:
+        """How an alert stands now."""
+        values: Row = {"state": state.state, "acknowledged_by": state.acknowledged_by, "alert_level": state.alert_level}
+        self.row("alerts", state.commitment_id, values)
 
     def published(self, event: Event) -> None:
         """Fold an accepted event into the topic that operators watch it on."""
@@ -90,6 +101,8 @@ class Digest:
             if topic in self._levels:
                 values.update(self._levels[topic]())
             rows = list(self._rows[topic].values())
+            if topic in self._standing:
+                rows += self._standing[topic]()[: _ROWS - len(rows)]
             self._values[topic].clear()
             self._rows[topic].clear()
             payload = OpsStatsPayload(self.node, timestamp, values, rows)
@@ -97,9 +110,9 @@ class Digest:
         return made
 
 
-_ALERT = ("mou_id", "title", "days_until_deadline", "responsible_department", "alert_level")
+_ALERT = ("mou_id", "title", "days_until_deadline", "responsible_department", "alert_level", "next_level_at")
 
 
-def _said(name: str, value: str | int | Localized) -> Row:
+def _said(name: str, value: str | int | Localized | None) -> Row:
     """A value under its name; of a text in both languages the Arabic one beside it, as `{name}_ar`."""
     return {name: value.en, f"{name}_ar": value.ar} if isinstance(value, Localized) else {name: value}

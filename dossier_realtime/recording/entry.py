@@ -69,6 +69,7 @@ Kind = Literal[
     "recovered",  # an event found committed at start that the journal had not got
     "conflated",  # frames waiting for the session gave way to later ones; `detail.places`: which, see below
     "settings",  # from here on these settings hold on `channel`; `level`, and in `detail` the others
+    "lifted",  # from here on the limits of `user` are wider for `detail.seconds`; 0: they are as before
     "http",  # a call over HTTP; `detail`: method, path without query, status
     "gap",  # `detail.lost` entries are missing here: the journal could not be written, from `detail.since` on
 ]

@@ -169,10 +169,13 @@ class State:
             case "presence", "leave":
                 self._doing.pop((header.channel, payload["user_id"]), None)
             case "commitment", "alert":
-                alert = self.alerts.setdefault(payload["commitment_id"], Alert(1, payload["title"]))
-                alert.level = payload["alert_level"]
+                level = payload["alert_level"]
+                alert = self.alerts.setdefault(payload["commitment_id"], Alert(level, payload["title"]))
+                if level > alert.level:  # what climbs is open again
+                    alert.level, alert.state, alert.acknowledged_by = level, "open", None
             case "alert", "state":
                 alert = self.alerts.setdefault(payload["commitment_id"], Alert(payload["alert_level"], ""))
+                alert.level = payload["alert_level"]
                 alert.state, alert.acknowledged_by = payload["state"], payload["acknowledged_by"]
             case "brief", _:
                 brief = self.briefs.setdefault(event.request_id, Brief("started"))

@@ -73,7 +73,7 @@ PURE = (
     OT,
     RECORDING,
     "app.core",
-    *(f"dashboard.{name}" for name in ("store", "blocks", "i18n", "viewer", "panes", "trail")),
+    *(f"dashboard.{name}" for name in ("store", "blocks", "i18n", "words", "viewer", "panes", "trail")),
     *(f"dashboard.{name}" for name in ("replay", "playback", "lanes", "writing", "countries")),
     f"{CLIENT}.connection",
     f"{CLIENT}.presence",

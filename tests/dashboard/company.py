@@ -5,10 +5,16 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Coroutine
+from contextlib import suppress
 from typing import Any, Self
 
-from dossier_realtime.client import DossierRealtimeClient, Publisher
+from dossier_realtime.client import DossierRealtimeClient, Publisher, Refused
 from tests.harness.service import Service
+
+UPDATE: dict[str, Any] = {
+    "type": "dossier_update",
+    "payload": {"entity_type": "country", "entity_id": "SA", "operation": "update", "fields_changed": ["commitments"]},
+}
 
 
 class Company:
@@ -38,6 +44,16 @@ class Company:
     def publish(self, *events: dict[str, Any], name: str = "A program") -> None:
         """A program says this, over HTTP."""
         self._run(self._publish(list(events), name))
+
+    def hammer(self, user_id: str, name: str) -> None:
+        """Somebody logs in and sends until a limit is reached."""
+        self._run(self._hammer(user_id, name))
+
+    async def _hammer(self, user_id: str, name: str) -> None:
+        await self._come(user_id, name, (), None)
+        with suppress(Refused):
+            while True:
+                await self._clients[-1].send("dossier:country:SA", UPDATE, wait_for_rate=False)
 
     async def _come(self, user_id: str, name: str, channels: tuple[str, ...], field: str | None) -> None:
         token = self._service.token(user_id, "write:*", name=name, clearance="secret")

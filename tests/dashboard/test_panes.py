@@ -10,12 +10,14 @@ import pytest
 
 from dashboard.countries import tiles
 from dashboard.pages import PAGES
+from dashboard.panes.alerts import alerts
 from dashboard.panes.briefs import STALLED, briefs
+from dashboard.panes.limits import limits
 from dashboard.panes.overview import banner, overview, publish_quantile
 from dashboard.panes.presence import countries
 from dashboard.store import DashboardState
 from dashboard.viewer import LEVELS, MAY, Viewer
-from tests.dashboard.samples import NOW, busy, listed, ops, viewer
+from tests.dashboard.samples import NOW, alert, busy, listed, ops, viewer
 
 KINDS = {"banner", "figures", "actions", "table", "board", "tiles", "opener"}
 
@@ -69,8 +71,7 @@ def test_actions_beyond_the_role_say_why_they_are_off(role: Any) -> None:
     for page in PAGES:
         blocks = json.loads(text_of(page, viewer(role=role, clearance="secret")))
         for action in actions_in(blocks):
-            may = action["act"] in MAY[role] and action["act"] not in ("acknowledge", "cancel")
-            assert bool(action["off"]) != may
+            assert bool(action["off"]) != (action["act"] in MAY[role])
 
 
 def test_the_overview_counts_what_the_service_counted() -> None:
@@ -99,6 +100,52 @@ def test_the_banner_says_what_is_most_urgent(change: Any, tone: str, words: str)
     shown = banner(state, viewer(), NOW)
     assert shown["tone"] == tone
     assert words in shown["text"]
+
+
+def card(state: DashboardState, commitment: str) -> dict[str, Any]:
+    cards = [card for column in alerts(state, viewer(), NOW)[0]["columns"] for card in column["cards"]]
+    return next(card for card in cards if card["key"] == commitment)
+
+
+def test_an_open_alert_counts_down_and_one_in_hand_says_in_whose() -> None:
+    state = busy()
+    climbs = {**alert("c-2", 1), "next_level_at": NOW + 90, "state": "open", "acknowledged_by": None}
+    state.heard("ops:alerts", ops("alerts", {}, climbs), NOW)
+    shown = card(state, "c-2")
+    assert shown["clock"] == {"label": "Next level:", "cell": {"until": NOW + 90}}
+    assert [act["act"] for act in shown["acts"]] == ["acknowledge"]
+    taken = {"key": "c-2", "state": "acknowledged", "acknowledged_by": "omar", "alert_level": 1}
+    state.heard("ops:alerts", ops("alerts", {}, taken), NOW)
+    shown = card(state, "c-2")
+    assert (shown["title"], shown["clock"], shown["acts"]) == ("Report due", None, [])
+    assert "acknowledged by omar" in shown["lines"]
+    state.heard("ops:alerts", ops("alerts", {}, climbs | {"alert_level": 2}), NOW)
+    assert (card(state, "c-2")["clock"] is None, "acknowledged by omar" in card(state, "c-2")["lines"]) == (
+        False,
+        False,
+    )
+
+
+@pytest.mark.parametrize("facts", [{}, {"next_level_at": None}, {"next_level_at": NOW + 9, "alert_level": 3}])
+def test_what_climbs_no_further_or_nobody_knows_when_has_no_clock(facts: dict[str, Any]) -> None:
+    state = busy()
+    state.heard("ops:alerts", ops("alerts", {}, {**alert("c-2", 1), **facts}), NOW)
+    assert card(state, "c-2")["clock"] is None
+
+
+def test_a_lifted_user_is_shown_first_until_it_ends() -> None:
+    state = busy()
+    lifted = {"key": "omar *", "user_id": "omar", "name": "Omar", "class": "*", "state": "lifted", "until": NOW + 900}
+    state.heard("ops:limits", ops("limits", {}, lifted), NOW)
+
+    def shown(at: float) -> list[Any]:
+        return [[row["cells"][index] for index in (1, 2, 3, 8)] for row in limits(state, viewer(), at)[1]["rows"]]
+
+    nora = ["nora", "general", {"badge": "warned", "tone": "warn"}, None]
+    assert shown(NOW) == [["omar", "every class", {"badge": "lifted", "tone": "info"}, {"until": NOW + 900}], nora]
+    assert shown(NOW + 900) == [nora]
+    state.heard("ops:limits", ops("limits", {}, {**lifted, "state": "restored"}), NOW)
+    assert shown(NOW) == [nora]
 
 
 def test_a_stalled_brief_comes_first() -> None:

@@ -41,6 +41,10 @@ def test_a_day_at_the_office_agrees_with_the_metrics(tmp_path: Path) -> None:
         assert demo.stderr == ""
         facts, metrics = summary(demo.stdout), service.metrics()
         listed = json.loads(service.get("/v1/channels", tokens.operator())[1])["channels"]
+    frames = [entry.frame for entry in service.journal() if entry.header.kind == "fanout" and entry.frame is not None]
+    alerts = [json.loads(frame)["payload"] for frame in frames if b'"commitment_alert"' in frame[:40]]
+    assert alerts
+    assert all(("next_level_at" in alert) == (alert["alert_level"] < 3) for alert in alerts)
     levels = {json.loads(line)["level"] for line in service.log().splitlines()}
     assert levels <= {"debug", "info"}
     service.assert_log_clean()

@@ -14,12 +14,13 @@ from pathlib import Path
 
 import pytest
 
+from app.core.alerts import Alerted
 from app.core.ratelimit import RateLimiter
 from app.engine.build import open_engine
 from app.engine.embedded import history
 from app.engine.embedded.engine import EmbeddedEngine, open_embedded
 from app.engine.embedded.history import Ages
-from app.engine.embedded.schema import FILE
+from app.engine.embedded.schema import FILE, VERSION
 from app.engine.limits import EngineLimits
 from app.engine.ports import EngineRefused, KeyConflict, Opened, SessionRecord, Unavailable
 from tests.engine.conftest import Clock
@@ -234,12 +235,35 @@ def test_a_newer_schema_is_refused(tmp_path: Path, clock: Clock) -> None:
         async with _opened(tmp_path, clock):
             pass
         db = sqlite3.connect(tmp_path / FILE)
-        db.execute("UPDATE meta SET value = '2' WHERE name = 'version'")
+        db.execute("UPDATE meta SET value = '99' WHERE name = 'version'")
         db.commit()
         db.close()
         for _ in range(2):  # and it lets the folder go
-            with pytest.raises(EngineRefused, match="schema 2, this version knows 1: start the version"):
+            with pytest.raises(EngineRefused, match=f"schema 99, this version knows {VERSION}: start the version"):
                 await open_embedded(tmp_path, limits=EngineLimits(), rates=RateLimiter(), clock=clock)
+
+    asyncio.run(scenario())
+
+
+def test_a_store_of_an_earlier_version_is_brought_up_to_date_and_keeps_what_it_had(
+    tmp_path: Path, clock: Clock
+) -> None:
+    told = replace(event("alert"), fact=Alerted("c1", "ali", 1))
+
+    async def scenario() -> None:
+        async with _opened(tmp_path, clock) as engine:
+            await engine.broker.publish([event(1)])
+        db = sqlite3.connect(tmp_path / FILE)
+        db.executescript(
+            "DROP TABLE alerts; DROP TABLE alerted; DROP TABLE briefs;"
+            "UPDATE meta SET value = '1' WHERE name = 'version'; PRAGMA user_version = 0;"
+        )
+        db.close()
+        for number in (2, 3):
+            async with _opened(tmp_path, clock) as engine:
+                (placed,) = await engine.broker.publish([told])
+                assert placed.offset == number
+                assert await engine.alerts.find("c1") is not None
 
     asyncio.run(scenario())
 

@@ -169,6 +169,10 @@ ROWS = [
                 ("PUT", f"/v1/channels/{CHANNEL}"),
                 ("GET", f"/v1/channels/{CHANNEL}/presence"),
                 ("GET", f"/v1/channels/{SECRET}/history"),
+                ("POST", "/v1/users/victim/limits/lift"),
+                ("DELETE", "/v1/users/victim/limits/lift"),
+                ("POST", "/v1/commitments/unknown/ack"),
+                ("POST", "/v1/briefs/unknown/cancel"),
             )
         ],
         calls,
@@ -365,6 +369,52 @@ ROWS = [
         MALFORMED,
     ),
     *each(
+        "C03",
+        [
+            (str(body), body)
+            for body in (
+                {},
+                {"seconds": 0},
+                {"seconds": 3601},
+                {"seconds": -1},
+                {"seconds": 1.5},
+                {"seconds": "60"},
+                {"seconds": True},
+                {"seconds": 10**30},
+                {"seconds": 60, "user": "other"},
+                {"minutes": 1},
+            )
+        ],
+        lambda body: calls(post(body, path="/v1/users/u-1/limits/lift", token=_ADMIN)),
+        MALFORMED,
+    ),
+    *each(
+        "C04",
+        [
+            (f"{path} {body!r}", (path, body))
+            for path in ("/v1/commitments/c1/ack", "/v1/briefs/q1/cancel")
+            for body in (b"{", b"[]", b'{"user":"victim"}', b"\xff", b"null")
+        ],
+        lambda asked: calls(post(asked[1], path=asked[0], token=_ADMIN)),
+        MALFORMED,
+    ),
+    *each(
+        "C05",
+        [
+            (path, path)
+            for name in ("%2e%2e%2f", "a%2fb", "a%00b", "%ff", "x" * 65, "a%20b", "unknown")
+            for path in (f"/v1/commitments/{name}/ack", f"/v1/briefs/{name}/cancel")
+        ],
+        lambda path: calls(get(path, token=_ADMIN, method="POST")),
+        "H(404) NOT_FOUND | " + MALFORMED,
+    ),
+    Row(
+        "C06",
+        "GET on an acknowledgement",
+        calls(get("/v1/commitments/c1/ack"), "allow"),
+        "H(405) METHOD_NOT_ALLOWED allow",
+    ),
+    *each(
         "W22",
         [("unknown", {"level": "x"}), ("a level", {"classification": "cosmic"}), ("a word", {"frozen": "yes"})],
         lambda body: calls(post(body, path=f"/v1/channels/{CHANNEL}", token=_ADMIN).replace(b"POST", b"PUT", 1)),
@@ -380,6 +430,7 @@ ROWS = [
                 (f"progress {p}", _brief("progress", stage="analyzing", progress=p, message="x"))
                 for p in (-1, 101, "5")
             ),
+            *((f"next_level_at {at!r}", _alert(next_level_at=at)) for at in (-1, "soon", 1.5, True, 2**53)),
             ("confidence 1.2", _brief("complete", brief_id="b", generation_time=1, confidence_score=1.2)),
             ("a stage", _brief("progress", stage="thinking", progress=1, message="x")),
         ],

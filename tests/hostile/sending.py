@@ -72,6 +72,18 @@ def _presence(payload: Message) -> Act:
     return act
 
 
+def _asks(message: Message) -> Act:
+    """Ask by somebody who may write everywhere, and wait for the answer."""
+
+    async def act(bench: Bench) -> str:
+        client = await bench.client("write:*", "admin:user:*", clearance="secret")
+        refused = await client.ask(message)
+        check_error(refused)
+        return f"E({refused['error_code']}) {await outcome(client)}"
+
+    return act
+
+
 async def sent_again(bench: Bench) -> str:
     """The first ack again, on this connection and on another; one event in the channel."""
     message = changed(UPDATE, "idempotency_key", "key-x13") | {"channel": "dossier:country:once"}
@@ -181,6 +193,40 @@ ROWS = [
         [("empty", ""), ("65 characters", "k" * 65), ("a number", 5)],
         lambda key: says(changed(UPDATE, "idempotency_key", key)),
         MALFORMED,
+    ),
+    *each(
+        "C01",
+        [
+            (f"{kind} {payload}", {"type": kind, "payload": payload})
+            for kind, name in (("alert_ack", "commitment_id"), ("brief_cancel", "request_id"))
+            for payload in (
+                {},
+                {name: 5},
+                {name: ""},
+                {name: "a b"},
+                {name: "<script>"},
+                {name: "x" * 65},
+                {name: "a\n"},
+                {name: None},
+                {name: ["a"]},
+                {name: "a", "user_id": "victim"},
+            )
+        ],
+        says,
+        MALFORMED,
+    ),
+    *each(
+        "C02",
+        [
+            ("an alert of nothing", {"type": "alert_ack", "payload": {"commitment_id": "unknown"}}),
+            ("a brief of nobody", {"type": "brief_cancel", "payload": {"request_id": "unknown"}}),
+            (
+                "a brief on request",
+                {"type": "brief_request", "payload": {"type": "meeting", "entity_id": "SA", "language": "ar"}},
+            ),
+        ],
+        _asks,
+        DENIED,
     ),
     Row("D01.1", "an edit without a subscription", says(EDIT, permissions=WRITES_DOCUMENTS), DENIED),
     Row("D01.2", "an edit of a forbidden document", says(EDIT), DENIED),

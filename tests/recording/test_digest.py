@@ -73,3 +73,22 @@ def test_numbers_that_always_hold_are_read_each_second() -> None:
     assert told(digest)["sessions"].values == {"open": 3.0}
     open_now[0] = 4.0
     assert told(digest)["sessions"].values == {"open": 4.0}
+
+
+def test_when_an_alert_climbs_is_told_and_forgotten_with_the_level() -> None:
+    digest = Digest("n1")
+    climbs = alert(1)
+    climbs.payload.next_level_at = 2_000
+    digest.published(climbs)
+    assert told(digest)["alerts"].rows[0]["next_level_at"] == 2_000
+    digest.published(alert(2))
+    assert told(digest)["alerts"].rows[0]["next_level_at"] is None
+
+
+def test_rows_that_always_hold_are_read_each_second_and_cut_with_the_others() -> None:
+    digest = Digest("n1")
+    digest.standing("limits", lambda: [{"key": f"u{number} *"} for number in range(300)])
+    digest.row("limits", "u general", {"state": "warned"})
+    for first in ("u general", "u0 *"):
+        rows = told(digest)["limits"].rows
+        assert (len(rows), rows[0]["key"]) == (200, first)

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+from pathlib import Path
+
+import httpx
+
 from app.core.classification import ChannelPolicy
 from app.core.lifetime import SessionLimits
 from app.core.ratelimit import Limits, RateLimiter
 from app.core.rerun import Difference, Rerun
+from dossier_realtime.archive import open_journal
 from dossier_realtime.recording.recording import Recording
+from tests.harness import tokens
+from tests.harness.service import Service
+from tests.harness.wire import Client
 from tests.recording.scene import COUNTRY, SECRET, Played
 
 TABLE = [("dossier:secret:*", "secret"), ("global", "public")]
@@ -35,3 +44,27 @@ def test_another_limit_is_told(recording: Recording, played: Played) -> None:
 def test_another_classification_is_told(recording: Recording) -> None:
     differences, _ = again(recording, table=[(COUNTRY, "secret"), (SECRET, "internal")])
     assert {(d.recorded, d.now) for d in differences} == {("", "clearance"), ("", "not_subscribed"), ("clearance", "")}
+
+
+def test_a_lifted_limit_is_lifted_again(tmp_path: Path) -> None:
+    said = {"type": "unsubscribe", "channel": "global"}
+
+    async def scene(service: Service) -> None:
+        async with await Client.connect(service, service.token("ali")) as ali:
+            for _ in range(3):
+                await ali.ask(said)
+            await asyncio.to_thread(lift, service)
+            for _ in range(3):
+                await ali.ask(said)
+
+    def lift(service: Service) -> None:
+        headers = {"Authorization": f"Bearer {tokens.operator()}", "Content-Type": "application/json"}
+        answer = httpx.post(f"{service.http}/v1/users/ali/limits/lift", json={"seconds": 60}, headers=headers)
+        assert answer.status_code == 200
+
+    with Service(tmp_path / "data", {"limits.general": 2}) as service:
+        asyncio.run(scene(service))
+    found = open_journal(tmp_path / "data" / "journal")
+    run = Rerun(ChannelPolicy(TABLE), lambda: RateLimiter(Limits(general=2)), SessionLimits())
+    assert [difference for entry in found.entries() for difference in run.take(entry)] == []
+    assert [entry.header.rule for entry in found.entries() if entry.header.kind == "refused"] == ["rate.general"]

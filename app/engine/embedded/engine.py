@@ -5,14 +5,18 @@ from __future__ import annotations
 import asyncio
 import os
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
+from app.core.alerts import Alerted
+from app.core.briefs import BriefStep
 from app.core.instant import Instant
 from app.core.ratelimit import RateLimiter
 from app.engine import ports
-from app.engine.embedded import history
+from app.engine.embedded import alerts, briefs, history
+from app.engine.embedded.alerts import EmbeddedAlerts
+from app.engine.embedded.briefs import EmbeddedBriefs
 from app.engine.embedded.broker import EmbeddedBroker
 from app.engine.embedded.control import EmbeddedControl
 from app.engine.embedded.documents import EmbeddedDocuments
@@ -76,7 +80,7 @@ class EmbeddedEngine:
         streams, number = history.heads(database, store), history.last_number(database)
         ended = ended_sessions(database, start.wall, limits.resume_seconds)
         revoked, settings = stored_revocations(database), stored_settings(database)
-        log = history.EventLog(store, limits.idempotency_seconds)
+        log = history.EventLog(store, limits.idempotency_seconds, _keep_facts)
         self._lock = lock
         self._reader = Reader(data / FILE, ports.Unavailable)
         self._writer = writer = Writer(database, ports.Unavailable, log.forget)
@@ -84,8 +88,12 @@ class EmbeddedEngine:
         self._presence = EmbeddedPresence(self._broker.joined, limits.grace, limits.roster_cap, steady)
         self._sessions = EmbeddedSessions(writer, ended, limits.resume_seconds, now)
         self._revocations = EmbeddedRevocations(writer, revoked, limits.revocation_seconds, now)
+        self._alerts = EmbeddedAlerts(writer, self._reader, log, self._broker, limits, now)
+        self._briefs = EmbeddedBriefs(writer, self._reader, log, self._broker, limits, now)
         self.broker: ports.Broker = self._broker
         self.documents: ports.DocumentStore = EmbeddedDocuments(writer, self._reader, log, self._broker)
+        self.alerts: ports.AlertStore = self._alerts
+        self.briefs: ports.BriefStore = self._briefs
         self.presence: ports.PresenceStore = self._presence
         self.sessions: ports.SessionStore = self._sessions
         self.revocations: ports.RevocationStore = self._revocations
@@ -112,7 +120,19 @@ class EmbeddedEngine:
         self._broker.upkeep()
         self._sessions.upkeep()
         self._revocations.upkeep()
+        self._alerts.upkeep()
+        self._briefs.upkeep()
 
     def _tick(self) -> None:
         self.upkeep()
         self._timer = self._loop.call_later(UPKEEP_SECONDS, self._tick)
+
+
+def _keep_facts(db: sqlite3.Connection, entries: Sequence[ports.Entry], now: float) -> None:
+    steps = [entry.fact for entry in entries if isinstance(entry.fact, BriefStep)]
+    briefs.refuse_cancelled(db, steps)
+    for step in steps:
+        briefs.keep(db, step, now)
+    for entry in entries:
+        if isinstance(entry.fact, Alerted):
+            alerts.keep(db, entry.fact, now)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final, NamedTuple
 
@@ -59,12 +59,17 @@ class _Tip:
         self.stream, self.generation, self.epoch, self.offset = stream, generation, epoch, offset
 
 
+Keep = Callable[[sqlite3.Connection, Sequence[Entry], float], None]
+"""Keeps, with events, what they say of alerts and briefs. Raises what refuses them, before it writes anything."""
+
+
 class EventLog:
     """What the writer's thread does. Its memory of tips is only a cache: after a rollback it forgets them."""
 
-    def __init__(self, store: str, key_seconds: float) -> None:
+    def __init__(self, store: str, key_seconds: float, keep: Keep) -> None:
         self._store = store
         self._key_seconds = key_seconds
+        self._keep = keep
         self._tips: dict[str, _Tip] = {}
 
     def forget(self) -> None:
@@ -74,7 +79,8 @@ class EventLog:
     def append(
         self, db: sqlite3.Connection, entries: Sequence[Entry], key: IdempotencyKey | None, now: float
     ) -> Appended:
-        """Commit all entries, unless `key` was used before. `now` is Unix seconds. Raises KeyConflict."""
+        """Commit all entries, unless `key` was used before. `now` is Unix seconds. Raises KeyConflict, and what
+        `keep` refuses them with."""
         if key is not None:
             row = db.execute(
                 "SELECT digest, result FROM keys WHERE user = ? AND key = ? AND expires > ?",
@@ -84,6 +90,7 @@ class EventLog:
                 if row[0] != key.digest:
                     raise KeyConflict("The idempotency key was used with another body: take a new key")
                 return Appended([replace(placed, repeated=True) for placed in _placed.decode(row[1])], [])
+        self._keep(db, [entry for entry in entries if entry.fact is not None], now)
         events = [
             self._insert(db, entry) if entry.durable else Stored(entry.channel, "", 0, entry.body, about=entry.about)
             for entry in entries

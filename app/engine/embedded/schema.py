@@ -10,8 +10,9 @@ from typing import Final
 from app.sqlite import StoreRefused, connect
 
 FILE: Final = "engine.db"
-VERSION: Final = 1
+VERSION: Final = 2
 
+# Version 1, and what each later one added: a store is brought up to date when it is opened.
 # A stream is one epoch of a channel. Its head is not written anywhere: it is the last of its events.
 _SCHEMA: Final = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
@@ -48,6 +49,21 @@ CREATE TABLE settings (
   frozen INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 """
+_ADDED: Final = {
+    2: """
+CREATE TABLE alerts (
+  commitment TEXT PRIMARY KEY, level INTEGER NOT NULL, acknowledged_by TEXT, changed REAL NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX alerts_by_change ON alerts (changed);
+CREATE TABLE alerted (
+  commitment TEXT NOT NULL, user TEXT NOT NULL, level INTEGER NOT NULL, PRIMARY KEY (commitment, user)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE briefs (
+  request TEXT PRIMARY KEY, user TEXT NOT NULL, ended TEXT, changed REAL NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX briefs_by_change ON briefs (changed);
+"""
+}
 
 
 def open_database(folder: Path) -> tuple[sqlite3.Connection, str]:
@@ -60,6 +76,9 @@ def open_database(folder: Path) -> tuple[sqlite3.Connection, str]:
             _create(connection)
         meta = dict(connection.execute("SELECT name, value FROM meta"))
         version, store = int(meta["version"]), meta["store"]
+        while version < VERSION:
+            version += 1
+            _upgrade(connection, version)
     except (sqlite3.Error, KeyError, ValueError) as error:
         if connection is not None:
             connection.close()
@@ -76,5 +95,10 @@ def open_database(folder: Path) -> tuple[sqlite3.Connection, str]:
 
 
 def _create(connection: sqlite3.Connection) -> None:
-    about = f"INSERT INTO meta VALUES ('version', '{VERSION}'), ('store', '{secrets.token_hex(16)}');"  # noqa: S608 - both are ours
+    about = f"INSERT INTO meta VALUES ('version', '1'), ('store', '{secrets.token_hex(16)}');"  # noqa: S608 - both are ours
     connection.executescript(f"BEGIN IMMEDIATE;{_SCHEMA}{about}COMMIT;")
+
+
+def _upgrade(connection: sqlite3.Connection, version: int) -> None:
+    about = f"UPDATE meta SET value = '{version}' WHERE name = 'version';"  # noqa: S608 - likewise
+    connection.executescript(f"BEGIN IMMEDIATE;{_ADDED[version]}{about}COMMIT;")

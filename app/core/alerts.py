@@ -1,0 +1,69 @@
+"""Alerts of commitments: who was told, how high they climbed, and who took them in hand (decisions, section 9)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from dossier_realtime.protocol.events import AlertState, AlertStatePayload, CommitmentAlert, Event
+
+
+class Alerted(NamedTuple):
+    """A user is told of a commitment at a level; kept with the event that tells it."""
+
+    commitment_id: str
+    user_id: str
+    level: int
+
+
+class Standing(NamedTuple):
+    """How an alert stands: the highest level that anybody was told, and who took it in hand there; None: nobody."""
+
+    level: int
+    acknowledged_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """A commitment's alert, and everybody who was told of it, in the order of their ids."""
+
+    commitment_id: str
+    standing: Standing
+    recipients: tuple[str, ...]
+
+    @property
+    def state(self) -> AlertStatePayload:
+        """As messages tell it."""
+        level, by = self.standing
+        state: AlertStatePayload = AlertStatePayload(
+            commitment_id=self.commitment_id,
+            state="open" if by is None else "acknowledged",
+            acknowledged_by=by,
+            alert_level=level,
+        )
+        return state
+
+    def events(self) -> list[tuple[str, Event]]:
+        """(channel, event) for everybody who was told of it."""
+        channels = [f"user:{user_id}" for user_id in self.recipients]
+        return [(channel, AlertState(channel=channel, payload=self.state)) for channel in channels]
+
+
+def alerted(channel: str, event: Event) -> Alerted | None:
+    """Whom an event alerts, if it does."""
+    if not isinstance(event, CommitmentAlert):
+        return None
+    payload = event.payload
+    return Alerted(payload.commitment_id, channel.partition(":")[2], payload.alert_level)
+
+
+def raised(known: Standing | None, level: int) -> Standing:
+    """The standing after one more was told at a level: what climbs is open again, nothing ever falls."""
+    return Standing(level) if known is None or level > known.level else known
+
+
+def acknowledged(alert: Alert, by: str) -> Alert:
+    """The alert in somebody's hands; whoever took it first keeps it."""
+    if alert.standing.acknowledged_by is not None:
+        return alert
+    return replace(alert, standing=Standing(alert.standing.level, by))

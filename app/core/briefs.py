@@ -1,0 +1,71 @@
+"""Briefs that are being written: whose each is, and how it ended (decisions, section 9)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from dossier_realtime.protocol.answers import BriefEnd
+from dossier_realtime.protocol.events import (
+    BriefComplete,
+    BriefFailed,
+    BriefFailedPayload,
+    BriefProgress,
+    BriefStarted,
+    Event,
+)
+from dossier_realtime.protocol.values import Localized
+
+
+class BriefStep(NamedTuple):
+    """A brief moves, or ends; kept with the event that tells it."""
+
+    request_id: str
+    user_id: str
+    ended: BriefEnd | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Brief:
+    """A brief, its owner, and how it ended; None: it is being written."""
+
+    request_id: str
+    user_id: str
+    ended: BriefEnd | None = None
+
+    @property
+    def channel(self) -> str:
+        """Where its owner hears of it."""
+        return f"user:{self.user_id}"
+
+
+def step(channel: str, event: Event) -> BriefStep | None:
+    """What an event says of a brief, if anything."""
+    owner = channel.partition(":")[2]
+    match event:
+        case BriefStarted() | BriefProgress():
+            return BriefStep(event.request_id, owner)
+        case BriefComplete():
+            return BriefStep(event.request_id, owner, "complete")
+        case BriefFailed():
+            return BriefStep(event.request_id, owner, "failed")
+        case _:
+            return None
+
+
+def stepped(known: Brief | None, taken: BriefStep) -> Brief:
+    """The brief after a step. Its first owner keeps it, and its first end holds: a step on another user's channel is
+    a copy, which ends nothing."""
+    if known is None:
+        return Brief(*taken)
+    if known.ended is not None or taken.user_id != known.user_id:
+        return known
+    return replace(known, ended=taken.ended)
+
+
+def cancellation(brief: Brief, name: str) -> BriefFailed:
+    """What the owner is told when somebody of that name cancels."""
+    error = Localized(f"Cancelled by {name}", f"ألغاه {name}")
+    payload = BriefFailedPayload(error, fallback_available=False)
+    failed: BriefFailed = BriefFailed(request_id=brief.request_id, payload=payload, channel=brief.channel)
+    return failed

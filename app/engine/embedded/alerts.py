@@ -1,0 +1,97 @@
+"""Alerts of commitments, in SQLite: kept by the job that commits the event which tells of them."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Final
+
+from app.core.alerts import Alert, Alerted, Standing, raised
+from app.engine.embedded.broker import EmbeddedBroker
+from app.engine.embedded.history import Appended, EventLog
+from app.engine.limits import EngineLimits
+from app.engine.ports import Entry, Moved, Placed
+from app.sqlite import Reader, Writer
+
+_FORGET: Final = 500  # alerts an upkeep at most: bounds how long publishers wait for it
+
+
+class EmbeddedAlerts:
+    """`ports.AlertStore`."""
+
+    def __init__(
+        self,
+        writer: Writer,
+        reader: Reader,
+        log: EventLog,
+        broker: EmbeddedBroker,
+        limits: EngineLimits,
+        now: Callable[[], float],
+    ) -> None:
+        self._writer, self._reader, self._log, self._broker = writer, reader, log, broker
+        self._open, self._settled, self._now = limits.alert_seconds, limits.settled_seconds, now
+
+    async def find(self, commitment_id: str) -> Alert | None:
+        return await self._reader.run(partial(_stored, commitment_id=commitment_id))
+
+    async def acknowledge(self, alert: Alert, by: str, entries: Sequence[Entry]) -> list[Placed]:
+        work = partial(self._acknowledge, alert=alert, by=by, entries=tuple(entries), now=self._now())
+        return (await self._writer.submit(work, self._broker.appended)).placed
+
+    def upkeep(self) -> None:
+        """Forget what nobody has said anything of for long."""
+        now = self._now()
+        self._writer.post(partial(_forget, untouched=now - self._open, settled=now - self._settled))
+
+    def _acknowledge(
+        self, db: sqlite3.Connection, alert: Alert, by: str, entries: Sequence[Entry], now: float
+    ) -> Appended:
+        if _stored(db, alert.commitment_id) != alert:
+            raise Moved(alert.commitment_id)
+        db.execute(
+            "UPDATE alerts SET acknowledged_by = ?, changed = ? WHERE commitment = ?", (by, now, alert.commitment_id)
+        )
+        return self._log.append(db, entries, None, now)
+
+
+def keep(db: sqlite3.Connection, told: Alerted, now: float) -> None:
+    """One more is told."""
+    known = _standing(db, told.commitment_id)
+    level, by = raised(known, told.level)
+    db.execute(
+        "INSERT OR REPLACE INTO alerts (commitment, level, acknowledged_by, changed) VALUES (?, ?, ?, ?)",
+        (told.commitment_id, level, by, now),
+    )
+    db.execute(
+        "INSERT INTO alerted (commitment, user, level) VALUES (?, ?, ?)"
+        " ON CONFLICT DO UPDATE SET level = max(level, excluded.level)",
+        told,
+    )
+
+
+def _standing(db: sqlite3.Connection, commitment_id: str) -> Standing | None:
+    row = db.execute("SELECT level, acknowledged_by FROM alerts WHERE commitment = ?", (commitment_id,)).fetchone()
+    return None if row is None else Standing(*row)
+
+
+def _stored(db: sqlite3.Connection, commitment_id: str) -> Alert | None:
+    # One statement: the reader has no transaction around two.
+    rows = db.execute(
+        "SELECT alerts.level, acknowledged_by, user FROM alerts JOIN alerted USING (commitment)"
+        " WHERE commitment = ? ORDER BY user",
+        (commitment_id,),
+    ).fetchall()
+    if not rows:
+        return None
+    return Alert(commitment_id, Standing(*rows[0][:2]), tuple(user for _, _, user in rows))
+
+
+def _forget(db: sqlite3.Connection, untouched: float, settled: float) -> None:
+    gone = db.execute(
+        "SELECT commitment FROM alerts WHERE changed <= ? AND (changed <= ? OR acknowledged_by IS NOT NULL)"
+        " ORDER BY changed LIMIT ?",
+        (settled, untouched, _FORGET),
+    ).fetchall()
+    db.executemany("DELETE FROM alerts WHERE commitment = ?", gone)
+    db.executemany("DELETE FROM alerted WHERE commitment = ?", gone)

@@ -1,0 +1,80 @@
+"""Briefs, in SQLite: kept by the job that commits the event which tells of them."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from typing import Final
+
+from app.core.briefs import Brief, BriefStep, stepped
+from app.engine.embedded.broker import EmbeddedBroker
+from app.engine.embedded.history import Appended, EventLog
+from app.engine.limits import EngineLimits
+from app.engine.ports import BriefCancelled, Entry, Moved, Placed
+from app.sqlite import Reader, Writer
+
+_FORGET: Final = 500  # briefs an upkeep at most: bounds how long publishers wait for it
+
+
+class EmbeddedBriefs:
+    """`ports.BriefStore`."""
+
+    def __init__(
+        self,
+        writer: Writer,
+        reader: Reader,
+        log: EventLog,
+        broker: EmbeddedBroker,
+        limits: EngineLimits,
+        now: Callable[[], float],
+    ) -> None:
+        self._writer, self._reader, self._log, self._broker = writer, reader, log, broker
+        self._kept, self._now = limits.settled_seconds, now
+
+    async def find(self, request_id: str) -> Brief | None:
+        return await self._reader.run(partial(_stored, request_id=request_id))
+
+    async def cancel(self, brief: Brief, entries: Sequence[Entry]) -> list[Placed]:
+        work = partial(self._cancel, brief=brief, entries=tuple(entries), now=self._now())
+        return (await self._writer.submit(work, self._broker.appended)).placed
+
+    def upkeep(self) -> None:
+        """Forget what has not moved for long."""
+        self._writer.post(partial(_forget, past=self._now() - self._kept))
+
+    def _cancel(self, db: sqlite3.Connection, brief: Brief, entries: Sequence[Entry], now: float) -> Appended:
+        if _stored(db, brief.request_id) != brief:
+            raise Moved(brief.request_id)
+        appended = self._log.append(db, entries, None, now)  # before the update, which lets nothing of it through
+        db.execute("UPDATE briefs SET ended = 'cancelled', changed = ? WHERE request = ?", (now, brief.request_id))
+        return appended
+
+
+def refuse_cancelled(db: sqlite3.Connection, steps: Iterable[BriefStep]) -> None:
+    """Raises BriefCancelled where one of the steps is of a brief that was."""
+    for step in steps:
+        known = _stored(db, step.request_id)
+        if known is not None and known.ended == "cancelled":
+            raise BriefCancelled(step.request_id)
+
+
+def keep(db: sqlite3.Connection, step: BriefStep, now: float) -> None:
+    """The brief takes a step."""
+    brief = stepped(_stored(db, step.request_id), step)
+    db.execute(
+        "INSERT OR REPLACE INTO briefs (request, user, ended, changed) VALUES (?, ?, ?, ?)",
+        (brief.request_id, brief.user_id, brief.ended, now),
+    )
+
+
+def _stored(db: sqlite3.Connection, request_id: str) -> Brief | None:
+    row = db.execute("SELECT request, user, ended FROM briefs WHERE request = ?", (request_id,)).fetchone()
+    return None if row is None else Brief(*row)
+
+
+def _forget(db: sqlite3.Connection, past: float) -> None:
+    db.execute(
+        "DELETE FROM briefs WHERE request IN (SELECT request FROM briefs WHERE changed <= ? ORDER BY changed LIMIT ?)",
+        (past, _FORGET),
+    )

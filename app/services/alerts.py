@@ -1,0 +1,49 @@
+"""Taking alerts of commitments in hand: over the socket by whoever was alerted, over HTTP by operators too."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from app.core import alerts as core
+from app.engine.ports import Moved
+
+if TYPE_CHECKING:
+    from app.core.alerts import Alert
+    from app.engine.ports import AlertStore, Placed
+    from dossier_realtime.recording.digest import Digest
+
+    from .publisher import Publisher
+
+
+class Taken(NamedTuple):
+    """An alert that is in hand, and the places of the events that tell it; none where it was before."""
+
+    alert: Alert
+    placed: list[Placed]
+
+
+class Alerts:
+    """Who was alerted is kept with the events that alert (`Publisher`); what is done about it stands here."""
+
+    def __init__(self, store: AlertStore, publisher: Publisher, digest: Digest) -> None:
+        self._store = store
+        self._publisher = publisher
+        self._digest = digest
+
+    async def acknowledge(self, commitment_id: str, user_id: str, *, on_behalf: bool = False) -> Taken | None:
+        """Put the alert into the user's hands, and tell everybody who was alerted; None where there is nothing that
+        the user was alerted about. `on_behalf`: an operator, who need not have been. Raises Unavailable."""
+        while True:
+            alert = await self._store.find(commitment_id)
+            if alert is None or not (on_behalf or user_id in alert.recipients):
+                return None
+            taken = core.acknowledged(alert, user_id)
+            if taken == alert:
+                return Taken(alert, [])
+            try:
+                placed = await self._store.acknowledge(alert, user_id, self._publisher.entries(taken.events()))
+            except Moved:
+                continue  # somebody else was quicker, or more were alerted: look again
+            self._digest.count("alerts", "acknowledged")
+            await self._publisher.tell_alerts({commitment_id})
+            return Taken(taken, placed)

@@ -1,0 +1,51 @@
+"""Cancelling briefs: over the socket by their owner, over HTTP by operators too."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
+
+from app.core import briefs as core
+from app.engine.ports import Moved
+
+if TYPE_CHECKING:
+    from app.core.briefs import Brief
+    from app.core.permissions import Identity
+    from app.engine.ports import BriefStore, Placed
+    from dossier_realtime.recording.digest import Digest
+
+    from .publisher import Publisher
+
+
+class Ended(NamedTuple):
+    """A brief that has ended, and the place of the event that tells it; None where it had ended before."""
+
+    brief: Brief
+    placed: Placed | None
+
+
+class Briefs:
+    """Whose a brief is, is kept with its events (`Publisher`); what is done about it stands here."""
+
+    def __init__(self, store: BriefStore, publisher: Publisher, digest: Digest) -> None:
+        self._store = store
+        self._publisher = publisher
+        self._digest = digest
+
+    async def cancel(self, request_id: str, by: Identity, *, on_behalf: bool = False) -> Ended | None:
+        """End the brief, and tell its owner; None where there is none of that user's. `on_behalf`: an operator, who
+        need not be its owner. Raises Unavailable."""
+        while True:
+            brief = await self._store.find(request_id)
+            if brief is None or not (on_behalf or by.user_id == brief.user_id):
+                return None
+            if brief.ended is not None:
+                return Ended(brief, None)
+            event = core.cancellation(brief, by.name)
+            try:
+                (placed,) = await self._store.cancel(brief, self._publisher.entries([(brief.channel, event)]))
+            except Moved:
+                continue  # it has ended meanwhile
+            self._digest.published(event)
+            self._digest.row("briefs", request_id, {"state": "cancelled"})
+            return Ended(replace(brief, ended="cancelled"), placed)

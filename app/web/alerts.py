@@ -1,0 +1,37 @@
+"""`POST /v1/commitments/{id}/ack`: the HTTP twin of `alert_ack` (decisions, section 9)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from app.engine.ports import Unavailable
+from dossier_realtime.protocol.errors import ErrorCode
+
+from .operators import OperatorDoor
+
+if TYPE_CHECKING:
+    from app.services.alerts import Alerts
+
+
+class AcknowledgeCommitment(OperatorDoor):
+    """By whoever was alerted, and by `admin:*` on their behalf; 200 with the alert's state, also where it was so."""
+
+    async def post(self, commitment_id: str) -> None:
+        identity = await self.identify()
+        if identity is None or not self.identified(commitment_id) or not self.nothing():
+            return
+        alerts: Alerts = self.settings["alerts"]
+        started, everywhere = self.node.clock().steady, identity.administers_all
+        try:
+            taken = await alerts.acknowledge(commitment_id, identity.user_id, on_behalf=everywhere)
+        except Unavailable:
+            self.unavailable()
+            return
+        if taken is None and everywhere:
+            self.refuse(404, ErrorCode.NOT_FOUND, "Nobody was alerted about this commitment")
+        elif taken is None:
+            self.refuse(403, ErrorCode.PERMISSION_DENIED, "Insufficient permissions for this call")
+        else:
+            if taken.placed:
+                self.node.witness.published(taken.placed, self.node.clock().steady - started)
+            self.answer(taken.alert.state)

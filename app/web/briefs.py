@@ -1,0 +1,37 @@
+"""`POST /v1/briefs/{request_id}/cancel`: the HTTP twin of `brief_cancel` (decisions, section 9)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from app.engine.ports import Unavailable
+from dossier_realtime.protocol.errors import ErrorCode
+
+from .operators import OperatorDoor
+
+if TYPE_CHECKING:
+    from app.services.briefs import Briefs
+
+
+class CancelBriefById(OperatorDoor):
+    """By the brief's owner, and by `admin:*`; 200 with how it ended, also where it had ended before."""
+
+    async def post(self, request_id: str) -> None:
+        identity = await self.identify()
+        if identity is None or not self.identified(request_id) or not self.nothing():
+            return
+        briefs: Briefs = self.settings["briefs"]
+        started, everywhere = self.node.clock().steady, identity.administers_all
+        try:
+            ended = await briefs.cancel(request_id, identity, on_behalf=everywhere)
+        except Unavailable:
+            self.unavailable()
+            return
+        if ended is None and everywhere:
+            self.refuse(404, ErrorCode.NOT_FOUND, "There is no such brief")
+        elif ended is None:
+            self.refuse(403, ErrorCode.PERMISSION_DENIED, "Insufficient permissions for this call")
+        else:
+            if ended.placed is not None:
+                self.node.witness.published([ended.placed], self.node.clock().steady - started)
+            self.answer({"request_id": request_id, "ended": ended.brief.ended})

@@ -1,0 +1,82 @@
+"""What recordings and their player say."""
+
+from __future__ import annotations
+
+WORDS: dict[str, tuple[str, str]] = {
+    # --- recordings
+    "js.opening": ("The recording is being fetched", "جارٍ جلب التسجيل"),
+    "recordings.title": ("Replay what happened", "إعادة عرض ما حدث"),
+    "recordings.help": (
+        "As far as your own rights go; that you looked is in the journal.",
+        "في حدود صلاحياتك أنت؛ واطلاعك نفسه يُسجَّل في السجل.",
+    ),
+    "recordings.time": ("The last", "آخر"),
+    "recordings.minutes": ("{count} minutes", "{count} دقيقة"),
+    "recordings.hours": ("{count} hours", "{count} ساعات"),
+    "recordings.user": ("User (all, if empty)", "المستخدم (الكل إن تُرك فارغاً)"),
+    "recordings.channel": ("Channel or pattern, such as dossier:*", "قناة أو نمط مثل dossier:*"),
+    "recordings.go": ("Replay", "إعادة العرض"),
+    "recordings.busy": (
+        "One at a time: the last one is still being fetched",
+        "واحد في كل مرة: ما زال السابق قيد الجلب",
+    ),
+    "recordings.failed": ("Not to be had: {why}", "تعذر ذلك: {why}"),
+    # --- the player of recordings
+    "player.own_name": ("English", "العربية"),
+    "player.title": ("Recording", "تسجيل"),
+    "player.noscript": (
+        "This recording plays in a browser with JavaScript.",
+        "يُعرض هذا التسجيل في متصفح يدعم JavaScript.",
+    ),
+    "player.proven": ("The chain of hashes holds", "سلسلة البصمات سليمة"),
+    "player.broken": ("Not as it was recorded:", "ليس كما سُجِّل:"),
+    "player.cut": (
+        "Too much for one page: the last {count} entries are left out. Choose a shorter time.",
+        "أكثر مما تتسع له صفحة: أُسقط آخر {count} من القيود. اختر مدة أقصر.",
+    ),
+    "player.dark": ("Dark", "داكن"),
+    "player.light": ("Light", "فاتح"),
+    "player.play": ("Play", "تشغيل"),
+    "player.pause": ("Pause", "إيقاف مؤقت"),
+    "player.previous": ("Back one", "السابق"),
+    "player.next": ("On one", "التالي"),
+    "player.speed": ("Speed", "السرعة"),
+    "player.skip_idle": ("Skip idle time", "تخطّي أوقات السكون"),
+    "player.time": ("Time in the recording", "الوقت في التسجيل"),
+    "player.window": ("Lanes show", "تعرض المسارات"),
+    "player.all_time": ("all of it", "المدة كلها"),
+    "player.seconds": ("{count} s", "{count} ث"),
+    "player.shown": ("{shown} of {all} entries", "{shown} من {all} قيداً"),
+    "player.lanes": ("Connections, a lane each", "الاتصالات، مسار لكل اتصال"),
+    "player.lanes_told": (
+        "{frames} entries on {lanes} connections; the table of frames says the same in words",
+        "{frames} قيداً على {lanes} اتصالاً؛ جدول الإطارات يقول الشيء نفسه بالكلمات",
+    ),
+    "player.more_lanes": (
+        "and {count} connections more: a filter brings them up",
+        "و{count} اتصالات أخرى: تظهر بالتصفية",
+    ),
+    "player.key_sent": ("sent by the client (upper half)", "أرسله العميل (النصف الأعلى)"),
+    "player.key_received": ("received by it (lower half)", "استلمه العميل (النصف الأسفل)"),
+    "player.key_refused": ("refused (the whole height)", "مرفوض (كامل الارتفاع)"),
+    "player.state": ("At this moment", "في هذه اللحظة"),
+    "player.as_of": ("As of {time}", "كما في {time}"),
+    "player.nothing_yet": ("Nothing yet", "لا شيء بعد"),
+    "player.frames": ("What led here, latest first", "ما أدى إلى هنا، الأحدث أولاً"),
+    "player.kinds": (
+        "sent|refused|received|told to all|connected|disconnected|decided|settings|HTTP|node",
+        "أُرسل|رُفض|استُلم|أُعلن للجميع|اتصل|انقطع|قرار|إعدادات|HTTP|العقدة",
+    ),
+    "player.col_time": ("Time", "الوقت"),
+    "player.col_kind": ("What", "الحدث"),
+    "player.col_name": ("Who", "من"),
+    "player.col_type": ("Type", "النوع"),
+    "player.col_channel": ("Channel", "القناة"),
+    "player.col_payload": ("Message", "الرسالة"),
+    "player.document": ("Document", "المستند"),
+    "player.document_text": ("The text, by author", "النص، حسب الكاتب"),
+    "player.version": ("Version {version}", "الإصدار {version}"),
+    "player.before": ("from before this recording", "من قبل هذا التسجيل"),
+    "js.left": ("in {time}", "بعد {time}"),
+    "js.overdue": ("overdue by {time}", "متأخر منذ {time}"),
+}

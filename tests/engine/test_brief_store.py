@@ -1,0 +1,94 @@
+"""What every make owes of briefs: whose each is, and that nothing comes after a cancel."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from app.core.briefs import Brief, BriefStep
+from app.engine.ports import BriefCancelled, Engine, Entry, Moved
+from dossier_realtime.protocol.answers import BriefEnd
+from tests.engine.conftest import Clock, Opener
+from tests.engine.events import event, key
+
+DAY = 86_400.0
+
+
+def step(number: int | str, ended: BriefEnd | None = None, request: str = "r1", user: str = "ali") -> Entry:
+    return replace(event(number, f"user:{user}"), fact=BriefStep(request, user, ended))
+
+
+async def found(engine: Engine, request: str = "r1") -> Brief:
+    brief = await engine.briefs.find(request)
+    assert brief is not None
+    return brief
+
+
+def test_a_brief_is_its_first_users_and_ends_once_also_after_a_restart(opened: Opener) -> None:
+    async def scenario() -> None:
+        async with opened() as engine:
+            assert await engine.briefs.find("r1") is None
+            await engine.broker.publish([step(1), step(2, user="bea"), step(3, "failed", user="bea")])
+            assert await found(engine) == Brief("r1", "ali")
+        async with opened() as engine:
+            assert await found(engine) == Brief("r1", "ali")
+            await engine.broker.publish([step(4, "complete"), step(5, "failed")])
+            assert await found(engine) == Brief("r1", "ali", "complete")
+
+    asyncio.run(scenario())
+
+
+def test_after_a_cancel_nothing_of_the_brief_gets_through_and_nothing_else_of_its_batch(opened: Opener) -> None:
+    async def scenario() -> None:
+        async with opened() as engine:
+            await engine.broker.publish([step(1)], key("first"))
+            (place,) = await engine.briefs.cancel(await found(engine), [step("end", "failed")])
+            assert (place.channel, place.offset) == ("user:ali", 2)
+        async with opened() as engine:
+            assert await found(engine) == Brief("r1", "ali", "cancelled")
+            for late in (step(3), step(3, "complete"), step(3, user="bea")):
+                with pytest.raises(BriefCancelled, match="The brief r1 was cancelled"):
+                    await engine.broker.publish([event(9, "user:ali"), step(2, request="r2"), late])
+            assert (await engine.broker.position("user:ali")).offset == 2
+            assert await engine.briefs.find("r2") is None
+            (again,) = await engine.broker.publish([step(1)], key("first"))
+            assert (again.offset, again.repeated) == (1, True), "what was published before is not refused afterwards"
+
+    asyncio.run(scenario())
+
+
+def test_of_an_end_and_a_cancel_at_once_one_comes_first_and_the_other_learns_of_it(opened: Opener) -> None:
+    async def scenario() -> None:
+        async with opened() as engine:
+            for number in range(20):
+                request = f"r{number}"
+                await engine.broker.publish([step(1, request=request)])
+                brief = await found(engine, request)
+                works = [
+                    engine.broker.publish([step(2, "complete", request)]),
+                    engine.briefs.cancel(brief, [step("end", "failed", request)]),
+                ]
+                outcomes = await asyncio.gather(*(works if number % 2 else reversed(works)), return_exceptions=True)
+                (lost,) = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
+                ended = (await found(engine, request)).ended
+                assert (ended, type(lost)) in (("complete", Moved), ("cancelled", BriefCancelled))
+            assert (await engine.broker.position("user:ali")).offset == 40
+
+    asyncio.run(scenario())
+
+
+def test_a_brief_is_forgotten_a_month_after_its_last_step(opened: Opener, clock: Clock) -> None:
+    async def scenario() -> None:
+        async with opened() as engine:
+            await engine.broker.publish([step(1), step(1, request="moves")])
+            for days, left in ((29, {"r1", "moves"}), (2, {"moves"}), (31, set())):
+                clock.passed += days * DAY
+                engine.upkeep()  # type: ignore[attr-defined]  # each make has its own way to be hurried
+                if left:
+                    await engine.broker.publish([step(2, request="moves")])
+                await engine.broker.publish([event(1)])
+                assert {name for name in ("r1", "moves") if await engine.briefs.find(name) is not None} == left
+
+    asyncio.run(scenario())

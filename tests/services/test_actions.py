@@ -1,0 +1,178 @@
+"""Many who act at once: one of them is first, everybody else learns who, and nobody is told twice."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from app.core.classification import ChannelPolicy
+from app.core.instant import Instant
+from app.core.permissions import Clearance, Identity
+from app.core.ratelimit import RateLimiter
+from app.engine.build import open_engine
+from app.engine.limits import EngineLimits
+from app.engine.ports import BriefCancelled, Engine, Unavailable
+from app.services.alerts import Alerts, Taken
+from app.services.briefs import Briefs, Ended
+from app.services.publisher import Publisher
+from dossier_realtime.protocol.events import (
+    BriefComplete,
+    BriefCompletePayload,
+    BriefStarted,
+    BriefStartedPayload,
+    CommitmentAlert,
+    CommitmentAlertPayload,
+)
+from dossier_realtime.recording.digest import Digest
+
+PEOPLE = [f"user{number}" for number in range(20)]
+
+
+class Office(NamedTuple):
+    """The services on an engine."""
+
+    engine: Engine
+    digest: Digest
+    publisher: Publisher
+    alerts: Alerts
+    briefs: Briefs
+    journal: list[bool]
+
+
+@asynccontextmanager
+async def office(folder: Path) -> AsyncIterator[Office]:
+    def clock() -> Instant:
+        return Instant(time.monotonic(), time.time())
+
+    engine = await open_engine("embedded", folder, limits=EngineLimits(), rates=RateLimiter(), clock=clock)
+    digest, journal = Digest("n1"), [True]
+    publisher = Publisher(engine.broker, engine.alerts, ChannelPolicy([]), digest, lambda: journal[0])
+    alerts, briefs = Alerts(engine.alerts, publisher, digest), Briefs(engine.briefs, publisher, digest)
+    try:
+        yield Office(engine, digest, publisher, alerts, briefs, journal)
+    finally:
+        await engine.close()
+
+
+def identity(user: str) -> Identity:
+    return Identity(user, user.title(), "editor", None, (), Clearance.INTERNAL, 10**10)
+
+
+def alert(level: int = 1) -> CommitmentAlert:
+    payload = CommitmentAlertPayload(
+        commitment_id="c1",
+        mou_id="m1",
+        title="Due",
+        days_until_deadline=7,
+        responsible_department="Protocol",
+        alert_level=level,
+    )
+    return CommitmentAlert(priority="high", payload=payload)
+
+
+async def told(engine: Engine, channel: str) -> Counter[str]:
+    """How many events of each type were ever published on a channel."""
+    return Counter(json.loads(event.frame)["type"] for event in await engine.broker.read(channel, 0, 1_000))
+
+
+def test_of_many_who_acknowledge_at_once_one_is_first(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with office(tmp_path) as here:
+            await here.publisher.publish([(f"user:{user}", alert()) for user in PEOPLE])
+            taken = await asyncio.gather(*(here.alerts.acknowledge("c1", user) for user in PEOPLE))
+            hands = {one.alert.standing.acknowledged_by for one in taken if isinstance(one, Taken)}
+            assert len(hands) == 1
+            assert sum(bool(one.placed) for one in taken if one is not None) == 1
+            for user in PEOPLE:
+                assert await told(here.engine, f"user:{user}") == {"commitment_alert": 1, "alert_state": 1}
+            assert await here.alerts.acknowledge("c1", "stranger") is None
+            assert await here.alerts.acknowledge("c9", "stranger", on_behalf=True) is None
+
+    asyncio.run(scenario())
+
+
+def test_whoever_is_alerted_while_it_is_acknowledged_knows_it_or_can_ask(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with office(tmp_path) as here:
+            await here.publisher.publish([("user:ali", alert())])
+            more = [here.publisher.publish([(f"user:{user}", alert())]) for user in PEOPLE]
+            _, *_ = await asyncio.gather(here.alerts.acknowledge("c1", "ali"), *more)
+            for user in PEOPLE:
+                again = await here.alerts.acknowledge("c1", user)
+                assert again is not None
+                assert (again.alert.standing.acknowledged_by, again.placed) == ("ali", [])
+                assert (await told(here.engine, f"user:{user}"))["alert_state"] <= 1
+
+    asyncio.run(scenario())
+
+
+def test_a_brief_that_is_finished_and_cancelled_at_once_ends_once(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with office(tmp_path) as here:
+            for number in range(20):
+                request, channel = f"r{number}", f"user:ali{number}"
+                started = BriefStarted(request_id=request, payload=BriefStartedPayload("meeting", "SA", 9))
+                done = BriefComplete(request_id=request, payload=BriefCompletePayload("b", 9, 0.9))
+                await here.publisher.publish([(channel, started)])
+                works = [
+                    here.publisher.publish([(channel, done)]),
+                    here.briefs.cancel(request, identity(f"ali{number}")),
+                ]
+                outcomes = await asyncio.gather(*(works if number % 2 else reversed(works)), return_exceptions=True)
+                (ended,) = [outcome for outcome in outcomes if isinstance(outcome, Ended)]
+                refused = [outcome for outcome in outcomes if isinstance(outcome, BriefCancelled)]
+                assert bool(refused) == (ended.brief.ended == "cancelled") == (ended.placed is not None)
+                assert (await told(here.engine, channel)).total() == 2
+            assert await here.briefs.cancel("r1", identity("ali2")) is None
+
+    asyncio.run(scenario())
+
+
+def test_operators_are_told_how_an_alert_stands_and_how_a_brief_ended(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with office(tmp_path) as here:
+
+            def rows(topic: str) -> Mapping[str, object]:
+                messages = {message.channel: message for message in here.digest.messages(1)}
+                (row,) = messages[f"ops:{topic}"].payload.rows
+                return row
+
+            await here.publisher.publish([("user:ali", alert(2))])
+            assert rows("alerts").items() >= {"state": "open", "acknowledged_by": None, "alert_level": 2}.items()
+            await here.alerts.acknowledge("c1", "ali")
+            taken = {"key": "c1", "state": "acknowledged", "acknowledged_by": "ali", "alert_level": 2}
+            assert rows("alerts") == taken
+            await here.publisher.publish([("user:sara", alert(1))])
+            assert rows("alerts").items() >= taken.items(), "a lower level neither opens it nor lowers it"
+            started = BriefStarted(request_id="r1", payload=BriefStartedPayload("meeting", "SA", 9))
+            await here.publisher.publish([("user:ali", started)])
+            await here.briefs.cancel("r1", identity("ali"))
+            assert rows("briefs").items() >= {"state": "cancelled", "error": "Cancelled by Ali"}.items()
+
+    asyncio.run(scenario())
+
+
+def test_without_a_journal_nothing_is_done(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with office(tmp_path) as here:
+            started = BriefStarted(request_id="r1", payload=BriefStartedPayload("meeting", "SA", 9))
+            await here.publisher.publish([("user:ali", alert()), ("user:ali", started)])
+            here.journal[0] = False
+            for work in (here.alerts.acknowledge("c1", "ali"), here.briefs.cancel("r1", identity("ali"))):
+                with pytest.raises(Unavailable):
+                    await work
+            here.journal[0] = True
+            assert (await told(here.engine, "user:ali")).total() == 2
+            ended = await here.briefs.cancel("r1", identity("ali"))
+            assert ended is not None
+            assert ended.placed is not None
+
+    asyncio.run(scenario())
