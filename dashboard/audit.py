@@ -94,7 +94,7 @@ class Audit:
             trouble = "unreadable"
             _log.warning("what the service sends is no journal: %s", wrong)
         except (RealtimeError, OSError) as wrong:
-            trouble = "unreached"
+            trouble = "rights"
             _log.warning("no token for the audit: %s", wrong)
         self._tell(trouble)
 
@@ -112,7 +112,7 @@ class Audit:
     # --- where to go on ---------------------------------------------------------------------------------------
 
     async def _begin(self) -> Links:
-        """From the first entry of the last minutes on, found by halving: `since` had the service read all before it."""
+        """From the first entry of the last minutes on, found by halving: for `since` the service would read it all."""
         first = (await self._page(0, 1)).first
         low, high, since = 1 if first is None else first[0].seq, self._chain.head, self._clock() - WINDOW
         while low < high:
