@@ -61,7 +61,8 @@ def export(config: Config, asked: argparse.Namespace) -> int:
     data = Path(config.storage.data)
     folder = data / "journal"
     node = asked.node or _only_node(folder)
-    selection = Selection(asked.session, asked.user, asked.channel, asked.since, asked.until, asked.after, asked.limit)
+    chosen = ("session", "user", "channel", "since", "until", "context", "after", "limit")
+    selection = Selection(**{name: getattr(asked, name) for name in chosen})
     archive = Archive(folder, node, Signer(data))
     lines = archive.export(selection, made_at=time.time(), made_by=getpass.getuser(), redacted=asked.redact)
     with asked.to.open("wb") as file:
@@ -116,6 +117,7 @@ def add_commands(
     making.add_argument("--channel", default="", help="a channel, or a pattern such as dossier:*")
     making.add_argument("--since", type=float, default=0.0, help="Unix seconds")
     making.add_argument("--until", type=float, default=0.0, help="Unix seconds, excluded")
+    making.add_argument("--context", action="store_true", help="also how things stood when --since came")
     making.add_argument("--after", type=int, default=0, help="only entries with a higher number")
     making.add_argument("--limit", type=int, default=0, help="so many entries at most; the rest with --after")
     making.add_argument(

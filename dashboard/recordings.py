@@ -118,12 +118,12 @@ async def _made(order: Order) -> str:
 
 def make(order: Order) -> bytes:
     """Fetch the recording and pack what a player needs. Raises OSError, ExportRefused and ValueError."""
-    chosen: dict[str, str | float] = {"since": order.since}
+    chosen: dict[str, str | float] = {"since": order.since, "context": "true"}
     chosen |= {name: value for name in ("user", "channel") if (value := getattr(order, name))}
     with tempfile.TemporaryDirectory(prefix="dossier-recording-") as folder:
         recording = open_service(order.service, order.token, to=Path(folder) / "recording.ndjson", **chosen)
         times = recording.index.times
-        if not times:
+        if not times or times[-1] < order.since:
             raise ValueError("nothing was recorded then; ask for a longer time")
         return packed(playback(recording, max(order.since, times[0]), times[-1], languages=[order.language]))
 

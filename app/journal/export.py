@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 from app.journal.signing import Signer
-from dossier_realtime.archive.folder import read_after, read_head
+from dossier_realtime.archive.folder import read_after, read_head, seq_before
 from dossier_realtime.protocol.channels import parse_pattern
 from dossier_realtime.recording.entry import Header, redact
 from dossier_realtime.recording.export import (
@@ -27,13 +27,21 @@ from dossier_realtime.recording.routing import Routing
 from dossier_realtime.recording.visibility import HIGHEST, Veil
 
 MOST = 100_000  # entries of a page
+LOOKBACK = 25 * 3600.0
+"""Seconds before `since` from which the journal is read: a day of context, an hour for a clock that went back."""
+
+_CONNECTIONS = frozenset({"start", "open", "renewed", "close"})
+_SCENE = _CONNECTIONS | {"attach", "detach", "settings", "lifted"}
+_LASTING = frozenset({"user", "relationship", "document"})  # what is told there is still so later
 
 
 class Selection(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """What is asked for; empty: all. `channel` is a name or a pattern; times are Unix seconds, `until` excluded.
 
     A session's entries are its own and every frame that it received; a user's are those of the user's sessions.
-    `after`: entries with a higher seq; `limit`: of these so many. Both are for whole exports, page by page.
+    `context`: also what had begun before `since`, up to a day, and shows how things stood then: connections and what
+    they received, settings, presence, alerts, briefs, relationships, documents. `after`: entries with a higher seq;
+    `limit`: of these so many. Both are for whole exports, page by page.
     Raises ValueError for a channel that is no pattern, and for numbers out of range.
     """
 
@@ -42,6 +50,7 @@ class Selection(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_
     channel: str = ""
     since: float = 0.0
     until: float = 0.0
+    context: bool = False
     after: int = 0
     limit: int = 0
 
@@ -104,7 +113,10 @@ class Archive:
         patterns = [pattern for text in redacted if (pattern := parse_pattern(text)) is not None]
         before = shown = segment = b""
         count = 0
-        for line in read_after(self._folder, self._node, selected.begins_after):
+        after = selected.begins_after
+        if selected.begins_at and (veil is None or selected.context):
+            after = max(after, seq_before(self._folder, self._node, selected.begins_at))
+        for line in read_after(self._folder, self._node, after):
             link, head, _, rest = line.split(b"\t", 3)
             header = None if head.startswith(b'{"format"') else _headers.decode(head)
             if header is None or not selected.takes(header):
@@ -133,6 +145,7 @@ class _Filter:
         self._routing = Routing()
         self._mine: set[str] = set()
         self.limit = selection.limit
+        self.context = selection.context
 
     @property
     def begins_after(self) -> int:
@@ -140,12 +153,24 @@ class _Filter:
         asked = self._selection
         return 0 if asked.session or asked.user else asked.after
 
+    @property
+    def begins_at(self) -> float:
+        """Before which time nothing needs to be read; 0: all of it."""
+        asked = self._selection
+        if not asked.since or ((asked.session or asked.user) and not asked.context):
+            return 0.0
+        return max(0.0, asked.since - LOOKBACK)
+
     def takes(self, header: Header) -> bool:
         asked = self._selection
         if (asked.session or asked.user) and not self._concerns(header):
             return False
-        if header.seq <= asked.after or header.at < asked.since or (asked.until and header.at >= asked.until):
+        if header.seq <= asked.after or (asked.until and header.at >= asked.until):
             return False
+        if header.at < asked.since and not (asked.context and _sets_the_scene(header)):
+            return False
+        if asked.context and header.kind in _CONNECTIONS:
+            return True
         return self._pattern is None or bool(header.channel and self._pattern.matches(header.channel))
 
     def _concerns(self, header: Header) -> bool:
@@ -156,6 +181,13 @@ class _Filter:
         if asked.user and header.user != asked.user and not self._mine.intersection(receivers):
             return False
         return not asked.session or asked.session == header.session or asked.session in receivers
+
+
+def _sets_the_scene(header: Header) -> bool:
+    """Whether what an entry says may still hold later."""
+    if header.kind not in ("fanout", "recovered"):
+        return header.kind in _SCENE
+    return header.audience == "presence" or header.channel.partition(":")[0] in _LASTING
 
 
 _headers = msgspec.json.Decoder(Header)

@@ -1,4 +1,4 @@
-"""`GET /v1/journal?session=&user=&channel=&since=&until=&after=&limit=`: the journal as a signed NDJSON stream
+"""`GET /v1/journal?session=&user=&channel=&since=&until=&context=&after=&limit=`: the journal as a signed NDJSON stream
 (decisions, 10).
 
 `admin:*`, or `admin` on the one channel that is named. Below the highest clearance, and for who administers one
@@ -83,6 +83,6 @@ class JournalDoor(OperatorDoor):
         try:
             return msgspec.convert(asked, Selection, strict=False)
         except msgspec.ValidationError as wrong:
-            text = f"Ask with session, user, channel, since and until (Unix seconds), after and limit: {wrong}"
+            text = f"Ask with session, user, channel, since and until (Unix seconds), context, after and limit: {wrong}"
             self.refuse(400, ErrorCode.INVALID_MESSAGE_FORMAT, text[:500])
             return None

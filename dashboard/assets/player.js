@@ -290,7 +290,7 @@ function player(data, view, redraw) {
   function step(by) {
     pause()
     const next = by > 0 ? after(view.at) : after(view.at - 1) - 1
-    if (next >= 0 && next < seen.length) seek(at[seen[next]])
+    if (next < seen.length) seek(next < 0 ? 0 : at[seen[next]])
   }
 
   function tick(now) {

@@ -55,8 +55,9 @@ def open_export(file: str | Path, *, clearance: str = CLEARANCE, key: str | Path
 def open_service(address: str, token: str, *, to: str | Path, **selection: str | float) -> Recording:
     """Download an export from a running service into the file `to`, and open it: all that the token lets through.
 
-    `selection`: session, user, channel (a name, or a pattern such as `dossier:*`), since and until (Unix seconds);
-    of a whole export, after (the number of an entry) and limit (entries at most).
+    `selection`: session, user, channel (a name, or a pattern such as `dossier:*`), since and until (Unix seconds),
+    context ("true": also what had begun before `since` and shows how things stood then); of a whole export, after
+    (the number of an entry) and limit (entries at most).
     Raises OSError where the service cannot be reached, ExportRefused where it says no.
     """
     download(address, token, Path(to), selection)

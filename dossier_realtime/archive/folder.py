@@ -6,12 +6,13 @@ import mmap
 import re
 from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
-from dossier_realtime.recording.entry import FORMAT, Anchor, Head, anchor_text, decode_anchor, decode_head
+from dossier_realtime.recording.entry import FORMAT, Anchor, Head, anchor_text, decode_anchor, decode_entry, decode_head
 from dossier_realtime.recording.verify import Fault, Report, verify
 
 LINE_BYTES: Final = 32 * 1024 * 1024  # no entry is longer; a file without line ends does not fill the memory
@@ -61,6 +62,21 @@ def read_after(folder: Path, node: str, seq: int) -> Iterator[bytes]:
             if not line.endswith(b"\n"):
                 return  # being written: what is behind it belongs to it
             yield line
+
+
+def seq_before(folder: Path, node: str, moment: float) -> int:
+    """An entry behind which everything since a moment (Unix seconds) stands, by the first entries of segments: 0 where
+    none began before it."""
+    seq = 0
+    for path in kept_paths(folder, node, read_anchor(folder, node)):
+        first = next(islice(read_lines(path), 1, 2), b"")
+        try:
+            if decode_entry(first).header.at >= moment:
+                break
+        except ValueError:
+            break  # who reads on says so
+        seq = first_seq(path) - 1
+    return seq
 
 
 def _place_before(path: Path, seq: int) -> int:

@@ -49,7 +49,7 @@ class Manifest(msgspec.Struct, frozen=True):
     made_by: str
     whole: bool
     clearance: str
-    selection: dict[str, str | float]
+    selection: dict[str, str | float | bool]
     redacted: list[str]
     entries: int
     sha256: str
