@@ -101,6 +101,7 @@ class PageHandler(Handler):
         )
         title = f"{say(looks.language, f'page.{self._name}')} · {say(looks.language, 'title')}"
         session.console.server_doc(doc, title=title, location=False)
+        session.console.stand_in(doc)
         doc.template = self._template
         doc.template_variables.update(_shell(self._name, looks, visitor.name, viewer))
         doc.add_periodic_callback(session.tick, TICK_MS)
