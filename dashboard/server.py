@@ -40,6 +40,7 @@ from dossier_realtime.client import TokenSource
 
 _log = logging.getLogger("dashboard")
 logging.getLogger("bokeh").setLevel(logging.WARNING)  # it tells of every socket
+logging.getLogger("bokeh.server.views.ws").setLevel(logging.ERROR)  # and of every tab that closes under a message
 ASSETS = Path(__file__).parent / "assets"
 _HEAD_BYTES = 16_384
 _BODY_BYTES = 65_536
