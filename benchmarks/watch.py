@@ -64,7 +64,7 @@ async def tabs(url: str, token: str, pages: list[str]) -> AsyncIterator[Count]:
         for page in pages:
             tab = await context.new_page()
             await tab.goto(f"{url}/{page}")
-            await tab.locator(".blocks > *").first.wait_for(timeout=120_000)
+            await tab.locator(".blocks > :not(.charts)").first.wait_for(timeout=120_000)
             await tab.evaluate(_COUNT_DRAWN)
             opened.append(tab)
 
