@@ -1,6 +1,7 @@
 """What happens in an office, as fast as asked: events of every kind, and people who come and go.
 
-Names are few and come again, or are always new: then what remembers them for good grows, and is found.
+Names are few and come again, or are always new: then what remembers them for good grows, and is found. The service
+remembers every channel for good, by design, and lists it: so channels of always new things come again in the end.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from dossier_realtime.client import DossierRealtimeClient, Publisher, RealtimeEr
 _BATCHES = 5  # publishes a second
 _NAMES = 10  # of a kind, where they come again
 _EACH = 20  # events under one name, where it is always new
+_CHANNELS = 1_000  # of a kind, where names are always new
 _KINDS = 5
 
 
@@ -22,10 +24,11 @@ def event(number: int, *, new_names: bool) -> dict[str, Any]:
     """The event of that number: of five kinds in turn."""
     turn = number // _KINDS
     name = turn // _EACH if new_names else turn % _NAMES
+    place = name % _CHANNELS
     match number % _KINDS:
         case 0 | 1:
             update = {"entity_type": "country", "entity_id": f"e-{name}", "operation": "update"}
-            channel = f"dossier:country:c-{name}"
+            channel = f"dossier:country:c-{place}"
             return {"type": "dossier_update", "channel": channel, "payload": {**update, "fields_changed": ["summary"]}}
         case 2:
             alert = {
@@ -36,11 +39,11 @@ def event(number: int, *, new_names: bool) -> dict[str, Any]:
                 "responsible_department": "Agreements",
                 "alert_level": 1 + turn % 3,
             }
-            return {"type": "commitment_alert", "channel": f"user:u-{name}", "priority": "high", "payload": alert}
+            return {"type": "commitment_alert", "channel": f"user:u-{place}", "priority": "high", "payload": alert}
         case 3:
             score = 40 + turn % 50
             health = {
-                "relationship_id": f"r-{name}",
+                "relationship_id": f"r-{place}",
                 "previous_status": "healthy",
                 "new_status": "monitor",
                 "score_change": -1,
@@ -48,10 +51,10 @@ def event(number: int, *, new_names: bool) -> dict[str, Any]:
                 "trigger": "visit_postponed",
                 "recommendations": [],
             }
-            return {"type": "relationship_health_change", "channel": f"relationship:r-{name}", "payload": health}
+            return {"type": "relationship_health_change", "channel": f"relationship:r-{place}", "payload": health}
         case _:
             progress = {"stage": "generating", "progress": turn % 100, "message": "Writing"}
-            brief = {"channel": f"user:u-{name}", "request_id": str(UUID(int=name + 1))}
+            brief = {"channel": f"user:u-{place}", "request_id": str(UUID(int=name + 1))}
             return {"type": "brief_generation_progress", **brief, "payload": progress}
 
 
