@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 BAD_START = 2
 _LOGIN_HOURS = 12
+_GIVE_WAY = ("dashboard", "verify", "export", "rerun")  # commands that take only what the service leaves
+_NICE = 10
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -38,6 +40,8 @@ def main(arguments: Sequence[str]) -> int:
         config = load(getattr(asked, "config", None), os.environ, _overrides(asked))
     except ConfigError as wrong:
         return _cannot(str(wrong))
+    if asked.command in _GIVE_WAY:
+        os.nice(_NICE)
     try:
         match asked.command:
             case "token":

@@ -1,105 +1,190 @@
 """Twenty open pages at fifty events a second: what the dashboard costs, and whether the service feels it.
 
-    DOSSIER_LIMITS__PING=1000000 DOSSIER_LIMITS__GENERAL=1000000 python run.py
-    python -m benchmarks.dashboard --url ws://localhost:8000/v1 --dashboard http://localhost:5006 \\
-        --token TOKEN --pid PID
+    .venv/bin/python -m benchmarks.dashboard [--viewers 20] [--rate 50] [--rounds 5] [--seconds 10]
 
-`--token` must allow `admin:*` and have a role that may log in to the dashboard; `--pid` is the dashboard's process.
-The pages are opened in Chromium; the service's answers to ping are timed with the pages open and closed.
+In each round the service's answers to ping are timed once with no dashboard running and once with one that is watched,
+in turn first and second; the figures are medians over the rounds. Viewers are plain sockets that say what a page says,
+or tabs of a Chromium on this machine, which is by far the heaviest program here and in earnest runs elsewhere. Cores:
+`shared`, the system puts all processes where it likes; `apart`, service, publisher and pings are on the first,
+dashboard and viewers on the second.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import os
+import re
+import statistics
+import subprocess
+import sys
 import time
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import cycle, product
+from typing import Any
 
 import msgspec
 import psutil
-from playwright.async_api import Page, async_playwright
 from tornado.websocket import WebSocketClientConnection, websocket_connect
 
-from dossier_realtime.client import Publisher
+from benchmarks import turnover
+from benchmarks.service import ROOT, Running, begin, service
+from benchmarks.watch import PAGES
 
-PAGES = ("overview", "presence", "limits", "alerts", "briefs", "documents", "relationships", "connections", "tail")
-FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking")
-_BATCHES = 5  # publishes a second
-_PING_EVERY = 0.1  # seconds
+FIRST, SECOND = {0}, {1}  # cores, where they are pinned
+_PING_EVERY = 0.01  # seconds
+_SETTLE = 3.0  # seconds after the pages are open, or gone
+_COLUMNS = (
+    *("viewers", "cores", "dashboard's CPU", "RSS / PSS", "updates/s: tail, highest", "viewers' CPU"),
+    *("ping p50, ms", "ping p99, ms"),
+)
+_ADDRESS = re.compile(r"dashboard at (http://[^/]+)/")
 
 
-async def measure(asked: argparse.Namespace) -> None:
-    """Open, load, print."""
-    load = asyncio.create_task(publish(asked.url, asked.token, asked.rate))
-    await asyncio.sleep(2)
-    alone = await pings(asked.url, asked.token, asked.seconds)
-    print(f"ping without pages: p50 {share(alone, 0.5):.2f} ms, p99 {share(alone, 0.99):.2f} ms", flush=True)
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
-        pages = await open_pages(browser, asked)
-        print(f"{len(pages)} pages are open", flush=True)
-        before, began = sum(process(asked).cpu_times()[:2]), time.monotonic()
-        changed = await asyncio.gather(
-            updates(pages[PAGES.index("tail")]), pings(asked.url, asked.token, asked.seconds)
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """What a stretch of time with an open dashboard showed."""
+
+    cpu: float
+    rss: float
+    pss: float
+    rates: list[float]
+    viewers_cpu: float
+
+
+class Watch:
+    """A dashboard with its viewers, started and ended for each round."""
+
+    def __init__(self, running: Running, kind: str, viewers: int, *, apart: bool) -> None:
+        self._apart = apart
+        output = running.data / "dashboard.out"
+        service_url = f"http://127.0.0.1:{running.port}"
+        self._dashboard = begin(
+            output, "dashboard", "--port", "0", "--service", service_url, "--data", str(running.data)
         )
-        used = sum(process(asked).cpu_times()[:2]) - before
-        print(f"dashboard: {100 * used / (time.monotonic() - began):.1f} % of a core, ", end="")
-        print(f"{process(asked).memory_info().rss / 2**20:.0f} MiB")
-        print(f"the live tail is drawn {changed[0]:.1f} times a second")
-        watched = changed[1]
-        print(f"ping with pages: p50 {share(watched, 0.5):.2f} ms, p99 {share(watched, 0.99):.2f} ms")
-        await browser.close()
+        self._pin(self._dashboard.pid)
+        while (found := _ADDRESS.search(output.read_text())) is None:
+            if self._dashboard.poll() is not None:
+                raise SystemExit("the dashboard did not start; run `python run.py dashboard` to see why")
+            time.sleep(0.02)
+        watching = ["-m", "benchmarks.watch", "--url", found[1], "--kind", kind, "--count", str(viewers)]
+        self._viewers = subprocess.Popen(  # noqa: S603  our own program
+            [sys.executable, *watching], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        self._pin(self._viewers.pid)
+        self._tell(running.mint("operator", "admin:*", "--role", "operator", "--clearance", "secret"))
+        if self._hear() != "open":
+            raise SystemExit("the pages did not open; see above")
+
+    def _pin(self, pid: int) -> None:
+        if self._apart:
+            os.sched_setaffinity(pid, SECOND)
+
+    def _tell(self, line: str) -> None:
+        assert self._viewers.stdin is not None  # noqa: S101  a pipe
+        self._viewers.stdin.write(f"{line}\n")
+        self._viewers.stdin.flush()
+
+    def _hear(self) -> str:
+        assert self._viewers.stdout is not None  # noqa: S101  a pipe
+        return self._viewers.stdout.readline().strip()
+
+    def _told(self) -> list[int]:
+        self._tell("count")
+        return msgspec.json.decode(self._hear(), type=list[int])
+
+    async def during(self, work: Any) -> tuple[Watched, Any]:
+        """What it took while the work was done."""
+        dashboard, viewers = psutil.Process(self._dashboard.pid), psutil.Process(self._viewers.pid)
+        before, began = await asyncio.to_thread(self._told), time.monotonic()
+        cpu, of_viewers = seconds_of([dashboard]), seconds_of(family(viewers))
+        result = await work
+        took = time.monotonic() - began
+        cpu, of_viewers = seconds_of([dashboard]) - cpu, seconds_of(family(viewers)) - of_viewers
+        after = await asyncio.to_thread(self._told)
+        memory = dashboard.memory_full_info()
+        rates = [(then - now) / took for now, then in zip(before, after, strict=True)]
+        return Watched(cpu / took, memory.rss / 2**20, memory.pss / 2**20, rates, of_viewers / took), result
+
+    def end(self) -> None:
+        """Close the pages, then the dashboard."""
+        assert self._viewers.stdin is not None  # noqa: S101  a pipe
+        self._viewers.stdin.close()
+        self._viewers.wait(60)
+        self._dashboard.terminate()
+        self._dashboard.wait(30)
+
+
+def family(process: psutil.Process) -> list[psutil.Process]:
+    return [process, *process.children(recursive=True)]
+
+
+def seconds_of(processes: Iterable[psutil.Process]) -> float:
+    """Seconds of processor time, so far."""
+    total = 0.0
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            times = process.cpu_times()
+            total += times.user + times.system
+    return total
+
+
+async def measure(running: Running, asked: argparse.Namespace, kind: str, *, apart: bool) -> str:
+    """All rounds of one row."""
+    url, http = f"ws://127.0.0.1:{running.port}/v1", f"http://127.0.0.1:{running.port}"
+    if apart:
+        running.process.cpu_affinity(list(FIRST))
+        os.sched_setaffinity(0, FIRST)
+    writer = running.mint("bench", "write:*", "--role", "service", "--clearance", "secret")
+    load = asyncio.create_task(turnover.publish(http, writer, asked.rate))
+    watched: list[Watched] = []
+    pairs: list[tuple[list[float], list[float]]] = []
+    for number in range(asked.rounds):
+        alone: list[float] = []
+        beside: list[float] = []
+        for part in ("alone", "beside") if number % 2 else ("beside", "alone"):
+            if part == "alone":
+                await asyncio.sleep(_SETTLE)
+                alone = await pings(url, running.token, asked.seconds)
+                continue
+            watch = await asyncio.to_thread(Watch, running, kind, asked.viewers, apart=apart)
+            try:
+                await asyncio.sleep(_SETTLE)
+                seen, beside = await watch.during(pings(url, running.token, asked.seconds))
+            finally:
+                await asyncio.to_thread(watch.end)
+            watched.append(seen)
+        pairs.append((alone, beside))
     load.cancel()
+    if apart:
+        os.sched_setaffinity(0, range(os.cpu_count() or 1))
+        running.process.cpu_affinity(list(range(os.cpu_count() or 1)))
+    return row(kind, watched, pairs, apart=apart)
 
 
-async def open_pages(browser: object, asked: argparse.Namespace) -> list[Page]:
-    """One login, and as many tabs as asked for."""
-    context = await browser.new_context()  # type: ignore[attr-defined]  # Playwright's Browser
-    page: Page = await context.new_page()
-    await page.goto(f"{asked.dashboard}/login")
-    await page.get_by_role("textbox").fill(asked.token)
-    await page.get_by_role("button", name="Log in").click()
-    await page.locator(".figure").first.wait_for()
-    opened = [page]
-    for number in range(1, asked.pages):
-        page = await context.new_page()
-        await page.goto(f"{asked.dashboard}/{PAGES[number % len(PAGES)]}")
-        await page.locator(".blocks > *").first.wait_for()
-        opened.append(page)
-    return opened
-
-
-async def updates(page: Page, seconds: float = 10) -> float:
-    """How many times a second something of the page is drawn anew."""
-    count = await page.evaluate(
-        """async (ms) => {
-            const find = (root) => root.querySelector(".blocks")
-                ?? [...root.querySelectorAll("*")].map((e) => e.shadowRoot && find(e.shadowRoot)).find(Boolean)
-            const drawn = new Set()
-            const watcher = new MutationObserver(() => drawn.add(Math.round(performance.now() / 50)))
-            watcher.observe(find(document), { childList: true, subtree: true, characterData: true })
-            await new Promise((done) => setTimeout(done, ms))
-            return drawn.size
-        }""",
-        1000 * seconds,
-    )
-    return float(count) / seconds
-
-
-async def publish(url: str, token: str, rate: int) -> None:
-    """Events, as many a second, on the dossiers of countries."""
-    base = url.replace("ws", "http", 1).removesuffix("/v1")
-    payload = {"entity_type": "country", "entity_id": "SA", "operation": "update", "fields_changed": ["commitments"]}
-    countries = ("SA", "AE", "KW", "EG", "FR", "JP", "BR", "ZA", "CA", "IN")
-    async with Publisher(token, base) as publisher:
-        due = time.monotonic()
-        while True:
-            events = [
-                {"type": "dossier_update", "channel": f"dossier:country:{countries[n % 10]}", "payload": payload}
-                for n in range(rate // _BATCHES)
-            ]
-            await publisher.publish(events)
-            due += 1 / _BATCHES
-            await asyncio.sleep(max(0, due - time.monotonic()))
+def row(kind: str, watched: list[Watched], pairs: list[tuple[list[float], list[float]]], *, apart: bool) -> str:
+    """Medians over the rounds. The change of a quantile is that of each pair."""
+    middle = statistics.median
+    pinged = []
+    for part in (0.5, 0.99):
+        before = middle(share(alone, part) for alone, _ in pairs)
+        after = middle(share(beside, part) for _, beside in pairs)
+        change = middle(share(beside, part) / share(alone, part) for alone, beside in pairs)
+        pinged.append(f"{before:.2f} → {after:.2f} ({100 * (change - 1):+.0f} %)")
+    tail = [rate for seen in watched for page, rate in zip(cycle(PAGES), seen.rates, strict=False) if page == "tail"]
+    highest = max(rate for seen in watched for rate in seen.rates)
+    cells = [
+        kind,
+        "apart" if apart else "shared",
+        f"{100 * middle(seen.cpu for seen in watched):.1f} %",
+        f"{middle(seen.rss for seen in watched):.0f} / {middle(seen.pss for seen in watched):.0f} MiB",
+        f"{middle(tail):.1f}, {highest:.1f}",
+        f"{100 * middle(seen.viewers_cpu for seen in watched):.0f} %",
+        *pinged,
+    ]
+    return f"| {' | '.join(cells)} |"
 
 
 async def pings(url: str, token: str, seconds: float) -> list[float]:
@@ -132,21 +217,21 @@ def share(times: list[float], part: float) -> float:
     return times[min(len(times) - 1, int(part * len(times)))]
 
 
-def process(asked: argparse.Namespace) -> psutil.Process:
-    """The dashboard's process."""
-    return psutil.Process(asked.pid)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--url", required=True)
-    parser.add_argument("--dashboard", required=True)
-    parser.add_argument("--token", required=True)
-    parser.add_argument("--pid", type=int, required=True)
-    parser.add_argument("--pages", type=int, default=20)
+    parser.add_argument("--viewers", type=int, default=20, help="open pages")
     parser.add_argument("--rate", type=int, default=50, help="events a second")
-    parser.add_argument("--seconds", type=float, default=30, help="of each measurement")
-    asyncio.run(measure(parser.parse_args()))
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=10, help="of each measurement, two a round")
+    parser.add_argument("--kinds", nargs="+", choices=["sockets", "tabs"], default=["sockets", "tabs"])
+    parser.add_argument("--cores", nargs="+", choices=["shared", "apart"], default=["shared", "apart"])
+    asked = parser.parse_args()
+    print(f"{asked.viewers} open pages, {asked.rate} events/s, {asked.rounds} rounds of 2 × {asked.seconds:g} s\n")
+    print(f"| {' | '.join(_COLUMNS)} |")
+    print("|---" * len(_COLUMNS) + "|", flush=True)
+    for kind, cores in product(asked.kinds, asked.cores):
+        with service() as running:
+            print(asyncio.run(measure(running, asked, kind, apart=cores == "apart")), flush=True)
 
 
 if __name__ == "__main__":

@@ -21,6 +21,8 @@ ROOMY = {
     "DOSSIER_AUTH__SECRET": "the secret of benchmarks, and of nothing else",
     "DOSSIER_LIMITS__GENERAL": "1000000",
     "DOSSIER_LIMITS__EDIT": "1000000",
+    "DOSSIER_LIMITS__PING": "1000000",
+    "DOSSIER_LIMITS__READ": "1000000",
     "DOSSIER_LIMITS__CONNECTIONS_PER_USER": "100000",
     "DOSSIER_LIMITS__HANDSHAKES_PER_SECOND": "100000",
     "DOSSIER_LOG__LEVEL": "warning",
@@ -36,6 +38,11 @@ class Running:
     port: int
     token: str
     process: psutil.Process
+    data: Path
+
+    def mint(self, sub: str, permission: str, *more: str) -> str:
+        """A token; `more` as in ("--role", "operator")."""
+        return _mint(self.data, "--sub", sub, "--permission", permission, *more)
 
     @property
     def rss(self) -> int:
@@ -53,29 +60,38 @@ class Running:
 def service() -> Iterator[Running]:
     """Start it, and stop it in the end."""
     with tempfile.TemporaryDirectory() as data:
-        environment = {k: v for k, v in os.environ.items() if not k.startswith("DOSSIER_")} | ROOMY
-        arguments = ["--data", data]
-        token = subprocess.run(  # noqa: S603  our own program
-            [sys.executable, "run.py", "token", *arguments, "--sub", "bench", "--permission", "write:document:*"],
-            cwd=ROOT,
-            env=environment,
-            check=True,
-            capture_output=True,
-            text=True,
-        ).stdout.strip()
-        output = Path(data) / "output"
-        with output.open("wb") as written:
-            process = subprocess.Popen(  # noqa: S603  likewise
-                [sys.executable, "run.py", "serve", "--port", "0", *arguments],
-                cwd=ROOT,
-                env=environment,
-                stdout=written,
-            )
+        folder = Path(data)
+        token = _mint(folder, "--sub", "bench", "--permission", "write:document:*")
+        output = folder / "output"
+        process = begin(output, "serve", "--port", "0", "--data", data)
         try:
-            yield Running(_port(process, output), token, psutil.Process(process.pid))
+            yield Running(_port(process, output), token, psutil.Process(process.pid), folder)
         finally:
             process.terminate()
             process.wait(30)
+
+
+def begin(output: Path, *arguments: str) -> subprocess.Popen[bytes]:
+    """`run.py` with these arguments and roomy limits; what it prints goes to a file."""
+    with output.open("wb") as written:
+        return subprocess.Popen(  # noqa: S603  our own program
+            [sys.executable, "run.py", *arguments], cwd=ROOT, env=_environment(), stdout=written
+        )
+
+
+def _mint(data: Path, *arguments: str) -> str:
+    return subprocess.run(  # noqa: S603  likewise
+        [sys.executable, "run.py", "token", "--data", str(data), *arguments],
+        cwd=ROOT,
+        env=_environment(),
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout.strip()
+
+
+def _environment() -> dict[str, str]:
+    return {k: v for k, v in os.environ.items() if not k.startswith("DOSSIER_")} | ROOMY
 
 
 def _port(process: subprocess.Popen[bytes], output: Path) -> int:

@@ -25,8 +25,8 @@ class Traffic:
         palette = PALETTES[looks.theme]
         self._source = ColumnDataSource({"at": [], "first": [], "second": []})
         plot = _figure(title, palette, looks, height=230)
-        plot.x_range = DataRange1d(follow="end", follow_interval=1000 * _SHOWN, range_padding=0)
-        plot.y_range = DataRange1d(start=0)
+        plot.x_range = DataRange1d(follow="end", follow_interval=1000 * _SHOWN, range_padding=0, syncable=False)
+        plot.y_range = DataRange1d(start=0, syncable=False)
         plot.xaxis.formatter = DatetimeTickFormatter(
             seconds="%H:%M:%S", minsec="%H:%M:%S", minutes="%H:%M", hourmin="%H:%M", hours="%H:%M"
         )
@@ -88,6 +88,8 @@ def _figure(title: str, palette: Palette, looks: Looks, height: int) -> Any:
         setattr(plot.axis, name, palette.edge)
     plot.axis.major_label_text_color = palette.quiet
     plot.axis.major_label_text_font = FONT
+    for model in (plot, plot.x_range, plot.y_range):
+        model.syncable = False  # how far the browser has drawn is nothing that the server must hear of each second
     return plot
 
 

@@ -10,7 +10,9 @@ from typing import Any
 import msgspec
 import panel
 import param
+from bokeh.document import Document
 from panel.custom import JSComponent
+from panel.models.esm import ESMEvent
 from panel.viewable import Child
 
 from dashboard.actions import Actions, Asked
@@ -57,13 +59,22 @@ class Console(JSComponent):
             stylesheets=[read(STYLES)],
         )
         self.on_message: Callable[[Any], None] = lambda message: None
+        self._document: Document | None = None
+
+    def stand_in(self, document: Document) -> None:
+        """The document whose only root this is, on our own server."""
+        self._document = document
 
     def _handle_msg(self, data: Any) -> None:
         self.on_message(data)
 
     def tell(self, message: dict[str, Any]) -> None:
-        """Send it to the browser."""
-        self._send_msg(message)
+        """Send it to the browser: through Bokeh where it can be, which waits for sockets and minds those that close."""
+        if self._document is None:
+            self._send_msg(message)
+        else:
+            event = ESMEvent(self._document.roots[0], message)  # type: ignore[no-untyped-call]  # likewise
+            self._document.callbacks.send_event(event)
 
 
 def _pane(chart: Traffic) -> Any:

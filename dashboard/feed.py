@@ -26,7 +26,9 @@ _log = logging.getLogger("dashboard")
 
 ALWAYS = ("ops:nodes", "ops:sessions", "ops:limits", "ops:alerts", "ops:briefs", "ops:errors", "global")
 FOLLOWED = 90  # channels besides these; a connection has 100 at most
-LOOK = 5.0  # seconds between two looks at the lists
+LOOK = 5.0  # seconds between two looks at the lists, at least
+_SHARE = 10  # a look takes the service and us a tenth of the time at the most: lists that are long are read seldom
+_LONGEST = 60.0  # seconds between two looks, whatever they take
 _REST = 5.0  # seconds before a connection that ended for good is begun anew
 _OVER = (ConnectionState.DISCONNECTED, ConnectionState.ERROR)
 
@@ -63,10 +65,12 @@ class Feed:
         for channel in ALWAYS:
             self._follow(channel)
         await client.connect()
+        clock = asyncio.get_running_loop().time
         while client.state not in _OVER:
+            began = clock()
             if client.state is ConnectionState.AUTHENTICATED:
                 await self._look()
-            await asyncio.sleep(LOOK)
+            await asyncio.sleep(min(max(LOOK, _SHARE * (clock() - began)), _LONGEST))
 
     async def _leave(self) -> None:
         client, self._client = self._client, None

@@ -38,13 +38,13 @@ from dashboard.pages import PAGES
 from dashboard.recordings import Recordings
 from dashboard.service_api import ServiceApi
 from dashboard.store import DashboardState
-from dashboard.tabs import forgive_closed_tabs
 from dashboard.viewer import DashboardRole, Viewer
 from dashboard.visitors import COOKIE, Visitors
 from dossier_realtime.client import TokenSource
 
 _log = logging.getLogger("dashboard")
 logging.getLogger("bokeh").setLevel(logging.WARNING)  # it tells of every socket
+logging.getLogger("bokeh.server.views.ws").setLevel(logging.ERROR)  # and of every tab that closes under a message
 ASSETS = Path(__file__).parent / "assets"
 _HEAD_BYTES = 16_384
 _BODY_BYTES = 65_536
@@ -111,6 +111,7 @@ class PageHandler(Handler):
         )
         title = f"{say(looks.language, f'page.{self._name}')} · {say(looks.language, 'title')}"
         session.console.server_doc(doc, title=title, location=False)
+        session.console.stand_in(doc)
         doc.template = self._template
         doc.template_variables.update(_shell(self._name, looks, visitor.name, viewer))
         doc.add_periodic_callback(session.tick, TICK_MS)
@@ -191,7 +192,6 @@ class DashboardServer:
     async def run(self) -> None:
         """Serve until SIGTERM or SIGINT."""
         loop, stopped = asyncio.get_running_loop(), asyncio.Event()
-        forgive_closed_tabs(loop)
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stopped.set)
         watching = [loop.create_task(work) for work in (self._feed.run(), self._audit.run())]

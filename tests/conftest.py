@@ -1,4 +1,4 @@
-"""What every test shares: hypothesis profiles and an event loop for pytest-tornado."""
+"""What every test shares: hypothesis profiles, figures to print, and an event loop for pytest-tornado."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 from tornado.ioloop import IOLoop
+
+pytest_plugins = ["tests.harness.figures"]
 
 # A loaded machine is slow, not wrong: no deadline. A change is judged by the same examples every time it is tested;
 # `thorough` looks for new ones, and what it finds becomes a test of its own.

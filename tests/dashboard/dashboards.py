@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 from urllib.parse import urlencode
@@ -23,7 +24,15 @@ _DEFECTS = ("Traceback (most recent call last)", "never retrieved", "never await
 class Dashboard:
     """`python run.py dashboard` on a free port; started by `with`. `settings` go to its environment."""
 
-    def __init__(self, service: Service, folder: Path, settings: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        service: Service,
+        folder: Path,
+        settings: dict[str, str] | None = None,
+        *,
+        program: Sequence[str] = ("run.py", "dashboard"),
+    ) -> None:
+        self._program = program
         self._service = service
         self._output, self.log_file = folder / "dashboard.out", folder / "dashboard.log"
         self._settings = settings or {}
@@ -31,7 +40,7 @@ class Dashboard:
 
     def __enter__(self) -> Self:
         environment = os.environ | {"DOSSIER_AUTH__SECRET": tokens.SECRET} | self._settings
-        command = [sys.executable, "run.py", "dashboard", "--port", "0", "--service", self._service.http]
+        command = [sys.executable, *self._program, "--port", "0", "--service", self._service.http]
         command += ["--data", str(self._service.data)]
         with self._output.open("wb") as output, self.log_file.open("wb") as log:
             self.process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=log)

@@ -1,0 +1,109 @@
+"""What axe-core finds on every page, in both languages and themes, on a desk and on a phone: nothing that hinders."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from dashboard.i18n import LANGUAGES
+from dashboard.looks import THEMES
+from dashboard.pages import PAGES
+from tests.dashboard.browsing import logged_in, show
+from tests.dashboard.company import Company
+from tests.dashboard.dashboards import Dashboard
+from tests.harness.figures import Report
+from tests.harness.service import Service
+
+AXE = Path(__file__).parents[1] / "node" / "node_modules" / "axe-core" / "axe.min.js"
+GRAVE = ("serious", "critical")
+DESK, PHONE = 1440, 400
+LOOKS = [(language, theme, width) for language in LANGUAGES for theme in THEMES for width in (DESK, PHONE)]
+
+
+class Inspection:
+    """What axe finds, page by page."""
+
+    def __init__(self, page: Page) -> None:
+        self._page = page
+        self.grave: list[str] = []
+        self.lesser: Counter[str] = Counter()
+        self.looked = 0
+
+    def look(self, where: str) -> None:
+        """Inspect what is shown now, shadow roots included."""
+        self._page.evaluate(AXE.read_text(encoding="utf-8"))
+        found: list[dict[str, Any]] = self._page.evaluate("async () => (await axe.run()).violations")
+        self.looked += 1
+        for rule in found:
+            if rule["impact"] in GRAVE:
+                self.grave += [f"{where}: {rule['id']} ({rule['help']}): {node['html']}" for node in rule["nodes"]]
+            else:
+                self.lesser[f"{rule['id']} ({rule['impact']})"] += len(rule["nodes"])
+
+    def say(self, report: Report) -> None:
+        """How much was found, the lesser by name."""
+        report(f"{self.looked} looks: {len(self.grave)} grave; lesser: {dict(self.lesser) or 'none'}")
+
+
+@pytest.fixture(scope="module")
+def company(service: Service) -> Iterator[Company]:
+    """People who are there while the pages are looked at."""
+    with Company(service) as people:
+        people.come("nora.alqahtani", "نورة القحطاني", "dossier:country:SA", "document:brief-1", field="summary_ar")
+        people.come("omar.haddad", "Omar Haddad", "dossier:country:SA", "relationship:SA-FR")
+        yield people
+
+
+@pytest.mark.usefixtures("office", "company")
+@pytest.mark.parametrize(("language", "theme", "width"), LOOKS)
+def test_nothing_hinders_anybody_on_any_page(
+    browser: Browser, dashboard: Dashboard, report: Report, language: str, theme: str, width: int
+) -> None:
+    with logged_in(browser, dashboard, width=width, role="security_officer") as page:
+        inspection = Inspection(page)
+        for name in PAGES:
+            show(page, dashboard, name, language, theme)
+            inspection.look(name)
+            for button in page.locator(".blocks button:not([aria-disabled])").all()[:1]:
+                button.click()
+                expect(page.get_by_role("dialog")).to_be_visible()
+                inspection.look(f"{name}, with a dialog")
+                page.keyboard.press("Escape")
+    inspection.say(report)
+    assert inspection.grave == []
+
+
+@pytest.mark.parametrize(("language", "theme", "width"), LOOKS)
+def test_nothing_hinders_anybody_at_the_door(
+    browser: Browser, dashboard: Dashboard, report: Report, language: str, theme: str, width: int
+) -> None:
+    page = browser.new_page(viewport={"width": width, "height": 900})
+    inspection = Inspection(page)
+    page.goto(f"{dashboard.url}/login?lang={language}&theme={theme}")
+    inspection.look("login")
+    page.get_by_role("textbox").fill("no token")
+    page.locator("form button").click()
+    expect(page.get_by_role("alert")).to_be_visible()
+    inspection.look("login, after a token that is none")
+    page.close()
+    inspection.say(report)
+    assert inspection.grave == []
+
+
+def test_nothing_hinders_anybody_where_nothing_is_known_yet(browser: Browser, report: Report, tmp_path: Path) -> None:
+    with (
+        Service(tmp_path / "data") as service,
+        Dashboard(service, tmp_path) as quiet,
+        logged_in(browser, quiet, role="viewer") as page,
+    ):
+        inspection = Inspection(page)
+        for name in PAGES:
+            show(page, quiet, name)
+            inspection.look(name)
+    inspection.say(report)
+    assert inspection.grave == []

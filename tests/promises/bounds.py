@@ -1,0 +1,69 @@
+"""What the dashboard keeps, and that none of it is past its bound."""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Iterable
+from typing import Any
+
+from dashboard.blocks import View
+from dashboard.console import PageSession, Views
+from dashboard.store import DashboardState, Kept
+from dossier_realtime.client.presence import PresenceState
+
+LISTED = 5_000  # sessions, and channels
+NAMES = 101  # of things that are counted
+ROWS = 5_000  # of one table
+IN_ONE = 1_000  # things inside one thing that is kept
+STREAMED = 300  # seconds of a chart, or countries of a map
+EYES = 64  # kinds of eyes that look at the same time
+
+
+def assert_bounded(state: DashboardState, views: Views, sessions: Iterable[PageSession]) -> None:
+    """Every collection there is, found by looking for it: one that is new is judged too."""
+    for name, kept in vars(state).items():
+        _judge(f"state.{name}", kept)
+    assert len(views._views) <= EYES
+    for view, _ in views._views.values():
+        _judge_view(view)
+    for session in sessions:
+        assert len(session._news) <= 1
+        assert len(session._doing) <= 1
+        assert session._sent - session._seen <= 6
+        if session._chart is not None:
+            columns: Any = session._chart._source.data
+            assert all(len(column) <= STREAMED for column in columns.values())
+
+
+def _judge(name: str, kept: object) -> None:
+    if isinstance(kept, Kept):
+        assert len(kept) <= kept.cap, name
+        for thing in kept.values():
+            for inner in _within(thing):
+                assert len(inner) <= IN_ONE, f"{name}: something in one of them"
+    elif isinstance(kept, deque):
+        assert kept.maxlen is not None, f"{name} has no bound"
+    elif isinstance(kept, Counter):
+        assert len(kept) <= NAMES, name
+    elif isinstance(kept, dict):
+        for inner_name, inner in kept.items():
+            if isinstance(inner, Counter):
+                _judge(f"{name}.{inner_name}", inner)
+        assert len(kept) <= LISTED, name
+    elif isinstance(kept, list):
+        assert len(kept) <= LISTED, name
+    else:
+        assert isinstance(kept, bool | int | float | str), f"{name} is kept and nobody judges it"
+
+
+def _within(thing: object) -> Iterable[list[object] | dict[str, object] | deque[object]]:
+    if isinstance(thing, PresenceState):
+        return []  # as many as the service says are there
+    slots = getattr(type(thing), "__slots__", ())
+    return [inner for name in slots if isinstance(inner := getattr(thing, name), list | dict | deque)]
+
+
+def _judge_view(view: View) -> None:
+    assert view._deltas.maxlen is not None
+    for block in view._blocks:
+        assert len(block.get("rows", [])) <= ROWS, block["id"]

@@ -1,0 +1,52 @@
+"""Open pages of a real dashboard, and what its operators' list says of the dashboard itself."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from itertools import cycle, islice
+
+import httpx
+
+from benchmarks.viewers import Viewer, log_in
+from dashboard.pages import PAGES
+from tests.dashboard.dashboards import Dashboard
+from tests.harness import tokens
+from tests.harness.service import Service
+from tests.promises.fleet import PATIENCE, door, now
+
+AT_MOST = 4.0  # updates a second that a page is told
+UNDER_WAY = 6  # messages that wait for a page that does not read
+
+
+@asynccontextmanager
+async def pages(dashboard: Dashboard, count: int) -> AsyncIterator[list[Viewer]]:
+    """So many tabs of one operator, over all pages in turn; closed at the end."""
+    token = tokens.token("operator", "admin:*", role="operator", clearance="secret")
+    cookie = await log_in(dashboard.url, token)
+    viewers = [await Viewer.open(dashboard.url, cookie, page) for page in islice(cycle(PAGES), count)]
+    try:
+        yield viewers
+    finally:
+        await asyncio.gather(*(viewer.close() for viewer in viewers))
+
+
+def operators(service: Service) -> httpx.AsyncClient:
+    """The operators' HTTP interface."""
+    return door(service, tokens.operator())
+
+
+async def other_than(client: httpx.AsyncClient, before: set[str]) -> set[str]:
+    """Wait until those sessions are no more what they were; what they are now."""
+    deadline = now() + PATIENCE
+    while (sessions := await connected(client)) == before:
+        assert now() < deadline, f"the sessions of dashboards are still {before}"
+        await asyncio.sleep(0.05)
+    return sessions
+
+
+async def connected(client: httpx.AsyncClient) -> set[str]:
+    """The sessions of dashboards that have a connection."""
+    rows = (await client.get("/sessions")).json()["sessions"]
+    return {row["session_id"] for row in rows if row["user_id"] == "dashboard"}
