@@ -67,7 +67,7 @@ class Setup:
     idle_seconds: float
     secure: bool
     behind_proxy: bool
-    oidc: Oidc | None
+    oidc: Oidc | None = None
 
 
 class PageHandler(Handler):

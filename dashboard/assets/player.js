@@ -168,7 +168,7 @@ function player(data, view, redraw) {
   })
   const filtering = make("div", { class: "toolbar" }, search, count, windowed)
 
-  const laned = make("div", { class: "lanes" })
+  const laned = make("div", { class: "lanes", tabindex: 0, role: "region", "aria-label": words.lanes })
   const field = drawings.lanes(laned)
   const key = make("p", { class: "key" }, ...["sent", "received", "refused"].map((each) => make("span", { class: each }, words[`key_${each}`])))
   const lanesBox = make("section", { class: "table wide" }, make("h2", {}, words.lanes), laned, key)

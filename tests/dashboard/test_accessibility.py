@@ -69,11 +69,17 @@ def test_nothing_hinders_anybody_on_any_page(
         for name in PAGES:
             show(page, dashboard, name, language, theme)
             inspection.look(name)
-            for button in page.locator(".blocks button:not([aria-disabled])").all()[:1]:
+            for button in page.locator(".blocks button:not([aria-disabled]):not([type=submit])").all()[:1]:
                 button.click()
                 expect(page.get_by_role("dialog")).to_be_visible()
                 inspection.look(f"{name}, with a dialog")
                 page.keyboard.press("Escape")
+            if name == "recordings":
+                page.locator(".blocks button[type=submit]").click()
+                page.locator(".player").wait_for(timeout=60_000)
+                for tab in page.locator(".player .tab").all():
+                    tab.click()
+                    inspection.look(f"the player, {tab.inner_text()}")
     inspection.say(report)
     assert inspection.grave == []
 
