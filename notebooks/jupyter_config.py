@@ -1,0 +1,20 @@
+"""Read by JupyterLab and nbconvert when they start in this folder: nothing that they open asks the internet."""
+
+from traitlets.config import get_config
+
+c = get_config()
+
+# JupyterLab: reached from this machine alone, its kernels through files that only their owner may open
+c.ServerApp.ip = "127.0.0.1"
+c.KernelManager.transport = "ipc"
+c.LabApp.news_url = None
+c.LabApp.check_for_updates_class = "jupyterlab.NeverCheckForUpdate"
+c.LabApp.extension_manager = "readonly"
+
+# nbconvert: a page that holds everything; formulas and old widgets would be fetched, and there are none
+c.HTMLExporter.mathjax_url = ""
+c.HTMLExporter.require_js_url = ""
+c.HTMLExporter.jquery_url = ""
+c.HTMLExporter.mermaid_js_url = ""
+c.HTMLExporter.widget_renderer_url = ""
+c.HTMLExporter.jupyter_widgets_base_url = ""
