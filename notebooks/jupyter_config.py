@@ -11,10 +11,6 @@ c.LabApp.news_url = None
 c.LabApp.check_for_updates_class = "jupyterlab.NeverCheckForUpdate"
 c.LabApp.extension_manager = "readonly"
 
-# nbconvert: a page that holds everything; formulas and old widgets would be fetched, and there are none
+# nbconvert: a page that holds everything; what draws formulas and widgets would be fetched, and there are none
 c.HTMLExporter.mathjax_url = ""
 c.HTMLExporter.require_js_url = ""
-c.HTMLExporter.jquery_url = ""
-c.HTMLExporter.mermaid_js_url = ""
-c.HTMLExporter.widget_renderer_url = ""
-c.HTMLExporter.jupyter_widgets_base_url = ""

@@ -75,11 +75,11 @@ class DocumentHistory:
         version = moment if isinstance(moment, int) else self.version_at(moment)
         text, authors = to_units(self.at(version)), [""] * self._texts[0].length
         for _, _, payload in self.edits[: version - self.first]:
-            place = payload.position
+            place, length = payload.position, payload.length or len(to_units(payload.content or ""))
             if payload.operation_type == "insert":
-                authors[place:place] = [payload.user_id] * len(to_units(payload.content or ""))
+                authors[place:place] = [payload.user_id] * length
             elif payload.operation_type == "delete":
-                del authors[place : place + (payload.length or 0)]
+                del authors[place : place + length]
         pieces, at = [], 0
         for user, units in groupby(authors):
             end = at + len(list(units))
