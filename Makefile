@@ -26,7 +26,7 @@ run: $(RUNTIME)  ## the service with embedded storage under var/ (RUN="serve --p
 
 .PHONY: notebooks
 notebooks: $(NOTEBOOKS)  ## JupyterLab with the analysts' notebooks (DOSSIER_JOURNAL: the folder of another journal)
-	cd notebooks && PYTHONPATH="$(CURDIR)" "$(CURDIR)/$(BIN)/jupyter" lab --config jupyter_config.py
+	PYTHONPATH="$(CURDIR)" JUPYTER_CONFIG_PATH="$(CURDIR)/notebooks/jupyter" $(BIN)/jupyter lab --notebook-dir notebooks
 
 .PHONY: test
 test: system $(DEV) $(NOTEBOOKS) $(NODE)  ## every check and every test

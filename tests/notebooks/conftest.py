@@ -52,6 +52,7 @@ def jupyter(journal: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str
     places = {name: str(home / name.lower()) for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "IPYTHONDIR")}
     places |= {name: str(home / name.lower()) for name in ("JUPYTERLAB_SETTINGS_DIR", "JUPYTERLAB_WORKSPACES_DIR")}
     places |= {"JUPYTER_RUNTIME_DIR": str(home / "r"), "JUPYTER_PLATFORM_DIRS": "1"}
+    places |= {"JUPYTER_CONFIG_PATH": str(NOTEBOOKS / "jupyter")}
     return os.environ | places | {"PYTHONPATH": str(ROOT), "DOSSIER_JOURNAL": str(journal)}
 
 

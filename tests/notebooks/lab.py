@@ -26,7 +26,7 @@ class Lab:
         self._port = 0
 
     def __enter__(self) -> Self:
-        command = [sys.executable, "-m", "jupyter", "lab", "--config", "notebooks/jupyter_config.py", "--no-browser"]
+        command = [sys.executable, "-m", "jupyter", "lab", "--no-browser"]
         command += ["--allow-root", "--ServerApp.port=0", f"--ServerApp.root_dir={self._root}"]
         if not self._kernels:
             command += ["--KernelSpecManager.ensure_native_kernel=False"]

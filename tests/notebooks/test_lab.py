@@ -22,8 +22,9 @@ def test_it_plays_in_jupyterlab(browser: Browser, jupyter: dict[str, str], tmp_p
     shutil.copy(NOTEBOOKS / NAME, tmp_path)
     with Lab(tmp_path, jupyter, tmp_path / "lab.log") as lab, tab(browser, errors=False) as page:
         page.goto(lab.page(NAME))
+        page.get_by_text("Python 3 (ipykernel) | Idle").wait_for()
         page.get_by_role("menuitem", name="Run", exact=True).click()
-        page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+        page.locator("[data-command='runmenu:run-all']").click()
         page.locator("svg[aria-label*='sent and received']").wait_for(timeout=120_000)
         plays(framed(page))
 
@@ -41,6 +42,7 @@ def test_it_plays_without_a_kernel_once_the_notebook_is_trusted(
         with tab(browser, errors=False) as page:
             page.goto(lab.page(NAME))
             page.get_by_role("heading", name="Play it").wait_for()
+            page.get_by_role("dialog").get_by_role("button", name="No Kernel").click()
             plays(framed(page))
             answer = page.request.get(f"{lab.url}/api/kernels", headers={"Authorization": f"token {TOKEN}"})
             assert answer.json() == []
@@ -50,7 +52,7 @@ def test_it_plays_without_a_kernel_once_the_notebook_is_trusted(
 def test_it_plays_in_a_page_made_of_a_notebook_offline(
     name: str, browser: Browser, executed: Path, jupyter: dict[str, str], tmp_path: Path
 ) -> None:
-    command = [sys.executable, "-m", "jupyter", "nbconvert", "--config", "notebooks/jupyter_config.py", "--to", "html"]
+    command = [sys.executable, "-m", "jupyter", "nbconvert", "--to", "html"]
     command += ["--output-dir", str(tmp_path), str(executed / name)]
     subprocess.run(command, cwd=ROOT, env=jupyter, check=True, capture_output=True)
     with tab(browser) as page:

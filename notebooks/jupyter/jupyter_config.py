@@ -1,10 +1,11 @@
-"""Read by JupyterLab and nbconvert when they start in this folder: nothing that they open asks the internet."""
+"""For JupyterLab and nbconvert, by JUPYTER_CONFIG_PATH=notebooks/jupyter: nothing that they open asks the internet."""
 
 from traitlets.config import get_config
 
 c = get_config()
 
-# JupyterLab: reached from this machine alone, its kernels through files that only their owner may open
+# JupyterLab: reached from this machine alone, its kernels through files that only their owner may open. That it offers
+# no news is in labconfig/page_config.json.
 c.ServerApp.ip = "127.0.0.1"
 c.KernelManager.transport = "ipc"
 c.LabApp.news_url = None
