@@ -4,10 +4,10 @@ from traitlets.config import get_config
 
 c = get_config()
 
-# JupyterLab: reached from this machine alone, its kernels through files that only their owner may open. That it offers
-# no news is in labconfig/page_config.json.
+# JupyterLab: reached from this machine alone; what its kernels answer is encrypted, for others who work on the machine
+# could listen to their ports. That it offers no news is in labconfig/page_config.json.
 c.ServerApp.ip = "127.0.0.1"
-c.KernelManager.transport = "ipc"
+c.KernelManager.transport_encryption = "required"
 c.LabApp.news_url = None
 c.LabApp.check_for_updates_class = "jupyterlab.NeverCheckForUpdate"
 c.LabApp.extension_manager = "readonly"

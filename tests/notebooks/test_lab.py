@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
@@ -27,6 +28,9 @@ def test_it_plays_in_jupyterlab(browser: Browser, jupyter: dict[str, str], tmp_p
         page.locator("[data-command='runmenu:run-all']").click()
         page.locator("svg[aria-label*='sent and received']").wait_for(timeout=120_000)
         plays(framed(page))
+        expect(page.get_by_text("Jupyter news")).to_have_count(0)
+        (connection,) = Path(jupyter["JUPYTER_RUNTIME_DIR"]).glob("kernel-*.json")
+        assert "curve_secretkey" in json.loads(connection.read_text())
 
 
 def test_it_plays_without_a_kernel_once_the_notebook_is_trusted(
