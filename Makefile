@@ -10,9 +10,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUNTIME := $(VENV)/runtime.stamp
 DEV := $(VENV)/dev.stamp
+NOTEBOOKS := $(VENV)/notebooks.stamp
 NODE := tests/node/node_modules/.package-lock.json
 # Only what is there: folders join the checks on the day they are made.
-SOURCES := $(wildcard dossier_realtime app dashboard demo tools tests benchmarks run.py)
+SOURCES := $(wildcard dossier_realtime app dashboard demo notebooks tools tests benchmarks run.py)
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header
 
 .PHONY: help
@@ -23,13 +24,17 @@ help:  ## what can be made
 run: $(RUNTIME)  ## the service with embedded storage under var/ (RUN="serve --port 9000" for other arguments)
 	$(BIN)/python run.py $(RUN)
 
+.PHONY: notebooks
+notebooks: $(NOTEBOOKS)  ## JupyterLab with the analysts' notebooks (DOSSIER_JOURNAL: the folder of another journal)
+	PYTHONPATH="$(CURDIR)" JUPYTER_CONFIG_PATH="$(CURDIR)/notebooks/jupyter" $(BIN)/jupyter lab --notebook-dir notebooks
+
 .PHONY: test
-test: system $(DEV) $(NODE)  ## every check and every test
+test: system $(DEV) $(NOTEBOOKS) $(NODE)  ## every check and every test
 	$(MAKE) --no-print-directory check
 	$(BIN)/python -m pytest
 
 .PHONY: check
-check: $(DEV)  ## style, types, generated files, leaks; changes nothing
+check: $(DEV) $(NOTEBOOKS)  ## style, types, generated files, leaks; changes nothing
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/mypy $(SOURCES)
@@ -44,6 +49,7 @@ generate: $(DEV)  ## rewrite what is made from the message types (schema, AsyncA
 lock: $(DEV)  ## rewrite the lock files from requirements*.in and tests/node/package.json
 	$(LOCK) requirements.in --output-file requirements.txt
 	$(LOCK) requirements-dev.in --output-file requirements-dev.txt
+	$(LOCK) requirements-notebooks.in --output-file requirements-notebooks.txt
 	npm install --prefix tests/node --package-lock-only
 
 .PHONY: system
@@ -68,6 +74,10 @@ $(RUNTIME): requirements.txt | $(BIN)/python
 
 $(DEV): requirements-dev.txt | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	touch $@
+
+$(NOTEBOOKS): requirements-notebooks.txt | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-notebooks.txt
 	touch $@
 
 $(NODE): tests/node/package-lock.json tests/node/package.json

@@ -25,10 +25,10 @@ def documents(recording: Recording, since: float, until: float) -> list[dict[str
         except KeyError:
             continue  # cursors alone, or a text that nobody loaded
     histories.sort(key=lambda history: (-len(history.edits), history.name))
-    return [_written(history, since, until) for history in histories[:MOST]]
+    return [written(history, since, until) for history in histories[:MOST]]
 
 
-def _written(history: DocumentHistory, since: float, until: float) -> dict[str, Any]:
+def written(history: DocumentHistory, since: float, until: float) -> dict[str, Any]:
     edits = [edit for edit in history.edits if edit.at <= until]
     early = max(0, len(edits) - EDITS)
     base = history.document_at(history.first + early)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from itertools import groupby
 from typing import NamedTuple
 
 import msgspec
 
 from dossier_realtime.ot.document import Document, apply
 from dossier_realtime.ot.flat import read
+from dossier_realtime.ot.units import Units, from_units, to_units
 from dossier_realtime.protocol.answers import DocumentState, Subscribed
 from dossier_realtime.protocol.events import RemoteOperation, RemoteOperationPayload
 
@@ -25,6 +27,13 @@ class Edit(NamedTuple):
     version: int
     at: float
     payload: RemoteOperationPayload
+
+
+class Piece(NamedTuple):
+    """A stretch of text by one user; `user` is empty for what is older than the recording."""
+
+    user: str
+    text: str
 
 
 class DocumentHistory:
@@ -57,6 +66,26 @@ class DocumentHistory:
             if edit.version == self.first + len(self._texts) * _CHECKPOINT:
                 self._texts.append(document)
         return document
+
+    def pieces(self, moment: int | float) -> list[Piece]:
+        """The text at a version or a time, stretch by stretch by who put it in. Raises KeyError likewise.
+
+        What somebody pasted, or brought back by undoing, counts as theirs.
+        """
+        version = moment if isinstance(moment, int) else self.version_at(moment)
+        text, authors = to_units(self.at(version)), [""] * self._texts[0].length
+        for _, _, payload in self.edits[: version - self.first]:
+            place, length = payload.position, payload.length or len(to_units(payload.content or ""))
+            if payload.operation_type == "insert":
+                authors[place:place] = [payload.user_id] * length
+            elif payload.operation_type == "delete":
+                del authors[place : place + length]
+        pieces, at = [], 0
+        for user, units in groupby(authors):
+            end = at + len(list(units))
+            pieces.append(Piece(user, from_units(Units(text[at:end]))))
+            at = end
+        return pieces
 
     def version_at(self, moment: float) -> int:
         """The version in force at a time (Unix seconds)."""

@@ -1,0 +1,84 @@
+"""A recording of an office at work, the notebooks executed on it, and a Chromium to open them."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+from playwright.sync_api import Browser, sync_playwright
+
+from dossier_realtime.archive import open_journal
+from dossier_realtime.recording.recording import Recording
+from tests.dashboard.conftest import CHROMIUM, FLAGS
+from tests.harness import tokens
+from tests.harness.service import ROOT, Service
+
+NOTEBOOKS = ROOT / "notebooks"
+DAY_SECONDS = 20
+
+
+@pytest.fixture(scope="session")
+def journal(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The journal of a service that was there for a short day at the office."""
+    with Service(tmp_path_factory.mktemp("day") / "data") as service:
+        environment = os.environ | {"DOSSIER_AUTH__SECRET": tokens.SECRET}
+        command = [sys.executable, "run.py", "demo", "--url", service.url, "--data", str(service.data)]
+        command += ["--seconds", str(DAY_SECONDS)]
+        day = subprocess.run(
+            command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120, check=False
+        )
+        assert "events published" in day.stdout, day.stderr  # whether the day went well is for the demo's own tests
+    return service.data / "journal"
+
+
+@pytest.fixture(scope="session")
+def recording(journal: Path) -> Recording:
+    """The same, opened."""
+    return open_journal(journal)
+
+
+@pytest.fixture(scope="session")
+def jupyter(journal: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The environment of Jupyter's programs: their folders are of these tests alone."""
+    home = tmp_path_factory.mktemp("jupyter")
+    places = {name: str(home / name.lower()) for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "IPYTHONDIR")}
+    places |= {name: str(home / name.lower()) for name in ("JUPYTERLAB_SETTINGS_DIR", "JUPYTERLAB_WORKSPACES_DIR")}
+    places |= {"JUPYTER_RUNTIME_DIR": str(home / "r"), "JUPYTER_PLATFORM_DIRS": "1"}
+    places |= {"JUPYTER_CONFIG_PATH": str(NOTEBOOKS / "jupyter")}
+    return os.environ | places | {"PYTHONPATH": str(ROOT), "DOSSIER_JOURNAL": str(journal)}
+
+
+@pytest.fixture(scope="session")
+def executed(jupyter: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with every notebook, executed and saved. Fails on the first error."""
+    folder = tmp_path_factory.mktemp("executed")
+
+    def execute() -> None:  # in a thread of its own: this one may have an event loop, of a browser
+        for path in sorted(NOTEBOOKS.glob("*.ipynb")):
+            notebook = nbformat.read(path, as_version=4)
+            client = NotebookClient(
+                notebook, timeout=120, kernel_name="python3", resources={"metadata": {"path": str(NOTEBOOKS)}}
+            )
+            asyncio.run(client.async_execute(env=jupyter | {"PYTHONWARNINGS": "default"}))
+            nbformat.write(notebook, folder / path.name)
+
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(execute).result()
+    return folder
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """The Chromium of the system. For one file at a time: while it runs, this thread has an event loop."""
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield running
+        running.close()

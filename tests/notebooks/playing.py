@@ -1,0 +1,110 @@
+"""A page with a player on it; whatever leaves the machine or goes wrong fails the test."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Literal
+
+from playwright.sync_api import Browser, ConsoleMessage, FrameLocator, Locator, Page, Request, expect
+
+HERE = (
+    "http://127.0.0.1:",
+    "ws://127.0.0.1:",
+    "http://localhost:",
+    "ws://localhost:",
+    "file:",
+    "data:",
+    "blob:",
+    "about:",
+)
+CLOCK = re.compile(r"\d\d:\d\d:\d\d\.\d{3}|[٠-٩]{2}:[٠-٩]{2}:[٠-٩]{2}٫[٠-٩]{3}")
+
+Place = Page | FrameLocator
+
+
+@contextmanager
+def tab(browser: Browser, *, width: int = 1440, errors: bool = True) -> Iterator[Page]:
+    """A tab. At its end: no request left, and with `errors` nothing was said to its console in anger."""
+    context = browser.new_context(viewport={"width": width, "height": 1000}, timezone_id="UTC")
+    page = context.new_page()
+    page.set_default_timeout(60_000)
+    expect.set_options(timeout=30_000)
+    wrong: list[str] = []
+
+    def said(message: ConsoleMessage) -> None:
+        if errors and message.type == "error":
+            wrong.append(message.text)
+
+    def left(request: Request) -> None:
+        if not request.url.startswith(HERE):
+            wrong.append(f"a request left for {request.url}")
+
+    page.on("console", said)
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("request", left)
+    try:
+        yield page
+    finally:
+        context.close()
+    assert wrong == []
+
+
+def framed(page: Page) -> FrameLocator:
+    """The player in its frame, brought into view."""
+    frame = page.locator('iframe[title="Recording"]').first
+    frame.scroll_into_view_if_needed()
+    return page.frame_locator('iframe[title="Recording"]').first
+
+
+def button(player: Place, name: str) -> Locator:
+    return player.get_by_role("button", name=name, exact=True)
+
+
+def clock(player: Place) -> str:
+    """The time that it shows."""
+    text = player.locator("output.clock").inner_text()
+    assert CLOCK.fullmatch(text), text
+    return text
+
+
+def press_to(player: Place, key: Literal["Home", "End"]) -> None:
+    """The cursor at the beginning, or at the end."""
+    player.get_by_role("slider").press(key)
+
+
+def entries(player: Place) -> tuple[int, int]:
+    """How many entries are shown, and of how many."""
+    shown, among = re.findall(r"\d[\d,]*", player.get_by_role("status").filter(has_text="entries").inner_text())
+    return int(shown.replace(",", "")), int(among.replace(",", ""))
+
+
+def plays(player: Place) -> None:
+    """Play, pause, step, filter, turn to a page, speak Arabic: with a mouse and a keyboard."""
+    expect(button(player, "Play")).to_be_visible()
+    press_to(player, "Home")
+    before = clock(player)
+    button(player, "Play").click()
+    expect(player.locator("output.clock")).not_to_have_text(before)
+    button(player, "Pause").click()
+    paused = clock(player)
+    assert paused > before
+    button(player, "On one").click()
+    assert clock(player) > paused
+    _, among = entries(player)
+    search = player.get_by_role("searchbox", name="Filter")
+    search.fill("type:commitment_alert")
+    shown, of = entries(player)
+    assert 0 < shown < of == among
+    search.fill("")
+    assert entries(player) == (among, among)
+    press_to(player, "End")
+    button(player, "Alerts").click()
+    expect(player.locator(".board .card").first).to_be_visible()
+    button(player, "العربية").click()
+    expect(player.locator(".player")).to_have_attribute("dir", "rtl")
+    expect(button(player, "تشغيل")).to_be_visible()
+    expect(button(player, "التنبيهات")).to_have_attribute("aria-pressed", "true")
+    button(player, "English").click()
+    expect(button(player, "Alerts")).to_be_visible()
