@@ -14,13 +14,14 @@ _TILES = {
     "CN": (10, 1), "KR": (11, 1), "JP": (12, 1), "IN": (10, 3), "MY": (11, 4), "ID": (12, 4), "AU": (12, 5),
 }  # fmt: skip
 """Column and row from the north-west, by ISO code."""
-_SPARE_ROW, _COLUMNS = 6, 13  # where countries stand that the map does not know
+COLUMNS = 13
+_SPARE_ROW = 6  # where countries stand that the map does not know
 
 
 def tiles(people: Mapping[str, int]) -> list[dict[str, Any]]:
     """A tile for each country of the map, and for each of `people` besides: its code, its place, how many are there."""
     spare = [code for code in sorted(people) if code not in _TILES]
-    places = _TILES | {code: (i % _COLUMNS, _SPARE_ROW + i // _COLUMNS) for i, code in enumerate(spare)}
+    places = _TILES | {code: (i % COLUMNS, _SPARE_ROW + i // COLUMNS) for i, code in enumerate(spare)}
     return [
         {"code": code, "column": column, "row": row, "count": count, "step": sum(count >= bound for bound in _STEPS)}
         for code, (column, row) in places.items()

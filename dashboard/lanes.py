@@ -5,10 +5,9 @@ One column a fact and one number a frame, for a browser that draws tens of thous
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
-from dossier_realtime.recording.entry import Entry, Header
+from dossier_realtime.recording.entry import Entry, Header, frame_type
 from dossier_realtime.recording.routing import Routing
 
 KINDS = ("sent", "refused", "received", "told", "opened", "closed", "decided", "changed", "called", "other")
@@ -18,7 +17,6 @@ connection's beginning and end; a decision of the service; settings; a call over
 CHARS = 2_000  # of a frame
 _KINDS = {"in": 0, "refused": 1, "out": 2, "fanout": 3, "recovered": 3, "open": 4, "close": 5, "decided": 6}
 _KINDS |= {"settings": 7, "lifted": 7, "http": 8, "start": 9, "stop": 9, "gap": 9}
-_TYPE = re.compile(rb'"type":"([a-z_]{1,40})"')
 
 
 class _Texts:
@@ -79,13 +77,12 @@ class Lanes:
         }
 
     def _mark(self, header: Header, frame: bytes | None, at: float, connection: str, told: list[str]) -> None:
-        found = _TYPE.search(frame[:200]) if frame else None
         row = {
             "at": self._ms(at),
             "kind": _KINDS[header.kind],
             "lane": self._lane(connection, header, at) if connection else -1,
             "to": [self._lane(each, header, at) for each in told],
-            "type": self._names.number(found[1].decode() if found else _what(header)),
+            "type": self._names.number(frame_type(frame) or _what(header)),
             "channel": self._names.number(header.channel),
             "user": self._names.number(header.user),
             "text": self._texts.number(_said(header, frame)),

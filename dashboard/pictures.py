@@ -26,6 +26,8 @@ AUTHORS = ("#1f77b4", "#d1495b", "#2a9d4a", "#8e5bc0", "#d98200", "#0aa5b5", "#8
 """Colours of authors, those of the player."""
 
 _LIGHT = PALETTES["light"]
+_STEPS = ("#eef2f4", "#cfe9e6", "#7cc5be", "#0f7a73", "#0b5c57")  # from nothing to much, as on the map of countries
+_STEPS_INK = ("#55636f", "#17222c", "#0b2b29", "#ffffff", "#ffffff")
 _LEVELS = {1: "#1f5687", 2: "#b45309", 3: "#a3211b"}
 _TONES: dict[Half, str] = {"upper": _LIGHT.second, "lower": _LIGHT.first, "whole": "#a3211b"}
 _WIDTH, _LABEL, _ROW, _TOP, _BOTTOM = 1000, 210, 24, 40, 34  # pixels
@@ -112,7 +114,7 @@ def heat(table: pd.DataFrame, *, title: str, unit: str) -> Picture:
     columns, rows = [str(name) for name in table.columns], [str(name) for name in table.index]
     width = _FIELD / max(1, len(columns))
     most = float(table.to_numpy().max(initial=0)) or 1.0
-    last = len(_LIGHT.steps) - 1
+    last = len(_STEPS) - 1
     drawn = []
     widest = max((len(name) for name in columns), default=0)
     room = ceil((7 * widest + 6) / width)  # columns that a name needs: it runs into no other
@@ -126,11 +128,9 @@ def heat(table: pd.DataFrame, *, title: str, unit: str) -> Picture:
         for place, value in enumerate(table.iloc[number]):
             step = 0 if value <= 0 else 1 + min(last - 1, int((last - 1) * value / most))
             tip = f"{name} · {columns[place]}: {value:g} {unit}"
-            drawn.append(_rect(_LABEL + place * width, top + 1, width - 1, _ROW - 2, _LIGHT.steps[step], tip))
+            drawn.append(_rect(_LABEL + place * width, top + 1, width - 1, _ROW - 2, _STEPS[step], tip))
             if value > 0 and width >= 24:
-                drawn.append(
-                    _text(_LABEL + (place + 0.5) * width, top + 16, f"{value:g}", "middle", _LIGHT.steps_ink[step])
-                )
+                drawn.append(_text(_LABEL + (place + 0.5) * width, top + 16, f"{value:g}", "middle", _STEPS_INK[step]))
     return _svg(f"{title} ({unit})", drawn, len(rows), {})
 
 
@@ -180,7 +180,7 @@ def _axis(since: float, until: float, rows: int) -> str:
     while tick < until:
         x, at = _x(tick, since, until), datetime.fromtimestamp(tick, UTC)
         text = at.strftime(form) + (f".{at.microsecond // 100_000}" if step < 1 else "")
-        lines.append(_rect(x, _TOP - 4, 1, rows * _ROW + 4, _LIGHT.steps[0]))
+        lines.append(_rect(x, _TOP - 4, 1, rows * _ROW + 4, _STEPS[0]))
         lines.append(_text(x, _TOP - 8, text, "middle", _LIGHT.quiet))
         tick += step
     return "".join([*lines, _text(_WIDTH - 8, 16, "UTC", "end", _LIGHT.quiet)])

@@ -35,7 +35,7 @@ def playback(
     pages: Sequence[str] = SHOWN,
     languages: Sequence[Language] = LANGUAGES,
 ) -> dict[str, Any]:
-    """What happened from `since` to `until` (Unix seconds), and the state that it happened in.
+    """What happened from `since` to `until` (Unix seconds), and the state it happened in. Counts begin then.
 
     Where there are more than MOST entries it ends before the next one, and says so by `cut`: the entries left out.
     """
@@ -49,6 +49,8 @@ def playback(
     for number in range(last):
         entry, at = index.entry(number), index.times[number]
         states.until(at)
+        if number == first:
+            states.replay.begin(since)
         lanes.take(entry, at, shown=number >= first)
         states.replay.take(entry)
     states.until(end + states.step)

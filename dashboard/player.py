@@ -57,11 +57,9 @@ class Player:
         for page in pages:
             if page not in PANES:
                 raise ValueError(f"there is no page {page!r}; take one of {', '.join(PANES)}")
-        times = recording.index.times
-        if not times:
-            raise ValueError("this recording is empty: there is nothing to play")
-        first = times[0] if since is None else unix(since)
-        last = times[-1] if until is None else unix(until)
+        begins, ends = recording.span
+        first = begins if since is None else unix(since)
+        last = ends if until is None else unix(until)
         if not recording.index.since(first) < recording.index.until(last):
             raise ValueError("nothing was recorded in this time; recording.events() shows when something was")
         self._language: Language = language

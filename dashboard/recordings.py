@@ -122,10 +122,10 @@ def make(order: Order) -> bytes:
     chosen |= {name: value for name in ("user", "channel") if (value := getattr(order, name))}
     with tempfile.TemporaryDirectory(prefix="dossier-recording-") as folder:
         recording = open_service(order.service, order.token, to=Path(folder) / "recording.ndjson", **chosen)
-        times = recording.index.times
-        if not times or times[-1] < order.since:
+        if not len(recording) or recording.span[1] < order.since:
             raise ValueError("nothing was recorded then; ask for a longer time")
-        return packed(playback(recording, max(order.since, times[0]), times[-1], languages=[order.language]))
+        begins, ends = recording.span
+        return packed(playback(recording, max(order.since, begins), ends, languages=[order.language]))
 
 
 def main() -> int:

@@ -14,7 +14,7 @@ from dossier_realtime.protocol.answers import PresentUser, Roster
 from dossier_realtime.protocol.commands import CancelBrief
 from dossier_realtime.protocol.events import AlertState, AlertStatePayload, BriefFailed, CommitmentAlert
 from dossier_realtime.recording.digest import Digest, Row
-from dossier_realtime.recording.entry import Entry, Header
+from dossier_realtime.recording.entry import Entry, Header, frame_type
 from dossier_realtime.recording.timeline import State
 
 _CANCEL = re.compile(r"/v1/briefs/([^/]+)/cancel")
@@ -92,6 +92,14 @@ class Replay:
         self._moved.clear()
         state.listed([self._session(name) for name in self._sessions], self._channel_rows())
 
+    def begin(self, at: float) -> None:
+        """Count from now on: what was before is only how things stand."""
+        self.tell(at)
+        self._events = self._deliveries = 0
+        self.state.seconds.clear()
+        for counted in self.state.totals.values():
+            counted.clear()
+
     # --- what was told ----------------------------------------------------------------------------------------
 
     def _told(self, header: Header, frame: bytes | None) -> None:
@@ -145,7 +153,7 @@ class Replay:
                 cancel = _CANCEL.fullmatch(str(header.detail["path"]))
                 if cancel is not None:
                     self._cancelled(cancel[1])
-            case "in" if b'"brief_cancel"' in frame[:200]:
+            case "in" if frame_type(frame) == "brief_cancel":
                 self._cancelling.add(_cancels.decode(frame).payload.request_id)
             case _:
                 pass

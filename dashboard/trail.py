@@ -121,6 +121,8 @@ def _called(header: Header) -> Act | None:
 def _meant(method: str, path: str) -> tuple[str, str]:
     for pattern, what in _CALLS:
         found = pattern.fullmatch(path)
+        if found is not None and what == "lift" and method == "DELETE":
+            return "restore", unquote(found[1])
         if found is not None:
             return what, f"document:{unquote(found[1])}" if what == "document" else unquote(found[1])
     return f"{method} {path}"[:200], ""

@@ -45,11 +45,11 @@ function changed(before, { all, blocks = [], rows = {} }) {
 const UNITS = { day: 86_400, hour: 3_600, minute: 60, second: 1 }
 
 // `perform` is told which action a person asks for, or why it is off; `root` is where dialogs are opened; `now` (ms) is
-// what countdowns count from
-function drawing({ words, locale, root, perform, now = Date.now }) {
+// what countdowns count from; `zone`: the time zone, if it is not the reader's own
+function drawing({ words, locale, root, perform, now = Date.now, zone = {} }) {
   const numbers = new Intl.NumberFormat(locale, { maximumFractionDigits: 1 })
-  const clock = new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" })
-  const full = new Intl.DateTimeFormat(locale, { dateStyle: "full", timeStyle: "long" })
+  const clock = new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23", ...zone })
+  const full = new Intl.DateTimeFormat(locale, { dateStyle: "full", timeStyle: "long", ...zone })
   const say = (text, values) => text.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "")
   let terms = []
 
@@ -198,10 +198,11 @@ function drawing({ words, locale, root, perform, now = Date.now }) {
       return { node: make("dl", { class: "figures" }, ...items) }
     },
     tiles(block) {
-      const tiles = block.tiles.map(({ code, column, row, count, step }) => {
-        const tile = make("li", { class: `tile step-${step}` }, isolated(code), make("b", {}, numbers.format(count)))
-        Object.assign(tile.style, { gridColumn: column + 1, gridRow: row + 1 })
-        return tile
+      const places = new Map(block.tiles.map((tile) => [tile.row * block.across + tile.column, tile]))
+      const tiles = Array.from({ length: Math.max(...places.keys()) + 1 }, (_, place) => {
+        const tile = places.get(place)
+        if (!tile) return make("li", { "aria-hidden": "true" }) // the sea
+        return make("li", { class: `tile step-${tile.step}` }, isolated(tile.code), make("b", {}, numbers.format(tile.count)))
       })
       return { node: make("section", { class: "table wide" }, make("h2", {}, block.title), make("ul", { class: "tiles" }, ...tiles)) }
     },

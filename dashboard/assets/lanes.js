@@ -8,6 +8,9 @@ const MOST_LANES = 60
 function strips({ make, isolated }, data, words, direction) {
   const { at, kind, lane, to } = data.marks
   const rtl = direction === "rtl"
+  const first = new Map()
+  for (const { session, since } of data.lanes) first.set(session, Math.min(since, first.get(session) ?? since))
+  const begun = (number) => first.get(data.lanes[number].session)
   const reach = (canvas, height) => {
     const width = Math.max(50, canvas.clientWidth)
     const scale = window.devicePixelRatio || 1
@@ -60,7 +63,8 @@ function strips({ make, isolated }, data, words, direction) {
         if (lane[mark] >= 0) used.add(lane[mark])
         for (const each of to[mark]) used.add(each)
       }
-      const ordered = [...used].filter(named).sort((one, other) => data.lanes[one].since - data.lanes[other].since)
+      // A session's connections stand together, where its first one began.
+      const ordered = [...used].filter(named).sort((one, other) => begun(one) - begun(other) || data.lanes[one].since - data.lanes[other].since)
       rows = new Map(ordered.slice(0, MOST_LANES).map((number, row) => [number, row]))
       labels.replaceChildren(
         ...[...rows.keys()].map((number) => {

@@ -14,7 +14,7 @@ function unpacked(packed) {
 
 // Puts a player into `host` and keeps it there through changes of language and theme. `switches`: whether it offers them
 function mountPlayer(host, data, { language, theme, switches }) {
-  const view = { at: 0, speed: 1, skip: true, window: 0, filter: "", page: 0, document: 0, theme, language }
+  const view = { at: 0, speed: 1, skip: true, window: 0, filter: "", page: 0, document: 0, theme, language, zone: switches ? "UTC" : "" }
   let stop = () => {}
   const draw = () => {
     stop()
@@ -30,13 +30,15 @@ function mountPlayer(host, data, { language, theme, switches }) {
 function player(data, view, redraw) {
   const { words, locale, direction, pages, states } = data.languages[view.language]
   const root = document.createElement("div")
-  const tools = drawing({ words, locale, root, perform: () => {}, now: () => 1000 * data.start + view.at })
+  const zone = view.zone ? { timeZone: view.zone } : {} // else the reader's own
+  const tools = drawing({ words, locale, root, perform: () => {}, now: () => 1000 * data.start + view.at, zone })
   const { make, isolated, badge, numbers, say } = tools
   Object.assign(root, { className: "console player", lang: view.language, dir: direction })
   root.dataset.theme = view.theme
-  const day = new Intl.DateTimeFormat(locale, { dateStyle: "long" })
+  const day = new Intl.DateTimeFormat(locale, { dateStyle: "long", ...zone })
   const precise = new Intl.DateTimeFormat(locale, {
     ...{ hour: "2-digit", minute: "2-digit", second: "2-digit", fractionalSecondDigits: 3, hourCycle: "h23" },
+    ...zone,
   })
   const date = (ms) => new Date(1000 * data.start + ms)
   const { at, kind, lane, to, type, channel, user, text } = data.marks
@@ -120,6 +122,7 @@ function player(data, view, redraw) {
       redraw()
     }
     for (const each of other) head.append(button(data.languages[each].words.own_name, change({ language: each }), { lang: each }))
+    head.append(button(view.zone ? words.local_time : words.utc, change({ zone: view.zone ? "" : "UTC" })))
     const dark = view.theme === "dark"
     head.append(button(dark ? words.light : words.dark, change({ theme: dark ? "light" : "dark" })))
   }
@@ -256,7 +259,7 @@ function player(data, view, redraw) {
 
   function point() {
     const time = precise.format(date(view.at))
-    clock.textContent = time
+    clock.textContent = view.zone ? `${time} ${view.zone}` : time
     slider.value = view.at
     slider.setAttribute("aria-valuetext", time)
     field.point(view.window ? 0.5 : view.at / (data.length || 1))

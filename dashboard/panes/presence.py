@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dashboard.blocks import Block, Cell, badge, moment, names, table
-from dashboard.countries import tiles
+from dashboard.countries import COLUMNS, tiles
 from dashboard.store import DashboardState
 from dashboard.viewer import Viewer
 
@@ -56,7 +56,7 @@ def presence(state: DashboardState, viewer: Viewer, at: float) -> list[Block]:
     by_person.sort(key=lambda row: str(row[1][0]))
     found = countries(state, viewer)
     return [
-        {"id": "map", "kind": "tiles", "title": say("chart.map"), "tiles": tiles(found)},
+        {"id": "map", "kind": "tiles", "title": say("chart.map"), "across": COLUMNS, "tiles": tiles(found)},
         table(
             "countries",
             say("table.countries"),

@@ -69,6 +69,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "did.disconnect_session": ("Ended a session", "إنهاء جلسة"),
     "did.revoke": ("Revoked tokens", "إبطال رموز"),
     "did.lift": ("Lifted limits", "رفع الحدود"),
+    "did.restore": ("Ended a lift of limits", "إنهاء رفع الحدود"),
     "did.channel": ("Changed a channel’s settings", "تغيير إعدادات قناة"),
     "did.acknowledge": ("Acknowledged an alert", "إقرار تنبيه"),
     "did.cancel": ("Cancelled a brief", "إلغاء موجز"),

@@ -36,6 +36,8 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "player.dark": ("Dark", "داكن"),
     "player.light": ("Light", "فاتح"),
+    "player.utc": ("Show UTC", "بالتوقيت العالمي"),
+    "player.local_time": ("Show local time", "بالتوقيت المحلي"),
     "player.play": ("Play", "تشغيل"),
     "player.pause": ("Pause", "إيقاف مؤقت"),
     "player.previous": ("Back one", "السابق"),

@@ -34,6 +34,10 @@ def open_journal(
     """
     reach(clearance)
     folder = Path(folder)
+    if not folder.is_dir():
+        raise ValueError(
+            f"there is no folder {folder}; a service keeps its journal in its data folder, as in var/journal"
+        )
     found = nodes(folder)
     if not node and len(found) == 1:
         (node,) = found

@@ -39,6 +39,7 @@ before its `open` a connection's entries bear that name as their session.
 from __future__ import annotations
 
 import base64
+import re
 from hashlib import blake2b, sha256
 from typing import Final, Literal, NamedTuple
 
@@ -143,6 +144,7 @@ class Entry(NamedTuple):
 
 
 _CONTROLS = bytes([*range(0x20), 0x7F])
+_TYPE = re.compile(rb'"type":"([a-z_]{1,40})"')
 _encode = msgspec.json.Encoder().encode
 _header_decoder = msgspec.json.Decoder(Header)
 _text_decoder = msgspec.json.Decoder(str)
@@ -218,6 +220,12 @@ def redact(line: bytes) -> bytes:
 
 def frame_digest(seal: bytes, body: bytes) -> bytes:
     return blake2b(body, digest_size=32, key=seal).digest()
+
+
+def frame_type(frame: bytes | None) -> str:
+    """The `type` of a message's frame; "" where it says none near its beginning."""
+    found = _TYPE.search(frame, 0, 200) if frame else None
+    return found[1].decode() if found else ""
 
 
 def segment_name(node: str, first: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from copy import deepcopy
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -58,6 +59,14 @@ class Recording:
     def __len__(self) -> int:
         """How many entries there are."""
         return len(self.index)
+
+    @property
+    def span(self) -> tuple[float, float]:
+        """The times of the first and of the last entry (Unix seconds). Raises ValueError for an empty recording."""
+        times = self.index.times
+        if not times:
+            raise ValueError("this recording is empty: nothing was recorded, or nothing that may be seen")
+        return times[0], times[-1]
 
     def verify(self) -> Report:
         """Whether all of it is whole and unchanged; `report.fault` names the first bad entry."""
@@ -132,10 +141,17 @@ class Recording:
         """Frame for frame what that client received and sent. Raises KeyError for a session that is not here."""
         return transcript(self.index, session)
 
+    def frames(self, session: str) -> pd.DataFrame:
+        """A transcript as a table: one row a frame, by time (UTC); `text` is empty where the journal holds none."""
+        from . import tables  # noqa: PLC0415  pandas is heavy
+
+        return tables.frames(self.transcript(session))
+
     def state_at(self, moment: Moment) -> State:
         """Everything as it stood at a time: sessions, presence, alerts, briefs, limits, settings, versions.
 
-        Going forward in time continues the fold. For a document's text: `document(name).at(state.at)`.
+        Quick where moments are asked for in order of time: the fold goes on. The state is the caller's own. For a
+        document's text: `document(name).at(state.at)`.
         """
         until = self.index.until(unix(moment))
         number, state = self._folded
@@ -145,7 +161,7 @@ class Recording:
             state.take(self.index.entry(place))
         state.at = max(state.at, unix(moment))
         self._folded = (until, state)
-        return state
+        return deepcopy(state)
 
     def document(self, name: str) -> DocumentHistory:
         """The versions of a document, `document:strategy` or `strategy`. Raises KeyError where there is none."""

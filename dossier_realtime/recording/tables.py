@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable
 from typing import Any
@@ -12,10 +11,9 @@ import pandas as pd
 from dossier_realtime.ot.units import to_units
 
 from .documents import DocumentHistory
-from .entry import Entry
+from .entry import Entry, frame_type
 from .index import Index
-
-_TYPE = re.compile(rb'"type":"([a-z_]{1,40})"')
+from .transcript import Frame
 
 
 def _times(seconds: Iterable[float | None]) -> pd.DatetimeIndex:
@@ -98,8 +96,7 @@ def events(entries: Iterable[Entry], type_: str) -> pd.DataFrame:
     rows = []
     times = []
     for header, frame, _ in entries:
-        found = _TYPE.search(frame[:200]) if frame else None
-        name = found[1].decode() if found else ""
+        name = frame_type(frame)
         if type_ in ("", name):
             times.append(header.at)
             text = frame.decode("utf-8", "replace") if frame else None
@@ -108,6 +105,19 @@ def events(entries: Iterable[Entry], type_: str) -> pd.DataFrame:
     table = pd.DataFrame(rows, columns=columns, index=pd.DatetimeIndex(_times(times), name="time"))
     names = ("kind", "type", "user", "channel", "level", "rule")
     return table.astype(dict.fromkeys(names, "category"))
+
+
+def frames(transcript: Iterable[Frame]) -> pd.DataFrame:
+    """One row a frame."""
+    columns = ["seq", "direction", "type", "channel", "rule", "connection", "text"]
+    rows, times = [], []
+    for frame in transcript:
+        times.append(frame.at)
+        text = frame.frame.decode("utf-8", "replace") if frame.frame else ""
+        told = (frame_type(frame.frame), frame.channel, frame.rule, frame.connection, text)
+        rows.append((frame.seq, frame.direction, *told))
+    table = pd.DataFrame(rows, columns=columns, index=pd.DatetimeIndex(_times(times), name="time"))
+    return table.astype(dict.fromkeys(("direction", "type", "channel", "rule", "connection"), "category"))
 
 
 def history(document: DocumentHistory) -> pd.DataFrame:

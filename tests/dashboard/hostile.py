@@ -14,6 +14,7 @@ from typing import Any
 
 from dashboard.server import DashboardServer, Setup
 from dashboard.store import DashboardState
+from dashboard.trail import Act, Chain
 from dossier_realtime.client.presence import PresenceState
 from dossier_realtime.protocol.answers import PresentUser, Roster
 from dossier_realtime.protocol.events import (
@@ -24,6 +25,7 @@ from dossier_realtime.protocol.events import (
     RelationshipHealthChange,
     RelationshipHealthPayload,
 )
+from dossier_realtime.recording.verify import Fault
 from tests.dashboard.samples import NOW, edit, listed, ops, update
 
 PAYLOADS = (
@@ -111,6 +113,7 @@ def _fill(state: DashboardState, text: str, number: int) -> None:
     state.heard("ops:errors", ops("errors", {text: 1}), NOW)
     state.heard("ops:limits", ops("limits", {"warnings": 1}, _all(_LIMITED, text)), NOW)
     state.heard("ops:alerts", ops("alerts", {}, alert), NOW)
+    state.heard("ops:alerts", ops("alerts", {}, alert | {"key": f"{text}!"}), NOW)  # one that nobody has taken in hand
     said = AlertStatePayload(commitment_id=text, state="acknowledged", acknowledged_by=text, alert_level=1 + number % 3)
     state.heard("user:u", AlertState(channel="user:u", payload=said), NOW)
     state.heard("ops:briefs", ops("briefs", {}, _all(_BRIEF, text)), NOW)
@@ -125,6 +128,9 @@ def _fill(state: DashboardState, text: str, number: int) -> None:
         recommendations=[text],
     )
     state.heard(f"relationship:{text}", RelationshipHealthChange(channel=f"relationship:{text}", payload=told), NOW)
+    done = Act(number, NOW, text, text, text, reason=text, status=200)
+    fault = Fault(number, text, 0, text)
+    state.audited(Chain(node=text, first=1, seq=2, link=text, head=2, at=NOW, fault=fault, faults=2), [done])
     user = PresentUser(user_id=text, name=text, role=text, status=text, activity=text, field=text)  # type: ignore[arg-type]  # likewise
     state.present(f"dossier:country:{text}", PresenceState.of(Roster(count=1, users=[user])), NOW)
 

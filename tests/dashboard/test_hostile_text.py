@@ -23,7 +23,7 @@ from tests.harness.service import Service
 
 CHANNEL = "dossier:country:EG"
 MADE = {
-    *("bdi", "button", "circle", "dd", "dialog", "div", "dl", "dt", "form", "h2", "h3", "input", "label", "li"),
+    *("b", "bdi", "button", "circle", "dd", "dialog", "div", "dl", "dt", "form", "h2", "h3", "input", "label", "li"),
     *("option", "p", "polyline", "pre", "progress", "section", "select", "span", "svg", "table", "tbody", "td"),
     *("textarea", "th", "thead", "time", "tr", "ul"),
 }
@@ -31,7 +31,7 @@ MADE = {
 
 NO_TEXT = {
     "presence": {"countries people", "by_channel people", "by_person since"},
-    "limits": {"limits rate", "limits warnings", "limits refusals", "limits last"},
+    "limits": {"limits rate", "limits warnings", "limits refusals", "limits last", "limits ends"},
     "overview": {
         "errors count",
         *(f"nodes {key}" for key in ("ready", "connections", "sessions", "subscriptions", "lag", "last")),
@@ -44,8 +44,19 @@ NO_TEXT = {
         *(f"channels {key}" for key in ("level", "people", "subscribers", "offset")),
     },
     "tail": {"tail time", "tail type"},
+    "alerts": {"board clock"},
+    # There is one chain, so one payload stands there.
+    "audit": {
+        "acts time",
+        "acts outcome",
+        *(f"chain {key}" for key in ("node", "status", "link", "verified", "writable")),
+    },
 }
 """Columns that hold numbers, times and words of our own, and no text of anybody's."""
+
+
+LATER = "recordings"
+"""The page that shows nothing until it has fetched it: what it plays then is in test_player_text.py."""
 
 
 def both(text: str) -> dict[str, str]:
@@ -142,6 +153,8 @@ def test_a_dashboard_of_nothing_but_payloads_runs_none(
         for name in PAGES:
             show(page, hostile, name, language)
             text = assert_nothing_was_made(page)
+            if name == LATER:
+                continue
             assert all(shown_in(text, payload) for payload in PAYLOADS), f"{name} does not show every payload"
             shown += sum(len(cells) for _, cells in fields(name))
             for button in page.locator(".blocks button:not([aria-disabled])").all()[:3]:

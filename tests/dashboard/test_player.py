@@ -15,6 +15,7 @@ from dashboard import Dashboard, Player
 from dashboard import playback as made
 from dossier_realtime.archive import open_journal
 from dossier_realtime.recording.recording import Recording
+from tests.dashboard.test_blocks import apply
 from tests.recording.scene import Played, play
 
 
@@ -82,6 +83,19 @@ def test_a_time_of_a_recording_has_the_state_that_it_began_in(played: Played, re
     (people,) = (block for block in first if block["id"] == "presence.by_person")
     assert {row["cells"][0] for row in people["rows"]} >= {"Ali", "Sara"}
     assert all(0 <= at <= player.data["length"] for at in player.data["marks"]["at"])
+
+
+def test_a_time_of_a_recording_counts_from_its_beginning(played: Played, recording: Recording) -> None:
+    def published(since: float | None) -> list[float]:
+        told = Player(recording, since=since, pages=["overview"]).data["languages"]["en"]["states"]
+        blocks: list[Any] = []
+        for _, message in told:
+            blocks = apply(blocks, message)
+        (figures,) = (block for block in blocks if block["id"] == "overview.figures")
+        return [item["value"] for item in figures["items"] if item["label"] == "Events published"]
+
+    assert published(None) == [5]
+    assert published(played.moments["busy"]) == [1]
 
 
 def test_what_does_not_fit_is_counted(recording: Recording, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,15 +19,16 @@ HERE = (
     "blob:",
     "about:",
 )
-CLOCK = re.compile(r"\d\d:\d\d:\d\d\.\d{3}|[٠-٩]{2}:[٠-٩]{2}:[٠-٩]{2}٫[٠-٩]{3}")
+CLOCK = re.compile(r"\d\d:\d\d:\d\d\.\d{3}( UTC)?")
 
 Place = Page | FrameLocator
 
 
 @contextmanager
 def tab(browser: Browser, *, width: int = 1440, errors: bool = True) -> Iterator[Page]:
-    """A tab. At its end: no request left, and with `errors` nothing was said to its console in anger."""
-    context = browser.new_context(viewport={"width": width, "height": 1000}, timezone_id="UTC")
+    """A tab, three hours east of UTC. At its end: no request left, and with `errors` nothing was said to its console
+    in anger."""
+    context = browser.new_context(viewport={"width": width, "height": 1000}, timezone_id="Asia/Riyadh")
     page = context.new_page()
     page.set_default_timeout(60_000)
     expect.set_options(timeout=30_000)

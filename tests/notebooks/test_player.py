@@ -126,8 +126,12 @@ def test_it_shows_the_alerts_that_climbed_to_the_third_level(
         assert sorted(column.get_by_role("heading", level=3).all_inner_texts()) == third
 
 
-def test_its_clock_begins_with_the_recording(file: Path, recording: Recording, browser: Browser) -> None:
+def test_its_clock_is_that_of_the_tables_or_the_readers_own(file: Path, recording: Recording, browser: Browser) -> None:
     first = recording.events().index[0]
     with tab(browser) as page:
         page.goto(file.as_uri())
-        assert clock(page) == first.strftime("%H:%M:%S.%f")[:-3]
+        assert clock(page) == first.strftime("%H:%M:%S.%f")[:-3] + " UTC"
+        button(page, "Show local time").click()
+        assert clock(page) == first.tz_convert("Asia/Riyadh").strftime("%H:%M:%S.%f")[:-3]
+        button(page, "Show UTC").click()
+        assert clock(page).endswith(" UTC")

@@ -75,6 +75,7 @@ def states(recording: Recording) -> Iterator[object]:
 QUESTIONS: dict[str, Callable[[Recording, Scene], object]] = {
     "index": lambda recording, _: [vars(recording.index), [recording.index.entry(n) for n in range(len(recording))]],
     "__len__": lambda recording, _: len(recording),
+    "span": lambda recording, _: recording.span,
     "verify": lambda recording, _: recording.verify(),
     "sessions": lambda recording, _: recording.sessions(),
     "users": lambda recording, _: recording.users(),
@@ -82,6 +83,7 @@ QUESTIONS: dict[str, Callable[[Recording, Scene], object]] = {
     "events": lambda recording, _: recording.events(),
     "entries": lambda recording, _: list(recording.entries()),
     "transcript": lambda recording, scene: [recording.transcript(session) for session in scene.sessions.values()],
+    "frames": lambda recording, scene: [told(recording.frames(session)) for session in scene.sessions.values()],
     "state_at": lambda recording, _: list(states(recording)),
     "document": lambda recording, _: documents_of(recording),
     "history": lambda recording, _: recording.history(DOCUMENT),
