@@ -12,12 +12,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
+
 from dossier_realtime.recording.export import foreign, journal_line, read_trailer, verify_export
 from dossier_realtime.recording.verify import Fault, Report
 from dossier_realtime.recording.visibility import HIGHEST
 
 from .folder import LINE_BYTES, Check, read_lines
 
+_SENTENCE = 300  # characters of an answer that is not of our service
 _PATIENCE = 60.0  # seconds between two pieces of a download
 
 
@@ -112,8 +115,20 @@ def download(address: str, token: str, to: Path, selection: Mapping[str, str | f
                 last = line
     except urllib.error.HTTPError as refused:
         with refused:
-            raise ExportRefused(f"the service refused ({refused.code}): {refused.read().decode()}") from refused
+            raise ExportRefused(f"the service refused ({refused.code}): {_why(refused.read())}") from refused
     if read_trailer(last) is None:
         draft.unlink()
         raise ExportRefused("the download broke off; try again")
     draft.replace(to)
+
+
+class _Refusal(msgspec.Struct):
+    message: str
+
+
+def _why(body: bytes) -> str:
+    """The service's own sentence, or what else answered."""
+    try:
+        return msgspec.json.decode(body, type=_Refusal).message
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return body.decode(errors="replace")[:_SENTENCE]
