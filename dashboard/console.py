@@ -140,6 +140,7 @@ class PageSession:
         self._sent = self._seen = 0
         self._told_at = 0.0
         self._ready = self._paused = self._over = False
+        self._served = served
         self._news: list[dict[str, Any]] = []
         self._doing: set[asyncio.Task[None]] = set()
         self.console = Console(looks, self._chart, served=served)
@@ -165,6 +166,8 @@ class PageSession:
             self.console.tell({"news": news, "count": self._sent})
         if self._chart is not None:
             self._chart.update(self._views.state, self._viewer)
+            if not self._served:
+                panel.io.push_notebook(self.console)  # a server sends what a figure is told by itself
 
     def _heard(self, message: Any) -> None:
         if not self._stays():
