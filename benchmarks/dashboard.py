@@ -34,7 +34,7 @@ from benchmarks.service import ROOT, Running, begin, service
 from benchmarks.watch import PAGES
 
 FIRST, SECOND = {0}, {1}  # cores, where they are pinned
-_PING_EVERY = 0.01  # seconds
+_PING_EVERY = 0.005  # seconds
 _SETTLE = 3.0  # seconds after the pages are open, or gone
 _COLUMNS = (
     *("viewers", "cores", "dashboard's CPU", "RSS / PSS", "updates/s: tail, highest", "viewers' CPU"),

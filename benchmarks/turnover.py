@@ -12,6 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from dossier_realtime.client import DossierRealtimeClient, Publisher, RealtimeError
+from dossier_realtime.client.publisher import MAX_EVENTS
 
 _BATCHES = 5  # publishes a second
 _NAMES = 10  # of a kind, where they come again
@@ -63,8 +64,9 @@ async def publish(http: str, token: str, rate: int, *, new_names: bool = False) 
     async with Publisher(token, http) as publisher:
         due, number = time.monotonic(), 0
         while True:
-            for _ in range(0, rate // _BATCHES, 100):
-                count = min(100, rate // _BATCHES)
+            end = number + rate // _BATCHES
+            while number < end:
+                count = min(MAX_EVENTS, end - number)
                 await publisher.publish([event(number + n, new_names=new_names) for n in range(count)])
                 number += count
             due = max(due + 1 / _BATCHES, time.monotonic() - 1)

@@ -85,11 +85,10 @@ class Feed:
 
     async def _look(self) -> None:
         token = self._token if isinstance(self._token, str) else await self._token()
-        sessions, channels, metrics = await asyncio.gather(
-            self._api.call("GET", "/v1/sessions", token),
-            self._api.call("GET", "/v1/channels", token),
-            self._api.call("GET", "/metrics"),
-        )
+        # One after the other: nobody else waits for more than one of them.
+        sessions = await self._api.call("GET", "/v1/sessions", token)
+        channels = await self._api.call("GET", "/v1/channels", token)
+        metrics = await self._api.call("GET", "/metrics")
         if sessions.ok and channels.ok:
             self._state.listed(sessions.body["sessions"], channels.body["channels"])
             self._choose(channels.body["channels"])
