@@ -34,16 +34,23 @@ def playback(
     until: float,
     pages: Sequence[str] = SHOWN,
     languages: Sequence[Language] = LANGUAGES,
+    *,
+    newest: bool = False,
 ) -> dict[str, Any]:
     """What happened from `since` to `until` (Unix seconds), and the state it happened in. Counts begin then.
 
-    Where there are more than MOST entries it ends before the next one, and says so by `cut`: the entries left out.
+    Where there are more than MOST entries it ends before the next one, or with `newest` begins after what is too much,
+    and says so by `cut`: the entries left out.
     """
     index = recording.index
     first, last = index.since(since), index.until(until)
-    cut = max(0, last - first - MOST)
-    last -= cut
-    end = until if not cut else index.times[last - 1]
+    cut, end = max(0, last - first - MOST), until
+    if cut and newest:
+        first += cut
+        since = index.times[first]
+    elif cut:
+        last -= cut
+        end = index.times[last - 1]
     states = _States(pages, languages, since, max(_STEP, (end - since) / _STATES))
     lanes = Lanes(since)
     for number in range(last):
@@ -53,12 +60,13 @@ def playback(
             states.replay.begin(since)
         lanes.take(entry, at, shown=number >= first)
         states.replay.take(entry)
-    states.until(end + states.step)
+    states.finish(end)
     report = recording.verify()
     return {
         "start": since,
         "length": round(1000 * (end - since)),
         "cut": cut,
+        "newest": newest,
         "proof": {"ok": report.ok, "fault": "" if report.fault is None else str(report.fault)},
         "languages": {
             language: {
@@ -95,6 +103,13 @@ class _States:
             return
         now = self._start + self._steps * self.step
         self._steps = over + 1
+        self._tell(now)
+
+    def finish(self, at: float) -> None:
+        """Everything was taken, the last of it at this time."""
+        self._tell(at)
+
+    def _tell(self, now: float) -> None:
         self.replay.tell(now)
         if self.replay.state.revision != self._revision:
             self._revision = self.replay.state.revision

@@ -125,7 +125,8 @@ def make(order: Order) -> bytes:
         if not len(recording) or recording.span[1] < order.since:
             raise ValueError("nothing was recorded then; ask for a longer time")
         begins, ends = recording.span
-        return packed(playback(recording, max(order.since, begins), ends, languages=[order.language]))
+        made = playback(recording, max(order.since, begins), ends, languages=[order.language], newest=True)
+        return packed(made)
 
 
 def main() -> int:

@@ -69,6 +69,7 @@ class Replay:
                 self._asked(header, frame or b"")
             case "out" if frame is not None:
                 self._deliveries += 1
+                self._digest.sent(frame)
                 if frame.startswith(_WARNING):
                     warned = _warnings.decode(frame).payload
                     self._digest.count("limits", "warnings")

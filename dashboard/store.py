@@ -178,7 +178,7 @@ class DashboardState:
         self.live = False
         self.since = 0.0
         self.seconds: deque[Second] = deque(maxlen=SECONDS)
-        self.totals: dict[str, Counter[str]] = {"errors": Counter(), "limits": Counter(), "sessions": Counter()}
+        self.totals: dict[str, Counter[str]] = {topic: Counter() for topic in ("errors", "codes", "limits", "sessions")}
         self.nodes: Kept[Node] = Kept(64)
         self.limits: Kept[Limited] = Kept(500)
         self.alerts: Kept[Alert] = Kept(1_000)
@@ -303,10 +303,15 @@ class DashboardState:
         for name, value in values.items():
             if name in ("events", "edits"):
                 second.counts[name] += int(value)
+            elif topic == "errors" and name.isupper():  # the code that clients are told; rules are in lower case
+                self._total("codes", name, value)
             elif topic in self.totals and (name in ("warnings", "refused", "opened", "closed") or topic == "errors"):
                 second.counts[topic if topic == "errors" else name] += int(value)
-                totals = self.totals[topic]
-                totals[name if name in totals or len(totals) < 100 else "other"] += int(value)
+                self._total(topic, name, value)
+
+    def _total(self, topic: str, name: str, value: float) -> None:
+        totals = self.totals[topic]
+        totals[name if name in totals or len(totals) < 100 else "other"] += int(value)
 
     def _told_rows(
         self, topic: str, node: str, at: int, values: Mapping[str, float], rows: Iterable[dict[str, Any]]

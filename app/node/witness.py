@@ -98,6 +98,7 @@ class Witness:
     def sent(self, connection: Connection, payload: bytes, channel: str = "", offset: int = 0) -> None:
         """A message to one connection alone."""
         self._metrics.sent()
+        self._digest.sent(payload)
         self._journal.record(
             "out",
             session=connection.session.session_id or connection.connection_id,

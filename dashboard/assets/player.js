@@ -126,7 +126,7 @@ function player(data, view, redraw) {
     const dark = view.theme === "dark"
     head.append(button(dark ? words.light : words.dark, change({ theme: dark ? "light" : "dark" })))
   }
-  const cut = data.cut ? make("p", { class: "banner warn" }, badge(say(words.cut, { count: numbers.format(data.cut) }), "warn")) : null
+  const cut = data.cut ? make("p", { class: "banner warn" }, badge(say(data.newest ? words.cut_first : words.cut, { count: numbers.format(data.cut) }), "warn")) : null
 
   const sign = (symbol, label) => [make("span", { "aria-hidden": "true" }, symbol), " ", label]
   const toggle = button("", () => (playing ? pause() : play()), { class: "primary" })

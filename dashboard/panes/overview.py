@@ -28,6 +28,13 @@ def overview(state: DashboardState, viewer: Viewer, at: float) -> list[Block]:
         {"id": "figures", "kind": "figures", "items": figures},
         {"id": "actions", "kind": "actions", "acts": [viewer.act("announce", "global", ask="announcement")]},
         table(
+            "codes",
+            say("table.codes"),
+            viewer.columns("code", "count"),
+            [(code, [code, count]) for code, count in state.totals["codes"].most_common(50)],
+            say("empty.errors"),
+        ),
+        table(
             "errors",
             say("table.errors"),
             viewer.columns("rule", "count"),

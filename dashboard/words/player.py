@@ -36,6 +36,10 @@ WORDS: dict[str, tuple[str, str]] = {
     ),
     "player.dark": ("Dark", "داكن"),
     "player.light": ("Light", "فاتح"),
+    "player.cut_first": (
+        "Too much for one page: the first {count} entries are left out. Choose a shorter time.",
+        "أكثر مما تتسع له صفحة: أُسقط أول {count} من القيود. اختر مدة أقصر.",
+    ),
     "player.utc": ("Show UTC", "بالتوقيت العالمي"),
     "player.local_time": ("Show local time", "بالتوقيت المحلي"),
     "player.play": ("Play", "تشغيل"),

@@ -6,6 +6,7 @@ A node folds what happens, a replay what happened.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 TOPICS = ("nodes", "sessions", "limits", "alerts", "briefs", "errors")
 _ROWS = 200
+_ERROR = re.compile(rb'\{"type":"error","error_code":"([A-Z_]{1,40})"')
 
 Row = dict[str, str | float | bool | None]
 
@@ -53,6 +55,12 @@ class Digest:
     def count(self, topic: str, name: str, by: float = 1) -> None:
         """Something happened."""
         self._values[topic][name] += by  # type: ignore[assignment]  # a Counter may count in fractions
+
+    def sent(self, frame: bytes) -> None:
+        """A frame to one connection alone: an error that a client is told counts by its code, beside its rule."""
+        found = _ERROR.match(frame)
+        if found is not None:
+            self.count("errors", found[1].decode())
 
     def row(self, topic: str, key: str, values: Mapping[str, str | float | bool | None]) -> None:
         """What is known of one thing (a user, an alert, a brief); what is said last holds."""

@@ -33,7 +33,7 @@ NO_TEXT = {
     "presence": {"countries people", "by_channel people", "by_person since"},
     "limits": {"limits rate", "limits warnings", "limits refusals", "limits last", "limits ends"},
     "overview": {
-        "errors count",
+        *("errors count", "codes code", "codes count"),  # codes are of a closed list
         *(f"nodes {key}" for key in ("ready", "connections", "sessions", "subscriptions", "lag", "last")),
     },
     "briefs": {"briefs progress", "briefs since", "briefs eta", "briefs status", "briefs brief"},  # its first letters

@@ -18,7 +18,7 @@ from tests.harness.service import Service
 pytestmark = pytest.mark.usefixtures("office")
 
 HEADINGS = {
-    "overview": ["table.errors", "table.nodes"],
+    "overview": ["table.codes", "table.errors", "table.nodes"],
     "presence": ["chart.map", "table.countries", "table.by_channel", "table.by_person"],
     "limits": ["table.limits"],
     "alerts": ["alert.3", "alert.2", "alert.1"],
@@ -87,6 +87,9 @@ def test_the_overview_agrees_with_the_metrics(browser: Browser, dashboard: Dashb
         of_sessions = {rule: count for rule, count in refused.items() if rule in shown}
         assert {rule: float(count) for rule, count in shown.items()} == of_sessions
         assert {"format", "clearance", "grant.read", "grant.write", "identity"} <= of_sessions.keys()
+        codes = dict(row.split("\t") for row in rows(page, "Errors by code").all_inner_texts())
+        assert {"INVALID_MESSAGE_FORMAT", "PERMISSION_DENIED", "RATE_LIMIT_EXCEEDED"} <= codes.keys()
+        assert float(codes["RATE_LIMIT_EXCEEDED"]) == limited
 
 
 def test_presence_shows_who_is_where_and_what_they_do(browser: Browser, dashboard: Dashboard, company: Company) -> None:

@@ -105,6 +105,14 @@ def test_what_does_not_fit_is_counted(recording: Recording, monkeypatch: pytest.
     assert data["length"] == round(1000 * (recording.index.times[9] - recording.index.times[0]))
 
 
+def test_of_what_does_not_fit_the_newest_can_be_kept(recording: Recording, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(made, "MOST", 10)
+    begins, ends = recording.span
+    data = made.playback(recording, begins, ends, ["overview"], ["en"], newest=True)
+    assert data["cut"] == len(recording) - 10
+    assert (data["start"], data["length"]) == (recording.index.times[-10], round(1000 * (ends - data["start"])))
+
+
 def test_one_changed_byte_is_shown(played: Played, recording: Recording, tmp_path: Any) -> None:
     folder = tmp_path / "journal"
     folder.mkdir()

@@ -16,8 +16,8 @@ from tests.harness.service import Service
 pytestmark = pytest.mark.usefixtures("office")
 
 
-def replay(page: Page, dashboard: Dashboard, language: str = "en", minutes: int = 5, **fields: str) -> None:
-    """Ask for the last minutes, and wait for the player."""
+def replay(page: Page, dashboard: Dashboard, language: str = "en", minutes: int = 60, **fields: str) -> None:
+    """Ask for the last minutes, by default for all that there is, and wait for the player."""
     at = ["en", "ar"].index(language)
     show(page, dashboard, "recordings", language)
     page.get_by_label(WORDS["recordings.time"][at]).select_option(str(minutes))
@@ -31,7 +31,7 @@ def replay(page: Page, dashboard: Dashboard, language: str = "en", minutes: int 
 def test_the_last_minutes_are_replayed(browser: Browser, dashboard: Dashboard, service: Service, language: str) -> None:
     at = ["en", "ar"].index(language)
     with logged_in(browser, dashboard) as page:
-        replay(page, dashboard, language, minutes=60)  # all that there is
+        replay(page, dashboard, language)
         player = page.locator(".player")
         expect(player).to_have_attribute("dir", "rtl" if language == "ar" else "ltr")
         expect(player.get_by_text(WORDS["player.proven"][at])).to_be_visible()
@@ -66,7 +66,7 @@ def test_a_user_can_be_asked_for_and_frames_be_stepped_through(browser: Browser,
 
 def test_playing_goes_on_to_the_end_and_stops(browser: Browser, dashboard: Dashboard) -> None:
     with logged_in(browser, dashboard) as page:
-        replay(page, dashboard)
+        replay(page, dashboard, minutes=5)
         page.get_by_label("Speed").select_option("64")
         slider = page.get_by_role("slider")
         page.get_by_role("button", name="Play", exact=True).click()
@@ -84,7 +84,7 @@ def test_what_is_above_the_viewers_clearance_is_not_in_it(
         people.publish({**secret, "payload": payload})
     for clearance, seen in (("secret", True), ("internal", False)):
         with logged_in(browser, dashboard, clearance=clearance) as page:
-            replay(page, dashboard)
+            replay(page, dashboard, minutes=5)
             page.locator(".player").get_by_role("searchbox").fill("heron")
             count = page.locator(".player").get_by_text(re.compile(r"^[\d,]+ of [\d,]+ entries$"))
             expect(count).to_have_text(re.compile(r"^[1-9]" if seen else r"^0 of"))

@@ -112,6 +112,7 @@ def test_totals_are_those_that_were_counted(watched: Watched, replayed: Dashboar
     assert errors  # a token that was refused opened no session: there is nothing of it in a recording
     assert errors == dict(replayed.totals["errors"])
     assert live.totals["limits"] == replayed.totals["limits"]
+    assert live.totals["codes"] == replayed.totals["codes"]
     assert _node(live).values["events_total"] == _node(replayed).values["events_total"]
     counted = Counter[str]()
     for state in (live, replayed):

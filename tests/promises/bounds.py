@@ -9,6 +9,7 @@ from typing import Any
 from dashboard.blocks import View
 from dashboard.console import PageSession, Views
 from dashboard.store import DashboardState, Kept
+from dashboard.trail import Chain
 from dossier_realtime.client.presence import PresenceState
 
 LISTED = 5_000  # sessions, and channels
@@ -52,6 +53,8 @@ def _judge(name: str, kept: object) -> None:
         assert len(kept) <= LISTED, name
     elif isinstance(kept, list):
         assert len(kept) <= LISTED, name
+    elif isinstance(kept, Chain):
+        assert not list(_within(kept)), name
     else:
         assert isinstance(kept, bool | int | float | str), f"{name} is kept and nobody judges it"
 

@@ -62,8 +62,12 @@ async def _blows(service: Service, dashboard: Dashboard, rate: int, seconds: flo
     async with operators(service) as client, pages(dashboard, TABS) as viewers:
         tail = next(viewer for viewer in viewers if viewer.page == "tail")
         tail.news = []
-        await load.phase(1)
-        await until(lambda: any(CHANNEL in text for text in tail.news or ()))  # the dashboard follows the channel
+        for _ in range(30):  # until the dashboard has looked at the lists, and follows the channel
+            await load.phase(1)
+            if any(CHANNEL in text for text in tail.news):
+                break
+        else:
+            raise AssertionError("the dashboard does not follow the channel")
         phases["watched"] = await load.phase(seconds)
 
         (watching,) = await connected(client)

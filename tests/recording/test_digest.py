@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dossier_realtime.protocol import codec
+from dossier_realtime.protocol.answers import Error
+from dossier_realtime.protocol.errors import ErrorCode
 from dossier_realtime.protocol.events import (
     BriefProgress,
     BriefProgressPayload,
@@ -92,3 +95,11 @@ def test_rows_that_always_hold_are_read_each_second_and_cut_with_the_others() ->
     for first in ("u general", "u0 *"):
         rows = told(digest)["limits"].rows
         assert (len(rows), rows[0]["key"]) == (200, first)
+
+
+def test_an_error_that_a_client_is_told_counts_by_its_code() -> None:
+    digest = Digest("n1")
+    error = Error(error_code=ErrorCode.PERMISSION_DENIED, message="Insufficient permissions", timestamp=1)
+    for frame in (codec.encode(error), codec.encode(error), b'{"type":"pong","timestamp":1}'):
+        digest.sent(frame)
+    assert told(digest)["errors"].values == {"PERMISSION_DENIED": 2}
