@@ -301,7 +301,7 @@ function player(data, view, redraw) {
     let ms = view.at + Math.min(250, now - last) * view.speed
     if (view.skip && next !== undefined && at[next] - view.at > IDLE) ms = at[next] - 200
     last = now
-    view.at = Math.min(data.length, ms)
+    view.at = Math.min(data.length, Math.round(ms)) // as marks are: the next one is then later to the eye, too
     if (view.at >= data.length) pause()
     else playing = requestAnimationFrame(tick)
     if (now - rendered >= calm || !playing) {

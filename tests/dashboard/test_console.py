@@ -71,7 +71,7 @@ def test_nothing_is_told_before_the_browser_is_ready() -> None:
 
 def test_first_everything_is_told_and_then_what_changed(page: Open) -> None:
     (first,) = news(page.tick())
-    assert [block["id"] for block in first["all"]] == ["banner", "figures", "actions", "errors", "nodes"]
+    assert [block["id"] for block in first["all"]] == ["banner", "figures", "actions", "codes", "errors", "nodes"]
     (change,) = news(page.tick(events=50))
     assert [block["id"] for block in change["blocks"]] == ["figures"]
     assert list(change["rows"]) == ["nodes"]

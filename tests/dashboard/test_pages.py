@@ -89,7 +89,7 @@ def test_the_overview_agrees_with_the_metrics(browser: Browser, dashboard: Dashb
         assert {"format", "clearance", "grant.read", "grant.write", "identity"} <= of_sessions.keys()
         codes = dict(row.split("\t") for row in rows(page, "Errors by code").all_inner_texts())
         assert {"INVALID_MESSAGE_FORMAT", "PERMISSION_DENIED", "RATE_LIMIT_EXCEEDED"} <= codes.keys()
-        assert float(codes["RATE_LIMIT_EXCEEDED"]) == limited
+        assert float(codes["RATE_LIMIT_EXCEEDED"]) >= limited  # the limit of connections has the same code
 
 
 def test_presence_shows_who_is_where_and_what_they_do(browser: Browser, dashboard: Dashboard, company: Company) -> None:
