@@ -10,6 +10,25 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, Request
 from tests.dashboard.dashboards import Dashboard
 
 
+def listen(page: Page, *here: str, errors: bool = True) -> list[str]:
+    """What goes wrong in a page from now on: failures, requests that leave `here`, and with `errors` what is said in
+    anger to its console."""
+    wrong: list[str] = []
+
+    def said(message: ConsoleMessage) -> None:
+        if errors and message.type == "error":
+            wrong.append(message.text)
+
+    def left(request: Request) -> None:
+        if not request.url.startswith(here):
+            wrong.append(f"a request left for {request.url}")
+
+    page.on("console", said)
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("request", left)
+    return wrong
+
+
 @contextmanager
 def logged_in(
     browser: Browser, dashboard: Dashboard, *, width: int = 1440, role: str = "operator", clearance: str = "secret"
@@ -20,20 +39,7 @@ def logged_in(
     context.add_cookies([{"name": name, "value": value, "url": dashboard.url, "httpOnly": True, "sameSite": "Strict"}])
     page = context.new_page()
     page.set_default_timeout(30_000)
-    wrong: list[str] = []
-    own = (dashboard.url, dashboard.url.replace("http", "ws"), "blob:", "data:")
-
-    def said(message: ConsoleMessage) -> None:
-        if message.type == "error":
-            wrong.append(message.text)
-
-    def left(request: Request) -> None:
-        if not request.url.startswith(own):
-            wrong.append(f"a request left for {request.url}")
-
-    page.on("console", said)
-    page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.on("request", left)
+    wrong = listen(page, dashboard.url, dashboard.url.replace("http", "ws"), "blob:", "data:")
     try:
         yield page
     finally:

@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Literal
 
-from playwright.sync_api import Browser, ConsoleMessage, FrameLocator, Locator, Page, Request, expect
+from playwright.sync_api import Browser, FrameLocator, Locator, Page, expect
+
+from tests.dashboard.browsing import listen
 
 HERE = (
     "http://127.0.0.1:",
@@ -32,19 +34,7 @@ def tab(browser: Browser, *, width: int = 1440, errors: bool = True) -> Iterator
     page = context.new_page()
     page.set_default_timeout(60_000)
     expect.set_options(timeout=30_000)
-    wrong: list[str] = []
-
-    def said(message: ConsoleMessage) -> None:
-        if errors and message.type == "error":
-            wrong.append(message.text)
-
-    def left(request: Request) -> None:
-        if not request.url.startswith(HERE):
-            wrong.append(f"a request left for {request.url}")
-
-    page.on("console", said)
-    page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.on("request", left)
+    wrong = listen(page, *HERE, errors=errors)
     try:
         yield page
     finally:
