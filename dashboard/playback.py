@@ -60,7 +60,7 @@ def playback(
             states.replay.begin(since)
         lanes.take(entry, at, shown=number >= first)
         states.replay.take(entry)
-    states.finish(end)
+    states.tell(end)
     report = recording.verify()
     return {
         "start": since,
@@ -103,13 +103,10 @@ class _States:
             return
         now = self._start + self._steps * self.step
         self._steps = over + 1
-        self._tell(now)
+        self.tell(now)
 
-    def finish(self, at: float) -> None:
-        """Everything was taken, the last of it at this time."""
-        self._tell(at)
-
-    def _tell(self, now: float) -> None:
+    def tell(self, now: float) -> None:
+        """It is `now`, and everything up to it was taken."""
         self.replay.tell(now)
         if self.replay.state.revision != self._revision:
             self._revision = self.replay.state.revision

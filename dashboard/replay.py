@@ -40,8 +40,7 @@ class Replay:
     def __init__(self) -> None:
         self.state = DashboardState()
         self.past = State()
-        self._node = "node"  # until its start says how it is called
-        self._digest = Digest(self._node)
+        self._digest = Digest("node")  # until its start says how it is called
         self._digest.level("nodes", self._figures)
         self._sessions: dict[str, dict[str, Any]] = {}
         self._levels: dict[str, str] = {}
@@ -180,7 +179,7 @@ class Replay:
             case "start":
                 self._sessions.clear()
                 self._ready = True
-                self._node = self._digest.node = str(header.detail.get("node", self._node))
+                self._digest.node = str(header.detail.get("node", self._digest.node))
             case "stop":
                 self._ready = False
             case "open":
@@ -197,7 +196,7 @@ class Replay:
         self._sessions[header.session] = {
             "session_id": header.session,
             "user_id": header.user,
-            "node": self._node,
+            "node": self._digest.node,
             "started_at": known.get("started_at", header.at),
             **{name: detail.get(name, "") for name in ("name", "role", "address")},
             "reconnect_count": detail.get("reconnect_count", 0),

@@ -327,5 +327,5 @@ function drawing({ words, locale, root, perform, now = Date.now, zone = {} }) {
     return { show, filter }
   }
 
-  return { make, isolated, time, badge, cell, count, dialog, inspect, board, numbers, clock, say }
+  return { make, isolated, badge, count, dialog, board, numbers, clock, say }
 }
