@@ -92,8 +92,13 @@ class Lanes:
 
     def _lane(self, connection: str, header: Header, at: float) -> int:
         if connection not in self._lanes:  # it never logged in, or did before this recording begins
-            bare = {"user": header.user if header.kind != "fanout" else "", "name": "", "session": header.session}
-            self._lanes[connection] = {**bare, "since": self._ms(at), "until": None}
+            self._lanes[connection] = {
+                "user": header.user,  # of a fan-out: nobody's
+                "name": "",
+                "session": header.session or connection,
+                "since": self._ms(at),
+                "until": None,
+            }
         return self._numbers.setdefault(connection, len(self._numbers))
 
     def _ms(self, at: float) -> int:

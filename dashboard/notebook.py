@@ -20,6 +20,7 @@ from dashboard.i18n import Language
 from dashboard.looks import Looks, Theme
 from dashboard.panes import PANES
 from dashboard.player import Player
+from dashboard.recordings import Recordings
 from dashboard.service_api import ServiceApi
 from dashboard.store import DashboardState
 from dashboard.viewer import Viewer
@@ -84,6 +85,7 @@ class _Live:
         panel.extension(inline=True)
         self.state = DashboardState()
         self._api = ServiceApi(url)
+        self._token = token
         self._viewer, self._looks = viewer, looks
         self._views = Views(self.state)
         self._sessions: list[PageSession] = []
@@ -95,7 +97,8 @@ class _Live:
 
     def page(self, name: str) -> Any:
         actions = Actions(self._api, self.state, self._viewer, "", "")
-        session = PageSession(self._views, name, self._viewer, self._looks, actions, served=False)
+        recordings = Recordings(self._api.url, self._token, self._viewer)
+        session = PageSession(self._views, name, self._viewer, self._looks, actions, recordings, served=False)
         self._sessions.append(session)
         return session.console
 

@@ -19,7 +19,8 @@ from dashboard.i18n import Language
 from dashboard.playback import playback
 from dashboard.player import packed
 from dashboard.viewer import Viewer
-from dossier_realtime.archive import ExportRefused, open_service
+from dossier_realtime.archive import ExportRefused, open_export
+from dossier_realtime.archive.export import download
 
 _PATIENCE = 120.0  # seconds
 _SENTENCE = 300  # characters of why there is none
@@ -121,7 +122,9 @@ def make(order: Order) -> bytes:
     chosen: dict[str, str | float] = {"since": order.since, "context": "true"}
     chosen |= {name: value for name in ("user", "channel") if (value := getattr(order, name))}
     with tempfile.TemporaryDirectory(prefix="dossier-recording-") as folder:
-        recording = open_service(order.service, order.token, to=Path(folder) / "recording.ndjson", **chosen)
+        file = Path(folder) / "recording.ndjson"
+        download(order.service, order.token, file, chosen)
+        recording = open_export(file, clearance=order.clearance)
         if not len(recording) or recording.span[1] < order.since:
             raise ValueError("nothing was recorded then; ask for a longer time")
         begins, ends = recording.span
