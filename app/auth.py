@@ -26,6 +26,8 @@ REFUSAL = "The token is not valid; ask for a new one and authenticate again"
 TOKEN_LIMIT = 4096
 """The longest token, in bytes."""
 CACHE_LIMIT = 10_000
+_TYPES = frozenset({"jwt", "at+jwt"})
+"""What `typ` may be, in any case (RFC 7515 §4.1.9): no other kind of JWT is an access token (RFC 8725 §3.11)."""
 
 
 class KeyUnknown(TokenRefused):
@@ -52,8 +54,8 @@ class AuthSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """Whether `aud` may be a list that contains the audience."""
     issuer: str = ""
     """The required `iss`; empty: not checked."""
-    leeway: Annotated[int, Meta(ge=0, le=5)] = 0
-    """Allowed difference between the issuer's clock and ours, in seconds."""
+    leeway: Annotated[int, Meta(ge=0, le=60)] = 5
+    """Seconds that `iat` and `nbf` may be ahead of our clock; `exp` is exact."""
     max_lifetime: Annotated[int, Meta(ge=1, le=86_400)] = 86_400
     """The longest time that a token may be valid, in seconds."""
 
@@ -151,6 +153,8 @@ class TokenVerifier:
         parts = split_token(token)
         if parts.header.alg not in self._settings.algorithms:
             raise TokenRefused("algorithm not allowed")
+        if parts.header.typ.lower() not in _TYPES:
+            raise TokenRefused("a token of another type")
         if parts.header.crit is not UNSET:
             raise TokenRefused("critical extension not understood")
         key = self._choose(keys, parts.header)
@@ -171,7 +175,7 @@ class TokenVerifier:
     def _check_times(self, claims: Claims, now: float) -> None:
         leeway, longest = self._settings.leeway, self._settings.max_lifetime
         expires = math.floor(claims.exp)
-        if expires <= now - leeway:
+        if expires <= now:
             raise TokenRefused("expired")
         if expires - (now if claims.iat is UNSET else min(claims.iat, now)) > longest:
             raise TokenRefused("valid for too long")

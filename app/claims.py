@@ -36,11 +36,13 @@ class Header(msgspec.Struct, frozen=True):
 
     alg: str
     kid: Annotated[str, Meta(max_length=256)] | None = None
+    typ: str = "JWT"
     crit: Any = UNSET
 
 
 _NumericDate = int | float
-_Name = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9._-]{1,64}\Z")]
+# Dots alone name a folder, not a user: what becomes part of a path must not climb out of it.
+_Name = Annotated[str, Meta(pattern=r"\A(?!\.+\Z)[A-Za-z0-9._-]{1,64}\Z")]
 _Label = Annotated[str, Meta(pattern=r"\A[^\x00-\x1f\x7f-\x9f]{0,200}\Z")]
 
 

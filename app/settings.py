@@ -19,7 +19,7 @@ Duration = Annotated[float, Meta(gt=0, le=3600)]
 Days = Annotated[float, Meta(ge=0, le=36_500)]
 Messages = Annotated[int, Meta(ge=1, le=1_000_000)]
 LimitClass = Literal["general", "edit", "cursor", "ping", "read"]
-Role = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9._-]{1,64}\Z")]
+Role = Annotated[str, Meta(pattern=r"\A(?!\.+\Z)[A-Za-z0-9._-]{1,64}\Z")]
 
 ListenHost = Annotated[
     str, Meta(pattern=r"\A[A-Za-z0-9._:-]+\Z", description='an address or name, such as "127.0.0.1"')
@@ -44,7 +44,13 @@ Engine = Annotated[
 _Shown = Annotated[
     str, Meta(pattern=r"\A[^\x00-\x1f\x7f-\x9f]{1,64}\Z", description="what people read, 1 to 64 characters")
 ]
-NodeId = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9._-]{0,64}\Z", description="up to 64 of A-Z a-z 0-9 . _ -")]
+NodeId = Annotated[
+    str,
+    Meta(
+        pattern=r"\A([A-Za-z0-9][A-Za-z0-9._-]{0,63})?\Z",
+        description="up to 64 of A-Z a-z 0-9 . _ -, a letter or digit first",
+    ),
+]
 
 
 class _Table(Struct, frozen=True, forbid_unknown_fields=True):

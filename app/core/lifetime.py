@@ -22,7 +22,6 @@ class SessionLimits:
     max_subscriptions: int = 100
     invalid_messages: int = 20
     bad_renewals: int = 3
-    leeway: float = 0.0  # by which the issuer's clock may differ
 
 
 class Due(Enum):
@@ -60,7 +59,7 @@ class Lifetime:
 
         Its end is put on the steady clock once: a later jump of the wall clock neither ends nor prolongs it.
         """
-        remaining = expires_at + self._limits.leeway - at.wall
+        remaining = expires_at - at.wall
         self._auth_by = _NEVER
         self._expires = at.steady + remaining
         self._notice = self._expires - min(self._limits.expiring_notice, remaining / 2)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from .values import SEGMENT
 
 _NAME = re.compile(rf"{SEGMENT}(?::{SEGMENT}){{0,3}}", re.ASCII)
-_DOTS = re.compile(r"(?:^|:)\.{1,2}(?:$|:)")
+_DOTS = re.compile(r"(?:^|:)\.+(?:$|:)")
 _PATTERN = re.compile(rf"(?:{SEGMENT}|\*)(?::(?:{SEGMENT}|\*)){{0,3}}", re.ASCII)
 
 SHAPES: dict[str, tuple[str, ...]] = {

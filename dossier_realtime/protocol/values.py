@@ -16,7 +16,8 @@ MAX_SAFE_INTEGER = 2**53 - 1  # JSON numbers beyond it change their value in a b
 _END = r"(?![\s\S])"
 SEGMENT = r"[A-Za-z0-9._-]{1,64}"
 
-Id = Annotated[str, Meta(pattern=f"^{SEGMENT}{_END}")]
+# Dots alone are no id: in a URL or a path, `..` is another place.
+Id = Annotated[str, Meta(pattern=rf"^(?!\.+{_END}){SEGMENT}{_END}")]
 Ref = Annotated[str, Meta(min_length=1, max_length=64)]
 IdempotencyKey = Annotated[str, Meta(min_length=1, max_length=64)]
 ChannelField = Annotated[str, Meta(max_length=512)]

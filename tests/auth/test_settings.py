@@ -27,7 +27,7 @@ BAD_SETTINGS: dict[str, dict[str, Any]] = {
     "key set from a file URL": {"algorithms": ["RS256"], "jwks_url": "file:///etc/passwd"},
     "key set without a host": {"algorithms": ["RS256"], "jwks_url": "https:///jwks"},
     "key set at a bad port": {"algorithms": ["RS256"], "jwks_url": "https://issuer.example:x/"},
-    "leeway of 6": {"leeway": 6},
+    "leeway of 61": {"leeway": 61},
     "leeway below 0": {"leeway": -1},
     "over a day": {"max_lifetime": 86_401},
     "no audience": {"audience": ""},

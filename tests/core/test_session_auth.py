@@ -12,8 +12,7 @@ from app.core.effects import (
     Send,
     VerifyToken,
 )
-from app.core.lifetime import SessionLimits
-from app.core.session import Session, State
+from app.core.session import State
 from dossier_realtime.protocol import answers
 from dossier_realtime.protocol.errors import CloseCode, ErrorCode
 from tests.core.talk import SA, UPDATE, Talk, closing, errors, identity, only
@@ -166,12 +165,3 @@ def test_the_peer_is_probed_every_twenty_five_seconds() -> None:
         talk.session.heard(talk.at)
     assert probes == 4
     assert talk.session.deadline <= talk.at.steady + 25
-
-
-def test_leeway_prolongs_what_it_admits() -> None:
-    talk = Talk()
-    talk.who = identity(ends=999)
-    talk.session = Session(talk.policy, talk.rates, SessionLimits(leeway=5.0), talk.at)
-    talk.live()
-    assert closing(talk.wait(3.9)) is None
-    assert closing(talk.wait(0.1)) is CloseCode.TOKEN_EXPIRED

@@ -56,7 +56,7 @@ SERVICES: dict[str, Settings] = {
         "auth.algorithms": ["RS256"],
         "auth.issuer": ISSUER,
         "auth.audience_list": True,
-        "auth.leeway": 5,
+        "auth.leeway": 60,
     },
 }
 
