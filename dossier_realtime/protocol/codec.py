@@ -95,7 +95,13 @@ def decode_draft(frame: bytes) -> Draft:
 
 
 def check_shape(frame: bytes) -> None:
-    """Refuse what no Struct can see: depth over 16 and keys that poison objects. Raises InvalidMessage."""
+    """Refuse what no Struct can see: bytes that are not UTF-8 in fields that are ignored, depth over 16, and keys that
+    poison objects. Raises InvalidMessage."""
+    if not frame.isascii():
+        try:
+            frame.decode()  # msgspec skips the fields that it does not know without looking into their text
+        except UnicodeDecodeError as wrong:
+            raise InvalidMessage(*reason(wrong)) from None
     if frame.count(b"[") + frame.count(b"{") > MAX_DEPTH:
         depth = 0
         for match in _BRACKETS.finditer(frame):

@@ -67,6 +67,8 @@ def test_a_message_with_every_field_is_accepted(form: type[Struct]) -> None:
         b'\xef\xbb\xbf{"type":"ping"}',
         b'{"type":"ping","ref":"\xff"}',
         b'{"type":"ping","ref":"\xed\xa0\x80"}',
+        b'{"type":"ping","more":"\xff"}',
+        b'{"type":"ping","more\x8c":1}',
         b'{"type":"ping","ref":"a\nb"}',
         b'{"type":"ping","timestamp":01}',
         b'{"type":"ping","timestamp":+1}',
