@@ -17,7 +17,7 @@ from msgspec import UNSET, Meta
 
 from app import jwks
 from app.claims import Claims, Header, TokenRefused, identify, read_claims, split_token
-from app.core.permissions import Grant, Identity
+from dossier_realtime.protocol.authorization import Grant, Identity
 
 __all__ = ["REFUSAL", "AuthSettings", "KeyUnknown", "TokenRefused", "TokenVerifier", "mint"]
 

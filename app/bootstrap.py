@@ -19,7 +19,6 @@ import tornado.netutil
 import dossier_realtime
 from app import tls
 from app.auth import TokenVerifier
-from app.core.classification import ChannelPolicy
 from app.core.instant import Instant
 from app.core.lifetime import SessionLimits
 from app.core.ratelimit import Limits, RateLimiter
@@ -44,6 +43,7 @@ from app.telemetry.metrics import Metrics
 from app.web.addresses import Addresses
 from app.web.application import application, server
 from app.web.guard import Doorkeeper
+from dossier_realtime.protocol.classification import ChannelPolicy
 from dossier_realtime.recording.digest import Digest
 
 if TYPE_CHECKING:

@@ -15,7 +15,8 @@ from typing import Annotated, Any, NamedTuple
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from app.core.permissions import Clearance, Grant, Identity
+from dossier_realtime.protocol.authorization import Grant, Identity
+from dossier_realtime.protocol.classification import Clearance
 
 DEPTH_LIMIT = 16
 
@@ -94,13 +95,12 @@ def identify(claims: Claims) -> Identity:
         clearance = Clearance.parse(claims.clearance)
     except ValueError:
         raise TokenRefused("unknown clearance") from None
-    grants = (Grant.parse(entry) for entry in claims.permissions if isinstance(entry, str))
     return Identity(
         user_id=claims.sub,
         name=claims.name or claims.sub,
         role=claims.role,
         avatar=claims.avatar,
-        grants=tuple(grant for grant in grants if grant is not None),
+        grants=Grant.parse_all(claims.permissions),
         clearance=clearance,
         expires_at=math.floor(claims.exp),
         token_id=None if claims.jti is UNSET else claims.jti,

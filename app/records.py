@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.core import rerun
-from app.core.classification import ChannelPolicy
 from app.journal.export import Archive, Selection
 from app.journal.signing import PUBLIC, Signer
 from dossier_realtime.archive import ExportRefused, open_export, open_journal
 from dossier_realtime.archive.export import public_key_check, verify_file
 from dossier_realtime.archive.folder import nodes, verify_folder
 from dossier_realtime.archive.parquet import write_parquet
+from dossier_realtime.protocol.classification import ChannelPolicy
 from dossier_realtime.recording.visibility import HIGHEST
 
 if TYPE_CHECKING:

@@ -92,7 +92,7 @@ def act(header: Header) -> Act | None:
             return Act(seq, at, "", "settings", header.channel, of_channel=True, level=header.level)
         case "decided" if header.rule == "session.revoked":
             return Act(seq, at, "", "ended", user)
-        case "refused" if header.rule in ("clearance", "identity") or header.rule.startswith("grant."):
+        case "refused" if header.rule in ("clearance", "identity", "ops") or header.rule.startswith("grant."):
             of = header.channel
             return Act(seq, at, user, header.rule, of, of_channel=bool(of), rule=header.rule)
         case _:

@@ -15,8 +15,7 @@ from dossier_realtime.protocol import commands, events
 from dossier_realtime.protocol.answers import Answer
 from dossier_realtime.protocol.channels import SHAPES
 from dossier_realtime.protocol.drafts import INBOUND
-
-from .namespaces import NAMESPACES, Namespace
+from dossier_realtime.protocol.namespaces import NAMESPACES, Namespace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

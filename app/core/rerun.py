@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from dossier_realtime.protocol import codec
+from dossier_realtime.protocol.authorization import Grant, Identity
+from dossier_realtime.protocol.classification import ChannelPolicy, Clearance, Settings
 from dossier_realtime.protocol.errors import ErrorCode
 
-from .classification import ChannelPolicy, Settings
 from .effects import VerifyToken
 from .instant import Instant
-from .permissions import Clearance, Grant, Identity
 from .ratelimit import RateLimiter
 from .session import Session
 
@@ -136,7 +136,7 @@ class Rerun:
 
 def _identity(header: Header) -> Identity:
     given = msgspec.convert(header.detail, _Rights)
-    grants = tuple(grant for text in given.permissions if (grant := Grant.parse(text)) is not None)
+    grants = Grant.parse_all(given.permissions)
     level = Clearance.parse(given.clearance)
     return Identity(header.user, given.name, given.role, None, grants, level, given.expires_at)
 

@@ -1,7 +1,8 @@
-"""May this identity do that on this channel? The same answers for the socket and for HTTP, in the same words.
+"""Refusals of what a client asks of a channel: the same for the socket and for HTTP, in the same words.
 
-A refusal of one kind is equal to the letter whether the channel is absent, forbidden or above clearance: nobody
-learns what exists (decisions, section 4). The rule beside it is for the journal alone.
+Rights are decided in `dossier_realtime/protocol/authorization.py`. A refusal of one kind is equal to the letter whether
+the channel is absent, forbidden or above clearance, so that it tells nothing about what exists (decisions, section 4).
+The rule beside it is for the journal alone.
 """
 
 from __future__ import annotations
@@ -9,16 +10,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from dossier_realtime.protocol import channels
+from dossier_realtime.protocol.authorization import Right, decide
 from dossier_realtime.protocol.drafts import ForeignIdentity, event_type, stamp
 from dossier_realtime.protocol.errors import ErrorCode
-
-from .namespaces import namespace_of
-from .permissions import Clearance, Identity, Right
+from dossier_realtime.protocol.namespaces import namespace_of
 
 if TYPE_CHECKING:
+    from dossier_realtime.protocol.authorization import Identity
+    from dossier_realtime.protocol.classification import ChannelPolicy
     from dossier_realtime.protocol.events import Publishable
-
-    from .classification import ChannelPolicy
 
 
 class Fault(NamedTuple):
@@ -50,23 +50,10 @@ def channel_fault(name: str | None) -> Fault | None:
     return None
 
 
-def allowed(policy: ChannelPolicy, identity: Identity, right: Right, channel: str) -> bool:
-    """Whether permission and clearance both reach."""
-    return identity.may(right, channel, policy.settings(channel).level)
-
-
-def denial(identity: Identity, right: Right, channel: str) -> str:
-    """The rule by which `allowed` said no."""
-    return "clearance" if identity.may(right, channel, Clearance.PUBLIC) else f"grant.{right.name.lower()}"
-
-
 def send_fault(policy: ChannelPolicy, identity: Identity, channel: str) -> Fault | None:
-    """Why the identity may not send to the channel, if so."""
-    if not allowed(policy, identity, Right.WRITE, channel):
-        return Fault(denial(identity, Right.WRITE, channel), ErrorCode.PERMISSION_DENIED, NO_SENDING)
-    if policy.settings(channel).frozen:
-        return Fault("frozen", ErrorCode.PERMISSION_DENIED, NO_SENDING)
-    return None
+    """Return why the identity may not send to the channel, if so."""
+    decision = decide(identity, Right.WRITE, channel, policy.settings(channel))
+    return None if decision.allowed else Fault(decision.rule, ErrorCode.PERMISSION_DENIED, NO_SENDING)
 
 
 def carried_fault(event: Publishable, channel: str) -> Fault | None:

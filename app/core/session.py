@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, assert_never
 
 from dossier_realtime.protocol import answers as ev
 from dossier_realtime.protocol import codec
+from dossier_realtime.protocol.authorization import AccessDecision, Identity, Right, decide
 from dossier_realtime.protocol.commands import (
     AcknowledgeAlert,
     Auth,
@@ -29,6 +30,7 @@ from dossier_realtime.protocol.commands import (
 )
 from dossier_realtime.protocol.drafts import Draft
 from dossier_realtime.protocol.errors import CloseCode, ErrorCode
+from dossier_realtime.protocol.namespaces import NAMESPACES, namespace_of
 
 from . import rights
 from .effects import (
@@ -50,15 +52,13 @@ from .effects import (
     VerifyToken,
 )
 from .lifetime import Due, Lifetime, SessionLimits
-from .namespaces import NAMESPACES, namespace_of
-from .permissions import Identity, Right
 from .ratelimit import class_of
 from .refusals import refusal
 
 if TYPE_CHECKING:
     from dossier_realtime.protocol.answers import RateClass
+    from dossier_realtime.protocol.classification import ChannelPolicy
 
-    from .classification import ChannelPolicy
     from .instant import Instant
     from .ratelimit import RateLimiter
 
@@ -189,15 +189,15 @@ class Session:
         assert identity is not None  # noqa: S101  only live sessions are asked
         ended: list[Effect] = []
         for name in sorted(self.subscriptions):
-            if not rights.allowed(self._policy, identity, Right.READ, name):
+            if not self._decide(identity, Right.READ, name).allowed:
                 self.subscriptions.discard(name)
                 error = refusal(ErrorCode.SUBSCRIPTION_FAILED, rights.NO_SUBSCRIPTION, at, channel=name)
                 ended += [Leave(name), Send(error), Send(ev.Unsubscribed(channel=name))]
         return ended
 
-    def may(self, right: Right, channel: str) -> bool:
-        """Whether the session's identity has the right on the channel now."""
-        return self.identity is not None and rights.allowed(self._policy, self.identity, right, channel)
+    def entitled(self, right: Right, channel: str) -> bool:
+        """Return whether the identity's claims give the right on the channel now, frozen or not."""
+        return self.identity is not None and self._decide(self.identity, right, channel).entitled
 
     def unsubscribable(self, channel: str, ref: str | None, at: Instant) -> list[Effect]:
         """A subscription that was allowed turns out to be of nothing: the same answer as for a forbidden one."""
@@ -320,9 +320,9 @@ class Session:
             case UpdatePresence():
                 return self._presence(command, identity, at)
             case ChangeSettings():
-                if not rights.allowed(self._policy, identity, Right.ADMIN, command.channel):
-                    rule = rights.denial(identity, Right.ADMIN, command.channel)
-                    return self._denied(rule, command.channel, command.ref, at)
+                access = self._decide(identity, Right.ADMIN, command.channel)
+                if not access.allowed:
+                    return self._denied(access.rule, command.channel, command.ref, at)
                 return Decision(ACCEPTED, [ApplySettings(command.channel, command.payload, command.ref)])
             case EditOperation():
                 return self._edit(command, identity, at)
@@ -336,9 +336,10 @@ class Session:
     def _subscribe(self, command: Subscribe, identity: Identity, at: Instant) -> Decision:
         name, params = command.channel, command.params
         right = Right.ADMIN if params.hidden else Right.READ
-        if not rights.allowed(self._policy, identity, right, name):
+        access = self._decide(identity, right, name)
+        if not access.allowed:
             error = refusal(ErrorCode.SUBSCRIPTION_FAILED, rights.NO_SUBSCRIPTION, at, channel=name, ref=command.ref)
-            return Decision(rights.denial(identity, right, name), [Send(error)])
+            return Decision(access.rule, [Send(error)])
         again = name in self.subscriptions
         if not again and len(self.subscriptions) >= self._limits.max_subscriptions:
             text = f"This connection has {self._limits.max_subscriptions} subscriptions; unsubscribe from one first"
@@ -394,6 +395,9 @@ class Session:
         return self._refused(fault, at, name, draft.ref)
 
     # --- rights and refusals ----------------------------------------------------------------------------------
+
+    def _decide(self, identity: Identity, right: Right, channel: str) -> AccessDecision:
+        return decide(identity, right, channel, self._policy.settings(channel))
 
     def _channel_wrong(self, name: str | None, ref: str | None, at: Instant) -> Decision | None:
         if name in self.subscriptions:

@@ -12,12 +12,12 @@ from typing import Literal, Protocol
 
 from app.core.alerts import Alert, Alerted
 from app.core.briefs import Brief, BriefStep
-from app.core.classification import Settings
 from app.core.position import StreamPosition
 from app.core.presence import Member as Member  # noqa: PLC0414 - a part of the port, from here too
 from app.core.presence import PresenceEvent as PresenceEvent  # noqa: PLC0414 - likewise
 from app.core.ratelimit import RateClass, RateLimiter
 from dossier_realtime.protocol.answers import Roster
+from dossier_realtime.protocol.classification import Settings
 from dossier_realtime.protocol.commands import PresenceChange
 
 

@@ -43,7 +43,6 @@ if TYPE_CHECKING:
 
     from app.auth import TokenVerifier
     from app.core.effects import Effect
-    from app.core.permissions import Identity
     from app.engine.ports import Engine
     from app.services.alerts import Alerts
     from app.services.briefs import Briefs
@@ -51,6 +50,7 @@ if TYPE_CHECKING:
     from app.services.cursors import Cursors
     from app.services.documents import Documents
     from app.services.publisher import Publisher
+    from dossier_realtime.protocol.authorization import Identity
     from dossier_realtime.protocol.commands import EditOperation, MoveCursor
     from dossier_realtime.protocol.events import Event
 

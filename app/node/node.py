@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from app.auth import TokenVerifier
-    from app.core.classification import ChannelPolicy, Settings
     from app.core.effects import Decision, Effect
     from app.core.instant import Instant
     from app.engine.ports import Engine, Order, PresenceEvent, Publication
@@ -36,6 +35,7 @@ if TYPE_CHECKING:
     from app.services.cursors import Cursors
     from app.services.documents import Documents
     from app.services.publisher import Publisher
+    from dossier_realtime.protocol.classification import ChannelPolicy, Settings
     from dossier_realtime.protocol.commands import Command
     from dossier_realtime.protocol.drafts import Draft
 

@@ -10,23 +10,23 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from app.core.namespaces import namespace_of
-from app.core.permissions import Right
 from app.engine.ports import Member, Unavailable
 from dossier_realtime.protocol.answers import Subscribed
+from dossier_realtime.protocol.authorization import Right
 from dossier_realtime.protocol.errors import CloseCode
+from dossier_realtime.protocol.namespaces import namespace_of
 from dossier_realtime.protocol.values import Position
 
 from .connection import Attachment
 from .frames import text_frame
 
 if TYPE_CHECKING:
-    from app.core.classification import ChannelPolicy
     from app.core.effects import Join
     from app.core.position import StreamPosition
     from app.engine.ports import Engine
     from app.services.documents import Documents
     from dossier_realtime.protocol.answers import DocumentState, Roster
+    from dossier_realtime.protocol.classification import ChannelPolicy
 
     from .background import Background
     from .connection import Connection
@@ -97,7 +97,7 @@ class Subscriptions:
         connection.carry_out(session.recheck(connection.now))
         if channel not in session.subscriptions:
             return False
-        if document is not None and document.version == 0 and not session.may(Right.WRITE, channel):
+        if document is not None and document.version == 0 and not session.entitled(Right.WRITE, channel):
             # Nobody learns whether a document is absent or forbidden.
             connection.carry_out(session.unsubscribable(channel, asked.ref, connection.now))
             return False

@@ -7,20 +7,20 @@ from typing import TYPE_CHECKING
 import structlog
 
 from app.core.effects import Send
-from app.core.namespaces import NAMESPACES
 from app.telemetry.logs import Sample
 from dossier_realtime.protocol.answers import RateLimitWarning
 from dossier_realtime.protocol.commands import Auth
 from dossier_realtime.protocol.drafts import Draft
+from dossier_realtime.protocol.namespaces import NAMESPACES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from app.core.classification import ChannelPolicy, Settings
     from app.core.effects import Decision
     from app.engine.ports import Placed, Publication
     from app.journal.writer import Journal
     from app.telemetry.metrics import Metrics
+    from dossier_realtime.protocol.classification import ChannelPolicy, Settings
     from dossier_realtime.protocol.commands import Command
     from dossier_realtime.protocol.events import Event
     from dossier_realtime.recording.digest import Digest

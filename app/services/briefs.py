@@ -10,8 +10,8 @@ from app.engine.ports import Moved
 
 if TYPE_CHECKING:
     from app.core.briefs import Brief
-    from app.core.permissions import Identity
     from app.engine.ports import BriefStore, Placed
+    from dossier_realtime.protocol.authorization import Identity
     from dossier_realtime.recording.digest import Digest
 
     from .publisher import Publisher

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from app.core.classification import ChannelPolicy, Settings
     from app.engine.ports import Engine
+    from dossier_realtime.protocol.classification import ChannelPolicy, Settings
     from dossier_realtime.protocol.commands import SettingsChange
 
 

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 from app.core.alerts import Alerted, alerted
 from app.core.briefs import step
-from app.core.namespaces import namespace_of
 from app.engine.ports import Entry, IdempotencyKey, Placed, Unavailable
 from dossier_realtime.protocol import codec
+from dossier_realtime.protocol.namespaces import namespace_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from app.core.classification import ChannelPolicy
     from app.engine.ports import AlertStore, Broker
+    from dossier_realtime.protocol.classification import ChannelPolicy
     from dossier_realtime.protocol.events import Event
     from dossier_realtime.recording.digest import Digest
 

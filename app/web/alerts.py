@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from app.engine.ports import Unavailable
+from dossier_realtime.protocol.authorization import decide_operator
 from dossier_realtime.protocol.errors import ErrorCode
 
 from .operators import OperatorDoor
@@ -21,7 +22,7 @@ class AcknowledgeCommitment(OperatorDoor):
         if identity is None or not self.identified(commitment_id) or not self.nothing():
             return
         alerts: Alerts = self.settings["alerts"]
-        started, everywhere = self.node.clock().steady, identity.administers_all
+        started, everywhere = self.node.clock().steady, decide_operator(identity).allowed
         try:
             taken = await alerts.acknowledge(commitment_id, identity.user_id, on_behalf=everywhere)
         except Unavailable:

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from app.auth import TokenRefused
-from app.core.permissions import Right
+from dossier_realtime.protocol.authorization import Right, decide, decide_operator
 from dossier_realtime.protocol.errors import ErrorCode
 
 from .guard import Guarded
 
 if TYPE_CHECKING:
-    from app.core.permissions import Identity
     from app.core.ratelimit import RateClass
     from app.node.node import Node
+    from dossier_realtime.protocol.authorization import Identity
 
 
 _REASON = 500  # characters of why somebody did it, as they said in X-Reason (percent-encoded UTF-8)
@@ -62,10 +62,10 @@ class Bearer(Guarded):
         if identity is None:
             return None
         if channel is None:
-            good = identity.administers_all
+            access = decide_operator(identity)
         else:
-            good = identity.may(Right.ADMIN, channel, self.node.policy.settings(channel).level)
-        if not good:
+            access = decide(identity, Right.ADMIN, channel, self.node.policy.settings(channel))
+        if not access.allowed:
             self.refuse(403, ErrorCode.PERMISSION_DENIED, "Insufficient permissions for this call")
             return None
         return identity

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from app.engine.ports import Unavailable
+from dossier_realtime.protocol.authorization import decide_operator
 from dossier_realtime.protocol.errors import ErrorCode
 
 from .operators import OperatorDoor
@@ -21,7 +22,7 @@ class CancelBriefById(OperatorDoor):
         if identity is None or not self.identified(request_id) or not self.nothing():
             return
         briefs: Briefs = self.settings["briefs"]
-        started, everywhere = self.node.clock().steady, identity.administers_all
+        started, everywhere = self.node.clock().steady, decide_operator(identity).allowed
         try:
             ended = await briefs.cancel(request_id, identity, on_behalf=everywhere)
         except Unavailable:

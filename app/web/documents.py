@@ -10,18 +10,18 @@ import msgspec
 
 from app.core import rights
 from app.core.documents import Refusal
-from app.core.permissions import Right
 from app.engine.ports import Unavailable
 from app.services.documents import Submission
 from dossier_realtime.protocol import codec
+from dossier_realtime.protocol.authorization import Right, decide
 from dossier_realtime.protocol.errors import ErrorCode
 
 from .bearer import Bearer
 
 if TYPE_CHECKING:
-    from app.core.permissions import Identity
     from app.services.documents import Documents
     from dossier_realtime.protocol.answers import DocumentState
+    from dossier_realtime.protocol.authorization import Identity
 
 _VERSION = re.compile(r"\d{1,16}")
 _ETAG = re.compile(r'(?:W/)?"?(\d{1,16})"?')
@@ -103,7 +103,7 @@ class DocumentById(Bearer):
         return channel, identity
 
     def _allowed(self, identity: Identity, right: Right, channel: str) -> bool:
-        return rights.allowed(self.node.policy, identity, right, channel)
+        return decide(identity, right, channel, self.node.policy.settings(channel)).entitled
 
     def _forbidden(self) -> None:
         self.refuse(403, ErrorCode.PERMISSION_DENIED, "Insufficient permissions for this call")

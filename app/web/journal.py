@@ -16,8 +16,9 @@ import msgspec
 import structlog
 import tornado.iostream
 
-from app.core.permissions import Clearance
 from app.journal.export import Archive, Selection
+from dossier_realtime.protocol.authorization import decide_operator
+from dossier_realtime.protocol.classification import Clearance
 from dossier_realtime.protocol.errors import ErrorCode
 
 from .operators import OperatorDoor
@@ -25,7 +26,7 @@ from .operators import OperatorDoor
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from app.core.permissions import Identity
+    from dossier_realtime.protocol.authorization import Identity
 
 _log = structlog.get_logger("journal")
 _PIECE = 256  # lines read, filtered and written at once
@@ -44,7 +45,7 @@ class JournalDoor(OperatorDoor):
         selection = None if identity is None else self._selection()
         if identity is None or selection is None:
             return
-        whole = identity.administers_all and identity.clearance is Clearance.SECRET
+        whole = decide_operator(identity).allowed and identity.clearance is Clearance.SECRET
         if (selection.after or selection.limit) and not whole:
             text = "after and limit need admin:* and the highest clearance: what you may see is numbered anew each time"
             self.refuse(400, ErrorCode.INVALID_MESSAGE_FORMAT, text)

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import msgspec
 
 from app.core import rights
-from app.core.namespaces import namespace_of
 from app.engine.ports import Order, Unavailable
 from dossier_realtime.protocol import codec
 from dossier_realtime.protocol.commands import SettingsChange
 from dossier_realtime.protocol.errors import ErrorCode
+from dossier_realtime.protocol.namespaces import namespace_of
 from dossier_realtime.protocol.values import SEGMENT
 
 from .bearer import Bearer

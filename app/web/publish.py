@@ -17,8 +17,8 @@ from dossier_realtime.protocol.values import ChannelField
 from .bearer import Bearer
 
 if TYPE_CHECKING:
-    from app.core.permissions import Identity
     from app.services.publisher import Publisher
+    from dossier_realtime.protocol.authorization import Identity
     from dossier_realtime.protocol.events import Publishable
 
 MAX_EVENTS = 100

@@ -15,7 +15,9 @@ from urllib.parse import unquote
 
 import msgspec
 
+from dossier_realtime.protocol.authorization import Fact, may_see, reader
 from dossier_realtime.protocol.channels import SHAPES
+from dossier_realtime.protocol.classification import Clearance, Settings
 from dossier_realtime.protocol.values import SEGMENT, Level
 
 from .entry import Detail, Header
@@ -52,7 +54,8 @@ class Veil:
     """
 
     def __init__(self, clearance: str, level_of: Callable[[str], str]) -> None:
-        self._reach = reach(clearance)
+        reach(clearance)  # refuses a word that is none
+        self._reader = reader(Clearance.parse(clearance))
         self._level_of = level_of
         self._routing = Routing()
         self._hushed: set[str] = set()  # users who spoke where it is hidden: their rates count that too
@@ -120,8 +123,13 @@ class Veil:
         namespace = channel.partition(":")[0]
         if namespace not in SHAPES:
             return False  # what names no channel may still hold the name of one
-        needed = [level or LEVELS[0], HIGHEST if namespace == "ops" else self._level_of(channel)]
-        return all(rank(one) <= self._reach for one in needed)
+        then = Clearance.strict(level) if level else Clearance.PUBLIC
+        return may_see(self._reader, Fact((channel,), then), self._settings)
+
+    def _settings(self, channel: str) -> Settings:
+        ops = channel.partition(":")[0] == "ops"
+        level = Clearance.SECRET if ops else Clearance.strict(self._level_of(channel))
+        return Settings(level, presence=False, history=False)
 
     def _detail(self, header: Header) -> Detail | None:
         match header.kind:

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from app.auth import AuthSettings, TokenVerifier, mint
-from app.core.permissions import Clearance
+from dossier_realtime.protocol.classification import Clearance
 from tests.auth.signing import EC_KEY, NOW, RSA_KEY, SECRET, SETTINGS, pem
 
 BAD_SETTINGS: dict[str, dict[str, Any]] = {

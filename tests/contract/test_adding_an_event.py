@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 EVENTS = "dossier_realtime/protocol/events.py"
-NAMESPACES = "app/core/namespaces.py"
+NAMESPACES = "dossier_realtime/protocol/namespaces.py"
 CLIENT_EXAMPLE = "tests/contract/examples/client/visit_announced.json"
 SERVER_EXAMPLE = "tests/contract/examples/server/visit_announced.json"
 GENERATED = {"docs/schema.json", "docs/asyncapi.yaml", "docs/messages.md"}
@@ -45,7 +45,7 @@ HEARD = (
 PROOF = f"""
 import json
 from app.core import description
-from app.core.namespaces import namespace_of
+from dossier_realtime.protocol.namespaces import namespace_of
 from dossier_realtime.protocol import codec, drafts
 
 said, heard = {SAID!r}, {HEARD!r}

@@ -6,7 +6,6 @@ import json
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
-from app.core.classification import ChannelPolicy
 from app.core.effects import (
     Close,
     Decision,
@@ -17,10 +16,11 @@ from app.core.effects import (
 )
 from app.core.instant import Instant
 from app.core.lifetime import SessionLimits
-from app.core.permissions import Clearance, Grant, Identity
 from app.core.ratelimit import Limits, RateLimiter
 from app.core.session import Session
 from dossier_realtime.protocol import answers, codec
+from dossier_realtime.protocol.authorization import Grant, Identity
+from dossier_realtime.protocol.classification import ChannelPolicy, Clearance
 from dossier_realtime.protocol.errors import CloseCode, ErrorCode
 
 T = TypeVar("T")

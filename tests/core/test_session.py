@@ -15,9 +15,9 @@ from app.core.effects import (
     UpdateOwnPresence,
     VerifyToken,
 )
-from app.core.permissions import Clearance
 from app.core.ratelimit import Limits
 from dossier_realtime.protocol import answers, codec
+from dossier_realtime.protocol.classification import Clearance
 from dossier_realtime.protocol.errors import CloseCode, ErrorCode
 from tests.core.talk import SA, SECRET, UPDATE, Talk, closing, errors, only
 
@@ -37,7 +37,7 @@ def test_a_subscription_is_joined_with_what_was_asked() -> None:
         ((), Clearance.SECRET, SA, "grant.read"),
         (("read:dossier:country:FR",), Clearance.SECRET, SA, "grant.read"),
         (("read:dossier:*",), Clearance.CONFIDENTIAL, SECRET, "clearance"),
-        (("read:*", "write:*"), Clearance.SECRET, "ops:nodes", "grant.read"),
+        (("read:*", "write:*"), Clearance.SECRET, "ops:nodes", "ops"),
         ((), Clearance.INTERNAL, "user:bea", "grant.read"),
     ],
 )

@@ -6,9 +6,8 @@ import asyncio
 
 import pytest
 
-from app.core.classification import Settings
-from app.core.permissions import Clearance
 from app.engine.ports import Opened, Order, SessionRecord, TooManyConnections
+from dossier_realtime.protocol.classification import Clearance, Settings
 from tests.engine.conftest import Opener
 from tests.engine.events import CHANNEL, OTHER
 

@@ -11,13 +11,13 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from app.core.classification import ChannelPolicy
 from app.core.lifetime import SessionLimits
 from app.core.ratelimit import Limits, RateLimiter
 from app.core.rerun import Rerun
 from app.journal.export import Archive, Selection
 from app.journal.signing import Signer
 from dossier_realtime.archive import open_export, open_journal
+from dossier_realtime.protocol.classification import ChannelPolicy
 from dossier_realtime.recording.recording import Recording
 from dossier_realtime.recording.transcript import Frame
 from tests.harness.service import Service

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import httpx
 
-from app.core.classification import ChannelPolicy
 from app.core.lifetime import SessionLimits
 from app.core.ratelimit import Limits, RateLimiter
 from app.core.rerun import Difference, Rerun
 from dossier_realtime.archive import open_journal
+from dossier_realtime.protocol.classification import ChannelPolicy
 from dossier_realtime.recording.recording import Recording
 from tests.harness import tokens
 from tests.harness.service import Service

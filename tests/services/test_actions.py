@@ -13,9 +13,7 @@ from typing import NamedTuple
 
 import pytest
 
-from app.core.classification import ChannelPolicy
 from app.core.instant import Instant
-from app.core.permissions import Clearance, Identity
 from app.core.ratelimit import RateLimiter
 from app.engine.build import open_engine
 from app.engine.limits import EngineLimits
@@ -23,6 +21,8 @@ from app.engine.ports import BriefCancelled, Engine, Unavailable
 from app.services.alerts import Alerts, Taken
 from app.services.briefs import Briefs, Ended
 from app.services.publisher import Publisher
+from dossier_realtime.protocol.authorization import Identity
+from dossier_realtime.protocol.classification import ChannelPolicy, Clearance
 from dossier_realtime.protocol.events import (
     BriefComplete,
     BriefCompletePayload,

@@ -6,13 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Final
 
-from app.core.namespaces import frame_of
 from app.core.position import StreamPosition, epoch_of
 from app.engine.embedded import history
 from app.engine.embedded.history import Ages, Appended, EventLog, Head
 from app.engine.limits import EngineLimits
 from app.engine.ports import Entry, IdempotencyKey, Placed, Publication
 from app.sqlite import Reader, Writer
+from dossier_realtime.protocol.namespaces import frame_of
 
 TRIM_EVERY: Final = history.TRIM_STEP // 2  # events between two trims: history shrinks faster than it grows
 

@@ -10,9 +10,9 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from app.core.namespaces import frame_of, namespace_of
 from app.core.position import epoch_of
 from app.engine.ports import Entry, IdempotencyKey, KeyConflict, Placed, Publication, TipMoved, Version
+from dossier_realtime.protocol.namespaces import frame_of, namespace_of
 
 TRIM_STEP: Final = 1_000  # events a trim at most: bounds how long publishers wait for it
 PURGE_EVERY: Final = 64  # keys between two purges, each of which takes at most twice as many

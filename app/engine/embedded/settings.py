@@ -6,9 +6,8 @@ import sqlite3
 from collections.abc import Callable
 from functools import partial
 
-from app.core.classification import Settings
-from app.core.permissions import Clearance
 from app.sqlite import Writer
+from dossier_realtime.protocol.classification import Clearance, Settings
 
 
 class EmbeddedSettings:

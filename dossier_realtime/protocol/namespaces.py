@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from dossier_realtime.protocol import events
-from dossier_realtime.protocol.codec import with_offset
+from . import events
+from .codec import with_offset
 
 if TYPE_CHECKING:
     from msgspec import Struct

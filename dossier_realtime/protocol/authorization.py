@@ -1,0 +1,239 @@
+"""The one decision about rights: may this identity do that on this channel? (decisions, section 4) Pure.
+
+`decide` answers for a channel, `decide_operator` for calls that name none, `may_see` for a fact that was derived from
+channels. The socket, HTTP, operators' rows, exports and the dashboard all ask here. An answer is data: the rule by its
+name, the claim or setting that decided, and each change that would turn a refusal round. Default deny.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from enum import IntEnum
+from functools import lru_cache
+from typing import Literal, NamedTuple
+
+from .channels import Pattern, parse_pattern
+from .classification import Clearance, Settings
+
+SettingsOf = Callable[[str], Settings]
+"""The settings in force on a channel now."""
+
+Rule = Literal[
+    "grant", "everybody", "own", "admin.all",  # allowed by
+    "grant.read", "grant.write", "grant.admin", "clearance", "frozen", "ops", "grant.all", "personal",  # refused by
+]  # fmt: skip
+
+EVERYTHING = "*"
+
+
+class Right(IntEnum):
+    """What a grant allows, and what is asked for; each includes the one before.
+
+    READ: subscribe, recover, receive, read over HTTP. WRITE: send and edit. ADMIN: change settings, hide one's
+    presence, read presence and history over HTTP.
+    """
+
+    READ = 1
+    WRITE = 2
+    ADMIN = 3
+
+    @property
+    def label(self) -> str:
+        """The word in a permission."""
+        return self.name.lower()
+
+    @classmethod
+    def parse(cls, label: str) -> Right | None:
+        """Return the right of that name; None for any other word."""
+        return _RIGHTS.get(label)
+
+
+_RIGHTS = {right.label: right for right in Right}
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """One permission of a token: a right on a set of channels."""
+
+    right: Right
+    pattern: Pattern
+
+    @property
+    def text(self) -> str:
+        """The permission as the token wrote it."""
+        return f"{self.right.label}:{self.pattern.text}"
+
+    @staticmethod
+    def parse(text: str) -> Grant | None:
+        """Read `"{level}:{pattern}"`; None when it is not of that form."""
+        level, _, rest = text.partition(":")
+        right = _RIGHTS.get(level)
+        pattern = parse_pattern(rest)
+        return None if right is None or pattern is None else Grant(right, pattern)
+
+    @staticmethod
+    def parse_all(texts: Iterable[object]) -> tuple[Grant, ...]:
+        """Read the permissions of a token; entries that do not parse are dropped (decisions, section 3)."""
+        found = (Grant.parse(text) for text in texts if isinstance(text, str))
+        return tuple(grant for grant in found if grant is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """The user that a verified token speaks for. Times are Unix seconds."""
+
+    user_id: str
+    name: str
+    role: str
+    avatar: str | None
+    grants: tuple[Grant, ...]
+    clearance: Clearance
+    expires_at: int
+    token_id: str | None = None
+    issued_at: int | None = None
+
+    def __hash__(self) -> int:
+        # A thousand grants are not hashed anew for each message.
+        return hash((self.user_id, self.expires_at, self.token_id))
+
+    @property
+    def permissions(self) -> list[str]:
+        """Every permission in force, the two that everybody has included."""
+        texts = [grant.text for grant in self.grants]
+        return texts + [own for own in ("read:global", f"read:user:{self.user_id}") if own not in texts]
+
+
+class Basis(NamedTuple):
+    """The claim of the token, or the setting of the channel, that decided. `value` as the token or channel has it."""
+
+    kind: Literal["claim", "setting", "default"]
+    name: str
+    value: str
+
+
+class Remedy(NamedTuple):
+    """One change that is needed for the other answer: a claim to hold, or a setting to have, of at least `value`."""
+
+    kind: Literal["claim", "setting"]
+    name: str
+    value: str
+
+
+class AccessDecision(NamedTuple):
+    """The answer to one question about rights. `remedies`: all of them are needed; none where it is allowed."""
+
+    allowed: bool
+    rule: Rule
+    basis: Basis
+    remedies: tuple[Remedy, ...] = ()
+
+    @property
+    def entitled(self) -> bool:
+        """Whether the claims reach, even where the channel is frozen."""
+        return self.allowed or self.rule == "frozen"
+
+    @property
+    def permitted(self) -> bool:
+        """Whether a permission reaches, whatever the clearance."""
+        return self.allowed or self.rule in ("clearance", "frozen")
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """Something that was derived from channels, to be shown elsewhere.
+
+    `level`: the highest level of the channels when it was derived; it is kept where a channel's level falls later.
+    `personal`: it holds names or addresses of sessions, which only `admin:*` may see (decisions, section 10).
+    """
+
+    channels: tuple[str, ...] = ()
+    level: Clearance = Clearance.PUBLIC
+    personal: bool = False
+
+
+def decide(identity: Identity, right: Right, channel: str, settings: Settings) -> AccessDecision:
+    """Decide on a well-formed channel name with its settings. Permission and clearance must both reach."""
+    held = _held(identity, channel)
+    granted = held.right is not None and held.right >= right
+    cleared = identity.clearance >= settings.level
+    own = channel == f"user:{identity.user_id}"
+    if granted and right is Right.READ and own and not settings.raised:
+        return AccessDecision(True, "own", Basis("default", "own_channel", channel))
+    if granted and cleared:
+        if right is Right.WRITE and settings.frozen:
+            remedy = Remedy("setting", "frozen", "false")
+            return AccessDecision(False, "frozen", Basis("setting", "frozen", "true"), (remedy,))
+        return _granted(held)
+    need = (Remedy("claim", "clearance", settings.level.label),) if not cleared else ()
+    if granted:
+        return AccessDecision(False, "clearance", Basis("claim", "clearance", identity.clearance.label), need)
+    rule, least = _missing(held, right, channel)
+    needs = (Remedy("claim", "permissions", f"{least}:{channel}"), *need)
+    return AccessDecision(False, rule, Basis("claim", "permissions", held.text), needs)
+
+
+def decide_operator(identity: Identity) -> AccessDecision:
+    """Decide on an operator's call that names no channel: it needs `admin:*` (decisions, section 10)."""
+    whole = f"{Right.ADMIN.label}:{EVERYTHING}"
+    if any(grant.right is Right.ADMIN and grant.pattern.text == EVERYTHING for grant in identity.grants):
+        return AccessDecision(True, "admin.all", Basis("claim", "permissions", whole))
+    remedy = Remedy("claim", "permissions", whole)
+    return AccessDecision(False, "grant.all", Basis("claim", "permissions", ""), (remedy,))
+
+
+def may_see(identity: Identity, fact: Fact, settings_of: SettingsOf) -> bool:
+    """Return whether a fact may be shown: whoever sees it could read every channel it comes from, then and now."""
+    if fact.personal and not decide_operator(identity).allowed:
+        return False
+    return all(
+        decide(identity, Right.READ, channel, settings_of(channel).at_least(fact.level)).allowed
+        for channel in fact.channels
+    ) and (bool(fact.channels) or identity.clearance >= fact.level)
+
+
+def reader(clearance: Clearance) -> Identity:
+    """Return who reads a recording or an export of one clearance: permissions are not asked for there."""
+    return Identity("", "", "", None, Grant.parse_all([f"admin:{EVERYTHING}"]), clearance, 0)
+
+
+class _Held(NamedTuple):
+    """The highest right on a channel, classification aside. `text`: the permission that gives it, "" by default."""
+
+    right: Right | None
+    text: str
+    partial: bool = False
+
+
+@lru_cache(maxsize=65_536)
+def _held(identity: Identity, channel: str) -> _Held:
+    right, text = None, ""
+    if channel == "global" or channel == f"user:{identity.user_id}":
+        right = Right.READ
+    for grant in identity.grants:
+        if (right is None or grant.right > right) and grant.pattern.matches(channel):
+            right, text = grant.right, grant.text
+    # `ops:*` is for operators alone: less than admin on it is nothing.
+    if channel.startswith("ops:") and right is not Right.ADMIN:
+        return _Held(None, text, right is not None)
+    return _Held(right, text)
+
+
+def _granted(held: _Held) -> AccessDecision:
+    if held.text:
+        return AccessDecision(True, "grant", Basis("claim", "permissions", held.text))
+    return AccessDecision(True, "everybody", Basis("default", "read_global", "global"))
+
+
+def _missing(held: _Held, right: Right, channel: str) -> tuple[Rule, str]:
+    """The rule of a missing permission, and the least right that would do."""
+    if channel.startswith("ops:"):
+        return "ops" if held.partial else _GRANT_RULES[right], Right.ADMIN.label
+    return _GRANT_RULES[right], right.label
+
+
+_GRANT_RULES: dict[Right, Rule] = {
+    Right.READ: "grant.read",
+    Right.WRITE: "grant.write",
+    Right.ADMIN: "grant.admin",
+}

@@ -1,0 +1,115 @@
+"""The classification of channels and their settings (contract additions: decisions, section 4). Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from enum import IntEnum
+from typing import TYPE_CHECKING
+
+from msgspec import UNSET
+
+from .answers import SettingsPayload
+from .channels import Pattern, parse_pattern
+from .namespaces import namespace_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from .commands import SettingsChange
+
+
+class Clearance(IntEnum):
+    """The data classification of a channel, and the highest classification that a person may see."""
+
+    PUBLIC = 0
+    INTERNAL = 1
+    CONFIDENTIAL = 2
+    SECRET = 3
+
+    @property
+    def label(self) -> str:
+        """The word on the wire."""
+        return self.name.lower()
+
+    @classmethod
+    def parse(cls, label: str) -> Clearance:
+        """Return the level of that name. Raises ValueError for any other word."""
+        for level in cls:
+            if level.label == label:
+                return level
+        raise ValueError("a classification is public, internal, confidential or secret")
+
+    @classmethod
+    def strict(cls, label: str) -> Clearance:
+        """Return the level of that name; the highest for a word that is not known."""
+        return _LEVELS.get(label, cls.SECRET)
+
+
+_LEVELS = {level.label: level for level in Clearance}
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The settings in force on one channel.
+
+    `raised`: an administrator set the level above the level that the channel has by the table of patterns.
+    """
+
+    level: Clearance
+    presence: bool
+    history: bool
+    frozen: bool = False
+    raised: bool = field(default=False, compare=False)
+
+    def payload(self) -> SettingsPayload:
+        """Return the settings as the wire says them."""
+        return SettingsPayload(self.level.label, self.presence, self.history, self.frozen)  # type: ignore[arg-type]  # labels are the Literal
+
+    def changed(self, change: SettingsChange, channel: str) -> Settings:
+        """Return the settings with a change applied, as far as the channel's namespace supports it."""
+        namespace = namespace_of(channel)
+        return replace(
+            self,
+            level=self.level if change.classification is UNSET else Clearance.parse(change.classification),
+            presence=self.presence if change.presence is UNSET else change.presence and namespace.presence,
+            history=self.history if change.history is UNSET else change.history and namespace.history,
+            frozen=self.frozen if change.frozen is UNSET else change.frozen,
+        )
+
+    def at_least(self, level: Clearance) -> Settings:
+        """Return the settings with a level that is not below `level`."""
+        return self if level <= self.level else replace(self, level=level)
+
+
+class ChannelPolicy:
+    """The settings of every channel: a table of patterns, and over it the settings of single channels."""
+
+    def __init__(self, table: Iterable[tuple[str, str]], default: Clearance = Clearance.INTERNAL) -> None:
+        self._table: list[tuple[Pattern, Clearance]] = []
+        for text, label in table:
+            pattern = parse_pattern(text)
+            if pattern is None:
+                raise ValueError(f"{text!r} is not a channel pattern")
+            self._table.append((pattern, Clearance.parse(label)))
+        self._default = default
+        self._set: dict[str, Settings] = {}
+
+    def settings(self, channel: str) -> Settings:
+        """Return the settings in force on a well-formed channel name."""
+        found = self._set.get(channel)
+        return found if found is not None else self.inherited(channel)
+
+    def inherited(self, channel: str) -> Settings:
+        """Return the settings before any change: the first matching row of the table, else the default."""
+        namespace = namespace_of(channel)
+        level = next((level for pattern, level in self._table if pattern.matches(channel)), self._default)
+        return Settings(level, namespace.presence, namespace.history)
+
+    def put(self, channel: str, settings: Settings) -> None:
+        """Take over settings that were changed, here or on another node."""
+        raised = settings.level > self.inherited(channel).level
+        self._set[channel] = replace(settings, raised=raised)
+
+    def changed_channels(self) -> dict[str, Settings]:
+        """Return every channel whose settings were changed."""
+        return dict(self._set)
