@@ -79,6 +79,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "did.ended": ("Session was ended by an operator", "جلسة أنهاها مشغّل"),
     "did.clearance": ("Tried what is above clearance", "محاولة فوق التصريح"),
     "did.identity": ("Spoke as somebody else", "انتحال هوية"),
+    "did.ops": ("Tried to watch the operators’ channels", "محاولة متابعة قنوات المشغّلين"),
     "did.grant.read": ("Tried to read without permission", "محاولة قراءة دون إذن"),
     "did.grant.write": ("Tried to write without permission", "محاولة كتابة دون إذن"),
     "did.grant.admin": ("Tried to administer without permission", "محاولة إدارة دون إذن"),
