@@ -275,9 +275,9 @@ class SessionStore(Protocol):
         same user and is open or ended less than 15 min ago, also across a restart. A displaced connection
         does not count against the limit. Raises TooManyConnections."""
 
-    async def close(self, session_id: str) -> None:
-        """The session ended; for 15 min it can be resumed. Not to be called for a displaced connection: its
-        session goes on."""
+    async def close(self, session_id: str, reconnect_count: int) -> None:
+        """The session ended on the connection that opened it with this count; for 15 min it can be resumed. No effect
+        where a later connection has resumed it: the session goes on over that one."""
 
     async def sessions(self) -> list[SessionRecord]:
         """Every open session, oldest first."""
@@ -328,13 +328,13 @@ class RateStore(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What one node asks of every node. `subject`: a session's or a user's id; `keep`: the connection to
-    spare; `seconds`: for how long limits are lifted, 0 to end it."""
+    """What one node asks of every node. `subject`: a session's or a user's id; `count`: how often the session had
+    come back on the connection that replaces all of before; `seconds`: for how long limits are lifted, 0 to end it."""
 
     kind: Literal["end_session", "end_user", "replace", "lift_limits"]
     subject: str
     reason: str = ""
-    keep: str = ""
+    count: int = 0
     seconds: int = 0
 
 

@@ -185,25 +185,37 @@ class Conduct:
             at.wall,
             0,
         )
+        self._registry.begin_opening(connection)
         try:
             opened = await self._engine.sessions.open(record, asked.session_id, self._connections_per_user)
+            if opened.displaced is not None:
+                order = Order("replace", opened.session_id, count=opened.reconnect_count)
+                await self._engine.control.send(order)
         except TooManyConnections:
+            self._registry.give_up_opening(connection)
             connection.apply(session.connection_limit(asked.ref, at))
             return
         except Unavailable:
+            self._registry.give_up_opening(connection)
             self._refuse(connection, ErrorCode.SERVICE_UNAVAILABLE, _BUSY, asked.ref)
             connection.restart()
             return
-        if opened.displaced is not None:
-            keep = connection.connection_id
-            await self._engine.control.send(Order("replace", opened.session_id, keep=keep))
+        # From here until the session is registered nothing is waited for: no order falls between.
+        missed = self._registry.finish_opening(connection, opened)
+        if any(order.kind == "replace" and order.count > opened.reconnect_count for order in missed):
+            connection.apply(session.replaced())  # the engine's session goes on, over the later connection
+            return
         if connection.closing is not None:
-            await self._engine.sessions.close(opened.session_id)
+            await self._engine.sessions.close(opened.session_id, opened.reconnect_count)
             return
         connection.user_id = identity.user_id
         effects = session.opened(opened.session_id, opened.reconnect_count, asked.ref)
         self._registry.by_session[opened.session_id] = connection
         self._witness.opened(connection)
+        for order in missed:
+            if order.kind == "end_session":
+                connection.apply(session.revoked(order.reason, connection.now))
+                return
         await self._subscriptions.attach_own(connection, f"user:{identity.user_id}")
         connection.carry_out(effects)
 

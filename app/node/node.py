@@ -148,7 +148,7 @@ class Node:
         session_id = connection.session.session_id
         if self.registry.by_session.get(session_id) is connection:
             del self.registry.by_session[session_id]
-            self.background.start(self.engine.sessions.close(session_id))
+            self.background.start(self.engine.sessions.close(session_id, connection.session.reconnect_count))
 
     def gone(self, connection: Connection) -> None:
         """Its socket is closed."""
@@ -217,9 +217,8 @@ class Node:
 
     def _revoked(self, token_id: str | None, user_id: str | None, moment: float) -> None:
         at, revocations = self.clock(), self.engine.revocations
-        for connection in list(self.registry.by_session.values()):
-            who = connection.session.identity
-            if who is not None and revocations.is_revoked(who.user_id, who.token_id, who.issued_at):
+        for connection, who in self.registry.identified():
+            if revocations.is_revoked(who.user_id, who.token_id, who.issued_at):
                 connection.apply(connection.session.revoked("the token was revoked", at))
 
     def _obey(self, order: Order) -> None:

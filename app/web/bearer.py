@@ -1,8 +1,12 @@
-"""HTTP calls with a token: who calls, how often, and what the journal keeps of it."""
+"""HTTP calls with a token: who calls, how often, and what the journal keeps of it.
+
+A right is looked at when the call comes, and again when its answer leaves or its act begins: in between the service
+waits for its store, and a revocation, an expiry or a raised classification of that time counts.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from app.auth import TokenRefused
@@ -12,6 +16,8 @@ from dossier_realtime.protocol.errors import ErrorCode
 from .guard import Guarded
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from app.core.ratelimit import RateClass
     from app.node.node import Node
     from dossier_realtime.protocol.authorization import Identity
@@ -22,6 +28,11 @@ _REASON = 500  # characters of why somebody did it, as they said in X-Reason (pe
 
 class Bearer(Guarded):
     """A door that asks for `Authorization: Bearer`, with the same tokens as the socket."""
+
+    def initialize(self) -> None:
+        super().initialize()
+        self._identity: Identity | None = None
+        self._demanded: Callable[[], bool] = lambda: True
 
     @property
     def node(self) -> Node:
@@ -46,6 +57,7 @@ class Bearer(Guarded):
         if node.engine.revocations.is_revoked(identity.user_id, identity.token_id, identity.issued_at):
             self._unauthorized("The token is not valid; ask for a new one")
             return None
+        self._identity = identity
         self.caller = identity.user_id
         rate_class: RateClass = "read" if self.request.method == "GET" else "general"
         verdict = node.engine.rates.limiter.spend(identity.user_id, identity.role, rate_class, at.steady)
@@ -62,13 +74,50 @@ class Bearer(Guarded):
         if identity is None:
             return None
         if channel is None:
-            access = decide_operator(identity)
+            good = self.demand(lambda: decide_operator(identity).allowed)
         else:
-            access = decide(identity, Right.ADMIN, channel, self.node.policy.settings(channel))
-        if not access.allowed:
-            self.refuse(403, ErrorCode.PERMISSION_DENIED, "Insufficient permissions for this call")
+            policy = self.node.policy
+            good = self.demand(lambda: decide(identity, Right.ADMIN, channel, policy.settings(channel)).allowed)
+        if not good:
+            self.forbid()
             return None
         return identity
+
+    def demand(self, allowed: Callable[[], bool]) -> bool:
+        """Return whether the caller is allowed; the same is asked again before anything is answered or done."""
+        self._demanded = allowed
+        return allowed()
+
+    def holds(self) -> bool:
+        """Return whether the token is still good and what was demanded still true."""
+        return self._token_holds() and self._demanded()
+
+    def still(self) -> bool:
+        """Return `holds()`; answer 401 or 403 where it is false. For acts, after each wait and before the act."""
+        if self._token_holds():
+            if self._demanded():
+                return True
+            self.forbid()
+        else:
+            self._unauthorized("The token is not valid; ask for a new one")
+        return False
+
+    def forbid(self) -> None:
+        """Answer that the caller has no right to this."""
+        self._identity = None
+        self.refuse(403, ErrorCode.PERMISSION_DENIED, "Insufficient permissions for this call")
+
+    def answer(self, body: Any, status: int = 200) -> None:
+        """Answer, unless this is a read and the right to it is gone: then 401 or 403. An act that is done is done."""
+        if self._identity is None or self.request.method not in ("GET", "HEAD") or self.still():
+            super().answer(body, status)
+
+    def _token_holds(self) -> bool:
+        identity, node = self._identity, self.node
+        if identity is None:
+            return True  # nobody was let in yet: nothing of theirs can be lost
+        revoked = node.engine.revocations.is_revoked(identity.user_id, identity.token_id, identity.issued_at)
+        return not revoked and node.clock().wall < identity.expires_at
 
     def on_finish(self) -> None:
         """Every call is counted, and every call by somebody known is in the journal."""
@@ -78,5 +127,6 @@ class Bearer(Guarded):
         self.node.witness.called(self.request.method or "", self.request.path, status, caller, reason)
 
     def _unauthorized(self, message: str) -> None:
+        self._identity = None
         self.set_header("WWW-Authenticate", "Bearer")
         self.refuse(401, ErrorCode.INVALID_TOKEN, message)

@@ -48,7 +48,7 @@ class DocumentById(Bearer):
         try:
             state = await documents.state(channel)
             if state.version == 0 and not self._allowed(identity, Right.WRITE, channel):
-                self._forbidden()
+                self.forbid()
                 return
             found = state if asked is None else await documents.at(channel, int(asked))
         except Unavailable:
@@ -64,7 +64,7 @@ class DocumentById(Bearer):
         if identity is None:
             return
         if self.node.policy.settings(channel).frozen:
-            self._forbidden()
+            self.forbid()
             return
         text = self._text()
         if text is None:
@@ -73,6 +73,8 @@ class DocumentById(Bearer):
         try:
             expected = self._expected((await documents.state(channel)).version)
             if expected is None:
+                return
+            if not self.still():
                 return
             answered: asyncio.Future[int | Refusal] = asyncio.get_running_loop().create_future()
             submission = Submission(
@@ -97,16 +99,13 @@ class DocumentById(Bearer):
             self.refuse(400, fault.code, fault.text)
             return channel, None
         identity = await self.identify()
-        if identity is not None and not self._allowed(identity, right, channel):
-            self._forbidden()
+        if identity is not None and not self.demand(lambda: self._allowed(identity, right, channel)):
+            self.forbid()
             return channel, None
         return channel, identity
 
     def _allowed(self, identity: Identity, right: Right, channel: str) -> bool:
         return decide(identity, right, channel, self.node.policy.settings(channel)).entitled
-
-    def _forbidden(self) -> None:
-        self.refuse(403, ErrorCode.PERMISSION_DENIED, "Insufficient permissions for this call")
 
     def _text(self) -> str | None:
         body = bytes(self.body)

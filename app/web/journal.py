@@ -55,6 +55,9 @@ class JournalDoor(OperatorDoor):
         self.set_header("Content-Type", "application/x-ndjson; charset=utf-8")
         try:
             while piece := await asyncio.to_thread(lambda: b"".join(islice(lines, _PIECE))):
+                if not self.holds():
+                    self._cut_off()
+                    return
                 self.write(piece)
                 await self.flush()
                 await asyncio.sleep(_PAUSE)
@@ -65,6 +68,14 @@ class JournalDoor(OperatorDoor):
             if not self._headers_written:  # else the last line is missing: what was sent is seen to be cut off
                 text = "The journal cannot be read here: `python run.py verify` says where it is damaged"
                 self.refuse(500, ErrorCode.INTERNAL_ERROR, text)
+
+    def _cut_off(self) -> None:
+        """End a stream whose caller lost the right to it: without its signed last line, which readers miss."""
+        if self._headers_written:
+            self.detach().close()
+            self.on_finish()  # Tornado calls it for what it finishes itself
+        else:
+            self.still()
 
     def _export(self, archive: Archive, selection: Selection, identity: Identity, *, whole: bool) -> Iterator[bytes]:
         policy, at = self.node.policy, self.node.clock().wall

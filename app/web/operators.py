@@ -108,6 +108,8 @@ class SessionById(OperatorDoor):
         if session_id not in known:
             self.refuse(404, ErrorCode.NOT_FOUND, "No such session is open")
             return
+        if not self.still():
+            return
         await self.node.engine.control.send(Order("end_session", session_id, "ended by an operator"))
         self.answer({"ended": 1})
 
@@ -119,6 +121,8 @@ class DisconnectUser(OperatorDoor):
         if await self.administrator() is None or not self.identified(user_id):
             return
         sessions = await self.node.engine.sessions.sessions()
+        if not self.still():
+            return
         await self.node.engine.control.send(Order("end_user", user_id, "ended by an operator"))
         self.answer({"ended": sum(record.user_id == user_id for record in sessions)})
 

@@ -154,7 +154,7 @@ def test_a_jump_of_the_wall_clock_ends_nothing_that_is_kept(tmp_path: Path, cloc
             (first,) = await engine.broker.publish([event("first")], key("k"))
             await engine.revocations.revoke(token_id="t1", user_id=None, at=clock().wall)
             await engine.sessions.open(_record("s1"), None, 10)
-            await engine.sessions.close("s1")
+            await engine.sessions.close("s1", 0)
             clock.jumped = jump
             await engine.revocations.revoke(token_id="t2", user_id=None, at=clock().wall)
             engine.upkeep()
@@ -178,7 +178,7 @@ def test_time_that_really_passed_ends_what_is_kept(tmp_path: Path, clock: Clock)
             await engine.broker.renew_epoch(OTHER)
             await engine.revocations.revoke(token_id="t1", user_id=None, at=clock().wall)
             await engine.sessions.open(_record("s1"), None, 10)
-            await engine.sessions.close("s1")
+            await engine.sessions.close("s1", 0)
             clock.passed = 60
             engine.upkeep()
             clock.passed = DAY + 61

@@ -25,8 +25,8 @@ def test_a_session_is_listed_from_its_opening_to_its_end(opened: Opener) -> None
             assert await engine.sessions.open(_record("s1"), None, 10) == Opened("s1", 0, None)
             await engine.sessions.open(_record("s2", "u2"), None, 10)
             assert await engine.sessions.sessions() == [_record("s1"), _record("s2", "u2")]
-            await engine.sessions.close("s1")
-            await engine.sessions.close("s1")
+            await engine.sessions.close("s1", 0)
+            await engine.sessions.close("s1", 0)
             assert await engine.sessions.sessions() == [_record("s2", "u2")]
 
     asyncio.run(scenario())
@@ -37,7 +37,7 @@ def test_an_ended_session_is_resumed_under_its_id_and_counts_its_returns(opened:
         async with opened() as engine:
             await engine.sessions.open(_record("s1"), None, 10)
             for count in (1, 2, 3):
-                await engine.sessions.close("s1")
+                await engine.sessions.close("s1", count - 1)
                 resumed = await engine.sessions.open(_record(f"new{count}"), "s1", 10)
                 assert resumed == Opened("s1", count, None)
             (record,) = await engine.sessions.sessions()
@@ -51,7 +51,7 @@ def test_a_session_is_resumed_after_a_restart_whether_it_had_ended_or_not(opened
         async with opened() as engine:
             await engine.sessions.open(_record("ended"), None, 10)
             await engine.sessions.open(_record("open"), None, 10)
-            await engine.sessions.close("ended")
+            await engine.sessions.close("ended", 0)
         async with opened() as engine:
             assert await engine.sessions.sessions() == []
             assert await engine.sessions.open(_record("x"), "ended", 10) == Opened("ended", 1, None)
@@ -66,7 +66,7 @@ def test_what_is_not_the_users_own_session_is_not_resumed(opened: Opener, resume
         async with opened() as engine:
             await engine.sessions.open(_record("s1", "u1"), None, 10)
             assert await engine.sessions.open(_record("s2", "u2"), resume, 10) == Opened("s2", 0, None)
-            await engine.sessions.close("s1")
+            await engine.sessions.close("s1", 0)
             assert await engine.sessions.open(_record("s3", "u2"), resume, 10) == Opened("s3", 0, None)
 
     asyncio.run(scenario())
@@ -77,6 +77,7 @@ def test_resuming_an_open_session_displaces_the_older_connection(opened: Opener)
         async with opened() as engine:
             await engine.sessions.open(_record("s1", node="n1"), None, 1)
             assert await engine.sessions.open(_record("s2", node="n2"), "s1", 1) == Opened("s1", 1, "n1")
+            await engine.sessions.close("s1", 0)  # of the displaced one: the session is no longer its own
             (record,) = await engine.sessions.sessions()
             assert (record.session_id, record.node) == ("s1", "n2")
 
@@ -91,11 +92,11 @@ def test_a_user_has_no_more_sessions_than_the_limit(opened: Opener) -> None:
             with pytest.raises(TooManyConnections):
                 await engine.sessions.open(_record("s3"), None, 2)
             await engine.sessions.open(_record("other", "u2"), None, 2)
-            await engine.sessions.close("s1")
+            await engine.sessions.close("s1", 0)
             assert (await engine.sessions.open(_record("s3"), None, 2)).session_id == "s3"
             with pytest.raises(TooManyConnections):  # and s1 can be resumed later
                 await engine.sessions.open(_record("s4"), "s1", 2)
-            await engine.sessions.close("s2")
+            await engine.sessions.close("s2", 0)
             assert await engine.sessions.open(_record("s4"), "s1", 2) == Opened("s1", 1, None)
 
     asyncio.run(scenario())

@@ -48,10 +48,11 @@ class EmbeddedSessions:
         self._write(session_id, user, count, None)
         return Opened(session_id, count, displaced)
 
-    async def close(self, session_id: str) -> None:
-        record = self._open.pop(session_id, None)
-        if record is None:
+    async def close(self, session_id: str, reconnect_count: int) -> None:
+        record = self._open.get(session_id)
+        if record is None or record.reconnect_count != reconnect_count:
             return
+        del self._open[session_id]
         mine = self._by_user[record.user_id]
         mine.discard(session_id)
         if not mine:

@@ -1,0 +1,60 @@
+"""The whole service inside the test's own loop, so that a test can stand between it and its engine.
+
+    async with running(tmp_path / "data") as service:
+        gate = Gate()
+        gate.hold(service.engine.sessions, "open")
+
+It listens on a real port and is spoken to over real sockets; only the moment at which the engine answers is the test's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from app import bootstrap
+from app.config import load
+
+from .service import QUICK, as_environment
+from .tokens import SECRET
+
+
+@asynccontextmanager
+async def running(data: Path, settings: Mapping[str, object] | None = None) -> AsyncIterator[bootstrap.Service]:
+    """A service on a free port of the loopback; `port` is that."""
+    asked = {**QUICK, "server.port": 0, "storage.data": str(data), **(settings or {})}
+    service = await bootstrap.build(load(None, {"DOSSIER_AUTH__SECRET": SECRET, **as_environment(asked)}))
+    await service.start()
+    try:
+        yield service
+    finally:
+        await service.stop()
+
+
+class Gate:
+    """Holds calls of one method where they stand. `reached` is set when a call has come, `open()` lets all go on.
+
+    With `after`, the call is carried out first and its answer held back.
+    """
+
+    def __init__(self, part: object, method: str, *, after: bool = False) -> None:
+        self.reached = asyncio.Event()
+        self.calls = 0
+        self._go = asyncio.Event()
+        self._after = after
+        self._through: Callable[..., Awaitable[Any]] = getattr(part, method)
+        setattr(part, method, self._call)
+
+    async def _call(self, *arguments: Any, **named: Any) -> Any:
+        self.calls += 1
+        answer = await self._through(*arguments, **named) if self._after else None
+        self.reached.set()
+        await self._go.wait()
+        return answer if self._after else await self._through(*arguments, **named)
+
+    def open(self) -> None:
+        """Let those that wait, and all later ones, go on."""
+        self._go.set()
