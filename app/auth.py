@@ -46,6 +46,9 @@ class AuthSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     secret: str = ""
     """The HS256 secret, 32 bytes or more; from the environment or `secret_file`, never from the TOML file."""
     secret_file: str = ""
+    previous_secret: str = ""
+    """The secret before the current one: what it signed is still good. It comes from where `secret` may."""
+    previous_secret_file: str = ""
     public_key_file: str = ""
     jwks_file: str = ""
     jwks_url: str = ""
@@ -63,6 +66,8 @@ class AuthSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         named = set(self.algorithms)
         if named != {"HS256"} and (not named or not named <= {"RS256", "ES256"}):
             raise ValueError('auth.algorithms must be ["HS256"], or "RS256", "ES256" or both: one family')
+        if not self.symmetric and (self.previous_secret or self.previous_secret_file):
+            raise ValueError("auth.previous_secret goes with HS256 only; remove it, or set auth.algorithms")
         sources = [name for name in ("public_key_file", "jwks_file", "jwks_url") if getattr(self, name)]
         if self.symmetric and sources:
             raise ValueError(f"auth.{sources[0]} does not go with HS256; remove it, or set auth.algorithms")
@@ -126,6 +131,16 @@ class TokenVerifier:
         """Fetch the key set of `jwks_url`; True if it came. Once in 30 s and one at a time, at most."""
         return self._remote is not None and await self._remote.refresh()
 
+    def renew(self, settings: AuthSettings) -> None:
+        """Verify with the keys of `settings` from now on, which differ from the old ones in nothing else.
+
+        Raises ValueError, in one line, for keys that are no good; then the old ones stay.
+        """
+        if self._remote is None:
+            self._local = _local_keys(settings)
+        self._settings = settings
+        self.forget()
+
     def forget(self) -> None:
         """Forget the verified tokens; each is verified in full again when it next comes."""
         self._cache.clear()
@@ -157,17 +172,18 @@ class TokenVerifier:
             raise TokenRefused("a token of another type")
         if parts.header.crit is not UNSET:
             raise TokenRefused("critical extension not understood")
-        key = self._choose(keys, parts.header)
-        if not key.Algorithm.verify(parts.signed, key.key, parts.signature):
+        fitting = self._fitting(keys, parts.header)
+        if not any(key.Algorithm.verify(parts.signed, key.key, parts.signature) for key in fitting):
             raise TokenRefused("wrong signature")
         return read_claims(parts.payload)
 
-    def _choose(self, keys: tuple[jwt.PyJWK, ...], header: Header) -> jwt.PyJWK:
+    def _fitting(self, keys: tuple[jwt.PyJWK, ...], header: Header) -> list[jwt.PyJWK]:
+        """Return the keys that may have signed: one, or the two shared secrets."""
         fitting = [key for key in keys if key.algorithm_name == header.alg]
         if header.kid is not None and (self._remote or self._settings.jwks_file):
             fitting = [key for key in fitting if key.key_id == header.kid]
-        if len(fitting) == 1:
-            return fitting[0]
+        if len(fitting) == 1 or self._settings.symmetric:
+            return fitting
         if not fitting and self._remote:
             raise KeyUnknown(header.kid)
         raise TokenRefused("names none, or several, of the configured keys")
@@ -240,10 +256,10 @@ def mint(
 
 
 def _local_keys(settings: AuthSettings) -> tuple[jwt.PyJWK, ...]:
-    name = "secret" if settings.symmetric else "public_key_file" if settings.public_key_file else "jwks_file"
+    if settings.symmetric:
+        return _secret_keys(settings)
+    name = "public_key_file" if settings.public_key_file else "jwks_file"
     try:
-        if settings.symmetric:
-            return (jwks.secret_key(settings.secret),)
         if settings.public_key_file:
             return (jwks.public_key(Path(settings.public_key_file).read_bytes(), settings.algorithms),)
         return jwks.key_set(Path(settings.jwks_file).read_bytes(), settings.algorithms)
@@ -251,3 +267,18 @@ def _local_keys(settings: AuthSettings) -> tuple[jwt.PyJWK, ...]:
         raise ValueError(f"auth.{name} cannot be read ({error.strerror}); check path and rights") from error
     except ValueError as error:
         raise ValueError(f"auth.{name}: {error}") from error
+
+
+def _secret_keys(settings: AuthSettings) -> tuple[jwt.PyJWK, ...]:
+    """The current secret's key, and the previous one's where there is one."""
+    if settings.previous_secret == settings.secret != "":
+        raise ValueError("auth.previous_secret is the current one: keep what was valid before, or remove it")
+    keys = []
+    for name in ("secret", "previous_secret"):
+        secret = getattr(settings, name)
+        if secret or name == "secret":
+            try:
+                keys.append(jwks.secret_key(secret))
+            except ValueError as error:
+                raise ValueError(f"auth.{name}: {error}") from error
+    return tuple(keys)

@@ -17,7 +17,7 @@ import tornado.httpserver
 import tornado.netutil
 
 import dossier_realtime
-from app import tls
+from app import tls, token_secrets
 from app.auth import TokenVerifier
 from app.core.instant import Instant
 from app.core.lifetime import SessionLimits
@@ -159,7 +159,7 @@ class Service:
         self._server.add_sockets(sockets)
 
     async def run(self) -> None:
-        """Serve until SIGTERM or SIGINT; then drain. SIGHUP reads the certificate again."""
+        """Serve until SIGTERM or SIGINT; then drain. SIGHUP reads keys and certificate again."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._asked_to_stop)
@@ -168,7 +168,13 @@ class Service:
         await self.stop()
 
     def reload(self) -> None:
-        """Read the certificate and key again; connections that stand keep theirs."""
+        """Read the keys of tokens and the certificate again; connections that stand keep what they have."""
+        try:
+            self.verifier.renew(token_secrets.read_files(self.config.auth))
+        except ValueError as wrong:
+            _log.error("the keys of tokens were not read again; the old ones stay", reason=str(wrong))
+        else:
+            _log.info("the keys of tokens were read again")
         if self._tls is None:
             return
         try:

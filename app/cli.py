@@ -20,6 +20,7 @@ from app.companion import Companion
 from app.config import Config, ConfigError, load
 from app.engine.ports import EngineRefused
 from app.journal import store
+from app.secret_strength import TOKEN_BYTES, weakness
 from app.telemetry import logs
 
 if TYPE_CHECKING:
@@ -178,11 +179,14 @@ def _client_secret(oidc: OidcSettings) -> str:
     if not oidc.client_secret_file:
         return oidc.client_secret
     try:
-        return Path(oidc.client_secret_file).read_text(encoding="utf-8").strip()
+        secret = Path(oidc.client_secret_file).read_text(encoding="utf-8").strip()
     except (OSError, ValueError) as error:
         raise ValueError(
             "dashboard.oidc.client_secret_file cannot be read as text: check its path and rights"
         ) from error
+    if weak := weakness(secret, TOKEN_BYTES):
+        raise ValueError(f"dashboard.oidc.client_secret_file: the secret {weak}: give the one that the provider made")
+    return secret
 
 
 def _reachable(host: str) -> str:

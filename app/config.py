@@ -5,7 +5,6 @@ Then the whole is checked for combinations that are unsafe. Whatever is wrong is
 """
 
 import ipaddress
-import secrets
 import time
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -16,17 +15,19 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from app.auth import AuthSettings, TokenVerifier
+from app import token_secrets
+from app.auth import TokenVerifier
 from app.jwks import is_safe_url
+from app.secret_strength import TOKEN_BYTES, weakness
 from app.settings import Tables
 from app.tls import server_context
 
 DEFAULTS = Path(__file__).parent.parent / "config" / "default.toml"
 PREFIX = "DOSSIER_"
-SECRET_FILE = "development-secret"  # noqa: S105 - the name of a file, not what is in it
 
 _SECRETS = {
     ("auth", "secret"): "DOSSIER_AUTH__SECRET or auth.secret_file",
+    ("auth", "previous_secret"): "DOSSIER_AUTH__PREVIOUS_SECRET or auth.previous_secret_file",
     ("dashboard", "oidc", "client_secret"): "DOSSIER_DASHBOARD__OIDC__CLIENT_SECRET or "
     "dashboard.oidc.client_secret_file",
 }
@@ -73,7 +74,9 @@ def load(config_file: Path | None, environ: Mapping[str, str], overrides: Mappin
     try:
         tables = msgspec.convert(merged, Tables)
         _check_together(tables)
-        auth, made_up = _with_secret(tables)
+        auth, made_up = token_secrets.complete(
+            tables.auth, production=tables.server.production, data=Path(tables.storage.data)
+        )
         TokenVerifier(auth)  # reads and measures the keys
     except msgspec.ValidationError as error:
         raise ConfigError(str(error).partition(" - at `")[0]) from None
@@ -81,29 +84,6 @@ def load(config_file: Path | None, environ: Mapping[str, str], overrides: Mappin
         raise ConfigError(str(error)) from None
     values = {name: getattr(tables, name) for name in tables.__struct_fields__}
     return Config(**values | {"auth": auth}, development_secret=made_up)
-
-
-def development_secret(data: Path) -> str:
-    """The secret kept in the data folder for development; made there, for its owner only, if there is none.
-
-    48 random bytes in base64url. Raises ConfigError if the folder cannot be used.
-    """
-    path = data / SECRET_FILE
-    try:
-        if not path.exists():
-            data.mkdir(mode=0o700, parents=True, exist_ok=True)
-            draft = data / f".{SECRET_FILE}-{secrets.token_hex(8)}"
-            draft.touch(mode=0o600, exist_ok=False)
-            draft.write_text(secrets.token_urlsafe(48))
-            with suppress(FileExistsError):  # of two processes that start at once, the first one's counts
-                path.hardlink_to(draft)
-            draft.unlink()
-        return path.read_text().strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(
-            f"storage.data: no development secret can be kept there ({error}); "
-            "choose a folder that can be written, or set DOSSIER_AUTH__SECRET"
-        ) from error
 
 
 def _settings(
@@ -157,6 +137,8 @@ def _from_variable(name: str, text: str) -> _Setting | None:
         meant = f"{PREFIX}{section}__{key or 'key'}".upper()
         raise ConfigError(f"{source} sets nothing: two underscores follow the section, as in {meant}")
     path = tuple(words.split("__"))
+    if path in _SECRETS and not text.strip():
+        raise ConfigError(f"{source} is set, but empty: give it a secret, or unset it")
     schema = _schema(_kind(path))
     value: Any = text
     if schema.get("type") == "array" and not text.lstrip().startswith("["):
@@ -229,29 +211,6 @@ def _allowed(kind: Any) -> str:
     return words
 
 
-def _with_secret(tables: Tables) -> tuple[AuthSettings, bool]:
-    """The `[auth]` table with its HS256 secret in place, and whether that was made up."""
-    auth = tables.auth
-    if auth.secret_file:
-        if auth.secret:
-            raise ConfigError("DOSSIER_AUTH__SECRET and auth.secret_file are both set: keep one of them")
-        try:
-            secret = Path(auth.secret_file).read_text(encoding="utf-8").strip()
-        except (OSError, ValueError) as error:
-            raise ConfigError("auth.secret_file cannot be read as text: check its path and rights") from error
-        auth = msgspec.structs.replace(auth, secret=secret)
-    if auth.secret and not auth.symmetric:
-        raise ConfigError("a token secret is set, but auth.algorithms ask for a public key: keep one of the two")
-    if auth.secret or auth.secret_file or not auth.symmetric:
-        return auth, False
-    if tables.server.production:
-        raise ConfigError(
-            "auth: production needs a key of its own: set DOSSIER_AUTH__SECRET, auth.secret_file, "
-            "or auth.algorithms and a public key"
-        )
-    return msgspec.structs.replace(auth, secret=development_secret(Path(tables.storage.data))), True
-
-
 def _check_together(config: Tables) -> None:
     """ValueError, in one line, for values that are each allowed but not with one another."""
     server, session = config.server, config.session
@@ -301,6 +260,8 @@ def _check_oidc(config: Tables) -> None:
         raise ValueError(
             "DOSSIER_DASHBOARD__OIDC__CLIENT_SECRET and dashboard.oidc.client_secret_file are both set: keep one"
         )
+    if oidc.client_secret and (weak := weakness(oidc.client_secret, TOKEN_BYTES)):
+        raise ValueError(f"DOSSIER_DASHBOARD__OIDC__CLIENT_SECRET {weak}: give the one that the provider made")
     if not dashboard.allowed_origins:
         raise ValueError("dashboard.allowed_origins is empty: name the address that the provider sends people back to")
     if config.auth.symmetric and not dashboard.service:

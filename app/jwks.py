@@ -24,8 +24,8 @@ from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
-SECRET_BYTES = 32
-"""The shortest HS256 secret, in bytes (RFC 7518 §3.2)."""
+from app.secret_strength import SECRET_BYTES, weakness
+
 FETCH_TIMEOUT = 5.0
 """How long anybody waits for a key set, in seconds."""
 FETCH_INTERVAL = 30.0
@@ -43,13 +43,15 @@ class _KeySet(msgspec.Struct, frozen=True):
 def secret_key(secret: str) -> jwt.PyJWK:
     """The HS256 key of a shared secret. ValueError, in one line, for a secret that is no good one."""
     octets = secret.encode()
-    if len(octets) < SECRET_BYTES:
-        raise ValueError(f"the secret has {len(octets)} bytes; give at least {SECRET_BYTES} random ones")
     algorithm = jwt.get_algorithm_by_name("HS256")
     try:
         algorithm.prepare_key(octets)  # refuses public keys, certificates and JWKs: those are no secrets
     except jwt.InvalidKeyError as error:
         raise ValueError("the secret looks like a key file; give at least 32 random bytes of text") from error
+    if weak := weakness(secret):
+        raise ValueError(
+            f"the secret {weak}; give at least {SECRET_BYTES} random bytes, as from `openssl rand -hex 32`"
+        )
     return jwt.PyJWK(algorithm.to_jwk(octets, as_dict=True), "HS256")
 
 

@@ -17,7 +17,10 @@ RECORDING, CLIENT = "dossier_realtime.recording", "dossier_realtime.client"
 ARCHIVE = "dossier_realtime.archive"
 CONTRACT = {PROTOCOL, OT, RECORDING}
 # What the service is told: values, keys, certificates, the one way to open SQLite.
-CONFIGURATION = {"app.config", "app.settings", "app.auth", "app.claims", "app.jwks", "app.tls"}
+CONFIGURATION = {
+    *("app.config", "app.settings", "app.auth", "app.claims", "app.jwks", "app.tls"),
+    *("app.secret_strength", "app.token_secrets"),
+}
 
 _CORE = CONTRACT | {"app.core"}
 _ENGINE = _CORE | {"app.settings", "app.sqlite", "app.telemetry"}

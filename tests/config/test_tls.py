@@ -16,6 +16,8 @@ from app.tls import server_context
 NOW = datetime.now(UTC)
 Files = tuple[Path, Path]
 
+SECRET = "for these tests, and not for anything else"
+
 
 @pytest.fixture
 def issue(tmp_path: Path) -> Callable[..., Files]:
@@ -43,7 +45,7 @@ def test_a_good_certificate_lets_the_service_listen_to_others(issue: Callable[..
     certificate, key = issue()
     config = load(
         None,
-        {"DOSSIER_AUTH__SECRET": "x" * 32},
+        {"DOSSIER_AUTH__SECRET": SECRET},
         {"server.host": "0.0.0.0", "server.tls_certificate": str(certificate), "server.tls_key": str(key)},
     )
     assert config.server.tls_key == str(key)
@@ -69,7 +71,7 @@ def test_a_certificate_that_cannot_serve_is_refused(
     certificate, key = break_it(issue)
     overrides = {"server.tls_certificate": str(certificate), "server.tls_key": str(key)}
     with pytest.raises(ConfigError, match=said):
-        load(None, {"DOSSIER_AUTH__SECRET": "x" * 32}, overrides)
+        load(None, {"DOSSIER_AUTH__SECRET": SECRET}, overrides)
 
 
 def test_a_key_with_a_passphrase_is_refused_without_asking_for_it(issue: Callable[..., Files], tmp_path: Path) -> None:

@@ -57,7 +57,7 @@ def trusting(provider: Provider, tmp_path_factory: pytest.TempPathFactory) -> It
         "auth.audience_list": True,
     }
     data = tmp_path_factory.mktemp("trusting") / "data"
-    with Service(data, settings, environment={"DOSSIER_AUTH__SECRET": ""}) as running:
+    with Service(data, settings, environment={"DOSSIER_AUTH__SECRET": None}) as running:
         yield running
     running.assert_log_clean()
 

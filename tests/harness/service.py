@@ -47,7 +47,8 @@ class Service:
     """One service process at a time, on one data folder. `start` is called by `with`, or by hand.
 
     `url` is its WebSocket address, `http` the root of its HTTP addresses, `port` its port (0 before the first start;
-    kept over restarts). `arguments` follow `run.py serve`, as in ("--engine", "redis://127.0.0.1:7777/0").
+    kept over restarts). A variable of `environment` that is None is not set. `arguments` follow `run.py serve`, as in
+    ("--engine", "redis://127.0.0.1:7777/0").
     """
 
     def __init__(
@@ -55,7 +56,7 @@ class Service:
         data: Path,
         settings: Settings | None = None,
         *,
-        environment: Mapping[str, str] | None = None,
+        environment: Mapping[str, str | None] | None = None,
         arguments: Sequence[str] = (),
         secure: bool = False,
     ) -> None:
@@ -108,7 +109,10 @@ class Service:
         """Start the process without waiting for anything."""
         assert self.process is None or self.process.poll() is not None, "the service runs already"
         environment = {name: value for name, value in os.environ.items() if not name.startswith("DOSSIER_")}
-        environment |= {"DOSSIER_AUTH__SECRET": tokens.SECRET} | as_environment(self.settings) | self.environment
+        environment |= {"DOSSIER_AUTH__SECRET": tokens.SECRET} | as_environment(self.settings)
+        for name, value in self.environment.items():
+            environment.pop(name, None)
+            environment |= {} if value is None else {name: value}
         command = [sys.executable, "run.py", "serve", "--port", str(self.port), "--data", str(self.data)]
         with self._output.open("wb") as output, self.log_file.open("ab") as log:
             self.process = subprocess.Popen(

@@ -67,12 +67,12 @@ class Bench:
     def __init__(self, name: str, folder: Path) -> None:
         self.name = name
         settings = dict(SERVICES[name])
-        environment = {}
+        environment: dict[str, str | None] = {}
         if name == "asymmetric":
             key = folder / "public.pem"
             key.write_bytes(RSA_PEM)
             settings["auth.public_key_file"] = str(key)
-            environment["DOSSIER_AUTH__SECRET"] = ""
+            environment["DOSSIER_AUTH__SECRET"] = None
         self.service = Service(folder / name, settings, environment=environment)
         self.users = (f"u-{number}" for number in count(1))
         self._addresses = (f"127.0.{number // 250 + 1}.{number % 250 + 1}" for number in count(1))

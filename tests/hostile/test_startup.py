@@ -41,6 +41,9 @@ STARTS = [
     Start("C02.2", {"auth.algorithms": ["none"]}, ("auth.algorithms",)),
     Start("C02.3", {"auth.algorithms": []}, ("auth.algorithms",)),
     Start("C02.4", {"auth.secret": "short"}, ("auth.secret", "32")),
+    Start("C02.5", {"auth.secret": ""}, ("DOSSIER_AUTH__SECRET", "set, but empty")),
+    Start("C02.6", {"auth.secret": "x" * 64}, ("auth.secret", "again and again", "openssl rand")),
+    Start("C02.7", {"auth.secret": "please-change-me-this-is-the-secret-key"}, ("auth.secret", "openssl rand")),
     Start("C04.1", _CERTIFIED | {"server.tls_key": ""}, ("server.tls_certificate", "server.tls_key")),
     Start("C04.2", _CERTIFIED | {"server.tls_certificate": "{folder}/absent.pem"}, ("tls_certificate",)),
     Start(
@@ -53,7 +56,7 @@ STARTS = [
     Start("C07.2", _PRODUCTION | {"server.allowed_hosts": ["*"]}, ("server.allowed_hosts", "*")),
     Start("C07.3", _PRODUCTION | {"server.allowed_origins": []}, ("server.allowed_origins",)),
     Start("C07.4", _PRODUCTION | {"server.allowed_origins": ["*"]}, ("server.allowed_origins", "*")),
-    Start("C07.5", _PRODUCTION | {"auth.secret": ""}, ("production", "DOSSIER_AUTH__SECRET")),
+    Start("C07.5", _PRODUCTION | {"auth.secret": ""}, ("DOSSIER_AUTH__SECRET", "set, but empty")),
     Start("C14.1", {"server.prot": 1}, ("server.prot", "unknown key", "DOSSIER_SERVER__PROT")),
     Start("C14.2", {"limits.general": "many"}, ("limits.general", "'many'", "a whole number from 1")),
     Start("C14.3", {"limits.general": 0}, ("limits.general", "from 1")),
