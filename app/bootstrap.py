@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import structlog
-import tornado.httpserver
 import tornado.netutil
 
 import dossier_realtime
@@ -40,8 +39,10 @@ from app.services.documents import Documents
 from app.services.operations import report
 from app.services.publisher import Publisher
 from app.telemetry.metrics import Metrics
-from app.web.addresses import Addresses
+from app.web.addresses import Addresses, AddressLimits
 from app.web.application import application, server
+from app.web.bodies import Bodies
+from app.web.forwarded import networks
 from app.web.guard import Doorkeeper
 from dossier_realtime.protocol.classification import ChannelPolicy
 from dossier_realtime.recording.digest import Digest
@@ -57,6 +58,8 @@ _log = structlog.get_logger("service")
 _SPARE_FILES = 128  # descriptors kept for the store, the journal and listening
 _RETAIN = 6 * 3600.0  # seconds between two looks for entries whose time is over
 _SWEEP = 10.0  # seconds between two looks for documents at rest
+# Connections a second of one address for each WebSocket handshake that it may make: those over TLS cost more.
+_TCP_PER_HANDSHAKE, _TLS_PER_HANDSHAKE = 40, 10
 _KEY_REFRESH = 300.0  # seconds between two looks at a key set behind a URL
 
 
@@ -106,7 +109,6 @@ class Service:
             now,
             lambda: str(uuid.uuid4()),
         )
-        self._measure()
         data = Path(config.storage.data)
         self._signer = Signer(data)
         limits = config.limits
@@ -115,7 +117,17 @@ class Service:
             frozenset(config.server.allowed_origins),
             config.server.require_origin,
         )
-        addresses = Addresses(limits.connections_per_address, limits.handshakes_per_second)
+        addresses = Addresses(
+            AddressLimits(
+                limits.connections_per_address,
+                limits.handshakes_per_second,
+                limits.strangers_per_second,
+                limits.handshakes_per_second * (_TCP_PER_HANDSHAKE if tls_context is None else _TLS_PER_HANDSHAKE),
+                self.node.limits.max_connections,
+            ),
+            networks(config.server.trusted_proxies) if config.server.behind_proxy else (),
+        )
+        bodies = Bodies(limits.bodies_mib << 20, limits.bodies_mib_per_user << 20)
         app = application(
             self.node,
             publisher,
@@ -125,11 +137,13 @@ class Service:
             administration,
             self._metrics,
             addresses,
+            bodies,
             keeper,
             self.readiness,
             Archive(data / "journal", _node_name(config), self._signer),
         )
-        self._server: tornado.httpserver.HTTPServer = server(app, tls_context, behind_proxy=config.server.behind_proxy)
+        self._server = server(app, tls_context, addresses, self.node.turns)
+        self._measure(addresses, bodies)
         self._stopped = asyncio.Event()
         self._signals = 0
 
@@ -249,13 +263,18 @@ class Service:
                 _log.info("the journal's retention was carried out", segments=removed, frames=redacted)
             await asyncio.sleep(_RETAIN)
 
-    def _measure(self) -> None:
+    def _measure(self, addresses: Addresses, bodies: Bodies) -> None:
         node, journal = self.node, self.journal
         for name, text, read in (
             ("dossier_sessions", "Authenticated sessions", lambda: len(node.registry.by_session)),
             ("dossier_subscriptions", "Subscriptions", lambda: node.hub.counts().total()),
             ("dossier_documents_open", "Documents in memory", lambda: self._documents.open),
             ("dossier_journal_waiting", "Journal entries not yet written", lambda: journal.waiting),
+            ("dossier_tcp_connections", "Open TCP connections, WebSocket and HTTP", lambda: addresses.open),
+            ("dossier_http_body_bytes", "Bytes of HTTP bodies in memory", lambda: bodies.held),
+            ("dossier_accepts_refused", "Connections that the system refused to accept", lambda: self._server.refused),
+            ("dossier_work_waiting", "Units of work that wait for a turn of the loop", lambda: node.turns.waiting),
+            ("dossier_work_deferred", "Units of work that had to wait so far", lambda: node.turns.deferred),
             ("dossier_journal_lost", "Journal entries that could not be recorded", lambda: journal.lost),
         ):
             self._metrics.gauge(name, text, read)

@@ -223,6 +223,13 @@ def _check_together(config: Tables) -> None:
             f"server.host: {server.host} can be reached from other machines, in the clear; set "
             "server.tls_certificate and server.tls_key, or server.behind_proxy, or listen on 127.0.0.1"
         )
+    for proxy in server.trusted_proxies:
+        try:
+            ipaddress.ip_network(proxy)
+        except ValueError:
+            raise ValueError(f"server.trusted_proxies: {proxy} is no network; write it as 10.1.0.0/16") from None
+    if server.behind_proxy and not server.trusted_proxies:
+        raise ValueError("server.trusted_proxies is empty: name the addresses of the proxy in front")
     dashboard = config.dashboard
     if not dashboard.behind_proxy and not _is_loopback(dashboard.host):
         raise ValueError(

@@ -32,6 +32,10 @@ Origins = Annotated[
     tuple[Annotated[str, Meta(pattern=rf"\Ahttps?://{_HOST}{_PORT}\Z")], ...],
     Meta(description='origins as browsers send them, such as "https://dossier.example.org", never "*"'),
 ]
+Networks = Annotated[
+    tuple[Annotated[str, Meta(pattern=r"\A[0-9A-Fa-f:.]+(/\d{1,3})?\Z")], ...],
+    Meta(description='addresses or networks, such as "10.0.0.5" or "10.1.0.0/16"'),
+]
 File = Annotated[str, Meta(pattern=r"\A[^\x00]*\Z", description="the path of a file")]
 Folder = Annotated[str, Meta(min_length=1, pattern=r"\A[^\x00]*\Z", description="the path of a folder")]
 Engine = Annotated[
@@ -64,6 +68,7 @@ class ServerSettings(_Table, frozen=True):
     port: Annotated[int, Meta(ge=0, le=65_535)]
     production: bool
     behind_proxy: bool
+    trusted_proxies: Networks
     tls_certificate: File
     tls_key: File
     allowed_hosts: Hosts
@@ -109,6 +114,9 @@ class LimitSettings(_Table, frozen=True):
     connections_per_user: Annotated[int, Meta(ge=1, le=100_000)]
     connections_per_address: Messages
     handshakes_per_second: Messages
+    strangers_per_second: Messages
+    bodies_mib: Annotated[int, Meta(ge=16, le=65_536)]
+    bodies_mib_per_user: Annotated[int, Meta(ge=8, le=65_536)]
     roles: dict[Role, dict[LimitClass, Messages]]
 
     def limit(self, kind: LimitClass, role: str) -> int:

@@ -21,6 +21,7 @@ from .outbox import Flusher, Volatile
 from .registry import Registry
 from .subscriptions import Subscriptions
 from .timers import Timers
+from .turns import Turns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -76,6 +77,7 @@ class Node:
         self.loop = asyncio.get_running_loop()
         self.flusher = Flusher(self.loop)
         self.timers = Timers()
+        self.turns = Turns(self.loop)
         self.hub: Hub[Connection] = Hub()
         self.registry = Registry()
         self.background = Background(self.loop)

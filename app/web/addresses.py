@@ -1,35 +1,116 @@
-"""How many connections and handshakes one address may have (decisions, section 8)."""
+"""How many connections one address and the process may have (decisions, section 8).
+
+Every TCP connection counts, whatever is spoken over it. A few beyond the bounds are taken in, so that they can be told
+why they are refused; the others are closed unheard.
+"""
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from .forwarded import bucket, client_address, is_trusted
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from .forwarded import Network
+
+_TOLD_PER_ADDRESS = 256  # connections past the bound that are answered 429
+_TOLD = 64  # connections past the process' bound that are answered 503
+
+
+@dataclass(frozen=True, slots=True)
+class AddressLimits:
+    """Bounds of one address, and of the process (`total`)."""
+
+    connections: int = 1000
+    handshakes_per_second: int = 50
+    strangers_per_second: int = 500
+    accepts_per_second: int = 2000
+    total: int = 10_000
+
+
+@dataclass(slots=True, eq=False)
+class Ticket:
+    """One TCP connection's place. `is_over`: past its address' bound; `is_full`: past the process' bound.
+
+    Behind a trusted proxy a connection counts for no address until it becomes a WebSocket of one client.
+    """
+
+    address: str
+    behind_proxy: bool = False
+    is_over: bool = False
+    is_full: bool = False
+    is_upgraded: bool = False
+    is_left: bool = False
 
 
 @dataclass(slots=True)
 class Addresses:
-    """Counts by address. Bounded: the handshakes of the last second only, and addresses with a connection."""
+    """Counts by address. Bounded: what happened in the last second, and addresses with a connection."""
 
-    connections: int = 1000
-    handshakes_per_second: int = 50
-    _open: dict[str, int] = field(default_factory=dict)
-    _second: dict[str, int] = field(default_factory=dict)
+    limits: AddressLimits = field(default_factory=AddressLimits)
+    trusted: Sequence[Network] = ()
+    _open: Counter[str] = field(default_factory=Counter)
+    _second: Counter[tuple[str, str]] = field(default_factory=Counter)
     _since: float = 0.0
+    _total: int = 0
 
-    def entered(self, address: str, steady: float) -> bool:
-        """Count a handshake; False when the address has its fill."""
+    @property
+    def open(self) -> int:
+        """How many connections the process has."""
+        return self._total
+
+    def client(self, peer: str, forwarded: Sequence[str]) -> str:
+        """Return the address of the client behind a request."""
+        return client_address(peer, forwarded, self.trusted) if self.trusted else peer
+
+    def entered(self, peer: str, steady: float) -> Ticket | None:
+        """Count a connection; None: it is to be closed at once."""
+        is_full = self._total >= self.limits.total
+        if self._total >= self.limits.total + _TOLD:
+            return None
+        if is_trusted(peer, self.trusted):
+            ticket = Ticket("", behind_proxy=True, is_full=is_full)
+        else:
+            address, bound = bucket(peer), self.limits.connections
+            accepts = self._count("accept", address, steady)
+            if accepts > self.limits.accepts_per_second or self._open[address] >= bound + _TOLD_PER_ADDRESS:
+                return None
+            ticket = Ticket(address, is_over=self._open[address] >= bound, is_full=is_full)
+            self._open[address] += 1
+        self._total += 1
+        return ticket
+
+    def shaken(self, ticket: Ticket, client: str, steady: float) -> bool:
+        """Count a handshake of the client's; False when the address has its fill."""
+        address = bucket(client)
+        if ticket.behind_proxy and not ticket.address:
+            ticket.address = address
+            ticket.is_over = self._open[address] >= self.limits.connections
+            self._open[address] += 1
+        return self._count("handshake", address, steady) <= self.limits.handshakes_per_second and not ticket.is_over
+
+    def stranger(self, client: str, steady: float) -> bool:
+        """Count a request by nobody known; False when the address has made too many in this second."""
+        return self._count("stranger", bucket(client), steady) <= self.limits.strangers_per_second
+
+    def left(self, ticket: Ticket) -> None:
+        """Give a connection's place back; safe to call again."""
+        if ticket.is_left:
+            return
+        ticket.is_left = True
+        self._total -= 1
+        if ticket.address:
+            self._open[ticket.address] -= 1
+            if self._open[ticket.address] <= 0:
+                del self._open[ticket.address]
+
+    def _count(self, kind: str, address: str, steady: float) -> int:
         if steady - self._since >= 1.0:
             self._since = steady
             self._second.clear()
-        handshakes = self._second[address] = self._second.get(address, 0) + 1
-        if handshakes > self.handshakes_per_second or self._open.get(address, 0) >= self.connections:
-            return False
-        self._open[address] = self._open.get(address, 0) + 1
-        return True
-
-    def left(self, address: str) -> None:
-        """A connection of the address is gone."""
-        left = self._open.get(address, 0) - 1
-        if left > 0:
-            self._open[address] = left
-        else:
-            self._open.pop(address, None)
+        self._second[kind, address] += 1
+        return self._second[kind, address]

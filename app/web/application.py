@@ -7,13 +7,13 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import structlog
-import tornado.httpserver
 import tornado.web
 
 from app.core import description
 from app.telemetry.logs import Sample
 
 from . import health, operators
+from .accepting import Server
 from .alerts import AcknowledgeCommitment
 from .briefs import CancelBriefById
 from .documents import DocumentById
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from app.journal.export import Archive
     from app.node.node import Node
+    from app.node.turns import Turns
     from app.services.alerts import Alerts
     from app.services.briefs import Briefs
     from app.services.channels import ChannelAdministration
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from app.telemetry.metrics import Metrics
 
     from .addresses import Addresses
+    from .bodies import Bodies
 
 _log = structlog.get_logger("access")
 _flood = Sample(per_second=10)
@@ -52,6 +54,7 @@ def application(
     administration: ChannelAdministration,
     metrics: Metrics,
     addresses: Addresses,
+    bodies: Bodies,
     doorkeeper: Doorkeeper,
     readiness: Callable[[], dict[str, bool]],
     archive: Archive,
@@ -91,20 +94,20 @@ def application(
         administration=administration,
         metrics=metrics,
         addresses=addresses,
+        bodies=bodies,
         doorkeeper=doorkeeper,
         readiness=readiness,
         archive=archive,
     )
 
 
-def server(
-    app: tornado.web.Application, tls: ssl.SSLContext | None, *, behind_proxy: bool
-) -> tornado.httpserver.HTTPServer:
+def server(app: tornado.web.Application, tls: ssl.SSLContext | None, addresses: Addresses, turns: Turns) -> Server:
     """An HTTP server that no slow or big request holds up."""
-    return tornado.httpserver.HTTPServer(
+    return Server(
         app,
-        ssl_options=tls,
-        xheaders=behind_proxy,
+        tls,
+        addresses,
+        turns,
         idle_connection_timeout=_HEAD_SECONDS,
         body_timeout=_HEAD_SECONDS,
         max_header_size=_HEAD_BYTES,

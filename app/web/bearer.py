@@ -32,6 +32,7 @@ class Bearer(Guarded):
     def initialize(self) -> None:
         super().initialize()
         self._identity: Identity | None = None
+        self._is_identified = False
         self._demanded: Callable[[], bool] = lambda: True
 
     @property
@@ -41,10 +42,26 @@ class Bearer(Guarded):
         return node
 
     async def identify(self) -> Identity | None:
-        """Who calls; answers 401 or 429 itself where nobody may go on."""
+        """Who calls; None where that was answered, with 401 or 429."""
+        if not self._is_identified:
+            self._is_identified = True
+            self._identity = await self._identify()
+        return self._identity
+
+    async def check_caller(self) -> None:
+        """Before a body is read, verify the token and count the call to its user; refuse, and end the connection, where
+        nobody known calls. Without a body that can wait for the method: then the connection may go on."""
+        if not self.has_body():
+            return
+        self.set_header("Connection", "close")  # in case that the answer comes now
+        if not self.serves((self.request.method or "").lower()):
+            self.write_error(405)
+        elif await self.identify() is not None:
+            self.clear_header("Connection")
+
+    async def _identify(self) -> Identity | None:
         scheme, _, token = self.request.headers.get("Authorization", "").partition(" ")
         node, at = self.node, self.node.clock()
-        self.caller = ""
         if scheme.lower() != "bearer" or not token:
             self._unauthorized("Send a token in the Authorization header, as a Bearer")
             return None
@@ -122,11 +139,13 @@ class Bearer(Guarded):
     def on_finish(self) -> None:
         """Every call is counted, and every call by somebody known is in the journal."""
         status = self.get_status()
-        caller: str = getattr(self, "caller", "")
         reason = unquote(self.request.headers.get("X-Reason", ""))[:_REASON]
-        self.node.witness.called(self.request.method or "", self.request.path, status, caller, reason)
+        self.node.witness.called(self.request.method or "", self.request.path, status, self.caller, reason)
+        super().on_finish()
 
     def _unauthorized(self, message: str) -> None:
         self._identity = None
+        if not self.counted_as_stranger():
+            return
         self.set_header("WWW-Authenticate", "Bearer")
         self.refuse(401, ErrorCode.INVALID_TOKEN, message)

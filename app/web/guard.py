@@ -7,6 +7,7 @@ comes before anything else (decisions, section 1).
 from __future__ import annotations
 
 import re
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,10 @@ import tornado.web
 from dossier_realtime.protocol.errors import ErrorCode
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Awaitable, Collection
+
+    from .addresses import Addresses, Ticket
+    from .bodies import Bodies
 
 _log = structlog.get_logger("web")
 
@@ -49,21 +53,97 @@ class Guarded(tornado.web.RequestHandler):
 
     max_body = 65_536  # bytes
     opens_socket = False
+    is_for_probes = False  # answered where the process has its fill of connections, too
+    caller = ""
+    """The user whose token came with the request; none until it was verified."""
 
     def initialize(self) -> None:
         self.body = bytearray()
+        peer, headers = self.request.remote_ip or "", self.request.headers
+        self.request.remote_ip = self.addresses.client(peer, headers.get_list("X-Forwarded-For"))
 
-    def prepare(self) -> None:
-        self._check_head()
+    @property
+    def addresses(self) -> Addresses:
+        """The bounds of addresses."""
+        addresses: Addresses = self.settings["addresses"]
+        return addresses
+
+    @property
+    def ticket(self) -> Ticket:
+        """The place of the connection that the request came over."""
+        connection: Any = self.request.connection
+        ticket: Ticket = connection.stream.ticket
+        return ticket
+
+    def prepare(self) -> Awaitable[None] | None:
+        self._check_place()
+        if not self._finished:
+            self._check_head()
         if not self._finished:
             self._check_body()
+        if not self._finished and not self.opens_socket:
+            return self.check_caller()
+        return None
+
+    def check_caller(self) -> Awaitable[None] | None:
+        """Check who calls, before the body is read. Doors without a token are open to so many calls a second."""
+        self.counted_as_stranger()
+        return None
+
+    def counted_as_stranger(self) -> bool:
+        """Count a request by nobody known; answers 429 where its address has made too many, and ends the connection,
+        so that what is pipelined behind it costs nothing."""
+        if self.addresses.stranger(self.request.remote_ip or "", time.monotonic()):
+            return True
+        self.busy(429, "Too many requests from this address; retry later")
+        return False
 
     def data_received(self, chunk: bytes) -> None:
-        self.body += chunk
-        if len(self.body) > self.max_body and not self._finished:
-            self.body.clear()
+        if self._finished:
+            return
+        if len(self.body) + len(chunk) > self.max_body:
             self.set_header("Connection", "close")
             self.refuse(413, *STANDARD[413])
+        elif not self.has_room(len(chunk)):
+            return
+        elif self._bodies.take(self.caller, len(chunk)):
+            self.body += chunk
+        else:
+            self.busy(503, "Too many bodies are under way; retry soon")
+
+    def has_room(self, size: int) -> bool:
+        """Whether the caller may send so many bytes more; answers where not."""
+        return True
+
+    @property
+    def _bodies(self) -> Bodies:
+        bodies: Bodies = self.settings["bodies"]
+        return bodies
+
+    def on_finish(self) -> None:
+        """Let go of the body."""
+        if self.body:
+            self._bodies.release(self.caller, len(self.body))
+            self.body = bytearray()
+
+    def on_connection_close(self) -> None:
+        """The client is gone: so is its body."""
+        if not self._finished:
+            Guarded.on_finish(self)
+
+    def _check_place(self) -> None:
+        ticket = self.ticket
+        if ticket.is_over and not self.opens_socket:
+            self.busy(429, "Too many connections from this address; retry later")
+        elif ticket.is_full and not self.is_for_probes:
+            self.busy(503, "The service takes no connections now; retry soon")
+
+    def busy(self, status: int, message: str) -> None:
+        """Refuse for now, and end the connection."""
+        self.set_header("Connection", "close")
+        self.set_header("Retry-After", "1" if status == 429 else "5")
+        code = ErrorCode.RATE_LIMIT_EXCEEDED if status == 429 else ErrorCode.SERVICE_UNAVAILABLE
+        self.refuse(status, code, message)
 
     def _check_body(self) -> None:
         headers = self.request.headers
@@ -81,6 +161,10 @@ class Guarded(tornado.web.RequestHandler):
             "Content-Encoding" in headers or not _is_json(headers.get("Content-Type", "application/json"))
         ):
             self.refuse(415, *STANDARD[415])
+
+    def has_body(self) -> bool:
+        """Whether a body comes behind the head."""
+        return self.request.headers.get("Content-Length", "0") != "0" or "Transfer-Encoding" in self.request.headers
 
     def _check_head(self) -> None:
         keeper: Doorkeeper = self.settings["doorkeeper"]
@@ -129,11 +213,12 @@ class Guarded(tornado.web.RequestHandler):
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         if status_code == 405:
-            self.set_header("Allow", ", ".join(m for m in self.SUPPORTED_METHODS if self._serves(m.lower())))
+            self.set_header("Allow", ", ".join(m for m in self.SUPPORTED_METHODS if self.serves(m.lower())))
         code, message = STANDARD.get(status_code, (ErrorCode.INTERNAL_ERROR, "Something broke here; try again"))
         self.refuse(status_code, code, message)
 
-    def _serves(self, method: str) -> bool:
+    def serves(self, method: str) -> bool:
+        """Whether the door has an answer to a method."""
         return getattr(type(self), method) is not getattr(tornado.web.RequestHandler, method)
 
     def log_exception(self, typ: Any, value: Any, tb: Any) -> None:
@@ -167,4 +252,5 @@ class NotServed(Guarded):
 
     def prepare(self) -> None:
         super().prepare()
+        self.set_header("Connection", "close")
         self.refuse(404, *STANDARD[404])

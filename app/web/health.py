@@ -15,12 +15,16 @@ if TYPE_CHECKING:
 class Alive(Guarded):
     """`/healthz`: the process answers."""
 
+    is_for_probes = True
+
     def get(self) -> None:
         self.answer({"status": "alive"})
 
 
 class Ready(Guarded):
     """`/readyz`: 200 when the service may be given clients and changes, else 503; the body says which part is not."""
+
+    is_for_probes = True
 
     def get(self) -> None:
         checks: dict[str, bool] = self.settings["readiness"]()
@@ -32,6 +36,8 @@ class Ready(Guarded):
 
 class Measured(Guarded):
     """`/metrics`, for Prometheus."""
+
+    is_for_probes = True
 
     def get(self) -> None:
         metrics: Metrics = self.settings["metrics"]

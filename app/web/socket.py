@@ -1,7 +1,8 @@
 """The door for WebSockets: Tornado serves the handshake and its checks, then the socket is read and written here.
 
 The parser is fed with whatever the kernel has; messages are handed to the connection one after the other, and while
-one of them takes time the socket is simply not read: TCP holds the peer back.
+one of them takes time the socket is simply not read: TCP holds the peer back. Each read and each message is a unit of
+the work that one turn of the loop does for everybody (`app.node.turns`), so no connection keeps another waiting.
 """
 
 from __future__ import annotations
@@ -21,11 +22,11 @@ from dossier_realtime.protocol.errors import CloseCode, ErrorCode
 from .guard import Guarded
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from app.node.node import Node
 
-    from .addresses import Addresses
-
-_BUFFER = memoryview(bytearray(1 << 16))  # one for all sockets: a read is parsed before the next begins
+_BUFFER = memoryview(bytearray(1 << 14))  # one for all sockets: a read is parsed before the next begins
 _UNSENT = 1 << 17  # bytes the kernel takes ahead of the peer: without it megabytes, which no outbox would count
 _SWITCHING = (
     b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: %b\r\n\r\n"
@@ -55,13 +56,14 @@ class SocketDoor(Guarded):
         if not self.admit():
             return
         node: Node = self.settings["node"]
-        address = self.request.remote_ip or ""
+        ticket, leave = self.ticket, self.addresses.left
+        ticket.is_upgraded = True
         stream = self.detach()
         try:
             await stream.write(_SWITCHING % accept.encode())
-            Wire(stream, node, address, self.settings["addresses"])
+            Wire(stream, node, self.request.remote_ip or "", lambda: leave(ticket))
         except tornado.iostream.StreamClosedError:
-            self.settings["addresses"].left(address)
+            leave(ticket)
 
     def admit(self) -> bool:
         """Whether there is room for another connection; answers where there is not."""
@@ -70,9 +72,8 @@ class SocketDoor(Guarded):
             self.set_header("Retry-After", "5")
             self.refuse(503, ErrorCode.SERVICE_UNAVAILABLE, "The service takes no connections now; retry soon")
             return False
-        if not self.settings["addresses"].entered(self.request.remote_ip or "", node.clock().steady):
-            self.set_header("Retry-After", "1")
-            self.refuse(429, ErrorCode.RATE_LIMIT_EXCEEDED, "Too many connections from this address; retry later")
+        if not self.addresses.shaken(self.ticket, self.request.remote_ip or "", node.clock().steady):
+            self.busy(429, "Too many connections from this address; retry later")
             return False
         return True
 
@@ -81,12 +82,12 @@ class Wire:
     """One socket, from the 101 to its end."""
 
     __slots__ = (
-        "_address",
-        "_addresses",
         "_backlog",
         "_connection",
+        "_leave",
         "_node",
         "_parser",
+        "_queued",
         "_reading",
         "_sock",
         "_stream",
@@ -94,13 +95,12 @@ class Wire:
         "_work",
     )
 
-    def __init__(self, stream: tornado.iostream.IOStream, node: Node, address: str, addresses: Addresses) -> None:
+    def __init__(self, stream: tornado.iostream.IOStream, node: Node, address: str, leave: Callable[[], None]) -> None:
         if stream.closed():
             raise tornado.iostream.StreamClosedError
         self._stream = stream
         self._node = node
-        self._address = address
-        self._addresses = addresses
+        self._leave = leave
         sock: socket.socket = stream.socket
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._sock: socket.socket | None = sock
@@ -108,6 +108,7 @@ class Wire:
         self._parser = FrameParser(node.limits.max_message)
         self._backlog: deque[Incoming] = deque()
         self._reading = False
+        self._queued = False  # waits for a turn of the loop, in which it handles or reads something
         self._work: asyncio.Task[None] | None = None
         # What came in the same packet as the handshake is in Tornado's buffer; after it, the socket is ours alone.
         early = stream.read_bytes(1 << 17, partial=True)
@@ -120,8 +121,7 @@ class Wire:
         node.began(self._connection)
         if isinstance(early, asyncio.Future) and early.done():
             self._take(early.result())
-        if self._work is None:
-            self._read()
+        self._read()
 
     def hang_up(self) -> None:
         """Close the socket; safe to call again."""
@@ -133,10 +133,10 @@ class Wire:
         self._connection.outbox.abandon()
         self._stream.close()
         self._node.gone(self._connection)
-        self._addresses.left(self._address)
+        self._leave()
 
     def _read(self) -> None:
-        if self._sock is not None and not self._reading:
+        if self._sock is not None and not self._reading and not self._queued and self._work is None:
             self._reading = True
             self._node.loop.add_reader(self._sock.fileno(), self._readable)
             if self._tls:
@@ -148,20 +148,52 @@ class Wire:
             self._node.loop.remove_reader(sock.fileno())
 
     def _readable(self) -> None:
-        while self._sock is not None and self._reading:
-            try:
-                count = self._sock.recv_into(_BUFFER)
-            except _BUSY:
-                return
-            except OSError:
-                self._lost()
-                return
-            if count == 0:
-                self._lost()
-                return
-            self._take(_BUFFER[:count])
-            if not self._tls:
-                return  # the loop's turn; it comes back if there is more
+        if self._sock is None or not self._reading:
+            return
+        if self._node.turns.admit():
+            self._read_some()
+        else:
+            self._queue()
+
+    def _read_some(self) -> None:
+        """Read once, at most what the buffer holds, and handle what came."""
+        if self._sock is None:
+            return
+        try:
+            count = self._sock.recv_into(_BUFFER)
+        except _BUSY:
+            return
+        except OSError:
+            count = 0
+        if count == 0:
+            self._lost()
+            return
+        self._take(_BUFFER[:count])
+        if self._reading and isinstance(self._sock, ssl.SSLSocket) and self._sock.pending():
+            self._node.loop.call_soon(self._readable)  # decrypted already: the kernel will not tell of it
+
+    def _queue(self) -> None:
+        """Wait for another turn of the loop; until then nothing is read."""
+        self._queued = True
+        if self._sock is not None:
+            self._pause_on(self._sock)
+        self._node.turns.later(self._continue)
+
+    def _continue(self) -> bool:
+        """Do one unit of work; true where another waits."""
+        self._queued = False
+        if self._work is None:
+            if self._backlog:
+                self._handle(self._backlog.popleft())
+            else:
+                self._read_some()
+        if self._queued:  # what it read was more than this turn has room for
+            return False
+        if self._backlog and self._work is None:
+            self._queued = True
+            return True
+        self._read()
+        return False
 
     def _lost(self) -> None:
         self._connection.wire_lost()
@@ -201,9 +233,11 @@ class Wire:
     def _worked(self, _: asyncio.Task[None]) -> None:
         self._work = None
         self._work_off()
-        if self._work is None:
-            self._read()
+        self._read()
 
     def _work_off(self) -> None:
-        while self._backlog and self._work is None:
+        while self._backlog and self._work is None and not self._queued:
+            if not self._node.turns.admit():
+                self._queue()
+                return
             self._handle(self._backlog.popleft())

@@ -1,0 +1,137 @@
+"""Taking TCP connections in: so many a turn of the loop, within the bounds of addresses, and patient without files."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Any
+
+import structlog
+import tornado.httpserver
+import tornado.iostream
+
+if TYPE_CHECKING:
+    import socket
+    import ssl
+    from collections.abc import Awaitable, Iterable
+
+    from app.node.turns import Turns
+
+    from .addresses import Addresses, Ticket
+
+_log = structlog.get_logger("accept")
+_ACCEPTS_A_TURN = 16
+_REST = 0.5  # seconds without accepting, after the system refused a connection
+_SAID_EVERY = 60.0  # seconds between two lines about it
+
+
+class _InTurn:
+    """A stream whose requests are served in turn with all other work of the loop."""
+
+    turns: Turns
+
+    def read_until_regex(self, regex: bytes, max_bytes: int | None = None) -> Awaitable[bytes]:
+        """Read the head of a request, and wait for its turn."""
+        return asyncio.ensure_future(self._read_in_turn(regex, max_bytes))
+
+    async def _read_in_turn(self, regex: bytes, max_bytes: int | None) -> bytes:
+        head: bytes = await super().read_until_regex(regex, max_bytes)  # type: ignore[misc]  # of the stream mixed in
+        await self.turns.wait()
+        return head
+
+
+class _PlainStream(_InTurn, tornado.iostream.IOStream):
+    ticket: Ticket
+
+
+class _TlsStream(_InTurn, tornado.iostream.SSLIOStream):
+    ticket: Ticket
+
+
+Stream = _PlainStream | _TlsStream
+
+
+class Server(tornado.httpserver.HTTPServer):
+    """Tornado's HTTP server behind an accept loop of its own: Tornado's spins, and logs, when files run out."""
+
+    def initialize(  # type: ignore[override]  # Tornado's way to construct
+        self, app: Any, tls: ssl.SSLContext | None, addresses: Addresses, turns: Turns, **bounds: Any
+    ) -> None:
+        super().initialize(app, **bounds)
+        self._tls = tls
+        self._addresses = addresses
+        self._turns = turns
+        self._listening: list[socket.socket] = []
+        self._said = float("-inf")
+        self.refused = 0
+        """How often the system refused a connection."""
+
+    def add_sockets(self, sockets: Iterable[socket.socket]) -> None:
+        """Accept connections on these listening sockets, until `stop`."""
+        for listening in sockets:
+            self._listening.append(listening)
+            self._watch(listening)
+
+    def stop(self) -> None:
+        """Accept no more."""
+        loop = asyncio.get_running_loop()
+        for listening in self._listening:
+            loop.remove_reader(listening.fileno())
+            listening.close()
+        self._listening.clear()
+
+    def on_close(self, server_conn: object) -> None:
+        """Give the place of a connection back that speaks HTTP no more; a WebSocket keeps it until it ends."""
+        super().on_close(server_conn)
+        ticket: Ticket = server_conn.stream.ticket  # type: ignore[attr-defined]  # every stream of ours has one
+        if not ticket.is_upgraded:
+            self._addresses.left(ticket)
+
+    def _watch(self, listening: socket.socket) -> None:
+        if listening in self._listening:
+            asyncio.get_running_loop().add_reader(listening.fileno(), self._acceptable, listening)
+
+    def _acceptable(self, listening: socket.socket) -> None:
+        for _ in range(_ACCEPTS_A_TURN):
+            try:
+                connection, address = listening.accept()
+            except (BlockingIOError, InterruptedError):
+                return
+            except ConnectionAbortedError:
+                continue
+            except OSError as wrong:
+                self._rest(listening, wrong)
+                return
+            self._take_in(connection, address)
+
+    def _rest(self, listening: socket.socket, wrong: OSError) -> None:
+        """Wait: a socket that cannot be accepted stays readable, and would be tried again at once for ever."""
+        loop = asyncio.get_running_loop()
+        loop.remove_reader(listening.fileno())
+        loop.call_later(_REST, self._watch, listening)
+        self.refused += 1
+        now = time.monotonic()
+        if now - self._said >= _SAID_EVERY:
+            self._said = now
+            _log.error("no connection can be accepted; raise the limit of open files", reason=str(wrong))
+
+    def _take_in(self, connection: socket.socket, address: tuple[Any, ...]) -> None:
+        ticket = self._addresses.entered(str(address[0]), time.monotonic())
+        if ticket is None:
+            connection.close()
+            return
+        bounds = {"max_buffer_size": self.max_buffer_size, "read_chunk_size": self.read_chunk_size}
+        stream: Stream
+        try:
+            connection.setblocking(False)
+            if self._tls is None:
+                stream = _PlainStream(connection, **bounds)
+            else:
+                wrapped = self._tls.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
+                stream = _TlsStream(wrapped, **bounds)
+        except OSError:  # gone already
+            connection.close()
+            self._addresses.left(ticket)
+            return
+        stream.ticket, stream.turns = ticket, self._turns
+        self.handle_stream(stream, address)

@@ -1,0 +1,115 @@
+"""Work of one turn of the loop: bounded in units and in time, in the order of asking."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Coroutine
+from functools import wraps
+from typing import Any
+
+from app.node.turns import Turns
+
+
+def in_a_loop(scene: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[], None]:
+    @wraps(scene)
+    def run() -> None:
+        asyncio.run(scene())
+
+    return run
+
+
+def _still() -> float:
+    return 0.0
+
+
+async def _turns_of(turns: Turns, asked: int) -> list[int]:
+    """In which turn of the loop each of so many units was done, all asked for at once."""
+    turn, done = 0, list[int]()
+
+    def step() -> bool:
+        done.append(turn)
+        return False
+
+    for _ in range(asked):
+        if turns.admit():
+            step()
+        else:
+            turns.later(step)
+    while len(done) < asked:
+        turn += 1
+        await asyncio.sleep(0)  # one turn
+    return done
+
+
+@in_a_loop
+async def test_a_turn_does_so_many_units_and_leaves_the_rest_to_later_ones() -> None:
+    turns = Turns(asyncio.get_running_loop(), units=10, clock=_still)
+    done = Counter(await _turns_of(turns, 95))
+    assert max(done.values()) == 10
+    assert turns.most == 10
+    assert turns.deferred >= 85
+    assert turns.waiting == 0
+
+
+@in_a_loop
+async def test_a_turn_whose_time_is_over_does_no_more() -> None:
+    now = 0.0
+
+    def clock() -> float:
+        nonlocal now
+        now += 0.002
+        return now
+
+    turns = Turns(asyncio.get_running_loop(), units=1_000, seconds=0.005, clock=clock)
+    assert max(Counter(await _turns_of(turns, 30)).values()) <= 4
+
+
+@in_a_loop
+async def test_who_has_more_to_do_queues_behind_the_others() -> None:
+    turns, order = Turns(asyncio.get_running_loop(), units=3, clock=_still), list[str]()
+
+    def worker(name: str, left: int) -> Callable[[], bool]:
+        def step() -> bool:
+            nonlocal left
+            order.append(name)
+            left -= 1
+            return left > 0
+
+        return step
+
+    turns.later(worker("flood", 50))
+    for number in range(5):
+        turns.later(worker(f"quiet-{number}", 1))
+    while turns.waiting:  # noqa: ASYNC110  it is turns of the loop that are counted
+        await asyncio.sleep(0)
+    assert set(order[:6]) == {"flood", *(f"quiet-{number}" for number in range(5))}
+
+
+@in_a_loop
+async def test_a_step_that_fails_takes_nothing_from_the_others() -> None:
+    loop = asyncio.get_running_loop()
+    told, done = list[object](), list[int]()
+    loop.set_exception_handler(lambda _, context: told.append(context["exception"]))
+    turns = Turns(loop, units=2, clock=_still)
+
+    def broken() -> bool:
+        raise ValueError("broken")
+
+    def good() -> bool:
+        done.append(1)
+        return False
+
+    turns.later(broken)
+    turns.later(good)
+    while turns.waiting:  # noqa: ASYNC110  it is turns of the loop that are counted
+        await asyncio.sleep(0)
+    assert done == [1]
+    assert [type(one) for one in told] == [ValueError]
+
+
+@in_a_loop
+async def test_waiting_for_room_comes_in_turn() -> None:
+    turns = Turns(asyncio.get_running_loop(), units=4, clock=_still)
+    await asyncio.gather(*(turns.wait() for _ in range(50)))
+    assert turns.most == 4
