@@ -14,11 +14,17 @@ NOTEBOOKS := $(VENV)/notebooks.stamp
 NODE := tests/node/node_modules/.package-lock.json
 # Only what is there: folders join the checks on the day they are made.
 SOURCES := $(wildcard dossier_realtime app dashboard demo notebooks tools tests benchmarks run.py)
+# Tests run on all cores, each worker with ports and folders of its own; WORKERS=0 runs them one after the other.
+WORKERS ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
+PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
+# Folders whose tests open no browser; what starts a service or takes seconds there is marked as long.
+PURE := $(addprefix tests/,architecture auth config contract core engine journal node ot protocol sdk services)
+LOAD ?= 2
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header
 
 .PHONY: help
 help:  ## what can be made
-	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 18
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 20
 
 .PHONY: run
 run: $(RUNTIME)  ## the service with embedded storage under var/ (RUN="serve --port 9000" for other arguments)
@@ -31,7 +37,11 @@ notebooks: $(NOTEBOOKS)  ## JupyterLab with the analysts' notebooks (DOSSIER_JOU
 .PHONY: test
 test: system $(DEV) $(NOTEBOOKS) $(NODE)  ## every check and every test
 	$(MAKE) --no-print-directory check
-	$(BIN)/python -m pytest
+	$(PYTEST)
+
+.PHONY: test-loaded
+test-loaded:  ## the same beside LOAD=2 busy loops: what it finds is the same
+	.ci/loaded $(LOAD) $(MAKE) --no-print-directory test
 
 .PHONY: check
 check: $(DEV) $(NOTEBOOKS)  ## style, types, generated files, leaks; changes nothing
@@ -40,6 +50,14 @@ check: $(DEV) $(NOTEBOOKS)  ## style, types, generated files, leaks; changes not
 	$(BIN)/mypy $(SOURCES)
 	if [[ -f tools/generate.py ]]; then $(BIN)/python -m tools.generate --check; fi
 	.ci/leaks
+
+.PHONY: check-fast
+check-fast: $(DEV) $(NOTEBOOKS)  ## the checks and the tests of what is pure, side by side, in a minute and a half
+	$(MAKE) --no-print-directory --output-sync=recurse -j2 check pure
+
+.PHONY: pure
+pure: $(DEV)
+	$(PYTEST) -m "not long" --durations=5 $(PURE)
 
 .PHONY: generate
 generate: $(DEV)  ## rewrite what is made from the message types (schema, AsyncAPI, docs)

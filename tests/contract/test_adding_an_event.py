@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 EVENTS = "dossier_realtime/protocol/events.py"
 NAMESPACES = "dossier_realtime/protocol/namespaces.py"

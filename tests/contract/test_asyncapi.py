@@ -12,6 +12,8 @@ import pytest
 from app.core import description
 from tools import generate
 
+pytestmark = pytest.mark.long
+
 NODE = Path(__file__).parent.parent / "node"
 
 

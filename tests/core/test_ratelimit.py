@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -53,6 +54,7 @@ def test_two_hundred_refusals_are_abuse() -> None:
     assert [v.abuse for v in verdicts].index(True) == 200
 
 
+@pytest.mark.long
 def test_the_table_forgets_windows_that_ended() -> None:
     rates = RateLimiter()
     for n in range(100_000):

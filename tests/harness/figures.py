@@ -10,7 +10,8 @@ import pytest
 FULL = os.environ.get("DOSSIER_PROMISES") == "full"
 """The sizes that the promises name, for hours by hand; else sizes for continuous integration, in the same scenes."""
 
-_FIGURES = pytest.StashKey[list[str]]()
+_FIGURE = "figure"
+"""The name of a line among a test's properties: they travel with its report, also from a worker of a spread run."""
 
 Report = Callable[[str], None]
 Sized = Callable[[int, int], int]
@@ -19,11 +20,10 @@ Sized = Callable[[int, int], int]
 @pytest.fixture
 def report(request: pytest.FixtureRequest) -> Report:
     """`report("64 in flight, 5 kills: 0 lost")`: a line of figures, under the test's name."""
-    figures = request.config.stash.setdefault(_FIGURES, [])
     name = request.node.name.removeprefix("test_")
 
     def line(text: str) -> None:
-        figures.append(f"{name}: {text}")
+        request.node.user_properties.append((_FIGURE, f"{name}: {text}"))
 
     return line
 
@@ -41,8 +41,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.timeout(0))
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    if figures := config.stash.get(_FIGURES, []):
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    reports = [one for kind in terminalreporter.stats.values() for one in kind if isinstance(one, pytest.TestReport)]
+    ended = sorted((one for one in reports if one.when == "teardown"), key=lambda one: one.nodeid)
+    if figures := [str(text) for one in ended for name, text in one.user_properties if name == _FIGURE]:
         terminalreporter.section(f"promises ({'full' if FULL else 'reduced'} size)")
         for line in figures:
             terminalreporter.line(line)

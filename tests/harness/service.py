@@ -1,4 +1,4 @@
-"""The real service as a process of its own: `python run.py serve`, on a free port of the loopback.
+"""The real service as a process of its own: `python run.py serve`, on a port of the loopback that is its own.
 
     with Service(tmp_path, {"limits.general": 1_000}) as service:
         client = await Client.connect(service, service.token("u-1", "write:dossier:*"))
@@ -28,10 +28,12 @@ from app.journal import store
 from dossier_realtime.recording.entry import Entry, decode_entry
 
 from . import tokens
+from .ports import reserve
 
 ROOT = Path(__file__).parents[2]
-START_SECONDS = 30.0
-STOP_SECONDS = 30.0
+START_SECONDS = 120.0
+STOP_SECONDS = 120.0
+"""Bounds that guard against a hang: a machine may be slow, and a service that does not come or go is a fault."""
 
 _ADDRESS = re.compile(r"serves wss?://[^:]+:(\d+)/v1")
 _DEFECTS = ("Traceback (most recent call last)", "never retrieved", "never awaited", "background work failed")
@@ -107,6 +109,7 @@ class Service:
 
     def launch(self) -> None:
         """Start the process without waiting for anything."""
+        self.port = self.port or reserve()
         assert self.process is None or self.process.poll() is not None, "the service runs already"
         environment = {name: value for name, value in os.environ.items() if not name.startswith("DOSSIER_")}
         environment |= {"DOSSIER_AUTH__SECRET": tokens.SECRET} | as_environment(self.settings)

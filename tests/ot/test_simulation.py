@@ -11,7 +11,7 @@ from tests.ot.simulation import World
 PER_BATCH = 1_000
 
 
-@pytest.mark.parametrize("batch", range(10))
+@pytest.mark.parametrize("batch", [0, *(pytest.param(batch, marks=pytest.mark.long) for batch in range(1, 10))])
 def test_in_every_schedule_all_end_with_the_server_s_text_and_nothing_acknowledged_is_lost_or_doubled(
     batch: int,
 ) -> None:

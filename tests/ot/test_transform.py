@@ -20,6 +20,7 @@ from tests.ot.strategies import concurrent
 BOLD = Attributes(bold=True)
 
 
+@pytest.mark.long
 @given(concurrent)
 @settings(max_examples=20_000)
 def test_two_operations_lead_to_one_text_in_either_order(drawn: tuple[Document, Operation, Operation]) -> None:
@@ -40,7 +41,7 @@ def _all_operations(text: str, inserted: str, change: Attributes) -> Iterator[Op
             yield Operation.normal(components)
 
 
-@pytest.mark.parametrize("text", ["", "a", "😀", "ab", "a😀", "😀a", "abc"])
+@pytest.mark.parametrize("text", ["", "a", "😀", "ab", "a😀", "😀a", pytest.param("abc", marks=pytest.mark.long)])
 def test_all_pairs_of_operations_on_a_small_text_meet(text: str) -> None:
     document = Document.of(text, [FormatRun(0, 1, Attributes(bold=False))] if text[:1] == "a" else ())
     seconds = list(_all_operations(text, "2", Attributes(bold=None, italic=True)))

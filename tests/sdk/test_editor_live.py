@@ -15,6 +15,8 @@ from tests.harness.wire import Client, Message
 from tests.promises.proxy import Proxy
 from tests.sdk.offices import Inbox, run
 
+pytestmark = pytest.mark.long
+
 ROOMY = {
     "limits.general": 100_000,
     "limits.edit": 100_000,

@@ -1,0 +1,91 @@
+"""A run that is spread over workers tells the same as one that is not: its figures, its count, its exit status."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.harness.ports import reserve
+from tests.harness.spread import GROUPS, ROOT, group_of
+
+TESTS = """
+import pytest
+
+@pytest.mark.parametrize("number", range(4))
+def test_counted(number, report):
+    report(f"{number} counted")
+
+def test_wrong(report):
+    report("wrong all the same")
+    assert False
+"""
+
+
+def _pytest(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    (folder / "test_figures.py").write_text(TESTS)
+    command = [sys.executable, "-m", "pytest", "-p", "tests.harness.figures", "-p", "no:cacheprovider", *arguments]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    environment["PYTHONPATH"] = str(ROOT)
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("workers", ["0", "2"])
+def test_figures_the_closing_line_and_the_status_are_those_of_every_worker(workers: str, tmp_path: Path) -> None:
+    done = _pytest(tmp_path, "-n", workers)
+    assert done.returncode == 1
+    told = [line for line in done.stdout.splitlines() if " counted" in line or line.endswith("wrong all the same")]
+    assert told == [*(f"counted[{n}]: {n} counted" for n in range(4)), "wrong: wrong all the same"]
+    assert "1 failed, 4 passed" in done.stdout.splitlines()[-1]
+    assert _pytest(tmp_path, "-n", workers, "-k", "counted").returncode == 0
+
+
+def test_every_pattern_of_the_table_has_a_file() -> None:
+    files = [path.relative_to(ROOT).as_posix() for path in ROOT.glob("tests/**/test_*.py")]
+    places = {group_of(file)[0] for file in files}
+    named = {next(at for at, (other, _) in enumerate(GROUPS) if name and other == name) for name, _ in GROUPS if name}
+    alone = {at for at, (name, _) in enumerate(GROUPS) if not name}
+    assert places == named | alone
+
+
+def test_a_reserved_port_is_for_a_listener_alone() -> None:
+    port = reserve()
+    assert port != reserve()
+    with socket.socket() as other, pytest.raises(OSError, match="in use"):
+        other.bind(("127.0.0.1", port))
+    for _ in range(2):
+        with socket.create_server(("127.0.0.1", port)), socket.create_connection(("127.0.0.1", port)):
+            pass
+
+
+@pytest.mark.parametrize("command", ["exit 3", "exit 0"])
+def test_busy_loops_end_with_the_run_and_keep_its_status(command: str) -> None:
+    loaded = subprocess.run(
+        [ROOT / ".ci/loaded", "2", "bash", "-c", f"ps -o pid= --ppid $PPID; {command}"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert loaded.returncode == int(command[-1])
+    _are_gone([int(word) for word in loaded.stdout.split()])
+
+
+def test_busy_loops_end_after_a_kill() -> None:
+    with subprocess.Popen([ROOT / ".ci/loaded", "2", "sleep", "60"]) as loaded:
+        while len(children := psutil.Process(loaded.pid).children()) < 3:
+            time.sleep(0.01)
+        loaded.kill()
+        loaded.wait()
+        children[-1].kill()  # the command; the loops look for themselves
+        _are_gone([one.pid for one in children])
+
+
+def _are_gone(pids: list[int]) -> None:
+    gone, alive = psutil.wait_procs([psutil.Process(pid) for pid in pids if psutil.pid_exists(pid)], 60)
+    assert not alive, (gone, alive)
