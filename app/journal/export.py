@@ -24,6 +24,7 @@ from dossier_realtime.recording.export import (
     whole_line,
 )
 from dossier_realtime.recording.routing import Routing
+from dossier_realtime.recording.verify import DamagedJournalError
 from dossier_realtime.recording.visibility import HIGHEST, Veil
 
 MOST = 100_000  # entries of a page
@@ -82,16 +83,19 @@ class Archive:
         """The lines of the export, the last one signed. One line is in memory at a time.
 
         With `level_of` (of a channel, now) the export is partial: what `clearance` does not reach leaves no trace.
-        The frames of channels that fit a pattern of `redacted` give way to their digests. Raises ValueError and
-        OSError where the journal cannot be read.
+        The frames of channels that fit a pattern of `redacted` give way to their digests. Where the journal is not
+        intact the export ends, and its manifest says so. Raises ValueError and OSError where it cannot be read.
         """
         head = read_head(self._folder, self._node)
         veil = None if level_of is None else Veil(clearance, level_of)
-        digest, count = sha256(), 0
-        for line in self._lines(_Filter(selection), veil, redacted):
-            digest.update(line)
-            count += 1
-            yield line
+        digest, count, damaged = sha256(), 0, False
+        try:
+            for line in self._lines(_Filter(selection), veil, redacted):
+                digest.update(line)
+                count += 1
+                yield line
+        except DamagedJournalError:  # what is behind is not proven, and so not passed on
+            damaged = True
         manifest = Manifest(
             format=EXPORT_FORMAT,
             node=self._node,
@@ -105,9 +109,10 @@ class Archive:
             sha256=digest.hexdigest(),
             head_seq=head.seq if head and veil is None else 0,
             head_link=head.link if head and veil is None else "",
+            damaged=damaged,
         )
         signed = encode_manifest(manifest)
-        yield trailer(signed, self._signer.sign(signed))
+        yield trailer(signed, self._signer.sign("export", signed))
 
     def _lines(self, selected: _Filter, veil: Veil | None, redacted: Sequence[str]) -> Iterator[bytes]:
         patterns = [pattern for text in redacted if (pattern := parse_pattern(text)) is not None]

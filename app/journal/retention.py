@@ -50,7 +50,7 @@ def _move_anchor(folder: Path, node: str, following: Path, signer: Signer) -> No
     """The anchor goes to the end of the segment before `following`, whose first line says what that is."""
     first = _segment_header(next(read_lines(following)))
     anchor = Anchor(node, first.first - 1, first.previous, first.commit)
-    signed = msgspec.structs.replace(anchor, signature=signer.sign(anchor_text(anchor)))
+    signed = msgspec.structs.replace(anchor, signature=signer.sign("anchor", anchor_text(anchor)))
     write_anchor(folder, signed)
 
 

@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from app.journal.store import JournalRefused, write_whole
+from dossier_realtime.recording.signed import Purpose, signed_text
 
 PRIVATE, PUBLIC = "journal-key.pem", "journal-key.pub"
 
@@ -45,6 +46,6 @@ class Signer:
             ) from wrong
         self._key = key
 
-    def sign(self, text: bytes) -> str:
-        """The signature in base64."""
-        return base64.b64encode(self._key.sign(text)).decode()
+    def sign(self, purpose: Purpose, text: bytes) -> str:
+        """Return the signature of a text for a purpose, in base64."""
+        return base64.b64encode(self._key.sign(signed_text(purpose, text))).decode()

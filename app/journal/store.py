@@ -17,14 +17,16 @@ from typing import Final
 
 from dossier_realtime.archive.folder import (
     NODE,
+    first_seq,
     nodes,
     read_head,
     read_lines,
     segment_paths,
     verify_folder,
 )
+from dossier_realtime.recording.chain import Chain
 from dossier_realtime.recording.entry import GENESIS, Anchor, Head, encode_anchor, encode_head
-from dossier_realtime.recording.verify import Chain, Fault, torn
+from dossier_realtime.recording.verify import Fault, UnreadableSegmentError, is_torn
 
 __all__ = [
     "JournalRefused",
@@ -191,15 +193,20 @@ def open_tail(folder: Path, node: str) -> Tail:
 def _follow(folder: Path, path: Path, head: Head) -> tuple[Chain, int]:
     """Follow the last segment to its end or to where it is torn: the chain there, and the good bytes."""
     chain = Chain(head)
-    size = 0
-    for number, line in enumerate(read_lines(path), 1):
-        what = chain.take(line) if size else chain.take_header(path.name, line, resume=True)
-        if what:
-            seq = chain.seq + 1 if size else int(path.stem[-16:])
-            if seq <= head.seq or not torn(line):
-                raise _refusal(folder, Fault(seq, path.name, number, what))
-            break
-        size += len(line)
+    size = number = 0
+    lines = read_lines(path)
+    what = ""
+    try:
+        for number, line in enumerate(lines, 1):
+            what = chain.take(line) if size else chain.take_header(path.name.removesuffix(".zst"), line, resume=True)
+            if what:
+                seq = chain.seq + 1 if size else first_seq(path)
+                if seq <= head.seq or not is_torn(line, lines):
+                    raise _refusal(folder, Fault(seq, path.name, number, what))
+                break
+            size += len(line)
+    except UnreadableSegmentError as wrong:
+        raise _refusal(folder, Fault(chain.seq + 1, path.name, number + 1, str(wrong))) from wrong
     return chain, size
 
 

@@ -16,6 +16,7 @@ _SOON = 5_000  # entries that the next look brings: where people work there alwa
 _FAULTS: Final = {
     export.CHANGED: "changed",
     export.MISSING: "missing",
+    export.DAMAGED: "damaged",
     export.REWRITTEN: "rewritten",
     export.OTHER_LINES: "lines",
     export.NO_LINE: "no_line",

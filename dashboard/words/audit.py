@@ -49,6 +49,10 @@ WORDS: dict[str, tuple[str, str]] = {
         "it, or the one before it, was changed: its link does not hold",
         "غُيِّر هو أو القيد الذي قبله: رابطه لا يصح",
     ),
+    "fault.damaged": (
+        "the journal is not intact here: the service reads it no further than this entry",
+        "السجل غير سليم هنا: لا تقرؤه الخدمة أبعد من هذا القيد",
+    ),
     "fault.missing": ("entries are missing or moved here", "قيود مفقودة أو منقولة هنا"),
     "fault.rewritten": (
         "it does not follow the entry before it as that was read; the journal was changed before it",

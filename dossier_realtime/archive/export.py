@@ -9,16 +9,17 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import msgspec
 
-from dossier_realtime.recording.export import foreign, journal_line, read_trailer, verify_export
-from dossier_realtime.recording.verify import Fault, Report
+from dossier_realtime.recording.export import ExportWalk, foreign, journal_line, read_trailer
+from dossier_realtime.recording.signed import Check
+from dossier_realtime.recording.verify import Report
 from dossier_realtime.recording.visibility import HIGHEST
 
-from .folder import LINE_BYTES, Check, read_lines
+from .segments import LINE_BYTES
 
 _SENTENCE = 300  # characters of an answer that is not of our service
 _PATIENCE = 60.0  # seconds between two pieces of a download
@@ -53,14 +54,13 @@ def public_key_check(file: Path) -> Check:
 
 def verify_file(file: Path, check: Check | None = None) -> Report:
     """Verify an export file, streaming. Without `check` whoever made it may have written the manifest too."""
-    report, found = verify_export(read_lines(file))
-    if report.ok and found is not None and check is not None and not check(found.signed, found.signature):
-        return replace(report, fault=Fault(0, file.name, 0, "the manifest is not signed with this key"))
-    return report
+    with file.open("rb") as opened:
+        return ExportWalk(iter(partial(opened.readline, LINE_BYTES), b""), check=check).to_the_end()
 
 
 class ExportSource:
-    """An export file as a `Source`. It is mapped, not read.
+    """An export file as a `Source`. It is mapped, not read. Only its last line vouches for the entries before it, so of
+    a file that is not proven from its first byte to its last none is shown: `lines` ends in ExportRefused.
 
     `clearance`: what it was made for; the highest where it is whole, or does not say. Raises ExportRefused for a file
     that cannot be read, or is of another format.
@@ -80,18 +80,22 @@ class ExportSource:
         self.clearance = HIGHEST if found is None or found.manifest.whole else found.manifest.clearance
 
     def lines(self) -> Iterator[tuple[int, bytes]]:
-        place = 0
-        while (end := self._map.find(b"\n", place) + 1) > 0:
-            try:
-                found = journal_line(self._map[place:end])
-            except ValueError as wrong:
-                raise ExportRefused(f"{self._path} is no export, or is damaged: {wrong}") from wrong
-            if found is not None:
-                yield place, found
-            place = end
+        walk = ExportWalk(self._raw_lines(), check=self._check)
+        yield from walk
+        fault = walk.report.fault
+        if fault is not None:
+            where = f"line {fault.line}: " if fault.line else ""
+            raise ExportRefused(f"{self._path} is no export, or is damaged: {where}{fault.what}")
 
     def line(self, place: int) -> bytes:
         return journal_line(self._map[place : self._map.find(b"\n", place) + 1]) or b""
+
+    def _raw_lines(self) -> Iterator[bytes]:
+        place, size = 0, len(self._map)
+        while place < size:
+            end = self._map.find(b"\n", place, place + LINE_BYTES) + 1 or min(size, place + LINE_BYTES)
+            yield self._map[place:end]
+            place = end
 
     def verify(self) -> Report:
         return verify_file(self._path, self._check)

@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
-import mmap
 import re
-from collections.abc import Callable, Iterator
-from functools import partial
+import warnings
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
+from dossier_realtime.recording.chain import Chain
 from dossier_realtime.recording.entry import FORMAT, Anchor, Head, anchor_text, decode_anchor, decode_entry, decode_head
-from dossier_realtime.recording.verify import Fault, Report, verify
+from dossier_realtime.recording.signed import Check, signed_text
+from dossier_realtime.recording.verify import DamagedJournalError, Fault, Report, Walk, is_torn
 
-LINE_BYTES: Final = 32 * 1024 * 1024  # no entry is longer; a file without line ends does not fill the memory
+from .segments import BlockCache, Segment, open_segment
+
 NODE: Final = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 
-Check = Callable[[bytes, str], bool]
-"""Whether a text has this signature (base64) of the service."""
-
-_SEGMENT = re.compile(rf"({NODE})-[0-9]{{16}}\.journal")
+_SEGMENT = re.compile(rf"({NODE})-([0-9]{{16}})\.journal(\.zst)?")
 _HEAD = re.compile(rf"({NODE})\.head")
-_NUMBERED = re.compile(rb'[0-9a-f]{64}\t\{"seq":([0-9]{1,16}),')
+_DAMAGED = "this recording is not intact: it is shown up to where it is damaged; verify() says where, and what is wrong"
+
+
+class DamagedRecordingWarning(UserWarning):
+    """A recording that is shown only up to where it is damaged."""
 
 
 def nodes(folder: Path) -> list[str]:
@@ -33,35 +36,55 @@ def nodes(folder: Path) -> list[str]:
 
 
 def segment_paths(folder: Path, node: str) -> list[Path]:
-    """The node's segment files, in order."""
-    found = ((_SEGMENT.fullmatch(path.name), path) for path in folder.iterdir())
-    return sorted(path for match, path in found if match and match[1] == node)
+    """The node's segment files, in order; of one that is there both plain and compressed, the plain file."""
+    found: dict[str, Path] = {}
+    for path in folder.iterdir():
+        match = _SEGMENT.fullmatch(path.name)
+        if match and match[1] == node and (match[2] not in found or match[3] is None):
+            found[match[2]] = path
+    return [path for _, path in sorted(found.items())]
 
 
 def first_seq(path: Path) -> int:
     """The seq of a segment's first entry."""
-    return int(path.stem[-16:])
+    return int(path.name.removesuffix(".zst").removesuffix(".journal")[-16:])
 
 
-def read_lines(path: Path, place: int = 0) -> Iterator[bytes]:
-    """The file's lines with their ends, as they stand; from a byte on."""
-    with path.open("rb") as file:
-        file.seek(place)
-        yield from iter(partial(file.readline, LINE_BYTES), b"")
+def read_lines(path: Path) -> Iterator[bytes]:
+    """The lines of a segment file with their ends, as they stand in the plain file. Raises UnreadableSegmentError."""
+    return open_segment(path).lines()
 
 
 def read_after(folder: Path, node: str, seq: int) -> Iterator[bytes]:
     """The node's lines from the one before entry `seq + 1` on, segments' first lines among them; so far as each is
     written. What is before is not read: segments are passed over by their names, and within one a line is found by
-    halving. Raises ValueError for a line that is none, OSError for a segment that retention has just removed.
+    halving. Each line must go on from the one before it, so a line that the chain does not hold is not among them.
+
+    Raises DamagedJournalError for such a line, ValueError for one that is no line, OSError for a segment that
+    retention has just removed.
     """
+    chain = Chain(read_head(folder, node))
     paths = kept_paths(folder, node, read_anchor(folder, node))
-    begun = sum(first_seq(path) <= seq + 1 for path in paths)
-    for number, path in enumerate(paths[max(0, begun - 1) :]):
-        for line in read_lines(path, 0 if number else _place_before(path, seq)):
-            if not line.endswith(b"\n"):
-                return  # being written: what is behind it belongs to it
+    paths = paths[max(0, sum(first_seq(path) <= seq + 1 for path in paths) - 1) :]
+    for number, path in enumerate(paths):
+        segment = open_segment(path)
+        place = 0 if number else segment.place_before(seq)
+        lines = segment.lines(place)
+        begun = number > 0
+        for line in lines:
+            what = ""
+            if place == 0:
+                what = chain.take_header(segment.name, line, resume=not begun)
+            elif begun:
+                what = chain.take(line)
+            else:
+                what = chain.go_on_after(line)
+            if what:
+                if path is paths[-1] and is_torn(line, lines):
+                    return  # being written: what is behind it belongs to it
+                raise DamagedJournalError(Fault(chain.seq + 1, segment.name, 0, what))
             yield line
+            begun, place = True, place + len(line)
 
 
 def seq_before(folder: Path, node: str, moment: float) -> int:
@@ -77,24 +100,6 @@ def seq_before(folder: Path, node: str, moment: float) -> int:
             break  # who reads on says so
         seq = first_seq(path) - 1
     return seq
-
-
-def _place_before(path: Path, seq: int) -> int:
-    """Where the line before the first entry with a higher seq begins; the last whole line where there is none."""
-    if not path.stat().st_size:
-        return 0
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        low, high = content.find(b"\n") + 1, content.rfind(b"\n") + 1
-        while low < high:
-            middle = content.rfind(b"\n", low, (low + high) // 2) + 1 or low
-            found = _NUMBERED.match(content, middle)
-            if found is None:
-                raise ValueError(f"byte {middle} of {path.name} does not begin an entry")
-            if int(found[1]) > seq:
-                high = middle
-            else:
-                low = content.find(b"\n", middle) + 1
-        return content.rfind(b"\n", 0, max(0, low - 1)) + 1
 
 
 def read_head(folder: Path, node: str) -> Head | None:
@@ -118,15 +123,35 @@ def kept_paths(folder: Path, node: str, anchor: Anchor | None) -> list[Path]:
     return [path for path in segment_paths(folder, node) if anchor is None or first_seq(path) > anchor.seq]
 
 
+class OpenedJournal:
+    """One node's journal as it is when it is opened. `check`: of the anchor's signature. Raises OSError."""
+
+    def __init__(self, folder: Path, node: str, check: Check | None = None) -> None:
+        self._head = read_head(folder, node)  # before the segments: these may grow meanwhile, it must not be ahead
+        self._anchor = read_anchor(folder, node)
+        self._fault = _at_anchor(node, self._anchor, check)
+        cache = BlockCache()
+        self.segments = [open_segment(path, cache) for path in kept_paths(folder, node, self._anchor)]
+
+    def walk(self) -> Walk:
+        """Return a walk through all of it."""
+        lines = ((segment.name, segment.lines()) for segment in self.segments)
+        return Walk(lines, self._head, self._anchor, self._fault)
+
+
+def _at_anchor(node: str, anchor: Anchor | None, check: Check | None) -> Fault | None:
+    if anchor is None or check is None:
+        return None
+    text = anchor_text(anchor)
+    if check(signed_text("anchor", text), anchor.signature) or check(text, anchor.signature):
+        return None  # the second is how it was signed before signatures named their purpose
+    what = "the anchor is not signed by this service: entries before it were removed by somebody else"
+    return Fault(anchor.seq + 1, f"{node}.anchor", 0, what)
+
+
 def verify_node(folder: Path, node: str, check: Check | None = None) -> Report:
     """Verify one node's journal; reads only, also while it is being written. `check`: of the anchor's signature."""
-    head = read_head(folder, node)  # before the segments: these may grow meanwhile, it must not be ahead
-    anchor = read_anchor(folder, node)
-    found = verify(((path.name, read_lines(path)) for path in kept_paths(folder, node, anchor)), head, anchor)
-    if anchor is not None and check is not None and not check(anchor_text(anchor), anchor.signature):
-        what = "the anchor is not signed by this service: entries before it were removed by somebody else"
-        return Report(0, Fault(anchor.seq + 1, f"{node}.anchor", 0, what), 0, 0, 0, 0, torn=False)
-    return found
+    return OpenedJournal(folder, node, check).walk().to_the_end()
 
 
 def verify_folder(folder: Path, check: Check | None = None) -> dict[str, Report]:
@@ -137,36 +162,50 @@ def verify_folder(folder: Path, check: Check | None = None) -> dict[str, Report]
 class FolderSource:
     """One node's journal as a `Source`. What is written after opening is not seen. Segments are mapped, not read.
 
+    Shows what its proof covers: the entries up to the first fault, with a DamagedRecordingWarning where there is one.
     Raises ValueError for a segment of another format.
     """
 
     def __init__(self, folder: Path, node: str, check: Check | None = None) -> None:
         self._folder, self._node, self._check = folder, node, check
-        self._maps: list[mmap.mmap] = []
-        for path in kept_paths(folder, node, read_anchor(folder, node)):
-            with path.open("rb") as file:
-                if path.stat().st_size:
-                    self._maps.append(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
-            _must_be_readable(path)
+        self._opened = OpenedJournal(folder, node, check)
+        self._ends: list[int] | None = None  # of each segment the place behind its last proven line, once walked
+        for segment in self._opened.segments:
+            _must_be_readable(folder, segment)
 
     def lines(self) -> Iterator[tuple[int, bytes]]:
-        for number, content in enumerate(self._maps):
-            place = content.find(b"\n") + 1
-            while (end := content.find(b"\n", place)) >= 0:
-                yield number << _SHIFT | place, content[place : end + 1]
-                place = end + 1
+        segments = self._opened.segments
+        if self._ends is not None:
+            for number, (segment, end) in enumerate(zip(segments, self._ends, strict=True)):
+                place = 0
+                for line in segment.lines():
+                    if place >= end:
+                        break
+                    if place:
+                        yield number << _SHIFT | place, line
+                    place += len(line)
+            return
+        walk, ends = self._opened.walk(), [0] * len(segments)
+        for number, place, line in walk:
+            ends[number] = place + len(line)
+            yield number << _SHIFT | place, line
+        self._ends = ends
+        if not walk.report.ok:
+            warnings.warn(_DAMAGED, DamagedRecordingWarning, stacklevel=2)
 
     def line(self, place: int) -> bytes:
-        content, start = self._maps[place >> _SHIFT], place & ((1 << _SHIFT) - 1)
-        return content[start : content.find(b"\n", start) + 1]
+        return self._opened.segments[place >> _SHIFT].line(place & ((1 << _SHIFT) - 1))
 
     def verify(self) -> Report:
         return verify_node(self._folder, self._node, self._check)
 
 
-def _must_be_readable(path: Path) -> None:
-    first = next(read_lines(path), b"")
+def _must_be_readable(folder: Path, segment: Segment) -> None:
+    path = folder / segment.name
     try:
+        first = next(segment.lines(), b"")
+        if not first:  # being made
+            return
         form = msgspec.json.decode(first.split(b"\t")[1], type=_Format).format
     except (IndexError, ValueError) as wrong:
         raise ValueError(f"{path} does not begin like a journal; `python run.py verify` says what is wrong") from wrong

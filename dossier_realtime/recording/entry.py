@@ -201,6 +201,37 @@ def decode_anchor(data: bytes) -> Anchor | None:
         return None
 
 
+def read_header(head: bytes) -> Header:
+    """Return the header that these bytes hold. Raises ValueError for any bytes but those that a writer makes of it:
+    with a member twice, in another order or with white space, a reader could see another header than the proof covers.
+    """
+    header = _header_decoder.decode(head)
+    if _encode(header) != head:
+        raise ValueError("the header is not spelled as the journal spells it")
+    return header
+
+
+def has_one_spelling(body: bytes) -> bool:
+    """Return whether a body is what a writer makes of its frame, byte for byte."""
+    try:
+        return not body or _body(_frame(body)) == body
+    except ValueError:
+        return False
+
+
+def stored_digest(seal: bytes, body: bytes) -> bytes | None:
+    """Return a frame's digest, computed or (redacted) stored; None without a frame; b"" for what no writer writes."""
+    if body:
+        return frame_digest(seal, body) if len(seal) == SEAL_DIGITS else b""
+    if not seal:
+        return None
+    try:
+        digest = bytes.fromhex(seal.decode("ascii"))
+    except ValueError:
+        return b""
+    return digest if len(seal) == DIGEST_DIGITS and digest.hex().encode() == seal else b""
+
+
 def decode_entry(line: bytes) -> Entry:
     """Read one line of a segment, not its first. Nothing is verified here.
 

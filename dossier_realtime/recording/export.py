@@ -15,33 +15,42 @@ have no links, for the numbers of what is left out are a trace of it:
 
     {"header": {…}, "body": {…}}
 
-The last line: {"manifest": {…}, "signature": …}. The signature (base64, Ed25519) is over the bytes of the manifest,
-which holds the SHA-256 of all lines before; without this line an export is cut off.
+The last line: {"manifest": {…}, "signature": …}. The signature (base64, Ed25519) is over the purpose and the bytes of
+the manifest (signed.py), which holds the SHA-256 of all lines before; without this line an export is cut off, and
+nothing may follow it. Format 1 was signed without the purpose; it is still read. Each line has one spelling: with a
+member twice, in another order or with white space it is no line of an export.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from hashlib import sha256
 from typing import Final, NamedTuple
 
 import msgspec
 
-from .entry import GENESIS, Head, Header, frame_digest, redact
+from .entry import GENESIS, Head, Header, has_one_spelling, read_header, redact, stored_digest
+from .signed import Check, signed_text
 from .verify import Fault, Report
 
-EXPORT_FORMAT: Final = 1
+EXPORT_FORMAT: Final = 2
+_READABLE = (1, EXPORT_FORMAT)
 NO_LINE: Final = "this line is not of an export"
 MISSING: Final = "entries are missing or moved here"
 CHANGED: Final = "this entry was changed: its link does not hold"
 REWRITTEN: Final = "this entry does not follow the one before it as that was read: the journal was changed before it"
 CUT_OFF: Final = "the last line is missing: the export is cut off"
+BEHIND_THE_END: Final = "there is something behind the signed last line, which no signature covers"
+OTHER_KEY: Final = "the manifest is not signed with this key"
+OLDER_FORM: Final = "it is signed in the older form, which does not name its purpose"
+DAMAGED: Final = "the journal is not intact here: what was exported ends before the first damaged entry"
 OTHER_LINES: Final = "the lines are not those that the manifest was made of: some were changed, added or removed"
 _MADE_HERE = ("fanout", "out", "recovered")  # these frames are JSON, for the service wrote them
 
 
 class Manifest(msgspec.Struct, frozen=True):
-    """What an export holds. `selection` as it was asked for; `head` is the journal's seq and link when it was made."""
+    """What an export holds. `selection` as it was asked for; `head` is the journal's seq and link when it was made.
+    `damaged`: it ends before the selection does, for the journal is not intact behind the last entry that was read."""
 
     format: int
     node: str
@@ -55,6 +64,7 @@ class Manifest(msgspec.Struct, frozen=True):
     sha256: str
     head_seq: int = 0
     head_link: str = ""
+    damaged: bool = False
 
 
 class _Line(msgspec.Struct, omit_defaults=True):
@@ -89,6 +99,7 @@ _lines = msgspec.json.Decoder(_Line)
 _manifests = msgspec.json.Decoder(Manifest)
 _forms = msgspec.json.Decoder(_AnyTrailer)
 _encode = msgspec.json.Encoder().encode
+_UNREADABLE = (ValueError, RecursionError)
 
 
 def whole_line(line: bytes, header: Header, previous: bytes, segment: bytes = b"") -> bytes:
@@ -115,7 +126,7 @@ def trailer(manifest: bytes, signature: str) -> bytes:
 
 
 def encode_manifest(manifest: Manifest) -> bytes:
-    """The bytes that are signed."""
+    """The bytes that are signed, after the purpose."""
     return _encode(manifest)
 
 
@@ -124,11 +135,34 @@ def journal_line(line: bytes) -> bytes | None:
 
     Raises ValueError for a line that is none of an export.
     """
+    found = _strict(line)
+    return None if found.manifest else _in_journal(found)
+
+
+def _strict(line: bytes) -> _Line:
+    """Read a line. Raises ValueError unless it is spelled exactly as an export spells what was read."""
     found = _lines.decode(line)
     if found.manifest:
-        return None
-    if not found.header:
+        spelled = trailer(bytes(found.manifest), found.signature)
+    elif not found.header:
         raise ValueError(NO_LINE)
+    else:
+        body = bytes(found.body)
+        text = b',"body":' + body if body else b',"text":' + _encode(found.text) if found.text else b""
+        spelled = b'{"header":%b%b}\n' % (bytes(found.header), text)
+        if found.link:
+            before = b'"previous":"%b",' % found.previous.encode() if found.previous else b""
+            if found.segment:
+                before += b'"segment":%b,' % bytes(found.segment)
+            sealed = b',"seal":"%b"' % found.seal.encode() if found.seal else b""
+            link = found.link.encode()
+            spelled = b'{%b"link":"%b","header":%b%b%b}\n' % (before, link, bytes(found.header), sealed, text)
+    if spelled != line:
+        raise ValueError(NO_LINE)
+    return found
+
+
+def _in_journal(found: _Line) -> bytes:
     body = bytes(found.body) or found.text.encode()
     seal = found.seal.encode() or (b"-" if body else b"")
     return b"%b\t%b\t%b\t%b\n" % (found.link.encode(), bytes(found.header), seal, body)
@@ -137,12 +171,14 @@ def journal_line(line: bytes) -> bytes | None:
 def read_trailer(line: bytes) -> Trailer | None:
     """The last line, or None for any other."""
     try:
-        found = _lines.decode(line)
-        if not found.manifest:
-            return None
-        return Trailer(_manifests.decode(found.manifest), bytes(found.manifest), found.signature)
+        found = _strict(line)
+        return _trailer(found) if found.manifest else None
     except ValueError:
         return None
+
+
+def _trailer(found: _Line) -> Trailer:
+    return Trailer(_manifests.decode(found.manifest), bytes(found.manifest), found.signature)
 
 
 def foreign(line: bytes) -> str:
@@ -151,7 +187,7 @@ def foreign(line: bytes) -> str:
         form = _forms.decode(line).manifest.format
     except ValueError:
         return ""
-    if form == EXPORT_FORMAT:
+    if form in _READABLE:
         return ""
     return f"this export is written in format {form}; this version reads format {EXPORT_FORMAT}: use one that reads it"
 
@@ -177,16 +213,22 @@ class Links:
     def take(self, line: bytes) -> str:
         """What is wrong with the next line: "", or one English sentence, and then all stands where it stood."""
         try:
-            found = _lines.decode(line)
-            header = msgspec.json.decode(found.header, type=Header)
-            what, link = self._link(found, header.seq) if found.link else (self._number(header.seq), self.link)
-        except ValueError:
+            return self.take_read(_strict(line))
+        except _UNREADABLE:
             return NO_LINE
+
+    def take_read(self, found: _Line) -> str:
+        """Likewise of a line that was read. Raises ValueError."""
+        header = read_header(bytes(found.header))
+        body = bytes(found.body) or found.text.encode()
+        if not has_one_spelling(body) or (not found.link and found.seal):
+            return NO_LINE
+        what, link = self._link(found, header.seq, body) if found.link else (self._number(header.seq), self.link)
         if what:
             return what
         self.seq, self.link = header.seq, link
         self.count += 1
-        self.redacted += bool(found.seal) and not found.body and not found.text
+        self.redacted += bool(found.seal) and not body
         self._follows = True
         if self._see is not None:
             self._see(header)
@@ -195,56 +237,99 @@ class Links:
     def _number(self, here: int) -> str:
         return "" if here == self.count + 1 else MISSING
 
-    def _link(self, found: _Line, here: int) -> tuple[str, bytes]:
+    def _link(self, found: _Line, here: int, body: bytes) -> tuple[str, bytes]:
         before = bytes.fromhex(found.previous) if found.previous else self.link
         if self._follows and (self._gapless or not found.previous):
             if here != self.seq + 1:
                 return MISSING, b""
             if before != self.link and before != sha256(self.link + bytes(found.segment)).digest():
                 return REWRITTEN, b""
-        header = bytes(found.header)
-        body = bytes(found.body) or found.text.encode()
-        if body:
-            hashed = b"%b%b\t%b" % (before, header, frame_digest(found.seal.encode(), body))
-        elif found.seal:
-            hashed = b"%b%b\t%b" % (before, header, bytes.fromhex(found.seal))
-        else:
-            hashed = before + header
-        made = sha256(hashed)
+        header, digest = bytes(found.header), stored_digest(found.seal.encode(), body)
+        made = sha256(before + header if digest is None else b"%b%b\t%b" % (before, header, digest))
         return "" if made.hexdigest() == found.link else CHANGED, made.digest()
 
 
-def verify_export(lines: Iterable[bytes], links: Links | None = None) -> tuple[Report, Trailer | None]:
-    """Check an export, streaming: that it is not cut off, is what the manifest says, and each link holds.
+class ExportWalk:
+    """An export, followed from its first line to its end: that it is not cut off, holds what the manifest says and
+    nothing else, and that each link holds.
 
-    With `links`, lines go on where those stand. The signature is the caller's to check: by it the manifest is true.
+    Iterating yields the place of every entry (the byte at which its line begins) and its line in the journal's form.
+    They are proven once the end is reached and `report` is without a fault: only the last line vouches for the others.
+    With `links`, lines go on where those stand. `check` is of the signature by which the manifest is true.
     """
-    links = Links() if links is None else links
-    digest, count, redacted = sha256(), 0, links.redacted
-    last = None
-    for number, line in enumerate(lines, 1):
-        if line.startswith(b'{"manifest"'):
-            what = foreign(line)
-            if what:
-                return _report(count, Fault(0, "", number, what), links.redacted - redacted), None
-            last = read_trailer(line)
-            if last is not None:
+
+    def __init__(self, lines: Iterable[bytes], links: Links | None = None, check: Check | None = None) -> None:
+        self._lines, self._check = lines, check
+        self._links = Links() if links is None else links
+        self._redacted_before = self._links.redacted
+        self._fault: Fault | None = None
+        self._count = 0
+        self._notes: tuple[str, ...] = ()
+        self.trailer: Trailer | None = None
+
+    def __iter__(self) -> Iterator[tuple[int, bytes]]:
+        links, digest, place, number = self._links, sha256(), 0, 0
+        lines = iter(self._lines)
+        for number, line in enumerate(lines, 1):
+            found, what = self._read(line)
+            if what or found is None:
+                self._fault = Fault(links.seq + 1, "", number, what)
+                return
+            if found.manifest:
                 break
-        digest.update(line)
-        what = links.take(line)
-        if what:
-            return _report(count, Fault(links.seq + 1, "", number, what), links.redacted - redacted), None
-        count += 1
-    fault = None
-    if last is None:
-        fault = Fault(links.seq + 1, "", 0, CUT_OFF)
-    elif (digest.hexdigest(), count) != (last.manifest.sha256, last.manifest.entries):
-        fault = Fault(0, "", 0, OTHER_LINES)
-    return _report(count, fault, links.redacted - redacted), last
+            digest.update(line)
+            self._count += 1
+            yield place, _in_journal(found)
+            place += len(line)
+        if self.trailer is None:
+            self._fault = Fault(links.seq + 1, "", 0, CUT_OFF)
+        elif next(lines, None) is not None:
+            self._fault = Fault(0, "", number + 1, BEHIND_THE_END)
+        else:
+            self._fault = self._at_end(self.trailer, digest.hexdigest())
+
+    @property
+    def report(self) -> Report:
+        """What was found; to be asked after the last entry."""
+        redacted = self._links.redacted - self._redacted_before
+        return Report(self._count, self._fault, 0, 0, 0, redacted, torn=False, notes=self._notes)
+
+    def to_the_end(self) -> Report:
+        """Walk on to the end and return what was found."""
+        for _ in self:
+            pass
+        return self.report
+
+    def _read(self, line: bytes) -> tuple[_Line | None, str]:
+        try:
+            found = _strict(line)
+            if not found.manifest:
+                return found, self._links.take_read(found)
+            what = foreign(line)
+            if not what:
+                self.trailer = _trailer(found)
+        except _UNREADABLE:
+            return None, foreign(line) or NO_LINE
+        return found, what
+
+    def _at_end(self, found: Trailer, digest: str) -> Fault | None:
+        if (digest, self._count) != (found.manifest.sha256, found.manifest.entries):
+            return Fault(0, "", 0, OTHER_LINES)
+        if found.manifest.damaged:
+            return Fault(self._links.seq + 1, "", 0, DAMAGED)
+        older = found.manifest.format == 1
+        if self._check is not None:
+            text = found.signed if older else signed_text("export", found.signed)
+            if not self._check(text, found.signature):
+                return Fault(0, "", 0, OTHER_KEY)
+            self._notes = (OLDER_FORM,) if older else ()
+        return None
 
 
-def _report(entries: int, fault: Fault | None, redacted: int) -> Report:
-    return Report(entries, fault, 0, 0, 0, redacted, torn=False)
+def verify_export(lines: Iterable[bytes], links: Links | None = None) -> tuple[Report, Trailer | None]:
+    """Check an export, streaming. The signature is the caller's to check: by it the manifest is true."""
+    walk = ExportWalk(lines, links)
+    return walk.to_the_end(), walk.trailer
 
 
 def _body(header: Header, body: bytes) -> bytes:
@@ -264,6 +349,7 @@ def _is_json(body: bytes) -> bool:
 
 
 __all__ = [
+    "ExportWalk",
     "Links",
     "Manifest",
     "Trailer",

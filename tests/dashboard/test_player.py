@@ -14,6 +14,7 @@ import pytest
 from dashboard import Dashboard, Player
 from dashboard import playback as made
 from dossier_realtime.archive import open_journal
+from dossier_realtime.archive.folder import DamagedRecordingWarning
 from dossier_realtime.recording.recording import Recording
 from tests.dashboard.test_blocks import apply
 from tests.recording.scene import Played, play
@@ -119,7 +120,8 @@ def test_one_changed_byte_is_shown(played: Played, recording: Recording, tmp_pat
     for file in (played.service.data / "journal").iterdir():
         text = file.read_bytes()
         (folder / file.name).write_bytes(text.replace(b'"Ali"', b'"Eli"', 1) if file.suffix == ".journal" else text)
-    proof = Player(open_journal(folder)).data["proof"]
+    with pytest.warns(DamagedRecordingWarning):
+        proof = Player(open_journal(folder)).data["proof"]
     assert not proof["ok"]
     assert re.match(r"entry \d+", proof["fault"])
 

@@ -18,7 +18,15 @@ from app.journal.signing import Signer
 from app.journal.writer import Journal
 from dossier_realtime.archive.folder import read_after, read_anchor
 from dossier_realtime.recording.entry import Head
-from dossier_realtime.recording.export import REWRITTEN, Links, Manifest, journal_line, read_trailer, verify_export
+from dossier_realtime.recording.export import (
+    DAMAGED,
+    REWRITTEN,
+    Links,
+    Manifest,
+    journal_line,
+    read_trailer,
+    verify_export,
+)
 from tests.journal.folders import NODE, entries, report, until, write_some
 
 SEGMENT = 2_000  # bytes: a slice of the writer fills one
@@ -178,14 +186,14 @@ def test_a_page_that_cannot_be_is_refused(wrong: dict[str, int]) -> None:
         Selection(**wrong)  # type: ignore[arg-type]  # two of its fields
 
 
-def test_a_damaged_line_is_an_error_and_not_an_end(tmp_path: Path) -> None:
+def test_an_export_ends_before_a_damaged_line_and_says_so(tmp_path: Path) -> None:
     write_some(tmp_path / "journal", 20)
     (path,) = store.segment_paths(tmp_path / "journal", NODE)
     lines = path.read_bytes().split(b"\n")
     lines[10] = lines[10].replace(b"\t", b" ")
     path.write_bytes(b"\n".join(lines))
-    with pytest.raises(ValueError, match=r".+"):
-        exported(tmp_path, Selection(after=9, limit=1))
-    with pytest.raises(ValueError, match=r".+"):
-        exported(tmp_path, Selection())
+    for selection, before in ((Selection(after=9, limit=1), 0), (Selection(), 9), (Selection(after=5), 4)):
+        found, _ = verify_export(exported(tmp_path, selection))
+        assert found.fault is not None
+        assert (found.fault.what, found.entries) == (DAMAGED, before)
     assert len(exported(tmp_path, Selection(after=12))) == 22 - 12 + 1

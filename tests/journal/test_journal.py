@@ -136,8 +136,23 @@ def test_redacted_lines_in_a_folder_keep_it_writable_and_whole(tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
+    "behind", [b"\0\0\0\n" + b"0" * 64 + b'\t{"seq":14\n', b"\0\0forged", b"a\0\0b", b"a\n", b"\n", b"a\0\n"]
+)
+def test_what_can_be_read_behind_a_torn_end_is_no_crash(tmp_path: Path, behind: bytes) -> None:
+    write_some(tmp_path, 10)
+    (path,) = store.segment_paths(tmp_path, NODE)
+    with path.open("ab") as file:
+        file.write(behind)
+    found = report(tmp_path)
+    assert not found.ok
+    assert not found.torn
+    with pytest.raises(store.JournalRefused, match="not intact"):
+        Journal(tmp_path, NODE)
+
+
+@pytest.mark.parametrize(
     "torn",
-    [b"a", b"0" * 64 + b'\t{"seq":13,"kind":"out"', b"\0" * 4096, b"\0\0\0\n" + b"0" * 64 + b'\t{"seq":14\n'],
+    [b"a", b"0" * 64 + b'\t{"seq":13,"kind":"out"', b"\0" * 4096, b"0" * 64 + b'\t{"seq":13' + b"\0" * 99],
 )
 def test_a_torn_end_is_cut_off_and_the_start_entry_says_so(tmp_path: Path, torn: bytes) -> None:
     write_some(tmp_path, 10)

@@ -1,0 +1,143 @@
+"""The chain of a journal, line by line: each must be spelled as a writer spells it, and go on from the one before."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import Final
+
+import msgspec
+
+from dossier_realtime.recording.entry import (
+    FORMAT,
+    GENESIS,
+    Anchor,
+    Head,
+    Header,
+    SegmentHeader,
+    encode_segment_header,
+    has_one_spelling,
+    read_header,
+    segment_name,
+    stored_digest,
+)
+
+CHANGED: Final = (
+    "this line does not continue the one before it: its link, header, seal or frame was changed, "
+    "or the line before was replaced"
+)
+CUT: Final = "this line is cut off: it does not end in a line feed"
+
+
+class Chain:
+    """The state of the chain between two lines; `take` and `take_header` say what is wrong with the next one.
+
+    They return "" or one English sentence; after a sentence the state stands where it stood. The chain must
+    have the link of `head` at the seq of `head`; it begins after `anchor`.
+    """
+
+    def __init__(self, head: Head | None = None, anchor: Anchor | None = None) -> None:
+        self._head = head or Head(0, GENESIS.hex())
+        self.seq = anchor.seq if anchor else 0
+        self.link = bytes.fromhex(anchor.link) if anchor else GENESIS
+        self.commit = anchor.commit if anchor else 0
+        self.node = anchor.node if anchor else ""
+        self.first = self.seq + 1
+        self.gaps = self.lost = self.redacted = 0
+
+    def take(self, line: bytes) -> str:
+        """The next line of a segment."""
+        if not line.endswith(b"\n"):
+            return CUT
+        parts = line[:-1].split(b"\t")
+        if len(parts) != 4:
+            return f"this line has {len(parts)} parts instead of 4"
+        written, header, seal, body = parts
+        digest = stored_digest(seal, body)
+        link = sha256(self.link + header if digest is None else b"%b%b\t%b" % (self.link, header, digest))
+        if link.hexdigest().encode() != written:
+            return self._misplaced(header) or CHANGED
+        try:
+            found = read_header(header)
+        except UNREADABLE:
+            return self._misplaced(header) or "the header of this entry cannot be read, or has another spelling"
+        if found.seq != self.seq + 1:
+            return self._misplaced(header)
+        if not has_one_spelling(body):
+            return "the frame of this entry is not spelled as the journal spells it"
+        what = self._against_known(found.seq, link.hexdigest())
+        if what:
+            return what
+        self.seq, self.link = found.seq, link.digest()
+        self.commit = max(self.commit, found.commit)
+        self.redacted += not body and bool(seal)
+        if found.kind == "gap":
+            self._count(found)
+        return ""
+
+    def go_on_after(self, line: bytes) -> str:
+        """Stand behind an entry's line that was proven before; "" or a sentence for what is no such line."""
+        try:
+            link, header, _ = line.split(b"\t", 2)
+            self.seq, self.link = _brief.decode(header).seq, bytes.fromhex(link.decode("ascii"))
+        except UNREADABLE:
+            return "this line is not an entry"
+        self.first = self.seq + 1
+        return ""
+
+    def _against_known(self, seq: int, link: str) -> str:
+        if seq == self._head.seq and link != self._head.link:
+            return "the head file holds another link for this entry: the entry or the head file was changed"
+        return ""
+
+    def take_header(self, name: str, line: bytes, *, resume: bool = False) -> str:
+        """The first line of the segment file `name`; with `resume` it says where the chain stands."""
+        if not line.endswith(b"\n"):
+            return CUT
+        parts = line.split(b"\t")
+        try:
+            header = _segment.decode(parts[1] if len(parts) == 4 else b"")
+            previous = bytes.fromhex(header.previous)
+        except UNREADABLE:
+            return "the first line of this segment is not a segment header"
+        if header.format != FORMAT:
+            return f"this segment is written in format {header.format}; this version reads format {FORMAT}"
+        if resume:
+            self.seq, self.link, self.commit = header.first - 1, previous, header.commit
+            if self.seq == self._head.seq and header.previous != self._head.link:
+                return "the head file holds another link for the entry before this segment"
+        missing = header.first - self.seq - 1
+        if missing > 0:
+            return f"{missing} entries are missing here: the next segment begins at entry {header.first}"
+        if name != segment_name(header.node, header.first) or self.node not in ("", header.node):
+            written_as = segment_name(header.node, header.first)
+            return f"this file is not in its place: it was written as {written_as!r:.120}"
+        expected, link = encode_segment_header(
+            SegmentHeader(FORMAT, header.node, self.seq + 1, self.link.hex(), self.commit), self.link
+        )
+        if line != expected:
+            return "this segment does not continue the one before it, or its first line was changed"
+        self.link, self.node, self.first = link, header.node, header.first
+        return ""
+
+    def _misplaced(self, header: bytes) -> str:
+        try:
+            found = _brief.decode(header).seq
+        except UNREADABLE:
+            return ""
+        if found == self.seq + 1:
+            return ""
+        return f"entry {found} stands where {self.seq + 1} belongs: lines were removed, repeated or moved"
+
+    def _count(self, gap: Header) -> None:
+        lost = gap.detail.get("lost")
+        self.gaps += 1
+        self.lost += lost if isinstance(lost, int) else 0
+
+
+class _Brief(msgspec.Struct):
+    seq: int
+
+
+_brief = msgspec.json.Decoder(_Brief)
+_segment = msgspec.json.Decoder(SegmentHeader)
+UNREADABLE: Final = (ValueError, RecursionError)  # msgspec's errors are ValueErrors
