@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import argparse
 import getpass
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.core import rerun
-from app.journal.export import Archive, Selection
+from app.journal.export import Archive, NothingSelected, Selection, Tally
 from app.journal.signing import PUBLIC, Signer
 from dossier_realtime.archive import ExportRefused, open_export, open_journal
 from dossier_realtime.archive.export import public_key_check, verify_file
 from dossier_realtime.archive.folder import nodes, verify_folder
 from dossier_realtime.archive.parquet import write_parquet
 from dossier_realtime.protocol.classification import ChannelPolicy
+from dossier_realtime.recording.moments import unix, zone
 from dossier_realtime.recording.visibility import HIGHEST
 
 if TYPE_CHECKING:
@@ -61,17 +63,38 @@ def export(config: Config, asked: argparse.Namespace) -> int:
     data = Path(config.storage.data)
     folder = data / "journal"
     node = asked.node or _only_node(folder)
-    chosen = ("session", "user", "channel", "since", "until", "context", "after", "limit")
-    selection = Selection(**{name: getattr(asked, name) for name in chosen})
-    archive = Archive(folder, node, Signer(data))
-    lines = archive.export(selection, made_at=time.time(), made_by=getpass.getuser(), redacted=asked.redact)
-    with asked.to.open("wb") as file:
-        file.writelines(lines)
+    chosen = ("session", "user", "channel", "context", "after", "limit")
+    tz = zone(asked.tz)
+    since, until = (unix(text, tz) if text else 0.0 for text in (asked.since, asked.until))
+    selection = Selection(**{name: getattr(asked, name) for name in chosen}, since=since, until=until)
+    archive, tally = Archive(folder, node, Signer(data)), Tally()
+    lines = archive.export(
+        selection, made_at=time.time(), made_by=getpass.getuser(), redacted=asked.redact, tally=tally
+    )
+    try:
+        _write(lines, asked.to)
+    except NothingSelected as nothing:
+        print(f"dossier: {nothing}", file=sys.stderr)
+        return FOUND_WRONG
+    print(f"{asked.to}: {tally.entries} entries")
+    for pattern, frames in tally.redacted.items():
+        print(f"  {frames} frames redacted for {pattern}")
     print(f"{asked.to}: check it with `python run.py verify --export {asked.to} --key {data / PUBLIC}`")
     if asked.parquet is not None:
         write_parquet(asked.to, asked.parquet)
         print(f"{asked.parquet}: the same entries as columns, for analysis; {asked.to} is what is signed")
     return 0
+
+
+def _write(lines: Iterator[bytes], to: Path) -> None:
+    """Write all lines, or leave no file: what is cut off may be taken for the whole."""
+    draft = to.with_name(to.name + ".part")
+    try:
+        with draft.open("wb") as file:
+            file.writelines(lines)
+        draft.replace(to)
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 def run_again(
@@ -115,8 +138,9 @@ def add_commands(
     making.add_argument("--session", default="", help="what this session sent and received")
     making.add_argument("--user", default="", help="what the sessions of this user sent and received")
     making.add_argument("--channel", default="", help="a channel, or a pattern such as dossier:*")
-    making.add_argument("--since", type=float, default=0.0, help="Unix seconds")
-    making.add_argument("--until", type=float, default=0.0, help="Unix seconds, excluded")
+    making.add_argument("--since", default="", help="a time: ISO 8601 text, or Unix seconds")
+    making.add_argument("--until", default="", help="a time likewise, excluded")
+    making.add_argument("--tz", default="UTC", help="the zone of times that name none, such as Asia/Riyadh; else UTC")
     making.add_argument("--context", action="store_true", help="also how things stood when --since came")
     making.add_argument("--after", type=int, default=0, help="only entries with a higher number")
     making.add_argument("--limit", type=int, default=0, help="so many entries at most; the rest with --after")

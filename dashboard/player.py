@@ -15,8 +15,9 @@ import html
 import secrets
 from base64 import b64encode
 from collections.abc import Sequence
+from datetime import UTC
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jinja2
 import msgspec
@@ -26,7 +27,11 @@ from dashboard.looks import THEMES, Theme
 from dashboard.panes import PANES
 from dashboard.playback import SHOWN, playback
 from dashboard.scripts import PLAYER, STYLES, read
-from dossier_realtime.recording.recording import Moment, Recording, unix
+from dossier_realtime.recording import moments
+from dossier_realtime.recording.recording import Recording
+
+if TYPE_CHECKING:
+    from dossier_realtime.recording.moments import Moment, Zone
 
 _HEIGHT = 980  # pixels, in a notebook
 
@@ -37,8 +42,9 @@ _page = _templates.from_string(read(["player.html"]))
 class Player:
     """Plays a recording, in both languages.
 
-    `since` and `until` choose a time of it; `pages` are those whose state is shown. Raises ValueError for a page, a
-    language or a theme that there is none of, for a recording that is empty, and for times that hold nothing.
+    `since` and `until` choose a time of it, in any form that a recording takes; one without a zone is in `tz`. `pages`
+    are those whose state is shown. Raises ValueError for a page, a language or a theme that there is none of, for a
+    recording that is empty, and for times that hold nothing.
     """
 
     def __init__(
@@ -49,6 +55,7 @@ class Player:
         theme: Theme = "light",
         since: Moment | None = None,
         until: Moment | None = None,
+        tz: Zone = UTC,
         pages: Sequence[str] = SHOWN,
     ) -> None:
         for what, value, known in (("language", language, LANGUAGES), ("theme", theme, THEMES)):
@@ -58,8 +65,8 @@ class Player:
             if page not in PANES:
                 raise ValueError(f"there is no page {page!r}; take one of {', '.join(PANES)}")
         begins, ends = recording.span
-        first = begins if since is None else unix(since)
-        last = ends if until is None else unix(until)
+        asked = moments.span(since, until, tz)
+        first, last = (whole if one is None else one for one, whole in zip(asked, (begins, ends), strict=True))
         if not recording.index.since(first) < recording.index.until(last):
             raise ValueError("nothing was recorded in this time; recording.events() shows when something was")
         self._language: Language = language

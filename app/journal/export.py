@@ -6,11 +6,13 @@ The form is in dossier_realtime/recording/export.py. Reads the files only; the s
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
 import msgspec
 
+from app.journal.redaction import Redaction, UnmatchedRedaction
 from app.journal.signing import Signer
 from dossier_realtime.archive.folder import read_after, read_head, seq_before
 from dossier_realtime.protocol.channels import parse_pattern
@@ -23,10 +25,14 @@ from dossier_realtime.recording.export import (
     trailer,
     whole_line,
 )
+from dossier_realtime.recording.moments import must_follow, unix
+from dossier_realtime.recording.names import channel_pattern, did_you_mean
 from dossier_realtime.recording.routing import Routing
 from dossier_realtime.recording.verify import DamagedJournalError
 from dossier_realtime.recording.visibility import HIGHEST, Veil
 
+_NOTHING = "no entry fits this selection, so there is no export: check its names and times"
+_COMPARED = 20_000  # names that are kept, to offer one that is near
 MOST = 100_000  # entries of a page
 LOOKBACK = 25 * 3600.0
 """Seconds before `since` from which the journal is read: a day of context, an hour for a clock that went back."""
@@ -43,7 +49,8 @@ class Selection(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_
     `context`: also what had begun before `since`, up to a day, and shows how things stood then: connections and what
     they received, settings, presence, alerts, briefs, relationships, documents. `after`: entries with a higher seq;
     `limit`: of these so many. Both are for whole exports, page by page.
-    Raises ValueError for a channel that is no pattern, and for numbers out of range.
+    Raises ValueError for text that can name no channel, for numbers out of range and times that are none, and for
+    `since` after `until`.
     """
 
     session: str = ""
@@ -60,8 +67,28 @@ class Selection(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_
             raise ValueError("after is the number of an entry, 0 before the first")
         if not 0 <= self.limit <= MOST:
             raise ValueError(f"limit is from 1 to {MOST} entries, 0 for all")
-        if self.channel and parse_pattern(self.channel) is None:
-            raise ValueError("channel is a name such as dossier:country:SA, or a pattern such as dossier:*")
+        if self.channel:
+            channel_pattern(self.channel)
+        unix(self.since), unix(self.until)
+        if self.since and self.until:
+            must_follow(self.since, self.until)
+
+    @property
+    def follows(self) -> bool:
+        """Whether a page is asked for that may be empty: behind another, or of a journal that has no entry yet."""
+        return bool(self.after or (self.limit and self == Selection(limit=self.limit)))
+
+
+class NothingSelected(ValueError):
+    """No entry fits a selection. There is no export of it: a signed file of nothing reads as a fact."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """What went into an export: its entries, and by pattern of the redaction the frames that gave way."""
+
+    entries: int = 0
+    redacted: dict[str, int] = field(default_factory=dict)
 
 
 class Archive:
@@ -79,23 +106,32 @@ class Archive:
         clearance: str = HIGHEST,
         level_of: Callable[[str], str] | None = None,
         redacted: Sequence[str] = (),
+        tally: Tally | None = None,
     ) -> Iterator[bytes]:
         """The lines of the export, the last one signed. One line is in memory at a time.
 
         With `level_of` (of a channel, now) the export is partial: what `clearance` does not reach leaves no trace.
-        The frames of channels that fit a pattern of `redacted` give way to their digests. Where the journal is not
-        intact the export ends, and its manifest says so. Raises ValueError and OSError where it cannot be read.
+        The frames that a pattern of `redacted` covers give way to their digests. `tally` is told what went in. Where
+        the journal is not intact the export ends, and its manifest says so.
+        Raises ValueError and OSError where it cannot be read; NothingSelected where no entry fits, unless the page may
+        be empty; UnmatchedRedaction where a pattern of `redacted` fits nothing.
         """
         head = read_head(self._folder, self._node)
         veil = None if level_of is None else Veil(clearance, level_of)
+        selected, redaction = _Filter(selection), Redaction(redacted)
         digest, count, damaged = sha256(), 0, False
         try:
-            for line in self._lines(_Filter(selection), veil, redacted):
+            for line in self._lines(selected, veil, redaction):
                 digest.update(line)
                 count += 1
                 yield line
         except DamagedJournalError:  # what is behind is not proven, and so not passed on
             damaged = True
+        if not count and not damaged and not selection.follows:
+            raise NothingSelected(_NOTHING + ("" if veil else selected.near()))
+        redaction.must_match()
+        if tally is not None:
+            tally.entries, tally.redacted = count, redaction.frames
         manifest = Manifest(
             format=EXPORT_FORMAT,
             node=self._node,
@@ -114,8 +150,7 @@ class Archive:
         signed = encode_manifest(manifest)
         yield trailer(signed, self._signer.sign("export", signed))
 
-    def _lines(self, selected: _Filter, veil: Veil | None, redacted: Sequence[str]) -> Iterator[bytes]:
-        patterns = [pattern for text in redacted if (pattern := parse_pattern(text)) is not None]
+    def _lines(self, selected: _Filter, veil: Veil | None, redaction: Redaction) -> Iterator[bytes]:
         before = shown = segment = b""
         count = 0
         after = selected.begins_after
@@ -129,15 +164,16 @@ class Archive:
                     veil.see(header, b"")
                 before, segment = link, head if header is None else b""
                 continue
-            hidden = any(pattern.matches(header.channel) for pattern in patterns)
             if veil is None:
+                hidden = redaction.hides(header, rest[:-1])
                 previous = b"" if shown and before == shown else before
                 yield whole_line(redact(line) if hidden else line, header, previous, segment)
                 shown, segment, count = link, b"", count + 1
                 if count == selected.limit:
                     return
-            elif (seen := veil.see(header, b"" if hidden else rest[:-1])) is not None:
-                yield partial_line(veil.number(seen[0]), seen[1])
+            elif (seen := veil.see(header, rest[:-1])) is not None:
+                body = b"" if redaction.hides(header, seen[1]) else seen[1]
+                yield partial_line(veil.number(seen[0]), body)
             before = link
 
 
@@ -151,6 +187,7 @@ class _Filter:
         self._mine: set[str] = set()
         self.limit = selection.limit
         self.context = selection.context
+        self._names: set[str] = set()
 
     @property
     def begins_after(self) -> int:
@@ -166,8 +203,15 @@ class _Filter:
             return 0.0
         return max(0.0, asked.since - LOOKBACK)
 
+    def near(self) -> str:
+        """The end of a sentence that offers names which are nearly those that were asked for."""
+        asked = self._selection
+        return did_you_mean(asked.session or asked.user or asked.channel, sorted(self._names))
+
     def takes(self, header: Header) -> bool:
         asked = self._selection
+        if len(self._names) < _COMPARED:
+            self._names.add(header.session if asked.session else header.user if asked.user else header.channel)
         if (asked.session or asked.user) and not self._concerns(header):
             return False
         if header.seq <= asked.after or (asked.until and header.at >= asked.until):
@@ -196,3 +240,5 @@ def _sets_the_scene(header: Header) -> bool:
 
 
 _headers = msgspec.json.Decoder(Header)
+
+__all__ = ["LOOKBACK", "MOST", "Archive", "NothingSelected", "Selection", "Tally", "UnmatchedRedaction"]

@@ -16,10 +16,11 @@ import msgspec
 import structlog
 import tornado.iostream
 
-from app.journal.export import Archive, Selection
+from app.journal.export import Archive, NothingSelected, Selection
 from dossier_realtime.protocol.authorization import decide_operator
 from dossier_realtime.protocol.classification import Clearance
 from dossier_realtime.protocol.errors import ErrorCode
+from dossier_realtime.recording.moments import unix
 
 from .operators import OperatorDoor
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from dossier_realtime.protocol.authorization import Identity
 
 _log = structlog.get_logger("journal")
+_TIMES = frozenset({"since", "until"})
 _PIECE = 256  # lines read, filtered and written at once
 _PAUSE = 0.002  # seconds between two pieces: the loop has others to serve
 
@@ -63,6 +65,9 @@ class JournalDoor(OperatorDoor):
                 await asyncio.sleep(_PAUSE)
         except tornado.iostream.StreamClosedError:
             return
+        except NothingSelected as nothing:
+            self.clear_header("Content-Type")
+            self.refuse(404, ErrorCode.NOT_FOUND, str(nothing))
         except (OSError, ValueError) as wrong:
             _log.warning("the journal cannot be exported", error=str(wrong))
             if not self._headers_written:  # else the last line is missing: what was sent is seen to be cut off
@@ -91,10 +96,11 @@ class JournalDoor(OperatorDoor):
 
     def _selection(self) -> Selection | None:
         """What the query asks for; answers 400 itself where that is nothing."""
-        asked = {name: self.get_query_argument(name) for name in self.request.query_arguments}
+        asked: dict[str, str | float] = {name: self.get_query_argument(name) for name in self.request.query_arguments}
         try:
+            asked |= {name: unix(self.get_query_argument(name)) for name in _TIMES & asked.keys()}
             return msgspec.convert(asked, Selection, strict=False)
-        except msgspec.ValidationError as wrong:
-            text = f"Ask with session, user, channel, since and until (Unix seconds), context, after and limit: {wrong}"
+        except ValueError as wrong:
+            text = f"Ask with session, user, channel, since and until (times), context, after and limit: {wrong}"
             self.refuse(400, ErrorCode.INVALID_MESSAGE_FORMAT, text[:500])
             return None

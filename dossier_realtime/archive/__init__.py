@@ -11,14 +11,20 @@ keeps secrets out of a notebook by default; it is no access control, for who can
 
 from __future__ import annotations
 
+from datetime import UTC
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from dossier_realtime.recording.moments import span
 from dossier_realtime.recording.recording import Recording
 from dossier_realtime.recording.veiled import CLEARANCE, seen_with
 from dossier_realtime.recording.visibility import HIGHEST, reach
 
 from .export import ExportRefused, ExportSource, download, public_key_check
 from .folder import FolderSource, nodes
+
+if TYPE_CHECKING:
+    from dossier_realtime.recording.moments import Moment, Zone
 
 __all__ = ["ExportRefused", "open_export", "open_journal", "open_service"]
 
@@ -56,13 +62,26 @@ def open_export(file: str | Path, *, clearance: str = CLEARANCE, key: str | Path
     return Recording(seen_with(source, clearance, source.clearance))
 
 
-def open_service(address: str, token: str, *, to: str | Path, **selection: str | float) -> Recording:
+def open_service(
+    address: str,
+    token: str,
+    *,
+    to: str | Path,
+    since: Moment | None = None,
+    until: Moment | None = None,
+    tz: Zone = UTC,
+    **selection: str | float,
+) -> Recording:
     """Download an export from a running service into the file `to`, and open it: all that the token lets through.
 
-    `selection`: session, user, channel (a name, or a pattern such as `dossier:*`), since and until (Unix seconds),
-    context ("true": also what had begun before `since` and shows how things stood then); of a whole export, after
-    (the number of an entry) and limit (entries at most).
-    Raises OSError where the service cannot be reached, ExportRefused where it says no.
+    `since` (included) and `until` (excluded) in any form that a recording takes (recording/moments.py), without a zone
+    in `tz`. `selection`: session, user, channel (a name, or a pattern such as `dossier:*`), context ("true": also what
+    had begun before `since` and shows how things stood then); of a whole export, after (the number of an entry) and
+    limit (entries at most).
+    Raises OSError where the service cannot be reached, ExportRefused where it says no or nothing fits, TypeError and
+    ValueError for times that are none.
     """
-    download(address, token, Path(to), selection)
+    ends = zip(("since", "until"), span(since, until, tz), strict=True)
+    times = {name: f"{moment:.6f}" for name, moment in ends if moment is not None}
+    download(address, token, Path(to), {**selection, **times})
     return open_export(to, clearance=HIGHEST)

@@ -82,6 +82,32 @@ class Pattern:
             return False
         return all(a in ("*", b) for a, b in zip(mine, theirs, strict=False))
 
+    @property
+    def names_something(self) -> bool:
+        """Whether a channel of any namespace could belong to the set."""
+        return any(self._overlaps((namespace, *["*"] * len(shape))) for namespace, shape in SHAPES.items())
+
+    def overlaps(self, other: Pattern) -> bool:
+        """Whether a channel could belong to both sets."""
+        return any(
+            self._overlaps(whole) and other._overlaps(whole) and self._agrees(other)
+            for whole in ((namespace, *["*"] * len(shape)) for namespace, shape in SHAPES.items())
+        )
+
+    def _overlaps(self, whole: tuple[str, ...]) -> bool:
+        mine = self.segments
+        if mine[-1] == "*":
+            mine = mine[:-1]
+            if len(whole) < len(mine) + (1 if mine else 0):
+                return False
+        elif len(whole) != len(mine):
+            return False
+        return mine == () or mine[0] in ("*", whole[0])
+
+    def _agrees(self, other: Pattern) -> bool:
+        pairs = zip(self.segments, other.segments, strict=False)
+        return all(a == b or "*" in (a, b) for a, b in pairs)
+
 
 def parse_pattern(text: str) -> Pattern | None:
     """Parse a pattern; None when it is none."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from datetime import UTC
 from itertools import groupby
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
@@ -15,10 +16,16 @@ from dossier_realtime.protocol.answers import DocumentState, Subscribed
 from dossier_realtime.protocol.events import RemoteOperation, RemoteOperationPayload
 
 from .index import Index
+from .moments import Zone, unix, version_or_time, written
+
+if TYPE_CHECKING:
+    from .moments import Moment, Place
 
 _operations = msgspec.json.Decoder(RemoteOperation)
 _states = msgspec.json.Decoder(Subscribed)
 _CHECKPOINT = 256  # versions between two texts that are kept
+_A_TIME = 100_000_000  # an integer from here on was meant as Unix seconds
+_INTEGER = ". An integer is a version: give a time as a float, a datetime or text"
 
 
 class Edit(NamedTuple):
@@ -37,11 +44,15 @@ class Piece(NamedTuple):
 
 
 class DocumentHistory:
-    """A document's versions. `first` is the first one whose text can be made, `last` the last."""
+    """A document's versions. `first` is the first one whose text can be made, `last` the last.
 
-    def __init__(self, name: str, edits: list[Edit], base: tuple[int, Document]) -> None:
+    `since`: from when on (Unix seconds) it is known which version is in force; None: from the beginning on.
+    """
+
+    def __init__(self, name: str, edits: list[Edit], base: tuple[int, Document], since: float | None = None) -> None:
         self.name = name
         self.edits = edits
+        self.since = since
         self.first, document = base
         self._texts = [document]
 
@@ -50,15 +61,16 @@ class DocumentHistory:
         """The last version that the recording holds."""
         return self.first + len(self.edits)
 
-    def at(self, moment: int | float) -> str:
-        """The text at a version (an int) or a time (a float, Unix seconds). Raises KeyError for one not recorded."""
-        return self.document_at(moment).content
+    def at(self, place: Place, tz: Zone = UTC) -> str:
+        """Return the text at a version (any integer) or a time (moments.py says which forms; without a zone in `tz`).
 
-    def document_at(self, moment: int | float) -> Document:
-        """Likewise, with its formatting."""
-        version = moment if isinstance(moment, int) else self.version_at(moment)
-        if not self.first <= version <= self.last:
-            raise KeyError(f"{self.name} is recorded from version {self.first} to {self.last}; ask for one of these")
+        Raises KeyError for a version or a time that is not recorded, TypeError and ValueError for what is neither.
+        """
+        return self.document_at(place, tz).content
+
+    def document_at(self, place: Place, tz: Zone = UTC) -> Document:
+        """Return the text with its formatting; raises likewise."""
+        version = self.version(place, tz)
         checkpoint = min((version - self.first) // _CHECKPOINT, len(self._texts) - 1)
         document = self._texts[checkpoint]
         for edit in self.edits[checkpoint * _CHECKPOINT : version - self.first]:
@@ -67,19 +79,19 @@ class DocumentHistory:
                 self._texts.append(document)
         return document
 
-    def pieces(self, moment: int | float) -> list[Piece]:
-        """The text at a version or a time, stretch by stretch by who put it in. Raises KeyError likewise.
+    def pieces(self, place: Place, tz: Zone = UTC) -> list[Piece]:
+        """Return the text at a version or a time, stretch by stretch by who put it in; raises as `at`.
 
         What somebody pasted, or brought back by undoing, counts as theirs.
         """
-        version = moment if isinstance(moment, int) else self.version_at(moment)
+        version = self.version(place, tz)
         text, authors = to_units(self.at(version)), [""] * self._texts[0].length
         for _, _, payload in self.edits[: version - self.first]:
-            place, length = payload.position, payload.length or len(to_units(payload.content or ""))
+            begin, length = payload.position, payload.length or len(to_units(payload.content or ""))
             if payload.operation_type == "insert":
-                authors[place:place] = [payload.user_id] * length
+                authors[begin:begin] = [payload.user_id] * length
             elif payload.operation_type == "delete":
-                del authors[place : place + length]
+                del authors[begin : begin + length]
         pieces, at = [], 0
         for user, units in groupby(authors):
             end = at + len(list(units))
@@ -87,9 +99,23 @@ class DocumentHistory:
             at = end
         return pieces
 
-    def version_at(self, moment: float) -> int:
-        """The version in force at a time (Unix seconds)."""
-        return self.first + bisect_right(self.edits, moment, key=lambda edit: edit.at)
+    def version_at(self, moment: Moment, tz: Zone = UTC) -> int:
+        """Return the version in force at a time. Raises KeyError for a time before the recording knows of one."""
+        at = unix(moment, tz)
+        if self.since is not None and at < self.since:
+            begins = written(self.since)
+            raise KeyError(f"{self.name} is recorded from {begins} on; of what it said before nothing is known")
+        return self.first + bisect_right(self.edits, at, key=lambda edit: edit.at)
+
+    def version(self, place: Place, tz: Zone = UTC) -> int:
+        """Return the version that a version or a time is. Raises KeyError where it is not recorded."""
+        asked, at = version_or_time(place, tz)
+        if asked is None:
+            return self.version_at(at)
+        if not self.first <= asked <= self.last:
+            there = f"{self.name} is recorded from version {self.first} to {self.last}; ask for one of these"
+            raise KeyError(there + (_INTEGER if asked >= _A_TIME else ""))
+        return asked
 
 
 def history(index: Index, channel: str) -> DocumentHistory:
@@ -103,24 +129,28 @@ def history(index: Index, channel: str) -> DocumentHistory:
     if not found:
         raise KeyError(f"no edit of {channel} in this recording; channels() lists what there is")
     versions = sorted(found)
-    base = (0, Document()) if versions[0] == 1 else _loaded(index, channel, versions)
+    since = None
+    base = 0, Document()
+    if versions[0] != 1:
+        loaded, base = _loaded(index, channel, versions)
+        since = min(loaded, found[base[0]].at) if base[0] in found else loaded
     edits: list[Edit] = []
     while base[0] + len(edits) + 1 in found:
         edits.append(found[base[0] + len(edits) + 1])
-    return DocumentHistory(channel, edits, base)
+    return DocumentHistory(channel, edits, base, since)
 
 
-def _loaded(index: Index, channel: str, versions: list[int]) -> tuple[int, Document]:
-    """The oldest text that somebody was sent, from which the recorded versions go on."""
-    states: list[DocumentState] = []
+def _loaded(index: Index, channel: str, versions: list[int]) -> tuple[float, tuple[int, Document]]:
+    """The oldest text that somebody was sent, from which the recorded versions go on, and when it was sent first."""
+    states: list[tuple[int, float, DocumentState]] = []
     for numbers in index.sessions.values():
         for number in numbers:
             header, frame, _ = index.entry(number)
             if header.kind == "out" and header.channel == channel and frame and b'"document":' in frame:
                 state = _states.decode(frame).document
                 if state is not None and state.version >= versions[0] - 1:
-                    states.append(state)
+                    states.append((state.version, index.times[number], state))
     if not states:
         raise KeyError(f"the recording begins at version {versions[0]} of {channel}, and nobody loaded it: no text")
-    state = min(states, key=lambda state: state.version)
-    return state.version, Document.of(state.content, state.format)
+    _, at, state = min(states, key=lambda known: known[:2])
+    return at, (state.version, Document.of(state.content, state.format))

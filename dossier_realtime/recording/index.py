@@ -31,6 +31,7 @@ class _Key(msgspec.Struct, gc=False):
     kind: Kind
     at: float
     session: str = ""
+    user: str = ""
     channel: str = ""
 
 
@@ -54,6 +55,7 @@ class Index:
 
     `sessions`: the entries that name a session; `fanouts`: those that go to a channel; `rare`: those of a kind that
     is rare; 16 bytes an entry, and four for each of these. `attached`: the sessions that ever received a channel.
+    `users` and `channels`: every one that an entry names.
     Raises ValueError for an entry that is none.
     """
 
@@ -65,6 +67,8 @@ class Index:
         self.fanouts: dict[str, array[int]] = defaultdict(_numbers)
         self.rare: dict[str, array[int]] = defaultdict(_numbers)
         self.attached: dict[str, set[str]] = defaultdict(set)
+        self.users: set[str] = set()
+        self.channels: set[str] = set()
         latest = 0.0
         for number, (place, line) in enumerate(source.lines()):
             start = line.find(b"\t") + 1
@@ -75,6 +79,8 @@ class Index:
             latest = max(latest, key.at)  # the wall clock may have gone back; the order did not
             self._places.append(place)
             self.times.append(latest)
+            self.users.add(key.user)
+            self.channels.add(key.channel)
             if key.session:
                 self.sessions[key.session].append(number)
             if key.kind in RARE:
@@ -83,6 +89,8 @@ class Index:
                 self.fanouts[key.channel].append(number)
             elif key.kind == "attach":
                 self.attached[key.channel].add(key.session)
+        self.users.discard("")
+        self.channels.discard("")
 
     def __len__(self) -> int:
         return len(self._places)

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from copy import deepcopy
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, NamedTuple
+from datetime import UTC
+from typing import TYPE_CHECKING, NamedTuple, SupportsIndex, get_args
 
-from dossier_realtime.protocol.channels import parse_pattern
-
-from . import documents
+from . import documents, moments
 from .documents import DocumentHistory
 from .entry import Entry, Kind
 from .index import Index, Source
+from .moments import Zone, unix
+from .names import TYPES, channel_pattern, did_you_mean, must_be_in
 from .timeline import State
 from .transcript import Frame, delivery, transcript
 from .verify import Report
@@ -20,8 +20,11 @@ from .verify import Report
 if TYPE_CHECKING:
     import pandas as pd
 
-Moment = float | datetime | str
-"""Unix seconds, a datetime, or ISO 8601 text; without a zone it is UTC."""
+    from dossier_realtime.protocol.channels import Pattern
+
+    from .moments import Moment
+
+_KINDS: frozenset[str] = frozenset(get_args(Kind))
 
 
 class Reader(NamedTuple):
@@ -30,15 +33,6 @@ class Reader(NamedTuple):
     user: str
     session: str
     clearance: str
-
-
-def unix(moment: Moment) -> float:
-    """A moment in Unix seconds. Raises ValueError for text that is no time."""
-    if isinstance(moment, str):
-        moment = datetime.fromisoformat(moment)
-    if isinstance(moment, datetime):
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-    return float(moment)
 
 
 class Recording:
@@ -102,12 +96,19 @@ class Recording:
         type: str = "",  # noqa: A002  the field's name on the wire
         since: Moment | None = None,
         until: Moment | None = None,
+        tz: Zone = UTC,
     ) -> pd.DataFrame:
-        """One row an entry, by time (UTC). `channel` may be a pattern, such as `dossier:*`; `type` is the frame's."""
+        """One row an entry, by time (UTC). `channel` may be a pattern, such as `dossier:*`; `type` is the frame's.
+
+        Raises as `entries`, and ValueError for a type that neither the protocol nor the recording has.
+        """
         from . import tables  # noqa: PLC0415  likewise
 
-        found = self.entries(session=session, user=user, channel=channel, kind=kind, since=since, until=until)
-        return tables.events(found, type)
+        found = self.entries(session=session, user=user, channel=channel, kind=kind, since=since, until=until, tz=tz)
+        table = tables.events(found, type)
+        if type and table.empty and type not in TYPES:
+            raise ValueError(f"there is no message of type {type!r}{did_you_mean(type, sorted(TYPES))}")
+        return table
 
     def entries(
         self,
@@ -118,14 +119,32 @@ class Recording:
         kind: Kind | None = None,
         since: Moment | None = None,
         until: Moment | None = None,
+        tz: Zone = UTC,
     ) -> Iterator[Entry]:
-        """The entries that fit, in order, as the journal holds them. Raises ValueError for what is no pattern."""
-        pattern = parse_pattern(channel) if channel else None
-        if channel and pattern is None:
-            raise ValueError(f"{channel!r} is no channel and no pattern; write dossier:country:SA or dossier:*")
-        first = 0 if since is None else self.index.since(unix(since))
-        last = len(self.index) if until is None else self.index.until(unix(until))
-        numbers = self.index.sessions.get(session, ()) if session else range(first, last)
+        """The entries that fit, in order, as the journal holds them; both ends of the time included.
+
+        Times may be Unix seconds, text, a `datetime` and more (moments.py); without a zone they are in `tz`.
+        Raises KeyError for a session, a user or a channel that is not in this recording; ValueError for text that can
+        name no channel, a kind that there is none of, and a `since` after `until`.
+        """
+        if session:
+            must_be_in(self.index.sessions, session, "session", "sessions()")
+        if user:
+            must_be_in(self.index.users, user, "user", "users()")
+        if kind is not None and kind not in _KINDS:
+            raise ValueError(f"there is no kind {kind!r} of entry{did_you_mean(kind, sorted(_KINDS))}")
+        pattern = channel_pattern(channel) if channel else None
+        if pattern is not None and "*" not in pattern.segments:
+            must_be_in(self.index.channels, channel, "channel", "channels()")
+        begins, ends = moments.span(since, until, tz)
+        first = 0 if begins is None else self.index.since(begins)
+        last = len(self.index) if ends is None else self.index.until(ends)
+        numbers = self.index.sessions[session] if session else range(first, last)
+        return self._fitting(numbers, first, last, user, kind, pattern)
+
+    def _fitting(
+        self, numbers: Iterable[int], first: int, last: int, user: str, kind: Kind | None, pattern: Pattern | None
+    ) -> Iterator[Entry]:
         for number in numbers:
             if not first <= number < last:
                 continue
@@ -147,21 +166,28 @@ class Recording:
 
         return tables.frames(self.transcript(session))
 
-    def state_at(self, moment: Moment) -> State:
+    def state_at(self, moment: Moment, tz: Zone = UTC) -> State:
         """Everything as it stood at a time: sessions, presence, alerts, briefs, limits, settings, versions.
 
         Quick where moments are asked for in order of time: the fold goes on. The state is the caller's own. For a
-        document's text: `document(name).at(state.at)`.
+        document's text: `document(name).at(state.at)`. Times as in `entries`. Raises KeyError for a time before the
+        recording begins: nothing is known of it.
         """
-        until = self.index.until(unix(moment))
+        at = unix(moment, tz)
+        if at < self.span[0]:
+            begins = moments.written(self.span[0])
+            raise KeyError(f"this recording begins at {begins}; how things stood before, it does not know")
+        until = self.index.until(at)
         number, state = self._folded
         if until < number:
             number, state = 0, State()
         for place in range(number, until):
             state.take(self.index.entry(place))
-        state.at = max(state.at, unix(moment))
+        state.at = max(state.at, at)
         self._folded = (until, state)
-        return deepcopy(state)
+        told = deepcopy(state)
+        told.known = self.index.channels
+        return told
 
     def document(self, name: str) -> DocumentHistory:
         """The versions of a document, `document:strategy` or `strategy`. Raises KeyError where there is none."""
@@ -173,22 +199,31 @@ class Recording:
 
         return tables.history(self.document(name))
 
-    def delivered_to(self, channel: str, offset: int, *, epoch: str = "") -> set[Reader]:
+    def delivered_to(self, channel: str, offset: SupportsIndex, *, epoch: str = "") -> set[Reader]:
         """Exactly who received an event, live or when they caught up: to whose kernel it was wholly handed.
 
         `epoch`: of which of the channel's histories, if it began anew; else of any. An author knows his own edit by
-        its acknowledgement and is not among them.
+        its acknowledgement and is not among them. Raises KeyError for a channel or an event that is not in this
+        recording: of one that is, an empty set says that nobody received it.
         """
+        wanted = moments.version(offset, "an offset")
+        if wanted < 1:
+            raise ValueError("offsets begin with 1")
+        must_be_in(self.index.channels, channel, "channel", "channels()")
         told = {
-            number
+            number: header.kind
             for number in self.index.fanouts.get(channel, ())
             for header in [self.index.entry(number).header]
-            if header.kind == "fanout" and header.offset == offset and epoch in ("", header.epoch)
+            if header.offset == wanted and epoch in ("", header.epoch)
         }
+        live = {number for number, kind in told.items() if kind == "fanout"}
         readers = set()
         for session in self.index.attached.get(channel, ()):
-            for number in delivery(self.index, session, channel, told, 0 if epoch else offset):
+            for number in delivery(self.index, session, channel, live, 0 if epoch else wanted):
                 readers.add(self._reader(session, number))
+        if not told and not readers:
+            what = f"event {wanted} of epoch {epoch!r}" if epoch else f"event {wanted}"
+            raise KeyError(f"no {what} on {channel!r} in this recording; channels() has the last offset of each")
         return readers
 
     def _reader(self, session: str, number: int) -> Reader:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Container
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -79,7 +80,8 @@ class State:
     """Everything at one time. `take` is the fold; `at` is the time of the last entry taken (Unix seconds).
 
     `limits` by user and class; `settings` of channels that somebody changed; `briefs` by request, `alerts` by
-    commitment, `health` by relationship. `versions`: of each document the last.
+    commitment, `health` by relationship. `versions`: of each document the last. `known`: the channels of the whole
+    recording, where they are known.
     """
 
     at: float = 0.0
@@ -89,6 +91,7 @@ class State:
     health: dict[str, int] = field(default_factory=dict)
     settings: dict[str, Detail] = field(default_factory=dict)
     versions: dict[str, int] = field(default_factory=dict)
+    known: Container[str] | None = None
     _limits: dict[tuple[str, str], Limited] = field(default_factory=dict)
     _doing: dict[tuple[str, str], Present] = field(default_factory=dict)
 
@@ -103,7 +106,9 @@ class State:
         return dict(found)
 
     def on(self, channel: str) -> dict[str, Present]:
-        """Who is on one channel, hidden sessions left out."""
+        """Who is on one channel, hidden sessions left out. Raises KeyError for one that is not in the recording."""
+        if self.known is not None and channel not in self.known:
+            raise KeyError(f"no channel {channel!r} in this recording; channels() lists what there is")
         there = [session for session in self.sessions.values() if channel in session.channels - session.hidden]
         return {one.user: self._doing.get((channel, one.user)) or Present(one.name) for one in there}
 

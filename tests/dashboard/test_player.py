@@ -148,7 +148,7 @@ def test_a_dashboard_over_a_recording_shows_the_same_pages(recording: Recording)
         ({"theme": "pink"}, "take one of light, dark"),
         ({"pages": ["nowhere"]}, "take one of overview"),
         ({"until": 1.0}, "nothing was recorded in this time"),
-        ({"since": "not a time"}, "isoformat"),
+        ({"since": "not a time"}, "is no time"),
     ],
 )
 def test_what_there_is_not_says_what_there_is(recording: Recording, wrong: Any, sentence: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import subprocess
@@ -13,6 +14,7 @@ import pytest
 
 from tests.harness import tokens
 from tests.harness.service import ROOT, Service
+from tests.harness.wire import Client
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 _BLOCK = re.compile(r"^```(bash|python)\n(.*?)^```", re.DOTALL | re.MULTILINE)
@@ -29,7 +31,17 @@ def blocks() -> Iterator[tuple[str, str, str]]:
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     with Service(tmp_path_factory.mktemp("docs") / "data") as running:
+        asyncio.run(_work(running))
         yield running
+
+
+async def _work(service: Service) -> None:
+    """Sara writes a sentence, so that the examples which ask for her find her."""
+    sara = await Client.connect(service, service.token("sara", "write:document:*", name="Sara"))
+    await sara.subscribe("document:strategy")
+    edit = {"operation_type": "insert", "position": 0, "version": 0, "content": "Ports"}
+    await sara.ask({"type": "edit_operation", "channel": "document:strategy", "payload": edit})
+    await sara.close()
 
 
 def run(command: list[str], service: Service, cwd: Path = ROOT) -> str:

@@ -114,7 +114,7 @@ def test_selections_by_user_channel_and_time(
     assert [e.header.seq for e in middle.entries()] == [
         e.header.seq for e in recording.entries() if first <= e.header.at < last
     ]
-    with pytest.raises(ValueError, match="a name such as"):
+    with pytest.raises(ValueError, match="no channel and no pattern"):
         Selection(channel="a b")
 
 
@@ -147,7 +147,8 @@ def test_a_lower_clearance_sees_no_trace_of_a_secret_channel(
         return
     ali = played.sessions["ali"]
     assert [f.frame for f in export.transcript(ali)] == [f.frame for f in recording.transcript(ali)]
-    assert export.delivered_to(SECRET, 1) == set()
+    with pytest.raises(KeyError, match="no channel"):
+        export.delivered_to(SECRET, 1)
     assert len(export.transcript(played.sessions["omar"])) < len(recording.transcript(played.sessions["omar"]))
 
 
@@ -234,7 +235,6 @@ def test_a_running_service_shows_what_the_token_lets_through(played: Played, tmp
             (analyst, {"channel": "nowhere:x"}, 404),
             (analyst, {"channel": "a b"}, 400),
             (analyst, {"channel": "**"}, 400),
-            (analyst, {"since": "yesterday"}, 400),
             (analyst, {"after": 3}, 400),
             (warden, {"channel": COUNTRY, "limit": 3}, 400),
             (operator, {"after": -1}, 400),

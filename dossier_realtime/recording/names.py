@@ -1,0 +1,51 @@
+"""Names that are asked for: whether a recording has them, and what to say where it has not.
+
+The sentence is the same for a name that was never recorded and for one that may not be seen: both are not in the
+recording that is asked, and near names come from that alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from difflib import get_close_matches
+from itertools import islice
+from typing import Final, get_args
+
+from dossier_realtime.protocol.channels import SHAPES, Pattern, parse_pattern
+from dossier_realtime.protocol.commands import Command
+from dossier_realtime.protocol.events import Event
+
+TYPES: Final = frozenset(str(message.__struct_config__.tag) for message in (*get_args(Command), *get_args(Event)))
+"""The `type` of every message of the protocol."""
+
+_COMPARED = 20_000  # names: comparing more takes seconds
+_NEAR = 3
+
+
+def near(name: str, known: Iterable[str]) -> list[str]:
+    """Return the names that are most like one, the likest first."""
+    return get_close_matches(name, list(islice(known, _COMPARED)), _NEAR, cutoff=0.7)
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return the end of a sentence that offers near names; "" where there is none."""
+    found = near(name, known)
+    return f"; did you mean {' or '.join(found)}?" if found else ""
+
+
+def must_be_in(known: Collection[str], name: str, what: str, listed: str) -> None:
+    """Raise KeyError where `known` has no such name. `listed` is the call that lists what there is."""
+    if name not in known:
+        raise KeyError(f"no {what} {name!r} in this recording; {listed} lists what there is{did_you_mean(name, known)}")
+
+
+def channel_pattern(text: str) -> Pattern:
+    """Return a channel's name or a pattern of channels. Raises ValueError for text that can name no channel."""
+    pattern = parse_pattern(text)
+    if pattern is None:
+        raise ValueError(f"{text!r} is no channel and no pattern; write dossier:country:SA or dossier:*")
+    if not pattern.names_something:
+        forms = (":".join([name, *(f"{{{part}}}" for part in shape)]) for name, shape in SHAPES.items())
+        meant = did_you_mean(pattern.segments[0], SHAPES)
+        raise ValueError(f"no channel can be named {text!r}: channels are {', '.join(forms)}{meant}")
+    return pattern
