@@ -23,6 +23,7 @@ from app.core.lifetime import SessionLimits
 from app.core.ratelimit import Limits, RateLimiter
 from app.engine.build import open_engine
 from app.engine.limits import EngineLimits
+from app.journal.acts import ActRecord
 from app.journal.export import Archive
 from app.journal.retention import Retention, retain
 from app.journal.signing import Signer
@@ -93,6 +94,7 @@ class Service:
         administration = ChannelAdministration(engine, self._policy)
         self.verifier = TokenVerifier(config.auth)
         witness = Witness(journal, self._metrics, self._policy, self._digest)
+        acts = ActRecord(journal, witness.level_of)
         self.node = Node(
             _node_name(config),
             engine,
@@ -105,6 +107,7 @@ class Service:
             self.verifier,
             administration,
             witness,
+            acts,
             _node_limits(config),
             now,
             lambda: str(uuid.uuid4()),
@@ -141,6 +144,7 @@ class Service:
             keeper,
             self.readiness,
             Archive(data / "journal", _node_name(config), self._signer),
+            acts,
         )
         self._server = server(app, tls_context, addresses, self.node.turns)
         self._measure(addresses, bodies)

@@ -7,6 +7,7 @@ store, and comes into the journal at the next start as `recovered`.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import threading
 import time
@@ -14,11 +15,23 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import structlog
 
 from app.journal import store
+from app.journal.lanes import (
+    GAP_SECONDS,
+    HIGH_WATER,
+    TRAFFIC,
+    WAITING_ACTS,
+    WAITING_BYTES,
+    WAITING_ENTRIES,
+    ActNotRecorded,
+    Lane,
+    LaneState,
+    Waiting,
+)
 from dossier_realtime.recording.entry import (
     FORMAT,
     SEAL_DIGITS,
@@ -34,14 +47,12 @@ from dossier_realtime.recording.entry import (
 )
 
 SEGMENT_BYTES: Final = 64 * 1024 * 1024
-WAITING_ENTRIES: Final = 50_000
-WAITING_BYTES: Final = 32 * 1024 * 1024
-HIGH_WATER: Final = 0.8
 WAKE_ENTRIES: Final = 1_000
 WAKE_SECONDS: Final = 0.05
 SYNC_SECONDS: Final = 1.0
 SYNC_BYTES: Final = 8 * 1024 * 1024
 RETRY_SECONDS: Final = 1.0
+ACT_SECONDS: Final = 10.0  # an act that is not durable by then is not done
 SLICE: Final = 64  # entries encoded between two writes: each write lets the loop have the interpreter
 
 _log = structlog.get_logger("journal")
@@ -73,13 +84,19 @@ class Journal:
         """What is wrong with the disk, in a sentence; "" while nothing is."""
 
         # Between loop and writer. Each counter has one writing thread, and deque's ends are atomic: no lock.
-        self._queue: deque[tuple[tuple[Any, ...], bytes | str | None]] = deque()
-        self._limit = WAITING_ENTRIES
-        self._bytes_in = self._bytes_out = 0
-        self._gap = self._lost_in = self._lost_out = 0
-        self._gap_since = 0.0
+        # One queue for all lanes: what happened first stands first.
+        self._queue: deque[Waiting] = deque()
+        self._lanes: dict[Lane, LaneState] = {
+            "acts": LaneState("acts", WAITING_ACTS, WAITING_BYTES),
+            "events": LaneState("events", WAITING_ENTRIES, WAITING_BYTES),
+            "traffic": LaneState("traffic", WAITING_ENTRIES, WAITING_BYTES),
+        }
+        self._own = LaneState("events", 0, 0)  # of the journal's own entries, which no bound refuses
+        self._lost_in = self._lost_out = 0
+        self._awaited: dict[Waiting, None] = {}
+        self._loop: asyncio.AbstractEventLoop | None = None  # of who waits for acts
         self._wake = threading.Event()
-        self._closing = False
+        self._closing = self._closed = False
 
         # The writer's own. `_tail` is what is not known to be on the disk: it begins at byte `_synced` of the
         # segment, and its first `_written` bytes are with the kernel.
@@ -87,6 +104,7 @@ class Journal:
         self._file = -1 if tail.path is None else os.open(tail.path, os.O_WRONLY | os.O_CLOEXEC)
         self._synced, self._tail, self._written = tail.size, bytearray(), 0
         self._synced_at = 0.0
+        self._undurable: list[Waiting] = []  # acts that are encoded and not yet known to be on the disk
         self._head_seq = tail.seq
         self._ballast = False
         self._retry_at = 0.0
@@ -100,8 +118,8 @@ class Journal:
 
     @property
     def healthy(self) -> bool:
-        """False while the disk refuses or the queue is over 80 % of its bound: refuse changes then."""
-        return not self.trouble and self._fits(HIGH_WATER)
+        """False while the disk refuses or the lane of events is over 80 % of its bound: refuse changes then."""
+        return not self.trouble and not self._closed and self._lanes["events"].fits(HIGH_WATER)
 
     @property
     def waiting(self) -> int:
@@ -131,38 +149,86 @@ class Journal:
         besides: str = "",
         receivers: int = 0,
         detail: Detail | None = None,
+        type: str = "",  # noqa: A002  the field's name in the entry
+        by: str = "",
+        via: str = "",
+        cause: Waiting | int = 0,
         frame: bytes | str | None = None,
-    ) -> None:
+        lane: Lane | None = None,
+        durable: asyncio.Future[int] | None = None,
+    ) -> Waiting | None:
         """Append one entry; its fields are `Header`'s in recording/entry.py. `at` is Unix seconds, 0 for now.
 
-        Never waits or raises: past the bound the entry is counted as lost, and a `gap` stands in its place as
-        soon as there is room. `detail` is not copied.
+        Never waits or raises: past the bound of its lane the entry is counted as lost (then None is returned), and a
+        `gap` stands for it as soon as there is room. `cause` is an entry recorded before, or its seq. `detail` is not
+        copied. `durable` is for `record_act`.
         """
         queue = self._queue
-        if self._gap or len(queue) >= self._limit or self._bytes_in - self._bytes_out >= WAITING_BYTES:
-            if not self._fits(HIGH_WATER):
-                self._lose()
-                return
-            self._close_gap()
+        state = self._lanes[lane or ("traffic" if kind in TRAFFIC else "events")]
+        if state.lost is not None or not state.fits():
+            if self._closed or not state.fits(HIGH_WATER):
+                self._lose(state, kind, user)
+                return None
+            self._tell_lost(state)
         if commit > self.last_commit:
             self.last_commit = commit
         if frame is not None:
-            self._bytes_in += len(frame)
+            state.bytes_in += len(frame)
+        state.entries_in += 1
         fields = (
             kind, at or self._clock(), session, user, channel, offset, epoch, commit, rule, level, audience,
-            except_user, besides, receivers, detail or {},
+            except_user, besides, receivers, detail or {}, type, by, via,
         )  # fmt: skip
-        queue.append((fields, frame))
+        waiting = Waiting(state, fields, frame, cause, durable)
+        queue.append(waiting)
         if len(queue) == WAKE_ENTRIES:
             self._wake.set()
+        return waiting
+
+    async def record_act(
+        self,
+        detail: Detail,
+        *,
+        session: str = "",
+        user: str = "",
+        channel: str = "",
+        level: str = "",
+        via: str = "",
+        cause: Waiting | int = 0,
+    ) -> int:
+        """Record an act and return its seq once it is on the disk; many that wait at once share one fsync.
+
+        Raises ActNotRecorded when the journal cannot take it now: then the act must not be done.
+        """
+        if self.trouble:
+            raise ActNotRecorded(self.trouble)
+        self._loop = asyncio.get_running_loop()
+        durable: asyncio.Future[int] = self._loop.create_future()
+        waiting = self.record(
+            "act", session=session, user=user, channel=channel, level=level, via=via, by=user, cause=cause,
+            detail=detail, lane="acts", durable=durable,
+        )  # fmt: skip
+        if waiting is None:
+            raise ActNotRecorded("More acts wait for the disk than the journal has room for; try again later")
+        self._wake.set()
+        self._awaited[waiting] = None
+        try:
+            async with asyncio.timeout(ACT_SECONDS):
+                return await durable
+        except TimeoutError:
+            raise ActNotRecorded("The disk took too long to keep the act; try again later", waiting.seq) from None
+        finally:
+            del self._awaited[waiting]
 
     def close(self) -> int:
         """Write all that waits, then `stop`, and let the folder go. Returns how many could not be written."""
-        if self._gap:
-            self._close_gap()
+        for state in self._lanes.values():
+            if state.lost is not None:
+                self._tell_lost(state)
         self._enqueue("stop", {})
-        self._limit = 0  # whatever comes after is counted as lost
-        self._closing = True
+        for state in self._lanes.values():
+            state.max_entries = 0  # whatever comes after is counted as lost
+        self._closing = self._closed = True
         self._wake.set()
         self._thread.join()
         if self._file >= 0:
@@ -172,22 +238,22 @@ class Journal:
 
     # On the loop's side
 
-    def _fits(self, share: float) -> bool:
-        return len(self._queue) < self._limit * share and self._bytes_in - self._bytes_out < WAITING_BYTES * share
-
-    def _lose(self) -> None:
-        if not self._gap:
-            self._gap_since = self._clock()
-        self._gap += 1
+    def _lose(self, state: LaneState, kind: Kind, user: str) -> None:
+        now = self._clock()
+        state.lose(kind, user, now)
         self._lost_in += 1
+        if state.lost is not None and now - state.lost.since >= GAP_SECONDS and not self._closed:
+            self._tell_lost(state)
 
-    def _close_gap(self) -> None:
-        self._enqueue("gap", {"lost": self._gap, "since": round(self._gap_since, 3)})
-        self._gap = 0
+    def _tell_lost(self, state: LaneState) -> None:
+        if state.lost is not None:
+            self._enqueue("gap", state.lost.detail())
+            state.lost = None
 
     def _enqueue(self, kind: Kind, detail: Detail) -> None:
         """Append an entry of the journal itself, past any bound."""
-        self._queue.append(((kind, self._clock(), "", "", "", 0, "", 0, "", "", "all", "", "", 0, detail), None))
+        fields = (kind, self._clock(), "", "", "", 0, "", 0, "", "", "all", "", "", 0, detail, "", "", "")
+        self._queue.append(Waiting(self._own, fields))
 
     # In the writer's thread
 
@@ -202,6 +268,7 @@ class Journal:
                 self._turn(0.0)  # the first has released the ballast
         except Exception as error:  # a thread must not die unseen: nothing is healthy after this
             self.trouble = f"The journal's writer failed ({error!r}): restart the service and report the log."
+            self._fail_acts()
             _say("error", "journal_failed", exc_info=error)
 
     def _turn(self, sync_seconds: float) -> bool:
@@ -228,6 +295,7 @@ class Journal:
             f"The journal cannot be written ({error.strerror}): "
             f"free space on the disk of {self._folder}, or make it writable."
         )
+        self._fail_acts()
         if self._ballast:
             self._ballast = False
             with suppress(OSError):
@@ -236,12 +304,17 @@ class Journal:
             self._retry_at = time.monotonic() + RETRY_SECONDS
 
     def _write_queue(self) -> None:
+        """Write what waits. Acts wait for no more than what stands before them: they are synced when that is written,
+        together with the acts that came meanwhile."""
+        due = len(self._queue)  # entries after which acts are made durable
         while True:
             self._flush()
-            if len(self._tail) >= SYNC_BYTES:
+            if len(self._tail) >= SYNC_BYTES or (self._undurable and (due <= 0 or not self._queue)):
                 self._sync()
+                due = len(self._queue)
             if not self._queue:
                 return
+            due -= SLICE
             if self._file < 0 or self._synced + len(self._tail) >= self._segment_bytes:
                 self._rotate()
             self._encode(min(len(self._queue), SLICE))
@@ -267,6 +340,21 @@ class Journal:
             store.write_head(self._folder, self._node, Head(self._seq, self._link.hex()))
             self._head_seq = self._seq
         self._synced_at = time.monotonic()
+        done, self._undurable = self._undurable, []
+        if done and self._loop is not None:
+            with suppress(RuntimeError):  # the loop is closed: nobody waits
+                self._loop.call_soon_threadsafe(_settle_all, done)
+
+    def _fail_acts(self) -> None:
+        """Have those who wait for acts told, on their loop, that the disk does not take them."""
+        self._undurable.clear()
+        if self._loop is not None:
+            with suppress(RuntimeError):  # the loop is closed: nobody waits
+                self._loop.call_soon_threadsafe(self._fail_awaited)
+
+    def _fail_awaited(self) -> None:
+        for waiting in self._awaited:
+            _settle(waiting, self.trouble)
 
     def _rotate(self) -> None:
         self._sync()
@@ -282,8 +370,12 @@ class Journal:
     def _encode(self, count: int) -> None:
         seals = os.urandom(count * SEAL_DIGITS // 2).hex().encode()
         for place in range(0, count * SEAL_DIGITS, SEAL_DIGITS):
-            (kind, at, *fields), frame = self._queue.popleft()
+            waiting = self._queue.popleft()
+            kind, at, *fields = waiting.fields
+            frame, cause = waiting.frame, waiting.cause
             self._seq += 1
+            waiting.seq = self._seq
+            fields.append(cause if isinstance(cause, int) else cause.seq)
             header = Header(self._seq, kind, round(at, 3), *fields)
             seal = seals[place : place + SEAL_DIGITS]
             try:
@@ -294,12 +386,35 @@ class Journal:
                 self._lost_out += 1
                 gap = Header(self._seq, "gap", header.at, detail={"lost": 1, "since": header.at})
                 line, self._link = encode_entry(gap, None, seal, self._link)
+                if waiting.durable is not None and self._loop is not None:
+                    self._loop.call_soon_threadsafe(_settle, waiting, "The act cannot be written; report the log")
+                    waiting.durable = None
             self._tail += line
+            waiting.lane.entries_out += 1
             if frame is not None:
-                self._bytes_out += len(frame)
+                waiting.lane.bytes_out += len(frame)
+                waiting.frame = None
+            if waiting.durable is not None:
+                self._undurable.append(waiting)
 
 
 def _say(level: str, event: str, **facts: object) -> None:
     """Log; the log may lie on the disk that is full, and the thread must outlive that."""
     with suppress(OSError):
         getattr(_log, level)(event, **facts)
+
+
+def _settle_all(acts: list[Waiting]) -> None:
+    for waiting in acts:
+        _settle(waiting)
+
+
+def _settle(waiting: Waiting, trouble: str = "") -> None:
+    """Tell who waits for an act that it is durable, or why it is not."""
+    durable = waiting.durable
+    if durable is None or durable.done():
+        return
+    if trouble:
+        durable.set_exception(ActNotRecorded(trouble, waiting.seq))
+    else:
+        durable.set_result(waiting.seq)

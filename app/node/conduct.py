@@ -32,9 +32,11 @@ from app.engine.ports import (
     TooManyConnections,
     Unavailable,
 )
+from app.journal.acts import Act, Actor
+from app.journal.lanes import ActNotRecorded
 from app.services.documents import Submission
 from dossier_realtime.protocol.answers import Ack, ChannelSettings, OperationAck, OperationAckPayload
-from dossier_realtime.protocol.commands import AcknowledgeAlert, CancelBrief, RequestBrief
+from dossier_realtime.protocol.commands import AcknowledgeAlert, CancelBrief, RequestBrief, SettingsChange
 from dossier_realtime.protocol.errors import ErrorCode
 from dossier_realtime.protocol.events import AlertState
 
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
     from app.auth import TokenVerifier
     from app.core.effects import Effect
     from app.engine.ports import Engine
+    from app.journal.acts import ActRecord, Outcome
     from app.services.alerts import Alerts
     from app.services.briefs import Briefs
     from app.services.channels import ChannelAdministration
@@ -84,6 +87,7 @@ class Conduct:
         registry: Registry,
         subscriptions: Subscriptions,
         witness: Witness,
+        acts: ActRecord,
         background: Background,
         connections_per_user: int,
     ) -> None:
@@ -99,6 +103,7 @@ class Conduct:
         self._registry = registry
         self._subscriptions = subscriptions
         self._witness = witness
+        self._acts = acts
         self._background = background
         self._connections_per_user = connections_per_user
 
@@ -245,9 +250,12 @@ class Conduct:
 
     async def _acknowledge(self, connection: Connection, command: AcknowledgeAlert) -> None:
         user_id, started = connection.user_id, connection.now.steady
+        acting = _Acting(self._acts, connection)
         try:
-            taken = await self._alerts.acknowledge(command.payload.commitment_id, user_id)
-        except Unavailable:
+            async with acting:
+                taken = await self._alerts.acknowledge(command.payload.commitment_id, user_id, acting.record)
+                acting.unchanged = taken is not None and not taken.placed
+        except (Unavailable, ActNotRecorded):
             self._refuse(connection, ErrorCode.SERVICE_UNAVAILABLE, _BUSY, command.ref)
             return
         if taken is None:
@@ -266,9 +274,12 @@ class Conduct:
     async def _cancel(self, connection: Connection, command: CancelBrief) -> None:
         identity, started = connection.session.identity, connection.now.steady
         assert identity is not None  # noqa: S101  the session checked
+        acting = _Acting(self._acts, connection)
         try:
-            ended = await self._briefs.cancel(command.payload.request_id, identity)
-        except Unavailable:
+            async with acting:
+                ended = await self._briefs.cancel(command.payload.request_id, identity, acting.record)
+                acting.unchanged = ended is not None and ended.placed is None
+        except (Unavailable, ActNotRecorded):
             self._refuse(connection, ErrorCode.SERVICE_UNAVAILABLE, _BUSY, command.ref)
             return
         if ended is None:
@@ -333,9 +344,18 @@ class Conduct:
 
     async def _apply_settings(self, connection: Connection, effect: ApplySettings) -> None:
         channel = effect.channel
+        acting = _Acting(self._acts, connection)
         try:
-            settings = await self._settings.change(channel, effect.change)
-        except Unavailable:
+            async with acting:
+                before, after = self._settings.planned(channel, effect.change)
+                if effect.change != SettingsChange():  # an empty one only reads
+                    act = Act(
+                        "change_settings", "channel", channel, channel, before=before.payload(), after=after.payload()
+                    )
+                    await acting.record(act)
+                    acting.unchanged = before == after
+                settings = await self._settings.change(channel, effect.change)
+        except (Unavailable, ActNotRecorded):
             self._refuse(connection, ErrorCode.SERVICE_UNAVAILABLE, _BUSY, effect.ref, channel)
             return
         if connection.closing is None:
@@ -351,3 +371,33 @@ class Conduct:
     ) -> None:
         if connection.closing is None:
             connection.send(refusal(code, message, connection.now, channel=channel, ref=ref))
+
+
+class _Acting:
+    """An act of a connection: `record` before it is done, and its outcome when the block ends."""
+
+    def __init__(self, acts: ActRecord, connection: Connection) -> None:
+        identity = connection.session.identity
+        assert identity is not None  # noqa: S101  the session checked
+        via = f"session:{connection.session.session_id}"
+        self._actor = Actor(identity.user_id, identity.name, identity.token_id or "", connection.address, via)
+        self._acts = acts
+        self._done: tuple[int, Act] | None = None
+        self.unchanged = False
+
+    async def record(self, act: Act) -> None:
+        """Make the act durable. Raises ActNotRecorded: then it must not be done."""
+        try:
+            self._done = await self._acts.begin(self._actor, act), act
+        except ActNotRecorded as failed:
+            if failed.seq:
+                self._acts.end(failed.seq, self._actor, act, "failed")
+            raise
+
+    async def __aenter__(self) -> None:
+        pass
+
+    async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if self._done is not None:
+            outcome: Outcome = "failed" if kind is not None else "unchanged" if self.unchanged else "done"
+            self._acts.end(self._done[0], self._actor, self._done[1], outcome)

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from app.core.effects import Decision, Effect
     from app.core.instant import Instant
     from app.engine.ports import Engine, Order, PresenceEvent, Publication
+    from app.journal.acts import ActRecord
     from app.services.alerts import Alerts
     from app.services.briefs import Briefs
     from app.services.channels import ChannelAdministration
@@ -62,6 +63,7 @@ class Node:
         verifier: TokenVerifier,
         settings: ChannelAdministration,
         witness: Witness,
+        acts: ActRecord,
         limits: NodeLimits,
         clock: Callable[[], Instant],
         new_id: Callable[[], str],
@@ -98,6 +100,7 @@ class Node:
             self.registry,
             self._subscriptions,
             witness,
+            acts,
             self.background,
             limits.connections_per_user,
         )

@@ -61,7 +61,7 @@ class Witness:
             user=connection.user_id,
             channel=channel,
             rule=decision.rule,
-            level=self._level(channel),
+            level=self.level_of(channel),
             frame=None if secret else payload,
         )
 
@@ -105,7 +105,7 @@ class Witness:
             user=connection.user_id,
             channel=channel,
             offset=offset,
-            level=self._level(channel),
+            level=self.level_of(channel),
             frame=payload,
         )
 
@@ -121,7 +121,7 @@ class Witness:
             commit=publication.commit,
             except_user=publication.about,
             besides=besides,
-            level=self._level(publication.channel),
+            level=self.level_of(publication.channel),
             receivers=receivers,
             frame=publication.frame,
         )
@@ -134,7 +134,7 @@ class Witness:
             channel=channel,
             audience="presence",
             except_user=besides,
-            level=self._level(channel),
+            level=self.level_of(channel),
             receivers=receivers,
             frame=payload,
         )
@@ -148,7 +148,7 @@ class Witness:
             session=connection.session.session_id,
             user=connection.user_id,
             channel=channel,
-            level=self._level(channel),
+            level=self.level_of(channel),
             audience=audience,
             detail={"hidden": True} if hidden else None,
         )
@@ -160,7 +160,7 @@ class Witness:
             session=connection.session.session_id,
             user=connection.user_id,
             channel=channel,
-            level=self._level(channel),
+            level=self.level_of(channel),
             audience=audience,
         )
 
@@ -263,8 +263,8 @@ class Witness:
             detail={"places": " ".join(map(str, places))},
         )
 
-    def _level(self, channel: str) -> str:
-        """The channel's level now; none for what names no channel."""
+    def level_of(self, channel: str) -> str:
+        """Return the channel's level now, "" for what names no channel."""
         return self._policy.settings(channel).level.label if channel.partition(":")[0] in NAMESPACES else ""
 
 

@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from app.core import alerts as core
 from app.engine.ports import Moved
+from app.journal.acts import Act
 
 if TYPE_CHECKING:
     from app.core.alerts import Alert
     from app.engine.ports import AlertStore, Placed
+    from app.journal.acts import RecordAct
     from dossier_realtime.recording.digest import Digest
 
     from .publisher import Publisher
@@ -30,14 +32,22 @@ class Alerts:
         self._publisher = publisher
         self._digest = digest
 
-    async def acknowledge(self, commitment_id: str, user_id: str, *, on_behalf: bool = False) -> Taken | None:
+    async def acknowledge(
+        self, commitment_id: str, user_id: str, act: RecordAct, *, on_behalf: bool = False
+    ) -> Taken | None:
         """Put the alert into the user's hands, and tell everybody who was alerted; None where there is nothing that
-        the user was alerted about. `on_behalf`: an operator, who need not have been. Raises Unavailable."""
+        the user was alerted about. `on_behalf`: an operator, who need not have been. `act` records it before it is
+        done. Raises Unavailable, and what `act` raises."""
+        recorded = False
         while True:
             alert = await self._store.find(commitment_id)
             if alert is None or not (on_behalf or user_id in alert.recipients):
                 return None
             taken = core.acknowledged(alert, user_id)
+            if not recorded:
+                recorded = True
+                await act(_act(alert, taken))
+                continue  # it may have moved meanwhile
             if taken == alert:
                 return Taken(alert, [])
             try:
@@ -47,3 +57,15 @@ class Alerts:
             self._digest.count("alerts", "acknowledged")
             await self._publisher.tell_alerts({commitment_id})
             return Taken(taken, placed)
+
+
+def _act(alert: Alert, taken: Alert) -> Act:
+    channels = tuple(f"user:{user_id}" for user_id in alert.recipients)
+    return Act(
+        "acknowledge_alert",
+        "commitment",
+        alert.commitment_id,
+        channels=channels,
+        before=alert.state,
+        after=taken.state,
+    )

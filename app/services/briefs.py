@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from app.core import briefs as core
 from app.engine.ports import Moved
+from app.journal.acts import Act
 
 if TYPE_CHECKING:
     from app.core.briefs import Brief
     from app.engine.ports import BriefStore, Placed
+    from app.journal.acts import RecordAct
     from dossier_realtime.protocol.authorization import Identity
     from dossier_realtime.recording.digest import Digest
 
@@ -32,13 +34,19 @@ class Briefs:
         self._publisher = publisher
         self._digest = digest
 
-    async def cancel(self, request_id: str, by: Identity, *, on_behalf: bool = False) -> Ended | None:
+    async def cancel(self, request_id: str, by: Identity, act: RecordAct, *, on_behalf: bool = False) -> Ended | None:
         """End the brief, and tell its owner; None where there is none of that user's. `on_behalf`: an operator, who
-        need not be its owner. Raises Unavailable."""
+        need not be its owner. `act` records it before it is done. Raises Unavailable, and what `act` raises."""
+        recorded = False
         while True:
             brief = await self._store.find(request_id)
             if brief is None or not (on_behalf or by.user_id == brief.user_id):
                 return None
+            if not recorded:
+                recorded = True
+                before, after = {"ended": brief.ended}, {"ended": brief.ended or "cancelled"}
+                await act(Act("cancel_brief", "brief", request_id, brief.channel, before=before, after=after))
+                continue  # it may have moved meanwhile
             if brief.ended is not None:
                 return Ended(brief, None)
             event = core.cancellation(brief, by.name)

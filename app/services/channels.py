@@ -17,13 +17,17 @@ class ChannelAdministration:
         self._engine = engine
         self._policy = policy
 
+    def planned(self, channel: str, change: SettingsChange) -> tuple[Settings, Settings]:
+        """Return what holds on the channel now, and what would hold after the change."""
+        before = self._policy.settings(channel)
+        return before, before.changed(change, channel)
+
     async def change(self, channel: str, change: SettingsChange) -> Settings:
         """Apply a change (an empty one only reads); returns what holds afterwards. Raises Unavailable.
 
         Where history is switched, a new epoch begins: a place taken before says nothing any more.
         """
-        before = self._policy.settings(channel)
-        after = before.changed(change, channel)
+        before, after = self.planned(channel, change)
         if after != before:
             await self._engine.settings.put(channel, after)
             if before.history != after.history:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from app.engine.ports import Unavailable
 from dossier_realtime.protocol.authorization import decide_operator
@@ -11,11 +11,16 @@ from dossier_realtime.protocol.errors import ErrorCode
 from .operators import OperatorDoor
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from app.journal.acts import Verb
     from app.services.alerts import Alerts
 
 
 class AcknowledgeCommitment(OperatorDoor):
     """By whoever was alerted, and by `admin:*` on their behalf; 200 with the alert's state, also where it was so."""
+
+    acts: ClassVar[Mapping[str, tuple[Verb, ...]]] = {"post": ("acknowledge_alert",)}
 
     async def post(self, commitment_id: str) -> None:
         identity = await self.identify()
@@ -24,7 +29,7 @@ class AcknowledgeCommitment(OperatorDoor):
         alerts: Alerts = self.settings["alerts"]
         started, everywhere = self.node.clock().steady, decide_operator(identity).allowed
         try:
-            taken = await alerts.acknowledge(commitment_id, identity.user_id, on_behalf=everywhere)
+            taken = await alerts.acknowledge(commitment_id, identity.user_id, self.act, on_behalf=everywhere)
         except Unavailable:
             self.unavailable()
             return
@@ -33,6 +38,7 @@ class AcknowledgeCommitment(OperatorDoor):
         elif taken is None:
             self.refuse(403, ErrorCode.PERMISSION_DENIED, "Insufficient permissions for this call")
         else:
+            self.unchanged = not taken.placed
             if taken.placed:
                 self.node.witness.published(taken.placed, self.node.clock().steady - started)
             self.answer(taken.alert.state)

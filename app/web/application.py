@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable
 
+    from app.journal.acts import ActRecord
     from app.journal.export import Archive
     from app.node.node import Node
     from app.node.turns import Turns
@@ -45,6 +46,32 @@ _HEAD_SECONDS = 9.0  # for a head, for a body, between two requests
 _HEAD_BYTES = 8192
 
 
+_CHANNEL = r"/v1/channels/([^/]+)"
+ROUTES: list[Any] = [
+    (r"/v1", SocketDoor),
+    (r"/v1/publish", PublishDoor),
+    (r"/v1/documents/([^/]+)", DocumentById),
+    (r"/v1/commitments/([^/]+)/ack", AcknowledgeCommitment),
+    (r"/v1/briefs/([^/]+)/cancel", CancelBriefById),
+    (r"/v1/sessions", operators.Sessions),
+    (r"/v1/sessions/([^/]+)", operators.SessionById),
+    (r"/v1/users/([^/]+)/disconnect", operators.DisconnectUser),
+    (r"/v1/users/([^/]+)/limits/lift", operators.LiftLimits),
+    (r"/v1/tokens/revoke", operators.RevokeTokens),
+    (r"/v1/channels", operators.Channels),
+    (_CHANNEL, operators.ChannelByName),
+    (_CHANNEL + "/presence", operators.ChannelPresence),
+    (_CHANNEL + "/history", operators.ChannelHistory),
+    (r"/v1/journal", JournalDoor),
+    (r"/v1/schema.json", health.Described, {"describe": cache(description.schema)}),
+    (r"/v1/asyncapi.json", health.Described, {"describe": cache(description.asyncapi)}),
+    (r"/healthz", health.Alive),
+    (r"/readyz", health.Ready),
+    (r"/metrics", health.Measured),
+]
+"""Every path that the service answers, by its handler."""
+
+
 def application(
     node: Node,
     publisher: Publisher,
@@ -58,32 +85,11 @@ def application(
     doorkeeper: Doorkeeper,
     readiness: Callable[[], dict[str, bool]],
     archive: Archive,
+    acts: ActRecord,
 ) -> tornado.web.Application:
     """Every path the service answers."""
-    channel = r"/v1/channels/([^/]+)"
     return tornado.web.Application(
-        [
-            (r"/v1", SocketDoor),
-            (r"/v1/publish", PublishDoor),
-            (r"/v1/documents/([^/]+)", DocumentById),
-            (r"/v1/commitments/([^/]+)/ack", AcknowledgeCommitment),
-            (r"/v1/briefs/([^/]+)/cancel", CancelBriefById),
-            (r"/v1/sessions", operators.Sessions),
-            (r"/v1/sessions/([^/]+)", operators.SessionById),
-            (r"/v1/users/([^/]+)/disconnect", operators.DisconnectUser),
-            (r"/v1/users/([^/]+)/limits/lift", operators.LiftLimits),
-            (r"/v1/tokens/revoke", operators.RevokeTokens),
-            (r"/v1/channels", operators.Channels),
-            (channel, operators.ChannelByName),
-            (channel + "/presence", operators.ChannelPresence),
-            (channel + "/history", operators.ChannelHistory),
-            (r"/v1/journal", JournalDoor),
-            (r"/v1/schema.json", health.Described, {"describe": cache(description.schema)}),
-            (r"/v1/asyncapi.json", health.Described, {"describe": cache(description.asyncapi)}),
-            (r"/healthz", health.Alive),
-            (r"/readyz", health.Ready),
-            (r"/metrics", health.Measured),
-        ],
+        ROUTES,
         default_handler_class=NotServed,
         log_function=_access,
         node=node,
@@ -98,6 +104,7 @@ def application(
         doorkeeper=doorkeeper,
         readiness=readiness,
         archive=archive,
+        acts=acts,
     )
 
 

@@ -6,19 +6,25 @@ waits for its store, and a revocation, an expiry or a raised classification of t
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import unquote
 
+import tornado.web
+
 from app.auth import TokenRefused
+from app.journal.acts import Act, Actor
+from app.journal.lanes import ActNotRecorded
 from dossier_realtime.protocol.authorization import Right, decide, decide_operator
 from dossier_realtime.protocol.errors import ErrorCode
 
 from .guard import Guarded
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from app.core.ratelimit import RateClass
+    from app.journal.acts import ActRecord, Outcome, Verb
     from app.node.node import Node
     from dossier_realtime.protocol.authorization import Identity
 
@@ -26,14 +32,35 @@ if TYPE_CHECKING:
 _REASON = 500  # characters of why somebody did it, as they said in X-Reason (percent-encoded UTF-8)
 
 
+_CHANGING = ("post", "put", "patch", "delete")
+
+
 class Bearer(Guarded):
-    """A door that asks for `Authorization: Bearer`, with the same tokens as the socket."""
+    """A door that asks for `Authorization: Bearer`, with the same tokens as the socket.
+
+    A method that changes or exports something has its verbs in `acts`, and calls `act` before it does anything.
+    """
+
+    acts: ClassVar[Mapping[str, tuple[Verb, ...]]] = {}
+    """By method, in lower case, the acts that it is."""
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        for method in _CHANGING:
+            if method in cls.__dict__ and not cls.acts.get(method):
+                raise TypeError(f"{cls.__name__}.{method} changes something: name its verbs in `acts`, and call `act`")
 
     def initialize(self) -> None:
         super().initialize()
+        self.caller = ""
+        self.actor: Actor | None = None
+        self.unchanged = False
+        """Set by a method that found all as it was to be: the outcome of its act."""
         self._identity: Identity | None = None
         self._is_identified = False
         self._demanded: Callable[[], bool] = lambda: True
+        self._act: Act | None = None
+        self._act_seq = 0
 
     @property
     def node(self) -> Node:
@@ -76,6 +103,8 @@ class Bearer(Guarded):
             return None
         self._identity = identity
         self.caller = identity.user_id
+        token_id, address = identity.token_id or "", self.request.remote_ip or ""
+        self.actor = Actor(identity.user_id, identity.name, token_id, address, f"token:{token_id}")
         rate_class: RateClass = "read" if self.request.method == "GET" else "general"
         verdict = node.engine.rates.limiter.spend(identity.user_id, identity.role, rate_class, at.steady)
         if not verdict.allowed:
@@ -124,9 +153,34 @@ class Bearer(Guarded):
         self._identity = None
         self.refuse(403, ErrorCode.PERMISSION_DENIED, "Insufficient permissions for this call")
 
+    async def act(self, act: Act) -> None:
+        """Record durably what is about to be done. Answers itself, and ends the call, where it must not be done."""
+        record: ActRecord = self.settings["acts"]
+        assert self.actor is not None  # noqa: S101  who calls is known before what is asked is looked at
+        assert self._identity is not None  # noqa: S101  likewise
+        asked = {"query": self.request.query, "reason": self._why()}
+        asked["key"] = self.request.headers.get("Idempotency-Key", "")
+        act = replace(act, why={**asked, **act.why})
+        try:
+            self._act_seq = await record.begin(self.actor, act)
+        except ActNotRecorded as failed:
+            if failed.seq:
+                record.end(failed.seq, self.actor, act, "failed", 503)
+            self.unavailable()
+            raise tornado.web.Finish from failed
+        self._act = act
+        if not self.still():  # it took a moment
+            raise tornado.web.Finish
+
     def answer(self, body: Any, status: int = 200) -> None:
-        """Answer, unless this is a read and the right to it is gone: then 401 or 403. An act that is done is done."""
-        if self._identity is None or self.request.method not in ("GET", "HEAD") or self.still():
+        """Answer, unless this is a read and the right to it is gone: then 401 or 403. An act that is done is done.
+
+        Raises RuntimeError where an act is answered that nobody recorded: a defect of the method.
+        """
+        method = (self.request.method or "").lower()
+        if status < 400 and method in self.acts and self._act is None:
+            raise RuntimeError(f"{type(self).__name__}.{method} did something without calling `act` first")
+        if self._identity is None or method not in ("get", "head") or self.still():
             super().answer(body, status)
 
     def _token_holds(self) -> bool:
@@ -139,9 +193,15 @@ class Bearer(Guarded):
     def on_finish(self) -> None:
         """Every call is counted, and every call by somebody known is in the journal."""
         status = self.get_status()
-        reason = unquote(self.request.headers.get("X-Reason", ""))[:_REASON]
-        self.node.witness.called(self.request.method or "", self.request.path, status, self.caller, reason)
+        self.node.witness.called(self.request.method or "", self.request.path, status, self.caller, self._why())
+        if self._act is not None and self.actor is not None:
+            outcome: Outcome = "failed" if status >= 400 else "unchanged" if self.unchanged else "done"
+            record: ActRecord = self.settings["acts"]
+            record.end(self._act_seq, self.actor, self._act, outcome, status)
         super().on_finish()
+
+    def _why(self) -> str:
+        return unquote(self.request.headers.get("X-Reason", ""))[:_REASON]
 
     def _unauthorized(self, message: str) -> None:
         self._identity = None

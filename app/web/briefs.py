@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from app.engine.ports import Unavailable
 from dossier_realtime.protocol.authorization import decide_operator
@@ -11,11 +11,16 @@ from dossier_realtime.protocol.errors import ErrorCode
 from .operators import OperatorDoor
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from app.journal.acts import Verb
     from app.services.briefs import Briefs
 
 
 class CancelBriefById(OperatorDoor):
     """By the brief's owner, and by `admin:*`; 200 with how it ended, also where it had ended before."""
+
+    acts: ClassVar[Mapping[str, tuple[Verb, ...]]] = {"post": ("cancel_brief",)}
 
     async def post(self, request_id: str) -> None:
         identity = await self.identify()
@@ -24,7 +29,7 @@ class CancelBriefById(OperatorDoor):
         briefs: Briefs = self.settings["briefs"]
         started, everywhere = self.node.clock().steady, decide_operator(identity).allowed
         try:
-            ended = await briefs.cancel(request_id, identity, on_behalf=everywhere)
+            ended = await briefs.cancel(request_id, identity, self.act, on_behalf=everywhere)
         except Unavailable:
             self.unavailable()
             return
@@ -33,6 +38,7 @@ class CancelBriefById(OperatorDoor):
         elif ended is None:
             self.refuse(403, ErrorCode.PERMISSION_DENIED, "Insufficient permissions for this call")
         else:
+            self.unchanged = ended.placed is None
             if ended.placed is not None:
                 self.node.witness.published([ended.placed], self.node.clock().steady - started)
             self.answer({"request_id": request_id, "ended": ended.brief.ended})

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import msgspec
 
 from app.core import rights
 from app.core.documents import Refusal
 from app.engine.ports import Unavailable
+from app.journal.acts import Act
 from app.services.documents import Submission
+from dossier_realtime.ot.units import to_units
 from dossier_realtime.protocol import codec
 from dossier_realtime.protocol.authorization import Right, decide
 from dossier_realtime.protocol.errors import ErrorCode
@@ -19,6 +21,9 @@ from dossier_realtime.protocol.errors import ErrorCode
 from .bearer import Bearer
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from app.journal.acts import Verb
     from app.services.documents import Documents
     from dossier_realtime.protocol.answers import DocumentState
     from dossier_realtime.protocol.authorization import Identity
@@ -34,6 +39,7 @@ class _Text(msgspec.Struct, forbid_unknown_fields=True):
 class DocumentById(Bearer):
     """One document. Its version is its ETag."""
 
+    acts: ClassVar[Mapping[str, tuple[Verb, ...]]] = {"put": ("change_document",)}
     max_body = 8 << 20  # bytes: 1 Mi units, escaped
 
     async def get(self, document_id: str) -> None:
@@ -71,11 +77,19 @@ class DocumentById(Bearer):
             return
         documents: Documents = self.settings["documents"]
         try:
-            expected = self._expected((await documents.state(channel)).version)
+            version = (await documents.state(channel)).version
+            expected = self._expected(version)
             if expected is None:
                 return
-            if not self.still():
-                return
+            act = Act(
+                "change_document",
+                "document",
+                document_id,
+                channel,
+                before={"version": version},
+                after={"units": len(to_units(text)), "expected_version": expected},
+            )
+            await self.act(act)
             answered: asyncio.Future[int | Refusal] = asyncio.get_running_loop().create_future()
             submission = Submission(
                 self, identity.user_id, identity.name, answered.set_result, whole=text, expected=expected
@@ -88,6 +102,7 @@ class DocumentById(Bearer):
         if isinstance(outcome, Refusal):
             self._refuse_edit(outcome)
             return
+        self.unchanged = outcome == expected
         self.set_header("Etag", f'"{outcome}"')
         self.answer({"document": document_id, "version": outcome})
 

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import asyncio
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import msgspec
 import structlog
 import tornado.iostream
 
+from app.journal.acts import Act
 from app.journal.export import Archive, NothingSelected, Selection
 from dossier_realtime.protocol.authorization import decide_operator
 from dossier_realtime.protocol.classification import Clearance
@@ -25,8 +26,9 @@ from dossier_realtime.recording.moments import unix
 from .operators import OperatorDoor
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
+    from app.journal.acts import Verb
     from dossier_realtime.protocol.authorization import Identity
 
 _log = structlog.get_logger("journal")
@@ -37,6 +39,8 @@ _PAUSE = 0.002  # seconds between two pieces: the loop has others to serve
 
 class JournalDoor(OperatorDoor):
     """A stream for an administrator. The service goes on meanwhile: files are read beside its loop."""
+
+    acts: ClassVar[Mapping[str, tuple[Verb, ...]]] = {"get": ("export_journal",)}
 
     async def get(self) -> None:
         named = self.get_query_argument("channel", "")
@@ -52,6 +56,7 @@ class JournalDoor(OperatorDoor):
             text = "after and limit need admin:* and the highest clearance: what you may see is numbered anew each time"
             self.refuse(400, ErrorCode.INVALID_MESSAGE_FORMAT, text)
             return
+        await self.act(Act("export_journal", "journal", self.node.name, channel or ""))
         archive: Archive = self.settings["archive"]
         lines = self._export(archive, selection, identity, whole=whole)
         self.set_header("Content-Type", "application/x-ndjson; charset=utf-8")

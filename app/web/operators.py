@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeVar
 
 import msgspec
 
 from app.core import rights
 from app.engine.ports import Order, Unavailable
+from app.journal.acts import Act
 from dossier_realtime.protocol import codec
 from dossier_realtime.protocol.commands import SettingsChange
 from dossier_realtime.protocol.errors import ErrorCode
@@ -18,6 +19,9 @@ from dossier_realtime.protocol.values import SEGMENT
 from .bearer import Bearer
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from app.journal.acts import Facts, Verb
     from app.services.channels import ChannelAdministration
 
 T = TypeVar("T")
@@ -101,15 +105,18 @@ class Sessions(OperatorDoor):
 class SessionById(OperatorDoor):
     """`DELETE /v1/sessions/{id}`: end one session (close 4501)."""
 
+    acts: ClassVar[Mapping[str, tuple[Verb, ...]]] = {"delete": ("end_session",)}
+
     async def delete(self, session_id: str) -> None:
         if await self.administrator() is None or not self.identified(session_id):
             return
-        known = {record.session_id for record in await self.node.engine.sessions.sessions()}
-        if session_id not in known:
+        records = await self.node.engine.sessions.sessions()
+        found = next((record for record in records if record.session_id == session_id), None)
+        if found is None:
             self.refuse(404, ErrorCode.NOT_FOUND, "No such session is open")
             return
-        if not self.still():
-            return
+        before: Facts = {"user": found.user_id, "name": found.name, "address": found.address, "state": "open"}
+        await self.act(Act("end_session", "session", session_id, before=before, after={"state": "ended"}))
         await self.node.engine.control.send(Order("end_session", session_id, "ended by an operator"))
         self.answer({"ended": 1})
 
@@ -117,18 +124,24 @@ class SessionById(OperatorDoor):
 class DisconnectUser(OperatorDoor):
     """`POST /v1/users/{id}/disconnect`: end all sessions of a user (close 4501)."""
 
+    acts: ClassVar[Mapping[str, tuple[Verb, ...]]] = {"post": ("disconnect_user",)}
+
     async def post(self, user_id: str) -> None:
         if await self.administrator() is None or not self.identified(user_id):
             return
-        sessions = await self.node.engine.sessions.sessions()
-        if not self.still():
-            return
+        records = await self.node.engine.sessions.sessions()
+        ended = sum(record.user_id == user_id for record in records)
+        act = Act("disconnect_user", "user", user_id, before={"sessions": ended}, after={"sessions": 0})
+        await self.act(act)
+        self.unchanged = not ended
         await self.node.engine.control.send(Order("end_user", user_id, "ended by an operator"))
-        self.answer({"ended": sum(record.user_id == user_id for record in sessions)})
+        self.answer({"ended": ended})
 
 
 class LiftLimits(OperatorDoor):
     """`POST|DELETE /v1/users/{id}/limits/lift {seconds}`: ten times the limits for a while, or the usual ones again."""
+
+    acts: ClassVar[Mapping[str, tuple[Verb, ...]]] = {"post": ("lift_limits",), "delete": ("restore_limits",)}
 
     async def post(self, user_id: str) -> None:
         if await self.administrator() is None or not self.identified(user_id):
@@ -142,12 +155,24 @@ class LiftLimits(OperatorDoor):
             await self._lift(user_id, 0)
 
     async def _lift(self, user_id: str, seconds: int) -> None:
+        left = self.node.engine.rates.limiter.lifted(self.node.clock().steady).get(user_id, 0.0)
+        act = Act(
+            "lift_limits" if seconds else "restore_limits",
+            "user",
+            user_id,
+            before={"lifted_seconds": round(left)},
+            after={"lifted_seconds": seconds},
+        )
+        await self.act(act)
+        self.unchanged = not seconds and not left
         await self.node.engine.control.send(Order("lift_limits", user_id, seconds=seconds))
         self.answer({"user": user_id, "until": self.node.clock().timestamp + seconds if seconds else None})
 
 
 class RevokeTokens(OperatorDoor):
     """`POST /v1/tokens/revoke {jti | user}`: shut a token, or all tokens of a user issued so far, out."""
+
+    acts: ClassVar[Mapping[str, tuple[Verb, ...]]] = {"post": ("revoke_token", "revoke_user")}
 
     async def post(self) -> None:
         if await self.administrator() is None:
@@ -158,8 +183,14 @@ class RevokeTokens(OperatorDoor):
         if (asked.jti is None) == (asked.user is None):
             self.refuse(400, ErrorCode.INVALID_MESSAGE_FORMAT, "Name either a jti or a user", path="$")
             return
+        now = self.node.clock().wall
+        after: Facts = {"revoked": True, "issued_until": now}
+        act = Act("revoke_token", "token", asked.jti or "", after=after)
+        if asked.user is not None:
+            act = Act("revoke_user", "user", asked.user, after=after)
+        await self.act(act)
         try:
-            await self.node.engine.revocations.revoke(token_id=asked.jti, user_id=asked.user, at=self.node.clock().wall)
+            await self.node.engine.revocations.revoke(token_id=asked.jti, user_id=asked.user, at=now)
         except Unavailable:
             self.unavailable()
             return
@@ -190,6 +221,8 @@ class Channels(OperatorDoor):
 class ChannelByName(OperatorDoor):
     """`GET|PUT /v1/channels/{channel}`: read or change its settings."""
 
+    acts: ClassVar[Mapping[str, tuple[Verb, ...]]] = {"put": ("change_settings",)}
+
     async def get(self, channel: str) -> None:
         await self._settings(channel, SettingsChange())
 
@@ -203,6 +236,11 @@ class ChannelByName(OperatorDoor):
         if change is None:
             return
         administration: ChannelAdministration = self.settings["administration"]
+        if self.request.method == "PUT":
+            before, after = administration.planned(channel, change)
+            act = Act("change_settings", "channel", channel, channel, before=before.payload(), after=after.payload())
+            await self.act(act)
+            self.unchanged = before == after
         try:
             settings = await administration.change(channel, change)
         except Unavailable:

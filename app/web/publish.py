@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
 
 from app.core import rights
 from app.engine.ports import BriefCancelled, IdempotencyKey, KeyConflict, Unavailable
+from app.journal.acts import Act
 from dossier_realtime.protocol import codec
 from dossier_realtime.protocol.errors import ErrorCode
 from dossier_realtime.protocol.values import ChannelField
@@ -17,6 +18,9 @@ from dossier_realtime.protocol.values import ChannelField
 from .bearer import Bearer
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from app.journal.acts import Verb
     from app.services.publisher import Publisher
     from dossier_realtime.protocol.authorization import Identity
     from dossier_realtime.protocol.events import Publishable
@@ -52,6 +56,8 @@ class Refused(Exception):
 class PublishDoor(Bearer):
     """All events or none; 200 when they are durable."""
 
+    acts: ClassVar[Mapping[str, tuple[Verb, ...]]] = {"post": ("publish",)}
+
     async def post(self) -> None:
         identity = await self.identify()
         if identity is None:
@@ -63,6 +69,9 @@ class PublishDoor(Bearer):
             key = self._key()
             events, digest = self._events(identity)
             named = None if key is None else IdempotencyKey(identity.user_id, key, digest)
+            channels = tuple(dict.fromkeys(channel for channel, _ in events))
+            only = channels[0] if len(channels) == 1 else ""
+            await self.act(Act("publish", "events", str(len(events)), only, channels=channels))
             placed = await publisher.publish(events, named)
         except Refused as no:
             self.refuse(no.status, no.code, no.message, index=no.index, path=no.path)
@@ -78,6 +87,7 @@ class PublishDoor(Bearer):
             self.unavailable()
         else:
             self.node.witness.published(placed, self.node.clock().steady - started)
+            self.unchanged = all(place.repeated for place in placed)
             places = [{"channel": p.channel, "offset": p.offset, "epoch": p.epoch} for p in placed]
             self.answer({"results": places})
 

@@ -71,8 +71,12 @@ Kind = Literal[
     "conflated",  # frames waiting for the session gave way to later ones; `detail.places`: which, see below
     "settings",  # from here on these settings hold on `channel`; `level`, and in `detail` the others
     "lifted",  # from here on the limits of `user` are wider for `detail.seconds`; 0: they are as before
-    "http",  # a call over HTTP; `detail`: method, path without query, status
-    "gap",  # `detail.lost` entries are missing here: the journal could not be written, from `detail.since` on
+    "act",  # `user` is about to change or export something: durable before it is done; `detail`: see `ActDetail`
+    "outcome",  # what became of the act with seq `cause`; `detail.outcome`: done, unchanged or failed
+    "http",  # a call over HTTP; `detail`: method, path, query, status, address, token
+    "replayed",  # stored events of `channel` to this one session; `detail`: first, last, epoch, count
+    "sampled",  # so many occurrences of a second were counted and not written each; `detail`: what, count, by whom
+    "gap",  # `detail.lost` entries are missing here: there was no room from `detail.since` on; `kinds`, `users`
 ]
 
 
@@ -82,7 +86,10 @@ class Header(msgspec.Struct, frozen=True, omit_defaults=True):
     `at` is Unix time in seconds, to the millisecond. `offset` and `epoch` are the event's place in its
     channel's history, `commit` its row in the event store (0: none of these). `level` is the channel's
     classification then. A fan-out does not go to the user `except_user`, whom it is about, nor to the
-    connection `besides`, which is told otherwise; `receivers` is how many it goes to.
+    connection `besides`, which is told otherwise; `receivers` is how many it goes to. `type` is the decoded message's.
+
+    Who caused it: `by` is a user, `via` the session (`session:…`) or the HTTP token (`token:…`) through which it was
+    caused, and `cause` the seq of the entry that caused it: a frame of kind `in`, or an `act`.
     """
 
     seq: int
@@ -101,6 +108,10 @@ class Header(msgspec.Struct, frozen=True, omit_defaults=True):
     besides: str = ""
     receivers: int = 0
     detail: Detail = {}
+    type: str = ""
+    by: str = ""
+    via: str = ""
+    cause: int = 0
 
 
 class SegmentHeader(msgspec.Struct, frozen=True):

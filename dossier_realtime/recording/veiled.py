@@ -106,7 +106,7 @@ class VeiledSource:
         detail = seen.details.get(place)
         told = header.detail if detail is None else _details.decode(detail)
         body = b"" if seen.is_blank(place) else seen.bodies.get(place, body)
-        shown = _encode(msgspec.structs.replace(header, seq=place + 1, commit=0, detail=told))
+        shown = _encode(msgspec.structs.replace(header, seq=place + 1, commit=0, cause=0, detail=told))
         return b"\t%b\t%b\t%b\n" % (shown, b"-" if body else b"", body)
 
     def verify(self) -> Report:

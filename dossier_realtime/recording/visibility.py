@@ -61,21 +61,24 @@ class Veil:
         self._hushed: set[str] = set()  # users who spoke where it is hidden: their rates count that too
         self._tails: dict[str, bytearray] = {}  # by connection, from its first hidden frame on: 1 is a visible one
         self._counted: set[str] = set()  # the sessions that have one, or had: most have none
+        self._hidden_acts: set[int] = set()  # by seq: their outcomes are hidden with them
         self._seq = 0
 
     def see(self, header: Header, body: bytes) -> tuple[Header, bytes] | None:
         """The entry as it may be seen (its body, in the journal's form, empty where it may not); None for nothing."""
         seen = self._may(header) if header.channel or header.kind == "http" else self._may_tell(header, body)
-        if not seen and header.kind in ("in", "refused", "http"):
+        if not seen and header.kind in ("in", "refused", "http", "act"):
             self._hushed.add(header.user)
         if header.kind != "fanout" or self._tails or not seen:  # else nobody keeps count of it
             self._queued(header, seen)
         detail = self._detail(header)
         if not seen or detail is None:
+            if header.kind == "act":
+                self._hidden_acts.add(header.seq)
             return None
         if not header.channel and body:
             body = self._told(body, header)
-        return msgspec.structs.replace(header, seq=0, commit=0, detail=detail), body
+        return msgspec.structs.replace(header, seq=0, commit=0, cause=0, detail=detail), body
 
     def number(self, header: Header) -> Header:
         """The header of an entry that is shown, under the next number."""
@@ -148,6 +151,10 @@ class Veil:
                 )
             case "http":
                 return self._reasoned(header.detail)
+            case "act":
+                return header.detail if self._names_nothing_hidden(header.detail) else None
+            case "outcome":
+                return None if header.cause in self._hidden_acts else header.detail
             case _:
                 return header.detail
 
@@ -160,6 +167,10 @@ class Veil:
             if place < length:
                 del tail[length - 1 - place]  # from the newest on
         return " ".join(shown)
+
+    def _names_nothing_hidden(self, detail: Detail) -> bool:
+        texts = (text for value in detail.values() for text in (value if isinstance(value, list) else [str(value)]))
+        return all(self._discreet(unquote(text).encode("utf-8", "replace")) for text in texts)
 
     def _reasoned(self, detail: Detail) -> Detail:
         reason = str(detail.get("reason", ""))

@@ -108,15 +108,15 @@ def test_a_queue_over_four_fifths_of_its_bound_is_not_healthy(tmp_path: Path, mo
     monkeypatch.setattr(writer, "WAITING_BYTES", 1_000)
     monkeypatch.setattr(writer, "WAKE_SECONDS", 3600.0)  # the writer sleeps until it is closed
     journal = Journal(tmp_path, NODE)
-    journal.record("out", frame=b"x" * 799)
+    journal.record("fanout", frame=b"x" * 799)
     healthy = [journal.healthy]
-    journal.record("out", frame=b"x" * 201)
+    journal.record("fanout", frame=b"x" * 201)
     healthy.append(journal.healthy)
     assert healthy == [True, False]
-    journal.record("out", frame=b"x")
+    journal.record("fanout", frame=b"x")
     assert journal.lost == 1
     assert journal.close() == 0
-    assert [entry.header.kind for entry in entries(tmp_path)] == ["start", "out", "out", "gap", "stop"]
+    assert [entry.header.kind for entry in entries(tmp_path)] == ["start", "fanout", "fanout", "gap", "stop"]
 
 
 def test_what_the_kernel_dropped_in_a_failed_fsync_is_written_again(

@@ -18,6 +18,7 @@ from app.core.ratelimit import RateLimiter
 from app.engine.build import open_engine
 from app.engine.limits import EngineLimits
 from app.engine.ports import BriefCancelled, Engine, Unavailable
+from app.journal.acts import Act
 from app.services.alerts import Alerts, Taken
 from app.services.briefs import Briefs, Ended
 from app.services.publisher import Publisher
@@ -62,6 +63,10 @@ async def office(folder: Path) -> AsyncIterator[Office]:
         await engine.close()
 
 
+async def unrecorded(_: Act) -> None:
+    """Take an act that no test here asks for."""
+
+
 def identity(user: str) -> Identity:
     return Identity(user, user.title(), "editor", None, (), Clearance.INTERNAL, 10**10)
 
@@ -87,14 +92,14 @@ def test_of_many_who_acknowledge_at_once_one_is_first(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with office(tmp_path) as here:
             await here.publisher.publish([(f"user:{user}", alert()) for user in PEOPLE])
-            taken = await asyncio.gather(*(here.alerts.acknowledge("c1", user) for user in PEOPLE))
+            taken = await asyncio.gather(*(here.alerts.acknowledge("c1", user, unrecorded) for user in PEOPLE))
             hands = {one.alert.standing.acknowledged_by for one in taken if isinstance(one, Taken)}
             assert len(hands) == 1
             assert sum(bool(one.placed) for one in taken if one is not None) == 1
             for user in PEOPLE:
                 assert await told(here.engine, f"user:{user}") == {"commitment_alert": 1, "alert_state": 1}
-            assert await here.alerts.acknowledge("c1", "stranger") is None
-            assert await here.alerts.acknowledge("c9", "stranger", on_behalf=True) is None
+            assert await here.alerts.acknowledge("c1", "stranger", unrecorded) is None
+            assert await here.alerts.acknowledge("c9", "stranger", unrecorded, on_behalf=True) is None
 
     asyncio.run(scenario())
 
@@ -104,9 +109,9 @@ def test_whoever_is_alerted_while_it_is_acknowledged_knows_it_or_can_ask(tmp_pat
         async with office(tmp_path) as here:
             await here.publisher.publish([("user:ali", alert())])
             more = [here.publisher.publish([(f"user:{user}", alert())]) for user in PEOPLE]
-            _, *_ = await asyncio.gather(here.alerts.acknowledge("c1", "ali"), *more)
+            _, *_ = await asyncio.gather(here.alerts.acknowledge("c1", "ali", unrecorded), *more)
             for user in PEOPLE:
-                again = await here.alerts.acknowledge("c1", user)
+                again = await here.alerts.acknowledge("c1", user, unrecorded)
                 assert again is not None
                 assert (again.alert.standing.acknowledged_by, again.placed) == ("ali", [])
                 assert (await told(here.engine, f"user:{user}"))["alert_state"] <= 1
@@ -124,14 +129,14 @@ def test_a_brief_that_is_finished_and_cancelled_at_once_ends_once(tmp_path: Path
                 await here.publisher.publish([(channel, started)])
                 works = [
                     here.publisher.publish([(channel, done)]),
-                    here.briefs.cancel(request, identity(f"ali{number}")),
+                    here.briefs.cancel(request, identity(f"ali{number}"), unrecorded),
                 ]
                 outcomes = await asyncio.gather(*(works if number % 2 else reversed(works)), return_exceptions=True)
                 (ended,) = [outcome for outcome in outcomes if isinstance(outcome, Ended)]
                 refused = [outcome for outcome in outcomes if isinstance(outcome, BriefCancelled)]
                 assert bool(refused) == (ended.brief.ended == "cancelled") == (ended.placed is not None)
                 assert (await told(here.engine, channel)).total() == 2
-            assert await here.briefs.cancel("r1", identity("ali2")) is None
+            assert await here.briefs.cancel("r1", identity("ali2"), unrecorded) is None
 
     asyncio.run(scenario())
 
@@ -147,14 +152,14 @@ def test_operators_are_told_how_an_alert_stands_and_how_a_brief_ended(tmp_path: 
 
             await here.publisher.publish([("user:ali", alert(2))])
             assert rows("alerts").items() >= {"state": "open", "acknowledged_by": None, "alert_level": 2}.items()
-            await here.alerts.acknowledge("c1", "ali")
+            await here.alerts.acknowledge("c1", "ali", unrecorded)
             taken = {"key": "c1", "state": "acknowledged", "acknowledged_by": "ali", "alert_level": 2}
             assert rows("alerts") == taken
             await here.publisher.publish([("user:sara", alert(1))])
             assert rows("alerts").items() >= taken.items(), "a lower level neither opens it nor lowers it"
             started = BriefStarted(request_id="r1", payload=BriefStartedPayload("meeting", "SA", 9))
             await here.publisher.publish([("user:ali", started)])
-            await here.briefs.cancel("r1", identity("ali"))
+            await here.briefs.cancel("r1", identity("ali"), unrecorded)
             assert rows("briefs").items() >= {"state": "cancelled", "error": "Cancelled by Ali"}.items()
 
     asyncio.run(scenario())
@@ -166,12 +171,15 @@ def test_without_a_journal_nothing_is_done(tmp_path: Path) -> None:
             started = BriefStarted(request_id="r1", payload=BriefStartedPayload("meeting", "SA", 9))
             await here.publisher.publish([("user:ali", alert()), ("user:ali", started)])
             here.journal[0] = False
-            for work in (here.alerts.acknowledge("c1", "ali"), here.briefs.cancel("r1", identity("ali"))):
+            for work in (
+                here.alerts.acknowledge("c1", "ali", unrecorded),
+                here.briefs.cancel("r1", identity("ali"), unrecorded),
+            ):
                 with pytest.raises(Unavailable):
                     await work
             here.journal[0] = True
             assert (await told(here.engine, "user:ali")).total() == 2
-            ended = await here.briefs.cancel("r1", identity("ali"))
+            ended = await here.briefs.cancel("r1", identity("ali"), unrecorded)
             assert ended is not None
             assert ended.placed is not None
 

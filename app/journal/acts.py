@@ -1,0 +1,124 @@
+"""Acts: what a person or a system with rights does to the service, recorded before it is done (contract section 10).
+
+An act tells who (user, name, token id, address, session or token), what (`verb`), on whom or what, before, after, and
+why. Its `outcome` follows when it is known, tied to it by seq: an act without one was under way when the node ended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, Literal
+
+import msgspec
+
+if TYPE_CHECKING:
+    from app.journal.writer import Journal
+    from dossier_realtime.recording.entry import Detail
+
+Outcome = Literal["done", "unchanged", "failed"]
+Verb = Literal[
+    "acknowledge_alert",
+    "cancel_brief",
+    "change_document",
+    "change_settings",
+    "delete_document",
+    "disconnect_user",
+    "end_session",
+    "export_journal",
+    "lift_limits",
+    "publish",
+    "restore_limits",
+    "revoke_token",
+    "revoke_user",
+]
+Facts = msgspec.Struct | Mapping[str, str | int | float | bool | None]
+
+MAX_REASON: Final = 500
+_MAX_FACTS = 2_000  # characters of what holds before or after
+_MAX_CHANNELS = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """The person or system that acts. `via` is `session:{id}` or `token:{jti}` (`token:` where it has no id)."""
+
+    user_id: str
+    name: str = ""
+    token_id: str = ""
+    address: str = ""
+    via: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """One act. `channel` is the one that it is done on, or that its subject was derived from ("": none)."""
+
+    verb: Verb
+    subject_kind: Literal["brief", "channel", "commitment", "document", "events", "journal", "session", "token", "user"]
+    subject: str
+    channel: str = ""
+    channels: tuple[str, ...] = ()
+    before: Facts | None = None
+    after: Facts | None = None
+    why: Mapping[str, str] = field(default_factory=dict)
+    """What the caller says with it: `reason`, `query`, `key` (Idempotency-Key)."""
+
+    def detail(self, actor: Actor) -> Detail:
+        """The act as the detail of its entry; what is empty is left out."""
+        told: Detail = {
+            "verb": self.verb,
+            "subject_kind": self.subject_kind,
+            "subject": self.subject,
+            "name": actor.name,
+            "token": actor.token_id,
+            "address": actor.address,
+            "channels": list(self.channels[:_MAX_CHANNELS]),
+            "before": _json(self.before),
+            "after": _json(self.after),
+            **{name: text[:MAX_REASON] for name, text in self.why.items()},
+        }
+        return {name: value for name, value in told.items() if value not in ("", [])}
+
+
+RecordAct = Callable[[Act], Awaitable[None]]
+"""Records an act durably. It raises where that cannot be: then the act must not be done."""
+
+
+class ActRecord:
+    """The acts of a node. `level_of` says a channel's classification now, "" for what names no channel."""
+
+    def __init__(self, journal: Journal, level_of: Callable[[str], str]) -> None:
+        self._journal = journal
+        self._level_of = level_of
+
+    async def begin(self, actor: Actor, act: Act) -> int:
+        """Return the act's seq once it is durable. Raises ActNotRecorded: then it must not be done."""
+        return await self._journal.record_act(
+            act.detail(actor),
+            session=actor.via.removeprefix("session:") if actor.via.startswith("session:") else "",
+            user=actor.user_id,
+            channel=act.channel,
+            level=self._level_of(act.channel),
+            via=actor.via,
+        )
+
+    def end(self, seq: int, actor: Actor, act: Act, outcome: Outcome, status: int = 0) -> None:
+        """Record what became of an act; `status` is the HTTP status that it was answered with."""
+        detail: Detail = {"outcome": outcome, "verb": act.verb}
+        if status:
+            detail["status"] = status
+        self._journal.record(
+            "outcome",
+            user=actor.user_id,
+            channel=act.channel,
+            level=self._level_of(act.channel),
+            via=actor.via,
+            cause=seq,
+            detail=detail,
+            lane="acts",
+        )
+
+
+def _json(facts: Facts | None) -> str:
+    return "" if facts is None else msgspec.json.encode(facts).decode()[:_MAX_FACTS]

@@ -1,0 +1,122 @@
+"""Bounds of the journal's queue: three lanes share one order, and each has a bound that the others cannot fill.
+
+Acts (what people with rights change) are waited for, so their lane is never filled by others' traffic. Events are what
+a change publishes. Traffic is what reading, refusing and connecting cause: it is the first to be dropped, and never
+makes the journal unhealthy.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from dossier_realtime.recording.entry import Detail, Kind
+
+Lane = Literal["acts", "events", "traffic"]
+
+WAITING_ENTRIES: Final = 50_000
+WAITING_BYTES: Final = 32 * 1024 * 1024
+WAITING_ACTS: Final = 4_096
+HIGH_WATER: Final = 0.8
+GAP_SECONDS: Final = 1.0  # a gap is written after this time even while more is being lost
+_MAX_NAMES: Final = 1_000  # users counted by name in one gap
+_TOP_NAMES: Final = 10
+
+TRAFFIC: Final[frozenset[Kind]] = frozenset(
+    {"refused", "out", "http", "attach", "detach", "conflated", "replayed", "sampled"}
+)
+"""The kinds of the traffic lane, where a caller does not say otherwise."""
+
+
+class ActNotRecorded(Exception):
+    """The act could not be made durable in the journal, so it must not be done: answer 503 (contract section 10).
+
+    `seq` is the number of its entry where one was written nevertheless, 0 where none was.
+    """
+
+    def __init__(self, reason: str, seq: int = 0) -> None:
+        super().__init__(reason)
+        self.seq = seq
+
+
+class Waiting:
+    """An entry between the loop and the disk. `seq` is 0 until the writer has numbered it."""
+
+    __slots__ = ("cause", "durable", "fields", "frame", "lane", "seq")
+
+    def __init__(
+        self,
+        lane: LaneState,
+        fields: tuple[Any, ...],
+        frame: bytes | str | None = None,
+        cause: Waiting | int = 0,
+        durable: asyncio.Future[int] | None = None,
+    ) -> None:
+        self.lane = lane
+        self.fields = fields
+        self.frame = frame
+        self.cause = cause
+        self.durable = durable
+        self.seq = 0
+
+
+@dataclass(slots=True)
+class Lost:
+    """Entries that found no room, until a `gap` entry tells of them."""
+
+    since: float
+    count: int = 0
+    kinds: Counter[str] = field(default_factory=Counter)
+    users: Counter[str] = field(default_factory=Counter)
+
+    def add(self, kind: str, user: str) -> None:
+        """Count one more; past a bound of names, users are counted together."""
+        self.count += 1
+        self.kinds[kind] += 1
+        if user:
+            self.users[user if user in self.users or len(self.users) < _MAX_NAMES else "(others)"] += 1
+
+    def detail(self) -> Detail:
+        """The detail of the `gap` entry: how many, of which kinds, the users with most."""
+        detail: Detail = {"lost": self.count, "since": round(self.since, 3), "kinds": _rows(self.kinds)}
+        if self.users:
+            detail["users"] = _rows(self.users)
+        return detail
+
+
+class LaneState:
+    """How full a lane is. The loop counts in, the writer's thread counts out: each counter has one writer."""
+
+    __slots__ = ("bytes_in", "bytes_out", "entries_in", "entries_out", "lost", "max_bytes", "max_entries", "name")
+
+    def __init__(self, name: Lane, max_entries: int, max_bytes: int) -> None:
+        self.name = name
+        self.max_entries, self.max_bytes = max_entries, max_bytes
+        self.entries_in = self.entries_out = self.bytes_in = self.bytes_out = 0
+        self.lost: Lost | None = None
+
+    @property
+    def waiting(self) -> int:
+        """Entries recorded and not yet encoded."""
+        return self.entries_in - self.entries_out
+
+    def fits(self, share: float = 1.0) -> bool:
+        """Return whether less than this share of both bounds is in use."""
+        return (
+            self.entries_in - self.entries_out < self.max_entries * share
+            and self.bytes_in - self.bytes_out < self.max_bytes * share
+        )
+
+    def lose(self, kind: str, user: str, at: float) -> None:
+        """Count an entry that found no room."""
+        if self.lost is None:
+            self.lost = Lost(at)
+        self.lost.add(kind, user)
+
+
+def _rows(counts: Counter[str]) -> list[str]:
+    return [f"{count} {name}" for name, count in counts.most_common(_TOP_NAMES)]
