@@ -37,6 +37,8 @@ Facts = msgspec.Struct | Mapping[str, str | int | float | bool | None]
 MAX_REASON: Final = 500
 _MAX_FACTS = 2_000  # characters of what holds before or after
 _MAX_CHANNELS = 1_000
+_MAX_GOING_ON = 1_000
+_PAGES_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +93,7 @@ class ActRecord:
     def __init__(self, journal: Journal, level_of: Callable[[str], str]) -> None:
         self._journal = journal
         self._level_of = level_of
+        self._going_on: dict[tuple[str, str], float] = {}
 
     async def begin(self, actor: Actor, act: Act) -> int:
         """Return the act's seq once it is durable. Raises ActNotRecorded: then it must not be done."""
@@ -102,6 +105,21 @@ class ActRecord:
             level=self._level_of(act.channel),
             via=actor.via,
         )
+
+    def goes_on(self, actor: Actor, what: str, steady: float) -> bool:
+        """Return whether this is the next page of what the same token `began` in the last minute: it is no act of its
+        own. `steady` is seconds on the steady clock; each page prolongs the minute."""
+        key = (f"{actor.user_id} {actor.via}", what)
+        if steady - self._going_on.get(key, -_PAGES_SECONDS) >= _PAGES_SECONDS:
+            return False
+        self._going_on[key] = steady
+        return True
+
+    def began(self, actor: Actor, what: str, steady: float) -> None:
+        """Remember an act that may go on page by page."""
+        if len(self._going_on) >= _MAX_GOING_ON:
+            del self._going_on[next(iter(self._going_on))]
+        self._going_on[f"{actor.user_id} {actor.via}", what] = steady
 
     def end(self, seq: int, actor: Actor, act: Act, outcome: Outcome, status: int = 0) -> None:
         """Record what became of an act; `status` is the HTTP status that it was answered with."""

@@ -28,7 +28,7 @@ from .operators import OperatorDoor
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from app.journal.acts import Verb
+    from app.journal.acts import ActRecord, Verb
     from dossier_realtime.protocol.authorization import Identity
 
 _log = structlog.get_logger("journal")
@@ -56,7 +56,7 @@ class JournalDoor(OperatorDoor):
             text = "after and limit need admin:* and the highest clearance: what you may see is numbered anew each time"
             self.refuse(400, ErrorCode.INVALID_MESSAGE_FORMAT, text)
             return
-        await self.act(Act("export_journal", "journal", self.node.name, channel or ""))
+        await self._record(selection, channel or "")
         archive: Archive = self.settings["archive"]
         lines = self._export(archive, selection, identity, whole=whole)
         self.set_header("Content-Type", "application/x-ndjson; charset=utf-8")
@@ -78,6 +78,17 @@ class JournalDoor(OperatorDoor):
             if not self._headers_written:  # else the last line is missing: what was sent is seen to be cut off
                 text = "The journal cannot be read here: `python run.py verify` says where it is damaged"
                 self.refuse(500, ErrorCode.INTERNAL_ERROR, text)
+
+    async def _record(self, selection: Selection, channel: str) -> None:
+        """Record the export; who reads page after page does so in one act."""
+        record: ActRecord = self.settings["acts"]
+        assert self.actor is not None  # noqa: S101  an administrator
+        asked, now = repr(msgspec.structs.replace(selection, after=0, limit=0)), self.node.clock().steady
+        if selection.limit and record.goes_on(self.actor, asked, now):
+            return
+        await self.act(Act("export_journal", "journal", self.node.name, channel))
+        if selection.limit:
+            record.began(self.actor, asked, now)
 
     def _cut_off(self) -> None:
         """End a stream whose caller lost the right to it: without its signed last line, which readers miss."""

@@ -74,11 +74,16 @@ class Audited:
 
 
 async def busy(audited: Audited, service: Service, count: int = 30) -> None:
-    """So many acts, all of them on the disk."""
+    """So many acts, all of them on the disk with their outcomes."""
+
+    def ended() -> int:
+        return sum(entry.header.kind == "outcome" for entry in service.journal())
+
+    before = ended()
     for number in range(count):
         await audited.call("POST", f"/v1/users/u{number}/disconnect", {}, reason=f"act {number}")
     folder, head = service.data / "journal", Head(0, "")
-    while head.seq < len(service.journal()):
+    while ended() < before + count or head.seq < len(service.journal()):
         await asyncio.sleep(0.05)
         head = read_head(folder, NODE) or head
 
