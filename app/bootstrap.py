@@ -41,11 +41,13 @@ from app.services.operations import report
 from app.services.publisher import Publisher
 from app.telemetry.metrics import Metrics
 from app.web.addresses import Addresses, AddressLimits
-from app.web.application import application, server
+from app.web.application import application, metrics_application, server
 from app.web.bodies import Bodies
 from app.web.forwarded import networks
 from app.web.guard import Doorkeeper
+from app.web.public_pages import PublicPages
 from dossier_realtime.protocol.classification import ChannelPolicy
+from dossier_realtime.protocol.host_header import parse_hosts
 from dossier_realtime.recording.digest import Digest
 
 if TYPE_CHECKING:
@@ -70,13 +72,14 @@ def now() -> Instant:
 
 
 class Service:
-    """A running service. `port` is the one that it listens on, also where the configuration said 0."""
+    """A running service. `port` is the one that it listens on, also where the configuration said 0;
+    `metrics_port` that of the metrics' own address, 0 without one."""
 
     def __init__(self, config: Config, engine: Engine, journal: Journal, tls_context: ssl.SSLContext | None) -> None:
         self.config = config
         self.engine = engine
         self.journal = journal
-        self.port = 0
+        self.port = self.metrics_port = 0
         self._tls = tls_context
         self._policy = ChannelPolicy((row.pattern, row.level) for row in config.channels.classification)
         self._metrics = Metrics()
@@ -116,9 +119,10 @@ class Service:
         self._signer = Signer(data)
         limits = config.limits
         keeper = Doorkeeper(
-            frozenset(config.server.allowed_hosts),
+            parse_hosts(config.server.allowed_hosts),
             frozenset(config.server.allowed_origins),
             config.server.require_origin,
+            strict_transport=tls_context is not None or config.server.behind_proxy,
         )
         addresses = Addresses(
             AddressLimits(
@@ -147,6 +151,9 @@ class Service:
             acts,
         )
         self._server = server(app, tls_context, addresses, self.node.turns)
+        self._app, self._metrics_app = app, metrics_application(app, _metrics_keeper(config))
+        self._metrics_server = server(self._metrics_app, None, addresses, self.node.turns)
+        self._publish_pages()
         self._measure(addresses, bodies)
         self._stopped = asyncio.Event()
         self._signals = 0
@@ -175,6 +182,11 @@ class Service:
         )
         self.port = sockets[0].getsockname()[1]
         self._server.add_sockets(sockets)
+        metrics = self.config.metrics
+        if metrics.host:
+            sockets = tornado.netutil.bind_sockets(metrics.port, metrics.host.strip("[]"), backlog=16)
+            self.metrics_port = sockets[0].getsockname()[1]
+            self._metrics_server.add_sockets(sockets)
 
     async def run(self) -> None:
         """Serve until SIGTERM or SIGINT; then drain. SIGHUP reads keys and certificate again."""
@@ -189,6 +201,7 @@ class Service:
         """Read the keys of tokens and the certificate again; connections that stand keep what they have."""
         try:
             self.verifier.renew(token_secrets.read_files(self.config.auth))
+            self._publish_pages()
         except ValueError as wrong:
             _log.error("the keys of tokens were not read again; the old ones stay", reason=str(wrong))
         else:
@@ -203,11 +216,19 @@ class Service:
         else:
             _log.info("the certificate was read again")
 
+    def _publish_pages(self) -> None:
+        """Tell both applications who may read what without an access token. Raises ValueError for a weak token."""
+        config, token = self.config, token_secrets.metrics_token(self.config.metrics)
+        for app, is_open in ((self._app, not config.server.production), (self._metrics_app, True)):
+            app.settings["public_pages"] = PublicPages(is_open and not token, token, config.security_txt)
+
     async def stop(self) -> None:
         """End what is left, in the order in which it depends on each other."""
         self._server.stop()
+        self._metrics_server.stop()
         await self.node.stop()
         await self._server.close_all_connections()
+        await self._metrics_server.close_all_connections()
         await self.engine.close()
         unwritten = self.journal.close()
         if unwritten:
@@ -329,6 +350,13 @@ async def build(config: Config) -> Service:
         certificate, key = Path(config.server.tls_certificate), Path(config.server.tls_key)
         context = tls.server_context(certificate, key, time.time())
     return Service(config, engine, journal, context)
+
+
+def _metrics_keeper(config: Config) -> Doorkeeper:
+    """The metrics' own address is called by the service's names or by itself, and by no browser."""
+    host = config.metrics.host.strip("[]")
+    own = [f"[{host}]" if ":" in host else host] if host else []
+    return Doorkeeper(parse_hosts([*config.server.allowed_hosts, *own]), frozenset())
 
 
 def _node_name(config: Config) -> str:

@@ -87,6 +87,8 @@ async def _serve(config: Config, *, beside: Sequence[str] | None = None) -> int:
     print(f"Dossier Realtime serves ws{secure}://{host}:{service.port}/v1", flush=True)
     print(f"  publish   http{secure}://{host}:{service.port}/v1/publish", flush=True)
     print(f"  health    http{secure}://{host}:{service.port}/readyz", flush=True)
+    if service.metrics_port:
+        print(f"  metrics   http://{config.metrics.host}:{service.metrics_port}/metrics", flush=True)
     if config.development_secret:
         print(f"  secret    made for development, in {config.storage.data}/development-secret", flush=True)
     if beside is not None and config.auth.symmetric and not config.server.production:

@@ -9,6 +9,7 @@ import time
 import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from datetime import date
 from pathlib import Path
 from typing import Any, NamedTuple, get_args, get_origin
 from urllib.parse import urlsplit
@@ -21,6 +22,7 @@ from app.jwks import is_safe_url
 from app.secret_strength import TOKEN_BYTES, weakness
 from app.settings import Tables
 from app.tls import server_context
+from dossier_realtime.protocol.host_header import parse_hosts
 
 DEFAULTS = Path(__file__).parent.parent / "config" / "default.toml"
 PREFIX = "DOSSIER_"
@@ -28,6 +30,7 @@ PREFIX = "DOSSIER_"
 _SECRETS = {
     ("auth", "secret"): "DOSSIER_AUTH__SECRET or auth.secret_file",
     ("auth", "previous_secret"): "DOSSIER_AUTH__PREVIOUS_SECRET or auth.previous_secret_file",
+    ("metrics", "token"): "DOSSIER_METRICS__TOKEN or metrics.token_file",
     ("dashboard", "oidc", "client_secret"): "DOSSIER_DASHBOARD__OIDC__CLIENT_SECRET or "
     "dashboard.oidc.client_secret_file",
 }
@@ -237,10 +240,8 @@ def _check_together(config: Tables) -> None:
             "set dashboard.behind_proxy, or listen on 127.0.0.1"
         )
     _check_oidc(config)
-    if not server.allowed_hosts:
-        raise ValueError("server.allowed_hosts is empty: nobody could connect; name the service's own hosts")
-    if server.production and not server.allowed_origins:
-        raise ValueError("server.allowed_origins is empty: name the sites whose pages may connect")
+    _check_public(config)
+    _check_names(config)
     if session.liveness_timeout <= max(session.heartbeat_interval, session.ping_interval):
         raise ValueError(
             "session.liveness_timeout must be more than heartbeat_interval and ping_interval, "
@@ -250,6 +251,40 @@ def _check_together(config: Tables) -> None:
         urlsplit(config.storage.engine).port  # noqa: B018 - reading it is what checks its range
     except ValueError:
         raise ValueError("storage.engine: the port is out of range; give one from 0 to 65535") from None
+
+
+def _check_names(config: Tables) -> None:
+    """ValueError, in one line, for hosts that nobody can name and for lists that let nobody in."""
+    server = config.server
+    for name, hosts in (("server", server.allowed_hosts), ("dashboard", config.dashboard.allowed_hosts)):
+        try:
+            parse_hosts(hosts)
+        except ValueError as wrong:
+            raise ValueError(f"{name}.allowed_hosts: {wrong}") from None
+    if not server.allowed_hosts:
+        raise ValueError("server.allowed_hosts is empty: nobody could connect; name the service's own hosts")
+    if server.production and not server.allowed_origins:
+        raise ValueError("server.allowed_origins is empty: name the sites whose pages may connect")
+
+
+def _check_public(config: Tables) -> None:
+    """ValueError, in one line, for metrics that strangers could read, and for a security.txt that nobody may trust."""
+    metrics, security = config.metrics, config.security_txt
+    if metrics.token and metrics.token_file:
+        raise ValueError("DOSSIER_METRICS__TOKEN and metrics.token_file are both set: keep one")
+    guarded = metrics.token or metrics.token_file
+    if config.server.production and metrics.host and not guarded and not _is_internal(metrics.host):
+        raise ValueError(
+            f"metrics.host: strangers could reach {metrics.host}; name one internal address of this machine, "
+            "such as 127.0.0.1 or 10.0.0.5, or set metrics.token_file"
+        )
+    if security.contact or security.expires:
+        try:
+            date.fromisoformat(security.expires)
+        except ValueError:
+            raise ValueError(
+                "security_txt.expires is no date: give the day until which it holds, as 2027-06-30"
+            ) from None
 
 
 def _check_oidc(config: Tables) -> None:
@@ -275,6 +310,14 @@ def _check_oidc(config: Tables) -> None:
         raise ValueError(
             "dashboard.oidc: the service must take the provider's tokens; set auth.algorithms and auth.jwks_url"
         )
+
+
+def _is_internal(host: str) -> bool:
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return host == "localhost"
+    return (address.is_private or address.is_loopback) and not address.is_unspecified
 
 
 def _is_loopback(host: str) -> bool:

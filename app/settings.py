@@ -201,6 +201,38 @@ class NodeSettings(_Table, frozen=True):
     id: NodeId
 
 
+class MetricsSettings(_Table, frozen=True):
+    """`[metrics]`: who may read `/metrics`."""
+
+    host: Annotated[
+        str, Meta(pattern=r"\A[A-Za-z0-9._:-]*\Z", description='an address, such as "127.0.0.1", or nothing')
+    ]
+    port: Annotated[int, Meta(ge=0, le=65_535)]
+    token_file: File
+    token: str = ""
+    """From the environment or `token_file`, never from a TOML file: so it has no default there."""
+
+    def __repr__(self) -> str:  # the generated one would print the secret
+        return f"MetricsSettings(host={self.host!r}, port={self.port!r}, …)"
+
+
+class SecurityTxtSettings(_Table, frozen=True):
+    """`[security_txt]`: what /.well-known/security.txt says."""
+
+    contact: Annotated[
+        tuple[Annotated[str, Meta(pattern=r"\A(mailto:|https://|tel:)[\x21-\x7e]{1,500}\Z")], ...],
+        Meta(description='addresses such as "mailto:security@example.org" or "https://example.org/report"'),
+    ]
+    expires: Annotated[str, Meta(pattern=r"\A(\d{4}-\d{2}-\d{2})?\Z", description='a date such as "2027-06-30"')]
+    policy: Annotated[
+        str, Meta(pattern=r"\A(https://[\x21-\x7e]{1,500})?\Z", description="an address that begins https://")
+    ]
+    languages: Annotated[
+        tuple[Annotated[str, Meta(pattern=r"\A[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*\Z")], ...],
+        Meta(description='a list of languages, such as ["en", "ar"]'),
+    ]
+
+
 class OidcSettings(_Table, frozen=True):
     """`[dashboard.oidc]`: the identity provider that people may log in through."""
 
@@ -259,4 +291,6 @@ class Tables(_Table, frozen=True):
     journal: JournalSettings
     log: LogSettings
     node: NodeSettings
+    metrics: MetricsSettings
+    security_txt: SecurityTxtSettings
     dashboard: DashboardSettings

@@ -1,4 +1,4 @@
-"""The HS256 secrets: the current one, the previous one while they rotate, and the one made up for development.
+"""The service's secrets: the HS256 one, the previous one while they rotate, one made up for development; the metrics'.
 
 They come from the environment or from a file of their own, never from a TOML file; files are read again on SIGHUP.
 """
@@ -13,6 +13,8 @@ from pathlib import Path
 import msgspec
 
 from app.auth import AuthSettings
+from app.secret_strength import TOKEN_BYTES, weakness
+from app.settings import MetricsSettings
 
 SECRET_FILE = "development-secret"  # noqa: S105 - the name of a file, not what is in it
 
@@ -46,13 +48,28 @@ def read_files(auth: AuthSettings) -> AuthSettings:
     An empty `previous_secret_file` means that there is none any more. Raises ValueError, in one line.
     """
     if auth.secret_file:
-        secret = _read("secret_file", auth.secret_file)
+        secret = _read("auth.secret_file", auth.secret_file)
         if not secret:
             raise ValueError("auth.secret_file is empty: put the secret there, 32 random bytes of text or more")
         auth = msgspec.structs.replace(auth, secret=secret)
     if auth.previous_secret_file:
-        auth = msgspec.structs.replace(auth, previous_secret=_read("previous_secret_file", auth.previous_secret_file))
+        auth = msgspec.structs.replace(
+            auth, previous_secret=_read("auth.previous_secret_file", auth.previous_secret_file)
+        )
     return auth
+
+
+def metrics_token(settings: MetricsSettings) -> str:
+    """Return the token that opens the metrics, as its file holds it now; "" without one.
+
+    Raises ValueError, in one line.
+    """
+    if not settings.token and not settings.token_file:
+        return ""
+    token = settings.token or _read("metrics.token_file", settings.token_file)
+    if weak := weakness(token, TOKEN_BYTES):
+        raise ValueError(f"metrics.token_file: the token {weak}; give one made by `openssl rand -hex 32`")
+    return token
 
 
 def development_secret(data: Path) -> str:
@@ -82,7 +99,7 @@ def _read(name: str, file: str) -> str:
     try:
         return Path(file).read_text(encoding="utf-8").strip()
     except (OSError, ValueError) as error:
-        raise ValueError(f"auth.{name} cannot be read as text: check its path and rights") from error
+        raise ValueError(f"{name} cannot be read as text: check its path and rights") from error
 
 
 def _private(path: str, flags: int) -> int:

@@ -88,7 +88,7 @@ class Feed:
         # One after the other: nobody else waits for more than one of them.
         sessions = await self._api.call("GET", "/v1/sessions", token)
         channels = await self._api.call("GET", "/v1/channels", token)
-        metrics = await self._api.call("GET", "/metrics")
+        metrics = await self._api.call("GET", "/metrics", token)
         if sessions.ok and channels.ok:
             self._state.listed(sessions.body["sessions"], channels.body["channels"])
             self._choose(channels.body["channels"])

@@ -17,6 +17,7 @@ from bokeh.server.tornado import BokehTornado
 from bokeh.util.token import check_token_signature, get_token_payload
 
 from dashboard.visitors import COOKIE, Visitor, Visitors
+from dossier_realtime.protocol.host_header import is_allowed_host, parse_hosts
 
 if TYPE_CHECKING:
     from tornado.httputil import HTTPServerRequest
@@ -49,7 +50,7 @@ class DashboardApplication(BokehTornado):
         **options: Any,
     ) -> None:
         self.visitors = visitors
-        self._hosts = frozenset(hosts)
+        self._hosts = parse_hosts(hosts)
         self._origins = frozenset(origins)
         self._secret = secret
         self._paths = frozenset(pages)
@@ -109,9 +110,7 @@ class DashboardApplication(BokehTornado):
         return None if visitor is not None else Refusal(302, "Log in first")
 
     def _is_ours(self, host: str) -> bool:
-        host = host.lower()
-        name = host if host.endswith("]") else host.rpartition(":")[0] or host
-        return host in self._hosts or name in self._hosts
+        return is_allowed_host(host, self._hosts)
 
     def _is_theirs(self, request: HTTPServerRequest, visitor: Visitor) -> bool:
         """Whether the socket's token is ours, and of a page that this visitor opened."""

@@ -68,6 +68,7 @@ ROUTES: list[Any] = [
     (r"/healthz", health.Alive),
     (r"/readyz", health.Ready),
     (r"/metrics", health.Measured),
+    (r"/\.well-known/security\.txt", health.SecurityTxt),
 ]
 """Every path that the service answers, by its handler."""
 
@@ -87,7 +88,7 @@ def application(
     archive: Archive,
     acts: ActRecord,
 ) -> tornado.web.Application:
-    """Every path the service answers."""
+    """Every path the service answers. The setting `public_pages` is to be put in before it serves."""
     return tornado.web.Application(
         ROUTES,
         default_handler_class=NotServed,
@@ -106,6 +107,12 @@ def application(
         archive=archive,
         acts=acts,
     )
+
+
+def metrics_application(whole: tornado.web.Application, doorkeeper: Doorkeeper) -> tornado.web.Application:
+    """The metrics alone, for an address of their own; the rest as in the whole application."""
+    settings = whole.settings | {"doorkeeper": doorkeeper}
+    return tornado.web.Application([(r"/metrics", health.Measured)], **settings)
 
 
 def server(app: tornado.web.Application, tls: ssl.SSLContext | None, addresses: Addresses, turns: Turns) -> Server:

@@ -16,9 +16,12 @@ import structlog
 import tornado.web
 
 from dossier_realtime.protocol.errors import ErrorCode
+from dossier_realtime.protocol.host_header import is_allowed_host
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Collection
+
+    from dossier_realtime.protocol.host_header import HostHeader
 
     from .addresses import Addresses, Ticket
     from .bodies import Bodies
@@ -28,17 +31,19 @@ _log = structlog.get_logger("web")
 
 @dataclass(frozen=True, slots=True)
 class Doorkeeper:
-    """Who may knock. Hosts without a port match any port; origins match exactly (scheme, host, port)."""
+    """Who may knock. Hosts without a port match any port; origins match exactly (scheme, host, port).
 
-    hosts: Collection[str]
+    `strict_transport`: browsers are told to come over TLS only from now on (RFC 6797).
+    """
+
+    hosts: Collection[HostHeader]
     origins: Collection[str]
     require_origin: bool = False
+    strict_transport: bool = False
 
     def host_ok(self, host: str) -> bool:
         """Whether the Host header names this service."""
-        host = host.lower()
-        name = host if host.endswith("]") else host.rpartition(":")[0] or host
-        return host in self.hosts or name in self.hosts
+        return is_allowed_host(host, self.hosts)
 
     def origin_ok(self, origins: list[str], *, socket: bool) -> bool:
         """Whether the Origin headers may use this service; to have one can be asked of sockets alone."""
@@ -186,6 +191,8 @@ class Guarded(tornado.web.RequestHandler):
         self.set_header("X-Content-Type-Options", "nosniff")
         self.set_header("Cache-Control", "no-store")
         self.set_header("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+        if self.settings["doorkeeper"].strict_transport:
+            self.set_header("Strict-Transport-Security", f"max-age={_STRICT_SECONDS}")
 
     def answer(self, body: Any, status: int = 200) -> None:
         """A JSON body."""
@@ -236,6 +243,7 @@ STANDARD = {
     415: (ErrorCode.INVALID_MESSAGE_FORMAT, "Send application/json, uncompressed"),
     431: (ErrorCode.INVALID_MESSAGE_FORMAT, "Too many headers; send fewer"),
 }
+_STRICT_SECONDS = 365 * 86_400
 _MAX_HEADERS = 100
 _MAX_COOKIES = 100
 _LENGTH = re.compile(r"[0-9]{1,18}")

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
-from .guard import Guarded
+from .bearer import Bearer
+from .guard import STANDARD, Guarded
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from app.telemetry.metrics import Metrics
+
+    from .public_pages import PublicPages
 
 
 class Alive(Guarded):
@@ -19,6 +23,8 @@ class Alive(Guarded):
 
     def get(self) -> None:
         self.answer({"status": "alive"})
+
+    head = get
 
 
 class Ready(Guarded):
@@ -33,16 +39,46 @@ class Ready(Guarded):
             self.set_header("Retry-After", "2")
         self.answer({"status": "ready" if ready else "not ready", "checks": checks}, 200 if ready else 503)
 
+    head = get
 
-class Measured(Guarded):
-    """`/metrics`, for Prometheus."""
+
+class Measured(Bearer):
+    """`/metrics`, for Prometheus: open, or for its own token and for administrators (`admin:*`)."""
 
     is_for_probes = True
 
-    def get(self) -> None:
+    async def get(self) -> None:
+        pages: PublicPages = self.settings["public_pages"]
+        if pages.metrics_open:
+            good = self.counted_as_stranger()
+        elif pages.is_metrics_token(self.request.headers.get("Authorization", "")):
+            good = True
+        else:
+            good = await self.administrator() is not None
+        if not good:
+            return
         metrics: Metrics = self.settings["metrics"]
         self.set_header("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
         self.finish(metrics.text())
+
+    def on_finish(self) -> None:
+        """Reading the metrics, every few seconds, is neither counted in them nor recorded."""
+        Guarded.on_finish(self)
+
+
+class SecurityTxt(Guarded):
+    """`/.well-known/security.txt` (RFC 9116): where to report a hole. 404 without a contact and after its end."""
+
+    def get(self) -> None:
+        pages: PublicPages = self.settings["public_pages"]
+        text = pages.security_txt(time.time())
+        if not text:
+            self.refuse(404, *STANDARD[404])
+            return
+        self.set_header("Content-Type", "text/plain; charset=utf-8")
+        self.finish(text)
+
+    head = get
 
 
 class Described(Guarded):

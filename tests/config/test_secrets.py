@@ -69,7 +69,12 @@ def test_whatever_a_secret_is_the_answer_is_a_short_sentence_without_it(secret: 
     assert len(secret) < 8 or secret not in answer
 
 
-SECRETS = ["DOSSIER_AUTH__SECRET", "DOSSIER_AUTH__PREVIOUS_SECRET", "DOSSIER_DASHBOARD__OIDC__CLIENT_SECRET"]
+SECRETS = [
+    "DOSSIER_AUTH__SECRET",
+    "DOSSIER_AUTH__PREVIOUS_SECRET",
+    "DOSSIER_METRICS__TOKEN",
+    "DOSSIER_DASHBOARD__OIDC__CLIENT_SECRET",
+]
 
 
 def _paths(table: dict[str, Any], above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
@@ -93,7 +98,7 @@ def test_a_secret_that_is_set_but_empty_is_an_error_and_not_the_same_as_unset(
 def test_every_setting_that_is_a_secret_is_among_those_above() -> None:
     tables = msgspec.to_builtins(load(None, {"DOSSIER_AUTH__SECRET": OLD}, {"storage.data": "unused"}))
     kinds = ("secret", "previous_secret", "client_secret", "password")
-    found = {"__".join(path).upper() for path in _paths(tables) if path[-1] in kinds}
+    found = {"__".join(path).upper() for path in _paths(tables) if path[-1] in kinds or path == ("metrics", "token")}
     assert {f"DOSSIER_{name}" for name in found} == set(SECRETS)
 
 

@@ -167,6 +167,10 @@ class Service:
         """Everything written to standard error, over all starts."""
         return self.log_file.read_text(errors="replace")
 
+    def output(self) -> str:
+        """What the last start printed on standard output."""
+        return self._output.read_text()
+
     def assert_log_clean(self) -> None:
         """No traceback, no lost exception, since the first start."""
         log = self.log()

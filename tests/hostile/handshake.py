@@ -219,5 +219,24 @@ ROWS = [
     ),
     Row("H35", "HTTP/0.9 and HTTP/2", knock(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"), "H(400) | H(0)"),
     Row("H36", "a handshake in HTTP/1.0", knock(upgrade().replace(b"HTTP/1.1", b"HTTP/1.0")), "H(400)"),
+    *each(
+        "H18",
+        [
+            (host, host)
+            for host in (
+                *("localhost:8000:evil", "localhost:8000@evil.test", "user@localhost", "evil.test@localhost"),
+                *("localhost.", "localhost:", "localhost:0", "localhost:65536", "localhost:080", "localhost:evil"),
+                *("[::1", "[::1]8000", "[::1]:x", "[::1%25lo]", "localhost,evil.test", "localhost/..", "*"),
+            )
+        ],
+        lambda host: knock(upgrade(host=host)),
+        "H(421) | H(400)",
+    ),
+    *each(
+        "H20",
+        [(host, host) for host in ("LOCALHOST", "localhost:1", "127.0.0.1:65535", "[0:0::1]:8000")],
+        lambda host: knock(upgrade(host=host)),
+        "H(101)",
+    ),
     Row("H37", "a foreign Host for a plain page", knock(request("GET", "/metrics", ("Host", "evil.test"))), "H(421)"),
 ]
