@@ -51,6 +51,13 @@ class VerifyToken:
 
 
 @dataclass(frozen=True, slots=True)
+class ReceiveOwn:
+    """Deliver the user's own channel from now on, without a subscription."""
+
+    channel: str
+
+
+@dataclass(frozen=True, slots=True)
 class OpenSession:
     """Register the session (new or resumed), then tell it `opened` or `connection_limit`."""
 
@@ -130,6 +137,7 @@ Effect = (
     | ProbePeer
     | VerifyToken
     | OpenSession
+    | ReceiveOwn
     | Join
     | Leave
     | Publish

@@ -45,6 +45,7 @@ from .effects import (
     OpenSession,
     ProbePeer,
     Publish,
+    ReceiveOwn,
     Send,
     ShareCursor,
     SubmitEdit,
@@ -52,6 +53,7 @@ from .effects import (
     VerifyToken,
 )
 from .lifetime import Due, Lifetime, SessionLimits
+from .own_channel import OwnChannel
 from .ratelimit import class_of
 from .refusals import refusal
 
@@ -84,6 +86,7 @@ class Session:
         self.session_id = ""
         self.reconnect_count = 0
         self.subscriptions: set[str] = set()
+        self.own = OwnChannel()
         self._lifetime = Lifetime(limits, at)
         self._invalid: deque[float] = deque(maxlen=limits.invalid_messages + 1)
         self._bad_renewals = 0
@@ -164,6 +167,9 @@ class Session:
         self.session_id = session_id
         self.reconnect_count = reconnect_count
         self.state = State.LIVE
+        identity = self.identity
+        assert identity is not None  # noqa: S101  verified before
+        self.own.received = self._decide(identity, Right.READ, OwnChannel.of(identity)).allowed
         state = ev.ConnectionState(state="authenticated", session_id=session_id, reconnect_count=reconnect_count)
         return [Send(self._auth_success(ref)), Send(state)]
 
@@ -184,16 +190,23 @@ class Session:
         return self._close("session.revoked", CloseCode.REVOKED, reason, error)
 
     def recheck(self, at: Instant) -> list[Effect]:
-        """End every subscription that the identity or the channels' settings no longer allow."""
+        """End everything received that the identity or the channels' settings no longer allow.
+
+        The user's own channel ends likewise, subscribed or not, and is received again once that is allowed.
+        """
         identity = self.identity
         assert identity is not None  # noqa: S101  only live sessions are asked
-        ended: list[Effect] = []
-        for name in sorted(self.subscriptions):
+        own, changes = OwnChannel.of(identity), list[Effect]()
+        for name in sorted(self.subscriptions | {own} if self.own.received else self.subscriptions):
             if not self._decide(identity, Right.READ, name).allowed:
                 self.subscriptions.discard(name)
+                self.own.received = self.own.received and name != own
                 error = refusal(ErrorCode.SUBSCRIPTION_FAILED, rights.NO_SUBSCRIPTION, at, channel=name)
-                ended += [Leave(name), Send(error), Send(ev.Unsubscribed(channel=name))]
-        return ended
+                changes += [Leave(name), Send(error), Send(ev.Unsubscribed(channel=name))]
+        if self.own.withheld and self.session_id and self._decide(identity, Right.READ, own).allowed:
+            self.own.received = True
+            changes.append(ReceiveOwn(own))
+        return changes
 
     def entitled(self, right: Right, channel: str) -> bool:
         """Return whether the identity's claims give the right on the channel now, frozen or not."""
@@ -315,6 +328,8 @@ class Session:
                 return self._subscribe(command, identity, at)
             case Unsubscribe():
                 self.subscriptions.discard(command.channel)
+                if command.channel == OwnChannel.of(identity):
+                    self.own.subscribed(False)
                 unsubscribed = ev.Unsubscribed(channel=command.channel, ref=command.ref)
                 return Decision(ACCEPTED, [Leave(command.channel), Send(unsubscribed)])
             case UpdatePresence():
@@ -346,6 +361,8 @@ class Session:
             error = refusal(ErrorCode.SUBSCRIPTION_FAILED, text, at, channel=name, ref=command.ref)
             return Decision("limit.subscriptions", [Send(error)])
         self.subscriptions.add(name)
+        if name == OwnChannel.of(identity):
+            self.own.subscribed(True)
         join = Join(name, command.ref, params.include_presence, params.hidden, params.since, again)
         return Decision(ACCEPTED, [join])
 

@@ -17,6 +17,7 @@ from app.core.effects import (
     Join,
     OpenSession,
     Publish,
+    ReceiveOwn,
     ShareCursor,
     SubmitEdit,
     UpdateOwnPresence,
@@ -114,6 +115,8 @@ class Conduct:
                 return self._verify(connection, effect)
             case OpenSession():
                 return self._background.start(self._open(connection, effect))
+            case ReceiveOwn(channel):
+                return self._background.start(self._subscriptions.attach_own(connection, channel))
             case Join():
                 return self._background.start(self._subscriptions.join(connection, effect))
             case Publish():
@@ -221,7 +224,8 @@ class Conduct:
             if order.kind == "end_session":
                 connection.apply(session.revoked(order.reason, connection.now))
                 return
-        await self._subscriptions.attach_own(connection, f"user:{identity.user_id}")
+        if session.own.received:
+            await self._subscriptions.attach_own(connection, f"user:{identity.user_id}")
         connection.carry_out(effects)
 
     # --- sending ----------------------------------------------------------------------------------------------

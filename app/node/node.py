@@ -241,7 +241,10 @@ class Node:
         if before.history != settings.history and channel in self.hub.heads:
             self.hub.heads[channel] = 0  # a new epoch begins
         at = self.clock()
-        for connection in self.hub.members(channel):
+        namespace, _, user_id = channel.partition(":")
+        # A user whose own channel was withheld is no member of it, and receives it again once that is allowed.
+        own = self.registry.of_user(user_id) if namespace == "user" else []
+        for connection in dict.fromkeys([*self.hub.members(channel), *own]):
             connection.carry_out(connection.session.recheck(at))
 
     # --- time and the end -------------------------------------------------------------------------------------

@@ -59,9 +59,11 @@ class Subscriptions:
         self._background = background
 
     async def attach_own(self, connection: Connection, channel: str) -> None:
-        """A user's own channel: received from the login on, without subscribing."""
+        """Deliver a user's own channel without a subscription, from the login on or once it is allowed again."""
         position = await self._broker.join(channel)
-        if connection.closing is None:
+        if not connection.session.own.received:
+            await self._gave_up(connection, channel)
+        elif connection.closing is None and channel not in connection.attachments:
             self._attach(connection, channel, position.offset, position.offset)
             self._go_live(connection, channel)
 
