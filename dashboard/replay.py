@@ -11,10 +11,13 @@ from dashboard.store import PLACES, DashboardState
 from dossier_realtime.client.presence import PresenceState
 from dossier_realtime.protocol import codec
 from dossier_realtime.protocol.answers import PresentUser, Roster
+from dossier_realtime.protocol.authorization import Fact
+from dossier_realtime.protocol.classification import Clearance
 from dossier_realtime.protocol.commands import CancelBrief
 from dossier_realtime.protocol.events import AlertState, AlertStatePayload, BriefFailed, CommitmentAlert
-from dossier_realtime.recording.digest import Digest, Row
+from dossier_realtime.recording.digest import Digest
 from dossier_realtime.recording.entry import Entry, Header, frame_type
+from dossier_realtime.recording.ops_rows import Row
 from dossier_realtime.recording.timeline import State
 
 _CANCEL = re.compile(r"/v1/briefs/([^/]+)/cancel")
@@ -116,21 +119,22 @@ class Replay:
         if frame is None or channel.startswith("ops:"):
             return  # redacted; or what another dashboard was told of what is counted here
         event = codec.decode_event(frame)
-        self._digest.published(event)
+        fact = _fact(header)
+        self._digest.published(event, fact)
         match event:
             case CommitmentAlert(payload=told) | AlertState(payload=told):
-                self._stands(told.commitment_id)
+                self._stands(told.commitment_id, fact)
             case BriefFailed(request_id=request) if request in self._cancelling:
                 self._cancelled(request)
             case _:
                 pass
         self.state.heard(channel, event, header.at)
 
-    def _stands(self, commitment: str) -> None:
+    def _stands(self, commitment: str, fact: Fact) -> None:
         """An alert as it stands now: one that is acknowledged stays so until it climbs."""
         alert = self.past.alerts[commitment]
         known = {"alert_level": alert.level, "state": alert.state, "acknowledged_by": alert.acknowledged_by}
-        self._digest.alert(msgspec.convert({"commitment_id": commitment, **known}, AlertStatePayload))
+        self._digest.alert(msgspec.convert({"commitment_id": commitment, **known}, AlertStatePayload), fact)
 
     def _cancelled(self, request: str) -> None:
         self._cancelling.discard(request)
@@ -246,3 +250,8 @@ class Replay:
             "events_total": self._events,
             "deliveries_total": self._deliveries,
         }
+
+
+def _fact(header: Header) -> Fact:
+    """An event's channel, at the level that it had."""
+    return Fact((header.channel,), Clearance.strict(header.level))

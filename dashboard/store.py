@@ -14,6 +14,7 @@ from typing import Any, Generic, TypeVar
 from dashboard.trail import Act, Chain
 from dossier_realtime.client.presence import PresenceState
 from dossier_realtime.protocol import codec
+from dossier_realtime.protocol.authorization import Fact
 from dossier_realtime.protocol.events import (
     AlertState,
     Event,
@@ -21,6 +22,7 @@ from dossier_realtime.protocol.events import (
     RelationshipHealthChange,
     RemoteOperation,
 )
+from dossier_realtime.recording.ops_rows import fact_of, unmarked
 
 SECONDS = 900  # of time series
 TAIL = 500  # messages of the live tail
@@ -111,6 +113,8 @@ class Alert:
     at: int
     facts: dict[str, Any]
     acknowledged_by: str | None = None
+    fact: Fact = field(default_factory=Fact)
+    """The channels that it was derived from: who could not read them is not shown it."""
 
     @property
     def next_level_at(self) -> int | None:
@@ -129,6 +133,7 @@ class Brief:
     progress: int = 0
     stage: str = ""
     facts: dict[str, Any] = field(default_factory=dict)
+    fact: Fact = field(default_factory=Fact)
 
 
 @dataclass(slots=True)
@@ -345,7 +350,8 @@ class DashboardState:
         level = int(row.get("alert_level") or 1)
         known = self.alerts.get(key)
         alert = known if known and known.level == level else Alert(key, level, at, at, {})
-        alert.at, alert.facts = at, {**(known.facts if known else {}), **row}
+        alert.at, alert.facts = at, {**(known.facts if known else {}), **unmarked(row)}
+        alert.fact = (known.fact if known else Fact()).joined(fact_of(row))
         if "state" in row:
             alert.acknowledged_by = str(row["acknowledged_by"]) if row["state"] == "acknowledged" else None
         self.alerts.put(key, alert)
@@ -358,7 +364,8 @@ class DashboardState:
         brief.state = str(row.get("state", brief.state))
         brief.progress = max(brief.progress, progress)
         brief.stage = str(row.get("stage") or brief.stage)
-        brief.facts.update(row)
+        brief.facts.update(unmarked(row))
+        brief.fact = brief.fact.joined(fact_of(row))
         self.briefs.put(key, brief)
 
     def _relationship(self, change: Any, at: float) -> None:

@@ -7,13 +7,16 @@ from typing import NamedTuple
 
 from dossier_realtime.protocol.events import AlertState, AlertStatePayload, CommitmentAlert, Event
 
+from .ownership import Claim, mou_channel
+
 
 class Alerted(NamedTuple):
-    """A user is told of a commitment at a level; kept with the event that tells it."""
+    """A user is told of a commitment at a level; kept with the event that tells it. `claim`: of its sender."""
 
     commitment_id: str
     user_id: str
     level: int
+    claim: Claim | None = None
 
 
 class Standing(NamedTuple):
@@ -30,6 +33,12 @@ class Alert:
     commitment_id: str
     standing: Standing
     recipients: tuple[str, ...]
+    mou_id: str = ""
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """The channels that it was derived from: of all recipients, and of its MoU."""
+        return (*(f"user:{user_id}" for user_id in self.recipients), *mou_channels(self.mou_id))
 
     @property
     def state(self) -> AlertStatePayload:
@@ -49,12 +58,18 @@ class Alert:
         return [(channel, AlertState(channel=channel, payload=self.state)) for channel in channels]
 
 
-def alerted(channel: str, event: Event) -> Alerted | None:
-    """Whom an event alerts, if it does."""
+def mou_channels(mou_id: str) -> tuple[str, ...]:
+    """Return the channel of an MoU, if its id can be one's."""
+    channel = mou_channel(mou_id)
+    return () if channel is None else (channel,)
+
+
+def alerted(channel: str, event: Event, claim: Claim | None = None) -> Alerted | None:
+    """Return what an event on a user's channel says of a commitment, if anything."""
     if not isinstance(event, CommitmentAlert):
         return None
     payload = event.payload
-    return Alerted(payload.commitment_id, channel.partition(":")[2], payload.alert_level)
+    return Alerted(payload.commitment_id, channel.partition(":")[2], payload.alert_level, claim)
 
 
 def raised(known: Standing | None, level: int) -> Standing:

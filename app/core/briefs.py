@@ -16,22 +16,26 @@ from dossier_realtime.protocol.events import (
 )
 from dossier_realtime.protocol.values import Localized
 
+from .ownership import Claim, takes_over
+
 
 class BriefStep(NamedTuple):
-    """A brief moves, or ends; kept with the event that tells it."""
+    """A brief moves, or ends; kept with the event that tells it. `claim`: by its sender; None: by the service."""
 
     request_id: str
     user_id: str
     ended: BriefEnd | None = None
+    claim: Claim | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Brief:
-    """A brief, its owner, and how it ended; None: it is being written."""
+    """A brief, its owner, and how it ended; None: it is being written. `claim`: of the program that writes it."""
 
     request_id: str
     user_id: str
     ended: BriefEnd | None = None
+    claim: Claim | None = None
 
     @property
     def channel(self) -> str:
@@ -39,28 +43,29 @@ class Brief:
         return f"user:{self.user_id}"
 
 
-def step(channel: str, event: Event) -> BriefStep | None:
-    """What an event says of a brief, if anything."""
+def step(channel: str, event: Event, claim: Claim | None = None) -> BriefStep | None:
+    """Return what an event says of a brief, if anything."""
     owner = channel.partition(":")[2]
     match event:
         case BriefStarted() | BriefProgress():
-            return BriefStep(event.request_id, owner)
+            return BriefStep(event.request_id, owner, None, claim)
         case BriefComplete():
-            return BriefStep(event.request_id, owner, "complete")
+            return BriefStep(event.request_id, owner, "complete", claim)
         case BriefFailed():
-            return BriefStep(event.request_id, owner, "failed")
+            return BriefStep(event.request_id, owner, "failed", claim)
         case _:
             return None
 
 
 def stepped(known: Brief | None, taken: BriefStep) -> Brief:
-    """The brief after a step. Its first owner keeps it, and its first end holds: a step on another user's channel is
-    a copy, which ends nothing."""
-    if known is None:
+    """Return the brief after a step that `bind` allows. Its first owner keeps it, and its first end holds: a step of
+    the same program on another user's channel is a copy, which ends nothing."""
+    if known is None or (known.claim is not None and taken.claim is not None and takes_over(known.claim, taken.claim)):
         return Brief(*taken)
+    claim = known.claim or taken.claim
     if known.ended is not None or taken.user_id != known.user_id:
-        return known
-    return replace(known, ended=taken.ended)
+        return replace(known, claim=claim)
+    return replace(known, ended=taken.ended, claim=claim)
 
 
 def cancellation(brief: Brief, name: str) -> BriefFailed:

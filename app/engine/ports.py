@@ -34,12 +34,36 @@ class KeyConflict(Exception):
     """The idempotency key was used before, with another body."""
 
 
-class BriefCancelled(Exception):
-    """An event is of a brief that was cancelled: it has had its end."""
+class FactRefused(Exception):
+    """An event names a commitment or a brief that it may not speak of. `subject`: the id; `path`: where it stands."""
+
+    def __init__(self, text: str, subject: str, path: str) -> None:
+        super().__init__(text)
+        self.subject = subject
+        self.path = path
+
+
+class BriefCancelled(FactRefused):
+    """Raised when an event belongs to a brief that is already cancelled."""
 
     def __init__(self, request_id: str) -> None:
-        super().__init__(f"The brief {request_id} was cancelled: write it no further")
+        super().__init__(f"The brief {request_id} was cancelled: write it no further", request_id, "$.request_id")
         self.request_id = request_id
+
+
+class ForeignBrief(FactRefused):
+    """Raised when an event belongs to a brief that another program writes."""
+
+    def __init__(self, request_id: str) -> None:
+        super().__init__("This request_id is another program's: use one of your own", request_id, "$.request_id")
+
+
+class ForeignCommitment(FactRefused):
+    """Raised when an event names a commitment of another MoU, or without the right to speak for it."""
+
+    def __init__(self, commitment_id: str) -> None:
+        text = "This commitment is another's: alert with write on the dossier of its MoU, or name one of your own"
+        super().__init__(text, commitment_id, "$.payload.commitment_id")
 
 
 class Moved(Exception):
@@ -108,8 +132,8 @@ class Broker(Protocol):
 
         Returns when they are durable. With a key that was used before: the first result, no second effect. What
         entries say of alerts and briefs is kept in the same commit: nobody is told of what a crash then forgets.
-        Raises KeyConflict (same key, other digest), BriefCancelled (an entry is of one) and Unavailable; nothing was
-        committed then.
+        Raises KeyConflict (same key, other digest), FactRefused (an entry names a commitment or a brief that its
+        sender may not speak of) and Unavailable; nothing was committed then.
         """
 
     async def join(self, channel: str) -> StreamPosition:

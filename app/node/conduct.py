@@ -25,7 +25,7 @@ from app.core.effects import (
 )
 from app.core.refusals import refusal
 from app.engine.ports import (
-    BriefCancelled,
+    FactRefused,
     IdempotencyKey,
     KeyConflict,
     Order,
@@ -129,15 +129,20 @@ class Conduct:
                 self._submit_edit(connection, command)
             case ShareCursor(command):
                 self._background.start(self._share_cursor(connection, command))
-            case HandToDomain(AcknowledgeAlert() as command):
-                self._background.start(self._acknowledge(connection, command))
-            case HandToDomain(CancelBrief() as command):
-                self._background.start(self._cancel(connection, command))
-            case HandToDomain(RequestBrief() as command):
-                self._refuse(connection, ErrorCode.PERMISSION_DENIED, _NOT_SERVED, command.ref)
+            case HandToDomain(command):
+                self._hand_to_domain(connection, command)
             case _:
                 raise AssertionError(effect)
         return None
+
+    def _hand_to_domain(self, connection: Connection, command: AcknowledgeAlert | RequestBrief | CancelBrief) -> None:
+        match command:
+            case AcknowledgeAlert():
+                self._background.start(self._acknowledge(connection, command))
+            case CancelBrief():
+                self._background.start(self._cancel(connection, command))
+            case RequestBrief():
+                self._refuse(connection, ErrorCode.PERMISSION_DENIED, _NOT_SERVED, command.ref)
 
     # --- authentication ---------------------------------------------------------------------------------------
 
@@ -231,19 +236,19 @@ class Conduct:
     # --- sending ----------------------------------------------------------------------------------------------
 
     async def _publish(self, connection: Connection, effect: Publish) -> None:
-        draft = effect.draft
+        draft, identity = effect.draft, connection.session.identity
         channel = draft.event.channel
-        assert channel is not None  # noqa: S101  the session checked
+        assert channel is not None and identity is not None  # noqa: S101, PT018  the session checked
         key, started = None, connection.now.steady
         if draft.idempotency_key is not None and effect.digest is not None:
             key = IdempotencyKey(connection.user_id, draft.idempotency_key, effect.digest)
         try:
-            placed = await self._publisher.publish([(channel, draft.event)], key)
+            placed = await self._publisher.publish([(channel, draft.event)], identity, key)
         except KeyConflict:
             text = "This idempotency_key was used with another body; make a new one (at $.idempotency_key)"
             self._refuse(connection, ErrorCode.INVALID_MESSAGE_FORMAT, text, draft.ref, channel)
-        except BriefCancelled as cancelled:
-            self._refuse(connection, ErrorCode.PERMISSION_DENIED, str(cancelled), draft.ref, channel)
+        except FactRefused as refused:
+            self._refuse(connection, ErrorCode.PERMISSION_DENIED, str(refused), draft.ref, channel)
         except Unavailable:
             self._refuse(connection, ErrorCode.SERVICE_UNAVAILABLE, _BUSY, draft.ref, channel)
         else:
@@ -253,11 +258,12 @@ class Conduct:
                 connection.send(Ack(ref=draft.ref, channel=channel, offset=first.offset, epoch=first.epoch))
 
     async def _acknowledge(self, connection: Connection, command: AcknowledgeAlert) -> None:
-        user_id, started = connection.user_id, connection.now.steady
-        acting = _Acting(self._acts, connection)
+        identity, started = connection.session.identity, connection.now.steady
+        assert identity is not None  # noqa: S101  the session checked
+        user_id, acting = identity.user_id, _Acting(self._acts, connection)
         try:
             async with acting:
-                taken = await self._alerts.acknowledge(command.payload.commitment_id, user_id, acting.record)
+                taken = await self._alerts.acknowledge(command.payload.commitment_id, identity, acting.record)
                 acting.unchanged = taken is not None and not taken.placed
         except (Unavailable, ActNotRecorded):
             self._refuse(connection, ErrorCode.SERVICE_UNAVAILABLE, _BUSY, command.ref)

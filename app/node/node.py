@@ -11,6 +11,7 @@ from dossier_realtime.protocol import codec
 from dossier_realtime.protocol.answers import ConnectionState
 from dossier_realtime.protocol.errors import CloseCode
 from dossier_realtime.protocol.events import PresenceJoin, PresenceLeave, PresenceUpdate
+from dossier_realtime.recording.ops_rows import decode_report
 
 from .background import Background
 from .conduct import Conduct
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from app.services.cursors import Cursors
     from app.services.documents import Documents
     from app.services.publisher import Publisher
+    from dossier_realtime.protocol.authorization import Identity
     from dossier_realtime.protocol.classification import ChannelPolicy, Settings
     from dossier_realtime.protocol.commands import Command
     from dossier_realtime.protocol.drafts import Draft
@@ -126,6 +128,7 @@ class Node:
                 "class": "*",
                 "state": "lifted",
                 "until": round(at.wall + left),
+                "personal": True,
             }
             for user_id, left in self.engine.rates.limiter.lifted(at.steady).items()
         ]
@@ -190,6 +193,9 @@ class Node:
 
     def _deliver(self, publications: Sequence[Publication]) -> None:
         for publication in publications:
+            if publication.channel.startswith("ops:"):
+                self._deliver_report(publication)
+                continue
             channel, offset, about = publication.channel, publication.offset, publication.about
             frame, author = text_frame(publication.frame), None
             if about:
@@ -204,6 +210,19 @@ class Node:
             besides = author.connection_id if isinstance(author, Connection) else ""
             self.witness.delivered(publication, len(receivers), besides)
             self.hub.deliver(frame, receivers)
+
+    def _deliver_report(self, publication: Publication) -> None:
+        """Give each operator the rows and counts that they may see: readers of one clearance often share a frame."""
+        report, channel = decode_report(publication.frame), publication.channel
+        frames: dict[Identity, bytes] = {}
+        for connection in self.hub.live(channel):
+            identity = connection.session.identity
+            if identity is None:
+                continue
+            if identity not in frames:
+                frames[identity] = codec.encode(report.seen_by(identity, self.policy.settings))
+            self.witness.sent(connection, frames[identity], channel)
+            connection.outbox.push(text_frame(frames[identity]))
 
     def _tell(self, event: PresenceEvent) -> None:
         channel, user_id = event.channel, event.payload.user_id

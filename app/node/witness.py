@@ -9,6 +9,7 @@ import structlog
 from app.core.effects import Send
 from app.telemetry.logs import Sample
 from dossier_realtime.protocol.answers import RateLimitWarning
+from dossier_realtime.protocol.authorization import Fact
 from dossier_realtime.protocol.commands import Auth
 from dossier_realtime.protocol.drafts import Draft
 from dossier_realtime.protocol.namespaces import NAMESPACES
@@ -75,7 +76,7 @@ class Witness:
         if identity is not None:
             key = f"{identity.user_id} {rate_class}"
             values = {"user_id": identity.user_id, "name": identity.name, "class": rate_class, "state": state}
-            self._digest.row("limits", key, values if rate is None else {**values, "rate": rate})
+            self._digest.row("limits", key, values if rate is None else {**values, "rate": rate}, Fact(personal=True))
 
     def _note_refusal(self, connection: Connection, decision: Decision) -> None:
         rule = decision.rule
@@ -185,15 +186,17 @@ class Witness:
         """The user's limits are wider for so long from here on; 0: they are as before."""
         if not seconds:
             values = {"user_id": user_id, "name": name, "class": "*", "state": "restored"}
-            self._digest.row("limits", f"{user_id} *", values)
+            self._digest.row("limits", f"{user_id} *", values, Fact(personal=True))
         self._journal.record("lifted", user=user_id, detail={"seconds": seconds})
 
-    def called(self, method: str, path: str, status: int, caller: str, reason: str) -> None:
-        """An HTTP call was answered; the journal keeps those of known callers, and the reason that they gave."""
+    def called(self, method: str, path: str, status: int, caller: str, reason: str, level: str = "") -> None:
+        """An HTTP call was answered; the journal keeps those of known callers, and the reason that they gave.
+        `level`: of what the path names, where it names no channel."""
         self._metrics.requests[method if method in _METHODS else "other", status] += 1
         if caller:
             call: dict[str, str | int | float | bool | list[str]] = {"method": method, "path": path, "status": status}
-            self._journal.record("http", user=caller, detail={**call, "reason": reason} if reason else call)
+            detail = {**call, "reason": reason} if reason else call
+            self._journal.record("http", user=caller, level=level, detail=detail)
 
     def opened(self, connection: Connection) -> None:
         """A session began or came back."""

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from app.core.alerts import Alert
     from app.engine.ports import AlertStore, Placed
     from app.journal.acts import RecordAct
+    from dossier_realtime.protocol.authorization import Identity
     from dossier_realtime.recording.digest import Digest
 
     from .publisher import Publisher
@@ -33,15 +34,16 @@ class Alerts:
         self._digest = digest
 
     async def acknowledge(
-        self, commitment_id: str, user_id: str, act: RecordAct, *, on_behalf: bool = False
+        self, commitment_id: str, by: Identity, act: RecordAct, *, on_behalf: bool = False
     ) -> Taken | None:
         """Put the alert into the user's hands, and tell everybody who was alerted; None where there is nothing that
-        the user was alerted about. `on_behalf`: an operator, who need not have been. `act` records it before it is
-        done. Raises Unavailable, and what `act` raises."""
-        recorded = False
+        the user was alerted about and may see. `on_behalf`: an operator, who need not have been alerted, and must be
+        cleared for all that the alert was derived from. `act` records it before it is done. Raises Unavailable, and
+        what `act` raises."""
+        user_id, recorded = by.user_id, False
         while True:
             alert = await self._store.find(commitment_id)
-            if alert is None or not (on_behalf or user_id in alert.recipients):
+            if alert is None or not (self._is_recipient(alert, by) or (on_behalf and self._sees(alert, by))):
                 return None
             taken = core.acknowledged(alert, user_id)
             if not recorded:
@@ -54,18 +56,27 @@ class Alerts:
                 placed = await self._store.acknowledge(alert, user_id, self._publisher.entries(taken.events()))
             except Moved:
                 continue  # somebody else was quicker, or more were alerted: look again
-            self._digest.count("alerts", "acknowledged")
+            self._digest.count("alerts", "acknowledged", fact=self._publisher.derived(alert.channels))
             await self._publisher.tell_alerts({commitment_id})
             return Taken(taken, placed)
 
+    def level(self, alert: Alert) -> str:
+        """Return the level of what the alert was derived from, for the journal."""
+        return self._publisher.derived(alert.channels).level.label
+
+    def _is_recipient(self, alert: Alert, by: Identity) -> bool:
+        return by.user_id in alert.recipients and self._publisher.shown_to(by, (f"user:{by.user_id}",))
+
+    def _sees(self, alert: Alert, by: Identity) -> bool:
+        return self._publisher.shown_to(by, alert.channels)
+
 
 def _act(alert: Alert, taken: Alert) -> Act:
-    channels = tuple(f"user:{user_id}" for user_id in alert.recipients)
     return Act(
         "acknowledge_alert",
         "commitment",
         alert.commitment_id,
-        channels=channels,
+        channels=alert.channels,
         before=alert.state,
         after=taken.state,
     )

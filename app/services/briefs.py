@@ -36,11 +36,14 @@ class Briefs:
 
     async def cancel(self, request_id: str, by: Identity, act: RecordAct, *, on_behalf: bool = False) -> Ended | None:
         """End the brief, and tell its owner; None where there is none of that user's. `on_behalf`: an operator, who
-        need not be its owner. `act` records it before it is done. Raises Unavailable, and what `act` raises."""
+        need not be its owner. Either must be allowed to read the owner's channel. `act` records it before it is done.
+        Raises Unavailable, and what `act` raises."""
         recorded = False
         while True:
             brief = await self._store.find(request_id)
             if brief is None or not (on_behalf or by.user_id == brief.user_id):
+                return None
+            if not self._publisher.shown_to(by, (brief.channel,)):
                 return None
             if not recorded:
                 recorded = True
@@ -54,6 +57,11 @@ class Briefs:
                 (placed,) = await self._store.cancel(brief, self._publisher.entries([(brief.channel, event)]))
             except Moved:
                 continue  # it has ended meanwhile
-            self._digest.published(event)
-            self._digest.row("briefs", request_id, {"state": "cancelled"})
+            fact = self._publisher.derived((brief.channel,))
+            self._digest.published(event, fact)
+            self._digest.row("briefs", request_id, {"state": "cancelled"}, fact)
             return Ended(replace(brief, ended="cancelled"), placed)
+
+    def level(self, brief: Brief) -> str:
+        """Return the level of the owner's channel, for the journal."""
+        return self._publisher.derived((brief.channel,)).level.label

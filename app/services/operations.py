@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from app.engine.ports import Entry, Unavailable
-from dossier_realtime.protocol import codec
+from dossier_realtime.recording.ops_rows import encode_report
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -26,7 +26,8 @@ async def report(
     """Once a second, tell each topic that somebody listens to, until cancelled."""
     while True:
         await asyncio.sleep(1.0)
-        for message in digest.messages(clock().timestamp):
-            if listeners(message.channel):
+        for made in digest.reports(clock().timestamp):
+            channel = made.message.channel
+            if listeners(channel):
                 with suppress(Unavailable):
-                    await broker.publish([Entry(message.channel, codec.encode(message), durable=False)])
+                    await broker.publish([Entry(channel, encode_report(made), durable=False)])

@@ -5,16 +5,20 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from app.core.alerts import Alerted, alerted
-from app.core.briefs import step
+from app.core.alerts import Alerted, alerted, mou_channels
+from app.core.briefs import BriefStep, step
+from app.core.ownership import claim_on_brief, claim_on_commitment
 from app.engine.ports import Entry, IdempotencyKey, Placed, Unavailable
 from dossier_realtime.protocol import codec
+from dossier_realtime.protocol.authorization import Fact, may_see
+from dossier_realtime.protocol.events import CommitmentAlert
 from dossier_realtime.protocol.namespaces import namespace_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from app.engine.ports import AlertStore, Broker
+    from dossier_realtime.protocol.authorization import Identity
     from dossier_realtime.protocol.classification import ChannelPolicy
     from dossier_realtime.protocol.events import Event
     from dossier_realtime.recording.digest import Digest
@@ -37,21 +41,39 @@ class Publisher:
         self._digest = digest
         self._journal_ready = journal_ready
 
-    async def publish(self, events: Sequence[tuple[str, Event]], key: IdempotencyKey | None = None) -> list[Placed]:
-        """Commit (channel, event) pairs, all or none; returns when they are durable and delivered.
+    async def publish(
+        self, events: Sequence[tuple[str, Event]], by: Identity, key: IdempotencyKey | None = None
+    ) -> list[Placed]:
+        """Commit (channel, event) pairs of one sender, all or none; returns when they are durable and delivered.
 
-        Raises KeyConflict, BriefCancelled, and Unavailable where the store or the journal cannot take a change now.
+        Raises KeyConflict, FactRefused, and Unavailable where the store or the journal cannot take a change now.
         """
-        entries = self.entries(events)
+        entries = self.entries(events, by)
         placed = await self._broker.publish(entries, key)
         if not any(place.repeated for place in placed):
-            for _, event in events:
-                self._digest.published(event)
+            for channel, event in events:
+                self._digest.published(event, self.fact(channel, event))
             await self.tell_alerts({entry.fact.commitment_id for entry in entries if isinstance(entry.fact, Alerted)})
         return placed
 
-    def entries(self, events: Sequence[tuple[str, Event]]) -> list[Entry]:
-        """(channel, event) pairs as the engine takes them. Raises Unavailable where the journal takes no change."""
+    def fact(self, channel: str, event: Event) -> Fact:
+        """Return the channels that an event is about, its own and an MoU's, with their highest level now."""
+        about = mou_channels(event.payload.mou_id) if isinstance(event, CommitmentAlert) else ()
+        return self.derived((channel, *about))
+
+    def derived(self, channels: tuple[str, ...]) -> Fact:
+        """Return the fact that something was derived from these channels, with their highest level now."""
+        return Fact(channels, max(self._policy.settings(channel).level for channel in channels))
+
+    def shown_to(self, identity: Identity, channels: tuple[str, ...]) -> bool:
+        """Return whether what was derived from these channels may be shown to somebody."""
+        return may_see(identity, Fact(channels), self._policy.settings)
+
+    def entries(self, events: Sequence[tuple[str, Event]], by: Identity | None = None) -> list[Entry]:
+        """Return (channel, event) pairs as the engine takes them. `by`: their sender; None: the service itself.
+
+        Raises Unavailable where the journal takes no change.
+        """
         if not self._journal_ready():
             raise Unavailable("the journal cannot be written")
         return [
@@ -59,7 +81,7 @@ class Publisher:
                 channel,
                 codec.encode(event),
                 namespace_of(channel).history and self._policy.settings(channel).history,
-                fact=alerted(channel, event) or step(channel, event),
+                fact=self._said(channel, event, by),
             )
             for channel, event in events
         ]
@@ -71,4 +93,10 @@ class Publisher:
             for commitment_id in commitment_ids:
                 alert = await self._alerts.find(commitment_id)
                 if alert is not None:
-                    self._digest.alert(alert.state)
+                    self._digest.alert(alert.state, self.derived(alert.channels))
+
+    def _said(self, channel: str, event: Event, by: Identity | None) -> Alerted | BriefStep | None:
+        if isinstance(event, CommitmentAlert):
+            claim = None if by is None else claim_on_commitment(by, event.payload.mou_id, self._policy)
+            return alerted(channel, event, claim)
+        return step(channel, event, None if by is None else claim_on_brief(by))

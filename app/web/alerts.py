@@ -8,6 +8,7 @@ from app.engine.ports import Unavailable
 from dossier_realtime.protocol.authorization import decide_operator
 from dossier_realtime.protocol.errors import ErrorCode
 
+from .bearer import HIGHEST
 from .operators import OperatorDoor
 
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ class AcknowledgeCommitment(OperatorDoor):
 
     acts: ClassVar[Mapping[str, tuple[Verb, ...]]] = {"post": ("acknowledge_alert",)}
 
+    level = HIGHEST
+
     async def post(self, commitment_id: str) -> None:
         identity = await self.identify()
         if identity is None or not self.identified(commitment_id) or not self.nothing():
@@ -29,7 +32,7 @@ class AcknowledgeCommitment(OperatorDoor):
         alerts: Alerts = self.settings["alerts"]
         started, everywhere = self.node.clock().steady, decide_operator(identity).allowed
         try:
-            taken = await alerts.acknowledge(commitment_id, identity.user_id, self.act, on_behalf=everywhere)
+            taken = await alerts.acknowledge(commitment_id, identity, self.act, on_behalf=everywhere)
         except Unavailable:
             self.unavailable()
             return
@@ -39,6 +42,7 @@ class AcknowledgeCommitment(OperatorDoor):
             self.refuse(403, ErrorCode.PERMISSION_DENIED, "Insufficient permissions for this call")
         else:
             self.unchanged = not taken.placed
+            self.level = alerts.level(taken.alert)
             if taken.placed:
                 self.node.witness.published(taken.placed, self.node.clock().steady - started)
             self.answer(taken.alert.state)

@@ -15,7 +15,8 @@ import tornado.web
 from app.auth import TokenRefused
 from app.journal.acts import Act, Actor
 from app.journal.lanes import ActNotRecorded
-from dossier_realtime.protocol.authorization import Right, decide, decide_operator
+from dossier_realtime.protocol.authorization import Fact, Right, decide, decide_operator, may_see
+from dossier_realtime.protocol.classification import Clearance
 from dossier_realtime.protocol.errors import ErrorCode
 
 from .guard import Guarded
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from dossier_realtime.protocol.authorization import Identity
 
 
+HIGHEST = Clearance.SECRET.label
 _REASON = 500  # characters of why somebody did it, as they said in X-Reason (percent-encoded UTF-8)
 
 
@@ -49,6 +51,9 @@ class Bearer(Guarded):
         for method in _CHANGING:
             if method in cls.__dict__ and not cls.acts.get(method):
                 raise TypeError(f"{cls.__name__}.{method} changes something: name its verbs in `acts`, and call `act`")
+
+    level = ""
+    """The level of what the path names, for the journal, where it names no channel: HIGHEST until it is known."""
 
     def initialize(self) -> None:
         super().initialize()
@@ -113,6 +118,10 @@ class Bearer(Guarded):
             self.refuse(429, ErrorCode.RATE_LIMIT_EXCEEDED, text)
             return None
         return identity
+
+    def shows(self, identity: Identity, channel: str) -> bool:
+        """Return whether what was derived from a channel may be shown to the caller."""
+        return may_see(identity, Fact((channel,)), self.node.policy.settings)
 
     async def administrator(self, channel: str | None = None) -> Identity | None:
         """Who calls, if an administrator of the channel, or of all; answers itself where not."""
@@ -193,7 +202,9 @@ class Bearer(Guarded):
     def on_finish(self) -> None:
         """Every call is counted, and every call by somebody known is in the journal."""
         status = self.get_status()
-        self.node.witness.called(self.request.method or "", self.request.path, status, self.caller, self._why())
+        self.node.witness.called(
+            self.request.method or "", self.request.path, status, self.caller, self._why(), self.level
+        )
         if self._act is not None and self.actor is not None:
             outcome: Outcome = "failed" if status >= 400 else "unchanged" if self.unchanged else "done"
             record: ActRecord = self.settings["acts"]

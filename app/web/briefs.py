@@ -8,6 +8,7 @@ from app.engine.ports import Unavailable
 from dossier_realtime.protocol.authorization import decide_operator
 from dossier_realtime.protocol.errors import ErrorCode
 
+from .bearer import HIGHEST
 from .operators import OperatorDoor
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ class CancelBriefById(OperatorDoor):
     """By the brief's owner, and by `admin:*`; 200 with how it ended, also where it had ended before."""
 
     acts: ClassVar[Mapping[str, tuple[Verb, ...]]] = {"post": ("cancel_brief",)}
+
+    level = HIGHEST
 
     async def post(self, request_id: str) -> None:
         identity = await self.identify()
@@ -39,6 +42,7 @@ class CancelBriefById(OperatorDoor):
             self.refuse(403, ErrorCode.PERMISSION_DENIED, "Insufficient permissions for this call")
         else:
             self.unchanged = ended.placed is None
+            self.level = briefs.level(ended.brief)
             if ended.placed is not None:
                 self.node.witness.published([ended.placed], self.node.clock().steady - started)
             self.answer({"request_id": request_id, "ended": ended.brief.ended})

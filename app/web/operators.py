@@ -89,14 +89,15 @@ class Sessions(OperatorDoor):
     """`GET /v1/sessions`: every open session, oldest first."""
 
     async def get(self) -> None:
-        if await self.administrator() is None:
+        identity = await self.administrator()
+        if identity is None:
             return
         rows: list[dict[str, Any]] = []
         for record in await self.node.engine.sessions.sessions():
             row = msgspec.to_builtins(record)
             connection = self.node.registry.by_session.get(record.session_id)
             if connection is not None:
-                row["channels"] = sorted(connection.attachments)
+                row["channels"] = sorted(name for name in connection.attachments if self.shows(identity, name))
                 row["waiting_bytes"] = connection.outbox.waiting
             rows.append(row)
         self.answer({"sessions": rows})
@@ -198,10 +199,11 @@ class RevokeTokens(OperatorDoor):
 
 
 class Channels(OperatorDoor):
-    """`GET /v1/channels`: every channel with history, people, subscribers or changed settings."""
+    """`GET /v1/channels`: every channel with history, people, subscribers or changed settings that may be seen."""
 
     async def get(self) -> None:
-        if await self.administrator() is None:
+        identity = await self.administrator()
+        if identity is None:
             return
         node = self.node
         positions = await node.engine.broker.channels()
@@ -209,7 +211,7 @@ class Channels(OperatorDoor):
         subscribers = node.hub.counts()
         names = {*positions, *people, *subscribers, *node.policy.changed_channels()}
         rows = []
-        for name in sorted(names):
+        for name in sorted(name for name in names if self.shows(identity, name)):
             row = {"channel": name, "settings": node.policy.settings(name).payload(), "users": people.get(name, 0)}
             row["subscribers"] = subscribers.get(name, 0)
             if name in positions:

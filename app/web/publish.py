@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import msgspec
 
 from app.core import rights
-from app.engine.ports import BriefCancelled, IdempotencyKey, KeyConflict, Unavailable
+from app.engine.ports import FactRefused, IdempotencyKey, KeyConflict, Unavailable
 from app.journal.acts import Act
 from dossier_realtime.protocol import codec
 from dossier_realtime.protocol.errors import ErrorCode
@@ -72,17 +72,17 @@ class PublishDoor(Bearer):
             channels = tuple(dict.fromkeys(channel for channel, _ in events))
             only = channels[0] if len(channels) == 1 else ""
             await self.act(Act("publish", "events", str(len(events)), only, channels=channels))
-            placed = await publisher.publish(events, named)
+            placed = await publisher.publish(events, identity, named)
         except Refused as no:
             self.refuse(no.status, no.code, no.message, index=no.index, path=no.path)
         except KeyConflict:
             text = "This Idempotency-Key was used with another body; make a new one"
             self.refuse(409, ErrorCode.INVALID_MESSAGE_FORMAT, text)
-        except BriefCancelled as cancelled:
-            briefs = [getattr(event, "request_id", None) for _, event in events]
-            index = self._indices[briefs.index(cancelled.request_id)]
-            path = _within(index, "$.request_id")
-            self.refuse(403, ErrorCode.PERMISSION_DENIED, str(cancelled), index=index, path=path)
+        except FactRefused as refused:
+            subjects = [_subject(event) for _, event in events]
+            index = self._indices[subjects.index(refused.subject)]
+            path = _within(index, refused.path)
+            self.refuse(403, ErrorCode.PERMISSION_DENIED, str(refused), index=index, path=path)
         except Unavailable:
             self.unavailable()
         else:
@@ -154,6 +154,12 @@ def _read(index: int, raw: bytes) -> tuple[Publishable, list[str]]:
     if (targets.channel is None) == (not targets.channels):
         raise _bad("An event has either a channel or channels, one at least", "$.channel", index)
     return event, [targets.channel] if targets.channel is not None else targets.channels or []
+
+
+def _subject(event: Publishable) -> str:
+    """The id of the brief or commitment that an event is about."""
+    payload: Any = event.payload
+    return str(getattr(event, "request_id", None) or getattr(payload, "commitment_id", ""))
 
 
 def _copy(payload: Any) -> Any:

@@ -151,6 +151,11 @@ class Fact:
     level: Clearance = Clearance.PUBLIC
     personal: bool = False
 
+    def joined(self, other: Fact) -> Fact:
+        """Return the fact that both together tell."""
+        channels = tuple(dict.fromkeys((*self.channels, *other.channels)))
+        return Fact(channels, max(self.level, other.level), self.personal or other.personal)
+
 
 def decide(identity: Identity, right: Right, channel: str, settings: Settings) -> AccessDecision:
     """Decide on a well-formed channel name with its settings. Permission and clearance must both reach."""
@@ -180,6 +185,12 @@ def decide_operator(identity: Identity) -> AccessDecision:
         return AccessDecision(True, "admin.all", Basis("claim", "permissions", whole))
     remedy = Remedy("claim", "permissions", whole)
     return AccessDecision(False, "grant.all", Basis("claim", "permissions", ""), (remedy,))
+
+
+def holds_on_all(identity: Identity, right: Right, namespace: str) -> bool:
+    """Return whether one permission gives the right on every channel of a namespace: `write:user:*`, `write:*`."""
+    patterns = (EVERYTHING, f"{namespace}:{EVERYTHING}")
+    return any(grant.right >= right and grant.pattern.text in patterns for grant in identity.grants)
 
 
 def may_see(identity: Identity, fact: Fact, settings_of: SettingsOf) -> bool:

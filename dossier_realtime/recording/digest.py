@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from dossier_realtime.protocol.authorization import Fact
 from dossier_realtime.protocol.events import (
     AlertStatePayload,
     BriefComplete,
@@ -22,16 +23,17 @@ from dossier_realtime.protocol.events import (
 )
 from dossier_realtime.protocol.values import Localized
 
+from .ops_rows import OpsReport, Row, marked, merged
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from dossier_realtime.protocol.events import Event
 
+_ANYBODYS: Final = Fact()
 TOPICS = ("nodes", "sessions", "limits", "alerts", "briefs", "errors")
 _ROWS = 200
 _ERROR = re.compile(rb'\{"type":"error","error_code":"([A-Z_]{1,40})"')
-
-Row = dict[str, str | float | bool | None]
 
 
 class Digest:
@@ -40,6 +42,7 @@ class Digest:
     def __init__(self, node: str) -> None:
         self.node = node
         self._values: dict[str, Counter[str]] = {topic: Counter() for topic in TOPICS}
+        self._restricted: dict[str, dict[str, Counter[str]]] = {topic: {} for topic in TOPICS}
         self._rows: dict[str, dict[str, Row]] = {topic: {} for topic in TOPICS}
         self._levels: dict[str, Callable[[], Mapping[str, float]]] = {}
         self._standing: dict[str, Callable[[], Sequence[Row]]] = {}
@@ -52,9 +55,12 @@ class Digest:
         """Rows that hold at any time, read once a second."""
         self._standing[topic] = read
 
-    def count(self, topic: str, name: str, by: float = 1) -> None:
-        """Something happened."""
+    def count(self, topic: str, name: str, by: float = 1, fact: Fact = _ANYBODYS) -> None:
+        """Count an occurrence; of one on channels, those who may not read them get no part of the count."""
         self._values[topic][name] += by  # type: ignore[assignment]  # a Counter may count in fractions
+        if fact.channels:
+            counts = self._restricted[topic].setdefault(fact.level.label, Counter())
+            counts[name] += by  # type: ignore[assignment]  # likewise
 
     def sent(self, frame: bytes) -> None:
         """A frame to one connection alone: an error that a client is told counts by its code, beside its rule."""
@@ -62,47 +68,53 @@ class Digest:
         if found is not None:
             self.count("errors", found[1].decode())
 
-    def row(self, topic: str, key: str, values: Mapping[str, str | float | bool | None]) -> None:
-        """What is known of one thing (a user, an alert, a brief); what is said last holds."""
+    def row(
+        self, topic: str, key: str, values: Mapping[str, str | float | bool | None], fact: Fact = _ANYBODYS
+    ) -> None:
+        """Tell what is known of one thing (a user, an alert, a brief); what is said last holds."""
         rows = self._rows[topic]
         if key in rows or len(rows) < _ROWS:
-            rows[key] = {**rows.get(key, {}), "key": key, **values}
+            rows[key] = merged(marked({"key": key, **values}, fact), rows.get(key))
         else:
-            self._values[topic]["rows_cut"] += 1
+            self.count(topic, "rows_cut", fact=fact)
 
-    def alert(self, state: AlertStatePayload) -> None:
-        """How an alert stands now."""
+    def alert(self, state: AlertStatePayload, fact: Fact) -> None:
+        """Tell how an alert stands now."""
         values: Row = {"state": state.state, "acknowledged_by": state.acknowledged_by, "alert_level": state.alert_level}
-        self.row("alerts", state.commitment_id, values)
+        self.row("alerts", state.commitment_id, values, fact)
 
-    def published(self, event: Event) -> None:
-        """Fold an accepted event into the topic that operators watch it on."""
+    def published(self, event: Event, fact: Fact) -> None:
+        """Fold an accepted event into the topic that operators watch it on. `fact`: the channels that it is about."""
         match event:
             case CommitmentAlert(payload=alert):
-                self.count("alerts", f"level_{alert.alert_level}")
+                self.count("alerts", f"level_{alert.alert_level}", fact=fact)
                 values: Row = {"priority": event.priority}
                 for name in _ALERT:
                     values |= _said(name, getattr(alert, name))
-                self.row("alerts", alert.commitment_id, values)
+                self.row("alerts", alert.commitment_id, values, fact)
             case BriefStarted(payload=started):
-                self.count("briefs", "started")
+                self.count("briefs", "started", fact=fact)
                 values = {"state": "started", "brief_type": started.type, "estimated_time": started.estimated_time}
-                self.row("briefs", event.request_id, {**values, "entity_id": started.entity_id, "progress": 0})
+                self.row("briefs", event.request_id, {**values, "entity_id": started.entity_id, "progress": 0}, fact)
             case BriefProgress(payload=step):
                 values = {"state": "progress", "stage": step.stage, "progress": step.progress}
-                self.row("briefs", event.request_id, values)
+                self.row("briefs", event.request_id, values, fact)
             case BriefComplete(payload=done):
-                self.count("briefs", "complete")
+                self.count("briefs", "complete", fact=fact)
                 values = {"state": "complete", "progress": 100, "generation_time": done.generation_time}
-                self.row("briefs", event.request_id, values)
+                self.row("briefs", event.request_id, values, fact)
             case BriefFailed(payload=failed):
-                self.count("briefs", "failed")
-                self.row("briefs", event.request_id, {"state": "failed", **_said("error", failed.error)})
+                self.count("briefs", "failed", fact=fact)
+                self.row("briefs", event.request_id, {"state": "failed", **_said("error", failed.error)}, fact)
             case _:
                 pass
 
     def messages(self, timestamp: int) -> list[OpsStats]:
-        """The second is over (Unix seconds): one message for each topic, then counting begins anew."""
+        """Return one message for each topic, as who may see everything gets it; then counting begins anew."""
+        return [report.message for report in self.reports(timestamp)]
+
+    def reports(self, timestamp: int) -> list[OpsReport]:
+        """End the second (Unix seconds): return one report for each topic, then counting begins anew."""
         made = []
         for topic in TOPICS:
             values: dict[str, float] = {name: float(value) for name, value in self._values[topic].items()}
@@ -114,7 +126,9 @@ class Digest:
             self._values[topic].clear()
             self._rows[topic].clear()
             payload = OpsStatsPayload(self.node, timestamp, values, rows)
-            made.append(OpsStats(channel=f"ops:{topic}", payload=payload))
+            restricted = {level: dict(counts) for level, counts in self._restricted[topic].items()}
+            self._restricted[topic].clear()
+            made.append(OpsReport(OpsStats(channel=f"ops:{topic}", payload=payload), restricted))  # type: ignore[arg-type]  # Counters of int or float
         return made
 
 

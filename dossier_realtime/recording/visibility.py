@@ -29,6 +29,7 @@ _KEPT = 100_000  # frames that may wait for one connection, at most
 _TYPE = re.compile(rb'\{"type":"([a-z_]+)"')
 _HARMLESS = re.compile(r"ping|pong|auth_success|connection_state|token_expiring|rate_limit_(warning|exceeded)|error")
 _LOGIN, _RATES = b'{"type":"auth_success"', b'{"type":"rate_limit_'
+_ABOUT = re.compile(r"/v1/(commitments|briefs)/")  # their ids: the level of what was derived is in the header
 _PATH = re.compile(r"/v1/(channels|documents)/([^/]+)")
 _NAMED = re.compile(rf"(?:{'|'.join(SHAPES)})(?::(?:{SEGMENT}|\*)){{1,3}}".encode())
 _RANKS = {level: rank for rank, level in enumerate(LEVELS)}
@@ -110,6 +111,8 @@ class Veil:
         if header.kind == "http":
             path = str(header.detail.get("path", ""))
             found = _PATH.match(path)
+            if _ABOUT.match(path) is not None:
+                return self._reader.clearance >= Clearance.strict(header.level)
             if found is None:
                 return path != "/v1/publish"
             name = unquote(found[2])

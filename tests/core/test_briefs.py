@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from app.core.briefs import Brief, BriefStep, cancellation, step, stepped
 from dossier_realtime.protocol import codec
+from dossier_realtime.protocol.answers import BriefEnd
 from dossier_realtime.protocol.events import (
     BriefComplete,
     BriefCompletePayload,
@@ -20,7 +21,11 @@ from dossier_realtime.protocol.events import (
 )
 
 steps = st.builds(
-    BriefStep, st.just("r1"), st.sampled_from(["ali", "sara"]), st.sampled_from([None, "complete", "failed"])
+    BriefStep,
+    st.just("r1"),
+    st.sampled_from(["ali", "sara"]),
+    st.sampled_from([None, "complete", "failed"]),
+    st.none(),
 )
 
 
@@ -41,14 +46,14 @@ def test_what_was_cancelled_stays_so(later: BriefStep) -> None:
 
 
 def test_each_event_of_a_brief_is_a_step_of_its_channels_user() -> None:
-    events: list[tuple[Event, str | None]] = [
+    events: list[tuple[Event, BriefEnd | None]] = [
         (BriefStarted(request_id="r1", payload=BriefStartedPayload("meeting", "SA", 9)), None),
         (BriefProgress(request_id="r1", payload=BriefProgressPayload("analyzing", 4, "x")), None),
         (BriefComplete(request_id="r1", payload=BriefCompletePayload("b", 9, 0.9)), "complete"),
         (BriefFailed(request_id="r1", payload=BriefFailedPayload("x", fallback_available=True)), "failed"),
     ]
     for event, ended in events:
-        assert step("user:ali", event) == ("r1", "ali", ended)
+        assert step("user:ali", event) == BriefStep("r1", "ali", ended)
 
 
 def test_who_cancelled_is_said_in_both_languages_and_any_client_can_read_it() -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dossier_realtime.protocol import codec
 from dossier_realtime.protocol.answers import Error
+from dossier_realtime.protocol.authorization import Fact
+from dossier_realtime.protocol.classification import Clearance
 from dossier_realtime.protocol.errors import ErrorCode
 from dossier_realtime.protocol.events import (
     BriefProgress,
@@ -14,6 +16,8 @@ from dossier_realtime.protocol.events import (
 )
 from dossier_realtime.protocol.values import Localized
 from dossier_realtime.recording.digest import TOPICS, Digest
+
+FACT = Fact(("user:ali",), Clearance.INTERNAL)
 
 
 def told(digest: Digest) -> dict[str, OpsStatsPayload]:
@@ -44,7 +48,7 @@ def test_a_second_is_one_message_a_topic_and_the_next_begins_anew() -> None:
 def test_an_alert_is_one_row_at_its_last_level_in_both_languages() -> None:
     digest = Digest("n1")
     for level in (1, 2, 3):
-        digest.published(alert(level))
+        digest.published(alert(level), FACT)
     payload = told(digest)["alerts"]
     (row,) = payload.rows
     assert (row["key"], row["alert_level"], row["title"]) == ("c1", 3, "Delivery due")
@@ -56,7 +60,7 @@ def test_a_brief_is_one_row_that_keeps_what_was_said_before() -> None:
     digest = Digest("n1")
     for progress in (10, 45):
         step = BriefProgressPayload("analyzing", progress, "…")
-        digest.published(BriefProgress(request_id="r1", payload=step))
+        digest.published(BriefProgress(request_id="r1", payload=step), FACT)
     (row,) = told(digest)["briefs"].rows
     assert (row["key"], row["progress"], row["stage"]) == ("r1", 45, "analyzing")
 
@@ -64,7 +68,7 @@ def test_a_brief_is_one_row_that_keeps_what_was_said_before() -> None:
 def test_rows_are_cut_and_say_so() -> None:
     digest = Digest("n1")
     for number in range(1_000):
-        digest.published(alert(1, number))
+        digest.published(alert(1, number), FACT)
     payload = told(digest)["alerts"]
     assert len(payload.rows) == 200
     assert payload.values["rows_cut"] == 800
@@ -82,9 +86,9 @@ def test_when_an_alert_climbs_is_told_and_forgotten_with_the_level() -> None:
     digest = Digest("n1")
     climbs = alert(1)
     climbs.payload.next_level_at = 2_000
-    digest.published(climbs)
+    digest.published(climbs, FACT)
     assert told(digest)["alerts"].rows[0]["next_level_at"] == 2_000
-    digest.published(alert(2))
+    digest.published(alert(2), FACT)
     assert told(digest)["alerts"].rows[0]["next_level_at"] is None
 
 

@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,7 +23,7 @@ from app.journal.acts import Act
 from app.services.alerts import Alerts, Taken
 from app.services.briefs import Briefs, Ended
 from app.services.publisher import Publisher
-from dossier_realtime.protocol.authorization import Identity
+from dossier_realtime.protocol.authorization import Grant, Identity
 from dossier_realtime.protocol.classification import ChannelPolicy, Clearance
 from dossier_realtime.protocol.events import (
     BriefComplete,
@@ -71,6 +72,10 @@ def identity(user: str) -> Identity:
     return Identity(user, user.title(), "editor", None, (), Clearance.INTERNAL, 10**10)
 
 
+PROGRAM = replace(identity("program"), grants=Grant.parse_all(["write:user:*"]))
+OPERATOR = replace(identity("operator"), grants=Grant.parse_all(["admin:*"]))
+
+
 def alert(level: int = 1) -> CommitmentAlert:
     payload = CommitmentAlertPayload(
         commitment_id="c1",
@@ -91,15 +96,17 @@ async def told(engine: Engine, channel: str) -> Counter[str]:
 def test_of_many_who_acknowledge_at_once_one_is_first(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with office(tmp_path) as here:
-            await here.publisher.publish([(f"user:{user}", alert()) for user in PEOPLE])
-            taken = await asyncio.gather(*(here.alerts.acknowledge("c1", user, unrecorded) for user in PEOPLE))
+            await here.publisher.publish([(f"user:{user}", alert()) for user in PEOPLE], PROGRAM)
+            taken = await asyncio.gather(
+                *(here.alerts.acknowledge("c1", identity(user), unrecorded) for user in PEOPLE)
+            )
             hands = {one.alert.standing.acknowledged_by for one in taken if isinstance(one, Taken)}
             assert len(hands) == 1
             assert sum(bool(one.placed) for one in taken if one is not None) == 1
             for user in PEOPLE:
                 assert await told(here.engine, f"user:{user}") == {"commitment_alert": 1, "alert_state": 1}
-            assert await here.alerts.acknowledge("c1", "stranger", unrecorded) is None
-            assert await here.alerts.acknowledge("c9", "stranger", unrecorded, on_behalf=True) is None
+            assert await here.alerts.acknowledge("c1", identity("stranger"), unrecorded) is None
+            assert await here.alerts.acknowledge("c9", OPERATOR, unrecorded, on_behalf=True) is None
 
     asyncio.run(scenario())
 
@@ -107,11 +114,11 @@ def test_of_many_who_acknowledge_at_once_one_is_first(tmp_path: Path) -> None:
 def test_whoever_is_alerted_while_it_is_acknowledged_knows_it_or_can_ask(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with office(tmp_path) as here:
-            await here.publisher.publish([("user:ali", alert())])
-            more = [here.publisher.publish([(f"user:{user}", alert())]) for user in PEOPLE]
-            _, *_ = await asyncio.gather(here.alerts.acknowledge("c1", "ali", unrecorded), *more)
+            await here.publisher.publish([("user:ali", alert())], PROGRAM)
+            more = [here.publisher.publish([(f"user:{user}", alert())], PROGRAM) for user in PEOPLE]
+            _, *_ = await asyncio.gather(here.alerts.acknowledge("c1", identity("ali"), unrecorded), *more)
             for user in PEOPLE:
-                again = await here.alerts.acknowledge("c1", user, unrecorded)
+                again = await here.alerts.acknowledge("c1", identity(user), unrecorded)
                 assert again is not None
                 assert (again.alert.standing.acknowledged_by, again.placed) == ("ali", [])
                 assert (await told(here.engine, f"user:{user}"))["alert_state"] <= 1
@@ -126,9 +133,9 @@ def test_a_brief_that_is_finished_and_cancelled_at_once_ends_once(tmp_path: Path
                 request, channel = f"r{number}", f"user:ali{number}"
                 started = BriefStarted(request_id=request, payload=BriefStartedPayload("meeting", "SA", 9))
                 done = BriefComplete(request_id=request, payload=BriefCompletePayload("b", 9, 0.9))
-                await here.publisher.publish([(channel, started)])
+                await here.publisher.publish([(channel, started)], PROGRAM)
                 works = [
-                    here.publisher.publish([(channel, done)]),
+                    here.publisher.publish([(channel, done)], PROGRAM),
                     here.briefs.cancel(request, identity(f"ali{number}"), unrecorded),
                 ]
                 outcomes = await asyncio.gather(*(works if number % 2 else reversed(works)), return_exceptions=True)
@@ -150,15 +157,17 @@ def test_operators_are_told_how_an_alert_stands_and_how_a_brief_ended(tmp_path: 
                 (row,) = messages[f"ops:{topic}"].payload.rows
                 return row
 
-            await here.publisher.publish([("user:ali", alert(2))])
+            await here.publisher.publish([("user:ali", alert(2))], PROGRAM)
             assert rows("alerts").items() >= {"state": "open", "acknowledged_by": None, "alert_level": 2}.items()
-            await here.alerts.acknowledge("c1", "ali", unrecorded)
-            taken = {"key": "c1", "state": "acknowledged", "acknowledged_by": "ali", "alert_level": 2}
+            await here.alerts.acknowledge("c1", identity("ali"), unrecorded)
+            fact = {"channels": "user:ali dossier:mou:m1", "level": "internal"}
+            taken = fact | {"key": "c1", "state": "acknowledged", "acknowledged_by": "ali", "alert_level": 2}
             assert rows("alerts") == taken
-            await here.publisher.publish([("user:sara", alert(1))])
+            await here.publisher.publish([("user:sara", alert(1))], PROGRAM)
+            taken["channels"] = "user:sara dossier:mou:m1 user:ali"
             assert rows("alerts").items() >= taken.items(), "a lower level neither opens it nor lowers it"
             started = BriefStarted(request_id="r1", payload=BriefStartedPayload("meeting", "SA", 9))
-            await here.publisher.publish([("user:ali", started)])
+            await here.publisher.publish([("user:ali", started)], PROGRAM)
             await here.briefs.cancel("r1", identity("ali"), unrecorded)
             assert rows("briefs").items() >= {"state": "cancelled", "error": "Cancelled by Ali"}.items()
 
@@ -169,10 +178,10 @@ def test_without_a_journal_nothing_is_done(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with office(tmp_path) as here:
             started = BriefStarted(request_id="r1", payload=BriefStartedPayload("meeting", "SA", 9))
-            await here.publisher.publish([("user:ali", alert()), ("user:ali", started)])
+            await here.publisher.publish([("user:ali", alert()), ("user:ali", started)], PROGRAM)
             here.journal[0] = False
             for work in (
-                here.alerts.acknowledge("c1", "ali", unrecorded),
+                here.alerts.acknowledge("c1", identity("ali"), unrecorded),
                 here.briefs.cancel("r1", identity("ali"), unrecorded),
             ):
                 with pytest.raises(Unavailable):

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Final
 
 from app.core.alerts import Alert, Alerted, Standing, raised
+from app.core.ownership import Authority, Claim, bind, takes_over
 from app.engine.embedded.broker import EmbeddedBroker
 from app.engine.embedded.history import Appended, EventLog
 from app.engine.limits import EngineLimits
-from app.engine.ports import Entry, Moved, Placed
+from app.engine.ports import Entry, ForeignCommitment, Moved, Placed
 from app.sqlite import Reader, Writer
 
 _FORGET: Final = 500  # alerts an upkeep at most: bounds how long publishers wait for it
@@ -55,19 +56,48 @@ class EmbeddedAlerts:
         return self._log.append(db, entries, None, now)
 
 
-def keep(db: sqlite3.Connection, told: Alerted, now: float) -> None:
-    """One more is told."""
+def bound(db: sqlite3.Connection, told: Iterable[Alerted]) -> dict[str, Claim]:
+    """Return the claims in force once all are told. Raises ForeignCommitment; writes nothing."""
+    claims: dict[str, Claim] = {}
+    for one in told:
+        if one.claim is not None:
+            known = claims.get(one.commitment_id) or _claim(db, one.commitment_id)
+            claim = bind(known, one.claim)
+            if claim is None:
+                raise ForeignCommitment(one.commitment_id)
+            claims[one.commitment_id] = claim
+    return claims
+
+
+def take_over(db: sqlite3.Connection, claims: Mapping[str, Claim]) -> None:
+    """Forget what was told of a commitment by who may not speak for it, where somebody who may names it now."""
+    for commitment, claim in claims.items():
+        known = _claim(db, commitment)
+        if known is not None and takes_over(known, claim):
+            db.execute("DELETE FROM alerts WHERE commitment = ?", (commitment,))
+            db.execute("DELETE FROM alerted WHERE commitment = ?", (commitment,))
+
+
+def keep(db: sqlite3.Connection, told: Alerted, claim: Claim | None, now: float) -> None:
+    """Keep that one more is told."""
     known = _standing(db, told.commitment_id)
     level, by = raised(known, told.level)
+    claim = claim or _claim(db, told.commitment_id)
     db.execute(
-        "INSERT OR REPLACE INTO alerts (commitment, level, acknowledged_by, changed) VALUES (?, ?, ?, ?)",
-        (told.commitment_id, level, by, now),
+        "INSERT OR REPLACE INTO alerts (commitment, level, acknowledged_by, changed, authority, publisher, mou)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (told.commitment_id, level, by, now, *(claim or (0, "", ""))),
     )
     db.execute(
         "INSERT INTO alerted (commitment, user, level) VALUES (?, ?, ?)"
         " ON CONFLICT DO UPDATE SET level = max(level, excluded.level)",
-        told,
+        told[:3],
     )
+
+
+def _claim(db: sqlite3.Connection, commitment_id: str) -> Claim | None:
+    row = db.execute("SELECT authority, publisher, mou FROM alerts WHERE commitment = ?", (commitment_id,)).fetchone()
+    return None if row is None or not row[0] else Claim(Authority(row[0]), *row[1:])
 
 
 def _standing(db: sqlite3.Connection, commitment_id: str) -> Standing | None:
@@ -78,13 +108,14 @@ def _standing(db: sqlite3.Connection, commitment_id: str) -> Standing | None:
 def _stored(db: sqlite3.Connection, commitment_id: str) -> Alert | None:
     # One statement: the reader has no transaction around two.
     rows = db.execute(
-        "SELECT alerts.level, acknowledged_by, user FROM alerts JOIN alerted USING (commitment)"
+        "SELECT alerts.level, acknowledged_by, mou, user FROM alerts JOIN alerted USING (commitment)"
         " WHERE commitment = ? ORDER BY user",
         (commitment_id,),
     ).fetchall()
     if not rows:
         return None
-    return Alert(commitment_id, Standing(*rows[0][:2]), tuple(user for _, _, user in rows))
+    level, by, mou, _ = rows[0]
+    return Alert(commitment_id, Standing(level, by), tuple(row[3] for row in rows), mou)
 
 
 def _forget(db: sqlite3.Connection, untouched: float, settled: float) -> None:

@@ -8,10 +8,11 @@ from functools import partial
 from typing import Final
 
 from app.core.briefs import Brief, BriefStep, stepped
+from app.core.ownership import Authority, Claim, bind
 from app.engine.embedded.broker import EmbeddedBroker
 from app.engine.embedded.history import Appended, EventLog
 from app.engine.limits import EngineLimits
-from app.engine.ports import BriefCancelled, Entry, Moved, Placed
+from app.engine.ports import BriefCancelled, Entry, ForeignBrief, Moved, Placed
 from app.sqlite import Reader, Writer
 
 _FORGET: Final = 500  # briefs an upkeep at most: bounds how long publishers wait for it
@@ -51,26 +52,35 @@ class EmbeddedBriefs:
         return appended
 
 
-def refuse_cancelled(db: sqlite3.Connection, steps: Iterable[BriefStep]) -> None:
-    """Raises BriefCancelled where one of the steps is of a brief that was."""
+def check(db: sqlite3.Connection, steps: Iterable[BriefStep]) -> None:
+    """Raises ForeignBrief or BriefCancelled where a step is of another's brief, or of a cancelled one."""
+    briefs: dict[str, Brief | None] = {}
     for step in steps:
-        known = _stored(db, step.request_id)
-        if known is not None and known.ended == "cancelled":
+        known = briefs[step.request_id] if step.request_id in briefs else _stored(db, step.request_id)
+        claim = None if known is None else known.claim
+        if step.claim is not None and bind(claim, step.claim) is None:
+            raise ForeignBrief(step.request_id)
+        brief = briefs[step.request_id] = stepped(known, step)
+        if known is not None and known.ended == brief.ended == "cancelled":
             raise BriefCancelled(step.request_id)
 
 
 def keep(db: sqlite3.Connection, step: BriefStep, now: float) -> None:
-    """The brief takes a step."""
+    """Keep the brief after a step."""
     brief = stepped(_stored(db, step.request_id), step)
+    authority, publisher, _ = brief.claim or (0, "", "")
     db.execute(
-        "INSERT OR REPLACE INTO briefs (request, user, ended, changed) VALUES (?, ?, ?, ?)",
-        (brief.request_id, brief.user_id, brief.ended, now),
+        "INSERT OR REPLACE INTO briefs (request, user, ended, changed, authority, publisher) VALUES (?, ?, ?, ?, ?, ?)",
+        (brief.request_id, brief.user_id, brief.ended, now, authority, publisher),
     )
 
 
 def _stored(db: sqlite3.Connection, request_id: str) -> Brief | None:
-    row = db.execute("SELECT request, user, ended FROM briefs WHERE request = ?", (request_id,)).fetchone()
-    return None if row is None else Brief(*row)
+    row = db.execute("SELECT user, ended, authority, publisher FROM briefs WHERE request = ?", (request_id,)).fetchone()
+    if row is None:
+        return None
+    user_id, ended, authority, publisher = row
+    return Brief(request_id, user_id, ended, Claim(Authority(authority), publisher) if authority else None)
 
 
 def _forget(db: sqlite3.Connection, past: float) -> None:

@@ -130,9 +130,11 @@ class EmbeddedEngine:
 
 def _keep_facts(db: sqlite3.Connection, entries: Sequence[ports.Entry], now: float) -> None:
     steps = [entry.fact for entry in entries if isinstance(entry.fact, BriefStep)]
-    briefs.refuse_cancelled(db, steps)
+    told = [entry.fact for entry in entries if isinstance(entry.fact, Alerted)]
+    briefs.check(db, steps)
+    claims = alerts.bound(db, told)
     for step in steps:
         briefs.keep(db, step, now)
-    for entry in entries:
-        if isinstance(entry.fact, Alerted):
-            alerts.keep(db, entry.fact, now)
+    alerts.take_over(db, claims)
+    for one in told:
+        alerts.keep(db, one, claims.get(one.commitment_id), now)

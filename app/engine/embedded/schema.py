@@ -10,7 +10,7 @@ from typing import Final
 from app.sqlite import StoreRefused, connect
 
 FILE: Final = "engine.db"
-VERSION: Final = 2
+VERSION: Final = 3
 
 # Version 1, and what each later one added: a store is brought up to date when it is opened.
 # A stream is one epoch of a channel. Its head is not written anywhere: it is the last of its events.
@@ -62,7 +62,14 @@ CREATE TABLE briefs (
   request TEXT PRIMARY KEY, user TEXT NOT NULL, ended TEXT, changed REAL NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX briefs_by_change ON briefs (changed);
-"""
+""",
+    3: """
+ALTER TABLE alerts ADD COLUMN authority INTEGER NOT NULL DEFAULT 2;
+ALTER TABLE alerts ADD COLUMN publisher TEXT NOT NULL DEFAULT '';
+ALTER TABLE alerts ADD COLUMN mou TEXT NOT NULL DEFAULT '';
+ALTER TABLE briefs ADD COLUMN authority INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE briefs ADD COLUMN publisher TEXT NOT NULL DEFAULT '';
+""",
 }
 
 
