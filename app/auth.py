@@ -141,6 +141,11 @@ class TokenVerifier:
         self._settings = settings
         self.forget()
 
+    @property
+    def settings(self) -> AuthSettings:
+        """The settings in force, the secrets among them."""
+        return self._settings
+
     def forget(self) -> None:
         """Forget the verified tokens; each is verified in full again when it next comes."""
         self._cache.clear()

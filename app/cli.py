@@ -16,17 +16,14 @@ from typing import TYPE_CHECKING
 
 from app import bootstrap, records
 from app.auth import mint
-from app.companion import Companion
-from app.config import Config, ConfigError, load
+from app.config import KEYS_OF_SERVICE, Config, ConfigError, load
+from app.dashboard_process import NO_LOGIN_OF_ITS_OWN, beside_service, reachable, run_dashboard
 from app.engine.ports import EngineRefused
 from app.journal import store
-from app.secret_strength import TOKEN_BYTES, weakness
 from app.telemetry import logs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from app.settings import OidcSettings
 
 BAD_START = 2
 _LOGIN_HOURS = 12
@@ -38,7 +35,7 @@ def main(arguments: Sequence[str]) -> int:
     """Run one command; returns the exit status: 0 done, 1 found wrong, 2 could not begin."""
     asked = _parser().parse_args(arguments)
     try:
-        config = load(getattr(asked, "config", None), os.environ, _overrides(asked))
+        config = _configuration(asked)
     except ConfigError as wrong:
         return _cannot(str(wrong))
     if asked.command in _GIVE_WAY:
@@ -57,15 +54,26 @@ def main(arguments: Sequence[str]) -> int:
             case "demo":
                 return _demo(config, asked)
             case "dashboard":
-                return asyncio.run(_dashboard(config))
+                wrong_start = asyncio.run(run_dashboard(config, asked.token_fd))
+                return _cannot(wrong_start) if wrong_start else 0
             case "serve":
                 return asyncio.run(_serve(config))
             case _:
-                return asyncio.run(_serve(config, beside=_arguments_beside(asked)))
+                return asyncio.run(_serve(config, beside=asked))
     except (EngineRefused, store.JournalRefused, records.ExportRefused, OSError, ValueError) as wrong:
         return _cannot(str(wrong))
     except KeyboardInterrupt:
         return 0
+
+
+def _configuration(asked: argparse.Namespace) -> Config:
+    """What the command is to go by. The dashboard neither signs nor verifies: it reads no key and keeps none."""
+    alone = asked.command == "dashboard"
+    config = load(getattr(asked, "config", None), os.environ, _overrides(asked), keys=not alone)
+    if alone:
+        for name in KEYS_OF_SERVICE:
+            os.environ.pop(name, None)  # nor does what it starts
+    return config
 
 
 def _cannot(message: str) -> int:
@@ -73,8 +81,8 @@ def _cannot(message: str) -> int:
     return BAD_START
 
 
-async def _serve(config: Config, *, beside: Sequence[str] | None = None) -> int:
-    """The service; `beside`: and a dashboard that is started with these arguments."""
+async def _serve(config: Config, *, beside: argparse.Namespace | None = None) -> int:
+    """The service; `beside`: and a dashboard, with the same arguments."""
     logs.configure(config.log.level, config.log.format)
     service = await bootstrap.build(config)
     try:
@@ -82,7 +90,7 @@ async def _serve(config: Config, *, beside: Sequence[str] | None = None) -> int:
     except OSError as wrong:
         await service.stop()
         return _cannot(f"cannot listen on {config.server.host}:{config.server.port} ({wrong.strerror})")
-    host = _reachable(config.server.host)
+    host = reachable(config.server.host)
     secure = "s" if config.server.tls_certificate else ""
     print(f"Dossier Realtime serves ws{secure}://{host}:{service.port}/v1", flush=True)
     print(f"  publish   http{secure}://{host}:{service.port}/v1/publish", flush=True)
@@ -99,100 +107,23 @@ async def _serve(config: Config, *, beside: Sequence[str] | None = None) -> int:
             role="operator",
             permissions=["admin:*"],
             clearance="secret",
-            ttl=_LOGIN_HOURS * 3600,
+            ttl=min(_LOGIN_HOURS * 3600, config.auth.max_lifetime),
             now=int(time.time()),
         )
         print(f"  login     a token for the user operator, good for {_LOGIN_HOURS} hours:\n{token}", flush=True)
     companion = None
-    if beside is not None:
+    if beside is not None and (config.dashboard.token_file or config.auth.symmetric):
         url = f"http{secure}://{host}:{service.port}"
-        companion = asyncio.create_task(Companion([*beside, "--service", url]).run())
+        child = beside_service(config, getattr(beside, "config", None), url, service.verifier)
+        companion = asyncio.create_task(child.run())
+    elif beside is not None:
+        print(f"  dashboard is not started: {NO_LOGIN_OF_ITS_OWN}", flush=True)
     await service.run()
     if companion is not None:
         companion.cancel()
         with suppress(asyncio.CancelledError):
             await companion
     return 0
-
-
-def _arguments_beside(asked: argparse.Namespace) -> list[str]:
-    given = {"--config": getattr(asked, "config", None), "--data": getattr(asked, "data", None)}
-    return ["dashboard", *(word for name, value in given.items() if value for word in (name, str(value)))]
-
-
-async def _dashboard(config: Config) -> int:
-    from dashboard.oidc import Oidc  # noqa: PLC0415  the service runs without Panel
-    from dashboard.server import DashboardServer, Setup  # noqa: PLC0415  likewise
-
-    logs.configure(config.log.level, config.log.format)
-    settings = config.dashboard
-    secure = "s" if config.server.tls_certificate else ""
-    service = settings.service or f"http{secure}://{_reachable(config.server.host)}:{config.server.port}"
-
-    async def token() -> str:
-        if settings.token_file:
-            return (await asyncio.to_thread(Path(settings.token_file).read_text, encoding="utf-8")).strip()
-        return mint(
-            config.auth,
-            sub="dashboard",
-            name="Dashboard",
-            role="service",
-            permissions=["admin:*"],
-            clearance="secret",
-            now=int(time.time()),
-        )
-
-    if not settings.token_file and not config.auth.symmetric:
-        return _cannot("the dashboard needs a token of its own (admin:*): put it in a file, dashboard.token_file")
-    oidc = None
-    if settings.oidc.issuer:
-        oidc = Oidc(
-            issuer=settings.oidc.issuer,
-            client_id=settings.oidc.client_id,
-            client_secret=_client_secret(settings.oidc),
-            scopes=settings.oidc.scopes,
-            token=settings.oidc.token,
-            names={"en": settings.oidc.name, "ar": settings.oidc.name_ar},
-        )
-    setup = Setup(
-        service_url=service,
-        host=settings.host,
-        port=settings.port,
-        allowed_hosts=settings.allowed_hosts,
-        allowed_origins=settings.allowed_origins,
-        roles=settings.roles,
-        idle_seconds=60 * settings.idle_minutes,
-        secure=settings.behind_proxy,
-        behind_proxy=settings.behind_proxy,
-        oidc=oidc,
-    )
-    server = DashboardServer(setup, token)
-    try:
-        server.start()
-    except OSError as wrong:
-        return _cannot(f"the dashboard cannot listen on {settings.host}:{settings.port} ({wrong.strerror})")
-    print(f"Dossier dashboard at http://{_reachable(settings.host)}:{server.port}/", flush=True)
-    await server.run()
-    return 0
-
-
-def _client_secret(oidc: OidcSettings) -> str:
-    """Read here and not with the configuration: the service has no need, and perhaps no right, to read it."""
-    if not oidc.client_secret_file:
-        return oidc.client_secret
-    try:
-        secret = Path(oidc.client_secret_file).read_text(encoding="utf-8").strip()
-    except (OSError, ValueError) as error:
-        raise ValueError(
-            "dashboard.oidc.client_secret_file cannot be read as text: check its path and rights"
-        ) from error
-    if weak := weakness(secret, TOKEN_BYTES):
-        raise ValueError(f"dashboard.oidc.client_secret_file: the secret {weak}: give the one that the provider made")
-    return secret
-
-
-def _reachable(host: str) -> str:
-    return "localhost" if host in ("127.0.0.1", "::1") else host
 
 
 def _token(config: Config, asked: argparse.Namespace) -> int:
@@ -226,7 +157,7 @@ def _demo(config: Config, asked: argparse.Namespace) -> int:
         )
 
     secure = "s" if config.server.tls_certificate else ""
-    host = _reachable(config.server.host)
+    host = reachable(config.server.host)
     url = asked.url or f"ws{secure}://{host}:{config.server.port}/v1"
     logs.configure("warning", config.log.format)
     return asyncio.run(office.work(url, minted, seconds=asked.seconds, people=asked.people))
@@ -239,6 +170,7 @@ def _overrides(asked: argparse.Namespace) -> dict[str, object]:
         "data": "storage.data",
         "engine": "storage.engine",
         "service": "dashboard.service",
+        "token_file": "dashboard.token_file",
         "dashboard_host": "dashboard.host",
         "dashboard_port": "dashboard.port",
     }
@@ -265,6 +197,10 @@ def _parser() -> argparse.ArgumentParser:
     watching = commands.add_parser("dashboard", parents=[common], help="run the operators' dashboard")
     watching.add_argument("--host", dest="dashboard_host", help="the address to listen on")
     watching.add_argument("--port", dest="dashboard_port", type=int, help="the port to listen on; 0 takes any free one")
+    watching.add_argument("--token-file", help="a file with its own token (admin:*), read whenever one is needed")
+    watching.add_argument(
+        "--token-fd", type=int, help="an inherited file descriptor that its tokens come on, one a line"
+    )
     watching.add_argument("--service", help="the service to watch, as in https://realtime.example.org")
     token = commands.add_parser("token", parents=[common], help="make a token with the configured secret")
     token.add_argument("--sub", required=True, help="the user's id")

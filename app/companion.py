@@ -1,28 +1,61 @@
-"""The dashboard as a child process: begun again when it fails, and never a reason for the service to end."""
+"""The dashboard as a child process: begun again when it fails, and never a reason for the service to end.
+
+The key that signs tokens stays with the service: the child is given a token over a pipe, the next one before that
+ends, and of the environment no setting that it has no use for.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import sys
-from typing import TYPE_CHECKING
+import time
+from typing import TYPE_CHECKING, Protocol
 
 import structlog
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 _log = structlog.get_logger("service")
 _FIRST_WAIT, _LONGEST_WAIT = 1.0, 60.0  # seconds before it is begun again
 _STEADY = 60.0  # seconds after which a run counts as a good one
-_PATIENCE = 10.0  # seconds between asking it to end and ending it
+_STOP_SECONDS = 10.0  # between asking it to end and ending it
+_LOOK_SECONDS = 5.0  # between two looks at the wall clock: a machine that slept wakes to a token that is old
+
+_PREFIX = "DOSSIER_"
+_PASSED = ("DOSSIER_DASHBOARD__", "DOSSIER_LOG__", "DOSSIER_AUTH__ALGORITHMS")
+
+
+def environment_of_child(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return what of an environment the dashboard is given: of the settings its own, the log's, and no key."""
+    return {name: value for name, value in environ.items() if not name.startswith(_PREFIX) or name.startswith(_PASSED)}
+
+
+class Tokens(Protocol):
+    """Tokens for the child."""
+
+    @property
+    def seconds(self) -> int:
+        """How long each is good for; the next one is made after a third of that."""
+
+    def make(self) -> str:
+        """Return a new one."""
+
+    def holds(self, token: str) -> bool:
+        """Return whether the service still takes it."""
 
 
 class Companion:
-    """One child, `python run.py …`, as long as `run` is not cancelled."""
+    """One child, `python run.py …`, as long as `run` is not cancelled.
 
-    def __init__(self, arguments: Sequence[str]) -> None:
+    It reads `tokens` from its standard input, one a line. Without them it has a token of its own.
+    """
+
+    def __init__(self, arguments: Sequence[str], environ: Mapping[str, str], tokens: Tokens | None = None) -> None:
         self._command = [sys.executable, sys.argv[0], *arguments]
+        self._environment = environment_of_child(environ)
+        self._tokens = tokens
 
     async def run(self) -> None:
         """Keep it running. An end with status 0 was wanted by somebody, and is the end."""
@@ -37,19 +70,38 @@ class Companion:
             await asyncio.sleep(wait)
 
     async def _once(self) -> int:
-        child = await asyncio.create_subprocess_exec(*self._command, stdin=asyncio.subprocess.DEVNULL)
+        source = asyncio.subprocess.DEVNULL if self._tokens is None else asyncio.subprocess.PIPE
+        child = await asyncio.create_subprocess_exec(*self._command, stdin=source, env=self._environment)
+        feeding = None
+        if self._tokens is not None and child.stdin is not None:
+            feeding = asyncio.create_task(_feed(child.stdin, self._tokens))
         try:
             return await child.wait()
         finally:
+            if feeding is not None:
+                feeding.cancel()
+                await asyncio.wait([feeding])
             if child.returncode is None:
                 await _end(child)
+
+
+async def _feed(pipe: asyncio.StreamWriter, tokens: Tokens) -> None:
+    """Write a token, and the next one before it ends or once the key has changed, as long as somebody reads."""
+    with contextlib.suppress(ConnectionError):
+        while True:
+            token = tokens.make()
+            pipe.write(token.encode() + b"\n")
+            await pipe.drain()
+            renewed_at = time.time() + tokens.seconds / 3  # before the service tells its bearer that it ends soon
+            while (left := renewed_at - time.time()) > 0 and tokens.holds(token):  # noqa: ASYNC110  time is waited for
+                await asyncio.sleep(min(left, _LOOK_SECONDS))
 
 
 async def _end(child: asyncio.subprocess.Process) -> None:
     with contextlib.suppress(ProcessLookupError):
         child.terminate()
         try:
-            await asyncio.wait_for(child.wait(), _PATIENCE)
+            await asyncio.wait_for(child.wait(), _STOP_SECONDS)
         except TimeoutError:
             child.kill()
             await child.wait()

@@ -34,6 +34,8 @@ _SECRETS = {
     ("dashboard", "oidc", "client_secret"): "DOSSIER_DASHBOARD__OIDC__CLIENT_SECRET or "
     "dashboard.oidc.client_secret_file",
 }
+KEYS_OF_SERVICE = tuple(f"{PREFIX}{'__'.join(path).upper()}" for path in _SECRETS if path[0] != "dashboard")
+"""The environment variables that hold a secret of the service's own."""
 _UNSHOWN = {*_SECRETS, ("storage", "engine")}  # values that are, or may hold, a secret
 
 
@@ -61,12 +63,22 @@ class _Setting(NamedTuple):
         return ".".join(self.path)
 
 
-def load(config_file: Path | None, environ: Mapping[str, str], overrides: Mapping[str, object] | None = None) -> Config:
+def load(
+    config_file: Path | None,
+    environ: Mapping[str, str],
+    overrides: Mapping[str, object] | None = None,
+    *,
+    keys: bool = True,
+) -> Config:
     """The configuration in force. `overrides` come from the command line: `{"server.port": 0}`.
 
-    Reads the secret's file; outside production, without a secret or a key, makes a development secret.
+    Reads the secret's file; outside production, without a secret or a key, makes a development secret. Without `keys`
+    it is for a process that signs, verifies and serves nothing of the service: no key is read or made, `auth.secret`
+    stays empty, and of what must go together only the dashboard's part is checked.
     Raises ConfigError and nothing else.
     """
+    if not keys:
+        environ = {name: value for name, value in environ.items() if name not in KEYS_OF_SERVICE}
     merged: dict[str, Any] = {}
     for setting in _settings(config_file, environ, overrides or {}):
         _check(setting)
@@ -76,11 +88,15 @@ def load(config_file: Path | None, environ: Mapping[str, str], overrides: Mappin
         table[setting.path[-1]] = setting.value
     try:
         tables = msgspec.convert(merged, Tables)
-        _check_together(tables)
-        auth, made_up = token_secrets.complete(
-            tables.auth, production=tables.server.production, data=Path(tables.storage.data)
-        )
-        TokenVerifier(auth)  # reads and measures the keys
+        if keys:
+            _check_together(tables)
+        _check_dashboard(tables)
+        auth, made_up = tables.auth, False
+        if keys:
+            auth, made_up = token_secrets.complete(
+                tables.auth, production=tables.server.production, data=Path(tables.storage.data)
+            )
+            TokenVerifier(auth)  # reads and measures the keys
     except msgspec.ValidationError as error:
         raise ConfigError(str(error).partition(" - at `")[0]) from None
     except ValueError as error:
@@ -233,13 +249,6 @@ def _check_together(config: Tables) -> None:
             raise ValueError(f"server.trusted_proxies: {proxy} is no network; write it as 10.1.0.0/16") from None
     if server.behind_proxy and not server.trusted_proxies:
         raise ValueError("server.trusted_proxies is empty: name the addresses of the proxy in front")
-    dashboard = config.dashboard
-    if not dashboard.behind_proxy and not _is_loopback(dashboard.host):
-        raise ValueError(
-            f"dashboard.host: {dashboard.host} can be reached from other machines, in the clear; "
-            "set dashboard.behind_proxy, or listen on 127.0.0.1"
-        )
-    _check_oidc(config)
     _check_public(config)
     _check_names(config)
     if session.liveness_timeout <= max(session.heartbeat_interval, session.ping_interval):
@@ -285,6 +294,17 @@ def _check_public(config: Tables) -> None:
             raise ValueError(
                 "security_txt.expires is no date: give the day until which it holds, as 2027-06-30"
             ) from None
+
+
+def _check_dashboard(config: Tables) -> None:
+    """ValueError, in one line, for a dashboard that would be open to others or could not be logged in to."""
+    dashboard = config.dashboard
+    if not dashboard.behind_proxy and not _is_loopback(dashboard.host):
+        raise ValueError(
+            f"dashboard.host: {dashboard.host} can be reached from other machines, in the clear; "
+            "set dashboard.behind_proxy, or listen on 127.0.0.1"
+        )
+    _check_oidc(config)
 
 
 def _check_oidc(config: Tables) -> None:

@@ -61,8 +61,10 @@ class Watch:
         self._apart = apart
         output = running.data / "dashboard.out"
         service_url = f"http://127.0.0.1:{running.port}"
+        token = running.data / "dashboard.token"
+        token.write_text(running.mint("dashboard", "admin:*", "--clearance", "secret", "--ttl", "86400"))
         self._dashboard = begin(
-            output, "dashboard", "--port", "0", "--service", service_url, "--data", str(running.data)
+            output, "dashboard", "--port", "0", "--service", service_url, "--token-file", str(token)
         )
         self._pin(self._dashboard.pid)
         while (found := _ADDRESS.search(output.read_text())) is None:

@@ -146,6 +146,7 @@ class DashboardServer:
         self._audit = Audit(self._api, token, self.state, lambda: self._views.looked_at("audit"))
         self._visitors = Visitors(setup.roles, setup.idle_seconds)
         self._provider = Provider(setup.oidc) if setup.oidc else None
+        self._stopped = asyncio.Event()
         self.port = 0
 
     def start(self) -> None:
@@ -190,12 +191,12 @@ class DashboardServer:
         self._server.start()
 
     async def run(self) -> None:
-        """Serve until SIGTERM or SIGINT."""
-        loop, stopped = asyncio.get_running_loop(), asyncio.Event()
+        """Serve until SIGTERM, SIGINT or `stop`."""
+        loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, stopped.set)
+            loop.add_signal_handler(number, self.stop)
         watching = [loop.create_task(work) for work in (self._feed.run(), self._audit.run())]
-        await stopped.wait()
+        await self._stopped.wait()
         for task in watching:
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -204,6 +205,10 @@ class DashboardServer:
         self._api.close()
         if self._provider is not None:
             self._provider.close()
+
+    def stop(self) -> None:
+        """End `run`."""
+        self._stopped.set()
 
     def _own_origins(self) -> tuple[str, ...]:
         """Port 0 is known only now: the addresses under which this machine itself may look."""

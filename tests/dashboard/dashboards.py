@@ -21,6 +21,10 @@ _ADDRESS = re.compile(r"dashboard at http://[^:]+:(\d+)/")
 _DEFECTS = ("Traceback (most recent call last)", "never retrieved", "never awaited", "[error")
 
 
+def _own_token() -> str:
+    return tokens.token("dashboard", "admin:*", role="service", clearance="secret", ttl=86_400)
+
+
 class Dashboard:
     """`python run.py dashboard` on a free port; started by `with`. `settings` go to its environment."""
 
@@ -36,10 +40,13 @@ class Dashboard:
         self._service = service
         self._output, self.log_file = folder / "dashboard.out", folder / "dashboard.log"
         self._settings = settings or {}
+        self._token_file = folder / "dashboard.token"
         self.port = 0
 
     def __enter__(self) -> Self:
-        environment = os.environ | {"DOSSIER_AUTH__SECRET": tokens.SECRET} | self._settings
+        self._token_file.write_text(_own_token())
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("DOSSIER_")}
+        environment |= {"DOSSIER_DASHBOARD__TOKEN_FILE": str(self._token_file)} | self._settings
         command = [sys.executable, *self._program, "--port", "0", "--service", self._service.http]
         command += ["--data", str(self._service.data)]
         with self._output.open("wb") as output, self.log_file.open("wb") as log:

@@ -1,0 +1,58 @@
+"""The dashboard's own token: from a file that somebody renews, or from whoever started the process, over a pipe.
+
+Neither way needs the key that signs tokens, and this process never reads it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+
+_FIRST_SECONDS = 30.0  # to wait for the first token
+
+
+class NoToken(OSError):
+    """No token has come; the message says from where it was expected."""
+
+
+class TokenFile:
+    """A token in a file, read again each time one is needed."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    async def token(self) -> str:
+        """Return what the file holds now. Raises OSError."""
+        return (await asyncio.to_thread(self._path.read_text, encoding="utf-8")).strip()
+
+
+class TokenPipe:
+    """Tokens from an inherited file descriptor, one a line; the last one is in force."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._token = ""
+        self._came = asyncio.Event()
+
+    async def token(self) -> str:
+        """Return the token in force, the first time after waiting for it. Raises NoToken."""
+        try:
+            async with asyncio.timeout(_FIRST_SECONDS):
+                await self._came.wait()
+        except TimeoutError:
+            raise NoToken(f"no token came on file descriptor {self._descriptor}") from None
+        return self._token
+
+    async def run(self) -> None:
+        """Read until the other end is closed. Raises OSError and ValueError for what is no pipe."""
+        reader = asyncio.StreamReader()
+        loop = asyncio.get_running_loop()
+        with os.fdopen(self._descriptor, "rb", buffering=0, closefd=False) as pipe:
+            transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), pipe)
+            try:
+                while line := (await reader.readline()).decode("ascii", "replace").strip():
+                    self._token = line
+                    self._came.set()
+            finally:
+                transport.close()
