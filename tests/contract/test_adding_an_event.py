@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.harness.eventually import HANG_SECONDS
+
 pytestmark = pytest.mark.long
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -81,7 +83,7 @@ def copy(tmp_path: Path) -> Path:
 
 def _run(copy: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, *arguments], cwd=copy, capture_output=True, text=True, timeout=120, check=False
+        [sys.executable, *arguments], cwd=copy, capture_output=True, text=True, timeout=HANG_SECONDS, check=False
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from app.core import description
+from tests.harness.eventually import HANG_SECONDS
 from tools import generate
 
 pytestmark = pytest.mark.long
@@ -23,7 +24,7 @@ def _validate(tmp_path: Path, text: str) -> subprocess.CompletedProcess[str]:
     file = tmp_path / "asyncapi.yaml"
     file.write_text(text, "utf-8")
     command = ["node", "validate_asyncapi.mjs", str(file)]
-    return subprocess.run(command, cwd=NODE, capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run(command, cwd=NODE, capture_output=True, text=True, timeout=HANG_SECONDS, check=False)
 
 
 def test_the_generated_document_is_valid_asyncapi_with_examples_that_fit_their_schemas(

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request
 
 from tests.dashboard.dashboards import Dashboard
+from tests.harness.eventually import HANG_SECONDS
 
 
 def listen(page: Page, *here: str, errors: bool = True) -> list[str]:
@@ -38,7 +39,7 @@ def logged_in(
     name, _, value = dashboard.cookie(role, clearance).partition("=")
     context.add_cookies([{"name": name, "value": value, "url": dashboard.url, "httpOnly": True, "sameSite": "Strict"}])
     page = context.new_page()
-    page.set_default_timeout(30_000)
+    page.set_default_timeout(1000 * HANG_SECONDS)
     wrong = listen(page, dashboard.url, dashboard.url.replace("http", "ws"), "blob:", "data:")
     try:
         yield page

@@ -9,6 +9,7 @@ from contextlib import suppress
 from typing import Any, Self
 
 from dossier_realtime.client import DossierRealtimeClient, Publisher, Refused
+from tests.harness.eventually import HANG_SECONDS
 from tests.harness.service import Service
 
 UPDATE: dict[str, Any] = {
@@ -71,4 +72,4 @@ class Company:
             await publisher.publish(events)
 
     def _run(self, work: Coroutine[Any, Any, None]) -> None:
-        asyncio.run_coroutine_threadsafe(work, self._loop).result(60)
+        asyncio.run_coroutine_threadsafe(work, self._loop).result(HANG_SECONDS)

@@ -8,12 +8,13 @@ import sys
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 from tests.dashboard.dashboards import Dashboard
 from tests.dashboard.journeys import oidc_settings
 from tests.dashboard.provider import Provider
 from tests.harness import tokens
+from tests.harness.eventually import HANG_SECONDS
 from tests.harness.service import ROOT, Service
 
 CHROMIUM = "/usr/bin/chromium"
@@ -78,13 +79,16 @@ def office(service: Service, dashboard: Dashboard) -> None:
     environment = os.environ | {"DOSSIER_AUTH__SECRET": tokens.SECRET}
     command = [sys.executable, "run.py", "demo", "--url", service.url, "--data", str(service.data)]
     command += ["--seconds", str(OFFICE_SECONDS)]
-    day = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    day = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=HANG_SECONDS, check=False
+    )
     assert "events published" in day.stdout, day.stderr  # whether the day went well is for the demo's own tests
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """The Chromium of the system. For one file at a time: while it runs, this thread has an event loop."""
+    expect.set_options(timeout=1000 * HANG_SECONDS)
     with sync_playwright() as playwright:
         running = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield running

@@ -15,6 +15,7 @@ from typing import Self
 from urllib.parse import urlencode
 
 from tests.harness import tokens
+from tests.harness.eventually import HANG_SECONDS
 from tests.harness.service import ROOT, START_SECONDS, STOP_SECONDS, Service
 
 _ADDRESS = re.compile(r"dashboard at http://[^:]+:(\d+)/")
@@ -76,7 +77,7 @@ class Dashboard:
     ) -> tuple[int, http.client.HTTPMessage, str]:
         """One request: status, headers and body. Headers are named with `_` for `-`."""
         named = {name.replace("_", "-"): value for name, value in headers.items()}
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=HANG_SECONDS)
         try:
             connection.request(method, path, body or None, {"Host": f"localhost:{self.port}"} | named)
             response = connection.getresponse()

@@ -10,6 +10,7 @@ from urllib.parse import urlencode, urlsplit
 from dashboard.visitors import COOKIE
 from tests.dashboard.dashboards import Dashboard
 from tests.dashboard.provider import CLIENT, SECRET, Provider, asked_of
+from tests.harness.eventually import HANG_SECONDS
 
 OPERATOR = {"role": "operator", "permissions": ["admin:*"], "clearance": "secret"}
 
@@ -64,7 +65,7 @@ class Traveller:
     def agree(self, address: str, user: str = "omar") -> dict[str, str]:
         """Log in at the provider; what comes back along with the browser."""
         at, form = urlsplit(address), urlencode({"user": user, "yes": "1"})
-        connection = http.client.HTTPConnection(at.netloc, timeout=30)
+        connection = http.client.HTTPConnection(at.netloc, timeout=HANG_SECONDS)
         kind = {"Content-Type": "application/x-www-form-urlencoded"}
         connection.request("POST", f"{at.path}?{at.query}", form, kind)
         answer = connection.getresponse()

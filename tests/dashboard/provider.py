@@ -23,6 +23,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 
+from tests.harness.eventually import HANG_SECONDS
+
 CLIENT, SECRET = "dossier dashboard", "a secret: 100% of the client's"
 """With what must be escaped in a Basic header (RFC 6749 §2.3.1)."""
 _ALGORITHM = jwt.get_algorithm_by_name("RS256")
@@ -67,11 +69,11 @@ class Provider:
     def __enter__(self) -> Self:
         self._thread = threading.Thread(target=self._loop.run_forever)
         self._thread.start()
-        asyncio.run_coroutine_threadsafe(self._listen(), self._loop).result(30)
+        asyncio.run_coroutine_threadsafe(self._listen(), self._loop).result(HANG_SECONDS)
         return self
 
     def __exit__(self, *_: object) -> None:
-        asyncio.run_coroutine_threadsafe(self._close(), self._loop).result(30)
+        asyncio.run_coroutine_threadsafe(self._close(), self._loop).result(HANG_SECONDS)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()

@@ -14,6 +14,7 @@ from dashboard.pages import PAGES
 from tests.dashboard.browsing import logged_in, show
 from tests.dashboard.company import Company
 from tests.dashboard.dashboards import Dashboard
+from tests.harness.eventually import HANG_SECONDS
 from tests.harness.figures import Report
 from tests.harness.service import Service
 
@@ -75,7 +76,7 @@ def test_nothing_hinders_anybody_on_any_page(
                 page.keyboard.press("Escape")
             if name == "recordings":
                 page.locator(".blocks button[type=submit]").click()
-                page.locator(".player").wait_for(timeout=60_000)
+                page.locator(".player").wait_for()
                 for tab in page.locator(".player .tab").all():
                     tab.click()
                     inspection.look(f"the player, {tab.inner_text()}")
@@ -88,6 +89,7 @@ def test_nothing_hinders_anybody_at_the_door(
     browser: Browser, dashboard: Dashboard, report: Report, language: str, theme: str, width: int
 ) -> None:
     page = browser.new_page(viewport={"width": width, "height": 900})
+    page.set_default_timeout(1000 * HANG_SECONDS)
     inspection = Inspection(page)
     page.goto(f"{dashboard.url}/login?lang={language}&theme={theme}")
     inspection.look("login")

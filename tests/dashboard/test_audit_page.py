@@ -14,6 +14,7 @@ from tests.dashboard.browsing import logged_in, show
 from tests.dashboard.company import Company
 from tests.dashboard.dashboards import Dashboard
 from tests.harness import tokens
+from tests.harness.eventually import eventually
 from tests.harness.service import Service
 
 UPDATE = {"entity_type": "country", "entity_id": "SA", "operation": "update", "fields_changed": ["summary_en"]}
@@ -38,10 +39,7 @@ def test_the_page_agrees_with_the_journal(browser: Browser, dashboard: Dashboard
     with logged_in(browser, dashboard) as page:
         before = verify_folder(service.data / "journal")["test"]
         show(page, dashboard, "audit")
-        for _ in range(300):
-            if verified(page) >= before.entries:
-                break
-            page.wait_for_timeout(100)
+        eventually(lambda: verified(page) >= before.entries)
         chain = page.get_by_role("region", name=re.compile("Hash chain")).locator("tbody tr td")
         through, link = verified(page), chain.nth(2).inner_text()
         after = verify_folder(service.data / "journal")["test"]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from dashboard.i18n import LANGUAGES
 from dashboard.pages import PAGES
@@ -18,6 +19,7 @@ from tests.dashboard.company import Company
 from tests.dashboard.dashboards import Dashboard
 from tests.dashboard.hostile import PAYLOADS, hostile_state
 from tests.dashboard.samples import NOW, viewer
+from tests.harness.eventually import eventually
 from tests.harness.figures import Report
 from tests.harness.service import Service
 
@@ -177,14 +179,15 @@ def test_what_people_and_programs_write_reaches_the_pages_as_text(
             people.publish(*events(number, text), name=text)
         show(page, dashboard, "alerts")
         cards = page.locator(".card h3")
-        expect(cards.get_by_text(PAYLOADS[0], exact=True)).to_be_visible()
-        assert set(PAYLOADS) <= set(cards.all_inner_texts())
+        eventually(partial(_holds_all, cards), cards.all_inner_texts)
         for name, region in (("presence", "By person"), ("connections", "Open sessions")):
             show(page, dashboard, name)
             names = page.get_by_role("region", name=region).locator("tbody tr td:first-child")
-            expect(names.get_by_text(PAYLOADS[0], exact=True)).to_be_visible(timeout=15_000)
-            expect(names.get_by_text(PAYLOADS[-1], exact=True)).to_be_visible(timeout=15_000)
-            assert set(PAYLOADS) <= set(names.all_inner_texts())
+            eventually(partial(_holds_all, names), names.all_inner_texts)
         for name in PAGES:
             show(page, dashboard, name)
             assert_nothing_was_made(page)
+
+
+def _holds_all(names: Locator) -> bool:
+    return set(PAYLOADS) <= set(names.all_inner_texts())

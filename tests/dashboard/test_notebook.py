@@ -8,6 +8,7 @@ import pytest
 
 from dashboard import Dashboard
 from tests.harness import tokens
+from tests.harness.eventually import eventually_async
 from tests.harness.service import Service
 
 
@@ -16,11 +17,7 @@ def test_a_notebook_watches_like_any_other(service: Service) -> None:
         dashboard = Dashboard(service.http, tokens.operator())
         try:
             shown = dashboard.overview()
-            for _ in range(600):
-                if dashboard.state.live and dashboard.state.nodes:
-                    break
-                await asyncio.sleep(0.05)
-            assert dashboard.state.live
+            await eventually_async(lambda: dashboard.state.live and dashboard.state.nodes)
             assert list(dashboard.state.nodes) == ["test"]
             assert tokens.operator().partition(".")[0] not in repr(shown)
             assert not shown.served

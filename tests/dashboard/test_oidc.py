@@ -25,6 +25,7 @@ from tests.dashboard.dashboards import Dashboard
 from tests.dashboard.journeys import OPERATOR, Traveller, oidc_settings
 from tests.dashboard.provider import CLIENT, SECRET, Manners, Provider, asked_of
 from tests.harness import tokens
+from tests.harness.eventually import HANG_SECONDS
 from tests.harness.service import ROOT, Service
 
 HOME = "lang=en&theme=light"
@@ -309,7 +310,9 @@ def test_a_secret_that_cannot_be_read_ends_the_start_in_one_line(provider: Provi
     settings = oidc_settings(provider, tmp_path, client_secret_file=str(tmp_path / "absent"))
     command = [sys.executable, "run.py", "dashboard", "--port", "0", "--service", "http://127.0.0.1:9"]
     environment = os.environ | {"DOSSIER_AUTH__SECRET": tokens.SECRET} | settings
-    start = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    start = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=HANG_SECONDS, check=False
+    )
     assert start.returncode == 2
     assert start.stderr.startswith("dossier: dashboard.oidc.client_secret_file cannot be read")
     assert start.stderr.count("\n") == 1

@@ -11,6 +11,7 @@ from dashboard.visitors import COOKIE
 from tests.dashboard.dashboards import Dashboard
 from tests.dashboard.journeys import OPERATOR
 from tests.dashboard.provider import Manners, Provider
+from tests.harness.eventually import HANG_SECONDS
 
 
 @pytest.fixture
@@ -18,7 +19,7 @@ def context(browser: Browser, provider: Provider) -> Iterator[BrowserContext]:
     """A browser of its own, and a provider that knows operators."""
     provider.manners = Manners(claims=dict(OPERATOR))
     opened = browser.new_context()
-    opened.set_default_timeout(30_000)
+    opened.set_default_timeout(1000 * HANG_SECONDS)
     yield opened
     opened.close()
     provider.manners = Manners()

@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, expect
 from dashboard import Player
 from dossier_realtime.archive import open_journal
 from tests.dashboard.hostile import PAYLOADS
+from tests.harness.eventually import HANG_SECONDS
 from tests.recording.scene import Played, play
 
 _STRUCTURE = {"id", "kind", "page", "tone", "key", "columns", "wide"}  # of a block: made by us
@@ -74,6 +75,7 @@ def test_no_text_of_a_recording_runs_or_becomes_an_element(
     poison.data(player.data)
     assert poison.used > 3 * len(PAYLOADS)
     page = browser.new_page(viewport={"width": 1440, "height": 1200})
+    page.set_default_timeout(1000 * HANG_SECONDS)
     ran: list[str] = []
     page.on("dialog", lambda dialog: ran.append(dialog.message))
     page.on("pageerror", lambda error: ran.append(str(error)))

@@ -25,6 +25,7 @@ from dossier_realtime.archive import open_journal
 from dossier_realtime.recording.recording import Recording
 from tests.dashboard.test_blocks import apply
 from tests.harness import tokens
+from tests.harness.eventually import HANG_SECONDS
 from tests.harness.service import ROOT, Service
 
 
@@ -62,7 +63,7 @@ async def _watch(service: Service, live: DashboardState) -> None:
 
 
 async def _until(true: Callable[[], bool]) -> None:
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(HANG_SECONDS):
         while not true():  # noqa: ASYNC110  a state that is folded tells nobody of its changes
             await asyncio.sleep(0.05)
 

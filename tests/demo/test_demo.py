@@ -14,6 +14,7 @@ from demo.people import PEOPLE
 from demo.world import COUNTRIES, DOSSIERS, RELATIONSHIPS
 from dossier_realtime.protocol import channels
 from tests.harness import tokens
+from tests.harness.eventually import HANG_SECONDS
 from tests.harness.service import ROOT, Service
 
 _NOT_MESSAGES = {"token", "connections", "http.403"}  # refusals that are no refused message of a session
@@ -24,7 +25,13 @@ def play(service: Service, *arguments: str) -> subprocess.CompletedProcess[str]:
     environment = os.environ | {"DOSSIER_AUTH__SECRET": tokens.SECRET}
     command = [sys.executable, "run.py", "demo", "--url", service.url, "--data", str(service.data)]
     return subprocess.run(
-        [*command, *arguments], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120, check=False
+        [*command, *arguments],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=HANG_SECONDS,
+        check=False,
     )
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.harness import tokens
+from tests.harness.eventually import HANG_SECONDS
 from tests.harness.service import ROOT, Service
 from tests.harness.wire import Client
 
@@ -50,7 +51,9 @@ def run(command: list[str], service: Service, cwd: Path = ROOT) -> str:
         "DOSSIER_STORAGE__DATA": str(service.data),
         "PYTHONPATH": str(ROOT),
     }
-    done = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(
+        command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=HANG_SECONDS, check=False
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "error_code" not in done.stdout, done.stdout
     return done.stdout

@@ -9,6 +9,7 @@ import pytest
 
 from app.engine.ports import Engine, KnownOperation, Publication, TipMoved, Version
 from tests.engine.conftest import Clock, Opener
+from tests.harness.eventually import eventually_async
 
 DOC = "document:1"
 
@@ -91,10 +92,11 @@ def test_the_log_is_cut_only_behind_a_snapshot(opened: Opener, clock: Clock) -> 
             for n in range(2_000, 5_000, 500):
                 clock.passed += 100
                 await engine.documents.append(DOC, n, [version(n + k) for k in range(1, 501)])
-            for _ in range(50):
-                if (await engine.broker.position(DOC)).oldest == 901:
-                    break
-                await asyncio.sleep(0.05)
+
+            async def cut() -> bool:
+                return (await engine.broker.position(DOC)).oldest >= 901
+
+            await eventually_async(cut)
             assert (await engine.broker.position(DOC)).oldest == 901
             assert await engine.documents.snapshot(DOC, 5_000) == (900, b"at 900")
             assert await engine.documents.snapshot(DOC, 899) is None

@@ -25,6 +25,7 @@ from app.engine.limits import EngineLimits
 from app.engine.ports import EngineRefused, KeyConflict, Opened, SessionRecord, Unavailable
 from tests.engine.conftest import Clock
 from tests.engine.events import CHANNEL, OTHER, Received, event, frame, key, numbers
+from tests.harness.eventually import HANG_SECONDS
 
 ROOT = Path(__file__).parents[2]
 DAY = 86_400.0
@@ -141,7 +142,7 @@ def test_a_full_disk_is_told_costs_nothing_and_heals(small_disk: Path, clock: Cl
         async with _opened(small_disk, clock) as engine:
             assert numbers(await engine.broker.read(CHANNEL, 0, 10_000)) == list(acked)
 
-    asyncio.run(asyncio.wait_for(scenario(), 60))
+    asyncio.run(asyncio.wait_for(scenario(), HANG_SECONDS))
 
 
 # Clocks

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Any, TypeVar, overload
 
-HANG_SECONDS = 120.0
+HANG_SECONDS = 240.0
 """After so long it is no slow machine but a fault. No test says a shorter time, or it would judge the machine."""
 
 _POLL_SECONDS = 0.02
@@ -30,7 +30,11 @@ def eventually(ask: Callable[[], T], what: object = "", *, poll: float = _POLL_S
     return answer
 
 
-async def eventually_async(ask: Callable[[], T | Awaitable[T]], what: object = "", *, poll: float = _POLL_SECONDS) -> T:
+@overload
+async def eventually_async(ask: Callable[[], Awaitable[T]], what: object = "", *, poll: float = ...) -> T: ...
+@overload
+async def eventually_async(ask: Callable[[], T], what: object = "", *, poll: float = ...) -> T: ...
+async def eventually_async(ask: Callable[[], Any], what: object = "", *, poll: float = _POLL_SECONDS) -> Any:
     """Return the first answer that is true; others of the event loop go on meanwhile. Otherwise as `eventually`."""
     deadline = time.monotonic() + HANG_SECONDS
     while True:

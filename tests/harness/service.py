@@ -28,12 +28,11 @@ from app.journal import store
 from dossier_realtime.recording.entry import Entry, decode_entry
 
 from . import tokens
+from .eventually import HANG_SECONDS
 from .ports import reserve
 
 ROOT = Path(__file__).parents[2]
-START_SECONDS = 120.0
-STOP_SECONDS = 120.0
-"""Bounds that guard against a hang: a machine may be slow, and a service that does not come or go is a fault."""
+START_SECONDS = STOP_SECONDS = HANG_SECONDS
 
 _ADDRESS = re.compile(r"serves wss?://[^:]+:(\d+)/v1")
 _DEFECTS = ("Traceback (most recent call last)", "never retrieved", "never awaited", "background work failed")
@@ -184,7 +183,7 @@ class Service:
         if token:
             request.add_header("Authorization", f"Bearer {token}")
         try:
-            with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310  likewise
+            with urllib.request.urlopen(request, timeout=HANG_SECONDS) as answer:  # noqa: S310  likewise
                 return answer.status, answer.read()
         except urllib.error.HTTPError as refused:
             with refused:

@@ -12,15 +12,17 @@ from typing import Any
 from app.auth import AuthSettings, mint
 
 SECRET = "the secret that all services under test share"
+LIFE = 10 * 3600  # seconds
 SETTINGS = AuthSettings(secret=SECRET)
 
 
 def token(sub: str, *permissions: str, **claims: Any) -> str:
     """A good token for user `sub`: `token("u-1", "write:dossier:*", clearance="secret", ttl=60)`.
 
-    `claims` are those of `app.auth.mint`: ttl (seconds, 3600), name, role, avatar, clearance, jti.
+    `claims` are those of `app.auth.mint`: ttl (seconds; longer than any run), name, role, avatar, clearance, jti.
     """
     claims.setdefault("now", time.time())
+    claims.setdefault("ttl", LIFE)
     return mint(SETTINGS, sub=sub, permissions=permissions, **claims)
 
 
@@ -32,7 +34,7 @@ def operator(sub: str = "operator") -> str:
 def claims(**changed: Any) -> dict[str, Any]:
     """The claims of a good token, some of them changed; a claim that is `...` is left out."""
     now = int(time.time())
-    good = {"sub": "u-1", "aud": "dossier-realtime", "iat": now, "exp": now + 3600}
+    good = {"sub": "u-1", "aud": "dossier-realtime", "iat": now, "exp": now + LIFE}
     return {name: value for name, value in (good | changed).items() if value is not ...}
 
 

@@ -16,9 +16,10 @@ from typing import Any, NamedTuple, Protocol, Self
 
 import msgspec
 
+from tests.harness.eventually import HANG_SECONDS
 from tests.node.rfc6455_cases import CLOSE, PING, PONG, TEXT, close, frame, header
 
-PATIENCE = 10.0
+PATIENCE = HANG_SECONDS
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
 
 Message = dict[str, Any]

@@ -10,7 +10,7 @@ from typing import Any
 
 from tests.harness import tokens
 from tests.harness.tokens import claims, signed
-from tests.harness.wire import Header, Message, Raw
+from tests.harness.wire import PATIENCE, Header, Message, Raw
 
 from .acts import calls, get, post, told
 from .bench import ALLOWED, CHANNEL, SECRET, Bench
@@ -54,7 +54,7 @@ def _as_text(event: Message, path: str, value: str) -> bytes:
     return json.dumps(_batch(changed(event, path, "@"))).replace('"@"', value).encode()
 
 
-async def _said(bench: Bench, *data: bytes, patience: float = 10) -> str:
+async def _said(bench: Bench, *data: bytes, patience: float = PATIENCE) -> str:
     raw = await Raw.open(bench.service)
     await raw.send(*data)
     answer = await raw.response(patience)
@@ -67,7 +67,7 @@ async def an_endless_chunked_body(bench: Bench) -> str:
     before = bench.memory()
 
     def pour() -> bytes:
-        with socket.create_connection(("127.0.0.1", bench.service.port), timeout=10) as sock:
+        with socket.create_connection(("127.0.0.1", bench.service.port), timeout=PATIENCE) as sock:
             sock.sendall(head)
             with suppress(ConnectionError):
                 for _ in range(10_000):

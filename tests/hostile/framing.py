@@ -9,7 +9,7 @@ from tests.harness.wire import Raw, text
 from tests.node.rfc6455_cases import CONT, MASK, PING, PONG, TEXT, close, frame, header, masked
 
 from .acts import frames, outcome, shaken
-from .bench import CHANNEL, Bench
+from .bench import CHANNEL, LIVENESS, Bench
 from .rows import Row, each
 
 _MIB = 1 << 20
@@ -75,7 +75,7 @@ async def _dribble(raw: Raw, data: bytes) -> None:
 
 async def a_client_that_only_answers_pings(bench: Bench) -> str:
     client = await bench.client()
-    await asyncio.sleep(2 * 1.2)
+    await asyncio.sleep(2 * LIVENESS)  # by then a client that is dead has been ended
     return await outcome(client)
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable, Iterator
 
 import pytest
+
+from dossier_realtime.recording.entry import Header
+from tests.harness.eventually import eventually
 
 from . import authentication, calls, framing, handshake, malformed, rates, sending, subscribing
 from .bench import CHANNEL, SECRET, SERVICES, Bench
@@ -76,14 +78,12 @@ def test_every_refusal_is_in_the_journal_with_the_rule_that_refused(
         return name, {"clearance", "grant.admin", "format"}
 
     user, rules = loop.run(refused())
-    deadline = time.monotonic() + 10
-    while True:
-        entries = [entry.header for entry in bench.service.journal()]
-        mine = [entry for entry in entries if entry.user == user]
-        if any(entry.kind == "close" for entry in mine):
-            break
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+
+    def until_it_left() -> list[Header]:
+        found = [entry.header for entry in bench.service.journal() if entry.header.user == user]
+        return found if any(entry.kind == "close" for entry in found) else []
+
+    mine = eventually(until_it_left)
     assert {entry.rule for entry in mine if entry.kind == "refused"} == rules
     assert {entry.channel for entry in mine if entry.rule == "clearance"} == {SECRET}
 

@@ -21,6 +21,7 @@ import trustme
 
 from app.engine.embedded.schema import FILE, VERSION
 from tests.harness import tokens
+from tests.harness.eventually import HANG_SECONDS
 from tests.harness.service import ROOT, Service, Settings, as_environment
 from tests.harness.wire import Client, Raw, upgrade
 
@@ -91,7 +92,9 @@ def _start(data: Path, settings: Settings, port: int = 0) -> tuple[int, str]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("DOSSIER_")}
     environment |= {"DOSSIER_AUTH__SECRET": tokens.SECRET} | as_environment(settings)
     command = [sys.executable, "run.py", "serve", "--port", str(port), "--data", str(data)]
-    ended = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=30, check=False)
+    ended = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=HANG_SECONDS, check=False
+    )
     assert "serves ws" not in ended.stdout
     return ended.returncode, ended.stderr
 
@@ -181,7 +184,7 @@ def test_a_journal_whose_chain_is_broken_is_not_written_to_and_verify_names_the_
     assert "verify" in said
     assert segment.read_bytes() == before
     command = [sys.executable, "run.py", "verify", "--data", str(data)]
-    found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30, check=False)
+    found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=HANG_SECONDS, check=False)
     assert found.returncode == 1
     assert "BROKEN" in found.stdout
     assert "entry 2" in found.stdout, found.stdout
@@ -216,7 +219,7 @@ def test_a_drain_refuses_newcomers_and_a_second_sigterm_ends_it_at_once(tmp_path
 
     with service:
         asyncio.run(while_draining())
-        assert service.wait(15) == 0
+        assert service.wait() == 0
     service.assert_log_clean()
 
 
@@ -228,7 +231,7 @@ def test_one_signal_ends_the_service_in_good_order(number: signal.Signals, tmp_p
         service.signal(signal.SIGHUP)
         assert service.get("/healthz")[0] == 200
         service.signal(number)
-        assert service.wait(15) == 0
+        assert service.wait() == 0
     service.assert_log_clean()
 
 
@@ -240,7 +243,7 @@ def test_signals_at_any_moment_of_the_start_leave_nothing_half_done(tmp_path: Pa
         time.sleep(0.06 * step)
         with suppress(ProcessLookupError):
             service.signal((signal.SIGTERM, signal.SIGINT)[step % 2])
-        assert service.wait(15) in (0, -signal.SIGTERM, -signal.SIGINT)
+        assert service.wait() in (0, -signal.SIGTERM, -signal.SIGINT)
     with service:
         asyncio.run(_one_session(service))
     assert "Traceback" not in service.log().rpartition("KeyboardInterrupt")[2]

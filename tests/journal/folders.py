@@ -10,12 +10,13 @@ from app.journal import store, writer
 from app.journal.writer import Journal
 from dossier_realtime.recording.entry import Entry, decode_entry
 from dossier_realtime.recording.verify import Report
+from tests.harness.eventually import HANG_SECONDS
 
 NODE = "n1"
 
 
 def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + HANG_SECONDS
     while not condition():
         assert time.monotonic() < deadline, "the journal's thread did not get there"
         time.sleep(0.005)

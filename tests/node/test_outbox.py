@@ -11,6 +11,7 @@ import pytest
 
 from app.node.frames import close_frame, text_frame
 from app.node.outbox import Flusher, Outbox, OutboxLimits, Volatile
+from tests.harness.eventually import HANG_SECONDS
 
 
 class Owner:
@@ -62,7 +63,7 @@ def on_a_wire(
             async def within() -> None:
                 pair = Pair(OutboxLimits(**limits))
                 try:
-                    await asyncio.wait_for(test(pair), 10)
+                    await asyncio.wait_for(test(pair), HANG_SECONDS)
                 finally:
                     pair.close()
 

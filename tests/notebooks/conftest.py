@@ -13,12 +13,13 @@ from pathlib import Path
 import nbformat
 import pytest
 from nbclient import NotebookClient
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 from dossier_realtime.archive import open_journal
 from dossier_realtime.recording.recording import Recording
 from tests.dashboard.conftest import CHROMIUM, FLAGS
 from tests.harness import tokens
+from tests.harness.eventually import HANG_SECONDS
 from tests.harness.service import ROOT, Service
 
 NOTEBOOKS = ROOT / "notebooks"
@@ -33,7 +34,7 @@ def journal(tmp_path_factory: pytest.TempPathFactory) -> Path:
         command = [sys.executable, "run.py", "demo", "--url", service.url, "--data", str(service.data)]
         command += ["--seconds", str(DAY_SECONDS)]
         day = subprocess.run(
-            command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120, check=False
+            command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=HANG_SECONDS, check=False
         )
         assert "events published" in day.stdout, day.stderr  # whether the day went well is for the demo's own tests
     return service.data / "journal"
@@ -65,7 +66,10 @@ def executed(jupyter: dict[str, str], tmp_path_factory: pytest.TempPathFactory) 
         for path in sorted(NOTEBOOKS.glob("*.ipynb")):
             notebook = nbformat.read(path, as_version=4)
             client = NotebookClient(
-                notebook, timeout=120, kernel_name="python3", resources={"metadata": {"path": str(NOTEBOOKS)}}
+                notebook,
+                timeout=int(HANG_SECONDS),
+                kernel_name="python3",
+                resources={"metadata": {"path": str(NOTEBOOKS)}},
             )
             asyncio.run(client.async_execute(env=jupyter | {"PYTHONWARNINGS": "default"}))
             nbformat.write(notebook, folder / path.name)
@@ -78,6 +82,7 @@ def executed(jupyter: dict[str, str], tmp_path_factory: pytest.TempPathFactory) 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """The Chromium of the system. For one file at a time: while it runs, this thread has an event loop."""
+    expect.set_options(timeout=1000 * HANG_SECONDS)
     with sync_playwright() as playwright:
         running = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield running

@@ -33,7 +33,7 @@ class Lab:
             command += ["--KernelSpecManager.allowed_kernelspecs=none"]
         with self._log.open("wb") as log:
             self.process = subprocess.Popen(command, cwd=ROOT, env=self._environment, stdout=log, stderr=log)
-        deadline = time.monotonic() + 3 * START_SECONDS  # it imports half of the world
+        deadline = time.monotonic() + START_SECONDS
         while (found := _ADDRESS.search(self._log.read_text())) is None:
             if self.process.poll() is not None or time.monotonic() > deadline:
                 self.process.kill()

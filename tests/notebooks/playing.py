@@ -10,6 +10,7 @@ from typing import Literal
 from playwright.sync_api import Browser, FrameLocator, Locator, Page, expect
 
 from tests.dashboard.browsing import listen
+from tests.harness.eventually import HANG_SECONDS
 
 HERE = (
     "http://127.0.0.1:",
@@ -32,8 +33,7 @@ def tab(browser: Browser, *, width: int = 1440, errors: bool = True) -> Iterator
     in anger."""
     context = browser.new_context(viewport={"width": width, "height": 1000}, timezone_id="Asia/Riyadh")
     page = context.new_page()
-    page.set_default_timeout(60_000)
-    expect.set_options(timeout=30_000)
+    page.set_default_timeout(1000 * HANG_SECONDS)
     wrong = listen(page, *HERE, errors=errors)
     try:
         yield page

@@ -26,7 +26,7 @@ def test_it_plays_in_jupyterlab(browser: Browser, jupyter: dict[str, str], tmp_p
         page.get_by_text("Python 3 (ipykernel) | Idle").wait_for()
         page.get_by_role("menuitem", name="Run", exact=True).click()
         page.locator("[data-command='runmenu:run-all']").click()
-        page.locator("svg[aria-label*='sent and received']").wait_for(timeout=120_000)
+        page.locator("svg[aria-label*='sent and received']").wait_for()
         plays(framed(page))
         expect(page.get_by_text("Jupyter news")).to_have_count(0)
         (connection,) = Path(jupyter["JUPYTER_RUNTIME_DIR"]).glob("kernel-*.json")

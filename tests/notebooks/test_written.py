@@ -20,6 +20,7 @@ from dossier_realtime.ot.operations import Operation
 from dossier_realtime.ot.units import to_units
 from dossier_realtime.recording.documents import DocumentHistory, Edit
 from dossier_realtime.recording.recording import Recording
+from tests.harness.eventually import HANG_SECONDS
 from tests.ot.strategies import consecutive
 
 ANSWER = """
@@ -67,7 +68,7 @@ def script() -> Iterator[Browser]:
         yield Browser(process)
         assert process.stdin is not None
         process.stdin.close()
-        assert process.wait(30) == 0
+        assert process.wait(HANG_SECONDS) == 0
 
 
 def history_of(document: Document, operations: list[Operation], users: list[int]) -> DocumentHistory:

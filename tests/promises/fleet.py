@@ -17,12 +17,13 @@ from typing import Any, Self, TypeVar
 import httpx
 import msgspec
 
+from tests.harness.eventually import HANG_SECONDS
 from tests.harness.service import Settings
 from tests.harness.wire import Message, Reachable, text, upgrade
 from tests.node.rfc6455_cases import CLOSE, PING, PONG, TEXT, frame
 from tests.promises.checker import Ledger, Place, Reader
 
-PATIENCE = 30.0  # seconds; far above anything promised, so that a fault fails and a slow machine does not
+PATIENCE = HANG_SECONDS
 CHANNEL = "dossier:country:SA"
 
 CROWD: Settings = {

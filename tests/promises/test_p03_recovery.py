@@ -14,7 +14,7 @@ import httpx
 from tests.harness.service import Service, Settings
 from tests.promises.checker import Ledger, Place
 from tests.promises.conftest import Report, Sized
-from tests.promises.fleet import CROWD, Subscriber, door, post, run, settled, update
+from tests.promises.fleet import CROWD, Subscriber, door, post, run, settled, until, update
 
 BATCH = 100  # events a request
 
@@ -37,7 +37,9 @@ def test_p03_a_return_beyond_the_window_is_told_so(tmp_path: Path, report: Repor
     clients, events, restarts = sized(20, 100), sized(6_000, 20_000), sized(2, 3)
     small: Settings = {"history.events": 500, "history.seconds": 1}
     with Service(tmp_path / "data", {**CROWD, **small}) as service:
-        subscribers, ledger = run(_come_and_go(service, clients, events, restarts, pause=0.08, absence=3.0))
+        subscribers, ledger = run(
+            _come_and_go(service, clients, events, restarts, pause=0.08, absence=3.0, missed=1_500)
+        )
         told, kept = run(_ask_for_every_place(service, ledger, events))
         service.assert_log_clean()
     returns = [answer for one in subscribers for answer in one.recoveries]
@@ -51,9 +53,19 @@ def test_p03_a_return_beyond_the_window_is_told_so(tmp_path: Path, report: Repor
 
 
 async def _come_and_go(
-    service: Service, clients: int, events: int, restarts: int, *, pause: float = 0.0, absence: float = 0.6
+    service: Service,
+    clients: int,
+    events: int,
+    restarts: int,
+    *,
+    pause: float = 0.0,
+    absence: float = 0.6,
+    missed: int = 0,
 ) -> tuple[list[Subscriber], Ledger]:
-    """Publish over HTTP while clients leave and return at random, and the service restarts (kill -9 every other)."""
+    """Publish over HTTP while clients leave and return at random, and the service restarts (kill -9 every other).
+
+    They stay away for up to `absence` seconds, and every other time until they have missed so many events as well.
+    """
     ledger, dice = Ledger(), random.Random(3)  # noqa: S311  the same dice each run, no secret
     token = service.token("reader", "read:dossier:*")
     subscribers = [Subscriber(service, ledger, f"r{number}", token) for number in range(clients)]
@@ -62,7 +74,7 @@ async def _come_and_go(
     finished = asyncio.Event()
     async with asyncio.TaskGroup() as group:
         for one in subscribers:
-            group.create_task(_wander(one, finished, dice, absence))
+            group.create_task(_wander(one, ledger, finished, dice, absence, missed))
         async with door(service, service.token("publisher", "write:dossier:*")) as client:
             for begin in range(0, events, BATCH):
                 for number in range(1, restarts + 1):
@@ -82,12 +94,16 @@ async def _publish(client: httpx.AsyncClient, ledger: Ledger, begin: int) -> Non
     assert answer.status_code == 200, answer.text
 
 
-async def _wander(one: Subscriber, finished: asyncio.Event, dice: random.Random, absence: float) -> None:
+async def _wander(
+    one: Subscriber, ledger: Ledger, finished: asyncio.Event, dice: random.Random, absence: float, missed: int
+) -> None:
     """Be cut off and return, again and again; at the end, be there."""
     while not finished.is_set():
         await asyncio.sleep(dice.uniform(0.05, 0.6))
         one.drop()
+        behind = ledger.acks + (missed if dice.random() < 0.5 else 0)
         await asyncio.sleep(dice.uniform(0.0, absence))
+        await until(lambda: ledger.acks >= behind or finished.is_set())  # noqa: B023  it is asked in this turn alone
         await one.rejoin()
     if one.peer is not None and one.peer.closed.done():
         one.account.left()
@@ -98,7 +114,7 @@ async def _ask_for_every_place(service: Service, ledger: Ledger, events: int) ->
     """Recover from places all over the history: how many could not be had, and how many events the oldest brought."""
     token, epoch = service.token("late", "read:dossier:*"), ledger.readers[0].since.epoch
     told, kept = 0, 0
-    for offset in range(0, events, events // 40):
+    for offset in sorted({*range(0, events, events // 40), events - 500}):
         one = Subscriber(service, ledger, f"from {offset}", token)
         await one.join(since=Place(epoch, offset))
         await settled(ledger, [one])

@@ -14,7 +14,7 @@ import pytest
 from tests.harness.service import Service
 from tests.promises.checker import Ledger
 from tests.promises.conftest import Report
-from tests.promises.fleet import CROWD, Publisher, Subscriber, run, settled
+from tests.promises.fleet import CROWD, PATIENCE, Publisher, Subscriber, run, settled
 
 TIMES = 100
 
@@ -84,7 +84,7 @@ async def immediate_reconnect(stage: Stage) -> None:
     assert stage.reader.peer is not None
     assert stage.reader.peer.login["session_id"] == old.login["session_id"]
     old.resume()
-    assert await asyncio.wait_for(old.closed, 10) == 4504
+    assert await asyncio.wait_for(old.closed, PATIENCE) == 4504
     await stage.publish(1)
 
 

@@ -24,7 +24,7 @@ from dossier_realtime.protocol.events import Event
 from tests.harness.service import Service, Settings
 from tests.harness.wire import Client, Message
 from tests.promises.conftest import Report, Sized
-from tests.promises.fleet import CROWD, run, until
+from tests.promises.fleet import CROWD, PATIENCE, run, until
 from tests.promises.proxy import Proxy
 from tests.sdk.papers import Mirror
 
@@ -123,7 +123,7 @@ async def _edit_and_kill(service: Service, kills: int) -> str:
                 await asyncio.to_thread(service.start)
             over.set()
             await asyncio.gather(*writing)
-            await asyncio.gather(*(author.document.wait_synced(30) for author in authors))
+            await asyncio.gather(*(author.document.wait_synced(PATIENCE) for author in authors))
             found = await _kept(service)
             await until(lambda: all(author.document.version == found["version"] for author in authors))
             _everybody_has(authors, found)

@@ -11,7 +11,7 @@ import psutil
 from tests.harness.service import Service
 from tests.promises.checker import Ledger
 from tests.promises.conftest import Report, Sized
-from tests.promises.fleet import CROWD, Subscriber, door, now, percentile, post, run, settled, until, update
+from tests.promises.fleet import CROWD, PATIENCE, Subscriber, door, now, percentile, post, run, settled, until, update
 
 MIB = 1 << 20
 EVENT, BIG = 1_024, 12_000  # bytes
@@ -110,7 +110,7 @@ class Load:
         await until(lambda: session not in self._open)
         phase.closed_after.append((self.ledger.acks - acks) / self.rate)
         peer.resume()
-        phase.codes.append(await asyncio.wait_for(peer.closed, 10))
+        phase.codes.append(await asyncio.wait_for(peer.closed, PATIENCE))
         one.account.left()
 
     async def _watch(self, phase: Phase) -> None:

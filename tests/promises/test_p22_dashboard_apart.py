@@ -9,7 +9,7 @@ from tests.dashboard.dashboards import Dashboard
 from tests.harness.service import Service
 from tests.promises.checker import Ledger
 from tests.promises.conftest import Report, Sized
-from tests.promises.fleet import CHANNEL, CROWD, Publisher, Subscriber, now, percentile, run, settled, until
+from tests.promises.fleet import CHANNEL, CROWD, PATIENCE, Publisher, Subscriber, now, percentile, run, settled, until
 from tests.promises.watching import connected, operators, other_than, pages
 
 LIVE = 5  # readers who notice nothing
@@ -62,12 +62,10 @@ async def _blows(service: Service, dashboard: Dashboard, rate: int, seconds: flo
     async with operators(service) as client, pages(dashboard, TABS) as viewers:
         tail = next(viewer for viewer in viewers if viewer.page == "tail")
         tail.news = []
-        for _ in range(30):  # until the dashboard has looked at the lists, and follows the channel
+        hang = now() + PATIENCE
+        while not any(CHANNEL in text for text in tail.news):  # until it has looked at the lists
             await load.phase(1)
-            if any(CHANNEL in text for text in tail.news):
-                break
-        else:
-            raise AssertionError("the dashboard does not follow the channel")
+            assert now() < hang, "the dashboard does not follow the channel"
         phases["watched"] = await load.phase(seconds)
 
         (watching,) = await connected(client)

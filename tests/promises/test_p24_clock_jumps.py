@@ -20,7 +20,7 @@ from tests.harness.service import ROOT, Service, Settings
 from tests.harness.wire import Message
 from tests.promises.checker import Ledger, Place
 from tests.promises.conftest import Report, Sized
-from tests.promises.fleet import CHANNEL, CROWD, Peer, Publisher, Subscriber, now, run, settled, update
+from tests.promises.fleet import CHANNEL, CROWD, PATIENCE, Peer, Publisher, Subscriber, now, run, settled, update
 
 HOUR, DAY = 3_600, 86_400
 JUMPS = ((HOUR, 0, -HOUR, 0), (DAY, 0, -DAY, 0))
@@ -140,7 +140,7 @@ class Jumping:
     async def jump(self, peer: Peer, offset: int) -> None:
         """Set the service's wall clock, and wait until it shows that."""
         self.clock.set(offset)
-        deadline = now() + 10
+        deadline = now() + PATIENCE
         while abs((await peer.ask({"type": "ping"}))["timestamp"] - self.clock.time) > 2:
             assert now() < deadline, "the clock of the service did not jump"
             await asyncio.sleep(0.05)
@@ -187,7 +187,7 @@ class Jumping:
 
     async def closed(self, name: str, peer: Peer, code: int, begun: float, least: float, most: float) -> None:
         """The connection ends, in its time."""
-        assert await asyncio.wait_for(peer.closed, 30) == code
+        assert await asyncio.wait_for(peer.closed, PATIENCE) == code
         self.take_time(name, now() - begun, least, most)
 
     async def leaving(self) -> Ending:
@@ -208,7 +208,7 @@ class Jumping:
 
     async def left(self, watcher: Peer, told: asyncio.Future[float], begun: float) -> None:
         """The watcher is told, in time."""
-        self.take_time("presence_leave", await asyncio.wait_for(told, 30) - begun, GRACE, GRACE)
+        self.take_time("presence_leave", await asyncio.wait_for(told, PATIENCE) - begun, GRACE, GRACE)
         await watcher.close()
 
     def take_time(self, name: str, took: float, least: float, most: float) -> None:

@@ -21,7 +21,7 @@ from dossier_realtime.protocol.classification import ChannelPolicy
 from dossier_realtime.recording.recording import Recording
 from dossier_realtime.recording.transcript import Frame
 from tests.harness.service import Service
-from tests.harness.wire import Client, Message, Raw
+from tests.harness.wire import PATIENCE, Client, Message, Raw
 from tests.harness.wire import Frame as Wire
 from tests.node.rfc6455_cases import TEXT
 from tests.promises.conftest import Report, Sized
@@ -45,7 +45,7 @@ class _Kept(Raw):
 
     frames_kept: list[bytes]
 
-    async def frame(self, patience: float = 10.0) -> Wire | None:
+    async def frame(self, patience: float = PATIENCE) -> Wire | None:
         one = await super().frame(patience)
         if one is not None and one.opcode == TEXT:
             self.frames_kept.append(one.payload)

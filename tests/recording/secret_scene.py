@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 import msgspec
 
+from tests.harness.eventually import HANG_SECONDS
 from tests.harness.service import Service
 from tests.harness.wire import Client
 from tests.recording.scene import COUNTRY, DOCUMENT, edit, update
@@ -43,7 +44,7 @@ def call(service: Service, method: str, path: str, body: object = None, reason: 
     request.add_header("Content-Type", "application/json")
     if reason:
         request.add_header("X-Reason", quote(reason))
-    with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310  likewise
+    with urllib.request.urlopen(request, timeout=HANG_SECONDS) as answer:  # noqa: S310  likewise
         assert answer.status == 200
 
 

@@ -18,6 +18,7 @@ from dossier_realtime.archive import ExportRefused, open_export, open_service
 from dossier_realtime.archive.export import public_key_check, verify_file
 from dossier_realtime.archive.parquet import write_parquet
 from dossier_realtime.recording.recording import Recording
+from tests.harness.eventually import HANG_SECONDS
 from tests.harness.service import ROOT, Service, as_environment
 from tests.harness.tokens import SECRET as SECRET_OF_TESTS
 from tests.recording.scene import COUNTRY, SECRET, SETTINGS, Played
@@ -193,7 +194,9 @@ def test_the_commands_export_and_verify(played: Played, tmp_path: Path) -> None:
     def run(*arguments: str) -> tuple[int, str]:
         command = [sys.executable, "run.py", *arguments, "--data", str(played.service.data)]
         settings = {"PATH": os.environ["PATH"], "DOSSIER_AUTH__SECRET": SECRET_OF_TESTS, **as_environment(SETTINGS)}
-        done = subprocess.run(command, cwd=ROOT, env=settings, capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run(
+            command, cwd=ROOT, env=settings, capture_output=True, text=True, timeout=HANG_SECONDS, check=False
+        )
         return done.returncode, done.stdout + done.stderr
 
     file = tmp_path / "sara.ndjson"

@@ -19,6 +19,7 @@ from dossier_realtime.archive import ExportRefused, open_export, open_journal
 from dossier_realtime.archive.export import verify_file
 from dossier_realtime.archive.folder import DamagedRecordingWarning, segment_paths
 from dossier_realtime.recording.recording import Recording
+from tests.harness.eventually import HANG_SECONDS
 from tests.harness.service import ROOT
 from tests.recording.scene import COUNTRY, SECRET, Played
 
@@ -201,7 +202,7 @@ def test_a_large_journal_is_not_read_into_memory(
     size = sum(path.stat().st_size for path in segment_paths(large, "large"))
     bound = size // 4
     command = [sys.executable, "-c", LARGE, str(large), clearance, str(bound)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=HANG_SECONDS, check=False)
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     grown, mb = found.pop("grown"), 1e6

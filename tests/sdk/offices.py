@@ -9,6 +9,7 @@ from typing import Any
 
 from dossier_realtime.client import Backoff, DossierRealtimeClient, TokenSource
 from dossier_realtime.client.testing import FakeServer
+from tests.harness.eventually import HANG_SECONDS
 
 PROMPT = 0.01  # seconds; the back-off's first bound, so that a test that loses connections need not wait
 
@@ -33,10 +34,10 @@ def play(scene: Scene, **options: Any) -> None:
 
 
 def run(work: Any) -> None:
-    """`asyncio.run`, within 30 s."""
+    """`asyncio.run`, within a bound that guards against a hang."""
 
     async def bounded() -> None:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(HANG_SECONDS):
             await work
 
     asyncio.run(bounded())

@@ -118,7 +118,7 @@ def test_what_nobody_answers_times_out_and_may_be_asked_again() -> None:
         server.replies[CancelBrief] = lambda said: [Ack(ref=said.ref, ended="failed")]
         assert await client.cancel_brief("r1") == "failed"
 
-    play(scene, send_timeout=0.1)
+    play(scene, send_timeout=2)  # seconds, of which the second question needs few
 
 
 def test_against_the_real_service(tmp_path: Path) -> None:

@@ -59,7 +59,7 @@ def test_edits_are_there_at_once_and_confirmed_later() -> None:
         document.format(0, 2, bold=True, heading=2)
         document.format(1, 1, heading=None)
         assert (document.text, document.synced) == ("Abمرحبا", False)
-        await document.wait_synced(5)
+        await document.wait_synced()
         assert paper.content == document.text
         assert document.formatting == paper.document.format
         assert document.formatting == [
@@ -141,10 +141,10 @@ def test_changes_are_told_at_once_in_one_order_whatever_a_callback_does() -> Non
         document.on_change(second.append)
         document.insert(0, "b")
         assert [change.edits for change in second] == [(Edit("insert", 0, "b", None, None),)]
-        await document.wait_synced(5)
+        await document.wait_synced()
         server.emit(paper.commit(insert(0, "a", 1), "noura"))
         await server.seen(EditOperation, 2)
-        await document.wait_synced(5)
+        await document.wait_synced()
         assert first == second
         assert [(change.origin, change.user_id) for change in second] == [
             ("local", None),
@@ -165,7 +165,7 @@ def test_undo_and_redo_say_whether_there_was_something() -> None:
         assert (document.text, document.undo()) == ("", False)
         assert document.redo()
         assert (document.text, document.redo()) == ("xy", False)
-        await document.wait_synced(5)
+        await document.wait_synced()
         assert paper.content == "xy"
 
     edit(scene)
@@ -183,7 +183,7 @@ def test_cursors_go_out_and_come_in() -> None:
         assert await moved.get() == {"noura": Cursor(3, 0)}
         document.insert(0, "😀")
         assert document.cursors == {"noura": Cursor(5, 0)}
-        await document.wait_synced(5)
+        await document.wait_synced()
 
     edit(scene, "abc")
 
@@ -196,7 +196,7 @@ def test_an_edit_whose_ack_is_lost_takes_effect_once() -> None:
         server.go_silent(silent=False)
         server.drop()
         document.insert(4, "!")
-        await document.wait_synced(5)
+        await document.wait_synced()
         assert paper.content == document.text == "once!"
         asked = server.said(Subscribe)[1].params.since
         assert asked is not None
@@ -217,7 +217,7 @@ def test_edits_made_offline_are_brought_together_with_what_others_did() -> None:
         paper.commit(delete(0, 5, 15))
         assert not document.synced
         server.refuse_handshakes(None)
-        await document.wait_synced(5)
+        await document.wait_synced()
         assert paper.content == document.text == "said hello مرحبا"
 
     edit(scene, "hello")
@@ -232,7 +232,7 @@ def test_a_rate_limit_is_waited_for() -> None:
 
         server.replies[EditOperation] = refuse_the_first
         document.insert(0, "patience")
-        await document.wait_synced(10)
+        await document.wait_synced()
         first, second = server.said(EditOperation)
         assert first.payload == second.payload
         assert paper.content == "patience"
@@ -254,7 +254,7 @@ def test_a_denied_edit_is_told_and_kept_until_it_is_allowed() -> None:
             await document.wait_synced(0.01)
         lay_out(server, paper)
         server.drop()
-        await document.wait_synced(5)
+        await document.wait_synced()
         assert paper.content == "mine"
 
     edit(scene)
@@ -273,7 +273,7 @@ def test_an_operation_that_cannot_be_is_answered_by_loading_the_text() -> None:
         assert server.said(Subscribe)[1].params.since is None
         assert document.text == "abc beyond"
         document.insert(0, "still ")
-        await document.wait_synced(5)
+        await document.wait_synced()
         assert paper.content == document.text == "still abc beyond"
 
     edit(scene, "abc")
@@ -286,7 +286,7 @@ def test_a_document_that_may_not_be_read_ends() -> None:
         faults = Inbox()
         document = client.document("paper")
         document.on_error(faults)
-        for waiting in (document.ready(), document.wait_synced(5)):
+        for waiting in (document.ready(), document.wait_synced()):
             with pytest.raises(Refused, match="SUBSCRIPTION_FAILED"):
                 await waiting
         assert isinstance(await faults.get(), Refused)

@@ -18,6 +18,7 @@ from dossier_realtime.protocol import codec
 from dossier_realtime.protocol.commands import CursorPayload, EditPayload
 from dossier_realtime.protocol.events import CursorPosition, Event, RemoteOperation
 from tests.engine.conftest import Clock
+from tests.harness.eventually import HANG_SECONDS
 
 DOC = "document:1"
 
@@ -39,7 +40,7 @@ def test_a_cursor_behind_an_edit_that_is_being_committed_is_placed_behind_it(tmp
             answers = asyncio.Queue[object]()
             documents.submit(DOC, _edit(answers, "text", 0))
             assert await answers.get() == 1
-            engine.documents._writer.post(lambda _: disk.wait(10))
+            engine.documents._writer.post(lambda _: disk.wait(HANG_SECONDS))
             documents.submit(DOC, _edit(answers, "more ", 1))
             while (await documents.upcoming(DOC)).version < 2:  # noqa: ASYNC110  until it waits for the disk
                 await asyncio.sleep(0)

@@ -21,6 +21,7 @@ from dossier_realtime.protocol.commands import EditPayload
 from dossier_realtime.protocol.errors import ErrorCode
 from dossier_realtime.protocol.events import RemoteOperation, RemoteOperationPayload
 from tests.engine.conftest import Clock
+from tests.harness.eventually import HANG_SECONDS
 
 DOC = "document:1"
 
@@ -32,11 +33,13 @@ class Gate:
         self.store = store
         self.open = asyncio.Event()
         self.open.set()
+        self.reached = asyncio.Event()
         self.refuse = self.broken = 0
         self.faster: list[str] = []
         self.appended = 0
 
     async def append(self, channel: str, tip: int, versions: Sequence[Version]) -> None:
+        self.reached.set()
         await self.open.wait()
         if self.broken:
             self.broken -= 1
@@ -92,7 +95,7 @@ class Bench:
         self.documents.submit(DOC, Submission(self, "ali", "Ali", self.answers.append, payload))
 
     async def answered(self, count: int) -> list[int | Refusal]:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(HANG_SECONDS):
             while len(self.answers) < count:  # noqa: ASYNC110  answers come by a callback
                 await asyncio.sleep(0.005)
         return self.answers
@@ -116,7 +119,7 @@ def test_nothing_is_acknowledged_before_it_is_durable(tmp_path: Path) -> None:
         async with bench(tmp_path) as it:
             it.gate.open.clear()
             it.submit("a")
-            await asyncio.sleep(0.1)
+            await it.gate.reached.wait()
             assert (it.answers, it.delivered, await it.text()) == ([], [], "")
             it.gate.open.set()
             assert await it.answered(1) == [1]

@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from tests.harness import tokens
+from tests.harness.eventually import eventually
 from tests.harness.service import Service
 from tests.harness.wire import Client, Message
 
@@ -76,13 +77,7 @@ async def enter(service: Service, user: str, *permissions: str, **claims: Any) -
 
 def journalled(service: Service, fits: Callable[[Any], bool]) -> Any:
     """The first entry that fits; it is written a moment after it happened."""
-    deadline = time.monotonic() + 10
-    while time.monotonic() < deadline:
-        for entry in service.journal():
-            if fits(entry):
-                return entry
-        time.sleep(0.05)
-    raise AssertionError("the journal has no such entry")
+    return eventually(lambda: next(filter(fits, service.journal()), None), "the journal has no such entry")
 
 
 # --- alerts ---------------------------------------------------------------------------------------------------

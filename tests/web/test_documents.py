@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests.harness.eventually import HANG_SECONDS
 from tests.harness.service import Service
 from tests.harness.wire import Client, Message
 
@@ -71,7 +72,7 @@ def put(service: Service, channel: str, content: str, token: str, if_match: str 
     if if_match is not None:
         request.add_header("If-Match", if_match)
     try:
-        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
+        with urllib.request.urlopen(request, timeout=HANG_SECONDS) as answer:  # noqa: S310
             return answer.status, json.load(answer)
     except urllib.error.HTTPError as refused:
         return refused.code, json.load(refused)

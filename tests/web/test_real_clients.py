@@ -21,7 +21,7 @@ import websockets
 from playwright.async_api import Page, async_playwright
 
 from tests.harness.service import Service
-from tests.harness.wire import Client, Message
+from tests.harness.wire import PATIENCE, Client, Message
 
 CHANNEL = "dossier:country:SA"
 CONTRACT_CLIENT = Path(__file__).parents[1] / "node" / "contract_client.mjs"
@@ -131,7 +131,7 @@ async def _watched(service: Service, talk: Talk, origin: str) -> list[Message]:
     await watcher.subscribe(CHANNEL, include_presence=True)
     token = service.token("u-1", "read:dossier:*", name="Ahmed Al-Rashid")
     talking = asyncio.create_task(talk(service, token, origin))
-    came = asyncio.create_task(watcher.receive("presence_join", patience=60))
+    came = asyncio.create_task(watcher.receive("presence_join", patience=PATIENCE))
     await asyncio.wait([talking, came], return_when=asyncio.FIRST_COMPLETED)
     if talking.done():
         came.cancel()
@@ -146,7 +146,7 @@ async def _watched(service: Service, talk: Talk, origin: str) -> list[Message]:
     }
     await watcher.send(UPDATE)
     received = await talking
-    assert (await watcher.receive("presence_leave", patience=2))["payload"] == {"user_id": "u-1"}  # at once: no grace
+    assert (await watcher.receive("presence_leave"))["payload"] == {"user_id": "u-1"}
     await watcher.close()
     return received
 

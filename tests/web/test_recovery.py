@@ -6,6 +6,7 @@ import asyncio
 import json
 import urllib.request
 
+from tests.harness.eventually import HANG_SECONDS
 from tests.harness.service import Service
 from tests.harness.wire import Client
 
@@ -36,7 +37,7 @@ def publish(service: Service, batch: int) -> None:
         json.dumps({"events": events}, ensure_ascii=False).encode(),
         {"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
     )
-    with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
+    with urllib.request.urlopen(request, timeout=HANG_SECONDS) as answer:  # noqa: S310
         assert answer.status == 200
 
 
@@ -61,4 +62,4 @@ def test_a_reader_that_pauses_amid_a_big_recovery_is_waited_for_and_misses_nothi
         assert client.closed is None
         await client.close()
 
-    asyncio.run(asyncio.wait_for(scene(), 60))
+    asyncio.run(asyncio.wait_for(scene(), HANG_SECONDS))

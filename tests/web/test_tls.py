@@ -15,6 +15,7 @@ import pytest
 import trustme
 import websockets
 
+from tests.harness.eventually import HANG_SECONDS, eventually_async
 from tests.harness.service import Service
 from tests.web.conftest import ROOMY
 
@@ -85,11 +86,11 @@ def test_older_tls_and_plain_text_are_refused(secure: Service, authority: Author
     context = authority.context()
     context.maximum_version = ssl.TLSVersion.TLSv1_2
     with (
-        socket.create_connection(("127.0.0.1", secure.port), timeout=5) as plain,
+        socket.create_connection(("127.0.0.1", secure.port), timeout=HANG_SECONDS) as plain,
         pytest.raises(ssl.SSLError, match="protocol version"),
     ):
         context.wrap_socket(plain, server_hostname="127.0.0.1")
-    with socket.create_connection(("127.0.0.1", secure.port), timeout=5) as plain:
+    with socket.create_connection(("127.0.0.1", secure.port), timeout=HANG_SECONDS) as plain:
         plain.sendall(b"GET /v1 HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
         with suppress(ConnectionResetError):
             assert not plain.recv(100).startswith(b"HTTP")
@@ -101,9 +102,7 @@ def test_a_new_certificate_is_taken_on_sighup_and_open_connections_stay(secure: 
         before = await asyncio.to_thread(_served, secure, authority)
         authority.issue()
         secure.signal(signal.SIGHUP)
-        async with asyncio.timeout(10):
-            while await asyncio.to_thread(_served, secure, authority) == before:  # noqa: ASYNC110  another process changes it
-                await asyncio.sleep(0.05)
+        await eventually_async(lambda: _served(secure, authority) != before)
         good = authority.key.read_bytes()
         authority.key.write_text("broken")
         secure.signal(signal.SIGHUP)
@@ -119,7 +118,7 @@ def test_a_new_certificate_is_taken_on_sighup_and_open_connections_stay(secure: 
 
 def _served(service: Service, authority: Authority) -> bytes:
     with (
-        socket.create_connection(("127.0.0.1", service.port), timeout=5) as plain,
+        socket.create_connection(("127.0.0.1", service.port), timeout=HANG_SECONDS) as plain,
         authority.context().wrap_socket(plain, server_hostname="127.0.0.1") as wrapped,
     ):
         return wrapped.getpeercert(binary_form=True) or b""
