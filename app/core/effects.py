@@ -51,6 +51,14 @@ class VerifyToken:
 
 
 @dataclass(frozen=True, slots=True)
+class RefuseDocument:
+    """Look whether a document exists, then refuse it: as much work as for one that does not, in the same words."""
+
+    channel: str
+    ref: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class ReceiveOwn:
     """Deliver the user's own channel from now on, without a subscription."""
 
@@ -137,6 +145,7 @@ Effect = (
     | ProbePeer
     | VerifyToken
     | OpenSession
+    | RefuseDocument
     | ReceiveOwn
     | Join
     | Leave

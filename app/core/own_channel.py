@@ -20,9 +20,10 @@ class OwnChannel:
         """Return the name of the user's own channel."""
         return f"user:{identity.user_id}"
 
-    def subscribed(self, wanted: bool) -> None:
-        """Follow a `subscribe` to it, or an `unsubscribe` from it."""
-        self.received, self._declined = wanted, not wanted
+    def follow(self, channel: str, identity: Identity, *, wanted: bool) -> None:
+        """Follow a `subscribe` to any channel, or an `unsubscribe` from it."""
+        if channel == self.of(identity):
+            self.received, self._declined = wanted, not wanted
 
     @property
     def withheld(self) -> bool:

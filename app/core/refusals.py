@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dossier_realtime.protocol.answers import Error, ErrorPayload
+from dossier_realtime.protocol.errors import ErrorCode
+
+from .rights import NO_SUBSCRIPTION
 
 if TYPE_CHECKING:
-    from dossier_realtime.protocol.errors import ErrorCode
-
     from .instant import Instant
 
 
@@ -32,3 +33,8 @@ def refusal(
         payload=None if version is None else ErrorPayload(version),
         retry_after=retry_after,
     )
+
+
+def no_subscription(channel: str, ref: str | None, at: Instant) -> Error:
+    """Return the `error` of a channel that may not be received, whatever the reason."""
+    return refusal(ErrorCode.SUBSCRIPTION_FAILED, NO_SUBSCRIPTION, at, channel=channel, ref=ref)

@@ -46,6 +46,7 @@ from .effects import (
     ProbePeer,
     Publish,
     ReceiveOwn,
+    RefuseDocument,
     Send,
     ShareCursor,
     SubmitEdit,
@@ -55,7 +56,7 @@ from .effects import (
 from .lifetime import Due, Lifetime, SessionLimits
 from .own_channel import OwnChannel
 from .ratelimit import class_of
-from .refusals import refusal
+from .refusals import no_subscription, refusal
 
 if TYPE_CHECKING:
     from dossier_realtime.protocol.answers import RateClass
@@ -201,8 +202,7 @@ class Session:
             if not self._decide(identity, Right.READ, name).allowed:
                 self.subscriptions.discard(name)
                 self.own.received = self.own.received and name != own
-                error = refusal(ErrorCode.SUBSCRIPTION_FAILED, rights.NO_SUBSCRIPTION, at, channel=name)
-                changes += [Leave(name), Send(error), Send(ev.Unsubscribed(channel=name))]
+                changes += [Leave(name), Send(no_subscription(name, None, at)), Send(ev.Unsubscribed(channel=name))]
         if self.own.withheld and self.session_id and self._decide(identity, Right.READ, own).allowed:
             self.own.received = True
             changes.append(ReceiveOwn(own))
@@ -215,8 +215,7 @@ class Session:
     def unsubscribable(self, channel: str, ref: str | None, at: Instant) -> list[Effect]:
         """A subscription that was allowed turns out to be of nothing: the same answer as for a forbidden one."""
         self.subscriptions.discard(channel)
-        error = refusal(ErrorCode.SUBSCRIPTION_FAILED, rights.NO_SUBSCRIPTION, at, channel=channel, ref=ref)
-        return [Send(error)]
+        return [Send(no_subscription(channel, ref, at))]
 
     # --- time -------------------------------------------------------------------------------------------------
 
@@ -328,8 +327,7 @@ class Session:
                 return self._subscribe(command, identity, at)
             case Unsubscribe():
                 self.subscriptions.discard(command.channel)
-                if command.channel == OwnChannel.of(identity):
-                    self.own.subscribed(False)
+                self.own.follow(command.channel, identity, wanted=False)
                 unsubscribed = ev.Unsubscribed(channel=command.channel, ref=command.ref)
                 return Decision(ACCEPTED, [Leave(command.channel), Send(unsubscribed)])
             case UpdatePresence():
@@ -352,17 +350,20 @@ class Session:
         name, params = command.channel, command.params
         right = Right.ADMIN if params.hidden else Right.READ
         access = self._decide(identity, right, name)
-        if not access.allowed:
-            error = refusal(ErrorCode.SUBSCRIPTION_FAILED, rights.NO_SUBSCRIPTION, at, channel=name, ref=command.ref)
-            return Decision(access.rule, [Send(error)])
+        # Only the store knows whether a document exists. It is asked before a refusal for want of clearance too, so
+        # that neither answer nor time tells a document above the clearance from an absent one.
+        probed = access.permitted and namespace_of(name) is NAMESPACES["document"]
+        if not (access.allowed or probed):
+            return Decision(access.rule, [Send(no_subscription(name, command.ref, at))])
         again = name in self.subscriptions
         if not again and len(self.subscriptions) >= self._limits.max_subscriptions:
             text = f"This connection has {self._limits.max_subscriptions} subscriptions; unsubscribe from one first"
             error = refusal(ErrorCode.SUBSCRIPTION_FAILED, text, at, channel=name, ref=command.ref)
             return Decision("limit.subscriptions", [Send(error)])
+        if not access.allowed:
+            return Decision(access.rule, [RefuseDocument(name, command.ref)])
         self.subscriptions.add(name)
-        if name == OwnChannel.of(identity):
-            self.own.subscribed(True)
+        self.own.follow(name, identity, wanted=True)
         join = Join(name, command.ref, params.include_presence, params.hidden, params.since, again)
         return Decision(ACCEPTED, [join])
 

@@ -18,6 +18,7 @@ from app.core.effects import (
     OpenSession,
     Publish,
     ReceiveOwn,
+    RefuseDocument,
     ShareCursor,
     SubmitEdit,
     UpdateOwnPresence,
@@ -115,6 +116,8 @@ class Conduct:
                 return self._verify(connection, effect)
             case OpenSession():
                 return self._background.start(self._open(connection, effect))
+            case RefuseDocument(channel, ref):
+                return self._background.start(self._subscriptions.refuse_document(connection, channel, ref))
             case ReceiveOwn(channel):
                 return self._background.start(self._subscriptions.attach_own(connection, channel))
             case Join():

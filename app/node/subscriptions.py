@@ -70,9 +70,14 @@ class Subscriptions:
     async def join(self, connection: Connection, asked: Join) -> None:
         """Subscribe, answer, and catch up."""
         channel = asked.channel
+        is_document = namespace_of(channel).name == "document"
+        creates = not is_document or connection.session.entitled(Right.WRITE, channel)
+        if not (creates or await self._documents.exists(channel)):
+            self._refuse(connection, channel, asked.ref)
+            return
         await self._broker.join(channel)
         roster = await self._enter(connection, asked)
-        document = await self._documents.state(channel) if namespace_of(channel).name == "document" else None
+        document = await self._documents.state(channel) if is_document else None
         position = await self._broker.position(channel)
         # From here to the end nothing is waited for: what was decided is what is delivered.
         if not self._still_wanted(connection, asked, document):
@@ -101,9 +106,18 @@ class Subscriptions:
             return False
         if document is not None and document.version == 0 and not session.entitled(Right.WRITE, channel):
             # Nobody learns whether a document is absent or forbidden.
-            connection.carry_out(session.unsubscribable(channel, asked.ref, connection.now))
+            self._refuse(connection, channel, asked.ref)
             return False
         return True
+
+    async def refuse_document(self, connection: Connection, channel: str, ref: str | None) -> None:
+        """Refuse a document above the clearance, after as much work as for one that does not exist."""
+        await self._documents.exists(channel)
+        self._refuse(connection, channel, ref)
+
+    def _refuse(self, connection: Connection, channel: str, ref: str | None) -> None:
+        if connection.closing is None:
+            connection.carry_out(connection.session.unsubscribable(channel, ref, connection.now))
 
     async def _enter(self, connection: Connection, asked: Join) -> Roster | None:
         """Be present, where presence is kept."""

@@ -73,6 +73,10 @@ class Documents:
         self._store, self._broker, self._ready, self._in_use = store, broker, ready, in_use
         self._lanes: dict[str, _Lane] = {}
 
+    async def exists(self, channel: str) -> bool:
+        """Return whether the document has a version: one look at its head, which costs the same for any name."""
+        return (await self._broker.position(channel)).offset > 0
+
     async def state(self, channel: str) -> DocumentState:
         """The document as it is. An unknown one is version 0 and empty."""
         return (await self.manuscript(channel)).state()

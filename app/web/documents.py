@@ -43,7 +43,7 @@ class DocumentById(Bearer):
     max_body = 8 << 20  # bytes: 1 Mi units, escaped
 
     async def get(self, document_id: str) -> None:
-        channel, identity = await self._open(document_id, Right.READ)
+        channel, identity = await self._open_existing(document_id)
         if identity is None:
             return
         asked = self.get_query_argument("version", None)
@@ -53,9 +53,6 @@ class DocumentById(Bearer):
         documents: Documents = self.settings["documents"]
         try:
             state = await documents.state(channel)
-            if state.version == 0 and not self._allowed(identity, Right.WRITE, channel):
-                self.forbid()
-                return
             found = state if asked is None else await documents.at(channel, int(asked))
         except Unavailable:
             self.unavailable()
@@ -115,6 +112,29 @@ class DocumentById(Bearer):
             return channel, None
         identity = await self.identify()
         if identity is not None and not self.demand(lambda: self._allowed(identity, right, channel)):
+            self.forbid()
+            return channel, None
+        return channel, identity
+
+    async def _open_existing(self, document_id: str) -> tuple[str, Identity | None]:
+        """Return the channel, and the caller if they may read the document; answers itself where not.
+
+        A document that a permission reaches is looked for before it is refused, also where the clearance does not
+        reach: so that neither the answer nor its time tells a document above the clearance from one that is absent.
+        """
+        channel = f"document:{document_id}"
+        fault = rights.channel_fault(channel)
+        if fault is not None:
+            self.refuse(400, fault.code, fault.text)
+            return channel, None
+        identity = await self.identify()
+        if identity is None:
+            return channel, None
+        policy, documents = self.node.policy, self.settings["documents"]
+        known = decide(identity, Right.READ, channel, policy.settings(channel)).permitted
+        known = known and await documents.exists(channel)
+        right = Right.READ if known else Right.WRITE  # an unknown document is empty for who may write it
+        if not self.demand(lambda: self._allowed(identity, right, channel)):
             self.forbid()
             return channel, None
         return channel, identity
