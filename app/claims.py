@@ -17,6 +17,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from dossier_realtime.protocol.authorization import Grant, Identity
 from dossier_realtime.protocol.classification import Clearance
+from dossier_realtime.protocol.plain_text import one_line
 
 DEPTH_LIMIT = 16
 
@@ -97,7 +98,7 @@ def identify(claims: Claims) -> Identity:
         raise TokenRefused("unknown clearance") from None
     return Identity(
         user_id=claims.sub,
-        name=claims.name or claims.sub,
+        name=one_line(claims.name or "") or claims.sub,
         role=claims.role,
         avatar=claims.avatar,
         grants=Grant.parse_all(claims.permissions),

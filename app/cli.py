@@ -14,17 +14,22 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import structlog
+
 from app import bootstrap, records
 from app.auth import mint
 from app.config import KEYS_OF_SERVICE, Config, ConfigError, load
 from app.dashboard_process import NO_LOGIN_OF_ITS_OWN, beside_service, reachable, run_dashboard
 from app.engine.ports import EngineRefused
 from app.journal import store
+from app.private_files import check_folder, keep_private
 from app.telemetry import logs
+from dossier_realtime.protocol.plain_text import visible
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+_log = structlog.get_logger("service")
 BAD_START = 2
 _LOGIN_HOURS = 12
 _GIVE_WAY = ("dashboard", "verify", "export", "rerun")  # commands that take only what the service leaves
@@ -34,6 +39,7 @@ _NICE = 10
 def main(arguments: Sequence[str]) -> int:
     """Run one command; returns the exit status: 0 done, 1 found wrong, 2 could not begin."""
     asked = _parser().parse_args(arguments)
+    keep_private()
     try:
         config = _configuration(asked)
     except ConfigError as wrong:
@@ -77,13 +83,16 @@ def _configuration(asked: argparse.Namespace) -> Config:
 
 
 def _cannot(message: str) -> int:
-    print(f"dossier: {' '.join(message.split())}", file=sys.stderr)
+    print(f"dossier: {visible(' '.join(message.split()))}", file=sys.stderr)
     return BAD_START
 
 
 async def _serve(config: Config, *, beside: argparse.Namespace | None = None) -> int:
     """The service; `beside`: and a dashboard, with the same arguments."""
     logs.configure(config.log.level, config.log.format)
+    tightened = check_folder(Path(config.storage.data), production=config.server.production)
+    if tightened:
+        _log.warning("the data folder was open to others and is tightened", folder=config.storage.data, files=tightened)
     service = await bootstrap.build(config)
     try:
         await service.start()

@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING
 from app.core import rerun
 from app.journal.export import Archive, NothingSelected, Selection, Tally
 from app.journal.signing import PUBLIC, Signer
+from app.private_files import open_private
 from dossier_realtime.archive import ExportRefused, open_export, open_journal
 from dossier_realtime.archive.export import public_key_check, verify_file
 from dossier_realtime.archive.folder import nodes, verify_folder
 from dossier_realtime.archive.parquet import write_parquet
 from dossier_realtime.protocol.classification import ChannelPolicy
+from dossier_realtime.protocol.plain_text import visible
 from dossier_realtime.recording.moments import unix, zone
 from dossier_realtime.recording.visibility import HIGHEST
 
@@ -42,10 +44,16 @@ def verify(config: Config, asked: argparse.Namespace) -> int:
     if not found:
         raise ValueError(f"there is no journal in {data / 'journal'}; name its data folder with --data")
     for name, report in sorted(found.items()):
-        print("\n".join(_told(name, report)))
+        for line in _told(name, report):
+            _say(line)
     if key is None:
         print("  no signature was checked: name the service's public key with --key")
     return 0 if all(report.ok for report in found.values()) else FOUND_WRONG
+
+
+def _say(text: str) -> None:
+    """Print a line that may hold what somebody wrote into a message or a file: it must not act on the terminal."""
+    print(visible(text))
 
 
 def _told(name: str, report: Report) -> Iterator[str]:
@@ -78,7 +86,7 @@ def export(config: Config, asked: argparse.Namespace) -> int:
         return FOUND_WRONG
     print(f"{asked.to}: {tally.entries} entries")
     for pattern, frames in tally.redacted.items():
-        print(f"  {frames} frames redacted for {pattern}")
+        _say(f"  {frames} frames redacted for {pattern}")
     print(f"{asked.to}: check it with `python run.py verify --export {asked.to} --key {data / PUBLIC}`")
     if asked.parquet is not None:
         write_parquet(asked.to, asked.parquet)
@@ -90,7 +98,7 @@ def _write(lines: Iterator[bytes], to: Path) -> None:
     """Write all lines, or leave no file: what is cut off may be taken for the whole."""
     draft = to.with_name(to.name + ".part")
     try:
-        with draft.open("wb") as file:
+        with open_private(draft) as file:
             file.writelines(lines)
         draft.replace(to)
     finally:
@@ -112,7 +120,7 @@ def run_again(
     for entry in recording.entries():
         for difference in result.take(entry):
             differences += 1
-            print(difference)
+            _say(str(difference))
     print(f"{result.judged} messages judged again, {result.skipped} cannot be: {differences} differences")
     return FOUND_WRONG if differences else 0
 

@@ -57,6 +57,8 @@ def lock_folder(folder: Path) -> int:
 
 def connect(file: Path) -> sqlite3.Connection:
     """The writing connection. Transactions are begun and ended by hand. Raises sqlite3.Error."""
+    with suppress(OSError):  # SQLite says better what is wrong with the path; its side files take the mode of this one
+        os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
     connection = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
     for pragma in (
         "journal_mode=WAL",

@@ -14,6 +14,7 @@ from dossier_realtime.protocol.events import (
     BriefStarted,
     Event,
 )
+from dossier_realtime.protocol.plain_text import isolated
 from dossier_realtime.protocol.values import Localized
 
 from .ownership import Claim, takes_over
@@ -70,7 +71,7 @@ def stepped(known: Brief | None, taken: BriefStep) -> Brief:
 
 def cancellation(brief: Brief, name: str) -> BriefFailed:
     """What the owner is told when somebody of that name cancels."""
-    error = Localized(f"Cancelled by {name}", f"ألغاه {name}")
+    error = Localized(f"Cancelled by {isolated(name)}", f"ألغاه {isolated(name)}")
     payload = BriefFailedPayload(error, fallback_available=False)
     failed: BriefFailed = BriefFailed(request_id=brief.request_id, payload=payload, channel=brief.channel)
     return failed

@@ -1,33 +1,44 @@
-"""Structured logs: one line an occurrence, no token, no payload."""
+"""Structured logs: one line an occurrence, no token, no payload.
+
+What others wrote (a path, the message of an exception, a library's own line) makes no line of its own, moves no cursor
+and turns no text: it is written visibly. Only a traceback has more lines, and each of those begins with a bar.
+"""
 
 from __future__ import annotations
 
 import logging
 import re
 import sys
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TextIO
 
 import structlog
+
+from dossier_realtime.protocol.plain_text import visible
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
 
-_TOKEN = re.compile(r"[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*|(?<=token=)[^&\s]+")
+_TOKEN = re.compile(
+    r"[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*"
+    r"|\b(?P<kept>bearer\s+|basic\s+|[\w-]*(?:token|secret|password|assertion|code)(?:=|%3d))[^&\s\"',;]+",
+    re.IGNORECASE,
+)
+_BAR = "  | "
+_FORMATTERS = ("_record", "_from_structlog")  # what structlog hands on to its own formatter
 
 
-def configure(level: str, form: Literal["console", "json"]) -> None:
-    """Send every log, Tornado's and asyncio's included, to standard error in one form."""
+def configure(level: str, form: Literal["console", "json"], stream: TextIO | None = None) -> None:
+    """Send every log, Tornado's and asyncio's included, to standard error (or `stream`) in one form."""
+    stream = stream or sys.stderr
     shared: list[Any] = [
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
-        _redact,
+        safe,
     ]
     renderer: Any = (
-        structlog.processors.JSONRenderer()
-        if form == "json"
-        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+        structlog.processors.JSONRenderer() if form == "json" else structlog.dev.ConsoleRenderer(colors=stream.isatty())
     )
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
@@ -35,7 +46,7 @@ def configure(level: str, form: Literal["console", "json"]) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = logging.StreamHandler(stream)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[*shared[:3], structlog.stdlib.ExtraAdder(), *shared[3:]],
@@ -47,12 +58,37 @@ def configure(level: str, form: Literal["console", "json"]) -> None:
     root.setLevel(level.upper())
 
 
-def _redact(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Whatever looks like a token is not written, wherever it came from."""
-    for key, value in event.items():
-        if isinstance(value, str) and ("." in value or "token=" in value):
-            event[key] = _TOKEN.sub("[token]", value)
-    return event
+def safe(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Redact what looks like a token, and write visibly what would act, wherever it came from."""
+    written: dict[str, Any] = {
+        key if key in _FORMATTERS else redacted(str(key)): value if key in _FORMATTERS else _written(value)
+        for key, value in event.items()
+    }
+    for name in ("exception", "stack"):
+        if isinstance(event.get(name), str):
+            written[name] = "\n".join(_BAR + redacted(line) for line in event[name].split("\n"))
+    return written
+
+
+def redacted(text: str) -> str:
+    """Return text for a log line: without what looks like a token, and with nothing in it that acts."""
+    if "." in text or "=" in text or "%3" in text or " " in text:
+        text = _TOKEN.sub(lambda found: f"{found['kept'] or ''}[token]", text)
+    return visible(text)
+
+
+def _written(value: Any) -> Any:
+    match value:
+        case None | bool() | int() | float():
+            return value
+        case str():
+            return redacted(value)
+        case dict():
+            return {redacted(str(key)): _written(each) for key, each in value.items()}
+        case list() | tuple() | set() | frozenset():
+            return [_written(each) for each in value]
+        case _:
+            return redacted(repr(value))
 
 
 class Sample:

@@ -18,6 +18,7 @@ from app.journal.lanes import ActNotRecorded
 from dossier_realtime.protocol.authorization import Fact, Right, decide, decide_operator, may_see
 from dossier_realtime.protocol.classification import Clearance
 from dossier_realtime.protocol.errors import ErrorCode
+from dossier_realtime.protocol.plain_text import one_line
 
 from .guard import Guarded
 
@@ -212,7 +213,7 @@ class Bearer(Guarded):
         super().on_finish()
 
     def _why(self) -> str:
-        return unquote(self.request.headers.get("X-Reason", ""))[:_REASON]
+        return one_line(unquote(self.request.headers.get("X-Reason", "")))[:_REASON]
 
     def _unauthorized(self, message: str) -> None:
         self._identity = None

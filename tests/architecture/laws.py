@@ -19,7 +19,7 @@ CONTRACT = {PROTOCOL, OT, RECORDING}
 # What the service is told: values, keys, certificates, the one way to open SQLite.
 CONFIGURATION = {
     *("app.config", "app.settings", "app.auth", "app.claims", "app.jwks", "app.tls"),
-    *("app.secret_strength", "app.token_secrets"),
+    *("app.secret_strength", "app.token_secrets", "app.private_files"),
 }
 
 _CORE = CONTRACT | {"app.core"}
@@ -48,7 +48,7 @@ FLOORS: dict[str, set[str]] = {
     "app.node": _NODE,
     "app.web": _WEB,
     "app.bootstrap": _WEB | {"app.web", "dossier_realtime"},
-    "app.records": _ENGINE | {"app.journal", "app.config", "app.settings", ARCHIVE},
+    "app.records": _ENGINE | {"app.journal", "app.config", "app.settings", "app.private_files", ARCHIVE},
     "app.cli": CONTRACT
     | CONFIGURATION
     | {

@@ -49,6 +49,20 @@ def test_display_claims_may_be_null(verifier: TokenVerifier) -> None:
     assert (identity.name, identity.avatar) == ("u-1", None)
 
 
+@pytest.mark.parametrize(
+    ("claimed", "shown"),
+    [
+        ("ali\u202egnp", "alignp"),
+        ("\u2067نورة\u2069", "نورة"),
+        ("  Nora\u2028Saleh ", "Nora Saleh"),
+        ("\u200f\u202e", "u-1"),
+        ("", "u-1"),
+    ],
+)
+def test_a_name_cannot_turn_the_text_around_it(verifier: TokenVerifier, claimed: str, shown: str) -> None:
+    assert verifier.verify(token(name=claimed), NOW).name == shown
+
+
 REFUSED_CLAIMS: dict[str, dict[str, Any]] = {
     "sub missing": {"sub": ...},
     "sub of a number": {"sub": 7},

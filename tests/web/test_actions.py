@@ -214,7 +214,7 @@ def test_a_cancelled_brief_ends_exactly_once(service: Service) -> None:
             answer = await ali.ask(cancel(request))
             failed = await ali.receive("brief_generation_failed")
             assert failed["payload"] == {
-                "error": {"en": "Cancelled by علي", "ar": "ألغاه علي"},
+                "error": {"en": "Cancelled by \u2068علي\u2069", "ar": "ألغاه \u2068علي\u2069"},
                 "fallback_available": False,
             }
             position = (await ali.subscribe(f"user:{owner}"))["position"]
@@ -264,7 +264,7 @@ def test_an_operator_cancels_a_brief_and_is_named(service: Service) -> None:
                 answer = call(service, token, "POST", f"/v1/briefs/{request}/cancel", X_Reason="stuck")
                 assert answer == (200, {"request_id": request, "ended": "cancelled"})
             failed = await ali.receive("brief_generation_failed")
-            assert failed["payload"]["error"]["en"] == "Cancelled by The Desk"
+            assert failed["payload"]["error"]["en"] == "Cancelled by \u2068The Desk\u2069"
             assert [m["type"] for m in await ali.settle()] == ["brief_generation_started"]
 
     asyncio.run(scenario())

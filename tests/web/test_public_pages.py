@@ -188,6 +188,35 @@ def test_a_weak_token_for_the_metrics_ends_the_start_in_one_line(tmp_path: Path)
     assert service.log().startswith("dossier: metrics.token_file: the token has 6 bytes")
 
 
+def test_nothing_of_a_request_makes_a_line_of_the_log_or_acts_in_it(tmp_path: Path) -> None:
+    nasty = "\x9b31m\x85\xe2\x80\xae"
+    targets = [
+        f"/nowhere{nasty}",
+        "/v1/users/%0a%1b%5b31m%e2%80%ae/disconnect",
+        f"/v1?token={tokens.token('u-1')}",
+        "/nowhere?password=hunter2",
+    ]
+
+    async def ask(service: Service) -> None:
+        for target in targets:
+            raw = await Raw.open(service)
+            headers = [("Host", "localhost"), ("Authorization", f"Bearer {tokens.operator()}"), ("Content-Length", "0")]
+            await raw.send(request("POST", target, *headers, ("X-Reason", "because%0A%1B[31m%E2%80%AE")))
+            await raw.response()
+            await raw.close()
+
+    for form in ("console", "json"):
+        with Service(tmp_path / form, {"log.format": form, "log.level": "debug"}) as service:
+            asyncio.run(ask(service))
+        log = service.log_file.read_bytes().decode()
+        assert re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]", log) is None
+        assert "hunter2" not in log
+        assert tokens.token("u-1")[:20] not in log
+        assert all(line.startswith("{" if form == "json" else "20") for line in log.splitlines()), log
+        reasons = [entry.header.detail.get("reason", "") for entry in service.journal() if entry.header.detail]
+        assert "because  [31m" in reasons
+
+
 def test_over_tls_every_answer_tells_browsers_to_stay_there(tmp_path: Path, service: Service) -> None:
     authority = trustme.CA()
     issued = authority.issue_cert("localhost", "127.0.0.1")

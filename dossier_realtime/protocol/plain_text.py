@@ -1,0 +1,36 @@
+"""Text from outside on its way into a sentence, a log line or a terminal: nothing in it may act there.
+
+Three ways, by where the text goes: `visible` writes what would act as an escape (log lines, terminals), `one_line`
+takes it out (names, reasons), and `isolated` keeps the direction of a name to itself within a sentence (UAX #9, FSI).
+"""
+
+from __future__ import annotations
+
+import re
+
+_BIDI = "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"
+_BREAKS = "\x00-\x1f\x7f-\x9f\u2028\u2029"
+_ACTING = re.compile(f"[{_BREAKS}{_BIDI}\ufeff\ufff9-\ufffb\ud800-\udfff]")
+_DIRECTING = re.compile(f"[{_BIDI}\ufeff\ufff9-\ufffb]")
+_BREAKING = re.compile(f"[{_BREAKS}\ud800-\udfff]")
+_ISOLATE, _POP = "\u2068", "\u2069"
+
+
+def visible(text: str) -> str:
+    r"""Return the text with each control character, break, direction mark and lone surrogate as \x1b or \u202e."""
+    return _ACTING.sub(_escape, text)
+
+
+def one_line(text: str) -> str:
+    """Return the text without direction marks, each control character or line break a blank, no blanks at its ends."""
+    return _BREAKING.sub(" ", _DIRECTING.sub("", text)).strip()
+
+
+def isolated(text: str) -> str:
+    """Return the text for use within a sentence: its direction is its own, and cannot turn the words around it."""
+    return f"{_ISOLATE}{_DIRECTING.sub('', text)}{_POP}"
+
+
+def _escape(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"

@@ -1,0 +1,59 @@
+"""Text from outside: what may act on a terminal, in a log or in a sentence does not."""
+
+from __future__ import annotations
+
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dossier_realtime.protocol.plain_text import isolated, one_line, visible
+
+BIDI = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+anything = st.text(alphabet=st.one_of(st.characters(), st.sampled_from(f"{BIDI}\n\r\x1b\x9b\u2028\ufeff\ud800\\ ")))
+
+
+def _acts(character: str) -> bool:
+    return unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") or character in f"{BIDI}\ufeff"
+
+
+@given(anything)
+def test_what_is_made_visible_acts_nowhere_and_says_which_character_it_was(text: str) -> None:
+    shown = visible(text)
+    assert not any(map(_acts, shown))
+    assert shown.encode().decode() == shown
+    if not any(map(_acts, text)):
+        assert shown == text
+
+
+@given(anything)
+def test_one_line_holds_no_break_and_no_direction_and_everything_else(text: str) -> None:
+    line = one_line(text)
+    assert not any(map(_acts, line))
+    assert one_line(line) == line
+    if not any(map(_acts, text)):
+        assert line == text.strip()
+
+
+@given(anything)
+def test_what_is_isolated_opens_and_closes_exactly_one_isolate(text: str) -> None:
+    inside = isolated(text)
+    assert (inside[0], inside[-1]) == ("\u2068", "\u2069")
+    assert not any(character in BIDI for character in inside[1:-1])
+
+
+@pytest.mark.parametrize(
+    ("text", "shown", "line"),
+    [
+        ("نورة القحطاني", "نورة القحطاني", "نورة القحطاني"),
+        ("می\u200cخواهم", "می\u200cخواهم", "می\u200cخواهم"),  # a joiner spells Persian, and turns nothing
+        ("a\x1b[31mb", "a\\x1b[31mb", "a [31mb"),
+        ("ali\u202egnp.exe", "ali\\u202egnp.exe", "alignp.exe"),
+        ("one\r\ntwo", "one\\x0d\\x0atwo", "one  two"),
+        ("\u2067x", "\\u2067x", "x"),
+    ],
+)
+def test_examples(text: str, shown: str, line: str) -> None:
+    assert visible(text) == shown
+    assert one_line(text) == line
