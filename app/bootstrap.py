@@ -39,6 +39,7 @@ from app.services.cursors import Cursors
 from app.services.documents import Documents
 from app.services.operations import report
 from app.services.publisher import Publisher
+from app.services.quotas import Quotas
 from app.telemetry.metrics import Metrics
 from app.web.addresses import Addresses, AddressLimits
 from app.web.application import application, metrics_application, server
@@ -63,6 +64,7 @@ _RETAIN = 6 * 3600.0  # seconds between two looks for entries whose time is over
 _SWEEP = 10.0  # seconds between two looks for documents at rest
 # Connections a second of one address for each WebSocket handshake that it may make: those over TLS cost more.
 _TCP_PER_HANDSHAKE, _TLS_PER_HANDSHAKE = 40, 10
+_DAY = 86_400.0
 _KEY_REFRESH = 300.0  # seconds between two looks at a key set behind a URL
 
 
@@ -84,7 +86,8 @@ class Service:
         self._policy = ChannelPolicy((row.pattern, row.level) for row in config.channels.classification)
         self._metrics = Metrics()
         self._digest = Digest(_node_name(config))
-        publisher = Publisher(engine.broker, engine.alerts, self._policy, self._digest, lambda: journal.healthy)
+        quotas = Quotas(rate_limits(config, _DAY), now)
+        publisher = Publisher(engine.broker, engine.alerts, self._policy, self._digest, lambda: journal.healthy, quotas)
         alerts = Alerts(engine.alerts, publisher, self._digest)
         briefs = Briefs(engine.briefs, publisher, self._digest)
         self._documents = Documents(
@@ -92,6 +95,7 @@ class Service:
             engine.broker,
             lambda: journal.healthy,
             lambda channel: bool(self.node.hub.members(channel)),
+            quotas,
         )
         cursors = Cursors(self._documents, engine.broker)
         administration = ChannelAdministration(engine, self._policy)
@@ -369,8 +373,8 @@ def _retention(config: Config) -> Retention:
     return Retention(config.journal.keep_days, days)
 
 
-def rate_limits(config: Config) -> RateLimiter:
-    """What the configuration allows everybody a window."""
+def rate_limits(config: Config, window: float = 0.0) -> RateLimiter:
+    """What the configuration allows everybody a window (in seconds; 0: that of the configuration)."""
     limits = config.limits
 
     def of(role: str) -> Limits:
@@ -380,10 +384,13 @@ def rate_limits(config: Config) -> RateLimiter:
             cursor=limits.limit("cursor", role),
             ping=limits.limit("ping", role),
             read=limits.limit("read", role),
+            bytes=limits.limit("bytes_mib", role) << 20,
+            channels=limits.limit("channels", role),
+            stored=limits.limit("stored_mib", role) << 20,
         )
 
     return RateLimiter(
-        of(""), {role: of(role) for role in limits.roles}, limits.window, limits.warning_ratio, limits.abuse
+        of(""), {role: of(role) for role in limits.roles}, window or limits.window, limits.warning_ratio, limits.abuse
     )
 
 

@@ -18,7 +18,7 @@ _PORT = r"(:\d{1,5})?"
 Duration = Annotated[float, Meta(gt=0, le=3600)]
 Days = Annotated[float, Meta(ge=0, le=36_500)]
 Messages = Annotated[int, Meta(ge=1, le=1_000_000)]
-LimitClass = Literal["general", "edit", "cursor", "ping", "read"]
+LimitClass = Literal["general", "edit", "cursor", "ping", "read", "bytes_mib", "channels", "stored_mib"]
 Role = Annotated[str, Meta(pattern=r"\A(?!\.+\Z)[A-Za-z0-9._-]{1,64}\Z")]
 
 ListenHost = Annotated[
@@ -108,6 +108,9 @@ class LimitSettings(_Table, frozen=True):
     cursor: Messages
     ping: Messages
     read: Messages
+    bytes_mib: Messages
+    channels: Messages
+    stored_mib: Messages
     window: Annotated[float, Meta(ge=1, le=3600)]
     warning_ratio: Annotated[float, Meta(gt=0, le=1)]
     abuse: Messages

@@ -37,11 +37,14 @@ _PIECES = 16  # of an edit, that take as long as the edit itself
 
 
 class Refusal(Exception):
-    """Why an edit or a cursor is not taken. `version` is the document's, where the editor needs it to go on."""
+    """Why an edit or a cursor is not taken. `version` is the document's, where the editor needs it to go on;
+    `retry_after` in seconds, where waiting helps."""
 
-    def __init__(self, code: ErrorCode, text: str, version: int | None = None) -> None:
+    def __init__(
+        self, code: ErrorCode, text: str, version: int | None = None, *, retry_after: int | None = None
+    ) -> None:
         super().__init__(text)
-        self.code, self.text, self.version = code, text, version
+        self.code, self.text, self.version, self.retry_after = code, text, version, retry_after
 
 
 @dataclass(slots=True)

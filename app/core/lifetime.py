@@ -22,6 +22,8 @@ class SessionLimits:
     max_subscriptions: int = 100
     invalid_messages: int = 20
     bad_renewals: int = 3
+    renewals: int = 6  # a minute
+    free_subscribes: int = 100  # the first ones of a connection, which do not count as messages
 
 
 class Due(Enum):

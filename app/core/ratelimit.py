@@ -10,6 +10,7 @@ from dossier_realtime.protocol.answers import RateClass as MessageClass
 from dossier_realtime.protocol.answers import (
     RateLimitExceeded,
     RateLimitExceededPayload,
+    RateLimits,
     RateLimitWarning,
     RateLimitWarningPayload,
 )
@@ -18,19 +19,22 @@ from dossier_realtime.protocol.commands import EditOperation, MoveCursor, Ping
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-RateClass = MessageClass | Literal["read"]
-"""`read` is for HTTP calls that change nothing."""
+RateClass = MessageClass | Literal["read", "channels", "stored"]
+"""`read` is for HTTP calls that change nothing; `channels` begun and bytes `stored` are quotas of a day."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Messages a window, by class."""
+    """Messages a window, by class; of `bytes` and `stored` bytes."""
 
     general: int = 100
     edit: int = 600
     cursor: int = 1200
     ping: int = 60
     read: int = 600
+    bytes: int = 16 << 20
+    channels: int = 1000
+    stored: int = 64 << 20
 
     def of(self, rate_class: RateClass) -> int:
         """The limit of one class."""
@@ -99,8 +103,14 @@ class RateLimiter:
         """The limits that hold for a role."""
         return self.roles.get(role, self.limits)
 
-    def spend(self, user_id: str, role: str, rate_class: RateClass, steady: float) -> Verdict:
-        """Count one message at a time on the steady clock, and judge it."""
+    def announced(self, role: str) -> RateLimits:
+        """The limits that hold for a role, as a login is told."""
+        limits = self.limits_of(role)
+        return RateLimits(limits.general, limits.edit, limits.cursor, limits.ping, int(self.window), bytes=limits.bytes)
+
+    def spend(self, user_id: str, role: str, rate_class: RateClass, steady: float, cost: int = 1) -> Verdict:
+        """Count a message at a time on the steady clock, and judge it. What costs more than is left is refused whole,
+        and takes nothing."""
         key = (user_id, rate_class)
         window = self._windows.get(key)
         if window is None or steady - window.started >= self.window:
@@ -111,7 +121,7 @@ class RateLimiter:
         limit = self.limits_of(role).of(rate_class)
         if self._lifted and self._is_lifted(user_id, steady):
             limit *= LIFT
-        if window.count >= limit:
+        if window.count + cost > limit:
             window.refused += 1
             return Verdict(
                 False,
@@ -121,10 +131,16 @@ class RateLimiter:
                 first_refusal=window.refused == 1,
                 abuse=window.refused >= self.abuse,
             )
-        window.count += 1
-        if window.count == math.ceil(limit * self.warning_ratio):
+        before, window.count = window.count, window.count + cost
+        if before < math.ceil(limit * self.warning_ratio) <= window.count:
             return Verdict(True, limit, window.count, self._reset_in(window, steady), warn=True)
         return _ALLOWED
+
+    def give_back(self, user_id: str, rate_class: RateClass, cost: int) -> None:
+        """Take back what was counted for nothing, as far as its window is still there."""
+        window = self._windows.get((user_id, rate_class))
+        if window is not None:
+            window.count = max(0, window.count - cost)
 
     def counts(self, steady: float) -> dict[tuple[str, RateClass], tuple[int, int]]:
         """(accepted, refused) of every window that is open."""

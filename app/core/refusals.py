@@ -1,16 +1,24 @@
-"""The `error` message, made in one place so that refusals of one kind are equal byte for byte."""
+"""The `error` message, made in one place so that refusals of one kind are equal byte for byte; and `auth_success`."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dossier_realtime.protocol.answers import Error, ErrorPayload
-from dossier_realtime.protocol.errors import ErrorCode
+from dossier_realtime.protocol.answers import AuthSuccess, AuthSuccessPayload, Error, ErrorPayload
+from dossier_realtime.protocol.errors import CloseCode, ErrorCode
 
+from .effects import Close, Decision, Effect, Send
 from .rights import NO_SUBSCRIPTION
 
 if TYPE_CHECKING:
+    from dossier_realtime.protocol.answers import RateClass, RateLimits
+    from dossier_realtime.protocol.authorization import Identity
+    from dossier_realtime.protocol.codec import InvalidMessage
+    from dossier_realtime.protocol.commands import Command
+    from dossier_realtime.protocol.drafts import Draft
+
     from .instant import Instant
+    from .ratelimit import Verdict
 
 
 def refusal(
@@ -38,3 +46,34 @@ def refusal(
 def no_subscription(channel: str, ref: str | None, at: Instant) -> Error:
     """Return the `error` of a channel that may not be received, whatever the reason."""
     return refusal(ErrorCode.SUBSCRIPTION_FAILED, NO_SUBSCRIPTION, at, channel=channel, ref=ref)
+
+
+def past_limit(
+    verdict: Verdict, rate_class: RateClass, message: Command | Draft | InvalidMessage, at: Instant
+) -> Decision:
+    """Refuse a message past the user's limit; the first one with the news, and after too many the end."""
+    effects: list[Effect] = [Send(verdict.exceeded(rate_class))] if verdict.first_refusal else []
+    counted = "bytes" if rate_class == "bytes" else "messages"
+    text = f"More than {verdict.limit} {counted} in this window; wait {verdict.reset_in} s"
+    channel, wait = getattr(message, "channel", None), verdict.reset_in
+    effects.append(
+        Send(refusal(ErrorCode.RATE_LIMIT_EXCEEDED, text, at, channel=channel, ref=message.ref, retry_after=wait))
+    )
+    if verdict.abuse:
+        effects.append(Close(CloseCode.RATE_ABUSE, "too many messages past the limit"))
+    return Decision(f"rate.{rate_class}", effects)
+
+
+def login_answer(
+    identity: Identity, session_id: str, heartbeat: int, limits: RateLimits, ref: str | None
+) -> AuthSuccess:
+    """Tell that the token is good, and what holds for its user. `heartbeat` in seconds."""
+    payload = AuthSuccessPayload(
+        user_id=identity.user_id,
+        session_id=session_id,
+        permissions=identity.permissions,
+        expires_at=identity.expires_at,
+        heartbeat_interval=heartbeat,
+        limits=limits,
+    )
+    return AuthSuccess(payload=payload, ref=ref)

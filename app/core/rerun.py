@@ -87,10 +87,12 @@ class Rerun:
 
     def _judge(self, session: Session, header: Header, frame: bytes, at: Instant) -> Iterator[Difference]:
         self.judged += 1
-        try:
-            decision = session.receive(codec.decode_command(frame), at)
-        except codec.InvalidMessage as wrong:
-            decision = session.malformed(wrong, at)
+        decision = session.weigh(frame, at)
+        if decision is None or not decision.rule:
+            try:
+                decision = session.receive(codec.decode_command(frame), at)
+            except codec.InvalidMessage as wrong:
+                decision = session.malformed(wrong, at)
         if decision.rule != header.rule:
             yield Difference(header.seq, header.session, header.rule, decision.rule, frame)
 

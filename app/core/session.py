@@ -33,6 +33,7 @@ from dossier_realtime.protocol.errors import CloseCode, ErrorCode
 from dossier_realtime.protocol.namespaces import NAMESPACES, namespace_of
 
 from . import rights
+from .budget import Budget
 from .effects import (
     ACCEPTED,
     ApplySettings,
@@ -55,11 +56,9 @@ from .effects import (
 )
 from .lifetime import Due, Lifetime, SessionLimits
 from .own_channel import OwnChannel
-from .ratelimit import class_of
-from .refusals import no_subscription, refusal
+from .refusals import login_answer, no_subscription, refusal
 
 if TYPE_CHECKING:
-    from dossier_realtime.protocol.answers import RateClass
     from dossier_realtime.protocol.classification import ChannelPolicy
 
     from .instant import Instant
@@ -91,8 +90,19 @@ class Session:
         self._lifetime = Lifetime(limits, at)
         self._invalid: deque[float] = deque(maxlen=limits.invalid_messages + 1)
         self._bad_renewals = 0
+        self._budget = Budget(rates, limits)
 
     # --- what comes in --------------------------------------------------------------------------------------
+
+    def weigh(self, frame: bytes, at: Instant) -> Decision | None:
+        """Count a frame's bytes before anything is made of it; the refusal, or the warning, where one is due."""
+        if self.identity is None or self.state is State.CLOSED:
+            return None
+        weighed = self._budget.weigh(self.identity, frame, at)
+        if weighed is not None and weighed.rule:
+            self._lifetime.heard(at)
+            return self._settled(weighed)
+        return weighed
 
     def receive(self, command: Command | Draft, at: Instant) -> Decision:
         """Judge one decoded message."""
@@ -102,11 +112,13 @@ class Session:
         if self.identity is None:
             return self._first(command, at)
         if isinstance(command, Auth):
-            return self._verify(command)
-        warning, refused = self._rate(class_of(command), command, at)
+            return self._renew(command, at)
+        warning, refused = self._budget.spend(self.identity, command, at)
         if refused is not None:
-            return refused
+            return self._settled(refused)
         rule, effects = self._judge(command, self.identity, at)
+        if rule.startswith("format"):
+            self._budget.was_invalid(self.identity, command, at)
         return Decision(rule, warning + effects if warning else effects)
 
     def malformed(self, wrong: codec.InvalidMessage, at: Instant) -> Decision:
@@ -119,9 +131,9 @@ class Session:
                 error = refusal(ErrorCode.INVALID_MESSAGE_FORMAT, str(wrong), at, ref=wrong.ref)
                 return self._close("format", CloseCode.AUTH_FAILED, "the auth message is malformed", error)
             return self._not_first(wrong.ref, at)
-        warning, refused = self._rate("general", wrong, at)
+        warning, refused = self._budget.spend(self.identity, wrong, at)
         if refused is not None:
-            return refused
+            return self._settled(refused)
         decision = self._bad_format(str(wrong), at, wrong.channel, wrong.ref)
         return Decision(decision.rule, warning + decision.effects)
 
@@ -141,12 +153,14 @@ class Session:
             return Decision("session.closed", [])
         if self.identity is None:
             self._take(identity, at)
+            self._budget.renewals.taken(asked.token)
             return Decision(ACCEPTED, [OpenSession(asked.session_id, asked.ref)])
         if identity.user_id != self.identity.user_id:
             message = "The token is of another user; open a connection of its own for it"
             error = refusal(ErrorCode.AUTH_FAILED, message, at, ref=asked.ref)
             return self._close("auth.other_user", CloseCode.AUTH_FAILED, "renewed by another user", error)
         self._take(identity, at)
+        self._budget.renewals.taken(asked.token)
         self.state = State.LIVE
         self._bad_renewals = 0
         return Decision(ACCEPTED, [Send(self._auth_success(asked.ref)), *self.recheck(at)])
@@ -261,6 +275,14 @@ class Session:
         asked = VerifyToken(command.payload.token, command.payload.session_id, command.ref)
         return Decision(ACCEPTED, [asked])
 
+    def _renew(self, command: Auth, at: Instant) -> Decision:
+        wait = self._budget.renewals.wait(at.steady)
+        if wait:
+            return self._settled(self._budget.renewals.refused(wait, command.ref, at))
+        if self._budget.renewals.is_in_force(command.payload.token):
+            return Decision(ACCEPTED, [Send(self._auth_success(command.ref))])
+        return self._verify(command)
+
     def _take(self, identity: Identity, at: Instant) -> None:
         self.identity = identity
         self._lifetime.authenticated(identity.expires_at, at)
@@ -268,42 +290,8 @@ class Session:
     def _auth_success(self, ref: str | None) -> ev.AuthSuccess:
         identity = self.identity
         assert identity is not None  # noqa: S101  set before any success
-        rates = self._rates.limits_of(identity.role)
-        window = int(self._rates.window)
-        return ev.AuthSuccess(
-            payload=ev.AuthSuccessPayload(
-                user_id=identity.user_id,
-                session_id=self.session_id,
-                permissions=identity.permissions,
-                expires_at=identity.expires_at,
-                heartbeat_interval=self._limits.heartbeat_interval,
-                limits=ev.RateLimits(rates.general, rates.edit, rates.cursor, rates.ping, window),
-            ),
-            ref=ref,
-        )
-
-    # --- rate -------------------------------------------------------------------------------------------------
-
-    def _rate(
-        self, rate_class: RateClass, message: Command | Draft | codec.InvalidMessage, at: Instant
-    ) -> tuple[list[Effect], Decision | None]:
-        identity = self.identity
-        assert identity is not None  # noqa: S101  only called once live
-        verdict = self._rates.spend(identity.user_id, identity.role, rate_class, at.steady)
-        if verdict.allowed:
-            return [Send(verdict.warning(rate_class))] if verdict.warn else [], None
-        effects: list[Effect] = [Send(verdict.exceeded(rate_class))] if verdict.first_refusal else []
-        text = f"More than {verdict.limit} messages in this window; wait {verdict.reset_in} s"
-        channel = getattr(message, "channel", None)
-        error = refusal(
-            ErrorCode.RATE_LIMIT_EXCEEDED, text, at, channel=channel, ref=message.ref, retry_after=verdict.reset_in
-        )
-        effects.append(Send(error))
-        rule = f"rate.{rate_class}"
-        if verdict.abuse:
-            closing = self._close(rule, CloseCode.RATE_ABUSE, "too many messages past the limit")
-            return [], Decision(rule, effects + closing.effects)
-        return [], Decision(rule, effects)
+        limits = self._rates.announced(identity.role)
+        return login_answer(identity, self.session_id, self._limits.heartbeat_interval, limits, ref)
 
     # --- messages ---------------------------------------------------------------------------------------------
 
@@ -439,6 +427,12 @@ class Session:
         if len(self._invalid) > self._limits.invalid_messages and at.steady - self._invalid[0] < _MINUTE:
             return self._close("format.abuse", CloseCode.PROTOCOL_ABUSE, "too many invalid messages", error)
         return Decision("format", [Send(error)])
+
+    def _settled(self, decision: Decision) -> Decision:
+        """The decision, after which the session is closed if it says so."""
+        if isinstance(decision.effects[-1], Close):
+            self.state = State.CLOSED
+        return decision
 
     def _close(self, rule: str, code: CloseCode, reason: str, error: ev.Error | None = None) -> Decision:
         self.state = State.CLOSED

@@ -146,6 +146,9 @@ class Broker(Protocol):
     async def position(self, channel: str) -> StreamPosition:
         """The head of the channel now. A channel nobody published on has offset 0 and an epoch that stays."""
 
+    def is_begun(self, channel: str) -> bool:
+        """Whether an event of the channel was ever kept, as far as this node knows. Known without waiting."""
+
     async def read(self, channel: str, after: int, limit: int) -> list[Publication]:
         """At most `limit` publications after offset `after`, oldest first, without hole, none that was not
         yet delivered. Fewer only at the head; none of it when `after + 1` is no longer kept. At least 10,000

@@ -37,6 +37,7 @@ from app.engine.ports import (
 from app.journal.acts import Act, Actor
 from app.journal.lanes import ActNotRecorded
 from app.services.documents import Submission
+from app.services.quotas import QuotaExceeded
 from dossier_realtime.protocol.answers import Ack, ChannelSettings, OperationAck, OperationAckPayload
 from dossier_realtime.protocol.commands import AcknowledgeAlert, CancelBrief, RequestBrief, SettingsChange
 from dossier_realtime.protocol.errors import ErrorCode
@@ -247,6 +248,9 @@ class Conduct:
             key = IdempotencyKey(connection.user_id, draft.idempotency_key, effect.digest)
         try:
             placed = await self._publisher.publish([(channel, draft.event)], identity, key)
+        except QuotaExceeded as enough:
+            code, wait = ErrorCode.RATE_LIMIT_EXCEEDED, enough.retry_after
+            self._refuse(connection, code, str(enough), draft.ref, channel, retry_after=wait)
         except KeyConflict:
             text = "This idempotency_key was used with another body; make a new one (at $.idempotency_key)"
             self._refuse(connection, ErrorCode.INVALID_MESSAGE_FORMAT, text, draft.ref, channel)
@@ -311,7 +315,9 @@ class Conduct:
         identity = connection.session.identity
         assert identity is not None  # noqa: S101  the session checked
         answer = partial(self._edit_answered, connection, command)
-        submission = Submission(connection, identity.user_id, identity.name, answer, command.payload)
+        submission = Submission(
+            connection, identity.user_id, identity.name, answer, command.payload, role=identity.role
+        )
         self._documents.submit(command.channel, submission)
 
     def _edit_answered(self, connection: Connection, command: EditOperation, outcome: int | Refusal) -> None:
@@ -330,6 +336,7 @@ class Conduct:
                 channel=command.channel,
                 ref=command.ref,
                 version=outcome.version,
+                retry_after=outcome.retry_after,
             )
         attachment = connection.attachments.get(command.channel)
         if attachment is not None and attachment.catching_up is not None:
@@ -381,9 +388,12 @@ class Conduct:
         message: str,
         ref: str | None,
         channel: str | None = None,
+        *,
+        retry_after: int | None = None,
     ) -> None:
         if connection.closing is None:
-            connection.send(refusal(code, message, connection.now, channel=channel, ref=ref))
+            at = connection.now
+            connection.send(refusal(code, message, at, channel=channel, ref=ref, retry_after=retry_after))
 
 
 class _Acting:

@@ -115,6 +115,13 @@ class Connection:
             self.fail(CloseCode.TOO_BIG, "the first message is too big")
             return None
         command: Command | Draft | None = None
+        weighed = self.session.weigh(payload, at)
+        if weighed is not None:
+            if weighed.rule:
+                self.home.received(self, payload, command, weighed)
+            self.carry_out(weighed.effects)
+            if weighed.rule:
+                return None
         try:
             command = codec.decode_command(payload)
         except codec.InvalidMessage as wrong:

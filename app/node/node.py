@@ -87,6 +87,7 @@ class Node:
         self.background = Background(self.loop)
         self.draining = False
         self._documents = documents
+        self._quotas = publisher.quotas
         self._cursors = cursors
         self._subscriptions = Subscriptions(self.hub, engine, policy, documents, witness, self.background)
         self._conduct = Conduct(
@@ -248,7 +249,8 @@ class Node:
     def _obey(self, order: Order) -> None:
         at = self.clock()
         if order.kind == "lift_limits":
-            self.engine.rates.limiter.lift(order.subject, order.seconds, at.steady)
+            for limiter in (self.engine.rates.limiter, self._quotas.limiter):
+                limiter.lift(order.subject, order.seconds, at.steady)
             self.witness.lifted(order.subject, self.registry.name_of(order.subject), order.seconds)
         else:
             self.registry.obey(order, at)

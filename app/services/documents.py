@@ -22,6 +22,8 @@ from dossier_realtime.protocol import codec
 from dossier_realtime.protocol.errors import ErrorCode
 from dossier_realtime.protocol.events import RemoteOperation, RemoteOperationPayload
 
+from .quotas import QuotaExceeded
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
     from dossier_realtime.ot.operations import Operation
     from dossier_realtime.protocol.answers import DocumentState
     from dossier_realtime.protocol.commands import EditPayload
+
+    from .quotas import Quotas
 
 _log = structlog.get_logger("documents")
 
@@ -51,6 +55,7 @@ class Submission:
     edit: EditPayload | None = None
     whole: str = ""
     expected: int = 0
+    role: str = ""
     answered: bool = False
 
     def reply(self, outcome: int | Refusal) -> None:
@@ -69,8 +74,10 @@ class Documents:
         broker: Broker,
         ready: Callable[[], bool],
         in_use: Callable[[str], bool],
+        quotas: Quotas,
     ) -> None:
         self._store, self._broker, self._ready, self._in_use = store, broker, ready, in_use
+        self._quotas = quotas
         self._lanes: dict[str, _Lane] = {}
 
     async def exists(self, channel: str) -> bool:
@@ -130,7 +137,7 @@ class Documents:
     def _lane(self, channel: str) -> _Lane:
         lane = self._lanes.get(channel)
         if lane is None:
-            lane = self._lanes[channel] = _Lane(channel, self._store, self._broker, self._ready)
+            lane = self._lanes[channel] = _Lane(channel, self._store, self._broker, self._ready, self._quotas)
         return lane
 
 
@@ -145,7 +152,10 @@ class _Placed(NamedTuple):
 class _Lane:
     """One document: what is committed, what waits, and what is being appended."""
 
-    def __init__(self, channel: str, store: DocumentStore, broker: Broker, ready: Callable[[], bool]) -> None:
+    def __init__(
+        self, channel: str, store: DocumentStore, broker: Broker, ready: Callable[[], bool], quotas: Quotas
+    ) -> None:
+        self._quotas = quotas
         self._channel, self._store, self._broker, self._ready = channel, store, broker, ready
         self.committed = Manuscript()
         self.appending: Manuscript | None = None
@@ -268,6 +278,8 @@ class _Lane:
                 continue
             try:
                 steps = await self._decide(submission, tentative)
+                made = [self._version(submission, step, tentative.version + n) for n, step in enumerate(steps, 1)]
+                self._charge(submission, made, begins=tentative.version == 0)
             except Refusal as refusal:
                 submission.reply(refusal)
                 continue
@@ -278,12 +290,19 @@ class _Lane:
                 continue
             if op_id is not None:
                 taken.add(op_id)
-            for number, step in enumerate(steps, 1):
-                versions.append(self._version(submission, step, tentative.version + 1))
+            for step, version in zip(steps, made, strict=True):
+                versions.append(version)
                 tentative.advance(step)
-                last = number == len(steps)
-                self._placed[tentative.version] = _Placed(submission, versions[-1].body, last)
+                self._placed[tentative.version] = _Placed(submission, version.body, version is made[-1])
         return []
+
+    def _charge(self, submission: Submission, made: Sequence[Version], *, begins: bool) -> None:
+        """Count what the edit makes the service keep to its author. Raises Refusal."""
+        stored = sum(len(version.body) for version in made)
+        try:
+            self._quotas.charge(submission.user_id, submission.role, channels=int(begins and bool(made)), stored=stored)
+        except QuotaExceeded as enough:
+            raise Refusal(ErrorCode.RATE_LIMIT_EXCEEDED, str(enough), retry_after=enough.retry_after) from None
 
     async def _decide(self, submission: Submission, tentative: Manuscript) -> list[Operation]:
         edit = submission.edit

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from dossier_realtime.protocol.events import Event
     from dossier_realtime.recording.digest import Digest
 
+    from .quotas import Quotas
+
 
 class Publisher:
     """Takes events that were judged and stamped."""
@@ -34,22 +36,34 @@ class Publisher:
         policy: ChannelPolicy,
         digest: Digest,
         journal_ready: Callable[[], bool],
+        quotas: Quotas,
     ) -> None:
         self._broker = broker
         self._alerts = alerts
         self._policy = policy
         self._digest = digest
         self._journal_ready = journal_ready
+        self.quotas = quotas
 
     async def publish(
         self, events: Sequence[tuple[str, Event]], by: Identity, key: IdempotencyKey | None = None
     ) -> list[Placed]:
         """Commit (channel, event) pairs of one sender, all or none; returns when they are durable and delivered.
 
-        Raises KeyConflict, FactRefused, and Unavailable where the store or the journal cannot take a change now.
+        Raises QuotaExceeded, KeyConflict, FactRefused, and Unavailable where the store or the journal cannot take a
+        change now.
         """
         entries = self.entries(events, by)
-        placed = await self._broker.publish(entries, key)
+        kept = [entry for entry in entries if entry.durable]
+        stored = sum(len(entry.body) for entry in kept)
+        begun = len({entry.channel for entry in kept if not self._broker.is_begun(entry.channel)})
+        self.quotas.charge(by.user_id, by.role, channels=begun, stored=stored)
+        placed: list[Placed] = []
+        try:
+            placed = await self._broker.publish(entries, key)
+        finally:
+            if not placed or placed[0].repeated:
+                self.quotas.give_back(by.user_id, channels=begun, stored=stored)
         if not any(place.repeated for place in placed):
             for channel, event in events:
                 self._digest.published(event, self.fact(channel, event))

@@ -92,6 +92,21 @@ class Bearer(Guarded):
         elif await self.identify() is not None:
             self.clear_header("Connection")
 
+    def has_room(self, size: int) -> bool:
+        identity, node = self._identity, self.node
+        if identity is None:
+            return True
+        limiter, steady = node.engine.rates.limiter, node.clock().steady
+        verdict = limiter.spend(identity.user_id, identity.role, "bytes", steady, size)
+        if not verdict.allowed:
+            self.set_header("Connection", "close")
+            self._too_many(f"More than {verdict.limit} bytes in this window", verdict.reset_in)
+        return verdict.allowed
+
+    def _too_many(self, text: str, wait: int) -> None:
+        self.set_header("Retry-After", str(wait))
+        self.refuse(429, ErrorCode.RATE_LIMIT_EXCEEDED, f"{text}; wait {wait} s")
+
     async def _identify(self) -> Identity | None:
         scheme, _, token = self.request.headers.get("Authorization", "").partition(" ")
         node, at = self.node, self.node.clock()
@@ -114,9 +129,7 @@ class Bearer(Guarded):
         rate_class: RateClass = "read" if self.request.method == "GET" else "general"
         verdict = node.engine.rates.limiter.spend(identity.user_id, identity.role, rate_class, at.steady)
         if not verdict.allowed:
-            self.set_header("Retry-After", str(verdict.reset_in))
-            text = f"More than {verdict.limit} calls in this window; wait {verdict.reset_in} s"
-            self.refuse(429, ErrorCode.RATE_LIMIT_EXCEEDED, text)
+            self._too_many(f"More than {verdict.limit} calls in this window", verdict.reset_in)
             return None
         return identity
 

@@ -89,7 +89,13 @@ class DocumentById(Bearer):
             await self.act(act)
             answered: asyncio.Future[int | Refusal] = asyncio.get_running_loop().create_future()
             submission = Submission(
-                self, identity.user_id, identity.name, answered.set_result, whole=text, expected=expected
+                self,
+                identity.user_id,
+                identity.name,
+                answered.set_result,
+                whole=text,
+                expected=expected,
+                role=identity.role,
             )
             documents.submit(channel, submission)
             outcome = await answered
@@ -173,6 +179,10 @@ class DocumentById(Bearer):
     def _refuse_edit(self, refusal: Refusal) -> None:
         if refusal.code is ErrorCode.SERVICE_UNAVAILABLE:
             self.unavailable()
+            return
+        if refusal.retry_after is not None:
+            self.set_header("Retry-After", str(refusal.retry_after))
+            self.refuse(429, refusal.code, refusal.text)
             return
         status = 412 if refusal.code is ErrorCode.VERSION_CONFLICT else 400
         self.refuse(status, refusal.code, refusal.text)

@@ -11,6 +11,7 @@ import msgspec
 from app.core import rights
 from app.engine.ports import FactRefused, IdempotencyKey, KeyConflict, Unavailable
 from app.journal.acts import Act
+from app.services.quotas import QuotaExceeded
 from dossier_realtime.protocol import codec
 from dossier_realtime.protocol.errors import ErrorCode
 from dossier_realtime.protocol.values import ChannelField
@@ -75,6 +76,9 @@ class PublishDoor(Bearer):
             placed = await publisher.publish(events, identity, named)
         except Refused as no:
             self.refuse(no.status, no.code, no.message, index=no.index, path=no.path)
+        except QuotaExceeded as enough:
+            self.set_header("Retry-After", str(enough.retry_after))
+            self.refuse(429, ErrorCode.RATE_LIMIT_EXCEEDED, str(enough))
         except KeyConflict:
             text = "This Idempotency-Key was used with another body; make a new one"
             self.refuse(409, ErrorCode.INVALID_MESSAGE_FORMAT, text)
@@ -103,10 +107,15 @@ class PublishDoor(Bearer):
     def _events(self, identity: Identity) -> tuple[list[tuple[str, Publishable]], bytes]:
         digest = sha256()
         events: list[tuple[str, Publishable]] = []
+        read: list[tuple[Publishable, list[str]]] = []
+        targets = 0
         for index, raw in enumerate(self._raw_events()):
-            event, channels = _read(index, bytes(raw))
-            if len(events) + len(channels) > MAX_TARGETS:
+            read.append(_read(index, bytes(raw)))
+            targets += len(read[-1][1])
+            if targets > MAX_TARGETS:
                 raise _bad(f"More than {MAX_TARGETS} events in all; send fewer at once", "$.channels", index)
+        self._count(identity, targets - 1)  # the call itself was the first
+        for index, (event, channels) in enumerate(read):
             for channel in channels:
                 copy: Any = msgspec.structs.replace(event, channel=channel, payload=_copy(event.payload))
                 digest.update(codec.encode(copy))  # of one event the same as over the socket: a key is good for both
@@ -114,6 +123,15 @@ class PublishDoor(Bearer):
                 events.append((channel, copy))
                 self._indices.append(index)
         return events, digest.digest()
+
+    def _count(self, identity: Identity, messages: int) -> None:
+        """Count every channel of every event as a message of the sender's. Raises Refused."""
+        steady, limiter = self.node.clock().steady, self.node.engine.rates.limiter
+        verdict = limiter.spend(identity.user_id, identity.role, "general", steady, messages)
+        if not verdict.allowed:
+            self.set_header("Retry-After", str(verdict.reset_in))
+            text = f"Each channel of an event is a message, {verdict.limit} a window; send fewer, or wait"
+            raise Refused(429, ErrorCode.RATE_LIMIT_EXCEEDED, f"{text} {verdict.reset_in} s")
 
     def _raw_events(self) -> list[msgspec.Raw]:
         body = bytes(self.body)

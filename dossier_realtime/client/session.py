@@ -158,7 +158,7 @@ class Session:
                 why = ConnectionClosed(f"The server ended the subscription to {event.channel}; subscribe again")
                 return self._end(stream, why)
             case answers.RateLimitExceeded():
-                if event.payload.rate_class == "general":
+                if event.payload.rate_class in ("general", "bytes"):
                     self._pause(now + event.payload.retry_after)
                 return [Unasked(event)]
             case answers.RateLimitWarning():

@@ -28,14 +28,15 @@ from .values import (
 # --- Connection management ----------------------------------------------------------------------------------
 
 
-class RateLimits(Struct):
-    """Messages a window (60 s), by class."""
+class RateLimits(Struct, omit_defaults=True):
+    """Messages a window (`window` seconds), by class; of `bytes` the bytes of frames."""
 
     general: Count
     edit: Count
     cursor: Count
     ping: Count
     window: Count
+    bytes: Count | None = None
 
 
 class AuthSuccessPayload(Struct):
@@ -195,7 +196,7 @@ class Error(Struct, tag_field="type", tag="error", omit_defaults=True, kw_only=T
     retry_after: Count | None = None
 
 
-RateClass = Literal["general", "edit", "cursor", "ping"]
+RateClass = Literal["general", "edit", "cursor", "ping", "bytes"]
 
 
 class RateLimitWarningPayload(Struct, rename={"rate_class": "class"}, kw_only=True):

@@ -137,6 +137,11 @@ def _too_deep(brackets: bytes) -> bool:
     return b"[]" in brackets
 
 
+def reference(frame: bytes) -> InvalidMessage:
+    """What a refusal can refer to (`ref`, `channel`, `type`) of a frame that is not looked at any further."""
+    return _explained(frame, "This message was not read", "$")
+
+
 def _explained(frame: bytes, reason: str, path: str) -> InvalidMessage:
     try:
         envelope = _envelope.decode(frame)

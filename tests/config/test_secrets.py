@@ -214,7 +214,7 @@ def test_secrets_rotate_on_sighup_and_sessions_stay(tmp_path: Path) -> None:
         await late.expect_error("INVALID_TOKEN")
         await late.close()
         await live.settle()  # a session that stands is ended by its token's end or a revocation, not by a rotation
-        await live.send({"type": "auth", "payload": {"token": old}})
+        await live.send({"type": "auth", "payload": {"token": tokens.token("u-1", name="Renewed")}})
         await live.expect_error("INVALID_TOKEN")  # and cannot be renewed any more
         current.write_text("short")
         await _reload(service, 1, "the old ones stay")

@@ -205,7 +205,7 @@ def test_classes_are_counted_apart_and_auth_not_at_all() -> None:
         talk.say(type="unsubscribe", channel="global")
     assert errors(talk.say(type="unsubscribe", channel="global")) == [ErrorCode.RATE_LIMIT_EXCEEDED]
     assert errors(talk.say(type="ping")) == []
-    only(talk.say(type="auth", payload={"token": "t"}), VerifyToken)
+    only(talk.say(type="auth", payload={"token": "another"}), VerifyToken)
 
 
 def test_twenty_invalid_messages_are_answered_and_the_next_closes() -> None:

@@ -23,6 +23,7 @@ from app.journal.acts import Act
 from app.services.alerts import Alerts, Taken
 from app.services.briefs import Briefs, Ended
 from app.services.publisher import Publisher
+from app.services.quotas import Quotas
 from dossier_realtime.protocol.authorization import Grant, Identity
 from dossier_realtime.protocol.classification import ChannelPolicy, Clearance
 from dossier_realtime.protocol.events import (
@@ -55,8 +56,8 @@ async def office(folder: Path) -> AsyncIterator[Office]:
         return Instant(time.monotonic(), time.time())
 
     engine = await open_engine("embedded", folder, limits=EngineLimits(), rates=RateLimiter(), clock=clock)
-    digest, journal = Digest("n1"), [True]
-    publisher = Publisher(engine.broker, engine.alerts, ChannelPolicy([]), digest, lambda: journal[0])
+    digest, journal, quotas = Digest("n1"), [True], Quotas(RateLimiter(), clock)
+    publisher = Publisher(engine.broker, engine.alerts, ChannelPolicy([]), digest, lambda: journal[0], quotas)
     alerts, briefs = Alerts(engine.alerts, publisher, digest), Briefs(engine.briefs, publisher, digest)
     try:
         yield Office(engine, digest, publisher, alerts, briefs, journal)

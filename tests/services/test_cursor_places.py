@@ -14,6 +14,7 @@ from app.engine.limits import EngineLimits
 from app.engine.ports import Publication
 from app.services.cursors import Cursors
 from app.services.documents import Documents, Submission
+from app.services.quotas import Quotas
 from dossier_realtime.protocol import codec
 from dossier_realtime.protocol.commands import CursorPayload, EditPayload
 from dossier_realtime.protocol.events import CursorPosition, Event, RemoteOperation
@@ -33,7 +34,9 @@ def test_a_cursor_behind_an_edit_that_is_being_committed_is_placed_behind_it(tmp
 
         engine.broker.start(deliver)
         await engine.broker.join(DOC)
-        documents = Documents(engine.documents, engine.broker, lambda: True, lambda channel: True)
+        documents = Documents(
+            engine.documents, engine.broker, lambda: True, lambda channel: True, Quotas(RateLimiter(), Clock())
+        )
         cursors, disk = Cursors(documents, engine.broker), threading.Event()
         assert isinstance(engine.documents, EmbeddedDocuments)
         try:

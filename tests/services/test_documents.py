@@ -16,6 +16,7 @@ from app.engine.limits import EngineLimits
 from app.engine.ports import DocumentStore, Engine, KnownOperation, Publication, TipMoved, Unavailable, Version
 from app.services import documents as lanes
 from app.services.documents import Documents, Submission
+from app.services.quotas import Quotas
 from dossier_realtime.protocol import codec
 from dossier_realtime.protocol.commands import EditPayload
 from dossier_realtime.protocol.errors import ErrorCode
@@ -80,7 +81,9 @@ class Bench:
         self.gate = Gate(engine.documents)
         self.ready = True
         self.used = False
-        self.documents = Documents(self.gate, engine.broker, lambda: self.ready, lambda channel: self.used)
+        self.documents = Documents(
+            self.gate, engine.broker, lambda: self.ready, lambda channel: self.used, Quotas(RateLimiter(), Clock())
+        )
         self.answers: list[int | Refusal] = []
         self.delivered: list[int] = []
         engine.broker.start(self._deliver)

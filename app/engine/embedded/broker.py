@@ -75,6 +75,9 @@ class EmbeddedBroker:
     async def position(self, channel: str) -> StreamPosition:
         return self._position(channel)
 
+    def is_begun(self, channel: str) -> bool:
+        return channel in self._channels
+
     async def read(self, channel: str, after: int, limit: int) -> list[Publication]:
         known = self._channels.get(channel)
         if known is None or not known.oldest - 1 <= after < known.offset:

@@ -1,0 +1,56 @@
+"""What one connection may spend: its user's rates, its own renewals and its first subscribes (decisions, 3 and 8)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dossier_realtime.protocol import codec
+from dossier_realtime.protocol.commands import Subscribe
+
+from .effects import ACCEPTED, Decision, Effect, Send
+from .ratelimit import class_of
+from .refusals import past_limit
+from .renewals import Renewals
+
+if TYPE_CHECKING:
+    from dossier_realtime.protocol.authorization import Identity
+    from dossier_realtime.protocol.commands import Command
+    from dossier_realtime.protocol.drafts import Draft
+
+    from .instant import Instant
+    from .lifetime import SessionLimits
+    from .ratelimit import RateLimiter
+
+
+class Budget:
+    """The checks of one connection that cost nothing and come before all others."""
+
+    def __init__(self, rates: RateLimiter, limits: SessionLimits) -> None:
+        self._rates = rates
+        self._free_subscribes = limits.free_subscribes
+        self.renewals = Renewals(limits.renewals, rates.abuse)
+
+    def weigh(self, identity: Identity, frame: bytes, at: Instant) -> Decision | None:
+        """Count a frame's bytes; the refusal, or the warning, where one is due."""
+        verdict = self._rates.spend(identity.user_id, identity.role, "bytes", at.steady, len(frame))
+        if verdict.allowed:
+            return Decision(ACCEPTED, [Send(verdict.warning("bytes"))]) if verdict.warn else None
+        return past_limit(verdict, "bytes", codec.reference(frame), at)
+
+    def spend(
+        self, identity: Identity, message: Command | Draft | codec.InvalidMessage, at: Instant
+    ) -> tuple[list[Effect], Decision | None]:
+        """Count a message in its class: the warning that is due with it, and its refusal."""
+        if isinstance(message, Subscribe) and self._free_subscribes:
+            self._free_subscribes -= 1
+            return [], None
+        rate_class = class_of(message)
+        verdict = self._rates.spend(identity.user_id, identity.role, rate_class, at.steady)
+        if verdict.allowed:
+            return [Send(verdict.warning(rate_class))] if verdict.warn else [], None
+        return [], past_limit(verdict, rate_class, message, at)
+
+    def was_invalid(self, identity: Identity, message: Command | Draft, at: Instant) -> None:
+        """Count what is refused as invalid as a general message too."""
+        if class_of(message) != "general":
+            self._rates.spend(identity.user_id, identity.role, "general", at.steady)

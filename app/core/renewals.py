@@ -1,0 +1,60 @@
+"""How often a connection may renew its token (decisions, section 3)."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+from dossier_realtime.protocol.errors import CloseCode, ErrorCode
+
+from .effects import Close, Decision, Effect, Send
+from .refusals import refusal
+
+if TYPE_CHECKING:
+    from .instant import Instant
+
+_MINUTE = 60.0
+
+
+class Renewals:
+    """The renewals of one connection: so many a minute, and after `abuse` refused ones it is abuse."""
+
+    __slots__ = ("_abuse", "_in_force", "_refused", "_times")
+
+    def __init__(self, a_minute: int, abuse: int) -> None:
+        self._times: deque[float] = deque(maxlen=a_minute)
+        self._abuse = abuse
+        self._refused = 0
+        self._in_force = b""
+
+    @property
+    def is_abuse(self) -> bool:
+        """Whether so many were refused that the connection is to end."""
+        return self._refused >= self._abuse
+
+    def wait(self, steady: float) -> int:
+        """Count a renewal; how many whole seconds it came too early, 0 when it is in time."""
+        times = self._times
+        if len(times) == times.maxlen and steady - times[0] < _MINUTE:
+            self._refused += 1
+            return max(1, math.ceil(times[0] + _MINUTE - steady))
+        times.append(steady)
+        return 0
+
+    def refused(self, wait: int, ref: str | None, at: Instant) -> Decision:
+        """Refuse a renewal that came `wait` seconds too early; after too many, end the connection."""
+        text = f"More than {self._times.maxlen} renewals in a minute; wait {wait} s"
+        effects: list[Effect] = [Send(refusal(ErrorCode.RATE_LIMIT_EXCEEDED, text, at, ref=ref, retry_after=wait))]
+        if self.is_abuse:
+            effects.append(Close(CloseCode.RATE_ABUSE, "too many renewals; reconnect later"))
+        return Decision("rate.auth", effects)
+
+    def taken(self, token: str) -> None:
+        """This token is in force from now on."""
+        self._in_force = sha256(token.encode()).digest()
+
+    def is_in_force(self, token: str) -> bool:
+        """Whether this is the token that is in force."""
+        return sha256(token.encode()).digest() == self._in_force

@@ -1,0 +1,146 @@
+"""What one connection may make the service do, beyond counting messages: bytes, renewals, subscribing."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.core.effects import Join, Send, VerifyToken
+from app.core.ratelimit import Limits, RateLimiter
+from app.core.renewals import Renewals
+from dossier_realtime.protocol import answers
+from dossier_realtime.protocol.errors import CloseCode, ErrorCode
+from tests.core.talk import SA, Talk, closing, errors, only
+
+
+@given(st.lists(st.integers(1, 40), max_size=60), st.integers(1, 100))
+def test_a_cost_is_taken_whole_or_not_at_all(costs: list[int], limit: int) -> None:
+    rates, left, warned = RateLimiter(Limits(bytes=limit)), limit, 0
+    for cost in costs:
+        verdict = rates.spend("u", "", "bytes", 0.0, cost)
+        assert verdict.allowed == (cost <= left)
+        left -= cost if verdict.allowed else 0
+        warned += verdict.warn
+    assert rates.counts(0.0).get(("u", "bytes"), (0, 0))[0] == limit - left
+    assert warned == (limit - left >= -(-limit * 95 // 100))
+
+
+@given(st.integers(1, 50), st.integers(0, 80))
+def test_what_is_given_back_can_be_spent_again_and_no_more(spent: int, back: int) -> None:
+    rates = RateLimiter(Limits(stored=50))
+    assert rates.spend("u", "", "stored", 0.0, spent).allowed
+    rates.give_back("u", "stored", back)
+    left = 50 - max(0, spent - back)
+    assert not rates.spend("u", "", "stored", 0.0, left + 1).allowed
+    assert left == 0 or rates.spend("u", "", "stored", 0.0, left).allowed
+
+
+# --- bytes ---------------------------------------------------------------------------------------------------
+
+
+def test_bytes_count_whatever_becomes_of_the_frame() -> None:
+    talk = Talk(f"write:{SA}", limits=Limits(bytes=1_000)).live()
+    frame = json.dumps({"type": "nonsense", "ref": "r7", "x": "x" * 440}).encode()
+    assert talk.session.weigh(frame, talk.at) is None
+    warned = talk.session.weigh(frame + b" " * 10, talk.at)
+    assert warned is not None
+    warning = only(warned, Send).event
+    assert isinstance(warning, answers.RateLimitWarning)
+    assert warning.payload.rate_class == "bytes"
+    over = talk.session.weigh(frame, talk.at)
+    assert over is not None
+    assert over.rule == "rate.bytes"
+    exceeded, error = (effect.event for effect in over.effects if isinstance(effect, Send))
+    assert isinstance(exceeded, answers.RateLimitExceeded)
+    assert isinstance(error, answers.Error)
+    assert (error.error_code, error.ref) == (ErrorCode.RATE_LIMIT_EXCEEDED, "r7")
+    talk.wait(60)
+    assert talk.session.weigh(frame, talk.at) is None
+
+
+def test_two_hundred_frames_past_the_bytes_close() -> None:
+    talk = Talk(limits=Limits(bytes=1)).live()
+    decisions = [talk.session.weigh(b"{}", talk.at) for _ in range(200)]
+    assert [None if one is None else closing(one) for one in decisions] == [None] * 199 + [CloseCode.RATE_ABUSE]
+
+
+def test_the_limits_that_a_login_tells_have_the_bytes() -> None:
+    talk = Talk(limits=Limits(bytes=5_000)).live()
+    success = talk.session.opened("s-1", 0, None)[0]
+    assert isinstance(success, Send)
+    assert isinstance(success.event, answers.AuthSuccess)
+    assert success.event.payload.limits is not None
+    assert success.event.payload.limits.bytes == 5_000
+
+
+# --- renewals ------------------------------------------------------------------------------------------------
+
+
+def renew(talk: Talk, token: str) -> list[ErrorCode] | str:
+    decision = talk.say(type="auth", ref="r", payload={"token": token})
+    if isinstance(decision.effects[0], VerifyToken):
+        talk.session.verified(talk.who, decision.effects[0], talk.at)
+        return "verified"
+    found = errors(decision)
+    return found if found else "answered"
+
+
+def test_six_renewals_a_minute_are_verified_and_more_are_refused_unverified() -> None:
+    talk = Talk().live()
+    assert [renew(talk, f"token-{n}") for n in range(6)] == ["verified"] * 6
+    assert renew(talk, "token-7") == [ErrorCode.RATE_LIMIT_EXCEEDED]
+    talk.wait(59.5)
+    assert renew(talk, "token-8") == [ErrorCode.RATE_LIMIT_EXCEEDED]
+    talk.wait(1)
+    assert renew(talk, "token-9") == "verified"
+
+
+def test_the_token_in_force_is_answered_without_being_verified() -> None:
+    talk = Talk().live()
+    assert renew(talk, "t") == "answered"
+    assert renew(talk, "another") == "verified"
+    assert renew(talk, "another") == "answered"
+    assert renew(talk, "t") == "verified"
+
+
+def test_a_flood_of_renewals_ends_the_connection() -> None:
+    talk = Talk().live()
+    decisions = [talk.say(type="auth", payload={"token": "t"}) for _ in range(206)]
+    assert [closing(decision) for decision in decisions[:205]] == [None] * 205
+    assert closing(decisions[205]) == CloseCode.RATE_ABUSE
+
+
+@given(st.lists(st.floats(0, 40), max_size=100))
+def test_no_minute_has_more_than_six_renewals(gaps: list[float]) -> None:
+    renewals, now, taken = Renewals(6, 1_000), 0.0, list[float]()
+    for gap in gaps:
+        now += gap
+        wait = renewals.wait(now)
+        assert 0 <= wait <= 60
+        if not wait:
+            taken.append(now)
+    assert all(later - first >= 60 for first, later in zip(taken, taken[6:], strict=False))
+
+
+# --- subscribing ---------------------------------------------------------------------------------------------
+
+
+def test_the_first_hundred_subscribes_of_a_connection_do_not_count() -> None:
+    talk = Talk("read:dossier:*", limits=Limits(general=3)).live()
+    for number in range(100):
+        only(talk.say(type="subscribe", channel=f"dossier:country:c{number % 50}"), Join)
+    for _ in range(3):
+        assert talk.say(type="subscribe", channel="dossier:country:c1").rule == ""
+    assert talk.say(type="subscribe", channel="dossier:country:c1").rule == "rate.general"
+
+
+@pytest.mark.parametrize("kind", ["edit_operation", "cursor_position"])
+def test_what_is_refused_as_invalid_counts_as_a_general_message_too(kind: str) -> None:
+    payload = {"position": 0} | ({"operation_type": "insert", "content": "x", "version": 0} if "edit" in kind else {})
+    talk = Talk(f"write:{SA}", limits=Limits(general=2)).live()
+    for _ in range(2):
+        assert talk.say(type=kind, channel=SA, payload=payload).rule == "format"
+    assert talk.say(type="unsubscribe", channel=SA).rule == "rate.general"

@@ -1,0 +1,119 @@
+"""What one user may have kept: each channel is a message, and a day has its channels and its bytes."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from tests.harness import tokens
+from tests.harness.service import Service, Settings
+from tests.harness.wire import Client, Message, Raw, Response, request
+
+UPDATE: Message = {
+    "type": "dossier_update",
+    "payload": {"entity_type": "country", "entity_id": "u", "operation": "update", "fields_changed": ["a"]},
+}
+RIGHTS = ("write:dossier:*", "write:document:*", "admin:*")
+
+
+async def _call(service: Service, method: str, path: str, token: str, body: Any) -> Response:
+    data = msgspec.json.encode(body)
+    headers = (
+        ("Host", "localhost"),
+        ("Authorization", f"Bearer {token}"),
+        ("Content-Type", "application/json"),
+        ("Content-Length", str(len(data))),
+    )
+    raw = await Raw.open(service)
+    await raw.send(request(method, path, *headers, body=data))
+    answer = await raw.response()
+    await raw.close()
+    return answer
+
+
+def _to(*channels: str) -> Message:
+    return {"events": [UPDATE | {"channels": list(channels)}]}
+
+
+def _channels(count: int, first: int = 0) -> list[str]:
+    return [f"dossier:country:c{number}" for number in range(first, first + count)]
+
+
+def run(tmp_path: Path, settings: Settings, scene: Any) -> None:
+    with Service(tmp_path / "s", settings) as service:
+        asyncio.run(scene(service))
+        service.stop()
+        service.assert_log_clean()
+
+
+def test_each_channel_of_an_event_is_a_message_of_the_senders_rate(tmp_path: Path) -> None:
+    async def scene(service: Service) -> None:
+        token = tokens.token("u-1", *RIGHTS)
+        assert (await _call(service, "POST", "/v1/publish", token, _to(*_channels(60)))).status == 200
+        refused = await _call(service, "POST", "/v1/publish", token, _to(*_channels(60)))
+        assert (refused.status, refused.json()["error_code"]) == (429, "RATE_LIMIT_EXCEEDED")
+        assert 1 <= int(refused.headers["retry-after"]) <= 60
+        async with await Client.connect(service, token) as client:  # 60, the refused call itself, and so 39 more
+            await client.send(*([UPDATE | {"channel": "dossier:country:c1"}] * 40))
+            await client.settle()
+            refusals = [one for one in client.messages if one.get("error_code") == "RATE_LIMIT_EXCEEDED"]
+            assert len(refusals) == 1
+        system = tokens.token("system", *RIGHTS, role="service")
+        assert (await _call(service, "POST", "/v1/publish", system, _to(*_channels(1000)))).status == 200
+
+    run(tmp_path, {}, scene)
+
+
+def test_channels_begun_in_a_day_are_counted_and_writing_to_others_goes_on(tmp_path: Path) -> None:
+    async def scene(service: Service) -> None:
+        token = tokens.token("u-1", *RIGHTS)
+        assert (await _call(service, "POST", "/v1/publish", token, _to(*_channels(5)))).status == 200
+        refused = await _call(service, "POST", "/v1/publish", token, _to("dossier:country:new"))
+        assert (refused.status, refused.json()["error_code"]) == (429, "RATE_LIMIT_EXCEEDED")
+        assert (await _call(service, "POST", "/v1/publish", token, _to(*_channels(5)))).status == 200
+        async with await Client.connect(service, token) as client:
+            await client.send(UPDATE | {"channel": "dossier:country:new", "ref": "r1"})
+            error = await client.expect_error("RATE_LIMIT_EXCEEDED", ref="r1")
+            assert error["retry_after"] > 3600
+            await client.subscribe("document:d")
+            edit = {"operation_type": "insert", "position": 0, "content": "x", "version": 0}
+            await client.send({"type": "edit_operation", "channel": "document:d", "payload": edit, "ref": "r2"})
+            await client.expect_error("RATE_LIMIT_EXCEEDED", ref="r2")
+        put = await _call(service, "PUT", "/v1/documents/d2", token, {"content": "x"})
+        assert (put.status, put.json()["error_code"]) == (429, "RATE_LIMIT_EXCEEDED")
+        system = tokens.token("system", *RIGHTS, role="service")
+        assert (await _call(service, "POST", "/v1/publish", system, _to(*_channels(20, 100)))).status == 200
+
+    run(tmp_path, {"limits.channels": 5}, scene)
+
+
+def test_bytes_stored_in_a_day_are_counted_over_events_and_documents(tmp_path: Path) -> None:
+    async def scene(service: Service) -> None:
+        token = tokens.token("u-1", *RIGHTS)
+        assert (await _call(service, "PUT", "/v1/documents/d", token, {"content": "x" * 900_000})).status == 200
+        refused = await _call(service, "PUT", "/v1/documents/d2", token, {"content": "x" * 900_000})
+        assert (refused.status, refused.json()["error_code"]) == (429, "RATE_LIMIT_EXCEEDED")
+        assert "retry-after" in refused.headers
+        assert (await _call(service, "PUT", "/v1/documents/d2", token, {"content": "short"})).status == 200
+        lift = await _call(service, "POST", "/v1/users/u-1/limits/lift", tokens.operator(), {"seconds": 60})
+        assert lift.status == 200
+        assert (await _call(service, "PUT", "/v1/documents/d3", token, {"content": "x" * 900_000})).status == 200
+
+    run(tmp_path, {"limits.stored_mib": 1}, scene)
+
+
+def test_a_resend_under_its_key_costs_nothing_of_the_day(tmp_path: Path) -> None:
+    async def scene(service: Service) -> None:
+        async with await Client.connect(service, tokens.token("u-1", *RIGHTS)) as client:
+            event = UPDATE | {"channel": "dossier:country:a", "idempotency_key": "k"}
+            first = await client.ask(event)
+            for _ in range(3):
+                assert (await client.ask(event))["offset"] == first["offset"]
+            await client.ask(UPDATE | {"channel": "dossier:country:b"})
+            error = await client.ask(UPDATE | {"channel": "dossier:country:c"})
+            assert error["error_code"] == "RATE_LIMIT_EXCEEDED"
+
+    run(tmp_path, {"limits.channels": 2}, scene)
