@@ -129,6 +129,7 @@ class PageSession:
         self._views = views
         self._page = page
         self._viewer = viewer
+        self._looks = looks
         self._chart = None if make_chart is None else make_chart(looks)
         if self._chart is not None:
             self._chart.update(views.state, viewer)
@@ -143,6 +144,7 @@ class PageSession:
         self._served = served
         self._news: list[dict[str, Any]] = []
         self._doing: set[asyncio.Task[None]] = set()
+        self._fetching: set[asyncio.Task[None]] = set()
         self.console = Console(looks, self._chart, served=served)
         self.console.on_message = self._heard
 
@@ -152,7 +154,8 @@ class PageSession:
             return
         if not self._stays():
             self._over = True
-            self.console.tell({"bye": True})
+            self.give_up()
+            self.console.tell({"bye": self._looks.query})
             return
         while self._news:
             self.console.tell(self._news.pop(0))
@@ -170,7 +173,7 @@ class PageSession:
                 panel.io.push_notebook(self.console)  # a server sends what a figure is told by itself
 
     def _heard(self, message: Any) -> None:
-        if not self._stays():
+        if self._over or not self._stays():
             return
         match message:
             case {"ready": True}:
@@ -188,22 +191,29 @@ class PageSession:
                     asked = msgspec.convert(message, Asked)
                 except msgspec.ValidationError:
                     return  # not what our own page sends
-                self._begin(self._act(asked))
+                self._begin(self._act(asked), self._doing)
             case {"open": wanted} if self._recordings is not None:
                 self._touch()
-                self._begin(self._open(self._recordings, wanted))
+                self._begin(self._open(self._recordings, wanted), self._fetching)
             case _:
                 pass
 
-    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+    def _begin(self, work: Coroutine[Any, Any, None], kept: set[asyncio.Task[None]]) -> None:
         task = asyncio.get_running_loop().create_task(work)
-        self._doing.add(task)
-        task.add_done_callback(self._doing.discard)
+        kept.add(task)
+        task.add_done_callback(kept.discard)
+
+    def give_up(self) -> None:
+        """End what is fetched for the page: its login is over, or nobody looks any more."""
+        for task in self._fetching:
+            task.cancel()
 
     async def _open(self, recordings: Recordings, wanted: Any) -> None:
-        opened = await recordings.open(wanted, self._views.clock())
+        opened = await recordings.open(wanted, self._views.clock(), self._tell)
         self._news.append({"player": opened} if isinstance(opened, str) else {"told": opened[0], "tone": opened[1]})
 
     async def _act(self, asked: Asked) -> None:
-        text, tone = await self._actions.perform(asked)
+        self._tell(*await self._actions.perform(asked))
+
+    def _tell(self, text: str, tone: str) -> None:
         self._news.append({"told": text, "tone": tone})

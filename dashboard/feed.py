@@ -9,6 +9,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from dashboard.login_watch import LoginWatch
 from dashboard.service_api import ServiceApi
 from dashboard.store import PLACES, DashboardState
 from dossier_realtime.client import (
@@ -37,12 +38,18 @@ class Feed:
     """Keeps `state` as true as it can be, until cancelled. `token` must allow `admin:*`."""
 
     def __init__(
-        self, api: ServiceApi, token: TokenSource, state: DashboardState, clock: Callable[[], float] = time.time
+        self,
+        api: ServiceApi,
+        token: TokenSource,
+        state: DashboardState,
+        clock: Callable[[], float] = time.time,
+        watch: LoginWatch | None = None,
     ) -> None:
         self._api = api
         self._token = token
         self._state = state
         self._clock = clock
+        self._watch = watch
         self._client: DossierRealtimeClient | None = None
         self._followed: dict[str, Subscription] = {}
 
@@ -82,6 +89,8 @@ class Feed:
 
     def _entered(self, state: ConnectionState) -> None:
         self._state.linked(state is ConnectionState.AUTHENTICATED, self._clock())
+        if self._watch is not None and state is ConnectionState.AUTHENTICATED:
+            self._watch.linked()
 
     async def _look(self) -> None:
         token = self._token if isinstance(self._token, str) else await self._token()
@@ -125,6 +134,8 @@ class Feed:
         )
 
     def _heard(self, channel: str, event: Event) -> None:
+        if self._watch is not None:
+            self._watch.heard(channel, event)
         self._state.heard(channel, event, self._clock())
 
     def _present(self, channel: str, presence: PresenceState) -> None:

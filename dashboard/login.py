@@ -20,7 +20,7 @@ from dashboard.looks import Looks
 from dashboard.oidc import Provider
 from dashboard.service_api import Answer, ServiceApi
 from dashboard.store import Kept
-from dashboard.visitors import COOKIE, Visitor, Visitors
+from dashboard.visitors import COOKIE, TooManyLogins, Visitor, Visitors
 
 ASSETS = Path(__file__).parent / "assets"
 _TOKEN = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
@@ -29,7 +29,8 @@ _ATTEMPTS, _WINDOW = 30, 60.0  # bad tokens of one address in so many seconds
 _ADDRESSES = 10_000  # that are remembered
 
 LEFT = "left"
-_SAID = {"often", "down", "role", "oidc_down", "oidc_again", "oidc_denied", "oidc_failed", "oidc_token"}
+ENDED = "ended"
+_SAID = {"often", "down", "role", "full", "oidc_down", "oidc_again", "oidc_denied", "oidc_failed", "oidc_token"}
 """The sentences that a login through the provider may come back with."""
 
 _templates = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
@@ -71,7 +72,7 @@ class Door:
 
     async def let_in(self, visitors: Visitors, token: str, address: str, *, through_provider: bool = False) -> Visitor:
         """Log in whose token the service accepts, and whose role may. Raises NotLetIn."""
-        answer = Answer(401)
+        answer, endings = Answer(401), visitors.endings
         if len(token) <= _LONGEST and _TOKEN.fullmatch(token) is not None:
             answer = await self._api.call("GET", "/v1/channels/global", token)
         if answer.status == 401:
@@ -79,7 +80,10 @@ class Door:
             raise NotLetIn("bad", 401)
         if answer.status not in (200, 403):  # 403: a good token, of somebody who is no administrator
             raise NotLetIn("down", 503)
-        visitor = visitors.admit(token, address, through_provider=through_provider)
+        try:
+            visitor = visitors.admit(token, address, through_provider=through_provider, endings=endings)
+        except TooManyLogins:
+            raise NotLetIn("full", 503) from None
         if visitor is None:
             raise NotLetIn("role", 403)
         return visitor
@@ -101,7 +105,8 @@ class LoginHandler(tornado.web.RequestHandler):
 
     def get(self) -> None:
         said = self.request.query_arguments.get("said", [b""])[-1].decode(errors="replace")
-        self._show(said if said in _SAID and self._provider else "", left=said == LEFT)
+        known = said == ENDED or (said in _SAID and self._provider is not None)
+        self._show(said if known else "", left=said == LEFT)
 
     async def post(self) -> None:
         visitors, address = self.application.visitors, self.request.remote_ip or ""

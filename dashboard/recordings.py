@@ -1,6 +1,7 @@
 """Recordings on the dashboard: fetched from the service with the viewer's own token, by a process of its own.
 
-What a recording costs in memory and time is gone when that process ends, and nobody else's page waits for it.
+What a recording costs in memory and time is gone when that process ends, and nobody else's page waits for it. How many
+are made at once is bounded (recording_queue.py), and one whose viewer is logged out ends.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import asyncio
 import os
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -18,6 +20,7 @@ from dashboard.blocks import Tone
 from dashboard.i18n import Language
 from dashboard.playback import playback
 from dashboard.player import packed
+from dashboard.recording_queue import QueueFull, RecordingQueue
 from dashboard.viewer import Viewer
 from dossier_realtime.archive import ExportRefused, open_export
 from dossier_realtime.archive.export import download
@@ -57,29 +60,33 @@ class NotToBeHad(Exception):
 
 
 class Recordings:
-    """Fetches recordings for one page, one at a time."""
+    """Fetches recordings for one page. `person`: whose turn it is in the `queue` that all pages share."""
 
-    def __init__(self, service: str, token: str, viewer: Viewer) -> None:
+    def __init__(
+        self, service: str, token: str, viewer: Viewer, queue: RecordingQueue | None = None, person: str = ""
+    ) -> None:
         self._service = service
         self._token = token
         self._viewer = viewer
-        self._busy = False
+        self._queue = RecordingQueue() if queue is None else queue
+        self._person = person
 
-    async def open(self, asked: object, now: float) -> str | tuple[str, Tone]:
-        """A player's data, packed; or what to tell the viewer, and in which tone."""
+    async def open(self, asked: object, now: float, tell: Callable[[str, Tone], None]) -> str | tuple[str, Tone]:
+        """A player's data, packed; or what to tell the viewer, and in which tone. `tell`: the place meanwhile."""
+        say = self._viewer.say
         try:
             wanted = msgspec.convert(asked, Wanted)
         except msgspec.ValidationError as wrong:
-            return self._viewer.say("recordings.failed", why=wrong), "bad"
-        if self._busy:
-            return self._viewer.say("recordings.busy"), "warn"
-        self._busy = True
+            return say("recordings.failed", why=wrong), "bad"
+        order = self._order(wanted, now)
         try:
-            return await _made(self._order(wanted, now))
+            return await self._queue.run(
+                self._person, lambda: _made(order), lambda place: tell(say("recordings.place", place=place), "info")
+            )
+        except QueueFull as full:
+            return say("recordings.busy" if full.own else "recordings.full"), "warn"
         except NotToBeHad as wrong:
-            return self._viewer.say("recordings.failed", why=wrong), "bad"
-        finally:
-            self._busy = False
+            return say("recordings.failed", why=wrong), "bad"
 
     def _order(self, wanted: Wanted, now: float) -> Order:
         viewer, since = self._viewer, now - 60 * int(wanted.minutes)
@@ -102,6 +109,7 @@ async def _made(order: Order) -> str:
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
         cwd=_ROOT,
+        env={name: value for name, value in os.environ.items() if not name.startswith("DOSSIER_")},  # no secret
     )
     try:
         async with asyncio.timeout(_PATIENCE):

@@ -31,10 +31,12 @@ from dashboard.feed import Feed
 from dashboard.guard import DashboardApplication, SecurityHeaders
 from dashboard.i18n import say, words_for
 from dashboard.login import AliveHandler, Door, FrontDoorHandler, LoginHandler, LogoutHandler
+from dashboard.login_watch import LoginWatch
 from dashboard.looks import Looks
 from dashboard.oidc import CALLBACK, Oidc, Provider
 from dashboard.oidc_login import AwayHandler, CallbackHandler, DoneHandler
 from dashboard.pages import PAGES
+from dashboard.recording_queue import RecordingQueue
 from dashboard.recordings import Recordings
 from dashboard.service_api import ServiceApi
 from dashboard.store import DashboardState
@@ -73,12 +75,13 @@ class Setup:
 class PageHandler(Handler):
     """Makes the document of one page for the visitor who asked for it."""
 
-    def __init__(self, name: str, views: Views, visitors: Visitors, api: ServiceApi) -> None:
+    def __init__(self, name: str, views: Views, visitors: Visitors, api: ServiceApi, queue: RecordingQueue) -> None:
         super().__init__()
         self._name = name
         self._views = views
         self._visitors = visitors
         self._api = api
+        self._queue = queue
         self._template = _templates.get_template("page.html")
 
     def process_request(self, request: HTTPServerRequest) -> dict[str, Any]:
@@ -105,7 +108,7 @@ class PageHandler(Handler):
             viewer,
             looks,
             actions,
-            Recordings(self._api.url, visitor.token, viewer),
+            Recordings(self._api.url, visitor.token, viewer, self._queue, visitor.user_id),
             stays=lambda: self._visitors.stays(visitor),
             touch=lambda: self._visitors.touch(visitor),
         )
@@ -115,6 +118,13 @@ class PageHandler(Handler):
         doc.template = self._template
         doc.template_variables.update(_shell(self._name, looks, visitor.name, viewer))
         doc.add_periodic_callback(session.tick, TICK_MS)
+        visitor.at_end.add(session.give_up)
+
+        def closed(_: Any) -> None:
+            visitor.at_end.discard(session.give_up)
+            session.give_up()
+
+        doc.on_session_destroyed(closed)
 
 
 def _shell(page: str, looks: Looks, who: str, viewer: Viewer) -> dict[str, Any]:
@@ -142,9 +152,11 @@ class DashboardServer:
         self._api = ServiceApi(setup.service_url)
         self.state = DashboardState()
         self._views = Views(self.state)
-        self._feed = Feed(self._api, token, self.state)
-        self._audit = Audit(self._api, token, self.state, lambda: self._views.looked_at("audit"))
         self._visitors = Visitors(setup.roles, setup.idle_seconds)
+        self._login_watch = LoginWatch(self._api, self._visitors)
+        self._feed = Feed(self._api, token, self.state, watch=self._login_watch)
+        self._audit = Audit(self._api, token, self.state, lambda: self._views.looked_at("audit"))
+        self._queue = RecordingQueue()
         self._provider = Provider(setup.oidc) if setup.oidc else None
         self._stopped = asyncio.Event()
         self.port = 0
@@ -155,7 +167,7 @@ class DashboardServer:
         pages = {}
         for name in PAGES:
             page = pages[f"/{name}"] = Application()  # type: ignore[no-untyped-call]  # Panel is typed in part
-            page.add(PageHandler(name, self._views, self._visitors, self._api))
+            page.add(PageHandler(name, self._views, self._visitors, self._api, self._queue))
         sockets = tornado.netutil.bind_sockets(setup.port, setup.host.strip("[]"))
         self.port = sockets[0].getsockname()[1]
         door = Door(self._api, secure=setup.secure)
@@ -195,7 +207,8 @@ class DashboardServer:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.stop)
-        watching = [loop.create_task(work) for work in (self._feed.run(), self._audit.run())]
+        work = (self._feed.run(), self._audit.run(), self._login_watch.run())
+        watching = [loop.create_task(one) for one in work]
         await self._stopped.wait()
         for task in watching:
             task.cancel()

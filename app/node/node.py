@@ -245,6 +245,7 @@ class Node:
         for connection, who in self.registry.identified():
             if revocations.is_revoked(who.user_id, who.token_id, who.issued_at):
                 connection.apply(connection.session.revoked("the token was revoked", at))
+        self.witness.shut_out(token_id, user_id, moment)
 
     def _obey(self, order: Order) -> None:
         at = self.clock()
@@ -254,6 +255,8 @@ class Node:
             self.witness.lifted(order.subject, self.registry.name_of(order.subject), order.seconds)
         else:
             self.registry.obey(order, at)
+        if order.kind == "end_user":
+            self.witness.disconnected(order.subject)
 
     def _settings_changed(self, channel: str, settings: Settings) -> None:
         before = self.policy.settings(channel)

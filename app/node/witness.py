@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 
 _log = structlog.get_logger("node")
+_PERSONAL = Fact(personal=True)
 _METHODS = frozenset({"GET", "POST", "PUT", "DELETE"})  # of any other word a client could make a label
 
 
@@ -188,6 +189,20 @@ class Witness:
             values = {"user_id": user_id, "name": name, "class": "*", "state": "restored"}
             self._digest.row("limits", f"{user_id} *", values, Fact(personal=True))
         self._journal.record("lifted", user=user_id, detail={"seconds": seconds})
+
+    def shut_out(self, token_id: str | None, user_id: str | None, until: float) -> None:
+        """A token, or what was issued to a user until then (Unix seconds), is good no more: whoever let somebody in
+        with it hears so."""
+        if token_id is not None:
+            self._digest.row("sessions", f"token {token_id}", {"state": "revoked", "token_id": token_id}, _PERSONAL)
+        if user_id is not None:
+            values: dict[str, str | float | bool | None] = {"state": "revoked", "user_id": user_id, "until": until}
+            self._digest.row("sessions", f"user {user_id}", values, _PERSONAL)
+
+    def disconnected(self, user_id: str) -> None:
+        """All sessions of a user were ended by an operator; the user may come back."""
+        values = {"state": "disconnected", "user_id": user_id}
+        self._digest.row("sessions", f"disconnected {user_id}", values, _PERSONAL)
 
     def called(self, method: str, path: str, status: int, caller: str, reason: str, level: str = "") -> None:
         """An HTTP call was answered; the journal keeps those of known callers, and the reason that they gave.

@@ -101,7 +101,7 @@ export function render({ model }) {
     }
     if (message.player) unpacked(message.player).then(play)
     if (message.told) tell(message.told, message.tone)
-    if (message.bye) location.assign("/login")
+    if (message.bye) location.assign(`/login${message.bye}&said=ended`)
   })
   let looking = false
   const watch = setInterval(async () => {

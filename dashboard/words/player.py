@@ -16,9 +16,17 @@ WORDS: dict[str, tuple[str, str]] = {
     "recordings.user": ("User (all, if empty)", "المستخدم (الكل إن تُرك فارغاً)"),
     "recordings.channel": ("Channel or pattern, such as dossier:*", "قناة أو نمط مثل dossier:*"),
     "recordings.go": ("Replay", "إعادة العرض"),
+    "recordings.place": (
+        "Recordings are made in turn. Your place in the queue: {place}",
+        "تُعدّ التسجيلات بالدور. موقعك في الطابور: {place}",
+    ),
     "recordings.busy": (
-        "One at a time: the last one is still being fetched",
-        "واحد في كل مرة: ما زال السابق قيد الجلب",
+        "You have several recordings in the queue already: wait for one of them",
+        "لديك عدة تسجيلات في الطابور: انتظر حتى يكتمل أحدها",
+    ),
+    "recordings.full": (
+        "Too many people wait for recordings. Try again in a minute",
+        "عدد المنتظرين للتسجيلات كبير. حاول مجدداً بعد دقيقة",
     ),
     "recordings.failed": ("Not to be had: {why}", "تعذر ذلك: {why}"),
     # --- the player of recordings

@@ -42,6 +42,14 @@ WORDS: dict[str, tuple[str, str]] = {
         "الرمز صالح، لكن دوره لا يسمح برؤية اللوحة. اطلب دوراً من مسؤول النظام.",
     ),
     "login.down": ("The service cannot be reached. Try again in a moment.", "تعذر الوصول إلى الخدمة. حاول بعد قليل."),
+    "login.full": (
+        "The dashboard has as many people as it takes. Try again in a few minutes.",
+        "بلغت اللوحة أقصى عدد من المستخدمين. حاول مجدداً بعد بضع دقائق.",
+    ),
+    "login.ended": (
+        "You are logged out: your login has ended, or an administrator ended it. Log in again to go on.",
+        "تم تسجيل خروجك: انتهت جلستك أو أنهاها مسؤول النظام. سجّل الدخول مجدداً للمتابعة.",
+    ),
     "login.through": ("Log in with {provider}", "الدخول عبر {provider}"),
     "login.or": ("Or with a token", "أو باستخدام رمز"),
     "login.done": ("You are logged in.", "تم تسجيل دخولك."),

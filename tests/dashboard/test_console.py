@@ -113,7 +113,7 @@ def test_a_page_is_looked_at_while_its_browser_keeps_up_and_is_not_paused(page: 
 def test_whoever_is_logged_out_is_sent_away_and_does_nothing_more(page: Open) -> None:
     page.tick()
     page.logged_in = False
-    assert page.tick() == [{"bye": True}]
+    assert page.tick() == [{"bye": "?lang=en&theme=light"}]
     assert page.tick() == []
     page.say(act="disconnect_user", of="nora", given={"reason": "because"})
     assert page.acted.asked == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from dashboard.recording_queue import RecordingQueue
 from dashboard.recordings import Recordings
 from dashboard.viewer import Viewer
 from tests.harness import tokens
@@ -13,7 +14,9 @@ from tests.harness.service import Service
 
 def test_what_cannot_be_had_says_why(service: Service) -> None:
     async def opened(token: str, **asked: Any) -> Any:
-        return await Recordings(service.http, token, Viewer("en", "operator", "secret")).open(asked, 2_000_000_000.0)
+        return await Recordings(service.http, token, Viewer("en", "operator", "secret")).open(
+            asked, 2_000_000_000.0, nowhere
+        )
 
     refused = asyncio.run(opened(service.token("nobody"), minutes="5"))
     assert refused[1] == "bad"
@@ -28,18 +31,37 @@ def test_what_cannot_be_had_says_why(service: Service) -> None:
 def test_a_service_that_is_gone_is_told(service: Service) -> None:
     async def opened() -> Any:
         recordings = Recordings("http://127.0.0.1:9", tokens.operator(), Viewer("ar", "operator", "secret"))
-        return await recordings.open({"minutes": "5"}, 0.0)
+        return await recordings.open({"minutes": "5"}, 0.0, nowhere)
 
     text, tone = asyncio.run(opened())
     assert tone == "bad"
     assert text.startswith("تعذر ذلك")
 
 
-def test_one_page_fetches_one_recording_at_a_time(service: Service) -> None:
-    async def both() -> list[Any]:
-        recordings = Recordings(service.http, tokens.operator(), Viewer("en", "operator", "secret"))
-        return await asyncio.gather(*(recordings.open({"minutes": "5"}, 2_000_000_000.0) for _ in range(2)))
+def test_recordings_of_one_person_are_made_in_turn_and_the_place_is_told(service: Service) -> None:
+    async def all_at_once() -> tuple[list[Any], list[str]]:
+        told: list[str] = []
+        queue = RecordingQueue(at_once=2, of_one=2)
+        pages = [
+            Recordings(service.http, tokens.operator(), Viewer(language, "operator", "secret"), queue, "omar")
+            for language in ("en", "ar", "en", "ar")
+        ]
+        asked = {"minutes": "5"}
+        return list(
+            await asyncio.gather(
+                *(page.open(asked, 2_000_000_000.0, lambda text, _: told.append(text)) for page in pages)
+            )
+        ), told
 
-    first, second = asyncio.run(both())
+    (first, second, third, fourth), told = asyncio.run(all_at_once())
     assert "ask for a longer time" in first[0]
-    assert second == ("One at a time: the last one is still being fetched", "warn")
+    assert second[0].startswith("تعذر ذلك")
+    assert "ask for a longer time" in third[0]
+    assert fourth == ("لديك عدة تسجيلات في الطابور: انتظر حتى يكتمل أحدها", "warn")
+    assert told[0] == "تُعدّ التسجيلات بالدور. موقعك في الطابور: 1"
+    assert told[1] == "Recordings are made in turn. Your place in the queue: 2"
+    assert told[2].endswith("queue: 1")
+
+
+def nowhere(text: str, tone: str) -> None:
+    """Nobody looks."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dashboard.visitors import MOST, Visitors
+import pytest
+
+from dashboard.visitors import MOST, MOST_OF_ONE, Ending, TooManyLogins, Visitors
 from tests.harness import tokens
 
 HERE, ELSEWHERE = "127.0.0.1", "192.0.2.1"
@@ -70,14 +72,82 @@ def test_a_login_ends_with_its_token() -> None:
     assert not known.stays(admitted)
 
 
-def test_whoever_was_away_longest_gives_way() -> None:
+def test_many_logins_of_one_cost_nobody_else_theirs() -> None:
     known, clock = visitors()
-    first = known.admit(token(), HERE)
-    assert first is not None
-    for number in range(MOST):
+    other = known.admit(tokens.token("nora", role="operator", now=0), HERE)
+    assert other is not None
+    own = []
+    for number in range(505):
         clock.now = number / 100
-        assert known.admit(token(), HERE) is not None
-    assert known.known(first.key, HERE) is None
+        own.append(known.admit(token(), HERE))
+    assert known.known(other.key, HERE) is other
+    assert [visitor for visitor in own if visitor and known.known(visitor.key, HERE)] == own[-MOST_OF_ONE:]
+
+
+def test_a_person_loses_the_login_that_was_away_longest() -> None:
+    known, clock = visitors()
+    first, *rest = [known.admit(token(), HERE) for _ in range(MOST_OF_ONE)]
+    assert first is not None
+    clock.now = 1
+    known.touch(first)
+    assert known.admit(token(), HERE) is not None
+    assert known.known(first.key, HERE) is first
+    assert sum(visitor is not None and known.stays(visitor) for visitor in rest) == MOST_OF_ONE - 2
+
+
+def test_a_full_house_lets_nobody_in_and_turns_nobody_out() -> None:
+    known, clock = visitors()
+    inside = [known.admit(tokens.token(f"u{n}", role="operator", now=0), HERE) for n in range(MOST)]
+    with pytest.raises(TooManyLogins):
+        known.admit(token(), HERE)
+    assert all(visitor is not None and known.stays(visitor) for visitor in inside)
+    clock.now = 61  # all of them idle
+    assert known.admit(tokens.token("omar", role="operator", now=61), HERE) is not None
+
+
+@pytest.mark.parametrize(
+    ("ending", "ends"),
+    [
+        (Ending(token_id="t1"), True),
+        (Ending(token_id="t2"), False),
+        (Ending(user_id="omar"), True),
+        (Ending(user_id="nora"), False),
+        (Ending(user_id="omar", issued_until=1000.0), True),
+        (Ending(user_id="omar", issued_until=999.9), False),
+        (Ending(), False),
+    ],
+)
+def test_a_login_ends_when_the_service_ends_its_token(ending: Ending, ends: bool) -> None:
+    known, clock = visitors()
+    clock.now = 1000
+    admitted = known.admit(tokens.token("omar", role="operator", now=1000, jti="t1"), HERE)
+    assert admitted is not None
+    told: list[str] = []
+    admitted.at_end.add(lambda: told.append("over"))
+    known.end(ending)
+    known.end(ending)
+    assert (known.known(admitted.key, HERE) is None) is ends
+    assert told == (["over"] if ends else [])
+
+
+def test_a_token_that_is_ended_while_the_service_is_asked_lets_nobody_in() -> None:
+    known, _ = visitors()
+    asked = known.endings
+    known.end(Ending(user_id="omar"))
+    assert known.admit(token(), HERE, endings=asked) is None
+    assert known.admit(token(), HERE, endings=known.endings) is not None  # whoever comes back afterwards
+
+
+def test_what_goes_on_for_a_login_ends_when_its_time_is_over() -> None:
+    known, clock = visitors(idle=60)
+    admitted = known.admit(token(), HERE)
+    assert admitted is not None
+    told: list[str] = []
+    admitted.at_end.add(lambda: told.append("over"))
+    clock.now = 61
+    known.sweep()
+    assert told == ["over"]
+    assert known.everybody() == []
 
 
 def test_a_page_belongs_to_the_one_who_opened_it() -> None:

@@ -1,0 +1,90 @@
+"""The queue for recordings: so many are made at once, one of each person, and who waits is told the place.
+
+Making one costs a process and its memory: without a bound, tabs that ask would take the machine.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+T = TypeVar("T")
+
+AT_ONCE = 2  # recordings that are made at the same time, of all people
+WAITING = 40  # that wait, of all people
+WAITING_OF_ONE = 3  # that wait, of one person
+
+
+class QueueFull(Exception):
+    """There is no place left; `own`: because this person has so many waiting already."""
+
+    def __init__(self, *, own: bool) -> None:
+        super().__init__("own" if own else "all")
+        self.own = own
+
+
+@dataclass(eq=False, slots=True)
+class _Place:
+    person: str
+    tell: Callable[[int], None]
+    turn: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+    told: int = 0
+
+
+class RecordingQueue:
+    """First come, first served; but while one of a person is made, that person's next waits and others go ahead."""
+
+    def __init__(self, at_once: int = AT_ONCE, waiting: int = WAITING, of_one: int = WAITING_OF_ONE) -> None:
+        self._at_once = at_once
+        self._bound = waiting
+        self._of_one = of_one
+        self._waiting: list[_Place] = []
+        self._busy: list[str] = []
+
+    @property
+    def waiting(self) -> int:
+        """How many wait."""
+        return len(self._waiting)
+
+    async def run(self, person: str, work: Callable[[], Awaitable[T]], tell: Callable[[int], None]) -> T:
+        """Do the work when its turn has come. `tell` is called with the place, from 1, when it changes.
+
+        A wait or work that is cancelled gives its place to the next. Raises QueueFull, and what the work raises.
+        """
+        if len(self._waiting) >= self._bound:
+            raise QueueFull(own=False)
+        if sum(place.person == person for place in self._waiting) >= self._of_one:
+            raise QueueFull(own=True)
+        place = _Place(person, tell)
+        self._waiting.append(place)
+        self._advance()
+        try:
+            await place.turn
+        except asyncio.CancelledError:
+            if place in self._waiting:
+                self._waiting.remove(place)
+            elif not place.turn.cancelled():
+                self._busy.remove(person)  # it was its turn already
+            self._advance()
+            raise
+        try:
+            return await work()
+        finally:
+            self._busy.remove(person)
+            self._advance()
+
+    def _advance(self) -> None:
+        self._waiting = [place for place in self._waiting if not place.turn.cancelled()]
+        for place in list(self._waiting):
+            if len(self._busy) >= self._at_once:
+                break
+            if place.person not in self._busy:
+                self._waiting.remove(place)
+                self._busy.append(place.person)
+                place.turn.set_result(None)
+        for number, place in enumerate(self._waiting, 1):
+            if place.told != number:
+                place.told = number
+                place.tell(number)
