@@ -24,14 +24,17 @@ from app.core.ratelimit import Limits, RateLimiter
 from app.engine.build import open_engine
 from app.engine.limits import EngineLimits
 from app.journal.acts import ActRecord
+from app.journal.checkpoints import Checkpointer, Due
 from app.journal.export import Archive
 from app.journal.retention import Retention, retain
-from app.journal.signing import Signer
+from app.journal.signing import Signer, named_key, open_signer
+from app.journal.sinks import Sink, to_file, to_hook, to_syslog
 from app.journal.writer import Journal
 from app.node.limits import NodeLimits
 from app.node.node import Node
 from app.node.outbox import OutboxLimits
 from app.node.witness import Witness
+from app.proofs import key_place
 from app.services.alerts import Alerts
 from app.services.briefs import Briefs
 from app.services.channels import ChannelAdministration
@@ -77,7 +80,9 @@ class Service:
     """A running service. `port` is the one that it listens on, also where the configuration said 0;
     `metrics_port` that of the metrics' own address, 0 without one."""
 
-    def __init__(self, config: Config, engine: Engine, journal: Journal, tls_context: ssl.SSLContext | None) -> None:
+    def __init__(
+        self, config: Config, engine: Engine, journal: Journal, signer: Signer, tls_context: ssl.SSLContext | None
+    ) -> None:
         self.config = config
         self.engine = engine
         self.journal = journal
@@ -120,7 +125,15 @@ class Service:
             lambda: str(uuid.uuid4()),
         )
         data = Path(config.storage.data)
-        self._signer = Signer(data)
+        self._signer = signer
+        self._checkpointer = Checkpointer(
+            data / "journal",
+            _node_name(config),
+            signer,
+            _sinks(config),
+            lambda detail: journal.record("checkpoint", detail=detail),
+            Due(config.journal.checkpoint_seconds, config.journal.checkpoint_entries),
+        )
         limits = config.limits
         keeper = Doorkeeper(
             parse_hosts(config.server.allowed_hosts),
@@ -166,7 +179,7 @@ class Service:
         """What must hold for the service to be given clients and changes."""
         return {
             "engine": self.engine.healthy(),
-            "journal": self.journal.healthy,
+            "journal": self.journal.healthy and not self._checkpointer.trouble,
             "accepting": self.node.ready(),
         }
 
@@ -176,6 +189,7 @@ class Service:
         await self._complete_journal()
         self.node.background.repeat(report(self._digest, self.engine.broker, self.node.hub.members, now))
         self.node.background.repeat(self._sweep_documents())
+        self.node.background.repeat(self._checkpointer.run())
         retention = _retention(self.config)
         if retention.asked:
             self.node.background.repeat(self._retain(retention))
@@ -237,6 +251,7 @@ class Service:
         unwritten = self.journal.close()
         if unwritten:
             _log.error("the journal could not be written to its end", entries=unwritten)
+        await asyncio.to_thread(self._checkpointer.close)
 
     def _asked_to_stop(self) -> None:
         self._signals += 1
@@ -304,6 +319,8 @@ class Service:
             ("dossier_accepts_refused", "Connections that the system refused to accept", lambda: self._server.refused),
             ("dossier_work_waiting", "Units of work that wait for a turn of the loop", lambda: node.turns.waiting),
             ("dossier_work_deferred", "Units of work that had to wait so far", lambda: node.turns.deferred),
+            ("dossier_checkpoints", "Checkpoints signed since the start", lambda: self._checkpointer.made),
+            ("dossier_checkpoints_failed", "Failures to send one on", lambda: self._checkpointer.failures),
             ("dossier_journal_lost", "Journal entries that could not be recorded", lambda: journal.lost),
         ):
             self._metrics.gauge(name, text, read)
@@ -339,10 +356,13 @@ async def build(config: Config) -> Service:
     )
     engine = await open_engine(config.storage.engine, data, limits=engine_limits, rates=limits, clock=now)
     try:
+        node = _node_name(config)
+        signer = open_signer(data, key_place(config), named_key(data / "journal", node))
+        about = {"node": node, "version": dossier_realtime.__version__, "pid": str(os.getpid())}
         journal = Journal(
             data / "journal",
-            _node_name(config),
-            about={"node": _node_name(config), "version": dossier_realtime.__version__, "pid": str(os.getpid())},
+            node,
+            about=about | {"key": signer.fingerprint},
             segment_bytes=config.journal.segment_mib << 20,
             sync_seconds=config.journal.fsync_seconds,
         )
@@ -353,7 +373,7 @@ async def build(config: Config) -> Service:
     if config.server.tls_certificate:
         certificate, key = Path(config.server.tls_certificate), Path(config.server.tls_key)
         context = tls.server_context(certificate, key, time.time())
-    return Service(config, engine, journal, context)
+    return Service(config, engine, journal, signer, context)
 
 
 def _metrics_keeper(config: Config) -> Doorkeeper:
@@ -365,6 +385,18 @@ def _metrics_keeper(config: Config) -> Doorkeeper:
 
 def _node_name(config: Config) -> str:
     return config.node.id or f"node-{config.server.port}"
+
+
+def _sinks(config: Config) -> list[Sink]:
+    journal = config.journal
+    made = []
+    if journal.checkpoint_file:
+        made.append(Sink("file", to_file(Path(journal.checkpoint_file))))
+    if journal.checkpoint_syslog:
+        made.append(Sink("syslog", to_syslog(journal.checkpoint_syslog)))
+    if journal.checkpoint_url:
+        made.append(Sink("hook", to_hook(journal.checkpoint_url)))
+    return made
 
 
 def _retention(config: Config) -> Retention:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from app import bootstrap, records
+from app import bootstrap, proofs, records
 from app.auth import mint
 from app.config import KEYS_OF_SERVICE, Config, ConfigError, load
 from app.dashboard_process import NO_LOGIN_OF_ITS_OWN, beside_service, reachable, run_dashboard
@@ -50,8 +50,8 @@ def main(arguments: Sequence[str]) -> int:
         match asked.command:
             case "token":
                 return _token(config, asked)
-            case "verify":
-                return records.verify(config, asked)
+            case "verify" | "rotate-key":
+                return proofs.run(config, asked)
             case "export":
                 return records.export(config, asked)
             case "rerun":
@@ -219,6 +219,7 @@ def _parser() -> argparse.ArgumentParser:
     token.add_argument("--clearance", choices=["public", "internal", "confidential", "secret"])
     token.add_argument("--ttl", type=int, default=3600, help="seconds that it is good for, 86400 at most")
     records.add_commands(commands, common)
+    proofs.add_commands(commands, common)
     demo = commands.add_parser("demo", parents=[common, listening], help="an office at work against a running service")
     demo.add_argument("--seconds", type=float, default=60, help="how long")
     demo.add_argument("--people", type=int, default=40, help="how many people")

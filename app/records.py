@@ -1,4 +1,4 @@
-"""The commands that read the journal: `verify`, `export`, `rerun`. The service may run meanwhile."""
+"""The commands that read the journal out: `export` and `rerun`. The service may run meanwhile."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 
 from app.core import rerun
 from app.journal.export import Archive, NothingSelected, Selection, Tally
-from app.journal.signing import PUBLIC, Signer
+from app.journal.signing import named_key, open_signer
 from app.private_files import open_private
+from app.proofs import key_place
 from dossier_realtime.archive import ExportRefused, open_export, open_journal
-from dossier_realtime.archive.export import public_key_check, verify_file
-from dossier_realtime.archive.folder import nodes, verify_folder
+from dossier_realtime.archive.folder import nodes
 from dossier_realtime.archive.parquet import write_parquet
 from dossier_realtime.protocol.classification import ChannelPolicy
 from dossier_realtime.protocol.plain_text import visible
@@ -27,43 +27,13 @@ if TYPE_CHECKING:
     from app.config import Config
     from app.core.lifetime import SessionLimits
     from app.core.ratelimit import RateLimiter
-    from dossier_realtime.recording.verify import Report
 
 FOUND_WRONG = 1
-
-
-def verify(config: Config, asked: argparse.Namespace) -> int:
-    """Check the journal's chain, or an export; the first bad entry is named."""
-    data = Path(config.storage.data)
-    key = asked.key or (data / PUBLIC if (data / PUBLIC).exists() else None)
-    check = None if key is None else public_key_check(key)
-    if asked.export is not None:
-        found = {asked.export.name: verify_file(asked.export, check)}
-    else:
-        found = verify_folder(data / "journal", check) if (data / "journal").is_dir() else {}
-    if not found:
-        raise ValueError(f"there is no journal in {data / 'journal'}; name its data folder with --data")
-    for name, report in sorted(found.items()):
-        for line in _told(name, report):
-            _say(line)
-    if key is None:
-        print("  no signature was checked: name the service's public key with --key")
-    return 0 if all(report.ok for report in found.values()) else FOUND_WRONG
 
 
 def _say(text: str) -> None:
     """Print a line that may hold what somebody wrote into a message or a file: it must not act on the terminal."""
     print(visible(text))
-
-
-def _told(name: str, report: Report) -> Iterator[str]:
-    state = "intact" if report.ok else "BROKEN"
-    removed = f", {report.removed} removed before" if report.removed else ""
-    yield f"{name}: {state}: {report.entries} entries, {report.lost} lost, {report.redacted} redacted{removed}"
-    if report.fault is not None:
-        yield f"  {report.fault}"
-    if report.missing_at_end:
-        yield f"  {report.missing_at_end} entries are missing at the end"
 
 
 def export(config: Config, asked: argparse.Namespace) -> int:
@@ -75,7 +45,8 @@ def export(config: Config, asked: argparse.Namespace) -> int:
     tz = zone(asked.tz)
     since, until = (unix(text, tz) if text else 0.0 for text in (asked.since, asked.until))
     selection = Selection(**{name: getattr(asked, name) for name in chosen}, since=since, until=until)
-    archive, tally = Archive(folder, node, Signer(data)), Tally()
+    signer = open_signer(data, key_place(config), named_key(folder, node))
+    archive, tally = Archive(folder, node, signer), Tally()
     lines = archive.export(
         selection, made_at=time.time(), made_by=getpass.getuser(), redacted=asked.redact, tally=tally
     )
@@ -87,7 +58,7 @@ def export(config: Config, asked: argparse.Namespace) -> int:
     print(f"{asked.to}: {tally.entries} entries")
     for pattern, frames in tally.redacted.items():
         _say(f"  {frames} frames redacted for {pattern}")
-    print(f"{asked.to}: check it with `python run.py verify --export {asked.to} --key {data / PUBLIC}`")
+    print(f"{asked.to}: check it with `python run.py verify --export {asked.to} --key {signer.public}`")
     if asked.parquet is not None:
         write_parquet(asked.to, asked.parquet)
         print(f"{asked.parquet}: the same entries as columns, for analysis; {asked.to} is what is signed")
@@ -136,9 +107,6 @@ def add_commands(
     commands: argparse._SubParsersAction[argparse.ArgumentParser], common: argparse.ArgumentParser
 ) -> None:
     """The commands, with their options."""
-    checking = commands.add_parser("verify", parents=[common], help="check the journal's chain, or an export")
-    checking.add_argument("--export", type=Path, help="an export file, instead of the journal")
-    checking.add_argument("--key", type=Path, help="the service's public key (journal-key.pub)")
     making = commands.add_parser("export", parents=[common], help="write a signed export of the journal")
     making.add_argument("--to", type=Path, required=True, help="the file, NDJSON")
     making.add_argument("--parquet", type=Path, help="the same as Parquet (needs duckdb)")
@@ -160,4 +128,4 @@ def add_commands(
     again.add_argument("--node", default="", help="whose journal, where the folder has several")
 
 
-__all__ = ["ExportRefused", "add_commands", "export", "run_again", "verify"]
+__all__ = ["ExportRefused", "add_commands", "export", "run_again"]

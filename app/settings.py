@@ -188,6 +188,19 @@ class JournalSettings(_Table, frozen=True):
     segment_mib: Annotated[int, Meta(ge=1, le=4096)]
     fsync_seconds: Annotated[float, Meta(ge=0.01, le=60)]
     keep_days: Days
+    checkpoint_seconds: Annotated[float, Meta(ge=1, le=3600)]
+    checkpoint_entries: Annotated[int, Meta(ge=100, le=30_000)]
+    checkpoint_file: File
+    checkpoint_syslog: Annotated[
+        str, Meta(pattern=r"\A(unix:/[^\x00]+|udp:[^\x00\s]+:[0-9]{1,5})?\Z", description='such as "unix:/dev/log"')
+    ]
+    checkpoint_url: Annotated[
+        str,
+        Meta(pattern=r"\A(https?://[^\x00\s]+)?\Z", description='such as "https://witness.example.org/checkpoints"'),
+    ]
+    signing_key_file: File
+    signer_command: Annotated[str, Meta(pattern=r"\A[^\x00]*\Z", description="a command with its arguments")]
+    signer_public_key_file: File
     frame_days: FrameDays
 
 

@@ -20,8 +20,9 @@ from dossier_realtime.recording.recording import Recording
 from dossier_realtime.recording.veiled import CLEARANCE, seen_with
 from dossier_realtime.recording.visibility import HIGHEST, reach
 
-from .export import ExportRefused, ExportSource, download, public_key_check
+from .export import ExportSource, download
 from .folder import FolderSource, nodes
+from .keys import ExportRefused, public_key_check
 
 if TYPE_CHECKING:
     from dossier_realtime.recording.moments import Moment, Zone

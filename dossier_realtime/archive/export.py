@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import mmap
 import urllib.error
 import urllib.parse
@@ -14,48 +12,26 @@ from pathlib import Path
 
 import msgspec
 
-from dossier_realtime.recording.export import ExportWalk, foreign, journal_line, read_trailer
+from dossier_realtime.recording.export import ExportWalk, Links, foreign, journal_line, read_trailer
 from dossier_realtime.recording.signed import Check
 from dossier_realtime.recording.verify import Report
 from dossier_realtime.recording.visibility import HIGHEST
 
+from .keys import ExportRefused
 from .segments import LINE_BYTES
 
 _SENTENCE = 300  # characters of an answer that is not of our service
 _PATIENCE = 60.0  # seconds between two pieces of a download
 
 
-class ExportRefused(ValueError):
-    """There is no such export; the sentence says why and what to do."""
+def verify_file(file: Path, check: Check | None = None, known: Mapping[int, str] | None = None) -> Report:
+    """Verify an export file, streaming. Without `check` whoever made it may have written the manifest too.
 
-
-def public_key_check(file: Path) -> Check:
-    """Checks signatures by a public key (PEM). Raises ExportRefused for a file that holds none."""
-    from cryptography.exceptions import InvalidSignature  # noqa: PLC0415  an extra: only who checks needs it
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey  # noqa: PLC0415  likewise
-    from cryptography.hazmat.primitives.serialization import load_pem_public_key  # noqa: PLC0415  likewise
-
-    try:
-        key = load_pem_public_key(file.read_bytes())
-    except (OSError, ValueError) as wrong:
-        raise ExportRefused(f"{file} holds no public key ({wrong}); give the service's journal-key.pub") from wrong
-    if not isinstance(key, Ed25519PublicKey):
-        raise ExportRefused(f"{file} holds a key of another kind; give the service's journal-key.pub")
-
-    def check(text: bytes, signature: str) -> bool:
-        try:
-            key.verify(base64.b64decode(signature, validate=True), text)
-        except (InvalidSignature, binascii.Error):
-            return False
-        return True
-
-    return check
-
-
-def verify_file(file: Path, check: Check | None = None) -> Report:
-    """Verify an export file, streaming. Without `check` whoever made it may have written the manifest too."""
+    `known`: links of the journal by seq, from checkpoints; those of a whole export must agree.
+    """
     with file.open("rb") as opened:
-        return ExportWalk(iter(partial(opened.readline, LINE_BYTES), b""), check=check).to_the_end()
+        lines = iter(partial(opened.readline, LINE_BYTES), b"")
+        return ExportWalk(lines, Links(checkpoints=known), check).to_the_end()
 
 
 class ExportSource:

@@ -12,6 +12,7 @@ from typing import Final
 import msgspec
 
 from dossier_realtime.recording.chain import Chain
+from dossier_realtime.recording.checkpoint import Outside
 from dossier_realtime.recording.entry import FORMAT, Anchor, Head, anchor_text, decode_anchor, decode_entry, decode_head
 from dossier_realtime.recording.signed import Check, signed_text
 from dossier_realtime.recording.verify import DamagedJournalError, Fault, Report, Walk, is_torn
@@ -126,7 +127,8 @@ def kept_paths(folder: Path, node: str, anchor: Anchor | None) -> list[Path]:
 class OpenedJournal:
     """One node's journal as it is when it is opened. `check`: of the anchor's signature. Raises OSError."""
 
-    def __init__(self, folder: Path, node: str, check: Check | None = None) -> None:
+    def __init__(self, folder: Path, node: str, check: Check | None = None, outside: Outside | None = None) -> None:
+        self._outside = outside
         self._head = read_head(folder, node)  # before the segments: these may grow meanwhile, it must not be ahead
         self._anchor = read_anchor(folder, node)
         self._fault = _at_anchor(node, self._anchor, check)
@@ -136,7 +138,7 @@ class OpenedJournal:
     def walk(self) -> Walk:
         """Return a walk through all of it."""
         lines = ((segment.name, segment.lines()) for segment in self.segments)
-        return Walk(lines, self._head, self._anchor, self._fault)
+        return Walk(lines, self._head, self._anchor, self._fault, self._outside)
 
 
 def _at_anchor(node: str, anchor: Anchor | None, check: Check | None) -> Fault | None:
@@ -149,9 +151,10 @@ def _at_anchor(node: str, anchor: Anchor | None, check: Check | None) -> Fault |
     return Fault(anchor.seq + 1, f"{node}.anchor", 0, what)
 
 
-def verify_node(folder: Path, node: str, check: Check | None = None) -> Report:
-    """Verify one node's journal; reads only, also while it is being written. `check`: of the anchor's signature."""
-    return OpenedJournal(folder, node, check).walk().to_the_end()
+def verify_node(folder: Path, node: str, check: Check | None = None, outside: Outside | None = None) -> Report:
+    """Verify one node's journal; reads only, also while it is being written. `check`: of the anchor's signature;
+    `outside`: what is known of it from elsewhere."""
+    return OpenedJournal(folder, node, check, outside).walk().to_the_end()
 
 
 def verify_folder(folder: Path, check: Check | None = None) -> dict[str, Report]:

@@ -8,7 +8,8 @@ import msgspec
 
 from dossier_realtime.recording.entry import decode_entry
 
-from .export import ExportRefused, ExportSource
+from .export import ExportSource
+from .keys import ExportRefused
 
 _NAMES = (
     *("seq", "at", "kind", "session", "user", "channel", "offset", "epoch", "level", "rule", "audience"),

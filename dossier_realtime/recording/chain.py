@@ -7,6 +7,7 @@ from typing import Final
 
 import msgspec
 
+from dossier_realtime.recording.checkpoint import Outside, checkpoint_of
 from dossier_realtime.recording.entry import (
     FORMAT,
     GENESIS,
@@ -20,10 +21,15 @@ from dossier_realtime.recording.entry import (
     segment_name,
     stored_digest,
 )
+from dossier_realtime.recording.keys import Keys, RecentLinks
 
 CHANGED: Final = (
     "this line does not continue the one before it: its link, header, seal or frame was changed, "
     "or the line before was replaced"
+)
+CONTRADICTED: Final = (
+    "a checkpoint kept elsewhere holds another link for this entry: it, or something before it, was changed, removed "
+    "or made anew"
 )
 CUT: Final = "this line is cut off: it does not end in a line feed"
 
@@ -32,10 +38,13 @@ class Chain:
     """The state of the chain between two lines; `take` and `take_header` say what is wrong with the next one.
 
     They return "" or one English sentence; after a sentence the state stands where it stood. The chain must
-    have the link of `head` at the seq of `head`; it begins after `anchor`.
+    have the link of `head` at the seq of `head`, and those that are known from `outside`; it begins after `anchor`.
     """
 
-    def __init__(self, head: Head | None = None, anchor: Anchor | None = None) -> None:
+    def __init__(self, head: Head | None = None, anchor: Anchor | None = None, outside: Outside | None = None) -> None:
+        self._outside = outside or Outside()
+        self._keys = Keys(self._outside.checks, self._outside.make_check)
+        self._links = RecentLinks()
         self._head = head or Head(0, GENESIS.hex())
         self.seq = anchor.seq if anchor else 0
         self.link = bytes.fromhex(anchor.link) if anchor else GENESIS
@@ -64,10 +73,11 @@ class Chain:
             return self._misplaced(header)
         if not has_one_spelling(body):
             return "the frame of this entry is not spelled as the journal spells it"
-        what = self._against_known(found.seq, link.hexdigest())
+        what = self._against_known(found.seq, link.hexdigest()) or self._vouched(found)
         if what:
             return what
         self.seq, self.link = found.seq, link.digest()
+        self._links.put(self.seq, self.link)
         self.commit = max(self.commit, found.commit)
         self.redacted += not body and bool(seal)
         if found.kind == "gap":
@@ -87,7 +97,31 @@ class Chain:
     def _against_known(self, seq: int, link: str) -> str:
         if seq == self._head.seq and link != self._head.link:
             return "the head file holds another link for this entry: the entry or the head file was changed"
+        if self._outside.links.get(seq, link) != link:
+            return CONTRADICTED
         return ""
+
+    def _vouched(self, header: Header) -> str:
+        """What is wrong with an entry that names a key, or vouches for the chain before it."""
+        if header.kind == "start":
+            return self._keys.started(header.detail)
+        if header.kind == "key":
+            return self._keys.rotated(self.node, header.detail)
+        if header.kind != "checkpoint":
+            return ""
+        try:
+            told = checkpoint_of(self.node, header.detail)
+        except ValueError:
+            return "this checkpoint cannot be read"
+        known = self._links.get(told.seq)
+        if told.seq > self.seq or (known is not None and known != told.link):
+            return "this checkpoint was made of another chain: entries before it were removed, changed or made anew"
+        return self._keys.signed(told)
+
+    @property
+    def keys(self) -> Keys:
+        """What was found of signing keys and signatures so far."""
+        return self._keys
 
     def take_header(self, name: str, line: bytes, *, resume: bool = False) -> str:
         """The first line of the segment file `name`; with `resume` it says where the chain stands."""

@@ -76,6 +76,8 @@ Kind = Literal[
     "http",  # a call over HTTP; `detail`: method, path, query, status, address, token
     "replayed",  # stored events of `channel` to this one session; `detail`: first, last, epoch, count
     "sampled",  # so many occurrences of a second were counted and not written each; `detail`: what, count, by whom
+    "checkpoint",  # the service vouches for the chain up to an entry; `detail`: see checkpoint.py
+    "key",  # another key signs from here on; `detail`: see checkpoint.py
     "gap",  # `detail.lost` entries are missing here: there was no room from `detail.since` on; `kinds`, `users`
 ]
 

@@ -23,12 +23,13 @@ member twice, in another order or with white space it is no line of an export.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from hashlib import sha256
 from typing import Final, NamedTuple
 
 import msgspec
 
+from .chain import CONTRADICTED
 from .entry import GENESIS, Head, Header, has_one_spelling, read_header, redact, stored_digest
 from .signed import Check, signed_text
 from .verify import Fault, Report
@@ -197,12 +198,19 @@ class Links:
 
     With `gapless` nothing may be left out between two lines: the second goes on from the link of the first, over the
     beginning of a segment too. With `known`, an entry read before, the first line already does. So a journal is
-    followed over many exports, each of what came since. `see` is told the header of every good entry.
+    followed over many exports, each of what came since. `see` is told the header of every good entry. `checkpoints`:
+    links by seq that are known from elsewhere.
     """
 
     def __init__(
-        self, known: Head | None = None, *, gapless: bool = False, see: Callable[[Header], None] | None = None
+        self,
+        known: Head | None = None,
+        *,
+        gapless: bool = False,
+        see: Callable[[Header], None] | None = None,
+        checkpoints: Mapping[int, str] | None = None,
     ) -> None:
+        self._checkpoints = checkpoints or {}
         self.seq = known.seq if known else 0
         self.link = bytes.fromhex(known.link) if known else GENESIS
         self.count = self.redacted = 0
@@ -226,6 +234,8 @@ class Links:
         what, link = self._link(found, header.seq, body) if found.link else (self._number(header.seq), self.link)
         if what:
             return what
+        if found.link and self._checkpoints.get(header.seq, found.link) != found.link:
+            return CONTRADICTED
         self.seq, self.link = header.seq, link
         self.count += 1
         self.redacted += bool(found.seal) and not body

@@ -7,9 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Final
 
 from dossier_realtime.recording.chain import Chain
+from dossier_realtime.recording.checkpoint import Outside
 from dossier_realtime.recording.entry import Anchor, Head
+
+UNCHECKED: Final = "{} checkpoints in it are signed by a key that was not given, and were not checked"
+OTHER_KEY: Final = "the chain names another signing key than the one that was given: {}"
 
 Segments = Iterable[tuple[str, Iterable[bytes]]]
 
@@ -46,7 +51,9 @@ class Report:
 
     `gaps` and `lost` count what the journal itself says it could not write; `redacted` the frames taken out
     since. `torn` is true when the last write, later than the head, is unfinished: normal after a crash, cut
-    off at start. `removed` entries stood before the anchor: their time was over.
+    off at start. `removed` entries stood before the anchor: their time was over. `checkpoints` in the chain have a
+    signature that was checked; up to entry `vouched` a checkpoint kept elsewhere agrees. `notes` are sentences of what
+    else there is to say.
     """
 
     entries: int
@@ -58,6 +65,8 @@ class Report:
     torn: bool
     removed: int = 0
     notes: tuple[str, ...] = ()
+    checkpoints: int = 0
+    vouched: int = 0
 
     @property
     def ok(self) -> bool:
@@ -74,9 +83,15 @@ class Walk:
     """
 
     def __init__(
-        self, segments: Segments, head: Head | None, anchor: Anchor | None = None, fault: Fault | None = None
+        self,
+        segments: Segments,
+        head: Head | None,
+        anchor: Anchor | None = None,
+        fault: Fault | None = None,
+        outside: Outside | None = None,
     ) -> None:
-        self.chain = Chain(head, anchor)
+        self._outside = outside or Outside()
+        self.chain = Chain(head, anchor, self._outside)
         self._segments, self._head = segments, head
         self._removed = self.chain.seq
         self._fault = fault
@@ -98,13 +113,37 @@ class Walk:
         else:
             self._missing = max(0, self._head.seq - self.chain.seq) if self._head else 0
             self._fault = _at_end(self.chain, self._head, self._missing)
+        if self._fault is None:
+            self._fault = self._against_outside()
 
     @property
     def report(self) -> Report:
         """What was found; to be asked after the last entry."""
         chain, removed = self.chain, self._removed
-        entries = chain.seq - removed
-        return Report(entries, self._fault, self._missing, chain.gaps, chain.lost, chain.redacted, self._torn, removed)
+        return Report(
+            entries=chain.seq - removed,
+            fault=self._fault,
+            missing_at_end=self._missing,
+            gaps=chain.gaps,
+            lost=chain.lost,
+            redacted=chain.redacted,
+            torn=self._torn,
+            removed=removed,
+            notes=(UNCHECKED.format(chain.keys.unchecked),) if chain.keys.unchecked else (),
+            checkpoints=chain.keys.signatures,
+            vouched=max((seq for seq in self._outside.links if seq <= chain.seq), default=0),
+        )
+
+    def _against_outside(self) -> Fault | None:
+        chain = self.chain
+        last = max(self._outside.links, default=0)
+        if last > chain.seq:
+            self._missing = last - chain.seq
+            what = f"{self._missing} entries are missing at the end: a checkpoint kept elsewhere holds entry {last}"
+            return Fault(chain.seq + 1, "", 0, what)
+        if not chain.keys.is_trusted:
+            return Fault(chain.seq, "", 0, OTHER_KEY.format(chain.keys.named))
+        return None
 
     def to_the_end(self) -> Report:
         """Walk on to the end and return what was found."""

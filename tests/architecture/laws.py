@@ -47,12 +47,14 @@ FLOORS: dict[str, set[str]] = {
     "app.services": _SERVICES,
     "app.node": _NODE,
     "app.web": _WEB,
-    "app.bootstrap": _WEB | {"app.web", "dossier_realtime"},
-    "app.records": _ENGINE | {"app.journal", "app.config", "app.settings", "app.private_files", ARCHIVE},
+    "app.bootstrap": _WEB | {"app.web", "app.proofs", "dossier_realtime"},
+    "app.proofs": _ENGINE | {"app.journal", "app.config", "app.settings", "app.private_files", ARCHIVE},
+    "app.records": _ENGINE | {"app.journal", "app.config", "app.settings", "app.private_files", "app.proofs", ARCHIVE},
     "app.cli": CONTRACT
     | CONFIGURATION
     | {
         "app.bootstrap",
+        "app.proofs",
         "app.records",
         "app.journal",
         "app.telemetry",

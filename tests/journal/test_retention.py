@@ -9,8 +9,8 @@ from app.journal.retention import DAY, Retention, retain
 from app.journal.signing import PUBLIC, Signer
 from app.journal.writer import Journal
 from dossier_realtime.archive import open_journal
-from dossier_realtime.archive.export import public_key_check
 from dossier_realtime.archive.folder import read_anchor, verify_node
+from dossier_realtime.archive.keys import public_key_check
 from tests.journal.folders import NODE, write_some
 
 SEGMENT = 4_096  # bytes

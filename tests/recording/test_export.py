@@ -15,7 +15,8 @@ import pytest
 from app.journal.export import Archive, Selection
 from app.journal.signing import PUBLIC, Signer
 from dossier_realtime.archive import ExportRefused, open_export, open_service
-from dossier_realtime.archive.export import public_key_check, verify_file
+from dossier_realtime.archive.export import verify_file
+from dossier_realtime.archive.keys import public_key_check
 from dossier_realtime.archive.parquet import write_parquet
 from dossier_realtime.recording.recording import Recording
 from tests.harness.eventually import HANG_SECONDS

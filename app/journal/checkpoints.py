@@ -1,0 +1,108 @@
+"""Signs what the journal holds, each minute or 10,000 entries: into the chain, and to sinks elsewhere.
+
+What is signed is on the disk: the node's head. Signing may take seconds (an external command), so it happens beside
+the loop, and nothing waits for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import structlog
+
+from app.journal.signing import Signer, SigningError
+from app.journal.sinks import Sink
+from app.journal.store import read_head
+from dossier_realtime.recording.checkpoint import Checkpoint
+from dossier_realtime.recording.entry import Detail
+
+_LOOK_SECONDS = 1.0
+_log = structlog.get_logger("journal")
+
+
+@dataclass(frozen=True)
+class Due:
+    """How often: after these seconds or entries, whichever comes first."""
+
+    seconds: float = 60.0
+    entries: int = 10_000
+
+
+class Checkpointer:
+    """Makes checkpoints of one node's journal. `record` puts one into the chain; it is called on the loop.
+
+    `trouble` is a sentence while the last one could not be signed, else "".
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        node: str,
+        signer: Signer,
+        sinks: Sequence[Sink],
+        record: Callable[[Detail], object],
+        due: Due | None = None,
+    ) -> None:
+        self._folder, self._node, self._signer = folder, node, signer
+        self._sinks, self._record = sinks, record
+        self._due = due or Due()
+        self._last_seq = 0
+        self._last_at = time.monotonic()
+        self.made = 0
+        self.trouble = ""
+
+    @property
+    def failures(self) -> int:
+        """Attempts to send one on that failed, over all sinks."""
+        return sum(sink.failures for sink in self._sinks)
+
+    async def run(self) -> None:
+        """Make them until cancelled."""
+        while True:
+            await self.look()
+            await asyncio.sleep(_LOOK_SECONDS)
+
+    async def look(self) -> None:
+        """Make one if it is due."""
+        if (made := await asyncio.to_thread(self._make, always=False)) is not None:
+            self._record(made.detail())
+
+    def close(self) -> None:
+        """Sign the journal's end, after it is closed, and send that on. Blocks for some seconds at most."""
+        self._make(always=True)
+        for sink in self._sinks:
+            sink.close()
+
+    def _make(self, *, always: bool) -> Checkpoint | None:
+        """Sign the head and send it on; None when nothing is due, or cannot be signed."""
+        try:
+            head = read_head(self._folder, self._node)
+        except OSError:
+            return None  # the journal's writer has the same trouble, and says so
+        now = time.monotonic()
+        own = 0 if always else 1  # the last checkpoint is itself an entry: an idle journal makes none of it
+        if head is None or head.seq <= self._last_seq + own:
+            return None
+        behind = head.seq - self._last_seq
+        if not always and now - self._last_at < self._due.seconds and behind < self._due.entries:
+            return None
+        unsigned = Checkpoint(self._node, head.seq, head.link, round(time.time(), 3), self._signer.fingerprint)
+        try:
+            signature = self._signer.sign_bytes(unsigned.text)
+        except SigningError as wrong:
+            if not self.trouble:
+                _log.error("the journal's checkpoint could not be signed", reason=str(wrong))
+            self.trouble = str(wrong)
+            return None
+        self.trouble = ""
+        self._last_seq, self._last_at = head.seq, now
+        made = msgspec.structs.replace(unsigned, signature=signature)
+        self.made += 1
+        for sink in self._sinks:
+            sink.send(made.encode().rstrip(b"\n"))
+        return made

@@ -1,0 +1,131 @@
+"""Where checkpoints are sent on: a file, syslog, an HTTP hook. Each has a thread and a bounded queue of its own.
+
+Nothing waits for a sink. What fails is said in the log, counted, and tried again, each time after a longer pause.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import urllib.request
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from app.journal.store import sync_folder
+
+WAITING: Final = 1_000  # checkpoints of a sink; with one a minute, most of a day
+_TIMEOUT_SECONDS = 10.0
+_AUTHPRIV_INFO = 10 * 8 + 6
+_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 1.0, 60.0
+_LAST_SECONDS = 5.0  # for what still waits when the service stops
+
+_log = structlog.get_logger("journal")
+
+Write = Callable[[bytes], None]
+"""Send one line, without its line feed. Raises OSError."""
+
+
+class Sink:
+    """Sends lines in their order, from a thread. `send` never waits: past 1,000 waiting ones the oldest is given up."""
+
+    def __init__(self, name: str, write: Write) -> None:
+        self.name = name
+        self.failures = 0
+        """Attempts that failed, and lines that were given up."""
+        self._write = write
+        self._waiting: deque[bytes] = deque()
+        self._wake = threading.Event()
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"checkpoints-{name}", daemon=True)
+        self._thread.start()
+
+    def send(self, line: bytes) -> None:
+        """Queue a line."""
+        if len(self._waiting) >= WAITING:
+            self._waiting.popleft()
+            self.failures += 1
+        self._waiting.append(line)
+        self._wake.set()
+
+    def close(self) -> None:
+        """Send what waits, for five seconds at most. Blocks."""
+        self._closing.set()
+        self._wake.set()
+        self._thread.join(_LAST_SECONDS)
+        if self._waiting:
+            _log.error("checkpoints could not be sent on", sink=self.name, waiting=len(self._waiting))
+
+    def _run(self) -> None:
+        pause = 0.0
+        while True:
+            while self._waiting:
+                line = self._waiting[0]
+                try:
+                    self._write(line)
+                except OSError as wrong:
+                    self.failures += 1
+                    pause = min(_LONGEST_PAUSE_SECONDS, pause * 2 or _FIRST_PAUSE_SECONDS)
+                    if self._closing.is_set():
+                        return
+                    _log.error("a checkpoint was not sent on; it is tried again", sink=self.name, reason=str(wrong))
+                    self._closing.wait(pause)
+                    continue
+                pause = 0.0
+                if self._waiting and self._waiting[0] is line:  # else it was given up meanwhile
+                    self._waiting.popleft()
+            if self._closing.is_set():
+                return
+            self._wake.wait()
+            self._wake.clear()
+
+
+def to_file(path: Path) -> Write:
+    """Append to a file, which may lie on another disk, and sync it."""
+
+    def write(line: bytes) -> None:
+        fresh = not path.exists()
+        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            os.write(descriptor, line + b"\n")
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        if fresh:
+            sync_folder(path.parent)
+
+    return write
+
+
+def to_syslog(address: str) -> Write:
+    """Send to syslog (RFC 5424, authpriv.info): `unix:/dev/log` or `udp:HOST:PORT`."""
+    kind, _, rest = address.partition(":")
+    head = f"<{_AUTHPRIV_INFO}>1 - {socket.gethostname()} dossier-realtime {os.getpid()} checkpoint - ".encode()
+
+    def write(line: bytes) -> None:
+        if kind == "unix":
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as local:
+                local.connect(rest)
+                local.send(head + line)
+            return
+        host, _, port = rest.rpartition(":")
+        family, _, _, _, where = socket.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_DGRAM)[0]
+        with socket.socket(family, socket.SOCK_DGRAM) as remote:
+            remote.sendto(head + line, where)
+
+    return write
+
+
+def to_hook(url: str) -> Write:
+    """POST each as JSON to an address; any answer but 2xx is a failure."""
+
+    def write(line: bytes) -> None:
+        request = urllib.request.Request(url, line, {"Content-Type": "application/json"}, method="POST")  # noqa: S310
+        with urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS):  # noqa: S310  the administrator's own address
+            pass
+
+    return write

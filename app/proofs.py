@@ -1,0 +1,168 @@
+"""The commands that prove the journal: `verify` and `rotate-key`. `verify` may run beside the service."""
+
+from __future__ import annotations
+
+import argparse
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from app.journal.rotation import rotate
+from app.journal.signing import PUBLIC, KeyPlace
+from dossier_realtime.archive.export import verify_file
+from dossier_realtime.archive.folder import nodes, verify_node
+from dossier_realtime.archive.keys import check_by_bytes, named_check
+from dossier_realtime.protocol.plain_text import visible
+from dossier_realtime.recording.checkpoint import Checkpoint, Outside, read_checkpoints
+from dossier_realtime.recording.signed import Check
+from dossier_realtime.recording.verify import Fault, Report
+
+if TYPE_CHECKING:
+    from app.config import Config
+
+FOUND_WRONG = 1
+_FOLDER_ONLY = (
+    "  intact as far as this folder can prove: who can write to it could have made all of it anew. "
+    "Compare it with checkpoints kept elsewhere: --against FILE"
+)
+_OWN_KEY = (
+    "  signatures were checked with the key that lies beside the journal, which who can write there can replace: "
+    "name a copy kept elsewhere with --key"
+)
+
+
+@dataclass
+class Known:
+    """What is known from outside: links by node and seq, checks by fingerprint, the last checkpoint of each node."""
+
+    checks: dict[str, Check]
+    links: dict[str, dict[int, str]] = field(default_factory=lambda: defaultdict(dict))
+    last: dict[str, Checkpoint] = field(default_factory=dict)
+    faults: dict[str, Fault] = field(default_factory=dict)
+
+    def of(self, node: str) -> Outside:
+        """What is known of one node's journal."""
+        return Outside(self.links.get(node, {}), self.checks, check_by_bytes)
+
+    def take(self, told: Checkpoint) -> None:
+        """Take a checkpoint; one that is not signed by the key that it names, or contradicts another, is a fault."""
+        check = self.checks.get(told.key)
+        if check is not None and not check(told.text, told.signature):
+            what = "the checkpoint kept elsewhere is not signed by the key that it names"
+        elif self.links[told.node].setdefault(told.seq, told.link) != told.link:
+            what = "two checkpoints kept elsewhere hold different links for this entry"
+        else:
+            if told.node not in self.last or told.seq >= self.last[told.node].seq:
+                self.last[told.node] = told
+            return
+        self.faults.setdefault(told.node, Fault(told.seq, "", 0, what))
+
+
+def run(config: Config, asked: argparse.Namespace) -> int:
+    """Run the command that is asked for; return the exit status."""
+    return rotate_key(config, asked) if asked.command == "rotate-key" else verify(config, asked)
+
+
+def verify(config: Config, asked: argparse.Namespace) -> int:
+    """Check the journal's chain, or an export; the first bad entry is named."""
+    data = Path(config.storage.data)
+    files = asked.key or ([data / PUBLIC] if (data / PUBLIC).exists() else [])
+    known = Known(dict(named_check(file) for file in files))
+    if asked.against is not None:
+        with asked.against.open("rb") as lines:
+            for told in read_checkpoints(lines):
+                known.take(told)
+        if not known.links:
+            raise ValueError(f"{asked.against} holds no checkpoint")
+    found = _found(data, asked, known)
+    if not found:
+        raise ValueError(f"there is no journal in {data / 'journal'}; name its data folder with --data")
+    for name, report in sorted(found.items()):
+        for line in _told(name, report, known):
+            print(visible(line))  # it may hold what somebody wrote into a file: it must not act on the terminal
+    if not files:
+        print("  no signature was checked: name the service's public key with --key")
+    elif not asked.key:
+        print(_OWN_KEY)
+    if asked.against is None and asked.export is None and all(report.ok for report in found.values()):
+        print(_FOLDER_ONLY)
+    return 0 if all(report.ok for report in found.values()) else FOUND_WRONG
+
+
+def _found(data: Path, asked: argparse.Namespace, known: Known) -> dict[str, Report]:
+    checks = list(known.checks.values())
+    check: Check | None = (lambda text, signature: any(one(text, signature) for one in checks)) if checks else None
+    if asked.export is not None:
+        links: dict[int, str] = {}
+        if len(known.links) == 1:  # an export is of one node
+            (links,) = known.links.values()
+        return {asked.export.name: verify_file(asked.export, check, links)}
+    folder = data / "journal"
+    there = nodes(folder) if folder.is_dir() else []
+    found = {node: verify_node(folder, node, check, known.of(node)) for node in there}
+    for node in {*known.links, *known.faults}:
+        fault = known.faults.get(node)
+        if node not in found:
+            fault = Fault(1, "", 0, "its journal is not there, and checkpoints kept elsewhere name it")
+        if fault is not None and (node not in found or found[node].ok):
+            found[node] = Report(0, fault, 0, 0, 0, 0, torn=False)
+    return found
+
+
+def _told(name: str, report: Report, known: Known) -> Iterator[str]:
+    state = "intact" if report.ok else "BROKEN"
+    removed = f", {report.removed} removed before" if report.removed else ""
+    yield f"{name}: {state}: {report.entries} entries, {report.lost} lost, {report.redacted} redacted{removed}"
+    if report.fault is not None:
+        yield f"  {report.fault}"
+    if report.missing_at_end:
+        yield f"  {report.missing_at_end} entries are missing at the end"
+    if report.checkpoints:
+        yield f"  {report.checkpoints} checkpoints in it are signed"
+    if report.ok and name in known.last:
+        last = known.last[name]
+        at = datetime.fromtimestamp(last.at, UTC).isoformat(timespec="seconds")
+        behind = report.removed + report.entries - last.seq
+        yield f"  up to entry {last.seq} it is what the checkpoint of {at} says; for {behind} later entries none speaks"
+    for note in report.notes:
+        yield f"  {note}"
+
+
+def rotate_key(config: Config, asked: argparse.Namespace) -> int:
+    """Record that another key signs from now on; in the data folder a new one is made."""
+    changed = rotate(Path(config.storage.data), key_place(config), old_file=asked.old, lost=asked.lost)
+    for node, old in sorted(changed.items()):
+        print(f"{node}: from now on another key signs; before it did {old or 'none that the journal names'}")
+    if not changed:
+        print("no journal names another key: nothing was recorded")
+    return 0
+
+
+def key_place(config: Config) -> KeyPlace:
+    """Return where the configuration says that the signing key is."""
+    journal = config.journal
+    return KeyPlace(journal.signing_key_file, journal.signer_command, journal.signer_public_key_file)
+
+
+def add_commands(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser], common: argparse.ArgumentParser
+) -> None:
+    """The commands, with their options."""
+    checking = commands.add_parser("verify", parents=[common], help="check the journal's chain, or an export")
+    checking.add_argument("--export", type=Path, help="an export file, instead of the journal")
+    checking.add_argument(
+        "--key",
+        type=Path,
+        action="append",
+        help="the service's public key (journal-key.pub), kept elsewhere (may repeat)",
+    )
+    checking.add_argument("--against", type=Path, help="checkpoints kept elsewhere: a file, or the lines of syslog")
+    rotating = commands.add_parser("rotate-key", parents=[common], help="record that another key signs the journal")
+    rotating.add_argument("--old", type=Path, help="the old private key, where the new one is not made here")
+    rotating.add_argument("--lost", action="store_true", help="the old key is lost: it signs nothing")
+
+
+__all__ = ["add_commands", "key_place", "run"]

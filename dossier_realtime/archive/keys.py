@@ -1,0 +1,60 @@
+"""Public keys, by which signatures of the service are checked."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dossier_realtime.recording.signed import Check, fingerprint
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+
+class ExportRefused(ValueError):
+    """There is no such export; the sentence says why and what to do."""
+
+
+def public_key_check(file: Path) -> Check:
+    """Checks signatures by a public key (PEM). Raises ExportRefused for a file that holds none."""
+    return named_check(file)[1]
+
+
+def named_check(file: Path) -> tuple[str, Check]:
+    """Return the fingerprint of a public key (PEM), and the check by it. Raises ExportRefused likewise."""
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey  # noqa: PLC0415  an extra
+    from cryptography.hazmat.primitives.serialization import (  # noqa: PLC0415  likewise
+        Encoding,
+        PublicFormat,
+        load_pem_public_key,
+    )
+
+    try:
+        key = load_pem_public_key(file.read_bytes())
+    except (OSError, ValueError) as wrong:
+        raise ExportRefused(f"{file} holds no public key ({wrong}); give the service's journal-key.pub") from wrong
+    if not isinstance(key, Ed25519PublicKey):
+        raise ExportRefused(f"{file} holds a key of another kind; give the service's journal-key.pub")
+    return fingerprint(key.public_bytes(Encoding.Raw, PublicFormat.Raw)), _check_by(key)
+
+
+def _check_by(key: Ed25519PublicKey) -> Check:
+    from cryptography.exceptions import InvalidSignature  # noqa: PLC0415  likewise
+
+    def check(text: bytes, signature: str) -> bool:
+        try:
+            key.verify(base64.b64decode(signature, validate=True), text)
+        except (InvalidSignature, binascii.Error):
+            return False
+        return True
+
+    return check
+
+
+def check_by_bytes(public: bytes) -> Check:
+    """Return the check by a public key's 32 bytes. Raises ValueError."""
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey  # noqa: PLC0415  likewise
+
+    return _check_by(Ed25519PublicKey.from_public_bytes(public))

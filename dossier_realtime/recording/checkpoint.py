@@ -1,0 +1,88 @@
+"""Checkpoints: signed words of a service about its own journal, to be kept where the journal is not.
+
+Whoever holds the journal's folder can cut its end off, or take an entry out and make every link behind it anew: the
+folder alone does not show it. A checkpoint says which link entry `seq` had at a time. One line of JSON each:
+
+    {"node": …, "seq": …, "link": …, "at": …, "key": …, "signature": …}
+
+`key` is the fingerprint of the signing key; the signature (signed.py, purpose `checkpoint`) is over the same object
+with an empty signature. The same values stand in the chain as the detail of a `checkpoint` entry. A `key` entry says
+that the key changed: its detail holds `old` and `new` fingerprints, `public` (the new key's 32 bytes in base64), `at`,
+and over `rotation_text` (purpose `key`) the signatures of the new key (`accepted`) and, where it was at hand, of the
+old one (`signature`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+import msgspec
+
+from .entry import Detail
+from .signed import Check, signed_text
+
+
+class Checkpoint(msgspec.Struct, frozen=True):
+    """The link of entry `seq` at a time (Unix seconds), signed by the key with this fingerprint."""
+
+    node: str
+    seq: int
+    link: str
+    at: float
+    key: str
+    signature: str = ""
+
+    @property
+    def text(self) -> bytes:
+        """The bytes whose signature it bears."""
+        return signed_text("checkpoint", _encode(msgspec.structs.replace(self, signature="")))
+
+    def encode(self) -> bytes:
+        """Return its line."""
+        return _encode(self) + b"\n"
+
+    def detail(self) -> Detail:
+        """Return the detail of its entry in the chain; the node is the chain's own."""
+        return {"seq": self.seq, "link": self.link, "at": self.at, "key": self.key, "signature": self.signature}
+
+
+@dataclass(frozen=True)
+class Outside:
+    """What is known of a journal from outside its folder: links by seq, and keys by fingerprint. `make_check` makes a
+    check of a key's 32 bytes; with it a given key vouches for those that follow it."""
+
+    links: Mapping[int, str] = field(default_factory=dict)
+    checks: Mapping[str, Check] = field(default_factory=dict)
+    make_check: Callable[[bytes], Check] | None = None
+
+
+def read_checkpoints(lines: Iterable[bytes]) -> list[Checkpoint]:
+    """Return the checkpoints of a file, also where each stands behind the words of a log, as syslog writes them.
+
+    Raises ValueError for a line that holds none; a last line that is cut off is passed over.
+    """
+    found = []
+    for number, line in enumerate(lines, 1):
+        begin = line.find(b'{"node":')
+        try:
+            found.append(_checkpoints.decode(line[begin:].rstrip() if begin >= 0 else line))
+        except ValueError as wrong:
+            if line.endswith(b"\n"):
+                raise ValueError(f"line {number} holds no checkpoint: {wrong}") from wrong
+    return found
+
+
+def checkpoint_of(node: str, detail: Detail) -> Checkpoint:
+    """Return the checkpoint that an entry tells. Raises ValueError for a detail that is of none."""
+    return msgspec.convert({"node": node, **detail}, Checkpoint)
+
+
+def rotation_text(node: str, detail: Detail) -> bytes:
+    """Return what the keys sign when one follows the other."""
+    told = {"node": node, **{name: detail.get(name, "") for name in ("old", "new", "public", "at")}}
+    return signed_text("key", _encode(told))
+
+
+_encode = msgspec.json.Encoder().encode
+_checkpoints = msgspec.json.Decoder(Checkpoint)
