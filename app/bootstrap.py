@@ -24,11 +24,9 @@ from app.core.ratelimit import Limits, RateLimiter
 from app.engine.build import open_engine
 from app.engine.limits import EngineLimits
 from app.journal.acts import ActRecord
-from app.journal.checkpoints import Checkpointer, Due
 from app.journal.export import Archive
-from app.journal.retention import Retention, retain
 from app.journal.signing import Signer, named_key, open_signer
-from app.journal.sinks import Sink, to_file, to_hook, to_syslog
+from app.journal.upkeep import Upkeep
 from app.journal.writer import Journal
 from app.node.limits import NodeLimits
 from app.node.node import Node
@@ -63,7 +61,6 @@ if TYPE_CHECKING:
 
 _log = structlog.get_logger("service")
 _SPARE_FILES = 128  # descriptors kept for the store, the journal and listening
-_RETAIN = 6 * 3600.0  # seconds between two looks for entries whose time is over
 _SWEEP = 10.0  # seconds between two looks for documents at rest
 # Connections a second of one address for each WebSocket handshake that it may make: those over TLS cost more.
 _TCP_PER_HANDSHAKE, _TLS_PER_HANDSHAKE = 40, 10
@@ -126,13 +123,12 @@ class Service:
         )
         data = Path(config.storage.data)
         self._signer = signer
-        self._checkpointer = Checkpointer(
+        self._upkeep = Upkeep(
             data / "journal",
             _node_name(config),
             signer,
-            _sinks(config),
+            config.journal,
             lambda detail: journal.record("checkpoint", detail=detail),
-            Due(config.journal.checkpoint_seconds, config.journal.checkpoint_entries),
         )
         limits = config.limits
         keeper = Doorkeeper(
@@ -179,7 +175,7 @@ class Service:
         """What must hold for the service to be given clients and changes."""
         return {
             "engine": self.engine.healthy(),
-            "journal": self.journal.healthy and not self._checkpointer.trouble,
+            "journal": self.journal.healthy and not self._upkeep.trouble,
             "accepting": self.node.ready(),
         }
 
@@ -189,10 +185,8 @@ class Service:
         await self._complete_journal()
         self.node.background.repeat(report(self._digest, self.engine.broker, self.node.hub.members, now))
         self.node.background.repeat(self._sweep_documents())
-        self.node.background.repeat(self._checkpointer.run())
-        retention = _retention(self.config)
-        if retention.asked:
-            self.node.background.repeat(self._retain(retention))
+        for task in self._upkeep.tasks():
+            self.node.background.repeat(task)
         if self.config.auth.jwks_url:
             self.node.background.repeat(self._refresh_keys())
         sockets: list[socket.socket] = tornado.netutil.bind_sockets(
@@ -251,7 +245,7 @@ class Service:
         unwritten = self.journal.close()
         if unwritten:
             _log.error("the journal could not be written to its end", entries=unwritten)
-        await asyncio.to_thread(self._checkpointer.close)
+        await asyncio.to_thread(self._upkeep.close)
 
     def _asked_to_stop(self) -> None:
         self._signals += 1
@@ -294,19 +288,6 @@ class Service:
             await asyncio.sleep(_SWEEP)
             self._documents.sweep()
 
-    async def _retain(self, retention: Retention) -> None:
-        folder = Path(self.config.storage.data) / "journal"
-        while True:
-            try:
-                removed, redacted = await asyncio.to_thread(
-                    retain, folder, self.node.name, retention, time.time(), self._signer
-                )
-            except OSError as wrong:
-                _log.error("the journal's retention was not carried out; free disk space", reason=str(wrong))
-            else:
-                _log.info("the journal's retention was carried out", segments=removed, frames=redacted)
-            await asyncio.sleep(_RETAIN)
-
     def _measure(self, addresses: Addresses, bodies: Bodies) -> None:
         node, journal = self.node, self.journal
         for name, text, read in (
@@ -319,8 +300,8 @@ class Service:
             ("dossier_accepts_refused", "Connections that the system refused to accept", lambda: self._server.refused),
             ("dossier_work_waiting", "Units of work that wait for a turn of the loop", lambda: node.turns.waiting),
             ("dossier_work_deferred", "Units of work that had to wait so far", lambda: node.turns.deferred),
-            ("dossier_checkpoints", "Checkpoints signed since the start", lambda: self._checkpointer.made),
-            ("dossier_checkpoints_failed", "Failures to send one on", lambda: self._checkpointer.failures),
+            ("dossier_checkpoints", "Checkpoints signed since the start", lambda: self._upkeep.checkpoints.made),
+            ("dossier_checkpoints_failed", "Failures to send one on", lambda: self._upkeep.checkpoints.failures),
             ("dossier_journal_lost", "Journal entries that could not be recorded", lambda: journal.lost),
         ):
             self._metrics.gauge(name, text, read)
@@ -385,24 +366,6 @@ def _metrics_keeper(config: Config) -> Doorkeeper:
 
 def _node_name(config: Config) -> str:
     return config.node.id or f"node-{config.server.port}"
-
-
-def _sinks(config: Config) -> list[Sink]:
-    journal = config.journal
-    made = []
-    if journal.checkpoint_file:
-        made.append(Sink("file", to_file(Path(journal.checkpoint_file))))
-    if journal.checkpoint_syslog:
-        made.append(Sink("syslog", to_syslog(journal.checkpoint_syslog)))
-    if journal.checkpoint_url:
-        made.append(Sink("hook", to_hook(journal.checkpoint_url)))
-    return made
-
-
-def _retention(config: Config) -> Retention:
-    kept = config.journal.frame_days
-    days = {level: getattr(kept, level) for level in ("public", "internal", "confidential", "secret")}
-    return Retention(config.journal.keep_days, days)
 
 
 def rate_limits(config: Config, window: float = 0.0) -> RateLimiter:

@@ -6,7 +6,6 @@ writes a signed anchor first, from which `verify` goes on.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,8 +13,9 @@ from pathlib import Path
 import msgspec
 
 from app.journal.signing import Signer
-from app.journal.store import write_anchor, write_whole
+from app.journal.store import SEGMENTS, write_anchor, write_whole
 from dossier_realtime.archive.folder import read_lines, segment_paths
+from dossier_realtime.archive.segments import PACKED, open_segment, pack
 from dossier_realtime.recording.entry import Anchor, Header, SegmentHeader, anchor_text, redact
 
 DAY = 86_400.0
@@ -37,13 +37,24 @@ class Retention:
 
 def retain(folder: Path, node: str, retention: Retention, now: float, signer: Signer) -> tuple[int, int]:
     """Apply it to a node's journal at a time (Unix seconds): (segments removed, frames redacted). Raises OSError."""
+    with SEGMENTS:
+        return _retain(folder, node, retention, now, signer)
+
+
+def _retain(folder: Path, node: str, retention: Retention, now: float, signer: Signer) -> tuple[int, int]:
     closed = segment_paths(folder, node)[:-1]
     removed = 0
     while retention.keep_days and closed and _last_at(closed[0]) < now - retention.keep_days * DAY:
         _move_anchor(folder, node, segment_paths(folder, node)[1], signer)
-        closed.pop(0).unlink()
+        _remove(closed.pop(0))
         removed += 1
     return removed, sum(_redact_old(path, retention.frame_days, now) for path in closed)
+
+
+def _remove(path: Path) -> None:
+    plain = path.with_name(path.name.removesuffix(".zst"))
+    for file in (plain.with_name(plain.name + ".zst"), plain):  # a crash while it was compressed may have left both
+        file.unlink(missing_ok=True)
 
 
 def _move_anchor(folder: Path, node: str, following: Path, signer: Signer) -> None:
@@ -57,7 +68,8 @@ def _move_anchor(folder: Path, node: str, following: Path, signer: Signer) -> No
 def _redact_old(path: Path, days: Mapping[str, float], now: float) -> int:
     count = sum(_is_old(line, days, now) for line in _entries(path)) if any(days.values()) else 0
     if count:
-        write_whole(path, (redact(line) if _is_old(line, days, now) else line for line in read_lines(path)))
+        lines = (redact(line) if _is_old(line, days, now) else line for line in read_lines(path))
+        write_whole(path, pack(lines) if path.name.endswith(PACKED) else lines)
     return count
 
 
@@ -77,7 +89,7 @@ def _entries(path: Path) -> Iterator[bytes]:
 
 
 def _last_at(path: Path) -> float:
-    (last,) = deque(read_lines(path), maxlen=1)
+    last = open_segment(path).last_line()
     return _headers.decode(last.split(b"\t")[1]).at
 
 

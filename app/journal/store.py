@@ -10,6 +10,7 @@ from __future__ import annotations
 import fcntl
 import os
 import re
+import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,7 @@ from dossier_realtime.recording.entry import GENESIS, Anchor, Head, encode_ancho
 from dossier_realtime.recording.verify import Fault, UnreadableSegmentError, is_torn
 
 __all__ = [
+    "SEGMENTS",
     "JournalRefused",
     "Tail",
     "create_segment",
@@ -47,6 +49,8 @@ __all__ = [
     "write_whole",
 ]
 
+SEGMENTS: Final = threading.Lock()
+"""Held by who replaces segment files: what compresses and what redacts must not undo each other's work."""
 BALLAST_BYTES: Final = 4 * 1024 * 1024
 
 
@@ -174,7 +178,8 @@ def open_tail(folder: Path, node: str) -> Tail:
     cut = 0
     for path in reversed(paths):
         chain, size = _follow(folder, path, head)
-        torn_off = path.stat().st_size - size
+        packed = path.suffix == ".zst"
+        torn_off = 0 if packed else path.stat().st_size - size
         cut += torn_off
         if size == 0:  # the crash fell into the making of this segment: the one before it is the last
             path.unlink()
@@ -184,6 +189,8 @@ def open_tail(folder: Path, node: str) -> Tail:
             raise _refusal(folder, Fault(chain.seq + 1, path.name, 0, what))
         if torn_off:
             _cut(path, size)
+        if packed:  # nothing is written behind what is compressed: a new segment begins
+            return Tail(chain.seq, chain.link, chain.commit, None, 0, cut)
         return Tail(chain.seq, chain.link, chain.commit, path, size, cut)
     if head.seq:
         raise _refusal(folder, Fault(1, "", 0, f"all {head.seq} entries are missing"))

@@ -15,7 +15,7 @@ from dossier_realtime.recording.chain import Chain
 from dossier_realtime.recording.checkpoint import Outside
 from dossier_realtime.recording.entry import FORMAT, Anchor, Head, anchor_text, decode_anchor, decode_entry, decode_head
 from dossier_realtime.recording.signed import Check, signed_text
-from dossier_realtime.recording.verify import DamagedJournalError, Fault, Report, Walk, is_torn
+from dossier_realtime.recording.verify import DamagedJournalError, Fault, Report, UnreadableSegmentError, Walk, is_torn
 
 from .segments import BlockCache, Segment, open_segment
 
@@ -69,23 +69,31 @@ def read_after(folder: Path, node: str, seq: int) -> Iterator[bytes]:
     paths = paths[max(0, sum(first_seq(path) <= seq + 1 for path in paths) - 1) :]
     for number, path in enumerate(paths):
         segment = open_segment(path)
-        place = 0 if number else segment.place_before(seq)
-        lines = segment.lines(place)
-        begun = number > 0
-        for line in lines:
-            what = ""
-            if place == 0:
-                what = chain.take_header(segment.name, line, resume=not begun)
-            elif begun:
-                what = chain.take(line)
-            else:
-                what = chain.go_on_after(line)
-            if what:
-                if path is paths[-1] and is_torn(line, lines):
-                    return  # being written: what is behind it belongs to it
-                raise DamagedJournalError(Fault(chain.seq + 1, segment.name, 0, what))
-            yield line
-            begun, place = True, place + len(line)
+        try:
+            yield from _lines_on(chain, segment, seq, first=not number, last=path is paths[-1])
+        except UnreadableSegmentError as wrong:
+            raise DamagedJournalError(Fault(chain.seq + 1, segment.name, 0, str(wrong))) from wrong
+
+
+def _lines_on(chain: Chain, segment: Segment, seq: int, *, first: bool, last: bool) -> Iterator[bytes]:
+    """A segment's lines, of the first one from the line before entry `seq + 1` on."""
+    place = segment.place_before(seq) if first else 0
+    begun = not first
+    lines = segment.lines(place)
+    for line in lines:
+        what = ""
+        if place == 0:
+            what = chain.take_header(segment.name, line, resume=not begun)
+        elif begun:
+            what = chain.take(line)
+        else:
+            what = chain.go_on_after(line)
+        if what:
+            if last and is_torn(line, lines):
+                return  # being written: what is behind it belongs to it
+            raise DamagedJournalError(Fault(chain.seq + 1, segment.name, 0, what))
+        yield line
+        begun, place = True, place + len(line)
 
 
 def seq_before(folder: Path, node: str, moment: float) -> int:
