@@ -59,6 +59,10 @@ check-fast: $(DEV) $(NOTEBOOKS)  ## the checks and the tests of what is pure, si
 pure: $(DEV)
 	$(PYTEST) -m "not long" --durations=5 $(PURE)
 
+.PHONY: audit
+audit: $(DEV)  ## known vulnerabilities of what is locked (asks the registry), and a bill of materials in build/
+	$(BIN)/python -m tools.audit
+
 .PHONY: generate
 generate: $(DEV)  ## rewrite what is made from the message types (schema, AsyncAPI, docs)
 	$(BIN)/python -m tools.generate
