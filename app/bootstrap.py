@@ -42,6 +42,7 @@ from app.services.operations import report
 from app.services.publisher import Publisher
 from app.services.quotas import Quotas
 from app.telemetry.metrics import Metrics
+from app.telemetry.stalls import longest_stall
 from app.web.addresses import Addresses, AddressLimits
 from app.web.application import application, metrics_application, server
 from app.web.bodies import Bodies
@@ -302,6 +303,7 @@ class Service:
             ("dossier_work_deferred", "Units of work that had to wait so far", lambda: node.turns.deferred),
             ("dossier_checkpoints", "Checkpoints signed since the start", lambda: self._upkeep.checkpoints.made),
             ("dossier_checkpoints_failed", "Failures to send one on", lambda: self._upkeep.checkpoints.failures),
+            ("dossier_loop_stall_seconds", "The longest turn of the event loop in the last minute", longest_stall),
             ("dossier_journal_lost", "Journal entries that could not be recorded", lambda: journal.lost),
         ):
             self._metrics.gauge(name, text, read)
@@ -314,6 +316,7 @@ class Service:
                 "subscriptions": node.hub.counts().total(),
                 "deliveries_total": totals["deliveries"],
                 "events_total": totals["published"],
+                "loop_stall_ms": round(1000 * longest_stall(), 2),
                 "loop_lag_ms": round(1000 * self._metrics.loop_lag.value, 2),
                 "ready": float(all(self.readiness().values())),
             }

@@ -12,7 +12,7 @@ import sys
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
@@ -24,10 +24,11 @@ from app.engine.ports import EngineRefused
 from app.journal import store
 from app.private_files import check_folder, keep_private
 from app.telemetry import logs
+from app.telemetry.stalls import MeasuredLoop
 from dossier_realtime.protocol.plain_text import visible
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Coroutine, Sequence
 
 _log = structlog.get_logger("service")
 BAD_START = 2
@@ -63,9 +64,9 @@ def main(arguments: Sequence[str]) -> int:
                 wrong_start = asyncio.run(run_dashboard(config, asked.token_fd))
                 return _cannot(wrong_start) if wrong_start else 0
             case "serve":
-                return asyncio.run(_serve(config))
+                return _run_measured(_serve(config))
             case _:
-                return asyncio.run(_serve(config, beside=asked))
+                return _run_measured(_serve(config, beside=asked))
     except (EngineRefused, store.JournalRefused, records.ExportRefused, OSError, ValueError) as wrong:
         return _cannot(str(wrong))
     except KeyboardInterrupt:
@@ -85,6 +86,11 @@ def _configuration(asked: argparse.Namespace) -> Config:
 def _cannot(message: str) -> int:
     print(f"dossier: {visible(' '.join(message.split()))}", file=sys.stderr)
     return BAD_START
+
+
+def _run_measured(work: Coroutine[Any, Any, int]) -> int:
+    with asyncio.Runner(loop_factory=MeasuredLoop) as runner:
+        return runner.run(work)
 
 
 async def _serve(config: Config, *, beside: argparse.Namespace | None = None) -> int:

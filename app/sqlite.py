@@ -12,6 +12,8 @@ import fcntl
 import os
 import sqlite3
 import threading
+import time
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -27,6 +29,7 @@ Work = Callable[[sqlite3.Connection], T]
 WAITING_JOBS: Final = 10_000
 BATCH: Final = 512  # jobs a transaction: bounds how long the loop is busy with their outcomes
 RETRY_SECONDS: Final = 1.0
+TURN_SECONDS: Final = 0.005  # in which one turn of the loop tells of outcomes; the others wait for the next
 
 _log = structlog.get_logger("sqlite")
 
@@ -106,6 +109,8 @@ class Writer:
         self._queue: SimpleQueue[_Job | None] = SimpleQueue()
         self._limit, self._waiting = limit, 0
         self._trouble = ""
+        self._outcomes: deque[_Outcome] = deque()
+        self._is_resolving = False
         self._closing = self._last = False
         self._thread = threading.Thread(target=self._run, name="sqlite-writer", daemon=True)
         self._thread.start()
@@ -143,6 +148,8 @@ class Writer:
             self._closing = True
             self._queue.put(None)
             await self._loop.run_in_executor(None, self._thread.join)
+            while self._outcomes:  # noqa: ASYNC110  they are told in turns of this loop
+                await asyncio.sleep(0)
 
     # In the writer's thread
 
@@ -207,21 +214,39 @@ class Writer:
     # On the loop again
 
     def _resolve(self, outcomes: list[_Outcome]) -> None:
-        for (work, then, future), result, error in outcomes:
-            if work is not _probe:
-                self._waiting -= 1
-            if error is None and then is not None:
-                try:
-                    then(result)
-                except Exception as wrong:  # what one delivery does wrong must not cost another its ack
-                    context = {"message": "delivery of a commit failed", "exception": wrong}
-                    self._loop.call_exception_handler(context)
-            if future is None or future.cancelled():
-                continue
-            if error is None:
-                future.set_result(result)
-            else:
-                future.set_exception(error)
+        self._outcomes.extend(outcomes)
+        if not self._is_resolving:
+            self._is_resolving = True
+            self._resolve_some()
+
+    def _resolve_some(self) -> None:
+        """Tell of as many outcomes as one turn of the loop has room for, in the order of the commits."""
+        until = time.perf_counter() + TURN_SECONDS
+        while self._outcomes:
+            self._tell(self._outcomes.popleft())
+            if time.perf_counter() >= until:
+                break
+        if self._outcomes:
+            self._loop.call_soon(self._resolve_some)
+        else:
+            self._is_resolving = False
+
+    def _tell(self, outcome: _Outcome) -> None:
+        (work, then, future), result, error = outcome
+        if work is not _probe:
+            self._waiting -= 1
+        if error is None and then is not None:
+            try:
+                then(result)
+            except Exception as wrong:  # what one delivery does wrong must not cost another its ack
+                context = {"message": "delivery of a commit failed", "exception": wrong}
+                self._loop.call_exception_handler(context)
+        if future is None or future.cancelled():
+            return
+        if error is None:
+            future.set_result(result)
+        else:
+            future.set_exception(error)
 
 
 def _probe(connection: sqlite3.Connection) -> None:

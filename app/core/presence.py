@@ -99,10 +99,12 @@ class Presences:
             self._channels[channel][user_id].connections[connection] = deadline
             self._ghosts.append((deadline, channel, user_id, connection))
 
-    def tick(self, now: float) -> list[PresenceEvent]:
-        """What time has brought."""
+    def tick(self, now: float, most: int | None = None) -> list[PresenceEvent]:
+        """What time has brought, of `most` ghosts at a time; the `deadline` tells whether that was all."""
         told: list[PresenceEvent] = []
-        while self._ghosts and self._ghosts[0][0] <= now:
+        for _ in range(len(self._ghosts) if most is None else min(most, len(self._ghosts))):
+            if self._ghosts[0][0] > now:
+                break
             deadline, channel, user_id, connection = self._ghosts.popleft()
             here = self._channels.get(channel, {}).get(user_id)
             if here is not None and here.connections.get(connection) == deadline:

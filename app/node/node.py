@@ -19,6 +19,7 @@ from .connection import Connection
 from .frames import text_frame
 from .hub import Hub
 from .outbox import Flusher, Volatile
+from .rechecks import Rechecks
 from .registry import Registry
 from .subscriptions import Subscriptions
 from .timers import Timers
@@ -82,6 +83,7 @@ class Node:
         self.flusher = Flusher(self.loop)
         self.timers = Timers()
         self.turns = Turns(self.loop)
+        self._rechecks = Rechecks(self.turns, clock)
         self.hub: Hub[Connection] = Hub()
         self.registry = Registry()
         self.background = Background(self.loop)
@@ -108,6 +110,7 @@ class Node:
             limits.connections_per_user,
         )
         self._ticker: asyncio.TimerHandle | None = None
+        self._is_timing = False  # whether a step of `_run_timer` waits for its turn
 
     def start(self) -> None:
         """Listen to the engine and to time."""
@@ -194,6 +197,7 @@ class Node:
 
     def _deliver(self, publications: Sequence[Publication]) -> None:
         for publication in publications:
+            self._rechecks.finish(publication.channel)
             if publication.channel.startswith("ops:"):
                 self._deliver_report(publication)
                 continue
@@ -227,6 +231,7 @@ class Node:
 
     def _tell(self, event: PresenceEvent) -> None:
         channel, user_id = event.channel, event.payload.user_id
+        self._rechecks.finish(channel)
         if not self.policy.settings(channel).presence:
             return
         payload = codec.encode(event)
@@ -264,22 +269,27 @@ class Node:
         self.witness.set(channel, settings)
         if before.history != settings.history and channel in self.hub.heads:
             self.hub.heads[channel] = 0  # a new epoch begins
-        at = self.clock()
         namespace, _, user_id = channel.partition(":")
         # A user whose own channel was withheld is no member of it, and receives it again once that is allowed.
         own = self.registry.of_user(user_id) if namespace == "user" else []
-        for connection in dict.fromkeys([*self.hub.members(channel), *own]):
-            connection.carry_out(connection.session.recheck(at))
+        self._rechecks.begin(channel, dict.fromkeys([*self.hub.members(channel), *own]))
 
     # --- time and the end -------------------------------------------------------------------------------------
 
     def _tick(self, due: float) -> None:
         now = self.loop.time()
         self.witness.ticked(max(0.0, now - due))
-        try:
-            self.timers.run(self.clock())
-        finally:
-            self._ticker = self.loop.call_later(_TICK, self._tick, now + _TICK)
+        self._ticker = self.loop.call_later(_TICK, self._tick, now + _TICK)
+        if self.timers.is_due(self.clock()) and not self._is_timing:
+            self._is_timing = True
+            self.turns.later(self._run_timer)
+
+    def _run_timer(self) -> bool:
+        """Look at one deadline that is due; whether another one is."""
+        self._is_timing = False
+        self.timers.run_next(self.clock())
+        self._is_timing = self.timers.is_due(self.clock())
+        return self._is_timing
 
     async def drain(self) -> None:
         """Ask everybody to come back elsewhere, each at its own moment, and close (code 1012)."""
@@ -288,6 +298,7 @@ class Node:
         self.draining = True
         seconds = self.limits.drain_seconds
         for connection in list(self.registry.connections.values()):
+            await self.turns.wait()
             session = connection.session
             if connection.closing is None and session.session_id:
                 state = ConnectionState(

@@ -161,28 +161,37 @@ class Subscriptions:
             return
         if attachment.catching_up is not None:
             attachment.catching_up.cancel()
-        self._discard(connection, channel)
+        if self._discard(connection, channel):
+            self._background.start(self._leave_all([channel]))
         if namespace_of(channel).presence:
             self._background.start(self._presence.leave(channel, connection.connection_id))
 
     def forget(self, connection: Connection) -> None:
         """The connection ended: its presence has a moment to come back."""
-        present = False
+        present, left = False, list[str]()
         for channel, attachment in connection.attachments.items():
             if attachment.catching_up is not None:
                 attachment.catching_up.cancel()
-            self._discard(connection, channel)
+            if self._discard(connection, channel):
+                left.append(channel)
             present = present or namespace_of(channel).presence
         connection.attachments.clear()
+        if left:
+            self._background.start(self._leave_all(left))
         if present:
             self._background.start(self._presence.lost(connection.connection_id))
 
-    def _discard(self, connection: Connection, channel: str) -> None:
+    async def _leave_all(self, channels: list[str]) -> None:
+        for channel in channels:
+            if not self._hub.members(channel):  # nobody came meanwhile
+                await self._broker.leave(channel)
+
+    def _discard(self, connection: Connection, channel: str) -> bool:
+        """Deliver nothing more of the channel to the connection; whether it was the node's last one there."""
         if self._hub.is_live(channel, connection):
             self._witness.detached(connection, channel)
         self._watch(connection, channel, False)
-        if self._hub.discard(channel, connection):
-            self._background.start(self._broker.leave(channel))
+        return self._hub.discard(channel, connection)
 
     def _watch(self, connection: Connection, channel: str, wanted: bool) -> None:
         """Presence is received apart from events: also while the connection catches up on these."""

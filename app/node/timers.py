@@ -42,12 +42,20 @@ class Timers:
 
     def run(self, at: Instant) -> None:
         """Look at everything that is due."""
-        while self._heap and self._heap[0][0] <= at.steady:
-            when, _, timed = heapq.heappop(self._heap)
-            if self._due.get(timed) != when:
-                continue  # forgotten, or an earlier entry stands for it
-            del self._due[timed]
-            if timed.deadline <= at.steady:
-                timed.tick(at)
-            if timed.deadline > at.steady:
-                self.watch(timed)
+        while self.is_due(at):
+            self.run_next(at)
+
+    def is_due(self, at: Instant) -> bool:
+        """Whether an entry is due."""
+        return bool(self._heap) and self._heap[0][0] <= at.steady
+
+    def run_next(self, at: Instant) -> None:
+        """Look at the first entry, which is due."""
+        when, _, timed = heapq.heappop(self._heap)
+        if self._due.get(timed) != when:
+            return  # forgotten, or an earlier entry stands for it
+        del self._due[timed]
+        if timed.deadline <= at.steady:
+            timed.tick(at)
+        if timed.deadline > at.steady:
+            self.watch(timed)

@@ -9,6 +9,8 @@ from app.core.presence import Member, PresenceEvent, Presences
 from dossier_realtime.protocol.answers import Roster
 from dossier_realtime.protocol.commands import PresenceChange
 
+LEAVES = 100  # that one turn of the loop announces; the others wait for the next
+
 
 class EmbeddedPresence:
     """`ports.PresenceStore`. `joined` is the set of the channels that this node receives."""
@@ -60,5 +62,5 @@ class EmbeddedPresence:
 
     def _tick(self) -> None:
         self._timer = None
-        self._announce(self._presences.tick(self._steady()))
+        self._announce(self._presences.tick(self._steady(), LEAVES))
         self._arm()

@@ -1,0 +1,67 @@
+"""How long the event loop stood: the longest turn of the last minute, measured at every turn and without a timer.
+
+A turn is what runs between two looks at the sockets; while it runs nobody else is served.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import selectors
+import time
+from collections import deque
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_SLOT = 10.0  # seconds
+_SLOTS = 6
+
+
+class Stalls:
+    """The longest of the durations that were told in the last minute, to ten seconds."""
+
+    def __init__(self) -> None:
+        self._slots: deque[tuple[int, float]] = deque(maxlen=_SLOTS + 1)
+
+    def observe(self, seconds: float, now: float) -> None:
+        """A turn that ended at `now` (steady seconds) took so long."""
+        slot = int(now // _SLOT)
+        if not self._slots or self._slots[-1][0] != slot:
+            self._slots.append((slot, seconds))
+        elif seconds > self._slots[-1][1]:
+            self._slots[-1] = (slot, seconds)
+
+    def longest(self, now: float) -> float:
+        """The longest turn of the last minute, in seconds."""
+        oldest = int(now // _SLOT) - _SLOTS
+        return max((seconds for slot, seconds in self._slots if slot > oldest), default=0.0)
+
+
+class _MeasuringSelector(selectors.DefaultSelector):
+    def __init__(self, stalls: Stalls, clock: Callable[[], float]) -> None:
+        super().__init__()
+        self._stalls = stalls
+        self._clock = clock
+        self._since = clock()
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        now = self._clock()
+        self._stalls.observe(now - self._since, now)
+        ready = super().select(timeout)
+        self._since = self._clock()
+        return ready
+
+
+class MeasuredLoop(asyncio.SelectorEventLoop):
+    """An event loop that knows its longest turn."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self.stalls = Stalls()
+        super().__init__(_MeasuringSelector(self.stalls, clock))
+
+
+def longest_stall() -> float:
+    """The running loop's longest turn of the last minute, in seconds; 0 where it is not measured."""
+    loop = asyncio.get_running_loop()
+    return loop.stalls.longest(time.monotonic()) if isinstance(loop, MeasuredLoop) else 0.0

@@ -1,0 +1,151 @@
+"""Mass events do a bounded number of units a turn of the loop, and the longest turn is known."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from types import SimpleNamespace
+from typing import Any, cast
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.core.instant import Instant
+from app.core.presence import Member
+from app.engine.embedded.presence import LEAVES, EmbeddedPresence
+from app.engine.ports import PresenceEvent
+from app.node.connection import Connection
+from app.node.outbox import Flusher, Outbox
+from app.node.rechecks import Rechecks
+from app.node.turns import Turns
+from app.telemetry.stalls import MeasuredLoop, Stalls
+
+
+class _Counted:
+    """Something that is done, and the turn of the loop in which it was."""
+
+    def __init__(self) -> None:
+        self.turn = 0
+        self.turns: list[int] = []
+
+    def happens(self) -> None:
+        self.turns.append(self.turn)
+
+    async def until(self, count: int) -> int:
+        """Let the loop turn until so much was done; the most that one turn did."""
+        while len(self.turns) < count:
+            self.turn += 1
+            await asyncio.sleep(0)
+        return max(self.turns.count(turn) for turn in set(self.turns))
+
+
+def test_outboxes_are_flushed_so_many_a_turn() -> None:
+    async def scene() -> None:
+        counted = _Counted()
+        flusher = Flusher(asyncio.get_running_loop())
+        for _ in range(2_300):
+            flusher.add(cast("Outbox", SimpleNamespace(flush=counted.happens)))
+        assert await counted.until(2_300) == 500
+
+    asyncio.run(scene())
+
+
+def test_leaves_of_very_many_ghosts_are_announced_so_many_a_turn() -> None:
+    async def scene() -> None:
+        counted = _Counted()
+        now = 0.0
+        channels = {f"dossier:country:c{number}" for number in range(1_000)}
+        presence = EmbeddedPresence(channels, 0.0, 10, lambda: now)
+
+        def deliver(event: PresenceEvent) -> None:
+            counted.happens()
+
+        for channel in channels:
+            await presence.enter(channel, Member("connection", "ali", "Ali", "", None, False))
+        presence.start(deliver)
+        await presence.lost("connection")
+        now = 1.0
+        assert await counted.until(1_000) <= LEAVES
+        presence.close()
+
+    asyncio.run(scene())
+
+
+class _Rechecked:
+    """A connection as rechecks know it."""
+
+    def __init__(self, counted: _Counted) -> None:
+        self.closing = None
+        self.session = SimpleNamespace(identity="somebody", recheck=self._recheck)
+        self.looked_at = 0
+        self._counted = counted
+
+    def _recheck(self, at: Instant) -> Sequence[object]:
+        self.looked_at += 1
+        self._counted.happens()
+        return ()
+
+    def carry_out(self, effects: Sequence[object]) -> None:
+        pass
+
+
+def _rechecks(units: int) -> tuple[Rechecks, list[Any], _Counted]:
+    counted = _Counted()
+    turns = Turns(asyncio.get_running_loop(), units=units, clock=lambda: 0.0)
+    return Rechecks(turns, lambda: Instant(0.0, 0.0)), [_Rechecked(counted) for _ in range(100)], counted
+
+
+def test_rights_of_many_members_are_looked_at_so_many_a_turn_each_once() -> None:
+    async def scene() -> None:
+        rechecks, connections, counted = _rechecks(7)
+        rechecks.begin("global", cast("list[Connection]", connections))
+        assert await counted.until(100) <= 7
+        await asyncio.sleep(0)
+        assert {connection.looked_at for connection in connections} == {1}
+
+    asyncio.run(scene())
+
+
+def test_before_a_delivery_all_rights_were_looked_at() -> None:
+    async def scene() -> None:
+        rechecks, connections, _ = _rechecks(7)
+        rechecks.begin("global", cast("list[Connection]", connections))
+        rechecks.begin("dossier:country:SA", cast("list[Connection]", connections[:3]))
+        rechecks.finish("global")
+        assert all(connection.looked_at for connection in connections)
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert sum(connection.looked_at for connection in connections) == 103
+
+    asyncio.run(scene())
+
+
+@given(st.lists(st.tuples(st.floats(0, 30), st.floats(0, 9)), min_size=1, max_size=60))
+def test_the_longest_of_the_last_minute_is_told(turns: list[tuple[float, float]]) -> None:
+    stalls, now, told = Stalls(), 0.0, list[tuple[float, float]]()
+    for gap, seconds in turns:
+        now += gap
+        stalls.observe(seconds, now)
+        told.append((now, seconds))
+    longest = stalls.longest(now)
+    assert longest >= max((seconds for at, seconds in told if now - at <= 50), default=0.0)
+    assert longest <= max(seconds for at, seconds in told if now - at <= 60)
+
+
+def test_a_measured_loop_knows_its_longest_turn() -> None:
+    now = 100.0
+
+    def clock() -> float:
+        return now
+
+    async def scene() -> float:
+        nonlocal now
+        await asyncio.sleep(0)
+        now += 3.0  # a turn that takes so long
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        return loop.stalls.longest(now)
+
+    loop = MeasuredLoop(clock)
+    with asyncio.Runner(loop_factory=lambda: loop) as runner:
+        assert runner.run(scene()) == 3.0
