@@ -83,6 +83,8 @@ async def run_dashboard(config: Config, token_fd: int | None) -> str:
 
     if token_fd is None and not config.dashboard.token_file:
         return NO_LOGIN_OF_ITS_OWN
+    if token_fd is None and _is_blank(Path(config.dashboard.token_file)):
+        return "dashboard.token_file is empty: put the dashboard's token there (admin:*, clearance secret)"
     logs.configure(config.log.level, config.log.format)
     settings = config.dashboard
     secure = "s" if config.server.tls_certificate else ""
@@ -136,6 +138,14 @@ async def _read_tokens(pipe: TokenPipe, stop: Callable[[], None]) -> str:
     finally:
         stop()
     return ""
+
+
+def _is_blank(file: Path) -> bool:
+    """Whether a file is there and holds nothing; one that cannot be read may come later."""
+    try:
+        return not file.read_bytes().strip()
+    except OSError:
+        return False
 
 
 def _client_secret(oidc: OidcSettings) -> str:

@@ -7,22 +7,16 @@ and turns no text: it is written visibly. Only a traceback has more lines, and e
 from __future__ import annotations
 
 import logging
-import re
 import sys
 from typing import TYPE_CHECKING, Any, Literal, TextIO
 
 import structlog
 
-from dossier_realtime.protocol.plain_text import visible
+from dossier_realtime.protocol.plain_text import visible, without_tokens
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
 
-_TOKEN = re.compile(
-    r"[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*"
-    r"|\b(?P<kept>bearer\s+|basic\s+|[\w-]*(?:token|secret|password|assertion|code)(?:=|%3d))[^&\s\"',;]+",
-    re.IGNORECASE,
-)
 _BAR = "  | "
 _FORMATTERS = ("_record", "_from_structlog")  # what structlog hands on to its own formatter
 
@@ -72,9 +66,7 @@ def safe(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str
 
 def redacted(text: str) -> str:
     """Return text for a log line: without what looks like a token, and with nothing in it that acts."""
-    if "." in text or "=" in text or "%3" in text or " " in text:
-        text = _TOKEN.sub(lambda found: f"{found['kept'] or ''}[token]", text)
-    return visible(text)
+    return visible(without_tokens(text))
 
 
 def _written(value: Any) -> Any:

@@ -18,7 +18,7 @@ from app.journal.lanes import ActNotRecorded
 from dossier_realtime.protocol.authorization import Fact, Right, decide, decide_operator, may_see
 from dossier_realtime.protocol.classification import Clearance
 from dossier_realtime.protocol.errors import ErrorCode
-from dossier_realtime.protocol.plain_text import one_line
+from dossier_realtime.protocol.plain_text import one_line, without_tokens
 
 from .guard import Guarded
 
@@ -181,7 +181,7 @@ class Bearer(Guarded):
         record: ActRecord = self.settings["acts"]
         assert self.actor is not None  # noqa: S101  who calls is known before what is asked is looked at
         assert self._identity is not None  # noqa: S101  likewise
-        asked = {"query": self.request.query, "reason": self._why()}
+        asked = {"query": without_tokens(self.request.query), "reason": self._why()}
         asked["key"] = self.request.headers.get("Idempotency-Key", "")
         act = replace(act, why={**asked, **act.why})
         try:
@@ -217,7 +217,7 @@ class Bearer(Guarded):
         """Every call is counted, and every call by somebody known is in the journal."""
         status = self.get_status()
         self.node.witness.called(
-            self.request.method or "", self.request.path, status, self.caller, self._why(), self.level
+            self.request.method or "", without_tokens(self.request.path), status, self.caller, self._why(), self.level
         )
         if self._act is not None and self.actor is not None:
             outcome: Outcome = "failed" if status >= 400 else "unchanged" if self.unchanged else "done"
@@ -226,7 +226,7 @@ class Bearer(Guarded):
         super().on_finish()
 
     def _why(self) -> str:
-        return one_line(unquote(self.request.headers.get("X-Reason", "")))[:_REASON]
+        return without_tokens(one_line(unquote(self.request.headers.get("X-Reason", ""))))[:_REASON]
 
     def _unauthorized(self, message: str) -> None:
         self._identity = None

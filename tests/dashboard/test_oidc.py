@@ -318,6 +318,17 @@ def test_a_secret_that_cannot_be_read_ends_the_start_in_one_line(provider: Provi
     assert start.stderr.count("\n") == 1
 
 
+def test_an_empty_token_file_ends_the_start_in_one_line(provider: Provider, tmp_path: Path) -> None:
+    settings = oidc_settings(provider, tmp_path)
+    (tmp_path / "token").write_text(" \n")
+    command = [sys.executable, "run.py", "dashboard", "--port", "0", "--service", "http://127.0.0.1:9"]
+    environment = os.environ | settings
+    start = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert start.returncode == 2
+    assert start.stderr.startswith("dossier: dashboard.token_file is empty")
+    assert start.stderr.count("\n") == 1
+
+
 def test_without_the_setting_nothing_of_it_is_there(dashboard: Dashboard) -> None:
     page = dashboard.ask("/login?said=oidc_down")[2]
     assert 'role="alert"' not in page

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dossier_realtime.protocol.plain_text import isolated, one_line, visible
+from dossier_realtime.protocol.plain_text import isolated, one_line, visible, without_tokens
 
 BIDI = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 anything = st.text(alphabet=st.one_of(st.characters(), st.sampled_from(f"{BIDI}\n\r\x1b\x9b\u2028\ufeff\ud800\\ ")))
@@ -57,3 +57,19 @@ def test_what_is_isolated_opens_and_closes_exactly_one_isolate(text: str) -> Non
 def test_examples(text: str, shown: str, line: str) -> None:
     assert visible(text) == shown
     assert one_line(text) == line
+
+
+@pytest.mark.timeout(60)  # linear in a moment, quadratic in days
+@pytest.mark.parametrize(
+    "piece", ["a", "aaaaaaaa.", "a-", "token", "token=", "bearer ", "bearer  ", "code", "%3d", "\u202e"]
+)
+def test_a_long_text_is_looked_through_once(piece: str) -> None:
+    text = piece * (1_000_000 // len(piece))
+    assert without_tokens(text)
+    assert visible(text)
+    assert one_line(text) or not text.strip("\u202e")
+
+
+@pytest.mark.parametrize("text", ["dossier:country:SA", "status_code=404", "version 1.2.3", "a.b.c", "the code of 5"])
+def test_ordinary_text_holds_no_token(text: str) -> None:
+    assert without_tokens(text) == text

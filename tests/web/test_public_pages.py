@@ -195,6 +195,8 @@ def test_nothing_of_a_request_makes_a_line_of_the_log_or_acts_in_it(tmp_path: Pa
         "/v1/users/%0a%1b%5b31m%e2%80%ae/disconnect",
         f"/v1?token={tokens.token('u-1')}",
         "/nowhere?password=hunter2",
+        f"/v1/users/u-9/disconnect?access_token={tokens.token('u-1')}",
+        f"/v1/users/{tokens.token('u-1')}/disconnect",
     ]
 
     async def ask(service: Service) -> None:
@@ -215,6 +217,9 @@ def test_nothing_of_a_request_makes_a_line_of_the_log_or_acts_in_it(tmp_path: Pa
         assert all(line.startswith("{" if form == "json" else "20") for line in log.splitlines()), log
         reasons = [entry.header.detail.get("reason", "") for entry in service.journal() if entry.header.detail]
         assert "because  [31m" in reasons
+        journal = b"".join(path.read_bytes() for path in (service.data / "journal").iterdir())
+        assert b"access_token=[token]" in journal
+        assert tokens.token("u-1")[:20].encode() not in journal
 
 
 def test_over_tls_every_answer_tells_browsers_to_stay_there(tmp_path: Path, service: Service) -> None:
