@@ -94,7 +94,7 @@ def test_a_byte_that_was_changed_on_the_disk_is_told(browser: Browser, tmp_path:
         assert found is not None
         watching.process.send_signal(signal.SIGCONT)
         expect(banner(page)).to_contain_text(
-            f"The journal is not intact: entry {found.seq:,}: it, or the one before it"
+            f"The journal is not intact: entry {found.seq:,}: the journal is not intact here"
         )
         show(page, watching, "audit", "ar")
         expect(banner(page)).to_contain_text("السجل غير سليم")

@@ -14,7 +14,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 GROUPS: tuple[tuple[str, str], ...] = (
-    ("office", "tests/dashboard/test_accessibility.py"),
+    ("", "tests/dashboard/test_accessibility.py"),
     ("notebooks", "tests/notebooks/*"),
     ("office", "tests/dashboard/test_pages.py"),
     ("office", "tests/dashboard/test_re*.py"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +11,7 @@ import tornado.routing
 from app.web import application as routes
 from app.web.bearer import Bearer
 from dossier_realtime.recording.entry import Header
+from tests.harness.eventually import eventually
 from tests.harness.running import asynchronous
 from tests.harness.service import Service
 from tests.harness.wire import Client
@@ -125,10 +125,11 @@ async def test_a_call_is_an_act_with_all_that_is_to_be_known_of_it(service: Serv
 
 def told(service: Service, fits: Callable[[Header], bool], count: int) -> list[Header]:
     """The headers that fit, when there are so many; they are written a moment after they happened."""
-    deadline = time.monotonic() + 20
-    while True:
-        found = [entry.header for entry in service.journal() if fits(entry.header)]
-        if len(found) >= count or time.monotonic() > deadline:
-            assert len(found) == count, found
-            return found
-        time.sleep(0.05)
+
+    def found() -> list[Header]:
+        return [entry.header for entry in service.journal() if fits(entry.header)]
+
+    eventually(lambda: len(found()) >= count, found)
+    headers = found()
+    assert len(headers) == count, headers
+    return headers

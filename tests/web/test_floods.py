@@ -11,6 +11,7 @@ import psutil
 import pytest
 
 from tests.harness import tokens
+from tests.harness.eventually import eventually_async
 from tests.harness.figures import Report
 from tests.harness.service import Service
 from tests.harness.wire import Client, Raw, Response, request, upgrade
@@ -55,7 +56,7 @@ def test_bodies_in_memory_are_bounded_for_a_user_and_for_all(tmp_path: Path, rep
             with suppress(ConnectionError):
                 token = tokens.token(f"u-{user}", "write:document:*", role="service")
                 await raw.send(_put(token, 6 * MIB, body=b" " * (6 * MIB - 1)))
-                return await raw.response(patience=60)
+                return await raw.response()
             return Response(0, {}, b"")
         finally:
             await raw.close()
@@ -90,9 +91,7 @@ def test_without_free_files_the_service_rests_says_so_once_and_goes_on(tmp_path:
         resource.prlimit(service.pid, resource.RLIMIT_NOFILE, (used + 10, used + 10))
         raws = [await Raw.open(service) for _ in range(60)]
         try:
-            async with asyncio.timeout(20):
-                while "no connection can be accepted" not in service.log():  # noqa: ASYNC110  another process' log
-                    await asyncio.sleep(0.05)
+            await eventually_async(lambda: "no connection can be accepted" in service.log())
             before = psutil.Process(service.pid).cpu_times()
             await asyncio.sleep(1.5)
             after = psutil.Process(service.pid).cpu_times()
@@ -117,7 +116,7 @@ def test_pipelined_requests_of_strangers_end_with_their_connection(tmp_path: Pat
         raws = [await Raw.open(service) for _ in range(40)]
         for raw in raws:
             await raw.send(burst)
-        rests = await asyncio.gather(*(raw.ended(patience=30) for raw in raws))
+        rests = await asyncio.gather(*(raw.ended() for raw in raws))
         answered = sum(rest.count(b"HTTP/1.1 200") for rest in rests)
         refused = sum(rest.count(b"HTTP/1.1 429") for rest in rests)
         report(f"of {40 * 300} requests {answered} were answered, {refused} refused")
