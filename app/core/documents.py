@@ -6,24 +6,26 @@ Pure. The algorithm is `dossier_realtime.ot.collab`; here it meets the contract'
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from dossier_realtime.ot.collab import Log, VersionConflict, rebase
 from dossier_realtime.ot.cursor import transform_selection
-from dossier_realtime.ot.difference import difference
+from dossier_realtime.ot.difference import from_hunks, middle
 from dossier_realtime.ot.document import Document, apply
 from dossier_realtime.ot.flat import InvalidOperation, admit, parts, read
 from dossier_realtime.ot.operations import DoesNotFit, Operation
-from dossier_realtime.ot.units import splits_pair, to_units
+from dossier_realtime.ot.units import Units, splits_pair, to_units
 from dossier_realtime.protocol.answers import DocumentState
 from dossier_realtime.protocol.errors import ErrorCode
 from dossier_realtime.protocol.values import MAX_DOCUMENT
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable
+    from collections.abc import Generator, Iterable, Sequence
 
+    from dossier_realtime.ot.difference import Hunk
     from dossier_realtime.protocol.commands import CursorPayload, EditPayload
     from dossier_realtime.protocol.events import RemoteOperationPayload
 
@@ -32,6 +34,7 @@ RECENT = 1_000  # operations kept in memory; older ones that an edit needs are r
 MAX_COMPONENTS = 400
 """Pieces that what others wrote meanwhile may cut an edit into. The work is their product with the distance, and no
 editor may keep the service busy for half a minute; whoever gets the conflict loads the text and keeps its own."""
+MAX_PARTS = 500  # versions that one whole new text may become
 STRIDE = 200  # operations that an edit is moved past in one go; fewer where it is in many pieces
 _PIECES = 16  # of an edit, that take as long as the edit itself
 
@@ -122,15 +125,24 @@ def length_at_start(manuscript: Manuscript) -> int:
     return operations[0].before if operations else manuscript.document.length
 
 
-def replacement(document: Document, content: str) -> list[Operation]:
-    """The parts that make the document's text `content`; what stays keeps its formatting. Raises Refusal."""
+def whole_text(content: str) -> Units:
+    """The units of a document's whole new text. Raises Refusal."""
     if "\0" in content:
         raise Refusal(ErrorCode.INVALID_MESSAGE_FORMAT, "A document takes no NUL; remove it (at $.content)")
     new = to_units(content)
     if len(new) > MAX_DOCUMENT:
         text = f"A document holds {MAX_DOCUMENT} UTF-16 units; shorten it (at $.content)"
         raise Refusal(ErrorCode.INVALID_MESSAGE_FORMAT, text)
-    return list(parts(difference(Document(document.text), Document(new))))
+    return new
+
+
+def replacement(document: Document, new: Units, hunks: Sequence[Hunk]) -> list[Operation]:
+    """The parts that make the document's text `new`, as the hunks say; what stays keeps its formatting.
+
+    Each part is a version. Where they would be more than MAX_PARTS, all between what stays at both ends is replaced.
+    """
+    found = list(islice(parts(from_hunks(hunks, new)), MAX_PARTS + 1))
+    return found if len(found) <= MAX_PARTS else list(parts(from_hunks(middle(document.text, new), new)))
 
 
 def placed_cursor(manuscript: Manuscript, cursor: CursorPayload) -> tuple[int, int]:

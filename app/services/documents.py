@@ -22,6 +22,7 @@ from dossier_realtime.protocol import codec
 from dossier_realtime.protocol.errors import ErrorCode
 from dossier_realtime.protocol.events import RemoteOperation, RemoteOperationPayload
 
+from .differences import Differences
 from .quotas import QuotaExceeded
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from app.engine.ports import Broker, DocumentStore, KnownOperation
     from dossier_realtime.ot.collab import Log
+    from dossier_realtime.ot.difference import Hunk
     from dossier_realtime.ot.operations import Operation
     from dossier_realtime.protocol.answers import DocumentState
     from dossier_realtime.protocol.commands import EditPayload
@@ -41,12 +43,14 @@ BATCH = 64  # edits decided and committed together
 SNAPSHOT_EVERY = 500  # versions
 IDLE = 60.0  # seconds without an edit after which a document nobody is on is let go
 _PAGE = 500
+_STEPS = 10  # versions of one edit that one turn of the loop makes
 
 
 @dataclass(slots=True, eq=False)
 class Submission:
     """An edit on its way. `answer` gets the version that it became, or why it did not; `author` is told no other
-    way of its own versions. `whole`: instead of an edit, the document's new text."""
+    way of its own versions. `whole`: instead of an edit, the document's new text; `hunks`: how it came from the text of
+    version `expected`, where that is known."""
 
     author: object
     user_id: str
@@ -56,6 +60,7 @@ class Submission:
     whole: str = ""
     expected: int = 0
     role: str = ""
+    hunks: list[Hunk] | None = None
     answered: bool = False
 
     def reply(self, outcome: int | Refusal) -> None:
@@ -78,6 +83,7 @@ class Documents:
     ) -> None:
         self._store, self._broker, self._ready, self._in_use = store, broker, ready, in_use
         self._quotas = quotas
+        self.differences = Differences()
         self._lanes: dict[str, _Lane] = {}
 
     async def exists(self, channel: str) -> bool:
@@ -112,6 +118,19 @@ class Documents:
         await _replay(self._broker, channel, manuscript, version)
         return manuscript.state()
 
+    async def replace(self, channel: str, submission: Submission) -> None:
+        """Take a whole new text into its document's lane, after the difference was looked for. Others edit meanwhile;
+        if they do, it is a conflict. Raises Unavailable."""
+        manuscript = await self.manuscript(channel)
+        if submission.expected == manuscript.version:
+            try:
+                new = core.whole_text(submission.whole)
+            except Refusal as refusal:
+                submission.reply(refusal)
+                return
+            submission.hunks = await self.differences.between(manuscript.document.text, new)
+        self.submit(channel, submission)
+
     def submit(self, channel: str, submission: Submission) -> None:
         """Take an edit into its document's lane; the order of the calls is the order of the lane."""
         self._lane(channel).submit(submission)
@@ -137,7 +156,9 @@ class Documents:
     def _lane(self, channel: str) -> _Lane:
         lane = self._lanes.get(channel)
         if lane is None:
-            lane = self._lanes[channel] = _Lane(channel, self._store, self._broker, self._ready, self._quotas)
+            lane = self._lanes[channel] = _Lane(
+                channel, self._store, self._broker, self._ready, self._quotas, self.differences
+            )
         return lane
 
 
@@ -153,8 +174,15 @@ class _Lane:
     """One document: what is committed, what waits, and what is being appended."""
 
     def __init__(
-        self, channel: str, store: DocumentStore, broker: Broker, ready: Callable[[], bool], quotas: Quotas
+        self,
+        channel: str,
+        store: DocumentStore,
+        broker: Broker,
+        ready: Callable[[], bool],
+        quotas: Quotas,
+        differences: Differences,
     ) -> None:
+        self._differences = differences
         self._quotas = quotas
         self._channel, self._store, self._broker, self._ready = channel, store, broker, ready
         self.committed = Manuscript()
@@ -290,7 +318,9 @@ class _Lane:
                 continue
             if op_id is not None:
                 taken.add(op_id)
-            for step, version in zip(steps, made, strict=True):
+            for number, (step, version) in enumerate(zip(steps, made, strict=True), 1):
+                if number % _STEPS == 0:
+                    await asyncio.sleep(0)
                 versions.append(version)
                 tentative.advance(step)
                 self._placed[tentative.version] = _Placed(submission, version.body, version is made[-1])
@@ -310,7 +340,11 @@ class _Lane:
             if submission.expected != tentative.version:
                 text = f"The document is at version {tentative.version}; read it and try again"
                 raise Refusal(ErrorCode.VERSION_CONFLICT, text, tentative.version)
-            return core.replacement(tentative.document, submission.whole)
+            new = core.whole_text(submission.whole)
+            found = submission.hunks
+            if found is None:  # its version came only after it was submitted
+                found = await self._differences.between(tentative.document.text, new)
+            return core.replacement(tentative.document, new, found)
         log = tentative.log
         if edit.version < log.start:
             log = await self._reaching(edit.version, tentative)

@@ -97,7 +97,7 @@ class DocumentById(Bearer):
                 expected=expected,
                 role=identity.role,
             )
-            documents.submit(channel, submission)
+            await documents.replace(channel, submission)
             outcome = await answered
         except Unavailable:
             self.unavailable()

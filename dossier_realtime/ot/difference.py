@@ -8,7 +8,7 @@ finds its place again.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from difflib import SequenceMatcher
 
 from .attributes import PLAIN, between
@@ -25,6 +25,48 @@ def difference(old: Document, new: Document) -> Operation:
     """An operation that makes `old` into `new`."""
     reworded = Operation.normal(_steps(old.text, new.text, _TOKENS))
     return compose(reworded, Operation.normal(_formats(apply(reworded, old), new)))
+
+
+Hunk = tuple[int, int, int]
+"""(units that stay, units that the new text has in place, units of the old text that go), in this order."""
+
+
+def hunks(old: Units, new: Units) -> list[Hunk]:
+    """How `new` came from `old`, without either text: what `from_hunks` makes an operation of."""
+    found: list[Hunk] = []
+    for component in Operation.normal(_steps(old, new, _TOKENS)).components:
+        match component:
+            case Retain(length):
+                found.append((length, 0, 0))
+            case Insert(text):
+                found.append((0, len(text), 0))
+            case Delete(length):
+                found.append((0, 0, length))
+            case _:  # pragma: no cover - a difference of texts formats nothing
+                raise AssertionError(component)
+    return found
+
+
+def middle(old: Units, new: Units) -> list[Hunk]:
+    """One replacement of all between what both begin and end with."""
+    prefix = _prefix(old, new)
+    suffix = _suffix(old[prefix:], new[prefix:])
+    return [(prefix, len(new) - prefix - suffix, len(old) - prefix - suffix), (suffix, 0, 0)]
+
+
+def from_hunks(found: Iterable[Hunk], new: Units) -> Operation:
+    """The operation that hunks stand for."""
+
+    def components() -> Iterator[Component]:
+        at = 0
+        for kept, inserted, deleted in found:
+            at += kept
+            yield Retain(kept)
+            yield Insert(Units(new[at : at + inserted]))
+            yield Delete(deleted)
+            at += inserted
+
+    return Operation.normal(components())
 
 
 def _steps(old: str, new: str, tokens: Sequence[re.Pattern[str]]) -> Iterator[Component]:

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from app.core import documents as core
 from app.core.documents import Manuscript, Refusal
 from dossier_realtime.ot.collab import Log
+from dossier_realtime.ot.difference import hunks
+from dossier_realtime.ot.document import Document
 from dossier_realtime.ot.flat import write_remote
 from dossier_realtime.ot.operations import Operation
 from dossier_realtime.protocol.commands import Attributes, CursorPayload, EditPayload
@@ -18,6 +20,11 @@ from dossier_realtime.protocol.errors import ErrorCode
 from dossier_realtime.protocol.values import MAX_INSERT
 
 TEXTS = st.text(st.sampled_from("ab \nم😀"), max_size=12)
+
+
+def replacement(document: Document, content: str) -> list[Operation]:
+    new = core.whole_text(content)
+    return core.replacement(document, new, hunks(document.text, new))
 
 
 def finished(deciding: Generator[None, None, list[Operation]]) -> tuple[list[Operation], int]:
@@ -86,7 +93,7 @@ def test_what_does_not_fit_is_refused_with_the_version_where_that_helps(payload:
 def test_a_log_is_pieced_together_from_what_the_store_kept(texts: list[str], cut: int) -> None:
     manuscript = Manuscript()
     for text in texts:
-        for part in core.replacement(manuscript.document, text):
+        for part in replacement(manuscript.document, text):
             manuscript.advance(part)
     whole = manuscript.log
     kept = [write_remote(part, n, "ali", "Ali") for n, part in enumerate(whole.operations, 1)]
@@ -99,7 +106,7 @@ def test_a_log_is_pieced_together_from_what_the_store_kept(texts: list[str], cut
 @given(TEXTS, TEXTS)
 def test_a_whole_new_text_becomes_that_text(before: str, after: str) -> None:
     manuscript = written(before)
-    for part in core.replacement(manuscript.document, after):
+    for part in replacement(manuscript.document, after):
         manuscript.advance(part)
     assert manuscript.document.content == after
 
@@ -107,24 +114,24 @@ def test_a_whole_new_text_becomes_that_text(before: str, after: str) -> None:
 def test_what_stays_of_a_text_keeps_its_formatting() -> None:
     manuscript = written("hello world")
     edited(manuscript, EditPayload("format", 6, 1, None, 5, Attributes(bold=True)))
-    for part in core.replacement(manuscript.document, "hello brave world"):
+    for part in replacement(manuscript.document, "hello brave world"):
         manuscript.advance(part)
     (run,) = manuscript.document.format
     assert (run.position, run.length, run.attributes.bold) == (12, 5, True)
 
 
 def test_a_long_new_text_comes_in_pieces_that_an_insert_may_hold() -> None:
-    parts = core.replacement(Manuscript().document, "😀" * MAX_INSERT)
+    parts = replacement(Manuscript().document, "😀" * MAX_INSERT)
     assert len(parts) == 2
     with pytest.raises(Refusal):
-        core.replacement(Manuscript().document, "x" * (2**20 + 1))
+        replacement(Manuscript().document, "x" * (2**20 + 1))
 
 
 @given(st.lists(TEXTS, min_size=1, max_size=8))
 def test_a_snapshot_is_the_document(texts: list[str]) -> None:
     manuscript = Manuscript()
     for text in texts:
-        for part in core.replacement(manuscript.document, text):
+        for part in replacement(manuscript.document, text):
             manuscript.advance(part)
     again = core.unpack(core.pack(manuscript))
     assert (again.version, again.document) == (manuscript.version, manuscript.document)

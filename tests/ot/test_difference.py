@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dossier_realtime.ot.difference import difference
+from dossier_realtime.ot.difference import difference, from_hunks, hunks, middle
 from dossier_realtime.ot.document import Document, apply
 from dossier_realtime.ot.operations import Delete, Format, Insert, Operation, Retain
 from dossier_realtime.ot.units import to_units
@@ -55,3 +55,12 @@ def test_formatting_that_differs_is_changed_without_touching_the_text() -> None:
 def test_a_long_text_of_other_words_is_replaced_whole() -> None:
     old, new = (Document.of("".join(f"{word}{n}\n" for n in range(3_000))) for word in ("a", "b"))
     assert apply(difference(old, new), old) == new
+
+
+@given(documents, documents)
+def test_hunks_stand_for_the_operation_without_its_text(old: Document, new: Document) -> None:
+    before, after = Document(old.text), Document(new.text)
+    assert from_hunks(hunks(old.text, new.text), new.text) == difference(before, after)
+    replaced = from_hunks(middle(old.text, new.text), new.text)
+    assert apply(replaced, before) == after
+    assert len([one for one in replaced.components if not isinstance(one, Retain)]) <= 2

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from tests.harness import tokens
+from tests.harness.figures import Report
 from tests.harness.service import Service, Settings
 from tests.harness.wire import Client, Message, Raw, Response, request
 
@@ -103,6 +104,42 @@ def test_bytes_stored_in_a_day_are_counted_over_events_and_documents(tmp_path: P
         assert (await _call(service, "PUT", "/v1/documents/d3", token, {"content": "x" * 900_000})).status == 200
 
     run(tmp_path, {"limits.stored_mib": 1}, scene)
+
+
+def test_a_text_that_is_rewritten_all_over_stops_nobody_and_makes_few_versions(tmp_path: Path, report: Report) -> None:
+    async def scene(service: Service) -> None:
+        token = tokens.token("u-1", *RIGHTS, role="service")
+        lines = [f"line {number} " + "word " * 40 for number in range(3_000)]
+        before, after = "\n".join(lines), "\n".join(line.upper() if n % 2 else line for n, line in enumerate(lines))
+        assert (await _call(service, "PUT", "/v1/documents/d", token, {"content": before})).status == 200
+        async with await Client.connect(service, token) as editor:
+            subscribed = await editor.subscribe("document:d")
+            first = subscribed["document"]["version"]
+            data = msgspec.json.encode({"content": after})
+            raw = await Raw.open(service)
+            headers = (("Host", "localhost"), ("Authorization", f"Bearer {token}"), ("If-Match", str(first)))
+            length = ("Content-Length", str(len(data)))
+            await raw.send(request("PUT", "/v1/documents/d", *headers, length, body=data))
+            answer = asyncio.create_task(raw.response(patience=60))
+            pings = 0
+            while not answer.done():
+                await editor.ask({"type": "unsubscribe", "channel": "global"})
+                pings += 1
+            reply = await answer
+            await raw.close()
+            assert reply.status == 200, reply
+            last = reply.json()["version"]
+            assert last - first <= 500
+            while (await editor.receive("remote_operation"))["payload"]["version"] < last:
+                pass
+            read = await editor.ask({"type": "unsubscribe", "channel": "document:d"})
+            assert read["type"] == "unsubscribed"
+            again = await editor.subscribe("document:d")
+            assert again["document"]["content"] == after
+        stall = service.metrics()["dossier_loop_stall_seconds"]
+        report(f"{len(after)} characters: {last - first} versions, {pings} answers meanwhile, longest turn {stall:.3f}")
+
+    run(tmp_path, {"limits.general": 100_000}, scene)
 
 
 def test_a_resend_under_its_key_costs_nothing_of_the_day(tmp_path: Path) -> None:

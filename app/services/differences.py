@@ -1,0 +1,72 @@
+"""Differences of whole texts, in a process of their own: the loop goes on meanwhile, and a deadline ends the search.
+
+Whatever the texts, the answer is right; only where the search takes too long is it one replacement of the middle.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+import structlog
+
+from dossier_realtime.ot.difference import hunks, middle
+from dossier_realtime.ot.units import from_units
+
+if TYPE_CHECKING:
+    from dossier_realtime.ot.difference import Hunk
+    from dossier_realtime.ot.units import Units
+
+_log = structlog.get_logger("documents")
+_ROOT = Path(__file__).parents[2]
+_SMALL = 1024  # units that differ, up to which the search takes less time than a process takes to start
+_DEADLINE = 3.0  # seconds, the wait for other searches included
+_AT_ONCE = 1
+
+_found = msgspec.json.Decoder(list[tuple[int, int, int]])
+
+
+class Differences:
+    """The searches of this process, one at a time. `gave_up` counts those that took too long."""
+
+    def __init__(self, deadline: float = _DEADLINE) -> None:
+        self._deadline = deadline
+        self._room = asyncio.Semaphore(_AT_ONCE)
+        self.gave_up = 0
+
+    async def between(self, old: Units, new: Units) -> list[Hunk]:
+        """How `new` came from `old`."""
+        whole = middle(old, new)
+        if max(whole[0][1:]) <= _SMALL or min(whole[0][1:]) == 0:
+            return hunks(old, new)
+        try:
+            async with asyncio.timeout(self._deadline), self._room:
+                return await self._searched(old, new)
+        except (TimeoutError, OSError, msgspec.DecodeError) as wrong:
+            self.gave_up += 1
+            _log.warning("a difference was not found in time; the text between is replaced", reason=repr(wrong))
+            return whole
+
+    async def _searched(self, old: Units, new: Units) -> list[Hunk]:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "app.services.difference_process",
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+            cwd=_ROOT,
+            env={"PATH": os.environ.get("PATH", ""), "PYTHONPATH": str(_ROOT)},  # of ours it gets nothing, no secret
+        )
+        try:
+            out, _ = await process.communicate(msgspec.json.encode((from_units(old), from_units(new))))
+        finally:
+            with suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+        return _found.decode(out)

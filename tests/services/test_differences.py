@@ -1,0 +1,79 @@
+"""Whole new texts: the search for what changed runs beside the loop, ends in time, and never makes many versions."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+
+from app.core import documents as core
+from app.core.documents import MAX_PARTS
+from app.services.differences import Differences
+from dossier_realtime.ot.difference import from_hunks, middle
+from dossier_realtime.ot.document import Document, apply
+from dossier_realtime.ot.units import Units, to_units
+from tests.harness.figures import Report
+
+
+def _words(count: int, seed: int) -> list[str]:
+    chance = random.Random(seed)  # noqa: S311  a text
+    return [f"{chance.choice(('word', 'م', '😀'))}{chance.randrange(50)}" for _ in range(count)]
+
+
+def _rewritten(stretches: int) -> tuple[Units, Units]:
+    """A long text, and the same with so many stretches written anew."""
+    lines = [" ".join(_words(40, number)) for number in range(4 * stretches)]
+    after = [" ".join(_words(40, -number - 1)) if number % 4 == 1 else line for number, line in enumerate(lines)]
+    return to_units("\n".join(lines)), to_units("\n".join(after))
+
+
+def _leads(old: Units, new: Units, found: list[tuple[int, int, int]]) -> bool:
+    return apply(from_hunks(found, new), Document(old)) == Document(new)
+
+
+def test_the_loop_turns_while_a_long_difference_is_looked_for(report: Report) -> None:
+    async def scene() -> tuple[list[tuple[int, int, int]], int, int]:
+        differences, turns = Differences(deadline=120), 0
+        search = asyncio.create_task(differences.between(old, new))
+        while not search.done():
+            await asyncio.sleep(0.001)
+            turns += 1
+        return await search, turns, differences.gave_up
+
+    old, new = _rewritten(185)
+    found, turns, gave_up = asyncio.run(scene())
+    assert gave_up == 0
+    assert _leads(old, new, found)
+    assert turns > 20
+    report(f"{len(new)} units, 185 stretches written anew: {len(found)} hunks, {turns} turns of the loop meanwhile")
+
+
+def test_a_search_that_takes_too_long_is_one_replacement_of_the_middle() -> None:
+    async def scene() -> list[tuple[int, int, int]]:
+        differences = Differences(deadline=0)
+        found = await differences.between(old, new)
+        assert differences.gave_up == 1
+        return found
+
+    old, new = _rewritten(40)
+    found = asyncio.run(scene())
+    assert found == middle(old, new)
+    assert _leads(old, new, found)
+
+
+def test_what_differs_little_is_found_without_a_process() -> None:
+    async def scene() -> list[tuple[int, int, int]]:
+        return await Differences(deadline=0).between(to_units("x" * 900_000 + " a b"), to_units("x" * 900_000 + " b"))
+
+    assert sum(inserted for _, inserted, _ in asyncio.run(scene())) == 0
+
+
+def test_a_whole_new_text_becomes_a_bounded_number_of_versions() -> None:
+    old = to_units("1234567-" * 700)
+    text = to_units("1234567!" * 700)
+    many = [(7, 1, 1)] * 700
+    parts = core.replacement(Document(old), text, many)
+    assert len(parts) <= 2 < MAX_PARTS
+    document = Document(old)
+    for part in parts:
+        document = apply(part, document)
+    assert document.text == text
