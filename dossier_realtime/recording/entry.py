@@ -158,6 +158,7 @@ class Entry(NamedTuple):
 
 _CONTROLS = bytes([*range(0x20), 0x7F])
 _TYPE = re.compile(rb'"type":"([a-z_]{1,40})"')
+_LINK = re.compile(r"[0-9a-f]{64}")
 _encode = msgspec.json.Encoder().encode
 _header_decoder = msgspec.json.Decoder(Header)
 _text_decoder = msgspec.json.Decoder(str)
@@ -192,9 +193,9 @@ def decode_head(data: bytes) -> Head | None:
     """The head, or None for anything but the exact bytes of one."""
     try:
         head = msgspec.json.decode(data, type=Head)
-    except msgspec.DecodeError:
+    except (ValueError, RecursionError):
         return None
-    return head if encode_head(head) == data else None
+    return head if encode_head(head) == data and _LINK.fullmatch(head.link) else None
 
 
 def anchor_text(anchor: Anchor) -> bytes:
@@ -207,11 +208,12 @@ def encode_anchor(anchor: Anchor) -> bytes:
 
 
 def decode_anchor(data: bytes) -> Anchor | None:
-    """The anchor, or None for anything else."""
+    """The anchor, or None for anything but the exact bytes of one."""
     try:
-        return msgspec.json.decode(data, type=Anchor)
-    except msgspec.DecodeError:
+        anchor = msgspec.json.decode(data, type=Anchor)
+    except (ValueError, RecursionError):
         return None
+    return anchor if encode_anchor(anchor) == data and _LINK.fullmatch(anchor.link) else None
 
 
 def read_header(head: bytes) -> Header:

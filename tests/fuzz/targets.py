@@ -17,6 +17,7 @@ from app.node.frames import Close, FrameParser, Incoming, Text, Violation, close
 from dossier_realtime.protocol import codec
 from dossier_realtime.protocol.commands import Command
 from dossier_realtime.protocol.drafts import Draft
+from tests.fuzz import recordings
 from tests.node.rfc6455_cases import CASES
 
 EXAMPLES = Path(__file__).parents[1] / "contract" / "examples"
@@ -118,5 +119,7 @@ TARGETS: Mapping[str, Target] = {
     "frames": Target(frames, _frame_seeds),
     "decoding": Target(decoding, _message_seeds("client")),
     "reading": Target(reading, _message_seeds("server")),
+    "exports": Target(recordings.export_file, recordings.export_seeds),
+    "journals": Target(recordings.journal_file, recordings.journal_seeds),
 }
 """Every target by its name: `python -m tests.fuzz NAME` runs one under coverage, the suite runs all by chance."""
