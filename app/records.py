@@ -58,11 +58,13 @@ def export(config: Config, asked: argparse.Namespace) -> int:
     print(f"{asked.to}: {tally.entries} entries")
     for pattern, frames in tally.redacted.items():
         _say(f"  {frames} frames redacted for {pattern}")
+    if tally.damaged:
+        print("  the journal is not intact: the export ends before the first damaged entry. Run `python run.py verify`")
     print(f"{asked.to}: check it with `python run.py verify --export {asked.to} --key {signer.public}`")
-    if asked.parquet is not None:
+    if asked.parquet is not None and not tally.damaged:
         write_parquet(asked.to, asked.parquet)
         print(f"{asked.parquet}: the same entries as columns, for analysis; {asked.to} is what is signed")
-    return 0
+    return FOUND_WRONG if tally.damaged else 0
 
 
 def _write(lines: Iterator[bytes], to: Path) -> None:

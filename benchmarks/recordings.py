@@ -15,10 +15,12 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 
 import psutil
 
+from app.journal.compression import closed, compress
 from app.journal.export import Archive, Selection
 from app.journal.signing import Signer
 from app.journal.writer import Journal
@@ -26,7 +28,7 @@ from app.node.frames import text_frame
 from app.node.hub import Hub
 from app.node.outbox import Flusher, Outbox, OutboxLimits
 from dossier_realtime.archive import open_journal
-from dossier_realtime.archive.folder import verify_node
+from dossier_realtime.archive.folder import read_after, segment_paths, verify_node
 from dossier_realtime.recording.entry import Detail, Kind
 
 SESSIONS, CHANNELS, PER_SESSION = 2_000, 200, 4
@@ -131,6 +133,26 @@ def read(folder: Path) -> None:
     print(f"  size of the journal: {size / entries:.0f} bytes an entry, {size / entries:.0f} MB a million")
 
 
+def compressed(folder: Path) -> None:
+    """What compressing the closed segments costs and saves, and what is read of them."""
+    before = sum(path.stat().st_size for path in segment_paths(folder, "bench"))
+    with timed("compressing the closed segments"):
+        for path in closed(folder, "bench"):
+            compress(path)
+    paths = segment_paths(folder, "bench")
+    packed = sum(path.stat().st_size for path in paths)
+    print(f"  {before / 1e6:.0f} MB plain, {packed / 1e6:.0f} MB now ({before / packed:.1f} to 1)")
+    with timed("verify(), compressed"):
+        print(f"  intact: {verify_node(folder, 'bench').ok}")
+    recording = open_journal(folder, clearance="secret")
+    with timed("sessions() of the whole, compressed"):
+        sessions = recording.sessions()
+    with timed("transcript() of one session, compressed"):
+        recording.transcript(str(sessions.index[0]))
+    with timed("a page of 100 entries from the middle, compressed"):
+        list(islice(read_after(folder, "bench", len(recording) // 2), 100))
+
+
 def _memory() -> int:
     """What the process itself holds: without the pages of mapped files, which the system takes back when it likes."""
     found = psutil.Process().memory_info()
@@ -197,6 +219,7 @@ def main() -> None:
         with timed(f"writing {entries} entries, paced by the writer"):
             write(data / "journal", entries)
         read(data / "journal")
+        compressed(data / "journal")
         asyncio.run(fan_out(data / "fanout"))
 
 

@@ -85,9 +85,11 @@ class NothingSelected(ValueError):
 
 @dataclass(slots=True)
 class Tally:
-    """What went into an export: its entries, and by pattern of the redaction the frames that gave way."""
+    """What went into an export: its entries, and by pattern of the redaction the frames that gave way. `damaged`: it
+    ends where the journal is not intact."""
 
     entries: int = 0
+    damaged: bool = False
     redacted: dict[str, int] = field(default_factory=dict)
 
 
@@ -129,9 +131,10 @@ class Archive:
             damaged = True
         if not count and not damaged and not selection.follows:
             raise NothingSelected(_NOTHING + ("" if veil else selected.near()))
-        redaction.must_match()
+        if not damaged:  # else what it would fit may stand behind
+            redaction.must_match()
         if tally is not None:
-            tally.entries, tally.redacted = count, redaction.frames
+            tally.entries, tally.redacted, tally.damaged = count, redaction.frames, damaged
         manifest = Manifest(
             format=EXPORT_FORMAT,
             node=self._node,
