@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import signal
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -112,6 +114,14 @@ def test_with_a_token_the_metrics_are_for_whoever_has_it_and_it_is_read_again(tm
             assert _get(address, SCRAPER)[0] == 200
         assert SCRAPER not in service.log()
         assert service.get("/v1/sessions", SCRAPER)[0] == 401, "it opens nothing else"
+        file.write_text(SCRAPER[::-1])
+        service.signal(signal.SIGHUP)
+        deadline = time.monotonic() + 60
+        while "keys of tokens were read again" not in service.log():
+            assert time.monotonic() < deadline, service.log()
+            time.sleep(0.02)
+        for address in (service.http + "/metrics", _own_address(service)):
+            assert (_get(address, SCRAPER)[0], _get(address, SCRAPER[::-1])[0]) == (401, 200)
     service.assert_log_clean()
 
 
