@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from dossier_realtime.recording.entry import Entry, Header, frame_type
+from dossier_realtime.recording.entry import Entry, Header
+from dossier_realtime.recording.reading import entry_type
 from dossier_realtime.recording.routing import Routing
 
 KINDS = ("sent", "refused", "received", "told", "opened", "closed", "decided", "changed", "called", "other")
@@ -16,7 +17,17 @@ connection's beginning and end; a decision of the service; settings; a call over
 
 CHARS = 2_000  # of a frame
 _KINDS = {"in": 0, "refused": 1, "out": 2, "fanout": 3, "recovered": 3, "open": 4, "close": 5, "decided": 6}
-_KINDS |= {"settings": 7, "lifted": 7, "http": 8, "start": 9, "stop": 9, "gap": 9}
+_KINDS |= {
+    "replayed": 2,
+    "settings": 7,
+    "lifted": 7,
+    "http": 8,
+    "act": 8,
+    "start": 9,
+    "stop": 9,
+    "gap": 9,
+    "unreadable": 9,
+}
 
 
 class _Texts:
@@ -47,7 +58,7 @@ class Lanes:
 
     def take(self, entry: Entry, at: float, *, shown: bool) -> None:
         """One entry more, at `at` (Unix seconds)."""
-        header, frame, _ = entry
+        header = entry.header
         told = [self._routing.connection(session) for session in self._routing.take(header)]
         connection = self._connection(header)
         if header.kind == "open":
@@ -55,7 +66,7 @@ class Lanes:
         elif header.kind == "close" and connection in self._lanes:
             self._lanes[connection]["until"] = self._ms(at)
         if shown and header.kind in _KINDS:
-            self._mark(header, frame, at, connection, told if header.kind == "fanout" else [])
+            self._mark(entry, at, connection, told if header.kind == "fanout" else [])
 
     def told(self) -> dict[str, Any]:
         """`lanes`, `marks` by column, and the `names` and `texts` that their numbers mean."""
@@ -76,13 +87,14 @@ class Lanes:
             "until": None,
         }
 
-    def _mark(self, header: Header, frame: bytes | None, at: float, connection: str, told: list[str]) -> None:
+    def _mark(self, entry: Entry, at: float, connection: str, told: list[str]) -> None:
+        header, frame, _ = entry
         row = {
             "at": self._ms(at),
             "kind": _KINDS[header.kind],
             "lane": self._lane(connection, header, at) if connection else -1,
             "to": [self._lane(each, header, at) for each in told],
-            "type": self._names.number(frame_type(frame) or _what(header)),
+            "type": self._names.number(entry_type(entry) or _what(header)),
             "channel": self._names.number(header.channel),
             "user": self._names.number(header.user),
             "text": self._texts.number(_said(header, frame)),
@@ -109,6 +121,10 @@ def _what(header: Header) -> str:
     """What a mark without a frame is called."""
     if header.kind == "http":
         return f"{header.detail.get('method', '')} {header.detail.get('path', '')}"
+    if header.kind == "replayed":
+        return f"{header.detail.get('count', 0)} recovered"
+    if header.kind == "act":
+        return str(header.detail.get("verb", ""))
     return header.rule or header.kind
 
 

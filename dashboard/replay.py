@@ -13,15 +13,15 @@ from dossier_realtime.protocol import codec
 from dossier_realtime.protocol.answers import PresentUser, Roster
 from dossier_realtime.protocol.authorization import Fact
 from dossier_realtime.protocol.classification import Clearance
-from dossier_realtime.protocol.commands import CancelBrief
 from dossier_realtime.protocol.events import AlertState, AlertStatePayload, BriefFailed, CommitmentAlert
 from dossier_realtime.recording.digest import Digest
-from dossier_realtime.recording.entry import Entry, Header, frame_type
+from dossier_realtime.recording.entry import Entry, Header
 from dossier_realtime.recording.ops_rows import Row
+from dossier_realtime.recording.reading import UNFIT, cancelled_request, entry_type
 from dossier_realtime.recording.timeline import State
+from dossier_realtime.recording.transcript import span
 
 _CANCEL = re.compile(r"/v1/briefs/([^/]+)/cancel")
-_WARNING = b'{"type":"rate_limit_warning"'
 
 
 class _Warning(msgspec.Struct):
@@ -34,7 +34,6 @@ class _WarningPayload(msgspec.Struct):
 
 
 _warnings = msgspec.json.Decoder(_Warning)
-_cancels = msgspec.json.Decoder(CancelBrief)
 
 
 class Replay:
@@ -52,27 +51,37 @@ class Replay:
         self._cancelling: set[str] = set()  # briefs whose owners asked for their end
         self._ready = self._news = False
         self._events = self._deliveries = 0
+        self.unreadable = 0
 
     def take(self, entry: Entry) -> None:
         """One entry more."""
-        header, frame, _ = entry
+        header = entry.header
         self._news = True
         if header.level:
             self._levels[header.channel] = header.level
-        if header.kind in ("start", "close"):
+        if header.kind in ("start", "close") or (header.kind == "detach" and not header.channel):
             self._moved.update(self._channels(header))
         self.past.take(entry)
+        try:
+            self._take(entry)
+        except UNFIT:
+            self.unreadable += 1
+
+    def _take(self, entry: Entry) -> None:
+        header, frame, _ = entry
         match header.kind:
             case "start" | "stop" | "open" | "close":
                 self._connected(header)
-            case "attach" | "detach":
+            case "attach" | "detach" if header.channel:
                 self._moved.add(header.channel)
             case "in" | "refused" | "http" | "lifted":
-                self._asked(header, frame or b"")
+                self._asked(header, entry)
+            case "replayed":
+                self._deliveries += len(span(header))
             case "out" if frame is not None:
                 self._deliveries += 1
                 self._digest.sent(frame)
-                if frame.startswith(_WARNING):
+                if entry_type(entry) == "rate_limit_warning":
                     warned = _warnings.decode(frame).payload
                     self._digest.count("limits", "warnings")
                     self._limit(header, warned.rate_class, {"state": "warned", "rate": warned.current_rate})
@@ -93,7 +102,8 @@ class Replay:
             if channel.partition(":")[0] in PLACES:
                 state.present(channel, self._present(channel), at)
         self._moved.clear()
-        state.listed([self._session(name) for name in self._sessions], self._channel_rows())
+        known = [name for name in self._sessions if name in self.past.sessions]  # whose beginning could be read
+        state.listed([self._session(name) for name in known], self._channel_rows())
 
     def begin(self, at: float) -> None:
         """Count from now on: what was before is only how things stand."""
@@ -144,7 +154,7 @@ class Replay:
 
     # --- what was asked for -----------------------------------------------------------------------------------
 
-    def _asked(self, header: Header, frame: bytes) -> None:
+    def _asked(self, header: Header, entry: Entry) -> None:
         match header.kind:
             case "refused" if header.rule.startswith("rate."):
                 self._digest.count("limits", "refused")
@@ -157,8 +167,8 @@ class Replay:
                 cancel = _CANCEL.fullmatch(str(header.detail["path"]))
                 if cancel is not None:
                     self._cancelled(cancel[1])
-            case "in" if frame_type(frame) == "brief_cancel":
-                self._cancelling.add(_cancels.decode(frame).payload.request_id)
+            case "in" if entry_type(entry) == "brief_cancel":
+                self._cancelling.add(cancelled_request(entry.frame))
             case _:
                 pass
 

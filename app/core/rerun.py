@@ -15,6 +15,7 @@ from dossier_realtime.protocol import codec
 from dossier_realtime.protocol.authorization import Grant, Identity
 from dossier_realtime.protocol.classification import ChannelPolicy, Clearance, Settings
 from dossier_realtime.protocol.errors import ErrorCode
+from dossier_realtime.recording.reading import is_cut
 
 from .effects import VerifyToken
 from .instant import Instant
@@ -76,7 +77,7 @@ class Rerun:
             case "http":
                 rate_class: Any = "read" if header.detail.get("method") == "GET" else "general"
                 self._limiter.spend(header.user, self._role(header.user), rate_class, at.steady)
-            case "in" | "refused" if session is not None and frame is not None:
+            case "in" | "refused" if session is not None and frame is not None and not is_cut(frame):
                 yield from self._judge(session, header, frame, at)
             case "in" | "refused":
                 self.skipped += 1
@@ -124,6 +125,8 @@ class Rerun:
                 session.replaced()
             case "attach":
                 self._attached.add(place)
+            case "detach" if not header.channel:
+                self._attached = {each for each in self._attached if each[0] != header.session}
             case "detach":
                 self._attached.discard(place)
             case "out" if frame is not None and _SUBSCRIPTION_FAILED in frame and place not in self._attached:

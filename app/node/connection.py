@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from app.core.effects import ACCEPTED, Close, Decision, Leave, ProbePeer, Send
 from app.core.session import Session
 from dossier_realtime.protocol import codec
+from dossier_realtime.protocol.codec import InvalidMessage
+from dossier_realtime.protocol.drafts import encode_inbound
 from dossier_realtime.protocol.errors import CloseCode
 
 from .frames import close_frame, ping_frame, text_frame
@@ -27,6 +29,9 @@ if TYPE_CHECKING:
     from .limits import NodeLimits
     from .outbox import Flusher
     from .timers import Timers
+
+Inbound: TypeAlias = "Command | Draft | InvalidMessage | None"
+"""A message as it was decoded, or why it could not be; None: it was refused undecoded."""
 
 _CONTROL_FRAMES = 2_000  # pings and pongs in one window of ten seconds: far above any use
 _CONTROL_WINDOW = 10.0
@@ -56,14 +61,14 @@ class Home(Protocol):
         """The connection takes no more part; its socket may still be closing."""
 
     def received(
-        self, connection: Connection, payload: bytes, command: Command | Draft | None, decision: Decision
+        self, connection: Connection, payload: bytes, decoded: bytes, command: Inbound, decision: Decision
     ) -> None:
         """A message came in and was judged."""
 
     def decided(self, connection: Connection, decision: Decision) -> None:
         """A decision that nobody's message caused."""
 
-    def sent(self, connection: Connection, payload: bytes, channel: str) -> None:
+    def sent(self, connection: Connection, payload: bytes, type_: str, channel: str) -> None:
         """A message went to this connection alone."""
 
     def conflated(self, connection: Connection, places: Sequence[int]) -> None:
@@ -114,21 +119,23 @@ class Connection:
         if self.session.identity is None and len(payload) > self.home.limits.auth_max_bytes:
             self.fail(CloseCode.TOO_BIG, "the first message is too big")
             return None
-        command: Command | Draft | None = None
+        command: Inbound = None
+        decoded = b""
         weighed = self.session.weigh(payload, at)
         if weighed is not None:
             if weighed.rule:
-                self.home.received(self, payload, command, weighed)
+                self.home.received(self, payload, decoded, command, weighed)
             self.carry_out(weighed.effects)
             if weighed.rule:
                 return None
         try:
             command = codec.decode_command(payload)
-        except codec.InvalidMessage as wrong:
-            decision = self.session.malformed(wrong, at)
+            decoded = encode_inbound(command)  # before it is judged, which stamps it
+        except InvalidMessage as wrong:
+            command, decision = wrong, self.session.malformed(wrong, at)
         else:
             decision = self.session.receive(command, at)
-        self.home.received(self, payload, command, decision)
+        self.home.received(self, payload, decoded, command, decision)
         return self.carry_out(decision.effects)
 
     def control_frame(self, pong: bytes | None) -> None:
@@ -183,7 +190,7 @@ class Connection:
     def send(self, event: Event) -> None:
         """One message to this client alone."""
         payload = codec.encode(event)
-        self.home.sent(self, payload, getattr(event, "channel", None) or "")
+        self.home.sent(self, payload, codec.message_type(event), getattr(event, "channel", None) or "")
         self.outbox.push(text_frame(payload))
 
     def fail(self, code: CloseCode, reason: str) -> None:

@@ -41,9 +41,8 @@ if TYPE_CHECKING:
     from app.services.publisher import Publisher
     from dossier_realtime.protocol.authorization import Identity
     from dossier_realtime.protocol.classification import ChannelPolicy, Settings
-    from dossier_realtime.protocol.commands import Command
-    from dossier_realtime.protocol.drafts import Draft
 
+    from .connection import Inbound
     from .limits import NodeLimits
     from .witness import Witness
 
@@ -176,18 +175,18 @@ class Node:
         self._subscriptions.leave(connection, channel)
 
     def received(
-        self, connection: Connection, payload: bytes, command: Command | Draft | None, decision: Decision
+        self, connection: Connection, payload: bytes, decoded: bytes, command: Inbound, decision: Decision
     ) -> None:
         """A message came in and was judged."""
-        self.witness.received(connection, payload, command, decision)
+        self.witness.received(connection, payload, decoded, command, decision)
 
     def decided(self, connection: Connection, decision: Decision) -> None:
         """A decision that nobody's message caused."""
         self.witness.decided(connection, decision)
 
-    def sent(self, connection: Connection, payload: bytes, channel: str) -> None:
+    def sent(self, connection: Connection, payload: bytes, type_: str, channel: str) -> None:
         """A message went to this connection alone."""
-        self.witness.sent(connection, payload, channel)
+        self.witness.sent(connection, payload, type_, channel)
 
     def conflated(self, connection: Connection, places: Sequence[int]) -> None:
         """Messages that waited gave way to later ones."""
@@ -242,7 +241,7 @@ class Node:
             frame = Volatile.of(frame, "presence", channel, user_id)
         besides = user_id if isinstance(event, PresenceJoin) else ""
         receivers = self.hub.watching(channel, besides)
-        self.witness.told(channel, payload, len(receivers), besides)
+        self.witness.told(channel, payload, codec.message_type(event), len(receivers), besides)
         self.hub.deliver(frame, receivers)
 
     def _revoked(self, token_id: str | None, user_id: str | None, moment: float) -> None:

@@ -143,6 +143,17 @@ class Outbox:
             self._dirty = True
             self._flusher.add(self)
 
+    def room(self, frames: Sequence[bytes], most: int) -> int:
+        """Return how many of the frames, one at least, can be queued at once so that no more than `most` bytes wait
+        and neither bound is passed."""
+        most = min(most, self._limits.max_bytes)
+        waiting, places = self._bytes, self._limits.max_messages - len(self._queue)
+        for count, frame in enumerate(frames):
+            waiting += len(frame)
+            if waiting > most or count >= places:
+                return max(1, count)
+        return len(frames)
+
     def flush(self) -> None:
         """Hand everything to the kernel, as far as it takes it."""
         self._dirty = False

@@ -169,10 +169,12 @@ class Subscriptions:
     def forget(self, connection: Connection) -> None:
         """The connection ended: its presence has a moment to come back."""
         present, left = False, list[str]()
+        if connection.attachments:
+            self._witness.detached_all(connection)
         for channel, attachment in connection.attachments.items():
             if attachment.catching_up is not None:
                 attachment.catching_up.cancel()
-            if self._discard(connection, channel):
+            if self._hub.discard(channel, connection):
                 left.append(channel)
             present = present or namespace_of(channel).presence
         connection.attachments.clear()
@@ -263,13 +265,19 @@ class Subscriptions:
             page = await self._broker.read(channel, after, min(_PAGE, until - after))
             if not page or page[0].offset != after + 1:
                 raise _PositionLost
-            for publication in page:
+            left = list(page)
+            while left:
                 if connection.outbox.waiting > _ROOM:
                     await self._room(connection)
                 if connection.closing is not None:
                     return  # it was too slow for the page: nothing follows the close frame
-                self._witness.sent(connection, publication.frame, channel, publication.offset)
-                connection.outbox.push(text_frame(publication.frame))
+                frames = [text_frame(publication.frame) for publication in left]
+                count = connection.outbox.room(frames, _ROOM)
+                # What is queued is told before: what the queueing causes stands after it.
+                self._witness.replayed(connection, channel, left[:count])
+                for frame in frames[:count]:
+                    connection.outbox.push(frame)
+                del left[:count]
             after = page[-1].offset
             await self._room(connection)
 

@@ -8,30 +8,35 @@ import structlog
 
 from app.core.effects import Send
 from app.telemetry.logs import Sample
+from dossier_realtime.protocol import codec
 from dossier_realtime.protocol.answers import RateLimitWarning
 from dossier_realtime.protocol.authorization import Fact
-from dossier_realtime.protocol.commands import Auth
+from dossier_realtime.protocol.channels import is_channel
+from dossier_realtime.protocol.codec import InvalidMessage
+from dossier_realtime.protocol.commands import AcknowledgeAlert, Auth, CancelBrief, ChangeSettings, EditOperation
 from dossier_realtime.protocol.drafts import Draft
 from dossier_realtime.protocol.namespaces import NAMESPACES
+from dossier_realtime.recording.reading import HEAD_BYTES, cut
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from app.core.effects import Decision
     from app.engine.ports import Placed, Publication
+    from app.journal.lanes import Waiting
     from app.journal.writer import Journal
     from app.telemetry.metrics import Metrics
     from dossier_realtime.protocol.classification import ChannelPolicy, Settings
-    from dossier_realtime.protocol.commands import Command
     from dossier_realtime.protocol.events import Event
     from dossier_realtime.recording.digest import Digest
     from dossier_realtime.recording.entry import Audience, Detail
 
-    from .connection import Connection
+    from .connection import Connection, Inbound
 
 
 _log = structlog.get_logger("node")
 _PERSONAL = Fact(personal=True)
+_CHANGES = (Draft, EditOperation, ChangeSettings, AcknowledgeAlert, CancelBrief)
 _METHODS = frozenset({"GET", "POST", "PUT", "DELETE"})  # of any other word a client could make a label
 
 
@@ -46,25 +51,39 @@ class Witness:
         self._sample = Sample(per_second=10)
 
     def received(
-        self, connection: Connection, payload: bytes, command: Command | Draft | None, decision: Decision
-    ) -> None:
-        """A message came in and was judged. A token never enters the journal."""
+        self, connection: Connection, payload: bytes, decoded: bytes, command: Inbound, decision: Decision
+    ) -> Waiting | None:
+        """A message came in and was judged. Kept is the message as it was decoded, without what was ignored in it; of
+        a refused one that is long the beginning, of a malformed one and a stranger's its digest alone. Never a token.
+        """
         session = connection.session
-        channel = getattr(command.event if isinstance(command, Draft) else command, "channel", None) or ""
-        secret = isinstance(command, Auth) or session.identity is None or (command is None and b"token" in payload)
-        self._metrics.received(command, decision.rule)
+        known = None if isinstance(command, InvalidMessage | None) else command
+        message = known.event if isinstance(known, Draft) else known
+        channel = getattr(command if message is None else message, "channel", None) or ""
+        if message is None and not is_channel(channel):
+            channel = ""  # of a malformed one it is whatever stood there
+        self._metrics.received(known, decision.rule)
         if decision.rule:
             self._note_refusal(connection, decision)
         elif decision.effects and isinstance(warned := decision.effects[0], Send):
             self._note_warning(connection, warned.event)
-        self._journal.record(
+        if isinstance(known, Auth):
+            frame = None
+        elif known is None or session.identity is None:
+            frame = cut(payload)
+        else:
+            frame = cut(payload, decoded) if decision.rule and len(decoded) > HEAD_BYTES else decoded
+        changes = isinstance(known, _CHANGES) and not decision.rule
+        return self._journal.record(
             "refused" if decision.rule else "in",
             session=session.session_id or connection.connection_id,
             user=connection.user_id,
             channel=channel,
             rule=decision.rule,
             level=self.level_of(channel),
-            frame=None if secret else payload,
+            type="" if message is None else codec.message_type(message),
+            frame=frame,
+            lane="events" if changes else "traffic",
         )
 
     def _note_warning(self, connection: Connection, event: Event) -> None:
@@ -97,7 +116,7 @@ class Witness:
             rule=decision.rule,
         )
 
-    def sent(self, connection: Connection, payload: bytes, channel: str = "", offset: int = 0) -> None:
+    def sent(self, connection: Connection, payload: bytes, type_: str, channel: str = "") -> None:
         """A message to one connection alone."""
         self._metrics.sent()
         self._digest.sent(payload)
@@ -106,9 +125,25 @@ class Witness:
             session=connection.session.session_id or connection.connection_id,
             user=connection.user_id,
             channel=channel,
-            offset=offset,
             level=self.level_of(channel),
+            type=type_,
             frame=payload,
+        )
+
+    def replayed(self, connection: Connection, channel: str, page: Sequence[Publication]) -> None:
+        """Record that stored events go to one connection, in one entry: they stand in the journal as fan-outs. To be
+        told before they are queued."""
+        self._metrics.totals["sent"] += len(page)
+        first, last = page[0], page[-1]
+        detail: Detail = {"first": first.offset, "last": last.offset, "count": len(page)}
+        self._journal.record(
+            "replayed",
+            session=connection.session.session_id,
+            user=connection.user_id,
+            channel=channel,
+            epoch=first.epoch,
+            level=self.level_of(channel),
+            detail=detail,
         )
 
     def delivered(self, publication: Publication, receivers: int, besides: str) -> None:
@@ -125,10 +160,11 @@ class Witness:
             besides=besides,
             level=self.level_of(publication.channel),
             receivers=receivers,
+            type=codec.type_of(publication.frame),
             frame=publication.frame,
         )
 
-    def told(self, channel: str, payload: bytes, receivers: int, besides: str) -> None:
+    def told(self, channel: str, payload: bytes, type_: str, receivers: int, besides: str) -> None:
         """A change of presence to the channel's watchers. To be told before it is queued."""
         self._metrics.delivered(receivers)
         self._journal.record(
@@ -138,6 +174,7 @@ class Witness:
             except_user=besides,
             level=self.level_of(channel),
             receivers=receivers,
+            type=type_,
             frame=payload,
         )
 
@@ -165,6 +202,10 @@ class Witness:
             level=self.level_of(channel),
             audience=audience,
         )
+
+    def detached_all(self, connection: Connection) -> None:
+        """Record that from here on the connection receives nothing, in one entry without a channel: it ended."""
+        self._journal.record("detach", session=connection.session.session_id, user=connection.user_id)
 
     def set(self, channel: str, settings: Settings) -> None:
         """From here on these settings hold on the channel."""

@@ -86,7 +86,8 @@ class JournalDoor(OperatorDoor):
         asked, now = repr(msgspec.structs.replace(selection, after=0, limit=0)), self.node.clock().steady
         if selection.limit and record.goes_on(self.actor, asked, now):
             return
-        await self.act(Act("export_journal", "journal", self.node.name, channel))
+        # Not an entry of that channel: who exports it would always find at least that.
+        await self.act(Act("export_journal", "journal", self.node.name, channels=(channel,) if channel else ()))
         if selection.limit:
             record.began(self.actor, asked, now)
 

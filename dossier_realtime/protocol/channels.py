@@ -63,6 +63,15 @@ def parse(name: str) -> Channel:
     return Channel(name, namespace, tuple(segments))
 
 
+def is_channel(name: str) -> bool:
+    """Return whether the text is the name of a channel of a known namespace."""
+    try:
+        parse(name)
+    except ValueError:
+        return False
+    return True
+
+
 @dataclass(frozen=True, slots=True)
 class Pattern:
     """A set of channel names: exact segments, `*` for any one segment, a last `*` for all the rest."""

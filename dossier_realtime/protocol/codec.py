@@ -188,6 +188,24 @@ def with_offset(body: bytes, offset: int) -> bytes:
     return b'{"offset":%d,%b' % (offset, body[1:])
 
 
+def message_type(message: Struct) -> str:
+    """Return the `type` of a decoded message on the wire."""
+    tag = message.__struct_config__.tag
+    return tag if isinstance(tag, str) else ""
+
+
+class _Typed(Struct):
+    type: str = ""
+
+
+_typed = msgspec.json.Decoder(_Typed)
+
+
+def type_of(frame: bytes) -> str:
+    """Return the `type` of a frame that the service encoded."""
+    return _typed.decode(frame).type
+
+
 class _Request(Struct):
     request_id: str = ""
 

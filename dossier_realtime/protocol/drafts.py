@@ -32,6 +32,17 @@ class Draft:
         return self.event.channel
 
 
+def encode_inbound(message: Struct | Draft) -> bytes:
+    """Return a decoded message as a frame again: without the fields that were ignored in it."""
+    if not isinstance(message, Draft):
+        return msgspec.json.encode(message)
+    event: Any = message.event
+    event.ref, event.idempotency_key = message.ref, message.idempotency_key
+    frame = msgspec.json.encode(event)
+    event.ref = event.idempotency_key = None
+    return frame
+
+
 class ForeignIdentity(ValueError):
     """The payload names somebody else than its sender; the message holds the JSON path."""
 

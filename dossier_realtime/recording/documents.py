@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from contextlib import suppress
 from datetime import UTC
 from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
@@ -17,6 +18,7 @@ from dossier_realtime.protocol.events import RemoteOperation, RemoteOperationPay
 
 from .index import Index
 from .moments import Zone, unix, version_or_time, written
+from .reading import UNFIT
 
 if TYPE_CHECKING:
     from .moments import Moment, Place
@@ -125,7 +127,9 @@ def history(index: Index, channel: str) -> DocumentHistory:
     for number in index.fanouts.get(channel, ()):
         header, frame, _ = index.entry(number)
         if header.offset and frame is not None and header.kind in ("fanout", "recovered"):
-            found.setdefault(header.offset, Edit(header.offset, index.times[number], _operations.decode(frame).payload))
+            with suppress(*UNFIT):  # the history ends before a version that cannot be read
+                payload = _operations.decode(frame).payload
+                found.setdefault(header.offset, Edit(header.offset, index.times[number], payload))
     if not found:
         raise KeyError(f"no edit of {channel} in this recording; channels() lists what there is")
     versions = sorted(found)
@@ -147,7 +151,10 @@ def _loaded(index: Index, channel: str, versions: list[int]) -> tuple[float, tup
         for number in numbers:
             header, frame, _ = index.entry(number)
             if header.kind == "out" and header.channel == channel and frame and b'"document":' in frame:
-                state = _states.decode(frame).document
+                try:
+                    state = _states.decode(frame).document
+                except UNFIT:
+                    continue
                 if state is not None and state.version >= versions[0] - 1:
                     states.append((state.version, index.times[number], state))
     if not states:

@@ -61,7 +61,7 @@ Kind = Literal[
     "renewed",  # the session goes on with another token; `detail`: its rights
     "close",  # its connection is gone; `detail`: code, reason, `unsent` (the last so many frames never left)
     "attach",  # from here on the session receives the fan-outs of `channel` to this `audience`
-    "detach",  # from here on it does not
+    "detach",  # from here on it does not; without a `channel`: it receives nothing any more, on any
     "in",  # a frame from the session, accepted; `rule` is what decided
     "refused",  # a frame from the session, refused; `rule` is what decided
     "decided",  # by no frame of its own the session was ended, or not let in; `rule` is why
@@ -78,6 +78,7 @@ Kind = Literal[
     "sampled",  # so many occurrences of a second were counted and not written each; `detail`: what, count, by whom
     "checkpoint",  # the service vouches for the chain up to an entry; `detail`: see checkpoint.py
     "key",  # another key signs from here on; `detail`: see checkpoint.py
+    "unreadable",  # never written: what a reader shows for an entry of a kind or form that it does not know
     "gap",  # `detail.lost` entries are missing here: there was no room from `detail.since` on; `kinds`, `users`
 ]
 
@@ -157,7 +158,6 @@ class Entry(NamedTuple):
 
 
 _CONTROLS = bytes([*range(0x20), 0x7F])
-_TYPE = re.compile(rb'"type":"([a-z_]{1,40})"')
 _LINK = re.compile(r"[0-9a-f]{64}")
 _encode = msgspec.json.Encoder().encode
 _header_decoder = msgspec.json.Decoder(Header)
@@ -250,10 +250,41 @@ def stored_digest(seal: bytes, body: bytes) -> bytes | None:
 def decode_entry(line: bytes) -> Entry:
     """Read one line of a segment, not its first. Nothing is verified here.
 
-    Raises ValueError (of which msgspec's errors are a kind) for a line that is not an entry.
+    An entry of a kind or form that this version does not know is `unreadable`, with the kind that it names and the
+    SHA-256 of its header. Raises ValueError (of which msgspec's errors are a kind) for a line that is not an entry.
     """
     _, head, seal, body = line.removesuffix(b"\n").split(b"\t")
-    return Entry(_header_decoder.decode(head), _frame(body) if body else None, bool(seal) and not body)
+    return Entry(decode_header(head), _frame(body) if body else None, bool(seal) and not body)
+
+
+class _AnyHeader(msgspec.Struct):
+    seq: int
+    kind: str
+    at: float
+    session: str = ""
+    channel: str = ""
+    level: str = ""
+
+
+_any_header_decoder = msgspec.json.Decoder(_AnyHeader)
+
+
+def decode_header(head: bytes) -> Header:
+    """Read the header of an entry. Raises ValueError for what is no header of any version."""
+    try:
+        return _header_decoder.decode(head)
+    except msgspec.ValidationError:
+        found = _any_header_decoder.decode(head)
+        detail: Detail = {"kind": found.kind, "digest": sha256(head).hexdigest()}
+        return Header(
+            found.seq,
+            "unreadable",
+            found.at,
+            session=found.session,
+            channel=found.channel,
+            level=found.level,
+            detail=detail,
+        )
 
 
 def redact(line: bytes) -> bytes:
@@ -266,12 +297,6 @@ def redact(line: bytes) -> bytes:
 
 def frame_digest(seal: bytes, body: bytes) -> bytes:
     return blake2b(body, digest_size=32, key=seal).digest()
-
-
-def frame_type(frame: bytes | None) -> str:
-    """The `type` of a message's frame; "" where it says none near its beginning."""
-    found = _TYPE.search(frame, 0, 200) if frame else None
-    return found[1].decode() if found else ""
 
 
 def segment_name(node: str, first: int) -> str:

@@ -10,7 +10,7 @@ from typing import Protocol
 
 import msgspec
 
-from .entry import Entry, Kind, decode_entry
+from .entry import Entry, decode_entry
 from .verify import Report
 
 
@@ -28,7 +28,7 @@ class Source(Protocol):
 
 
 class _Key(msgspec.Struct, gc=False):
-    kind: Kind
+    kind: str
     at: float
     session: str = ""
     user: str = ""
@@ -69,6 +69,7 @@ class Index:
         self.attached: dict[str, set[str]] = defaultdict(set)
         self.users: set[str] = set()
         self.channels: set[str] = set()
+        self._published: dict[str, dict[tuple[str, int], int]] = {}  # of channels that were asked for
         latest = 0.0
         for number, (place, line) in enumerate(source.lines()):
             start = line.find(b"\t") + 1
@@ -106,6 +107,17 @@ class Index:
     def since(self, moment: float) -> int:
         """The number of the first entry at a time or after it."""
         return bisect_left(self.times, moment)
+
+    def published(self, channel: str, epoch: str, offset: int) -> int | None:
+        """Return the entry that published an event; None where the recording does not hold it."""
+        places = self._published.get(channel)
+        if places is None:
+            places = self._published[channel] = {}
+            for number in self.fanouts.get(channel, ()):
+                header = self.entry(number).header
+                if header.offset and header.audience == "all" and header.kind in ("fanout", "recovered"):
+                    places.setdefault((header.epoch, header.offset), number)
+        return places.get((epoch, offset))
 
     def told(self, channel: str, after: int, before: int) -> array[int]:
         """The fan-outs of a channel between two entries."""

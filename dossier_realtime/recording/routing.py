@@ -26,10 +26,13 @@ class Routing:
                     for session, user in attached.items()
                     if user != header.except_user and self.connection(session) != header.besides
                 ]
-            case "out":
+            case "out" | "replayed":
                 return [header.session]
             case "attach":
                 self._attached[header.channel, header.audience][header.session] = header.user
+            case "detach" if not header.channel:  # of everything
+                for attached in self._attached.values():
+                    attached.pop(header.session, None)
             case "detach":
                 self._attached[header.channel, header.audience].pop(header.session, None)
             case "open":

@@ -11,8 +11,9 @@ import pandas as pd
 from dossier_realtime.ot.units import to_units
 
 from .documents import DocumentHistory
-from .entry import Entry, frame_type
+from .entry import Entry
 from .index import Index
+from .reading import entry_type
 from .transcript import Frame
 
 
@@ -95,8 +96,9 @@ def events(entries: Iterable[Entry], type_: str) -> pd.DataFrame:
     columns = ["seq", "kind", "type", "session", "user", "channel", "offset", "level", "rule", "receivers", "frame"]
     rows = []
     times = []
-    for header, frame, _ in entries:
-        name = frame_type(frame)
+    for entry in entries:
+        header, frame, _ = entry
+        name = entry_type(entry)
         if type_ in ("", name):
             times.append(header.at)
             text = frame.decode("utf-8", "replace") if frame else None
@@ -114,7 +116,7 @@ def frames(transcript: Iterable[Frame]) -> pd.DataFrame:
     for frame in transcript:
         times.append(frame.at)
         text = frame.frame.decode("utf-8", "replace") if frame.frame else ""
-        told = (frame_type(frame.frame), frame.channel, frame.rule, frame.connection, text)
+        told = (frame.type, frame.channel, frame.rule, frame.connection, text)
         rows.append((frame.seq, frame.direction, *told))
     table = pd.DataFrame(rows, columns=columns, index=pd.DatetimeIndex(_times(times), name="time"))
     return table.astype(dict.fromkeys(("direction", "type", "channel", "rule", "connection"), "category"))

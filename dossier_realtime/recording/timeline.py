@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from .entry import Detail, Entry, Header
+from .reading import UNFIT, entry_type
 
 
 class _Envelope(msgspec.Struct):
@@ -92,6 +93,7 @@ class State:
     settings: dict[str, Detail] = field(default_factory=dict)
     versions: dict[str, int] = field(default_factory=dict)
     known: Container[str] | None = None
+    unreadable: int = 0
     _limits: dict[tuple[str, str], Limited] = field(default_factory=dict)
     _doing: dict[tuple[str, str], Present] = field(default_factory=dict)
 
@@ -118,9 +120,15 @@ class State:
         return {key: limited for key, limited in self._limits.items() if limited.until > self.at}
 
     def take(self, entry: Entry) -> None:
-        """One entry more."""
+        """Fold one entry more; what cannot be read changes nothing and is counted in `unreadable`."""
+        self.at = max(self.at, entry.header.at)
+        try:
+            self._fold(entry)
+        except UNFIT:
+            self.unreadable += 1
+
+    def _fold(self, entry: Entry) -> None:
         header, frame, _ = entry
-        self.at = max(self.at, header.at)
         match header.kind:
             case "start":
                 self.sessions.clear()
@@ -145,7 +153,7 @@ class State:
                 self.settings[header.channel] = {"classification": header.level, **header.detail}
             case "fanout" | "recovered" if frame is not None:
                 self._event(header, frame)
-            case "out" if frame is not None and b'"rate_limit_' in frame[:64]:
+            case "out" if frame is not None and entry_type(entry).startswith("rate_limit_"):
                 self._limit(header, frame)
             case _:
                 pass
@@ -153,7 +161,10 @@ class State:
     def _attach(self, header: Header, session: Open) -> None:
         if header.audience == "presence" or header.channel.startswith("user:"):
             return
-        if header.kind == "attach":
+        if not header.channel:  # of everything: its connection ended
+            session.channels.clear()
+            session.hidden.clear()
+        elif header.kind == "attach":
             session.channels.add(header.channel)
         else:
             session.channels.discard(header.channel)

@@ -8,16 +8,21 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from .entry import Audience, Entry, Header
 from .index import Index
+from .reading import entry_type
+
+BEFORE: Final = "before the recording"
+"""The type of a frame whose event was published before the recording begins."""
 
 
 class Frame(NamedTuple):
     """One frame of a transcript, with its place in the recording. `at` is Unix seconds, `direction` the client's.
 
-    `frame` is None for what the journal does not hold: tokens, redacted payloads. `rule` is what refused a sent frame.
+    `frame` is None for what the journal does not hold: tokens, redacted payloads. `rule` is what refused a sent frame,
+    of which a CutFrame is kept where it was long or malformed. `type` is the message's, `unreadable` where it is none.
     """
 
     number: int
@@ -28,6 +33,8 @@ class Frame(NamedTuple):
     channel: str
     frame: bytes | None
     rule: str = ""
+    type: str = ""
+    offset: int = 0
 
 
 class Attachment(NamedTuple):
@@ -51,17 +58,17 @@ def transcript(index: Index, session: str) -> list[Frame]:
             before = index.sessions.get(_connection(entry.header), ())
             own |= {number: index.entry(number) for number in before}
     told = dict(_told(index, attachments(index, session), user))
-    return sorted(_kept(session, sorted((own | told).items())))
+    return sorted(_kept(index, session, sorted((own | told).items())), key=lambda frame: frame.number)
 
 
-def delivery(index: Index, session: str, channel: str, told: set[int], offset: int) -> list[int]:
-    """Which of the fan-outs `told`, and of what it caught up on as `offset` of the channel (0: nothing), a session
-    was handed. Cheap for a session of which nothing was taken back."""
+def delivery(index: Index, session: str, channel: str, told: set[int], offset: int, epoch: str = "") -> list[int]:
+    """Return the entries by which a session was handed an event: of the fan-outs `told`, and of what it caught up on
+    as `offset` of the channel. Cheap for a session of which nothing was taken back."""
     wanted = set(told)
     certain = True
     for number in index.sessions[session]:
         header = index.entry(number).header
-        if offset and header.kind == "out" and header.channel == channel and header.offset == offset:
+        if header.channel == channel and _holds(header, offset, epoch):
             wanted.add(number)
         certain = certain and header.kind != "conflated" and not header.detail.get("unsent")
     if certain and not any(index.entry(number).header.besides for number in told):
@@ -73,7 +80,32 @@ def delivery(index: Index, session: str, channel: str, told: set[int], offset: i
             if number not in told or any(span.start < number < span.end for span in spans)
             if index.entry(number).header.except_user != user
         ]
-    return [frame.number for frame in transcript(index, session) if frame.number in wanted]
+    frames = transcript(index, session)
+    return [frame.number for frame in frames if frame.number in wanted and frame.offset == offset]
+
+
+def _holds(header: Header, offset: int, epoch: str) -> bool:
+    """Return whether an entry of one session is, or covers, that event of its channel."""
+    if header.kind == "out":  # of recordings that hold one for each; these do not know their epoch
+        return not epoch and header.offset == offset
+    return header.kind == "replayed" and epoch in ("", header.epoch) and offset in span(header)
+
+
+def span(header: Header) -> range:
+    """Return the offsets that a `replayed` entry covers."""
+    first, last = header.detail.get("first"), header.detail.get("last")
+    return range(first, last + 1) if isinstance(first, int) and isinstance(last, int) else range(0)
+
+
+def _replayed(index: Index, number: int, header: Header, connection: str) -> Iterator[Frame]:
+    """The frames of a `replayed` entry. Of an event from before the recording's beginning the frame is None and the
+    type says so."""
+    for offset in span(header):
+        found = index.published(header.channel, header.epoch, offset)
+        entry = None if found is None else index.entry(found)
+        type_ = BEFORE if entry is None else entry_type(entry)
+        told = (header.channel, None if entry is None else entry.frame, "", type_, offset)
+        yield Frame(number, header.seq, header.at, "received", connection, *told)
 
 
 def attachments(index: Index, session: str) -> Iterator[Attachment]:
@@ -87,7 +119,9 @@ def attachments(index: Index, session: str) -> Iterator[Attachment]:
             since.setdefault(place, number)
         elif header.kind == "detach" and place in since:
             yield Attachment(*place, since.pop(place), number)
-        elif header.kind == "start":
+        elif (
+            header.kind == "detach" and not header.channel
+        ) or header.kind == "start":  # of everything: its connection ended
             yield from (Attachment(*place, start, number) for place, start in since.items())
             since.clear()
     yield from (Attachment(*place, start, len(index)) for place, start in since.items())
@@ -102,19 +136,25 @@ def _told(index: Index, attached: Iterator[Attachment], user: str) -> Iterator[t
                 yield number, entry
 
 
-def _kept(session: str, entries: list[tuple[int, Entry]]) -> Iterator[Frame]:
+def _kept(index: Index, session: str, entries: list[tuple[int, Entry]]) -> Iterator[Frame]:
     """The frames that were sent, and of those that were queued what is left in the end."""
     queued: defaultdict[str, list[Frame]] = defaultdict(list)
     connection = session
-    for number, (header, frame, _) in entries:
+    for number, entry in entries:
+        header, frame, _ = entry
         name = connection if header.session in ("", session) else header.session
         match header.kind:
             case "open":
                 connection = _connection(header)
             case "in" | "refused":
-                yield Frame(number, header.seq, header.at, "sent", name, header.channel, frame, header.rule)
+                yield Frame(
+                    number, header.seq, header.at, "sent", name, header.channel, frame, header.rule, entry_type(entry)
+                )
             case "out" | "fanout" if header.besides != name:
-                queued[name].append(Frame(number, header.seq, header.at, "received", name, header.channel, frame))
+                told = (header.channel, frame, "", entry_type(entry), header.offset)
+                queued[name].append(Frame(number, header.seq, header.at, "received", name, *told))
+            case "replayed":
+                queued[name] += _replayed(index, number, header, name)
             case "conflated":
                 take_back(queued[name], header)
             case "close":

@@ -105,7 +105,8 @@ class Veil:
                     continue
                 tail = self._tails[connection] = bytearray()
                 self._counted.add(session)
-            tail.append(seen)
+            count = header.detail.get("count") if header.kind == "replayed" else 1
+            tail.extend([seen] * min(_KEPT, count if isinstance(count, int) else 1))
             if len(tail) > 2 * _KEPT:
                 del tail[:_KEPT]
 
@@ -199,7 +200,8 @@ class Veil:
     def _told(self, body: bytes, header: Header) -> bytes:
         """A frame on no channel, where it is of a kind that names none; of a login the permissions that may be seen."""
         found = _TYPE.match(body)
-        if found is None or _HARMLESS.fullmatch(found[1].decode()) is None or header.rule == "format":
+        name = header.type or (found[1].decode() if found else "")
+        if found is None or _HARMLESS.fullmatch(name) is None or header.rule == "format":
             return b""
         if not body.startswith(_LOGIN):
             return body

@@ -17,7 +17,10 @@ from app.core.rerun import Rerun
 from app.journal.export import Archive, Selection
 from app.journal.signing import Signer
 from dossier_realtime.archive import open_export, open_journal
+from dossier_realtime.protocol import codec
 from dossier_realtime.protocol.classification import ChannelPolicy
+from dossier_realtime.protocol.drafts import encode_inbound
+from dossier_realtime.recording.reading import cut
 from dossier_realtime.recording.recording import Recording
 from dossier_realtime.recording.transcript import Frame
 from tests.harness.service import Service
@@ -86,7 +89,15 @@ class Keeper(Client):
 
     def life(self, *, whole: bool) -> Life:
         assert isinstance(self.raw, _Kept)
-        return Life(self.login["session_id"], self.raw.frames_kept, self.sent[1:], whole)  # without the token
+        return Life(self.login["session_id"], self.raw.frames_kept, [*map(kept, self.sent[1:])], whole)  # no token
+
+
+def kept(frame: bytes) -> bytes:
+    """What the journal keeps of a frame: the message as it was decoded, of a malformed one its digest."""
+    try:
+        return encode_inbound(codec.decode_command(frame))
+    except codec.InvalidMessage:
+        return cut(frame)
 
 
 def update(channel: str, padding: int = 0) -> Message:
