@@ -18,7 +18,7 @@ from .conduct import Conduct
 from .connection import Connection
 from .frames import text_frame
 from .hub import Hub
-from .outbox import Flusher, Volatile
+from .outbox import Flusher, Unrecorded, Volatile
 from .rechecks import Rechecks
 from .registry import Registry
 from .subscriptions import Subscriptions
@@ -225,8 +225,8 @@ class Node:
                 continue
             if identity not in frames:
                 frames[identity] = codec.encode(report.seen_by(identity, self.policy.settings))
-            self.witness.sent(connection, frames[identity], channel)
-            connection.outbox.push(text_frame(frames[identity]))
+            self.witness.reported()
+            connection.outbox.push(Unrecorded(text_frame(frames[identity])))
 
     def _tell(self, event: PresenceEvent) -> None:
         channel, user_id = event.channel, event.payload.user_id

@@ -35,6 +35,10 @@ class Volatile(bytes):
         return volatile
 
 
+class Unrecorded(bytes):
+    """A frame that the journal does not hold: it counts neither among places nor among what never left."""
+
+
 @dataclass(frozen=True, slots=True)
 class OutboxLimits:
     """What may wait for one reader before it counts as too slow."""
@@ -243,7 +247,7 @@ class Outbox:
             else:
                 keys.add(frame.key)
                 kept.appendleft(frame)
-            place += frame[0] == _TEXT
+            place += _is_message(frame)
         if dropped:
             self._queue = kept
             self._bytes = len(self._rest) + sum(map(len, kept))
@@ -253,7 +257,11 @@ class Outbox:
 
 
 def _messages(frames: Iterable[bytes]) -> int:
-    return sum(frame[0] == _TEXT for frame in frames)
+    return sum(map(_is_message, frames))
+
+
+def _is_message(frame: bytes) -> bool:
+    return frame[0] == _TEXT and not isinstance(frame, Unrecorded)
 
 
 def _unfinished(frames: Sequence[bytes], left: int) -> list[bytes]:

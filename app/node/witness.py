@@ -130,6 +130,10 @@ class Witness:
             frame=payload,
         )
 
+    def reported(self) -> None:
+        """Count a report to an operator. It is not journalled: it tells of what is, and an idle node would write on."""
+        self._metrics.sent()
+
     def replayed(self, connection: Connection, channel: str, page: Sequence[Publication]) -> None:
         """Record that stored events go to one connection, in one entry: they stand in the journal as fan-outs. To be
         told before they are queued."""
