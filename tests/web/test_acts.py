@@ -70,7 +70,7 @@ CALLS: dict[tuple[str, str], tuple[str, Callable[[Service], Any]]] = {
         "change_settings",
         _path("/v1/channels/dossier:acts:1", {"classification": "confidential"}),
     ),
-    ("get", r"/v1/journal"): ("export_journal", _path("/v1/journal?channel=dossier:acts:1")),
+    ("get", r"/v1/journal"): ("export_journal", _path("/v1/journal")),
 }
 """Each method that is an act, its verb, and a call of it that is good. A new route is put here."""
 
