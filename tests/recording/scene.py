@@ -85,6 +85,8 @@ async def _scene(played: Played) -> None:
     await ali.ask(update())
     back = await Client.connect(service, service.token("sara", *rights, name="Sara"), played.sessions["sara"])
     await back.subscribe(COUNTRY, since=place)
+    for _ in range(2):  # what was missed comes in turns of its own
+        await back.receive("dossier_update")
     await back.settle()
     for client in (ali, omar, back):
         await client.close()
