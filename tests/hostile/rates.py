@@ -67,6 +67,33 @@ async def invalid_messages_count(bench: Bench) -> str:
     return f"{accepted} accepted"
 
 
+async def seven_renewals_in_a_minute(bench: Bench) -> str:
+    """Six are verified, the seventh is not even looked at, and the connection is kept."""
+    client = await bench.client()
+    for number in range(7):
+        token = tokens.token(client.login["user_id"], ttl=600 + number)
+        await client.send({"type": "auth", "payload": {"token": token}, "ref": f"a{number}"})
+    await client.receive(ref="a6")
+    answers = [message for message in client.messages if str(message.get("ref", "")).startswith("a")]
+    refused = [message["ref"] for message in answers if message.get("error_code") == "RATE_LIMIT_EXCEEDED"]
+    accepted = sum(message["type"] == "auth_success" for message in answers)
+    client.take_all()
+    return f"{accepted} accepted, refused {refused}, then {await outcome(client)}"
+
+
+async def subscribing_a_hundred_times(bench: Bench) -> str:
+    """The first hundred of a connection do not count: all other messages are still there."""
+    client = await bench.client("read:dossier:*")
+    channels = [f"dossier:country:c{number}" for number in range(100)]
+    await client.send(*({"type": "subscribe", "channel": channel} for channel in channels))
+    await client.send(*([_UNSUBSCRIBE] * 101))
+    await client.settle()
+    subscribed = sum(message["type"] == "subscribed" for message in client.messages)
+    accepted = sum(message["type"] == "unsubscribed" for message in client.messages)
+    await client.close()
+    return f"{subscribed} subscribed, {accepted} more accepted"
+
+
 async def a_flood_beside_another_user(bench: Bench) -> str:
     """While one user floods until it is cut off, another one's messages are all taken."""
     flooder, other = await bench.client(), await bench.client()
@@ -115,6 +142,20 @@ ROWS = [
     ),
     Row("R03", "one user over ten connections", one_user_over_ten_connections, "100 accepted, 10 refused", "strict"),
     Row("R04", "invalid messages count", invalid_messages_count, "90 accepted", "strict"),
+    Row(
+        "R08",
+        "seven renewals in a minute",
+        seven_renewals_in_a_minute,
+        "6 accepted, refused ['a6'], then K",
+        "strict",
+    ),
+    Row(
+        "R10",
+        "a hundred subscribes and a hundred messages",
+        subscribing_a_hundred_times,
+        "100 subscribed, 100 more accepted",
+        "strict",
+    ),
     Row("R06", "a flood beside another user", a_flood_beside_another_user, "C(4004)", "strict"),
     Row("D18", "700 edits in flight", seven_hundred_edits_in_flight, "600 in order, refused 600 to 699, K", "strict"),
     Row("S02", "a flood of pings", a_flood_of_pings, "60 pongs, then C(4004)", "strict"),

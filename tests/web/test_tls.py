@@ -122,3 +122,38 @@ def _served(service: Service, authority: Authority) -> bytes:
         authority.context().wrap_socket(plain, server_hostname="127.0.0.1") as wrapped,
     ):
         return wrapped.getpeercert(binary_form=True) or b""
+
+
+def test_a_flood_over_tls_leaves_others_their_turns(secure: Service, authority: Authority) -> None:
+    """While frames of one connection wait, another's message and a call over HTTP are answered."""
+    count, answered = 20_000, 0
+
+    async def drain(client: websockets.ClientConnection) -> None:
+        nonlocal answered
+        async for message in client:
+            answered += json.loads(message)["type"] == "unsubscribed"
+
+    async def scene() -> int:
+        flooder, other = await connected(secure, authority), await connected(secure, authority)
+        draining = asyncio.create_task(drain(flooder))
+        frame = json.dumps({"type": "unsubscribe", "channel": "global"})
+
+        async def flood() -> None:
+            for _ in range(count):
+                await flooder.send(frame)
+
+        flooding = asyncio.create_task(flood())
+        while not answered:  # noqa: ASYNC110  the other task counts
+            await asyncio.sleep(0)
+        await other.send(json.dumps({"type": "unsubscribe", "channel": "global", "ref": "mine"}))
+        assert json.loads(await other.recv())["ref"] == "mine"
+        meanwhile = answered
+        await flooding
+        while answered < count:  # noqa: ASYNC110  likewise
+            await asyncio.sleep(0.01)
+        draining.cancel()
+        await flooder.close()
+        await other.close()
+        return meanwhile
+
+    assert asyncio.run(scene()) < count

@@ -1,0 +1,173 @@
+"""P38: what a stranger makes the service store, hold or compute is bounded, at every door and every exempt class."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from tests.harness import tokens
+from tests.harness.figures import Report, Sized
+from tests.harness.service import Service
+from tests.harness.wire import Client, Message, Raw, request, upgrade
+
+FORBIDDEN = "dossier:secret:plans"
+UPDATE: Message = {
+    "type": "dossier_update",
+    "channel": FORBIDDEN,
+    "payload": {"entity_type": "country", "entity_id": "u", "operation": "update", "fields_changed": ["x" * 100]},
+}
+HOST = ("Host", "localhost")
+KIB, MIB = 1 << 10, 1 << 20
+
+Flood = Callable[[Service, int, int], Coroutine[Any, Any, None]]
+"""`flood(service, who, times)`: what one of the strangers does."""
+
+
+@asynccontextmanager
+async def _session(service: Service, who: int) -> AsyncIterator[Client]:
+    client = await Client.connect(service, tokens.token(f"stranger-{who}"), address=f"127.0.1.{who + 1}")
+    try:
+        with suppress(ConnectionError):
+            yield client
+    finally:
+        await client.close()
+
+
+async def refused_sends(service: Service, who: int, times: int) -> None:
+    async with _session(service, who) as client:
+        await client.send(*([UPDATE | {"x": "y" * 60_000}] * times))
+
+
+async def invalid_frames(service: Service, who: int, times: int) -> None:
+    async with _session(service, who) as client:
+        await client.send(*(["[]," * 20_000] * times))
+
+
+async def renewals(service: Service, who: int, times: int) -> None:
+    async with _session(service, who) as client:
+        auth = {"type": "auth", "payload": {"token": tokens.token(f"stranger-{who}")}}
+        await client.send(*([auth] * times))
+
+
+async def subscribes(service: Service, who: int, times: int) -> None:
+    async with _session(service, who) as client:
+        await client.send(*({"type": "subscribe", "channel": f"dossier:secret:n{n}"} for n in range(times)))
+
+
+async def pings(service: Service, who: int, times: int) -> None:
+    async with _session(service, who) as client:
+        await client.send(*([{"type": "ping"}] * times))
+
+
+async def silent_handshakes(service: Service, who: int, times: int) -> None:
+    raws = [await Raw.open(service, address=f"127.0.1.{who + 1}") for _ in range(min(times, 40))]
+    for raw in raws:
+        await raw.send(upgrade())
+    for raw in raws:
+        await raw.response()
+        await raw.close()
+
+
+async def bodies_without_a_token(service: Service, who: int, times: int) -> None:
+    for _ in range(times):
+        raw = await Raw.open(service, address=f"127.0.1.{who + 1}")
+        with suppress(ConnectionError):
+            length = ("Content-Length", str(8 * MIB))
+            await raw.send(request("PUT", "/v1/documents/d", HOST, length, body=b" " * 100_000))
+            await raw.response()
+        await raw.close()
+
+
+async def paths_that_are_none(service: Service, who: int, times: int) -> None:
+    for _ in range(times):
+        raw = await Raw.open(service, address=f"127.0.1.{who + 1}")
+        with suppress(ConnectionError):
+            await raw.send(request("GET", f"/{who}", HOST) * 5)
+            await raw.response()
+        await raw.close()
+
+
+async def calls_without_rights(service: Service, who: int, times: int) -> None:
+    authorization = ("Authorization", f"Bearer {tokens.token(f'stranger-{who}')}")
+    raw = await Raw.open(service, address=f"127.0.1.{who + 1}")
+    with suppress(ConnectionError):
+        for _ in range(times):
+            await raw.send(request("GET", "/v1/sessions", HOST, authorization))
+            await raw.response()
+    await raw.close()
+
+
+FLOODS: list[Flood] = [
+    refused_sends,
+    invalid_frames,
+    renewals,
+    subscribes,
+    pings,
+    silent_handshakes,
+    bodies_without_a_token,
+    paths_that_are_none,
+    calls_without_rights,
+]
+
+
+def _kept(service: Service) -> int:
+    """Bytes of everything under the data folder."""
+    return sum(path.stat().st_size for path in service.data.rglob("*") if path.is_file())
+
+
+async def _ping(client: Client) -> float:
+    began = time.perf_counter()
+    await client.ask({"type": "ping"})
+    return time.perf_counter() - began
+
+
+def _p99(times: list[float]) -> float:
+    return sorted(times)[int(0.99 * (len(times) - 1))]
+
+
+_KEPT_WHOLE = pytest.mark.xfail(reason="the journal keeps the frames that were refused whole", strict=False)
+
+
+@pytest.mark.parametrize(
+    "flood",
+    [
+        pytest.param(flood, marks=[_KEPT_WHOLE] if flood in (refused_sends, invalid_frames) else [], id=flood.__name__)
+        for flood in FLOODS
+    ],
+)
+def test_what_a_stranger_costs_is_bounded(flood: Flood, tmp_path: Path, report: Report, sized: Sized) -> None:
+    strangers, times = 8, sized(150, 2_000)
+
+    async def scene() -> None:
+        process = psutil.Process(service.pid)
+        async with await Client.connect(service, tokens.token("other", role="service")) as other:
+            idle = [await _ping(other) for _ in range(100)]
+            disk, memory = _kept(service), process.memory_info().rss
+            works = [asyncio.create_task(flood(service, who, times)) for who in range(strangers)]
+            busy = [await _ping(other)]
+            while not all(work.done() for work in works):
+                busy.append(await _ping(other))
+            await asyncio.gather(*works)
+            await other.settle()
+            grown, held = _kept(service) - disk, process.memory_info().rss - memory
+            ratio = _p99(busy) / _p99(idle)
+            stall = service.metrics()["dossier_loop_stall_seconds"]
+            each = grown / (strangers * times) / KIB
+            report(
+                f"{strangers} × {times}: disk {each:.2f} KiB each, RSS {held / MIB:+.1f} MiB,"
+                f" others' ping p99 × {ratio:.1f} ({1000 * _p99(busy):.1f} ms), longest turn {1000 * stall:.0f} ms"
+            )
+            assert grown <= strangers * times * KIB
+            assert held <= 20 * MIB
+
+    with Service(tmp_path / "s", {"limits.roles.service.ping": 1_000_000}) as service:
+        asyncio.run(scene())
+        service.stop()
+        service.assert_log_clean()
