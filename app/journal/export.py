@@ -13,9 +13,9 @@ from pathlib import Path
 import msgspec
 
 from app.journal.redaction import Redaction, UnmatchedRedaction
+from app.journal.scope import Naming, Scope
 from app.journal.signing import Signer
 from dossier_realtime.archive.folder import read_after, read_head, seq_before
-from dossier_realtime.protocol.channels import parse_pattern
 from dossier_realtime.recording.entry import Header, redact
 from dossier_realtime.recording.export import (
     EXPORT_FORMAT,
@@ -29,7 +29,7 @@ from dossier_realtime.recording.moments import must_follow, unix
 from dossier_realtime.recording.names import channel_pattern, did_you_mean
 from dossier_realtime.recording.routing import Routing
 from dossier_realtime.recording.verify import DamagedJournalError
-from dossier_realtime.recording.visibility import HIGHEST, Veil
+from dossier_realtime.recording.visibility import HIGHEST, Unveiled, Veil
 
 _NOTHING = "no entry fits this selection, so there is no export: check its names and times"
 _COMPARED = 20_000  # names that are kept, to offer one that is near
@@ -69,9 +69,16 @@ class Selection(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_
             raise ValueError(f"limit is from 1 to {MOST} entries, 0 for all")
         if self.channel:
             channel_pattern(self.channel)
+        if self.surrounds and (self.after or self.limit):
+            raise ValueError("an export of channels with context has no pages: leave out after and limit")
         unix(self.since), unix(self.until)
         if self.since and self.until:
             must_follow(self.since, self.until)
+
+    @property
+    def surrounds(self) -> bool:
+        """Whether channels are asked for with what is around them; it is never a whole export (scope.py)."""
+        return bool(self.context and self.channel and not self.session and not self.user)
 
     @property
     def follows(self) -> bool:
@@ -119,18 +126,21 @@ class Archive:
         be empty; UnmatchedRedaction where a pattern of `redacted` fits nothing.
         """
         head = read_head(self._folder, self._node)
-        veil = None if level_of is None else Veil(clearance, level_of)
         selected, redaction = _Filter(selection), Redaction(redacted)
+        veil = Veil(clearance, level_of) if level_of is not None else Unveiled() if selection.surrounds else None
+        scope = self._scope(selection, selected, veil)
         digest, count, damaged = sha256(), 0, False
+        if scope is not None and not scope.found:
+            raise NothingSelected(_NOTHING)
         try:
-            for line in self._lines(selected, veil, redaction):
+            for line in self._lines(selected, veil, redaction, scope):
                 digest.update(line)
                 count += 1
                 yield line
         except DamagedJournalError:  # what is behind is not proven, and so not passed on
             damaged = True
         if not count and not damaged and not selection.follows:
-            raise NothingSelected(_NOTHING + ("" if veil else selected.near()))
+            raise NothingSelected(_NOTHING + ("" if level_of else selected.near()))
         if not damaged:  # else what it would fit may stand behind
             redaction.must_match()
         if tally is not None:
@@ -153,20 +163,35 @@ class Archive:
         signed = encode_manifest(manifest)
         yield trailer(signed, self._signer.sign("export", signed))
 
-    def _lines(self, selected: _Filter, veil: Veil | None, redaction: Redaction) -> Iterator[bytes]:
+    def _scope(self, selection: Selection, selected: _Filter, veil: Veil | None) -> Scope | None:
+        """The surroundings of channels that are asked for with context; read before anything is written."""
+        if veil is None or not selection.surrounds:
+            return None
+        lines = read_after(self._folder, self._node, self._begin(selected, veiled=True))
+        selected.scope = Scope(channel_pattern(selection.channel), lines, selection.until, veil.may_see)
+        return selected.scope
+
+    def _begin(self, selected: _Filter, *, veiled: bool) -> int:
+        after = selected.begins_after
+        if selected.begins_at and (not veiled or selected.context):
+            after = max(after, seq_before(self._folder, self._node, selected.begins_at))
+        return after
+
+    def _lines(
+        self, selected: _Filter, veil: Veil | None, redaction: Redaction, scope: Scope | None
+    ) -> Iterator[bytes]:
         before = shown = segment = b""
         count = 0
-        after = selected.begins_after
-        if selected.begins_at and (veil is None or selected.context):
-            after = max(after, seq_before(self._folder, self._node, selected.begins_at))
-        for line in read_after(self._folder, self._node, after):
+        for line in read_after(self._folder, self._node, self._begin(selected, veiled=veil is not None)):
             link, head, _, rest = line.split(b"\t", 3)
             header = None if head.startswith(b'{"format"') else _headers.decode(head)
             if header is None or not selected.takes(header):
                 if veil is not None and header is not None:
-                    veil.see(header, b"")
+                    veil.see(header, b"", selected=False)
                 before, segment = link, head if header is None else b""
                 continue
+            if scope is not None:
+                header = scope.trimmed(header)
             if veil is None:
                 hidden = redaction.hides(header, rest[:-1])
                 previous = b"" if shown and before == shown else before
@@ -185,12 +210,13 @@ class _Filter:
 
     def __init__(self, selection: Selection) -> None:
         self._selection = selection
-        self._pattern = parse_pattern(selection.channel) if selection.channel else None
+        self._naming = Naming(channel_pattern(selection.channel)) if selection.channel else None
         self._routing = Routing()
         self._mine: set[str] = set()
         self.limit = selection.limit
         self.context = selection.context
         self._names: set[str] = set()
+        self.scope: Scope | None = None
 
     @property
     def begins_after(self) -> int:
@@ -221,9 +247,11 @@ class _Filter:
             return False
         if header.at < asked.since and not (asked.context and _sets_the_scene(header)):
             return False
+        if self.scope is not None:
+            return header.seq <= self.scope.last and self.scope.takes(header)
         if asked.context and header.kind in _CONNECTIONS:
             return True
-        return self._pattern is None or bool(header.channel and self._pattern.matches(header.channel))
+        return self._naming is None or self._naming.takes(header)
 
     def _concerns(self, header: Header) -> bool:
         asked = self._selection

@@ -30,7 +30,7 @@ _TYPE = re.compile(rb'\{"type":"([a-z_]+)"')
 _HARMLESS = re.compile(r"ping|pong|auth_success|connection_state|token_expiring|rate_limit_(warning|exceeded)|error")
 _LOGIN, _RATES = b'{"type":"auth_success"', b'{"type":"rate_limit_'
 _ABOUT = re.compile(r"/v1/(commitments|briefs)/")  # their ids: the level of what was derived is in the header
-_PATH = re.compile(r"/v1/(channels|documents)/([^/]+)")
+NAMING_PATH: Final = re.compile(r"/v1/(channels|documents)/([^/]+)")
 _NAMED = re.compile(rf"(?:{'|'.join(SHAPES)})(?::(?:{SEGMENT}|\*)){{1,3}}".encode())
 _RANKS = {level: rank for rank, level in enumerate(LEVELS)}
 
@@ -65,13 +65,17 @@ class Veil:
         self._hidden_acts: set[int] = set()  # by seq: their outcomes are hidden with them
         self._seq = 0
 
-    def see(self, header: Header, body: bytes) -> tuple[Header, bytes] | None:
-        """The entry as it may be seen (its body, in the journal's form, empty where it may not); None for nothing."""
+    def see(self, header: Header, body: bytes, *, selected: bool = True) -> tuple[Header, bytes] | None:
+        """The entry as it may be seen (its body, in the journal's form, empty where it may not); None for nothing.
+
+        `selected`: whether it was asked for; else nothing is shown of it, and the places of frames are counted without.
+        """
         if header.kind == "checkpoint":
             return None  # its number counts all entries, and it vouches for links that are not shown
         seen = self._may(header) if header.channel or header.kind == "http" else self._may_tell(header, body)
         if not seen and header.kind in ("in", "refused", "http", "act"):
             self._hushed.add(header.user)
+        seen = seen and selected
         if header.kind != "fanout" or self._tails or not seen:  # else nobody keeps count of it
             self._queued(header, seen)
         detail = self._detail(header)
@@ -82,6 +86,12 @@ class Veil:
         if not header.channel and body:
             body = self._told(body, header)
         return msgspec.structs.replace(header, seq=0, commit=0, cause=0, detail=detail), body
+
+    def may_see(self, header: Header) -> bool:
+        """Whether an entry on a channel, or a call, is of nothing above the clearance."""
+        if header.kind in ("act", "outcome") and not header.channel:
+            return self._detail(header) is not None
+        return bool(header.channel or header.kind == "http") and self._may(header)
 
     def number(self, header: Header) -> Header:
         """The header of an entry that is shown, under the next number."""
@@ -113,7 +123,7 @@ class Veil:
     def _may(self, header: Header) -> bool:
         if header.kind == "http":
             path = str(header.detail.get("path", ""))
-            found = _PATH.match(path)
+            found = NAMING_PATH.match(path)
             if _ABOUT.match(path) is not None:
                 return self._reader.clearance >= Clearance.strict(header.level)
             if found is None:
@@ -214,6 +224,28 @@ class Veil:
         payload["permissions"] = msgspec.Raw(_encode([text for text in permissions if self._grantable(text)]))
         told = _encode(login | {"payload": payload})
         return told if self._discreet(told) else b""
+
+
+class Unveiled(Veil):
+    """All may be seen: entries that were not selected are left out and counted as a veil does, and nothing else."""
+
+    def __init__(self) -> None:
+        super().__init__(HIGHEST, lambda _: HIGHEST)
+
+    def _may(self, header: Header) -> bool:
+        return True
+
+    def _may_tell(self, header: Header, body: bytes) -> bool:
+        return True
+
+    def _discreet(self, text: bytes) -> bool:
+        return True
+
+    def _grantable(self, permission: str) -> bool:
+        return True
+
+    def _names_nothing_hidden(self, detail: Detail) -> bool:
+        return True
 
 
 _objects = msgspec.json.Decoder(dict[str, msgspec.Raw])

@@ -1,0 +1,120 @@
+"""The surroundings of some channels in an export: the sessions that touched them, and the acts that name them.
+
+With context, an export of channels holds the connections that received, sent or were refused something there, and of
+their rights those that reach these channels; addresses are left out. Since the headers of these entries are not as the
+journal has them, such an export is partial: it keeps no links.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+from urllib.parse import unquote
+
+import msgspec
+
+from dossier_realtime.protocol.authorization import Grant
+from dossier_realtime.recording.entry import Header
+from dossier_realtime.recording.verify import DamagedJournalError
+from dossier_realtime.recording.visibility import NAMING_PATH
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from dossier_realtime.protocol.channels import Pattern
+    from dossier_realtime.recording.entry import Detail
+
+_CONNECTIONS: Final = frozenset({"open", "renewed", "close", "conflated"})
+_EXPORT: Final = "export_journal"
+_CALLS: Final = frozenset({"act", "http"})
+
+
+class Scope:
+    """Channels that fit a pattern, with the sessions that touched them.
+
+    `lines` are read once, before the export is written: `last` is the seq of the last of them before `until` (Unix
+    seconds, 0: no end). `may_see` says of an entry whether its reader may; what a hidden channel did leaves no trace.
+    `found` is whether anything names such a channel.
+    """
+
+    def __init__(
+        self, pattern: Pattern, lines: Iterable[bytes], until: float, may_see: Callable[[Header], bool]
+    ) -> None:
+        self._pattern = pattern
+        self._sessions: set[str] = set()
+        self.found = False
+        self.last = 0
+        self._naming = Naming(pattern)
+        naming = Naming(pattern)
+        for header in _headers_of(lines):
+            self.last = header.seq
+            if (until and header.at >= until) or not naming.takes(header) or not may_see(header):
+                continue
+            self.found = True
+            if header.session:
+                self._sessions.add(header.session)
+
+    def takes(self, header: Header) -> bool:
+        """Whether an entry belongs to the channels, or to the connections and acts around them."""
+        if header.kind in _CONNECTIONS:
+            return header.session in self._sessions
+        return self._naming.takes(header) or header.kind == "start"
+
+    def trimmed(self, header: Header) -> Header:
+        """The header with no more than concerns the channels."""
+        detail = dict(header.detail)
+        permissions, channels = detail.get("permissions"), detail.get("channels")
+        if isinstance(permissions, list):
+            detail["permissions"] = [text for text in permissions if self._grants(text)]
+        if isinstance(channels, list):
+            detail["channels"] = [name for name in channels if self._pattern.matches(name)]
+        if header.kind in _CONNECTIONS and "address" in detail:
+            detail["address"] = ""
+        return header if detail == header.detail else msgspec.structs.replace(header, detail=detail)
+
+    def _grants(self, permission: str) -> bool:
+        grant = Grant.parse(permission)
+        return grant is not None and grant.pattern.overlaps(self._pattern)
+
+
+class Naming:
+    """Tells, entry by entry in their order, which are on a channel that fits, or are calls or acts that name one.
+
+    Exports of the journal are not among them: else one that asks for a name which is not there would find itself.
+    """
+
+    def __init__(self, pattern: Pattern) -> None:
+        self._pattern = pattern
+        self._acts: set[int] = set()  # by seq: their outcomes belong to them
+
+    def takes(self, header: Header) -> bool:
+        """Whether the next entry is one."""
+        if header.detail.get("verb") == _EXPORT:
+            return False
+        found = bool(header.channel and self._pattern.matches(header.channel))
+        if not found and header.kind in _CALLS:
+            found = any(map(self._pattern.matches, _named(header.detail)))
+        if found and header.kind == "act":
+            self._acts.add(header.seq)
+        return found or (header.kind == "outcome" and header.cause in self._acts)
+
+
+def _named(detail: Detail) -> Iterator[str]:
+    listed = detail.get("channels", [])
+    yield from listed if isinstance(listed, list) else []
+    path = NAMING_PATH.match(str(detail.get("path", "")))
+    if path is not None:
+        name = unquote(path[2])
+        yield name if path[1] == "channels" else f"document:{name}"
+
+
+def _headers_of(lines: Iterable[bytes]) -> Iterator[Header]:
+    try:
+        for line in lines:
+            _, head, _ = line.split(b"\t", 2)
+            if not head.startswith(b'{"format"'):
+                yield _headers.decode(head)
+    except DamagedJournalError:
+        return  # the export itself says so
+
+
+_headers = msgspec.json.Decoder(Header)
