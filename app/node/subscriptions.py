@@ -71,8 +71,7 @@ class Subscriptions:
         """Subscribe, answer, and catch up."""
         channel = asked.channel
         is_document = namespace_of(channel).name == "document"
-        creates = not is_document or connection.session.entitled(Right.WRITE, channel)
-        if not (creates or await self._documents.exists(channel)):
+        if is_document and not await self._may_open(connection, channel):
             self._refuse(connection, channel, asked.ref)
             return
         await self._broker.join(channel)
@@ -112,8 +111,12 @@ class Subscriptions:
 
     async def refuse_document(self, connection: Connection, channel: str, ref: str | None) -> None:
         """Refuse a document above the clearance, after as much work as for one that does not exist."""
-        await self._documents.exists(channel)
+        await self._may_open(connection, channel)
         self._refuse(connection, channel, ref)
+
+    async def _may_open(self, connection: Connection, channel: str) -> bool:
+        """Return whether a document exists, or the user may begin it."""
+        return connection.session.entitled(Right.WRITE, channel) or await self._documents.exists(channel)
 
     def _refuse(self, connection: Connection, channel: str, ref: str | None) -> None:
         if connection.closing is None:

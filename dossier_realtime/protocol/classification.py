@@ -96,8 +96,9 @@ class ChannelPolicy:
 
     def settings(self, channel: str) -> Settings:
         """Return the settings in force on a well-formed channel name."""
-        found = self._set.get(channel)
-        return found if found is not None else self.inherited(channel)
+        # The table is asked also where it does not decide: the time must not tell which channels were classified.
+        inherited = self.inherited(channel)
+        return self._set.get(channel, inherited)
 
     def inherited(self, channel: str) -> Settings:
         """Return the settings before any change: the first matching row of the table, else the default."""
