@@ -288,7 +288,7 @@ class DashboardSettings(_Table, frozen=True):
     allowed_hosts: Hosts
     allowed_origins: Origins
     idle_minutes: Annotated[float, Meta(gt=0, le=1440)]
-    roles: dict[Role, Literal["viewer", "operator", "security_officer", "auditor"]]
+    roles: dict[Role, Literal["observer", "operator", "security_officer", "auditor"]]
     oidc: OidcSettings
 
 

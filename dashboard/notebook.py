@@ -24,6 +24,8 @@ from dashboard.recordings import Recordings
 from dashboard.service_api import ServiceApi
 from dashboard.store import DashboardState
 from dashboard.viewer import Viewer
+from dossier_realtime.protocol.authorization import reader
+from dossier_realtime.protocol.classification import Clearance
 from dossier_realtime.recording.recording import Recording
 
 
@@ -50,7 +52,11 @@ class Dashboard:
             raise ValueError("give either the service's url and a token, or a recording")
         self._looks = Looks(language, theme)
         self._recording = recording
-        self._live = None if recording else _Live(url, token, Viewer(language, "viewer", clearance), self._looks)
+        self._live = (
+            None
+            if recording
+            else _Live(url, token, Viewer(language, "observer", reader(Clearance.parse(clearance))), self._looks)
+        )
 
     @property
     def state(self) -> DashboardState:

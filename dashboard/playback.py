@@ -15,8 +15,10 @@ from dashboard.lanes import Lanes
 from dashboard.panes import PANES
 from dashboard.replay import Replay
 from dashboard.store import DashboardState
-from dashboard.viewer import LEVELS, Viewer
+from dashboard.viewer import Viewer
 from dashboard.writing import documents
+from dossier_realtime.protocol.authorization import reader
+from dossier_realtime.protocol.classification import Clearance
 from dossier_realtime.recording.recording import Recording
 
 SHOWN = ("overview", "presence", "documents", "alerts", "briefs", "limits", "relationships", "connections")
@@ -125,7 +127,7 @@ class _States:
 
 def _render(state: DashboardState, pages: Sequence[str], language: Language, at: float) -> list[Block]:
     """The blocks of all pages, each with its page's name. What is past is not acted upon."""
-    viewer = Viewer(language, "viewer", LEVELS[-1])  # what may not be seen is not in the recording
+    viewer = Viewer(language, "observer", reader(Clearance.SECRET))  # what may not be seen is not in the recording
     return [
         {**_seen(block), "id": f"{page}.{block['id']}", "page": page}
         for page in pages

@@ -100,7 +100,7 @@ class PageHandler(Handler):
         if visitor is None:
             return
         looks = Looks(payload["language"], payload["theme"])
-        viewer = Viewer(looks.language, visitor.role, visitor.clearance)
+        viewer = Viewer(looks.language, visitor.role, visitor.identity)
         actions = Actions(self._api, self._views.state, viewer, visitor.token, visitor.user_id)
         session = PageSession(
             self._views,

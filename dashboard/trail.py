@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import unquote
 
+from dossier_realtime.protocol.classification import Clearance
 from dossier_realtime.recording.entry import Header
 from dossier_realtime.recording.verify import Fault
 
 REASON_CHARS: Final = 500
+_HIGHEST: Final = Clearance.SECRET.label
 HEAD: Final = "the head says another link for this entry"
 GONE: Final = "this entry was verified and is not in the journal any more"
 REPLACED: Final = "this entry was verified and another stands in its place"
@@ -75,6 +77,8 @@ class Act:
     rule: str = ""
     level: str = ""
     times: int = 1
+    needs: str = ""
+    """The clearance that it takes to be told of it, where it is on no channel: of what its subject was derived from."""
 
     @property
     def key(self) -> str:
@@ -115,6 +119,7 @@ def _called(header: Header) -> Act | None:
         of_channel=what in ("channel", "document"),
         reason=reason,
         status=status if isinstance(status, int) else 0,
+        needs=(header.level or _HIGHEST) if what in ("acknowledge", "cancel") else "",
     )
 
 

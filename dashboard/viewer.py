@@ -1,4 +1,8 @@
-"""Who looks: language, role, clearance; and what that lets them see and do. Pure."""
+"""The viewer of a page: language, role, permissions, clearance; what that lets them see and do. Pure.
+
+The process holds facts up to secret. A page is told of them what its viewer could read at the service: it is decided by
+the same function, on the viewer's own permissions and clearance.
+"""
 
 from __future__ import annotations
 
@@ -6,17 +10,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
-from dashboard.blocks import Cell, act, badge
+from dashboard.blocks import Block, Cell, act, badge
 from dashboard.i18n import Language, say, say_or
 from dashboard.store import DashboardState
+from dossier_realtime.protocol.authorization import Fact, Identity, decide_operator, may_see
+from dossier_realtime.protocol.classification import Clearance, Settings
 from dossier_realtime.protocol.values import Level
 
-DashboardRole = Literal["viewer", "operator", "security_officer", "auditor"]
+DashboardRole = Literal["observer", "operator", "security_officer", "auditor"]
 LEVELS: tuple[str, ...] = get_args(Level)
 
 _OPERATOR = frozenset({"disconnect_user", "disconnect_session", "announce", "acknowledge", "cancel", "lift", "restore"})
 MAY: dict[DashboardRole, frozenset[str]] = {
-    "viewer": frozenset(),
+    "observer": frozenset(),
     "auditor": frozenset(),
     "operator": _OPERATOR,
     "security_officer": _OPERATOR | {"revoke", "raise"},
@@ -30,7 +36,22 @@ class Viewer:
 
     language: Language
     role: DashboardRole
-    clearance: str
+    identity: Identity
+
+    @property
+    def clearance(self) -> str:
+        """The word of the viewer's clearance."""
+        return self.identity.clearance.label
+
+    @property
+    def operates(self) -> bool:
+        """Whether names and addresses of sessions may be shown, and what others did."""
+        return decide_operator(self.identity).allowed
+
+    @property
+    def sees_everything(self) -> bool:
+        """Whether nothing is ever hidden."""
+        return self.operates and self.identity.clearance is Clearance.SECRET
 
     def text(self, facts: Mapping[str, Any], name: str, otherwise: str = "") -> str:
         """What people wrote, in the viewer's language where it was written in both."""
@@ -44,16 +65,30 @@ class Viewer:
         return say_or(self.language, prefix, word)
 
     def cleared(self, level: str) -> bool:
-        """Whether what is classified so may be shown."""
-        return level in LEVELS and LEVELS.index(level) <= LEVELS.index(self.clearance)
+        """Return whether what is classified so may be shown, whatever channel it is from."""
+        return self.identity.clearance >= Clearance.strict(level)
 
     def sees(self, state: DashboardState, channel: str) -> bool:
-        """Whether what is said on the channel may be shown."""
-        return self.cleared(state.level(channel))
+        """Return whether what is said on the channel may be shown. A channel that is not known yet counts as secret."""
+        return self.shows(state, Fact((channel,), Clearance.PUBLIC if channel in state.channels else Clearance.SECRET))
 
-    def channel(self, state: DashboardState, channel: str) -> str:
-        """The channel's name, or only its namespace where the rest is too much."""
-        return channel if self.sees(state, channel) else f"{channel.partition(':')[0]}:••• ({self.say('masked')})"
+    def shows(self, state: DashboardState, fact: Fact) -> bool:
+        """Return whether a fact may be shown. A channel that is not known yet has the level that the fact had."""
+
+        def settings(channel: str) -> Settings:
+            level = Clearance.strict(state.level(channel)) if channel in state.channels else fact.level
+            return Settings(level, presence=True, history=True, raised=True)
+
+        return may_see(self.identity, fact, settings)
+
+    def note(self) -> list[Block]:
+        """Return the sentence that not everything is shown, for whom that can be so.
+
+        It stands there also while nothing is hidden: that it comes and goes would tell what is.
+        """
+        if self.sees_everything:
+            return []
+        return [{"id": "hidden", "kind": "banner", "tone": "info", "text": self.say("hidden")}]
 
     def level(self, level: str) -> Cell:
         return badge(

@@ -17,6 +17,8 @@ from typing import Any, NamedTuple, TypeVar
 import msgspec
 
 from dashboard.viewer import LEVELS, DashboardRole
+from dossier_realtime.protocol.authorization import Grant, Identity
+from dossier_realtime.protocol.classification import Clearance
 
 COOKIE = "dossier-dashboard"
 MOST = 500  # logins at once: with so many nobody else is let in, and nobody loses a login to a stranger
@@ -38,6 +40,7 @@ class _Claims(msgspec.Struct):
     name: str | None = None
     role: str | None = None
     clearance: str | None = None
+    permissions: list[Any] = []
 
 
 class Ending(NamedTuple):
@@ -76,8 +79,15 @@ class Visitor:
     through_provider: bool = False
     token_id: str | None = None
     issued_at: float | None = None
+    grants: tuple[Grant, ...] = ()
     visits: dict[str, None] = field(default_factory=dict)
     at_end: set[Callable[[], None]] = field(default_factory=set)
+
+    @property
+    def identity(self) -> Identity:
+        """The visitor as rights are decided on."""
+        clearance = Clearance.parse(self.clearance)
+        return Identity(self.user_id, self.name, self.role, None, self.grants, clearance, int(self.expires_at))
 
 
 class Visitors:
@@ -129,6 +139,7 @@ class Visitors:
             through_provider,
             claims.jti,
             claims.iat,
+            Grant.parse_all(claims.permissions),
         )
         if any(ending.hits(visitor) for number, ending in self._endings if endings is not None and number > endings):
             return None

@@ -16,6 +16,8 @@ _TONES = {1: "info", 2: "warn", 3: "bad"}
 def alerts(state: DashboardState, viewer: Viewer, at: float) -> list[Block]:
     levels: dict[int, list[Alert]] = {3: [], 2: [], 1: []}
     for alert in state.alerts.values():
+        if not viewer.shows(state, alert.fact):
+            continue
         levels.setdefault(alert.level, []).append(alert)
     columns = []
     for level, found in levels.items():
@@ -28,7 +30,8 @@ def alerts(state: DashboardState, viewer: Viewer, at: float) -> list[Block]:
                 "cards": [_card(alert, viewer) for alert in found[:_SHOWN]],
             }
         )
-    return [{"id": "board", "kind": "board", "columns": columns, "empty": viewer.say("empty.alerts")}]
+    board = {"id": "board", "kind": "board", "columns": columns, "empty": viewer.say("empty.alerts")}
+    return [*viewer.note(), board]
 
 
 def _days(alert: Alert) -> int:

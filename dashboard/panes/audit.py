@@ -28,7 +28,8 @@ _FAULTS: Final = {
 
 def audit(state: DashboardState, viewer: Viewer, at: float) -> list[Block]:
     say, chain = viewer.say, state.chain
-    latest = sorted([*state.acts.values(), *state.denials.values()], key=lambda act: -act.seq)
+    done = [*state.acts.values(), *state.denials.values()] if viewer.operates else []
+    latest = sorted((act for act in done if _shown(act, state, viewer)), key=lambda act: -act.seq)
     figures = [
         {"label": say("figure.verified"), "value": chain.seq or None},
         {"label": say("figure.first"), "value": chain.first or None},
@@ -38,6 +39,7 @@ def audit(state: DashboardState, viewer: Viewer, at: float) -> list[Block]:
     ]
     return [
         _banner(chain, viewer),
+        *viewer.note(),
         {"id": "figures", "kind": "figures", "items": figures},
         table(
             "chain",
@@ -91,14 +93,20 @@ def _standing(chain: Chain, viewer: Viewer) -> list[Cell]:
     return [chain.node, status, chain.link[:_DIGITS], moment(chain.at), written[chain.writable]]
 
 
+def _shown(act: Act, state: DashboardState, viewer: Viewer) -> bool:
+    """Return whether an act may be shown: a channel that it is on must be readable, of a fact the level reached."""
+    if act.of_channel:
+        return viewer.sees(state, act.of)
+    return viewer.cleared(act.needs) if act.needs else True
+
+
 def _act(act: Act, state: DashboardState, viewer: Viewer) -> list[Cell]:
-    hidden = act.of_channel and not viewer.sees(state, act.of)
     return [
         moment(act.at),
         act.user or None,
         viewer.word("did", act.what),
-        (viewer.channel(state, act.of) if act.of_channel else act.of) or None,
-        (viewer.say("masked") if hidden and act.reason else act.reason) or None,
+        act.of or None,
+        act.reason or None,
         _outcome(act, viewer),
     ]
 

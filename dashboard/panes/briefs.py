@@ -13,8 +13,10 @@ _TONES: dict[str, Tone] = {"stalled": "bad", "failed": "bad", "cancelled": "mute
 
 def briefs(state: DashboardState, viewer: Viewer, at: float) -> list[Block]:
     say = viewer.say
-    rows = sorted(((standing(brief, at), brief) for brief in state.briefs.values()), key=_rank)
+    seen = [brief for brief in state.briefs.values() if viewer.shows(state, brief.fact)]
+    rows = sorted(((standing(brief, at), brief) for brief in seen), key=_rank)
     return [
+        *viewer.note(),
         table(
             "briefs",
             say("table.briefs"),
@@ -38,7 +40,7 @@ def briefs(state: DashboardState, viewer: Viewer, at: float) -> list[Block]:
             ],
             say("empty.briefs"),
             wide=True,
-        )
+        ),
     ]
 
 

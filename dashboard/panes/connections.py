@@ -13,16 +13,18 @@ _SHOWN = 300
 
 def connections(state: DashboardState, viewer: Viewer, at: float) -> list[Block]:
     say = viewer.say
-    sessions = sorted(state.sessions, key=lambda row: (-int(row.get("waiting_bytes") or 0), row["started_at"]))
+    known = state.sessions if viewer.operates else []
+    sessions = sorted(known, key=lambda row: (-int(row.get("waiting_bytes") or 0), row["started_at"]))
     channels = sorted(state.channels.values(), key=lambda row: (-int(row.get("users", 0)), row["channel"]))
     return [
+        *viewer.note(),
         table(
             "sessions",
             say("table.sessions"),
             viewer.columns(
                 "name", "user", "role", "address", "node", "since", "channels", "queue", "returns", "actions"
             ),
-            [(str(row["session_id"]), _session(row, viewer)) for row in sessions[:_SHOWN]],
+            [(str(row["session_id"]), _session(row, state, viewer)) for row in sessions[:_SHOWN]],
             say("empty.sessions"),
             wide=True,
         ),
@@ -51,7 +53,7 @@ def connections(state: DashboardState, viewer: Viewer, at: float) -> list[Block]
     ]
 
 
-def _session(row: dict[str, Any], viewer: Viewer) -> list[Cell]:
+def _session(row: dict[str, Any], state: DashboardState, viewer: Viewer) -> list[Cell]:
     waiting = row.get("waiting_bytes")
     followed = row.get("channels")
     user, session = str(row["user_id"]), str(row["session_id"])
@@ -62,7 +64,7 @@ def _session(row: dict[str, Any], viewer: Viewer) -> list[Cell]:
         str(row["address"]),
         str(row["node"]),
         moment(row["started_at"]),
-        None if followed is None else len(followed),
+        None if followed is None else sum(viewer.sees(state, channel) for channel in followed),
         None if waiting is None else f"{int(waiting) / 1024:.1f} KiB",
         int(row["reconnect_count"]),
         acts(

@@ -13,29 +13,31 @@ def documents(state: DashboardState, viewer: Viewer, at: float) -> list[Block]:
         channel.partition(":")[2] for channel in state.channels if channel.startswith("document:")
     }
     rows: list[tuple[str, list[Cell]]] = []
-    for number, name in enumerate(sorted(known)):
+    for name in sorted(known):
         channel = f"document:{name}"
+        if not viewer.sees(state, channel):
+            continue
         document = state.documents.get(name) or Document()
         there = state.presence.get(channel)
         listed = state.channels.get(channel, {})
         version = max(document.version, int(listed.get("position", {}).get("offset", 0)))
-        seen = viewer.sees(state, channel)
         rows.append(
             (
-                name if seen else f"masked {number}",
+                name,
                 [
-                    name if seen else say("masked"),
+                    name,
                     version,
-                    names(document.editors(at)[:8]) if seen else say("masked"),
+                    names(document.editors(at)[:8]),
                     document.rate(at),
                     there.count if there else int(listed.get("users", 0)),
                     viewer.level(state.level(channel)),
-                    acts(viewer.act("raise", channel, ask="level")) if seen else None,
+                    acts(viewer.act("raise", channel, ask="level")),
                 ],
             )
         )
     rows.sort(key=lambda row: (-float(str(row[1][3])), -int(str(row[1][1]))))
     return [
+        *viewer.note(),
         table(
             "documents",
             say("table.documents"),
@@ -43,5 +45,5 @@ def documents(state: DashboardState, viewer: Viewer, at: float) -> list[Block]:
             rows[:200],
             say("empty.documents"),
             wide=True,
-        )
+        ),
     ]

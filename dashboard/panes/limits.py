@@ -12,10 +12,12 @@ _TONES: dict[str, Tone] = {"exceeded": "bad", "lifted": "info"}
 def limits(state: DashboardState, viewer: Viewer, at: float) -> list[Block]:
     say = viewer.say
     totals = state.totals["limits"]
-    talkers = sorted(state.limits.items(), key=lambda item: (-item[1].refusals, -item[1].warnings, item[0]))
+    known = state.limits.items() if viewer.operates else ()
+    talkers = sorted(known, key=lambda item: (-item[1].refusals, -item[1].warnings, item[0]))
     lifted = [(key, who) for key, who in talkers if (who.until or 0) > at]
     talkers = lifted + [(key, who) for key, who in talkers if who.until is None]
     return [
+        *viewer.note(),
         {
             "id": "figures",
             "kind": "figures",

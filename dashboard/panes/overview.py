@@ -65,7 +65,8 @@ def overview(state: DashboardState, viewer: Viewer, at: float) -> list[Block]:
 
 def banner(state: DashboardState, viewer: Viewer, at: float) -> Block:
     """The one line that says whether something must be done now."""
-    escalated = sum(alert.level == 3 and alert.acknowledged_by is None for alert in state.alerts.values())
+    open_alerts = (alert for alert in state.alerts.values() if alert.level == 3 and alert.acknowledged_by is None)
+    escalated = sum(viewer.shows(state, alert.fact) for alert in open_alerts)
     if not state.live:
         key = "banner.stale" if state.nodes else "banner.connecting"
         return {"id": "banner", "kind": "banner", "tone": "bad", "text": viewer.say(key), "at": round(state.since)}

@@ -29,14 +29,10 @@ def presence(state: DashboardState, viewer: Viewer, at: float) -> list[Block]:
     by_channel: list[tuple[str, list[Cell]]] = []
     by_person: list[tuple[str, list[Cell]]] = []
     for channel, there in sorted(state.presence.items(), key=lambda item: (-item[1].count, item[0])):
-        name = viewer.channel(state, channel)
-        if not there.count:
+        if not there.count or not viewer.sees(state, channel):
             continue
-        seen = viewer.sees(state, channel)
-        who = names(user.name for user in list(there.users.values())[:12]) if seen else say("masked")
-        by_channel.append((channel if seen else f"masked {len(by_channel)}", [name, there.count, who]))
-        if not seen:
-            continue
+        who = names(user.name for user in list(there.users.values())[:12])
+        by_channel.append((channel, [channel, there.count, who]))
         for user in there.users.values():
             since = state.came.get(f"{channel} {user.user_id}")
             by_person.append(
@@ -45,7 +41,7 @@ def presence(state: DashboardState, viewer: Viewer, at: float) -> list[Block]:
                     [
                         user.name,
                         user.user_id,
-                        name,
+                        channel,
                         badge(viewer.word("status", user.status), _TONES.get(user.status, "info")),  # type: ignore[arg-type]  # the values are tones
                         viewer.word("activity", user.activity),
                         user.field or "",
@@ -56,6 +52,7 @@ def presence(state: DashboardState, viewer: Viewer, at: float) -> list[Block]:
     by_person.sort(key=lambda row: str(row[1][0]))
     found = countries(state, viewer)
     return [
+        *viewer.note(),
         {"id": "map", "kind": "tiles", "title": say("chart.map"), "across": COLUMNS, "tiles": tiles(found)},
         table(
             "countries",

@@ -16,6 +16,7 @@ def relationships(state: DashboardState, viewer: Viewer, at: float) -> list[Bloc
         if viewer.sees(state, f"relationship:{name}")
     ]
     return [
+        *viewer.note(),
         table(
             "relationships",
             viewer.say("table.relationships"),
@@ -37,5 +38,5 @@ def relationships(state: DashboardState, viewer: Viewer, at: float) -> list[Bloc
             ],
             viewer.say("empty.relationships"),
             wide=True,
-        )
+        ),
     ]

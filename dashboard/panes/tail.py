@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dashboard.blocks import Block, moment, peek, table
+from dashboard.blocks import Block, Cell, moment, peek, table
 from dashboard.store import DashboardState
 from dashboard.viewer import Viewer
 
@@ -10,22 +10,26 @@ _SHOWN = 100
 
 
 def tail(state: DashboardState, viewer: Viewer, at: float) -> list[Block]:
-    rows = []
-    for told in list(state.tail)[: -_SHOWN - 1 : -1]:
-        seen = viewer.sees(state, told.channel)
+    rows: list[tuple[str, list[Cell]]] = []
+    for told in reversed(state.tail):
+        if len(rows) >= _SHOWN:
+            break
+        if not viewer.sees(state, told.channel):
+            continue
         rows.append(
             (
                 str(told.number),
                 [
                     moment(told.at),
-                    viewer.channel(state, told.channel),
+                    told.channel,
                     told.kind,
-                    told.user if seen else "",
-                    peek(told.text) if seen else viewer.say("masked"),
+                    told.user,
+                    peek(told.text),
                 ],
             )
         )
     return [
+        *viewer.note(),
         table(
             "tail",
             viewer.say("table.tail"),
@@ -33,5 +37,5 @@ def tail(state: DashboardState, viewer: Viewer, at: float) -> list[Block]:
             rows,
             viewer.say("empty.tail"),
             wide=True,
-        )
+        ),
     ]

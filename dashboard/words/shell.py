@@ -21,7 +21,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "shell.light": ("Light", "فاتح"),
     "shell.logout": ("Log out", "تسجيل الخروج"),
     "shell.skip": ("Skip to content", "تخطَّ إلى المحتوى"),
-    "role.viewer": ("Viewer", "مُطَّلع"),
+    "role.observer": ("Observer", "مراقب"),
     "role.operator": ("Operator", "مشغّل"),
     "role.security_officer": ("Security officer", "مسؤول الأمن"),
     "role.auditor": ("Auditor", "مدقق"),

@@ -9,6 +9,8 @@ from dashboard.trail import Act, Chain
 from dashboard.viewer import Viewer
 from dossier_realtime.client.presence import PresenceState
 from dossier_realtime.protocol.answers import PresentUser, Roster
+from dossier_realtime.protocol.authorization import reader
+from dossier_realtime.protocol.classification import Clearance
 from dossier_realtime.protocol.events import (
     DossierUpdate,
     DossierUpdatePayload,
@@ -97,7 +99,7 @@ def session(user: str, number: int = 1) -> dict[str, Any]:
 
 
 def viewer(language: Any = "en", role: Any = "operator", clearance: str = "internal") -> Viewer:
-    return Viewer(language, role, clearance)
+    return Viewer(language, role, reader(Clearance.parse(clearance)))
 
 
 def busy() -> DashboardState:

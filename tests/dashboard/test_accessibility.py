@@ -106,7 +106,7 @@ def test_nothing_hinders_anybody_where_nothing_is_known_yet(browser: Browser, re
     with (
         Service(tmp_path / "data") as service,
         Dashboard(service, tmp_path) as quiet,
-        logged_in(browser, quiet, role="viewer") as page,
+        logged_in(browser, quiet, role="observer") as page,
     ):
         inspection = Inspection(page)
         for name in PAGES:

@@ -161,7 +161,7 @@ def test_a_clock_speaks_arabic(browser: Browser, dashboard: Dashboard, company: 
         expect(card(page, "تقرير c-ar")).to_contain_text("المستوى التالي:")
 
 
-@pytest.mark.parametrize("role", ["viewer", "auditor"])
+@pytest.mark.parametrize("role", ["observer", "auditor"])
 def test_who_may_not_sees_why(browser: Browser, dashboard: Dashboard, company: Company, role: str) -> None:
     with logged_in(browser, dashboard, role=role) as page:
         watch(page, dashboard, "alerts")

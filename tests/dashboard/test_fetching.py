@@ -7,14 +7,14 @@ from typing import Any
 
 from dashboard.recording_queue import RecordingQueue
 from dashboard.recordings import Recordings
-from dashboard.viewer import Viewer
+from tests.dashboard.samples import viewer
 from tests.harness import tokens
 from tests.harness.service import Service
 
 
 def test_what_cannot_be_had_says_why(service: Service) -> None:
     async def opened(token: str, **asked: Any) -> Any:
-        return await Recordings(service.http, token, Viewer("en", "operator", "secret")).open(
+        return await Recordings(service.http, token, viewer("en", clearance="secret")).open(
             asked, 2_000_000_000.0, nowhere
         )
 
@@ -30,7 +30,7 @@ def test_what_cannot_be_had_says_why(service: Service) -> None:
 
 def test_a_service_that_is_gone_is_told(service: Service) -> None:
     async def opened() -> Any:
-        recordings = Recordings("http://127.0.0.1:9", tokens.operator(), Viewer("ar", "operator", "secret"))
+        recordings = Recordings("http://127.0.0.1:9", tokens.operator(), viewer("ar", clearance="secret"))
         return await recordings.open({"minutes": "5"}, 0.0, nowhere)
 
     text, tone = asyncio.run(opened())
@@ -43,7 +43,7 @@ def test_recordings_of_one_person_are_made_in_turn_and_the_place_is_told(service
         told: list[str] = []
         queue = RecordingQueue(at_once=2, of_one=2)
         pages = [
-            Recordings(service.http, tokens.operator(), Viewer(language, "operator", "secret"), queue, "omar")
+            Recordings(service.http, tokens.operator(), viewer(language, clearance="secret"), queue, "omar")
             for language in ("en", "ar", "en", "ar")
         ]
         asked = {"minutes": "5"}

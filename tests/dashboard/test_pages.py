@@ -156,7 +156,7 @@ def test_a_session_is_ended_with_a_reason_by_keyboard(browser: Browser, dashboar
 
 
 def test_what_the_role_may_not_do_says_so(browser: Browser, dashboard: Dashboard, company: Company) -> None:
-    with logged_in(browser, dashboard, role="viewer") as page:
+    with logged_in(browser, dashboard, role="observer") as page:
         show(page, dashboard, "connections")
         button = rows(page, "Open sessions").first.get_by_role("button", name="Disconnect user")
         expect(button).to_have_attribute("aria-disabled", "true")

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from dashboard.countries import tiles
+from dashboard.i18n import say
 from dashboard.pages import PAGES
 from dashboard.panes.alerts import alerts
 from dashboard.panes.briefs import STALLED, briefs
@@ -16,8 +17,11 @@ from dashboard.panes.limits import limits
 from dashboard.panes.overview import banner, overview, publish_quantile
 from dashboard.panes.presence import countries
 from dashboard.store import DashboardState
+from dashboard.trail import Act
 from dashboard.viewer import LEVELS, MAY, Viewer
-from tests.dashboard.samples import NOW, alert, busy, listed, ops, viewer
+from dossier_realtime.protocol.authorization import Grant, Identity
+from dossier_realtime.protocol.classification import Clearance
+from tests.dashboard.samples import NOW, alert, busy, listed, ops, session, viewer
 
 KINDS = {"banner", "figures", "actions", "table", "board", "tiles", "opener"}
 
@@ -75,7 +79,7 @@ def test_actions_beyond_the_role_say_why_they_are_off(role: Any) -> None:
 
 
 def test_the_overview_counts_what_the_service_counted() -> None:
-    (figures,) = (block for block in overview(busy(), viewer(), NOW) if block["kind"] == "figures")
+    (figures,) = (block for block in overview(busy(), viewer(clearance="secret"), NOW) if block["kind"] == "figures")
     shown = {item["label"]: item["value"] for item in figures["items"]}
     assert shown["People online"] == 2
     assert shown["Sessions"] == 3
@@ -97,13 +101,15 @@ def test_the_overview_counts_what_the_service_counted() -> None:
 def test_the_banner_says_what_is_most_urgent(change: Any, tone: str, words: str) -> None:
     state = busy()
     change(state)
-    shown = banner(state, viewer(), NOW)
+    shown = banner(state, viewer(clearance="secret"), NOW)
     assert shown["tone"] == tone
     assert words in shown["text"]
 
 
 def card(state: DashboardState, commitment: str) -> dict[str, Any]:
-    cards = [card for column in alerts(state, viewer(), NOW)[0]["columns"] for card in column["cards"]]
+    cards = [
+        card for column in alerts(state, viewer(clearance="secret"), NOW)[0]["columns"] for card in column["cards"]
+    ]
     return next(card for card in cards if card["key"] == commitment)
 
 
@@ -139,7 +145,10 @@ def test_a_lifted_user_is_shown_first_until_it_ends() -> None:
     state.heard("ops:limits", ops("limits", {}, lifted), NOW)
 
     def shown(at: float) -> list[Any]:
-        return [[row["cells"][index] for index in (1, 2, 3, 8)] for row in limits(state, viewer(), at)[1]["rows"]]
+        return [
+            [row["cells"][index] for index in (1, 2, 3, 8)]
+            for row in limits(state, viewer(clearance="secret"), at)[1]["rows"]
+        ]
 
     nora = ["nora", "general", {"badge": "warned", "tone": "warn"}, None]
     assert shown(NOW) == [["omar", "every class", {"badge": "lifted", "tone": "info"}, {"until": NOW + 900}], nora]
@@ -152,7 +161,7 @@ def test_a_stalled_brief_comes_first() -> None:
     state = busy()
     later = NOW + STALLED + 1
     state.heard("ops:briefs", ops("briefs", {}, {"key": "r-2", "state": "started"}, at=later), later)
-    (block,) = briefs(state, viewer(), later)
+    (block,) = briefs(state, viewer(clearance="secret"), later)
     assert [row["key"] for row in block["rows"]] == ["r-1", "r-2"]
     assert block["rows"][0]["cells"][3] == {"badge": "stalled", "tone": "bad"}
 
@@ -182,3 +191,51 @@ def test_a_quantile_is_the_bound_of_its_bucket(share: float, bound: float) -> No
 
 def test_without_a_publish_there_is_no_quantile() -> None:
     assert publish_quantile(DashboardState(), 0.95) is None
+
+
+def stranger(*permissions: str, clearance: Clearance = Clearance.PUBLIC) -> Viewer:
+    return Viewer(
+        "en", "observer", Identity("eve", "Eve", "observer", None, Grant.parse_all(permissions), clearance, 0)
+    )
+
+
+def marked_state() -> DashboardState:
+    """A state in which the secret facts say `planted`."""
+    state = busy()
+    rows = [*state.channels.values(), listed("user:ali", "secret"), listed("user:bea")]
+    state.listed([session("planted")], rows)
+    fact = {"channels": "user:ali", "level": "secret"}
+    alert = {"key": "planted-c", "alert_level": 3, "title": "planted", "mou_id": "planted"}
+    state.heard("ops:alerts", ops("alerts", {}, {**alert, **fact}), NOW)
+    brief = {"key": "planted-b", "state": "started", "entity_id": "planted"}
+    state.heard("ops:briefs", ops("briefs", {}, {**brief, **fact}), NOW)
+    limited = {"key": "planted general", "user_id": "planted", "name": "planted", "class": "general", "state": "warned"}
+    state.heard("ops:limits", ops("limits", {}, {**limited, "personal": True}), NOW)
+    state.audited(state.chain, [Act(99, NOW, "planted", "acknowledge", "planted-c", needs="secret")])
+    return state
+
+
+@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize(
+    "who",
+    [stranger(), stranger("read:*"), stranger("admin:dossier:*", clearance=Clearance.SECRET)],
+    ids=["no permission", "reads all that is public", "administers dossiers"],
+)
+def test_no_name_address_or_secret_is_on_a_page_of_who_may_not_see_it(page: str, who: Viewer) -> None:
+    text = text_of(page, who, marked_state())
+    assert "planted" not in text
+    assert "127.0.0.1" not in text
+
+
+@pytest.mark.parametrize("page", ["alerts", "briefs", "tail", "documents", "presence"])
+def test_an_administrator_below_the_level_sees_nothing_of_it_and_is_told_that_rows_are_hidden(page: str) -> None:
+    who = stranger("admin:*", clearance=Clearance.INTERNAL)
+    text = text_of(page, who, marked_state())
+    assert "planted" not in text
+    assert say("en", "hidden") in text
+    assert say("en", "hidden") not in text_of(page, viewer(clearance="secret"), marked_state())
+
+
+def test_whether_anything_is_hidden_is_not_told() -> None:
+    """The sentence is there for whoever could have something hidden from them, also where nothing is."""
+    assert say("en", "hidden") in text_of("alerts", stranger(), DashboardState())

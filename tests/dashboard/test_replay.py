@@ -22,6 +22,8 @@ from dashboard.service_api import ServiceApi
 from dashboard.store import DashboardState
 from dashboard.viewer import Viewer
 from dossier_realtime.archive import open_journal
+from dossier_realtime.protocol.authorization import reader
+from dossier_realtime.protocol.classification import Clearance
 from dossier_realtime.recording.recording import Recording
 from dossier_realtime.recording.transcript import span
 from tests.dashboard.test_blocks import apply
@@ -158,7 +160,7 @@ def test_what_a_player_holds_leads_to_the_state_as_the_panes_show_it(watched: Wa
     assert not _offered(blocks)
     shown = {block["id"]: block for block in blocks}
     for page in SHOWN:
-        for block in PANES[page](replay.state, Viewer(language, "viewer", "secret"), index.times[-1]):
+        for block in PANES[page](replay.state, Viewer(language, "observer", reader(Clearance.SECRET)), index.times[-1]):
             if block["kind"] == "table":
                 keys = {row["key"] for row in block["rows"]}
                 assert {row["key"] for row in shown[f"{page}.{block['id']}"]["rows"]} == keys

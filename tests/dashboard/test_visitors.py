@@ -20,7 +20,7 @@ class Clock:
 
 def visitors(idle: float = 60.0) -> tuple[Visitors, Clock]:
     clock = Clock()
-    return Visitors({"operator": "operator", "watch": "viewer"}, idle, clock), clock
+    return Visitors({"operator": "operator", "watch": "observer"}, idle, clock), clock
 
 
 def token(role: str = "operator", **claims: object) -> str:
@@ -31,7 +31,7 @@ def test_the_role_of_the_token_decides() -> None:
     known, _ = visitors()
     admitted = known.admit(token("watch", clearance="confidential"), HERE)
     assert admitted is not None
-    assert (admitted.role, admitted.clearance, admitted.user_id) == ("viewer", "confidential", "omar")
+    assert (admitted.role, admitted.clearance, admitted.user_id) == ("observer", "confidential", "omar")
     assert known.admit(token("editor"), HERE) is None
 
 
