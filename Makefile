@@ -16,7 +16,7 @@ NODE := tests/node/node_modules/.package-lock.json
 SOURCES := $(wildcard dossier_realtime app dashboard demo notebooks tools tests benchmarks run.py)
 # Tests run on all cores, each worker with ports and folders of its own; WORKERS=0 runs them one after the other.
 WORKERS ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
-PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
+PYTEST := $(BIN)/python -m pytest -n $(WORKERS)
 # Folders whose tests open no browser; what starts a service or takes seconds there is marked as long.
 PURE := $(addprefix tests/,architecture auth config contract core engine journal node ot protocol sdk services)
 LOAD ?= 2

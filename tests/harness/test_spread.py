@@ -13,7 +13,8 @@ import psutil
 import pytest
 
 from tests.harness.ports import reserve
-from tests.harness.spread import GROUPS, ROOT, group_of
+from tests.harness.service import ROOT
+from tests.harness.spread import GROUPS, group_of
 
 TESTS = """
 import pytest
@@ -30,7 +31,8 @@ def test_wrong(report):
 
 def _pytest(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     (folder / "test_figures.py").write_text(TESTS)
-    command = [sys.executable, "-m", "pytest", "-p", "tests.harness.figures", "-p", "no:cacheprovider", *arguments]
+    command = [sys.executable, "-m", "pytest", "-p", "tests.harness.figures", "-p", "tests.harness.spread"]
+    command += ["-p", "no:cacheprovider", *arguments]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     environment["PYTHONPATH"] = str(ROOT)
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
@@ -44,6 +46,26 @@ def test_figures_the_closing_line_and_the_status_are_those_of_every_worker(worke
     assert told == [*(f"counted[{n}]: {n} counted" for n in range(4)), "wrong: wrong all the same"]
     assert "1 failed, 4 passed" in done.stdout.splitlines()[-1]
     assert _pytest(tmp_path, "-n", workers, "-k", "counted").returncode == 0
+
+
+ALONE = """
+import os
+
+import pytest
+
+@pytest.mark.parametrize("number", range(40))
+def test_where(number, report):
+    report(f"{__name__} on {os.environ['PYTEST_XDIST_WORKER']}")
+"""
+
+
+def test_a_file_is_run_by_one_worker(tmp_path: Path) -> None:
+    for name in ("one", "two", "three"):
+        (tmp_path / f"test_{name}.py").write_text(ALONE)
+    done = _pytest(tmp_path, "-n", "2", "-k", "where")
+    assert done.returncode == 0, done.stdout
+    ran = {line.partition(": ")[2] for line in done.stdout.splitlines() if line.startswith("where[")}
+    assert len(ran) == 3, ran
 
 
 def test_every_pattern_of_the_table_has_a_file() -> None:
