@@ -27,6 +27,7 @@ from dashboard.store import DashboardState
 from dashboard.viewer import LEVELS, Viewer
 
 TICK_MS = 333
+MODULE_PATH = "/assets/console.mjs"
 _WINDOW = 6  # messages that may be under way to a browser: one that sleeps costs no memory
 _BEAT = 3.0  # seconds after which even no news is told
 _LOOKED = 5.0  # seconds for which a look counts
@@ -64,6 +65,13 @@ class Console(JSComponent):
     def stand_in(self, document: Document) -> None:
         """The document whose only root this is, on our own server."""
         self._document = document
+
+    def _get_properties(self, doc: Document | None) -> dict[str, Any]:
+        """On our own server the browser loads the component by its address: made from text it would need `blob:`."""
+        properties: dict[str, Any] = super()._get_properties(doc)
+        if self.served:
+            properties |= {"bundle": "url", "esm": MODULE_PATH}
+        return properties
 
     def _handle_msg(self, data: Any) -> None:
         self.on_message(data)

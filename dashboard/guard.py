@@ -16,7 +16,7 @@ from bokeh.resources import Resources
 from bokeh.server.tornado import BokehTornado
 from bokeh.util.token import check_token_signature, get_token_payload
 
-from dashboard.visitors import COOKIE, Visitor, Visitors
+from dashboard.visitors import Visitor, Visitors
 from dossier_realtime.protocol.host_header import is_allowed_host, parse_hosts
 
 if TYPE_CHECKING:
@@ -25,10 +25,13 @@ if TYPE_CHECKING:
 _OPEN = re.compile(r"/(login(/done|/oidc(/callback)?)?|logout|healthz|favicon\.ico|(static|assets)/.*)")
 _SECRETS = ("bokeh-token", "bokeh-session-id")
 _POLICY = (
-    "default-src 'none'; script-src 'self' blob:{nonce}; style-src 'self' 'unsafe-inline'; "
-    "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self' blob:; form-action 'self'; "
+    "default-src 'none'; script-src 'self'{nonce}; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data:; font-src 'self' data:; connect-src 'self'; form-action 'self'; "
     "base-uri 'none'; frame-ancestors 'none'"
 )
+
+
+_STRICT_SECONDS = 365 * 86_400
 
 
 class Refusal(NamedTuple):
@@ -68,7 +71,7 @@ class DashboardApplication(BokehTornado):
 
     def visitor(self, request: HTTPServerRequest) -> Visitor | None:
         """Who sends the request."""
-        cookie = request.cookies.get(COOKIE)
+        cookie = request.cookies.get(self.visitors.cookie)
         return None if cookie is None else self.visitors.known(cookie.value, request.remote_ip or "")
 
     def resources(self, absolute_url: str | bool | None = None) -> Resources:
@@ -143,13 +146,22 @@ class RefusalHandler(tornado.web.RequestHandler):
 
 
 class SecurityHeaders(tornado.web.OutputTransform):
-    """The headers of every answer. Scripts run if they are files of ours or bear the page's own number."""
+    """The headers of every answer. Scripts run if they are files of ours or bear the page's own number.
+
+    `secure`: browsers come by TLS, and are told to come in no other way.
+    """
+
+    def __init__(self, request: HTTPServerRequest, *, secure: bool = False) -> None:
+        super().__init__(request)
+        self._secure = secure
 
     def transform_first_chunk(
         self, status_code: int, headers: Any, chunk: bytes, finishing: bool
     ) -> tuple[int, Any, bytes]:
         found = re.search(rb'<script nonce="([\w-]+)"', chunk)
         headers["Content-Security-Policy"] = _POLICY.format(nonce=f" 'nonce-{found[1].decode()}'" if found else "")
+        if self._secure:
+            headers["Strict-Transport-Security"] = f"max-age={_STRICT_SECONDS}"
         headers["X-Content-Type-Options"] = "nosniff"
         headers["X-Frame-Options"] = "DENY"
         headers["Referrer-Policy"] = "same-origin"  # with less, browsers hide the Origin of our own forms

@@ -20,7 +20,7 @@ from dashboard.looks import Looks
 from dashboard.oidc import Provider
 from dashboard.service_api import Answer, ServiceApi
 from dashboard.store import Kept
-from dashboard.visitors import COOKIE, TooManyLogins, Visitor, Visitors
+from dashboard.visitors import TooManyLogins, Visitor, Visitors
 
 ASSETS = Path(__file__).parent / "assets"
 _TOKEN = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
@@ -88,9 +88,9 @@ class Door:
             raise NotLetIn("role", 403)
         return visitor
 
-    def open(self, handler: tornado.web.RequestHandler, visitor: Visitor) -> None:
+    def open(self, handler: tornado.web.RequestHandler, visitors: Visitors, visitor: Visitor) -> None:
         """Give the browser its cookie."""
-        handler.set_cookie(COOKIE, visitor.key, httponly=True, samesite="Strict", secure=self.secure, path="/")
+        handler.set_cookie(visitors.cookie, visitor.key, httponly=True, samesite="Strict", secure=self.secure, path="/")
 
 
 class LoginHandler(tornado.web.RequestHandler):
@@ -118,7 +118,7 @@ class LoginHandler(tornado.web.RequestHandler):
         except NotLetIn as refused:
             self._show(refused.said, refused.status)
             return
-        self._door.open(self, visitor)
+        self._door.open(self, visitors, visitor)
         self.redirect(f"/overview{self._looks.query}", status=303)
 
     def _show(self, wrong: str = "", status: int = 200, *, left: bool = False) -> None:
@@ -167,13 +167,16 @@ class LogoutHandler(tornado.web.RequestHandler):
 
     application: DashboardApplication
 
+    def initialize(self, door: Door) -> None:
+        self._secure = door.secure
+
     def post(self) -> None:
         visitor = self.application.visitor(self.request)
         said = ""
         if visitor is not None:
             self.application.visitors.leave(visitor)
             said = f"&said={LEFT}" if visitor.through_provider else ""
-        self.clear_cookie(COOKIE, path="/")
+        self.clear_cookie(self.application.visitors.cookie, path="/", secure=self._secure)
         self.redirect(f"/login{Looks.asked(self.request.query_arguments).query}{said}", status=303)
 
 

@@ -57,7 +57,7 @@ class AwayHandler(CodeChallengeLoginHandler):
         except ProviderFailed as failed:
             _back(self, self._looks, failed.said)
             return
-        known = self.get_cookie(BROWSER) or ""
+        known = self.get_cookie(_cookie(self._door)) or ""
         browser = known if _NUMBER.fullmatch(known) else secrets.token_urlsafe(32)
         verifier, challenge = self.get_code()  # type: ignore[no-untyped-call]  # Panel is typed in part
         journey = Journey(
@@ -72,7 +72,7 @@ class AwayHandler(CodeChallengeLoginHandler):
         state = self._provider.journeys.begin(journey)
         # Lax: it must come along when the provider's site sends the browser back.
         self.set_cookie(
-            BROWSER,
+            _cookie(self._door),
             browser,
             httponly=True,
             samesite="Lax",
@@ -125,7 +125,7 @@ class CallbackHandler(tornado.web.RequestHandler):
         if not self._door.attempts.allows(address, now):
             _back(self, _looks(self), "often")
             return
-        state, browser = self._said("state"), self.get_cookie(BROWSER) or ""
+        state, browser = self._said("state"), self.get_cookie(_cookie(self._door)) or ""
         journey = self._provider.journeys.end(state, browser, now)
         if journey is None:
             self._door.attempts.failed(address, now)
@@ -143,7 +143,7 @@ class CallbackHandler(tornado.web.RequestHandler):
         except NotLetIn as refused:
             _back(self, journey.looks, "oidc_token" if refused.said == "bad" else refused.said)
         else:
-            self._door.open(self, visitor)
+            self._door.open(self, self.application.visitors, visitor)
             self.redirect(f"/login/done{journey.looks.query}", status=303)
 
     def _code(self, endpoints: Endpoints) -> str:
@@ -188,6 +188,12 @@ class DoneHandler(tornado.web.RequestHandler):
                 onward=f"/overview{looks.query}",
             )
         )
+
+
+def _cookie(door: Door) -> str:
+    """The cookie's name; where browsers come by TLS, with a prefix with which they take it in no other way (RFC
+    6265bis). It is sent to one path, so it cannot have the stricter prefix."""
+    return f"__Secure-{BROWSER}" if door.secure else BROWSER
 
 
 def _looks(handler: tornado.web.RequestHandler) -> Looks:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import re
 import secrets
 import signal
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +28,7 @@ from tornado.ioloop import IOLoop
 
 from dashboard.actions import Actions
 from dashboard.audit import Audit
-from dashboard.console import TICK_MS, PageSession, Views
+from dashboard.console import MODULE_PATH, TICK_MS, PageSession, Views
 from dashboard.feed import Feed
 from dashboard.guard import DashboardApplication, SecurityHeaders
 from dashboard.i18n import say, words_for
@@ -38,10 +40,11 @@ from dashboard.oidc_login import AwayHandler, CallbackHandler, DoneHandler
 from dashboard.pages import PAGES
 from dashboard.recording_queue import RecordingQueue
 from dashboard.recordings import Recordings
+from dashboard.scripts import CONSOLE, read
 from dashboard.service_api import ServiceApi
 from dashboard.store import DashboardState
 from dashboard.viewer import DashboardRole, Viewer
-from dashboard.visitors import COOKIE, Visitors
+from dashboard.visitors import Visitors
 from dossier_realtime.client import TokenSource
 
 _log = logging.getLogger("dashboard")
@@ -86,7 +89,7 @@ class PageHandler(Handler):
 
     def process_request(self, request: HTTPServerRequest) -> dict[str, Any]:
         """What the session is given of the request: a name for the visit, good for nothing else; and the looks."""
-        cookie = request.cookies.get(COOKIE)
+        cookie = request.cookies.get(self._visitors.cookie)
         visitor = None if cookie is None else self._visitors.known(cookie.value, request.remote_ip or "")
         if visitor is None:
             return {}
@@ -152,7 +155,7 @@ class DashboardServer:
         self._api = ServiceApi(setup.service_url)
         self.state = DashboardState()
         self._views = Views(self.state)
-        self._visitors = Visitors(setup.roles, setup.idle_seconds)
+        self._visitors = Visitors(setup.roles, setup.idle_seconds, secure=setup.secure)
         self._login_watch = LoginWatch(self._api, self._visitors)
         self._feed = Feed(self._api, token, self.state, watch=self._login_watch)
         self._audit = Audit(self._api, token, self.state, lambda: self._views.looked_at("audit"))
@@ -183,12 +186,13 @@ class DashboardServer:
                 (r"/", FrontDoorHandler),
                 (r"/login", LoginHandler, {"door": door, "provider": self._provider}),
                 *_through(self._provider, door, origins),
-                (r"/logout", LogoutHandler),
+                (r"/logout", LogoutHandler, {"door": door}),
                 (r"/healthz", AliveHandler),
+                (MODULE_PATH, ConsoleModuleHandler),
                 (r"/assets/(.*)", tornado.web.StaticFileHandler, {"path": str(ASSETS)}),
             ],
             log_function=_access,
-            transforms=[SecurityHeaders, tornado.web.GZipContentEncoding],
+            transforms=[partial(SecurityHeaders, secure=setup.secure), tornado.web.GZipContentEncoding],
         )
         http = HTTPServer(
             app,
@@ -230,6 +234,15 @@ class DashboardServer:
         return tuple(f"http://{name}:{self.port}" for name in ("localhost", "127.0.0.1"))
 
 
+class ConsoleModuleHandler(tornado.web.RequestHandler):
+    """`GET /assets/console.mjs`: the component in the browser, as one module."""
+
+    def get(self) -> None:
+        self.set_header("Content-Type", "text/javascript; charset=utf-8")
+        self.set_header("Cache-Control", "no-cache")
+        self.finish(_MODULE)
+
+
 def _through(provider: Provider | None, door: Door, origins: Sequence[str]) -> list[tuple[Any, ...]]:
     """The addresses of a login through the identity provider."""
     if provider is None:
@@ -246,6 +259,9 @@ def _access(handler: tornado.web.RequestHandler) -> None:
     _log.log(level, "%s %s %s", handler.request.method, handler.request.path, handler.get_status())
 
 
+_MODULE = read(CONSOLE)
+_SHIMS = re.compile(r"<script[^>]*(esms-options|es-module-shims)[^>]*>.*?</script>", re.DOTALL)
 _templates = jinja2.Environment(
     loader=jinja2.FileSystemLoader(ASSETS), autoescape=True, undefined=jinja2.StrictUndefined
 )
+_templates.filters["without_shims"] = lambda scripts: _SHIMS.sub("", scripts)  # assets/modules.js stands in their place

@@ -21,6 +21,9 @@ from dossier_realtime.protocol.authorization import Grant, Identity
 from dossier_realtime.protocol.classification import Clearance
 
 COOKIE = "dossier-dashboard"
+HOST_COOKIE = f"__Host-{COOKIE}"
+"""The cookie's name where browsers come by TLS: they take one of this name only from this very host and over TLS, so
+that no neighbour under the same domain can plant it (RFC 6265bis)."""
 MOST = 500  # logins at once: with so many nobody else is let in, and nobody loses a login to a stranger
 MOST_OF_ONE = 10  # logins of one person; of more, the one that was away longest ends
 _REMEMBERED = 1_000  # endings that logins which are under way are compared with
@@ -94,8 +97,14 @@ class Visitors:
     """Everybody who is logged in, until they are idle, their token ends, or they leave."""
 
     def __init__(
-        self, roles: Mapping[str, DashboardRole], idle_seconds: float, clock: Callable[[], float] = time.time
+        self,
+        roles: Mapping[str, DashboardRole],
+        idle_seconds: float,
+        clock: Callable[[], float] = time.time,
+        *,
+        secure: bool = False,
     ) -> None:
+        self.cookie = HOST_COOKIE if secure else COOKIE
         self._roles = roles
         self._idle = idle_seconds
         self._clock = clock

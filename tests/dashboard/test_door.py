@@ -9,7 +9,7 @@ import pytest
 from bokeh.util.token import generate_jwt_token, generate_session_id, get_token_payload
 
 from dashboard.pages import PAGES
-from dashboard.visitors import COOKIE
+from dashboard.visitors import COOKIE, HOST_COOKIE
 from tests.dashboard.dashboards import Dashboard
 from tests.harness import tokens
 from tests.harness.service import Service
@@ -108,6 +108,8 @@ def test_every_answer_has_the_headers_of_a_closed_house(dashboard: Dashboard) ->
         assert "default-src 'none'" in policy
         assert "frame-ancestors 'none'" in policy
         assert "unsafe-eval" not in policy
+        assert "blob:" not in policy
+        assert "Strict-Transport-Security" not in headers  # the browser came without TLS
         assert "'unsafe-inline'" not in policy.partition("script-src")[2].partition(";")[0]
         assert headers["X-Content-Type-Options"] == "nosniff"
         assert "Server" not in headers
@@ -159,3 +161,20 @@ def test_without_the_service_a_login_says_so(service: Service, tmp_path: Path) -
     nowhere.port = 9
     with Dashboard(nowhere, tmp_path) as alone:
         assert alone.login(tokens.token("omar", "admin:*", role="operator"))[0] == 503
+
+
+def test_behind_a_proxy_that_ends_tls_the_cookies_are_this_hosts_alone(service: Service, tmp_path: Path) -> None:
+    """`__Host-`: no neighbour under the same domain can plant one, and none goes over a line in the clear."""
+    with Dashboard(service, tmp_path, {"DOSSIER_DASHBOARD__BEHIND_PROXY": "true"}) as secure:
+        status, headers, _ = secure.login(tokens.token("omar", "admin:*", role="operator"))
+        assert status == 303
+        cookie = headers["Set-Cookie"]
+        assert re.fullmatch(rf"{HOST_COOKIE}=[\w-]{{43}}; HttpOnly; Path=/; SameSite=Strict; Secure", cookie)
+        assert headers["Strict-Transport-Security"] == "max-age=31536000"
+        key = cookie.partition(";")[0]
+        assert secure.ask("/overview", Cookie=key)[0] == 200
+        assert secure.ask("/overview", Cookie=key.removeprefix("__Host-"))[0] == 302
+        left = secure.ask("/logout", "POST", Cookie=key, Origin=secure.url)[1]["Set-Cookie"]
+        assert left.startswith(f'{HOST_COOKIE}="";')
+        assert "Secure" in left
+        assert secure.ask("/overview", Cookie=key)[0] == 302
