@@ -376,7 +376,7 @@ class Journal:
             self._seq += 1
             waiting.seq = self._seq
             fields.append(cause if isinstance(cause, int) else cause.seq)
-            header = Header(self._seq, kind, round(at, 3), *fields)
+            header = Header(self._seq, kind, round(float(at), 3), *fields)
             seal = seals[place : place + SEAL_DIGITS]
             try:
                 line, self._link = encode_entry(header, frame, seal, self._link)

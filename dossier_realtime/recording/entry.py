@@ -170,6 +170,8 @@ def encode_entry(header: Header, frame: bytes | str | None, seal: bytes, previou
     Raises TypeError, ValueError or UnicodeEncodeError for a header that JSON cannot hold.
     """
     head = _encode(header)
+    if b":null" in head:  # NaN and infinity have no JSON: such a header could not be read back. Or a text says so
+        read_header(head)
     if frame is None:
         link = sha256(previous + head)
         return b"%b\t%b\t\t\n" % (link.hexdigest().encode(), head), link.digest()

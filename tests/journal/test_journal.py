@@ -113,6 +113,16 @@ def test_an_entry_that_cannot_be_encoded_leaves_a_gap_in_its_place(tmp_path: Pat
     assert report(tmp_path).lost == 2
 
 
+def test_what_json_cannot_hold_leaves_a_gap_and_the_journal_opens_again(tmp_path: Path) -> None:
+    journal = Journal(tmp_path, NODE)
+    journal.record("out", detail={"rate": float("nan")}, frame="{}")
+    journal.record("out", user=":null", at=5, frame="{}")
+    journal.close()
+    assert [entry.header.kind for entry in entries(tmp_path)] == ["start", "gap", "out", "stop"]
+    Journal(tmp_path, NODE).close()
+    assert report(tmp_path).ok
+
+
 def test_what_is_recorded_after_closing_is_counted_as_lost(tmp_path: Path) -> None:
     journal = Journal(tmp_path, NODE)
     journal.close()
