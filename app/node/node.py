@@ -90,7 +90,7 @@ class Node:
         self._documents = documents
         self._quotas = publisher.quotas
         self._cursors = cursors
-        self._subscriptions = Subscriptions(self.hub, engine, policy, documents, witness, self.background)
+        self._subscriptions = Subscriptions(self.hub, engine, policy, documents, witness, self.background, self.turns)
         self._conduct = Conduct(
             name,
             engine,

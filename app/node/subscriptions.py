@@ -31,8 +31,10 @@ if TYPE_CHECKING:
     from .background import Background
     from .connection import Connection
     from .hub import Hub
+    from .turns import Turns
     from .witness import Witness
 
+_JOIN = 8  # units of work: many may hear of it
 _PAGE = 200  # events read at once
 _ROOM = 1 << 18  # bytes in the outbox above which catching up waits
 _PATIENCE = 30.0  # seconds a reader may take to make room
@@ -49,7 +51,9 @@ class Subscriptions:
         documents: Documents,
         witness: Witness,
         background: Background,
+        turns: Turns,
     ) -> None:
+        self._turns = turns
         self._hub = hub
         self._broker = engine.broker
         self._presence = engine.presence
@@ -70,6 +74,7 @@ class Subscriptions:
     async def join(self, connection: Connection, asked: Join) -> None:
         """Subscribe, answer, and catch up."""
         channel = asked.channel
+        await self._turns.wait(_JOIN)
         is_document = namespace_of(channel).name == "document"
         if is_document and not await self._may_open(connection, channel):
             self._refuse(connection, channel, asked.ref)

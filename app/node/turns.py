@@ -60,13 +60,15 @@ class Turns:
         self._queue.append(step)
         self._ask_for_next_turn()
 
-    async def wait(self) -> None:
-        """Return when there is room for one unit of work."""
+    async def wait(self, units: int = 1) -> None:
+        """Return when there is room for work that takes as long as so many units."""
         if self.admit():
+            self._spent += units - 1
             return
         room: asyncio.Future[None] = self._loop.create_future()
 
         def step() -> bool:
+            self._spent += units - 1
             if not room.done():
                 room.set_result(None)
             return False

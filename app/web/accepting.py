@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _log = structlog.get_logger("accept")
 _ACCEPTS_A_TURN = 16
+_REQUEST = 4  # units of work that an HTTP request is
 _REST = 0.5  # seconds without accepting, after the system refused a connection
 _SAID_EVERY = 60.0  # seconds between two lines about it
 
@@ -36,7 +37,7 @@ class _InTurn:
 
     async def _read_in_turn(self, regex: bytes, max_bytes: int | None) -> bytes:
         head: bytes = await super().read_until_regex(regex, max_bytes)  # type: ignore[misc]  # of the stream mixed in
-        await self.turns.wait()
+        await self.turns.wait(_REQUEST)
         return head
 
 

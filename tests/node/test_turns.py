@@ -113,3 +113,19 @@ async def test_waiting_for_room_comes_in_turn() -> None:
     turns = Turns(asyncio.get_running_loop(), units=4, clock=_still)
     await asyncio.gather(*(turns.wait() for _ in range(50)))
     assert turns.most == 4
+
+
+@in_a_loop
+async def test_what_takes_longer_leaves_room_for_less() -> None:
+    turns, turn, done = Turns(asyncio.get_running_loop(), units=16, clock=_still), 0, list[int]()
+
+    async def join() -> None:
+        await turns.wait(8)
+        done.append(turn)
+
+    joining = [asyncio.create_task(join()) for _ in range(40)]
+    while len(done) < 40:
+        turn += 1
+        await asyncio.sleep(0)
+    await asyncio.gather(*joining)
+    assert max(Counter(done).values()) <= 2
