@@ -17,6 +17,7 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from contextvars import Context, copy_context
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, Final, NamedTuple, TypeVar
@@ -79,6 +80,7 @@ class _Job(NamedTuple):
     work: Work[Any]
     then: Callable[[Any], None] | None
     future: asyncio.Future[Any] | None
+    context: Context
 
 
 class _Outcome(NamedTuple):
@@ -124,8 +126,8 @@ class Writer:
         """Run `work` in the writer's thread; the future has its result once that is durable.
 
         Jobs run in the order of their submission. `then` gets the result on the event loop, in that order and
-        before the future is done, also when nobody waits for the future any more. Raises `unavailable` at
-        once when too many wait.
+        before the future is done, also when nobody waits for the future any more, and in the caller's context. Raises
+        `unavailable` at once when too many wait.
         """
         if self._closing:
             raise self._unavailable("The event store is closed: try again when the service is up")
@@ -133,14 +135,14 @@ class Writer:
             raise self._unavailable("Too many changes wait for the disk: try again in a few seconds")
         future: asyncio.Future[T] = self._loop.create_future()
         self._waiting += 1
-        self._queue.put(_Job(work, then, future))
+        self._queue.put(_Job(work, then, future, copy_context()))
         return future
 
     def post(self, work: Work[T], then: Callable[[T], None] | None = None) -> None:
         """Submit what nobody waits for, and what may be lost when the disk refuses."""
         if not self._closing and self._waiting < self._limit:
             self._waiting += 1
-            self._queue.put(_Job(work, then, None))
+            self._queue.put(_Job(work, then, None, copy_context()))
 
     async def close(self) -> None:
         """Run all that waits, then stop and close the connection."""
@@ -175,7 +177,7 @@ class Writer:
                     return jobs
                 job = self._queue.get_nowait()
         except Empty:
-            return jobs or [_Job(_probe, None, None)]
+            return jobs or [_Job(_probe, None, None, copy_context())]
         self._last = True
         return jobs
 
@@ -232,12 +234,12 @@ class Writer:
             self._is_resolving = False
 
     def _tell(self, outcome: _Outcome) -> None:
-        (work, then, future), result, error = outcome
+        (work, then, future, caller), result, error = outcome
         if work is not _probe:
             self._waiting -= 1
         if error is None and then is not None:
             try:
-                then(result)
+                caller.run(then, result)
             except Exception as wrong:  # what one delivery does wrong must not cost another its ack
                 context = {"message": "delivery of a commit failed", "exception": wrong}
                 self._loop.call_exception_handler(context)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from app.core.effects import ACCEPTED, Close, Decision, Leave, ProbePeer, Send
+from app.core.origin import Origin, origin_now
 from app.core.session import Session
 from dossier_realtime.protocol import codec
 from dossier_realtime.protocol.codec import InvalidMessage
@@ -62,8 +63,8 @@ class Home(Protocol):
 
     def received(
         self, connection: Connection, payload: bytes, decoded: bytes, command: Inbound, decision: Decision
-    ) -> None:
-        """A message came in and was judged."""
+    ) -> object:
+        """A message came in and was judged; returns its entry in the journal, None where that had no room."""
 
     def decided(self, connection: Connection, decision: Decision) -> None:
         """A decision that nobody's message caused."""
@@ -135,8 +136,12 @@ class Connection:
             command, decision = wrong, self.session.malformed(wrong, at)
         else:
             decision = self.session.receive(command, at)
-        self.home.received(self, payload, decoded, command, decision)
-        return self.carry_out(decision.effects)
+        entry = self.home.received(self, payload, decoded, command, decision)
+        origin = origin_now.set(Origin(self.user_id, f"session:{self.session.session_id}", entry or 0))
+        try:
+            return self.carry_out(decision.effects)
+        finally:
+            origin_now.reset(origin)
 
     def control_frame(self, pong: bytes | None) -> None:
         """A ping (then `pong` is its answer) or a pong came in."""

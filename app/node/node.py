@@ -6,6 +6,7 @@ import asyncio
 import random
 from typing import TYPE_CHECKING
 
+from app.core.origin import origin_now
 from app.core.session import Session
 from dossier_realtime.protocol import codec
 from dossier_realtime.protocol.answers import ConnectionState
@@ -176,9 +177,9 @@ class Node:
 
     def received(
         self, connection: Connection, payload: bytes, decoded: bytes, command: Inbound, decision: Decision
-    ) -> None:
-        """A message came in and was judged."""
-        self.witness.received(connection, payload, decoded, command, decision)
+    ) -> object:
+        """A message came in and was judged; returns its entry in the journal, None where that had no room."""
+        return self.witness.received(connection, payload, decoded, command, decision)
 
     def decided(self, connection: Connection, decision: Decision) -> None:
         """A decision that nobody's message caused."""
@@ -201,18 +202,19 @@ class Node:
                 self._deliver_report(publication)
                 continue
             channel, offset, about = publication.channel, publication.offset, publication.about
-            frame, author = text_frame(publication.frame), None
+            frame, author, origin = text_frame(publication.frame), None, origin_now.get()
             if about:
                 frame = Volatile.of(frame, "cursor", channel, about)
             elif channel.startswith("document:"):
                 submission = self._documents.placed(channel, offset, publication.frame)
                 author = None if submission is None else submission.author
+                origin = None if submission is None else submission.origin  # of a lane's turn there are many
             elif channel.startswith("user:") and _PROGRESS in publication.frame[:96]:
                 frame = Volatile.of(frame, "progress", codec.request_id(publication.frame))
             self.hub.advance(channel, offset)
             receivers = self.hub.live(channel, besides=author, about=about)
             besides = author.connection_id if isinstance(author, Connection) else ""
-            self.witness.delivered(publication, len(receivers), besides)
+            self.witness.delivered(publication, len(receivers), besides, origin)
             self.hub.deliver(frame, receivers)
 
     def _deliver_report(self, publication: Publication) -> None:
@@ -241,7 +243,7 @@ class Node:
             frame = Volatile.of(frame, "presence", channel, user_id)
         besides = user_id if isinstance(event, PresenceJoin) else ""
         receivers = self.hub.watching(channel, besides)
-        self.witness.told(channel, payload, codec.message_type(event), len(receivers), besides)
+        self.witness.told(channel, payload, codec.message_type(event), len(receivers), besides, user_id)
         self.hub.deliver(frame, receivers)
 
     def _revoked(self, token_id: str | None, user_id: str | None, moment: float) -> None:

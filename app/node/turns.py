@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
+from contextvars import Context
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ class Turns:
         self._seconds = seconds
         self._clock = clock
         self._queue: deque[Callable[[], bool]] = deque()
+        self._context = Context()  # what waits is not done on behalf of who was served when the turn was asked for
         self._spent = 0
         self._since = 0.0
         self._is_next_turn_asked = False
@@ -90,7 +92,7 @@ class Turns:
         # What is scheduled now runs first in the next turn, before anything that the sockets bring then.
         if not self._is_next_turn_asked:
             self._is_next_turn_asked = True
-            self._loop.call_soon(self._begin)
+            self._loop.call_soon(self._begin, context=self._context)
 
     def _begin(self) -> None:
         self._is_next_turn_asked = False

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
 from app.core.effects import Send
+from app.core.origin import Origin, origin_now
 from app.telemetry.logs import Sample
 from dossier_realtime.protocol import codec
 from dossier_realtime.protocol.answers import RateLimitWarning
@@ -19,7 +21,7 @@ from dossier_realtime.protocol.namespaces import NAMESPACES
 from dossier_realtime.recording.reading import HEAD_BYTES, cut
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from app.core.effects import Decision
     from app.engine.ports import Placed, Publication
@@ -114,6 +116,8 @@ class Witness:
             session=connection.session.session_id or connection.connection_id,
             user=connection.user_id,
             rule=decision.rule,
+            detail={"address": connection.address},
+            **_caused(origin_now.get()),
         )
 
     def sent(self, connection: Connection, payload: bytes, type_: str, channel: str = "") -> None:
@@ -150,7 +154,7 @@ class Witness:
             detail=detail,
         )
 
-    def delivered(self, publication: Publication, receivers: int, besides: str) -> None:
+    def delivered(self, publication: Publication, receivers: int, besides: str, origin: Origin | None) -> None:
         """A publication to everybody who is live on its channel, the connection `besides` left out. To be told
         before it is queued: what the queueing causes stands after it."""
         self._metrics.delivered(receivers)
@@ -166,9 +170,10 @@ class Witness:
             receivers=receivers,
             type=codec.type_of(publication.frame),
             frame=publication.frame,
+            **_caused(origin),
         )
 
-    def told(self, channel: str, payload: bytes, type_: str, receivers: int, besides: str) -> None:
+    def told(self, channel: str, payload: bytes, type_: str, receivers: int, besides: str, by: str) -> None:
         """A change of presence to the channel's watchers. To be told before it is queued."""
         self._metrics.delivered(receivers)
         self._journal.record(
@@ -179,6 +184,7 @@ class Witness:
             level=self.level_of(channel),
             receivers=receivers,
             type=type_,
+            by=by,
             frame=payload,
         )
 
@@ -214,7 +220,9 @@ class Witness:
     def set(self, channel: str, settings: Settings) -> None:
         """From here on these settings hold on the channel."""
         detail: Detail = {"presence": settings.presence, "history": settings.history, "frozen": settings.frozen}
-        self._journal.record("settings", channel=channel, level=settings.level.label, detail=detail)
+        self._journal.record(
+            "settings", channel=channel, level=settings.level.label, detail=detail, **_caused(origin_now.get())
+        )
 
     def published(self, placed: Sequence[Placed], seconds: float) -> None:
         """Events were accepted, and are durable and delivered after `seconds`; repetitions count for nothing."""
@@ -233,7 +241,7 @@ class Witness:
         if not seconds:
             values = {"user_id": user_id, "name": name, "class": "*", "state": "restored"}
             self._digest.row("limits", f"{user_id} *", values, Fact(personal=True))
-        self._journal.record("lifted", user=user_id, detail={"seconds": seconds})
+        self._journal.record("lifted", user=user_id, detail={"seconds": seconds}, **_caused(origin_now.get()))
 
     def shut_out(self, token_id: str | None, user_id: str | None, until: float) -> None:
         """A token, or what was issued to a user until then (Unix seconds), is good no more: whoever let somebody in
@@ -249,14 +257,13 @@ class Witness:
         values = {"state": "disconnected", "user_id": user_id}
         self._digest.row("sessions", f"disconnected {user_id}", values, _PERSONAL)
 
-    def called(self, method: str, path: str, status: int, caller: str, reason: str, level: str = "") -> None:
-        """An HTTP call was answered; the journal keeps those of known callers, and the reason that they gave.
-        `level`: of what the path names, where it names no channel."""
-        self._metrics.requests[method if method in _METHODS else "other", status] += 1
-        if caller:
-            call: dict[str, str | int | float | bool | list[str]] = {"method": method, "path": path, "status": status}
-            detail = {**call, "reason": reason} if reason else call
-            self._journal.record("http", user=caller, level=level, detail=detail)
+    def called(self, call: Call) -> None:
+        """Count an HTTP call that was answered, and keep those of known callers and those that failed to log in."""
+        self._metrics.requests[call.method if call.method in _METHODS else "other", call.status] += 1
+        if call.caller or call.status == 401:
+            self._journal.record(
+                "http", user=call.caller, level=call.level, via=call.via, cause=call.act, detail=call.detail()
+            )
 
     def opened(self, connection: Connection) -> None:
         """A session began or came back."""
@@ -329,6 +336,32 @@ class Witness:
     def level_of(self, channel: str) -> str:
         """Return the channel's level now, "" for what names no channel."""
         return self._policy.settings(channel).level.label if channel.partition(":")[0] in NAMESPACES else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """An HTTP call that was answered. `level`: of what the path names, where it names no channel; `act`: its seq."""
+
+    method: str
+    path: str
+    status: int
+    caller: str = ""
+    level: str = ""
+    via: str = ""
+    act: int = 0
+    told: Mapping[str, str] = field(default_factory=dict)
+    """What else is known: `reason`, `query`, `key`, `token`, `address`; what is empty is left out."""
+
+    def detail(self) -> Detail:
+        """Return the call as the detail of its entry."""
+        told = {name: text for name, text in self.told.items() if text}
+        return {"method": self.method, "path": self.path, "status": self.status, **told}
+
+
+def _caused(origin: Origin | None) -> dict[str, Any]:
+    if origin is None:
+        return {}
+    return {"by": origin.user_id, "via": origin.via, "cause": origin.cause}
 
 
 def _rights(connection: Connection) -> Detail:

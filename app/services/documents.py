@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 import structlog
 
 from app.core import documents as core
 from app.core.documents import Manuscript, Refusal
+from app.core.origin import Origin, origin_now
 from app.engine.ports import TipMoved, Unavailable, Version
 from dossier_realtime.ot.flat import write_remote
 from dossier_realtime.protocol import codec
@@ -62,6 +63,7 @@ class Submission:
     role: str = ""
     hunks: list[Hunk] | None = None
     answered: bool = False
+    origin: Origin | None = field(default_factory=origin_now.get)
 
     def reply(self, outcome: int | Refusal) -> None:
         """Answer, once."""

@@ -13,8 +13,10 @@ from urllib.parse import unquote
 import tornado.web
 
 from app.auth import TokenRefused
+from app.core.origin import Origin, origin_now
 from app.journal.acts import Act, Actor
 from app.journal.lanes import ActNotRecorded
+from app.node.witness import Call
 from dossier_realtime.protocol.authorization import Fact, Right, decide, decide_operator, may_see
 from dossier_realtime.protocol.classification import Clearance
 from dossier_realtime.protocol.errors import ErrorCode
@@ -192,6 +194,7 @@ class Bearer(Guarded):
             self.unavailable()
             raise tornado.web.Finish from failed
         self._act = act
+        origin_now.set(Origin(self.actor.user_id, self.actor.via, self._act_seq))
         if not self.still():  # it took a moment
             raise tornado.web.Finish
 
@@ -216,14 +219,24 @@ class Bearer(Guarded):
     def on_finish(self) -> None:
         """Every call is counted, and every call by somebody known is in the journal."""
         status = self.get_status()
-        self.node.witness.called(
-            self.request.method or "", without_tokens(self.request.path), status, self.caller, self._why(), self.level
-        )
+        method, path = self.request.method or "", without_tokens(self.request.path)
+        told = self._said() | {"address": self.request.remote_ip or ""}
+        via = ""
+        if self.actor is not None:
+            told["token"], via = self.actor.token_id, self.actor.via
+        call = Call(method, path, status, self.caller, self.level, via, self._act_seq, told)
+        self.node.witness.called(call)
         if self._act is not None and self.actor is not None:
             outcome: Outcome = "failed" if status >= 400 else "unchanged" if self.unchanged else "done"
             record: ActRecord = self.settings["acts"]
             record.end(self._act_seq, self.actor, self._act, outcome, status)
         super().on_finish()
+
+    def _said(self) -> dict[str, str]:
+        """What the call says beside its path."""
+        query = without_tokens(self.request.query)[:_REASON]
+        key = without_tokens(one_line(self.request.headers.get("Idempotency-Key", "")))[:64]
+        return {"query": query, "reason": self._why(), "key": key}
 
     def _why(self) -> str:
         return without_tokens(one_line(unquote(self.request.headers.get("X-Reason", ""))))[:_REASON]

@@ -108,6 +108,17 @@ class Index:
         """The number of the first entry at a time or after it."""
         return bisect_left(self.times, moment)
 
+    def by_seq(self, seq: int) -> int | None:
+        """Return the number of the entry with a seq, by halving: they rise in the order of the recording."""
+        low, high = 0, len(self)
+        while low < high:
+            middle = (low + high) // 2
+            here = self.entry(middle).header.seq
+            if here == seq:
+                return middle
+            low, high = (middle + 1, high) if here < seq else (low, middle)
+        return None
+
     def published(self, channel: str, epoch: str, offset: int) -> int | None:
         """Return the entry that published an event; None where the recording does not hold it."""
         places = self._published.get(channel)

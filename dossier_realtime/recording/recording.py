@@ -226,6 +226,21 @@ class Recording:
             raise KeyError(f"no {what} on {channel!r} in this recording; channels() has the last offset of each")
         return readers
 
+    def cause(self, channel: str, offset: int, *, epoch: str = "") -> Entry:
+        """Return the entry that caused an event: the frame of its sender, or the act of an HTTP call (who, from where,
+        by which token). Raises KeyError where the event, or its cause, is not in this recording."""
+        for number in self.index.fanouts.get(channel, ()):
+            header = self.index.entry(number).header
+            if header.kind == "fanout" and header.offset == offset and epoch in ("", header.epoch):
+                found = self.index.by_seq(header.cause) if header.cause else None
+                if found is None:
+                    told = f"by {header.by} via {header.via}" if header.by else "by nobody that it names"
+                    raise KeyError(
+                        f"what caused event {offset} of {channel} is not in this recording: published {told}"
+                    )
+                return self.index.entry(found)
+        raise KeyError(f"no event {offset} of {channel} in this recording; events(channel=...) lists those that are")
+
     def _reader(self, session: str, number: int) -> Reader:
         rights = [*self.index.rare["open"], *self.index.rare["renewed"]]
         headers = (self.index.entry(place).header for place in sorted(rights, reverse=True) if place < number)

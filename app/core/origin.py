@@ -1,0 +1,21 @@
+"""The person or system that caused what is being done: known where it begins, told by every entry that it leads to."""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """`via` is `session:{id}` or `token:{jti}`; `cause` is the journal's entry that began it, or its seq."""
+
+    user_id: str
+    via: str
+    cause: Any = 0
+
+
+origin_now: ContextVar[Origin | None] = ContextVar("origin_now", default=None)
+"""The origin of what this task does; None where the service acts of itself. Each message and each act sets it, and
+what a store does for a caller it does in the caller's context."""
