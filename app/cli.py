@@ -1,4 +1,4 @@
-"""The command line: `serve`, `dashboard`, `token`, `verify`, `export`, `rerun`, `demo`.
+"""The command line: `serve`, `dashboard`, `token`, `explain`, `verify`, `export`, `rerun`, `demo`.
 
 Without a command: the service and the dashboard, and a ready login for both.
 """
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from app import bootstrap, proofs, records
+from app import bootstrap, explanations, proofs, records
 from app.auth import mint
 from app.config import KEYS_OF_SERVICE, Config, ConfigError, load
 from app.dashboard_process import NO_LOGIN_OF_ITS_OWN, beside_service, reachable, run_dashboard
@@ -33,8 +33,9 @@ if TYPE_CHECKING:
 _log = structlog.get_logger("service")
 BAD_START = 2
 _LOGIN_HOURS = 12
-_GIVE_WAY = ("dashboard", "verify", "export", "rerun")  # commands that take only what the service leaves
+_GIVE_WAY = ("dashboard", "verify", "explain", "export", "rerun")  # commands that take only what the service leaves
 _NICE = 10
+_READERS = {"explain": explanations.explain, "export": records.export}
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -53,8 +54,8 @@ def main(arguments: Sequence[str]) -> int:
                 return _token(config, asked)
             case "verify" | "rotate-key":
                 return proofs.run(config, asked)
-            case "export":
-                return records.export(config, asked)
+            case "explain" | "export" as command:
+                return _READERS[command](config, asked)
             case "rerun":
                 limits = bootstrap.session_limits(config)
                 return records.run_again(config, asked, lambda: bootstrap.rate_limits(config), limits)
@@ -226,6 +227,7 @@ def _parser() -> argparse.ArgumentParser:
     token.add_argument("--ttl", type=int, default=3600, help="seconds that it is good for, 86400 at most")
     records.add_commands(commands, common)
     proofs.add_commands(commands, common)
+    explanations.add_command(commands, common)
     demo = commands.add_parser("demo", parents=[common, listening], help="an office at work against a running service")
     demo.add_argument("--seconds", type=float, default=60, help="how long")
     demo.add_argument("--people", type=int, default=40, help="how many people")

@@ -17,6 +17,7 @@ from .accepting import Server
 from .alerts import AcknowledgeCommitment
 from .briefs import CancelBriefById
 from .documents import DocumentById
+from .explain import ExplainHandler
 from .guard import Doorkeeper, NotServed
 from .journal import JournalDoor
 from .publish import PublishDoor
@@ -63,6 +64,7 @@ ROUTES: list[Any] = [
     (_CHANNEL + "/presence", operators.ChannelPresence),
     (_CHANNEL + "/history", operators.ChannelHistory),
     (r"/v1/journal", JournalDoor),
+    (r"/v1/explain", ExplainHandler),
     (r"/v1/schema.json", health.Described, {"describe": cache(description.schema)}),
     (r"/v1/asyncapi.json", health.Described, {"describe": cache(description.asyncapi)}),
     (r"/healthz", health.Alive),

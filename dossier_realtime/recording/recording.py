@@ -7,9 +7,12 @@ from copy import deepcopy
 from datetime import UTC
 from typing import TYPE_CHECKING, NamedTuple, SupportsIndex, get_args
 
+from dossier_realtime.protocol.explanation import explain_rule
+from dossier_realtime.protocol.values import Localized
+
 from . import documents, moments
 from .documents import DocumentHistory
-from .entry import Entry, Kind
+from .entry import Detail, Entry, Header, Kind
 from .index import Index, Source
 from .moments import Zone, unix
 from .names import TYPES, channel_pattern, did_you_mean, must_be_in
@@ -33,6 +36,21 @@ class Reader(NamedTuple):
     user: str
     session: str
     clearance: str
+
+
+class Explained(NamedTuple):
+    """Why something was accepted or refused. `sentence` is in English and Arabic, `at` in Unix seconds; `clearance` and
+    `permissions` are the claims of the session's token then."""
+
+    allowed: bool
+    rule: str
+    at: float
+    sentence: Localized
+    user: str
+    channel: str
+    level: str
+    clearance: str
+    permissions: tuple[str, ...]
 
 
 class Recording:
@@ -226,12 +244,14 @@ class Recording:
             raise KeyError(f"no {what} on {channel!r} in this recording; channels() has the last offset of each")
         return readers
 
-    def cause(self, channel: str, offset: int, *, epoch: str = "") -> Entry:
+    def cause(self, channel: str, offset: SupportsIndex, *, epoch: str = "") -> Entry:
         """Return the entry that caused an event: the frame of its sender, or the act of an HTTP call (who, from where,
         by which token). Raises KeyError where the event, or its cause, is not in this recording."""
+        must_be_in(self.index.channels, channel, "channel", "channels()")
+        wanted = moments.version(offset, "an offset")
         for number in self.index.fanouts.get(channel, ()):
             header = self.index.entry(number).header
-            if header.kind == "fanout" and header.offset == offset and epoch in ("", header.epoch):
+            if header.kind == "fanout" and header.offset == wanted and epoch in ("", header.epoch):
                 found = self.index.by_seq(header.cause) if header.cause else None
                 if found is None:
                     told = f"by {header.by} via {header.via}" if header.by else "by nobody that it names"
@@ -240,6 +260,39 @@ class Recording:
                     )
                 return self.index.entry(found)
         raise KeyError(f"no event {offset} of {channel} in this recording; events(channel=...) lists those that are")
+
+    def explain(self, entry: Entry) -> Explained:
+        """Why an entry of this recording was accepted or refused: its rule in a sentence, and the claims then in force.
+
+        The journal keeps the rule and the claims, and not the settings: how high the level of a channel was is told by
+        `level`, where the entry has it.
+        """
+        header = entry.header
+        claims = self._claims(header)
+        return Explained(
+            allowed=header.kind not in ("refused", "decided"),
+            rule=header.rule,
+            at=header.at,
+            sentence=explain_rule(header.rule if header.kind in ("refused", "decided") else "", header.channel),
+            user=header.user,
+            channel=header.channel,
+            level=header.level,
+            clearance=str(claims.get("clearance", "")),
+            permissions=tuple(sorted(map(str, given))) if isinstance(given := claims.get("permissions"), list) else (),
+        )
+
+    def _claims(self, header: Header) -> Detail:
+        """The claims of the session's token when an entry was written; empty where its beginning is not recorded."""
+        if header.session not in self.index.sessions:
+            return {}
+        claims: Detail = {}
+        for number in self.index.sessions[header.session]:
+            known = self.index.entry(number).header
+            if known.seq > header.seq:
+                break
+            if known.kind in ("open", "renewed"):
+                claims = known.detail
+        return claims
 
     def _reader(self, session: str, number: int) -> Reader:
         rights = [*self.index.rare["open"], *self.index.rare["renewed"]]

@@ -49,12 +49,14 @@ FLOORS: dict[str, set[str]] = {
     "app.web": _WEB,
     "app.bootstrap": _WEB | {"app.web", "app.proofs", "dossier_realtime"},
     "app.proofs": _ENGINE | {"app.journal", "app.config", "app.settings", "app.private_files", ARCHIVE},
+    "app.explanations": _CORE | CONFIGURATION | {ARCHIVE},
     "app.records": _ENGINE | {"app.journal", "app.config", "app.settings", "app.private_files", "app.proofs", ARCHIVE},
     "app.cli": CONTRACT
     | CONFIGURATION
     | {
         "app.bootstrap",
         "app.proofs",
+        "app.explanations",
         "app.records",
         "app.journal",
         "app.telemetry",

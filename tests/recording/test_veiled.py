@@ -72,10 +72,10 @@ def states(recording: Recording) -> Iterator[object]:
         yield (state, state.present, state.limits)
 
 
-def delivered(recording: Recording, channel: str, offset: int) -> object:
-    """Who received an event, or what is said where it is not there."""
+def answered(ask: Callable[[str, int], object], channel: str, offset: int) -> object:
+    """The answer, or what is said where the event is not there."""
     try:
-        return recording.delivered_to(channel, offset)
+        return ask(channel, offset)
     except (KeyError, ValueError) as wrong:
         return str(wrong)
 
@@ -90,13 +90,17 @@ QUESTIONS: dict[str, Callable[[Recording, Scene], object]] = {
     "channels": lambda recording, _: recording.channels(),
     "events": lambda recording, _: recording.events(),
     "entries": lambda recording, _: list(recording.entries()),
+    "explain": lambda recording, _: [recording.explain(entry) for entry in recording.entries()],
     "transcript": lambda recording, scene: [recording.transcript(session) for session in scene.sessions.values()],
     "frames": lambda recording, scene: [told(recording.frames(session)) for session in scene.sessions.values()],
     "state_at": lambda recording, _: list(states(recording)),
     "document": lambda recording, _: documents_of(recording),
     "history": lambda recording, _: recording.history(DOCUMENT),
+    "cause": lambda recording, _: [
+        answered(recording.cause, channel, offset) for channel in channels_of(recording) for offset in range(5)
+    ],
     "delivered_to": lambda recording, _: [
-        delivered(recording, channel, offset) for channel in channels_of(recording) for offset in range(5)
+        answered(recording.delivered_to, channel, offset) for channel in channels_of(recording) for offset in range(5)
     ],
 }
 """Everything that can be asked of a recording, asked of all that it has."""

@@ -1,0 +1,83 @@
+"""The command `explain`: why claims allow something on a channel, or do not. It asks no running service.
+
+The settings of the channel are those of the configuration, and over them the last that the journal of this data folder
+recorded. Who can run the command can read both.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from app.auth import TokenVerifier
+from app.core.rights import channel_fault
+from dossier_realtime.archive import open_journal
+from dossier_realtime.protocol.classification import ChannelPolicy, Clearance, Settings
+from dossier_realtime.protocol.explanation import ACTIONS, supposed
+from dossier_realtime.protocol.explanation import explain as explanation_of
+from dossier_realtime.recording.visibility import HIGHEST
+
+if TYPE_CHECKING:
+    import argparse
+
+    from app.config import Config
+
+REFUSED = 1
+
+
+def explain(config: Config, asked: argparse.Namespace) -> int:
+    """Print the explanation in both languages. Returns 0 where it is allowed, 1 where it is refused.
+
+    Raises ValueError for what is no channel, permission or token.
+    """
+    fault = channel_fault(asked.channel)
+    if fault is not None:
+        raise ValueError(fault.text)
+    now = time.time()
+    if asked.token:
+        identity = TokenVerifier(config.auth).verify(asked.token, now)
+    elif asked.sub:
+        identity = supposed(asked.sub, asked.permission, asked.clearance or "")
+    else:
+        raise ValueError("name a user with --sub and their claims, or give a --token")
+    policy = ChannelPolicy((row.pattern, row.level) for row in config.channels.classification)
+    recorded = _put_recorded(policy, asked.channel, Path(config.storage.data) / "journal", asked.node)
+    told = explanation_of(
+        identity, asked.action, asked.channel, policy.settings(asked.channel), now, to_themselves=False
+    )
+    print(told.sentence.en)
+    print(told.sentence.ar)
+    print(f"  rule      {told.rule}")
+    if told.basis is not None:
+        print(f"  decided   {told.basis.kind} {told.basis.name} = {told.basis.value or '(none)'}")
+    for remedy in told.remedies:
+        print(f"  needs     {remedy.kind} {remedy.name} = {remedy.value}")
+    print(f"  settings  {'as last recorded in the journal' if recorded else 'of the configuration'}")
+    return 0 if told.allowed else REFUSED
+
+
+def _put_recorded(policy: ChannelPolicy, channel: str, folder: Path, node: str) -> bool:
+    """Take over the last settings of the channel that the journal holds; return whether it holds any."""
+    if not folder.is_dir():
+        return False
+    recording = open_journal(folder, node, clearance=HIGHEST)
+    for number in reversed(recording.index.rare["settings"]):
+        header = recording.index.entry(number).header
+        if header.channel == channel:
+            presence, history, frozen = (bool(header.detail.get(name)) for name in ("presence", "history", "frozen"))
+            policy.put(channel, Settings(Clearance.strict(header.level), presence, history, frozen))
+            return True
+    return False
+
+
+def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser], common: argparse.ArgumentParser) -> None:
+    """The command, with its options."""
+    explaining = commands.add_parser("explain", parents=[common], help="say why a user may do something, or may not")
+    explaining.add_argument("--action", choices=list(ACTIONS), required=True, help="what the user would do")
+    explaining.add_argument("--channel", required=True, help="where, such as dossier:country:SA")
+    explaining.add_argument("--sub", help="the user's id, with --permission and --clearance")
+    explaining.add_argument("--permission", action="append", default=[], help="a permission (may repeat)")
+    explaining.add_argument("--clearance", choices=[level.label for level in Clearance], help="else internal")
+    explaining.add_argument("--token", help="a token, instead of --sub and its claims; it is verified")
+    explaining.add_argument("--node", default="", help="whose journal, where the folder has several")

@@ -1,0 +1,76 @@
+"""`GET /v1/explain?user=&action=&channel=`: why a user may or may not do something there
+(decisions, section 10).
+
+A user asks about themselves with their own token. An administrator of the channel, or of all, asks about others: by the
+claims of a session that is open, or by those that `permission` (may repeat) and `clearance` suppose.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dossier_realtime.protocol.authorization import Right, decide, decide_operator
+from dossier_realtime.protocol.errors import ErrorCode
+from dossier_realtime.protocol.explanation import ACTIONS, explain, supposed
+
+from .operators import OperatorDoor
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from dossier_realtime.protocol.authorization import Identity
+
+
+class ExplainHandler(OperatorDoor):
+    """Explains the decision that is in force now."""
+
+    async def get(self) -> None:
+        caller = await self.identify()
+        if caller is None:
+            return
+        action, channel = self.get_query_argument("action", ""), self.get_query_argument("channel", "")
+        user = self.get_query_argument("user", caller.user_id)
+        if action not in ACTIONS:
+            text = f"Ask with user, channel and an action: {', '.join(ACTIONS)}"
+            self.refuse(400, ErrorCode.INVALID_MESSAGE_FORMAT, text)
+            return
+        if not self.named(channel) or not self.identified(user):
+            return
+        try:
+            asked = self._supposed(user)
+        except ValueError as wrong:
+            self.refuse(400, ErrorCode.INVALID_MESSAGE_FORMAT, str(wrong))
+            return
+        if user == caller.user_id and asked is None:
+            self._tell(caller, action, channel, to_themselves=True)
+            return
+        policy = self.node.policy
+        if not self.demand(lambda: decide(caller, Right.ADMIN, channel, policy.settings(channel)).allowed):
+            self.forbid()
+            return
+        identity = asked or next(self._open(caller, user, channel), None)
+        if identity is None:
+            text = "No session of this user is open here: suppose claims with permission and clearance"
+            self.refuse(404, ErrorCode.NOT_FOUND, text)
+            return
+        self._tell(identity, action, channel, to_themselves=False)
+
+    def _tell(self, identity: Identity, action: str, channel: str, *, to_themselves: bool) -> None:
+        settings, at = self.node.policy.settings(channel), self.node.clock().wall
+        self.answer(explain(identity, action, channel, settings, at, to_themselves=to_themselves))
+
+    def _supposed(self, user: str) -> Identity | None:
+        """A user with the claims that the query supposes; None where it supposes none. Raises ValueError for what is
+        no claim."""
+        if not {"permission", "clearance"} & self.request.query_arguments.keys():
+            return None
+        return supposed(user, self.get_query_arguments("permission"), self.get_query_argument("clearance", ""))
+
+    def _open(self, caller: Identity, user: str, channel: str) -> Iterator[Identity]:
+        """The identities of the user's sessions, the newest first. Who does not administer all learns only of sessions
+        that receive the channel: that others are connected is not for them."""
+        everywhere = decide_operator(caller).allowed
+        for connection in reversed(self.node.registry.of_user(user)):
+            identity = connection.session.identity
+            if identity is not None and (everywhere or channel in connection.attachments):
+                yield identity

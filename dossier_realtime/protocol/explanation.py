@@ -1,0 +1,126 @@
+"""An explanation of a decision about rights: the rule, the claim or setting that decided, what would change it. Pure.
+
+It never tells more than its reader may know. Of a channel that the reader may not read, an explanation follows from the
+reader's own claims and the channel's name alone: it is the same whatever its level and settings are, and whether it
+exists (contract, section 4).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+
+from .authorization import AccessDecision, Grant, Identity, Remedy, Right, decide
+from .classification import Clearance, Settings
+from .explanation_texts import ACCEPTED, REMEDIES, RULES, UNKNOWN, Sentence
+from .values import Localized
+
+ACTIONS: Final[dict[str, Right]] = {
+    "read": Right.READ,
+    "subscribe": Right.READ,
+    "presence": Right.READ,
+    "acknowledge": Right.READ,
+    "cancel": Right.READ,
+    "write": Right.WRITE,
+    "publish": Right.WRITE,
+    "edit": Right.WRITE,
+    "admin": Right.ADMIN,
+}
+"""What can be asked about, and the right that it needs on the channel. To acknowledge an alert or to cancel a brief its
+user reads it: on the user's own channel."""
+
+
+class Changed(msgspec.Struct, frozen=True):
+    """A claim or setting, as the explanation names it. `value` is empty where the reader may not know it."""
+
+    kind: str
+    name: str
+    value: str
+
+
+class Explanation(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The answer and its reasons. `at` is Unix seconds; `sentence` says it all in both languages.
+
+    `remedies`: every one of them is needed for the other answer; none where it is allowed.
+    """
+
+    action: str
+    channel: str
+    allowed: bool
+    rule: str
+    at: float
+    sentence: Localized
+    user: str = ""
+    basis: Changed | None = None
+    remedies: tuple[Changed, ...] = ()
+
+
+def explain(
+    identity: Identity, action: str, channel: str, settings: Settings, at: float, *, to_themselves: bool
+) -> Explanation:
+    """Explain the decision about an action on a well-formed channel name.
+
+    `to_themselves`: the reader is the identity itself and knows of the channel no more than it may; else the reader
+    administers the channel. Raises KeyError for an action that is not in ACTIONS.
+    """
+    right = ACTIONS[action]
+    decision = decide(identity, right, channel, settings)
+    blind = to_themselves and not decide(identity, Right.READ, channel, settings).allowed
+    remedies = _blinded(decision) if blind else decision.remedies
+    basis = decision.basis
+    return Explanation(
+        action,
+        channel,
+        decision.allowed,
+        decision.rule,
+        round(at, 3),
+        _sentence(decision, remedies, channel),
+        identity.user_id,
+        Changed(basis.kind, basis.name, basis.value),
+        tuple(Changed(remedy.kind, remedy.name, remedy.value) for remedy in remedies),
+    )
+
+
+def explain_rule(rule: str, channel: str = "") -> Localized:
+    """Return the sentence of a rule as a journal's entry has it, in both languages; "" is an accepted message."""
+    if not rule:
+        return _filled(ACCEPTED, channel, "")
+    name, _, rest = rule.partition(".")
+    if name == "rate":
+        return _filled(RULES["rate"], channel, rest)
+    return _filled(RULES.get(rule, UNKNOWN), channel or "—", rule)
+
+
+def supposed(user: str, permissions: Sequence[str], clearance: str = "") -> Identity:
+    """Return a user with these claims. Raises ValueError for a permission or a clearance that is none."""
+    grants = []
+    for text in permissions:
+        grant = Grant.parse(text)
+        if grant is None:
+            raise ValueError(f"{text[:64]!r} is no permission; write read:dossier:country:* or admin:*")
+        grants.append(grant)
+    return Identity(user, user, "", None, tuple(grants), Clearance.parse(clearance or Clearance.INTERNAL.label), 0)
+
+
+def _blinded(decision: AccessDecision) -> tuple[Remedy, ...]:
+    """What would have to change, without the level of the channel: a permission where one is missing, else a clearance
+    that is higher."""
+    if decision.rule == "clearance":
+        return (Remedy("claim", "clearance", ""),)
+    return tuple(remedy for remedy in decision.remedies if remedy.name != "clearance")
+
+
+def _sentence(decision: AccessDecision, remedies: tuple[Remedy, ...], channel: str) -> Localized:
+    told = _filled(RULES.get(decision.rule, UNKNOWN), channel, decision.basis.value or decision.rule)
+    for remedy in remedies:
+        name = remedy.name if remedy.value else "higher"
+        more = _filled(REMEDIES[name], channel, remedy.value)
+        told = Localized(f"{told.en} {more.en}", f"{told.ar} {more.ar}")
+    return told
+
+
+def _filled(sentence: Sentence, channel: str, value: str) -> Localized:
+    english, arabic = (text.format(channel=channel, value=value) for text in sentence)
+    return Localized(english, arabic)
