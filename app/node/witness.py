@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import time
 from typing import TYPE_CHECKING, Any
 
 import structlog
 
 from app.core.effects import Send
 from app.core.origin import Origin, origin_now
-from app.telemetry.logs import Sample
+from app.telemetry.logs import Sample, Sampler
 from dossier_realtime.protocol import codec
 from dossier_realtime.protocol.answers import RateLimitWarning
 from dossier_realtime.protocol.authorization import Fact
@@ -21,7 +21,7 @@ from dossier_realtime.protocol.namespaces import NAMESPACES
 from dossier_realtime.recording.reading import HEAD_BYTES, cut
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from app.core.effects import Decision
     from app.engine.ports import Placed, Publication
@@ -33,12 +33,15 @@ if TYPE_CHECKING:
     from dossier_realtime.recording.digest import Digest
     from dossier_realtime.recording.entry import Audience, Detail
 
+    from .calls import Call
     from .connection import Connection, Inbound
 
 
 _log = structlog.get_logger("node")
 _PERSONAL = Fact(personal=True)
 _CHANGES = (Draft, EditOperation, ChangeSettings, AcknowledgeAlert, CancelBrief)
+_POLL_SECONDS = 60.0
+_MAX_POLLED = 1_000
 _METHODS = frozenset({"GET", "POST", "PUT", "DELETE"})  # of any other word a client could make a label
 
 
@@ -51,6 +54,8 @@ class Witness:
         self._policy = policy
         self._digest = digest
         self._sample = Sample(per_second=10)
+        self._sampler = Sampler(each=10)
+        self._polled: dict[tuple[str, str], float] = {}
 
     def received(
         self, connection: Connection, payload: bytes, decoded: bytes, command: Inbound, decision: Decision
@@ -260,10 +265,33 @@ class Witness:
     def called(self, call: Call) -> None:
         """Count an HTTP call that was answered, and keep those of known callers and those that failed to log in."""
         self._metrics.requests[call.method if call.method in _METHODS else "other", call.status] += 1
-        if call.caller or call.status == 401:
+        if (call.caller or call.status == 401) and self._keeps(call, time.monotonic()):
             self._journal.record(
-                "http", user=call.caller, level=call.level, via=call.via, cause=call.act, detail=call.detail()
+                "http",
+                user=call.caller,
+                channel="" if call.read is None else call.read.channel,
+                level=call.level,
+                via=call.via,
+                cause=call.act,
+                detail=call.detail(),
             )
+
+    def _keeps(self, call: Call, now: float) -> bool:
+        """Return whether the call has an entry of its own: of refusals the first ones a second, of what dashboards
+        poll one a minute, of everything else each."""
+        address = call.told.get("address", "")
+        if call.status >= 400:
+            return self._sampler.allows(f"http {call.status}", address, now)
+        if not call.polled:
+            return True
+        key = (call.caller, call.path)
+        if now - self._polled.get(key, -_POLL_SECONDS) < _POLL_SECONDS:
+            self._sampler.count(f"poll {call.path[:80]}", address)
+            return False
+        if len(self._polled) >= _MAX_POLLED:
+            self._polled.clear()
+        self._polled[key] = now
+        return True
 
     def opened(self, connection: Connection) -> None:
         """A session began or came back."""
@@ -297,6 +325,9 @@ class Witness:
     def ticked(self, late: float) -> None:
         """The loop came to its deadlines, `late` seconds late."""
         self._metrics.loop_lag.set(late)
+        told = self._sampler.counted(time.monotonic())
+        if told:
+            self._journal.record("sampled", detail=dict(told))
 
     def token_refused(self, address: str, reason: str, steady: float) -> None:
         """A token was not good. Logged at most ten times a second: whoever guesses tokens must not fill the disk."""
@@ -311,6 +342,9 @@ class Witness:
         self._metrics.connections.set(connections)
         self._metrics.closed(code)
         self._digest.count("sessions", "closed")
+        known = connection.session.session_id
+        if not known and not self._sampler.allows("close of a stranger", connection.address, time.monotonic()):
+            return
         self._journal.record(
             "close",
             session=connection.session.session_id or connection.connection_id,
@@ -336,26 +370,6 @@ class Witness:
     def level_of(self, channel: str) -> str:
         """Return the channel's level now, "" for what names no channel."""
         return self._policy.settings(channel).level.label if channel.partition(":")[0] in NAMESPACES else ""
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """An HTTP call that was answered. `level`: of what the path names, where it names no channel; `act`: its seq."""
-
-    method: str
-    path: str
-    status: int
-    caller: str = ""
-    level: str = ""
-    via: str = ""
-    act: int = 0
-    told: Mapping[str, str] = field(default_factory=dict)
-    """What else is known: `reason`, `query`, `key`, `token`, `address`; what is empty is left out."""
-
-    def detail(self) -> Detail:
-        """Return the call as the detail of its entry."""
-        told = {name: text for name, text in self.told.items() if text}
-        return {"method": self.method, "path": self.path, "status": self.status, **told}
 
 
 def _caused(origin: Origin | None) -> dict[str, Any]:

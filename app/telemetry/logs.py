@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections import Counter
 from typing import TYPE_CHECKING, Any, Literal, TextIO
 
 import structlog
@@ -99,3 +100,52 @@ class Sample:
             self._second, self._count = int(steady), 0
         self._count += 1
         return self._count <= self._per_second
+
+
+class Sampler:
+    """Of what floods, the first occurrences a second of each kind and address; the rest is counted.
+
+    Bounded: so many addresses a second are told apart, all others are one.
+    """
+
+    _MAX_KEYS = 1_000
+    _TOP = 10
+
+    def __init__(self, each: int) -> None:
+        self._each = each
+        self._second = 0
+        self._seen: Counter[tuple[str, str]] = Counter()
+        self._kinds: Counter[str] = Counter()
+        self._addresses: Counter[str] = Counter()
+
+    def allows(self, kind: str, address: str, steady: float) -> bool:
+        """Return whether this occurrence is written whole; else it is counted."""
+        if int(steady) != self._second:
+            self._second = int(steady)
+            self._seen.clear()
+        key = (kind, address)
+        if key not in self._seen and len(self._seen) >= self._MAX_KEYS:
+            key = (kind, "")
+        self._seen[key] += 1
+        if self._seen[key] <= self._each:
+            return True
+        self.count(kind, address)
+        return False
+
+    def count(self, kind: str, address: str) -> None:
+        """Count an occurrence that is not written."""
+        self._kinds[kind] += 1
+        self._addresses[address if address in self._addresses or len(self._addresses) < self._MAX_KEYS else ""] += 1
+
+    def counted(self, steady: float) -> dict[str, int | list[str]]:
+        """Return what was counted, once the second is over, and begin anew; empty where there is nothing to tell."""
+        if not self._kinds or int(steady) == self._second:
+            return {}
+        told: dict[str, int | list[str]] = {
+            "count": self._kinds.total(),
+            "kinds": [f"{count} {kind}" for kind, count in self._kinds.most_common(self._TOP)],
+            "addresses": [f"{count} {address}" for address, count in self._addresses.most_common(self._TOP)],
+        }
+        self._kinds.clear()
+        self._addresses.clear()
+        return told

@@ -10,7 +10,7 @@ import structlog
 import tornado.web
 
 from app.core import description
-from app.telemetry.logs import Sample
+from app.telemetry.logs import Sampler
 
 from . import health, operators
 from .accepting import Server
@@ -42,7 +42,8 @@ if TYPE_CHECKING:
     from .bodies import Bodies
 
 _log = structlog.get_logger("access")
-_flood = Sample(per_second=10)
+_sampler = Sampler(each=10)
+_PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
 _HEAD_SECONDS = 9.0  # for a head, for a body, between two requests
 _HEAD_BYTES = 8192
 
@@ -133,15 +134,20 @@ def server(app: tornado.web.Application, tls: ssl.SSLContext | None, addresses: 
 
 
 def _access(handler: Any) -> None:
-    request = handler.request
-    if handler.get_status() == 429 and not _flood.allows(time.monotonic()):
-        return  # whoever knocks too often must not fill the disk
-    log = _log.info if handler.get_status() < 500 else _log.error
+    request, status, now = handler.request, handler.get_status(), time.monotonic()
+    told = _sampler.counted(now)
+    if told:
+        _log.info("requests counted", **told)
+    if request.path in _PROBES and status < 500:
+        return
+    if not _sampler.allows(f"{request.method} {status}"[:20], request.remote_ip or "", now):
+        return
+    log = _log.info if status < 500 else _log.error
     log(
         "request",
         method=request.method,
         path=request.path,
-        status=handler.get_status(),
+        status=status,
         ms=round(1000 * request.request_time(), 1),
         address=request.remote_ip,
     )

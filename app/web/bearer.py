@@ -16,7 +16,7 @@ from app.auth import TokenRefused
 from app.core.origin import Origin, origin_now
 from app.journal.acts import Act, Actor
 from app.journal.lanes import ActNotRecorded
-from app.node.witness import Call
+from app.node.calls import Call, Read
 from dossier_realtime.protocol.authorization import Fact, Right, decide, decide_operator, may_see
 from dossier_realtime.protocol.classification import Clearance
 from dossier_realtime.protocol.errors import ErrorCode
@@ -48,6 +48,8 @@ class Bearer(Guarded):
 
     acts: ClassVar[Mapping[str, tuple[Verb, ...]]] = {}
     """By method, in lower case, the acts that it is."""
+    polled: ClassVar[bool] = False
+    """Whether it is a list that dashboards ask for again and again: counted, and kept once a minute."""
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -69,6 +71,9 @@ class Bearer(Guarded):
         self._demanded: Callable[[], bool] = lambda: True
         self._act: Act | None = None
         self._act_seq = 0
+        self._clearance = ""
+        self.read_of: Read | None = None
+        """Set by a method that answers with events or the text of a channel."""
 
     @property
     def node(self) -> Node:
@@ -125,7 +130,7 @@ class Bearer(Guarded):
             self._unauthorized("The token is not valid; ask for a new one")
             return None
         self._identity = identity
-        self.caller = identity.user_id
+        self.caller, self._clearance = identity.user_id, identity.clearance.label
         token_id, address = identity.token_id or "", self.request.remote_ip or ""
         self.actor = Actor(identity.user_id, identity.name, token_id, address, f"token:{token_id}")
         rate_class: RateClass = "read" if self.request.method == "GET" else "general"
@@ -224,7 +229,10 @@ class Bearer(Guarded):
         via = ""
         if self.actor is not None:
             told["token"], via = self.actor.token_id, self.actor.via
-        call = Call(method, path, status, self.caller, self.level, via, self._act_seq, told)
+        read = self.read_of if status < 400 else None
+        if read is not None and self._clearance:
+            told["clearance"] = self._clearance
+        call = Call(method, path, status, self.caller, self.level, via, self._act_seq, self.polled, read, told)
         self.node.witness.called(call)
         if self._act is not None and self.actor is not None:
             outcome: Outcome = "failed" if status >= 400 else "unchanged" if self.unchanged else "done"

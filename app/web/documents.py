@@ -12,6 +12,7 @@ from app.core import rights
 from app.core.documents import Refusal
 from app.engine.ports import Unavailable
 from app.journal.acts import Act
+from app.node.calls import Read
 from app.services.documents import Submission
 from dossier_realtime.ot.units import to_units
 from dossier_realtime.protocol import codec
@@ -60,6 +61,7 @@ class DocumentById(Bearer):
         if found is None:
             self.refuse(404, ErrorCode.NOT_FOUND, f"Version {asked} is not kept; the document is at {state.version}")
             return
+        self.read_of = Read(channel, 1, found.version)  # the text at a version holds all before it
         self._show(document_id, found)
 
     async def put(self, document_id: str) -> None:

@@ -10,6 +10,7 @@ import msgspec
 from app.core import rights
 from app.engine.ports import Order, Unavailable
 from app.journal.acts import Act
+from app.node.calls import Read
 from dossier_realtime.protocol import codec
 from dossier_realtime.protocol.commands import SettingsChange
 from dossier_realtime.protocol.errors import ErrorCode
@@ -87,6 +88,8 @@ class OperatorDoor(Bearer):
 
 class Sessions(OperatorDoor):
     """`GET /v1/sessions`: every open session, oldest first."""
+
+    polled = True
 
     async def get(self) -> None:
         identity = await self.administrator()
@@ -201,6 +204,8 @@ class RevokeTokens(OperatorDoor):
 class Channels(OperatorDoor):
     """`GET /v1/channels`: every channel with history, people, subscribers or changed settings that may be seen."""
 
+    polled = True
+
     async def get(self) -> None:
         identity = await self.administrator()
         if identity is None:
@@ -260,6 +265,7 @@ class ChannelPresence(OperatorDoor):
         if not namespace_of(channel).presence:
             self.refuse(404, ErrorCode.NOT_FOUND, "Presence is not kept on this channel")
             return
+        self.read_of = Read(channel)
         self.answer({"channel": channel, "presence": await self.node.engine.presence.roster(channel)})
 
 
@@ -280,4 +286,6 @@ class ChannelHistory(OperatorDoor):
         page = await self.node.engine.broker.read(channel, after, limit)
         place = {"epoch": position.epoch, "offset": position.offset, "oldest": position.oldest}
         events = [msgspec.Raw(publication.frame) for publication in page]
+        if page:
+            self.read_of = Read(channel, page[0].offset, page[-1].offset, page[0].epoch)
         self.answer({"channel": channel, "position": place, "events": events})

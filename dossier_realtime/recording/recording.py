@@ -17,7 +17,7 @@ from .index import Index, Source
 from .moments import Zone, unix
 from .names import TYPES, channel_pattern, did_you_mean, must_be_in
 from .timeline import State
-from .transcript import Frame, delivery, transcript
+from .transcript import Frame, delivery, span, transcript
 from .verify import Report
 
 if TYPE_CHECKING:
@@ -218,7 +218,8 @@ class Recording:
         return tables.history(self.document(name))
 
     def delivered_to(self, channel: str, offset: SupportsIndex, *, epoch: str = "") -> set[Reader]:
-        """Exactly who received an event, live or when they caught up: to whose kernel it was wholly handed.
+        """Exactly who received an event, live, when they caught up (to whose kernel it was wholly handed), or over HTTP
+        (then the session is `token:` and the token's id).
 
         `epoch`: of which of the channel's histories, if it began anew; else of any. An author knows his own edit by
         its acknowledgement and is not among them. Raises KeyError for a channel or an event that is not in this
@@ -237,12 +238,20 @@ class Recording:
         live = {number for number, kind in told.items() if kind == "fanout"}
         readers = set()
         for session in self.index.attached.get(channel, ()):
-            for number in delivery(self.index, session, channel, live, 0 if epoch else wanted):
+            for number in delivery(self.index, session, channel, live, wanted, epoch):
                 readers.add(self._reader(session, number))
+        readers.update(self._readers_over_http(channel, wanted, epoch))
         if not told and not readers:
             what = f"event {wanted} of epoch {epoch!r}" if epoch else f"event {wanted}"
             raise KeyError(f"no {what} on {channel!r} in this recording; channels() has the last offset of each")
         return readers
+
+    def _readers_over_http(self, channel: str, offset: int, epoch: str) -> Iterator[Reader]:
+        for number in self.index.fanouts.get(channel, ()):
+            header = self.index.entry(number).header
+            read = header.detail.get("epoch", "")
+            if header.kind == "http" and offset in span(header) and (not epoch or read in ("", epoch)):
+                yield Reader(header.user, header.via, str(header.detail.get("clearance", "")))
 
     def cause(self, channel: str, offset: SupportsIndex, *, epoch: str = "") -> Entry:
         """Return the entry that caused an event: the frame of its sender, or the act of an HTTP call (who, from where,

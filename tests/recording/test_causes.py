@@ -26,6 +26,11 @@ def test_every_event_and_act_names_who_caused_it(tmp_path: Path) -> None:
                 system = service.token("system", "write:dossier:*", jti=f"system-{number}")
                 event = {"type": "dossier_update", "channel": COUNTRY, "payload": UPDATE}
                 assert call(service, system, "POST", "/v1/publish", {"events": [event]})[0] == 200
+            reader = service.token("reader", "admin:*", clearance="secret", jti="reader-1")
+            assert call(service, reader, "GET", f"/v1/channels/{COUNTRY}/history")[0] == 200
+            assert call(service, reader, "GET", "/v1/documents/1")[0] == 200
+            for _ in range(30):
+                assert call(service, reader, "GET", "/v1/sessions")[0] == 200
             admin = service.token("admin", "admin:*", clearance="secret", jti="admin-1")
             change = {"classification": "confidential"}
             assert call(service, admin, "PUT", f"/v1/channels/{COUNTRY}", change, X_Reason="audit")[0] == 200
@@ -44,6 +49,12 @@ def test_every_event_and_act_names_who_caused_it(tmp_path: Path) -> None:
         published = recording.cause(COUNTRY, offset).header
         assert (published.kind, published.user, published.detail["token"]) == ("act", "system", token)
         assert published.detail["address"] == "127.0.0.1"
+    for channel in (COUNTRY, "document:1"):
+        assert ("reader", "token:reader-1", "secret") in recording.delivered_to(channel, 1)
+    polls = [header for header in entries.values() if header.detail.get("path") == "/v1/sessions"]
+    assert len(polls) <= 2, "the first of a minute, and a stranger's"
+    counted = [header.detail for header in entries.values() if header.kind == "sampled"]
+    assert sum(int(str(detail["count"])) for detail in counted) >= 20
     edited = recording.cause("document:1", 1).header
     assert (edited.kind, edited.user, edited.type) == ("in", "sara", "edit_operation")
     consequences = [header for header in entries.values() if header.kind in ("settings", "lifted") and header.by]
