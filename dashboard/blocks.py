@@ -26,6 +26,11 @@ def badge(text: str, tone: Tone) -> Cell:
     return {"badge": text, "tone": tone}
 
 
+def refusal(text: str, tone: Tone, why: str) -> Cell:
+    """A badge with the reason behind a button."""
+    return {"badge": text, "tone": tone, "why": why}
+
+
 def moment(at: float) -> Cell:
     """A time, in Unix seconds; written in the reader's own zone."""
     return {"at": round(at)}

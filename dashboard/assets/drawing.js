@@ -137,6 +137,10 @@ function drawing({ words, locale, root, perform, now = Date.now, zone = {} }) {
     if (value == null) return [make("span", { class: "none" }, "–")]
     if (typeof value === "number") return [isolated(numbers.format(value), { class: "number" })]
     if (typeof value === "string") return [isolated(value, { dir: "auto", class: value.length <= 26 && "short" })]
+    if (value.why) {
+      const button = make("button", { type: "button", class: "act", onclick: () => explain(value.why) }, words.why)
+      return [badge(value.badge, value.tone), " ", button]
+    }
     if ("badge" in value) return [badge(value.badge, value.tone)]
     if ("at" in value) return [time(value.at)]
     if ("until" in value) return [countdown(value.until)]
@@ -175,6 +179,11 @@ function drawing({ words, locale, root, perform, now = Date.now, zone = {} }) {
     }
     const close = make("button", { type: "button", onclick: () => box.close() }, words.close)
     const box = dialog(words.inspect, make("pre", { dir: "ltr", tabindex: 0 }, shown), make("p", { class: "buttons" }, close))
+  }
+
+  function explain(text) {
+    const close = make("button", { type: "button", onclick: () => box.close() }, words.close)
+    const box = dialog(words.why, make("p", {}, isolated(text, { dir: "auto" })), make("p", { class: "buttons" }, close))
   }
 
   // --- blocks -----------------------------------------------------------------------------------------------

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from dashboard.blocks import Block, Cell, Tone, badge, moment, table
+from dashboard.blocks import Block, Cell, Tone, badge, moment, refusal, table
 from dashboard.store import DashboardState
 from dashboard.trail import GONE, HEAD, REPLACED, Act, Chain
 from dashboard.viewer import Viewer
+from dossier_realtime.protocol.explanation import explain_rule, explain_status
 from dossier_realtime.recording import export
 
 _SHOWN = 300
@@ -117,8 +118,14 @@ def _outcome(act: Act, viewer: Viewer) -> Cell:
     if act.rule or act.status >= 400:
         text = viewer.say("outcome.refused")
         more = f" ×{act.times}" if act.times > 1 else f" ({act.status})" if act.status else ""
-        return badge(text + more, "warn" if act.rule else "bad")
+        return refusal(text + more, "warn" if act.rule else "bad", _why(act, viewer))
     return badge(viewer.say("outcome.done"), "good")
+
+
+def _why(act: Act, viewer: Viewer) -> str:
+    """Why it was refused, in the sentence that every explanation has."""
+    told = explain_rule(act.rule, act.of) if act.rule else explain_status(act.status)
+    return told.ar if viewer.language == "ar" else told.en
 
 
 def _trouble(chain: Chain, viewer: Viewer) -> str:

@@ -96,6 +96,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "js.cancel": ("Cancel", "إلغاء"),
     "js.close": ("Close", "إغلاق"),
     "js.inspect": ("Inspect", "عرض"),
+    "js.why": ("Why?", "لماذا؟"),
     "js.shown": ("{shown} of {all}", "{shown} من {all}"),
     "js.comma": (", ", "، "),
     "js.english": ("English text", "النص بالإنجليزية"),

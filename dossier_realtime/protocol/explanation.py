@@ -14,7 +14,7 @@ import msgspec
 
 from .authorization import AccessDecision, Grant, Identity, Remedy, Right, decide
 from .classification import Clearance, Settings
-from .explanation_texts import ACCEPTED, REMEDIES, RULES, UNKNOWN, Sentence
+from .explanation_texts import ACCEPTED, REMEDIES, RULES, STATUSES, UNKNOWN, Sentence
 from .values import Localized
 
 ACTIONS: Final[dict[str, Right]] = {
@@ -91,6 +91,11 @@ def explain_rule(rule: str, channel: str = "") -> Localized:
     if name == "rate":
         return _filled(RULES["rate"], channel, rest)
     return _filled(RULES.get(rule, UNKNOWN), channel or "—", rule)
+
+
+def explain_status(status: int) -> Localized:
+    """Return the sentence of an HTTP status that refused a call, in both languages."""
+    return _filled(STATUSES.get(status, STATUSES[0]), "", str(status))
 
 
 def supposed(user: str, permissions: Sequence[str], clearance: str = "") -> Identity:

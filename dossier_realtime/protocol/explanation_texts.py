@@ -99,3 +99,16 @@ REMEDIES: Final[dict[str, Sentence]] = {
     ),
 }
 """By the claim or setting that would have to change."""
+
+STATUSES: Final[dict[int, Sentence]] = {
+    0: ("Refused with the HTTP status {value}.", "رُفض بحالة HTTP {value}."),
+    400: ("Refused: the call is not of its form.", "مرفوض: النداء ليس بالشكل المطلوب."),
+    401: ("Refused: the token is not valid.", "مرفوض: الرمز غير صالح."),
+    403: ("Refused: the token’s rights do not reach this call.", "مرفوض: حقوق الرمز لا تشمل هذا النداء."),
+    404: ("Refused: there is nothing of this name.", "مرفوض: لا شيء بهذا الاسم."),
+    409: ("Refused: it was changed meanwhile.", "مرفوض: تغيّر في هذه الأثناء."),
+    413: ("Refused: the call is too large.", "مرفوض: النداء كبير جداً."),
+    429: ("Refused: more calls than the user may make.", "مرفوض: نداءات أكثر مما يجوز للمستخدم."),
+    503: ("Refused: changes could not be stored then.", "مرفوض: تعذر حفظ التغييرات حينها."),
+}
+"""By the HTTP status that an act was answered with; 0 for every other."""

@@ -11,6 +11,7 @@ from typing import Any, Self
 from dossier_realtime.client import DossierRealtimeClient, Publisher, Refused
 from tests.harness.eventually import HANG_SECONDS
 from tests.harness.service import Service
+from tests.harness.wire import Client
 
 UPDATE: dict[str, Any] = {
     "type": "dossier_update",
@@ -49,6 +50,16 @@ class Company:
     def hammer(self, user_id: str, name: str) -> None:
         """Somebody logs in and sends until a limit is reached."""
         self._run(self._hammer(user_id, name))
+
+    def try_to_read(self, user_id: str, channel: str) -> None:
+        """Somebody without any right asks for a channel, and is refused."""
+        self._run(self._try_to_read(user_id, channel))
+
+    async def _try_to_read(self, user_id: str, channel: str) -> None:
+        client = await Client.connect(self._service, self._service.token(user_id))
+        await client.send({"type": "subscribe", "channel": channel})
+        await client.settle()
+        await client.close()
 
     async def _hammer(self, user_id: str, name: str) -> None:
         await self._come(user_id, name, (), None)

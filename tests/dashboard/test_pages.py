@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from dashboard.i18n import WORDS
 from dashboard.pages import PAGES
+from dossier_realtime.protocol.explanation import explain_rule
 from tests.dashboard.browsing import logged_in, show
 from tests.dashboard.company import Company
 from tests.dashboard.dashboards import Dashboard
@@ -139,6 +140,20 @@ def test_a_paused_page_stands_still_and_catches_up(browser: Browser, dashboard: 
         expect(newest.get_by_role("button", name="Inspect")).to_be_visible()
         newest.get_by_role("button", name="Inspect").click()
         expect(page.get_by_role("dialog")).to_contain_text('"fields_changed": [')
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_refusal_says_why(browser: Browser, dashboard: Dashboard, service: Service, language: str) -> None:
+    with Company(service) as people, logged_in(browser, dashboard) as page:
+        show(page, dashboard, "audit", language)
+        channel = f"dossier:country:why-{language}"
+        people.try_to_read("curious", channel)
+        row = page.get_by_role("row").filter(has_text=channel)
+        row.get_by_role("button", name=WORDS["js.why"][LANGUAGES.index(language)]).click()
+        told = explain_rule("grant.read", channel)
+        expect(page.get_by_role("dialog")).to_contain_text(told.ar if language == "ar" else told.en)
+        page.keyboard.press("Escape")
+        expect(page.get_by_role("dialog")).to_have_count(0)
 
 
 def test_a_session_is_ended_with_a_reason_by_keyboard(browser: Browser, dashboard: Dashboard, service: Service) -> None:

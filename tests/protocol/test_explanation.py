@@ -16,7 +16,7 @@ from dossier_realtime.protocol import authorization
 from dossier_realtime.protocol.authorization import Grant, Identity, Right, decide
 from dossier_realtime.protocol.classification import Clearance, Settings
 from dossier_realtime.protocol.explanation import ACTIONS, explain, explain_rule, supposed
-from dossier_realtime.protocol.explanation_texts import REMEDIES, RULES
+from dossier_realtime.protocol.explanation_texts import REMEDIES, RULES, STATUSES
 from tests.architecture.tree import Tree, read_tree
 from tests.harness.service import ROOT
 from tests.protocol.test_authorization import CHANNELS
@@ -100,8 +100,8 @@ def _rules_of(tree: Tree) -> Iterator[str]:
                     yield value
 
 
-@pytest.mark.parametrize("table", [RULES, REMEDIES], ids=["rules", "remedies"])
-def test_every_sentence_is_in_both_languages(table: dict[str, tuple[str, str]]) -> None:
+@pytest.mark.parametrize("table", [RULES, REMEDIES, STATUSES], ids=["rules", "remedies", "statuses"])
+def test_every_sentence_is_in_both_languages(table: dict[str | int, tuple[str, str]]) -> None:
     for english, arabic in table.values():
         assert english
         assert re.search(r"[\u0600-\u06ff]", arabic)
