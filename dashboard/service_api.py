@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -84,8 +85,10 @@ class ServiceApi:
             follow_redirects=False,  # a token goes to no other address
             ssl_options=self._tls,
         )
+        answering = asyncio.ensure_future(self._http.fetch(request, raise_error=False))
+        answering.add_done_callback(_look_at)
         try:
-            response = await self._http.fetch(request, raise_error=False)
+            response = await asyncio.shield(answering)  # Tornado reports as an error what fails once it is cancelled
         except (OSError, HTTPClientError):
             return None
         return None if response.code == 599 else response
@@ -93,3 +96,9 @@ class ServiceApi:
     def close(self) -> None:
         """Give up the connections."""
         self._http.close()
+
+
+def _look_at(answering: asyncio.Future[HTTPResponse]) -> None:
+    """Nobody waits any more: that it failed is no news."""
+    if not answering.cancelled():
+        answering.exception()

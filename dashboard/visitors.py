@@ -19,6 +19,7 @@ import msgspec
 from dashboard.viewer import LEVELS, DashboardRole
 from dossier_realtime.protocol.authorization import Grant, Identity
 from dossier_realtime.protocol.classification import Clearance
+from dossier_realtime.protocol.plain_text import one_line
 
 COOKIE = "dossier-dashboard"
 HOST_COOKIE = f"__Host-{COOKIE}"
@@ -139,7 +140,7 @@ class Visitors:
             secrets.token_urlsafe(32),
             token,
             claims.sub,
-            claims.name or claims.sub,
+            one_line(claims.name or "") or claims.sub,
             role,
             clearance,
             claims.exp,

@@ -35,6 +35,13 @@ def test_the_role_of_the_token_decides() -> None:
     assert known.admit(token("editor"), HERE) is None
 
 
+def test_a_name_turns_nothing_around_it() -> None:
+    known, _ = visitors()
+    admitted = known.admit(token(name="Omar \u202eHaddad"), HERE)
+    assert admitted is not None
+    assert admitted.name == "Omar Haddad"
+
+
 def test_a_login_without_a_clearance_sees_what_everybody_inside_sees() -> None:
     known, _ = visitors()
     admitted = known.admit(token(), HERE)
