@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 import tornado.netutil
+from msgspec import structs
 
 import dossier_realtime
 from app import tls, token_secrets
@@ -25,6 +26,7 @@ from app.engine.build import open_engine
 from app.engine.limits import EngineLimits
 from app.journal.acts import ActRecord
 from app.journal.export import Archive
+from app.journal.node_name import kept_name
 from app.journal.signing import Signer, named_key, open_signer
 from app.journal.upkeep import Upkeep
 from app.journal.writer import Journal
@@ -88,7 +90,7 @@ class Service:
         self._tls = tls_context
         self._policy = ChannelPolicy((row.pattern, row.level) for row in config.channels.classification)
         self._metrics = Metrics()
-        self._digest = Digest(_node_name(config))
+        self._digest = Digest(config.node.id)
         quotas = Quotas(rate_limits(config, _DAY), now)
         publisher = Publisher(engine.broker, engine.alerts, self._policy, self._digest, lambda: journal.healthy, quotas)
         alerts = Alerts(engine.alerts, publisher, self._digest)
@@ -106,7 +108,7 @@ class Service:
         witness = Witness(journal, self._metrics, self._policy, self._digest)
         acts = ActRecord(journal, witness.level_of)
         self.node = Node(
-            _node_name(config),
+            config.node.id,
             engine,
             self._policy,
             publisher,
@@ -126,7 +128,7 @@ class Service:
         self._signer = signer
         self._upkeep = Upkeep(
             data / "journal",
-            _node_name(config),
+            config.node.id,
             signer,
             config.journal,
             lambda detail: journal.record("checkpoint", detail=detail),
@@ -161,7 +163,7 @@ class Service:
             bodies,
             keeper,
             self.readiness,
-            Archive(data / "journal", _node_name(config), self._signer),
+            Archive(data / "journal", config.node.id, self._signer),
             acts,
         )
         self._server = server(app, tls_context, addresses, self.node.turns)
@@ -340,7 +342,8 @@ async def build(config: Config) -> Service:
     )
     engine = await open_engine(config.storage.engine, data, limits=engine_limits, rates=limits, clock=now)
     try:
-        node = _node_name(config)
+        node = config.node.id or kept_name(data)
+        config = structs.replace(config, node=structs.replace(config.node, id=node))
         signer = open_signer(data, key_place(config), named_key(data / "journal", node))
         about = {"node": node, "version": dossier_realtime.__version__, "pid": str(os.getpid())}
         journal = Journal(
@@ -365,10 +368,6 @@ def _metrics_keeper(config: Config) -> Doorkeeper:
     host = config.metrics.host.strip("[]")
     own = [f"[{host}]" if ":" in host else host] if host else []
     return Doorkeeper(parse_hosts([*config.server.allowed_hosts, *own]), frozenset())
-
-
-def _node_name(config: Config) -> str:
-    return config.node.id or f"node-{config.server.port}"
 
 
 def rate_limits(config: Config, window: float = 0.0) -> RateLimiter:

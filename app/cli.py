@@ -62,7 +62,7 @@ def main(arguments: Sequence[str]) -> int:
             case "demo":
                 return _demo(config, asked)
             case "dashboard":
-                wrong_start = asyncio.run(run_dashboard(config, asked.token_fd))
+                wrong_start = asyncio.run(run_dashboard(config, asked.token_fd, asked.parent_fd))
                 return _cannot(wrong_start) if wrong_start else 0
             case "serve":
                 return _run_measured(_serve(config))
@@ -216,6 +216,9 @@ def _parser() -> argparse.ArgumentParser:
     watching.add_argument("--token-file", help="a file with its own token (admin:*), read whenever one is needed")
     watching.add_argument(
         "--token-fd", type=int, help="an inherited file descriptor that its tokens come on, one a line"
+    )
+    watching.add_argument(
+        "--parent-fd", type=int, help="an inherited pipe: the dashboard ends when its other end is closed"
     )
     watching.add_argument("--service", help="the service to watch, as in https://realtime.example.org")
     token = commands.add_parser("token", parents=[common], help="make a token with the configured secret")

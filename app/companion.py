@@ -1,7 +1,8 @@
 """The dashboard as a child process: begun again when it fails, and never a reason for the service to end.
 
 The key that signs tokens stays with the service: the child is given a token over a pipe, the next one before that
-ends, and of the environment no setting that it has no use for.
+ends, and of the environment no setting that it has no use for. The end of that pipe is the end of the child too: the
+kernel closes it however the service ends, so that no dashboard is left on its port.
 """
 
 from __future__ import annotations
@@ -49,7 +50,8 @@ class Tokens(Protocol):
 class Companion:
     """One child, `python run.py …`, as long as `run` is not cancelled.
 
-    It reads `tokens` from its standard input, one a line. Without them it has a token of its own.
+    It reads `tokens` from its standard input, one a line. Without them it has a token of its own, and nothing is
+    written there. In either case it must end when its standard input does.
     """
 
     def __init__(self, arguments: Sequence[str], environ: Mapping[str, str], tokens: Tokens | None = None) -> None:
@@ -70,8 +72,8 @@ class Companion:
             await asyncio.sleep(wait)
 
     async def _once(self) -> int:
-        source = asyncio.subprocess.DEVNULL if self._tokens is None else asyncio.subprocess.PIPE
-        child = await asyncio.create_subprocess_exec(*self._command, stdin=source, env=self._environment)
+        pipe = asyncio.subprocess.PIPE
+        child = await asyncio.create_subprocess_exec(*self._command, stdin=pipe, env=self._environment)
         feeding = None
         if self._tokens is not None and child.stdin is not None:
             feeding = asyncio.create_task(_feed(child.stdin, self._tokens))

@@ -38,7 +38,7 @@ def beside_service(config: Config, file: Path | None, url: str, verifier: TokenV
     if file is not None:
         arguments += ["--config", str(file)]
     if config.dashboard.token_file:
-        return Companion(arguments, os.environ)
+        return Companion([*arguments, "--parent-fd", "0"], os.environ)
     return Companion([*arguments, "--token-fd", "0"], os.environ, TokensOfDashboard(verifier))
 
 
@@ -75,8 +75,11 @@ class TokensOfDashboard:
         return True
 
 
-async def run_dashboard(config: Config, token_fd: int | None) -> str:
-    """Run the dashboard until it is told to end. Returns why it could not begin; nothing after a good run."""
+async def run_dashboard(config: Config, token_fd: int | None, parent_fd: int | None = None) -> str:
+    """Run the dashboard until it is told to end, or until the other end of either pipe is closed.
+
+    Returns why it could not begin; nothing after a good run.
+    """
     from dashboard.oidc import Oidc  # noqa: PLC0415  the service runs without Panel
     from dashboard.server import DashboardServer, Setup  # noqa: PLC0415  likewise
     from dashboard.token_source import TokenFile, TokenPipe  # noqa: PLC0415  likewise
@@ -111,8 +114,9 @@ async def run_dashboard(config: Config, token_fd: int | None) -> str:
         behind_proxy=settings.behind_proxy,
         oidc=oidc,
     )
-    pipe = None if token_fd is None else TokenPipe(token_fd)
-    source = TokenFile(Path(settings.token_file)) if pipe is None else pipe
+    inherited = token_fd if token_fd is not None else parent_fd
+    pipe = None if inherited is None else TokenPipe(inherited)
+    source = TokenFile(Path(settings.token_file)) if pipe is None or token_fd is None else pipe
     server = DashboardServer(setup, source.token)
     reading = None if pipe is None else asyncio.create_task(_read_tokens(pipe, server.stop))
     try:
@@ -134,7 +138,7 @@ async def _read_tokens(pipe: TokenPipe, stop: Callable[[], None]) -> str:
     try:
         await pipe.run()
     except (OSError, ValueError) as wrong:
-        return f"--token-fd cannot be read from ({wrong}): give an open pipe"
+        return f"--token-fd or --parent-fd cannot be read from ({wrong}): give an open pipe"
     finally:
         stop()
     return ""

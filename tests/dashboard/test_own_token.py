@@ -159,9 +159,14 @@ def test_it_outlives_its_first_tokens(tmp_path: Path) -> None:
         assert started.child() == child
 
 
-def test_when_the_service_is_gone_there_is_no_dashboard_in_its_place(tmp_path: Path) -> None:
+@pytest.mark.parametrize("source", ["pipe", "file"])
+def test_when_the_service_is_gone_there_is_no_dashboard_in_its_place(tmp_path: Path, source: str) -> None:
     """A dashboard left behind would hold its port, with a token that nobody renews."""
-    with both(tmp_path, {"DOSSIER_AUTH__SECRET": tokens.SECRET}) as started:
+    settings = {"DOSSIER_AUTH__SECRET": tokens.SECRET}
+    if source == "file":
+        (tmp_path / "token").write_text(tokens.token("dashboard", "admin:*", clearance="secret", role="service"))
+        settings["DOSSIER_DASHBOARD__TOKEN_FILE"] = str(tmp_path / "token")
+    with both(tmp_path, settings) as started:
         child = started.child()
         started.process.send_signal(signal.SIGKILL)
         assert child.wait(PATIENCE) is None or not child.is_running()
