@@ -82,7 +82,13 @@ class Join:
     with_presence: bool
     hidden: bool
     since: Since | None
+    last: int | None
     again: bool
+
+    @property
+    def begins_anew(self) -> bool:
+        """Whether a channel that is subscribed already is to be read from another place."""
+        return self.again and (self.since is not None or self.last is not None)
 
 
 @dataclass(frozen=True, slots=True)

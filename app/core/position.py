@@ -19,8 +19,14 @@ class StreamPosition:
     oldest: int = 1
 
     def can_continue(self, since: Since) -> bool:
-        """Whether every event after `since` is still there."""
-        return since.epoch == self.epoch and since.offset is not None and self.oldest - 1 <= since.offset <= self.offset
+        """Return whether every event after `since` is still kept. Without an epoch it is a place in the present one."""
+        if since.offset is None or since.epoch not in (None, self.epoch):
+            return False
+        return self.oldest - 1 <= since.offset <= self.offset
+
+    def before_last(self, count: int) -> int:
+        """Return the offset after which the last `count` events stand, or as many of them as are kept."""
+        return max(self.oldest - 1, self.offset - count)
 
 
 def epoch_of(store: str, channel: str, generation: int) -> str:

@@ -336,6 +336,8 @@ class Session:
 
     def _subscribe(self, command: Subscribe, identity: Identity, at: Instant) -> Decision:
         name, params = command.channel, command.params
+        if params.since is not None and params.last is not None:
+            return self._bad_format("Give either since or last (at $.params.last)", at, name, command.ref)
         right = Right.ADMIN if params.hidden else Right.READ
         access = self._decide(identity, right, name)
         # Only the store knows whether a document exists. It is asked before a refusal for want of clearance too, so
@@ -352,7 +354,7 @@ class Session:
             return Decision(access.rule, [RefuseDocument(name, command.ref)])
         self.subscriptions.add(name)
         self.own.follow(name, identity, wanted=True)
-        join = Join(name, command.ref, params.include_presence, params.hidden, params.since, again)
+        join = Join(name, command.ref, params.include_presence, params.hidden, params.since, params.last, again)
         return Decision(ACCEPTED, [join])
 
     def _presence(self, command: UpdatePresence, identity: Identity, at: Instant) -> Decision:

@@ -91,7 +91,10 @@ class Subscriptions:
         start = position.offset
         if document is not None:  # its text may be a version behind what was just committed
             start = document.version if known is None else known
+        before = self._detach(connection, channel) if asked.begins_anew else None
         attachment = connection.attachments.get(channel) or self._attach(connection, channel, position.offset, start)
+        if before is not None:
+            attachment.held = before.held
         attachment.hidden = asked.hidden
         self._watch(connection, channel, asked.with_presence and roster is not None)
         if asked.with_presence:
@@ -158,7 +161,8 @@ class Subscriptions:
         if namespace_of(asked.channel).history and self._policy.settings(asked.channel).history:
             answer.position = Position(position.epoch, position.offset)
         if since is None:
-            return answer, None
+            known = None if asked.last is None or answer.position is None else position.before_last(asked.last)
+            return answer, known
         answer.recovered = answer.position is not None and position.can_continue(since)
         return answer, since.offset if answer.recovered else None
 
@@ -218,6 +222,16 @@ class Subscriptions:
         self._hub.add(channel, connection, head)
         attachment = connection.attachments[channel] = Attachment(channel, start)
         return attachment
+
+    def _detach(self, connection: Connection, channel: str) -> Attachment | None:
+        """Forget the connection's place in the channel, so that it can be read from another one."""
+        before = connection.attachments.pop(channel, None)
+        if before is not None and before.catching_up is not None:
+            before.catching_up.cancel()
+        elif self._hub.is_live(channel, connection):
+            self._hub.pause(channel, connection)
+            self._witness.detached(connection, channel)
+        return before
 
     def _go_live(self, connection: Connection, channel: str) -> None:
         attachment = connection.attachments[channel]

@@ -55,7 +55,8 @@ class Ping(Struct, tag_field="type", tag="ping", omit_defaults=True, kw_only=Tru
 
 
 class Since(Strict, frozen=True):
-    """Where the client was: `{epoch, offset}` on a channel with history, `{version}` on a document."""
+    """Where the client was: `{epoch?, offset}` on a channel with history (without `epoch`: in the present one),
+    `{version}` on a document."""
 
     epoch: str | None = None
     offset: Integer | None = None
@@ -63,11 +64,13 @@ class Since(Strict, frozen=True):
 
 
 class SubscribeParams(Strict, frozen=True):
-    """`include_presence`: the snapshot and then changes. `hidden`: be there unseen (needs admin)."""
+    """`include_presence`: the snapshot and then changes. `hidden`: be there unseen (needs admin). `since`: what was
+    missed after this place comes first. `last`: so many of the latest events come first; not together with `since`."""
 
     include_presence: bool = False
     hidden: bool = False
     since: Since | None = None
+    last: Annotated[int, Meta(ge=1, le=100)] | None = None
 
 
 class Subscribe(Struct, tag_field="type", tag="subscribe", omit_defaults=True, kw_only=True):

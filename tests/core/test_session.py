@@ -27,7 +27,7 @@ from tests.core.talk import SA, SECRET, UPDATE, Talk, closing, errors, only
 def test_a_subscription_is_joined_with_what_was_asked() -> None:
     talk = Talk("read:dossier:*").live()
     join = only(talk.say(type="subscribe", channel=SA, ref="s", params={"include_presence": True}), Join)
-    assert join == Join(SA, "s", True, False, None, again=False)
+    assert join == Join(SA, "s", True, False, None, None, again=False)
     assert only(talk.say(type="subscribe", channel=SA), Join).again
 
 
