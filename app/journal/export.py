@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 
 from app.journal.redaction import Redaction, UnmatchedRedaction
+from app.journal.replays import Replays
 from app.journal.scope import Naming, Scope
 from app.journal.signing import Signer
 from dossier_realtime.archive.folder import read_after, read_head, seq_before
@@ -126,9 +127,12 @@ class Archive:
         be empty; UnmatchedRedaction where a pattern of `redacted` fits nothing.
         """
         head = read_head(self._folder, self._node)
-        selected, redaction = _Filter(selection), Redaction(redacted)
         veil = Veil(clearance, level_of) if level_of is not None else Unveiled() if selection.surrounds else None
+        selected, redaction = _Filter(selection, veil), Redaction(redacted)
         scope = self._scope(selection, selected, veil)
+        if selection.session or selection.user:
+            lines = read_after(self._folder, self._node, self._begin(selected, veiled=True))
+            selected.replays = Replays(lines, selection.session, selection.user)
         digest, count, damaged = sha256(), 0, False
         if scope is not None and not scope.found:
             raise NothingSelected(_NOTHING)
@@ -208,15 +212,17 @@ class Archive:
 class _Filter:
     """A selection, applied to entries in their order."""
 
-    def __init__(self, selection: Selection) -> None:
+    def __init__(self, selection: Selection, veil: Veil | None) -> None:
         self._selection = selection
-        self._naming = Naming(channel_pattern(selection.channel)) if selection.channel else None
+        may_see = (lambda _: True) if veil is None else veil.may_see
+        self._naming = Naming(channel_pattern(selection.channel), may_see) if selection.channel else None
         self._routing = Routing()
         self._mine: set[str] = set()
         self.limit = selection.limit
         self.context = selection.context
         self._names: set[str] = set()
         self.scope: Scope | None = None
+        self.replays: Replays | None = None
 
     @property
     def begins_after(self) -> int:
@@ -258,6 +264,8 @@ class _Filter:
         if asked.user and header.user == asked.user:
             self._mine.add(header.session)
         receivers = self._routing.take(header)
+        if self.replays is not None and self.replays.cover(header):
+            return True
         if asked.user and header.user != asked.user and not self._mine.intersection(receivers):
             return False
         return not asked.session or asked.session == header.session or asked.session in receivers

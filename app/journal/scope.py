@@ -43,8 +43,8 @@ class Scope:
         self._sessions: set[str] = set()
         self.found = False
         self.last = 0
-        self._naming = Naming(pattern)
-        naming = Naming(pattern)
+        self._naming = Naming(pattern, may_see)
+        naming = Naming(pattern, may_see)
         for header in _headers_of(lines):
             self.last = header.seq
             if (until and header.at >= until) or not naming.takes(header) or not may_see(header):
@@ -79,12 +79,14 @@ class Scope:
 class Naming:
     """Tells, entry by entry in their order, which are on a channel that fits, or are calls or acts that name one.
 
+    So is the end of all that a session received, where it received such a channel and that may be seen (`may_see`).
     Exports of the journal are not among them: else one that asks for a name which is not there would find itself.
     """
 
-    def __init__(self, pattern: Pattern) -> None:
-        self._pattern = pattern
+    def __init__(self, pattern: Pattern, may_see: Callable[[Header], bool]) -> None:
+        self._pattern, self._may_see = pattern, may_see
         self._acts: set[int] = set()  # by seq: their outcomes belong to them
+        self._attached: set[str] = set()  # sessions, until they are detached from everything at once
 
     def takes(self, header: Header) -> bool:
         """Whether the next entry is one."""
@@ -95,6 +97,11 @@ class Naming:
             found = any(map(self._pattern.matches, _named(header.detail)))
         if found and header.kind == "act":
             self._acts.add(header.seq)
+        if header.kind == "attach" and found and self._may_see(header):
+            self._attached.add(header.session)
+        elif header.kind == "detach" and not header.channel and header.session in self._attached:
+            self._attached.discard(header.session)
+            return True
         return found or (header.kind == "outcome" and header.cause in self._acts)
 
 

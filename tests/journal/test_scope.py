@@ -140,7 +140,9 @@ def test_context_of_channels_has_no_pages() -> None:
 
 @given(
     steps=st.lists(
-        st.tuples(st.integers(0, 2), st.sampled_from(["attach", "detach", "say"]), st.sampled_from([PLAN, OTHER])),
+        st.tuples(
+            st.integers(0, 2), st.sampled_from(["attach", "detach", "leave", "say"]), st.sampled_from([PLAN, OTHER])
+        ),
         max_size=25,
     ),
     unsent=st.integers(0, 5),
@@ -159,6 +161,8 @@ def test_the_readers_of_a_channel_are_the_same_whatever_else_happened(
             offset += 1
             frame = '{"type":"dossier_update"}'
             journal.record("fanout", channel=channel, level="internal", offset=offset, epoch="e", frame=frame)
+        elif what == "leave":  # everything at once
+            journal.record("detach", session=f"s{number}", user=f"u{number}")
         else:
             journal.record(what, session=f"s{number}", user=f"u{number}", channel=channel)  # type: ignore[arg-type]
     for number in range(3):
