@@ -48,10 +48,10 @@ from app.telemetry.stalls import longest_stall
 from app.web.addresses import Addresses, AddressLimits
 from app.web.application import application, metrics_application, server
 from app.web.bodies import Bodies
-from app.web.forwarded import networks
 from app.web.guard import Doorkeeper
 from app.web.public_pages import PublicPages
 from dossier_realtime.protocol.classification import ChannelPolicy
+from dossier_realtime.protocol.forwarded import networks
 from dossier_realtime.protocol.host_header import parse_hosts
 from dossier_realtime.recording.digest import Digest
 

@@ -7,7 +7,7 @@ Then the whole is checked for combinations that are unsafe. Whatever is wrong is
 import ipaddress
 import time
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from datetime import date
 from pathlib import Path
@@ -242,13 +242,7 @@ def _check_together(config: Tables) -> None:
             f"server.host: {server.host} can be reached from other machines, in the clear; set "
             "server.tls_certificate and server.tls_key, or server.behind_proxy, or listen on 127.0.0.1"
         )
-    for proxy in server.trusted_proxies:
-        try:
-            ipaddress.ip_network(proxy)
-        except ValueError:
-            raise ValueError(f"server.trusted_proxies: {proxy} is no network; write it as 10.1.0.0/16") from None
-    if server.behind_proxy and not server.trusted_proxies:
-        raise ValueError("server.trusted_proxies is empty: name the addresses of the proxy in front")
+    _check_proxies("server", server.trusted_proxies, behind_proxy=server.behind_proxy)
     _check_public(config)
     _check_names(config)
     if session.liveness_timeout <= max(session.heartbeat_interval, session.ping_interval):
@@ -304,7 +298,19 @@ def _check_dashboard(config: Tables) -> None:
             f"dashboard.host: {dashboard.host} can be reached from other machines, in the clear; "
             "set dashboard.behind_proxy, or listen on 127.0.0.1"
         )
+    _check_proxies("dashboard", dashboard.trusted_proxies, behind_proxy=dashboard.behind_proxy)
     _check_oidc(config)
+
+
+def _check_proxies(table: str, proxies: Collection[str], *, behind_proxy: bool) -> None:
+    """ValueError, in one line, for proxies that are no networks, and for a proxy in front that nobody named."""
+    for proxy in proxies:
+        try:
+            ipaddress.ip_network(proxy)
+        except ValueError:
+            raise ValueError(f"{table}.trusted_proxies: {proxy} is no network; write it as 10.1.0.0/16") from None
+    if behind_proxy and not proxies:
+        raise ValueError(f"{table}.trusted_proxies is empty: name the addresses of the proxy in front")
 
 
 def _check_oidc(config: Tables) -> None:

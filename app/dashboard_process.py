@@ -16,6 +16,7 @@ from app.auth import TokenRefused, mint
 from app.companion import Companion
 from app.secret_strength import TOKEN_BYTES, weakness
 from app.telemetry import logs
+from dossier_realtime.protocol.forwarded import networks
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -111,8 +112,8 @@ async def run_dashboard(config: Config, token_fd: int | None, parent_fd: int | N
         roles=settings.roles,
         idle_seconds=60 * settings.idle_minutes,
         secure=settings.behind_proxy,
-        behind_proxy=settings.behind_proxy,
         oidc=oidc,
+        proxies=networks(settings.trusted_proxies) if settings.behind_proxy else (),
     )
     inherited = token_fd if token_fd is not None else parent_fd
     pipe = None if inherited is None else TokenPipe(inherited)

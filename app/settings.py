@@ -285,6 +285,7 @@ class DashboardSettings(_Table, frozen=True):
     ]
     token_file: File
     behind_proxy: bool
+    trusted_proxies: Networks
     allowed_hosts: Hosts
     allowed_origins: Origins
     idle_minutes: Annotated[float, Meta(gt=0, le=1440)]

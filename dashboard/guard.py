@@ -7,7 +7,7 @@ name makes true: so every request is judged here first, and what nobody needs is
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import parse_qs
 
@@ -17,6 +17,7 @@ from bokeh.server.tornado import BokehTornado
 from bokeh.util.token import check_token_signature, get_token_payload
 
 from dashboard.visitors import Visitor, Visitors
+from dossier_realtime.protocol.forwarded import Network, client_address
 from dossier_realtime.protocol.host_header import is_allowed_host, parse_hosts
 
 if TYPE_CHECKING:
@@ -40,7 +41,10 @@ class Refusal(NamedTuple):
 
 
 class DashboardApplication(BokehTornado):
-    """Panel's server behind our own door. `hosts` and `origins` are what browsers may call it."""
+    """Panel's server behind our own door. `hosts` and `origins` are what browsers may call it.
+
+    `proxies`: the only ones whose X-Forwarded-For is believed; no other header tells an address.
+    """
 
     def __init__(
         self,
@@ -49,12 +53,14 @@ class DashboardApplication(BokehTornado):
         *,
         hosts: Collection[str],
         origins: Collection[str],
+        proxies: Sequence[Network],
         secret: bytes,
         **options: Any,
     ) -> None:
         self.visitors = visitors
         self._hosts = parse_hosts(hosts)
         self._origins = frozenset(origins)
+        self._proxies = tuple(proxies)
         self._secret = secret
         self._paths = frozenset(pages)
         super().__init__(
@@ -81,6 +87,9 @@ class DashboardApplication(BokehTornado):
         return whole
 
     def find_handler(self, request: HTTPServerRequest, **kwargs: Any) -> Any:
+        # Before anything looks at it: logins, their limiter and the pages all take the address from the request.
+        forwarded = request.headers.get_list("X-Forwarded-For")
+        request.remote_ip = client_address(request.remote_ip or "", forwarded, self._proxies)
         refusal = self._judge(request)
         if refusal is not None:
             return self.get_handler_delegate(request, RefusalHandler, {"refusal": refusal})

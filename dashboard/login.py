@@ -21,6 +21,7 @@ from dashboard.oidc import Provider
 from dashboard.service_api import Answer, ServiceApi
 from dashboard.store import Kept
 from dashboard.visitors import TooManyLogins, Visitor, Visitors
+from dossier_realtime.protocol.forwarded import bucket
 
 ASSETS = Path(__file__).parent / "assets"
 _TOKEN = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
@@ -38,19 +39,20 @@ _page = _templates.from_string((ASSETS / "login.html").read_text(encoding="utf-8
 
 
 class Attempts:
-    """How often an address came with a bad token of late."""
+    """How often an address, or a /64 network of IPv6, came with a bad token of late."""
 
     def __init__(self) -> None:
         self._failed: Kept[deque[float]] = Kept(_ADDRESSES)
 
     def allows(self, address: str, now: float) -> bool:
-        times = self._failed.get(address)
+        times = self._failed.get(bucket(address))
         return times is None or len(times) < _ATTEMPTS or now - times[0] >= _WINDOW
 
     def failed(self, address: str, now: float) -> None:
-        times = self._failed.get(address) or deque(maxlen=_ATTEMPTS)
+        place = bucket(address)
+        times = self._failed.get(place) or deque(maxlen=_ATTEMPTS)
         times.append(now)
-        self._failed.put(address, times)
+        self._failed.put(place, times)
 
 
 class NotLetIn(Exception):

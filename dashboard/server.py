@@ -46,6 +46,7 @@ from dashboard.store import DashboardState
 from dashboard.viewer import DashboardRole, Viewer
 from dashboard.visitors import Visitors
 from dossier_realtime.client import TokenSource
+from dossier_realtime.protocol.forwarded import Network
 
 _log = logging.getLogger("dashboard")
 logging.getLogger("bokeh").setLevel(logging.WARNING)  # it tells of every socket
@@ -60,7 +61,8 @@ _UNUSED_MS = 15_000  # after which a session without a browser is let go
 class Setup:
     """What the dashboard is told. `roles`: by the `role` of a token, what its bearer is here.
 
-    `oidc`: the identity provider that people may log in through, if there is one.
+    `oidc`: the identity provider that people may log in through, if there is one. `proxies`: those in front, whose word
+    about the address of a client is taken.
     """
 
     service_url: str
@@ -71,8 +73,8 @@ class Setup:
     roles: Mapping[str, DashboardRole]
     idle_seconds: float
     secure: bool
-    behind_proxy: bool
     oidc: Oidc | None = None
+    proxies: tuple[Network, ...] = ()
 
 
 class PageHandler(Handler):
@@ -180,6 +182,7 @@ class DashboardServer:
             self._visitors,
             hosts=setup.allowed_hosts,
             origins=origins,
+            proxies=setup.proxies,
             secret=secrets.token_bytes(32),
             unused_session_lifetime_milliseconds=_UNUSED_MS,
             extra_patterns=[
@@ -196,7 +199,6 @@ class DashboardServer:
         )
         http = HTTPServer(
             app,
-            xheaders=setup.behind_proxy,
             idle_connection_timeout=60,
             body_timeout=10,
             max_header_size=_HEAD_BYTES,

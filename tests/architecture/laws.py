@@ -40,7 +40,7 @@ FLOORS: dict[str, set[str]] = {
     **dict.fromkeys(CONFIGURATION, _CORE | CONFIGURATION),
     "app.sqlite": set(),
     "app.companion": set(),
-    "app.dashboard_process": CONFIGURATION | {"app.companion", "app.telemetry", "dashboard"},
+    "app.dashboard_process": CONFIGURATION | {PROTOCOL, "app.companion", "app.telemetry", "dashboard"},
     "app.telemetry": _CORE | {"app.settings"},
     "app.engine": _ENGINE,
     "app.journal": _ENGINE | {ARCHIVE},

@@ -320,6 +320,14 @@ def test_an_address_that_others_reach_needs_tls_or_a_proxy(host: str) -> None:
     assert load(None, ENVIRON, {"server.host": host, "server.behind_proxy": True}).server.host == host
 
 
+@pytest.mark.parametrize("table", ["server", "dashboard"])
+def test_a_proxy_in_front_is_named_by_its_address(table: str) -> None:
+    setting = f"DOSSIER_{table.upper()}__TRUSTED_PROXIES"
+    assert f"{table}.trusted_proxies: 10.0.0.0/99 is no network" in refusal(environ={setting: "10.0.0.0/99"})
+    behind = {setting: "[]", f"DOSSIER_{table.upper()}__BEHIND_PROXY": "true"}
+    assert f"{table}.trusted_proxies is empty" in refusal(environ=behind)
+
+
 def test_production_as_shipped_refuses_until_it_is_filled_in() -> None:
     environ = dict(ENVIRON)
     for complaint, name, text in (

@@ -73,11 +73,13 @@ class Dashboard:
         return f"http://localhost:{self.port}"
 
     def ask(
-        self, path: str, method: str = "GET", body: str = "", **headers: str
+        self, path: str, method: str = "GET", body: str = "", *, address: str = "", **headers: str
     ) -> tuple[int, http.client.HTTPMessage, str]:
-        """One request: status, headers and body. Headers are named with `_` for `-`."""
+        """One request: status, headers and body. Headers are named with `_` for `-`. `address`: where it comes from."""
         named = {name.replace("_", "-"): value for name, value in headers.items()}
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=HANG_SECONDS)
+        connection = http.client.HTTPConnection(
+            "127.0.0.1", self.port, timeout=HANG_SECONDS, source_address=(address, 0) if address else None
+        )
         try:
             connection.request(method, path, body or None, {"Host": f"localhost:{self.port}"} | named)
             response = connection.getresponse()
