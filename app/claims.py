@@ -59,7 +59,7 @@ class Claims(msgspec.Struct, frozen=True):
     iat: _NumericDate | UnsetType = UNSET
     jti: Annotated[str, Meta(min_length=1, max_length=128)] | UnsetType = UNSET
     name: _Label | None = None
-    role: _Name = "viewer"
+    role: _Name = "member"
     avatar: Annotated[str, Meta(pattern=_AVATAR, max_length=2048)] | None = None
     permissions: Annotated[list[Any], Meta(max_length=1000)] = []
     clearance: str = "internal"

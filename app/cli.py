@@ -224,7 +224,7 @@ def _parser() -> argparse.ArgumentParser:
     token = commands.add_parser("token", parents=[common], help="make a token with the configured secret")
     token.add_argument("--sub", required=True, help="the user's id")
     token.add_argument("--name", help="the user's name")
-    token.add_argument("--role", help="the user's role")
+    token.add_argument("--role", help="the user's role, shown to others and looked up in settings (default: member)")
     token.add_argument("--permission", action="append", default=[], help="such as read:dossier:country:* (may repeat)")
     token.add_argument("--clearance", choices=["public", "internal", "confidential", "secret"])
     token.add_argument("--ttl", type=int, default=3600, help="seconds that it is good for, 86400 at most")

@@ -39,7 +39,7 @@ def test_a_full_token_gives_the_whole_identity(verifier: TokenVerifier) -> None:
 
 def test_a_least_token_gets_the_defaults(verifier: TokenVerifier) -> None:
     identity = verifier.verify(token(), NOW)
-    assert (identity.name, identity.role, identity.avatar) == ("u-1", "viewer", None)
+    assert (identity.name, identity.role, identity.avatar) == ("u-1", "member", None)
     assert (identity.grants, identity.clearance) == ((), Clearance.INTERNAL)
     assert (identity.token_id, identity.issued_at) == (None, None)
 

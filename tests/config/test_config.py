@@ -320,6 +320,14 @@ def test_an_address_that_others_reach_needs_tls_or_a_proxy(host: str) -> None:
     assert load(None, ENVIRON, {"server.host": host, "server.behind_proxy": True}).server.host == host
 
 
+def test_a_role_of_the_dashboard_that_there_is_not_is_refused_with_those_there_are(tmp_path: Path) -> None:
+    file = tmp_path / "old.toml"
+    file.write_text('[dashboard.roles]\nviewer = "viewer"\n', encoding="utf-8")
+    said = refusal(file)
+    assert said.startswith("dashboard.roles.viewer: 'viewer', in")
+    assert said.endswith('give "auditor" or "observer" or "operator" or "security_officer"')
+
+
 @pytest.mark.parametrize("table", ["server", "dashboard"])
 def test_a_proxy_in_front_is_named_by_its_address(table: str) -> None:
     setting = f"DOSSIER_{table.upper()}__TRUSTED_PROXIES"

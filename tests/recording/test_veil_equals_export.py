@@ -51,7 +51,7 @@ def detail_of(kind: str, draw: st.DrawFn) -> dict[str, Any]:
     connection = draw(st.sampled_from(["c1", "c2"]))
     match kind:
         case "open" | "renewed":
-            rights = {"name": "Ali", "role": "viewer", "clearance": "secret"}
+            rights = {"name": "Ali", "role": "member", "clearance": "secret"}
             permissions = draw(st.lists(st.sampled_from(PERMISSIONS), unique=True))
             return rights | {"permissions": permissions, "connection": connection, "address": "", "reconnect_count": 0}
         case "close":

@@ -139,7 +139,7 @@ async def _watched(service: Service, talk: Talk, origin: str) -> list[Message]:
     assert came.result()["payload"] == {
         "user_id": "u-1",
         "name": "Ahmed Al-Rashid",
-        "role": "viewer",
+        "role": "member",
         "avatar": None,
         "status": "online",
         "activity": "viewing",
@@ -165,7 +165,7 @@ def _judge(received: list[Message]) -> None:
     assert subscribed["channel"] == CHANNEL
     assert subscribed["presence"]["count"] == 2
     people = [(user["user_id"], user["name"], user["role"]) for user in subscribed["presence"]["users"]]
-    assert sorted(people) == [("u-1", "Ahmed Al-Rashid", "viewer"), ("u-2", "Jane Smith", "viewer")]
+    assert sorted(people) == [("u-1", "Ahmed Al-Rashid", "member"), ("u-2", "Jane Smith", "member")]
     payload = event["payload"]
     assert event["channel"] == CHANNEL
     assert {**payload, "updated_by": None, "timestamp": 0} == {**UPDATE["payload"], "updated_by": None, "timestamp": 0}
