@@ -106,7 +106,7 @@ def test_a_brief_is_cancelled(browser: Browser, dashboard: Dashboard, service: S
         expect(shown.get_by_role("button")).to_have_count(0)
     assert asked(service, "/v1/briefs/brief-x/cancel")["reason"] == "the visit is off"
     history = service.get("/v1/channels/user:nora/history", service.token("operator", "admin:*", clearance="secret"))
-    assert "ألغاه Omar Haddad" in history[1].decode()
+    assert "ألغاه \u2068Omar Haddad\u2069" in history[1].decode()
 
 
 @pytest.mark.parametrize("role", ["operator", "security_officer"])

@@ -223,4 +223,4 @@ def test_idle_visitors_are_sent_to_the_login(
         logged_in(browser, hasty) as page,
     ):
         show(page, hasty, "overview")
-        page.wait_for_url("**/login")
+        page.wait_for_url("**/login?*said=ended")
