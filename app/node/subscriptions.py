@@ -287,19 +287,18 @@ class Subscriptions:
             page = await self._broker.read(channel, after, min(_PAGE, until - after))
             if not page or page[0].offset != after + 1:
                 raise _PositionLost
-            left = list(page)
+            left, frames = list(page), [text_frame(publication.frame) for publication in page]
             while left:
                 if connection.outbox.waiting > _ROOM:
                     await self._room(connection)
                 if connection.closing is not None:
                     return  # it was too slow for the page: nothing follows the close frame
-                frames = [text_frame(publication.frame) for publication in left]
                 count = connection.outbox.room(frames, _ROOM)
                 # What is queued is told before: what the queueing causes stands after it.
                 self._witness.replayed(connection, channel, left[:count])
                 for frame in frames[:count]:
                     connection.outbox.push(frame)
-                del left[:count]
+                del left[:count], frames[:count]
             after = page[-1].offset
             await self._room(connection)
 
