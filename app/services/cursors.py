@@ -23,13 +23,16 @@ INTERVAL = 0.1  # seconds between two cursors of one user in one document
 
 @dataclass(slots=True)
 class _Cursor:
+    """A cursor that moved less than `INTERVAL` ago. `moved`: since it was told last."""
+
     payload: CursorPayload
-    told_at: float = 0.0
-    timer: asyncio.TimerHandle | None = None
+    timer: asyncio.TimerHandle
+    moved: bool = True
 
 
 class Cursors:
-    """The cursors that are moving. Nothing of them is stored."""
+    """The cursors that are moving. Nothing of them is stored, and one that rests is forgotten: its user may be on
+    the document without being present there, so that no leave would tell."""
 
     def __init__(self, documents: Documents, broker: Broker) -> None:
         self._documents, self._broker = documents, broker
@@ -43,27 +46,27 @@ class Cursors:
         placed = CursorPayload(position, selection, manuscript.version)
         known = self._cursors.get((channel, user_id))
         if known is None:
-            known = self._cursors[channel, user_id] = _Cursor(placed)
-        known.payload = placed
-        if known.timer is None:
-            loop = asyncio.get_running_loop()
-            wait = max(0.0, known.told_at + INTERVAL - loop.time())
-            known.timer = loop.call_later(wait, self._due, channel, user_id)
+            timer = asyncio.get_running_loop().call_later(0.0, self._due, channel, user_id)
+            self._cursors[channel, user_id] = _Cursor(placed, timer)
+        else:
+            known.payload, known.moved = placed, True
 
     def left(self, channel: str, user_id: str) -> None:
         """The user is no longer present on the document."""
         gone = self._cursors.pop((channel, user_id), None)
-        if gone is not None and gone.timer is not None:
+        if gone is not None:
             gone.timer.cancel()
 
     def _due(self, channel: str, user_id: str) -> None:
-        cursor = self._cursors.get((channel, user_id))
-        if cursor is not None:
-            cursor.timer = None
-            cursor.told_at = asyncio.get_running_loop().time()
-            task = asyncio.get_running_loop().create_task(self._tell(channel, user_id, cursor.payload))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+        cursor = self._cursors[channel, user_id]
+        if not cursor.moved:
+            del self._cursors[channel, user_id]
+            return
+        loop = asyncio.get_running_loop()
+        cursor.moved, cursor.timer = False, loop.call_later(INTERVAL, self._due, channel, user_id)
+        task = loop.create_task(self._tell(channel, user_id, cursor.payload))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def _tell(self, channel: str, user_id: str, cursor: CursorPayload) -> None:
         # Edits may have come since it was placed; a cursor that no longer fits is not worth telling. Nothing is

@@ -107,9 +107,12 @@ class ChannelPolicy:
         return Settings(level, namespace.presence, namespace.history)
 
     def put(self, channel: str, settings: Settings) -> None:
-        """Take over settings that were changed, here or on another node."""
-        raised = settings.level > self.inherited(channel).level
-        self._set[channel] = replace(settings, raised=raised)
+        """Take over settings that were changed, here or on another node; what is as the table has it is no change."""
+        inherited = self.inherited(channel)
+        if settings == inherited:
+            self._set.pop(channel, None)
+        else:
+            self._set[channel] = replace(settings, raised=settings.level > inherited.level)
 
     def changed_channels(self) -> dict[str, Settings]:
         """Return every channel whose settings were changed."""

@@ -15,6 +15,7 @@ from app.engine.ports import Entry, IdempotencyKey, KeyConflict, Placed, Publica
 from dossier_realtime.protocol.namespaces import frame_of, namespace_of
 
 TRIM_STEP: Final = 1_000  # events a trim at most: bounds how long publishers wait for it
+CACHED_TIPS: Final = 4_096  # channels whose end the writer need not look for in the store
 PURGE_EVERY: Final = 64  # keys between two purges, each of which takes at most twice as many
 
 _placed = msgspec.json.Decoder(list[Placed])
@@ -64,7 +65,8 @@ Keep = Callable[[sqlite3.Connection, Sequence[Entry], float], None]
 
 
 class EventLog:
-    """What the writer's thread does. Its memory of tips is only a cache: after a rollback it forgets them."""
+    """What the writer's thread does. Its memory of tips is only a cache: after a rollback it forgets them, and of very
+    many channels it keeps those that were used last."""
 
     def __init__(self, store: str, key_seconds: float, keep: Keep) -> None:
         self._store = store
@@ -130,7 +132,7 @@ class EventLog:
         return Stored(entry.channel, tip.epoch, tip.offset, entry.body, tip.stream, number or 0)
 
     def _find(self, db: sqlite3.Connection, channel: str) -> _Tip:
-        tip = self._tips.get(channel)
+        tip = self._tips.pop(channel, None)
         if tip is None:
             row = db.execute(
                 "SELECT id, generation, (SELECT max(offset) FROM events WHERE stream = id) FROM streams"
@@ -141,14 +143,20 @@ class EventLog:
                 return self._begin(db, channel, 0)
             stream, generation, offset = row
             epoch = epoch_of(self._store, channel, generation)
-            tip = self._tips[channel] = _Tip(stream, generation, epoch, offset or 0)
+            tip = _Tip(stream, generation, epoch, offset or 0)
+        return self._cache(channel, tip)
+
+    def _cache(self, channel: str, tip: _Tip) -> _Tip:
+        """Put the tip behind those that were used before it; the one that rested longest makes room."""
+        self._tips[channel] = tip
+        if len(self._tips) > CACHED_TIPS:
+            del self._tips[next(iter(self._tips))]
         return tip
 
     def _begin(self, db: sqlite3.Connection, channel: str, generation: int) -> _Tip:
         stream = db.execute("INSERT INTO streams (channel, generation) VALUES (?, ?)", (channel, generation)).lastrowid
-        tip = _Tip(stream or 0, generation, epoch_of(self._store, channel, generation), 0)
-        self._tips[channel] = tip
-        return tip
+        self._tips.pop(channel, None)
+        return self._cache(channel, _Tip(stream or 0, generation, epoch_of(self._store, channel, generation), 0))
 
     def _remember(self, db: sqlite3.Connection, key: IdempotencyKey, placed: list[Placed], now: float) -> None:
         row = db.execute(
