@@ -10,10 +10,12 @@ import structlog
 import tornado.httpserver
 import tornado.iostream
 
+from .lingering import Lingering
+
 if TYPE_CHECKING:
     import socket
     import ssl
-    from collections.abc import Awaitable, Iterable
+    from collections.abc import Awaitable, Callable, Iterable
 
     from app.node.turns import Turns
 
@@ -27,9 +29,24 @@ _SAID_EVERY = 60.0  # seconds between two lines about it
 
 
 class _InTurn:
-    """A stream whose requests are served in turn with all other work of the loop."""
+    """A stream whose requests are served in turn with all other work of the loop, and whose last answer arrives."""
 
     turns: Turns
+    ticket: Ticket
+    lingering: Lingering
+    is_lingering = False
+    leave: Callable[[Ticket], None]
+    error: BaseException | None
+    socket: Any
+
+    def close_fd(self) -> None:
+        """Close the socket; one that broke at once, any other as soon as its client has had the answer."""
+        sock, ticket = self.socket, self.ticket
+        if self.error is None and not ticket.is_upgraded:
+            self.is_lingering = self.lingering.take(sock, lambda: self.leave(ticket))
+        self.socket = None
+        if not self.is_lingering:
+            sock.close()
 
     def read_until_regex(self, regex: bytes, max_bytes: int | None = None) -> Awaitable[bytes]:
         """Read the head of a request, and wait for its turn."""
@@ -42,11 +59,11 @@ class _InTurn:
 
 
 class _PlainStream(_InTurn, tornado.iostream.IOStream):
-    ticket: Ticket
+    pass
 
 
 class _TlsStream(_InTurn, tornado.iostream.SSLIOStream):
-    ticket: Ticket
+    pass
 
 
 Stream = _PlainStream | _TlsStream
@@ -62,6 +79,7 @@ class Server(tornado.httpserver.HTTPServer):
         self._tls = tls
         self._addresses = addresses
         self._turns = turns
+        self._lingering = Lingering(turns)
         self._listening: list[socket.socket] = []
         self._said = float("-inf")
         self.refused = 0
@@ -81,12 +99,17 @@ class Server(tornado.httpserver.HTTPServer):
             listening.close()
         self._listening.clear()
 
+    async def close_all_connections(self) -> None:
+        """Close what is still open, without a wait for clients."""
+        await super().close_all_connections()
+        self._lingering.close()
+
     def on_close(self, server_conn: object) -> None:
         """Give the place of a connection back that speaks HTTP no more; a WebSocket keeps it until it ends."""
         super().on_close(server_conn)
-        ticket: Ticket = server_conn.stream.ticket  # type: ignore[attr-defined]  # every stream of ours has one
-        if not ticket.is_upgraded:
-            self._addresses.left(ticket)
+        stream: Stream = server_conn.stream  # type: ignore[attr-defined]  # every one has a stream of ours
+        if not (stream.ticket.is_upgraded or stream.is_lingering):
+            self._addresses.left(stream.ticket)
 
     def _watch(self, listening: socket.socket) -> None:
         if listening in self._listening:
@@ -135,4 +158,5 @@ class Server(tornado.httpserver.HTTPServer):
             self._addresses.left(ticket)
             return
         stream.ticket, stream.turns = ticket, self._turns
+        stream.lingering, stream.leave = self._lingering, self._addresses.left
         self.handle_stream(stream, address)

@@ -18,6 +18,7 @@ import websockets
 from tests.harness.eventually import HANG_SECONDS, eventually_async
 from tests.harness.service import Service
 from tests.web.conftest import ROOMY
+from tests.web.test_lingering import LENGTH, send_all_then_read
 
 
 class Authority:
@@ -157,3 +158,8 @@ def test_a_flood_over_tls_leaves_others_their_turns(secure: Service, authority: 
         return meanwhile
 
     assert asyncio.run(scene()) < count
+
+
+def test_a_refusal_reaches_a_client_that_is_still_sending(secure: Service, authority: Authority) -> None:
+    status = asyncio.run(send_all_then_read(secure, LENGTH, tls=authority.context()))
+    assert status == 401

@@ -1,0 +1,84 @@
+"""Ends of connections that let the last answer arrive: half-closed, then read and dropped for a while.
+
+A socket that is closed while its client still sends is reset, and the reset destroys the answer that was under way
+(RFC 9112, section 9.6).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from app.node.turns import Turns
+
+MAX_SOCKETS = 256  # at once; more are closed at once
+MAX_BYTES = 16 << 20  # that one client may still send
+MAX_SECONDS = 5.0
+_CHUNK = 1 << 16
+
+
+@dataclass(slots=True, eq=False)
+class _Ending:
+    sock: socket.socket
+    closed: Callable[[], None]
+    left: int = MAX_BYTES
+    timer: asyncio.TimerHandle | None = None
+
+
+class Lingering:
+    """The connections that were answered for the last time, and whose clients have not closed yet."""
+
+    def __init__(self, turns: Turns) -> None:
+        self._turns = turns
+        self._endings: dict[int, _Ending] = {}
+        self._dropped = bytearray(_CHUNK)  # what is read here is read by nobody
+
+    def __len__(self) -> int:
+        return len(self._endings)
+
+    def take(self, sock: socket.socket, closed: Callable[[], None]) -> bool:
+        """Take over a non-blocking socket until its client closes or a bound is reached, then close it and call
+        `closed`. Return False, and leave the socket alone, where the client is gone or there is no room."""
+        if len(self._endings) >= MAX_SOCKETS:
+            return False
+        try:
+            sock.shutdown(socket.SHUT_WR)  # of a TLS socket too: from here on it yields what comes undecrypted
+        except OSError:
+            return False
+        loop, number = asyncio.get_running_loop(), sock.fileno()
+        ending = self._endings[number] = _Ending(sock, closed)
+        loop.add_reader(number, self._readable, number)
+        ending.timer = loop.call_later(MAX_SECONDS, self._end, number)
+        return True
+
+    def close(self) -> None:
+        """Close all of them now."""
+        for number in list(self._endings):
+            self._end(number)
+
+    def _readable(self, number: int) -> None:
+        if not self._turns.admit():
+            return  # it stays readable, and has its chance in the next turn
+        ending = self._endings[number]
+        try:
+            count = ending.sock.recv_into(self._dropped)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:
+            count = 0
+        ending.left -= count
+        if count == 0 or ending.left <= 0:
+            self._end(number)
+
+    def _end(self, number: int) -> None:
+        ending = self._endings.pop(number)
+        if ending.timer is not None:
+            ending.timer.cancel()
+        asyncio.get_running_loop().remove_reader(number)
+        ending.sock.close()
+        ending.closed()
