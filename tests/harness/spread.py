@@ -6,6 +6,7 @@ it is all of these. Files that no pattern but the last one fits are cheap, and f
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from fnmatch import fnmatch
 
 import pytest
@@ -60,3 +61,21 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Order the groups. A run in one process keeps the order of the files."""
     if hasattr(config, "workerinput"):
         items.sort(key=lambda item: group_of(item.path.relative_to(config.rootpath).as_posix())[0])
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_report_to_serializable(config: pytest.Config) -> Generator[None, object, object]:
+    """Escape lone surrogates in a worker's report (a test may log them): one that cannot be sent ends the whole run."""
+    report = yield
+    return sendable(report) if hasattr(config, "workerinput") else report
+
+
+def sendable(value: object) -> object:
+    """Return the same value with every text in it encodable as UTF-8."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, dict):
+        return {sendable(key): sendable(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(sendable(inner) for inner in value)
+    return value

@@ -17,6 +17,8 @@ from tests.harness.service import ROOT
 from tests.harness.spread import GROUPS, group_of
 
 TESTS = """
+import logging
+
 import pytest
 
 @pytest.mark.parametrize("number", range(4))
@@ -25,6 +27,7 @@ def test_counted(number, report):
 
 def test_wrong(report):
     report("wrong all the same")
+    logging.warning("\\ud800 cannot be sent from process to process as it is")
     assert False
 """
 
