@@ -16,6 +16,7 @@ from app.core.position import StreamPosition
 from app.core.presence import Member as Member  # noqa: PLC0414 - a part of the port, from here too
 from app.core.presence import PresenceEvent as PresenceEvent  # noqa: PLC0414 - likewise
 from app.core.ratelimit import RateClass, RateLimiter
+from app.core.rights import NO_SENDING
 from dossier_realtime.protocol.answers import Roster
 from dossier_realtime.protocol.classification import Settings
 from dossier_realtime.protocol.commands import PresenceChange
@@ -51,19 +52,22 @@ class BriefCancelled(FactRefused):
         self.request_id = request_id
 
 
-class ForeignBrief(FactRefused):
+class ForeignId(FactRefused):
+    """An event names an id that is another sender's.
+
+    It is told in the words of a send that is forbidden, and no others: that it is refused tells enough.
+    """
+
+    def __init__(self, subject: str) -> None:
+        super().__init__(NO_SENDING, subject, "$")
+
+
+class ForeignBrief(ForeignId):
     """Raised when an event belongs to a brief that another program writes."""
 
-    def __init__(self, request_id: str) -> None:
-        super().__init__("This request_id is another program's: use one of your own", request_id, "$.request_id")
 
-
-class ForeignCommitment(FactRefused):
+class ForeignCommitment(ForeignId):
     """Raised when an event names a commitment of another MoU, or without the right to speak for it."""
-
-    def __init__(self, commitment_id: str) -> None:
-        text = "This commitment is another's: alert with write on the dossier of its MoU, or name one of your own"
-        super().__init__(text, commitment_id, "$.payload.commitment_id")
 
 
 class Moved(Exception):
