@@ -25,6 +25,7 @@ from app.core.effects import (
     VerifyToken,
 )
 from app.core.refusals import refusal
+from app.core.rights import NO_SENDING
 from app.engine.ports import (
     FactRefused,
     IdempotencyKey,
@@ -34,14 +35,17 @@ from app.engine.ports import (
     TooManyConnections,
     Unavailable,
 )
-from app.journal.acts import Act, Actor
+from app.journal.acts import Act
 from app.journal.lanes import ActNotRecorded
 from app.services.documents import Submission
 from app.services.quotas import QuotaExceeded
 from dossier_realtime.protocol.answers import Ack, ChannelSettings, OperationAck, OperationAckPayload
+from dossier_realtime.protocol.authorization import Right, decide
 from dossier_realtime.protocol.commands import AcknowledgeAlert, CancelBrief, RequestBrief, SettingsChange
 from dossier_realtime.protocol.errors import ErrorCode
 from dossier_realtime.protocol.events import AlertState
+
+from .acting import Acting, RightLost
 
 if TYPE_CHECKING:
     import asyncio
@@ -49,7 +53,7 @@ if TYPE_CHECKING:
     from app.auth import TokenVerifier
     from app.core.effects import Effect
     from app.engine.ports import Engine
-    from app.journal.acts import ActRecord, Outcome
+    from app.journal.acts import ActRecord
     from app.services.alerts import Alerts
     from app.services.briefs import Briefs
     from app.services.channels import ChannelAdministration
@@ -243,6 +247,8 @@ class Conduct:
         draft, identity = effect.draft, connection.session.identity
         channel = draft.event.channel
         assert channel is not None and identity is not None  # noqa: S101, PT018  the session checked
+        if self._is_revoked(connection):
+            return  # and its connection is being closed
         key, started = None, connection.now.steady
         if draft.idempotency_key is not None and effect.digest is not None:
             key = IdempotencyKey(connection.user_id, draft.idempotency_key, effect.digest)
@@ -267,7 +273,7 @@ class Conduct:
     async def _acknowledge(self, connection: Connection, command: AcknowledgeAlert) -> None:
         identity, started = connection.session.identity, connection.now.steady
         assert identity is not None  # noqa: S101  the session checked
-        user_id, acting = identity.user_id, _Acting(self._acts, connection)
+        user_id, acting = identity.user_id, self._acting(connection)
         try:
             async with acting:
                 taken = await self._alerts.acknowledge(command.payload.commitment_id, identity, acting.record)
@@ -275,6 +281,8 @@ class Conduct:
         except (Unavailable, ActNotRecorded):
             self._refuse(connection, ErrorCode.SERVICE_UNAVAILABLE, _BUSY, command.ref)
             return
+        except RightLost:
+            taken = None
         if taken is None:
             self._refuse(connection, ErrorCode.PERMISSION_DENIED, _NOT_ALERTED, command.ref)
             return
@@ -291,7 +299,7 @@ class Conduct:
     async def _cancel(self, connection: Connection, command: CancelBrief) -> None:
         identity, started = connection.session.identity, connection.now.steady
         assert identity is not None  # noqa: S101  the session checked
-        acting = _Acting(self._acts, connection)
+        acting = self._acting(connection)
         try:
             async with acting:
                 ended = await self._briefs.cancel(command.payload.request_id, identity, acting.record)
@@ -299,6 +307,8 @@ class Conduct:
         except (Unavailable, ActNotRecorded):
             self._refuse(connection, ErrorCode.SERVICE_UNAVAILABLE, _BUSY, command.ref)
             return
+        except RightLost:
+            ended = None
         if ended is None:
             self._refuse(connection, ErrorCode.PERMISSION_DENIED, _NOT_OWNER, command.ref)
             return
@@ -316,7 +326,13 @@ class Conduct:
         assert identity is not None  # noqa: S101  the session checked
         answer = partial(self._edit_answered, connection, command)
         submission = Submission(
-            connection, identity.user_id, identity.name, answer, command.payload, role=identity.role
+            connection,
+            identity.user_id,
+            identity.name,
+            answer,
+            command.payload,
+            role=identity.role,
+            holds=partial(self._holds, connection, Right.WRITE, command.channel),
         )
         self._documents.submit(command.channel, submission)
 
@@ -364,7 +380,7 @@ class Conduct:
 
     async def _apply_settings(self, connection: Connection, effect: ApplySettings) -> None:
         channel = effect.channel
-        acting = _Acting(self._acts, connection)
+        acting = Acting(self._acts, connection, partial(self._holds, connection, Right.ADMIN, channel))
         try:
             async with acting:
                 before, after = self._settings.planned(channel, effect.change)
@@ -378,8 +394,24 @@ class Conduct:
         except (Unavailable, ActNotRecorded):
             self._refuse(connection, ErrorCode.SERVICE_UNAVAILABLE, _BUSY, effect.ref, channel)
             return
+        except RightLost:
+            self._refuse(connection, ErrorCode.PERMISSION_DENIED, NO_SENDING, effect.ref, channel)
+            return
         if connection.closing is None:
             connection.send(ChannelSettings(channel=channel, payload=settings.payload(), ref=effect.ref))
+
+    def _acting(self, connection: Connection) -> Acting:
+        return Acting(self._acts, connection, lambda: not self._is_revoked(connection))
+
+    def _is_revoked(self, connection: Connection) -> bool:
+        one = connection.session.identity
+        return one is None or self._engine.revocations.is_revoked(one.user_id, one.token_id, one.issued_at)
+
+    def _holds(self, connection: Connection, right: Right, channel: str) -> bool:
+        """Return whether the author of what waits may do it still: the token is good, and the right theirs."""
+        identity, settings = connection.session.identity, connection.home.policy.settings(channel)
+        held = identity is not None and decide(identity, right, channel, settings).allowed
+        return held and not self._is_revoked(connection)
 
     def _refuse(
         self,
@@ -394,33 +426,3 @@ class Conduct:
         if connection.closing is None:
             at = connection.now
             connection.send(refusal(code, message, at, channel=channel, ref=ref, retry_after=retry_after))
-
-
-class _Acting:
-    """An act of a connection: `record` before it is done, and its outcome when the block ends."""
-
-    def __init__(self, acts: ActRecord, connection: Connection) -> None:
-        identity = connection.session.identity
-        assert identity is not None  # noqa: S101  the session checked
-        via = f"session:{connection.session.session_id}"
-        self._actor = Actor(identity.user_id, identity.name, identity.token_id or "", connection.address, via)
-        self._acts = acts
-        self._done: tuple[int, Act] | None = None
-        self.unchanged = False
-
-    async def record(self, act: Act) -> None:
-        """Make the act durable. Raises ActNotRecorded: then it must not be done."""
-        try:
-            self._done = await self._acts.begin(self._actor, act), act
-        except ActNotRecorded as failed:
-            if failed.seq:
-                self._acts.end(failed.seq, self._actor, act, "failed")
-            raise
-
-    async def __aenter__(self) -> None:
-        pass
-
-    async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if self._done is not None:
-            outcome: Outcome = "failed" if kind is not None else "unchanged" if self.unchanged else "done"
-            self._acts.end(self._done[0], self._actor, self._done[1], outcome)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from app.core.effects import Effect
     from app.core.instant import Instant
+    from dossier_realtime.protocol.classification import ChannelPolicy
     from dossier_realtime.protocol.commands import Command
     from dossier_realtime.protocol.drafts import Draft
     from dossier_realtime.protocol.events import Event
@@ -47,6 +48,7 @@ class Home(Protocol):
     timers: Timers
     limits: NodeLimits
     clock: Callable[[], Instant]
+    policy: ChannelPolicy
     new_id: Callable[[], str]
 
     def new_session(self, at: Instant) -> Session:

@@ -17,6 +17,7 @@ import structlog
 from app.core import documents as core
 from app.core.documents import Manuscript, Refusal
 from app.core.origin import Origin, origin_now
+from app.core.rights import NO_SENDING
 from app.engine.ports import TipMoved, Unavailable, Version
 from dossier_realtime.ot.flat import write_remote
 from dossier_realtime.protocol import codec
@@ -51,7 +52,7 @@ _STEPS = 10  # versions of one edit that one turn of the loop makes
 class Submission:
     """An edit on its way. `answer` gets the version that it became, or why it did not; `author` is told no other
     way of its own versions. `whole`: instead of an edit, the document's new text; `hunks`: how it came from the text of
-    version `expected`, where that is known."""
+    version `expected`, where that is known. `holds`: whether the author has the right still; asked before a commit."""
 
     author: object
     user_id: str
@@ -63,6 +64,7 @@ class Submission:
     role: str = ""
     hunks: list[Hunk] | None = None
     answered: bool = False
+    holds: Callable[[], bool] = lambda: True
     origin: Origin | None = field(default_factory=origin_now.get)
 
     def reply(self, outcome: int | Refusal) -> None:
@@ -276,6 +278,9 @@ class _Lane:
         versions: list[Version] = []
         rest = await self._decide_all(batch, known, tentative, versions)
         self._waiting.extendleft(reversed(rest))
+        if not all(one.submission.holds() for one in self._placed.values()):
+            self._take_back(batch)  # a right was lost while others were decided: once more, without its holder's
+            return
         if versions:
             self.appending = tentative
             try:
@@ -300,6 +305,9 @@ class _Lane:
         """Advance the tentative manuscript by each submission in turn; returns those that must wait for the commit."""
         taken: set[str] = set()
         for index, submission in enumerate(batch):
+            if not submission.holds():
+                submission.reply(Refusal(ErrorCode.PERMISSION_DENIED, NO_SENDING))
+                continue
             op_id = submission.edit.op_id if submission.edit is not None else None
             if op_id is not None and op_id in taken:
                 return list(batch[index:])  # its twin is being committed: then it is known

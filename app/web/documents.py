@@ -98,6 +98,7 @@ class DocumentById(Bearer):
                 whole=text,
                 expected=expected,
                 role=identity.role,
+                holds=self.holds,
             )
             await documents.replace(channel, submission)
             outcome = await answered
@@ -105,7 +106,8 @@ class DocumentById(Bearer):
             self.unavailable()
             return
         if isinstance(outcome, Refusal):
-            self._refuse_edit(outcome)
+            if self.still():
+                self._refuse_edit(outcome)
             return
         self.unchanged = outcome == expected
         self.set_header("Etag", f'"{outcome}"')
