@@ -93,9 +93,9 @@ def act(header: Header) -> Act | None:
         case "http":
             return _called(header)
         case "settings":
-            return Act(seq, at, "", "settings", header.channel, of_channel=True, level=header.level)
+            return Act(seq, at, header.by, "settings", header.channel, of_channel=True, level=header.level)
         case "decided" if header.rule == "session.revoked":
-            return Act(seq, at, "", "ended", user)
+            return Act(seq, at, header.by, "ended", user)
         case "refused" if header.rule in ("clearance", "identity", "ops") or header.rule.startswith("grant."):
             of = header.channel
             return Act(seq, at, user, header.rule, of, of_channel=bool(of), rule=header.rule)

@@ -41,7 +41,6 @@ _log = structlog.get_logger("node")
 _PERSONAL = Fact(personal=True)
 _CHANGES = (Draft, EditOperation, ChangeSettings, AcknowledgeAlert, CancelBrief)
 _POLL_SECONDS = 60.0
-_MAX_POLLED = 1_000
 _METHODS = frozenset({"GET", "POST", "PUT", "DELETE"})  # of any other word a client could make a label
 
 
@@ -55,7 +54,7 @@ class Witness:
         self._digest = digest
         self._sample = Sample(per_second=10)
         self._sampler = Sampler(each=10)
-        self._polled: dict[tuple[str, str], float] = {}
+        self._polls = Sampler(each=1, seconds=_POLL_SECONDS)
 
     def received(
         self, connection: Connection, payload: bytes, decoded: bytes, command: Inbound, decision: Decision
@@ -284,14 +283,7 @@ class Witness:
             return self._sampler.allows(f"http {call.status}", address, now)
         if not call.polled:
             return True
-        key = (call.caller, call.path)
-        if now - self._polled.get(key, -_POLL_SECONDS) < _POLL_SECONDS:
-            self._sampler.count(f"poll {call.path[:80]}", address)
-            return False
-        if len(self._polled) >= _MAX_POLLED:
-            self._polled.clear()
-        self._polled[key] = now
-        return True
+        return self._polls.allows(f"poll {call.path[:80]} {call.caller}", address, now)
 
     def opened(self, connection: Connection) -> None:
         """A session began or came back."""
@@ -325,9 +317,10 @@ class Witness:
     def ticked(self, late: float) -> None:
         """The loop came to its deadlines, `late` seconds late."""
         self._metrics.loop_lag.set(late)
-        told = self._sampler.counted(time.monotonic())
-        if told:
-            self._journal.record("sampled", detail=dict(told))
+        now = time.monotonic()
+        for sampler in (self._sampler, self._polls):
+            if told := sampler.counted(now):
+                self._journal.record("sampled", detail=dict(told))
 
     def token_refused(self, address: str, reason: str, steady: float) -> None:
         """A token was not good. Logged at most ten times a second: whoever guesses tokens must not fill the disk."""

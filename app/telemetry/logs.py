@@ -103,7 +103,7 @@ class Sample:
 
 
 class Sampler:
-    """Of what floods, the first occurrences a second of each kind and address; the rest is counted.
+    """Of what floods, the first occurrences of each kind and address in `seconds`; the rest is counted.
 
     Bounded: so many addresses a second are told apart, all others are one.
     """
@@ -111,8 +111,8 @@ class Sampler:
     _MAX_KEYS = 1_000
     _TOP = 10
 
-    def __init__(self, each: int) -> None:
-        self._each = each
+    def __init__(self, each: int, seconds: float = 1.0) -> None:
+        self._each, self._seconds = each, seconds
         self._second = 0
         self._seen: Counter[tuple[str, str]] = Counter()
         self._kinds: Counter[str] = Counter()
@@ -120,8 +120,8 @@ class Sampler:
 
     def allows(self, kind: str, address: str, steady: float) -> bool:
         """Return whether this occurrence is written whole; else it is counted."""
-        if int(steady) != self._second:
-            self._second = int(steady)
+        if int(steady // self._seconds) != self._second:
+            self._second = int(steady // self._seconds)
             self._seen.clear()
         key = (kind, address)
         if key not in self._seen and len(self._seen) >= self._MAX_KEYS:
@@ -138,9 +138,12 @@ class Sampler:
         self._addresses[address if address in self._addresses or len(self._addresses) < self._MAX_KEYS else ""] += 1
 
     def counted(self, steady: float) -> dict[str, int | list[str]]:
-        """Return what was counted, once the second is over, and begin anew; empty where there is nothing to tell."""
-        if not self._kinds or int(steady) == self._second:
+        """Return what was counted, once the time is over, and begin anew; empty where there is nothing to tell."""
+        now = int(steady // self._seconds)
+        if not self._kinds or now == self._second:
             return {}
+        self._second = now
+        self._seen.clear()
         told: dict[str, int | list[str]] = {
             "count": self._kinds.total(),
             "kinds": [f"{count} {kind}" for kind, count in self._kinds.most_common(self._TOP)],

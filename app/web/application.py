@@ -138,7 +138,7 @@ def _access(handler: Any) -> None:
     told = _sampler.counted(now)
     if told:
         _log.info("requests counted", **told)
-    if request.path in _PROBES and status < 500:
+    if (request.path in _PROBES or getattr(handler, "polled", False)) and status < 400:
         return
     if not _sampler.allows(f"{request.method} {status}"[:20], request.remote_ip or "", now):
         return

@@ -106,7 +106,7 @@ class VeiledSource:
         detail = seen.details.get(place)
         told = header.detail if detail is None else _details.decode(detail)
         body = b"" if seen.is_blank(place) else seen.bodies.get(place, body)
-        shown = _encode(msgspec.structs.replace(header, seq=place + 1, commit=0, cause=0, detail=told))
+        shown = _encode(msgspec.structs.replace(header, seq=place + 1, commit=0, cause=seen.causes[place], detail=told))
         return b"\t%b\t%b\t%b\n" % (shown, b"-" if body else b"", body)
 
     def verify(self) -> Report:
@@ -128,6 +128,7 @@ class _Sight:
 
     def __init__(self, source: Source, clearance: str) -> None:
         self.places = array("Q")
+        self.causes = array("I")
         self.details: dict[int, bytes] = {}
         self.bodies: dict[int, bytes] = {}
         self.trouble: ValueError | None = None
@@ -156,6 +157,7 @@ class _Sight:
             return
         self.places.append(place)
         shown, told = seen
+        self.causes.append(veil.number(shown).cause)
         if body and not told:
             self._blank.append(number)
         elif body != told:

@@ -9,6 +9,8 @@ numbers, permissions and reasons that name such a channel, and frames that canno
 from __future__ import annotations
 
 import re
+from array import array
+from bisect import bisect_left
 from collections.abc import Callable
 from typing import Final, get_args
 from urllib.parse import unquote
@@ -64,6 +66,8 @@ class Veil:
         self._counted: set[str] = set()  # the sessions that have one, or had: most have none
         self._hidden_acts: set[int] = set()  # by seq: their outcomes are hidden with them
         self._seq = 0
+        self._seen_seq = 0
+        self._shown_seqs = array("Q")  # in rising order: the place of a seq is the number that is shown, less one
 
     def see(self, header: Header, body: bytes, *, selected: bool = True) -> tuple[Header, bytes] | None:
         """The entry as it may be seen (its body, in the journal's form, empty where it may not); None for nothing.
@@ -85,7 +89,7 @@ class Veil:
             return None
         if not header.channel and body:
             body = self._told(body, header)
-        return msgspec.structs.replace(header, seq=0, commit=0, cause=0, detail=detail), body
+        return msgspec.structs.replace(header, seq=0, commit=0, cause=self._cause(header), detail=detail), body
 
     def may_see(self, header: Header) -> bool:
         """Whether an entry on a channel, or a call, is of nothing above the clearance."""
@@ -93,9 +97,16 @@ class Veil:
             return self._detail(header) is not None
         return bool(header.channel or header.kind == "http") and self._may(header)
 
+    def _cause(self, header: Header) -> int:
+        """Return the number under which the entry's cause was shown; 0 where it was not."""
+        self._seen_seq = header.seq
+        at = bisect_left(self._shown_seqs, header.cause) if header.cause else len(self._shown_seqs)
+        return at + 1 if at < len(self._shown_seqs) and self._shown_seqs[at] == header.cause else 0
+
     def number(self, header: Header) -> Header:
-        """The header of an entry that is shown, under the next number."""
+        """The header of the entry that `see` returned last, under the next number."""
         self._seq += 1
+        self._shown_seqs.append(self._seen_seq)
         return msgspec.structs.replace(header, seq=self._seq)
 
     @property

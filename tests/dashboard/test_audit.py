@@ -106,7 +106,7 @@ def test_the_chain_is_followed_and_who_did_what_is_kept(tmp_path: Path) -> None:
             told = {(act.what, act.user, act.of, act.reason) for act in audited.state.acts.values()}
             assert ("channel", "operator", "global", "طارئ") in told
             assert ("disconnect_user", "operator", "nora", "left the laptop open") in told
-            assert ("settings", "", "global", "") in told
+            assert ("settings", "operator", "global", "") in told
 
     with Service(tmp_path / "data") as service:
         asyncio.run(scene(service))
