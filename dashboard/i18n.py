@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from dashboard.words import WORDS as WORDS  # noqa: PLC0414 - the table, from here too
+from dossier_realtime.protocol.plain_text import isolated
 
 Language = Literal["en", "ar"]
 LANGUAGES: tuple[Language, ...] = ("en", "ar")
@@ -21,8 +22,13 @@ def locale(language: Language) -> str:
 
 
 def say(language: Language, key: str, **values: object) -> str:
-    """The words of a key. Raises KeyError for a key that nobody wrote."""
-    return WORDS[key][LANGUAGES.index(language)].format(**values)
+    """The words of a key, each value in its own direction. Raises KeyError for a key that nobody wrote."""
+    return WORDS[key][LANGUAGES.index(language)].format(**{name: _own(value) for name, value in values.items()})
+
+
+def _own(value: object) -> object:
+    """What is ASCII alone turns nothing around it."""
+    return isolated(value) if isinstance(value, str) and not value.isascii() else value
 
 
 def say_or(language: Language, prefix: str, word: str) -> str:

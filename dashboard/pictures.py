@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from dashboard.i18n import Language, say
 from dashboard.theme import FONT, PALETTES
+from dossier_realtime.protocol.plain_text import inert, isolated
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -127,7 +128,7 @@ def heat(table: pd.DataFrame, *, title: str, unit: str) -> Picture:
         drawn.append(_label(name, top))
         for place, value in enumerate(table.iloc[number]):
             step = 0 if value <= 0 else 1 + min(last - 1, int((last - 1) * value / most))
-            tip = f"{name} · {columns[place]}: {value:g} {unit}"
+            tip = f"{isolated(name)} · {isolated(columns[place])}: {value:g} {unit}"
             drawn.append(_rect(_LABEL + place * width, top + 1, width - 1, _ROW - 2, _STEPS[step], tip))
             if value > 0 and width >= 24:
                 drawn.append(_text(_LABEL + (place + 0.5) * width, top + 16, f"{value:g}", "middle", _STEPS_INK[step]))
@@ -141,7 +142,7 @@ def paper(pieces: Iterable[Piece], names: Mapping[str, str], *, language: Langua
     def dressed(user: str, text: str, title: str) -> str:
         colour = colours.get(user, _LIGHT.quiet)
         style = f"text-decoration: underline 2px {colour}; text-underline-offset: 0.3em; background: {colour}1f"
-        return f'<span style="{style}" title="{escape(title)}">{escape(text)}</span>'
+        return f'<span style="{style}" title="{_escaped(title)}">{_escaped(text)}</span>'
 
     named = " &nbsp; ".join(f"<bdi>{dressed(user, name, user)}</bdi>" for user, name in names.items())
     before = say(language, "player.before")
@@ -163,10 +164,10 @@ def _svg(title: str, drawn: Iterable[str], rows: int, key: Mapping[Half, str]) -
         + _text(_LABEL + 240 * number + 8, height - 6, text, "start", _LIGHT.quiet)
         for number, (half, text) in enumerate(key.items())
     ]
-    named = f'<text x="10" y="16" font-weight="650" fill="{_LIGHT.ink}">{escape(title)}</text>'
+    named = f'<text x="10" y="16" font-weight="650" fill="{_LIGHT.ink}">{_escaped(title)}</text>'
     head = f'viewBox="0 0 {_WIDTH} {height}" style="max-width: {_WIDTH}px; width: 100%" font-family="{escape(FONT)}"'
     body = "".join([back, named, *drawn, *legend])
-    svg = f'<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-label="{escape(title)}" {head} font-size="12">'
+    svg = f'<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-label="{_escaped(title)}" {head} font-size="12">'
     return Picture(f"{svg}{body}</svg>")
 
 
@@ -186,6 +187,11 @@ def _axis(since: float, until: float, rows: int) -> str:
     return "".join([*lines, _text(_WIDTH - 8, 16, "UTC", "end", _LIGHT.quiet)])
 
 
+def _escaped(text: str) -> str:
+    """Text of data as markup: nothing in it is an element, and no mark in it turns or breaks what stands beside it."""
+    return escape(inert(text))
+
+
 def _x(at: float, since: float, until: float) -> float:
     return _LABEL + _FIELD * (min(max(at, since), until) - since) / ((until - since) or 1)
 
@@ -196,11 +202,11 @@ def _label(text: str, top: float) -> str:
 
 
 def _text(x: float, y: float, text: str, anchor: str, fill: str, title: str = "") -> str:
-    tip = f"<title>{escape(title)}</title>" if title else ""
-    isolated = f"\u2068{escape(text)}\u2069"  # each name in its own direction
-    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" fill="{fill}">{tip}{isolated}</text>'
+    tip = f"<title>{_escaped(title)}</title>" if title else ""
+    own = f"\u2068{_escaped(text)}\u2069"  # each name in its own direction
+    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" fill="{fill}">{tip}{own}</text>'
 
 
 def _rect(x: float, y: float, width: float, height: float, fill: str, title: str = "") -> str:
     size = f'x="{x:.1f}" y="{y:.1f}" width="{max(0.5, width):.1f}" height="{height:.1f}" fill="{fill}"'
-    return f"<rect {size}><title>{escape(title)}</title></rect>" if title else f"<rect {size}/>"
+    return f"<rect {size}><title>{_escaped(title)}</title></rect>" if title else f"<rect {size}/>"

@@ -2,6 +2,15 @@
 
 const SIGNS = { good: "✓", warn: "!", bad: "✕", info: "•", muted: "–" }
 
+// What would act in a text of data, as \u202e or \x07: direction marks, control characters, lone surrogates. Line
+// breaks, tabs and whole isolates stay. `inert` of plain_text.py; never for what Intl wrote, whose marks are meant.
+const ACTING = "\\x00-\\x1f\\x7f-\\x9f\\u2028\\u2029\\u061c\\u200e\\u200f\\u202a-\\u202e\\u2066-\\u2069\\ufeff\\ufff9-\\ufffb\\ud800-\\udfff"
+const ACTS = new RegExp(`\\u2068[^${ACTING}]*\\u2069|(?![\\t\\n\\r])[${ACTING}]`, "gu")
+function inert(text) {
+  const escaped = (code) => (code < 0x100 ? `\\x${code.toString(16).padStart(2, "0")}` : `\\u${code.toString(16).padStart(4, "0")}`)
+  return String(text).replace(ACTS, (found) => (found.length > 1 ? found : escaped(found.charCodeAt(0))))
+}
+
 // The words that a filter is made of: words that a row must hold · key:word for one column · -word for rows without it
 function filterTerms(text) {
   return (text.toLowerCase().match(/\S+/g) ?? []).map((word) => {
@@ -66,7 +75,9 @@ function drawing({ words, locale, root, perform, now = Date.now, zone = {} }) {
     return node
   }
 
-  const isolated = (text, attributes = {}) => make("bdi", attributes, String(text))
+  // Text of data in its own direction, whatever is in it; and what Intl wrote
+  const isolated = (text, attributes = {}) => make("bdi", attributes, inert(text))
+  const formatted = (text, attributes = {}) => make("bdi", attributes, text)
 
   function time(at) {
     const date = new Date(1000 * at)
@@ -135,7 +146,7 @@ function drawing({ words, locale, root, perform, now = Date.now, zone = {} }) {
 
   function cell(value) {
     if (value == null) return [make("span", { class: "none" }, "–")]
-    if (typeof value === "number") return [isolated(numbers.format(value), { class: "number" })]
+    if (typeof value === "number") return [formatted(numbers.format(value), { class: "number" })]
     if (typeof value === "string") return [isolated(value, { dir: "auto", class: value.length <= 26 && "short" })]
     if (value.why) {
       const button = make("button", { type: "button", class: "act", onclick: () => explain(value.why) }, words.why)
@@ -145,10 +156,10 @@ function drawing({ words, locale, root, perform, now = Date.now, zone = {} }) {
     if ("at" in value) return [time(value.at)]
     if ("until" in value) return [countdown(value.until)]
     if ("bar" in value) {
-      const meter = make("progress", { max: 100, value: value.bar, "aria-label": value.text })
+      const meter = make("progress", { max: 100, value: value.bar, "aria-label": inert(value.text) })
       return [make("span", { class: "bar" }, meter, isolated(value.text))]
     }
-    if ("line" in value) return [line(value.line, value.text)]
+    if ("line" in value) return [line(value.line, inert(value.text))]
     if ("peek" in value) {
       const short = value.peek.length > 90 ? `${value.peek.slice(0, 90)}…` : value.peek
       const open = () => inspect(value.peek)
@@ -178,7 +189,7 @@ function drawing({ words, locale, root, perform, now = Date.now, zone = {} }) {
       // A message that was cut is shown as it is.
     }
     const close = make("button", { type: "button", onclick: () => box.close() }, words.close)
-    const box = dialog(words.inspect, make("pre", { dir: "ltr", tabindex: 0 }, shown), make("p", { class: "buttons" }, close))
+    const box = dialog(words.inspect, make("pre", { dir: "ltr", tabindex: 0 }, inert(shown)), make("p", { class: "buttons" }, close))
   }
 
   function explain(text) {
@@ -202,7 +213,7 @@ function drawing({ words, locale, root, perform, now = Date.now, zone = {} }) {
     figures(block) {
       const items = block.items.map((item) => {
         const value = item.value == null ? "–" : numbers.format(item.value)
-        return make("div", { class: "figure" }, make("dt", {}, item.label), make("dd", {}, isolated(item.value != null && item.unit ? `${value} ${item.unit}` : value)))
+        return make("div", { class: "figure" }, make("dt", {}, item.label), make("dd", {}, formatted(item.value != null && item.unit ? `${value} ${item.unit}` : value)))
       })
       return { node: make("dl", { class: "figures" }, ...items) }
     },
@@ -240,7 +251,7 @@ function drawing({ words, locale, root, perform, now = Date.now, zone = {} }) {
         })
         const list = cards.length ? make("ul", {}, ...cards) : make("p", { class: "empty" }, block.empty)
         const title = make("h2", {}, badge(column.title, column.tone), " ", make("span", { class: "count" }, numbers.format(column.count)))
-        return make("section", { class: "column", "aria-label": column.title }, title, list)
+        return make("section", { class: "column", "aria-label": inert(column.title) }, title, list)
       })
       return { node: make("div", { class: "board" }, ...columns) }
     },
@@ -336,5 +347,5 @@ function drawing({ words, locale, root, perform, now = Date.now, zone = {} }) {
     return { show, filter }
   }
 
-  return { make, isolated, badge, count, dialog, board, numbers, clock, say }
+  return { make, isolated, formatted, badge, count, dialog, board, numbers, clock, say }
 }

@@ -69,7 +69,7 @@ function strips({ make, isolated }, data, words, direction) {
       labels.replaceChildren(
         ...[...rows.keys()].map((number) => {
           const { name, user, session } = data.lanes[number]
-          return make("li", { title: `${user || "–"} · ${session}` }, isolated(name || user || session.slice(0, 8), { dir: "auto" }))
+          return make("li", { title: inert(`${user || "–"} · ${session}`) }, isolated(name || user || session.slice(0, 8), { dir: "auto" }))
         }),
       )
       const more = ordered.length - rows.size

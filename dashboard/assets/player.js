@@ -32,7 +32,7 @@ function player(data, view, redraw) {
   const root = document.createElement("div")
   const zone = view.zone ? { timeZone: view.zone } : {} // else the reader's own
   const tools = drawing({ words, locale, root, perform: () => {}, now: () => 1000 * data.start + view.at, zone })
-  const { make, isolated, badge, numbers, say } = tools
+  const { make, isolated, formatted, badge, numbers, say } = tools
   Object.assign(root, { className: "console player", lang: view.language, dir: direction })
   root.dataset.theme = view.theme
   const day = new Intl.DateTimeFormat(locale, { dateStyle: "long", ...zone })
@@ -112,7 +112,7 @@ function player(data, view, redraw) {
 
   // --- controls ---------------------------------------------------------------------------------------------
 
-  const title = make("h2", {}, `${words.title} · `, make("time", { datetime: date(0).toISOString() }, isolated(day.format(date(0)))))
+  const title = make("h2", {}, `${words.title} · `, make("time", { datetime: date(0).toISOString() }, formatted(day.format(date(0)))))
   const proof = data.proof.ok ? badge(words.proven, "good") : badge(`${words.broken} ${data.proof.fault}`, "bad")
   const head = make("div", { class: "toolbar" }, title, proof)
   if (redraw) {
@@ -194,7 +194,7 @@ function player(data, view, redraw) {
   const version = make("p", { class: "since" })
   let written = ""
   if (drafts.length) {
-    const named = drafts.map(({ name }, number) => [number, name])
+    const named = drafts.map(({ name }, number) => [number, inert(name)])
     const chosen = choice(words.document, named, view.document, (number) => {
       view.document = number
       render()
@@ -214,7 +214,7 @@ function player(data, view, redraw) {
     const dress = (look) => Object.entries(look).filter(([, value]) => value).map(([what, value]) => (value === true ? what : `${what}-${value}`))
     text_of.replaceChildren(
       ...draft.runs(edits).map((run) =>
-        make("span", { class: [look(run.author), ...dress({ ...run.look, link: run.look.link ? true : null })].join(" "), title: draft.authors[run.author] ?? words.before }, run.text),
+        make("span", { class: [look(run.author), ...dress({ ...run.look, link: run.look.link ? true : null })].join(" "), title: inert(draft.authors[run.author] ?? words.before) }, inert(run.text)),
       ),
     )
     authors.replaceChildren(...draft.authors.map((each, number) => make("li", {}, make("span", { class: look(number) }, isolated(each)))))

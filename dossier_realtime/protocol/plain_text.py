@@ -1,7 +1,8 @@
 """Text from outside on its way into a sentence, a log line or a terminal: nothing in it may act there.
 
-Three ways, by where the text goes: `visible` writes what would act as an escape (log lines, terminals), `one_line`
-takes it out (names, reasons), and `isolated` keeps the direction of a name to itself within a sentence (UAX #9, FSI).
+Four ways, by where the text goes: `visible` writes what would act as an escape (log lines, terminals), `inert` does so
+for pages and pictures, where lines may break, `one_line` takes it out (names, reasons), and `isolated` keeps the
+direction of a name to itself within a sentence (UAX #9, FSI).
 `without_tokens` is for whatever is kept: logs and the journal.
 """
 
@@ -15,6 +16,11 @@ _ACTING = re.compile(f"[{_BREAKS}{_BIDI}\ufeff\ufff9-\ufffb\ud800-\udfff]")
 _DIRECTING = re.compile(f"[{_BIDI}\ufeff\ufff9-\ufffb]")
 _BREAKING = re.compile(f"[{_BREAKS}\ud800-\udfff]")
 _ISOLATE, _POP = "\u2068", "\u2069"
+# What pages show: a whole isolate stays, for it acts on nothing outside; so do line breaks and tabs, which are blanks.
+_ACTING_ON_PAGES = re.compile(
+    f"{_ISOLATE}[^{_BREAKS}{_BIDI}\ufeff\ufff9-\ufffb\ud800-\udfff]*{_POP}"
+    f"|(?![\t\n\r])[{_BREAKS}{_BIDI}\ufeff\ufff9-\ufffb\ud800-\udfff]"
+)
 # Each alternative begins where no other match could have begun, and gives nothing back: linear in a stranger's text.
 _TOKEN = re.compile(
     r"(?<![A-Za-z0-9_-])[A-Za-z0-9_-]{8,}+\.[A-Za-z0-9_-]{8,}+\.[A-Za-z0-9_-]*+"
@@ -31,6 +37,14 @@ def without_tokens(text: str) -> str:
 def visible(text: str) -> str:
     r"""Return the text with each control character, break, direction mark and lone surrogate as \x1b or \u202e."""
     return _ACTING.sub(_escape, text)
+
+
+def inert(text: str) -> str:
+    r"""Return the text for a page: as `visible`, but line breaks, tabs and whole isolates (FSI … PDI) stay.
+
+    `dashboard/assets/drawing.js` has the same function for what browsers draw; a test holds them together.
+    """
+    return _ACTING_ON_PAGES.sub(lambda found: found[0] if len(found[0]) > 1 else _escape(found), text)
 
 
 def one_line(text: str) -> str:

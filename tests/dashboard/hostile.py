@@ -1,4 +1,4 @@
-"""Texts that want to be markup, and a dashboard in which every text is one of them.
+"""Texts that want to be markup or turn what stands beside them, and a dashboard in which every text is one of them.
 
     python -m tests.dashboard.hostile --port 0 --service http://127.0.0.1:8000 --data ignored
 
@@ -71,6 +71,10 @@ PAYLOADS = (
     "--><script>alert(1)</script>",
     "]]><script>alert(1)</script>",
     "\u202e<script>alert(1)</script>",
+    "ali\u202egnp.exe\u2069\u2069\u202e",
+    "\u2067\u2067right\u202dleft",
+    "\u200fone\u061ctwo\u2028three",
+    "bell\x07escape\x9b[31m",
     "$$\\href{javascript:alert(1)}{x}$$",
     "\\[\\href{javascript:alert(1)}{x}\\]",
 )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dossier_realtime.protocol.plain_text import isolated, one_line, visible, without_tokens
+from dossier_realtime.protocol.plain_text import inert, isolated, one_line, visible, without_tokens
 
 BIDI = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 anything = st.text(alphabet=st.one_of(st.characters(), st.sampled_from(f"{BIDI}\n\r\x1b\x9b\u2028\ufeff\ud800\\ ")))
@@ -25,6 +26,21 @@ def test_what_is_made_visible_acts_nowhere_and_says_which_character_it_was(text:
     assert shown.encode().decode() == shown
     if not any(map(_acts, text)):
         assert shown == text
+
+
+@given(anything)
+def test_what_is_drawn_on_a_page_turns_and_breaks_nothing_around_it(text: str) -> None:
+    shown = inert(text)
+    rest = re.sub("\u2068[^\u2068\u2069]*\u2069", lambda isolate: isolate[0][1:-1], shown)
+    assert not any(_acts(character) for character in rest if character not in "\t\n\r")
+    assert inert(shown) == shown
+    if not any(map(_acts, text)):
+        assert shown == text
+
+
+@given(anything, anything)
+def test_texts_side_by_side_are_as_inert_as_each_alone(one: str, other: str) -> None:
+    assert inert(inert(one) + inert(other)) == inert(one) + inert(other)
 
 
 @given(anything)
