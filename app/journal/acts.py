@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, Literal
 import msgspec
 
 if TYPE_CHECKING:
+    from app.journal.lanes import Waiting
     from app.journal.writer import Journal
     from dossier_realtime.recording.entry import Detail
 
@@ -121,8 +122,8 @@ class ActRecord:
             del self._going_on[next(iter(self._going_on))]
         self._going_on[f"{actor.user_id} {actor.via}", what] = steady
 
-    def end(self, seq: int, actor: Actor, act: Act, outcome: Outcome, status: int = 0) -> None:
-        """Record what became of an act; `status` is the HTTP status that it was answered with."""
+    def end(self, entry: Waiting | int, actor: Actor, act: Act, outcome: Outcome, status: int = 0) -> None:
+        """Record what became of an act, given by its entry or its seq; `status` is the HTTP status of its answer."""
         detail: Detail = {"outcome": outcome, "verb": act.verb}
         if status:
             detail["status"] = status
@@ -132,7 +133,7 @@ class ActRecord:
             channel=act.channel,
             level=self._level_of(act.channel),
             via=actor.via,
-            cause=seq,
+            cause=entry,
             detail=detail,
             lane="acts",
         )

@@ -35,12 +35,12 @@ TRAFFIC: Final[frozenset[Kind]] = frozenset(
 class ActNotRecorded(Exception):
     """The act could not be made durable in the journal, so it must not be done: answer 503 (contract section 10).
 
-    `seq` is the number of its entry where one was written nevertheless, 0 where none was.
+    `entry` is its entry where one is written nevertheless, sooner or later; its outcome is then to follow.
     """
 
-    def __init__(self, reason: str, seq: int = 0) -> None:
+    def __init__(self, reason: str, entry: Waiting | None = None) -> None:
         super().__init__(reason)
-        self.seq = seq
+        self.entry = entry
 
 
 class Waiting:

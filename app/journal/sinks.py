@@ -5,6 +5,7 @@ Nothing waits for a sink. What fails is said in the log, counted, and tried agai
 
 from __future__ import annotations
 
+import http.client
 import os
 import socket
 import threading
@@ -125,7 +126,10 @@ def to_hook(url: str) -> Write:
 
     def write(line: bytes) -> None:
         request = urllib.request.Request(url, line, {"Content-Type": "application/json"}, method="POST")  # noqa: S310
-        with urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS):  # noqa: S310  the administrator's own address
-            pass
+        try:
+            with urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS):  # noqa: S310  the administrator's own address
+                pass
+        except http.client.HTTPException as wrong:  # no answer that HTTP knows: like one that never came
+            raise OSError(f"the answer is no HTTP ({wrong!r})") from wrong
 
     return write

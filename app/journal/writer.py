@@ -216,7 +216,7 @@ class Journal:
             async with asyncio.timeout(ACT_SECONDS):
                 return await durable
         except TimeoutError:
-            raise ActNotRecorded("The disk took too long to keep the act; try again later", waiting.seq) from None
+            raise ActNotRecorded("The disk took too long to keep the act; try again later", waiting) from None
         finally:
             del self._awaited[waiting]
 
@@ -350,11 +350,12 @@ class Journal:
         self._undurable.clear()
         if self._loop is not None:
             with suppress(RuntimeError):  # the loop is closed: nobody waits
-                self._loop.call_soon_threadsafe(self._fail_awaited)
+                self._loop.call_soon_threadsafe(self._fail_awaited, self.trouble)
 
-    def _fail_awaited(self) -> None:
+    def _fail_awaited(self, trouble: str) -> None:
+        # The trouble as it was then: the disk may be well again, and what waits is not durable yet all the same.
         for waiting in self._awaited:
-            _settle(waiting, self.trouble)
+            _settle(waiting, trouble)
 
     def _rotate(self) -> None:
         self._sync()
@@ -415,6 +416,6 @@ def _settle(waiting: Waiting, trouble: str = "") -> None:
     if durable is None or durable.done():
         return
     if trouble:
-        durable.set_exception(ActNotRecorded(trouble, waiting.seq))
+        durable.set_exception(ActNotRecorded(trouble, waiting))
     else:
         durable.set_result(waiting.seq)

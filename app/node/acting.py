@@ -40,8 +40,8 @@ class Acting:
         try:
             self._done = await self._acts.begin(self._actor, act), act
         except ActNotRecorded as failed:
-            if failed.seq:
-                self._acts.end(failed.seq, self._actor, act, "failed")
+            if failed.entry is not None:
+                self._acts.end(failed.entry, self._actor, act, "failed")
             raise
         if not self._stands():
             raise RightLost

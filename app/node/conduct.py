@@ -61,6 +61,7 @@ if TYPE_CHECKING:
     from app.services.documents import Documents
     from app.services.publisher import Publisher
     from dossier_realtime.protocol.authorization import Identity
+    from dossier_realtime.protocol.classification import Settings
     from dossier_realtime.protocol.commands import EditOperation, MoveCursor
     from dossier_realtime.protocol.events import Event
 
@@ -381,16 +382,19 @@ class Conduct:
     async def _apply_settings(self, connection: Connection, effect: ApplySettings) -> None:
         channel = effect.channel
         acting = Acting(self._acts, connection, partial(self._holds, connection, Right.ADMIN, channel))
+
+        async def record(before: Settings, after: Settings) -> None:
+            await acting.record(
+                Act("change_settings", "channel", channel, channel, before=before.payload(), after=after.payload())
+            )
+            acting.unchanged = before == after
+
         try:
-            async with acting:
-                before, after = self._settings.planned(channel, effect.change)
-                if effect.change != SettingsChange():  # an empty one only reads
-                    act = Act(
-                        "change_settings", "channel", channel, channel, before=before.payload(), after=after.payload()
-                    )
-                    await acting.record(act)
-                    acting.unchanged = before == after
-                settings = await self._settings.change(channel, effect.change)
+            if effect.change == SettingsChange():  # an empty one only reads
+                after = self._settings.read(channel)
+            else:
+                async with acting:
+                    _, after = await self._settings.change(channel, effect.change, record)
         except (Unavailable, ActNotRecorded):
             self._refuse(connection, ErrorCode.SERVICE_UNAVAILABLE, _BUSY, effect.ref, channel)
             return
@@ -398,7 +402,7 @@ class Conduct:
             self._refuse(connection, ErrorCode.PERMISSION_DENIED, NO_SENDING, effect.ref, channel)
             return
         if connection.closing is None:
-            connection.send(ChannelSettings(channel=channel, payload=settings.payload(), ref=effect.ref))
+            connection.send(ChannelSettings(channel=channel, payload=after.payload(), ref=effect.ref))
 
     def _acting(self, connection: Connection) -> Acting:
         return Acting(self._acts, connection, lambda: not self._is_revoked(connection))

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
+from weakref import WeakValueDictionary
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from app.engine.ports import Engine
     from dossier_realtime.protocol.classification import ChannelPolicy, Settings
     from dossier_realtime.protocol.commands import SettingsChange
@@ -16,20 +20,27 @@ class ChannelAdministration:
     def __init__(self, engine: Engine, policy: ChannelPolicy) -> None:
         self._engine = engine
         self._policy = policy
+        self._under_way: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
-    def planned(self, channel: str, change: SettingsChange) -> tuple[Settings, Settings]:
-        """Return what holds on the channel now, and what would hold after the change."""
-        before = self._policy.settings(channel)
-        return before, before.changed(change, channel)
+    def read(self, channel: str) -> Settings:
+        """Return what holds on the channel now."""
+        return self._policy.settings(channel)
 
-    async def change(self, channel: str, change: SettingsChange) -> Settings:
-        """Apply a change (an empty one only reads); returns what holds afterwards. Raises Unavailable.
+    async def change(
+        self, channel: str, change: SettingsChange, record: Callable[[Settings, Settings], Awaitable[None]]
+    ) -> tuple[Settings, Settings]:
+        """Apply a change; return what held before and what holds afterwards. Raises Unavailable.
 
+        `record` is given the same two before anything is done; what it raises keeps the change from being done.
+        Changes of one channel are done one after the other: each begins with what the one before has left.
         Where history is switched, a new epoch begins: a place taken before says nothing any more.
         """
-        before, after = self.planned(channel, change)
-        if after != before:
-            await self._engine.settings.put(channel, after)
-            if before.history != after.history:
-                await self._engine.broker.renew_epoch(channel)
-        return after
+        async with self._under_way.setdefault(channel, asyncio.Lock()):
+            before = self._policy.settings(channel)
+            after = before.changed(change, channel)
+            await record(before, after)
+            if after != before:
+                await self._engine.settings.put(channel, after)
+                if before.history != after.history:
+                    await self._engine.broker.renew_epoch(channel)
+            return before, after

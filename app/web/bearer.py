@@ -194,8 +194,8 @@ class Bearer(Guarded):
         try:
             self._act_seq = await record.begin(self.actor, act)
         except ActNotRecorded as failed:
-            if failed.seq:
-                record.end(failed.seq, self.actor, act, "failed", 503)
+            if failed.entry is not None:
+                record.end(failed.entry, self.actor, act, "failed", 503)
             self.unavailable()
             raise tornado.web.Finish from failed
         self._act = act

@@ -68,7 +68,7 @@ class DocumentById(Bearer):
         channel, identity = await self._open(document_id, Right.WRITE)
         if identity is None:
             return
-        if self.node.policy.settings(channel).frozen:
+        if not self.demand(lambda: rights.send_fault(self.node.policy, identity, channel) is None):
             self.forbid()
             return
         text = self._text()

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from app.journal.acts import Facts, Verb
     from app.services.channels import ChannelAdministration
+    from dossier_realtime.protocol.classification import Settings
 
 T = TypeVar("T")
 _ID = re.compile(SEGMENT)
@@ -231,28 +232,35 @@ class ChannelByName(OperatorDoor):
     acts: ClassVar[Mapping[str, tuple[Verb, ...]]] = {"put": ("change_settings",)}
 
     async def get(self, channel: str) -> None:
-        await self._settings(channel, SettingsChange())
+        if self.named(channel) and await self.administrator(channel) is not None:
+            self._show(channel, self._administration.read(channel))
 
     async def put(self, channel: str) -> None:
-        await self._settings(channel, None)
-
-    async def _settings(self, channel: str, change: SettingsChange | None) -> None:
         if not self.named(channel) or await self.administrator(channel) is None:
             return
-        change = self.read(SettingsChange) if change is None else change
+        change = self.read(SettingsChange)
         if change is None:
             return
-        administration: ChannelAdministration = self.settings["administration"]
-        if self.request.method == "PUT":
-            before, after = administration.planned(channel, change)
-            act = Act("change_settings", "channel", channel, channel, before=before.payload(), after=after.payload())
-            await self.act(act)
-            self.unchanged = before == after
+
+        async def record(before: Settings, after: Settings) -> None:
+            await self.act(
+                Act("change_settings", "channel", channel, channel, before=before.payload(), after=after.payload())
+            )
+
         try:
-            settings = await administration.change(channel, change)
+            before, after = await self._administration.change(channel, change, record)
         except Unavailable:
             self.unavailable()
             return
+        self.unchanged = before == after
+        self._show(channel, after)
+
+    @property
+    def _administration(self) -> ChannelAdministration:
+        administration: ChannelAdministration = self.settings["administration"]
+        return administration
+
+    def _show(self, channel: str, settings: Settings) -> None:
         self.answer({"channel": channel, "settings": settings.payload()})
 
 

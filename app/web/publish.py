@@ -72,6 +72,7 @@ class PublishDoor(Bearer):
             named = None if key is None else IdempotencyKey(identity.user_id, key, digest)
             channels = tuple(dict.fromkeys(channel for channel, _ in events))
             only = channels[0] if len(channels) == 1 else ""
+            self.demand(lambda: all(rights.send_fault(self.node.policy, identity, name) is None for name in channels))
             await self.act(Act("publish", "events", str(len(events)), only, channels=channels))
             placed = await publisher.publish(events, identity, named)
         except Refused as no:

@@ -34,6 +34,7 @@ _LOGIN, _RATES = b'{"type":"auth_success"', b'{"type":"rate_limit_'
 _ABOUT = re.compile(r"/v1/(commitments|briefs)/")  # their ids: the level of what was derived is in the header
 NAMING_PATH: Final = re.compile(r"/v1/(channels|documents)/([^/]+)")
 _NAMED = re.compile(rf"(?:{'|'.join(SHAPES)})(?::(?:{SEGMENT}|\*)){{1,3}}".encode())
+_SAID: Final = ("reason", "query", "key")
 _RANKS = {level: rank for rank, level in enumerate(LEVELS)}
 
 
@@ -200,8 +201,9 @@ class Veil:
         return all(self._discreet(unquote(text).encode("utf-8", "replace")) for text in texts)
 
     def _reasoned(self, detail: Detail) -> Detail:
-        reason = str(detail.get("reason", ""))
-        return detail if self._discreet(reason.encode("utf-8", "replace")) else {**detail, "reason": ""}
+        """The detail without what somebody said in it that names something hidden, in a query too."""
+        said = {name: unquote(str(detail[name])).encode("utf-8", "replace") for name in _SAID if name in detail}
+        return {**detail, **{name: "" for name, text in said.items() if not self._discreet(text)}}
 
     def _discreet(self, text: bytes) -> bool:
         """Whether a text names nothing above the clearance, as far as it writes names as they are."""

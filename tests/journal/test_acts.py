@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 from pathlib import Path
 
 import pytest
 
 from app.journal import writer
+from app.journal.acts import Act, Actor, ActRecord
 from app.journal.lanes import ActNotRecorded
 from app.journal.writer import Journal
 from tests.harness.running import asynchronous
@@ -118,3 +120,41 @@ async def test_a_cause_is_told_by_its_seq(tmp_path: Path) -> None:
     journal.close()
     _, frame, fanout, _ = (entry.header for entry in entries(tmp_path))
     assert (fanout.cause, fanout.by) == (frame.seq, "u1")
+
+
+@asynchronous
+async def test_an_act_that_is_refused_too_late_to_be_unwritten_has_an_outcome(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer, "ACT_SECONDS", 0.01)
+    journal = Journal(tmp_path, NODE)
+    turn, paused, go = journal._turn, asyncio.Event(), threading.Event()
+    loop = asyncio.get_running_loop()
+
+    def pausing(sync_seconds: float) -> bool:
+        loop.call_soon_threadsafe(paused.set)
+        go.wait()
+        return turn(sync_seconds)
+
+    monkeypatch.setattr(journal, "_turn", pausing)
+    await paused.wait()
+    acts, act = ActRecord(journal, lambda _: ""), Act("revoke_user", "user", "u2")
+    with pytest.raises(ActNotRecorded) as refused:
+        await acts.begin(Actor("u1"), act)
+    assert refused.value.entry is not None
+    acts.end(refused.value.entry, Actor("u1"), act, "failed", 503)
+    go.set()
+    journal.close()
+    written, outcome = (entry.header for entry in entries(tmp_path) if entry.header.kind in ("act", "outcome"))
+    assert (outcome.cause, outcome.detail["outcome"]) == (written.seq, "failed")
+
+
+@asynchronous
+async def test_an_act_is_not_taken_for_durable_because_the_disk_is_well_again(tmp_path: Path) -> None:
+    journal = Journal(tmp_path, NODE)
+    waiting = asyncio.create_task(journal.record_act({"verb": "publish"}))
+    await asyncio.sleep(0)
+    journal._fail_awaited("The journal cannot be written")  # the loop comes to it when `trouble` is gone
+    with pytest.raises(ActNotRecorded):
+        await waiting
+    journal.close()

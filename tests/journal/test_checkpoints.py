@@ -312,6 +312,25 @@ def test_a_hook_that_fails_is_asked_again_and_nothing_waits_for_it(tmp_path: Pat
     assert sink.failures == 1
 
 
+def test_a_hook_that_answers_what_is_no_http_is_asked_again(tmp_path: Path) -> None:
+    asked: list[bytes] = []
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def answer() -> None:
+            for said in (b"no such protocol\r\n\r\n", b"HTTP/1.1 204 No Content\r\n\r\n"):
+                connection, _ = listening.accept()
+                with connection:
+                    asked.append(connection.recv(65_536))
+                    connection.sendall(said)
+
+        threading.Thread(target=answer, daemon=True).start()
+        sink = Sink("hook", to_hook(f"http://127.0.0.1:{listening.getsockname()[1]}/"))
+        sink.send(b"{}")
+        until(lambda: len(asked) == 2)
+        sink.close()
+    assert sink.failures == 1
+
+
 def test_a_sink_holds_a_bounded_number_and_gives_up_the_oldest(tmp_path: Path) -> None:
     sink = Sink("file", to_file(tmp_path / "absent" / "file"))
     for number in range(1_500):

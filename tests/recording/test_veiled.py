@@ -231,3 +231,17 @@ def test_a_call_is_hidden_however_it_writes_the_name(path: str) -> None:
     assert veil.see(call, b"") is None
     other = msgspec.structs.replace(call, detail={**call.detail, "path": f"/v1/channels/{COUNTRY}"})
     assert veil.see(other, b"") is not None
+
+
+@pytest.mark.parametrize("name", ["query", "reason", "key"])
+@pytest.mark.parametrize("text", [f"channel={VAULT}", f"channel={VAULT.replace(':', '%3A')}&since=1"])
+def test_what_a_caller_says_beside_the_path_tells_no_hidden_name(name: str, text: str) -> None:
+    veil = Veil("internal", lambda channel: "secret" if channel in (BOOK, VAULT) else "internal")
+    call = Header(1, "http", 1.0, user="op", detail={"method": "GET", "path": "/v1/journal", "status": 200, name: text})
+    seen = veil.see(call, b"")
+    assert seen is not None
+    assert seen[0].detail[name] == ""
+    shown = msgspec.structs.replace(call, detail={**call.detail, name: f"channel={COUNTRY}"})
+    seen = veil.see(shown, b"")
+    assert seen is not None
+    assert seen[0].detail[name] == f"channel={COUNTRY}"

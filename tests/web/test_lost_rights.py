@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -17,7 +18,10 @@ import pytest
 from app.bootstrap import Service
 from app.core.instant import Instant
 from app.journal.export import Archive
+from app.services.channels import ChannelAdministration
 from app.web import journal as journal_door
+from dossier_realtime.protocol.classification import Settings
+from dossier_realtime.protocol.commands import SettingsChange
 from tests.harness import tokens
 from tests.harness.figures import Report
 from tests.harness.inside import Gate, running
@@ -299,3 +303,86 @@ async def _until(holds: Callable[[], bool]) -> None:
     async with asyncio.timeout(60):
         while not holds():  # noqa: ASYNC110  what is waited for tells nobody
             await asyncio.sleep(0.02)
+
+
+EVENT = {
+    "type": "dossier_update",
+    "channel": CHANNEL,
+    "payload": {"entity_type": "country", "entity_id": "SA", "operation": "update", "fields_changed": ["name"]},
+}
+
+
+@pytest.mark.parametrize("change", [{"classification": "secret"}, {"frozen": True}])
+@pytest.mark.parametrize(
+    ("method", "path", "body", "channel"),
+    [("POST", "/publish", {"events": [EVENT]}, CHANNEL), ("PUT", "/documents/d1", {"content": "x"}, "document:d1")],
+)
+def test_a_write_that_waits_for_the_journal_is_not_done_where_it_is_no_longer_allowed(
+    tmp_path: Path, method: str, path: str, body: object, channel: str, change: object
+) -> None:
+    async def play() -> None:
+        async with (
+            running(tmp_path / "data") as service,
+            _caller(service, tokens.operator()) as operator,
+            _caller(service, tokens.token("nora", "write:*")) as nora,
+        ):
+            held = _HeldActs(service, "nora")
+            writing = asyncio.create_task(nora.request(method, path, json=body))
+            await asyncio.wait_for(held.reached.wait(), 30)
+            assert (await operator.put(f"/channels/{channel}", json=change)).status_code == 200
+            held.go.set()
+            assert (await writing).status_code == 403
+
+    asyncio.run(play())
+
+
+def test_settings_that_wait_for_the_journal_are_not_changed_by_who_was_revoked(tmp_path: Path) -> None:
+    async def play() -> None:
+        async with running(tmp_path / "data") as service, _caller(service, tokens.operator()) as operator:
+            nora = await Client.unauthenticated(service)
+            await nora.send(_auth(tokens.token("nora", "admin:*")))
+            await nora.receive("connection_state")
+            held = _HeldActs(service, "nora")
+            await nora.send({"type": "channel_settings", "channel": CHANNEL, "payload": {"frozen": True}})
+            await asyncio.wait_for(held.reached.wait(), 30)
+            assert (await _revoke_user(operator)).status_code == 200
+            await nora.expect_close(REVOKED)
+            held.go.set()
+            after = (await operator.put(f"/channels/{CHANNEL}", json={"history": True})).json()  # after hers is over
+            assert after["settings"]["frozen"] is False
+            await nora.close()
+
+    asyncio.run(play())
+
+
+def test_changes_of_one_channel_at_once_are_all_kept(tmp_path: Path) -> None:
+    async def recorded(before: Settings, after: Settings) -> None:
+        """Both are recorded in the same turn of the loop, as acts that share one fsync are."""
+
+    async def play() -> None:
+        async with running(tmp_path / "data") as service:
+            administration = ChannelAdministration(service.engine, service.node.policy)
+            changes = (SettingsChange(classification="secret"), SettingsChange(frozen=True))
+            await asyncio.gather(*(administration.change(CHANNEL, change, recorded) for change in changes))
+            settings = administration.read(CHANNEL)
+            assert (settings.level.label, settings.frozen) == ("secret", True)
+
+    asyncio.run(play())
+
+
+class _HeldActs:
+    """Holds the acts of one user when they are recorded and not yet done."""
+
+    def __init__(self, service: Service, user_id: str) -> None:
+        self.reached, self.go = asyncio.Event(), asyncio.Event()
+        journal = service.journal
+        through = journal.record_act
+
+        async def record_act(*arguments: Any, **named: Any) -> int:
+            seq = await through(*arguments, **named)
+            if named.get("user") == user_id:
+                self.reached.set()
+                await self.go.wait()
+            return seq
+
+        journal.record_act = record_act  # type: ignore[method-assign]
