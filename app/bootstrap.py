@@ -295,7 +295,7 @@ class Service:
         node, journal = self.node, self.journal
         for name, text, read in (
             ("dossier_sessions", "Authenticated sessions", lambda: len(node.registry.by_session)),
-            ("dossier_subscriptions", "Subscriptions", lambda: node.hub.counts().total()),
+            ("dossier_subscriptions", "Subscriptions", node.hub.total),
             ("dossier_documents_open", "Documents in memory", lambda: self._documents.open),
             ("dossier_journal_waiting", "Journal entries not yet written", lambda: journal.waiting),
             ("dossier_tcp_connections", "Open TCP connections, WebSocket and HTTP", lambda: addresses.open),
@@ -315,7 +315,7 @@ class Service:
             return {
                 "connections": len(node.registry.connections),
                 "sessions": len(node.registry.by_session),
-                "subscriptions": node.hub.counts().total(),
+                "subscriptions": node.hub.total(),
                 "deliveries_total": totals["deliveries"],
                 "events_total": totals["published"],
                 "loop_stall_ms": round(1000 * longest_stall(), 2),

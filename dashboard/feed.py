@@ -8,9 +8,10 @@ import time
 from collections.abc import Callable
 from functools import partial
 from typing import Any
+from urllib.parse import quote
 
 from dashboard.login_watch import LoginWatch
-from dashboard.service_api import ServiceApi
+from dashboard.service_api import Answer, ServiceApi
 from dashboard.store import PLACES, DashboardState
 from dossier_realtime.client import (
     ConnectionState,
@@ -31,6 +32,7 @@ LOOK = 5.0  # seconds between two looks at the lists, at least
 _SHARE = 10  # a look takes the service and us a tenth of the time at the most: lists that are long are read seldom
 _LONGEST = 60.0  # seconds between two looks, whatever they take
 _REST = 5.0  # seconds before a connection that ended for good is begun anew
+_MAX_PAGES = 40  # of a thousand rows, that are read of a list
 _OVER = (ConnectionState.DISCONNECTED, ConnectionState.ERROR)
 
 
@@ -95,8 +97,8 @@ class Feed:
     async def _look(self) -> None:
         token = self._token if isinstance(self._token, str) else await self._token()
         # One after the other: nobody else waits for more than one of them.
-        sessions = await self._api.call("GET", "/v1/sessions", token)
-        channels = await self._api.call("GET", "/v1/channels", token)
+        sessions = await self._listed("sessions", token)
+        channels = await self._listed("channels", token)
         metrics = await self._api.call("GET", "/metrics", token)
         if sessions.ok and channels.ok:
             self._state.listed(sessions.body["sessions"], channels.body["channels"])
@@ -105,6 +107,18 @@ class Feed:
             _log.warning("the lists cannot be read (%s): is the token an admin:* one?", sessions.status)
         if metrics.ok:
             self._state.measured(samples(str(metrics.body)))
+
+    async def _listed(self, name: str, token: str) -> Answer:
+        """Return all rows of a list that the service gives in pages, up to a bound; or the answer that failed."""
+        answer = await self._api.call("GET", f"/v1/{name}", token)
+        rows, page = answer, 1
+        while answer.ok and "next" in answer.body and page < _MAX_PAGES:
+            answer = await self._api.call("GET", f"/v1/{name}?after={quote(answer.body['next'])}", token)
+            if not answer.ok:
+                return answer
+            rows.body[name].extend(answer.body[name])
+            page += 1
+        return rows
 
     def _choose(self, channels: list[dict[str, Any]]) -> None:
         """Follow the channels where most is going on, and leave those where nothing is any more."""

@@ -6,7 +6,7 @@ promised that one of them could not keep; a node may lean on nothing that is not
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -161,8 +161,8 @@ class Broker(Protocol):
     async def renew_epoch(self, channel: str) -> None:
         """Begin a new epoch: every position of before is void."""
 
-    async def channels(self) -> Mapping[str, StreamPosition]:
-        """Every channel that has history."""
+    async def channels(self) -> Collection[str]:
+        """Return the names of all channels that have events."""
 
     async def commits_after(self, commit: int, limit: int) -> list[Publication]:
         """Publications of the engine's log after number `commit`, oldest first: what the journal may lack."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 if TYPE_CHECKING:
@@ -101,9 +100,17 @@ class Hub(Generic[R]):
         """Whether changes of presence reach the connection."""
         return connection in self._watching.get(channel, ())
 
-    def counts(self) -> Counter[str]:
-        """Subscriptions on this node, by channel."""
-        return Counter({channel: len(members) for channel, members in self._members.items()})
+    def channels(self) -> list[str]:
+        """Return every channel that is subscribed on this node."""
+        return list(self._members)
+
+    def count(self, channel: str) -> int:
+        """Return how many connections of this node subscribe the channel."""
+        return len(self._members.get(channel, ()))
+
+    def total(self) -> int:
+        """Return the number of subscriptions on this node."""
+        return sum(map(len, self._members.values()))
 
 
 def _remove(table: dict[str, dict[R, None]], channel: str, connection: R) -> None:

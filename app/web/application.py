@@ -12,7 +12,7 @@ import tornado.web
 from app.core import description
 from app.telemetry.logs import Sampler
 
-from . import health, operators
+from . import health, listings, operators
 from .accepting import Server
 from .alerts import AcknowledgeCommitment
 from .briefs import CancelBriefById
@@ -55,12 +55,12 @@ ROUTES: list[Any] = [
     (r"/v1/documents/([^/]+)", DocumentById),
     (r"/v1/commitments/([^/]+)/ack", AcknowledgeCommitment),
     (r"/v1/briefs/([^/]+)/cancel", CancelBriefById),
-    (r"/v1/sessions", operators.Sessions),
+    (r"/v1/sessions", listings.Sessions),
     (r"/v1/sessions/([^/]+)", operators.SessionById),
     (r"/v1/users/([^/]+)/disconnect", operators.DisconnectUser),
     (r"/v1/users/([^/]+)/limits/lift", operators.LiftLimits),
     (r"/v1/tokens/revoke", operators.RevokeTokens),
-    (r"/v1/channels", operators.Channels),
+    (r"/v1/channels", listings.Channels),
     (_CHANNEL, operators.ChannelByName),
     (_CHANNEL + "/presence", operators.ChannelPresence),
     (_CHANNEL + "/history", operators.ChannelHistory),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Annotated, ClassVar, TypeVar
 
 import msgspec
 
@@ -85,26 +85,6 @@ class OperatorDoor(Bearer):
             self.refuse(400, ErrorCode.INVALID_MESSAGE_FORMAT, f"{name} is a whole number from {low} to {high}")
             return None
         return int(text)
-
-
-class Sessions(OperatorDoor):
-    """`GET /v1/sessions`: every open session, oldest first."""
-
-    polled = True
-
-    async def get(self) -> None:
-        identity = await self.administrator()
-        if identity is None:
-            return
-        rows: list[dict[str, Any]] = []
-        for record in await self.node.engine.sessions.sessions():
-            row = msgspec.to_builtins(record)
-            connection = self.node.registry.by_session.get(record.session_id)
-            if connection is not None:
-                row["channels"] = sorted(name for name in connection.attachments if self.shows(identity, name))
-                row["waiting_bytes"] = connection.outbox.waiting
-            rows.append(row)
-        self.answer({"sessions": rows})
 
 
 class SessionById(OperatorDoor):
@@ -200,30 +180,6 @@ class RevokeTokens(OperatorDoor):
             self.unavailable()
             return
         self.answer({"revoked": True})
-
-
-class Channels(OperatorDoor):
-    """`GET /v1/channels`: every channel with history, people, subscribers or changed settings that may be seen."""
-
-    polled = True
-
-    async def get(self) -> None:
-        identity = await self.administrator()
-        if identity is None:
-            return
-        node = self.node
-        positions = await node.engine.broker.channels()
-        people = await node.engine.presence.counts()
-        subscribers = node.hub.counts()
-        names = {*positions, *people, *subscribers, *node.policy.changed_channels()}
-        rows = []
-        for name in sorted(name for name in names if self.shows(identity, name)):
-            row = {"channel": name, "settings": node.policy.settings(name).payload(), "users": people.get(name, 0)}
-            row["subscribers"] = subscribers.get(name, 0)
-            if name in positions:
-                row["position"] = {"epoch": positions[name].epoch, "offset": positions[name].offset}
-            rows.append(row)
-        self.answer({"channels": rows})
 
 
 class ChannelByName(OperatorDoor):

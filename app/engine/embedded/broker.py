@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from typing import Final
 
@@ -89,8 +89,8 @@ class EmbeddedBroker:
     async def renew_epoch(self, channel: str) -> None:
         await self._writer.submit(partial(self._log.renew, channel=channel), self._begin)
 
-    async def channels(self) -> Mapping[str, StreamPosition]:
-        return {name: known.position for name, known in self._channels.items() if known.offset}
+    async def channels(self) -> Collection[str]:
+        return {name for name, known in self._channels.items() if known.offset}
 
     async def commits_after(self, commit: int, limit: int) -> list[Publication]:
         return await self._reader.run(partial(history.read_log, store=self._store, after=commit, limit=limit))

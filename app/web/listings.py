@@ -1,0 +1,77 @@
+"""The operators' lists of all sessions and all channels, in pages (decisions, 10)."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import msgspec
+
+from dossier_realtime.protocol.errors import ErrorCode
+
+from .operators import OperatorDoor
+from .pages import MAX_ROWS, first_after
+
+_CHANNELS_A_UNIT = 16  # names that are looked through in about the time of one message
+_PLACE = re.compile(r"([0-9]{1,12}\.[0-9]{1,9})-([A-Za-z0-9._-]{1,64})")
+
+
+class Sessions(OperatorDoor):
+    """`GET /v1/sessions?after=&limit=`: every open session, oldest first. `after` is the `next` of the page before."""
+
+    polled = True
+
+    async def get(self) -> None:
+        identity = await self.administrator()
+        limit = None if identity is None else self.number("limit", MAX_ROWS, 1, MAX_ROWS)
+        if identity is None or limit is None:
+            return
+        asked = self.get_query_argument("after", "")
+        place = _PLACE.fullmatch(asked)
+        if asked and place is None:
+            self.refuse(400, ErrorCode.INVALID_MESSAGE_FORMAT, "after is what `next` of the page before says")
+            return
+        node = self.node
+        records = {(record.started_at, record.session_id): record for record in await node.engine.sessions.sessions()}
+        after = None if place is None else (float(place[1]), place[2])
+        keys, more = await first_after([list(records)], after, limit, lambda _: True, node.turns)
+        rows: list[dict[str, Any]] = []
+        for key in keys:
+            row = msgspec.to_builtins(records[key])
+            connection = node.registry.by_session.get(key[1])
+            names = () if connection is None else tuple(connection.attachments)
+            await node.turns.wait(1 + len(names) // _CHANNELS_A_UNIT)
+            if connection is not None:
+                row["channels"] = sorted(name for name in names if self.shows(identity, name))
+                row["waiting_bytes"] = connection.outbox.waiting
+            rows.append(row)
+        following = {"next": f"{keys[-1][0]:.9f}-{keys[-1][1]}"} if more else {}
+        self.answer({"sessions": rows, **following})
+
+
+class Channels(OperatorDoor):
+    """`GET /v1/channels?after=&limit=`: every channel with history, people, subscribers or changed settings that may be
+    seen, by name. `after` is a channel's name."""
+
+    polled = True
+
+    async def get(self) -> None:
+        identity = await self.administrator()
+        limit = None if identity is None else self.number("limit", MAX_ROWS, 1, MAX_ROWS)
+        if identity is None or limit is None:
+            return
+        node, asked = self.node, self.get_query_argument("after", "")
+        broker = node.engine.broker
+        positions, people = await broker.channels(), await node.engine.presence.counts()
+        lists = [list(positions), list(people), node.hub.channels(), list(node.policy.changed_channels())]
+        names, more = await first_after(lists, asked, limit, lambda name: self.shows(identity, name), node.turns)
+        rows: list[dict[str, Any]] = []
+        for name in names:
+            await node.turns.wait()
+            row = {"channel": name, "settings": node.policy.settings(name).payload(), "users": people.get(name, 0)}
+            row["subscribers"] = node.hub.count(name)
+            position = await broker.position(name)
+            if position.offset and name in positions:
+                row["position"] = {"epoch": position.epoch, "offset": position.offset}
+            rows.append(row)
+        self.answer({"channels": rows, **({"next": names[-1]} if more else {})})

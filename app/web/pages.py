@@ -1,0 +1,45 @@
+"""Pages of long lists, sorted: so many keys a turn of the loop, however long the list is."""
+
+from __future__ import annotations
+
+import heapq
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from app.node.turns import Turns
+
+MAX_ROWS = 1_000  # in one page
+_SLICE = 500  # keys
+_SLICE_UNITS = 16  # of work in a turn that a slice costs
+
+K = TypeVar("K", str, tuple[float, str])
+
+
+async def first_after(
+    keys: Iterable[Sequence[K]], after: K | None, limit: int, wanted: Callable[[K], bool], turns: Turns
+) -> tuple[list[K], bool]:
+    """Return the first `limit` keys behind `after` that are wanted, in order and each once, and whether more follow.
+
+    `keys` are copies, as the lists themselves may change meanwhile.
+    """
+    runs = []
+    for listed in keys:
+        for start in range(0, len(listed), _SLICE):
+            await turns.wait(_SLICE_UNITS)
+            runs.append(sorted(key for key in listed[start : start + _SLICE] if after is None or key > after))
+    found: list[K] = []
+    last: K | None = None
+    for looked_at, key in enumerate(heapq.merge(*runs)):
+        if looked_at % _SLICE == 0:
+            await turns.wait(_SLICE_UNITS)
+        if key == last:
+            continue
+        last = key
+        if not wanted(key):
+            continue
+        if len(found) == limit:
+            return found, True
+        found.append(key)
+    return found, False
