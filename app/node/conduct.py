@@ -363,14 +363,19 @@ class Conduct:
 
     async def _share_cursor(self, connection: Connection, command: MoveCursor) -> None:
         attachment = connection.attachments.get(command.channel)
-        if attachment is None or attachment.hidden:
+        if attachment is None:  # left while this waited
+            self._refuse(connection, ErrorCode.PERMISSION_DENIED, NO_SENDING, command.ref, command.channel)
             return
         try:
-            await self._cursors.move(command.channel, connection.user_id, command.payload)
+            if not attachment.hidden:
+                await self._cursors.move(command.channel, connection.user_id, command.payload)
         except Refusal as no:
             self._refuse(connection, no.code, no.text, command.ref, command.channel)
         except Unavailable:
             self._refuse(connection, ErrorCode.SERVICE_UNAVAILABLE, _BUSY, command.ref, command.channel)
+        else:
+            if command.ref is not None and connection.closing is None:
+                connection.send(Ack(ref=command.ref, channel=command.channel))
 
     async def _update_presence(self, connection: Connection, effect: UpdateOwnPresence) -> None:
         attachment = connection.attachments.get(effect.channel)

@@ -23,6 +23,7 @@ from .errors import (
     RealtimeError,
     Refused,
     TimedOut,
+    UnusableToken,
 )
 from .intents import ConnectionState
 from .presence import PresenceState
@@ -58,4 +59,5 @@ __all__ = [
     "Subscription",
     "TimedOut",
     "TokenSource",
+    "UnusableToken",
 ]

@@ -30,7 +30,7 @@ from .document import Replica
 from .drafting import Message, command_frame, frame_of
 from .driver import Driver
 from .editor import DocumentEditor
-from .endpoint import TokenSource, check_url, tls_context
+from .endpoint import TokenSource, check_token, check_url, tls_context
 from .errors import ConnectionClosed, NotSubscribed
 from .intents import (
     Changed,
@@ -62,7 +62,8 @@ class DossierRealtimeClient:
     `token`: a token, or an async function that gives a fresh one; it is asked for every connection and before a
     token expires, and may raise AuthFailed to give up. `url`: `wss://…/v1` with TLS 1.3 and a verified certificate
     (`ssl_context` for an authority of one's own); `ws://` only to this machine, unless `insecure`.
-    The time-outs are seconds. Raises ValueError for an address that is not safe.
+    The time-outs are seconds. Raises ValueError for an address that is not safe or cannot be connected to (blanks, a
+    user, another scheme), TypeError for a token that is neither a string nor a function.
     """
 
     def __init__(
@@ -76,6 +77,7 @@ class DossierRealtimeClient:
         send_timeout: float = 120.0,
         backoff: Backoff | None = None,
     ) -> None:
+        check_token(token)
         secure = check_url(url, ("ws", "wss"), insecure=insecure)
         tls = tls_context(ssl_context, insecure=insecure) if secure else None
         self._session = Session(send_timeout)
@@ -87,19 +89,30 @@ class DossierRealtimeClient:
         self._sends: dict[str, asyncio.Future[Ack | AlertState]] = {}
         self._editors: dict[str, DocumentEditor] = {}
         self._entered = asyncio.Event()
+        self._connecting = 0  # calls of `connect` that wait
 
     # --- the connection --------------------------------------------------------------------------
 
     async def connect(self) -> None:
         """Wait until authenticated, however often that must be tried.
 
-        Raises AuthFailed, ConnectFailed or ConnectionClosed when it can never be: wrong token, address, certificate.
+        Raises AuthFailed, ConnectFailed or ConnectionClosed when it can never be: wrong token, address, certificate;
+        UnusableToken (a TypeError too) for a token function that is not async or returns no token. Cancelled before
+        the client was ever authenticated, it leaves no connection behind; `connect` may be called again.
         """
         self._driver.perform(self._connection.start())
-        while self.state is not ConnectionState.AUTHENTICATED:
-            self._still_wanted()
-            self._entered.clear()
-            await self._entered.wait()
+        self._connecting += 1
+        try:
+            while self.state is not ConnectionState.AUTHENTICATED:
+                self._still_wanted()
+                self._entered.clear()
+                await self._entered.wait()
+        except asyncio.CancelledError:
+            if self._connecting == 1 and self._connection.granted is None:
+                self._driver.abandon()
+            raise
+        finally:
+            self._connecting -= 1
 
     async def close(self) -> None:
         """End it all: subscriptions end, waiting sends raise ConnectionClosed, no callback comes after."""
@@ -241,7 +254,8 @@ class DossierRealtimeClient:
         server writes who and when. It is sent again after every reconnect until it is answered, under one key, and
         so takes effect once. A rate limit is waited for, unless `wait_for_rate` is False.
 
-        Raises ValueError (what is no event), QueueFull, Refused, TimedOut, ConnectionClosed.
+        Raises TypeError and ValueError (what is no event), QueueFull, Refused (at once, with `retry_after`, where the
+        rate would have to be waited for and `wait_for_rate` is False), TimedOut, ConnectionClosed.
         """
         self._still_wanted()
         ref, key = self._session.next_ref(), idempotency_key or uuid4().hex

@@ -23,6 +23,7 @@ from .session import Session
 AUTH_TIMEOUT = 10.0  # seconds from the open socket to `auth_success`
 SILENCE = 2.5  # heartbeat intervals without a frame, after which the server is taken for dead
 STABLE = 5.0  # seconds an authenticated connection must last before the back-off begins anew
+SECOND_CHANCES = 3  # times a refusal that may pass (a token a moment too old) is tried again
 LONGEST_WAIT = 300.0  # seconds; no server sends a client away for longer
 
 _FINAL = (ConnectionState.DISCONNECTED, ConnectionState.ERROR)
@@ -52,6 +53,7 @@ class Connection:
         self.started = False
         self._auth_ref: str | None = None
         self._last_refusal: answers.Error | None = None
+        self._chances = SECOND_CHANCES
         self._dial_at: float | None = None
         self._not_before = 0.0
         self._auth_due = 0.0
@@ -85,6 +87,16 @@ class Connection:
         hang_up: list[Intent] = [Drop(CloseCode.NORMAL, "the client was closed")] if self._open else []
         return [*hang_up, *self._finish(ConnectionState.DISCONNECTED, None)]
 
+    def abandon(self) -> list[Intent]:
+        """Take a `start` back that nobody waits for any more; another one may follow."""
+        if not self.started or self.finished:
+            return []
+        hang_up: list[Intent] = [Drop(CloseCode.NORMAL, "nobody waits for the connection")] if self._open else []
+        self._hung_up()
+        self._dial_at = None
+        self.started = False
+        return [*hang_up, self._enter(ConnectionState.DISCONNECTED)]
+
     # --- what became of a Dial or a Renew -------------------------------------------------------------
 
     def opened(self, token: str, now: float) -> list[Intent]:
@@ -100,6 +112,19 @@ class Connection:
             return self._finish(ConnectionState.ERROR, error)
         if error.retry_after is not None:
             self._not_before = now + min(error.retry_after, LONGEST_WAIT)
+        return [Report(error), *self._retry(now)]
+
+    def broke_off(self, error: ConnectFailed, now: float) -> list[Intent]:
+        """Try again where an attempt ended without an outcome."""
+        if not self.started or self.finished:
+            return []
+        hang_up: list[Intent] = [Drop(CloseCode.INTERNAL_ERROR, "the attempt broke off")] if self._open else []
+        return [Report(error), *hang_up, *self._retry(now)]
+
+    def unusable(self, error: RealtimeError, now: float) -> list[Intent]:
+        """End it for a program that never gave a token; try again for one that did."""
+        if self.granted is None:
+            return self._finish(ConnectionState.ERROR, error)
         return [Report(error), *self._retry(now)]
 
     def give_up(self, error: RealtimeError) -> list[Intent]:
@@ -155,6 +180,9 @@ class Connection:
             closed = ConnectionClosed("The server has closed the connection; make a new client to go on", code)
             return self._finish(ConnectionState.DISCONNECTED, closed)
         refusal = self._last_refusal
+        if self._may_pass(code) and self._chances > 0:
+            said = refusal.message if refusal is not None else reason
+            return [Report(ConnectFailed(f"{said} (closed with {code}); trying again")), *self._try_once_more(now)]
         if code not in (CloseCode.AUTH_FAILED, CloseCode.REVOKED):
             text = f"The server closed the connection for good ({code}): {reason or 'no reason given'}"
             return self._finish(ConnectionState.ERROR, ConnectionClosed(text, code))
@@ -207,6 +235,7 @@ class Connection:
         self.granted = success.payload
         if self.state is ConnectionState.AUTHENTICATED:
             return []  # a renewal
+        self._chances = SECOND_CHANCES
         self._authenticated_at = now
         self._ping_at = now + self._interval
         entered = self._enter(ConnectionState.AUTHENTICATED)
@@ -226,6 +255,25 @@ class Connection:
         self._dial_at = max(now, self._not_before) + self._backoff.delay(self._jitter())
         already = self.state is ConnectionState.RECONNECTING
         return [] if already else [self._enter(ConnectionState.RECONNECTING)]
+
+    def _may_pass(self, code: int) -> bool:
+        """Return whether what a final close code says may be otherwise a moment later.
+
+        A token function may have given a token that ran out on the way. A client that was in before may meet its own
+        last connection, which the server still takes for alive, and nine others.
+        """
+        if self.state is not ConnectionState.CONNECTED:
+            return False
+        if code == CloseCode.AUTH_FAILED:
+            refused = self._last_refusal
+            return self._renewable and refused is not None and refused.error_code is ErrorCode.INVALID_TOKEN
+        return code == CloseCode.CONNECTION_LIMIT and self.granted is not None
+
+    def _try_once_more(self, now: float) -> list[Intent]:
+        """Come back 1, 2, 4 s later (with the usual back-off's base) at the earliest, and with jitter."""
+        self._not_before = max(self._not_before, now + 2 * self._backoff.base * 2 ** (SECOND_CHANCES - self._chances))
+        self._chances -= 1
+        return self._retry(now)
 
     def _finish(self, state: ConnectionState, error: RealtimeError | None) -> list[Intent]:
         self._hung_up()

@@ -12,8 +12,29 @@ from typing import Any
 logger = logging.getLogger("dossier_realtime.client")
 
 Call = Callable[[], object]
-Spawn = Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
-"""Starts a task that ends with the client."""
+Spawn = Callable[[Coroutine[Any, Any, None]], asyncio.Task[None] | None]
+"""Starts a task that ends with the client; None where the client has ended already."""
+
+
+def is_of_user_code(error: BaseException) -> bool:
+    """Return whether an error that came out of a user's code is to end there.
+
+    False for what must end the program, and for the cancellation of the task that called it. A CancelledError that
+    the code raised by itself (a future of its own was cancelled) is an error as any other.
+    """
+    if isinstance(error, KeyboardInterrupt | SystemExit):
+        return False
+    task = asyncio.current_task()
+    return not (isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling())
+
+
+def as_exception(error: BaseException) -> Exception:
+    """Return what `on_error` may be called with."""
+    if isinstance(error, Exception):
+        return error
+    told = RuntimeError(f"A callback raised {error!r}; mend it, the connection goes on")
+    told.__cause__ = error
+    return told
 
 
 class Delivery:
@@ -34,13 +55,23 @@ class Delivery:
         if self._stopped:
             return
         self._calls.append(call)
-        if self._task is None or self._task.done():
-            self._task = self._spawn(self._run())
+        if self._task is None:
+            self._begin()
 
     def stop(self) -> None:
         """Call nothing more. A call that is under way may end."""
         self._stopped = True
         self._calls.clear()
+
+    def _begin(self) -> None:
+        self._task = self._spawn(self._run())
+        if self._task is not None:
+            self._task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._task = None
+        if self._calls and not self._stopped:
+            self._begin()  # a callback has cancelled the task that called it; the others are still to be called
 
     async def _run(self) -> None:
         while self._calls:
@@ -49,7 +80,9 @@ class Delivery:
                 result = call()
                 if inspect.isawaitable(result):
                     await result
-            except Exception as error:
+            except BaseException as error:
+                if not is_of_user_code(error):
+                    raise
                 logger.exception("A callback failed; mend it, the connection goes on")
                 if self._on_fault is not None:
-                    self._on_fault(error)
+                    self._on_fault(as_exception(error))

@@ -24,9 +24,14 @@ What the server writes itself (who, when, `offset`) may stand in a mapping; of a
 
 
 def body_of(message: Message) -> dict[str, Any]:
-    """The event as JSON-able fields, without what only the server may write."""
+    """Return the event as JSON-able fields, without what only the server may write. Raises TypeError for no event."""
     if isinstance(message, Mapping):
         return dict(message)
+    if not isinstance(message, Publishable):
+        raise TypeError(
+            f"A {type(message).__name__} is no event; pass the contract's JSON as a dict"
+            ' ({"type": …, "payload": …}), or an event of dossier_realtime.protocol.events'
+        )
     body: dict[str, Any] = msgspec.to_builtins(message)
     body.pop("offset", None)
     payload = body["payload"]

@@ -8,8 +8,9 @@ from collections.abc import Callable, Coroutine, Iterable
 from typing import Any
 
 from .connection import Connection
+from .delivery import is_of_user_code
 from .endpoint import TokenSource, ask
-from .errors import AuthFailed, ConnectFailed, RealtimeError
+from .errors import AuthFailed, ConnectFailed, RealtimeError, UnusableToken
 from .intents import Dial, Drop, Intent, Renew, Report, Write
 from .transport import Transport, dial
 
@@ -34,6 +35,8 @@ class Driver:
         self._told = told
         self._transport: Transport | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._dialling: asyncio.Task[None] | None = None
+        self._ended = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._hang_ups: set[asyncio.Task[None]] = set()
 
@@ -42,9 +45,9 @@ class Driver:
         for intent in intents:
             match intent:
                 case Dial():
-                    self.spawn(self._dial())
+                    self._begin_dialling()
                 case Renew():
-                    self.spawn(self._renew())
+                    self._begin_renewal()
                 case Write(frame):
                     if self._transport is not None:
                         self._transport.write(frame)
@@ -54,8 +57,11 @@ class Driver:
                     self._told(intent)
         self._set_alarm()
 
-    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """A task that ends with the client."""
+    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None] | None:
+        """Start a task that ends with the client; None where the client has ended already."""
+        if self._ended:
+            work.close()
+            return None
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -63,6 +69,7 @@ class Driver:
 
     async def stop(self) -> None:
         """End every task but the one that asks, and wait until sockets are closed."""
+        self._ended = True
         mine = asyncio.current_task()  # a callback may close the client that calls it
         tasks = [task for task in self._tasks if task is not mine]
         for task in tasks:
@@ -70,6 +77,32 @@ class Driver:
         ending = [*tasks, *self._hang_ups]
         if ending:
             await asyncio.wait(ending)
+
+    def abandon(self) -> None:
+        """Stop connecting, as if nothing had been started."""
+        self._stop_dialling()
+        self.perform(self._connection.abandon())
+
+    def _begin_dialling(self) -> None:
+        self._dialling = self.spawn(self._dial())
+        if self._dialling is not None:
+            self._dialling.add_done_callback(self._dialled)
+
+    def _stop_dialling(self) -> None:
+        task, self._dialling = self._dialling, None
+        if task is not None:
+            task.cancel()
+
+    def _dialled(self, task: asyncio.Task[None]) -> None:
+        """See that the connection hears of an attempt that ended without an outcome: else it would wait for ever."""
+        if task is not self._dialling:
+            return  # it was stopped, or another one has begun
+        self._dialling = None
+        wrong = None if task.cancelled() else task.exception()
+        if self._ended or (wrong is None and not task.cancelled()):
+            return
+        failed = ConnectFailed(f"The attempt to connect broke off ({wrong or 'it was cancelled'!r}); trying again")
+        self.perform(self._connection.broke_off(failed, _now()))
 
     async def _dial(self) -> None:
         try:
@@ -81,6 +114,8 @@ class Driver:
                 on_frame=self._received,
                 on_lost=self._lost,
             )
+        except UnusableToken as wrong:
+            self.perform(self._connection.unusable(wrong, _now()))
         except AuthFailed as refused:
             self.perform(self._connection.give_up(refused))
         except ConnectFailed as failed:
@@ -88,6 +123,17 @@ class Driver:
         else:
             self._transport = transport
             self.perform(self._connection.opened(token, _now()))
+
+    def _begin_renewal(self) -> None:
+        task = self.spawn(self._renew())
+        if task is not None:
+            task.add_done_callback(self._renewed)
+
+    def _renewed(self, task: asyncio.Task[None]) -> None:
+        """Tell of a renewal that ended without an outcome."""
+        wrong = None if task.cancelled() else task.exception()
+        if not self._ended and (wrong is not None or task.cancelled()):
+            self.perform([Report(ConnectFailed(f"The renewal broke off ({wrong or 'it was cancelled'!r})"))])
 
     async def _renew(self) -> None:
         try:
@@ -101,7 +147,9 @@ class Driver:
                 return await ask(self._token)
         except AuthFailed:
             raise
-        except Exception as wrong:
+        except BaseException as wrong:
+            if not is_of_user_code(wrong):
+                raise
             raise ConnectFailed(f"The token source failed ({wrong!r}); it is asked again") from wrong
 
     def _received(self, frame: str | bytes) -> None:
@@ -120,7 +168,8 @@ class Driver:
             task.add_done_callback(self._hang_ups.discard)
 
     def _set_alarm(self) -> None:
-        running = self._connection.started and not self._connection.finished
+        # A send waits no longer for its answer than it may, also where nobody has connected yet.
+        running = self._connection.session.waits or (self._connection.started and not self._connection.finished)
         due = self._connection.deadline(_now()) if running else None
         if self._timer is not None:
             if due is not None and self._timer.when() <= due:

@@ -221,7 +221,9 @@ class DocumentEditor:
                 for on_change in tuple(self._on_change):
                     try:
                         on_change(change)
-                    except Exception:
+                    except BaseException as wrong:
+                        if isinstance(wrong, KeyboardInterrupt | SystemExit):
+                            raise
                         logger.exception("on_change of %s failed; mend it, the editing goes on", self.channel)
         finally:
             self._telling = False

@@ -2,29 +2,70 @@
 
 from __future__ import annotations
 
+import inspect
 import ssl
 from collections.abc import Awaitable, Callable
 from ipaddress import ip_address
 from urllib.parse import urlsplit
+
+from .errors import UnusableToken
 
 TokenSource = str | Callable[[], Awaitable[str]]
 """A token, or an async function that gives a fresh one each time it is called."""
 
 
 async def ask(source: TokenSource) -> str:
-    """The token to use now."""
-    return source if isinstance(source, str) else await source()
+    """Return the token to use now. Raises UnusableToken, and whatever the source raises while it is awaited."""
+    if isinstance(source, str):
+        return source
+    try:
+        asked = source()
+    except TypeError as wrong:
+        raise UnusableToken(f"The token source cannot be called without arguments: {wrong}") from wrong
+    if not inspect.isawaitable(asked):
+        raise UnusableToken(
+            f"The token source gave a {type(asked).__name__} at once; pass a string, or an `async def` function"
+        )
+    token: object = await asked
+    if isinstance(token, str) and token:
+        return token
+    given = "an empty string" if token == "" else f"a {type(token).__name__}"
+    raise UnusableToken(f"The token source returned {given}; return a token, or raise AuthFailed to give up")
+
+
+def check_token(source: object) -> None:
+    """Refuse what can never give a token. Raises TypeError, and ValueError for an empty one."""
+    if source == "":
+        raise ValueError("The token is empty; pass one, or an async function that gives one")
+    if not isinstance(source, str) and not callable(source):
+        given = type(source).__name__
+        raise TypeError(f"The token must be a string or an async function that gives one, not a {given}")
 
 
 def check_url(url: str, schemes: tuple[str, str], *, insecure: bool) -> bool:
-    """Whether `url` speaks TLS. `schemes` are the plain and the secure one.
+    """Return whether `url` speaks TLS. `schemes` are the plain and the secure one.
 
-    Raises ValueError for another scheme, and for a plain address beyond this machine unless `insecure`.
+    Raises TypeError for what is no string, ValueError for an address that no connection could be made to, and for a
+    plain address beyond this machine unless `insecure`.
     """
     plain, secure = schemes
-    parts = urlsplit(url)
-    if parts.scheme not in schemes or not parts.hostname:
+    given: object = url
+    if not isinstance(given, str):
+        raise TypeError(f"The address must be a string such as {secure}://host/path, not a {type(given).__name__}")
+    # urlsplit drops blanks and line ends silently; the connection would not.
+    if any(sign.isspace() or not sign.isprintable() for sign in url):
+        raise ValueError("The address has a blank or a control character in it; remove it")
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError as wrong:
+        raise ValueError(f"The address cannot be read ({wrong}); it must be of the form {secure}://host/path") from None
+    if not url.startswith((f"{plain}://", f"{secure}://")) or not parts.hostname:
         raise ValueError(f"The address must be of the form {secure}://host/path")
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("The address must not hold a user or a password; the token is sent once the socket is open")
+    if parts.fragment:
+        raise ValueError("The address must not have a part after '#'; remove it")
     if parts.scheme == plain and not insecure and not _is_loopback(parts.hostname):
         raise ValueError(
             f"{plain}:// to another machine would send the token in the clear; use {secure}://,"

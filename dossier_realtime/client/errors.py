@@ -18,6 +18,10 @@ class AuthFailed(RealtimeError):
         self.error_code = error_code
 
 
+class UnusableToken(AuthFailed, TypeError):
+    """The token source is no async function, or did not return a non-empty string: mend the program."""
+
+
 class ConnectFailed(RealtimeError):
     """One attempt to connect failed. `final`: no later one can do better (wrong address, bad certificate).
 

@@ -50,6 +50,7 @@ class Listeners:
                 self._report(error)
             case End(channel, error):
                 for receiver in self._receivers.pop(channel, []):
+                    receiver.abandoned = True
                     receiver.end(error)
             case _:
                 for receiver in tuple(self._receivers.get(told.channel or "", ())):

@@ -69,6 +69,13 @@ class SendQueue:
         """Put nothing on the wire before `until`."""
         self._paused_until = max(self._paused_until, until)
 
+    def take_impatient(self) -> list[Outgoing]:
+        """Take out what waits to go on the wire and would not be asked to wait."""
+        hurried = [send for send in self._waiting.values() if not send.patient]
+        for send in hurried:
+            del self._waiting[send.ref]
+        return hurried
+
     def again(self, send: Outgoing) -> None:
         """The server asked to wait with this one: it takes its old place."""
         send.pauses += 1

@@ -73,9 +73,16 @@ class Session:
 
     def send(self, ref: str, frame: bytes, key: str, now: float, *, patient: bool) -> list[Intent]:
         """Take a send in; `ref` from `next_ref`. `key`: empty for what is harmless twice without one. `patient`: waits
-        when asked to. Raises QueueFull."""
+        when asked to. Raises QueueFull, and Refused for one that would have to wait and is not patient."""
+        if not patient and self._paused_until > now:
+            raise self._rate_refusal(now)
         self._sends.add(Outgoing(ref, frame, key, now + self._send_timeout, patient))
         return list(self._transmit(now))
+
+    @property
+    def waits(self) -> bool:
+        """Whether a send waits for its answer."""
+        return len(self._sends) > 0
 
     def forget(self, ref: str) -> None:
         """The sender no longer waits."""
@@ -159,7 +166,7 @@ class Session:
                 return self._end(stream, why)
             case answers.RateLimitExceeded():
                 if event.payload.rate_class in ("general", "bytes"):
-                    self._pause(now + event.payload.retry_after)
+                    return [*self._pause(now + event.payload.retry_after, now), Unasked(event)]
                 return [Unasked(event)]
             case answers.RateLimitWarning():
                 return [Unasked(event)]
@@ -224,9 +231,8 @@ class Session:
         send = self._sends.flying(error.ref)
         if send is not None:
             if wait and send.patient and send.pauses < MAX_PAUSES:
-                self._pause(until)
                 self._sends.again(send)
-                return []
+                return self._pause(until, now)
             self._sends.forget(send.ref)
             return [Reject(send.ref, why), *self._transmit(now)]
         for stream in self.streams.values():
@@ -263,9 +269,15 @@ class Session:
         if self._online:
             yield from map(Write, self._sends.take(now))
 
-    def _pause(self, until: float) -> None:
+    def _pause(self, until: float, now: float) -> list[Intent]:
         self._paused_until = max(self._paused_until, until)
         self._sends.pause(until)
+        return [Reject(send.ref, self._rate_refusal(now)) for send in self._sends.take_impatient()]
+
+    def _rate_refusal(self, now: float) -> Refused:
+        wait = self._paused_until - now
+        text = f"The rate limit allows no send for {wait:.0f} s; send again then, or with wait_for_rate=True"
+        return Refused(ErrorCode.RATE_LIMIT_EXCEEDED, text, retry_after=wait)
 
     def _end(self, stream: Stream, error: RealtimeError) -> list[Intent]:
         del self.streams[stream.channel]

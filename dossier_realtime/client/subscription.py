@@ -12,8 +12,8 @@ from typing import Any
 from dossier_realtime.protocol.events import Event
 from dossier_realtime.protocol.values import Position
 
-from .delivery import Delivery, Spawn, logger
-from .errors import NotSubscribed, Overflowed, PositionLost, RealtimeError
+from .delivery import Delivery, Spawn, is_of_user_code, logger
+from .errors import ConnectionClosed, NotSubscribed, Overflowed, PositionLost, RealtimeError
 from .presence import PresenceState
 
 CAPACITY = 1_000  # events that may wait for a subscriber
@@ -39,6 +39,7 @@ class Receiver:
         self.position: Position | None = None
         self.error: RealtimeError | None = None
         self.ended = False
+        self.abandoned = False  # it ended with the client, not by itself
         self.settled = asyncio.Event()
         self.iterated = on_message is None and on_presence is None
         self._taken: Position | None = None
@@ -135,7 +136,9 @@ class Receiver:
             result = callback(error)
             if inspect.isawaitable(result):
                 await result
-        except Exception:
+        except BaseException as wrong:
+            if not is_of_user_code(wrong):
+                raise
             logger.exception("on_error of %s failed; mend it, the connection goes on", self.channel)
 
 
@@ -163,10 +166,17 @@ class Subscription:
         return self._receiver.position
 
     async def ready(self) -> None:
-        """Wait until the server has confirmed it. Raises Refused, or ConnectionClosed when that cannot be any more."""
+        """Wait until the server has confirmed it.
+
+        Raises Refused, ConnectionClosed after the client's end, NotSubscribed after `unsubscribe`.
+        """
         await self._receiver.settled.wait()
+        if self._receiver.error is not None:
+            raise self._receiver.error
+        if self._receiver.abandoned:
+            raise ConnectionClosed("The client was closed; make a new one to go on")
         if self._receiver.ended:
-            raise self._receiver.error or NotSubscribed(f"{self.channel} was unsubscribed; subscribe again")
+            raise NotSubscribed(f"{self.channel} was unsubscribed; subscribe again")
 
     def unsubscribe(self) -> None:
         """Receive nothing more, from now on. Callable from inside a callback; twice is once."""

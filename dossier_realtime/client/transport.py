@@ -102,13 +102,17 @@ async def dial(
     """Open a socket to `url`. Raises ConnectFailed; a redirect is a failure, it is never followed."""
     transport = Transport(on_frame, on_lost)
     request = HTTPRequest(url, connect_timeout=timeout, request_timeout=timeout, ssl_options=ssl_context)
-    opening = asyncio.ensure_future(
-        websocket_connect(request, on_message_callback=transport.receive, max_message_size=MAX_FRAME_IN)
-    )
+    opening: asyncio.Future[WebSocketClientConnection] | None = None
     try:
+        opening = asyncio.ensure_future(
+            websocket_connect(request, on_message_callback=transport.receive, max_message_size=MAX_FRAME_IN)
+        )
         transport.attach(await asyncio.shield(opening))
     except asyncio.CancelledError:
-        opening.add_done_callback(_abandon)  # Tornado cannot stop half-way
+        if opening is not None:
+            opening.add_done_callback(_abandon)  # Tornado cannot stop half-way
+        raise
+    except ConnectFailed:
         raise
     except HTTPClientError as refused:
         raise _refusal(refused) from refused
@@ -119,6 +123,9 @@ async def dial(
         raise ConnectFailed(f"{url} does not speak WebSocket; check the address", final=True) from wrong
     except OSError as wrong:
         raise ConnectFailed(f"{url} cannot be reached: {wrong}; trying again") from wrong
+    except Exception as wrong:
+        text = f"No connection can be made to {url} ({type(wrong).__name__}: {wrong}); check the address"
+        raise ConnectFailed(text, final=True) from wrong
     return transport
 
 

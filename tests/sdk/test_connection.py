@@ -227,13 +227,82 @@ def test_it_asks_for_its_session_again() -> None:
 
 @pytest.mark.parametrize("code", [ErrorCode.INVALID_TOKEN, ErrorCode.AUTH_FAILED])
 def test_a_refused_token_ends_it_with_the_servers_words(code: ErrorCode) -> None:
-    connection = fresh_connection()
+    connection = fresh_connection(renewable=False)
     connection.start()
     connection.opened("token", 0)
     assert hear(connection, error(code)) == []
     connection.lost(4500, "", 1)
     assert isinstance(connection.error, AuthFailed)
     assert (connection.error.error_code, str(connection.error)) == (code, "no")
+
+
+def refuse_the_token(connection: Connection, now: float) -> list[Intent]:
+    connection.opened("token", now)
+    hear(connection, error(ErrorCode.INVALID_TOKEN), now)
+    return connection.lost(4500, "", now)
+
+
+def test_a_token_function_is_asked_three_times_more_after_a_refused_token_with_back_off() -> None:
+    connection = fresh_connection()
+    connection.start()
+    now, waits = 0.0, []
+    for _ in range(3):
+        refused = refuse_the_token(connection, now)
+        assert isinstance(refused[0], Report)
+        assert connection.state is State.RECONNECTING
+        due = connection.deadline(now)
+        assert due is not None
+        waits.append(due - now)
+        now = due
+        assert connection.tick(now) == [Dial()]
+    assert waits == pytest.approx([1.25, 2.5, 5])  # a function that is 2 s late has given a new one by then
+    refuse_the_token(connection, now)
+    assert isinstance(connection.error, AuthFailed)
+    assert (connection.state, connection.error.error_code) == (State.ERROR, ErrorCode.INVALID_TOKEN)
+
+
+def test_a_token_that_is_good_again_gives_back_the_three_chances() -> None:
+    connection = fresh_connection()
+    connection.start()
+    for now in range(0, 100, 10):
+        refuse_the_token(connection, now)
+        log_in(connection, now + 9)
+        connection.lost(4002, "token expired", now + 9.5)
+        assert connection.state is State.RECONNECTING
+
+
+@pytest.mark.parametrize(("code", "closed"), [(ErrorCode.AUTH_FAILED, 4500), (ErrorCode.INVALID_TOKEN, 4501)])
+def test_neither_a_revoked_token_nor_another_fault_is_tried_again(code: ErrorCode, closed: int) -> None:
+    connection = fresh_connection()
+    connection.start()
+    connection.opened("token", 0)
+    hear(connection, error(code))
+    connection.lost(closed, "", 1)
+    assert connection.state is State.ERROR
+
+
+def test_who_was_in_before_may_meet_its_own_half_open_connections_three_times() -> None:
+    connection = live_connection()
+    connection.lost(1006, "", 1)
+    for now in (10, 20, 30):
+        connection.opened("token", now)
+        hear(connection, error(ErrorCode.RATE_LIMIT_EXCEEDED), now)
+        connection.lost(4503, "too many connections", now)
+        assert connection.state is State.RECONNECTING
+    connection.opened("token", 40)
+    connection.lost(4503, "too many connections", 40)
+    assert isinstance(connection.error, ConnectionClosed)
+
+
+def test_a_start_that_is_taken_back_leaves_nothing_to_do_and_may_be_followed_by_another() -> None:
+    connection = fresh_connection()
+    connection.start()
+    connection.opened("token", 0)
+    drop, entered = connection.abandon()
+    assert isinstance(drop, Drop)
+    assert (entered, connection.deadline(0)) == (EnterState(State.DISCONNECTED), None)
+    assert connection.abandon() == []
+    assert connection.start() == [EnterState(State.CONNECTING), Dial()]
 
 
 def test_too_many_connections_are_no_failure_of_the_token() -> None:

@@ -17,6 +17,7 @@ from dossier_realtime.client.intents import (
     Report,
     Settle,
     ShowPresence,
+    Write,
 )
 from dossier_realtime.protocol import answers
 from dossier_realtime.protocol.commands import PresenceChange, Since, Subscribe, Unsubscribe, UpdatePresence
@@ -290,3 +291,23 @@ def test_a_send_that_nobody_waits_for_any_more_is_not_sent_after_a_reconnect() -
     ref, _ = send(connection)
     connection.session.forget(ref)
     assert written(reconnect(connection, 2)) == []
+
+
+def test_a_send_that_would_not_wait_for_the_rate_is_refused_at_once() -> None:
+    connection = live_connection()
+    session = connection.session
+    session.send("7", b"{}", "key", 0, patient=True)
+    hurried = [
+        session.send(str(ref), b"{}", "key", 0, patient=False) for ref in range(100, 200)
+    ]  # more than the window
+    assert all(all(isinstance(told, Write) for told in intents) for intents in hurried)
+    no = answers.Error(error_code=ErrorCode.RATE_LIMIT_EXCEEDED, message="no", timestamp=1, ref="7", retry_after=60)
+    told = session.received(no, 1)
+    rejected = [intent for intent in told if isinstance(intent, Reject)]
+    assert {intent.ref for intent in rejected} == {str(ref) for ref in range(163, 200)}
+    assert all(isinstance(intent.error, Refused) and intent.error.retry_after == 60 for intent in rejected)
+    with pytest.raises(Refused, match="60 s") as refused:
+        session.send("300", b"{}", "key", 1, patient=False)
+    assert (refused.value.error_code, refused.value.retry_after) == (ErrorCode.RATE_LIMIT_EXCEEDED, 60)
+    assert session.send("301", b"{}", "key", 1, patient=True) == []
+    session.send("302", b"{}", "key", 62, patient=False)  # the pause is over

@@ -299,6 +299,17 @@ async def test_cursors_come_with_the_servers_identity_on_the_text_of_now(service
 
 
 @scene
+async def test_a_cursor_with_a_ref_is_answered(service: Service) -> None:
+    for hidden in (False, True):
+        channel = fresh()
+        client = await Client.connect(service, service.token("ali", "admin:document:*"))
+        await client.subscribe(channel, hidden=hidden)
+        answer = await client.ask({"type": "cursor_position", "channel": channel, "payload": {"position": 0}})
+        assert {key: answer[key] for key in answer if key != "ref"} == {"type": "ack", "channel": channel}
+        await client.close()
+
+
+@scene
 async def test_a_thousand_cursors_are_told_as_ten_a_second_and_the_last_arrives(service: Service) -> None:
     channel = fresh()
     async with editors(service, channel, "ali", "bea") as (ali, bea):
