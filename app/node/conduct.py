@@ -208,6 +208,7 @@ class Conduct:
             0,
         )
         self._registry.begin_opening(connection)
+        opened = None
         try:
             opened = await self._engine.sessions.open(record, asked.session_id, self._connections_per_user)
             if opened.displaced is not None:
@@ -221,6 +222,8 @@ class Conduct:
             self._registry.give_up_opening(connection)
             self._refuse(connection, ErrorCode.SERVICE_UNAVAILABLE, _BUSY, asked.ref)
             connection.restart()
+            if opened is not None:  # nobody ever speaks for it
+                await self._engine.sessions.close(opened.session_id, opened.reconnect_count)
             return
         # From here until the session is registered nothing is waited for: no order falls between.
         missed = self._registry.finish_opening(connection, opened)

@@ -8,6 +8,8 @@ live. So there is neither hole nor repetition, however slow the reader and howev
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from app.engine.ports import Member, Unavailable
@@ -21,6 +23,8 @@ from .connection import Attachment
 from .frames import text_frame
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from app.core.effects import Join
     from app.core.position import StreamPosition
     from app.engine.ports import Engine
@@ -61,13 +65,15 @@ class Subscriptions:
         self._documents = documents
         self._witness = witness
         self._background = background
+        self._joining: Counter[str] = Counter()  # subscriptions under way, by channel
 
     async def attach_own(self, connection: Connection, channel: str) -> None:
         """Deliver a user's own channel without a subscription, from the login on or once it is allowed again."""
-        position = await self._broker.join(channel)
-        if not connection.session.own.received:
+        with self._needing(channel):
+            position = await self._broker.join(channel)
+        if not connection.session.own.received or connection.closing is not None:
             await self._gave_up(connection, channel)
-        elif connection.closing is None and channel not in connection.attachments:
+        elif channel not in connection.attachments:
             self._attach(connection, channel, position.offset, position.offset)
             self._go_live(connection, channel)
 
@@ -79,10 +85,11 @@ class Subscriptions:
         if is_document and not await self._may_open(connection, channel):
             self._refuse(connection, channel, asked.ref)
             return
-        await self._broker.join(channel)
-        roster = await self._enter(connection, asked)
-        document = await self._documents.state(channel) if is_document else None
-        position = await self._broker.position(channel)
+        with self._needing(channel):
+            await self._broker.join(channel)
+            roster = await self._enter(connection, asked)
+            document = await self._documents.state(channel) if is_document else None
+            position = await self._broker.position(channel)
         # From here to the end nothing is waited for: what was decided is what is delivered.
         if not self._still_wanted(connection, asked, document):
             await self._gave_up(connection, channel)
@@ -197,7 +204,7 @@ class Subscriptions:
 
     async def _leave_all(self, channels: list[str]) -> None:
         for channel in channels:
-            if not self._hub.members(channel):  # nobody came meanwhile
+            if not self._hub.members(channel) and channel not in self._joining:  # nobody came meanwhile
                 await self._broker.leave(channel)
 
     def _discard(self, connection: Connection, channel: str) -> bool:
@@ -315,8 +322,18 @@ class Subscriptions:
     async def _gave_up(self, connection: Connection, channel: str) -> None:
         """Between asking and having, the client left: undo."""
         await self._presence.leave(channel, connection.connection_id)
-        if not self._hub.members(channel):
-            await self._broker.leave(channel)
+        await self._leave_all([channel])
+
+    @contextmanager
+    def _needing(self, channel: str) -> Iterator[None]:
+        """Keep the node on the channel until the block ends, whoever else leaves it meanwhile."""
+        self._joining[channel] += 1
+        try:
+            yield
+        finally:
+            self._joining[channel] -= 1
+            if not self._joining[channel]:
+                del self._joining[channel]
 
 
 class _PositionLost(Exception):
