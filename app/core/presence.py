@@ -3,13 +3,17 @@
 A connection that ended stays as a *ghost* for the grace: while a user has an open connection or a ghost they
 are there, and nobody is told of anything. A return lays the user's ghosts to rest. Hidden connections are not
 recorded at all, so they can be neither listed nor announced.
+
+Status, activity and field are a connection's. A user is shown as the open connection that changed last; while only
+ghosts are left, as before. Name, role and avatar are the user's, from the newest token.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
-from itertools import islice
+from dataclasses import dataclass, field
+from itertools import count, islice
+from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec import UNSET, structs
 
@@ -24,30 +28,64 @@ from dossier_realtime.protocol.events import (
     PresenceUpdatePayload,
 )
 
+if TYPE_CHECKING:
+    from dossier_realtime.protocol.authorization import Identity
+
 PresenceEvent = PresenceJoin | PresenceLeave | PresenceUpdate
+
+
+class Profile(NamedTuple):
+    """A user as a token describes them. `token_at`: when it was issued and when it was presented (seconds)."""
+
+    name: str
+    role: str
+    avatar: str | None
+    token_at: tuple[float, float] = (0.0, 0.0)
+
+    @classmethod
+    def of(cls, identity: Identity, token_at: tuple[float, float]) -> Profile:
+        """Return what the token of this identity says."""
+        return cls(identity.name, identity.role, identity.avatar, token_at)
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """Who is on a channel. `connection` is unique over all nodes."""
+    """A connection that comes onto a channel. `connection` is unique over all nodes."""
 
     connection: str
     user_id: str
-    name: str
-    role: str
-    avatar: str | None
+    profile: Profile
     hidden: bool
 
 
+@dataclass(slots=True)
+class _Place:
+    """One connection on one channel: what it does, when it last said so (a number that grows; 0: never), and its
+    deadline (steady seconds) as a ghost, None while it is open."""
+
+    status: str = "online"
+    activity: str = "viewing"
+    field: str | None = None
+    changed: int = 0
+    deadline: float | None = None
+
+
 class _Presence:
-    """One user on one channel. A connection's value is its deadline (steady seconds) as a ghost, None while
-    open."""
+    """One user on one channel, with their connections."""
 
     __slots__ = ("connections", "user")
 
     def __init__(self, user: PresentUser) -> None:
         self.user = user  # replaced, never changed: rosters share it
-        self.connections: dict[str, float | None] = {}
+        self.connections: dict[str, _Place] = {}
+
+
+@dataclass(slots=True)
+class _Person:
+    """A user who is visible somewhere: as their newest token describes them, and where."""
+
+    profile: Profile
+    channels: dict[str, None] = field(default_factory=dict)
 
 
 class Presences:
@@ -56,8 +94,10 @@ class Presences:
     def __init__(self, grace: float = 5.0) -> None:
         self._grace = grace
         self._channels: dict[str, dict[str, _Presence]] = {}
+        self._people: dict[str, _Person] = {}
         self._places: dict[str, dict[str, str]] = {}  # open connection → channel → user
         self._ghosts: deque[tuple[float, str, str, str]] = deque()  # (deadline, channel, user, connection)
+        self._changes = count(1)
 
     @property
     def deadline(self) -> float | None:
@@ -69,18 +109,26 @@ class Presences:
         holds."""
         if member.hidden:
             return self.leave(channel, member.connection)
+        told = self._describe(member.user_id, member.profile)
+        person = self._people.setdefault(member.user_id, _Person(member.profile))
         users = self._channels.setdefault(channel, {})
         here = users.get(member.user_id)
-        told: list[PresenceEvent] = []
         if here is None:
-            user = PresentUser(user_id=member.user_id, name=member.name, role=member.role, avatar=member.avatar)
+            name, role, avatar, _ = person.profile
+            user = PresentUser(user_id=member.user_id, name=name, role=role, avatar=avatar)
             here = users[member.user_id] = _Presence(user)
+            person.channels[channel] = None
             told.append(_join(channel, user))
         else:
-            here.connections = {name: ghost for name, ghost in here.connections.items() if ghost is None}
-        here.connections[member.connection] = None
+            here.connections = {name: one for name, one in here.connections.items() if one.deadline is None}
+        here.connections.setdefault(member.connection, _Place())
         self._places.setdefault(member.connection, {})[channel] = member.user_id
-        return told
+        return told + _show(channel, here)
+
+    def renew(self, connection: str, profile: Profile) -> list[PresenceEvent]:
+        """The connection goes on with another token."""
+        user_id = next(iter(self._places.get(connection, {}).values()), None)
+        return [] if user_id is None else self._describe(user_id, profile)
 
     def leave(self, channel: str, connection: str) -> list[PresenceEvent]:
         """The open connection left of its own will."""
@@ -92,12 +140,15 @@ class Presences:
             del self._places[connection]
         return self._without(channel, user_id, connection)
 
-    def lost(self, connection: str, now: float) -> None:
+    def lost(self, connection: str, now: float) -> list[PresenceEvent]:
         """The connection ended, on all channels; `tick` tells when the grace is over."""
-        deadline = now + self._grace
+        deadline, told = now + self._grace, list[PresenceEvent]()
         for channel, user_id in self._places.pop(connection, {}).items():
-            self._channels[channel][user_id].connections[connection] = deadline
+            here = self._channels[channel][user_id]
+            here.connections[connection].deadline = deadline
             self._ghosts.append((deadline, channel, user_id, connection))
+            told += _show(channel, here)
+        return told
 
     def tick(self, now: float, most: int | None = None) -> list[PresenceEvent]:
         """What time has brought, of `most` ghosts at a time; the `deadline` tells whether that was all."""
@@ -107,21 +158,24 @@ class Presences:
                 break
             deadline, channel, user_id, connection = self._ghosts.popleft()
             here = self._channels.get(channel, {}).get(user_id)
-            if here is not None and here.connections.get(connection) == deadline:
+            ghost = None if here is None else here.connections.get(connection)
+            if ghost is not None and ghost.deadline == deadline:
                 told += self._without(channel, user_id, connection)
         return told
 
-    def update(self, channel: str, user_id: str, change: PresenceChange) -> list[PresenceEvent]:
-        """The user does something else; nothing, of one who is not visibly there."""
-        here = self._channels.get(channel, {}).get(user_id)
-        if here is None:
+    def update(self, channel: str, connection: str, change: PresenceChange) -> list[PresenceEvent]:
+        """The user does something else on this connection; nothing, of one that is not visibly there."""
+        user_id = self._places.get(connection, {}).get(channel)
+        if user_id is None:
             return []
-        new = {name: getattr(change, name) for name in ("status", "activity", "field")}
-        here.user = user = structs.replace(
-            here.user, **{name: value for name, value in new.items() if value is not UNSET}
-        )
-        payload = PresenceUpdatePayload(user_id=user_id, status=user.status, activity=user.activity, field=user.field)
-        return [PresenceUpdate(channel=channel, payload=payload)]
+        here = self._channels[channel][user_id]
+        place = here.connections[connection]
+        for name in ("status", "activity", "field"):
+            value = getattr(change, name)
+            if value is not UNSET:
+                setattr(place, name, value)
+        place.changed = next(self._changes)
+        return _show(channel, here) or [_update(channel, here.user)]
 
     def roster(self, channel: str, cap: int, including: str | None = None) -> Roster:
         """Who is there, in the order of coming. A list that is cut to `cap` users still has `including`."""
@@ -136,16 +190,55 @@ class Presences:
         """How many users are visibly on each channel that has any."""
         return {channel: len(users) for channel, users in self._channels.items()}
 
+    def _describe(self, user_id: str, profile: Profile) -> list[PresenceEvent]:
+        """Take the profile over everywhere, if its token is the newest; others are told where something differs."""
+        person = self._people.get(user_id)
+        if person is None or profile.token_at < person.profile.token_at:
+            return []
+        before, person.profile = person.profile, profile
+        if before[:3] == profile[:3]:
+            return []
+        told: list[PresenceEvent] = []
+        for channel in person.channels:
+            here = self._channels[channel][user_id]
+            name, role, avatar, _ = profile
+            here.user = structs.replace(here.user, name=name, role=role, avatar=avatar)
+            update = _update(channel, here.user)
+            update.payload.name, update.payload.role, update.payload.avatar = name, role, avatar
+            told.append(update)
+        return told
+
     def _without(self, channel: str, user_id: str, connection: str) -> list[PresenceEvent]:
         users = self._channels[channel]
         here = users[user_id]
         del here.connections[connection]
         if here.connections:
-            return []
+            return _show(channel, here)
         del users[user_id]
         if not users:
             del self._channels[channel]
+        person = self._people[user_id]
+        del person.channels[channel]
+        if not person.channels:
+            del self._people[user_id]
         return [PresenceLeave(channel=channel, payload=PresenceLeavePayload(user_id))]
+
+
+def _show(channel: str, here: _Presence) -> list[PresenceEvent]:
+    """Show the user as the open connection that changed last; the change, if it is one."""
+    places = [place for place in here.connections.values() if place.deadline is None]
+    if not places:
+        return []
+    place, user = max(places, key=lambda one: one.changed), here.user
+    if (place.status, place.activity, place.field) == (user.status, user.activity, user.field):
+        return []
+    here.user = structs.replace(user, status=place.status, activity=place.activity, field=place.field)
+    return [_update(channel, here.user)]
+
+
+def _update(channel: str, user: PresentUser) -> PresenceUpdate:
+    payload = PresenceUpdatePayload(user_id=user.user_id, status=user.status, activity=user.activity, field=user.field)
+    return PresenceUpdate(channel=channel, payload=payload)
 
 
 def _join(channel: str, user: PresentUser) -> PresenceJoin:

@@ -90,6 +90,7 @@ class Session:
         self._lifetime = Lifetime(limits, at)
         self._invalid: deque[float] = deque(maxlen=limits.invalid_messages + 1)
         self._bad_renewals = 0
+        self.token_at = (0.0, 0.0)  # when it was issued (Unix) and came (steady)
         self._budget = Budget(rates, limits)
 
     # --- what comes in --------------------------------------------------------------------------------------
@@ -285,6 +286,7 @@ class Session:
 
     def _take(self, identity: Identity, at: Instant) -> None:
         self.identity = identity
+        self.token_at = (float(at.wall if identity.issued_at is None else identity.issued_at), at.steady)
         self._lifetime.authenticated(identity.expires_at, at)
 
     def _auth_success(self, ref: str | None) -> ev.AuthSuccess:

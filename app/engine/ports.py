@@ -15,6 +15,7 @@ from app.core.briefs import Brief, BriefStep
 from app.core.position import StreamPosition
 from app.core.presence import Member as Member  # noqa: PLC0414 - a part of the port, from here too
 from app.core.presence import PresenceEvent as PresenceEvent  # noqa: PLC0414 - likewise
+from app.core.presence import Profile as Profile  # noqa: PLC0414 - likewise
 from app.core.ratelimit import RateClass, RateLimiter
 from app.core.rights import NO_SENDING
 from dossier_realtime.protocol.answers import Roster
@@ -185,10 +186,16 @@ class PresenceStore(Protocol):
 
     async def lost(self, connection: str) -> None:
         """The connection ended, on all channels: PresenceLeave after the grace of 5 s, unless the user
-        returned."""
+        returned. A user who is there over other connections is shown as these are, by PresenceUpdate."""
 
-    async def update(self, channel: str, user_id: str, change: PresenceChange) -> None:
-        """The user does something else; others learn by PresenceUpdate with the whole state."""
+    async def renew(self, connection: str, profile: Profile) -> None:
+        """The connection goes on with another token: if it is the user's newest, others learn what it says of them."""
+
+    async def update(self, channel: str, connection: str, change: PresenceChange) -> None:
+        """The user does something else on this connection; others learn by PresenceUpdate with the whole state.
+
+        A user is shown as that open connection that changed last.
+        """
 
     async def roster(self, channel: str) -> Roster:
         """Who is there now, hidden members aside; the list is cut at the cap, `count` is exact."""

@@ -31,6 +31,7 @@ from app.engine.ports import (
     IdempotencyKey,
     KeyConflict,
     Order,
+    Profile,
     SessionRecord,
     TooManyConnections,
     Unavailable,
@@ -184,6 +185,8 @@ class Conduct:
         connection.home.timers.watch(connection)
         if connection.session.session_id and not decision.rule:
             self._witness.renewed(connection)
+            profile = Profile.of(identity, connection.session.token_at)
+            self._background.start(self._engine.presence.renew(connection.connection_id, profile))
         if decision.rule:
             self._witness.decided(connection, decision)
         return connection.carry_out(decision.effects)
@@ -383,7 +386,7 @@ class Conduct:
     async def _update_presence(self, connection: Connection, effect: UpdateOwnPresence) -> None:
         attachment = connection.attachments.get(effect.channel)
         if attachment is not None and not attachment.hidden:
-            await self._engine.presence.update(effect.channel, connection.user_id, effect.change)
+            await self._engine.presence.update(effect.channel, connection.connection_id, effect.change)
         if effect.ref is not None and connection.closing is None:
             connection.send(Ack(ref=effect.ref, channel=effect.channel))
 

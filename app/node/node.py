@@ -6,6 +6,8 @@ import asyncio
 import random
 from typing import TYPE_CHECKING
 
+from msgspec import UNSET
+
 from app.core.origin import origin_now
 from app.core.session import Session
 from dossier_realtime.protocol import codec
@@ -239,7 +241,7 @@ class Node:
         frame = text_frame(payload)
         if isinstance(event, PresenceLeave):
             self._cursors.left(channel, user_id)
-        if isinstance(event, PresenceUpdate):
+        if isinstance(event, PresenceUpdate) and event.payload.name is UNSET:
             frame = Volatile.of(frame, "presence", channel, user_id)
         besides = user_id if isinstance(event, PresenceJoin) else ""
         receivers = self.hub.watching(channel, besides)

@@ -12,7 +12,7 @@ from collections import Counter
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from app.engine.ports import Member, Unavailable
+from app.engine.ports import Member, Profile, Unavailable
 from dossier_realtime.protocol.answers import Subscribed
 from dossier_realtime.protocol.authorization import Right
 from dossier_realtime.protocol.errors import CloseCode
@@ -142,14 +142,8 @@ class Subscriptions:
         channel, identity = asked.channel, connection.session.identity
         if identity is None or not (namespace_of(channel).presence and self._policy.settings(channel).presence):
             return None
-        member = Member(
-            connection.connection_id,
-            identity.user_id,
-            identity.name,
-            identity.role,
-            identity.avatar,
-            asked.hidden,
-        )
+        profile = Profile.of(identity, connection.session.token_at)
+        member = Member(connection.connection_id, identity.user_id, profile, asked.hidden)
         return await self._presence.enter(channel, member)
 
     def _answer(

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
-from msgspec import structs
+from msgspec import UNSET, structs
 
 from dossier_realtime.protocol.answers import PresentUser, Roster
 from dossier_realtime.protocol.events import PresenceJoin, PresenceLeave, PresenceUpdate
@@ -50,7 +50,9 @@ class PresenceState:
                 before = self.users.get(now.user_id)
                 if before is None:
                     return self
-                user = structs.replace(before, status=now.status, activity=now.activity, field=now.field)
+                said = {name: getattr(now, name) for name in ("name", "role", "avatar", "status")}
+                said = {name: value for name, value in said.items() if value is not UNSET}
+                user = structs.replace(before, activity=now.activity, field=now.field, **said)
                 return self._with({**self.users, now.user_id: user}, self.count)
 
     def _with(self, users: dict[str, PresentUser], count: int) -> PresenceState:

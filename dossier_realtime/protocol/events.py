@@ -125,12 +125,16 @@ class PresenceLeave(Struct, tag_field="type", tag="presence_leave", omit_default
 
 
 class PresenceUpdatePayload(Struct, kw_only=True):
-    """`status` left out: as it was. This server always says all three."""
+    """`status` left out: as it was. This server always says all three. `name`, `role` and `avatar` come only where a
+    newer token of the user's says something else of them."""
 
     user_id: Id
     status: Status | UnsetType = UNSET
     activity: Activity
     field: FieldName | None
+    name: Line | UnsetType = UNSET
+    role: str | UnsetType = UNSET
+    avatar: str | UnsetType | None = UNSET
 
 
 class PresenceUpdate(Struct, tag_field="type", tag="presence_update", omit_defaults=True, kw_only=True):

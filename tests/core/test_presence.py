@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from itertools import pairwise
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from msgspec import UNSET
 
-from app.core.presence import Member, PresenceEvent, Presences
+from app.core.presence import Member, PresenceEvent, Presences, Profile
 from dossier_realtime.protocol.commands import PresenceChange
 from dossier_realtime.protocol.events import PresenceJoin, PresenceLeave, PresenceUpdate
 
@@ -18,8 +19,12 @@ A, B = "dossier:country:SA", "document:42"
 GRACE = 5.0
 
 
-def member(connection: str, user: str = "u1", *, hidden: bool = False) -> Member:
-    return Member(connection, user, f"Name of {user}", "editor", "https://example.org/a.png", hidden)
+def profile(user: str = "u1", token: float = 0.0, name: str = "") -> Profile:
+    return Profile(name or f"Name of {user}", "editor", "https://example.org/a.png", (token, 0.0))
+
+
+def member(connection: str, user: str = "u1", *, hidden: bool = False, described: Profile | None = None) -> Member:
+    return Member(connection, user, described or profile(user), hidden)
 
 
 def users(presences: Presences, channel: str = A, cap: int = 1000) -> list[str]:
@@ -57,22 +62,87 @@ def test_a_lost_connection_is_told_of_when_the_grace_is_over_on_each_of_its_chan
     assert presences.deadline is None
 
 
-def test_a_return_within_the_grace_is_silent_and_keeps_what_the_user_did() -> None:
+def shown(presences: Presences, channel: str = A) -> tuple[str, str, str | None]:
+    (user,) = presences.roster(channel, 10).users
+    return user.status, user.activity, user.field
+
+
+VIEWING = ("online", "viewing", None)
+EDITING = ("busy", "editing", "title")
+TO_EDIT = PresenceChange(status="busy", activity="editing", field="title")
+
+
+def test_a_return_within_the_grace_is_neither_join_nor_leave_and_begins_anew() -> None:
     presences = Presences(GRACE)
     presences.enter(A, member("c1"))
-    presences.update(A, "u1", PresenceChange(status="busy", activity="editing", field="title"))
-    presences.lost("c1", 100.0)
-    assert presences.enter(A, member("c2")) == []
+    presences.update(A, "c1", TO_EDIT)
+    assert presences.lost("c1", 100.0) == []
+    assert shown(presences) == EDITING  # as long as nobody knows better
+    (update,) = presences.enter(A, member("c2"))
+    assert isinstance(update, PresenceUpdate)
     assert presences.tick(200.0) == []
-    (user,) = presences.roster(A, 10).users
-    assert (user.status, user.activity, user.field) == ("busy", "editing", "title")
+    assert shown(presences) == VIEWING
     assert len(presences.leave(A, "c2")) == 1  # of its own will: at once
+
+
+@pytest.mark.parametrize("how", ["leave", "lose", "hide"])
+def test_a_user_is_shown_as_the_connection_that_changed_last_and_is_still_there(how: str) -> None:
+    presences = Presences(GRACE)
+    for connection in ("c1", "c2", "c3"):
+        presences.enter(A, member(connection))
+    presences.update(A, "c1", PresenceChange(status="away"))
+    presences.update(A, "c2", TO_EDIT)
+    presences.enter(A, member("c4"))  # opening another tab is no change
+    assert shown(presences) == EDITING
+    if how == "leave":
+        told = presences.leave(A, "c2")
+    elif how == "lose":
+        told = presences.lost("c2", 100.0)
+    else:
+        told = presences.enter(A, member("c2", hidden=True))
+    (update,) = told
+    assert isinstance(update, PresenceUpdate)
+    assert (update.payload.status, update.payload.activity) == ("away", "viewing")
+    assert shown(presences) == ("away", "viewing", None)
+    assert presences.leave(A, "c3") == []  # it was not the one that is shown
+    assert presences.update(A, "c2", TO_EDIT) == []
+    assert presences.tick(200.0) == []
+
+
+def test_what_is_left_out_of_a_change_is_as_it_was_on_that_connection() -> None:
+    presences = Presences(GRACE)
+    presences.enter(A, member("c1"))
+    presences.enter(A, member("c2"))
+    presences.update(A, "c1", TO_EDIT)
+    presences.update(A, "c2", PresenceChange(status="away"))
+    assert shown(presences) == ("away", "viewing", None)
+    presences.update(A, "c1", PresenceChange(field=None))
+    assert shown(presences) == ("busy", "editing", None)
+
+
+def test_name_and_role_are_those_of_the_newest_token_on_every_channel() -> None:
+    presences = Presences(GRACE)
+    presences.enter(A, member("c1", described=profile(token=100.0, name="Old")))
+    presences.enter(B, member("c1", described=profile(token=100.0, name="Old")))
+    (update,) = presences.enter(A, member("c2", described=profile(token=300.0, name="New")))[:1]
+    assert isinstance(update, PresenceUpdate)
+    assert (update.payload.name, update.payload.role) == ("New", "editor")
+    assert [presences.roster(channel, 10).users[0].name for channel in (A, B)] == ["New", "New"]
+    assert presences.enter(B, member("c3", described=profile(token=200.0, name="Older"))) == []
+    assert presences.renew("c1", profile(token=300.0, name="New")) == []
+    assert {event.channel for event in presences.renew("c1", profile(token=400.0, name="Newest"))} == {A, B}
+    assert presences.renew("not-here", profile(token=500.0, name="X")) == []
+    for channel, connection in ((A, "c1"), (A, "c2"), (B, "c1"), (B, "c3")):
+        presences.leave(channel, connection)
+    (join,) = presences.enter(A, member("c4", described=profile(token=1.0, name="Again")))
+    assert isinstance(join, PresenceJoin)
+    assert join.payload.name == "Again"
 
 
 def test_a_user_who_comes_anew_starts_anew() -> None:
     presences = Presences(GRACE)
     presences.enter(A, member("c1"))
-    presences.update(A, "u1", PresenceChange(status="busy", activity="editing", field="title"))
+    presences.update(A, "c1", PresenceChange(status="busy", activity="editing", field="title"))
     presences.leave(A, "c1")
     presences.enter(A, member("c1"))
     (user,) = presences.roster(A, 10).users
@@ -92,8 +162,8 @@ def test_an_update_carries_the_whole_state_and_changes_no_roster_given_before() 
     presences = Presences(GRACE)
     presences.enter(A, member("c1"))
     before = presences.roster(A, 10)
-    presences.update(A, "u1", PresenceChange(activity="editing", field="title"))
-    (update,) = presences.update(A, "u1", PresenceChange(field=None))
+    presences.update(A, "c1", PresenceChange(activity="editing", field="title"))
+    (update,) = presences.update(A, "c1", PresenceChange(field=None))
     assert isinstance(update, PresenceUpdate)
     assert (update.payload.status, update.payload.activity, update.payload.field) == (
         "online",
@@ -106,7 +176,7 @@ def test_an_update_carries_the_whole_state_and_changes_no_roster_given_before() 
 def test_the_hidden_are_seen_only_by_a_visible_connection_of_theirs() -> None:
     presences = Presences(GRACE)
     assert presences.enter(A, member("c1", hidden=True)) == []
-    assert presences.update(A, "u1", PresenceChange(status="busy")) == []
+    assert presences.update(A, "c1", PresenceChange(status="busy")) == []
     assert presences.counts() == {}
     (join,) = presences.enter(A, member("c2"))
     assert isinstance(join, PresenceJoin)
@@ -143,6 +213,9 @@ def test_a_list_is_cut_at_the_cap_but_not_its_count_nor_oneself() -> None:
 CONNECTIONS = {f"c{n}": f"u{n % 2}" for n in range(4)}  # few, so that they meet
 
 channels = st.sampled_from([A, B])
+profiles = st.builds(
+    lambda token, name: profile(token=token, name=name), st.sampled_from([1.0, 2.0, 3.0]), st.sampled_from(["N1", "N2"])
+)
 connections = st.sampled_from(sorted(CONNECTIONS))
 
 
@@ -152,6 +225,9 @@ class Past:
 
     fate: dict[tuple[str, str], tuple[str, float, int]] = field(default_factory=dict)
     entered: dict[tuple[str, str], int] = field(default_factory=dict)
+    doing: dict[tuple[str, str], tuple[int, tuple[object, object, object]]] = field(default_factory=dict)
+    shown: dict[tuple[str, str], tuple[object, object, object]] = field(default_factory=dict)
+    tokens: dict[str, Profile] = field(default_factory=dict)
     count: int = 0
 
     def note(self, channel: str, connection: str, fate: str, now: float) -> None:
@@ -159,9 +235,38 @@ class Past:
         before = self.fate.get((channel, connection), ("gone", 0.0, 0))[0]
         if fate == "here":
             self.entered[channel, CONNECTIONS[connection]] = self.count
+            if before != "here":
+                self.doing[channel, connection] = (0, VIEWING)
         elif before != "here":
             return  # who is not there can neither leave nor be lost
         self.fate[channel, connection] = (fate, now, self.count)
+
+    def does(self, channel: str, connection: str, change: PresenceChange) -> None:
+        status, activity, where = self.doing[channel, connection][1]
+        new = (
+            status if change.status is UNSET else change.status,
+            activity if change.activity is UNSET else change.activity,
+            where if change.field is UNSET else change.field,
+        )
+        self.count += 1
+        self.doing[channel, connection] = (self.count, new)
+
+    def describe(self, user: str, described: Profile, now: float) -> None:
+        """The newest token of somebody who is visible somewhere."""
+        known = self.tokens.get(user)
+        if known is None or described.token_at >= known.token_at:
+            self.tokens[user] = described
+
+    def look(self, now: float) -> None:
+        """Note how everybody is shown, before time goes on."""
+        visible = {user for channel in (A, B) for user in self.there(channel, now)}
+        self.tokens = {user: described for user, described in self.tokens.items() if user in visible}
+        for channel in (A, B):
+            for user in set(CONNECTIONS.values()):
+                own = [c for c, one in CONNECTIONS.items() if one == user]
+                here = [self.doing[channel, c] for c in own if self.fate.get((channel, c), ("",))[0] == "here"]
+                if here:
+                    self.shown[channel, user] = max(here, key=lambda one: one[0])[1]
 
     def there(self, channel: str, now: float) -> set[str]:
         """Users with an open connection, or one lost within the grace since they last entered."""
@@ -179,8 +284,9 @@ class Watcher:
 
     def __init__(self, presences: Presences, channel: str) -> None:
         self.channel = channel
-        self.seen: dict[str, tuple[object, object, object]] = {
-            user.user_id: (user.status, user.activity, user.field) for user in presences.roster(channel, 100).users
+        self.seen: dict[str, tuple[object, ...]] = {
+            user.user_id: (user.status, user.activity, user.field, user.name)
+            for user in presences.roster(channel, 100).users
         }
 
     def hear(self, event: PresenceEvent) -> None:
@@ -189,12 +295,13 @@ class Watcher:
         user = event.payload.user_id
         if isinstance(event, PresenceJoin):
             assert user not in self.seen
-            self.seen[user] = (event.payload.status, event.payload.activity, None)
+            self.seen[user] = (event.payload.status, event.payload.activity, None, event.payload.name)
         elif isinstance(event, PresenceLeave):
             del self.seen[user]  # never of one who was not there
         else:
             assert user in self.seen
-            self.seen[user] = (event.payload.status, event.payload.activity, event.payload.field)
+            name = self.seen[user][3] if event.payload.name is UNSET else event.payload.name
+            self.seen[user] = (event.payload.status, event.payload.activity, event.payload.field, name)
 
 
 class SnapshotAndChanges(RuleBasedStateMachine):
@@ -210,10 +317,19 @@ class SnapshotAndChanges(RuleBasedStateMachine):
             for watcher in self.watchers:
                 watcher.hear(event)
 
-    @rule(channel=channels, connection=connections, hidden=st.sampled_from([False, False, True]))
-    def enter(self, channel: str, connection: str, *, hidden: bool) -> None:
-        self.tell(self.presences.enter(channel, member(connection, CONNECTIONS[connection], hidden=hidden)))
+    @rule(channel=channels, connection=connections, hidden=st.sampled_from([False, False, True]), described=profiles)
+    def enter(self, channel: str, connection: str, described: Profile, *, hidden: bool) -> None:
+        user = CONNECTIONS[connection]
+        self.tell(self.presences.enter(channel, member(connection, user, hidden=hidden, described=described)))
         self.past.note(channel, connection, "gone" if hidden else "here", self.now)
+        if not hidden:
+            self.past.describe(user, described, self.now)
+
+    @rule(connection=connections, described=profiles)
+    def renew(self, connection: str, described: Profile) -> None:
+        self.tell(self.presences.renew(connection, described))
+        if any(self.past.fate.get((channel, connection), ("",))[0] == "here" for channel in (A, B)):
+            self.past.describe(CONNECTIONS[connection], described, self.now)
 
     @rule(channel=channels, connection=connections)
     def leave(self, channel: str, connection: str) -> None:
@@ -222,13 +338,13 @@ class SnapshotAndChanges(RuleBasedStateMachine):
 
     @rule(connection=connections)
     def lose(self, connection: str) -> None:
-        self.presences.lost(connection, self.now)
+        self.tell(self.presences.lost(connection, self.now))
         for channel in (A, B):
             self.past.note(channel, connection, "lost", self.now)
 
     @rule(
         channel=channels,
-        user=st.sampled_from(sorted(set(CONNECTIONS.values()))),
+        connection=connections,
         change=st.builds(
             PresenceChange,
             status=st.sampled_from(["online", "away", "busy", UNSET]),
@@ -236,9 +352,12 @@ class SnapshotAndChanges(RuleBasedStateMachine):
             field=st.sampled_from(["title", None, UNSET]),
         ),
     )
-    def update(self, channel: str, user: str, change: PresenceChange) -> None:
-        told = self.presences.update(channel, user, change)
-        assert bool(told) is (user in self.past.there(channel, self.now))
+    def update(self, channel: str, connection: str, change: PresenceChange) -> None:
+        told = self.presences.update(channel, connection, change)
+        is_here = self.past.fate.get((channel, connection), ("",))[0] == "here"
+        assert bool(told) is is_here
+        if is_here:
+            self.past.does(channel, connection, change)
         self.tell(told)
 
     @rule(seconds=st.sampled_from([0.0, 0.5, 2.0, 4.5, 5.0, 60.0]))
@@ -252,8 +371,12 @@ class SnapshotAndChanges(RuleBasedStateMachine):
 
     @invariant()
     def everybody_knows_the_truth(self) -> None:
+        self.past.look(self.now)
         for channel in (A, B):
             roster = self.presences.roster(channel, 100)
+            for user in roster.users:
+                assert (user.status, user.activity, user.field) == self.past.shown[channel, user.user_id]
+                assert user.name == self.past.tokens[user.user_id].name
             assert {user.user_id for user in roster.users} == self.past.there(channel, self.now)
             assert roster.count == len(roster.users) == self.presences.counts().get(channel, 0)
         for watcher in self.watchers:
@@ -265,7 +388,8 @@ class SnapshotAndChanges(RuleBasedStateMachine):
         self.presences.tick(self.now + GRACE)
         assert self.presences.counts() == {}
         assert self.presences.deadline is None
-        assert self.presences._places == {}  # nothing is left behind
+        assert not self.presences._places
+        assert not self.presences._people  # nothing is left behind
 
 
 TestSnapshotAndChanges = SnapshotAndChanges.TestCase

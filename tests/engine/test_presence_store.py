@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
-from app.engine.ports import Engine, Member, PresenceEvent
+from msgspec import UNSET
+
+from app.engine.ports import Engine, Member, PresenceEvent, Profile
 from dossier_realtime.protocol.commands import PresenceChange
 from dossier_realtime.protocol.events import PresenceJoin, PresenceLeave, PresenceUpdate
 from tests.engine.conftest import Opener
@@ -12,7 +14,7 @@ from tests.engine.events import CHANNEL, OTHER
 
 
 def _member(connection: str, user: str = "u1", *, hidden: bool = False) -> Member:
-    return Member(connection, user, f"Name of {user}", "editor", None, hidden)
+    return Member(connection, user, Profile(f"Name of {user}", "editor", None), hidden)
 
 
 class _Told:
@@ -34,14 +36,20 @@ def test_coming_doing_and_going_is_told_in_order(opened: Opener) -> None:
             roster = await engine.presence.enter(CHANNEL, _member("c1"))
             assert (roster.count, [user.user_id for user in roster.users]) == (1, ["u1"])
             await engine.presence.enter(CHANNEL, _member("c2"))
-            await engine.presence.update(CHANNEL, "u1", PresenceChange(activity="editing", field="title"))
-            await engine.presence.leave(CHANNEL, "c1")
+            await engine.presence.update(CHANNEL, "c1", PresenceChange(activity="editing", field="title"))
             assert (await engine.presence.roster(CHANNEL)).users[0].field == "title"
+            await engine.presence.leave(CHANNEL, "c1")
+            assert (await engine.presence.roster(CHANNEL)).users[0].field is None
+            await engine.presence.renew("c2", Profile("New name", "admin", None, (1.0, 0.0)))
             await engine.presence.leave(CHANNEL, "c2")
-            join, update, leave = [await told.next() for _ in range(3)]
+            join, update, other, renewed, leave = [await told.next() for _ in range(5)]
             assert isinstance(join, PresenceJoin)
             assert isinstance(update, PresenceUpdate)
             assert (update.payload.status, update.payload.activity) == ("online", "editing")
+            assert isinstance(other, PresenceUpdate)
+            assert (other.payload.activity, other.payload.name) == ("viewing", UNSET)
+            assert isinstance(renewed, PresenceUpdate)
+            assert (renewed.payload.name, renewed.payload.role) == ("New name", "admin")
             assert isinstance(leave, PresenceLeave)
             assert told.queue.empty()
             assert await engine.presence.counts() == {}
@@ -91,7 +99,7 @@ def test_the_hidden_are_neither_told_of_nor_listed(opened: Opener) -> None:
             await engine.broker.join(CHANNEL)
             roster = await engine.presence.enter(CHANNEL, _member("c1", hidden=True))
             assert (roster.count, roster.users) == (0, [])
-            await engine.presence.update(CHANNEL, "u1", PresenceChange(status="busy"))
+            await engine.presence.update(CHANNEL, "c1", PresenceChange(status="busy"))
             await engine.presence.leave(CHANNEL, "c1")
             assert told.queue.empty()
 

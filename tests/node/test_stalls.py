@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.core.instant import Instant
-from app.core.presence import Member
+from app.core.presence import Member, Profile
 from app.engine.embedded.presence import LEAVES, EmbeddedPresence
 from app.engine.ports import PresenceEvent
 from app.node.connection import Connection
@@ -61,7 +61,7 @@ def test_leaves_of_very_many_ghosts_are_announced_so_many_a_turn() -> None:
             counted.happens()
 
         for channel in channels:
-            await presence.enter(channel, Member("connection", "ali", "Ali", "", None, False))
+            await presence.enter(channel, Member("connection", "ali", Profile("Ali", "", None), False))
         presence.start(deliver)
         await presence.lost("connection")
         now = 1.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
 
-from app.core.presence import Member, PresenceEvent, Presences
+from app.core.presence import Member, PresenceEvent, Presences, Profile
 from dossier_realtime.protocol.answers import Roster
 from dossier_realtime.protocol.commands import PresenceChange
 
@@ -32,11 +32,14 @@ class EmbeddedPresence:
         self._announce(self._presences.leave(channel, connection))
 
     async def lost(self, connection: str) -> None:
-        self._presences.lost(connection, self._steady())
+        self._announce(self._presences.lost(connection, self._steady()))
         self._arm()
 
-    async def update(self, channel: str, user_id: str, change: PresenceChange) -> None:
-        self._announce(self._presences.update(channel, user_id, change))
+    async def renew(self, connection: str, profile: Profile) -> None:
+        self._announce(self._presences.renew(connection, profile))
+
+    async def update(self, channel: str, connection: str, change: PresenceChange) -> None:
+        self._announce(self._presences.update(channel, connection, change))
 
     async def roster(self, channel: str) -> Roster:
         return self._presences.roster(channel, self._cap)
