@@ -35,12 +35,16 @@ BAD_START = 2
 _LOGIN_HOURS = 12
 _GIVE_WAY = ("dashboard", "verify", "explain", "export", "rerun")  # commands that take only what the service leaves
 _NICE = 10
+_SERVING = (None, "serve")
+_WITH_KEYS = (*_SERVING, "token", "demo")  # `explain` only for a token that it is given
+_LISTENING = (*_SERVING, "demo")
+_OWN_PLACE = {"dashboard": ("host", "port")}  # options that the command has too, and that mean its own there
 _READERS = {"explain": explanations.explain, "export": records.export}
 
 
 def main(arguments: Sequence[str]) -> int:
     """Run one command; returns the exit status: 0 done, 1 found wrong, 2 could not begin."""
-    asked = _parser().parse_args(arguments)
+    asked = _parse(arguments)
     keep_private()
     try:
         config = _configuration(asked)
@@ -75,10 +79,14 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _configuration(asked: argparse.Namespace) -> Config:
-    """What the command is to go by. The dashboard neither signs nor verifies: it reads no key and keeps none."""
-    alone = asked.command == "dashboard"
-    config = load(getattr(asked, "config", None), os.environ, _overrides(asked), keys=not alone)
-    if alone:
+    """Return what the command is to go by. Only the service makes a secret; who signs or verifies no token reads none.
+
+    The dashboard keeps no key of the service in its environment either.
+    """
+    keys = asked.command in _WITH_KEYS or bool(getattr(asked, "token", None))
+    make = asked.command in _SERVING
+    config = load(getattr(asked, "config", None), os.environ, _overrides(asked), keys=keys, make=make)
+    if asked.command == "dashboard":
         for name in KEYS_OF_SERVICE:
             os.environ.pop(name, None)  # nor does what it starts
     return config
@@ -194,9 +202,32 @@ def _overrides(asked: argparse.Namespace) -> dict[str, object]:
     return {setting: value for setting, value in given.items() if value is not None}
 
 
+def _parse(arguments: Sequence[str]) -> argparse.Namespace:
+    """Return what is asked for; ends the process with status 2 for what is not understood, or means nothing."""
+    parser = _parser()
+    asked = parser.parse_args(arguments)
+    if unfit := _unfit(asked):
+        parser.error(unfit)
+    return asked
+
+
+def _unfit(asked: argparse.Namespace) -> str:
+    """Return a sentence for an option before the command that means nothing to it, else nothing."""
+    if asked.command in _LISTENING:
+        return ""
+    for option in ("host", "port", "engine"):
+        if hasattr(asked, option):
+            behind = f"; its own stands behind it: {asked.command} --{option} …"
+            return f"--{option} before {asked.command} is an option of the service" + (
+                behind if option in _OWN_PLACE.get(asked.command, ()) else ", and this command has none"
+            )
+    return ""
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="run.py", description="The real-time service of the dossier system.")
-    common = argparse.ArgumentParser(add_help=False)
+    # Common options stand before the command or behind it. Suppressed defaults: what stands before is not overwritten
+    # by a default of the command's own parser.
+    common = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
     common.add_argument(
         "--config", type=Path, help="a TOML file with the settings that differ from config/default.toml"
     )

@@ -69,10 +69,12 @@ def load(
     overrides: Mapping[str, object] | None = None,
     *,
     keys: bool = True,
+    make: bool = True,
 ) -> Config:
     """The configuration in force. `overrides` come from the command line: `{"server.port": 0}`.
 
-    Reads the secret's file; outside production, without a secret or a key, makes a development secret. Without `keys`
+    Reads the secret's file; outside production, without a secret or a key, makes a development secret, unless `make` is
+    false: then one that was made before is read, and to have none is an error. Without `keys`
     it is for a process that signs, verifies and serves nothing of the service: no key is read or made, `auth.secret`
     stays empty, and of what must go together only the dashboard's part is checked.
     Raises ConfigError and nothing else.
@@ -94,7 +96,7 @@ def load(
         auth, made_up = tables.auth, False
         if keys:
             auth, made_up = token_secrets.complete(
-                tables.auth, production=tables.server.production, data=Path(tables.storage.data)
+                tables.auth, production=tables.server.production, data=Path(tables.storage.data), make=make
             )
             TokenVerifier(auth)  # reads and measures the keys
     except msgspec.ValidationError as error:

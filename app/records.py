@@ -45,7 +45,7 @@ def export(config: Config, asked: argparse.Namespace) -> int:
     tz = zone(asked.tz)
     since, until = (unix(text, tz) if text else 0.0 for text in (asked.since, asked.until))
     selection = Selection(**{name: getattr(asked, name) for name in chosen}, since=since, until=until)
-    signer = open_signer(data, key_place(config), named_key(folder, node))
+    signer = open_signer(data, key_place(config), named_key(folder, node), make=False)
     archive, tally = Archive(folder, node, signer), Tally()
     lines = archive.export(
         selection, made_at=time.time(), made_by=getpass.getuser(), redacted=asked.redact, tally=tally

@@ -19,10 +19,10 @@ from app.settings import MetricsSettings
 SECRET_FILE = "development-secret"  # noqa: S105 - the name of a file, not what is in it
 
 
-def complete(auth: AuthSettings, *, production: bool, data: Path) -> tuple[AuthSettings, bool]:
+def complete(auth: AuthSettings, *, production: bool, data: Path, make: bool = True) -> tuple[AuthSettings, bool]:
     """Return the `[auth]` table with its secrets in place, and whether the current one was made up for development.
 
-    Raises ValueError, in one line.
+    Without `make` a development secret is only read, never made. Raises ValueError, in one line.
     """
     for name in ("secret", "previous_secret"):
         if getattr(auth, name) and getattr(auth, f"{name}_file"):
@@ -38,6 +38,11 @@ def complete(auth: AuthSettings, *, production: bool, data: Path) -> tuple[AuthS
         raise ValueError(
             "auth: production needs a key of its own: set DOSSIER_AUTH__SECRET, auth.secret_file, "
             "or auth.algorithms and a public key"
+        )
+    if not make and not (data / SECRET_FILE).exists():
+        raise ValueError(
+            f"there is no secret: {data} holds no {SECRET_FILE}, which the service makes at its first start outside of "
+            "production; name its folder with --data, or set DOSSIER_AUTH__SECRET or auth.secret_file"
         )
     return msgspec.structs.replace(auth, secret=development_secret(data)), True
 

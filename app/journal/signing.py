@@ -51,17 +51,18 @@ class KeyPlace:
 
 
 class Signer:
-    """Signs with a key in a file; with that of the data folder, which is made if there is none.
+    """Signs with a key in a file; with that of the data folder, which is made if there is none, unless `make` is false.
 
     Its public half is put into the data folder, unless `publish` is false. Raises JournalRefused where the key cannot
     be used, or the public file there is of another key.
     """
 
-    def __init__(self, data: Path, file: Path | None = None, *, publish: bool = True) -> None:
+    def __init__(self, data: Path, file: Path | None = None, *, publish: bool = True, make: bool = True) -> None:
         private, self.public = file or data / PRIVATE, data / PUBLIC
         try:
-            data.mkdir(mode=0o700, parents=True, exist_ok=True)
-            if file is None and not private.exists() and not self.public.exists():
+            if make:
+                data.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if make and file is None and not private.exists() and not self.public.exists():
                 write_key(private, Ed25519PrivateKey.generate())
             self._key = read_private_key(private)
             self._public = self._key.public_key()
@@ -132,8 +133,8 @@ class CommandSigner(Signer):
         return signature
 
 
-def open_signer(data: Path, place: KeyPlace, named: str = "") -> Signer:
-    """Open the configured key. `named`: the fingerprint that the chain names, "" for none.
+def open_signer(data: Path, place: KeyPlace, named: str = "", *, make: bool = True) -> Signer:
+    """Open the configured key. `named`: the fingerprint that the chain names, "" for none. `make`: one that is missing.
 
     Raises JournalRefused where the key is missing, cannot be used, or is another one than the chain names.
     """
@@ -145,7 +146,7 @@ def open_signer(data: Path, place: KeyPlace, named: str = "") -> Signer:
             "if it is lost, `python run.py rotate-key --lost` records that a new one signs from now on."
         )
     else:
-        signer = Signer(data, Path(place.file) if place.file else None)
+        signer = Signer(data, Path(place.file) if place.file else None, make=make)
     if named and signer.fingerprint != named:
         raise JournalRefused(
             f"The signing key is another one ({signer.fingerprint[:16]}…) than the journal names ({named[:16]}…). "
