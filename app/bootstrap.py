@@ -186,12 +186,13 @@ class Service:
         """Listen to the engine, complete the journal (which asks for the channels' levels), listen to the port."""
         self.node.start()
         await self._complete_journal()
-        self.node.background.repeat(report(self._digest, self.engine.broker, self.node.hub.members, now))
-        self.node.background.repeat(self._sweep_documents())
-        for task in self._upkeep.tasks():
-            self.node.background.repeat(task)
+        background = self.node.background
+        background.repeat("report", lambda: report(self._digest, self.engine.broker, self.node.hub.members, now))
+        background.repeat("documents", self._sweep_documents)
+        for name, task in self._upkeep.tasks().items():
+            background.repeat(name, task)
         if self.config.auth.jwks_url:
-            self.node.background.repeat(self._refresh_keys())
+            background.repeat("keys", self._refresh_keys)
         sockets: list[socket.socket] = tornado.netutil.bind_sockets(
             self.config.server.port, self.config.server.host.strip("[]"), backlog=1024
         )

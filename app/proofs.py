@@ -16,7 +16,7 @@ from dossier_realtime.archive.export import verify_file
 from dossier_realtime.archive.folder import nodes, verify_node
 from dossier_realtime.archive.keys import check_by_bytes, named_check
 from dossier_realtime.protocol.plain_text import visible
-from dossier_realtime.recording.checkpoint import Checkpoint, Outside, read_checkpoints
+from dossier_realtime.recording.checkpoint import Checkpoint, Damage, Outside, read_checkpoints
 from dossier_realtime.recording.signed import Check
 from dossier_realtime.recording.verify import Fault, Report
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from app.config import Config
 
 FOUND_WRONG = 1
+_SHOWN = 10  # damaged lines of a file of checkpoints
 _FOLDER_ONLY = (
     "  intact as far as this folder can prove: who can write to it could have made all of it anew. "
     "Compare it with checkpoints kept elsewhere: --against FILE"
@@ -42,6 +43,7 @@ class Known:
     links: dict[str, dict[int, str]] = field(default_factory=lambda: defaultdict(dict))
     last: dict[str, Checkpoint] = field(default_factory=dict)
     faults: dict[str, Fault] = field(default_factory=dict)
+    damaged: list[Damage] = field(default_factory=list)
 
     def of(self, node: str) -> Outside:
         """What is known of one node's journal."""
@@ -73,8 +75,9 @@ def verify(config: Config, asked: argparse.Namespace) -> int:
     known = Known(dict(named_check(file) for file in files))
     if asked.against is not None:
         with asked.against.open("rb") as lines:
-            for told in read_checkpoints(lines):
-                known.take(told)
+            checkpoints, known.damaged = read_checkpoints(lines)
+        for told in checkpoints:
+            known.take(told)
         if not known.links:
             raise ValueError(f"{asked.against} holds no checkpoint")
     found = _found(data, asked, known)
@@ -83,13 +86,24 @@ def verify(config: Config, asked: argparse.Namespace) -> int:
     for name, report in sorted(found.items()):
         for line in _told(name, report, known):
             print(visible(line))  # it may hold what somebody wrote into a file: it must not act on the terminal
+    for line in _told_of_damage(asked.against, known.damaged):
+        print(visible(line))
     if not files:
         print("  no signature was checked: name the service's public key with --key")
     elif not asked.key:
         print(_OWN_KEY)
     if asked.against is None and asked.export is None and all(report.ok for report in found.values()):
         print(_FOLDER_ONLY)
-    return 0 if all(report.ok for report in found.values()) else FOUND_WRONG
+    return 0 if all(report.ok for report in found.values()) and not known.damaged else FOUND_WRONG
+
+
+def _told_of_damage(file: Path, damaged: list[Damage]) -> Iterator[str]:
+    if damaged:
+        yield f"{file.name}: BROKEN: {len(damaged)} of its lines were not compared as they stand; all others were"
+    for number, why in damaged[:_SHOWN]:
+        yield f"  line {number}: {why}"
+    if damaged:
+        yield "  A crash or a full disk leaves a part of a line; once you know that it was so, delete that part"
 
 
 def _found(data: Path, asked: argparse.Namespace, known: Known) -> dict[str, Report]:

@@ -36,7 +36,7 @@ class Due:
 class Checkpointer:
     """Makes checkpoints of one node's journal. `record` puts one into the chain; it is called on the loop.
 
-    `trouble` is a sentence while the last one could not be signed, else "".
+    `trouble` is a sentence while none can be made or signed, else "".
     """
 
     def __init__(
@@ -63,8 +63,17 @@ class Checkpointer:
 
     async def run(self) -> None:
         """Make them until cancelled."""
+        fault = ""
         while True:
-            await self.look()
+            try:
+                await self.look()
+            except Exception as wrong:  # a journal that nobody vouches for any more must not look like one that is
+                if not self.trouble:
+                    _log.exception("no checkpoint of the journal could be made; it is tried again")
+                fault = self.trouble = f"no checkpoint of the journal could be made: {wrong!r}"
+            else:
+                if self.trouble == fault:
+                    fault = self.trouble = ""
             await asyncio.sleep(_LOOK_SECONDS)
 
     async def look(self) -> None:
@@ -74,9 +83,11 @@ class Checkpointer:
 
     def close(self) -> None:
         """Sign the journal's end, after it is closed, and send that on. Blocks for some seconds at most."""
-        self._make(always=True)
-        for sink in self._sinks:
-            sink.close()
+        try:
+            self._make(always=True)
+        finally:
+            for sink in self._sinks:
+                sink.close()
 
     def _make(self, *, always: bool) -> Checkpoint | None:
         """Sign the head and send it on; None when nothing is due, or cannot be signed."""

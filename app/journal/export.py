@@ -241,7 +241,7 @@ class _Filter:
     def near(self) -> str:
         """The end of a sentence that offers names which are nearly those that were asked for."""
         asked = self._selection
-        return did_you_mean(asked.session or asked.user or asked.channel, sorted(self._names))
+        return did_you_mean(asked.session or asked.user or asked.channel, sorted(self._names - {""}))
 
     def takes(self, header: Header) -> bool:
         asked = self._selection

@@ -8,6 +8,7 @@ from __future__ import annotations
 import http.client
 import os
 import socket
+import stat
 import threading
 import urllib.request
 from collections import deque
@@ -28,7 +29,7 @@ _LAST_SECONDS = 5.0  # for what still waits when the service stops
 _log = structlog.get_logger("journal")
 
 Write = Callable[[bytes], None]
-"""Send one line, without its line feed. Raises OSError."""
+"""Send one line, without its line feed. Raises OSError where it could not be sent."""
 
 
 class Sink:
@@ -68,12 +69,16 @@ class Sink:
                 line = self._waiting[0]
                 try:
                     self._write(line)
-                except OSError as wrong:
+                except Exception as wrong:  # whatever it is: a thread that ends would send nothing more, silently
                     self.failures += 1
                     pause = min(_LONGEST_PAUSE_SECONDS, pause * 2 or _FIRST_PAUSE_SECONDS)
                     if self._closing.is_set():
                         return
-                    _log.error("a checkpoint was not sent on; it is tried again", sink=self.name, reason=str(wrong))
+                    _log.error(
+                        "a checkpoint was not sent on; it is tried again",
+                        sink=self.name,
+                        reason=str(wrong) or repr(wrong),
+                    )
                     self._closing.wait(pause)
                     continue
                 pause = 0.0
@@ -86,13 +91,19 @@ class Sink:
 
 
 def to_file(path: Path) -> Write:
-    """Append to a file, which may lie on another disk, and sync it."""
+    """Append to a file, which may lie on another disk, and sync it.
+
+    A line that a crash or a full disk cut off keeps its place: the next one begins behind a line feed.
+    """
 
     def write(line: bytes) -> None:
         fresh = not path.exists()
+        whole = fresh or _ends_with_a_line(path)
         descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            os.write(descriptor, line + b"\n")
+            rest = memoryview(line + b"\n" if whole else b"\n" + line + b"\n")
+            while rest:  # a disk that is nearly full takes a part
+                rest = rest[os.write(descriptor, rest) :]
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
@@ -100,6 +111,18 @@ def to_file(path: Path) -> Write:
             sync_folder(path.parent)
 
     return write
+
+
+def _ends_with_a_line(path: Path) -> bool:
+    """Return whether a file is empty or ends with a line feed; False where it may not be read."""
+    try:
+        with path.open("rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode) or not file.seek(0, os.SEEK_END):
+                return True
+            file.seek(-1, os.SEEK_END)
+            return file.read(1) == b"\n"
+    except PermissionError:
+        return False
 
 
 def to_syslog(address: str) -> Write:

@@ -46,10 +46,11 @@ class Upkeep:
         """What keeps the journal from being vouched for, in a sentence; "" while nothing does."""
         return self.checkpoints.trouble
 
-    def tasks(self) -> list[Coroutine[Any, Any, None]]:
-        """Start the thread that compresses, and return what is to run on the loop until it is cancelled."""
+    def tasks(self) -> dict[str, Callable[[], Coroutine[Any, Any, None]]]:
+        """Start the thread that compresses, and return by name what is to run on the loop until it is cancelled."""
         self._compressor.start()
-        return [self.checkpoints.run(), *([self._retain()] if self._retention.asked else [])]
+        found: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {"checkpoints": self.checkpoints.run}
+        return found | ({"retention": self._retain} if self._retention.asked else {})
 
     def close(self) -> None:
         """Vouch for the end of the journal, which is closed by now. Blocks for some seconds at most."""

@@ -1,4 +1,4 @@
-"""Work that nobody waits for: kept from being collected, its failures logged, never lost."""
+"""Work that nobody waits for: kept from being collected, its failures logged, what has no end begun again."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Callable, Coroutine
 
+FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 1.0, 60.0
 _log = structlog.get_logger("node")
 
 
@@ -28,9 +29,24 @@ class Background:
         task.add_done_callback(self._finished)
         return task
 
-    def repeat(self, work: Coroutine[Any, Any, None]) -> None:
-        """Begin what has no end of its own: `settle` ends it."""
-        self._endless.add(self.start(work))
+    def repeat(self, name: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Begin what has no end of its own: `settle` ends it. A failure is logged, and it is begun again after a pause,
+        longer each time."""
+        self._endless.add(self.start(self._repeat(name, work)))
+
+    async def _repeat(self, name: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        pause = FIRST_PAUSE_SECONDS
+        while True:
+            began = self._loop.time()
+            try:
+                await work()
+            except Exception:
+                _log.exception("background work failed; it is begun again", work=name, seconds=pause)
+            else:
+                _log.error("background work ended; it is begun again", work=name, seconds=pause)
+            await asyncio.sleep(pause)
+            steady = self._loop.time() - began > 2 * LONGEST_PAUSE_SECONDS
+            pause = FIRST_PAUSE_SECONDS if steady else min(2 * pause, LONGEST_PAUSE_SECONDS)
 
     async def settle(self, seconds: float) -> None:
         """Wait for what is under way, and end what is endless."""

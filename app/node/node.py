@@ -281,8 +281,8 @@ class Node:
 
     def _tick(self, due: float) -> None:
         now = self.loop.time()
+        self._ticker = self.loop.call_later(_TICK, self._tick, now + _TICK)  # first: what fails must not end time
         self.witness.ticked(max(0.0, now - due))
-        self._ticker = self.loop.call_later(_TICK, self._tick, now + _TICK)
         if self.timers.is_due(self.clock()) and not self._is_timing:
             self._is_timing = True
             self.turns.later(self._run_timer)

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import msgspec
 
@@ -57,20 +58,31 @@ class Outside:
     make_check: Callable[[bytes], Check] | None = None
 
 
-def read_checkpoints(lines: Iterable[bytes]) -> list[Checkpoint]:
-    """Return the checkpoints of a file, also where each stands behind the words of a log, as syslog writes them.
+class Damage(NamedTuple):
+    """A line of a file of checkpoints that is not wholly one; `number` counts from 1."""
 
-    Raises ValueError for a line that holds none; a last line that is cut off is passed over.
+    number: int
+    why: str
+
+
+def read_checkpoints(lines: Iterable[bytes]) -> tuple[list[Checkpoint], list[Damage]]:
+    """Return the checkpoints of a file and its damaged lines. A checkpoint may stand behind the words of a log, as
+    syslog writes it.
+
+    A line may be damaged and hold a checkpoint all the same: behind a part of another. Empty lines, and a last line
+    that is cut off, are passed over.
     """
-    found = []
+    found, damaged = list[Checkpoint](), list[Damage]()
     for number, line in enumerate(lines, 1):
-        begin = line.find(b'{"node":')
+        begin, last = line.find(_BEGIN), line.rfind(_BEGIN)
+        if begin != last:
+            damaged.append(Damage(number, "a part of one checkpoint stands before another"))
         try:
-            found.append(_checkpoints.decode(line[begin:].rstrip() if begin >= 0 else line))
-        except ValueError as wrong:
-            if line.endswith(b"\n"):
-                raise ValueError(f"line {number} holds no checkpoint: {wrong}") from wrong
-    return found
+            found.append(_checkpoints.decode(line[last:].rstrip() if last >= 0 else line))
+        except (ValueError, RecursionError) as wrong:
+            if begin == last and line.endswith(b"\n") and line.strip():
+                damaged.append(Damage(number, f"it holds no checkpoint: {wrong}"))
+    return found, damaged
 
 
 def checkpoint_of(node: str, detail: Detail) -> Checkpoint:
@@ -84,5 +96,6 @@ def rotation_text(node: str, detail: Detail) -> bytes:
     return signed_text("key", _encode(told))
 
 
+_BEGIN = b'{"node":'
 _encode = msgspec.json.Encoder().encode
 _checkpoints = msgspec.json.Decoder(Checkpoint)

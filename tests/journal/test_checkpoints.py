@@ -71,7 +71,7 @@ def vouched(data: Path, sinks: list[Sink], rounds: int = 4, *, into_chain: bool 
 
 def outside(file: Path, *keys: Path) -> Outside:
     with file.open("rb") as lines:
-        links = {told.seq: told.link for told in read_checkpoints(lines)}
+        links = {told.seq: told.link for told in read_checkpoints(lines)[0]}
     return Outside(links, dict(map(named_check, keys)), check_by_bytes)
 
 
@@ -275,7 +275,8 @@ def test_syslog_gets_each_as_a_line_that_verify_reads(tmp_path: Path) -> None:
         vouched(tmp_path / "data", [Sink("syslog", to_syslog(f"unix:{address}"))])
         lines = [log.recv(4096) for _ in range(5)]
     assert all(line.startswith(b"<86>1 - ") for line in lines)
-    told = read_checkpoints(line + b"\n" for line in lines)
+    told, damaged = read_checkpoints(line + b"\n" for line in lines)
+    assert not damaged
     inside = [
         entry.header.detail for entry in entries(tmp_path / "data" / "journal") if entry.header.kind == "checkpoint"
     ]

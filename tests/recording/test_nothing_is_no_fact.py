@@ -39,6 +39,13 @@ def test_nothing_selected_is_no_export(archive: Archive, selection: Selection, n
         next(lines)
 
 
+def test_an_entry_without_a_name_is_offered_for_none(archive: Archive) -> None:
+    lines = archive.export(Selection(channel="", until=5.0), made_at=1.0, made_by="auditor")
+    with pytest.raises(NothingSelected) as refused:
+        next(lines)
+    assert "mean" not in str(refused.value)
+
+
 def test_hidden_is_as_absent_and_nothing_near_is_offered(archive: Archive) -> None:
     said = set()
     for channel in (SECRET, SECRET + "Y"):

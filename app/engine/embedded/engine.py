@@ -124,8 +124,8 @@ class EmbeddedEngine:
         self._briefs.upkeep()
 
     def _tick(self) -> None:
+        self._timer = self._loop.call_later(UPKEEP_SECONDS, self._tick)  # first: what fails is tried again
         self.upkeep()
-        self._timer = self._loop.call_later(UPKEEP_SECONDS, self._tick)
 
 
 def _keep_facts(db: sqlite3.Connection, entries: Sequence[ports.Entry], now: float) -> None:

@@ -1,0 +1,111 @@
+"""What a node does beside its clients goes on, whatever fails in it; and nothing runs that nobody looks after."""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from app.journal import checkpoints
+from app.journal.checkpoints import Checkpointer, Due
+from app.journal.signing import KeyPlace, named_key, open_signer
+from app.journal.writer import Journal
+from app.node import background
+from app.node.background import Background
+from tests.harness.inside import running
+from tests.harness.running import asynchronous
+from tests.journal.folders import NODE, until
+
+APP = Path(background.__file__).parents[1]
+LOOKED_AFTER = {
+    "app/cli.py": "awaited when the service stops; it begins the dashboard again itself",
+    "app/companion.py": "ended with the dashboard that it feeds",
+    "app/dashboard_process.py": "its end is the dashboard's end",
+    "app/jwks.py": "awaited by who asks for keys; catches all",
+    "app/node/background.py": "the supervisor itself",
+    "app/services/cursors.py": "one cursor; the next is told anew",
+    "app/services/documents.py": "one lane's turn, which catches all, and a load that who asks awaits",
+    "app/web/accepting.py": "one request, awaited by its connection",
+}
+_STARTING = frozenset({"create_task", "ensure_future"})
+
+
+@asynchronous
+async def test_endless_work_that_fails_or_ends_is_begun_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(background, "FIRST_PAUSE_SECONDS", 0.0)
+    tasks, begun, there = Background(asyncio.get_running_loop()), list[int](), asyncio.Event()
+
+    async def work() -> None:
+        begun.append(len(begun))
+        if len(begun) == 1:
+            raise ValueError("nobody thought of this")
+        if len(begun) > 2:
+            there.set()
+            await asyncio.Event().wait()
+
+    tasks.repeat("work", work)
+    await asyncio.wait_for(there.wait(), 30)
+    await tasks.settle(30)
+    assert len(begun) == 3
+
+
+@asynchronous
+async def test_checkpoints_go_on_after_a_look_that_failed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checkpoints, "_LOOK_SECONDS", 0.0)
+    folder = tmp_path / "journal"
+    signer = open_signer(tmp_path, KeyPlace(), named_key(folder, NODE))
+    journal = Journal(folder, NODE, about={"key": signer.fingerprint}, sync_seconds=0.01)
+    for number in range(10):
+        journal.record("fanout", channel="global", commit=number + 1, frame="{}")
+    until(lambda: journal.waiting == 0)
+    made = asyncio.Event()
+    checkpointer = Checkpointer(folder, NODE, signer, [], lambda _: made.set(), Due(0, 1))
+
+    def failing(*_: object) -> None:
+        raise ValueError("nobody thought of this")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(checkpoints, "read_head", failing)
+        run = asyncio.ensure_future(checkpointer.run())
+        await _until(lambda: "nobody thought of this" in checkpointer.trouble)
+    await asyncio.wait_for(made.wait(), 30)
+    await _until(lambda: not checkpointer.trouble)
+    run.cancel()
+    journal.close()
+    checkpointer.close()
+
+
+@asynchronous
+async def test_the_engine_looks_after_itself_after_an_upkeep_that_failed(tmp_path: Path) -> None:
+    async with running(tmp_path / "data") as service:
+        engine = service.engine
+        before = engine._timer  # type: ignore[attr-defined]  # the embedded one's
+
+        def failing() -> None:
+            raise ValueError("nobody thought of this")
+
+        engine.upkeep = failing  # type: ignore[attr-defined]
+        with pytest.raises(ValueError, match="nobody"):
+            engine._tick()  # type: ignore[attr-defined]
+        assert engine._timer is not before  # type: ignore[attr-defined]
+        del engine.upkeep  # type: ignore[attr-defined]
+
+
+def starters() -> Iterator[str]:
+    for path in sorted(APP.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _STARTING:
+                yield f"app/{path.relative_to(APP).as_posix()}"
+
+
+def test_a_task_is_started_where_somebody_looks_after_it() -> None:
+    assert set(starters()) == set(LOOKED_AFTER), "give it to Background, or say here who notices that it failed"
+
+
+async def _until(holds: Callable[[], bool]) -> None:
+    async with asyncio.timeout(30):
+        while not holds():  # noqa: ASYNC110  what is waited for tells nobody
+            await asyncio.sleep(0.01)
