@@ -201,9 +201,10 @@ class Veil:
         return all(self._discreet(unquote(text).encode("utf-8", "replace")) for text in texts)
 
     def _reasoned(self, detail: Detail) -> Detail:
-        """The detail without what somebody said in it that names something hidden, in a query too."""
+        """The detail without what somebody said in it, a query too, where any of it names something hidden: the reason
+        of a call is about what its query names."""
         said = {name: unquote(str(detail[name])).encode("utf-8", "replace") for name in _SAID if name in detail}
-        return {**detail, **{name: "" for name, text in said.items() if not self._discreet(text)}}
+        return detail if all(map(self._discreet, said.values())) else {**detail, **dict.fromkeys(said, "")}
 
     def _discreet(self, text: bytes) -> bool:
         """Whether a text names nothing above the clearance, as far as it writes names as they are."""
