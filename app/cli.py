@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import os
 import sys
 import time
@@ -114,6 +115,8 @@ async def _serve(config: Config, *, beside: argparse.Namespace | None = None) ->
     except OSError as wrong:
         await service.stop()
         return _cannot(f"cannot listen on {config.server.host}:{config.server.port} ({wrong.strerror})")
+    gc.collect()
+    gc.freeze()  # modules and settings stay for ever: no later collection, which stops the loop, looks at them again
     host = reachable(config.server.host)
     secure = "s" if config.server.tls_certificate else ""
     print(f"Dossier Realtime serves ws{secure}://{host}:{service.port}/v1", flush=True)

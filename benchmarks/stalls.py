@@ -12,7 +12,7 @@ import asyncio
 import json
 import time
 import urllib.request
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 
 from .service import Running, service
 from .wire import Socket
@@ -48,10 +48,10 @@ async def _storms(running: Running, connections: int, subscriptions: int, rest: 
         socket.send({"type": "ping"})
         await socket.until(b'"type":"pong"')
 
-    async def row(text: str, work: Awaitable[object]) -> None:
+    async def row(text: str, work: Callable[[], Awaitable[object]]) -> None:
         await asyncio.sleep(rest)
         before, began = await _longest(running), time.perf_counter()
-        await work
+        await work()
         await asyncio.sleep(2.0)  # the service may still be at it
         took = time.perf_counter() - began - 2.0
         print(
@@ -60,12 +60,14 @@ async def _storms(running: Running, connections: int, subscriptions: int, rest: 
 
     half = connections // 2
     names = ["stay", "revoked"] * half
-    await row(f"{connections} connect at once", asyncio.gather(*map(connect, names)))
+    await row(f"{connections} connect at once", lambda: asyncio.gather(*map(connect, names)))
     everybody = [socket for listed in sockets.values() for socket in listed]
-    storm = asyncio.gather(*(subscribe(socket, number) for number, socket in enumerate(everybody)))
-    await row(f"{connections} × {subscriptions} subscriptions", storm)
-    await row(f"{half} sessions of one user are revoked", asyncio.to_thread(_revoke, running, operator))
-    await row(f"{half} sockets end", _close(sockets["stay"]))
+    await row(
+        f"{connections} × {subscriptions} subscriptions",
+        lambda: asyncio.gather(*(subscribe(socket, number) for number, socket in enumerate(everybody))),
+    )
+    await row(f"{half} sessions of one user are revoked", lambda: asyncio.to_thread(_revoke, running, operator))
+    await row(f"{half} sockets end", lambda: _close(sockets["stay"]))
 
 
 async def _close(sockets: list[Socket]) -> None:
