@@ -6,7 +6,7 @@ from dossier_realtime.protocol.values import Position
 
 from .backoff import Backoff
 from .changes import Change, Cursor, Edit
-from .client import DossierRealtimeClient
+from .client import DossierRealtimeClient, InboxEvent
 from .drafting import Message
 from .editor import DocumentEditor
 from .endpoint import TokenSource
@@ -28,6 +28,7 @@ from .errors import (
 from .intents import ConnectionState
 from .presence import PresenceState
 from .publisher import Published, Publisher
+from .session import SubscriptionStatus
 from .subscription import Subscription
 
 __all__ = [
@@ -42,6 +43,7 @@ __all__ = [
     "DossierRealtimeClient",
     "Edit",
     "ErrorCode",
+    "InboxEvent",
     "InvalidMessage",
     "Message",
     "NotSubscribed",
@@ -57,6 +59,7 @@ __all__ = [
     "RealtimeError",
     "Refused",
     "Subscription",
+    "SubscriptionStatus",
     "TimedOut",
     "TokenSource",
     "UnusableToken",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import ssl
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from types import TracebackType
 from typing import Any, Self
 from uuid import uuid4
@@ -21,7 +21,15 @@ from dossier_realtime.protocol.commands import (
     CancelBrief,
     PresenceChange,
 )
-from dossier_realtime.protocol.events import AlertState, Event
+from dossier_realtime.protocol.events import (
+    AlertState,
+    BriefComplete,
+    BriefFailed,
+    CommitmentAlert,
+    Event,
+    Notification,
+    TaskAssigned,
+)
 from dossier_realtime.protocol.values import Activity, Position, Status
 
 from .backoff import Backoff
@@ -50,7 +58,11 @@ from .intents import (
 from .listeners import Listeners
 from .presence import PresenceState
 from .session import Session
-from .subscription import OnError, OnMessage, OnPresence, Receiver, Subscription
+from .stream import beginning
+from .subscription import Callbacks, OnError, OnMessage, OnPresence, Receiver, Subscription
+
+InboxEvent = Notification | TaskAssigned | CommitmentAlert | BriefComplete | BriefFailed
+"""What wants a person, of what comes to `user:{id}`."""
 
 
 class DossierRealtimeClient:
@@ -153,6 +165,14 @@ class DossierRealtimeClient:
         """What the token allows, such as `read:dossier:country:*`. Empty before the first `auth_success`."""
         return tuple(self._connection.granted.permissions) if self._connection.granted else ()
 
+    @property
+    def recovering(self) -> frozenset[str]:
+        """The subscribed channels that are not whole: not confirmed on this connection, or with missed events to come.
+
+        After a reconnect the state is `authenticated` before this is empty; `Subscription.status` tells of one channel.
+        """
+        return self._session.recovering
+
     def on_state(self, callback: Callable[[ConnectionState], Any]) -> None:
         """Call it, sync or async, with every new state."""
         self._listeners.on_state.append(callback)
@@ -176,29 +196,53 @@ class DossierRealtimeClient:
         on_error: OnError | None = None,
         *,
         include_presence: bool | None = None,
-        since: Position | None = None,
+        since: Position | int | None = None,
+        last: int | None = None,
         hidden: bool = False,
     ) -> Subscription:
         """Receive a channel, over all reconnects, until `unsubscribe`. May be called before `connect`.
 
         `include_presence` defaults to whether there is an `on_presence`. `since`: begin with what came after that
-        position. `hidden`: be there unseen (needs `admin`). A channel may be subscribed several times; the first
-        decides `since` and `hidden`. Raises ValueError for a bad name, ConnectionClosed after the end.
+        position, or after that offset of the present epoch; `last`: begin with the last 1 to 100 events. What was
+        missed is read as fast as it is taken. `hidden`: be there unseen (needs `admin`). A channel may be subscribed
+        several times; the first decides `since`, `last` and `hidden`. Raises ValueError for a bad name or place,
+        ConnectionClosed after the end.
         """
         channels.parse(channel)
+        begin = beginning(since, last)
         self._still_wanted()
         stream = self._session.streams.get(channel)
-        if stream is not None and (since is not None or hidden != stream.hidden):
-            raise ValueError(f"{channel} is subscribed already; unsubscribe before you change since or hidden")
-        receiver = Receiver(channel, self._driver.spawn, on_message, on_presence, on_error)
+        if stream is not None and (begin is not None or hidden != stream.hidden):
+            raise ValueError(f"{channel} is subscribed already; unsubscribe before you change since, last or hidden")
+        callbacks = Callbacks(on_message, on_presence, on_error)
+        receiver = Receiver(channel, self._driver.spawn, callbacks, self._driver.flow)
         self._listeners.add(receiver)
         if stream is not None and stream.live:
             receiver.ready(stream.position)
             if stream.presence is not None:
                 receiver.presence(stream.presence)
         presence = on_presence is not None if include_presence is None else include_presence
-        self._driver.perform(self._session.subscribe(channel, presence=presence, hidden=hidden, since=since))
-        return Subscription(receiver, self._listeners.leave, iterable=on_message is None)
+        self._driver.perform(self._session.subscribe(channel, presence=presence, hidden=hidden, since=begin))
+        return Subscription(receiver, self._listeners.leave, self._session.status, iterable=on_message is None)
+
+    async def inbox(self, *, since: Position | int | None = None, last: int | None = None) -> AsyncIterator[InboxEvent]:
+        """Iterate over what came to the user and wants a person: notifications, tasks, alerts, ends of briefs.
+
+        The oldest first, then live ones, each once, over all reconnects. It begins with what is wanted of the last
+        100 events of `user:{id}`, or after `since`, or within the `last` ones. Nothing is marked as read: keep
+        `event.offset` and give it as `since` next time. The channel must not be subscribed otherwise meanwhile.
+
+        Raises what `connect` and iterating a subscription raise; ValueError where the channel is subscribed.
+        """
+        await self.connect()
+        last = 100 if since is None and last is None else last
+        subscription = self.subscribe(f"user:{self.user_id}", since=since, last=last)
+        try:
+            async for event in subscription:
+                if isinstance(event, InboxEvent):
+                    yield event
+        finally:
+            subscription.unsubscribe()
 
     def presence(self, channel: str) -> PresenceState:
         """Who is on the channel; nobody until the server has said so. Raises NotSubscribed."""

@@ -22,6 +22,8 @@ from .session import Session
 
 AUTH_TIMEOUT = 10.0  # seconds from the open socket to `auth_success`
 SILENCE = 2.5  # heartbeat intervals without a frame, after which the server is taken for dead
+GRACE = 5.0  # seconds after a standstill, in which what waits in the socket is read before time is judged
+GRACE_EVERY = 30.0  # seconds; a program that stands still all the time is not given time without end
 STABLE = 5.0  # seconds an authenticated connection must last before the back-off begins anew
 SECOND_CHANCES = 3  # times a refusal that may pass (a token a moment too old) is tried again
 LONGEST_WAIT = 300.0  # seconds; no server sends a client away for longer
@@ -60,6 +62,8 @@ class Connection:
         self._authenticated_at: float | None = None
         self._ping_at = 0.0
         self._heard_at = 0.0
+        self._held = False
+        self._graced_at = -GRACE_EVERY
 
     @property
     def finished(self) -> bool:
@@ -201,12 +205,27 @@ class Connection:
         if self.state is ConnectionState.CONNECTED and now >= self._auth_due:
             return [*intents, *self._drop(CloseCode.AUTH_TIMEOUT, "no auth_success", now)]
         if self.state is ConnectionState.AUTHENTICATED:
-            if now >= self._heard_at + SILENCE * self._interval:
+            if not self._held and now >= self._heard_at + SILENCE * self._interval:
                 return [*intents, *self._drop(CloseCode.HEARTBEAT_LOST, "the server is silent", now)]
             if now >= self._ping_at:
                 self._ping_at = now + self._interval
                 intents.append(Write(codec.encode(Ping())))
         return [*intents, *self.session.tick(now)]
+
+    def hold(self, now: float, *, held: bool) -> None:
+        """The socket is not read for now, or is read again: silence says nothing about the server meanwhile."""
+        self._held = held
+        self._heard_at = now
+
+    def stood_still(self, now: float) -> None:
+        """The process did not run for a while: what came meanwhile is to be read before a time-out is judged."""
+        if now < self._graced_at + GRACE_EVERY:
+            return
+        self._graced_at = now
+        self._auth_due = max(self._auth_due, now + GRACE)
+        self._heard_at = max(self._heard_at, now + GRACE - SILENCE * self._interval)
+        self._ping_at = min(self._ping_at, now)
+        self.session.grant(now + GRACE)
 
     def deadline(self, now: float) -> float | None:
         """When `tick` has something to do; None while nothing is due."""
@@ -214,7 +233,9 @@ class Connection:
         if self.state is ConnectionState.CONNECTED:
             due.append(self._auth_due)
         elif self.state is ConnectionState.AUTHENTICATED:
-            due += [self._ping_at, self._heard_at + SILENCE * self._interval]
+            due.append(self._ping_at)
+            if not self._held:
+                due.append(self._heard_at + SILENCE * self._interval)
         return min(due, default=None)
 
     # --- authentication and the end of it -------------------------------------------------------------
@@ -284,6 +305,7 @@ class Connection:
     def _hung_up(self) -> None:
         self._auth_ref = None
         self._authenticated_at = None
+        self._held = False
         self.session.disconnected()
 
     def _enter(self, state: ConnectionState) -> EnterState:

@@ -7,6 +7,7 @@ import inspect
 import logging
 from collections import deque
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any
 
 logger = logging.getLogger("dossier_realtime.client")
@@ -44,6 +45,7 @@ class Delivery:
         self._spawn = spawn
         self._on_fault = on_fault
         self._calls: deque[Call] = deque()
+        self._waiting: set[object] = set()
         self._task: asyncio.Task[None] | None = None
         self._stopped = False
 
@@ -57,6 +59,16 @@ class Delivery:
         self._calls.append(call)
         if self._task is None:
             self._begin()
+
+    def put_once(self, key: object, call: Call) -> None:
+        """Call it in its turn, unless a call of this key waits already: `call` looks at what is true by then."""
+        if key not in self._waiting:
+            self._waiting.add(key)
+            self.put(partial(self._call_once, key, call))
+
+    def _call_once(self, key: object, call: Call) -> object:
+        self._waiting.discard(key)
+        return call()
 
     def stop(self) -> None:
         """Call nothing more. A call that is under way may end."""

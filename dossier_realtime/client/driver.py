@@ -11,8 +11,11 @@ from .connection import Connection
 from .delivery import is_of_user_code
 from .endpoint import TokenSource, ask
 from .errors import AuthFailed, ConnectFailed, RealtimeError, UnusableToken
-from .intents import Dial, Drop, Intent, Renew, Report, Write
+from .flow import Flow
+from .intents import ConnectionState, Dial, Drop, Intent, Renew, Report, Write
 from .transport import Transport, dial
+
+STANDSTILL = 1.0  # seconds that an alarm rings late when the process did not run (a closed lid, a stopped process)
 
 
 class Driver:
@@ -35,6 +38,8 @@ class Driver:
         self._told = told
         self._transport: Transport | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self.flow = Flow(self._flow_changed)
+        self._held = False
         self._dialling: asyncio.Task[None] | None = None
         self._ended = False
         self._tasks: set[asyncio.Task[None]] = set()
@@ -55,7 +60,27 @@ class Driver:
                     self._drop(code, reason)
                 case _:
                     self._told(intent)
+        if self._held or self.flow.full:
+            self._hold_or_go_on()
         self._set_alarm()
+
+    def _flow_changed(self) -> None:
+        if self._held or self.flow.full:
+            self._hold_or_go_on()
+            self._set_alarm()
+
+    def _hold_or_go_on(self) -> None:
+        """Read nothing more while a subscription is full; but read on where the program may wait for an answer.
+
+        It might wait for that answer in the very callback that is to make room.
+        """
+        ready = self._connection.state is ConnectionState.AUTHENTICATED
+        held = ready and self.flow.full and not self._connection.session.awaits_answers
+        if held != self._held:
+            self._held = held
+            self._connection.hold(_now(), held=held)
+            if self._transport is not None:
+                self._transport.hold(held=held)
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None] | None:
         """Start a task that ends with the client; None where the client has ended already."""
@@ -122,6 +147,7 @@ class Driver:
             self.perform(self._connection.refused(failed, _now()))
         else:
             self._transport = transport
+            self._held = False
             self.perform(self._connection.opened(token, _now()))
 
     def _begin_renewal(self) -> None:
@@ -170,18 +196,26 @@ class Driver:
     def _set_alarm(self) -> None:
         # A send waits no longer for its answer than it may, also where nobody has connected yet.
         running = self._connection.session.waits or (self._connection.started and not self._connection.finished)
-        due = self._connection.deadline(_now()) if running else None
+        due = self._deadline(_now()) if running else None
         if self._timer is not None:
             if due is not None and self._timer.when() <= due:
                 return  # it rings early, finds nothing due, and is set anew: cheaper than once a frame
             self._timer.cancel()
             self._timer = None
         if due is not None:
-            self._timer = asyncio.get_running_loop().call_at(due, self._alarm)
+            self._timer = asyncio.get_running_loop().call_at(due, self._alarm, due)
 
-    def _alarm(self) -> None:
+    def _deadline(self, now: float) -> float | None:
+        due = [at for at in (self._connection.deadline(now), self.flow.deadline()) if at is not None]
+        return max(now, min(due)) if due else None
+
+    def _alarm(self, due: float) -> None:
         self._timer = None
-        self.perform(self._connection.tick(_now()))
+        now = _now()
+        if now - due >= STANDSTILL:
+            self._connection.stood_still(now)
+        self.flow.tick(now)
+        self.perform(self._connection.tick(now))
 
 
 def _now() -> float:

@@ -22,7 +22,7 @@ from .delivery import Delivery, Spawn, logger
 from .document import Replica
 from .errors import ConnectionClosed, RealtimeError
 from .intents import Changed, CursorsMoved, Edited, Intent, Opened, Synced
-from .subscription import OnError, Receiver
+from .subscription import Callbacks, OnError, Receiver
 
 OnChange = Callable[[Change], None]
 
@@ -165,7 +165,8 @@ class DocumentEditor:
         self._on_change.append(callback)
 
     def on_cursors(self, callback: Callable[[Mapping[str, Cursor]], Any]) -> None:
-        """Call it, sync or async, with `cursors` when somebody's has moved by itself or is gone."""
+        """Call it, sync or async, with `cursors` when somebody's has moved by itself or is gone. A slow callback is
+        called with the latest, not with each."""
         self._on_cursors.append(callback)
 
     def on_synced(self, callback: Callable[[], Any]) -> None:
@@ -204,12 +205,15 @@ class DocumentEditor:
                 self._tell_changes()
             case CursorsMoved():
                 for on_cursors in self._on_cursors:
-                    self._delivery.put(partial(on_cursors, self.cursors))
+                    self._delivery.put_once(on_cursors, partial(self._show_cursors, on_cursors))
             case Synced():
                 for on_synced in self._on_synced:
-                    self._delivery.put(on_synced)
+                    self._delivery.put_once(on_synced, on_synced)
             case Opened():
                 pass
+
+    def _show_cursors(self, on_cursors: Callable[[Mapping[str, Cursor]], Any]) -> object:
+        return on_cursors(self.cursors)
 
     def _tell_changes(self) -> None:
         if self._telling:
@@ -274,10 +278,10 @@ class _Standing(Receiver):
     def __init__(
         self, channel: str, spawn: Spawn, on_error: Callable[[Exception], None], on_end: Callable[[], None]
     ) -> None:
-        super().__init__(channel, spawn, None, None, on_error)
+        super().__init__(channel, spawn, Callbacks(on_error=on_error))
         self._on_end = on_end
 
-    def event(self, event: object, position: Position | None) -> bool:
+    def event(self, event: object, position: Position | None, *, recovered: bool = False) -> bool:
         return True
 
     def end(self, error: RealtimeError | None) -> None:

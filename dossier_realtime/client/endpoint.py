@@ -63,7 +63,7 @@ def check_url(url: str, schemes: tuple[str, str], *, insecure: bool) -> bool:
     if not url.startswith((f"{plain}://", f"{secure}://")) or not parts.hostname:
         raise ValueError(f"The address must be of the form {secure}://host/path")
     if parts.username is not None or parts.password is not None:
-        raise ValueError("The address must not hold a user or a password; the token is sent once the socket is open")
+        raise ValueError(f"The address must be of the form {secure}://host/path, without a user or a password")
     if parts.fragment:
         raise ValueError("The address must not have a part after '#'; remove it")
     if parts.scheme == plain and not insecure and not _is_loopback(parts.hostname):

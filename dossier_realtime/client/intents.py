@@ -59,11 +59,12 @@ class EnterState:
 
 @dataclass(frozen=True, slots=True)
 class Deliver:
-    """An event for the subscribers of `channel`; `position` is its own."""
+    """An event for the subscribers of `channel`; `position` is its own. `recovered`: it had been missed."""
 
     channel: str
     event: Event
     position: Position | None
+    recovered: bool = False
 
 
 @dataclass(frozen=True, slots=True)

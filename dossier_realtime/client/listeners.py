@@ -58,8 +58,8 @@ class Listeners:
 
     def _hand(self, receiver: Receiver, told: Deliver | ShowPresence | Ready | Report) -> None:
         match told:
-            case Deliver(_, event, position):
-                if not receiver.event(event, position):
+            case Deliver(_, event, position, recovered):
+                if not receiver.event(event, position, recovered=recovered):
                     self._remove(receiver)
             case ShowPresence(_, presence):
                 receiver.presence(presence)
@@ -84,6 +84,9 @@ class Listeners:
             self._delivery.put(partial(on_event, event))
 
     def _report(self, error: RealtimeError) -> None:
+        if len(self._delivery) >= CAPACITY:
+            logger.error("%d calls wait for the client's callbacks, an error is dropped: %s", CAPACITY, error)
+            return
         if not self.on_error:
             logger.warning("%s (client.on_error tells you)", error)
         for on_error in self.on_error:

@@ -61,6 +61,11 @@ class SendQueue:
         self._window = self._full_window
         return True
 
+    @property
+    def is_flying(self) -> bool:
+        """Whether a send is on the wire."""
+        return bool(self._flying)
+
     def flying(self, ref: str | None) -> Outgoing | None:
         """The send of this ref, while it is on the wire."""
         return self._flying.get(ref) if ref is not None else None
@@ -108,6 +113,11 @@ class SendQueue:
         for send in late:
             self.forget(send.ref)
         return late
+
+    def grant(self, until: float) -> None:
+        """Let nothing expire before `until`."""
+        for send in chain(self._flying.values(), self._waiting.values()):
+            send.deadline = max(send.deadline, until)
 
     def deadline(self, now: float) -> float | None:
         """When there is something to do next: a send gives up, or the pause ends."""

@@ -6,18 +6,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Literal
 
 from dossier_realtime.protocol import answers, codec
 from dossier_realtime.protocol.commands import PresenceChange, Unsubscribe
 from dossier_realtime.protocol.errors import ErrorCode
 from dossier_realtime.protocol.events import AlertState, Event, PresenceJoin, PresenceLeave, PresenceUpdate
-from dossier_realtime.protocol.values import Position
 
 from .document import Followed, Replica
 from .errors import ConnectionClosed, NotSubscribed, RealtimeError, Refused, TimedOut
 from .intents import Deliver, End, Intent, Reject, Report, Settle, ShowPresence, Unasked, Write
 from .outgoing import Outgoing, SendQueue
-from .stream import Stream
+from .stream import Beginning, Stream
 
 QUEUE_CAPACITY = 1_000
 WINDOW = 64  # sends on the wire; well below the 200 refusals a minute that cost the connection
@@ -25,6 +25,11 @@ PAUSE = 15.0  # seconds to wait when the server asks to wait, but not how long
 MAX_PAUSES = 5  # how often one send may be asked to wait before it is given up
 
 _WORTH_WAITING = frozenset({ErrorCode.RATE_LIMIT_EXCEEDED, ErrorCode.SERVICE_UNAVAILABLE})
+
+
+SubscriptionStatus = Literal["waiting", "recovering", "live", "ended"]
+"""`waiting`: the server has not confirmed it on this connection (there may be none). `recovering`: what was missed is
+on its way. `live`: nothing is missing. `ended`: nothing comes any more."""
 
 
 class Session:
@@ -41,7 +46,7 @@ class Session:
 
     # --- what the user wants --------------------------------------------------------------------------
 
-    def subscribe(self, channel: str, *, presence: bool, hidden: bool, since: Position | None) -> list[Intent]:
+    def subscribe(self, channel: str, *, presence: bool, hidden: bool, since: Beginning = None) -> list[Intent]:
         """Follow a channel; or, where it is followed, ask for its presence too."""
         stream = self.streams.get(channel)
         if stream is None:
@@ -83,6 +88,26 @@ class Session:
     def waits(self) -> bool:
         """Whether a send waits for its answer."""
         return len(self._sends) > 0
+
+    @property
+    def awaits_answers(self) -> bool:
+        """Whether something is asked of the server that the program may be waiting for."""
+        return self._sends.is_flying or any(
+            stream.ref is not None or (stream.document is not None and not stream.document.synced)
+            for stream in self.streams.values()
+        )
+
+    def status(self, channel: str) -> SubscriptionStatus:
+        """Return how far the channel has come."""
+        stream = self.streams.get(channel)
+        if stream is None:
+            return "ended"
+        return ("live" if stream.whole else "recovering") if stream.live else "waiting"
+
+    @property
+    def recovering(self) -> frozenset[str]:
+        """The channels that are not whole (again) yet."""
+        return frozenset(channel for channel, stream in self.streams.items() if not stream.whole)
 
     def forget(self, ref: str) -> None:
         """The sender no longer waits."""
@@ -136,6 +161,10 @@ class Session:
             if stream.document is not None:
                 intents += stream.document.tick(now)
         return [*intents, *self._transmit(now)]
+
+    def grant(self, until: float) -> None:
+        """Let no send time out before `until`."""
+        self._sends.grant(until)
 
     def deadline(self, now: float) -> float | None:
         """When `tick` has something to do."""
@@ -209,7 +238,9 @@ class Session:
         told: list[Intent] = [] if arrival.lost is None else [Report(arrival.lost, channel)]
         if stream.document is not None and isinstance(event, Followed):
             told += self._keep_up(stream, stream.document.follow(event, now), now)
-        return told + [Deliver(channel, event, position) for event, position in arrival.deliver]
+        return told + [
+            Deliver(channel, event, position, stream.was_missed(position)) for event, position in arrival.deliver
+        ]
 
     def _keep_up(self, stream: Stream, told: list[Intent], now: float) -> list[Intent]:
         """What a document made of a message; one that cannot go on from there is loaded anew."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import msgspec
@@ -33,17 +34,46 @@ class Arrival(NamedTuple):
     recover: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Last:
+    """Begin with so many of the latest events."""
+
+    count: int
+
+
+Beginning = Position | int | Last | None
+"""Where a subscription begins: after a position, after an offset of the present epoch, with the last events, or now."""
+
+
+MAX_LAST = 100
+
+
+def beginning(since: Position | int | None, last: int | None) -> Beginning:
+    """Return where a subscription begins. Raises ValueError for two places at once, or one that cannot be."""
+    if since is not None and last is not None:
+        raise ValueError("Give since or last, not both: a subscription begins at one place")
+    if last is not None:
+        if not 1 <= last <= MAX_LAST:
+            raise ValueError(f"last is a number of events from 1 to {MAX_LAST}, not {last}; use since for more")
+        return Last(last)
+    offset = since.offset if isinstance(since, Position) else since
+    if offset is not None and offset < 0:
+        raise ValueError(f"since begins after an offset from 0 on, not {offset}")
+    return since
+
+
 class Stream:
     """`position` is that of the last event delivered; `ref` names the subscribe that waits for its answer.
 
     `document`: what follows the operations, where the channel is a document that is edited.
     """
 
-    def __init__(self, channel: str, *, include_presence: bool, hidden: bool, since: Position | None) -> None:
+    def __init__(self, channel: str, *, include_presence: bool, hidden: bool, since: Beginning = None) -> None:
         self.channel = channel
         self.include_presence = include_presence
         self.hidden = hidden
-        self.position = since
+        self.position = since if isinstance(since, Position) else None
+        self._begin: int | Last | None = None if isinstance(since, Position) else since
         self.presence: PresenceState | None = None
         self.live = False
         self.ref: str | None = None
@@ -52,6 +82,8 @@ class Stream:
         self.document: Replica | None = None
         self._asked_from: Position | None = None
         self._recovered_at: int | None = None
+        self._missed_to: Position | None = None
+        self._open_start = False
         self._ahead: dict[int, Event] = {}
 
     def ask(self, ref: str) -> Subscribe:
@@ -63,7 +95,10 @@ class Stream:
         since = None if self.document is None else self.document.asked()
         if self.position is not None:
             since = Since(epoch=self.position.epoch, offset=self.position.offset)
-        params = SubscribeParams(include_presence=self.include_presence, hidden=self.hidden, since=since)
+        elif isinstance(self._begin, int):
+            since = Since(offset=self._begin)
+        last = self._begin.count if self.position is None and isinstance(self._begin, Last) else None
+        params = SubscribeParams(include_presence=self.include_presence, hidden=self.hidden, since=since, last=last)
         return Subscribe(channel=self.channel, params=params, ref=ref)
 
     def lost(self) -> None:
@@ -71,6 +106,7 @@ class Stream:
         self.live = False
         self.ref = None
         self.retry_at = None
+        self._open_start = False
         self._ahead.clear()  # recovery brings them again
         if self.document is not None:
             self.document.lost()
@@ -79,8 +115,12 @@ class Stream:
         """The server's answer to `ask`."""
         self.live = True
         self.ref = None
+        begin, self._begin = self._begin, None
+        self._missed_to = answer.position if answer.recovered or isinstance(begin, Last) else None
         intents: list[Intent] = []
-        if not self._continues(answer):  # if it does, what was missed follows from where we are
+        if self.position is None and begin is not None and answer.position is not None:
+            intents += self._begin_at(begin, answer.position, recovered=answer.recovered is True)
+        elif not self._continues(answer):  # if it does, what was missed follows from where we are
             if self.position is not None:
                 intents.append(Report(PositionLost(self.channel, self.position, answer.position), self.channel))
             self.position = answer.position
@@ -92,6 +132,19 @@ class Stream:
             intents.append(ShowPresence(self.channel, self.presence))
         return intents
 
+    def _begin_at(self, begin: int | Last, now: Position, *, recovered: bool) -> list[Intent]:
+        """Take the first place of a subscription that named no epoch."""
+        if isinstance(begin, Last):
+            # The history may hold fewer: then the first event that comes says where it begins.
+            self.position = Position(now.epoch, max(0, now.offset - begin.count))
+            self._open_start = self.position.offset < now.offset
+            return []
+        if recovered:
+            self.position = Position(now.epoch, begin)
+            return []
+        self.position = now
+        return [Report(PositionLost(self.channel, Position(now.epoch, begin), now), self.channel)]
+
     def _continues(self, answer: Subscribed) -> bool:
         since, now = self._asked_from, answer.position
         return (
@@ -101,6 +154,24 @@ class Stream:
             and now.epoch == since.epoch
             and now.offset >= since.offset
         )
+
+    def was_missed(self, position: Position | None) -> bool:
+        """Whether an event at `position` is one that the last `subscribed` promised."""
+        upto = self._missed_to
+        return (
+            upto is not None
+            and position is not None
+            and position.epoch == upto.epoch
+            and position.offset <= upto.offset
+        )
+
+    @property
+    def whole(self) -> bool:
+        """Whether everything up to the last `subscribed` has come, so that only live events come now."""
+        if not self.live:
+            return False
+        upto, position = self._missed_to, self.position
+        return upto is None or position is None or position.epoch != upto.epoch or position.offset >= upto.offset
 
     def arrive(self, event: Event, offset: int | None) -> Arrival:
         """Judge an event by its offset, and move on with what is delivered.
@@ -112,6 +183,9 @@ class Stream:
             return Arrival([(event, position)] if self.live else [])
         if offset <= position.offset:
             return Arrival([])
+        if self._open_start and self.live:
+            self._open_start = False
+            position = self.position = Position(position.epoch, offset - 1)
         if offset == position.offset + 1 or len(self._ahead) < AHEAD:
             self._ahead.setdefault(offset, event)
         in_order = self._in_order()

@@ -6,6 +6,7 @@ import asyncio
 import inspect
 from collections import deque
 from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -14,14 +15,25 @@ from dossier_realtime.protocol.values import Position
 
 from .delivery import Delivery, Spawn, is_of_user_code, logger
 from .errors import ConnectionClosed, NotSubscribed, Overflowed, PositionLost, RealtimeError
+from .flow import Flow
 from .presence import PresenceState
+from .session import SubscriptionStatus
 
-CAPACITY = 1_000  # events that may wait for a subscriber
+CAPACITY = 1_000  # live events that may wait for a subscriber
 
 OnMessage = Callable[[Event], Any]
 OnPresence = Callable[[PresenceState], Any]
 OnError = Callable[[Exception], Any]
 """Callbacks may be async; one subscription's callbacks never run at the same time."""
+
+
+@dataclass(slots=True)
+class Callbacks:
+    """What a subscription calls."""
+
+    on_message: OnMessage | None = None
+    on_presence: OnPresence | None = None
+    on_error: OnError | None = None
 
 
 class Receiver:
@@ -31,9 +43,8 @@ class Receiver:
         self,
         channel: str,
         spawn: Spawn,
-        on_message: OnMessage | None,
-        on_presence: OnPresence | None,
-        on_error: OnError | None,
+        callbacks: Callbacks,
+        flow: Flow | None = None,
     ) -> None:
         self.channel = channel
         self.position: Position | None = None
@@ -41,13 +52,18 @@ class Receiver:
         self.ended = False
         self.abandoned = False  # it ended with the client, not by itself
         self.settled = asyncio.Event()
-        self.iterated = on_message is None and on_presence is None
+        self.iterated = callbacks.on_message is None and callbacks.on_presence is None
+        self.backlog = 0  # recovered events that wait: the socket waits for them, they are no sign of a slow reader
+        self.taken = 0
+        self._live = 0  # other events that wait
+        self._flow = flow or Flow(lambda: None)
         self._taken: Position | None = None
-        self._on_message = on_message
-        self._on_presence = on_presence
-        self._on_error = on_error
+        self._on_message = callbacks.on_message
+        self._on_presence = callbacks.on_presence
+        self._on_error = callbacks.on_error
+        self._shown = PresenceState()
         self._delivery = Delivery(spawn, self._tell)
-        self._items: deque[tuple[Event, Position | None] | RealtimeError] = deque()
+        self._items: deque[tuple[Event, Position | None, bool] | RealtimeError] = deque()
         self._more = asyncio.Event()
 
     def ready(self, position: Position | None) -> None:
@@ -56,26 +72,48 @@ class Receiver:
             self.position = self._taken = position
             self.settled.set()
 
-    def event(self, event: Event, position: Position | None) -> bool:
-        """Take an event. False when the subscriber is so far behind that the subscription has ended."""
-        waiting = len(self._items) if self.iterated else len(self._delivery)
-        if waiting >= CAPACITY:
+    def event(self, event: Event, position: Position | None, *, recovered: bool = False) -> bool:
+        """Take an event. False when the subscriber is so far behind that the subscription has ended.
+
+        Recovered events are read as fast as they are taken; only a subscriber that takes nothing at all can be too
+        slow for them.
+        """
+        stalled = recovered and self._flow.is_stalled(self)
+        if self._live + (self.backlog if stalled else 0) >= CAPACITY:
             self.end(Overflowed(self.channel, CAPACITY, self._taken))
             return False
         self._taken = position
         if self._on_message is not None:
-            self._delivery.put(partial(self._message, self._on_message, event, position))
+            self._delivery.put(partial(self._message, self._on_message, event, position, recovered))
         elif self.iterated:
-            self._items.append((event, position))
+            self._items.append((event, position, recovered))
             self._more.set()
         else:
             self.position = position
+            return True
+        self._count(recovered, 1)
         return True
+
+    def _count(self, recovered: bool, more: int) -> None:
+        if recovered:
+            self.backlog += more
+        else:
+            self._live += more
+        if more < 0:
+            self.taken += 1
+        if recovered:
+            self._flow.look(self)
 
     def presence(self, presence: PresenceState) -> None:
         """Who is there now."""
         if self._on_presence is not None:
-            self._delivery.put(partial(self._on_presence, presence))
+            self._shown = presence
+            self._delivery.put_once(self._on_presence, partial(self._show, self._on_presence))
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether recovered events wait to be taken."""
+        return self.backlog > 0
 
     def fault(self, error: RealtimeError) -> None:
         """Tell an error that the subscription survives; in an iteration a gap is raised, in its place."""
@@ -95,6 +133,8 @@ class Receiver:
         if error is None:
             self._items.clear()
             self._delivery.stop()
+            self.backlog = 0
+            self._flow.look(self)
         else:
             self._items.append(error)
             self._tell(error)
@@ -112,12 +152,17 @@ class Receiver:
         if isinstance(item, RealtimeError):
             self._moved(item)
             raise item
-        event, self.position = item
+        event, self.position, recovered = item
+        self._count(recovered, -1)
         return event
 
-    def _message(self, callback: OnMessage, event: Event, position: Position | None) -> object:
+    def _message(self, callback: OnMessage, event: Event, position: Position | None, recovered: bool) -> object:
         self.position = position
+        self._count(recovered, -1)
         return callback(event)
+
+    def _show(self, callback: OnPresence) -> object:
+        return callback(self._shown)
 
     def _moved(self, error: Exception) -> None:
         if isinstance(error, PositionLost):
@@ -150,9 +195,17 @@ class Subscription:
     Without any callback events wait from the beginning (1,000 of them); with `on_presence` from the first `async for`.
     """
 
-    def __init__(self, receiver: Receiver, leave: Callable[[Receiver], None], *, iterable: bool) -> None:
+    def __init__(
+        self,
+        receiver: Receiver,
+        leave: Callable[[Receiver], None],
+        status: Callable[[str], SubscriptionStatus],
+        *,
+        iterable: bool,
+    ) -> None:
         self._receiver = receiver
         self._leave = leave
+        self._status = status
         self._iterable = iterable
 
     @property
@@ -164,6 +217,14 @@ class Subscription:
     def position(self) -> Position | None:
         """That of the last event handed out; what `since=` takes, later or elsewhere. None without history."""
         return self._receiver.position
+
+    @property
+    def status(self) -> SubscriptionStatus:
+        """`waiting` for the server's word on this connection, `recovering` what was missed, `live`, or `ended`."""
+        if self._receiver.ended:
+            return "ended"
+        status = self._status(self.channel)
+        return "recovering" if status == "live" and self._receiver.is_behind else status
 
     async def ready(self) -> None:
         """Wait until the server has confirmed it.

@@ -235,8 +235,10 @@ class FakeServer:
             answer.position = Position(self.epoch, len(events))
             if since is not None:
                 offset = since.offset or 0
-                answer.recovered = since.epoch == self.epoch and 0 <= offset <= len(events)
+                answer.recovered = since.epoch in (None, self.epoch) and 0 <= offset <= len(events)
                 missed = events[offset:] if answer.recovered else []
+            elif command.params.last is not None:
+                missed = events[-command.params.last :]
         if namespace in _PEOPLED and command.params.include_presence:
             alone = answers.PresentUser(user_id=self.user_id, name=self.user_id, role="tester")
             answer.presence = self.rosters.get(channel, answers.Roster(count=1, users=[alone]))

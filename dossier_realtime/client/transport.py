@@ -16,6 +16,7 @@ from tornado.websocket import (
     websocket_connect,
 )
 
+from .delivery import logger
 from .errors import ConnectFailed
 
 MAX_FRAME_IN = 16 * 1024 * 1024  # bytes; a whole document of 1 Mi UTF-16 units fits, escaped
@@ -34,6 +35,9 @@ class Transport:
         self._stream: IOStream | None = None
         self._gone = asyncio.Event()
         self._quiet = False
+        self._reading: asyncio.Task[None] | None = None
+        self._may_read = asyncio.Event()
+        self._may_read.set()
         self._writes: set[asyncio.Future[None]] = set()
 
     def attach(self, connection: WebSocketClientConnection) -> None:
@@ -41,25 +45,35 @@ class Transport:
         self._connection = connection
         assert connection.protocol is not None  # noqa: S101  Tornado sets it with the connection
         self._stream = connection.protocol.stream
-        if self._gone.is_set():
-            connection.close()  # Tornado warns of connections that nobody has closed
-            raise ConnectFailed("The server closed the connection at once; trying again")
+        self._reading = asyncio.get_running_loop().create_task(self._read(connection))
+        self._reading.add_done_callback(self._read_all)
 
-    def receive(self, message: str | bytes | None) -> None:
-        """What Tornado calls for each message, and with None at the end."""
-        if message is not None:
+    def hold(self, *, held: bool) -> None:
+        """Take nothing more from the socket for now; or go on. What the peer sends meanwhile waits in its kernel."""
+        if held:
+            self._may_read.clear()
+        else:
+            self._may_read.set()
+
+    async def _read(self, connection: WebSocketClientConnection) -> None:
+        # Tornado reads the next message only when this one was taken: that is what reaches the peer as back-pressure.
+        while (message := await connection.read_message()) is not None:
             if not self._quiet:
                 self._on_frame(message)
-            return
-        if self._gone.is_set():
-            return
+            if not (self._quiet or self._may_read.is_set()):
+                await self._may_read.wait()
+
+    def _read_all(self, task: asyncio.Task[None]) -> None:
+        """See that the end of the socket is told, however the reading ended."""
+        assert self._connection is not None  # noqa: S101  as in `write`
+        if not task.cancelled() and (wrong := task.exception()) is not None:
+            logger.error("Reading a connection failed; it is made anew", exc_info=wrong)
         self._gone.set()
-        if self._connection is None:
-            return
+        code, reason = self._connection.close_code or _NO_CODE, self._connection.close_reason or ""
         self._connection.close()
         if not self._quiet:
             self._quiet = True
-            self._on_lost(self._connection.close_code or _NO_CODE, self._connection.close_reason or "")
+            self._on_lost(code, reason)
 
     def write(self, frame: bytes) -> None:
         """Send a text frame. On a socket that has just died it is lost; `on_lost` tells."""
@@ -79,6 +93,7 @@ class Transport:
     async def close(self, code: int, reason: str) -> None:
         """Close, waiting a moment for the server to agree; then cut."""
         self._quiet = True
+        self._may_read.set()
         assert self._connection is not None and self._stream is not None  # noqa: S101, PT018  as in `write`
         self._connection.close(code, reason)
         try:
@@ -104,9 +119,7 @@ async def dial(
     request = HTTPRequest(url, connect_timeout=timeout, request_timeout=timeout, ssl_options=ssl_context)
     opening: asyncio.Future[WebSocketClientConnection] | None = None
     try:
-        opening = asyncio.ensure_future(
-            websocket_connect(request, on_message_callback=transport.receive, max_message_size=MAX_FRAME_IN)
-        )
+        opening = asyncio.ensure_future(websocket_connect(request, max_message_size=MAX_FRAME_IN))
         transport.attach(await asyncio.shield(opening))
     except asyncio.CancelledError:
         if opening is not None:

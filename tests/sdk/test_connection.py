@@ -131,6 +131,16 @@ def test_a_senseless_interval_is_bounded(given: int, kept: int) -> None:
     assert live_connection(heartbeat=given).deadline(0) == kept
 
 
+def test_silence_says_nothing_while_the_socket_is_not_read_but_pings_go_out() -> None:
+    connection = live_connection()
+    connection.hold(10, held=True)
+    for now in range(30, 400, 30):
+        assert [type(command) for command in written(connection.tick(now))] == [Ping]
+    connection.hold(400, held=False)
+    assert all(not isinstance(intent, Drop) for intent in connection.tick(474))
+    assert isinstance(connection.tick(475)[0], Drop)
+
+
 # --- losing it, coming back (K04) ----------------------------------------------------------------------
 
 

@@ -1,0 +1,65 @@
+"""Back-pressure: the socket is not read while a subscription is full of recovered events that its user is taking."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+HOLD_AT = 256  # recovered events that wait for one subscription, from which on nothing more is read
+GO_ON_AT = 128
+STALLED_AFTER = 30.0  # seconds; a full subscription that took nothing for so long holds nobody else up any more
+
+
+class Reader(Protocol):
+    """A subscription whose recovered events wait. `taken` counts what its user took."""
+
+    @property
+    def backlog(self) -> int:
+        """How many recovered events wait."""
+
+    @property
+    def taken(self) -> int:
+        """How many events its user has taken, in all."""
+
+
+class Flow:
+    """The full subscriptions. `changed` is called when `full` may have. Pure: time is an argument."""
+
+    def __init__(self, changed: Callable[[], None]) -> None:
+        self._changed = changed
+        self._full: dict[Reader, tuple[int, float | None]] = {}
+        self._stalled: set[Reader] = set()
+
+    @property
+    def full(self) -> bool:
+        """Whether a subscription that is being read has enough."""
+        return bool(self._full)
+
+    def look(self, reader: Reader) -> None:
+        """Look at a reader that has got or taken an event, or has ended."""
+        before = self.full
+        if reader.backlog < GO_ON_AT:
+            self._full.pop(reader, None)
+            self._stalled.discard(reader)
+        elif reader.backlog >= HOLD_AT and reader not in self._full and reader not in self._stalled:
+            self._full[reader] = (reader.taken, None)
+        if before != self.full:
+            self._changed()
+
+    def is_stalled(self, reader: Reader) -> bool:
+        """Whether the reader is full and its user takes nothing."""
+        return reader in self._stalled
+
+    def tick(self, now: float) -> None:
+        """Give up on those that took nothing for `STALLED_AFTER`."""
+        for reader, (taken, since) in list(self._full.items()):
+            if since is None or reader.taken != taken:
+                self._full[reader] = (reader.taken, now)
+            elif now >= since + STALLED_AFTER:
+                del self._full[reader]
+                self._stalled.add(reader)
+
+    def deadline(self) -> float | None:
+        """When `tick` is to be called next; None while nothing is full. A time in the past: at once."""
+        due = [0.0 if since is None else since + STALLED_AFTER for _, since in self._full.values()]
+        return min(due, default=None)
