@@ -14,9 +14,10 @@ import msgspec
 
 from app.journal.redaction import Redaction, UnmatchedRedaction
 from app.journal.replays import Replays
-from app.journal.scope import Naming, Scope
+from app.journal.scope import Naming, Scope, trimmed
 from app.journal.signing import Signer
 from dossier_realtime.archive.folder import read_after, read_head, seq_before
+from dossier_realtime.protocol.channels import Pattern
 from dossier_realtime.recording.entry import Header, redact
 from dossier_realtime.recording.export import (
     EXPORT_FORMAT,
@@ -115,12 +116,14 @@ class Archive:
         made_by: str,
         clearance: str = HIGHEST,
         level_of: Callable[[str], str] | None = None,
+        personal: bool = True,
         redacted: Sequence[str] = (),
         tally: Tally | None = None,
     ) -> Iterator[bytes]:
         """The lines of the export, the last one signed. One line is in memory at a time.
 
-        With `level_of` (of a channel, now) the export is partial: what `clearance` does not reach leaves no trace.
+        With `level_of` (of a channel, now) the export is partial: what `clearance` does not reach leaves no trace, and
+        without `personal` neither do addresses, ids of tokens, and permissions that reach no channel asked for.
         The frames that a pattern of `redacted` covers give way to their digests. `tally` is told what went in. Where
         the journal is not intact the export ends, and its manifest says so.
         Raises ValueError and OSError where it cannot be read; NothingSelected where no entry fits, unless the page may
@@ -128,7 +131,10 @@ class Archive:
         """
         head = read_head(self._folder, self._node)
         veil = Veil(clearance, level_of) if level_of is not None else Unveiled() if selection.surrounds else None
+        if not personal and (veil is None or not selection.channel):
+            raise ValueError("an export without what is personal is partial, and of channels that are named")
         selected, redaction = _Filter(selection, veil), Redaction(redacted)
+        selected.only = None if personal else channel_pattern(selection.channel)
         scope = self._scope(selection, selected, veil)
         if selection.session or selection.user:
             lines = read_after(self._folder, self._node, self._begin(selected, veiled=True))
@@ -196,6 +202,8 @@ class Archive:
                 continue
             if scope is not None:
                 header = scope.trimmed(header)
+            elif selected.only is not None:
+                header = trimmed(header, selected.only)
             if veil is None:
                 hidden = redaction.hides(header, rest[:-1])
                 previous = b"" if shown and before == shown else before
@@ -223,6 +231,8 @@ class _Filter:
         self._names: set[str] = set()
         self.scope: Scope | None = None
         self.replays: Replays | None = None
+        self.only: Pattern | None = None
+        """Channels that headers are trimmed to, where what is personal stays out."""
 
     @property
     def begins_after(self) -> int:

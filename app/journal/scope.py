@@ -1,8 +1,9 @@
 """The surroundings of some channels in an export: the sessions that touched them, and the acts that name them.
 
 With context, an export of channels holds the connections that received, sent or were refused something there, and of
-their rights those that reach these channels; addresses are left out. Since the headers of these entries are not as the
-journal has them, such an export is partial: it keeps no links.
+their rights those that reach these channels; addresses and the ids of tokens are left out, of every kind of entry. So
+they are in any export by who administers some channels only. Since the headers of these entries are not as the journal
+has them, such an export is partial: it keeps no links.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 _CONNECTIONS: Final = frozenset({"open", "renewed", "close", "conflated"})
 _EXPORT: Final = "export_journal"
 _CALLS: Final = frozenset({"act", "http"})
+_PERSONAL: Final = ("address", "token")
 
 
 class Scope:
@@ -60,20 +62,29 @@ class Scope:
         return self._naming.takes(header) or header.kind == "start"
 
     def trimmed(self, header: Header) -> Header:
-        """The header with no more than concerns the channels."""
-        detail = dict(header.detail)
-        permissions, channels = detail.get("permissions"), detail.get("channels")
-        if isinstance(permissions, list):
-            detail["permissions"] = [text for text in permissions if self._grants(text)]
-        if isinstance(channels, list):
-            detail["channels"] = [name for name in channels if self._pattern.matches(name)]
-        if header.kind in _CONNECTIONS and "address" in detail:
-            detail["address"] = ""
-        return header if detail == header.detail else msgspec.structs.replace(header, detail=detail)
+        """Return the header with no more than concerns the channels."""
+        return trimmed(header, self._pattern)
 
-    def _grants(self, permission: str) -> bool:
-        grant = Grant.parse(permission)
-        return grant is not None and grant.pattern.overlaps(self._pattern)
+
+def trimmed(header: Header, pattern: Pattern) -> Header:
+    """Return the header with no more than concerns channels that fit a pattern: neither addresses nor ids of tokens."""
+    detail = header.detail | {name: "" for name in _PERSONAL if name in header.detail}
+    if detail.get("subject_kind") == "token":
+        detail["subject"] = ""
+    permissions, channels = detail.get("permissions"), detail.get("channels")
+    if isinstance(permissions, list):
+        detail["permissions"] = [text for text in permissions if _grants(text, pattern)]
+    if isinstance(channels, list):
+        detail["channels"] = [name for name in channels if pattern.matches(name)]
+    via = "token:" if header.via.startswith("token:") else header.via
+    if detail == header.detail and via == header.via:
+        return header
+    return msgspec.structs.replace(header, detail=detail, via=via)
+
+
+def _grants(permission: str, pattern: Pattern) -> bool:
+    grant = Grant.parse(permission)
+    return grant is not None and grant.pattern.overlaps(pattern)
 
 
 class Naming:

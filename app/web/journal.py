@@ -2,8 +2,8 @@
 (decisions, 10).
 
 `admin:*`, or `admin` on the one channel that is named. Below the highest clearance, and for who administers one
-channel, the export is partial: of what the caller may not see there is no trace. Its entries are numbered anew, so it
-has no pages.
+channel, the export is partial: of what the caller may not see there is no trace. Addresses and ids of tokens are for
+`admin:*` alone. Its entries are numbered anew, so it has no pages.
 """
 
 from __future__ import annotations
@@ -109,6 +109,7 @@ class JournalDoor(OperatorDoor):
             made_by=identity.user_id,
             clearance=identity.clearance.label,
             level_of=lambda name: policy.settings(name).level.label,
+            personal=decide_operator(identity).allowed,
         )
 
     def _selection(self) -> Selection | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import get_args
 
 import msgspec
 import pytest
@@ -14,12 +15,13 @@ from app.journal.export import Archive, NothingSelected, Selection
 from app.journal.signing import Signer
 from app.journal.writer import Journal
 from dossier_realtime.archive import open_export, open_journal
-from dossier_realtime.recording.entry import Detail
+from dossier_realtime.recording.entry import Detail, Kind
 from dossier_realtime.recording.recording import Recording
 from tests.journal.folders import NODE
 
 PLAN, OTHER, SECRET = "document:plan", "dossier:country:SA", "document:hidden"
 CROWD, TOUCHED = 189, 54
+KINDS = [kind for kind in get_args(Kind) if kind != "unreadable"]  # which is never written
 
 
 def login(number: int, permissions: list[str]) -> Detail:
@@ -186,3 +188,69 @@ def test_the_selection_travels_with_it(export: Export, tmp_path: Path) -> None:
     manifest = msgspec.json.decode((tmp_path / "export.ndjson").read_bytes().splitlines()[-1])["manifest"]
     assert manifest["whole"] is False
     assert manifest["selection"] == {"channel": PLAN, "context": True}
+
+
+ADDRESS, TOKEN = "203.0.113.77", "jti-of-somebody"
+
+
+def of_every_kind(folder: Path) -> None:
+    """Entries of all kinds that a node writes, by a session that touches the plan; each says from where and by which
+    token, also those that do not today."""
+    journal = Journal(folder, NODE, clock=lambda: 1.0)
+    named: Detail = {"address": ADDRESS, "token": TOKEN, "verb": "revoke_token", "subject_kind": "token"}
+    named |= {"subject": TOKEN, "connection": "c1", "permissions": [f"read:{PLAN}"], "path": "/v1/documents/plan"}
+    named |= {"channels": [PLAN], "places": "0", "unsent": 0, "count": 1, "first": 1, "last": 1, "epoch": "e"}
+    for kind in KINDS:
+        for channel in ("", PLAN):
+            journal.record(
+                kind,
+                session="s1",
+                user="u1",
+                channel=channel,
+                level="internal" if channel else "",
+                epoch="e",
+                offset=1,
+                via=f"token:{TOKEN}",
+                by="u2",
+                detail=named,
+            )
+    assert journal.close() == 0
+
+
+@pytest.mark.parametrize(
+    "selection",
+    [
+        Selection(channel=PLAN, context=True),
+        Selection(channel=PLAN),
+        Selection(channel=PLAN, session="s1"),
+        Selection(channel=PLAN, session="s1", context=True),
+        Selection(channel=PLAN, user="u1", context=True),
+        Selection(channel="document:*", user="u1", context=True),
+    ],
+    ids=str,
+)
+def test_no_address_and_no_token_is_in_what_an_administrator_of_channels_gets(
+    tmp_path: Path, selection: Selection
+) -> None:
+    of_every_kind(tmp_path / "journal")
+    archive = Archive(tmp_path / "journal", NODE, Signer(tmp_path))
+
+    def exported(*, personal: bool) -> bytes:
+        level_of = lambda _: "internal"  # noqa: E731
+        lines = archive.export(
+            selection, made_at=1.0, made_by="a", clearance="secret", level_of=level_of, personal=personal
+        )
+        return b"".join(lines)
+
+    found = exported(personal=False)
+    assert (found.count(ADDRESS.encode()), found.count(TOKEN.encode())) == (0, 0)
+    kinds = {kind for kind in KINDS if f'"kind":"{kind}"'.encode() in found}
+    assert {"act", "http", "fanout", "settings", "in", "refused"} <= kinds
+    assert selection.surrounds == (ADDRESS.encode() not in exported(personal=True))
+
+
+def test_without_channels_nothing_says_what_is_personal(data: Path) -> None:
+    archive = Archive(data / "journal", NODE, Signer(data))
+    for selection, level_of in ((Selection(), lambda _: "internal"), (Selection(channel=PLAN), None)):
+        with pytest.raises(ValueError, match="of channels that are named"):
+            next(archive.export(selection, made_at=1.0, made_by="a", level_of=level_of, personal=False))
