@@ -332,6 +332,10 @@ class RevocationStore(Protocol):
         """Whether the token is shut out: by its id, or as issued at or before the user's revocation (Unix
         seconds); one without a time of issue counts as issued before. Known without waiting."""
 
+    def revoked_at(self, *, token_id: str | None = None, user_id: str | None = None) -> float | None:
+        """Return when the token, or else the user, was last shut out (Unix seconds); None: never. Known without
+        waiting."""
+
     async def revoke(self, *, token_id: str | None, user_id: str | None, at: float) -> None:
         """Shut out, durably. Kept for 90 days: longer than any token is good for, also one made to begin later."""
 

@@ -170,10 +170,15 @@ class RevokeTokens(OperatorDoor):
             return
         now = self.node.clock().wall
         after: Facts = {"revoked": True, "issued_until": now}
-        act = Act("revoke_token", "token", asked.jti or "", after=after)
+        revoked_at = self.node.engine.revocations.revoked_at(token_id=asked.jti, user_id=asked.user)
+        before: Facts = {"revoked": revoked_at is not None, "issued_until": revoked_at}
         if asked.user is not None:
-            act = Act("revoke_user", "user", asked.user, after=after)
+            act = Act("revoke_user", "user", asked.user, before=before, after=after)
+        else:
+            act = Act("revoke_token", "token", asked.jti or "", before=before, after=after)
         await self.act(act)
+        # A token stays shut out as it is; of a user's tokens those are shut out too that were issued since.
+        self.unchanged = revoked_at is not None and (asked.jti is not None or revoked_at >= now)
         try:
             await self.node.engine.revocations.revoke(token_id=asked.jti, user_id=asked.user, at=now)
         except Unavailable:

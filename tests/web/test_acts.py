@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import tornado.routing
 
+from app.journal.acts import Verb
 from app.web import application as routes
 from app.web.bearer import Bearer
 from dossier_realtime.recording.entry import Header
@@ -133,3 +135,64 @@ def told(service: Service, fits: Callable[[Header], bool], count: int) -> list[H
     headers = found()
     assert len(headers) == count, headers
     return headers
+
+
+@asynchronous
+async def test_who_administers_one_channel_gets_no_address_and_no_token_of_others(service: Service) -> None:
+    channel, token_id = f"dossier:acts:{fresh('channel')}", fresh("token")
+    token = service.token(fresh("admin"), "admin:*", clearance="secret", jti=token_id)
+    assert call(service, token, "PUT", f"/v1/channels/{channel}", {"presence": False})[0] == 200
+    told(service, lambda header: header.via == f"token:{token_id}" and header.kind == "outcome", 1)
+    for context in ("", "&context=true"):
+        own = service.token(fresh("warden"), f"admin:{channel}", clearance="secret")
+        status, found = service.get(f"/v1/journal?channel={channel}{context}", own)
+        assert status == 200
+        lines = str(found)
+        assert "change_settings" in lines
+        assert (token_id in lines, "127.0.0.1" in lines) == (False, False)
+
+
+STATES = set(get_args(Verb)) - {"publish", "export_journal", "delete_document"}
+"""Acts that find and leave a state. A publication finds none, an export leaves none; nothing deletes documents yet."""
+AGAIN = {
+    "change_settings": "unchanged",
+    "disconnect_user": "unchanged",
+    "restore_limits": "unchanged",
+    "revoke_token": "unchanged",
+    "revoke_user": "done",
+}
+"""The outcome of the same call a second time. The tokens of a user are shut out as issued until then: that moved."""
+REVOKED_TOKEN = {("post", "a token"): ("revoke_token", _path("/v1/tokens/revoke", {"jti": "gone-1"}))}
+
+
+@pytest.mark.parametrize(("method", "pattern"), sorted(CALLS | REVOKED_TOKEN))
+@asynchronous
+async def test_an_act_says_what_it_found_and_what_it_leaves(service: Service, method: str, pattern: str) -> None:
+    verb, make = (CALLS | REVOKED_TOKEN)[method, pattern]
+    if verb not in STATES:
+        return
+    path, body = await make(service)
+    token_id = fresh("token")
+    token = service.token(fresh("admin"), "admin:*", "write:user:*", clearance="secret", jti=token_id)
+    twice = 2 if verb in AGAIN else 1
+    for _ in range(twice):
+        status, answer = call(service, token, method.upper(), path, body)
+        assert status == 200, answer
+    while _clients:
+        await _clients.pop().close()
+    mine = f"token:{token_id}"
+    acts = told(service, lambda header: header.via == mine and header.kind == "act", twice)
+    outcomes = told(service, lambda header: header.via == mine and header.kind == "outcome", twice)
+    for act in acts:
+        before, after = (json.loads(str(act.detail[name])) for name in ("before", "after"))
+        assert before, "what it found is said, also where that is nothing yet"
+        assert after
+    if verb in AGAIN:
+        assert outcomes[1].detail["outcome"] == AGAIN[verb]
+        assert (
+            acts[1].detail["before"] != acts[0].detail["before"] or acts[0].detail["before"] == acts[0].detail["after"]
+        )
+
+
+def test_every_verb_has_a_call_that_shows_it() -> None:
+    assert not STATES - {verb for verb, _ in (CALLS | REVOKED_TOKEN).values()}

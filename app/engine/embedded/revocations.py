@@ -36,6 +36,10 @@ class EmbeddedRevocations:
         user = self._known.get(("user", user_id))
         return user is not None and (issued_at is None or issued_at <= user.at)
 
+    def revoked_at(self, *, token_id: str | None = None, user_id: str | None = None) -> float | None:
+        found = self._known.get(("user", user_id or "") if token_id is None else ("token", token_id))
+        return None if found is None else found.at
+
     async def revoke(self, *, token_id: str | None, user_id: str | None, at: float) -> None:
         # `at` is a wall clock's, which may have jumped; how long it is kept is not.
         expires = self._now() + self._kept
