@@ -159,6 +159,30 @@ def test_a_whole_text_that_waits_is_not_taken_from_who_was_revoked(tmp_path: Pat
     asyncio.run(asyncio.wait_for(play(), 2 * PATIENCE))
 
 
+@pytest.mark.parametrize("take", [_revoke_user, _revoke_token, _raise_level])
+@pytest.mark.parametrize("content", ["mine", "sami "], ids=["another text", "the text as it is"])
+def test_a_whole_text_whose_comparison_lasts_is_not_taken_from_who_lost_the_right(
+    tmp_path: Path, take: Taking, content: str
+) -> None:
+    """It may last for seconds. Nor is who lost the right told that it was the text already."""
+
+    async def play() -> None:
+        async with _staged(tmp_path / "data") as scene:
+            assert (await scene.sami.ask(_insert("sami ")))["type"] == "operation_ack"
+            token = tokens.token("nora", *WRITER, jti="nora-1")
+            gate = Gate(scene.service._documents.differences, "between", after=True)
+            async with _caller(scene.service, token) as nora:
+                headers = {"If-Match": '"1"'}
+                put = asyncio.create_task(nora.put("/documents/d1", json={"content": content}, headers=headers))
+                await _reached(gate)
+                assert (await take(scene)).status_code == 200
+                gate.open()
+                assert (await put).status_code == (403 if take is _raise_level else 401)
+            assert await scene.text() == "sami "
+
+    asyncio.run(asyncio.wait_for(play(), 2 * PATIENCE))
+
+
 def test_settings_are_not_changed_by_who_was_revoked_while_that_was_recorded(tmp_path: Path) -> None:
     async def play() -> None:
         async with _staged(tmp_path / "data") as scene:
