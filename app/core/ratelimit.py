@@ -47,6 +47,7 @@ class Verdict:
 
     `warn`: this message reached 95 % of the limit. `first_refusal`: the first one past it in this window.
     `abuse`: so many were refused that the connection is to end. `reset_in`: whole seconds until a new window.
+    `never`: it costs more than a whole window allows, so that waiting does not help.
     """
 
     allowed: bool
@@ -56,6 +57,7 @@ class Verdict:
     warn: bool = False
     first_refusal: bool = False
     abuse: bool = False
+    never: bool = False
 
     def warning(self, rate_class: MessageClass) -> RateLimitWarning:
         """The message that goes with `warn`."""
@@ -103,6 +105,11 @@ class RateLimiter:
         """The limits that hold for a role."""
         return self.roles.get(role, self.limits)
 
+    def limit_of(self, user_id: str, role: str, rate_class: RateClass, steady: float) -> int:
+        """Return what a user of this role may spend in a window of one class, as it is now."""
+        limit = self.limits_of(role).of(rate_class)
+        return limit * LIFT if self._lifted and self._is_lifted(user_id, steady) else limit
+
     def announced(self, role: str) -> RateLimits:
         """The limits that hold for a role, as a login is told."""
         limits = self.limits_of(role)
@@ -118,9 +125,7 @@ class RateLimiter:
                 del self._windows[key]  # so that insertion order stays the order of starts
             self._drop_ended(steady)
             window = self._windows[key] = _Window(steady)
-        limit = self.limits_of(role).of(rate_class)
-        if self._lifted and self._is_lifted(user_id, steady):
-            limit *= LIFT
+        limit = self.limit_of(user_id, role, rate_class, steady)
         if window.count + cost > limit:
             window.refused += 1
             return Verdict(
@@ -130,6 +135,7 @@ class RateLimiter:
                 self._reset_in(window, steady),
                 first_refusal=window.refused == 1,
                 abuse=window.refused >= self.abuse,
+                never=cost > limit,
             )
         before, window.count = window.count, window.count + cost
         if before < math.ceil(limit * self.warning_ratio) <= window.count:

@@ -262,8 +262,8 @@ class Conduct:
         try:
             placed = await self._publisher.publish([(channel, draft.event)], identity, key)
         except QuotaExceeded as enough:
-            code, wait = ErrorCode.RATE_LIMIT_EXCEEDED, enough.retry_after
-            self._refuse(connection, code, str(enough), draft.ref, channel, retry_after=wait)
+            wait = enough.retry_after
+            self._refuse(connection, enough.code, str(enough), draft.ref, channel, retry_after=wait)
         except KeyConflict:
             text = "This idempotency_key was used with another body; make a new one (at $.idempotency_key)"
             self._refuse(connection, ErrorCode.INVALID_MESSAGE_FORMAT, text, draft.ref, channel)

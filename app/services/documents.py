@@ -342,7 +342,7 @@ class _Lane:
         try:
             self._quotas.charge(submission.user_id, submission.role, channels=int(begins and bool(made)), stored=stored)
         except QuotaExceeded as enough:
-            raise Refusal(ErrorCode.RATE_LIMIT_EXCEEDED, str(enough), retry_after=enough.retry_after) from None
+            raise Refusal(enough.code, str(enough), retry_after=enough.retry_after) from None
 
     async def _decide(self, submission: Submission, tentative: Manuscript) -> list[Operation]:
         edit = submission.edit

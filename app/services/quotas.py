@@ -7,12 +7,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
+from dossier_realtime.protocol.errors import ErrorCode
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from app.core.instant import Instant
     from app.core.ratelimit import RateLimiter
 
+_NEVER = {
+    "channels": "Begin at most {limit} channels at once: that is all of a day; send fewer at once",
+    "stored": "At most {limit} bytes are stored in a day; send less at once",
+}
 _TEXT = {
     "channels": "More than {limit} channels begun in a day; wait {wait} s, or write to those that there are",
     "stored": "More than {limit} bytes stored in a day; wait {wait} s",
@@ -20,11 +26,16 @@ _TEXT = {
 
 
 class QuotaExceeded(Exception):
-    """The user has begun or stored enough for the day. `retry_after` in seconds."""
+    """The user has begun or stored enough for the day. `retry_after` in seconds; None where no day is long enough."""
 
-    def __init__(self, text: str, retry_after: int) -> None:
+    def __init__(self, text: str, retry_after: int | None) -> None:
         super().__init__(text)
         self.retry_after = retry_after
+
+    @property
+    def code(self) -> ErrorCode:
+        """The error code that goes with it."""
+        return ErrorCode.INVALID_MESSAGE_FORMAT if self.retry_after is None else ErrorCode.RATE_LIMIT_EXCEEDED
 
 
 class Quotas:
@@ -53,5 +64,5 @@ class Quotas:
             return
         verdict = self.limiter.spend(user_id, role, kind, self._clock().steady, cost)
         if not verdict.allowed:
-            text = _TEXT[kind].format(limit=verdict.limit, wait=verdict.reset_in)
-            raise QuotaExceeded(text, verdict.reset_in)
+            text = (_NEVER if verdict.never else _TEXT)[kind].format(limit=verdict.limit, wait=verdict.reset_in)
+            raise QuotaExceeded(text, None if verdict.never else verdict.reset_in)

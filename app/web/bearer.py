@@ -104,6 +104,12 @@ class Bearer(Guarded):
         if identity is None:
             return True
         limiter, steady = node.engine.rates.limiter, node.clock().steady
+        most = limiter.limit_of(identity.user_id, identity.role, "bytes", steady)
+        if int(self.request.headers.get("Content-Length", "0")) > most:  # no window is long enough
+            self.set_header("Connection", "close")
+            text = f"The body is bigger than the {most} bytes that you may send in a window; send less at once"
+            self.refuse(413, ErrorCode.INVALID_MESSAGE_FORMAT, text)
+            return False
         verdict = limiter.spend(identity.user_id, identity.role, "bytes", steady, size)
         if not verdict.allowed:
             self.set_header("Connection", "close")

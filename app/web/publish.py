@@ -78,8 +78,11 @@ class PublishDoor(Bearer):
         except Refused as no:
             self.refuse(no.status, no.code, no.message, index=no.index, path=no.path)
         except QuotaExceeded as enough:
-            self.set_header("Retry-After", str(enough.retry_after))
-            self.refuse(429, ErrorCode.RATE_LIMIT_EXCEEDED, str(enough))
+            if enough.retry_after is None:
+                self.refuse(400, enough.code, str(enough), path="$.events")
+            else:
+                self.set_header("Retry-After", str(enough.retry_after))
+                self.refuse(429, enough.code, str(enough))
         except KeyConflict:
             text = "This Idempotency-Key was used with another body; make a new one"
             self.refuse(409, ErrorCode.INVALID_MESSAGE_FORMAT, text)
@@ -109,12 +112,15 @@ class PublishDoor(Bearer):
         digest = sha256()
         events: list[tuple[str, Publishable]] = []
         read: list[tuple[Publishable, list[str]]] = []
-        targets = 0
+        targets, most = 0, self._most(identity)
         for index, raw in enumerate(self._raw_events()):
             read.append(_read(index, bytes(raw)))
             targets += len(read[-1][1])
             if targets > MAX_TARGETS:
                 raise _bad(f"More than {MAX_TARGETS} events in all; send fewer at once", "$.channels", index)
+            if targets > most:  # no window is long enough: waiting would not help
+                path = "$.channels" if len(read[-1][1]) > 1 else "$"
+                raise _bad(f"Each channel of an event is a message; send at most {most} at once", path, index)
         self._count(identity, targets - 1)  # the call itself was the first
         for index, (event, channels) in enumerate(read):
             for channel in channels:
@@ -124,6 +130,11 @@ class PublishDoor(Bearer):
                 events.append((channel, copy))
                 self._indices.append(index)
         return events, digest.digest()
+
+    def _most(self, identity: Identity) -> int:
+        """Return how many messages the caller may send at once: all of a window."""
+        limiter, steady = self.node.engine.rates.limiter, self.node.clock().steady
+        return limiter.limit_of(identity.user_id, identity.role, "general", steady)
 
     def _count(self, identity: Identity, messages: int) -> None:
         """Count every channel of every event as a message of the sender's. Raises Refused."""

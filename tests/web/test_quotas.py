@@ -154,3 +154,32 @@ def test_a_resend_under_its_key_costs_nothing_of_the_day(tmp_path: Path) -> None
             assert error["error_code"] == "RATE_LIMIT_EXCEEDED"
 
     run(tmp_path, {"limits.channels": 2}, scene)
+
+
+def test_what_no_window_is_long_enough_for_is_refused_for_good(tmp_path: Path) -> None:
+    """It costs nothing: the next call that fits is taken."""
+
+    async def scene(service: Service) -> None:
+        token = tokens.token("u-1", *RIGHTS)
+        refused = await _call(service, "POST", "/v1/publish", token, _to(*_channels(150)))
+        assert (refused.status, refused.headers.get("retry-after")) == (400, None)
+        told = refused.json()
+        assert (told["error_code"], told["index"]) == ("INVALID_MESSAGE_FORMAT", 0)
+        assert told["path"] == "$.events[0].channels"
+        assert "at most 100 at once" in told["message"]
+        single = {"events": [*_to(*_channels(100))["events"], UPDATE | {"channel": "dossier:country:c1"}]}
+        told = (await _call(service, "POST", "/v1/publish", token, single)).json()
+        assert (told["index"], told["path"]) == (1, "$.events[1]")
+        fits = tokens.token("u-2", *RIGHTS)
+        assert (await _call(service, "POST", "/v1/publish", fits, _to(*_channels(100)))).status == 200
+        system = tokens.token("system", *RIGHTS, role="service")
+        assert (await _call(service, "POST", "/v1/publish", system, _to(*_channels(150)))).status == 200
+        text = {"content": "x" * (2 << 20)}
+        refused = await _call(service, "PUT", "/v1/documents/d1", tokens.token("u-3", *RIGHTS), text)
+        assert (refused.status, refused.headers.get("retry-after")) == (413, None)
+        assert "1048576 bytes" in refused.json()["message"]
+        system_put = await _call(service, "PUT", "/v1/documents/d1", system, {"content": "x" * (1 << 20)})
+        assert system_put.status == 400, "a day does not store so much"
+        assert "1048576 bytes are stored in a day" in system_put.json()["message"]
+
+    run(tmp_path, {"limits.bytes_mib": 1, "limits.stored_mib": 1, "limits.roles.service.stored_mib": 1}, scene)
