@@ -88,7 +88,9 @@ def test_an_alert_is_acknowledged_and_loses_its_clock(
         expect(shown.get_by_role("button")).to_have_count(0)
     path = "/v1/commitments/c-ack/ack"
     call = {"method": "POST", "path": path, "status": 200, "reason": "spoke with the ministry"}
-    assert asked(service, path) == call
+    told = asked(service, path)
+    assert {name: told[name] for name in call} == call
+    assert (bool(told["token"]), told["address"]) == (True, "127.0.0.1")
     history = service.get("/v1/channels/user:nora/history", service.token("operator", "admin:*", clearance="secret"))
     assert b'"alert_state"' in history[1]
     assert b'"acknowledged_by":"operator"' in history[1]
