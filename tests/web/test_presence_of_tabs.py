@@ -16,7 +16,7 @@ EDITING: Message = {"activity": "editing", "field": "title"}
 
 
 def _token(name: str, role: str, age: int) -> str:
-    claims = tokens.claims(sub="rami", permissions=["read:*"], name=name, role=role, iat=int(time.time()) - age)
+    claims = tokens.claims(sub="nasser", permissions=["read:*"], name=name, role=role, iat=int(time.time()) - age)
     return tokens.signed(claims)
 
 
@@ -26,10 +26,10 @@ async def _watching(service: Service, channel: str) -> Client:
     return watcher
 
 
-async def _shown(service: Service, channel: str) -> dict[str, Any]:
+async def _shown(service: Service, channel: str, who: str) -> dict[str, Any]:
     async with await Client.connect(service, service.token("later", "read:*")) as later:
         users = (await later.subscribe(channel, include_presence=True))["presence"]["users"]
-        return next(user for user in users if user["user_id"] == "rami")
+        return next(user for user in users if user["user_id"] == who)
 
 
 @pytest.mark.parametrize("how", ["close", "drop", "unsubscribe"])
@@ -49,7 +49,7 @@ def test_who_edited_in_a_tab_that_is_gone_is_shown_as_the_other_tab(service: Ser
             await getattr(tabs[0], how)()
         update = await watcher.receive("presence_update")
         assert update["payload"] == {"user_id": "rami", "status": "online", "activity": "viewing", "field": None}
-        assert (await _shown(service, channel))["activity"] == "viewing"
+        assert (await _shown(service, channel, "rami"))["activity"] == "viewing"
         for client in (*tabs, watcher):
             await client.close()
 
@@ -87,7 +87,7 @@ async def test_name_and_role_are_those_of_the_newest_token_renewals_included(ser
     await old.send({"type": "auth", "payload": {"token": _token("Rami Nasser", "lead", 0)}})
     renewed = (await watcher.receive("presence_update"))["payload"]
     assert (renewed["name"], renewed["role"]) == ("Rami Nasser", "lead")
-    shown = await _shown(service, channel)
+    shown = await _shown(service, channel, "nasser")
     assert (shown["name"], shown["role"]) == ("Rami Nasser", "lead")
     for client in (old, new, watcher):
         await client.close()
