@@ -71,6 +71,11 @@ class Lifetime:
         return max(0, round(self._expires - at.steady))
 
     @property
+    def heard_at(self) -> float:
+        """When the last frame came in, on the steady clock."""
+        return self._heard
+
+    @property
     def deadline(self) -> float:
         """When `due` has something to say, at the latest."""
         if self._auth_by is not _NEVER:

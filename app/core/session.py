@@ -87,7 +87,7 @@ class Session:
         self.reconnect_count = 0
         self.subscriptions: set[str] = set()
         self.own = OwnChannel()
-        self._lifetime = Lifetime(limits, at)
+        self.lifetime = Lifetime(limits, at)
         self._invalid: deque[float] = deque(maxlen=limits.invalid_messages + 1)
         self._bad_renewals = 0
         self.token_at = (0.0, 0.0)  # when it was issued (Unix) and came (steady)
@@ -101,13 +101,13 @@ class Session:
             return None
         weighed = self._budget.weigh(self.identity, frame, at)
         if weighed is not None and weighed.rule:
-            self._lifetime.heard(at)
+            self.lifetime.heard(at)
             return self._settled(weighed)
         return weighed
 
     def receive(self, command: Command | Draft, at: Instant) -> Decision:
         """Judge one decoded message."""
-        self._lifetime.heard(at)
+        self.lifetime.heard(at)
         if self.state is State.CLOSED:
             return Decision("session.closed", [])
         if self.identity is None:
@@ -124,7 +124,7 @@ class Session:
 
     def malformed(self, wrong: codec.InvalidMessage, at: Instant) -> Decision:
         """Judge a frame that could not be decoded. It counts as a general message."""
-        self._lifetime.heard(at)
+        self.lifetime.heard(at)
         if self.state is State.CLOSED:
             return Decision("session.closed", [])
         if self.identity is None:
@@ -140,7 +140,7 @@ class Session:
 
     def heard(self, at: Instant) -> None:
         """Any frame at all came in, a control frame too."""
-        self._lifetime.heard(at)
+        self.lifetime.heard(at)
 
     def unsolicited_flood(self, at: Instant) -> Decision:
         """The peer floods with frames that are not messages."""
@@ -237,12 +237,12 @@ class Session:
     @property
     def deadline(self) -> float:
         """When `tick` has something to do, at the latest, on the steady clock."""
-        return self._lifetime.deadline
+        return self.lifetime.deadline
 
     def tick(self, at: Instant) -> list[Effect]:
         """Do what is due."""
         effects: list[Effect] = []
-        for due in [] if self.state is State.CLOSED else self._lifetime.due(at):
+        for due in [] if self.state is State.CLOSED else self.lifetime.due(at):
             match due:
                 case Due.AUTH_TIMEOUT:
                     text = f"No auth message within {self._limits.auth_timeout:g} s; send it first"
@@ -256,7 +256,7 @@ class Session:
                 case Due.SILENT:
                     return self._close("liveness", CloseCode.HEARTBEAT_LOST, "no heartbeat; reconnect").effects
                 case Due.NOTICE:
-                    notice = ev.TokenExpiringPayload(self._lifetime.expires_in(at))
+                    notice = ev.TokenExpiringPayload(self.lifetime.expires_in(at))
                     effects.append(Send(ev.TokenExpiring(payload=notice)))
                 case Due.PROBE:
                     effects.append(ProbePeer())
@@ -287,7 +287,7 @@ class Session:
     def _take(self, identity: Identity, at: Instant) -> None:
         self.identity = identity
         self.token_at = (float(at.wall if identity.issued_at is None else identity.issued_at), at.steady)
-        self._lifetime.authenticated(identity.expires_at, at)
+        self.lifetime.authenticated(identity.expires_at, at)
 
     def _auth_success(self, ref: str | None) -> ev.AuthSuccess:
         identity = self.identity

@@ -68,6 +68,7 @@ if TYPE_CHECKING:
 
     from .background import Background
     from .connection import Connection
+    from .connection_limit import ConnectionLimit
     from .registry import Registry
     from .subscriptions import Subscriptions
     from .witness import Witness
@@ -98,7 +99,7 @@ class Conduct:
         witness: Witness,
         acts: ActRecord,
         background: Background,
-        connections_per_user: int,
+        limit: ConnectionLimit,
     ) -> None:
         self._name = name
         self._engine = engine
@@ -114,7 +115,7 @@ class Conduct:
         self._witness = witness
         self._acts = acts
         self._background = background
-        self._connections_per_user = connections_per_user
+        self._limit = limit
 
     def undertake(self, connection: Connection, effect: Effect) -> asyncio.Task[None] | None:
         """Begin; a returned task is to be over before the connection's next message."""
@@ -213,7 +214,7 @@ class Conduct:
         self._registry.begin_opening(connection)
         opened = None
         try:
-            opened = await self._engine.sessions.open(record, asked.session_id, self._connections_per_user)
+            opened = await self._limit.open(record, asked.session_id)
             if opened.displaced is not None:
                 order = Order("replace", opened.session_id, count=opened.reconnect_count)
                 await self._engine.control.send(order)

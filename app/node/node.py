@@ -19,6 +19,7 @@ from dossier_realtime.recording.ops_rows import decode_report
 from .background import Background
 from .conduct import Conduct
 from .connection import Connection
+from .connection_limit import ConnectionLimit
 from .frames import text_frame
 from .hub import Hub
 from .outbox import Flusher, Unrecorded, Volatile
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
     from .witness import Witness
 
 _TICK = 0.2  # seconds between two looks at the deadlines
+_STANDSTILL = 1.0  # seconds that a look may be late before what waits in the sockets is read first
 
 
 class Node:
@@ -109,7 +111,14 @@ class Node:
             witness,
             acts,
             self.background,
-            limits.connections_per_user,
+            ConnectionLimit(
+                engine.sessions,
+                self.registry,
+                self.turns,
+                clock,
+                limits.connections_per_user,
+                limits.session.heartbeat_interval,
+            ),
         )
         self._ticker: asyncio.TimerHandle | None = None
         self._is_timing = False  # whether a step of `_run_timer` waits for its turn
@@ -285,7 +294,15 @@ class Node:
         self.witness.ticked(max(0.0, now - due))
         if self.timers.is_due(self.clock()) and not self._is_timing:
             self._is_timing = True
-            self.turns.later(self._run_timer)
+            if now - due > _STANDSTILL:
+                self.background.start(self._read_and_run_timers())
+            else:
+                self.turns.later(self._run_timer)
+
+    async def _read_and_run_timers(self) -> None:
+        """Read what waits in the sockets before anybody counts as silent: the process stood still for a while."""
+        await self.turns.after_reading()
+        self.turns.later(self._run_timer)
 
     def _run_timer(self) -> bool:
         """Look at one deadline that is due; whether another one is."""

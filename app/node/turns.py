@@ -78,6 +78,20 @@ class Turns:
         self.later(step)
         await room
 
+    async def after_reading(self) -> None:
+        """Return once what waited in the sockets has been read: the loop has looked, and all units queued are done."""
+        for _ in range(2):  # the first look may have been begun before this call
+            await asyncio.sleep(0)
+        done: asyncio.Future[None] = self._loop.create_future()
+
+        def step() -> bool:
+            if not done.done():
+                done.set_result(None)
+            return False
+
+        self.later(step)
+        await done
+
     def _spend(self) -> bool:
         if self._spent == 0:
             self._since = self._clock()

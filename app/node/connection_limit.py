@@ -1,0 +1,96 @@
+"""The bound on a user's connections, in which those that are gone without a word do not count (decisions, section 8).
+
+A line that broke half open looks alive until its silence is too long. When it keeps its user out, it is asked by a
+protocol ping, and gives way if no frame answers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final
+
+from app.core.effects import Close, Decision, ProbePeer
+from app.engine.ports import TooManyConnections
+from dossier_realtime.protocol.errors import CloseCode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from app.core.instant import Instant
+    from app.engine.ports import Opened, SessionRecord, SessionStore
+
+    from .connection import Connection
+    from .registry import Registry
+    from .turns import Turns
+
+ANSWER_SECONDS: Final = 3.0
+_LOOK_SECONDS: Final = 0.05
+_GONE: Final = Decision("limit.silent", [Close(CloseCode.HEARTBEAT_LOST, "no answer; it gave way to another one")])
+
+
+class ConnectionLimit:
+    """Opens sessions within the bound of `per_user`. Who was silent for `silent_seconds` is asked to answer or give
+    way."""
+
+    def __init__(
+        self,
+        sessions: SessionStore,
+        registry: Registry,
+        turns: Turns,
+        clock: Callable[[], Instant],
+        per_user: int,
+        silent_seconds: float,
+    ) -> None:
+        self._sessions = sessions
+        self._registry = registry
+        self._turns = turns
+        self._clock = clock
+        self._per_user = per_user
+        self._silent_seconds = silent_seconds
+        self._asking: dict[str, asyncio.Task[bool]] = {}  # by user: all who come meanwhile wait for the same answer
+
+    async def open(self, record: SessionRecord, resume: str | None) -> Opened:
+        """Open the session, if need be after silent connections gave way.
+
+        Raises:
+            TooManyConnections: all that the user may have are there.
+            Unavailable: the engine cannot do it now.
+        """
+        try:
+            return await self._sessions.open(record, resume, self._per_user)
+        except TooManyConnections:
+            if not await self._make_room(record.user_id):
+                raise
+        return await self._sessions.open(record, resume, self._per_user)
+
+    async def _make_room(self, user_id: str) -> bool:
+        asking = self._asking.get(user_id)
+        if asking is None:
+            since = self._clock().steady - self._silent_seconds
+            own = self._registry.of_user(user_id)
+            silent = [one for one in own if one.session.session_id and one.session.lifetime.heard_at <= since]
+            if not silent:
+                return False
+            asking = self._asking[user_id] = asyncio.create_task(self._ask(silent))
+            asking.add_done_callback(lambda _: self._asking.pop(user_id))
+        return await asyncio.shield(asking)
+
+    async def _ask(self, silent: list[Connection]) -> bool:
+        """Ask, wait for answers, and end those who gave none; whether there is room now."""
+        heard = {one: one.session.lifetime.heard_at for one in silent}
+        for one in silent:
+            one.carry_out([ProbePeer()])
+
+        def unanswered() -> list[Connection]:
+            return [one for one in silent if one.closing is None and one.session.lifetime.heard_at == heard[one]]
+
+        deadline = self._clock().steady + ANSWER_SECONDS
+        while unanswered() and self._clock().steady < deadline:  # noqa: ASYNC110  frames of many, and a deadline
+            await asyncio.sleep(_LOOK_SECONDS)
+        await self._turns.after_reading()
+        for one in unanswered():
+            one.apply(_GONE)
+        gone = [one for one in silent if one.closing is not None]
+        for one in gone:  # the node does so too, later
+            await self._sessions.close(one.session.session_id, one.session.reconnect_count)
+        return bool(gone)
