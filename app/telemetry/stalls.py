@@ -14,6 +14,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+STANDSTILL_SECONDS = 1.0
+"""So much later than asked for, and it was no busy turn: the process did not run."""
+
 _SLOT = 10.0  # seconds
 _SLOTS = 6
 
@@ -50,11 +53,15 @@ class _MeasuringSelector(selectors.DefaultSelector):
         self._stalls.observe(now - self._since, now)
         ready = super().select(timeout)
         self._since = self._clock()
+        if not ready and timeout and self._since - now - timeout > STANDSTILL_SECONDS:
+            # The process stood still (SIGSTOP, a suspended machine) and the call was broken off without a look: what
+            # came meanwhile is to be read before timers judge that nothing came.
+            ready = super().select(0)
         return ready
 
 
 class MeasuredLoop(asyncio.SelectorEventLoop):
-    """An event loop that knows its longest turn."""
+    """An event loop that knows its longest turn, and reads before it judges time after a standstill."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.stalls = Stalls()

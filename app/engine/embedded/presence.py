@@ -9,6 +9,7 @@ from app.core.presence import Member, PresenceEvent, Presences, Profile
 from dossier_realtime.protocol.answers import Roster
 from dossier_realtime.protocol.commands import PresenceChange
 
+STANDSTILL_SECONDS = 1.0  # that leaves may be late before those who may be coming back are waited for
 LEAVES = 100  # that one turn of the loop announces; the others wait for the next
 
 
@@ -20,6 +21,7 @@ class EmbeddedPresence:
         self._presences = Presences(grace)
         self._deliver: Callable[[PresenceEvent], None] = lambda event: None
         self._timer: asyncio.TimerHandle | None = None
+        self._waits = False  # whether overdue leaves wait for those who may be coming back
 
     def start(self, deliver: Callable[[PresenceEvent], None]) -> None:
         self._deliver = deliver
@@ -65,5 +67,12 @@ class EmbeddedPresence:
 
     def _tick(self) -> None:
         self._timer = None
-        self._announce(self._presences.tick(self._steady(), LEAVES))
+        now, deadline = self._steady(), self._presences.deadline
+        if deadline is not None and now - deadline > STANDSTILL_SECONDS and not self._waits:
+            # The process stood still: who came back meanwhile still waits in a socket.
+            self._waits = True
+            self._timer = asyncio.get_running_loop().call_later(STANDSTILL_SECONDS, self._tick)
+            return
+        self._waits = False
+        self._announce(self._presences.tick(now, LEAVES))
         self._arm()
