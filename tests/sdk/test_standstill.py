@@ -2,13 +2,75 @@
 
 from __future__ import annotations
 
+import asyncio
+import signal
+import sys
+from pathlib import Path
+
 from dossier_realtime.client.intents import ConnectionState, Drop, EnterState, Settle
+from dossier_realtime.client.testing import FakeServer
 from dossier_realtime.protocol import answers
 from dossier_realtime.protocol.commands import Auth, Ping
+from dossier_realtime.protocol.drafts import Draft
+from tests.harness.eventually import eventually_async
+from tests.harness.figures import FULL
+from tests.sdk.offices import run
 from tests.sdk.samples import SA, auth_success, fresh_connection, live_connection, written
 from tests.sdk.test_connection import hear
 
 State = ConnectionState
+
+LID_CLOSED = 130.0 if FULL else 4.0  # seconds; beyond every time-out of the client either way
+SEND_TIMEOUT = 120.0 if FULL else 2.0
+HEARTBEAT = 30 if FULL else 1
+
+PROGRAM = """
+import asyncio, sys
+from dossier_realtime.client import DossierRealtimeClient
+from tests.sdk.samples import SA, update
+
+async def main():
+    client = DossierRealtimeClient("token", sys.argv[1], send_timeout=float(sys.argv[2]))
+    async with client:
+        for _ in range(2):
+            ack = await client.send(SA, update())
+            print("acknowledged", ack.offset, flush=True)
+
+asyncio.run(main())
+"""
+
+
+def test_a_lid_closed_for_two_minutes_costs_neither_an_ack_nor_the_connection() -> None:
+    """The time-outs are the client's own in a full run; otherwise all of them are shorter by the same factor."""
+
+    async def scene() -> None:
+        async with FakeServer() as server:
+            server.heartbeat_interval = HEARTBEAT
+            server.replies[Draft] = lambda draft: []
+            program = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-c", PROGRAM, server.url, str(SEND_TIMEOUT)),
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
+            )
+            draft = await server.seen(Draft)
+            program.send_signal(signal.SIGSTOP)
+            await eventually_async(lambda: _is_stopped(program.pid))
+            del server.replies[Draft]
+            server.emit(answers.Ack(ref=draft.ref or "", channel=SA, offset=1, epoch=server.epoch))
+            await asyncio.sleep(LID_CLOSED)  # the standstill itself
+            program.send_signal(signal.SIGCONT)
+            said, wrong = await program.communicate()
+            assert said.decode().splitlines() == ["acknowledged 1", "acknowledged 1"], wrong.decode()
+            assert (program.returncode, server.handshakes) == (0, 1)
+
+    if FULL:
+        asyncio.run(scene())
+    else:
+        run(scene())
+
+
+def _is_stopped(pid: int) -> bool:
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
 
 
 def test_after_a_standstill_what_waits_in_the_socket_is_read_before_time_is_judged() -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from dossier_realtime import client
 from dossier_realtime.client import (
     Change,
     ConnectFailed,
@@ -356,3 +359,23 @@ def test_a_send_that_nobody_connects_for_times_out() -> None:
             await client.send(SA, update())
 
     run(scene())
+
+
+def test_every_task_that_the_sdk_begins_has_a_callback_for_its_end() -> None:
+    """A function that begins a task also says what is to happen when it ends, however it ends."""
+    unwatched = []
+    for path in Path(client.__file__).parent.glob("*.py"):
+        if path.name == "testing.py":
+            continue
+        for function in ast.walk(ast.parse(path.read_text())):
+            if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+                named = {node.attr for node in ast.walk(function) if isinstance(node, ast.Attribute)}
+                begun = named & {"create_task", "ensure_future"} or {"spawn", "_spawn"} & _called(function)
+                if begun and "add_done_callback" not in named:
+                    unwatched.append(f"{path.name}: {function.name}")
+    assert unwatched == []
+
+
+def _called(function: ast.AST) -> set[str]:
+    calls = (node.func for node in ast.walk(function) if isinstance(node, ast.Call))
+    return {call.attr for call in calls if isinstance(call, ast.Attribute)}
