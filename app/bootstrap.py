@@ -185,6 +185,13 @@ class Service:
     async def start(self) -> None:
         """Listen to the engine, complete the journal (which asks for the channels' levels), listen to the port."""
         self.node.start()
+        if self.engine.moved:
+            _log.warning(
+                "the event store was copied or restored: all channels and documents begin new epochs, and clients are "
+                "told that what they missed cannot be had",
+                reason=self.engine.moved,
+            )
+            self.journal.record("restored", detail={"why": self.engine.moved})
         await self._complete_journal()
         background = self.node.background
         background.repeat("report", lambda: report(self._digest, self.engine.broker, self.node.hub.members, now))
@@ -342,6 +349,7 @@ async def build(config: Config) -> Service:
         roster_cap=config.presence.list_cap,
     )
     engine = await open_engine(config.storage.engine, data, limits=engine_limits, rates=limits, clock=now)
+    journal = None
     try:
         node = config.node.id or kept_name(data)
         config = structs.replace(config, node=structs.replace(config.node, id=node))
@@ -354,8 +362,20 @@ async def build(config: Config) -> Service:
             segment_bytes=config.journal.segment_mib << 20,
             sync_seconds=config.journal.fsync_seconds,
         )
+        if engine.last_commit < journal.last_commit and not engine.moved:
+            await engine.close()
+            engine = await open_engine(
+                config.storage.engine,
+                data,
+                limits=engine_limits,
+                rates=limits,
+                clock=now,
+                recorded=journal.last_commit,
+            )
     except BaseException:
         await engine.close()
+        if journal is not None:
+            journal.close()
         raise
     context = None
     if config.server.tls_certificate:

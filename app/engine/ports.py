@@ -403,6 +403,10 @@ class Engine(Protocol):
     settings: SettingsStore
     rates: RateStore
     control: ControlBus
+    moved: str
+    """Why the store was found to be a copy or restored when it was opened, so that all its epochs are new; else ""."""
+    last_commit: int
+    """The number of the last event that had been committed when it was opened."""
 
     def healthy(self) -> bool:
         """Whether changes can be committed now."""

@@ -57,6 +57,7 @@ class Replica:
         self._history = History()
         self._sent = 0
         self._live = False
+        self._epoch = ""  # of the history that the version is of
         self._load = True  # the next subscription asks for the whole text
         self._doubtful = False  # loaded anew with an operation in flight: to be out of step is nobody's fault
         self._ref: str | None = None  # of the operation in flight, once it is on this connection
@@ -130,7 +131,7 @@ class Replica:
     def asked(self) -> Since | None:
         """A subscription is asked for: from where."""
         self.lost()
-        return None if self._load else Since(version=self.version)
+        return None if self._load else Since(version=self.version, epoch=self._epoch or None)
 
     def lost(self) -> None:
         """Nothing comes or goes."""
@@ -248,7 +249,7 @@ class Replica:
         else:
             self._doubtful = self._pending.in_flight is not None
             change = self._pending.reload(document, state.version)
-        self._load = False
+        self._load, self._epoch = False, state.epoch
         told = self._changed("reload", change)
         return [*told, Opened(self.channel)] if first else told
 

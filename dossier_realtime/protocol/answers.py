@@ -101,12 +101,14 @@ class Roster(Struct, omit_defaults=True, kw_only=True):
     truncated: bool = False
 
 
-class DocumentState(Struct):
-    """A document as a subscriber receives it; `format` lists runs of attributes over UTF-16 code units."""
+class DocumentState(Struct, omit_defaults=True):
+    """A document as a subscriber receives it; `format` lists runs of attributes over UTF-16 code units. `epoch` names
+    the history that its versions are of: give it in `params.since` with the version."""
 
     version: Count
     content: str
     format: list[FormatRun]
+    epoch: str = ""
 
 
 class FormatRun(Struct):

@@ -56,7 +56,7 @@ class Ping(Struct, tag_field="type", tag="ping", omit_defaults=True, kw_only=Tru
 
 class Since(Strict, frozen=True):
     """Where the client was: `{epoch?, offset}` on a channel with history (without `epoch`: in the present one),
-    `{version}` on a document."""
+    `{version, epoch?}` on a document."""
 
     epoch: str | None = None
     offset: Integer | None = None

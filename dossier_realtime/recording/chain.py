@@ -52,6 +52,7 @@ class Chain:
         self.node = anchor.node if anchor else ""
         self.first = self.seq + 1
         self.gaps = self.lost = self.redacted = 0
+        self.restored: list[int] = []
 
     def take(self, line: bytes) -> str:
         """The next line of a segment."""
@@ -82,6 +83,8 @@ class Chain:
         self.redacted += not body and bool(seal)
         if found.kind == "gap":
             self._count(found)
+        elif found.kind == "restored":
+            self.restored.append(found.seq)
         return ""
 
     def go_on_after(self, line: bytes) -> str:

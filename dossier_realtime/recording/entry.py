@@ -68,6 +68,7 @@ Kind = Literal[
     "out",  # a frame to this one session
     "fanout",  # a frame to all who are attached to `channel` for its `audience`, but `except_user` and `besides`
     "recovered",  # an event found committed at start that the journal had not got
+    "restored",  # the event store is a copy or an older one: new epochs from here on; `detail`: why
     "conflated",  # frames waiting for the session gave way to later ones; `detail.places`: which, see below
     "settings",  # from here on these settings hold on `channel`; `level`, and in `detail` the others
     "lifted",  # from here on the limits of `user` are wider for `detail.seconds`; 0: they are as before

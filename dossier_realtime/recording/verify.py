@@ -16,6 +16,12 @@ from dossier_realtime.recording.entry import Anchor, Head
 UNCHECKED: Final = "{} checkpoints in it are signed by a key that was not given, and were not checked"
 OTHER_KEY: Final = "the chain names another signing key than the one that was given: {}"
 
+RESTORED: Final = (
+    "at entry {} the service went on from a copy or an older state of its store: another journal may hold what "
+    "happened between that state and this entry"
+)
+_SHOWN: Final = 3
+
 Segments = Iterable[tuple[str, Iterable[bytes]]]
 
 
@@ -129,7 +135,10 @@ class Walk:
             redacted=chain.redacted,
             torn=self._torn,
             removed=removed,
-            notes=(UNCHECKED.format(chain.keys.unchecked),) if chain.keys.unchecked else (),
+            notes=(
+                *((UNCHECKED.format(chain.keys.unchecked),) if chain.keys.unchecked else ()),
+                *(RESTORED.format(seq) for seq in chain.restored[-_SHOWN:]),
+            ),
             checkpoints=chain.keys.signatures,
             vouched=max((seq for seq in self._outside.links if seq <= chain.seq), default=0),
         )

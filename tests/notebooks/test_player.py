@@ -101,7 +101,7 @@ def test_it_shows_each_version_of_a_document(file: Path, recording: Recording, b
 
 def test_it_holds_every_entry_that_is_shown(file: Path, recording: Recording, browser: Browser) -> None:
     shown = recording.events()
-    silent = ("attach", "detach", "renewed", "conflated", "outcome", "sampled", "checkpoint", "key")
+    silent = ("attach", "detach", "renewed", "conflated", "outcome", "sampled", "checkpoint", "key", "restored")
     shown = shown[~shown["kind"].isin(silent)]
     alerts = recording.events(type="commitment_alert")
     with tab(browser) as page:

@@ -14,7 +14,7 @@ from app.core.briefs import BriefStep
 from app.core.instant import Instant
 from app.core.ratelimit import RateLimiter
 from app.engine import ports
-from app.engine.embedded import alerts, briefs, history
+from app.engine.embedded import alerts, briefs, history, mark
 from app.engine.embedded.alerts import EmbeddedAlerts
 from app.engine.embedded.briefs import EmbeddedBriefs
 from app.engine.embedded.broker import EmbeddedBroker
@@ -33,15 +33,23 @@ UPKEEP_SECONDS: Final = 60.0
 
 
 async def open_embedded(
-    data: Path, *, limits: EngineLimits, rates: RateLimiter, clock: Callable[[], Instant]
+    data: Path, *, limits: EngineLimits, rates: RateLimiter, clock: Callable[[], Instant], recorded: int = 0
 ) -> EmbeddedEngine:
-    """Open the engine on a folder that is its alone. Raises ports.EngineRefused."""
+    """Open the engine on a folder that is its alone. `recorded`: the last commit that the journal holds, so far as it
+    is known; a store behind it was restored. Raises ports.EngineRefused."""
     try:
         lock = lock_folder(data)
         try:
             database, store = open_database(data)
             try:
-                return EmbeddedEngine(lock, data, database, store, limits, rates, clock)
+                moved = mark.moved(database, data / FILE, recorded)
+                if moved:
+                    store = mark.begin_anew(database, recorded)
+                mark.put(database, data / FILE)
+                return EmbeddedEngine(lock, data, database, store, limits, rates, clock, moved)
+            except StoreRefused:
+                database.close()
+                raise
             except sqlite3.Error as error:
                 database.close()
                 raise StoreRefused(
@@ -66,7 +74,11 @@ class EmbeddedEngine:
         limits: EngineLimits,
         rates: RateLimiter,
         clock: Callable[[], Instant],
+        moved: str,
     ) -> None:
+        self.moved = moved
+        self.last_commit = mark.last_commit(database)
+
         def steady() -> float:
             return clock().steady
 
