@@ -1,4 +1,5 @@
-"""The command line: `serve`, `dashboard`, `token`, `explain`, `verify`, `export`, `rerun`, `demo`.
+"""The command line: `serve`, `dashboard`, `token`, `explain`, `verify`, `export`, `rerun`, `backup`,
+`restore`, `demo`.
 
 Without a command: the service and the dashboard, and a ready login for both.
 """
@@ -9,6 +10,7 @@ import argparse
 import asyncio
 import gc
 import os
+import sqlite3
 import sys
 import time
 from contextlib import suppress
@@ -17,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from app import bootstrap, explanations, proofs, records
+from app import backups, bootstrap, explanations, proofs, records
 from app.auth import mint
 from app.config import KEYS_OF_SERVICE, Config, ConfigError, load
 from app.dashboard_process import NO_LOGIN_OF_ITS_OWN, beside_service, reachable, run_dashboard
@@ -34,13 +36,25 @@ if TYPE_CHECKING:
 _log = structlog.get_logger("service")
 BAD_START = 2
 _LOGIN_HOURS = 12
-_GIVE_WAY = ("dashboard", "verify", "explain", "export", "rerun")  # commands that take only what the service leaves
+_GIVE_WAY = (
+    "dashboard",
+    "verify",
+    "explain",
+    "export",
+    "rerun",
+    "backup",
+)  # commands that take only what the service leaves
 _NICE = 10
 _SERVING = (None, "serve")
 _WITH_KEYS = (*_SERVING, "token", "demo")  # `explain` only for a token that it is given
 _LISTENING = (*_SERVING, "demo")
 _OWN_PLACE = {"dashboard": ("host", "port")}  # options that the command has too, and that mean its own there
-_READERS = {"explain": explanations.explain, "export": records.export}
+_READERS = {
+    "explain": explanations.explain,
+    "export": records.export,
+    "backup": backups.backup,
+    "restore": backups.restore,
+}
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -59,7 +73,7 @@ def main(arguments: Sequence[str]) -> int:
                 return _token(config, asked)
             case "verify" | "rotate-key":
                 return proofs.run(config, asked)
-            case "explain" | "export" as command:
+            case "explain" | "export" | "backup" | "restore" as command:
                 return _READERS[command](config, asked)
             case "rerun":
                 limits = bootstrap.session_limits(config)
@@ -73,7 +87,7 @@ def main(arguments: Sequence[str]) -> int:
                 return _run_measured(_serve(config))
             case _:
                 return _run_measured(_serve(config, beside=asked))
-    except (EngineRefused, store.JournalRefused, records.ExportRefused, OSError, ValueError) as wrong:
+    except (EngineRefused, store.JournalRefused, records.ExportRefused, OSError, ValueError, sqlite3.Error) as wrong:
         return _cannot(str(wrong))
     except KeyboardInterrupt:
         return 0
@@ -264,6 +278,7 @@ def _parser() -> argparse.ArgumentParser:
     token.add_argument("--ttl", type=int, default=3600, help="seconds that it is good for, 86400 at most")
     records.add_commands(commands, common)
     proofs.add_commands(commands, common)
+    backups.add_commands(commands, common)
     explanations.add_command(commands, common)
     demo = commands.add_parser("demo", parents=[common, listening], help="an office at work against a running service")
     demo.add_argument("--seconds", type=float, default=60, help="how long")

@@ -50,11 +50,23 @@ FLOORS: dict[str, set[str]] = {
     "app.bootstrap": _WEB | {"app.web", "app.proofs", "dossier_realtime"},
     "app.proofs": _ENGINE | {"app.journal", "app.config", "app.settings", "app.private_files", ARCHIVE},
     "app.explanations": _CORE | CONFIGURATION | {ARCHIVE},
+    "app.backups": _ENGINE
+    | {
+        "app.engine",
+        "app.journal",
+        "app.config",
+        "app.settings",
+        "app.private_files",
+        "app.sqlite",
+        "app.token_secrets",
+    }
+    | {"dossier_realtime"},
     "app.records": _ENGINE | {"app.journal", "app.config", "app.settings", "app.private_files", "app.proofs", ARCHIVE},
     "app.cli": CONTRACT
     | CONFIGURATION
     | {
         "app.bootstrap",
+        "app.backups",
         "app.proofs",
         "app.explanations",
         "app.records",

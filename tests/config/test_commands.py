@@ -25,6 +25,8 @@ REQUIRED: dict[str, list[str]] = {
     "rerun": [],
     "explain": ["--action", "read", "--channel", "global", "--sub", "ali"],
     "demo": ["--seconds", "0"],
+    "backup": ["copy"],
+    "restore": ["copy"],
 }
 """What each command cannot do without. A command that is missing here fails the first test."""
 
