@@ -27,6 +27,7 @@ from .routing import Routing
 
 LEVELS: Final[tuple[str, ...]] = get_args(Level)
 HIGHEST: Final = LEVELS[-1]
+_ENCODED = 8  # times that a text may be percent-encoded and still be looked at
 _KEPT = 100_000  # frames that may wait for one connection, at most
 _TYPE = re.compile(rb'\{"type":"([a-z_]+)"')
 _HARMLESS = re.compile(r"ping|pong|auth_success|connection_state|token_expiring|rate_limit_(warning|exceeded)|error")
@@ -139,7 +140,7 @@ class Veil:
             if _ABOUT.match(path) is not None:
                 return self._reader.clearance >= Clearance.strict(header.level)
             if found is None:
-                return path != "/v1/publish"
+                return path != "/v1/publish" and self._says_nothing_hidden(path)
             name = unquote(found[2])
             return self._reaches(name if found[1] == "channels" else f"document:{name}", "")
         return self._reaches(header.channel, header.level)
@@ -198,13 +199,22 @@ class Veil:
 
     def _names_nothing_hidden(self, detail: Detail) -> bool:
         texts = (text for value in detail.values() for text in (value if isinstance(value, list) else [str(value)]))
-        return all(self._discreet(unquote(text).encode("utf-8", "replace")) for text in texts)
+        return all(map(self._says_nothing_hidden, texts))
+
+    def _says_nothing_hidden(self, text: str) -> bool:
+        """Return whether a text names nothing above the clearance, however often it was percent-encoded."""
+        for _ in range(_ENCODED):
+            plain = unquote(text)
+            if plain == text:
+                return self._discreet(text.encode("utf-8", "replace"))
+            text = plain
+        return False  # so nobody writes who has nothing to hide, and undoing it further costs ever more
 
     def _reasoned(self, detail: Detail) -> Detail:
         """The detail without what somebody said in it, a query too, where any of it names something hidden: the reason
         of a call is about what its query names."""
-        said = {name: unquote(str(detail[name])).encode("utf-8", "replace") for name in _SAID if name in detail}
-        return detail if all(map(self._discreet, said.values())) else {**detail, **dict.fromkeys(said, "")}
+        said = {name: str(detail[name]) for name in _SAID if name in detail}
+        return detail if all(map(self._says_nothing_hidden, said.values())) else {**detail, **dict.fromkeys(said, "")}
 
     def _discreet(self, text: bytes) -> bool:
         """Whether a text names nothing above the clearance, as far as it writes names as they are."""
@@ -253,6 +263,9 @@ class Unveiled(Veil):
         return True
 
     def _discreet(self, text: bytes) -> bool:
+        return True
+
+    def _says_nothing_hidden(self, text: str) -> bool:
         return True
 
     def _grantable(self, permission: str) -> bool:
