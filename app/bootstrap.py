@@ -311,6 +311,7 @@ class Service:
             ("dossier_accepts_refused", "Connections that the system refused to accept", lambda: self._server.refused),
             ("dossier_work_waiting", "Units of work that wait for a turn of the loop", lambda: node.turns.waiting),
             ("dossier_work_deferred", "Units of work that had to wait so far", lambda: node.turns.deferred),
+            ("dossier_tasks", "Tasks of the event loop", lambda: len(asyncio.all_tasks())),
             ("dossier_checkpoints", "Checkpoints signed since the start", lambda: self._upkeep.checkpoints.made),
             ("dossier_checkpoints_failed", "Failures to send one on", lambda: self._upkeep.checkpoints.failures),
             ("dossier_loop_stall_seconds", "The longest turn of the event loop in the last minute", longest_stall),

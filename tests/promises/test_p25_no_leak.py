@@ -1,0 +1,114 @@
+"""P25: nothing leaks: clients that come and go in every way leave neither memory nor tasks nor descriptors behind."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from itertools import count
+from pathlib import Path
+
+import psutil
+
+from tests.harness.eventually import eventually_async
+from tests.harness.figures import Report, Sized
+from tests.harness.service import Service
+from tests.harness.wire import Message
+from tests.promises.fleet import CROWD, Peer, run, update
+
+MIB = 1 << 20
+AT_ONCE = 20
+_numbers = count()
+
+GAUGES = (
+    "dossier_connections",
+    "dossier_sessions",
+    "dossier_subscriptions",
+    "dossier_tcp_connections",
+    "dossier_tasks",
+)
+"""What is back at its base once everybody is gone."""
+
+
+async def _visit(service: Service) -> None:
+    """One client: logs in, is present, writes, edits, and goes in one of four ways; another one resumes its session."""
+    number = next(_numbers)
+    user = f"u-{number % 200}"
+    token = service.token(user, "write:dossier:*", "write:document:*", "read:workspace:*")
+    peer = await Peer.connect(service, token)
+    channels = (f"dossier:country:c{number % 50}", f"workspace:w{number % 50}", f"document:d{number % 20}")
+    for channel in channels:
+        await peer.ask({"type": "subscribe", "channel": channel, "params": {"include_presence": True}})
+    await peer.ask({"type": "presence_update", "channel": channels[1], "payload": {"activity": "editing"}})
+    await peer.ask(update(f"e-{number}", channels[0]))
+    edit: Message = {"operation_type": "insert", "position": 0, "content": "x", "version": 0}
+    await peer.ask({"type": "edit_operation", "channel": channels[2], "payload": edit})
+    match number % 4:
+        case 0:
+            await peer.close()
+        case 1:
+            peer.reset()
+        case 2:  # resumed over a line that still stands
+            again = await Peer.connect(service, token, peer.login["session_id"])
+            await again.ask({"type": "subscribe", "channel": channels[0], "params": {"last": 5}})
+            await again.close()
+            peer.reset()
+        case _:
+            await peer.ask({"type": "unsubscribe", "channel": channels[0]})
+            peer.send("[" * 10)
+            peer.reset()
+
+
+def test_p25_nothing_leaks(tmp_path: Path, report: Report, sized: Sized) -> None:
+    warm_up, rounds, visits = 300, sized(4, 60), sized(150, 3_000)
+
+    async def churn(service: Service, times: int) -> None:
+        places = asyncio.Semaphore(AT_ONCE)
+
+        async def one() -> None:
+            async with places:
+                await _visit(service)
+
+        await asyncio.gather(*(one() for _ in range(times)))
+
+    async def at_rest(service: Service) -> dict[str, float]:
+        """The gauges once everybody is gone, and nobody's presence is waited for any more."""
+        figures: dict[str, float] = {}
+
+        async def is_quiet() -> bool:
+            figures.update(await asyncio.to_thread(service.metrics))
+            return not figures["dossier_sessions"] and not figures["dossier_connections"]
+
+        await eventually_async(is_quiet, poll=0.2)
+        return figures
+
+    async def scene(service: Service) -> None:
+        process = psutil.Process(service.pid)
+        await churn(service, warm_up)
+        base = await at_rest(service)
+        descriptors = process.num_fds()
+        began, memory = time.monotonic(), [process.memory_info().rss]
+        for _ in range(rounds):
+            await churn(service, visits)
+            await at_rest(service)
+            memory.append(process.memory_info().rss)
+        seconds = time.monotonic() - began
+        figures: dict[str, float] = {}
+
+        async def is_back() -> bool:
+            figures.update(await at_rest(service))
+            same = all(figures[name] <= base[name] for name in GAUGES if name in base)
+            return same and process.num_fds() <= descriptors + 2  # a request for the figures is one itself
+
+        await eventually_async(is_back, lambda: (figures, process.num_fds(), descriptors), poll=0.5)
+        half = len(memory) // 2
+        later = (memory[-1] - memory[half]) / (visits * (len(memory) - 1 - half)) / 1024
+        report(
+            f"{rounds} × {visits} visits in {seconds:.0f} s: tasks {figures['dossier_tasks']:.0f} of"
+            f" {base['dossier_tasks']:.0f}, descriptors {process.num_fds()} of {descriptors}; RSS"
+            f" {memory[0] / MIB:.1f} → {memory[-1] / MIB:.1f} MiB, in the second half {later:+.2f} KiB a visit"
+        )
+
+    with Service(tmp_path / "data", CROWD) as service:
+        run(scene(service))
+        service.stop()
+        service.assert_log_clean()
