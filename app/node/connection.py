@@ -103,6 +103,7 @@ class Connection:
         self.closing: tuple[int, str] | None = None
         self.hang_up = hang_up
         self._gone = False
+        self._end: Sequence[Effect] = ()  # how it ends, decided and not yet carried out
         at = home.clock()
         self.session: Session = home.new_session(at)
         self._frame_since: float | None = None
@@ -182,6 +183,7 @@ class Connection:
             self.home.loop.call_later(LINGER, self.hang_up)
             self._ended()
         else:
+            self.finish_end()
             self.hang_up()
 
     def wire_lost(self) -> None:
@@ -203,8 +205,32 @@ class Connection:
     def fail(self, code: CloseCode, reason: str) -> None:
         """Close: what waits goes first, then the close frame; the peer has a moment to answer."""
         if self.closing is not None:
+            self.finish_end()
             return
         self.closing = (int(code), reason)
+        self._close(code, reason)
+
+    def begin_end(self, decision: Decision) -> None:
+        """Take a decision that ends the connection; from here on nothing is handled or sent but what it says, and that
+        by `finish_end`."""
+        self.home.decided(self, decision)
+        self._end = decision.effects
+        last = decision.effects[-1]
+        assert isinstance(last, Close)  # noqa: S101  the caller's to see to
+        self.closing = (int(last.code), last.reason)
+
+    def finish_end(self) -> None:
+        """Carry out what `begin_end` was told, unless the socket was lost meanwhile; once."""
+        effects, self._end = self._end, ()
+        if self._gone:
+            return
+        for effect in effects:
+            if isinstance(effect, Send):
+                self.send(effect.event)
+            elif isinstance(effect, Close):
+                self._close(effect.code, effect.reason)
+
+    def _close(self, code: CloseCode, reason: str) -> None:
         self.outbox.push(close_frame(code, reason))
         self.home.loop.call_later(LINGER, self.hang_up)
         self._ended()

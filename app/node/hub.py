@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from .outbox import Outbox
 
 
@@ -29,6 +31,7 @@ class Hub(Generic[R]):
         self._members: dict[str, dict[R, None]] = {}
         self._live: dict[str, dict[R, None]] = {}
         self._watching: dict[str, dict[R, None]] = {}
+        self._shut_out: set[R] = set()
         self.heads: dict[str, int] = {}
 
     def add(self, channel: str, connection: R, head: int) -> None:
@@ -71,17 +74,33 @@ class Hub(Generic[R]):
         if offset and channel in self._members:
             self.heads[channel] = offset
 
+    def shut_out(self, connection: R) -> None:
+        """The connection receives nothing more of any channel, before it is discarded from each."""
+        self._shut_out.add(connection)
+
+    def forget(self, connection: R) -> bool:
+        """The connection was discarded from each of its channels; whether it had been shut out before."""
+        if connection not in self._shut_out:
+            return False
+        self._shut_out.remove(connection)
+        return True
+
     def live(self, channel: str, *, besides: object = None, about: str = "") -> tuple[R, ...]:
         """Who is to be told of a publication. `besides`: a connection that is told otherwise; `about`: a user who
         is not told."""
-        live = self._live.get(channel, ())
+        live = self._received_by(self._live.get(channel, ()))
         if besides is None and not about:
             return tuple(live)
         return tuple(one for one in live if one is not besides and (not about or one.user_id != about))
 
     def watching(self, channel: str, besides: str = "") -> tuple[R, ...]:
         """Who is to be told of a change of presence, the user `besides` left out."""
-        return tuple(one for one in self._watching.get(channel, ()) if not besides or one.user_id != besides)
+        watching = self._received_by(self._watching.get(channel, ()))
+        return tuple(one for one in watching if not besides or one.user_id != besides)
+
+    def _received_by(self, connections: Iterable[R]) -> Iterable[R]:
+        shut_out = self._shut_out
+        return [one for one in connections if one not in shut_out] if shut_out else connections
 
     def deliver(self, frame: bytes, receivers: tuple[R, ...]) -> None:
         """Queue one frame for each. A push may end a slow reader and with it its entries here."""
@@ -94,11 +113,11 @@ class Hub(Generic[R]):
 
     def is_live(self, channel: str, connection: R) -> bool:
         """Whether deliveries reach the connection."""
-        return connection in self._live.get(channel, ())
+        return connection not in self._shut_out and connection in self._live.get(channel, ())
 
     def is_watching(self, channel: str, connection: R) -> bool:
         """Whether changes of presence reach the connection."""
-        return connection in self._watching.get(channel, ())
+        return connection not in self._shut_out and connection in self._watching.get(channel, ())
 
     def channels(self) -> list[str]:
         """Return every channel that is subscribed on this node."""

@@ -20,6 +20,7 @@ from .background import Background
 from .conduct import Conduct
 from .connection import Connection
 from .connection_limit import ConnectionLimit
+from .endings import Endings
 from .frames import text_frame
 from .hub import Hub
 from .outbox import Flusher, Unrecorded, Volatile
@@ -96,6 +97,7 @@ class Node:
         self._quotas = publisher.quotas
         self._cursors = cursors
         self._subscriptions = Subscriptions(self.hub, engine, policy, documents, witness, self.background, self.turns)
+        self.endings = Endings(self.turns, self._subscriptions.shut_out)
         self._conduct = Conduct(
             name,
             engine,
@@ -259,9 +261,12 @@ class Node:
 
     def _revoked(self, token_id: str | None, user_id: str | None, moment: float) -> None:
         at, revocations = self.clock(), self.engine.revocations
-        for connection, who in self.registry.identified():
-            if revocations.is_revoked(who.user_id, who.token_id, who.issued_at):
-                connection.apply(connection.session.revoked("the token was revoked", at))
+        revoked = [
+            connection
+            for connection, who in self.registry.identified()
+            if revocations.is_revoked(who.user_id, who.token_id, who.issued_at)
+        ]
+        self.endings.end(revoked, "the token was revoked", at)
         self.witness.shut_out(token_id, user_id, moment)
 
     def _obey(self, order: Order) -> None:
@@ -271,7 +276,7 @@ class Node:
                 limiter.lift(order.subject, order.seconds, at.steady)
             self.witness.lifted(order.subject, self.registry.name_of(order.subject), order.seconds)
         else:
-            self.registry.obey(order, at)
+            self.registry.obey(order, self.endings, at)
         if order.kind == "end_user":
             self.witness.disconnected(order.subject)
 

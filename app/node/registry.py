@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from dossier_realtime.protocol.authorization import Identity
 
     from .connection import Connection
+    from .endings import Endings
 
 
 class Registry:
@@ -56,7 +57,7 @@ class Registry:
         heard = self._opening.pop(connection.connection_id, [])
         return [order for order in heard if order.subject == opened.session_id]
 
-    def obey(self, order: Order, at: Instant) -> None:
+    def obey(self, order: Order, endings: Endings, at: Instant) -> None:
         """Carry out an order to all nodes, as far as it concerns this one."""
         for heard in self._opening.values():
             heard.append(order)
@@ -64,13 +65,16 @@ class Registry:
             case "end_session":
                 connection = self.by_session.get(order.subject)
                 if connection is not None:
-                    connection.apply(connection.session.revoked(order.reason, at))
+                    endings.end([connection], order.reason, at)
             case "end_user":
-                for connection in self.of_user(order.subject):
-                    connection.apply(connection.session.revoked(order.reason, at))
+                endings.end(self.of_user(order.subject), order.reason, at)
             case "replace":
                 connection = self.by_session.get(order.subject)
-                if connection is not None and connection.session.reconnect_count < order.count:
+                if (
+                    connection is not None
+                    and connection.closing is None
+                    and connection.session.reconnect_count < order.count
+                ):
                     connection.apply(connection.session.replaced())
             case "lift_limits":
                 pass  # of no connection: the node's own matter

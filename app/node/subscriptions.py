@@ -181,10 +181,16 @@ class Subscriptions:
         if namespace_of(channel).presence:
             self._background.start(self._presence.leave(channel, connection.connection_id))
 
+    def shut_out(self, connection: Connection) -> None:
+        """Deliver nothing more to the connection; `forget` does the rest when there is time."""
+        self._hub.shut_out(connection)
+        if connection.attachments:
+            self._witness.detached_all(connection)
+
     def forget(self, connection: Connection) -> None:
         """The connection ended: its presence has a moment to come back."""
         present, left = False, list[str]()
-        if connection.attachments:
+        if not self._hub.forget(connection) and connection.attachments:
             self._witness.detached_all(connection)
         for channel, attachment in connection.attachments.items():
             if attachment.catching_up is not None:
