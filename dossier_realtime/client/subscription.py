@@ -95,6 +95,8 @@ class Receiver:
         return True
 
     def _count(self, recovered: bool, more: int) -> None:
+        if self.ended:
+            return
         if recovered:
             self.backlog += more
         else:
@@ -133,11 +135,11 @@ class Receiver:
         if error is None:
             self._items.clear()
             self._delivery.stop()
-            self.backlog = 0
-            self._flow.look(self)
         else:
             self._items.append(error)
             self._tell(error)
+        self.backlog = 0  # what waits is handed out, but the others need not wait for that
+        self._flow.look(self)
         self.settled.set()
         self._more.set()
 

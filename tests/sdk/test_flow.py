@@ -3,17 +3,32 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from dossier_realtime.client import DossierRealtimeClient, Overflowed, PresenceState, Subscription, flow
+from dossier_realtime.client import (
+    DossierRealtimeClient,
+    ErrorCode,
+    Overflowed,
+    Position,
+    PresenceState,
+    Subscription,
+    flow,
+)
 from dossier_realtime.client.flow import GO_ON_AT, HOLD_AT, STALLED_AFTER, Flow
+from dossier_realtime.client.subscription import Callbacks, Receiver
 from dossier_realtime.client.testing import FakeServer
+from dossier_realtime.protocol import codec
+from dossier_realtime.protocol.answers import Error
 from dossier_realtime.protocol.commands import Ping, Subscribe
 from tests.sdk.offices import Inbox, client_of, play, run, settle
-from tests.sdk.samples import SA, update
+from tests.sdk.samples import SA, delivered, update
 
 MISSED = 5_000
 
@@ -196,3 +211,56 @@ def test_a_slow_presence_callback_is_called_with_the_latest_and_costs_no_event()
         assert (shown.empty(), told.empty()) == (True, True)
 
     play(scene)
+
+
+def test_a_subscription_that_ended_holds_up_nobody() -> None:
+    async def scene(server: FakeServer, client: DossierRealtimeClient) -> None:
+        other = Inbox()
+        await client.subscribe("dossier:country:EG", other).ready()
+        for left in (True, False):
+            miss(server)
+            unread = client.subscribe(SA, since=len(server.history[SA]) - MISSED)
+            await unread.ready()
+            await settle()
+            if left:
+                unread.unsubscribe()
+            else:
+                no = Error(error_code=ErrorCode.SUBSCRIPTION_FAILED, message="no", timestamp=1, channel=SA)
+                client._driver.perform(client._session.received(no, 0))
+            assert unread.status == "ended"
+            server.publish(update(channel="dossier:country:EG"))
+            assert await other.get()
+
+    play(scene)
+
+
+EVENTS = st.lists(st.sampled_from(["recovered", "live", "take"]), max_size=200)
+
+
+@settings(deadline=None)
+@given(EVENTS)
+def test_only_live_events_that_nobody_takes_end_a_subscription(steps: list[str]) -> None:
+    few = 5
+
+    async def scene() -> None:
+        subject = Receiver(SA, lambda work: work.close(), Callbacks())
+        subject.ready(Position("e", 0))
+        waiting: deque[bool] = deque()
+        for offset, step in enumerate(steps, 1):
+            if step == "take" and waiting:
+                waiting.popleft()
+                await subject.next()
+            elif step != "take":
+                event = codec.decode_event(msgspec.json.encode(delivered(offset)))
+                recovered = step == "recovered"
+                fits = waiting.count(False) < few
+                assert subject.event(event, Position("e", offset), recovered=recovered) is fits
+                if not fits:
+                    assert subject.ended
+                    return
+                waiting.append(recovered)
+            assert subject.backlog == waiting.count(True)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("dossier_realtime.client.subscription.CAPACITY", few)
+        asyncio.run(scene())
