@@ -91,7 +91,7 @@ class Service:
         self._policy = ChannelPolicy((row.pattern, row.level) for row in config.channels.classification)
         self._metrics = Metrics()
         self._digest = Digest(config.node.id)
-        quotas = Quotas(rate_limits(config, _DAY), now)
+        self._quotas = quotas = Quotas(rate_limits(config, _DAY), now, engine.quotas)
         publisher = Publisher(engine.broker, engine.alerts, self._policy, self._digest, lambda: journal.healthy, quotas)
         alerts = Alerts(engine.alerts, publisher, self._digest)
         briefs = Briefs(engine.briefs, publisher, self._digest)
@@ -195,8 +195,8 @@ class Service:
         await self._complete_journal()
         background = self.node.background
         background.repeat("report", lambda: report(self._digest, self.engine.broker, self.node.hub.members, now))
-        background.repeat("documents", self._sweep_documents)
-        for name, task in self._upkeep.tasks().items():
+        tasks = {"documents": self._sweep_documents, "quotas": self._quotas.run, **self._upkeep.tasks()}
+        for name, task in tasks.items():
             background.repeat(name, task)
         if self.config.auth.jwks_url:
             background.repeat("keys", self._refresh_keys)
@@ -252,6 +252,7 @@ class Service:
         await self.node.stop()
         await self._server.close_all_connections()
         await self._metrics_server.close_all_connections()
+        self._quotas.keep()
         await self.engine.close()
         unwritten = self.journal.close()
         if unwritten:
@@ -393,7 +394,7 @@ def _metrics_keeper(config: Config) -> Doorkeeper:
 
 
 def rate_limits(config: Config, window: float = 0.0) -> RateLimiter:
-    """What the configuration allows everybody a window (in seconds; 0: that of the configuration)."""
+    """Return what the configuration allows everybody a window (in seconds; 0: that of the configuration)."""
     limits = config.limits
 
     def of(role: str) -> Limits:

@@ -19,7 +19,8 @@ from dossier_realtime.protocol.commands import EditOperation, MoveCursor, Ping
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-RateClass = MessageClass | Literal["read", "channels", "stored"]
+Quota = Literal["channels", "stored"]
+RateClass = MessageClass | Literal["read"] | Quota
 """`read` is for HTTP calls that change nothing; `channels` begun and bytes `stored` are quotas of a day."""
 
 
@@ -147,6 +148,19 @@ class RateLimiter:
         window = self._windows.get((user_id, rate_class))
         if window is not None:
             window.count = max(0, window.count - cost)
+
+    def spent(self, user_id: str, rate_class: RateClass, steady: float) -> tuple[float, int]:
+        """Return the age in seconds of the window that is open, and what was counted in it; (0, 0) where none is."""
+        window = self._windows.get((user_id, rate_class))
+        open_ = window is not None and steady - window.started < self.window
+        return (steady - window.started, window.count) if window is not None and open_ else (0.0, 0)
+
+    def reopen(self, user_id: str, rate_class: RateClass, spent: tuple[float, int], steady: float) -> None:
+        """Go on with a window as `spent` told it; to be called for the oldest first, before anything is counted."""
+        age, count = spent
+        if 0 <= age < self.window:
+            window = self._windows[user_id, rate_class] = _Window(steady - age)
+            window.count = count
 
     def counts(self, steady: float) -> dict[tuple[str, RateClass], tuple[int, int]]:
         """(accepted, refused) of every window that is open."""

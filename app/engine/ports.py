@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from app.core.alerts import Alert, Alerted
 from app.core.briefs import Brief, BriefStep
@@ -16,7 +16,7 @@ from app.core.position import StreamPosition
 from app.core.presence import Member as Member  # noqa: PLC0414 - a part of the port, from here too
 from app.core.presence import PresenceEvent as PresenceEvent  # noqa: PLC0414 - likewise
 from app.core.presence import Profile as Profile  # noqa: PLC0414 - likewise
-from app.core.ratelimit import RateClass, RateLimiter
+from app.core.ratelimit import Quota, RateClass, RateLimiter
 from app.core.rights import NO_SENDING
 from dossier_realtime.protocol.answers import Roster
 from dossier_realtime.protocol.classification import Settings
@@ -351,6 +351,26 @@ class SettingsStore(Protocol):
         """Set durably. Raises Unavailable."""
 
 
+class Spent(NamedTuple):
+    """What a user has spent of a day's quota since that day began (Unix seconds)."""
+
+    user_id: str
+    kind: Quota
+    since: float
+    amount: int
+
+
+class QuotaStore(Protocol):
+    """What users have spent of their day. Survives restarts, but for what was put last before a crash."""
+
+    @property
+    def found(self) -> Sequence[Spent]:
+        """What was known when the engine was opened, the oldest day first."""
+
+    def put(self, spent: Sequence[Spent]) -> None:
+        """Replace what is known of these users and kinds. Nobody waits for it."""
+
+
 class RateStore(Protocol):
     """The user's budget over all connections and nodes.
 
@@ -401,6 +421,7 @@ class Engine(Protocol):
     sessions: SessionStore
     revocations: RevocationStore
     settings: SettingsStore
+    quotas: QuotaStore
     rates: RateStore
     control: ControlBus
     moved: str

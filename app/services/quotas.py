@@ -1,20 +1,25 @@
 """What one user may make the service keep in a day: channels begun, and bytes stored (decisions, section 8).
 
-Counted on this node since it started; a window of a day begins with the first thing that counts.
+Counted on this node; a window of a day begins with the first thing that counts. A service that is begun anew goes on
+counting: what was spent is kept in the engine every few seconds, and at the end.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+import asyncio
+from typing import TYPE_CHECKING, Final
 
+from app.engine.ports import Spent
 from dossier_realtime.protocol.errors import ErrorCode
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from app.core.instant import Instant
-    from app.core.ratelimit import RateLimiter
+    from app.core.ratelimit import Quota, RateLimiter
+    from app.engine.ports import QuotaStore
 
+KEEP_SECONDS: Final = 5.0
 _NEVER = {
     "channels": "Begin at most {limit} channels at once: that is all of a day; send fewer at once",
     "stored": "At most {limit} bytes are stored in a day; send less at once",
@@ -39,11 +44,33 @@ class QuotaExceeded(Exception):
 
 
 class Quotas:
-    """The day's accounts. `limiter` has a window of a day."""
+    """The day's accounts. `limiter` has a window of a day; without a `store` they begin anew with the process."""
 
-    def __init__(self, limiter: RateLimiter, clock: Callable[[], Instant]) -> None:
+    def __init__(self, limiter: RateLimiter, clock: Callable[[], Instant], store: QuotaStore | None = None) -> None:
         self.limiter = limiter
-        self._clock = clock
+        self._clock, self._store = clock, store
+        self._changed: dict[tuple[str, Quota], None] = {}
+        at = clock()
+        for one in store.found if store is not None else ():
+            age = max(0.0, at.wall - one.since)  # a clock that went back makes nobody's day longer than that
+            limiter.reopen(one.user_id, one.kind, (age, one.amount), at.steady)
+
+    async def run(self) -> None:
+        """Keep what was spent, until cancelled."""
+        while True:
+            await asyncio.sleep(KEEP_SECONDS)
+            self.keep()
+
+    def keep(self) -> None:
+        """Hand what was spent since the last time to the store."""
+        if self._store is None or not self._changed:
+            return
+        at, spent = self._clock(), list[Spent]()
+        for user_id, kind in self._changed:
+            age, count = self.limiter.spent(user_id, kind, at.steady)
+            spent.append(Spent(user_id, kind, at.wall - age, count))
+        self._changed.clear()
+        self._store.put(spent)
 
     def charge(self, user_id: str, role: str, *, channels: int, stored: int) -> None:
         """Count what is about to be kept. Raises QuotaExceeded, and then nothing is counted."""
@@ -58,11 +85,13 @@ class Quotas:
         """Take back a charge for what was not kept after all."""
         self.limiter.give_back(user_id, "channels", channels)
         self.limiter.give_back(user_id, "stored", stored)
+        self._changed |= {(user_id, "channels"): None, (user_id, "stored"): None}
 
-    def _spend(self, user_id: str, role: str, kind: Literal["channels", "stored"], cost: int) -> None:
+    def _spend(self, user_id: str, role: str, kind: Quota, cost: int) -> None:
         if cost == 0:
             return
         verdict = self.limiter.spend(user_id, role, kind, self._clock().steady, cost)
         if not verdict.allowed:
             text = (_NEVER if verdict.never else _TEXT)[kind].format(limit=verdict.limit, wait=verdict.reset_in)
             raise QuotaExceeded(text, None if verdict.never else verdict.reset_in)
+        self._changed[user_id, kind] = None

@@ -256,7 +256,7 @@ def test_a_store_of_an_earlier_version_is_brought_up_to_date_and_keeps_what_it_h
             await engine.broker.publish([event(1)])
         db = sqlite3.connect(tmp_path / FILE)
         db.executescript(
-            "DROP TABLE alerts; DROP TABLE alerted; DROP TABLE briefs;"
+            "DROP TABLE alerts; DROP TABLE alerted; DROP TABLE briefs; DROP TABLE quotas;"
             "UPDATE meta SET value = '1' WHERE name = 'version'; PRAGMA user_version = 0;"
         )
         db.close()

@@ -6,10 +6,20 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+import httpx
 import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from app import bootstrap
+from app.core.ratelimit import Limits, RateLimiter
+from app.engine.embedded.quotas import stored_quotas
+from app.engine.ports import Spent
+from app.services import quotas
 from tests.harness import tokens
 from tests.harness.figures import Report
+from tests.harness.inside import running
 from tests.harness.service import Service, Settings
 from tests.harness.wire import Client, Message, Raw, Response, request
 
@@ -183,3 +193,48 @@ def test_what_no_window_is_long_enough_for_is_refused_for_good(tmp_path: Path) -
         assert "1048576 bytes are stored in a day" in system_put.json()["message"]
 
     run(tmp_path, {"limits.bytes_mib": 1, "limits.stored_mib": 1, "limits.roles.service.stored_mib": 1}, scene)
+
+
+def test_a_day_goes_on_over_a_restart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(quotas, "KEEP_SECONDS", 0.01)
+    settings: Settings = {"limits.channels": 3, "limits.stored_mib": 1}
+
+    async def call(service: bootstrap.Service, first: int, count: int) -> int:
+        headers = {"Authorization": f"Bearer {tokens.token('u-1', *RIGHTS)}"}
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{service.port}", headers=headers) as caller:
+            return (await caller.post("/v1/publish", json=_to(*_channels(count, first)))).status_code
+
+    async def scene() -> None:
+        async with running(tmp_path / "data", settings) as service:
+            assert await call(service, 0, 2) == 200
+        kept: list[Spent] = []
+        async with running(tmp_path / "data", settings) as service:
+            assert await call(service, 2, 2) == 429
+            assert await call(service, 2, 1) == 200
+            while len(kept) < 2:  # what a crash would find
+                kept = await service.engine._writer.submit(stored_quotas)  # type: ignore[attr-defined]  # the embedded one
+        assert {(one.user_id, one.kind): one.amount for one in kept}["u-1", "channels"] in (2, 3)
+        async with running(tmp_path / "data", settings) as service:
+            assert await call(service, 3, 1) == 429
+            assert await call(service, 0, 3) == 200
+
+    asyncio.run(asyncio.wait_for(scene(), 120))
+
+
+@given(
+    spent=st.lists(st.tuples(st.integers(0, 5), st.floats(0, 2 * 86_400), st.integers(1, 10)), max_size=12),
+    pause=st.floats(0, 86_400),
+)
+def test_what_was_kept_is_counted_on(spent: list[tuple[int, float, int]], pause: float) -> None:
+    """As if the process had gone on: of whatever was spent, at whatever times before a pause of any length."""
+    limiter = RateLimiter(Limits(channels=10), window=86_400.0)
+    for user, at, cost in sorted(spent, key=lambda one: one[1]):
+        limiter.spend(f"u{user}", "", "channels", at, cost)
+    end, again = 2 * 86_400.0, RateLimiter(Limits(channels=10), window=86_400.0)
+    kept = [(f"u{user}", limiter.spent(f"u{user}", "channels", end)) for user in range(6)]
+    for user_id, (age, count) in sorted(kept, key=lambda one: -one[1][0]):
+        again.reopen(user_id, "channels", (age + pause, count), pause)
+    for user_id, _ in kept:
+        one = limiter.spend(user_id, "", "channels", end + pause, 4)
+        other = again.spend(user_id, "", "channels", pause, 4)
+        assert (one.allowed, other.allowed) in ((True, True), (False, False))

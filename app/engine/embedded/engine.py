@@ -21,6 +21,7 @@ from app.engine.embedded.broker import EmbeddedBroker
 from app.engine.embedded.control import EmbeddedControl
 from app.engine.embedded.documents import EmbeddedDocuments
 from app.engine.embedded.presence import EmbeddedPresence
+from app.engine.embedded.quotas import EmbeddedQuotas, stored_quotas
 from app.engine.embedded.rates import EmbeddedRates
 from app.engine.embedded.revocations import EmbeddedRevocations, stored_revocations
 from app.engine.embedded.schema import FILE, open_database
@@ -100,6 +101,7 @@ class EmbeddedEngine:
         self._presence = EmbeddedPresence(self._broker.joined, limits.grace, limits.roster_cap, steady)
         self._sessions = EmbeddedSessions(writer, ended, limits.resume_seconds, now)
         self._revocations = EmbeddedRevocations(writer, revoked, limits.revocation_seconds, now)
+        self._quotas = EmbeddedQuotas(writer, stored_quotas(database), now)
         self._alerts = EmbeddedAlerts(writer, self._reader, log, self._broker, limits, now)
         self._briefs = EmbeddedBriefs(writer, self._reader, log, self._broker, limits, now)
         self.broker: ports.Broker = self._broker
@@ -110,6 +112,7 @@ class EmbeddedEngine:
         self.sessions: ports.SessionStore = self._sessions
         self.revocations: ports.RevocationStore = self._revocations
         self.settings: ports.SettingsStore = EmbeddedSettings(writer, settings)
+        self.quotas: ports.QuotaStore = self._quotas
         self.rates: ports.RateStore = EmbeddedRates(rates)
         self.control: ports.ControlBus = EmbeddedControl()
         self._loop = asyncio.get_running_loop()
@@ -132,6 +135,7 @@ class EmbeddedEngine:
         self._broker.upkeep()
         self._sessions.upkeep()
         self._revocations.upkeep()
+        self._quotas.upkeep()
         self._alerts.upkeep()
         self._briefs.upkeep()
 

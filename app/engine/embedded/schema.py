@@ -10,7 +10,7 @@ from typing import Final
 from app.sqlite import StoreRefused, connect
 
 FILE: Final = "engine.db"
-VERSION: Final = 3
+VERSION: Final = 4
 
 # Version 1, and what each later one added: a store is brought up to date when it is opened.
 # A stream is one epoch of a channel. Its head is not written anywhere: it is the last of its events.
@@ -69,6 +69,12 @@ ALTER TABLE alerts ADD COLUMN publisher TEXT NOT NULL DEFAULT '';
 ALTER TABLE alerts ADD COLUMN mou TEXT NOT NULL DEFAULT '';
 ALTER TABLE briefs ADD COLUMN authority INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE briefs ADD COLUMN publisher TEXT NOT NULL DEFAULT '';
+""",
+    4: """
+CREATE TABLE quotas (
+  user TEXT NOT NULL, kind TEXT NOT NULL, since REAL NOT NULL, spent INTEGER NOT NULL, PRIMARY KEY (user, kind)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX quotas_by_day ON quotas (since);
 """,
 }
 
