@@ -146,7 +146,7 @@ async def _read_tokens(pipe: TokenPipe, stop: Callable[[], None]) -> str:
 
 
 def _is_blank(file: Path) -> bool:
-    """Whether a file is there and holds nothing; one that cannot be read may come later."""
+    """Return whether a file is there and holds nothing; one that cannot be read may come later."""
     try:
         return not file.read_bytes().strip()
     except OSError:

@@ -25,7 +25,7 @@ class Entry(NamedTuple):
 
     @property
     def is_loose(self) -> bool:
-        """Whether anybody besides the owner may do anything with it."""
+        """Return whether anybody besides the owner may do anything with it."""
         return bool(self.mode & _OTHERS)
 
 

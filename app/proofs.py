@@ -37,7 +37,7 @@ _OWN_KEY = (
 
 @dataclass
 class Known:
-    """What is known from outside: links by node and seq, checks by fingerprint, the last checkpoint of each node."""
+    """Knowledge from outside: links by node and seq, checks by fingerprint, the last checkpoint of each node."""
 
     checks: dict[str, Check]
     links: dict[str, dict[int, str]] = field(default_factory=lambda: defaultdict(dict))
@@ -46,7 +46,7 @@ class Known:
     damaged: list[Damage] = field(default_factory=list)
 
     def of(self, node: str) -> Outside:
-        """What is known of one node's journal."""
+        """Return what is known of one node's journal."""
         return Outside(self.links.get(node, {}), self.checks, check_by_bytes)
 
     def take(self, told: Checkpoint) -> None:

@@ -28,7 +28,7 @@ _REST = 12
 
 
 def weakness(secret: str, least: int = SECRET_BYTES) -> str:
-    """What is wrong with a secret of `least` bytes or more, as the end of a sentence; "" for a good one.
+    """Return what is wrong with a secret of `least` bytes or more, as the end of a sentence; "" for a good one.
 
     The sentence never holds a part of the secret.
     """

@@ -134,7 +134,7 @@ def read(folder: Path) -> None:
 
 
 def compressed(folder: Path) -> None:
-    """What compressing the closed segments costs and saves, and what is read of them."""
+    """Measure what compressing the closed segments costs and saves, and what is read of them."""
     before = sum(path.stat().st_size for path in segment_paths(folder, "bench"))
     with timed("compressing the closed segments"):
         for path in closed(folder, "bench"):

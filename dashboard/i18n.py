@@ -27,7 +27,7 @@ def say(language: Language, key: str, **values: object) -> str:
 
 
 def _own(value: object) -> object:
-    """What is ASCII alone turns nothing around it."""
+    """Return a text isolated from what surrounds it; one that is ASCII alone turns nothing around it."""
     return isolated(value) if isinstance(value, str) and not value.isascii() else value
 
 

@@ -1,4 +1,4 @@
-"""What the service says of logins: who was shut out or disconnected there is logged out here, within two seconds.
+"""The service's word on logins: who was shut out or disconnected there is logged out here, within two seconds.
 
 It tells administrators each second, on `ops:sessions`, whose tokens or sessions it ended. After a time without a
 connection, in which something may have been missed, it is asked about every login with that login's own token.
@@ -62,7 +62,7 @@ class LoginWatch:
                 await asyncio.sleep(_RETRY_SECONDS)
 
     async def _ask(self, visitor: Visitor, room: asyncio.Semaphore) -> bool:
-        """Whether the service said something of the login; that it does not hold ends it."""
+        """Return whether the service said something of the login; that it does not hold ends it."""
         async with room:
             answer = await self._api.call("GET", "/v1/channels/global", visitor.token)
         if answer.status == 401:
@@ -71,7 +71,7 @@ class LoginWatch:
 
 
 def _ending(row: dict[str, Any]) -> Ending | None:
-    """What a row of `ops:sessions` says was ended; None for another row."""
+    """Return what a row of `ops:sessions` says was ended; None for another row."""
     match row:
         case {"state": "revoked", "token_id": str(token_id)}:
             return Ending(token_id=token_id)

@@ -45,12 +45,12 @@ class Viewer:
 
     @property
     def operates(self) -> bool:
-        """Whether names and addresses of sessions may be shown, and what others did."""
+        """Return whether names and addresses of sessions may be shown, and what others did."""
         return decide_operator(self.identity).allowed
 
     @property
     def sees_everything(self) -> bool:
-        """Whether nothing is ever hidden."""
+        """Return whether nothing is ever hidden."""
         return self.operates and self.identity.clearance is Clearance.SECRET
 
     def text(self, facts: Mapping[str, Any], name: str, otherwise: str = "") -> str:

@@ -1,4 +1,4 @@
-"""Who is logged in. A cookie holds a number that means nothing elsewhere; the token stays in this process.
+"""Visitors that are logged in. A cookie holds a number that means nothing elsewhere; the token stays in this process.
 
 A login ends with its token, when it is idle, when its bearer leaves, and when the service says so. Whatever goes on for
 it (pages, recordings that are being made) ends with it.
@@ -48,7 +48,7 @@ class _Claims(msgspec.Struct):
 
 
 class Ending(NamedTuple):
-    """What the service ended: one token, or of a user all tokens issued until then (None: whatever they are)."""
+    """An end by the service: one token, or of a user all tokens issued until then (None: whatever they are)."""
 
     token_id: str | None = None
     user_id: str | None = None

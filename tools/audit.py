@@ -34,7 +34,7 @@ class Vulnerability(msgspec.Struct, frozen=True):
 
 
 class Package(msgspec.Struct, frozen=True):
-    """What pip-audit says of a package: its vulnerabilities, or why it was skipped."""
+    """A package as pip-audit sees it: its vulnerabilities, or why it was skipped."""
 
     name: str
     version: str = ""
@@ -43,7 +43,7 @@ class Package(msgspec.Struct, frozen=True):
 
 
 class Report(msgspec.Struct, frozen=True):
-    """What pip-audit says of a lock file."""
+    """A lock file as pip-audit sees it."""
 
     dependencies: list[Package]
 

@@ -1,4 +1,4 @@
-"""What one connection may spend: its user's rates, its own renewals and its first subscribes (decisions, 3 and 8)."""
+"""Budgets of one connection: its user's rates, its own renewals and its first subscribes (decisions, 3 and 8)."""
 
 from __future__ import annotations
 

@@ -87,7 +87,7 @@ class Join:
 
     @property
     def begins_anew(self) -> bool:
-        """Whether a channel that is subscribed already is to be read from another place."""
+        """Return whether a channel that is subscribed already is to be read from another place."""
         return self.again and (self.since is not None or self.last is not None)
 
 

@@ -27,5 +27,5 @@ class OwnChannel:
 
     @property
     def withheld(self) -> bool:
-        """Whether it is to be received again as soon as that is allowed."""
+        """Return whether it is to be received again as soon as that is allowed."""
         return not self.received and not self._declined

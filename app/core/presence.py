@@ -151,7 +151,7 @@ class Presences:
         return told
 
     def tick(self, now: float, most: int | None = None) -> list[PresenceEvent]:
-        """What time has brought, of `most` ghosts at a time; the `deadline` tells whether that was all."""
+        """Return what time has brought, of `most` ghosts at a time; the `deadline` tells whether that was all."""
         told: list[PresenceEvent] = []
         for _ in range(len(self._ghosts) if most is None else min(most, len(self._ghosts))):
             if self._ghosts[0][0] > now:

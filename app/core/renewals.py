@@ -31,7 +31,7 @@ class Renewals:
 
     @property
     def is_abuse(self) -> bool:
-        """Whether so many were refused that the connection is to end."""
+        """Return whether so many were refused that the connection is to end."""
         return self._refused >= self._abuse
 
     def wait(self, steady: float) -> int:
@@ -56,5 +56,5 @@ class Renewals:
         self._in_force = sha256(token.encode()).digest()
 
     def is_in_force(self, token: str) -> bool:
-        """Whether this is the token that is in force."""
+        """Return whether this is the token that is in force."""
         return sha256(token.encode()).digest() == self._in_force

@@ -152,7 +152,7 @@ class Broker(Protocol):
         """The head of the channel now. A channel nobody published on has offset 0 and an epoch that stays."""
 
     def is_begun(self, channel: str) -> bool:
-        """Whether an event of the channel was ever kept, as far as this node knows. Known without waiting."""
+        """Return whether an event of the channel was ever kept, as far as this node knows. Known without waiting."""
 
     async def read(self, channel: str, after: int, limit: int) -> list[Publication]:
         """At most `limit` publications after offset `after`, oldest first, without hole, none that was not
@@ -352,7 +352,7 @@ class SettingsStore(Protocol):
 
 
 class Spent(NamedTuple):
-    """What a user has spent of a day's quota since that day began (Unix seconds)."""
+    """A user's share of a day's quota that is spent, since that day began (Unix seconds)."""
 
     user_id: str
     kind: Quota
@@ -361,11 +361,11 @@ class Spent(NamedTuple):
 
 
 class QuotaStore(Protocol):
-    """What users have spent of their day. Survives restarts, but for what was put last before a crash."""
+    """Quotas that users have spent of their day. Survive restarts, but for what was put last before a crash."""
 
     @property
     def found(self) -> Sequence[Spent]:
-        """What was known when the engine was opened, the oldest day first."""
+        """The state when the engine was opened, the oldest day first."""
 
     def put(self, spent: Sequence[Spent]) -> None:
         """Replace what is known of these users and kinds. Nobody waits for it."""
@@ -390,7 +390,7 @@ class RateStore(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What one node asks of every node. `subject`: a session's or a user's id; `count`: how often the session had
+    """A request of one node to every node. `subject`: a session's or a user's id; `count`: how often the session had
     come back on the connection that replaces all of before; `seconds`: for how long limits are lifted, 0 to end it."""
 
     kind: Literal["end_session", "end_user", "replace", "lift_limits"]

@@ -79,7 +79,7 @@ class Selection(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_
 
     @property
     def surrounds(self) -> bool:
-        """Whether channels are asked for with what is around them; it is never a whole export (scope.py)."""
+        """Return whether channels are asked for with what is around them; it is never a whole export (scope.py)."""
         return bool(self.context and self.channel and not self.session and not self.user)
 
     @property
@@ -94,7 +94,7 @@ class NothingSelected(ValueError):
 
 @dataclass(slots=True)
 class Tally:
-    """What went into an export: its entries, and by pattern of the redaction the frames that gave way. `damaged`: it
+    """Counts of an export: its entries, and by pattern of the redaction the frames that gave way. `damaged`: it
     ends where the journal is not intact."""
 
     entries: int = 0

@@ -36,7 +36,7 @@ class Redaction:
         self._channels: set[str] = set()
 
     def hides(self, header: Header, body: bytes) -> bool:
-        """Whether the frame of an entry that is taken gives way to its digest."""
+        """Return whether the frame of an entry that is taken gives way to its digest."""
         if not self._patterns:
             return False
         if len(self._channels) < _COMPARED and header.channel:

@@ -27,7 +27,7 @@ class Replays:
                 self._spans[header.channel, header.epoch].append(span(header))
 
     def cover(self, header: Header) -> bool:
-        """Whether an entry is an event that was replayed to them."""
+        """Return whether an entry is an event that was replayed to them."""
         if header.kind not in ("fanout", "recovered") or not header.offset:
             return False
         spans = self._spans.get((header.channel, header.epoch), ())

@@ -56,7 +56,7 @@ class Scope:
                 self._sessions.add(header.session)
 
     def takes(self, header: Header) -> bool:
-        """Whether an entry belongs to the channels, or to the connections and acts around them."""
+        """Return whether an entry belongs to the channels, or to the connections and acts around them."""
         if header.kind in _CONNECTIONS:
             return header.session in self._sessions
         return self._naming.takes(header) or header.kind == "start"
@@ -100,7 +100,7 @@ class Naming:
         self._attached: set[str] = set()  # sessions, until they are detached from everything at once
 
     def takes(self, header: Header) -> bool:
-        """Whether the next entry is one."""
+        """Return whether the next entry is one."""
         if header.detail.get("verb") == _EXPORT:
             return False
         found = bool(header.channel and self._pattern.matches(header.channel))

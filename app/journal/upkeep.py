@@ -43,7 +43,7 @@ class Upkeep:
 
     @property
     def trouble(self) -> str:
-        """What keeps the journal from being vouched for, in a sentence; "" while nothing does."""
+        """Return what keeps the journal from being vouched for, in a sentence; "" while nothing does."""
         return self.checkpoints.trouble
 
     def tasks(self) -> dict[str, Callable[[], Coroutine[Any, Any, None]]]:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """What a call read of a channel: its events from `first` to `last`, of a document all up to its version."""
+    """The part of a channel a call read: its events from `first` to `last`, of a document all up to its version."""
 
     channel: str
     first: int = 0

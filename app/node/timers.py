@@ -46,7 +46,7 @@ class Timers:
             self.run_next(at)
 
     def is_due(self, at: Instant) -> bool:
-        """Whether an entry is due."""
+        """Return whether an entry is due."""
         return bool(self._heap) and self._heap[0][0] <= at.steady
 
     def run_next(self, at: Instant) -> None:

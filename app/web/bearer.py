@@ -82,7 +82,7 @@ class Bearer(Guarded):
         return node
 
     async def identify(self) -> Identity | None:
-        """Who calls; None where that was answered, with 401 or 429."""
+        """Return who calls; None where that was answered, with 401 or 429."""
         if not self._is_identified:
             self._is_identified = True
             self._identity = await self._identify()
@@ -247,7 +247,7 @@ class Bearer(Guarded):
         super().on_finish()
 
     def _said(self) -> dict[str, str]:
-        """What the call says beside its path."""
+        """Return what the call says beside its path."""
         query = without_tokens(self.request.query)[:_REASON]
         key = without_tokens(one_line(self.request.headers.get("Idempotency-Key", "")))[:64]
         return {"query": query, "reason": self._why(), "key": key}

@@ -1,4 +1,4 @@
-"""What requests' bodies may hold in memory while they come in and are worked on."""
+"""Bounds of the memory that requests' bodies hold while they come in and are worked on."""
 
 from __future__ import annotations
 

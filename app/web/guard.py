@@ -31,7 +31,7 @@ _log = structlog.get_logger("web")
 
 @dataclass(frozen=True, slots=True)
 class Doorkeeper:
-    """Who may knock. Hosts without a port match any port; origins match exactly (scheme, host, port).
+    """Callers who may knock. Hosts without a port match any port; origins match exactly (scheme, host, port).
 
     `strict_transport`: browsers are told to come over TLS only from now on (RFC 6797).
     """
@@ -117,7 +117,7 @@ class Guarded(tornado.web.RequestHandler):
             self.busy(503, "Too many bodies are under way; retry soon")
 
     def has_room(self, size: int) -> bool:
-        """Whether the caller may send so many bytes more; answers where not."""
+        """Return whether the caller may send so many bytes more; answers where not."""
         return True
 
     @property
@@ -168,7 +168,7 @@ class Guarded(tornado.web.RequestHandler):
             self.refuse(415, *STANDARD[415])
 
     def has_body(self) -> bool:
-        """Whether a body comes behind the head."""
+        """Return whether a body comes behind the head."""
         return self.request.headers.get("Content-Length", "0") != "0" or "Transfer-Encoding" in self.request.headers
 
     def _check_head(self) -> None:
@@ -225,7 +225,7 @@ class Guarded(tornado.web.RequestHandler):
         self.refuse(status_code, code, message)
 
     def serves(self, method: str) -> bool:
-        """Whether the door has an answer to a method."""
+        """Return whether the door has an answer to a method."""
         return getattr(type(self), method) is not getattr(tornado.web.RequestHandler, method)
 
     def log_exception(self, typ: Any, value: Any, tb: Any) -> None:

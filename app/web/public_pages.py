@@ -1,4 +1,4 @@
-"""What is told to callers without an access token: the metrics, or not, and security.txt."""
+"""Pages for callers without an access token: the metrics, or not, and security.txt."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ class Flow:
 
     @property
     def full(self) -> bool:
-        """Whether a subscription that is being read has enough."""
+        """Return whether a subscription that is being read has enough."""
         return bool(self._full)
 
     def look(self, reader: Reader) -> None:
@@ -47,7 +47,7 @@ class Flow:
             self._changed()
 
     def is_stalled(self, reader: Reader) -> bool:
-        """Whether the reader is full and its user takes nothing."""
+        """Return whether the reader is full and its user takes nothing."""
         return reader in self._stalled
 
     def tick(self, now: float) -> None:

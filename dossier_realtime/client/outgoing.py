@@ -63,7 +63,7 @@ class SendQueue:
 
     @property
     def is_flying(self) -> bool:
-        """Whether a send is on the wire."""
+        """Return whether a send is on the wire."""
         return bool(self._flying)
 
     def flying(self, ref: str | None) -> Outgoing | None:

@@ -86,12 +86,12 @@ class Session:
 
     @property
     def waits(self) -> bool:
-        """Whether a send waits for its answer."""
+        """Return whether a send waits for its answer."""
         return len(self._sends) > 0
 
     @property
     def awaits_answers(self) -> bool:
-        """Whether something is asked of the server that the program may be waiting for."""
+        """Return whether something is asked of the server that the program may be waiting for."""
         return self._sends.is_flying or any(
             stream.ref is not None or (stream.document is not None and not stream.document.synced)
             for stream in self.streams.values()

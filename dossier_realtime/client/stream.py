@@ -156,7 +156,7 @@ class Stream:
         )
 
     def was_missed(self, position: Position | None) -> bool:
-        """Whether an event at `position` is one that the last `subscribed` promised."""
+        """Return whether an event at `position` is one that the last `subscribed` promised."""
         upto = self._missed_to
         return (
             upto is not None
@@ -167,7 +167,7 @@ class Stream:
 
     @property
     def whole(self) -> bool:
-        """Whether everything up to the last `subscribed` has come, so that only live events come now."""
+        """Return whether everything up to the last `subscribed` has come, so that only live events come now."""
         if not self.live:
             return False
         upto, position = self._missed_to, self.position

@@ -28,7 +28,7 @@ EVERYTHING = "*"
 
 
 class Right(IntEnum):
-    """What a grant allows, and what is asked for; each includes the one before.
+    """A right that a grant gives, and that is asked for; each includes the one before.
 
     READ: subscribe, recover, receive, read over HTTP. WRITE: send and edit. ADMIN: change settings, hide one's
     presence, read presence and history over HTTP.
@@ -130,12 +130,12 @@ class AccessDecision(NamedTuple):
 
     @property
     def entitled(self) -> bool:
-        """Whether the claims reach, even where the channel is frozen."""
+        """Return whether the claims reach, even where the channel is frozen."""
         return self.allowed or self.rule == "frozen"
 
     @property
     def permitted(self) -> bool:
-        """Whether a permission reaches, whatever the clearance."""
+        """Return whether a permission reaches, whatever the clearance."""
         return self.allowed or self.rule in ("clearance", "frozen")
 
 

@@ -93,11 +93,11 @@ class Pattern:
 
     @property
     def names_something(self) -> bool:
-        """Whether a channel of any namespace could belong to the set."""
+        """Return whether a channel of any namespace could belong to the set."""
         return any(self._overlaps((namespace, *["*"] * len(shape))) for namespace, shape in SHAPES.items())
 
     def overlaps(self, other: Pattern) -> bool:
-        """Whether a channel could belong to both sets."""
+        """Return whether a channel could belong to both sets."""
         return any(
             self._overlaps(whole) and other._overlaps(whole) and self._agrees(other)
             for whole in ((namespace, *["*"] * len(shape)) for namespace, shape in SHAPES.items())

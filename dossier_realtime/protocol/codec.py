@@ -126,7 +126,7 @@ def _brackets(frame: bytes) -> bytes:
 
 
 def _too_deep(brackets: bytes) -> bool:
-    """Whether brackets nest deeper than MAX_DEPTH. What is never closed is taken as closed at the end."""
+    """Return whether brackets nest deeper than MAX_DEPTH. What is never closed is taken as closed at the end."""
     unclosed = brackets.count(b"[") - brackets.count(b"]")
     if unclosed > MAX_DEPTH:
         return True
@@ -138,7 +138,7 @@ def _too_deep(brackets: bytes) -> bool:
 
 
 def reference(frame: bytes) -> InvalidMessage:
-    """What a refusal can refer to (`ref`, `channel`, `type`) of a frame that is not looked at any further."""
+    """Return what a refusal can refer to (`ref`, `channel`, `type`) of a frame that is not looked at any further."""
     return _explained(frame, "This message was not read", "$")
 
 

@@ -105,7 +105,7 @@ class Chain:
         return ""
 
     def _vouched(self, header: Header) -> str:
-        """What is wrong with an entry that names a key, or vouches for the chain before it."""
+        """Return what is wrong with an entry that names a key, or vouches for the chain before it."""
         if header.kind == "start":
             return self._keys.started(header.detail)
         if header.kind == "key":
@@ -123,7 +123,7 @@ class Chain:
 
     @property
     def keys(self) -> Keys:
-        """What was found of signing keys and signatures so far."""
+        """Return what was found of signing keys and signatures so far."""
         return self._keys
 
     def take_header(self, name: str, line: bytes, *, resume: bool = False) -> str:

@@ -50,7 +50,7 @@ class Checkpoint(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True)
 class Outside:
-    """What is known of a journal from outside its folder: links by seq, and keys by fingerprint. `make_check` makes a
+    """Knowledge of a journal from outside its folder: links by seq, and keys by fingerprint. `make_check` makes a
     check of a key's 32 bytes; with it a given key vouches for those that follow it."""
 
     links: Mapping[int, str] = field(default_factory=dict)

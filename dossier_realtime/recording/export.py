@@ -50,7 +50,7 @@ _MADE_HERE = ("fanout", "out", "recovered")  # these frames are JSON, for the se
 
 
 class Manifest(msgspec.Struct, frozen=True):
-    """What an export holds. `selection` as it was asked for; `head` is the journal's seq and link when it was made.
+    """The content of an export. `selection` as it was asked for; `head` is the journal's seq and link when it was made.
     `damaged`: it ends before the selection does, for the journal is not intact behind the last entry that was read."""
 
     format: int
@@ -300,7 +300,7 @@ class ExportWalk:
 
     @property
     def report(self) -> Report:
-        """What was found; to be asked after the last entry."""
+        """Return what was found; to be asked after the last entry."""
         redacted = self._links.redacted - self._redacted_before
         return Report(self._count, self._fault, 0, 0, 0, redacted, torn=False, notes=self._notes)
 

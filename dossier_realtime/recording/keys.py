@@ -54,7 +54,7 @@ class Keys:
 
     @property
     def is_trusted(self) -> bool:
-        """Whether the key in force is one that was given, or follows one by a signed rotation."""
+        """Return whether the key in force is one that was given, or follows one by a signed rotation."""
         return not self._given or not self.named or self.named in self._checks
 
     def started(self, detail: Detail) -> str:

@@ -22,7 +22,7 @@ _MARKS = frozenset({"channels", "level", "personal"})
 
 
 class OpsReport(Struct):
-    """What a node says of a second, before it is known who reads it.
+    """A node's words of a second, before it is known who reads it.
 
     `restricted`: by level, the part of the message's values that was counted on channels of that level.
     """

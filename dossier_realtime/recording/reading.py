@@ -28,7 +28,7 @@ _OUTBOUND = frozenset({"out", "fanout", "recovered"})
 
 
 class CutFrame(msgspec.Struct, omit_defaults=True):
-    """What is kept of a frame that was refused: its SHA-256, its length in bytes, and where it was well formed the
+    """The rest of a frame that was refused: its SHA-256, its length in bytes, and where it was well formed the
     first 256 bytes of it as it was decoded. In the entry's frame, so that redaction takes it too."""
 
     sha256: str

@@ -1,4 +1,4 @@
-"""What a signature of the service is over: a first line that names its purpose, then the text.
+"""The text that a signature of the service is over: a first line that names its purpose, then the text.
 
 So a signature of one kind never passes as one of another kind, whatever the texts hold. Signatures are Ed25519 in
 base64. A key is named by its fingerprint: SHA-256 over its 32 public bytes, in 64 lower-case hexadecimal digits.

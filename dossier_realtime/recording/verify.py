@@ -124,7 +124,7 @@ class Walk:
 
     @property
     def report(self) -> Report:
-        """What was found; to be asked after the last entry."""
+        """Return what was found; to be asked after the last entry."""
         chain, removed = self.chain, self._removed
         return Report(
             entries=chain.seq - removed,

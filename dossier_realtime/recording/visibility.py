@@ -94,7 +94,7 @@ class Veil:
         return msgspec.structs.replace(header, seq=0, commit=0, cause=self._cause(header), detail=detail), body
 
     def may_see(self, header: Header) -> bool:
-        """Whether an entry on a channel, or a call, is of nothing above the clearance."""
+        """Return whether an entry on a channel, or a call, is of nothing above the clearance."""
         if header.kind in ("act", "outcome") and not header.channel:
             return self._detail(header) is not None
         return bool(header.channel or header.kind == "http") and self._may(header)

@@ -1,4 +1,4 @@
-"""What a node does beside its clients goes on, whatever fails in it; and nothing runs that nobody looks after."""
+"""Work beside a node's clients goes on, whatever fails in it; and nothing runs that nobody looks after."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What one user may have kept: each channel is a message, and a day has its channels and its bytes."""
+"""Quotas of one user: each channel is a message, and a day has its channels and its bytes."""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ Keep = Callable[[sqlite3.Connection, Sequence[Entry], float], None]
 
 
 class EventLog:
-    """What the writer's thread does. Its memory of tips is only a cache: after a rollback it forgets them, and of very
+    """The writer's thread's part. Its memory of tips is only a cache: after a rollback it forgets them, and of very
     many channels it keeps those that were used last."""
 
     def __init__(self, store: str, key_seconds: float, keep: Keep) -> None:
