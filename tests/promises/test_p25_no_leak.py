@@ -18,6 +18,7 @@ from tests.promises.fleet import CROWD, Peer, run, update
 MIB = 1 << 20
 AT_ONCE = 20
 _numbers = count()
+_tokens: dict[str, str] = {}
 
 GAUGES = (
     "dossier_connections",
@@ -33,7 +34,9 @@ async def _visit(service: Service) -> None:
     """One client: logs in, is present, writes, edits, and goes in one of four ways; another one resumes its session."""
     number = next(_numbers)
     user = f"u-{number % 200}"
-    token = service.token(user, "write:dossier:*", "write:document:*", "read:workspace:*")
+    if user not in _tokens:  # a user's one token: each new one would be remembered, up to a bound of its own
+        _tokens[user] = service.token(user, "write:dossier:*", "write:document:*", "read:workspace:*")
+    token = _tokens[user]
     peer = await Peer.connect(service, token)
     channels = (f"dossier:country:c{number % 50}", f"workspace:w{number % 50}", f"document:d{number % 20}")
     for channel in channels:
