@@ -51,6 +51,8 @@ __all__ = [
 
 SEGMENTS: Final = threading.Lock()
 """Held by who replaces segment files: what compresses and what redacts must not undo each other's work."""
+_STOP: Final = b'"kind":"stop"'
+_START_OF_LINE: Final = 160  # the link, the seq and the kind stand in it
 BALLAST_BYTES: Final = 4 * 1024 * 1024
 
 
@@ -104,6 +106,7 @@ def take_folder(folder: Path, node: str) -> tuple[int, Tail]:
         raise JournalRefused(f"{node!r:.80} cannot be a node's name: use 1 to 64 of A-Z a-z 0-9 . _ -")
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        sync_folder(folder.parent)  # else a power cut takes the whole journal, with acts that were said to be kept
         descriptor = _lock(folder)
         try:
             return descriptor, open_tail(folder, node)
@@ -198,8 +201,13 @@ def open_tail(folder: Path, node: str) -> Tail:
 
 
 def _follow(folder: Path, path: Path, head: Head) -> tuple[Chain, int]:
-    """Follow the last segment to its end or to where it is torn: the chain there, and the good bytes."""
-    chain = Chain(head)
+    """Follow the last segment to its end or to where it is torn: the chain there, and the good bytes.
+
+    Behind the head nothing was said to be on the disk. A power cut leaves some of what was written there, in pieces and
+    in any order: whatever does not go on from the line before is torn off. Behind a stop in good order nothing was
+    written, so there it is a fault.
+    """
+    chain, has_stopped = Chain(head), False
     size = number = 0
     lines = read_lines(path)
     what = ""
@@ -208,10 +216,11 @@ def _follow(folder: Path, path: Path, head: Head) -> tuple[Chain, int]:
             what = chain.take(line) if size else chain.take_header(path.name.removesuffix(".zst"), line, resume=True)
             if what:
                 seq = chain.seq + 1 if size else first_seq(path)
-                if seq <= head.seq or not is_torn(line, lines):
+                if seq <= head.seq or (has_stopped and not is_torn(line, lines)):
                     raise _refusal(folder, Fault(seq, path.name, number, what))
                 break
             size += len(line)
+            has_stopped = _STOP in line[:_START_OF_LINE]
     except UnreadableSegmentError as wrong:
         raise _refusal(folder, Fault(chain.seq + 1, path.name, number + 1, str(wrong))) from wrong
     return chain, size

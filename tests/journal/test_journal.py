@@ -176,6 +176,21 @@ def test_a_torn_end_is_cut_off_and_the_start_entry_says_so(tmp_path: Path, torn:
     assert entries(tmp_path)[12].header.detail == {"cut_bytes": len(torn)}
 
 
+@pytest.mark.parametrize("hole", [4, 6, 9])
+def test_what_a_power_cut_leaves_behind_the_head_in_pieces_is_cut_off(tmp_path: Path, hole: int) -> None:
+    """Sectors reach a disk in any order: behind a hole something readable may stand, which was not said to be kept."""
+    write_some(tmp_path, 10)
+    (path,) = store.segment_paths(tmp_path, NODE)
+    lines = path.read_bytes().splitlines(keepends=True)[:-1]  # it did not come to a stop
+    link = lines[3].split(b"\t")[0].decode()
+    (tmp_path / f"{NODE}.head").write_bytes(f'{{"seq":3,"link":"{link}"}}\n'.encode())
+    left = [bytes(len(line)) if number == hole else line for number, line in enumerate(lines)]
+    path.write_bytes(b"".join(left))
+    write_some(tmp_path, 1)
+    assert report(tmp_path) == Report(hole - 1 + 3, None, 0, 0, 0, 0, torn=False)
+    assert entries(tmp_path)[hole - 1].header.detail == {"cut_bytes": sum(map(len, left[hole:]))}
+
+
 @pytest.mark.parametrize("torn", [b"", b"0" * 64 + b'\t{"format":1', b"\0" * 100])
 def test_a_segment_torn_in_its_making_is_made_again(tmp_path: Path, torn: bytes) -> None:
     write_some(tmp_path, 10)

@@ -1,8 +1,8 @@
 """P1: an acknowledged publish is never lost on the embedded engine, whatever ends the process.
 
-A power cut needs a file system that forgets what was not synced; a process cannot make one without rights over the
-kernel. What is shown here instead, apart from kill -9 rounds: the connection that the service commits on syncs at each
-commit (`synchronous=FULL`; with NORMAL a WAL loses its end in a power cut), and the file on disk is in WAL mode.
+Power cuts are in test_p01_power_cuts.py, on a disk that forgets. Where nothing may be mounted, this remains, apart from
+kill -9 rounds: the connection that the service commits on syncs at each commit (`synchronous=FULL`; with NORMAL a WAL
+loses its end in a power cut), and the file on disk is in WAL mode.
 """
 
 from __future__ import annotations
