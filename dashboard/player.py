@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import gzip
 import html
+import os
 import secrets
 from base64 import b64encode
 from collections.abc import Sequence
@@ -89,9 +90,10 @@ class Player:
         )
 
     def save(self, file: str | Path) -> Path:
-        """Write the page to a file, which plays offline. Returns its path."""
+        """Write the page to a file, which plays offline; a new one is for its owner only. Returns its path."""
         path = Path(file)
-        path.write_text(self.html(), encoding="utf-8")
+        with open(path, "w", encoding="utf-8", opener=lambda name, flags: os.open(name, flags, 0o600)) as page:
+            page.write(self.html())
         return path
 
     def _repr_html_(self) -> str:

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from app.journal.signing import (
     PRIVATE,
     PUBLIC,
+    CommandSigner,
     KeyPlace,
     Signer,
     named_key,
@@ -36,7 +37,8 @@ def rotate(data: Path, place: KeyPlace, *, old_file: Path | None = None, lost: b
     """Record the new key in each node's chain; return the old fingerprint of each that changed.
 
     In the data folder the new key is made here. In a file, or behind a command, it is the configured one, and the old
-    one is `old_file`; with `lost` no old key signs. Raises JournalRefused, OSError and ValueError.
+    one is `old_file`; with `lost` no old key signs. Nothing is changed where the old key is not the one that the chains
+    name. Raises JournalRefused, OSError and ValueError.
     """
     ours = not place.file and not place.command
     old = _old_key(data, old_file, ours=ours, lost=lost)
@@ -45,14 +47,16 @@ def rotate(data: Path, place: KeyPlace, *, old_file: Path | None = None, lost: b
             write_key(data / _NEXT, Ed25519PrivateKey.generate())
         signer = Signer(data, data / _NEXT, publish=False)
     else:
+        signer = CommandSigner(place) if place.command else Signer(data, Path(place.file), publish=False)
+    before = {node: named_key(data / "journal", node) for node in nodes(data / "journal")}
+    changed = {node: named for node, named in before.items() if named != signer.fingerprint}
+    if old is not None:
+        _expect_named(changed, old, old_file or data / PRIVATE)
+    if not ours:
         _put_public_aside(data)
         signer = open_signer(data, place)
-    changed = {}
-    for node in nodes(data / "journal"):
-        named = named_key(data / "journal", node)
-        if named != signer.fingerprint:
-            _record(data / "journal", node, named, signer, old)
-            changed[node] = named
+    for node, named in changed.items():
+        _record(data / "journal", node, named, signer, old)
     if ours:
         _put_public_aside(data)
         (data / _NEXT).replace(data / PRIVATE)
@@ -73,6 +77,17 @@ def _old_key(data: Path, file: Path | None, *, ours: bool, lost: bool) -> Ed2551
         ) from wrong
 
 
+def _expect_named(changed: dict[str, str], old: Ed25519PrivateKey, file: Path) -> None:
+    """Refuse an old key that a chain does not name: the change would be recorded without the old key's signature."""
+    mark = fingerprint(raw(old.public_key()))
+    for node, named in changed.items():
+        if named and named != mark:
+            raise JournalRefused(
+                f"{file} is another key ({mark[:16]}…) than the journal of {node} names ({named[:16]}…), so nothing was "
+                "recorded: name that key's file with --old, or say --lost if it is lost"
+            )
+
+
 def _record(folder: Path, node: str, named: str, signer: Signer, old: Ed25519PrivateKey | None) -> None:
     told: Detail = {
         "old": named,
@@ -82,7 +97,7 @@ def _record(folder: Path, node: str, named: str, signer: Signer, old: Ed25519Pri
     }
     text = rotation_text(node, told)
     told["accepted"] = signer.sign_bytes(text)
-    if old is not None and fingerprint(raw(old.public_key())) == named:
+    if old is not None and named:
         told["signature"] = base64.b64encode(old.sign(text)).decode()
     about = {"node": node, "pid": str(os.getpid())} | ({"key": named} if named else {})
     journal = Journal(folder, node, about=about)

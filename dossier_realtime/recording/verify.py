@@ -31,7 +31,7 @@ class UnreadableSegmentError(ValueError):
 
 @dataclass(frozen=True)
 class Fault:
-    """The first thing wrong: the seq that belongs there, the place (line 0: no line), and a sentence."""
+    """The first thing wrong: the seq that belongs there (0: none), the place (line 0: no line), and a sentence."""
 
     seq: int
     segment: str
@@ -39,8 +39,10 @@ class Fault:
     what: str
 
     def __str__(self) -> str:
-        place = f" ({self.segment}, line {self.line})" if self.line else f" ({self.segment})" if self.segment else ""
-        return f"entry {self.seq}{place}: {self.what}"
+        place = ", ".join(filter(None, (self.segment, f"line {self.line}" if self.line else "")))
+        if not self.seq:
+            return f"{place}: {self.what}" if place else self.what
+        return f"entry {self.seq} ({place}): {self.what}" if place else f"entry {self.seq}: {self.what}"
 
 
 class DamagedJournalError(ValueError):

@@ -213,6 +213,24 @@ def test_a_missing_or_another_key_is_said_and_a_rotation_is_an_entry(tmp_path: P
     assert "another signing key" in str(verified(data, tmp_path / "stranger.pub").fault)
 
 
+def test_an_old_key_that_the_chain_does_not_name_changes_nothing(tmp_path: Path) -> None:
+    data, kept, next_one = tmp_path / "data", tmp_path / "kept.pem", tmp_path / "next.pem"
+    vouched(data, [])
+    shutil.copy(data / PUBLIC, tmp_path / "old.pub")
+    (data / PRIVATE).rename(kept)
+    write_key(next_one, Ed25519PrivateKey.generate())
+    place = KeyPlace(file=str(next_one))
+    files = {path: path.read_bytes() for path in sorted(data.rglob("*")) if path.is_file()}
+    for wrong in (next_one, tmp_path / "stranger.pem"):
+        if not wrong.exists():
+            write_key(wrong, Ed25519PrivateKey.generate())
+        with pytest.raises(store.JournalRefused, match=r"is another key .* name that key's file with --old"):
+            rotate(data, place, old_file=wrong)
+        assert {path: path.read_bytes() for path in sorted(data.rglob("*")) if path.is_file()} == files
+    rotate(data, place, old_file=kept)
+    assert verified(data, tmp_path / "old.pub").ok
+
+
 def test_a_lost_key_is_told_to_be_lost_and_the_old_one_vouches_for_no_new_one(tmp_path: Path) -> None:
     data = tmp_path / "data"
     vouched(data, [])

@@ -17,7 +17,7 @@ from dossier_realtime.recording.entry import (
     redact,
     segment_name,
 )
-from dossier_realtime.recording.verify import Report, verify
+from dossier_realtime.recording.verify import Fault, Report, verify
 
 SEAL = b"0123456789abcdef" * 2
 Segments = dict[str, list[bytes]]
@@ -216,3 +216,11 @@ def test_a_deeply_nested_header_is_a_fault_not_a_crash() -> None:
         line = b"\t".join([b"0" * 64, header, b"", b"\n"])
         assert not verify([(segment_name("n1", 1), [line])], head).ok
         assert not verify([(segment_name("n1", 1), [good[0], line])], head).ok
+
+
+def test_a_fault_names_no_entry_and_no_file_where_there_is_none() -> None:
+    assert str(Fault(0, "", 32, "too much")) == "line 32: too much"
+    assert str(Fault(0, "", 0, "another key")) == "another key"
+    assert str(Fault(7, "", 8, "changed")) == "entry 7 (line 8): changed"
+    assert str(Fault(7, "n-1.journal", 0, "missing")) == "entry 7 (n-1.journal): missing"
+    assert str(Fault(7, "n-1.journal", 8, "changed")) == "entry 7 (n-1.journal, line 8): changed"
