@@ -57,9 +57,9 @@ def playback(
     lanes = Lanes(since)
     for number in range(last):
         entry, at = index.entry(number), index.times[number]
-        states.until(at)
-        if number == first:
+        if number == first:  # before the first state is told: it counts nothing
             states.replay.begin(since)
+        states.until(at)
         lanes.take(entry, at, shown=number >= first)
         states.replay.take(entry)
     states.tell(end)

@@ -109,6 +109,9 @@ class Replay:
         """Count from now on: what was before is only how things stand."""
         self.tell(at)
         self._events = self._deliveries = 0
+        if list(self.state.nodes.values()):  # their own numbers are those that were told last
+            self._news = True
+            self.tell(at)
         self.state.seconds.clear()
         for counted in self.state.totals.values():
             counted.clear()

@@ -99,6 +99,16 @@ def test_a_time_of_a_recording_counts_from_its_beginning(played: Played, recordi
     assert published(played.moments["busy"]) == [1]
 
 
+def test_a_time_of_a_recording_begins_with_no_counts(played: Played, recording: Recording) -> None:
+    data = Player(recording, since=played.moments["busy"], pages=["overview"]).data
+    blocks = apply([], data["languages"]["en"]["states"][0][1])
+    (figures,) = (block for block in blocks if block["id"] == "overview.figures")
+    counted = {item["label"]: item["value"] for item in figures["items"]}
+    names = ("Events published", "Deliveries", "Limit warnings", "Refused by limits", "Errors")
+    assert {name: counted[name] for name in names} == dict.fromkeys(names, 0)
+    assert counted["Sessions"] > 0
+
+
 def test_what_does_not_fit_is_counted(recording: Recording, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(made, "MOST", 10)
     data = Player(recording).data
