@@ -83,8 +83,8 @@ def _expect_named(changed: dict[str, str], old: Ed25519PrivateKey, file: Path) -
     for node, named in changed.items():
         if named and named != mark:
             raise JournalRefused(
-                f"{file} is another key ({mark[:16]}…) than the journal of {node} names ({named[:16]}…), so nothing was "
-                "recorded: name that key's file with --old, or say --lost if it is lost"
+                f"{file} is another key ({mark[:16]}…) than the journal of {node} names ({named[:16]}…), so nothing "
+                "was recorded: name that key's file with --old, or say --lost if it is lost"
             )
 
 

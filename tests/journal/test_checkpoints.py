@@ -362,9 +362,9 @@ def test_a_sink_holds_a_bounded_number_and_gives_up_the_oldest(tmp_path: Path) -
 # The service
 
 
-def run(*arguments: str) -> tuple[int, str]:
+def run(*arguments: str, secret: str = SECRET) -> tuple[int, str]:
     command = [sys.executable, "run.py", *arguments]
-    settings = {"PATH": os.environ["PATH"], "DOSSIER_AUTH__SECRET": SECRET}
+    settings = {"PATH": os.environ["PATH"]} | ({"DOSSIER_AUTH__SECRET": secret} if secret else {})
     done = subprocess.run(command, cwd=ROOT, env=settings, capture_output=True, text=True, timeout=60, check=False)
     return done.returncode, done.stdout + done.stderr
 
@@ -400,3 +400,17 @@ def test_the_service_sends_them_on_and_the_command_compares(tmp_path: Path) -> N
     service.launch()
     assert service.wait() == 2
     assert "is missing, and the journal names one" in service.log()
+
+
+def test_an_auditor_needs_no_secret_and_what_is_checked_is_not_written_to(tmp_path: Path) -> None:
+    data, typo, production = tmp_path / "data", tmp_path / "dta", tmp_path / "production.toml"
+    vouched(data, [])
+    before = sorted(data.rglob("*"))
+    status, text = run("verify", "--data", str(data), secret="")
+    assert status == 0, text
+    assert sorted(data.rglob("*")) == before
+    assert run("verify", "--data", str(typo), secret="")[0] == 2
+    assert not typo.exists()
+    production.write_text(f'[server]\nproduction = true\n[auth]\nsecret_file = "{tmp_path / "not-for-auditors"}"\n')
+    status, text = run("verify", "--config", str(production), "--data", str(data), secret="")
+    assert status == 0, text
