@@ -26,6 +26,7 @@ LOOKED_AFTER = {
     "app/dashboard_process.py": "its end is the dashboard's end",
     "app/jwks.py": "awaited by who asks for keys; catches all",
     "app/node/background.py": "the supervisor itself",
+    "app/node/connection_limit.py": "one question to silent connections, awaited by everybody whom they keep out",
     "app/services/cursors.py": "one cursor; the next is told anew",
     "app/services/documents.py": "one lane's turn, which catches all, and a load that who asks awaits",
     "app/web/accepting.py": "one request, awaited by its connection",
