@@ -47,6 +47,10 @@ class Rechecks:
             self._waiting.pop(channel, None)
             return False
         connection = waiting.popleft()
-        if connection.closing is None and connection.session.identity is not None:
-            connection.carry_out(connection.session.recheck(self._clock()))
+        try:
+            if connection.closing is None and connection.session.identity is not None:
+                connection.carry_out(connection.session.recheck(self._clock()))
+        except Exception:  # the others are to be looked at all the same
+            self._turns.later(lambda: self._next(channel))
+            raise
         return bool(waiting) or self._next(channel)

@@ -15,6 +15,7 @@ from app.core.presence import Member, Profile
 from app.engine.embedded.presence import LEAVES, EmbeddedPresence
 from app.engine.ports import PresenceEvent
 from app.node.connection import Connection
+from app.node.endings import Endings
 from app.node.outbox import Flusher, Outbox
 from app.node.rechecks import Rechecks
 from app.node.turns import Turns
@@ -116,6 +117,56 @@ def test_before_a_delivery_all_rights_were_looked_at() -> None:
         for _ in range(20):
             await asyncio.sleep(0)
         assert sum(connection.looked_at for connection in connections) == 103
+
+    asyncio.run(scene())
+
+
+class _Failing(_Rechecked):
+    """A connection whose rights cannot be looked at."""
+
+    def _recheck(self, at: Instant) -> Sequence[object]:
+        super()._recheck(at)
+        raise ValueError("broken")
+
+
+class _Ending:
+    """A connection as ends know it."""
+
+    def __init__(self, counted: _Counted, fails: bool) -> None:
+        self.closing = None
+        self.session = SimpleNamespace(revoked=lambda reason, at: None)
+        self._counted = counted
+        self._fails = fails
+
+    def begin_end(self, decision: object) -> None:
+        pass
+
+    def finish_end(self) -> None:
+        self._counted.happens()
+        if self._fails:
+            raise ValueError("broken")
+
+
+def test_a_connection_that_fails_keeps_no_other_from_its_turn() -> None:
+    async def scene() -> None:
+        loop = asyncio.get_running_loop()
+        told = list[object]()
+        loop.set_exception_handler(lambda _, context: told.append(context["exception"]))
+        rechecks, connections, counted = _rechecks(7)
+        turns = rechecks._turns
+        while turns.admit():  # this turn has no room
+            pass
+        rechecks.begin("global", cast("list[Connection]", [_Failing(counted), *connections, _Failing(counted)]))
+        assert await counted.until(102) <= 7
+        rechecks.begin("global", cast("list[Connection]", connections))
+        assert await counted.until(202) <= 7
+        endings = Endings(turns, lambda connection: None)
+        failing = [_Ending(counted, fails=number % 2 == 0) for number in range(50)]
+        while turns.admit():
+            pass
+        endings.end(cast("list[Connection]", failing), "revoked", Instant(0.0, 0.0))
+        assert await counted.until(252) <= 7
+        assert len(told) == 2 + 25
 
     asyncio.run(scene())
 
