@@ -36,7 +36,7 @@ def watched(context: BrowserContext) -> tuple[Page, list[str]]:
     ("language", "direction", "button", "out", "left"),
     [
         ("en", "ltr", "Log in with Office <Account>", "Log out", "Log out there too"),
-        ("ar", "rtl", "الدخول عبر حساب المكتب", "تسجيل الخروج", "تسجيل الخروج هناك أيضاً"),
+        ("ar", "rtl", "الدخول عبر \u2068حساب المكتب\u2069", "تسجيل الخروج", "تسجيل الخروج هناك أيضاً"),
     ],
 )
 def test_one_logs_in_at_the_provider_and_out_again(
