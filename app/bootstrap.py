@@ -223,7 +223,7 @@ class Service:
     def reload(self) -> None:
         """Read the keys of tokens and the certificate again; connections that stand keep what they have."""
         try:
-            self.verifier.renew(token_secrets.read_files(self.config.auth))
+            self.verifier.renew(token_secrets.read_files(self.config.auth, production=self.config.server.production))
             self._publish_pages()
         except ValueError as wrong:
             _log.error("the keys of tokens were not read again; the old ones stay", reason=str(wrong))

@@ -28,6 +28,7 @@ from app.journal import store
 from app.private_files import check_folder, keep_private
 from app.telemetry import logs
 from app.telemetry.stalls import MeasuredLoop
+from app.token_secrets import guessable_secret
 from dossier_realtime.protocol.plain_text import visible
 
 if TYPE_CHECKING:
@@ -140,6 +141,8 @@ async def _serve(config: Config, *, beside: argparse.Namespace | None = None) ->
         print(f"  metrics   http://{config.metrics.host}:{service.metrics_port}/metrics", flush=True)
     if config.development_secret:
         print(f"  secret    made for development, in {config.storage.data}/development-secret", flush=True)
+    if warning := guessable_secret(config.auth):
+        print(f"  warning   {warning}; production refuses this one", flush=True)
     if beside is not None and config.auth.symmetric and not config.server.production:
         token = mint(
             config.auth,

@@ -19,7 +19,7 @@ import msgspec
 from app import token_secrets
 from app.auth import TokenVerifier
 from app.jwks import is_safe_url
-from app.secret_strength import TOKEN_BYTES, weakness
+from app.secret_strength import TOKEN_BYTES, guessable, weakness
 from app.settings import Tables
 from app.tls import server_context
 from dossier_realtime.protocol.host_header import parse_hosts
@@ -330,7 +330,7 @@ def _check_oidc(config: Tables) -> None:
         raise ValueError(
             "DOSSIER_DASHBOARD__OIDC__CLIENT_SECRET and dashboard.oidc.client_secret_file are both set: keep one"
         )
-    if oidc.client_secret and (weak := weakness(oidc.client_secret, TOKEN_BYTES)):
+    if oidc.client_secret and (weak := weakness(oidc.client_secret, TOKEN_BYTES) or guessable(oidc.client_secret)):
         raise ValueError(f"DOSSIER_DASHBOARD__OIDC__CLIENT_SECRET {weak}: give the one that the provider made")
     if not dashboard.allowed_origins:
         raise ValueError("dashboard.allowed_origins is empty: name the address that the provider sends people back to")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from app.auth import TokenRefused, mint
 from app.companion import Companion
-from app.secret_strength import TOKEN_BYTES, weakness
+from app.secret_strength import TOKEN_BYTES, guessable, weakness
 from app.telemetry import logs
 from dossier_realtime.protocol.forwarded import networks
 
@@ -163,7 +163,7 @@ def _client_secret(oidc: OidcSettings) -> str:
         raise ValueError(
             "dashboard.oidc.client_secret_file cannot be read as text: check its path and rights"
         ) from error
-    if weak := weakness(secret, TOKEN_BYTES):
+    if weak := weakness(secret, TOKEN_BYTES) or guessable(secret):
         raise ValueError(f"dashboard.oidc.client_secret_file: the secret {weak}: give the one that the provider made")
     return secret
 

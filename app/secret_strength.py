@@ -1,4 +1,7 @@
-"""The test that a secret has to pass before anything is signed or opened with it.
+"""The tests that a secret has to pass before anything is signed or opened with it.
+
+`weakness` finds what is never a secret; `guessable` what people type. In production both are refused, elsewhere a
+guessable secret is told with a warning: a developer's machine may use one that is easy to read.
 
 No test can prove that a secret is random; this one finds those that people type: short ones, one character or one word
 again and again, the alphabet, the placeholder of an example. Of 20,000 secrets made by chance it refuses none
@@ -28,7 +31,7 @@ _REST = 12
 
 
 def weakness(secret: str, least: int = SECRET_BYTES) -> str:
-    """Return what is wrong with a secret of `least` bytes or more, as the end of a sentence; "" for a good one.
+    """Return why a text can be no secret of `least` bytes or more, as the end of a sentence; "" where it can.
 
     The sentence never holds a part of the secret.
     """
@@ -39,6 +42,17 @@ def weakness(secret: str, least: int = SECRET_BYTES) -> str:
         return f"has {len(octets)} bytes"
     if any(byte < 0x20 or byte == 0x7F for byte in octets):
         return "holds a control character or a new line"
+    return ""
+
+
+def guessable(secret: str) -> str:
+    """Return why a secret is easily guessed, as the end of a sentence; "" for one that is not, and for an empty text.
+
+    The sentence never holds a part of the secret.
+    """
+    octets = secret.encode(errors="surrogatepass")
+    if not octets:
+        return ""
     if _repeats(octets):
         return "is one piece again and again"
     if _is_a_row(octets):

@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 
 from app.auth import AuthSettings
-from app.secret_strength import TOKEN_BYTES, weakness
+from app.secret_strength import SECRET_BYTES, TOKEN_BYTES, guessable, weakness
 from app.settings import MetricsSettings
 
 SECRET_FILE = "development-secret"  # noqa: S105 - the name of a file, not what is in it
@@ -27,7 +27,7 @@ def complete(auth: AuthSettings, *, production: bool, data: Path, make: bool = T
     for name in ("secret", "previous_secret"):
         if getattr(auth, name) and getattr(auth, f"{name}_file"):
             raise ValueError(f"DOSSIER_AUTH__{name.upper()} and auth.{name}_file are both set: keep one of them")
-    auth = read_files(auth)
+    auth = read_files(auth, production=production)
     if auth.secret and not auth.symmetric:
         raise ValueError("a token secret is set, but auth.algorithms ask for a public key: keep one of the two")
     if auth.secret or not auth.symmetric:
@@ -47,10 +47,11 @@ def complete(auth: AuthSettings, *, production: bool, data: Path, make: bool = T
     return msgspec.structs.replace(auth, secret=development_secret(data)), True
 
 
-def read_files(auth: AuthSettings) -> AuthSettings:
+def read_files(auth: AuthSettings, *, production: bool) -> AuthSettings:
     """Return the table with the secrets as their files hold them now; what came from elsewhere stays.
 
-    An empty `previous_secret_file` means that there is none any more. Raises ValueError, in one line.
+    An empty `previous_secret_file` means that there is none any more. Raises ValueError, in one line; in production
+    for a secret that is easily guessed too.
     """
     if auth.secret_file:
         secret = _read("auth.secret_file", auth.secret_file)
@@ -61,7 +62,19 @@ def read_files(auth: AuthSettings) -> AuthSettings:
         auth = msgspec.structs.replace(
             auth, previous_secret=_read("auth.previous_secret_file", auth.previous_secret_file)
         )
+    if production and (warning := guessable_secret(auth)):
+        raise ValueError(warning)
     return auth
+
+
+def guessable_secret(auth: AuthSettings) -> str:
+    """Return a sentence about a secret of the table that is easily guessed; "" where none is."""
+    for name in ("secret", "previous_secret"):
+        secret = getattr(auth, name)
+        if secret and (weak := guessable(secret)):
+            advice = f"give at least {SECRET_BYTES} random bytes, as from `openssl rand -hex 32`"
+            return f"auth.{name}: the secret {weak}; {advice}"
+    return ""
 
 
 def metrics_token(settings: MetricsSettings) -> str:
@@ -72,7 +85,7 @@ def metrics_token(settings: MetricsSettings) -> str:
     if not settings.token and not settings.token_file:
         return ""
     token = settings.token or _read("metrics.token_file", settings.token_file)
-    if weak := weakness(token, TOKEN_BYTES):
+    if weak := weakness(token, TOKEN_BYTES) or guessable(token):
         raise ValueError(f"metrics.token_file: the token {weak}; give one made by `openssl rand -hex 32`")
     return token
 

@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 from app import token_secrets
 from app.auth import AuthSettings, TokenRefused, TokenVerifier, mint
 from app.config import ConfigError, load
-from app.secret_strength import SECRET_BYTES, TOKEN_BYTES, weakness
+from app.secret_strength import SECRET_BYTES, TOKEN_BYTES, guessable, weakness
+from app.token_secrets import guessable_secret
 from tests.harness import tokens
 from tests.harness.service import Service
 from tests.harness.wire import Client
@@ -29,8 +30,11 @@ OLD, NEW = "the secret before: blue horses jump at dawn", "the secret after: gre
 WEAK = {
     "empty": "",
     "31 bytes": secrets.token_hex(16)[:31],
+    "a new line in it": "the first line of a file\nand its second line",
+    "NUL": "a secret that somebody padded\0\0\0\0\0",
+}
+GUESSABLE = {
     "one character": "x" * 64,
-    "one space": " " * 40,
     "two characters": "ab" * 20,
     "a word again and again": "changeme" * 5,
     "a word again and again, cut": ("correct-horse-" * 4)[:45],
@@ -40,8 +44,11 @@ WEAK = {
     "a row of digits": "01234567890123456789012345678901",
     "the alphabet": "abcdefghijklmnopqrstuvwxyz012345",
     "zeros and a few others": "0" * 30 + "abc",
-    "a new line in it": "the first line of a file\nand its second line",
-    "NUL": "a secret that somebody padded\0\0\0\0\0",
+}
+ABROAD = {
+    "server.production": True,
+    "server.allowed_hosts": ["realtime.example.org"],
+    "server.allowed_origins": ["https://dossier.example.org"],
 }
 
 
@@ -53,20 +60,32 @@ def test_a_weak_secret_is_refused_and_not_repeated(secret: str) -> None:
     assert not secret.strip() or secret not in str(refused.value)
 
 
+@pytest.mark.parametrize("name", ["secret", "previous_secret"])
+@pytest.mark.parametrize("secret", GUESSABLE.values(), ids=GUESSABLE.keys())
+def test_a_guessable_secret_is_refused_in_production_and_told_elsewhere(name: str, secret: str) -> None:
+    environ = {"DOSSIER_AUTH__SECRET": OLD, f"DOSSIER_AUTH__{name.upper()}": secret}
+    with pytest.raises(ConfigError, match=rf"^auth\.{name}: the secret .*openssl rand") as refused:
+        load(None, environ, ABROAD)
+    told = guessable_secret(load(None, environ, {"storage.data": "unused"}).auth)
+    for sentence in (str(refused.value), told):
+        assert sentence.startswith(f"auth.{name}: the secret ")
+        assert secret not in sentence
+
+
 def test_secrets_made_by_chance_are_never_refused() -> None:
     chance = random.Random(5)  # noqa: S311  repeatable
     for _ in range(20_000):
         octets = chance.randbytes(16)
-        assert weakness(octets.hex()) == ""
-        assert weakness(chance.randbytes(24).hex()) == ""
+        for secret in (octets.hex(), chance.randbytes(24).hex()):
+            assert weakness(secret) == guessable(secret) == ""
         assert weakness(octets.hex()[:TOKEN_BYTES], TOKEN_BYTES) == ""
 
 
 @given(secret=st.text(max_size=100), least=st.sampled_from([TOKEN_BYTES, SECRET_BYTES]))
 def test_whatever_a_secret_is_the_answer_is_a_short_sentence_without_it(secret: str, least: int) -> None:
-    answer = weakness(secret, least)
-    assert len(answer) < 80
-    assert len(secret) < 8 or secret not in answer
+    for answer in (weakness(secret, least), guessable(secret)):
+        assert len(answer) < 80
+        assert len(secret) < 8 or secret not in answer
 
 
 SECRETS = [
@@ -155,7 +174,7 @@ def test_what_the_previous_secret_signed_is_good_until_it_is_taken_away() -> Non
     [
         ({"DOSSIER_AUTH__SECRET": NEW, "DOSSIER_AUTH__PREVIOUS_SECRET": NEW}, "is the current one"),
         (
-            {"DOSSIER_AUTH__SECRET": NEW, "DOSSIER_AUTH__PREVIOUS_SECRET": "x" * 40},
+            {"DOSSIER_AUTH__SECRET": NEW, "DOSSIER_AUTH__PREVIOUS_SECRET": "short"},
             "auth.previous_secret: the secret ",
         ),
         ({"DOSSIER_AUTH__PREVIOUS_SECRET": OLD}, "without a current one"),
@@ -188,7 +207,7 @@ def test_an_empty_file_of_the_previous_secret_means_that_there_is_none(tmp_path:
     config = load(None, {"DOSSIER_AUTH__SECRET": NEW, "DOSSIER_AUTH__PREVIOUS_SECRET_FILE": str(tmp_path / "previous")})
     assert config.auth.previous_secret == ""
     (tmp_path / "previous").write_text(OLD + "\n")
-    assert token_secrets.read_files(config.auth).previous_secret == OLD
+    assert token_secrets.read_files(config.auth, production=True).previous_secret == OLD
 
 
 def test_secrets_rotate_on_sighup_and_sessions_stay(tmp_path: Path) -> None:

@@ -43,8 +43,12 @@ STARTS = [
     Start("C02.3", {"auth.algorithms": []}, ("auth.algorithms",)),
     Start("C02.4", {"auth.secret": "short"}, ("auth.secret", "32")),
     Start("C02.5", {"auth.secret": ""}, ("DOSSIER_AUTH__SECRET", "set, but empty")),
-    Start("C02.6", {"auth.secret": "x" * 64}, ("auth.secret", "again and again", "openssl rand")),
-    Start("C02.7", {"auth.secret": "please-change-me-this-is-the-secret-key"}, ("auth.secret", "openssl rand")),
+    Start("C02.6", _PRODUCTION | {"auth.secret": "x" * 64}, ("auth.secret", "again and again", "openssl rand")),
+    Start(
+        "C02.7",
+        _PRODUCTION | {"auth.secret": "please-change-me-this-is-the-key"},
+        ("auth.secret", "openssl rand"),
+    ),
     Start("C04.1", _CERTIFIED | {"server.tls_key": ""}, ("server.tls_certificate", "server.tls_key")),
     Start("C04.2", _CERTIFIED | {"server.tls_certificate": "{folder}/absent.pem"}, ("tls_certificate",)),
     Start(
