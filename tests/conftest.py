@@ -29,3 +29,11 @@ def io_loop() -> Iterator[IOLoop]:
     asyncio_loop.run_until_complete(asyncio_loop.shutdown_asyncgens())
     asyncio.set_event_loop(None)
     loop.close(all_fds=True)
+
+
+@pytest.fixture(autouse=True)
+def usual_umask() -> Iterator[None]:
+    """Give every test the usual umask: commands that run inside a test make theirs stricter, for good."""
+    before = os.umask(0o022)
+    yield
+    os.umask(before)

@@ -52,7 +52,7 @@ def test_a_backup_of_a_stopped_service_is_whole_private_and_restored(data: Path,
     assert run("verify", "--data", new) == 0
     with Service(new) as service:
         assert "were copied or restored" in service.log() or "was copied or restored" in service.log()
-        kinds = [entry.header.kind for entry in service.journal()]
+    kinds = [entry.header.kind for entry in service.journal()]  # written to its end once the service is stopped
     assert kinds.count("restored") == 1
     assert kinds.count("fanout") == 20
 

@@ -289,6 +289,7 @@ def test_an_operator_lifts_a_users_limits_for_a_while_and_ends_it(tmp_path: Path
     """Ten times the limit, not more; what was counted stays counted."""
     with Service(tmp_path / "data", {"limits.general": 5}) as service:
         asyncio.run(_lifted(service))
+        service.stop()  # the journal is written to its end now
         entries = [entry.header for entry in service.journal() if entry.header.kind == "lifted"]
         assert [(entry.user, entry.detail) for entry in entries] == [("ali", {"seconds": 900}), ("ali", {"seconds": 0})]
         service.assert_log_clean()
