@@ -5,14 +5,14 @@ from __future__ import annotations
 import argparse
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.journal.rotation import rotate
 from app.journal.signing import PUBLIC, KeyPlace
-from dossier_realtime.archive.export import verify_file
+from dossier_realtime.archive.export import read_manifest, verify_file
 from dossier_realtime.archive.folder import nodes, verify_node
 from dossier_realtime.archive.keys import check_by_bytes, named_check
 from dossier_realtime.protocol.plain_text import visible
@@ -84,7 +84,7 @@ def verify(config: Config, asked: argparse.Namespace) -> int:
     if not found:
         raise ValueError(f"there is no journal in {data / 'journal'}; name its data folder with --data")
     for name, report in sorted(found.items()):
-        for line in _told(name, report, known):
+        for line in _told(name, report, known, exported=asked.export is not None):
             print(visible(line))  # it may hold what somebody wrote into a file: it must not act on the terminal
     for line in _told_of_damage(asked.against, known.damaged):
         print(visible(line))
@@ -110,10 +110,18 @@ def _found(data: Path, asked: argparse.Namespace, known: Known) -> dict[str, Rep
     checks = list(known.checks.values())
     check: Check | None = (lambda text, signature: any(one(text, signature) for one in checks)) if checks else None
     if asked.export is not None:
-        links: dict[int, str] = {}
-        if len(known.links) == 1:  # an export is of one node
+        manifest = read_manifest(asked.export)
+        node = manifest.node if manifest else ""
+        links = known.links.get(node)
+        if manifest is None and len(known.links) == 1:
             (links,) = known.links.values()
-        return {asked.export.name: verify_file(asked.export, check, links)}
+        report = verify_file(asked.export, check, links)
+        if report.ok and node in known.faults:
+            report = replace(report, fault=known.faults[node])
+        if report.ok and asked.against is not None:
+            compared = _compared(report, node, whole=manifest is None or manifest.whole)
+            report = replace(report, notes=(*report.notes, compared))
+        return {asked.export.name: report}
     folder = data / "journal"
     there = nodes(folder) if folder.is_dir() else []
     found = {node: verify_node(folder, node, check, known.of(node)) for node in there}
@@ -126,7 +134,22 @@ def _found(data: Path, asked: argparse.Namespace, known: Known) -> dict[str, Rep
     return found
 
 
-def _told(name: str, report: Report, known: Known) -> Iterator[str]:
+def _compared(report: Report, node: str, *, whole: bool) -> str:
+    """What checkpoints kept elsewhere show of an export that is intact otherwise."""
+    if report.compared:
+        speaking = "1 checkpoint" if report.compared == 1 else f"{report.compared} checkpoints"
+        last = f"the last for entry {report.vouched}"
+        return f"it is what {speaking} kept elsewhere say of entries of this export, {last}"
+    of = f" of {node}" if node else ""
+    if not whole:
+        return (
+            "no checkpoint can speak for this export: it is a partial one, whose entries are numbered anew; "
+            "only its signature vouches for it"
+        )
+    return f"no checkpoint kept elsewhere speaks for an entry of this export{of}: they show nothing of it"
+
+
+def _told(name: str, report: Report, known: Known, *, exported: bool) -> Iterator[str]:
     state = "intact" if report.ok else "BROKEN"
     removed = f", {report.removed} removed before" if report.removed else ""
     yield f"{name}: {state}: {report.entries} entries, {report.lost} lost, {report.redacted} redacted{removed}"
@@ -136,7 +159,7 @@ def _told(name: str, report: Report, known: Known) -> Iterator[str]:
         yield f"  {report.missing_at_end} entries are missing at the end"
     if report.checkpoints:
         yield f"  {report.checkpoints} checkpoints in it are signed"
-    if report.ok and name in known.last:
+    if report.ok and name in known.last and not exported:
         last = known.last[name]
         at = datetime.fromtimestamp(last.at, UTC).isoformat(timespec="seconds")
         behind = report.removed + report.entries - last.seq

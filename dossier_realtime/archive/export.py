@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mmap
+import os
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from dossier_realtime.recording.export import ExportWalk, Links, foreign, journal_line, read_trailer
+from dossier_realtime.recording.export import ExportWalk, Links, Manifest, foreign, journal_line, read_trailer
 from dossier_realtime.recording.signed import Check
 from dossier_realtime.recording.verify import Report
 from dossier_realtime.recording.visibility import HIGHEST
@@ -32,6 +33,19 @@ def verify_file(file: Path, check: Check | None = None, known: Mapping[int, str]
     with file.open("rb") as opened:
         lines = iter(partial(opened.readline, LINE_BYTES), b"")
         return ExportWalk(lines, Links(checkpoints=known), check).to_the_end()
+
+
+def read_manifest(file: Path) -> Manifest | None:
+    """Return the manifest in a file's last line, not verified; None where that line is none, and of what can be read
+    only once (a pipe). Raises OSError."""
+    if not file.is_file():
+        return None
+    with file.open("rb") as opened:
+        end = opened.seek(0, os.SEEK_END)
+        opened.seek(max(0, end - LINE_BYTES))
+        last = opened.read().removesuffix(b"\n").rpartition(b"\n")[2]
+    found = read_trailer(last + b"\n")
+    return None if found is None else found.manifest
 
 
 class ExportSource:

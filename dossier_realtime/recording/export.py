@@ -199,7 +199,7 @@ class Links:
     With `gapless` nothing may be left out between two lines: the second goes on from the link of the first, over the
     beginning of a segment too. With `known`, an entry read before, the first line already does. So a journal is
     followed over many exports, each of what came since. `see` is told the header of every good entry. `checkpoints`:
-    links by seq that are known from elsewhere.
+    links by seq that are known from elsewhere; `compared` of them agreed, the last for entry `vouched`.
     """
 
     def __init__(
@@ -213,7 +213,7 @@ class Links:
         self._checkpoints = checkpoints or {}
         self.seq = known.seq if known else 0
         self.link = bytes.fromhex(known.link) if known else GENESIS
-        self.count = self.redacted = 0
+        self.count = self.redacted = self.compared = self.vouched = 0
         self._follows = known is not None
         self._gapless = gapless
         self._see = see
@@ -236,6 +236,8 @@ class Links:
             return what
         if found.link and self._checkpoints.get(header.seq, found.link) != found.link:
             return CONTRADICTED
+        if found.link and header.seq in self._checkpoints:
+            self.compared, self.vouched = self.compared + 1, header.seq
         self.seq, self.link = header.seq, link
         self.count += 1
         self.redacted += bool(found.seal) and not body
@@ -302,7 +304,15 @@ class ExportWalk:
     def report(self) -> Report:
         """Return what was found; to be asked after the last entry."""
         redacted = self._links.redacted - self._redacted_before
-        return Report(self._count, self._fault, 0, 0, 0, redacted, torn=False, notes=self._notes)
+        return Report(
+            self._count,
+            self._fault,
+            *(0, 0, 0, redacted),
+            torn=False,
+            notes=self._notes,
+            vouched=self._links.vouched,
+            compared=self._links.compared,
+        )
 
     def to_the_end(self) -> Report:
         """Walk on to the end and return what was found."""

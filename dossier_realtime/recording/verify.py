@@ -60,7 +60,8 @@ class Report:
     `gaps` and `lost` count what the journal itself says it could not write; `redacted` the frames taken out
     since. `torn` is true when the last write, later than the head, is unfinished: normal after a crash, cut
     off at start. `removed` entries stood before the anchor: their time was over. `checkpoints` in the chain have a
-    signature that was checked; up to entry `vouched` a checkpoint kept elsewhere agrees. `notes` are sentences of what
+    signature that was checked; up to entry `vouched` a checkpoint kept elsewhere agrees; of an export
+    `compared` of those speak for entries in it. `notes` are sentences of what
     else there is to say.
     """
 
@@ -75,6 +76,7 @@ class Report:
     notes: tuple[str, ...] = ()
     checkpoints: int = 0
     vouched: int = 0
+    compared: int = 0
 
     @property
     def ok(self) -> bool:
