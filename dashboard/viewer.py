@@ -90,6 +90,11 @@ class Viewer:
             return []
         return [{"id": "hidden", "kind": "banner", "tone": "info", "text": self.say("hidden")}]
 
+    def nothing(self, key: str) -> str:
+        """Return the sentence of an empty list from which rows may be hidden: for whom that can be so, it says no more
+        than that there is nothing for them. It is the same whether any row is hidden."""
+        return self.say(key if self.sees_everything else "empty.hidden")
+
     def level(self, level: str) -> Cell:
         return badge(
             self.word("level", level), "bad" if level == "secret" else "warn" if level == LEVELS[2] else "info"

@@ -30,7 +30,7 @@ def alerts(state: DashboardState, viewer: Viewer, at: float) -> list[Block]:
                 "cards": [_card(alert, viewer) for alert in found[:_SHOWN]],
             }
         )
-    board = {"id": "board", "kind": "board", "columns": columns, "empty": viewer.say("empty.alerts")}
+    board = {"id": "board", "kind": "board", "columns": columns, "empty": viewer.nothing("empty.alerts")}
     return [*viewer.note(), board]
 
 

@@ -55,7 +55,7 @@ def audit(state: DashboardState, viewer: Viewer, at: float) -> list[Block]:
             say("table.acts"),
             viewer.columns("time", "user", "what", "of", "reason", "outcome"),
             [(str(act.seq), _act(act, state, viewer)) for act in latest[:_SHOWN]],
-            say("empty.acts"),
+            viewer.nothing("empty.acts"),
             wide=True,
         ),
     ]

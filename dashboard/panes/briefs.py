@@ -38,7 +38,7 @@ def briefs(state: DashboardState, viewer: Viewer, at: float) -> list[Block]:
                 )
                 for how, brief in rows[:200]
             ],
-            say("empty.briefs"),
+            viewer.nothing("empty.briefs"),
             wide=True,
         ),
     ]

@@ -25,7 +25,7 @@ def connections(state: DashboardState, viewer: Viewer, at: float) -> list[Block]
                 "name", "user", "role", "address", "node", "since", "channels", "queue", "returns", "actions"
             ),
             [(str(row["session_id"]), _session(row, state, viewer)) for row in sessions[:_SHOWN]],
-            say("empty.sessions"),
+            viewer.nothing("empty.sessions"),
             wide=True,
         ),
         table(
@@ -47,7 +47,7 @@ def connections(state: DashboardState, viewer: Viewer, at: float) -> list[Block]
                 for row in channels
                 if viewer.sees(state, row["channel"])
             ][:_SHOWN],
-            say("empty.presence"),
+            viewer.nothing("empty.presence"),
             wide=True,
         ),
     ]

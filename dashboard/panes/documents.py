@@ -43,7 +43,7 @@ def documents(state: DashboardState, viewer: Viewer, at: float) -> list[Block]:
             say("table.documents"),
             viewer.columns("document", "version", "editors", "ops", "people", "level", "actions"),
             rows[:200],
-            say("empty.documents"),
+            viewer.nothing("empty.documents"),
             wide=True,
         ),
     ]

@@ -33,7 +33,7 @@ def limits(state: DashboardState, viewer: Viewer, at: float) -> list[Block]:
                 "name", "user", "class", "status", "rate", "warnings", "refusals", "last", "ends", "actions"
             ),
             [(key, _row(who, viewer)) for key, who in talkers[:200]],
-            say("empty.limits"),
+            viewer.nothing("empty.limits"),
             wide=True,
         ),
     ]

@@ -63,21 +63,21 @@ def presence(state: DashboardState, viewer: Viewer, at: float) -> list[Block]:
                 for code, count in sorted(found.items(), key=lambda item: (-item[1], item[0]))
                 if count
             ],
-            say("empty.presence"),
+            viewer.nothing("empty.presence"),
         ),
         table(
             "by_channel",
             say("table.by_channel"),
             viewer.columns("channel", "people", "name"),
             by_channel,
-            say("empty.presence"),
+            viewer.nothing("empty.presence"),
         ),
         table(
             "by_person",
             say("table.by_person"),
             viewer.columns("name", "user", "channel", "status", "activity", "field", "since"),
             by_person[:300],
-            say("empty.presence"),
+            viewer.nothing("empty.presence"),
             wide=True,
         ),
     ]

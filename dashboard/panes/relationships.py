@@ -36,7 +36,7 @@ def relationships(state: DashboardState, viewer: Viewer, at: float) -> list[Bloc
                 )
                 for name, known in seen
             ],
-            viewer.say("empty.relationships"),
+            viewer.nothing("empty.relationships"),
             wide=True,
         ),
     ]

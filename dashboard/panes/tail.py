@@ -35,7 +35,7 @@ def tail(state: DashboardState, viewer: Viewer, at: float) -> list[Block]:
             viewer.say("table.tail"),
             viewer.columns("time", "channel", "type", "user", "payload"),
             rows,
-            viewer.say("empty.tail"),
+            viewer.nothing("empty.tail"),
             wide=True,
         ),
     ]

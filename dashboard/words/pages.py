@@ -110,6 +110,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "empty.relationships": ("No relationship has changed", "لم تتغير أي علاقة"),
     "empty.sessions": ("No session is open", "لا جلسة مفتوحة"),
     "empty.tail": ("Nothing has been said yet", "لم يُقل شيء بعد"),
+    "empty.hidden": ("Nothing that you may see", "لا شيء مما يجوز لك الاطلاع عليه"),
     "hidden": (
         "Some rows need other permissions or a higher clearance than yours; they are not shown.",
         "بعض الصفوف تتطلب صلاحيات أخرى أو تصريحًا أعلى من تصريحك، ولا تُعرض.",

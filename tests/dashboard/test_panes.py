@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from dashboard.countries import tiles
-from dashboard.i18n import say
+from dashboard.i18n import Language, say
 from dashboard.pages import PAGES
 from dashboard.panes.alerts import alerts
 from dashboard.panes.briefs import STALLED, briefs
@@ -239,3 +239,15 @@ def test_an_administrator_below_the_level_sees_nothing_of_it_and_is_told_that_ro
 def test_whether_anything_is_hidden_is_not_told() -> None:
     """The sentence is there for whoever could have something hidden from them, also where nothing is."""
     assert say("en", "hidden") in text_of("alerts", stranger(), DashboardState())
+
+
+@pytest.mark.parametrize("language", ["en", "ar"])
+@pytest.mark.parametrize("page", PAGES)
+def test_an_empty_list_says_no_more_than_its_viewer_may_know(page: str, language: Language) -> None:
+    for eyes in (viewer(language, clearance="internal"), viewer(language, clearance="secret")):
+        blocks = json.loads(text_of(page, eyes, DashboardState()))
+        may_hide = any(block["id"] == "hidden" for block in blocks)
+        assert not (may_hide and eyes.sees_everything)
+        for block in blocks:
+            if "empty" in block and block["id"] != "chain":  # the chain itself is hidden from nobody
+                assert (block["empty"] == say(language, "empty.hidden")) == may_hide, block["id"]
