@@ -8,12 +8,19 @@ from dashboard.blocks import Block, Cell, Tone, badge, moment, refusal, table
 from dashboard.store import DashboardState
 from dashboard.trail import GONE, HEAD, REPLACED, Act, Chain
 from dashboard.viewer import Viewer
-from dossier_realtime.protocol.explanation import explain_rule, explain_status
+from dossier_realtime.protocol.explanation import explain_rule, explain_status, needed
 from dossier_realtime.recording import export
 
 _SHOWN = 300
 _DIGITS = 16  # of a link
 _SOON = 5_000  # entries that the next look brings: where people work there always are some
+_FORBIDDEN = 403
+_ASKED_BY: Final = {
+    **dict.fromkeys(("disconnect_user", "disconnect_session", "revoke", "lift", "restore"), "grant.all"),
+    "channel": "grant.admin",
+    "document": "grant.write",
+}
+"""By what was done: the right that its call asks for, as the rule that refuses whoever lacks it."""
 _FAULTS: Final = {
     export.CHANGED: "changed",
     export.MISSING: "missing",
@@ -108,24 +115,34 @@ def _act(act: Act, state: DashboardState, viewer: Viewer) -> list[Cell]:
         viewer.word("did", act.what),
         act.of or None,
         act.reason or None,
-        _outcome(act, viewer),
+        _outcome(act, state, viewer),
     ]
 
 
-def _outcome(act: Act, viewer: Viewer) -> Cell:
+def _outcome(act: Act, state: DashboardState, viewer: Viewer) -> Cell:
     if act.level:
         return viewer.level(act.level)
     if act.rule or act.status >= 400:
         text = viewer.say("outcome.refused")
         more = f" ×{act.times}" if act.times > 1 else f" ({act.status})" if act.status else ""
-        return refusal(text + more, "warn" if act.rule else "bad", _why(act, viewer))
+        return refusal(text + more, "warn" if act.rule else "bad", _why(act, state, viewer))
     return badge(viewer.say("outcome.done"), "good")
 
 
-def _why(act: Act, viewer: Viewer) -> str:
-    """Why it was refused, in the sentence that every explanation has."""
-    told = explain_rule(act.rule, act.of) if act.rule else explain_status(act.status)
-    return told.ar if viewer.language == "ar" else told.en
+def _why(act: Act, state: DashboardState, viewer: Viewer) -> str:
+    """Why it was refused, in the sentences that every explanation has: the rule, and what would have to change.
+
+    Who is shown the row could read its channel, so its level is told; a channel that is not listed has no known level.
+    """
+    level = state.level(act.of) if act.of in state.channels else ""
+    if act.rule:
+        parts = [explain_rule(act.rule, act.of), needed(act.rule, act.of, level)]
+    else:
+        rule, channel = _ASKED_BY.get(act.what, ""), act.of if act.of_channel else ""
+        parts = [explain_status(act.status)]
+        if act.status == _FORBIDDEN and rule:
+            parts.append(needed(rule, channel, level if channel else ""))
+    return " ".join(filter(None, (part.ar if viewer.language == "ar" else part.en for part in parts)))
 
 
 def _trouble(chain: Chain, viewer: Viewer) -> str:

@@ -12,7 +12,7 @@ from typing import Final
 
 import msgspec
 
-from .authorization import AccessDecision, Grant, Identity, Remedy, Right, decide
+from .authorization import EVERYTHING, AccessDecision, Grant, Identity, Remedy, Right, decide
 from .classification import Clearance, Settings
 from .explanation_texts import ACCEPTED, REMEDIES, RULES, STATUSES, UNKNOWN, Sentence
 from .values import Localized
@@ -91,6 +91,34 @@ def explain_rule(rule: str, channel: str = "") -> Localized:
     if name == "rate":
         return _filled(RULES["rate"], channel, rest)
     return _filled(RULES.get(rule, UNKNOWN), channel or "—", rule)
+
+
+def needed(rule: str, channel: str, level: str = "") -> Localized:
+    """Return what a refusal by a rule leaves to be changed, as far as the rule and the channel's name tell it, in both
+    languages; empty where they tell nothing.
+
+    `level`: the channel's classification, where the reader knows it; "" where not. The refused token's claims are not
+    asked for: the clearance is named beside a missing permission as what is needed too.
+    """
+    everything = f"{Right.ADMIN.label}:{EVERYTHING}"
+    told: list[tuple[str, str]] = []
+    match rule:
+        case "grant.read" | "grant.write" | "ops" if channel.startswith("ops:"):
+            told.append(("permissions", f"{Right.ADMIN.label}:{channel}"))
+        case "grant.read" | "grant.write" | "grant.admin" if channel:
+            told.append(("permissions", f"{rule.partition('.')[2]}:{channel}"))
+        case "grant.all" | "personal":
+            return _filled(REMEDIES["permissions"], channel, everything)
+        case "clearance":
+            told.append(("clearance", level) if level else ("higher", ""))
+        case "frozen" | "identity" | "not_subscribed":
+            told.append((rule, ""))
+        case _:
+            pass
+    if level and told and told[0][0] == "permissions" and Clearance.strict(level) > Clearance.PUBLIC:
+        told.append(("level", level))
+    found = [_filled(REMEDIES[name], channel, value) for name, value in told]
+    return Localized(" ".join(one.en for one in found), " ".join(one.ar for one in found))
 
 
 def explain_status(status: int) -> Localized:

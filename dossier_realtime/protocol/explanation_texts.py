@@ -35,8 +35,8 @@ RULES: Final[dict[str, Sentence]] = {
         "مرفوض: أسماء الجلسات وعناوينها تتطلب admin:*.",
     ),
     "ops": (
-        "Refused: {channel} is for operators; the permission {value} is less than admin.",
-        "مرفوض: {channel} للمشغّلين؛ الإذن {value} أقل من admin.",
+        "Refused: {channel} is for operators; a permission less than admin does not reach it.",
+        "مرفوض: {channel} للمشغّلين؛ لا يكفي إذن أقل من admin.",
     ),
     "clearance": (
         "Refused: the token’s clearance does not reach the level of {channel}.",
@@ -92,10 +92,22 @@ ACCEPTED: Final[Sentence] = ("Accepted: every check let it through.", "مقبو�
 REMEDIES: Final[dict[str, Sentence]] = {
     "permissions": ("The token would need the permission {value}.", "يلزم أن يحمل الرمز الإذن {value}."),
     "clearance": ("The token would need the clearance {value}.", "يلزم أن يكون تصريح الرمز {value}."),
+    "level": (
+        "{channel} is classified {value} now: the token needs that clearance too.",
+        "تصنيف {channel} الآن {value}: يلزم أن يبلغه تصريح الرمز أيضاً.",
+    ),
     "higher": ("The token would need a higher clearance.", "يلزم أن يكون تصريح الرمز أعلى."),
     "frozen": (
         "An administrator of the channel would have to unfreeze it.",
         "يلزم أن يلغي مسؤول القناة تجميدها.",
+    ),
+    "identity": (
+        "The message would have to name its own sender.",
+        "يلزم أن تذكر الرسالة مرسلها نفسه.",
+    ),
+    "not_subscribed": (
+        "The connection would have to subscribe first.",
+        "يلزم أن يشترك الاتصال أولاً.",
     ),
 }
 """By the claim or setting that would have to change."""

@@ -21,6 +21,7 @@ from dashboard.trail import Act
 from dashboard.viewer import LEVELS, MAY, Viewer
 from dossier_realtime.protocol.authorization import Grant, Identity
 from dossier_realtime.protocol.classification import Clearance
+from dossier_realtime.protocol.explanation_texts import REMEDIES
 from tests.dashboard.samples import NOW, alert, busy, listed, ops, session, viewer
 
 KINDS = {"banner", "figures", "actions", "table", "board", "tiles", "opener"}
@@ -251,3 +252,23 @@ def test_an_empty_list_says_no_more_than_its_viewer_may_know(page: str, language
         for block in blocks:
             if "empty" in block and block["id"] != "chain":  # the chain itself is hidden from nobody
                 assert (block["empty"] == say(language, "empty.hidden")) == may_hide, block["id"]
+
+
+@pytest.mark.parametrize("language", ["en", "ar"])
+def test_a_refusal_says_what_would_have_to_change(language: str) -> None:
+    state, secret = busy(), "dossier:secret:x"
+    acts = [
+        Act(20, NOW, "nora", "clearance", secret, of_channel=True, rule="clearance"),
+        Act(21, NOW, "nora", "grant.read", secret, of_channel=True, rule="grant.read"),
+        Act(22, NOW, "nora", "grant.write", "dossier:country:never", of_channel=True, rule="grant.write"),
+        Act(23, NOW, "nora", "disconnect_user", "omar", status=403),
+        Act(24, NOW, "nora", "document", "document:d-1", of_channel=True, status=403),
+    ]
+    state.audited(state.chain, acts)
+    told = text_of("audit", viewer(language, clearance="secret"), state)
+    permission, clearance, level = (REMEDIES[name][language == "ar"] for name in ("permissions", "clearance", "level"))
+    assert clearance.format(value="secret") in told
+    for needs in ("read:dossier:secret:x", "write:dossier:country:never", "admin:*", "write:document:d-1"):
+        assert permission.format(value=needs) in told
+    assert level.format(channel=secret, value="secret") in told
+    assert "secret:x" not in text_of("audit", viewer(language, clearance="confidential"), state)

@@ -15,7 +15,7 @@ from app.core.ratelimit import RateClass
 from dossier_realtime.protocol import authorization
 from dossier_realtime.protocol.authorization import Grant, Identity, Right, decide
 from dossier_realtime.protocol.classification import Clearance, Settings
-from dossier_realtime.protocol.explanation import ACTIONS, explain, explain_rule, supposed
+from dossier_realtime.protocol.explanation import ACTIONS, explain, explain_rule, needed, supposed
 from dossier_realtime.protocol.explanation_texts import REMEDIES, RULES, STATUSES
 from tests.architecture.tree import Tree, read_tree
 from tests.harness.service import ROOT
@@ -112,3 +112,16 @@ def test_every_sentence_is_in_both_languages(table: dict[str | int, tuple[str, s
 def test_claims_that_are_none_are_refused(permission: str, clearance: str) -> None:
     with pytest.raises(ValueError, match=r"is no permission|a classification is"):
         supposed("ali", [permission], clearance)
+
+
+@given(PERMISSIONS, LEVELS, st.sampled_from(list(ACTIONS)), CHANNEL, SETTINGS)
+def test_what_a_rule_leaves_to_be_changed_is_what_the_decision_says(
+    permissions: list[str], clearance: Clearance, action: str, channel: str, settings: Settings
+) -> None:
+    told = explain(identity(permissions, clearance), action, channel, settings, 1.0, to_themselves=False)
+    said = needed(told.rule, channel, settings.level.label)
+    assert told.allowed == (not said.en) == (not said.ar)
+    for remedy in told.remedies:
+        for text in said.en, said.ar:
+            assert remedy.value in text or remedy.name == "frozen"
+    assert "classified" not in needed(told.rule, channel).en, "a level that the reader may not know is not told"
