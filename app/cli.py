@@ -24,6 +24,7 @@ from app.auth import mint
 from app.config import KEYS_OF_SERVICE, Config, ConfigError, load
 from app.dashboard_process import NO_LOGIN_OF_ITS_OWN, beside_service, reachable, run_dashboard
 from app.engine.ports import EngineRefused
+from app.file_faults import told, without_number
 from app.journal import store
 from app.private_files import check_folder, keep_private
 from app.telemetry import logs
@@ -89,7 +90,7 @@ def main(arguments: Sequence[str]) -> int:
             case _:
                 return _run_measured(_serve(config, beside=asked))
     except (EngineRefused, store.JournalRefused, records.ExportRefused, OSError, ValueError, sqlite3.Error) as wrong:
-        return _cannot(str(wrong))
+        return _cannot(told(wrong))
     except KeyboardInterrupt:
         return 0
 
@@ -109,7 +110,7 @@ def _configuration(asked: argparse.Namespace) -> Config:
 
 
 def _cannot(message: str) -> int:
-    print(f"dossier: {visible(' '.join(message.split()))}", file=sys.stderr)
+    print(f"dossier: {visible(' '.join(without_number(message).split()))}", file=sys.stderr)
     return BAD_START
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.core import rerun
+from app.file_faults import expect_place
 from app.journal.export import Archive, NothingSelected, Selection, Tally
 from app.journal.signing import named_key, open_signer
 from app.private_files import open_private
@@ -38,6 +39,8 @@ def _say(text: str) -> None:
 
 def export(config: Config, asked: argparse.Namespace) -> int:
     """Write a signed export, and as Parquet too where that is asked for."""
+    for file in filter(None, (asked.to, asked.parquet)):
+        expect_place(file)
     data = Path(config.storage.data)
     folder = data / "journal"
     node = asked.node or _only_node(folder)

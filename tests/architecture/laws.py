@@ -19,7 +19,7 @@ CONTRACT = {PROTOCOL, OT, RECORDING}
 # What the service is told: values, keys, certificates, the one way to open SQLite.
 CONFIGURATION = {
     *("app.config", "app.settings", "app.auth", "app.claims", "app.jwks", "app.tls"),
-    *("app.secret_strength", "app.token_secrets", "app.private_files"),
+    *("app.secret_strength", "app.token_secrets", "app.private_files", "app.file_faults"),
 }
 
 _CORE = CONTRACT | {"app.core"}
@@ -61,7 +61,7 @@ FLOORS: dict[str, set[str]] = {
         "app.token_secrets",
     }
     | {"dossier_realtime"},
-    "app.records": _ENGINE | {"app.journal", "app.config", "app.settings", "app.private_files", "app.proofs", ARCHIVE},
+    "app.records": _ENGINE | CONFIGURATION | {"app.journal", "app.proofs", ARCHIVE},
     "app.cli": CONTRACT
     | CONFIGURATION
     | {
