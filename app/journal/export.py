@@ -17,7 +17,7 @@ from app.journal.replays import Replays
 from app.journal.scope import Naming, Scope, trimmed
 from app.journal.signing import Signer
 from dossier_realtime.archive.folder import read_after, read_head, seq_before
-from dossier_realtime.protocol.channels import Pattern
+from dossier_realtime.protocol.channels import Pattern, is_channel
 from dossier_realtime.recording.entry import Header, redact
 from dossier_realtime.recording.export import (
     EXPORT_FORMAT,
@@ -251,7 +251,9 @@ class _Filter:
     def near(self) -> str:
         """The end of a sentence that offers names which are nearly those that were asked for."""
         asked = self._selection
-        return did_you_mean(asked.session or asked.user or asked.channel, sorted(self._names - {""}))
+        name = asked.session or asked.user
+        offered = self._names - {""} if name else filter(is_channel, self._names)
+        return did_you_mean(name or asked.channel, sorted(offered))
 
     def takes(self, header: Header) -> bool:
         asked = self._selection

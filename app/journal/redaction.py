@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from dossier_realtime.protocol.channels import SHAPES
+from dossier_realtime.protocol.channels import SHAPES, is_channel
 from dossier_realtime.protocol.values import SEGMENT
 from dossier_realtime.recording.names import channel_pattern, did_you_mean
 
@@ -54,7 +54,9 @@ class Redaction:
     def must_match(self) -> None:
         """Raise UnmatchedRedaction where a pattern fitted no entry; the sentence offers near names."""
         for text in sorted(self._unmatched):
-            offered = sorted(self._channels) + sorted({f"{name.partition(':')[0]}:*" for name in self._channels})
+            offered = sorted(filter(is_channel, self._channels)) + sorted(
+                {f"{name.partition(':')[0]}:*" for name in self._channels}
+            )
             raise UnmatchedRedaction(
                 f"--redact {text!r} fits no channel of this export, so nothing was written{did_you_mean(text, offered)}"
             )

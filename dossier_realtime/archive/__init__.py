@@ -41,6 +41,8 @@ def open_journal(
     """
     reach(clearance)
     folder = Path(folder)
+    if folder.is_file():
+        raise ValueError(f"{folder} is a file; name a journal's folder (an export's file is opened with open_export)")
     if not folder.is_dir():
         raise ValueError(
             f"there is no folder {folder}; a service keeps its journal in its data folder, as in var/journal"
@@ -59,6 +61,10 @@ def open_export(file: str | Path, *, clearance: str = CLEARANCE, key: str | Path
     """An export file, likewise up to `clearance`. Raises ExportRefused for what is none, ValueError for a clearance
     that is none."""
     reach(clearance)
+    if Path(file).is_dir():
+        raise ExportRefused(
+            f"{file} is a folder; name an export's file (a journal's folder is opened with open_journal)"
+        )
     source = ExportSource(Path(file), None if key is None else public_key_check(Path(key)))
     return Recording(seen_with(source, clearance, source.clearance))
 

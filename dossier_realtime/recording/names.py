@@ -11,7 +11,7 @@ from difflib import get_close_matches
 from itertools import islice
 from typing import Final, get_args
 
-from dossier_realtime.protocol.channels import SHAPES, Pattern, parse_pattern
+from dossier_realtime.protocol.channels import SHAPES, Pattern, is_channel, parse_pattern
 from dossier_realtime.protocol.commands import Command
 from dossier_realtime.protocol.events import Event
 
@@ -34,13 +34,31 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
 
 
 def must_be_in(known: Collection[str], name: str, what: str, listed: str) -> None:
-    """Raise KeyError where `known` has no such name. `listed` is the call that lists what there is."""
+    """Raise KeyError where `known` has no such name, TypeError for what is no text.
+
+    `listed` is the call that lists what there is. Of channels only well-formed names are offered: what somebody tried
+    to subscribe to stands in a recording too.
+    """
+    must_be_text(name, f"the name of a {what}")
     if name not in known:
-        raise KeyError(f"no {what} {name!r} in this recording; {listed} lists what there is{did_you_mean(name, known)}")
+        offered = filter(is_channel, known) if what == "channel" else known
+        raise KeyError(
+            f"no {what} {name!r} in this recording; {listed} lists what there is{did_you_mean(name, offered)}"
+        )
+
+
+def must_be_text(value: object, what: str) -> None:
+    """Raise TypeError for a value that is no text."""
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r:.64} is not {what}: give it as text")
 
 
 def channel_pattern(text: str) -> Pattern:
-    """Return a channel's name or a pattern of channels. Raises ValueError for text that can name no channel."""
+    """Return a channel's name or a pattern of channels.
+
+    Raises ValueError for text that can name no channel, TypeError for what is no text.
+    """
+    must_be_text(text, "the name of a channel")
     pattern = parse_pattern(text)
     if pattern is None:
         raise ValueError(f"{text!r} is no channel and no pattern; write dossier:country:SA or dossier:*")

@@ -15,7 +15,7 @@ from .documents import DocumentHistory
 from .entry import Detail, Entry, Header, Kind
 from .index import Index, Source
 from .moments import Zone, unix
-from .names import TYPES, channel_pattern, did_you_mean, must_be_in
+from .names import TYPES, channel_pattern, did_you_mean, must_be_in, must_be_text
 from .timeline import State
 from .transcript import Frame, delivery, span, transcript
 from .verify import Report
@@ -122,6 +122,7 @@ class Recording:
         """
         from . import tables  # noqa: PLC0415  likewise
 
+        must_be_text(type, "the type of a message")
         found = self.entries(session=session, user=user, channel=channel, kind=kind, since=since, until=until, tz=tz)
         table = tables.events(found, type)
         if type and table.empty and type not in TYPES:
@@ -145,6 +146,9 @@ class Recording:
         Raises KeyError for a session, a user or a channel that is not in this recording; ValueError for text that can
         name no channel, a kind that there is none of, and a `since` after `until`.
         """
+        for what, value in (("session", session), ("user", user), ("channel", channel), ("kind", kind)):
+            if value is not None:
+                must_be_text(value, f"the name of a {what}")
         if session:
             must_be_in(self.index.sessions, session, "session", "sessions()")
         if user:
@@ -209,6 +213,7 @@ class Recording:
 
     def document(self, name: str) -> DocumentHistory:
         """The versions of a document, `document:strategy` or `strategy`. Raises KeyError where there is none."""
+        must_be_text(name, "the name of a document")
         return documents.history(self.index, name if name.startswith("document:") else f"document:{name}")
 
     def history(self, name: str) -> pd.DataFrame:
@@ -225,6 +230,7 @@ class Recording:
         its acknowledgement and is not among them. Raises KeyError for a channel or an event that is not in this
         recording: of one that is, an empty set says that nobody received it.
         """
+        must_be_text(epoch, "the name of an epoch")
         wanted = moments.version(offset, "an offset")
         if wanted < 1:
             raise ValueError("offsets begin with 1")
@@ -256,6 +262,7 @@ class Recording:
     def cause(self, channel: str, offset: SupportsIndex, *, epoch: str = "") -> Entry:
         """Return the entry that caused an event: the frame of its sender, or the act of an HTTP call (who, from where,
         by which token). Raises KeyError where the event, or its cause, is not in this recording."""
+        must_be_text(epoch, "the name of an epoch")
         must_be_in(self.index.channels, channel, "channel", "channels()")
         wanted = moments.version(offset, "an offset")
         for number in self.index.fanouts.get(channel, ()):
@@ -274,8 +281,10 @@ class Recording:
         """Why an entry of this recording was accepted or refused: its rule in a sentence, and the claims then in force.
 
         The journal keeps the rule and the claims, and not the settings: how high the level of a channel was is told by
-        `level`, where the entry has it.
+        `level`, where the entry has it. Raises TypeError for what is no entry.
         """
+        if not isinstance(entry, Entry):
+            raise TypeError(f"{entry!r:.64} is no entry: give one that entries() or cause() returned")
         header = entry.header
         claims = self._claims(header)
         return Explained(

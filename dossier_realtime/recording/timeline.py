@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from .entry import Detail, Entry, Header
+from .names import must_be_text
 from .reading import UNFIT, entry_type
 
 
@@ -109,6 +110,7 @@ class State:
 
     def on(self, channel: str) -> dict[str, Present]:
         """Who is on one channel, hidden sessions left out. Raises KeyError for one that is not in the recording."""
+        must_be_text(channel, "the name of a channel")
         if self.known is not None and channel not in self.known:
             raise KeyError(f"no channel {channel!r} in this recording; channels() lists what there is")
         there = [session for session in self.sessions.values() if channel in session.channels - session.hidden]

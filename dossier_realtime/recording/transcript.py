@@ -12,6 +12,7 @@ from typing import Final, Literal, NamedTuple
 
 from .entry import Audience, Entry, Header
 from .index import Index
+from .names import must_be_text
 from .reading import entry_type
 
 BEFORE: Final = "before the recording"
@@ -49,6 +50,7 @@ class Attachment(NamedTuple):
 def transcript(index: Index, session: str) -> list[Frame]:
     """Every frame of a session, over all its connections, in order. `session` may also be a connection that never had
     one. Raises KeyError where the recording does not know it."""
+    must_be_text(session, "the name of a session")
     if session not in index.sessions:
         raise KeyError(f"no session {session!r} in this recording; sessions() lists them")
     own = {number: index.entry(number) for number in index.sessions[session]}

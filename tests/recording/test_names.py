@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from dossier_realtime.archive import open_journal
+from dossier_realtime.archive import ExportRefused, open_export, open_journal
 from dossier_realtime.protocol.channels import SHAPES, Pattern, parse_pattern
+from dossier_realtime.recording.names import must_be_in
 from dossier_realtime.recording.recording import Recording
 from tests.recording.scene import COUNTRY, SECRET, Played
 
@@ -111,3 +113,40 @@ def test_patterns_overlap_where_a_channel_fits_both(one: str, other: str) -> Non
     both: Any = [name for name in _examples(first, second) if first.matches(name) and second.matches(name)]
     assert first.overlaps(second) is bool(both)
     assert second.overlaps(first) is bool(both)
+
+
+@pytest.mark.parametrize("value", [5, 1.5, b"sara", ["sara"], {}, True])
+@pytest.mark.parametrize(
+    "asked", [*ASKED, "explain", "transcript", "frames", "cause", "user", "session", "kind", "type"]
+)
+def test_a_value_that_is_no_name_is_told_in_a_sentence(recording: Recording, asked: str, value: Any) -> None:
+    more: dict[str, Callable[[Recording, Any], object]] = {
+        "explain": Recording.explain,
+        "transcript": Recording.transcript,
+        "frames": Recording.frames,
+        "cause": lambda recording, name: recording.cause(name, 1),
+    }
+    ask = (ASKED | more).get(asked, lambda recording, name: recording.events(**{asked: name}))
+    with pytest.raises(TypeError, match=r"is (not the (name|type) of a|no entry).*: give"):
+        ask(recording, value)
+
+
+def test_an_epoch_that_is_no_name_is_told_in_a_sentence(recording: Recording) -> None:
+    for ask in (recording.cause, recording.delivered_to):
+        with pytest.raises(TypeError, match="is not the name of an epoch: give it as text"):
+            ask(COUNTRY, 1, epoch=5)  # type: ignore[arg-type]  # that is the point
+
+
+def test_a_name_that_no_channel_can_have_is_not_offered() -> None:
+    with pytest.raises(KeyError, match="did you mean dossier:country:SA") as refused:
+        must_be_in({"dossier:country", "dossier:country:SA"}, "dossier:country:S", "channel", "channels()")
+    assert "dossier:country or" not in str(refused.value)
+    assert "or dossier:country?" not in str(refused.value)
+
+
+def test_a_file_and_a_folder_are_told_apart(played: Played, tmp_path: Path) -> None:
+    (tmp_path / "export.ndjson").write_text("{}")
+    with pytest.raises(ValueError, match=r"is a file; name a journal's folder .*open_export"):
+        open_journal(tmp_path / "export.ndjson")
+    with pytest.raises(ExportRefused, match=r"is a folder; name an export's file .*open_journal"):
+        open_export(played.service.data / "journal")
