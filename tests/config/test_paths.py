@@ -75,6 +75,11 @@ def test_what_cannot_be_written_is_told_before_anything_is(
     assert sorted(tmp_path.rglob("*")) == before
 
 
+@pytest.mark.parametrize("path", ["file/below", "loop/below"])
+def test_a_backup_that_can_have_no_folder_is_told(path: str, data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    refused(["--data", str(data), "backup", path], path.partition("/")[0], capsys)
+
+
 def test_a_right_that_is_missing_is_told() -> None:
     said = told(PermissionError(13, "Permission denied", "kept/checkpoints.ndjson"))
     assert said.startswith("kept/checkpoints.ndjson: this user has no right to it; give it the right")
