@@ -190,13 +190,13 @@ def test_it_does_not_read_for_ever_what_nobody_looked_at(tmp_path: Path, monkeyp
 
 
 def changed(service: Service, seq: int) -> None:
-    """Another word in an entry."""
+    """Another time in an entry: Unix seconds begin with 1."""
     path, found = lines(service)
     entry = found[seq]
-    offset = sum(map(len, found[:seq])) + entry.index(b'"status":200') + len('"status":')
+    offset = sum(map(len, found[:seq])) + entry.index(b'"at":') + len('"at":')  # every entry says when
     with path.open("r+b") as file:
         file.seek(offset)
-        file.write(b"3")
+        file.write(b"2")
 
 
 def rewritten(service: Service, seq: int) -> None:

@@ -21,6 +21,8 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 _BLOCK = re.compile(r"^```(bash|python)\n(.*?)^```", re.DOTALL | re.MULTILINE)
 _NOT_HERE = re.compile(r"^\s*(make |\.venv/bin/python run\.py (serve|demo|dashboard)\b).*$", re.MULTILINE)
 """Run by other tests, and by CI itself."""
+_ELSEWHERE = re.compile(r"(?<=\s)/(?=(backups|var/lib)/)")
+"""Folders of the pages' machine that a block writes to: a test has its own in their place."""
 
 
 def blocks() -> Iterator[tuple[str, str, str]]:
@@ -60,10 +62,12 @@ def run(command: list[str], service: Service, cwd: Path = ROOT) -> str:
 
 
 @pytest.mark.parametrize(("language", "text"), [b[1:] for b in blocks()], ids=[b[0] for b in blocks()])
-def test_a_snippet_of_the_pages_works(language: str, text: str, service: Service) -> None:
+def test_a_snippet_of_the_pages_works(language: str, text: str, service: Service, tmp_path: Path) -> None:
     text = text.replace("localhost:8000", f"127.0.0.1:{service.port}")
     if language == "bash":
-        script = _NOT_HERE.sub("", text).replace(".venv/bin/python", sys.executable)
+        for folder in ("backups", "var/lib"):
+            (tmp_path / folder).mkdir(parents=True)
+        script = _ELSEWHERE.sub(f"{tmp_path}/", _NOT_HERE.sub("", text)).replace(".venv/bin/python", sys.executable)
         run(["bash", "-euo", "pipefail", "-c", script], service)
     else:
         token = service.token("ali", "write:dossier:*", "write:document:*")
