@@ -27,7 +27,7 @@ TOKEN_LIMIT = 4096
 """The longest token, in bytes."""
 CACHE_LIMIT = 10_000
 _TYPES = frozenset({"jwt", "at+jwt"})
-"""What `typ` may be, in any case (RFC 7515 §4.1.9): no other kind of JWT is an access token (RFC 8725 §3.11)."""
+"""The values of `typ`, in any case (RFC 7515 §4.1.9): no other kind of JWT is an access token (RFC 8725 §3.11)."""
 
 
 class KeyUnknown(TokenRefused):

@@ -36,7 +36,7 @@ _NOT_JOURNAL: Final = ("lock", "ballast")
 
 
 class Manifest(msgspec.Struct, frozen=True):
-    """What a backup holds: SHA-256 by the path of each file. `commit` is the store's last."""
+    """The contents of a backup: SHA-256 by the path of each file. `commit` is the store's last."""
 
     made_at: str
     version: str

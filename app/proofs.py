@@ -135,7 +135,7 @@ def _found(data: Path, asked: argparse.Namespace, known: Known) -> dict[str, Rep
 
 
 def _compared(report: Report, node: str, *, whole: bool) -> str:
-    """What checkpoints kept elsewhere show of an export that is intact otherwise."""
+    """Return the result of comparing checkpoints kept elsewhere with an export that is intact otherwise."""
     if report.compared:
         speaking = "1 checkpoint" if report.compared == 1 else f"{report.compared} checkpoints"
         last = f"the last for entry {report.vouched}"

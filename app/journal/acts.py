@@ -65,7 +65,7 @@ class Act:
     before: Facts | None = None
     after: Facts | None = None
     why: Mapping[str, str] = field(default_factory=dict)
-    """What the caller says with it: `reason`, `query`, `key` (Idempotency-Key)."""
+    """Return the details that the caller gives: `reason`, `query`, `key` (Idempotency-Key)."""
 
     def detail(self, actor: Actor) -> Detail:
         """The act as the detail of its entry; what is empty is left out."""

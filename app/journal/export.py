@@ -84,7 +84,7 @@ class Selection(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_
 
     @property
     def follows(self) -> bool:
-        """Whether a page is asked for that may be empty: behind another, or of a journal that has no entry yet."""
+        """Return True for a page that may be empty: behind another, or of a journal that has no entry yet."""
         return bool(self.after or (self.limit and self == Selection(limit=self.limit)))
 
 

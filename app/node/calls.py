@@ -36,7 +36,7 @@ class Call:
     polled: bool = False
     read: Read | None = None
     told: Mapping[str, str] = field(default_factory=dict)
-    """What else is known: `reason`, `query`, `key`, `token`, `address`; what is empty is left out."""
+    """Return the other details of the call: `reason`, `query`, `key`, `token`, `address`; what is empty is left out."""
 
     def detail(self) -> Detail:
         """Return the call as the detail of its entry."""

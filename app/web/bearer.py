@@ -49,7 +49,7 @@ class Bearer(Guarded):
     acts: ClassVar[Mapping[str, tuple[Verb, ...]]] = {}
     """By method, in lower case, the acts that it is."""
     polled: ClassVar[bool] = False
-    """Whether it is a list that dashboards ask for again and again: counted, and kept once a minute."""
+    """Return True for a list that dashboards ask for again and again: counted, and kept once a minute."""
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)

@@ -62,7 +62,7 @@ from .stream import beginning
 from .subscription import Callbacks, OnError, OnMessage, OnPresence, Receiver, Subscription
 
 InboxEvent = Notification | TaskAssigned | CommitmentAlert | BriefComplete | BriefFailed
-"""What wants a person, of what comes to `user:{id}`."""
+"""The events that ask for a person's attention, among those on `user:{id}`."""
 
 
 class DossierRealtimeClient:

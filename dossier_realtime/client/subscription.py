@@ -29,7 +29,7 @@ OnError = Callable[[Exception], Any]
 
 @dataclass(slots=True)
 class Callbacks:
-    """What a subscription calls."""
+    """The callbacks of a subscription."""
 
     on_message: OnMessage | None = None
     on_presence: OnPresence | None = None
@@ -114,7 +114,7 @@ class Receiver:
 
     @property
     def is_behind(self) -> bool:
-        """Whether recovered events wait to be taken."""
+        """Return True while recovered events wait to be taken."""
         return self.backlog > 0
 
     def fault(self, error: RealtimeError) -> None:

@@ -28,8 +28,8 @@ ACTIONS: Final[dict[str, Right]] = {
     "edit": Right.WRITE,
     "admin": Right.ADMIN,
 }
-"""What can be asked about, and the right that it needs on the channel. To acknowledge an alert or to cancel a brief its
-user reads it: on the user's own channel."""
+"""The actions that can be asked about, and the right that each needs on the channel. To acknowledge an alert or to
+cancel a brief, its user needs to read it: on the user's own channel."""
 
 
 class Changed(msgspec.Struct, frozen=True):
@@ -138,8 +138,8 @@ def supposed(user: str, permissions: Sequence[str], clearance: str = "") -> Iden
 
 
 def _blinded(decision: AccessDecision) -> tuple[Remedy, ...]:
-    """What would have to change, without the level of the channel: a permission where one is missing, else a clearance
-    that is higher."""
+    """Return the change that is needed, without the level of the channel: a permission where one is missing, else a
+    higher clearance."""
     if decision.rule == "clearance":
         return (Remedy("claim", "clearance", ""),)
     return tuple(remedy for remedy in decision.remedies if remedy.name != "clearance")

@@ -19,7 +19,7 @@ from .entry import Entry
 
 UNREADABLE: Final = "unreadable"
 UNFIT: Final = (ValueError, LookupError, TypeError, AttributeError, RecursionError)
-"""What reading the content of an entry may raise (msgspec's errors are ValueErrors): show it as unreadable then."""
+"""The errors that reading an entry's content may raise (msgspec's are ValueErrors): show it as unreadable then."""
 
 HEAD_BYTES: Final = 256
 _CUT = b'{"sha256":"'

@@ -13,7 +13,7 @@ from typing import Literal
 Purpose = Literal["export", "anchor", "checkpoint", "key"]
 
 Check = Callable[[bytes, str], bool]
-"""Whether a text has this signature (base64) of the service."""
+"""A check that a text has this signature (base64) of the service."""
 
 
 def signed_text(purpose: Purpose, text: bytes) -> bytes:

@@ -109,7 +109,7 @@ class State:
         return dict(found)
 
     def on(self, channel: str) -> dict[str, Present]:
-        """Who is on one channel, hidden sessions left out. Raises KeyError for one that is not in the recording."""
+        """Return the users on one channel, without hidden sessions. Raises KeyError for one not in the recording."""
         must_be_text(channel, "the name of a channel")
         if self.known is not None and channel not in self.known:
             raise KeyError(f"no channel {channel!r} in this recording; channels() lists what there is")

@@ -28,7 +28,7 @@ REQUIRED: dict[str, list[str]] = {
     "backup": ["copy"],
     "restore": ["copy"],
 }
-"""What each command cannot do without. A command that is missing here fails the first test."""
+"""The arguments that each command needs. A command that is missing here fails the first test."""
 
 OPTIONS = {
     "config": ("--config", "other.toml"),

@@ -1,4 +1,4 @@
-"""What one connection may make the service do, beyond counting messages: bytes, renewals, subscribing."""
+"""The bounds of the work that one connection may cause, beyond counting messages: bytes, renewals, subscribing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who is shut out at the service is out here too within two seconds: pages, cookie, what is being fetched."""
+"""A user who is shut out at the service is out here too within two seconds: pages, cookie, what is being fetched."""
 
 from __future__ import annotations
 

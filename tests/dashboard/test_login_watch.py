@@ -1,4 +1,4 @@
-"""What the service says of logins, heard and asked for."""
+"""The service's statements about logins, heard and asked for."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_only_rows_that_end_something_end_a_login(row: dict[str, Any], ends: boo
 
 
 def test_after_a_gap_the_service_is_asked_about_every_login(service: Service) -> None:
-    """What it said while nobody listened is made up for: with each login's own token."""
+    """Statements made while nobody listened are made up for: with each login's own token."""
 
     async def play() -> list[str]:
         api = ServiceApi(service.http)

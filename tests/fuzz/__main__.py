@@ -17,7 +17,7 @@ from pathlib import Path
 
 FOLDER = Path("build") / "fuzz"
 PARTS = ("app.node.frames", "dossier_realtime.protocol.codec", "dossier_realtime.recording", "dossier_realtime.archive")
-"""What coverage is measured of: the code that reads bytes of strangers."""
+"""The modules whose coverage is measured: the code that reads bytes of strangers."""
 LONGEST = 4096
 """Bytes of an input, at most."""
 

@@ -43,7 +43,7 @@ _MNT_DETACH = 2
 
 
 class Lost(NamedTuple):
-    """What a power cut took: of writes that were not synced those that were dropped and torn, and names forgotten."""
+    """The losses of a power cut: of unsynced writes those that were dropped and torn, and names forgotten."""
 
     writes: int
     torn: int
@@ -377,7 +377,7 @@ def _reply(disk: _Disk, descriptor: int, request: bytes) -> None:
 
 
 def usable() -> bool:
-    """Whether this process may mount file systems of its own."""
+    """Return True when this process may mount file systems of its own."""
     try:
         os.close(os.open("/dev/fuse", os.O_RDWR | os.O_CLOEXEC))
     except OSError:

@@ -167,7 +167,7 @@ class Service:
         return self.log_file.read_text(errors="replace")
 
     def output(self) -> str:
-        """What the last start printed on standard output."""
+        """Return the text that the last start printed on standard output."""
         return self._output.read_text()
 
     def assert_log_clean(self) -> None:

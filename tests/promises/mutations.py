@@ -9,7 +9,7 @@ PIECES = (
     *(b"\0", b"\0" * 64, b"\n", b"\r\n", b"\xef\xbb\xbf", b"\t", b" ", b"{}\n", b"=", b'"', b"\xff", b"/* */", b"null"),
     *(b'"seq":1,', b'"header":{},', b'"kind":"gap",', b'"link":"",', b"0" * 64, b"\x50\x2a\x4d\x18\x04\0\0\0note"),
 )
-"""What is put in, besides pieces of the files themselves."""
+"""The bytes that are put in, besides pieces of the files themselves."""
 
 
 def mutated(rng: random.Random, data: bytes, others: Sequence[bytes]) -> bytes:

@@ -29,7 +29,7 @@ SETTINGS = {**CROWD, "limits.handshakes_per_second": 10_000, "limits.connections
 
 @dataclass
 class Acknowledged:
-    """What the service said that it keeps: offsets by entity, texts by document, token ids of revocations."""
+    """The things that the service said it keeps: offsets by entity, texts by document, token ids of revocations."""
 
     events: dict[str, int] = field(default_factory=dict)
     edits: dict[str, list[str]] = field(default_factory=dict)

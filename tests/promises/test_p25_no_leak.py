@@ -27,7 +27,7 @@ GAUGES = (
     "dossier_tcp_connections",
     "dossier_tasks",
 )
-"""What is back at its base once everybody is gone."""
+"""The figures that are back at their base once everybody is gone."""
 
 
 async def _visit(service: Service) -> None:

@@ -93,7 +93,7 @@ class Keeper(Client):
 
 
 def kept(frame: bytes) -> bytes:
-    """What the journal keeps of a frame: the message as it was decoded, of a malformed one its digest."""
+    """Return the part of a frame that the journal keeps: the decoded message, of a malformed one its digest."""
     try:
         return encode_inbound(codec.decode_command(frame))
     except codec.InvalidMessage:

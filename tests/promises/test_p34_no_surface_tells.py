@@ -77,7 +77,7 @@ PERMISSIONS: dict[str, tuple[str, ...]] = {
 }
 CLEARANCES = ("public", "internal", "confidential", "secret")
 REACHES = {"reader", "writer", "administrator"}
-"""Who may read some of what was planted, once they are cleared for it."""
+"""The readers of some of what was planted, once they are cleared for it."""
 PAIRS = [
     (role, clearance)
     for role in PERMISSIONS
@@ -110,7 +110,7 @@ def test_every_text_of_every_message_holds_the_marker() -> None:
 
 
 async def plant(service: Service) -> Client:
-    """Who may plants everything, on channels that are secret, and stays there, present and listed."""
+    """A user with all rights plants everything, on channels that are secret, and stays there, present and listed."""
     owner = await Client.connect(service, tokens.token("owner", "admin:*", clearance="secret"))
     for channel in CHANNELS.values():
         for message in (
@@ -151,7 +151,7 @@ _NAMES = {
     "commitments/": [f"{TEXT}0", f"{TEXT}1"],
     "briefs/": [f"{TEXT}0", f"{TEXT}1"],
 }
-"""What stands in the places of a path: only what there is, for the journal keeps what was asked for."""
+"""The values in the places of a path: only what there is, for the journal keeps what was asked for."""
 
 
 def paths(service: Service) -> list[str]:
@@ -166,7 +166,7 @@ def paths(service: Service) -> list[str]:
 
 
 async def act(service: Service, token: str) -> None:
-    """What an operator does to what was planted, over HTTP."""
+    """Do what operators do to what was planted, over HTTP."""
     address, headers = f"http://127.0.0.1:{service.port}/v1", {"Authorization": f"Bearer {token}", "X-Reason": TEXT}
     async with httpx.AsyncClient(base_url=address, headers=headers, timeout=60) as caller:
         for answer in (
@@ -208,7 +208,7 @@ async def heard(service: Service, token: str) -> list[Message]:
 
 
 def without_questions(text: str) -> str:
-    """What a socket was told, the names that the questions themselves held left out."""
+    """Return everything that a socket was sent, the names that the questions themselves held left out."""
     for own in sorted(CHANNELS.values(), key=len, reverse=True):
         text = text.replace(f'"channel":"{own}"', "")
     return text
@@ -280,7 +280,7 @@ def exports(folder: Path) -> int:
 
 
 async def watched(service: Service, owner: Client) -> DashboardState:
-    """What the dashboard knows, once it has heard everything."""
+    """Return the state of the dashboard, once it has heard everything."""
     state = DashboardState()
     feed = Feed(ServiceApi(f"http://127.0.0.1:{service.port}"), tokens.operator("dashboard"), state)
     running_feed = asyncio.ensure_future(feed.run())

@@ -52,7 +52,7 @@ entries = st.one_of(addresses, st.just("10.1.2.3"), st.text(max_size=20))
 
 @given(st.lists(entries, max_size=8), addresses)
 def test_whatever_a_client_sends_it_is_known_by_the_address_it_came_from(claimed: list[str], address: str) -> None:
-    """What the first trusted proxy appends stands right of everything that the client wrote."""
+    """The part that the first trusted proxy appends stands right of everything that the client wrote."""
     client = parse(address)
     for hops in ([], ["10.0.0.9"], ["192.0.2.7", "10.0.0.9"]):
         seen = client_address("10.0.0.1", [*claimed, ", ".join([address, *hops])], TRUSTED)

@@ -1,4 +1,4 @@
-"""What came to the user and wants a person: the oldest first, then live, each once."""
+"""The events that came to the user and ask for attention: the oldest first, then live, each once."""
 
 from __future__ import annotations
 

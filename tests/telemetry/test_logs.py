@@ -43,7 +43,7 @@ def form(request: pytest.FixtureRequest) -> Form:
 
 @pytest.fixture(scope="module")
 def terminal(form: Form) -> Iterator[Terminal]:
-    """What the logs write, in one of their forms; afterwards everything is as it was."""
+    """Return the lines that the logs write, in one of their forms; afterwards everything is as it was."""
     root, stream = logging.getLogger(), Terminal()
     before = (root.handlers[:], root.level)
     logs.configure("info", form, stream)

@@ -1,4 +1,4 @@
-"""What strangers send over HTTP costs nobody else anything: before a token, without files, past the bounds."""
+"""Requests of strangers over HTTP cost nobody else anything: before a token, without files, past the bounds."""
 
 from __future__ import annotations
 

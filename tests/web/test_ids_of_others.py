@@ -98,7 +98,7 @@ def test_a_commitment_stays_with_its_mou(service: Service) -> None:
 def test_whoever_may_write_the_channel_publishes_what_nobody_else_named(
     service: Service, permissions: tuple[str, ...]
 ) -> None:
-    """What the contract promises every publisher, program or person."""
+    """The contract's promise to every publisher, program or person."""
     token = tokens.token(fresh("publisher"), *permissions)
     commitment, request = fresh("commitment"), fresh("brief")
     for level in (1, 2, 3):

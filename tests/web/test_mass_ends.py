@@ -146,7 +146,7 @@ def test_a_client_that_goes_before_it_is_told_is_forgotten_like_the_others(tmp_p
 
 
 def _is_later(message: Message) -> bool:
-    """Whether it tells of what happened after the end."""
+    """Return True when it tells of what happened after the end."""
     return "dossier_update" in str(message["type"]) or "late" in str(message.get("payload"))
 
 

@@ -1,4 +1,4 @@
-"""What callers without an access token get: health, metrics or not, security.txt, and the headers of every answer."""
+"""The answers for callers without an access token: health, metrics, security.txt, and the headers of each."""
 
 from __future__ import annotations
 

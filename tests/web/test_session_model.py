@@ -55,7 +55,7 @@ class User:
 
 
 class Sessions(RuleBasedStateMachine):
-    """Whatever connects, resumes, closes, breaks or is ended, a session belongs to its newest connection."""
+    """However connections resume, close, break or are ended, a session belongs to its newest connection."""
 
     runner: ClassVar[asyncio.Runner]
     service: ClassVar[Service]
