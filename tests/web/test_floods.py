@@ -93,7 +93,7 @@ def test_without_free_files_the_service_rests_says_so_once_and_goes_on(tmp_path:
         try:
             await eventually_async(lambda: "no connection can be accepted" in service.log())
             before = psutil.Process(service.pid).cpu_times()
-            await asyncio.sleep(1.5)
+            await asyncio.sleep(1.5)  # the span over which its CPU time is read; nothing is waited for
             after = psutil.Process(service.pid).cpu_times()
             report(f"busy for {100 * (after.user + after.system - before.user - before.system) / 1.5:.0f} % meanwhile")
         finally:
