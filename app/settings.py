@@ -10,7 +10,7 @@ from msgspec import Meta, Struct
 
 from app.auth import AuthSettings
 from dossier_realtime.protocol.channels import parse_pattern
-from dossier_realtime.protocol.values import Level
+from dossier_realtime.protocol.fields import Level
 
 _HOST = r"([a-z0-9]([a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\])"
 _PORT = r"(:\d{1,5})?"

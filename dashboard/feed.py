@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 from dashboard.login_watch import LoginWatch
-from dashboard.service_api import Answer, ServiceApi
+from dashboard.service_api import ServiceApi, ServiceResponse
 from dashboard.store import PLACES, DashboardState
 from dossier_realtime.client import (
     ConnectionState,
@@ -108,7 +108,7 @@ class Feed:
         if metrics.ok:
             self._state.measured(samples(str(metrics.body)))
 
-    async def _listed(self, name: str, token: str) -> Answer:
+    async def _listed(self, name: str, token: str) -> ServiceResponse:
         """Return all rows of a list that the service gives in pages, up to a bound; or the answer that failed."""
         answer = await self._api.call("GET", f"/v1/{name}", token)
         rows, page = answer, 1

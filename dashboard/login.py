@@ -18,7 +18,7 @@ from dashboard.guard import DashboardApplication
 from dashboard.i18n import say
 from dashboard.looks import Looks
 from dashboard.oidc import Provider
-from dashboard.service_api import Answer, ServiceApi
+from dashboard.service_api import ServiceApi, ServiceResponse
 from dashboard.store import Kept
 from dashboard.visitors import TooManyLogins, Visitor, Visitors
 from dossier_realtime.protocol.forwarded import bucket
@@ -74,7 +74,7 @@ class Door:
 
     async def let_in(self, visitors: Visitors, token: str, address: str, *, through_provider: bool = False) -> Visitor:
         """Log in whose token the service accepts, and whose role may. Raises NotLetIn."""
-        answer, endings = Answer(401), visitors.endings
+        answer, endings = ServiceResponse(401), visitors.endings
         if len(token) <= _LONGEST and _TOKEN.fullmatch(token) is not None:
             answer = await self._api.call("GET", "/v1/channels/global", token)
         if answer.status == 401:

@@ -10,10 +10,10 @@ import msgspec
 from dashboard.store import PLACES, DashboardState
 from dossier_realtime.client.presence import PresenceState
 from dossier_realtime.protocol import codec
-from dossier_realtime.protocol.answers import PresentUser, Roster
 from dossier_realtime.protocol.authorization import Fact
 from dossier_realtime.protocol.classification import Clearance
 from dossier_realtime.protocol.events import AlertState, AlertStatePayload, BriefFailed, CommitmentAlert
+from dossier_realtime.protocol.responses import PresentUser, Roster
 from dossier_realtime.recording.digest import Digest
 from dossier_realtime.recording.entry import Entry, Header
 from dossier_realtime.recording.ops_rows import Row

@@ -17,7 +17,7 @@ _BIGGEST = 32 << 20  # bytes of an answer
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ServiceResponse:
     """What the service said; `status` 0 when it did not answer."""
 
     status: int
@@ -48,17 +48,19 @@ class ServiceApi:
         parts = urlsplit(self.url)
         return f"{'wss' if parts.scheme == 'https' else 'ws'}://{parts.netloc}/v1"
 
-    async def call(self, method: str, path: str, token: str = "", body: object = None, *, reason: str = "") -> Answer:
+    async def call(
+        self, method: str, path: str, token: str = "", body: object = None, *, reason: str = ""
+    ) -> ServiceResponse:
         """One call. `reason`: why a person does this, for whoever reads the journal."""
         response = await self._ask(method, path, token, body, reason)
         if response is None:
-            return Answer(0)
+            return ServiceResponse(0)
         if "json" not in response.headers.get("Content-Type", ""):
-            return Answer(response.code, response.body.decode(errors="replace"))
+            return ServiceResponse(response.code, response.body.decode(errors="replace"))
         try:
-            return Answer(response.code, msgspec.json.decode(response.body))
+            return ServiceResponse(response.code, msgspec.json.decode(response.body))
         except msgspec.DecodeError:
-            return Answer(response.code)
+            return ServiceResponse(response.code)
 
     async def read(self, path: str, token: str) -> tuple[int, bytes]:
         """Something that is no JSON: the status, 0 without an answer or where it is too big, and what was sent."""

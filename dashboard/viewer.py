@@ -15,7 +15,7 @@ from dashboard.i18n import Language, say, say_or
 from dashboard.store import DashboardState
 from dossier_realtime.protocol.authorization import Fact, Identity, decide_operator, may_see
 from dossier_realtime.protocol.classification import Clearance, Settings
-from dossier_realtime.protocol.values import Level
+from dossier_realtime.protocol.fields import Level
 
 DashboardRole = Literal["observer", "operator", "security_officer", "auditor"]
 LEVELS: tuple[str, ...] = get_args(Level)

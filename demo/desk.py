@@ -21,7 +21,7 @@ from dossier_realtime.client import (
 )
 from dossier_realtime.protocol import events
 from dossier_realtime.protocol.events import Event
-from dossier_realtime.protocol.values import Activity, Status
+from dossier_realtime.protocol.fields import Activity, Status
 
 _STAGES = [stage for stage, _ in BRIEF_STAGES]
 _PEOPLED = ("dossier:", "workspace:", "relationship:")

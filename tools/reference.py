@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING, Any, get_args
 
 from app.core.description import CONTRACT_VERSION, messages
-from dossier_realtime.protocol import codec, values
+from dossier_realtime.protocol import codec, fields
 from dossier_realtime.protocol.errors import MEANINGS, CloseCode, ErrorCode
 
 if TYPE_CHECKING:
@@ -16,17 +16,17 @@ if TYPE_CHECKING:
     from app.core.description import Message
 
 _FORMS: dict[str, tuple[Any, str]] = {
-    "id": (values.Id, "`A-Z a-z 0-9 . _ -`, 1 to 64"),
-    "word": (values.Name, "a letter, then `A-Z a-z 0-9 _`, up to 64 in all"),
-    "field name": (values.FieldName, "`a-z 0-9 _ .`, 1 to 64"),
-    "line": (values.Line, "1 to 500 characters, no NUL"),
-    "paragraph": (values.Paragraph, "1 to 4,000 characters, no NUL"),
-    "content": (values.Content, f"up to {values.MAX_INSERT:,} UTF-16 code units, no NUL"),
+    "id": (fields.Id, "`A-Z a-z 0-9 . _ -`, 1 to 64"),
+    "word": (fields.Name, "a letter, then `A-Z a-z 0-9 _`, up to 64 in all"),
+    "field name": (fields.FieldName, "`a-z 0-9 _ .`, 1 to 64"),
+    "line": (fields.Line, "1 to 500 characters, no NUL"),
+    "paragraph": (fields.Paragraph, "1 to 4,000 characters, no NUL"),
+    "content": (fields.Content, f"up to {fields.MAX_INSERT:,} UTF-16 code units, no NUL"),
     "link": (
-        values.Link,
+        fields.Link,
         "a path of the product (`/mous/1`) or an `https://` address, up to 2,048 characters",
     ),
-    "date": (values.Date, "`YYYY-MM-DD`"),
+    "date": (fields.Date, "`YYYY-MM-DD`"),
 }
 """Strings with a grammar: the name they have in the tables, the type, the grammar in words."""
 
@@ -44,9 +44,9 @@ any other duration stands beside it. Unknown fields at the top of a message are 
 _FIXED = [
     ("one frame", "65,536 bytes"),
     ("nesting", f"{codec.MAX_DEPTH} levels"),
-    ("integers", f"±{values.MAX_SAFE_INTEGER:,} (2^53 − 1)"),
-    ("text of an insert", f"{values.MAX_INSERT:,} UTF-16 code units"),
-    ("text of a document", f"{values.MAX_DOCUMENT:,} UTF-16 code units"),
+    ("integers", f"±{fields.MAX_SAFE_INTEGER:,} (2^53 − 1)"),
+    ("text of an insert", f"{fields.MAX_INSERT:,} UTF-16 code units"),
+    ("text of a document", f"{fields.MAX_DOCUMENT:,} UTF-16 code units"),
     ("events in one `POST /v1/publish`", "100"),
     ("token", "4,096 bytes"),
 ]
@@ -152,7 +152,7 @@ def _kind(field: dict[str, Any], definitions: dict[str, Any], *, nullable: bool 
 
 def _range(field: dict[str, Any]) -> str:
     low, high = field.get("minimum"), field.get("maximum")
-    if high in (None, values.MAX_SAFE_INTEGER):
+    if high in (None, fields.MAX_SAFE_INTEGER):
         return f" ≥ {low}" if low in (0, 1) else ""
     return f" {low} to {high}"
 

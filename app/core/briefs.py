@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from dossier_realtime.protocol.answers import BriefEnd
 from dossier_realtime.protocol.events import (
     BriefComplete,
     BriefFailed,
@@ -14,8 +13,9 @@ from dossier_realtime.protocol.events import (
     BriefStarted,
     Event,
 )
+from dossier_realtime.protocol.fields import Localized
 from dossier_realtime.protocol.plain_text import isolated
-from dossier_realtime.protocol.values import Localized
+from dossier_realtime.protocol.responses import BriefEnd
 
 from .ownership import Claim, takes_over
 

@@ -15,7 +15,7 @@ from .renewals import Renewals
 if TYPE_CHECKING:
     from dossier_realtime.protocol.authorization import Identity
     from dossier_realtime.protocol.commands import Command
-    from dossier_realtime.protocol.drafts import Draft
+    from dossier_realtime.protocol.inbound import InboundMessage
 
     from .instant import Instant
     from .lifetime import SessionLimits
@@ -38,7 +38,7 @@ class Budget:
         return past_limit(verdict, "bytes", codec.reference(frame), at)
 
     def spend(
-        self, identity: Identity, message: Command | Draft | codec.InvalidMessage, at: Instant
+        self, identity: Identity, message: Command | InboundMessage | codec.InvalidMessage, at: Instant
     ) -> tuple[list[Effect], Decision | None]:
         """Count a message in its class: the warning that is due with it, and its refusal."""
         if isinstance(message, Subscribe) and self._free_subscribes:
@@ -50,7 +50,7 @@ class Budget:
             return [Send(verdict.warning(rate_class))] if verdict.warn else [], None
         return [], past_limit(verdict, rate_class, message, at)
 
-    def was_invalid(self, identity: Identity, message: Command | Draft, at: Instant) -> None:
+    def was_invalid(self, identity: Identity, message: Command | InboundMessage, at: Instant) -> None:
         """Count what is refused as invalid as a general message too."""
         if class_of(message) != "general":
             self._rates.spend(identity.user_id, identity.role, "general", at.steady)

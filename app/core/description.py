@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import msgspec
 
 from dossier_realtime.protocol import commands, events
-from dossier_realtime.protocol.answers import Answer
 from dossier_realtime.protocol.channels import SHAPES
-from dossier_realtime.protocol.drafts import INBOUND
+from dossier_realtime.protocol.inbound import INBOUND
 from dossier_realtime.protocol.namespaces import NAMESPACES, Namespace
+from dossier_realtime.protocol.responses import Response
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -135,7 +135,7 @@ def _definitions(reference: str) -> dict[str, Any]:
 
 
 def _on_connection() -> list[Message]:
-    answers = get_args(Answer)
+    answers = get_args(Response)
     return [
         each
         for each in messages()

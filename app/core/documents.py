@@ -18,9 +18,9 @@ from dossier_realtime.ot.document import Document, apply
 from dossier_realtime.ot.flat import InvalidOperation, admit, parts, read
 from dossier_realtime.ot.operations import DoesNotFit, Operation
 from dossier_realtime.ot.units import Units, splits_pair, to_units
-from dossier_realtime.protocol.answers import DocumentState
 from dossier_realtime.protocol.errors import ErrorCode
-from dossier_realtime.protocol.values import MAX_DOCUMENT
+from dossier_realtime.protocol.fields import MAX_DOCUMENT
+from dossier_realtime.protocol.responses import DocumentState
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Sequence

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
         SettingsChange,
         Since,
     )
-    from dossier_realtime.protocol.drafts import Draft
     from dossier_realtime.protocol.errors import CloseCode
     from dossier_realtime.protocol.events import Event
+    from dossier_realtime.protocol.inbound import InboundMessage
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,7 @@ class Leave:
 class Publish:
     """Commit and deliver an event, then answer `ack` where there is a ref. `digest`: of what a key names."""
 
-    draft: Draft
+    inbound: InboundMessage
     digest: bytes | None
 
 

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec import UNSET, structs
 
-from dossier_realtime.protocol.answers import PresentUser, Roster
 from dossier_realtime.protocol.commands import PresenceChange
 from dossier_realtime.protocol.events import (
     PresenceJoin,
@@ -27,6 +26,7 @@ from dossier_realtime.protocol.events import (
     PresenceUpdate,
     PresenceUpdatePayload,
 )
+from dossier_realtime.protocol.responses import PresentUser, Roster
 
 if TYPE_CHECKING:
     from dossier_realtime.protocol.authorization import Identity

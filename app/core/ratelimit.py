@@ -6,15 +6,15 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from dossier_realtime.protocol.answers import RateClass as MessageClass
-from dossier_realtime.protocol.answers import (
+from dossier_realtime.protocol.commands import EditOperation, MoveCursor, Ping
+from dossier_realtime.protocol.responses import RateClass as MessageClass
+from dossier_realtime.protocol.responses import (
     RateLimitExceeded,
     RateLimitExceededPayload,
     RateLimits,
     RateLimitWarning,
     RateLimitWarningPayload,
 )
-from dossier_realtime.protocol.commands import EditOperation, MoveCursor, Ping
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

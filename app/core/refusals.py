@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dossier_realtime.protocol.answers import AuthSuccess, AuthSuccessPayload, Error, ErrorPayload
 from dossier_realtime.protocol.errors import CloseCode, ErrorCode
+from dossier_realtime.protocol.responses import AuthSuccess, AuthSuccessPayload, Error, ErrorPayload
 
 from .effects import Close, Decision, Effect, Send
 from .rights import NO_SUBSCRIPTION
 
 if TYPE_CHECKING:
-    from dossier_realtime.protocol.answers import RateClass, RateLimits
     from dossier_realtime.protocol.authorization import Identity
     from dossier_realtime.protocol.codec import InvalidMessage
     from dossier_realtime.protocol.commands import Command
-    from dossier_realtime.protocol.drafts import Draft
+    from dossier_realtime.protocol.inbound import InboundMessage
+    from dossier_realtime.protocol.responses import RateClass, RateLimits
 
     from .instant import Instant
     from .ratelimit import Verdict
@@ -49,7 +49,7 @@ def no_subscription(channel: str, ref: str | None, at: Instant) -> Error:
 
 
 def past_limit(
-    verdict: Verdict, rate_class: RateClass, message: Command | Draft | InvalidMessage, at: Instant
+    verdict: Verdict, rate_class: RateClass, message: Command | InboundMessage | InvalidMessage, at: Instant
 ) -> Decision:
     """Refuse a message past the user's limit; the first one with the news, and after too many the end."""
     effects: list[Effect] = [Send(verdict.exceeded(rate_class))] if verdict.first_refusal else []

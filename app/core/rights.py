@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from dossier_realtime.protocol import channels
 from dossier_realtime.protocol.authorization import Right, decide
-from dossier_realtime.protocol.drafts import ForeignIdentity, event_type, stamp
 from dossier_realtime.protocol.errors import ErrorCode
+from dossier_realtime.protocol.inbound import ForeignIdentity, event_type, stamp
 from dossier_realtime.protocol.namespaces import namespace_of
 
 if TYPE_CHECKING:

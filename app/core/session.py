@@ -11,8 +11,8 @@ from enum import Enum
 from hashlib import sha256
 from typing import TYPE_CHECKING, assert_never
 
-from dossier_realtime.protocol import answers as ev
 from dossier_realtime.protocol import codec
+from dossier_realtime.protocol import responses as ev
 from dossier_realtime.protocol.authorization import AccessDecision, Identity, Right, decide
 from dossier_realtime.protocol.commands import (
     AcknowledgeAlert,
@@ -28,8 +28,8 @@ from dossier_realtime.protocol.commands import (
     Unsubscribe,
     UpdatePresence,
 )
-from dossier_realtime.protocol.drafts import Draft
 from dossier_realtime.protocol.errors import CloseCode, ErrorCode
+from dossier_realtime.protocol.inbound import InboundMessage
 from dossier_realtime.protocol.namespaces import NAMESPACES, namespace_of
 
 from . import rights
@@ -64,7 +64,7 @@ if TYPE_CHECKING:
     from .instant import Instant
     from .ratelimit import RateLimiter
 
-OnChannel = Subscribe | Unsubscribe | UpdatePresence | ChangeSettings | EditOperation | MoveCursor | Draft
+OnChannel = Subscribe | Unsubscribe | UpdatePresence | ChangeSettings | EditOperation | MoveCursor | InboundMessage
 
 
 class State(Enum):
@@ -105,7 +105,7 @@ class Session:
             return self._settled(weighed)
         return weighed
 
-    def receive(self, command: Command | Draft, at: Instant) -> Decision:
+    def receive(self, command: Command | InboundMessage, at: Instant) -> Decision:
         """Judge one decoded message."""
         self.lifetime.heard(at)
         if self.state is State.CLOSED:
@@ -264,7 +264,7 @@ class Session:
 
     # --- authentication ---------------------------------------------------------------------------------------
 
-    def _first(self, command: Command | Draft, at: Instant) -> Decision:
+    def _first(self, command: Command | InboundMessage, at: Instant) -> Decision:
         return self._verify(command) if isinstance(command, Auth) else self._not_first(command.ref, at)
 
     def _not_first(self, ref: str | None, at: Instant) -> Decision:
@@ -297,7 +297,7 @@ class Session:
 
     # --- messages ---------------------------------------------------------------------------------------------
 
-    def _judge(self, command: Command | Draft, identity: Identity, at: Instant) -> Decision:
+    def _judge(self, command: Command | InboundMessage, identity: Identity, at: Instant) -> Decision:
         match command:
             case Ping():
                 return Decision(ACCEPTED, [Send(ev.Pong(timestamp=at.timestamp, ref=command.ref))])
@@ -331,7 +331,7 @@ class Session:
                 return self._edit(command, identity, at)
             case MoveCursor():
                 return self._cursor(command, identity, at)
-            case Draft():
+            case InboundMessage():
                 return self._publish(command, identity, at)
             case _:
                 assert_never(command)
@@ -392,17 +392,17 @@ class Session:
             return self._denied("identity", name, command.ref, at)
         return Decision(ACCEPTED, [ShareCursor(command)])
 
-    def _publish(self, draft: Draft, identity: Identity, at: Instant) -> Decision:
-        event, name = draft.event, draft.event.channel
+    def _publish(self, inbound: InboundMessage, identity: Identity, at: Instant) -> Decision:
+        event, name = inbound.event, inbound.event.channel
         assert name is not None  # noqa: S101  checked with the grammar
         fault = rights.carried_fault(event, name) or rights.send_fault(self._policy, identity, name)
         if fault is None:
             # The digest is of what the client said: the stamp of a resend differs, its meaning does not.
-            digest = sha256(codec.encode(event)).digest() if draft.idempotency_key else None
+            digest = sha256(codec.encode(event)).digest() if inbound.idempotency_key else None
             fault = rights.stamp_fault(event, identity, at.timestamp)
             if fault is None:
-                return Decision(ACCEPTED, [Publish(draft, digest)])
-        return self._refused(fault, at, name, draft.ref)
+                return Decision(ACCEPTED, [Publish(inbound, digest)])
+        return self._refused(fault, at, name, inbound.ref)
 
     # --- rights and refusals ----------------------------------------------------------------------------------
 

@@ -18,9 +18,9 @@ from app.core.presence import PresenceEvent as PresenceEvent  # noqa: PLC0414 - 
 from app.core.presence import Profile as Profile  # noqa: PLC0414 - likewise
 from app.core.ratelimit import Quota, RateClass, RateLimiter
 from app.core.rights import NO_SENDING
-from dossier_realtime.protocol.answers import Roster
 from dossier_realtime.protocol.classification import Settings
 from dossier_realtime.protocol.commands import PresenceChange
+from dossier_realtime.protocol.responses import Roster
 
 
 class EngineRefused(Exception):

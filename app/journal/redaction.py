@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from dossier_realtime.protocol.channels import SHAPES, is_channel
-from dossier_realtime.protocol.values import SEGMENT
+from dossier_realtime.protocol.fields import SEGMENT
 from dossier_realtime.recording.names import channel_pattern, did_you_mean
 
 if TYPE_CHECKING:

@@ -40,11 +40,11 @@ from app.journal.acts import Act
 from app.journal.lanes import ActNotRecorded
 from app.services.documents import Submission
 from app.services.quotas import QuotaExceeded
-from dossier_realtime.protocol.answers import Ack, ChannelSettings, OperationAck, OperationAckPayload
 from dossier_realtime.protocol.authorization import Right, decide
 from dossier_realtime.protocol.commands import AcknowledgeAlert, CancelBrief, RequestBrief, SettingsChange
 from dossier_realtime.protocol.errors import ErrorCode
 from dossier_realtime.protocol.events import AlertState
+from dossier_realtime.protocol.responses import Ack, ChannelSettings, OperationAck, OperationAckPayload
 
 from .acting import Acting, RightLost
 
@@ -252,31 +252,31 @@ class Conduct:
     # --- sending ----------------------------------------------------------------------------------------------
 
     async def _publish(self, connection: Connection, effect: Publish) -> None:
-        draft, identity = effect.draft, connection.session.identity
-        channel = draft.event.channel
+        inbound, identity = effect.inbound, connection.session.identity
+        channel = inbound.event.channel
         assert channel is not None and identity is not None  # noqa: S101, PT018  the session checked
         if self._is_revoked(connection):
             return  # and its connection is being closed
         key, started = None, connection.now.steady
-        if draft.idempotency_key is not None and effect.digest is not None:
-            key = IdempotencyKey(connection.user_id, draft.idempotency_key, effect.digest)
+        if inbound.idempotency_key is not None and effect.digest is not None:
+            key = IdempotencyKey(connection.user_id, inbound.idempotency_key, effect.digest)
         try:
-            placed = await self._publisher.publish([(channel, draft.event)], identity, key)
+            placed = await self._publisher.publish([(channel, inbound.event)], identity, key)
         except QuotaExceeded as enough:
             wait = enough.retry_after
-            self._refuse(connection, enough.code, str(enough), draft.ref, channel, retry_after=wait)
+            self._refuse(connection, enough.code, str(enough), inbound.ref, channel, retry_after=wait)
         except KeyConflict:
             text = "This idempotency_key was used with another body; make a new one (at $.idempotency_key)"
-            self._refuse(connection, ErrorCode.INVALID_MESSAGE_FORMAT, text, draft.ref, channel)
+            self._refuse(connection, ErrorCode.INVALID_MESSAGE_FORMAT, text, inbound.ref, channel)
         except FactRefused as refused:
-            self._refuse(connection, ErrorCode.PERMISSION_DENIED, str(refused), draft.ref, channel)
+            self._refuse(connection, ErrorCode.PERMISSION_DENIED, str(refused), inbound.ref, channel)
         except Unavailable:
-            self._refuse(connection, ErrorCode.SERVICE_UNAVAILABLE, _BUSY, draft.ref, channel)
+            self._refuse(connection, ErrorCode.SERVICE_UNAVAILABLE, _BUSY, inbound.ref, channel)
         else:
             self._witness.published(placed, connection.now.steady - started)
-            if draft.ref is not None and connection.closing is None:
+            if inbound.ref is not None and connection.closing is None:
                 first = placed[0]
-                connection.send(Ack(ref=draft.ref, channel=channel, offset=first.offset, epoch=first.epoch))
+                connection.send(Ack(ref=inbound.ref, channel=channel, offset=first.offset, epoch=first.epoch))
 
     async def _acknowledge(self, connection: Connection, command: AcknowledgeAlert) -> None:
         identity, started = connection.session.identity, connection.now.steady

@@ -11,8 +11,8 @@ from app.core.origin import Origin, origin_now
 from app.core.session import Session
 from dossier_realtime.protocol import codec
 from dossier_realtime.protocol.codec import InvalidMessage
-from dossier_realtime.protocol.drafts import encode_inbound
 from dossier_realtime.protocol.errors import CloseCode
+from dossier_realtime.protocol.inbound import encode_inbound
 
 from .frames import close_frame, ping_frame, text_frame
 from .outbox import Outbox
@@ -25,14 +25,14 @@ if TYPE_CHECKING:
     from app.core.instant import Instant
     from dossier_realtime.protocol.classification import ChannelPolicy
     from dossier_realtime.protocol.commands import Command
-    from dossier_realtime.protocol.drafts import Draft
     from dossier_realtime.protocol.events import Event
+    from dossier_realtime.protocol.inbound import InboundMessage
 
     from .limits import NodeLimits
     from .outbox import Flusher
     from .timers import Timers
 
-Inbound: TypeAlias = "Command | Draft | InvalidMessage | None"
+Inbound: TypeAlias = "Command | InboundMessage | InvalidMessage | None"
 """A message as it was decoded, or why it could not be; None: it was refused undecoded."""
 
 _CONTROL_FRAMES = 2_000  # pings and pongs in one window of ten seconds: far above any use

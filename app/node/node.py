@@ -11,9 +11,9 @@ from msgspec import UNSET
 from app.core.origin import origin_now
 from app.core.session import Session
 from dossier_realtime.protocol import codec
-from dossier_realtime.protocol.answers import ConnectionState
 from dossier_realtime.protocol.errors import CloseCode
 from dossier_realtime.protocol.events import PresenceJoin, PresenceLeave, PresenceUpdate
+from dossier_realtime.protocol.responses import ConnectionState
 from dossier_realtime.recording.ops_rows import decode_report
 
 from .background import Background

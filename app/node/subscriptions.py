@@ -13,11 +13,11 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from app.engine.ports import Member, Profile, Unavailable
-from dossier_realtime.protocol.answers import Subscribed
 from dossier_realtime.protocol.authorization import Right
 from dossier_realtime.protocol.errors import CloseCode
+from dossier_realtime.protocol.fields import Position
 from dossier_realtime.protocol.namespaces import namespace_of
-from dossier_realtime.protocol.values import Position
+from dossier_realtime.protocol.responses import Subscribed
 
 from .connection import Attachment
 from .frames import text_frame
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from app.core.position import StreamPosition
     from app.engine.ports import Engine
     from app.services.documents import Documents
-    from dossier_realtime.protocol.answers import DocumentState, Roster
     from dossier_realtime.protocol.classification import ChannelPolicy
+    from dossier_realtime.protocol.responses import DocumentState, Roster
 
     from .background import Background
     from .connection import Connection

@@ -11,13 +11,13 @@ from app.core.effects import Send
 from app.core.origin import Origin, origin_now
 from app.telemetry.logs import Sample, Sampler
 from dossier_realtime.protocol import codec
-from dossier_realtime.protocol.answers import RateLimitWarning
 from dossier_realtime.protocol.authorization import Fact
 from dossier_realtime.protocol.channels import is_channel
 from dossier_realtime.protocol.codec import InvalidMessage
 from dossier_realtime.protocol.commands import AcknowledgeAlert, Auth, CancelBrief, ChangeSettings, EditOperation
-from dossier_realtime.protocol.drafts import Draft
+from dossier_realtime.protocol.inbound import InboundMessage
 from dossier_realtime.protocol.namespaces import NAMESPACES
+from dossier_realtime.protocol.responses import RateLimitWarning
 from dossier_realtime.recording.reading import HEAD_BYTES, cut
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 _log = structlog.get_logger("node")
 _PERSONAL = Fact(personal=True)
-_CHANGES = (Draft, EditOperation, ChangeSettings, AcknowledgeAlert, CancelBrief)
+_CHANGES = (InboundMessage, EditOperation, ChangeSettings, AcknowledgeAlert, CancelBrief)
 _POLL_SECONDS = 60.0
 _METHODS = frozenset({"GET", "POST", "PUT", "DELETE"})  # of any other word a client could make a label
 
@@ -64,7 +64,7 @@ class Witness:
         """
         session = connection.session
         known = None if isinstance(command, InvalidMessage | None) else command
-        message = known.event if isinstance(known, Draft) else known
+        message = known.event if isinstance(known, InboundMessage) else known
         channel = getattr(command if message is None else message, "channel", None) or ""
         if message is None and not is_channel(channel):
             channel = ""  # of a malformed one it is whatever stood there

@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from dossier_realtime.ot.collab import Log
     from dossier_realtime.ot.difference import Hunk
     from dossier_realtime.ot.operations import Operation
-    from dossier_realtime.protocol.answers import DocumentState
     from dossier_realtime.protocol.commands import EditPayload
+    from dossier_realtime.protocol.responses import DocumentState
 
     from .quotas import Quotas
 

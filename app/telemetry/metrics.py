@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector
 
-from dossier_realtime.protocol.drafts import Draft, event_type
+from dossier_realtime.protocol.inbound import InboundMessage, event_type
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -139,7 +139,7 @@ def message_name(command: object | None) -> str:
     """The wire type of a decoded command; `unknown` for what could not be decoded."""
     if command is None:
         return "unknown"
-    struct: Any = event_type(command.event) if isinstance(command, Draft) else type(command)
+    struct: Any = event_type(command.event) if isinstance(command, InboundMessage) else type(command)
     name = _names.get(struct)
     if name is None:
         name = _names[struct] = str(struct.__struct_config__.tag)

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
     from app.journal.acts import Verb
     from app.services.documents import Documents
-    from dossier_realtime.protocol.answers import DocumentState
     from dossier_realtime.protocol.authorization import Identity
+    from dossier_realtime.protocol.responses import DocumentState
 
 _VERSION = re.compile(r"\d{1,16}")
 _ETAG = re.compile(r'(?:W/)?"?(\d{1,16})"?')

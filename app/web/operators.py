@@ -14,8 +14,8 @@ from app.node.calls import Read
 from dossier_realtime.protocol import codec
 from dossier_realtime.protocol.commands import SettingsChange
 from dossier_realtime.protocol.errors import ErrorCode
+from dossier_realtime.protocol.fields import SEGMENT
 from dossier_realtime.protocol.namespaces import namespace_of
-from dossier_realtime.protocol.values import SEGMENT
 
 from .bearer import Bearer
 

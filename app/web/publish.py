@@ -14,7 +14,7 @@ from app.journal.acts import Act
 from app.services.quotas import QuotaExceeded
 from dossier_realtime.protocol import codec
 from dossier_realtime.protocol.errors import ErrorCode
-from dossier_realtime.protocol.values import ChannelField
+from dossier_realtime.protocol.fields import ChannelField
 
 from .bearer import Bearer
 
@@ -175,7 +175,7 @@ class PublishDoor(Bearer):
 def _read(index: int, raw: bytes) -> tuple[Publishable, list[str]]:
     """One event and the channels it goes to. Raises Refused."""
     try:
-        event = codec.decode_draft(raw).event
+        event = codec.decode_inbound(raw).event
         targets = _targets.decode(raw)
     except codec.InvalidMessage as wrong:
         raise _bad(wrong.reason, wrong.path, index) from None

@@ -2,7 +2,7 @@
 
 from dossier_realtime.protocol.codec import InvalidMessage
 from dossier_realtime.protocol.errors import ErrorCode
-from dossier_realtime.protocol.values import Position
+from dossier_realtime.protocol.fields import Position
 
 from .backoff import Backoff
 from .changes import Change, Cursor, Edit

@@ -13,7 +13,6 @@ from uuid import uuid4
 from msgspec import UNSET, UnsetType
 
 from dossier_realtime.protocol import channels
-from dossier_realtime.protocol.answers import Ack, BriefEnd
 from dossier_realtime.protocol.commands import (
     AcknowledgeAlert,
     AlertAckPayload,
@@ -30,7 +29,8 @@ from dossier_realtime.protocol.events import (
     Notification,
     TaskAssigned,
 )
-from dossier_realtime.protocol.values import Activity, Position, Status
+from dossier_realtime.protocol.fields import Activity, Position, Status
+from dossier_realtime.protocol.responses import Ack, BriefEnd
 
 from .backoff import Backoff
 from .connection import Connection

@@ -10,7 +10,7 @@ from typing import get_args
 
 import msgspec
 
-from dossier_realtime.protocol import answers, codec
+from dossier_realtime.protocol import codec, responses
 from dossier_realtime.protocol.commands import Auth, AuthPayload, Ping
 from dossier_realtime.protocol.errors import CloseCode, ErrorCode, may_come_back
 from dossier_realtime.protocol.events import Event
@@ -47,14 +47,14 @@ class Connection:
         self.session = session
         self.state = ConnectionState.DISCONNECTED
         self.error: RealtimeError | None = None
-        self.granted: answers.AuthSuccessPayload | None = None
+        self.granted: responses.AuthSuccessPayload | None = None
         self.reconnect_count = 0
         self._backoff = backoff
         self._jitter = jitter
         self._renewable = renewable
         self.started = False
         self._auth_ref: str | None = None
-        self._last_refusal: answers.Error | None = None
+        self._last_refusal: responses.Error | None = None
         self._chances = SECOND_CHANCES
         self._dial_at: float | None = None
         self._not_before = 0.0
@@ -150,24 +150,24 @@ class Connection:
             event = codec.decode_event(frame)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as wrong:
             return [] if _unknown_type(frame) else [Report(ProtocolViolation(f"Unreadable frame: {wrong}"))]
-        if isinstance(event, answers.AuthSuccess):
+        if isinstance(event, responses.AuthSuccess):
             return self._authenticated(event, now)
         if self.state is not ConnectionState.AUTHENTICATED:
-            if isinstance(event, answers.Error):
+            if isinstance(event, responses.Error):
                 self._last_refusal = event
                 return []
             return self._violated("a message before auth_success", now)
         match event:
-            case answers.Pong():
+            case responses.Pong():
                 return []
-            case answers.TokenExpiring():
+            case responses.TokenExpiring():
                 return [Renew()] if self._renewable else []
-            case answers.ConnectionState():
+            case responses.ConnectionState():
                 if event.retry_after is not None:
                     self._not_before = now + min(event.retry_after, LONGEST_WAIT)
                 self.reconnect_count = event.reconnect_count
                 return []
-            case answers.Error(error_code=code) if code in _AUTH_ERRORS:
+            case responses.Error(error_code=code) if code in _AUTH_ERRORS:
                 self._last_refusal = event
                 self._auth_ref = None
                 return [Report(Refused(code, event.message))]
@@ -249,7 +249,7 @@ class Connection:
         resumed = self.granted.session_id if self.granted and self._authenticated_at is None else None
         return Write(codec.encode(Auth(payload=AuthPayload(token, resumed), ref=self._auth_ref)))
 
-    def _authenticated(self, success: answers.AuthSuccess, now: float) -> list[Intent]:
+    def _authenticated(self, success: responses.AuthSuccess, now: float) -> list[Intent]:
         if self._auth_ref is None or success.ref != self._auth_ref:
             return self._violated("an auth_success that nobody asked for", now)
         self._auth_ref = None

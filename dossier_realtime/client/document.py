@@ -18,7 +18,7 @@ from dossier_realtime.ot.document import Document, invert
 from dossier_realtime.ot.history import History
 from dossier_realtime.ot.operations import DoesNotFit, Operation
 from dossier_realtime.ot.units import splits_pair
-from dossier_realtime.protocol import answers, codec
+from dossier_realtime.protocol import codec, responses
 from dossier_realtime.protocol.commands import CursorPayload, EditOperation, MoveCursor, Since
 from dossier_realtime.protocol.errors import ErrorCode
 from dossier_realtime.protocol.events import CursorPosition, CursorPositionPayload, RemoteOperation
@@ -35,7 +35,7 @@ LOAD_INTERVAL = 1.0  # seconds between two loads: a server that is wrong each ti
 _CURSOR = "cursor"  # the ref of every cursor: its refusal matters to nobody
 _FOR_NOW = (ErrorCode.RATE_LIMIT_EXCEEDED, ErrorCode.SERVICE_UNAVAILABLE, ErrorCode.INTERNAL_ERROR)
 
-Followed = RemoteOperation | answers.OperationAck | CursorPosition
+Followed = RemoteOperation | responses.OperationAck | CursorPosition
 """What a subscribed document receives."""
 
 
@@ -138,7 +138,7 @@ class Replica:
         self._live = self.astray = False
         self._ref = None
 
-    def subscribed(self, answer: answers.Subscribed, now: float) -> list[Intent]:
+    def subscribed(self, answer: responses.Subscribed, now: float) -> list[Intent]:
         """The server's answer; what was in flight goes again, as it was."""
         told: list[Intent] = []
         if answer.document is not None:
@@ -169,7 +169,7 @@ class Replica:
                 case RemoteOperation(payload=by):
                     change = pending.remote(by)
                     told = self._changed("remote", change, by.user_id, by.user_name)
-                case answers.OperationAck(payload=ack):
+                case responses.OperationAck(payload=ack):
                     told = self._changed("reload", pending.acknowledged(ack.op_id, ack.version))
                 case CursorPosition(payload=placed):
                     return self._placed(pending, placed)
@@ -177,7 +177,7 @@ class Replica:
             return self._stray(str(wrong), now)
         return [*told, *self._settled(pending, before), *self._send(now)]
 
-    def refused(self, error: answers.Error, now: float) -> list[Intent] | None:
+    def refused(self, error: responses.Error, now: float) -> list[Intent] | None:
         """An error; None where it is not about this document's operation or cursor."""
         if error.ref == _CURSOR and error.channel == self.channel:
             if error.error_code in _FOR_NOW:
@@ -241,7 +241,7 @@ class Replica:
         self._move_cursors(operation, ours=True)
         return [Changed(self.channel, self._change(origin, operation)), *self._send(now)]
 
-    def _loaded(self, document: Document, state: answers.DocumentState) -> list[Intent]:
+    def _loaded(self, document: Document, state: responses.DocumentState) -> list[Intent]:
         first = self._pending is None
         if self._pending is None:
             self._pending = Pending(document, state.version)

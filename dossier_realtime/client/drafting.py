@@ -11,8 +11,8 @@ from msgspec import Struct
 
 from dossier_realtime.protocol.codec import decode_command, encode
 from dossier_realtime.protocol.commands import AcknowledgeAlert, CancelBrief
-from dossier_realtime.protocol.drafts import Draft, event_type
 from dossier_realtime.protocol.events import Publishable
+from dossier_realtime.protocol.inbound import InboundMessage, event_type
 
 MAX_FRAME = 64 * 1024  # bytes; the server closes for good on more (decisions, section 1)
 
@@ -49,7 +49,7 @@ def frame_of(channel: str, message: Message, ref: str, idempotency_key: str) -> 
     frame = msgspec.json.encode(body)
     if len(frame) > MAX_FRAME:
         raise ValueError(f"The event is {len(frame)} bytes of JSON, {MAX_FRAME} may be sent; shorten it")
-    if isinstance(decode_command(frame), Draft):
+    if isinstance(decode_command(frame), InboundMessage):
         return frame
     raise ValueError("send() takes the events that a client may publish; for this message there is a method")
 

@@ -13,9 +13,9 @@ import msgspec
 
 from dossier_realtime.ot.operations import Component, Delete, DoesNotFit, Format, Insert, Operation, Retain
 from dossier_realtime.ot.units import Units, to_units
-from dossier_realtime.protocol.answers import FormatRun
 from dossier_realtime.protocol.commands import Attributes
-from dossier_realtime.protocol.values import Position
+from dossier_realtime.protocol.fields import Position
+from dossier_realtime.protocol.responses import FormatRun
 
 from .changes import Change, Cursor
 from .delivery import Delivery, Spawn, logger

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dossier_realtime.protocol.errors import CloseCode, ErrorCode
-from dossier_realtime.protocol.values import Position
+from dossier_realtime.protocol.fields import Position
 
 
 class RealtimeError(Exception):

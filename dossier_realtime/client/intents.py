@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from dossier_realtime.protocol.answers import Ack
 from dossier_realtime.protocol.events import AlertState, Event
-from dossier_realtime.protocol.values import Position
+from dossier_realtime.protocol.fields import Position
+from dossier_realtime.protocol.responses import Ack
 
 from .changes import Change
 from .errors import RealtimeError

@@ -8,8 +8,8 @@ from types import MappingProxyType
 
 from msgspec import UNSET, structs
 
-from dossier_realtime.protocol.answers import PresentUser, Roster
 from dossier_realtime.protocol.events import PresenceJoin, PresenceLeave, PresenceUpdate
+from dossier_realtime.protocol.responses import PresentUser, Roster
 
 
 @dataclass(frozen=True, slots=True)

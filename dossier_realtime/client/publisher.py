@@ -34,7 +34,7 @@ class Published(msgspec.Struct, frozen=True):
     epoch: str | None = None
 
 
-class _Answer(msgspec.Struct):
+class _PublishResponse(msgspec.Struct):
     results: list[Published]
 
 
@@ -134,7 +134,7 @@ class Publisher:
         except (OSError, HTTPClientError) as wrong:  # the latter is a time-out or a stream that ended
             raise ConnectFailed(f"{self._url} cannot be reached ({wrong}); try again later") from wrong
         if response.code == 200:
-            return msgspec.json.decode(response.body, type=_Answer).results
+            return msgspec.json.decode(response.body, type=_PublishResponse).results
         raise _refused(response)
 
 

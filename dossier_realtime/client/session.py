@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Literal
 
-from dossier_realtime.protocol import answers, codec
+from dossier_realtime.protocol import codec, responses
 from dossier_realtime.protocol.commands import PresenceChange, Unsubscribe
 from dossier_realtime.protocol.errors import ErrorCode
 from dossier_realtime.protocol.events import AlertState, Event, PresenceJoin, PresenceLeave, PresenceUpdate
@@ -179,32 +179,32 @@ class Session:
     def received(self, event: Event, now: float) -> list[Intent]:
         """Judge one message of an authenticated connection."""
         match event:
-            case answers.Ack(ref=str(ref)) | AlertState(ref=str(ref)):
+            case responses.Ack(ref=str(ref)) | AlertState(ref=str(ref)):
                 if not self._sends.acked(ref):
                     return []
                 return [Settle(ref, event), *self._transmit(now)]
-            case answers.Error():
+            case responses.Error():
                 return self._refused(event, now)
-            case answers.Subscribed():
+            case responses.Subscribed():
                 return self._subscribed(event, now)
-            case answers.Unsubscribed():
+            case responses.Unsubscribed():
                 stream = self.streams.get(event.channel)
                 if stream is None or not stream.live or event.ref is not None:
                     return []
                 why = ConnectionClosed(f"The server ended the subscription to {event.channel}; subscribe again")
                 return self._end(stream, why)
-            case answers.RateLimitExceeded():
+            case responses.RateLimitExceeded():
                 if event.payload.rate_class in ("general", "bytes"):
                     return [*self._pause(now + event.payload.retry_after, now), Unasked(event)]
                 return [Unasked(event)]
-            case answers.RateLimitWarning():
+            case responses.RateLimitWarning():
                 return [Unasked(event)]
             case PresenceJoin() | PresenceLeave() | PresenceUpdate():
                 return self._presence(event)
             case _:
                 return self._event(event, now)
 
-    def _subscribed(self, answer: answers.Subscribed, now: float) -> list[Intent]:
+    def _subscribed(self, answer: responses.Subscribed, now: float) -> list[Intent]:
         stream = self.streams.get(answer.channel)
         if stream is None or stream.ref is None or answer.ref != stream.ref:
             return []  # the answer to a subscribe that was taken back meanwhile
@@ -255,7 +255,7 @@ class Session:
         """Begin a new subscription: within an old one a server may have sent later versions than its answer has."""
         return [*self._leave(stream.channel), *self._ask(stream)]
 
-    def _refused(self, error: answers.Error, now: float) -> list[Intent]:
+    def _refused(self, error: responses.Error, now: float) -> list[Intent]:
         wait = error.error_code in _WORTH_WAITING
         until = max(self._paused_until, now + (error.retry_after or (0 if self._paused_until > now else PAUSE)))
         why = Refused(error.error_code, error.message, error.channel, until - now if wait else None)

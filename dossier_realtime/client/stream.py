@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 import msgspec
 
-from dossier_realtime.protocol.answers import Subscribed
 from dossier_realtime.protocol.commands import (
     PresenceChange,
     Since,
@@ -16,7 +15,8 @@ from dossier_realtime.protocol.commands import (
     UpdatePresence,
 )
 from dossier_realtime.protocol.events import Event
-from dossier_realtime.protocol.values import Position
+from dossier_realtime.protocol.fields import Position
+from dossier_realtime.protocol.responses import Subscribed
 
 from .document import Replica
 from .errors import PositionLost

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from dossier_realtime.protocol.events import Event
-from dossier_realtime.protocol.values import Position
+from dossier_realtime.protocol.fields import Position
 
 from .delivery import Delivery, Spawn, is_of_user_code, logger
 from .errors import ConnectionClosed, NotSubscribed, Overflowed, PositionLost, RealtimeError

@@ -22,7 +22,7 @@ from tornado.netutil import bind_sockets
 from tornado.web import Application
 from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
-from dossier_realtime.protocol import answers, codec
+from dossier_realtime.protocol import codec, responses
 from dossier_realtime.protocol.commands import (
     AcknowledgeAlert,
     Auth,
@@ -32,7 +32,6 @@ from dossier_realtime.protocol.commands import (
     Subscribe,
     Unsubscribe,
 )
-from dossier_realtime.protocol.drafts import Draft, stamp
 from dossier_realtime.protocol.errors import CloseCode, ErrorCode
 from dossier_realtime.protocol.events import (
     AlertState,
@@ -43,9 +42,10 @@ from dossier_realtime.protocol.events import (
     CommitmentAlert,
     Event,
 )
-from dossier_realtime.protocol.values import Position
+from dossier_realtime.protocol.fields import Position
+from dossier_realtime.protocol.inbound import InboundMessage, stamp
 
-Said = Command | Draft
+Said = Command | InboundMessage
 Replies = Callable[[Any], Sequence[Event] | None]
 """Given a command, what to answer (an empty list: nothing at all); None for the usual answer."""
 
@@ -58,7 +58,7 @@ _PEOPLED = ("dossier", "document", "workspace", "relationship")
 class FakeServer:
     """`commands` is all that clients have said, in order; `handshakes` counts their attempts, refused ones too.
 
-    `replies[Subscribe] = lambda command: [...]` answers a kind of command otherwise (`Draft`: every send).
+    `replies[Subscribe] = lambda command: [...]` answers a kind of command otherwise (`InboundMessage`: every send).
     `rosters` is who is on a channel, besides the rule: the client alone. A new `epoch` makes every position void.
     """
 
@@ -67,7 +67,7 @@ class FakeServer:
         self.commands: list[Said] = []
         self.handshakes = 0
         self.replies: dict[type[Any], Replies] = {}
-        self.rosters: dict[str, answers.Roster] = {}
+        self.rosters: dict[str, responses.Roster] = {}
         self.epoch = "epoch-1"
         self.history: dict[str, list[Any]] = defaultdict(list)
         self.heartbeat_interval = 30
@@ -104,9 +104,9 @@ class FakeServer:
 
     def publish(self, event: Mapping[str, Any]) -> Any:
         """Publish an event (the contract's JSON with its `channel`) as the real server would; the event, stamped."""
-        draft = codec.decode_command(msgspec.json.encode(event))
-        if isinstance(draft, Draft):
-            return self._publish(draft)
+        inbound = codec.decode_command(msgspec.json.encode(event))
+        if isinstance(inbound, InboundMessage):
+            return self._publish(inbound)
         raise ValueError("Only events can be published; use emit() for other messages")
 
     # --- how it fails ----------------------------------------------------------------------------
@@ -176,20 +176,20 @@ class FakeServer:
             case Auth():
                 self._authenticate(connection, command)
             case Ping():
-                connection.say(answers.Pong(timestamp=_NOW, ref=command.ref))
+                connection.say(responses.Pong(timestamp=_NOW, ref=command.ref))
             case Subscribe():
                 self._subscribe(connection, command)
             case Unsubscribe():
                 connection.channels.discard(command.channel)
-                connection.say(answers.Unsubscribed(channel=command.channel, ref=command.ref))
-            case Draft():
+                connection.say(responses.Unsubscribed(channel=command.channel, ref=command.ref))
+            case InboundMessage():
                 key = command.idempotency_key
                 if key is None or key not in self._acks:
                     event = self._publish(command)
                     self._acks[key or ""] = (event.channel, event.offset)
                 channel, offset = self._acks[key or ""]
                 if command.ref is not None:
-                    connection.say(answers.Ack(ref=command.ref, channel=channel, offset=offset, epoch=self.epoch))
+                    connection.say(responses.Ack(ref=command.ref, channel=channel, offset=offset, epoch=self.epoch))
             case AcknowledgeAlert():
                 connection.say(self._acknowledge(command))
             case CancelBrief():
@@ -201,7 +201,7 @@ class FakeServer:
         if self._auth_refusal is not None:
             error_code, close_code = self._auth_refusal
             text = "The token is not valid; ask for a new one and authenticate again"
-            connection.say(answers.Error(error_code=error_code, message=text, timestamp=_NOW, ref=auth.ref))
+            connection.say(responses.Error(error_code=error_code, message=text, timestamp=_NOW, ref=auth.ref))
             connection.close(close_code, text)
             return
         session_id = auth.payload.session_id
@@ -211,25 +211,27 @@ class FakeServer:
             self._sessions.setdefault(session_id, -1)
         assert session_id is not None  # noqa: S101  a key of _sessions
         connection.session_id = session_id
-        payload = answers.AuthSuccessPayload(
+        payload = responses.AuthSuccessPayload(
             user_id=self.user_id,
             session_id=session_id,
             permissions=["admin:*"],
             expires_at=_NOW + 3600,
             heartbeat_interval=self.heartbeat_interval,
-            limits=answers.RateLimits(100, 600, 1200, 60, 60),
+            limits=responses.RateLimits(100, 600, 1200, 60, 60),
         )
-        connection.say(answers.AuthSuccess(payload=payload, ref=auth.ref))
+        connection.say(responses.AuthSuccess(payload=payload, ref=auth.ref))
         if first:
             self._sessions[session_id] += 1
             count = self._sessions[session_id]
-            connection.say(answers.ConnectionState(state="authenticated", session_id=session_id, reconnect_count=count))
+            connection.say(
+                responses.ConnectionState(state="authenticated", session_id=session_id, reconnect_count=count)
+            )
 
     def _subscribe(self, connection: FakeConnection, command: Subscribe) -> None:
         channel, since = command.channel, command.params.since
         namespace = channel.partition(":")[0]
         events = self.history[channel]
-        answer = answers.Subscribed(channel=channel, ref=command.ref)
+        answer = responses.Subscribed(channel=channel, ref=command.ref)
         missed: list[Any] = []
         if namespace in _NUMBERED:
             answer.position = Position(self.epoch, len(events))
@@ -240,14 +242,14 @@ class FakeServer:
             elif command.params.last is not None:
                 missed = events[-command.params.last :]
         if namespace in _PEOPLED and command.params.include_presence:
-            alone = answers.PresentUser(user_id=self.user_id, name=self.user_id, role="tester")
-            answer.presence = self.rosters.get(channel, answers.Roster(count=1, users=[alone]))
+            alone = responses.PresentUser(user_id=self.user_id, name=self.user_id, role="tester")
+            answer.presence = self.rosters.get(channel, responses.Roster(count=1, users=[alone]))
         connection.channels.add(channel)
         for event in (answer, *missed):
             connection.say(event)
 
-    def _publish(self, draft: Draft) -> Any:
-        event = draft.event
+    def _publish(self, inbound: InboundMessage) -> Any:
+        event = inbound.event
         channel = event.channel or f"user:{self.user_id}"
         stamp(event, self.user_id, self.user_id, _NOW)
         return self._append(channel, event)
@@ -277,7 +279,7 @@ class FakeServer:
             alert_level=max(event.payload.alert_level for event in told),
         )
         event = self._append(channel, AlertState(payload=state))
-        return answers.Ack(ref=command.ref or "", channel=channel, offset=event.offset, epoch=self.epoch)
+        return responses.Ack(ref=command.ref or "", channel=channel, offset=event.offset, epoch=self.epoch)
 
     def _cancel(self, command: CancelBrief) -> Event:
         """Cancel a brief of which the user has heard, unless it has ended."""
@@ -285,14 +287,14 @@ class FakeServer:
         told = [event for event in self.history[channel] if getattr(event, "request_id", None) == request_id]
         if not told:
             return _denied(command.ref)
-        ack = answers.Ack(ref=command.ref or "", channel=channel)
+        ack = responses.Ack(ref=command.ref or "", channel=channel)
         over = next((event for event in told if isinstance(event, BriefComplete | BriefFailed)), None)
         if over is None:
             payload = BriefFailedPayload(f"Cancelled by {self.user_id}", fallback_available=False)
             ack.offset = self._append(channel, BriefFailed(request_id=request_id, payload=payload)).offset
             ack.epoch = self.epoch
             self._cancelled.add(request_id)
-        ended: answers.BriefEnd = "complete" if isinstance(over, BriefComplete) else "failed"
+        ended: responses.BriefEnd = "complete" if isinstance(over, BriefComplete) else "failed"
         ack.ended = "cancelled" if request_id in self._cancelled else ended
         return ack
 
@@ -348,7 +350,7 @@ class FakeConnection(WebSocketHandler):
 
 def _denied(ref: str | None) -> Event:
     text = "This did not come to the user"
-    return answers.Error(error_code=ErrorCode.PERMISSION_DENIED, message=text, timestamp=_NOW, ref=ref)
+    return responses.Error(error_code=ErrorCode.PERMISSION_DENIED, message=text, timestamp=_NOW, ref=ref)
 
 
 def _forget(written: asyncio.Future[None]) -> None:

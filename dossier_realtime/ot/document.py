@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 
 from msgspec import Struct
 
-from dossier_realtime.protocol.answers import FormatRun
 from dossier_realtime.protocol.commands import Attributes
+from dossier_realtime.protocol.responses import FormatRun
 
 from .attributes import PLAIN, applied, between
 from .operations import Component, Delete, DoesNotFit, Format, Insert, Operation, Retain, extend

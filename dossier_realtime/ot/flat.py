@@ -12,7 +12,7 @@ from typing import Literal
 
 from dossier_realtime.protocol.commands import Attributes, EditPayload
 from dossier_realtime.protocol.events import RemoteOperationPayload
-from dossier_realtime.protocol.values import MAX_DOCUMENT, MAX_INSERT
+from dossier_realtime.protocol.fields import MAX_DOCUMENT, MAX_INSERT
 
 from .attributes import PLAIN
 from .document import Document, SplitsPair, apply

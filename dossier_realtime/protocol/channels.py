@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from .values import SEGMENT
+from .fields import SEGMENT
 
 _NAME = re.compile(rf"{SEGMENT}(?::{SEGMENT}){{0,3}}", re.ASCII)
 _DOTS = re.compile(r"(?:^|:)\.+(?:$|:)")

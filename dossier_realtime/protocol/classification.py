@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from msgspec import UNSET
 
-from .answers import SettingsPayload
 from .channels import Pattern, parse_pattern
 from .namespaces import namespace_of
+from .responses import SettingsPayload
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

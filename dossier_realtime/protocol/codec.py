@@ -14,8 +14,8 @@ import msgspec
 from msgspec import Struct
 
 from .commands import Command
-from .drafts import INBOUND, Draft
 from .events import Event
+from .inbound import INBOUND, InboundMessage
 
 MAX_DEPTH = 16
 
@@ -71,7 +71,7 @@ class _Envelope(Struct):
 _envelope = msgspec.json.Decoder(_Envelope)
 
 
-def decode_command(frame: bytes) -> Command | Draft:
+def decode_command(frame: bytes) -> Command | InboundMessage:
     """Read one client frame (UTF-8 JSON). Raises InvalidMessage."""
     try:
         check_shape(frame)
@@ -82,18 +82,18 @@ def decode_command(frame: bytes) -> Command | Draft:
         raise _explained(frame, *reason(wrong)) from None
     if type(message) not in _DRAFTS:
         return message  # type: ignore[no-any-return]  # the Decoder's union is made at run time
-    draft = Draft(message, message.ref, message.idempotency_key)
+    inbound = InboundMessage(message, message.ref, message.idempotency_key)
     message.ref = message.idempotency_key = None
-    return draft
+    return inbound
 
 
-def decode_draft(frame: bytes) -> Draft:
+def decode_inbound(frame: bytes) -> InboundMessage:
     """Read one publishable event (its shape checked before). Raises InvalidMessage."""
     try:
         message = _drafts.decode(frame)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as wrong:
         raise InvalidMessage(*reason(wrong)) from None
-    return Draft(message, message.ref, message.idempotency_key)
+    return InboundMessage(message, message.ref, message.idempotency_key)
 
 
 def check_shape(frame: bytes) -> None:

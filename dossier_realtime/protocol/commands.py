@@ -3,7 +3,7 @@
 Unknown top-level fields are ignored; inside `payload` and `params` they are refused. Where a field may be
 absent, `null` says the same, but for formatting and presence, where it removes.
 
-The events that a client may publish are not repeated here: `drafts` derives their inbound form from `events`.
+The events that a client may publish are not repeated here: `inbound` derives their inbound form from `events`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from .values import (
+from .fields import (
     MAX_DOCUMENT,
     Activity,
     ChannelField,

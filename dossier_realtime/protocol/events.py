@@ -9,9 +9,8 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from .answers import Answer
 from .commands import Attributes, OperationId, UnitLength, UnitOffset
-from .values import (
+from .fields import (
     Activity,
     ChannelField,
     Count,
@@ -36,6 +35,7 @@ from .values import (
     Text,
     Timestamp,
 )
+from .responses import Response
 
 # --- 1. Dossier updates -------------------------------------------------------------------------------------
 
@@ -378,7 +378,7 @@ Publishable = (
 """The events that a client or publisher with `write` may send itself."""
 
 Event = (
-    Answer
+    Response
     | Publishable
     | RemoteOperation
     | CursorPosition

@@ -15,7 +15,7 @@ import msgspec
 from .authorization import EVERYTHING, AccessDecision, Grant, Identity, Remedy, Right, decide
 from .classification import Clearance, Settings
 from .explanation_texts import ACCEPTED, REMEDIES, RULES, STATUSES, UNKNOWN, Sentence
-from .values import Localized
+from .fields import Localized
 
 ACTIONS: Final[dict[str, Right]] = {
     "read": Right.READ,

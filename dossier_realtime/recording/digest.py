@@ -21,7 +21,7 @@ from dossier_realtime.protocol.events import (
     OpsStats,
     OpsStatsPayload,
 )
-from dossier_realtime.protocol.values import Localized
+from dossier_realtime.protocol.fields import Localized
 
 from .ops_rows import OpsReport, Row, marked, merged
 

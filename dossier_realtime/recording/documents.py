@@ -13,8 +13,8 @@ import msgspec
 from dossier_realtime.ot.document import Document, apply
 from dossier_realtime.ot.flat import read
 from dossier_realtime.ot.units import Units, from_units, to_units
-from dossier_realtime.protocol.answers import DocumentState, Subscribed
 from dossier_realtime.protocol.events import RemoteOperation, RemoteOperationPayload
+from dossier_realtime.protocol.responses import DocumentState, Subscribed
 
 from .index import Index
 from .moments import Zone, unix, version_or_time, written

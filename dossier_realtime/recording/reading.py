@@ -13,7 +13,7 @@ import msgspec
 
 from dossier_realtime.protocol import codec
 from dossier_realtime.protocol.commands import CancelBrief
-from dossier_realtime.protocol.drafts import Draft
+from dossier_realtime.protocol.inbound import InboundMessage
 
 from .entry import Entry
 
@@ -58,7 +58,7 @@ def entry_type(entry: Entry) -> str:
         if header.kind in _OUTBOUND:
             return codec.message_type(codec.decode_event(frame))
         command = codec.decode_command(frame)
-        return codec.message_type(command.event if isinstance(command, Draft) else command)
+        return codec.message_type(command.event if isinstance(command, InboundMessage) else command)
     except UNFIT:
         return UNREADABLE
 

@@ -8,7 +8,7 @@ from datetime import UTC
 from typing import TYPE_CHECKING, NamedTuple, SupportsIndex, get_args
 
 from dossier_realtime.protocol.explanation import explain_rule
-from dossier_realtime.protocol.values import Localized
+from dossier_realtime.protocol.fields import Localized
 
 from . import documents, moments
 from .documents import DocumentHistory

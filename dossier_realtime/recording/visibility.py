@@ -20,7 +20,7 @@ import msgspec
 from dossier_realtime.protocol.authorization import Fact, may_see, reader
 from dossier_realtime.protocol.channels import SHAPES
 from dossier_realtime.protocol.classification import Clearance, Settings
-from dossier_realtime.protocol.values import SEGMENT, Level
+from dossier_realtime.protocol.fields import SEGMENT, Level
 
 from .entry import Detail, Header
 from .routing import Routing

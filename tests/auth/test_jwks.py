@@ -44,7 +44,7 @@ class Issuer(ThreadingHTTPServer):
     """An issuer on this machine; `held` keeps its answer back until it is set."""
 
     def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Answer)
+        super().__init__(("127.0.0.1", 0), KeysHandler)
         self.body = text()
         self.status = 200
         self.headers: dict[str, str] = {}
@@ -58,7 +58,7 @@ class Issuer(ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_port}/keys?all=1"
 
 
-class Answer(BaseHTTPRequestHandler):
+class KeysHandler(BaseHTTPRequestHandler):
     server: Issuer
 
     def do_GET(self) -> None:
@@ -260,7 +260,7 @@ def test_an_issuer_that_dribbles_is_hung_up_on(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(jwks, "FETCH_TIMEOUT", 0.2)
     heard_out = threading.Event()
 
-    class Dribble(Answer):
+    class Dribble(KeysHandler):
         def do_GET(self) -> None:
             self.send_response(200)
             self.end_headers()

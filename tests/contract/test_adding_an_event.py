@@ -50,13 +50,13 @@ PROOF = f"""
 import json
 from app.core import description
 from dossier_realtime.protocol.namespaces import namespace_of
-from dossier_realtime.protocol import codec, drafts
+from dossier_realtime.protocol import codec, inbound
 
 said, heard = {SAID!r}, {HEARD!r}
-draft = codec.decode_command(said.encode())
-assert drafts.event_type(draft.event) in namespace_of(draft.channel).carries
-drafts.stamp(draft.event, "uuid", "Jane Smith", 1)
-assert json.loads(codec.with_offset(codec.encode(draft.event), 1)) == json.loads(heard)
+message = codec.decode_command(said.encode())
+assert inbound.event_type(message.event) in namespace_of(message.channel).carries
+inbound.stamp(message.event, "uuid", "Jane Smith", 1)
+assert json.loads(codec.with_offset(codec.encode(message.event), 1)) == json.loads(heard)
 assert json.loads(codec.encode(codec.decode_event(heard))) == json.loads(heard)
 for wrong, path in (("2025-13-15", "$.payload.due_date"), ("2025-10-15\\", \\"x\\": \\"", "$.payload")):
     try:

@@ -8,9 +8,9 @@ from typing import Any, get_args
 import pytest
 
 from dossier_realtime.protocol import channels, codec
-from dossier_realtime.protocol.drafts import Draft
 from dossier_realtime.protocol.errors import ErrorCode
 from dossier_realtime.protocol.events import Publishable
+from dossier_realtime.protocol.inbound import InboundMessage
 
 SAID_BY_CLIENTS: list[dict[str, Any]] = [
     {"type": "auth", "payload": {"token": "JWT_TOKEN_HERE"}},
@@ -263,7 +263,7 @@ def _type(message: dict[str, Any]) -> str:
 @pytest.mark.parametrize("message", SAID_BY_CLIENTS, ids=_type)
 def test_what_the_contract_prints_for_clients_is_accepted(message: dict[str, Any]) -> None:
     command = codec.decode_command(_frame(message))
-    assert not isinstance(command, Draft)
+    assert not isinstance(command, InboundMessage)
     assert _holds(json.loads(codec.encode(command)), message)
 
 
@@ -277,9 +277,9 @@ def test_what_the_contract_prints_for_the_server_is_read_and_written_with_its_va
 
 @pytest.mark.parametrize("message", [m for m in SAID_BY_THE_SERVER if m["type"] in PUBLISHABLE], ids=_type)
 def test_a_printed_event_may_be_published_as_it_stands(message: dict[str, Any]) -> None:
-    draft = codec.decode_command(_frame(message))
-    assert isinstance(draft, Draft)
-    assert _holds(json.loads(codec.encode(draft.event)), message)
+    inbound = codec.decode_command(_frame(message))
+    assert isinstance(inbound, InboundMessage)
+    assert _holds(json.loads(codec.encode(inbound.event)), message)
 
 
 @pytest.mark.parametrize(("kind", "path", "listed"), LISTED_VALUES, ids=lambda part: str(part)[:40])

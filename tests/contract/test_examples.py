@@ -10,8 +10,8 @@ import pytest
 
 from dossier_realtime.protocol import codec
 from dossier_realtime.protocol.commands import Command
-from dossier_realtime.protocol.drafts import Draft, stamp
 from dossier_realtime.protocol.events import Event, Publishable
+from dossier_realtime.protocol.inbound import InboundMessage, stamp
 
 EXAMPLES = Path(__file__).parent / "examples"
 CLIENT = sorted(EXAMPLES.glob("client/*.json"))
@@ -55,7 +55,7 @@ def test_a_server_example_decodes_and_encodes_to_the_same_json(file: Path) -> No
 def test_a_client_example_decodes_and_encodes_to_the_same_json(file: Path) -> None:
     printed = json.loads(file.read_bytes())
     command = codec.decode_command(file.read_bytes())
-    if isinstance(command, Draft):
+    if isinstance(command, InboundMessage):
         assert (command.ref, command.idempotency_key) == (printed.get("ref"), printed.get("idempotency_key"))
         server_form = json.loads((EXAMPLES / "server" / f"{printed['type']}.json").read_bytes())
         stamp(command.event, "uuid", _sender(server_form), 1234567890)

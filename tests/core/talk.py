@@ -18,7 +18,7 @@ from app.core.instant import Instant
 from app.core.lifetime import SessionLimits
 from app.core.ratelimit import Limits, RateLimiter
 from app.core.session import Session
-from dossier_realtime.protocol import answers, codec
+from dossier_realtime.protocol import codec, responses
 from dossier_realtime.protocol.authorization import Grant, Identity
 from dossier_realtime.protocol.classification import ChannelPolicy, Clearance
 from dossier_realtime.protocol.errors import CloseCode, ErrorCode
@@ -76,7 +76,7 @@ def only(decision: Decision | Sequence[Effect], kind: type[T]) -> T:
 
 def errors(decision: Decision | Sequence[Effect]) -> list[ErrorCode]:
     effects = decision.effects if isinstance(decision, Decision) else decision
-    return [e.event.error_code for e in effects if isinstance(e, Send) and isinstance(e.event, answers.Error)]
+    return [e.event.error_code for e in effects if isinstance(e, Send) and isinstance(e.event, responses.Error)]
 
 
 def closing(decision: Decision | Sequence[Effect]) -> CloseCode | None:

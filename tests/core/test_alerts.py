@@ -12,7 +12,7 @@ from dossier_realtime.protocol.events import (
     Notification,
     NotificationPayload,
 )
-from dossier_realtime.protocol.values import Localized
+from dossier_realtime.protocol.fields import Localized
 
 levels = st.integers(1, 3)
 steps = st.lists(levels | st.sampled_from(["ali", "sara"]), max_size=20)

@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 
 from app.core.briefs import Brief, BriefStep, cancellation, step, stepped
 from dossier_realtime.protocol import codec
-from dossier_realtime.protocol.answers import BriefEnd
 from dossier_realtime.protocol.events import (
     BriefComplete,
     BriefCompletePayload,
@@ -19,6 +18,7 @@ from dossier_realtime.protocol.events import (
     BriefStartedPayload,
     Event,
 )
+from dossier_realtime.protocol.responses import BriefEnd
 
 steps = st.builds(
     BriefStep,

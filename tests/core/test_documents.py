@@ -17,7 +17,7 @@ from dossier_realtime.ot.flat import write_remote
 from dossier_realtime.ot.operations import Operation
 from dossier_realtime.protocol.commands import Attributes, CursorPayload, EditPayload
 from dossier_realtime.protocol.errors import ErrorCode
-from dossier_realtime.protocol.values import MAX_INSERT
+from dossier_realtime.protocol.fields import MAX_INSERT
 
 TEXTS = st.text(st.sampled_from("ab \nم😀"), max_size=12)
 

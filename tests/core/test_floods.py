@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from app.core.effects import Join, Send, VerifyToken
 from app.core.ratelimit import Limits, RateLimiter
 from app.core.renewals import Renewals
-from dossier_realtime.protocol import answers
+from dossier_realtime.protocol import responses
 from dossier_realtime.protocol.errors import CloseCode, ErrorCode
 from tests.core.talk import SA, Talk, closing, errors, only
 
@@ -48,14 +48,14 @@ def test_bytes_count_whatever_becomes_of_the_frame() -> None:
     warned = talk.session.weigh(frame + b" " * 10, talk.at)
     assert warned is not None
     warning = only(warned, Send).event
-    assert isinstance(warning, answers.RateLimitWarning)
+    assert isinstance(warning, responses.RateLimitWarning)
     assert warning.payload.rate_class == "bytes"
     over = talk.session.weigh(frame, talk.at)
     assert over is not None
     assert over.rule == "rate.bytes"
     exceeded, error = (effect.event for effect in over.effects if isinstance(effect, Send))
-    assert isinstance(exceeded, answers.RateLimitExceeded)
-    assert isinstance(error, answers.Error)
+    assert isinstance(exceeded, responses.RateLimitExceeded)
+    assert isinstance(error, responses.Error)
     assert (error.error_code, error.ref) == (ErrorCode.RATE_LIMIT_EXCEEDED, "r7")
     talk.wait(60)
     assert talk.session.weigh(frame, talk.at) is None
@@ -71,7 +71,7 @@ def test_the_limits_that_a_login_tells_have_the_bytes() -> None:
     talk = Talk(limits=Limits(bytes=5_000)).live()
     success = talk.session.opened("s-1", 0, None)[0]
     assert isinstance(success, Send)
-    assert isinstance(success.event, answers.AuthSuccess)
+    assert isinstance(success.event, responses.AuthSuccess)
     assert success.event.payload.limits is not None
     assert success.event.payload.limits.bytes == 5_000
 

@@ -16,7 +16,7 @@ from app.core.effects import (
     VerifyToken,
 )
 from app.core.ratelimit import Limits
-from dossier_realtime.protocol import answers, codec
+from dossier_realtime.protocol import codec, responses
 from dossier_realtime.protocol.classification import Clearance
 from dossier_realtime.protocol.errors import CloseCode, ErrorCode
 from tests.core.talk import SA, SECRET, UPDATE, Talk, closing, errors, only
@@ -84,7 +84,7 @@ def test_a_channel_of_no_namespace_is_not_found_and_one_of_bad_grammar_is_invali
 
 def test_unsubscribing_from_what_was_never_subscribed_is_answered() -> None:
     decision = Talk().live().say(type="unsubscribe", channel="dossier:secret:xyz", ref="u")
-    assert decision.effects == [Leave(SECRET), Send(answers.Unsubscribed(channel=SECRET, ref="u"))]
+    assert decision.effects == [Leave(SECRET), Send(responses.Unsubscribed(channel=SECRET, ref="u"))]
 
 
 def test_raising_a_level_ends_the_subscriptions_of_the_uncleared() -> None:
@@ -106,8 +106,8 @@ def _settings(level: str) -> bytes:
 def test_a_send_is_stamped_with_the_sender_and_the_time() -> None:
     talk = Talk("write:dossier:*").live()
     effect = only(talk.say(**UPDATE), Publish)
-    payload = effect.draft.event.payload
-    assert json.loads(codec.encode(effect.draft.event))["payload"]["updated_by"] == {"user_id": "ali", "name": "Ali"}
+    payload = effect.inbound.event.payload
+    assert json.loads(codec.encode(effect.inbound.event))["payload"]["updated_by"] == {"user_id": "ali", "name": "Ali"}
     assert payload.timestamp == 1000  # type: ignore[union-attr]
     assert effect.digest is None
 
@@ -177,7 +177,7 @@ def test_presence_is_updated_where_one_is_subscribed_and_for_oneself() -> None:
 
 def test_a_pong_carries_the_servers_time_and_the_ref() -> None:
     talk = Talk().live()
-    assert only(talk.say(type="ping", ref="p"), Send).event == answers.Pong(timestamp=1000, ref="p")
+    assert only(talk.say(type="ping", ref="p"), Send).event == responses.Pong(timestamp=1000, ref="p")
 
 
 # --- abuse ----------------------------------------------------------------------------------------------------------

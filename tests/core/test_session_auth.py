@@ -13,7 +13,7 @@ from app.core.effects import (
     VerifyToken,
 )
 from app.core.session import State
-from dossier_realtime.protocol import answers
+from dossier_realtime.protocol import responses
 from dossier_realtime.protocol.errors import CloseCode, ErrorCode
 from tests.core.talk import SA, UPDATE, Talk, closing, errors, identity, only
 
@@ -52,10 +52,10 @@ def test_a_good_token_opens_the_session_and_says_what_holds() -> None:
     success, state = talk.session.opened("old", 3, "a")
     assert isinstance(success, Send)
     assert isinstance(state, Send)
-    assert isinstance(success.event, answers.AuthSuccess)
+    assert isinstance(success.event, responses.AuthSuccess)
     assert success.event.ref == "a"
     assert success.event.payload.permissions == ["write:dossier:*", "read:global", "read:user:ali"]
-    assert state.event == answers.ConnectionState(state="authenticated", session_id="old", reconnect_count=3)
+    assert state.event == responses.ConnectionState(state="authenticated", session_id="old", reconnect_count=3)
 
 
 @pytest.mark.parametrize(("revoked", "code"), [(False, CloseCode.AUTH_FAILED), (True, CloseCode.REVOKED)])
@@ -93,10 +93,10 @@ def test_a_renewal_takes_the_new_rights_at_once() -> None:
     decision = talk.session.verified(identity("read:workspace:*"), asked, talk.at)
     success, leave, error, ended = decision.effects
     assert isinstance(success, Send)
-    assert isinstance(success.event, answers.AuthSuccess)
+    assert isinstance(success.event, responses.AuthSuccess)
     assert leave == Leave(SA)
     assert errors([error]) == [ErrorCode.SUBSCRIPTION_FAILED]
-    assert ended == Send(answers.Unsubscribed(channel=SA))
+    assert ended == Send(responses.Unsubscribed(channel=SA))
     assert talk.session.subscriptions == {"workspace:1"}
 
 
@@ -127,8 +127,8 @@ def test_the_end_of_a_token_is_announced_and_then_closes(life: int, notice_at: i
         effects: list[Effect] = [e for e in talk.wait(0.5) if not isinstance(e, ProbePeer)]
         passed += 0.5
         if passed == notice_at:
-            assert only(effects, Send).event == answers.TokenExpiring(
-                payload=answers.TokenExpiringPayload(life - notice_at)
+            assert only(effects, Send).event == responses.TokenExpiring(
+                payload=responses.TokenExpiringPayload(life - notice_at)
             )
         else:
             assert effects == []

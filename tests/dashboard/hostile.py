@@ -16,7 +16,6 @@ from dashboard.server import DashboardServer, Setup
 from dashboard.store import DashboardState
 from dashboard.trail import Act, Chain
 from dossier_realtime.client.presence import PresenceState
-from dossier_realtime.protocol.answers import PresentUser, Roster
 from dossier_realtime.protocol.events import (
     AlertState,
     AlertStatePayload,
@@ -25,6 +24,7 @@ from dossier_realtime.protocol.events import (
     RelationshipHealthChange,
     RelationshipHealthPayload,
 )
+from dossier_realtime.protocol.responses import PresentUser, Roster
 from dossier_realtime.recording.verify import Fault
 from tests.dashboard.samples import NOW, edit, listed, ops, update
 

@@ -8,7 +8,6 @@ from dashboard.store import DashboardState
 from dashboard.trail import Act, Chain
 from dashboard.viewer import Viewer
 from dossier_realtime.client.presence import PresenceState
-from dossier_realtime.protocol.answers import PresentUser, Roster
 from dossier_realtime.protocol.authorization import reader
 from dossier_realtime.protocol.classification import Clearance
 from dossier_realtime.protocol.events import (
@@ -21,7 +20,8 @@ from dossier_realtime.protocol.events import (
     RemoteOperation,
     RemoteOperationPayload,
 )
-from dossier_realtime.protocol.values import Actor
+from dossier_realtime.protocol.fields import Actor
+from dossier_realtime.protocol.responses import PresentUser, Roster
 
 NOW = 1_700_000_000
 

@@ -9,7 +9,7 @@ import pytest
 
 from app.core.briefs import Brief, BriefStep
 from app.engine.ports import BriefCancelled, Engine, Entry, Moved
-from dossier_realtime.protocol.answers import BriefEnd
+from dossier_realtime.protocol.responses import BriefEnd
 from tests.engine.conftest import Clock, Opener
 from tests.engine.events import event, key
 

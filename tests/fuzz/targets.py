@@ -16,7 +16,7 @@ import msgspec
 from app.node.frames import Close, FrameParser, Incoming, Text, Violation, close_frame
 from dossier_realtime.protocol import codec
 from dossier_realtime.protocol.commands import Command
-from dossier_realtime.protocol.drafts import Draft
+from dossier_realtime.protocol.inbound import InboundMessage
 from tests.fuzz import recordings
 from tests.node.rfc6455_cases import CASES
 
@@ -60,7 +60,7 @@ def _parsed(chunks: list[bytes]) -> list[Incoming]:
 
 
 def decoding(data: bytes) -> None:
-    """Decode `data` as a client's message: a command, a draft, or InvalidMessage that quotes little of it.
+    """Decode `data` as a client's message: a command, an inbound message, or InvalidMessage that quotes little of it.
 
     What is accepted is JSON for every other parser too, is of the type that it names, and survives encoding.
     """
@@ -70,15 +70,15 @@ def decoding(data: bytes) -> None:
         assert len(message.reason) <= 250
         _assert_quotes_little(message.reason, data)
         return
-    event = message.event if isinstance(message, Draft) else message
+    event = message.event if isinstance(message, InboundMessage) else message
     plain = json.loads(data, parse_constant=_no_constant)
     assert plain["type"] == event.__struct_config__.tag
     encoded = msgspec.json.encode(event)
     again = codec.decode_command(encoded)
-    assert (again.event if isinstance(again, Draft) else again) == event
+    assert (again.event if isinstance(again, InboundMessage) else again) == event
 
 
-def _decoded(data: bytes) -> Command | Draft | codec.InvalidMessage:
+def _decoded(data: bytes) -> Command | InboundMessage | codec.InvalidMessage:
     try:
         return codec.decode_command(data)
     except codec.InvalidMessage as refused:

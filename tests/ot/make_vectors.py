@@ -28,8 +28,8 @@ from dossier_realtime.ot.flat import parts, write
 from dossier_realtime.ot.operations import Component, Delete, Format, Insert, Operation, Retain
 from dossier_realtime.ot.transform import transform
 from dossier_realtime.ot.units import from_units, to_units
-from dossier_realtime.protocol.answers import FormatRun
 from dossier_realtime.protocol.commands import Attributes, EditPayload
+from dossier_realtime.protocol.responses import FormatRun
 from tests.ot.chance import Chance, operation_of
 
 FILE = Path(__file__).with_name("vectors.json")

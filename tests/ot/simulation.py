@@ -23,9 +23,9 @@ from dossier_realtime.ot.flat import write_remote
 from dossier_realtime.ot.history import History
 from dossier_realtime.ot.operations import Insert, Operation, Retain
 from dossier_realtime.ot.units import splits_pair, to_units
-from dossier_realtime.protocol.answers import OperationAckPayload
 from dossier_realtime.protocol.commands import EditPayload
 from dossier_realtime.protocol.events import RemoteOperationPayload
+from dossier_realtime.protocol.responses import OperationAckPayload
 from tests.ot.chance import Chance, operation_of
 
 BEGINNING = "aé😀\nم b"

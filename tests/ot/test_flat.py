@@ -10,7 +10,7 @@ from dossier_realtime.ot.flat import InvalidOperation, admit, parts, read, split
 from dossier_realtime.ot.operations import Delete, DoesNotFit, Format, Insert, Operation, Retain
 from dossier_realtime.ot.units import Units, from_units, to_units
 from dossier_realtime.protocol.commands import Attributes, EditPayload
-from dossier_realtime.protocol.values import MAX_DOCUMENT, MAX_INSERT
+from dossier_realtime.protocol.fields import MAX_DOCUMENT, MAX_INSERT
 from tests.ot import checks
 from tests.ot.strategies import concurrent
 

@@ -9,8 +9,8 @@ from dossier_realtime.ot.document import Document, apply
 from dossier_realtime.ot.history import KEPT, History
 from dossier_realtime.ot.operations import Delete, Format, Insert, Operation, Retain
 from dossier_realtime.ot.units import to_units
-from dossier_realtime.protocol.answers import FormatRun
 from dossier_realtime.protocol.commands import Attributes
+from dossier_realtime.protocol.responses import FormatRun
 from tests.ot.strategies import consecutive
 
 

@@ -9,8 +9,8 @@ from dossier_realtime.ot.document import Document, SplitsPair, apply, invert
 from dossier_realtime.ot.operations import Delete, DoesNotFit, Format, Insert, Operation, Retain
 from dossier_realtime.ot.transform import compose, transform
 from dossier_realtime.ot.units import Units, to_units
-from dossier_realtime.protocol.answers import FormatRun
 from dossier_realtime.protocol.commands import Attributes
+from dossier_realtime.protocol.responses import FormatRun
 from tests.ot.strategies import consecutive
 
 BOLD = Attributes(bold=True)

@@ -12,8 +12,8 @@ from dossier_realtime.ot.document import Document, apply
 from dossier_realtime.ot.operations import Component, Delete, Format, Insert, Operation, Retain
 from dossier_realtime.ot.transform import transform
 from dossier_realtime.ot.units import to_units
-from dossier_realtime.protocol.answers import FormatRun
 from dossier_realtime.protocol.commands import Attributes
+from dossier_realtime.protocol.responses import FormatRun
 from tests.ot import checks
 from tests.ot.strategies import concurrent
 

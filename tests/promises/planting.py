@@ -21,8 +21,8 @@ from dossier_realtime.protocol.commands import (
     RequestBrief,
     UpdatePresence,
 )
-from dossier_realtime.protocol.drafts import INBOUND
 from dossier_realtime.protocol.events import Publishable
+from dossier_realtime.protocol.inbound import INBOUND
 
 MARK = "zzplanted"
 NAME = f"{MARK}name"

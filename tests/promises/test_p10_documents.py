@@ -19,8 +19,8 @@ import msgspec
 
 from dossier_realtime.client import Backoff, DocumentEditor, DossierRealtimeClient
 from dossier_realtime.ot.units import splits_pair, to_units
-from dossier_realtime.protocol.answers import OperationAck
 from dossier_realtime.protocol.events import Event
+from dossier_realtime.protocol.responses import OperationAck
 from tests.harness.service import Service, Settings
 from tests.harness.wire import Client, Message
 from tests.promises.conftest import Report, Sized

@@ -19,7 +19,7 @@ from app.journal.signing import Signer
 from dossier_realtime.archive import open_export, open_journal
 from dossier_realtime.protocol import codec
 from dossier_realtime.protocol.classification import ChannelPolicy
-from dossier_realtime.protocol.drafts import encode_inbound
+from dossier_realtime.protocol.inbound import encode_inbound
 from dossier_realtime.recording.reading import cut
 from dossier_realtime.recording.recording import Recording
 from dossier_realtime.recording.transcript import Frame

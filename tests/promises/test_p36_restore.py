@@ -14,7 +14,7 @@ import pytest
 from app.journal import store
 from dossier_realtime.client import Backoff, DossierRealtimeClient
 from dossier_realtime.client.errors import PositionLost
-from dossier_realtime.protocol.values import Position
+from dossier_realtime.protocol.fields import Position
 from tests.harness.eventually import eventually_async
 from tests.harness.service import ROOT, Service
 from tests.harness.wire import Client, Message

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from hypothesis import strategies as st
 from msgspec import inspect
 
-from dossier_realtime.protocol.values import _END
+from dossier_realtime.protocol.fields import _END
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

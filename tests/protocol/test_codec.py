@@ -12,8 +12,8 @@ from msgspec import Struct, inspect
 
 from dossier_realtime.protocol import codec
 from dossier_realtime.protocol.commands import Command, EditOperation, Ping, Subscribe
-from dossier_realtime.protocol.drafts import INBOUND, Draft
 from dossier_realtime.protocol.events import Event
+from dossier_realtime.protocol.inbound import INBOUND, InboundMessage
 from tests.protocol.samples import Path, full, json_path, places, put
 
 COMMANDS: tuple[type[Struct], ...] = get_args(Command)
@@ -45,7 +45,7 @@ def _place(value: object) -> str:
 @pytest.mark.parametrize("form", INBOUND_FORMS, ids=_place)
 def test_a_message_with_every_field_is_accepted(form: type[Struct]) -> None:
     command = codec.decode_command(_frame(full(form)))
-    assert type(command.event if isinstance(command, Draft) else command) is form
+    assert type(command.event if isinstance(command, InboundMessage) else command) is form
 
 
 # --- what is no JSON, or no JSON that a message could be ---------------------------------------------------
@@ -381,7 +381,7 @@ def _message_or_refusal(frame: bytes) -> None:
         assert refused.path.startswith("$")  # noqa: PT017
         assert len(str(refused)) <= 256  # noqa: PT017
     else:
-        assert isinstance(command, (*COMMANDS, Draft))
+        assert isinstance(command, (*COMMANDS, InboundMessage))
 
 
 def test_presence_params_stand_for_their_defaults() -> None:

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from dossier_realtime.protocol import codec
 from dossier_realtime.protocol.commands import Command
-from dossier_realtime.protocol.drafts import Draft
 from dossier_realtime.protocol.events import Event, Publishable
+from dossier_realtime.protocol.inbound import InboundMessage
 from tests.protocol.samples import messages
 
 COMMANDS = get_args(Command)
@@ -34,9 +34,9 @@ def test_every_command_comes_back_as_it_was_sent(command: Command) -> None:
 
 @given(event=st.one_of(*map(messages, get_args(Publishable))))
 def test_every_publishable_event_is_read_from_a_client_without_a_change(event: Publishable) -> None:
-    draft = codec.decode_command(codec.encode(event))
-    assert isinstance(draft, Draft)
-    assert codec.encode(draft.event) == codec.encode(event)
+    inbound = codec.decode_command(codec.encode(event))
+    assert isinstance(inbound, InboundMessage)
+    assert codec.encode(inbound.event) == codec.encode(event)
 
 
 @given(

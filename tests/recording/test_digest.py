@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dossier_realtime.protocol import codec
-from dossier_realtime.protocol.answers import Error
 from dossier_realtime.protocol.authorization import Fact
 from dossier_realtime.protocol.classification import Clearance
 from dossier_realtime.protocol.errors import ErrorCode
@@ -14,7 +13,8 @@ from dossier_realtime.protocol.events import (
     CommitmentAlertPayload,
     OpsStatsPayload,
 )
-from dossier_realtime.protocol.values import Localized
+from dossier_realtime.protocol.fields import Localized
+from dossier_realtime.protocol.responses import Error
 from dossier_realtime.recording.digest import TOPICS, Digest
 
 FACT = Fact(("user:ali",), Clearance.INTERNAL)

@@ -16,7 +16,7 @@ from dashboard.player import Player
 from dashboard.replay import Replay
 from dossier_realtime.archive import open_journal
 from dossier_realtime.protocol import codec
-from dossier_realtime.protocol.drafts import encode_inbound
+from dossier_realtime.protocol.inbound import encode_inbound
 from dossier_realtime.recording import tables
 from dossier_realtime.recording.entry import Entry, Header, decode_entry, encode_entry
 from dossier_realtime.recording.reading import UNREADABLE, cut, entry_type, is_cut

@@ -15,7 +15,7 @@ from dossier_realtime.ot.document import Document, apply
 from dossier_realtime.ot.flat import InvalidOperation, read, write_remote
 from dossier_realtime.ot.operations import Delete, Insert, Operation, Retain
 from dossier_realtime.ot.units import to_units
-from dossier_realtime.protocol import answers, codec
+from dossier_realtime.protocol import codec, responses
 from dossier_realtime.protocol.commands import (
     EditOperation,
     EditPayload,
@@ -56,12 +56,12 @@ class Paper:
     def subscribed(self, asked: Subscribe) -> list[Event]:
         """The answer, and what was missed."""
         since = asked.params.since.version if asked.params.since is not None else None
-        answer = answers.Subscribed(channel=asked.channel, ref=asked.ref)
+        answer = responses.Subscribed(channel=asked.channel, ref=asked.ref)
         try:
             missed = len(self.log.since(-1 if since is None else since))
         except collab.VersionConflict:
             answer.recovered = None if since is None else False
-            answer.document = answers.DocumentState(self.log.tip, self.document.content, self.document.format)
+            answer.document = responses.DocumentState(self.log.tip, self.document.content, self.document.format)
             return [answer]
         answer.recovered = True
         return [answer, *(self.remote(version) for version in range(self.log.tip - missed + 1, self.log.tip + 1))]
@@ -84,8 +84,8 @@ class Paper:
             version = self.log.tip
             if parts and payload.op_id is not None:
                 self.known[payload.op_id] = version
-        ack = answers.OperationAckPayload(version=version, op_id=payload.op_id)
-        return answers.OperationAck(channel=command.channel, payload=ack, ref=ref)
+        ack = responses.OperationAckPayload(version=version, op_id=payload.op_id)
+        return responses.OperationAck(channel=command.channel, payload=ack, ref=ref)
 
     def commit(self, operation: Operation, user_id: str = "other") -> RemoteOperation:
         """Somebody else's edit of the text of now, of one part."""
@@ -108,8 +108,8 @@ class Paper:
 
 def refusal(code: ErrorCode, ref: str | None, *, version: int | None = None, retry_after: int | None = None) -> Event:
     """An error about the paper."""
-    payload = None if version is None else answers.ErrorPayload(version)
-    return answers.Error(
+    payload = None if version is None else responses.ErrorPayload(version)
+    return responses.Error(
         error_code=code, message="no", timestamp=1, channel=PAPER, ref=ref, payload=payload, retry_after=retry_after
     )
 

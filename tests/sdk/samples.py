@@ -8,9 +8,9 @@ from dossier_realtime.client.backoff import Backoff
 from dossier_realtime.client.connection import Connection
 from dossier_realtime.client.intents import Intent, Write
 from dossier_realtime.client.session import Session
-from dossier_realtime.protocol import answers, codec
+from dossier_realtime.protocol import codec, responses
 from dossier_realtime.protocol.commands import Command
-from dossier_realtime.protocol.drafts import Draft
+from dossier_realtime.protocol.inbound import InboundMessage
 
 SA = "dossier:country:SA"
 
@@ -33,20 +33,20 @@ def delivered(offset: int | None, channel: str = SA) -> dict[str, Any]:
     return said | ({} if offset is None else {"offset": offset})
 
 
-def auth_success(ref: str | None, *, user_id: str = "tester", heartbeat: int = 30) -> answers.AuthSuccess:
+def auth_success(ref: str | None, *, user_id: str = "tester", heartbeat: int = 30) -> responses.AuthSuccess:
     """The answer to an `auth`."""
-    payload = answers.AuthSuccessPayload(
+    payload = responses.AuthSuccessPayload(
         user_id=user_id,
         session_id="session-1",
         permissions=["admin:*"],
         expires_at=2_000_000_000,
         heartbeat_interval=heartbeat,
-        limits=answers.RateLimits(100, 600, 1200, 60, 60),
+        limits=responses.RateLimits(100, 600, 1200, 60, 60),
     )
-    return answers.AuthSuccess(payload=payload, ref=ref)
+    return responses.AuthSuccess(payload=payload, ref=ref)
 
 
-def written(intents: list[Intent]) -> list[Command | Draft]:
+def written(intents: list[Intent]) -> list[Command | InboundMessage]:
     """The commands among the intents, as the server reads them."""
     return [codec.decode_command(intent.frame) for intent in intents if isinstance(intent, Write)]
 
@@ -67,5 +67,5 @@ def live_connection(*, now: float = 0, heartbeat: int = 30, renewable: bool = Tr
 def log_in(connection: Connection, now: float, *, heartbeat: int = 30) -> list[Intent]:
     """Open the socket and answer its `auth`."""
     (auth,) = written(connection.opened("token", now))
-    assert not isinstance(auth, Draft)
+    assert not isinstance(auth, InboundMessage)
     return connection.received(codec.encode(auth_success(auth.ref, heartbeat=heartbeat)), now)

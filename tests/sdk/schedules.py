@@ -12,7 +12,7 @@ from random import Random
 from dossier_realtime.client.changes import Cursor
 from dossier_realtime.ot.operations import Component, Delete, Format, Insert, Operation, Retain
 from dossier_realtime.ot.units import splits_pair, to_units
-from dossier_realtime.protocol import answers, codec
+from dossier_realtime.protocol import codec, responses
 from dossier_realtime.protocol.commands import Attributes, EditOperation, MoveCursor, Subscribe, Unsubscribe
 from dossier_realtime.protocol.errors import ErrorCode
 from dossier_realtime.protocol.events import CursorPosition, CursorPositionPayload
@@ -115,7 +115,7 @@ class Office:
             case Subscribe():
                 line.subscribed = True
                 answer = self.paper.subscribed(command)
-                assert isinstance(answer[0], answers.Subscribed)
+                assert isinstance(answer[0], responses.Subscribed)
                 self.met["caught up" if answer[0].recovered else "loaded"] += 1
                 line.down.extend(answer)
             case Unsubscribe():
@@ -146,7 +146,7 @@ class Office:
             for other, _ in self.lines:
                 if other is not line and other.subscribed and other.open:
                     other.down.append(self.paper.remote(version))
-        if isinstance(answer, answers.OperationAck):
+        if isinstance(answer, responses.OperationAck):
             self.acked[command.payload.op_id or ""] = answer.payload.version
             self.met["sent again"] += self.paper.log.tip == before
         line.down.append(answer)

@@ -10,9 +10,9 @@ import pytest
 
 from dossier_realtime.client import DossierRealtimeClient, ErrorCode, Refused, TimedOut
 from dossier_realtime.client.testing import FakeServer
-from dossier_realtime.protocol.answers import Ack
 from dossier_realtime.protocol.commands import AcknowledgeAlert, CancelBrief
 from dossier_realtime.protocol.events import AlertState, AlertStatePayload, BriefFailed
+from dossier_realtime.protocol.responses import Ack
 from tests.harness.service import Service
 from tests.sdk.offices import Inbox, play
 

@@ -19,9 +19,9 @@ from dossier_realtime.client import (
     transport,
 )
 from dossier_realtime.client.testing import FakeServer
-from dossier_realtime.protocol.answers import TokenExpiring, TokenExpiringPayload
 from dossier_realtime.protocol.commands import Auth, Ping, Subscribe, UpdatePresence
 from dossier_realtime.protocol.errors import ErrorCode
+from dossier_realtime.protocol.responses import TokenExpiring, TokenExpiringPayload
 from tests.sdk.offices import Inbox, client_of, no_task_is_left, nothing_is_left, play, run, settle
 from tests.sdk.samples import SA, update
 

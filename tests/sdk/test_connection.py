@@ -20,7 +20,7 @@ from dossier_realtime.client.intents import (
     Report,
     Unasked,
 )
-from dossier_realtime.protocol import answers, codec
+from dossier_realtime.protocol import codec, responses
 from dossier_realtime.protocol.commands import Auth, Ping
 from dossier_realtime.protocol.errors import CloseCode, ErrorCode
 from dossier_realtime.protocol.events import Event
@@ -33,8 +33,8 @@ def hear(connection: Connection, event: Event | dict[str, Any], now: float = 1) 
     return connection.received(msgspec.json.encode(event), now)
 
 
-def error(code: ErrorCode, ref: str | None = None, channel: str | None = None) -> answers.Error:
-    return answers.Error(error_code=code, message="no", timestamp=1, ref=ref, channel=channel)
+def error(code: ErrorCode, ref: str | None = None, channel: str | None = None) -> responses.Error:
+    return responses.Error(error_code=code, message="no", timestamp=1, ref=ref, channel=channel)
 
 
 def test_it_dials_then_authenticates_then_is_authenticated() -> None:
@@ -121,7 +121,7 @@ def test_a_server_silent_for_two_and_a_half_intervals_is_left() -> None:
 
 def test_any_frame_is_a_sign_of_life() -> None:
     connection = live_connection()
-    hear(connection, answers.Pong(timestamp=1), now=70)
+    hear(connection, responses.Pong(timestamp=1), now=70)
     assert all(not isinstance(intent, Drop) for intent in connection.tick(144))
     assert isinstance(connection.tick(145)[0], Drop)
 
@@ -198,7 +198,7 @@ def test_only_a_connection_that_lasted_resets_the_back_off(lasted: float, delay:
 @pytest.mark.parametrize(("said", "kept"), [(7.0, 7.0), (1e9, 300.0)])
 def test_it_stays_away_as_long_as_the_server_says_within_reason(said: float, kept: float) -> None:
     connection = live_connection()
-    farewell = answers.ConnectionState(
+    farewell = responses.ConnectionState(
         state="reconnecting", session_id="session-1", reconnect_count=0, retry_after=said
     )
     hear(connection, farewell, now=6)
@@ -339,7 +339,7 @@ def test_closing_hangs_up_and_rejects_what_waits() -> None:
 
 # --- renewal ---------------------------------------------------------------------------------------------
 
-EXPIRING = answers.TokenExpiring(payload=answers.TokenExpiringPayload(60))
+EXPIRING = responses.TokenExpiring(payload=responses.TokenExpiringPayload(60))
 
 
 def test_an_expiring_token_is_renewed_on_the_same_connection() -> None:
@@ -395,10 +395,10 @@ def test_an_unreadable_frame_is_told_and_an_unknown_type_ignored(frame: bytes, t
     [
         (delivered(1), []),  # K07: nobody subscribed it
         (delivered(1, "user:somebody-else"), []),
-        (answers.Ack(ref="77"), []),
-        (answers.Subscribed(channel=SA, ref="77"), []),
-        (answers.Unsubscribed(channel=SA), []),
-        (answers.Pong(timestamp=1), []),
+        (responses.Ack(ref="77"), []),
+        (responses.Subscribed(channel=SA, ref="77"), []),
+        (responses.Unsubscribed(channel=SA), []),
+        (responses.Pong(timestamp=1), []),
         ({"type": "presence_leave", "channel": SA, "payload": {"user_id": "a"}}, []),
     ],
 )
@@ -413,6 +413,6 @@ def test_ones_own_channel_and_rate_messages_come_unasked() -> None:
         said = {"type": "notification", "priority": "low", "payload": {"id": "n", **texts}, **channel}
         (unasked,) = hear(connection, said)
         assert unasked == Unasked(codec.decode_event(msgspec.json.encode(said)))
-    warning = answers.RateLimitWarningPayload(current_rate=95, limit=100, reset_in=9, rate_class="general")
-    (told,) = hear(connection, answers.RateLimitWarning(payload=warning))
+    warning = responses.RateLimitWarningPayload(current_rate=95, limit=100, reset_in=9, rate_class="general")
+    (told,) = hear(connection, responses.RateLimitWarning(payload=warning))
     assert isinstance(told, Unasked)

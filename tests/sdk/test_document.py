@@ -11,7 +11,7 @@ from dossier_realtime.client.document import CURSOR_INTERVAL
 from dossier_realtime.client.errors import NotSubscribed, Refused
 from dossier_realtime.client.intents import CursorsMoved, Opened, Synced
 from dossier_realtime.ot.operations import Format, Operation, Retain
-from dossier_realtime.protocol import answers
+from dossier_realtime.protocol import responses
 from dossier_realtime.protocol.commands import Attributes, MoveCursor, Subscribe
 from dossier_realtime.protocol.errors import ErrorCode
 from dossier_realtime.protocol.events import (
@@ -187,9 +187,9 @@ def test_cursors_of_others_move_with_the_text_and_go_with_their_owners() -> None
     desk.connect(0)
     asked = desk.take(Subscribe)
     assert isinstance(asked, Subscribe)
-    users = [answers.PresentUser(user_id=name, name=name, role="") for name in ("omar", "torn", "me")]
-    roster = answers.Roster(count=3, users=users)
-    desk.hear(answers.Subscribed(channel=PAPER, ref=asked.ref, recovered=True, presence=roster))
+    users = [responses.PresentUser(user_id=name, name=name, role="") for name in ("omar", "torn", "me")]
+    roster = responses.Roster(count=3, users=users)
+    desk.hear(responses.Subscribed(channel=PAPER, ref=asked.ref, recovered=True, presence=roster))
     assert set(desk.replica.cursors) == {"omar", "torn"}
     desk.hear(PresenceLeave(channel=PAPER, payload=PresenceLeavePayload(user_id="torn")))
     assert set(desk.replica.cursors) == {"omar"}

@@ -6,7 +6,7 @@ import pytest
 
 from dossier_realtime.client.document import LOAD_INTERVAL, PATIENCE
 from dossier_realtime.client.errors import ProtocolViolation, Refused
-from dossier_realtime.protocol import answers
+from dossier_realtime.protocol import responses
 from dossier_realtime.protocol.commands import Attributes, Subscribe, Unsubscribe
 from dossier_realtime.protocol.errors import ErrorCode
 from dossier_realtime.protocol.events import (
@@ -146,8 +146,8 @@ def test_an_ack_of_another_version_loads_the_document_anew() -> None:
     desk = joined()
     desk.type(0, "x")
     op_id = desk.sent().payload.op_id
-    ack = answers.OperationAckPayload(version=9, op_id=op_id)
-    desk.hear(answers.OperationAck(channel=PAPER, payload=ack))
+    ack = responses.OperationAckPayload(version=9, op_id=op_id)
+    desk.hear(responses.OperationAck(channel=PAPER, payload=ack))
     desk.take(Unsubscribe)
     assert desk.text == "x"
 
@@ -172,7 +172,7 @@ def test_a_server_that_is_always_wrong_is_asked_once_a_second() -> None:
     [
         {},
         {"recovered": True},
-        {"document": answers.DocumentState(1, "ab", [answers.FormatRun(1, 5, Attributes(bold=True))])},
+        {"document": responses.DocumentState(1, "ab", [responses.FormatRun(1, 5, Attributes(bold=True))])},
     ],
     ids=["no text", "recovered from nothing", "a run that leaves the text"],
 )
@@ -181,7 +181,7 @@ def test_a_subscription_without_a_text_is_tried_again(answer: dict[str, object])
     desk.connect(10)
     asked = desk.take(Subscribe)
     assert isinstance(asked, Subscribe)
-    desk.hear(answers.Subscribed(channel=PAPER, ref=asked.ref, **answer), now=10)  # type: ignore[arg-type]
+    desk.hear(responses.Subscribed(channel=PAPER, ref=asked.ref, **answer), now=10)  # type: ignore[arg-type]
     assert not desk.replica.loaded
     desk.take(Unsubscribe)
     desk.be_answered(now=10)

@@ -10,19 +10,19 @@ import pytest
 from dossier_realtime.client.drafting import MAX_FRAME, body_of, frame_of
 from dossier_realtime.protocol import codec
 from dossier_realtime.protocol import events as ev
-from dossier_realtime.protocol.drafts import Draft
-from dossier_realtime.protocol.values import Actor
+from dossier_realtime.protocol.fields import Actor
+from dossier_realtime.protocol.inbound import InboundMessage
 from tests.sdk.samples import SA, update
 
 
-def draft(frame: bytes) -> Draft:
+def inbound(frame: bytes) -> InboundMessage:
     read = codec.decode_command(frame)
-    assert isinstance(read, Draft)
+    assert isinstance(read, InboundMessage)
     return read
 
 
 def test_a_mapping_becomes_a_send_with_its_channel_ref_and_key() -> None:
-    read = draft(frame_of(SA, update(), "7", "key"))
+    read = inbound(frame_of(SA, update(), "7", "key"))
     assert (read.channel, read.ref, read.idempotency_key) == (SA, "7", "key")
 
 
@@ -38,7 +38,7 @@ def test_a_struct_goes_out_without_what_only_the_server_may_write() -> None:
     body = body_of(ev.DossierUpdate(channel=SA, payload=payload, offset=9))
     assert "offset" not in body
     assert not {"updated_by", "timestamp"} & body["payload"].keys()
-    assert draft(frame_of(SA, ev.DossierUpdate(channel=SA, payload=payload), "1", "key")).channel == SA
+    assert inbound(frame_of(SA, ev.DossierUpdate(channel=SA, payload=payload), "1", "key")).channel == SA
 
 
 def test_the_users_own_mapping_is_left_as_it_was() -> None:
@@ -71,5 +71,5 @@ def test_every_publishable_event_can_be_sent_as_a_struct() -> None:
             {"id": "n", "title": {"en": "a", "ar": "ب"}, "message": {"en": "a", "ar": "ب"}}, ev.NotificationPayload
         ),
     )
-    read = draft(frame_of("user:tester", notification, "1", "key"))
+    read = inbound(frame_of("user:tester", notification, "1", "key"))
     assert read.channel == "user:tester"

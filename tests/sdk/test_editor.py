@@ -20,9 +20,9 @@ from dossier_realtime.client import (
     Refused,
 )
 from dossier_realtime.client.testing import FakeServer
-from dossier_realtime.protocol.answers import FormatRun
 from dossier_realtime.protocol.commands import Attributes, EditOperation, MoveCursor, Subscribe, Unsubscribe
 from dossier_realtime.protocol.events import CursorPosition, CursorPositionPayload, RemoteOperation
+from dossier_realtime.protocol.responses import FormatRun
 from tests.sdk.offices import Inbox, client_of, play, run, settle
 from tests.sdk.papers import PAPER, Paper, delete, insert, refusal
 

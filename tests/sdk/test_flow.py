@@ -25,8 +25,8 @@ from dossier_realtime.client.flow import GO_ON_AT, HOLD_AT, STALLED_AFTER, Flow
 from dossier_realtime.client.subscription import Callbacks, Receiver
 from dossier_realtime.client.testing import FakeServer
 from dossier_realtime.protocol import codec
-from dossier_realtime.protocol.answers import Error
 from dossier_realtime.protocol.commands import Ping, Subscribe
+from dossier_realtime.protocol.responses import Error
 from tests.sdk.offices import Inbox, client_of, play, run, settle
 from tests.sdk.samples import SA, delivered, update
 

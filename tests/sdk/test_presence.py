@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from dossier_realtime.client.presence import PresenceState
 from dossier_realtime.protocol import events as ev
-from dossier_realtime.protocol.answers import PresentUser, Roster
+from dossier_realtime.protocol.responses import PresentUser, Roster
 
 CHANNEL = "dossier:country:SA"
 USERS = st.sampled_from([f"u{number}" for number in range(5)])

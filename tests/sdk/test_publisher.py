@@ -17,14 +17,14 @@ from tests.sdk.offices import run
 from tests.sdk.samples import SA, update
 
 EVENT = update(channel=SA)
-Answer = tuple[int, Any, dict[str, str]]
+CannedResponse = tuple[int, Any, dict[str, str]]
 
-GOOD: Answer = (200, {"results": [{"channel": SA, "offset": 1, "epoch": "e"}]}, {})
+GOOD: CannedResponse = (200, {"results": [{"channel": SA, "offset": 1, "epoch": "e"}]}, {})
 BUSY = {"error_code": "RATE_LIMIT_EXCEEDED", "message": "wait"}
 
 
 def publishing(
-    answers: list[Answer], work: Callable[[Publisher], Awaitable[None]], **options: Any
+    answers: list[CannedResponse], work: Callable[[Publisher], Awaitable[None]], **options: Any
 ) -> list[HTTPServerRequest]:
     """Run `work` against a server with these answers; the requests that it got."""
     requests: list[HTTPServerRequest] = []
@@ -127,7 +127,7 @@ def test_a_refused_token_is_an_auth_failure() -> None:
     ],
 )
 def test_a_trouble_that_does_not_pass_is_told_with_its_retry_after(
-    answers: list[Answer], options: dict[str, Any], wait: float
+    answers: list[CannedResponse], options: dict[str, Any], wait: float
 ) -> None:
     async def work(publisher: Publisher) -> None:
         with pytest.raises(PublishRefused) as refused:

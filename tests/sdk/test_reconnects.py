@@ -8,10 +8,10 @@ import pytest
 
 from dossier_realtime.client import DossierRealtimeClient, ErrorCode, QueueFull, Refused, TimedOut, session
 from dossier_realtime.client.testing import FakeServer
-from dossier_realtime.protocol.answers import Error
 from dossier_realtime.protocol.commands import Auth, Subscribe
-from dossier_realtime.protocol.drafts import Draft
 from dossier_realtime.protocol.events import Event
+from dossier_realtime.protocol.inbound import InboundMessage
+from dossier_realtime.protocol.responses import Error
 from tests.sdk.offices import Inbox, client_of, nothing_is_left, play, run, settle
 from tests.sdk.samples import SA, update
 
@@ -44,7 +44,7 @@ def test_every_send_takes_effect_once_and_arrives_once_through_five_reconnects(l
         assert [event.offset for event in arrived] == list(range(1, count + 1))
         assert len({event.payload.entity_id for event in arrived}) == count
         assert seen.empty()
-        keys = {draft.ref: draft.idempotency_key for draft in server.said(Draft)}
+        keys = {inbound.ref: inbound.idempotency_key for inbound in server.said(InboundMessage)}
         assert len(set(keys.values())) == count
         assert server.handshakes == ROUNDS + 1
 
@@ -105,8 +105,8 @@ def test_the_send_after_a_thousand_that_wait_is_refused_at_once() -> None:
 
 def test_a_refused_send_raises_what_the_server_said() -> None:
     async def scene(server: FakeServer, client: DossierRealtimeClient) -> None:
-        server.replies[Draft] = lambda draft: [
-            Error(error_code=ErrorCode.PERMISSION_DENIED, message="no", timestamp=1, channel=SA, ref=draft.ref)
+        server.replies[InboundMessage] = lambda inbound: [
+            Error(error_code=ErrorCode.PERMISSION_DENIED, message="no", timestamp=1, channel=SA, ref=inbound.ref)
         ]
         with pytest.raises(Refused) as refused:
             await client.send(SA, update())
@@ -121,16 +121,16 @@ def test_a_rate_limited_send_is_sent_again_unless_the_caller_does_not_want_to_wa
     monkeypatch.setattr(session, "PAUSE", 0.01)
 
     async def scene(server: FakeServer, client: DossierRealtimeClient) -> None:
-        def once(draft: Draft) -> list[Event]:
-            del server.replies[Draft]
+        def once(inbound: InboundMessage) -> list[Event]:
+            del server.replies[InboundMessage]
             code = ErrorCode.RATE_LIMIT_EXCEEDED
-            return [Error(error_code=code, message="wait", timestamp=1, channel=SA, ref=draft.ref)]
+            return [Error(error_code=code, message="wait", timestamp=1, channel=SA, ref=inbound.ref)]
 
-        server.replies[Draft] = once
+        server.replies[InboundMessage] = once
         assert (await client.send(SA, update())).offset == 1
-        first, again = server.said(Draft)
+        first, again = server.said(InboundMessage)
         assert first.idempotency_key == again.idempotency_key
-        server.replies[Draft] = once
+        server.replies[InboundMessage] = once
         with pytest.raises(Refused) as refused:
             await client.send(SA, update(), wait_for_rate=False)
         assert refused.value.retry_after == pytest.approx(0.01)
@@ -140,7 +140,7 @@ def test_a_rate_limited_send_is_sent_again_unless_the_caller_does_not_want_to_wa
 
 def test_a_send_that_is_never_answered_times_out() -> None:
     async def scene(server: FakeServer, client: DossierRealtimeClient) -> None:
-        server.replies[Draft] = lambda draft: []
+        server.replies[InboundMessage] = lambda inbound: []
         with pytest.raises(TimedOut) as late:
             await client.send(SA, update(), idempotency_key="mine")
         assert late.value.idempotency_key == "mine"
@@ -150,15 +150,15 @@ def test_a_send_that_is_never_answered_times_out() -> None:
 
 def test_a_cancelled_send_is_not_sent_again() -> None:
     async def scene(server: FakeServer, client: DossierRealtimeClient) -> None:
-        server.replies[Draft] = lambda draft: []
+        server.replies[InboundMessage] = lambda inbound: []
         sending = asyncio.create_task(client.send(SA, update()))
-        await server.seen(Draft)
+        await server.seen(InboundMessage)
         sending.cancel()
         await asyncio.wait([sending])
         server.drop()
         await server.seen(Auth, 2)
-        del server.replies[Draft]
+        del server.replies[InboundMessage]
         await client.send(SA, update("after"))
-        assert [draft.event.payload.entity_id for draft in server.said(Draft)] == ["SA", "after"]  # type: ignore[union-attr]
+        assert [inbound.event.payload.entity_id for inbound in server.said(InboundMessage)] == ["SA", "after"]  # type: ignore[union-attr]
 
     play(scene)

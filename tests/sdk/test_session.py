@@ -19,11 +19,11 @@ from dossier_realtime.client.intents import (
     ShowPresence,
     Write,
 )
-from dossier_realtime.protocol import answers
+from dossier_realtime.protocol import responses
 from dossier_realtime.protocol.commands import PresenceChange, Since, Subscribe, Unsubscribe, UpdatePresence
-from dossier_realtime.protocol.drafts import Draft
 from dossier_realtime.protocol.errors import ErrorCode
-from dossier_realtime.protocol.values import Position
+from dossier_realtime.protocol.fields import Position
+from dossier_realtime.protocol.inbound import InboundMessage
 from tests.sdk.samples import SA, delivered, live_connection, log_in, update, written
 from tests.sdk.test_connection import error, hear
 
@@ -38,7 +38,7 @@ def follow(connection: Connection, *, presence: bool = False) -> str:
 def followed(offset: int = 5) -> Connection:
     connection = live_connection()
     ref = follow(connection)
-    ready = hear(connection, answers.Subscribed(channel=SA, position=Position("e", offset), ref=ref))
+    ready = hear(connection, responses.Subscribed(channel=SA, position=Position("e", offset), ref=ref))
     assert ready == [Ready(SA, Position("e", offset))]
     return connection
 
@@ -75,7 +75,7 @@ def test_after_a_reconnect_every_channel_is_asked_for_from_its_position_and_then
     asked, sent = written(reconnect(connection, 2))
     assert isinstance(asked, Subscribe)
     assert asked.params.since == Since(epoch="e", offset=6)
-    assert isinstance(sent, Draft)
+    assert isinstance(sent, InboundMessage)
     assert (sent.ref, sent.idempotency_key) == (ref, f"key-{ref}")
 
 
@@ -86,9 +86,9 @@ def test_a_gap_is_asked_for_and_what_comes_meanwhile_waits_for_its_turn() -> Non
     assert isinstance(asked, Subscribe)
     assert asked.params.since == Since(epoch="e", offset=5)
     assert hear(connection, delivered(9)) == []
-    hear(connection, answers.Subscribed(channel=SA, position=Position("e", 9), recovered=True, ref=asked.ref))
+    hear(connection, responses.Subscribed(channel=SA, position=Position("e", 9), recovered=True, ref=asked.ref))
     positions = []
-    assert hear(connection, answers.Unsubscribed(channel=SA, ref=left.ref)) == []
+    assert hear(connection, responses.Unsubscribed(channel=SA, ref=left.ref)) == []
     for offset in (6, 7, 8, 9, 9, 10):
         positions += [told.position for told in hear(connection, delivered(offset)) if isinstance(told, Deliver)]
     assert positions == [Position("e", offset) for offset in (6, 7, 8, 9, 10)]
@@ -100,10 +100,10 @@ def test_the_answer_to_a_subscribe_that_was_taken_back_is_ignored() -> None:
     (left,) = written(connection.session.unsubscribe(SA))
     assert isinstance(left, Unsubscribe)
     again = follow(connection)
-    assert hear(connection, answers.Subscribed(channel=SA, position=Position("e", 1), ref=ref)) == []
-    assert hear(connection, answers.Unsubscribed(channel=SA, ref=left.ref)) == []
+    assert hear(connection, responses.Subscribed(channel=SA, position=Position("e", 1), ref=ref)) == []
+    assert hear(connection, responses.Unsubscribed(channel=SA, ref=left.ref)) == []
     assert hear(connection, delivered(2)) == []
-    assert hear(connection, answers.Subscribed(channel=SA, position=Position("e", 2), ref=again)) == [
+    assert hear(connection, responses.Subscribed(channel=SA, position=Position("e", 2), ref=again)) == [
         Ready(SA, Position("e", 2))
     ]
 
@@ -134,9 +134,9 @@ def test_a_subscription_that_is_taken_away_ends_and_says_why() -> None:
     (ended,) = hear(connection, error(ErrorCode.SUBSCRIPTION_FAILED, channel=SA))
     assert isinstance(ended, End)
     assert isinstance(ended.error, Refused)
-    assert hear(connection, answers.Unsubscribed(channel=SA)) == []
+    assert hear(connection, responses.Unsubscribed(channel=SA)) == []
     bare = followed()
-    (ended,) = hear(bare, answers.Unsubscribed(channel=SA))
+    (ended,) = hear(bare, responses.Unsubscribed(channel=SA))
     assert isinstance(ended, End)
     assert isinstance(ended.error, ConnectionClosed)
 
@@ -144,7 +144,7 @@ def test_a_subscription_that_is_taken_away_ends_and_says_why() -> None:
 def test_a_new_epoch_after_a_reconnect_is_told_as_a_loss() -> None:
     connection = followed(5)
     (asked,) = written(reconnect(connection, 2))
-    answer = answers.Subscribed(channel=SA, position=Position("new", 1), recovered=False, ref=asked.ref)
+    answer = responses.Subscribed(channel=SA, position=Position("new", 1), recovered=False, ref=asked.ref)
     report, ready = hear(connection, answer, now=63)
     assert isinstance(report, Report)
     assert (report.channel, ready) == (SA, Ready(SA, Position("new", 1)))
@@ -158,20 +158,20 @@ def test_ones_own_channel_comes_unasked_until_it_is_subscribed_and_then_once() -
     (asked,) = written(connection.session.subscribe(own, presence=False, hidden=False, since=Position("e", 3)))
     assert hear(connection, said) != []  # the next of its line, though not yet confirmed
     assert hear(connection, delivered(6, own)) == []  # it waits for 5, which recovery brings
-    hear(connection, answers.Subscribed(channel=own, position=Position("e", 6), recovered=True, ref=asked.ref))
+    hear(connection, responses.Subscribed(channel=own, position=Position("e", 6), recovered=True, ref=asked.ref))
     told = [hear(connection, delivered(offset, own)) for offset in (4, 5, 6)]
     assert [len(intents) for intents in told] == [0, 2, 0]  # 6 has come before and waited for 5
 
 
 # --- presence --------------------------------------------------------------------------------------
 
-ROSTER = answers.Roster(count=1, users=[answers.PresentUser(user_id="a", name="Aisha", role="editor")])
+ROSTER = responses.Roster(count=1, users=[responses.PresentUser(user_id="a", name="Aisha", role="editor")])
 
 
 def test_presence_is_the_snapshot_and_then_the_changes() -> None:
     connection = live_connection()
     ref = follow(connection, presence=True)
-    _, shown = hear(connection, answers.Subscribed(channel=SA, position=Position("e", 0), presence=ROSTER, ref=ref))
+    _, shown = hear(connection, responses.Subscribed(channel=SA, position=Position("e", 0), presence=ROSTER, ref=ref))
     assert isinstance(shown, ShowPresence)
     assert shown.presence.users["a"].name == "Aisha"
     (left,) = hear(connection, {"type": "presence_leave", "channel": SA, "payload": {"user_id": "a"}})
@@ -193,7 +193,7 @@ def test_ones_own_presence_is_said_again_after_a_reconnect() -> None:
     (said,) = written(connection.session.update_presence(SA, PresenceChange(activity="editing")))
     assert isinstance(said, UpdatePresence)
     (asked,) = written(reconnect(connection, 2))
-    answer = answers.Subscribed(channel=SA, position=Position("e", 5), recovered=True, ref=asked.ref)
+    answer = responses.Subscribed(channel=SA, position=Position("e", 5), recovered=True, ref=asked.ref)
     (again,) = written(hear(connection, answer, now=63))
     assert isinstance(again, UpdatePresence)
     assert again.payload.activity == "editing"
@@ -210,7 +210,7 @@ def test_presence_is_not_said_on_a_channel_that_is_not_subscribed() -> None:
 def test_an_ack_settles_its_send_once() -> None:
     connection = live_connection()
     ref, _ = send(connection)
-    ack = answers.Ack(ref=ref, channel=SA, offset=1, epoch="e")
+    ack = responses.Ack(ref=ref, channel=SA, offset=1, epoch="e")
     assert hear(connection, ack) == [Settle(ref, ack)]
     assert hear(connection, ack) == []
 
@@ -225,9 +225,9 @@ def test_a_refused_send_is_rejected_with_the_servers_error_and_not_sent_again() 
     assert written(reconnect(connection, 2)) == []
 
 
-def exceeded(retry_after: int) -> answers.RateLimitExceeded:
-    payload = answers.RateLimitExceededPayload(retry_after=retry_after, limit=100, rate_class="general")
-    return answers.RateLimitExceeded(payload=payload)
+def exceeded(retry_after: int) -> responses.RateLimitExceeded:
+    payload = responses.RateLimitExceededPayload(retry_after=retry_after, limit=100, rate_class="general")
+    return responses.RateLimitExceeded(payload=payload)
 
 
 def test_a_rate_limited_send_waits_as_long_as_told_and_goes_again() -> None:
@@ -237,8 +237,8 @@ def test_a_rate_limited_send_waits_as_long_as_told_and_goes_again() -> None:
     assert hear(connection, error(ErrorCode.RATE_LIMIT_EXCEEDED, ref=ref), now=1) == []
     _, held_back = send(connection, now=2)
     assert held_back == []
-    assert [c for c in written(connection.tick(40.9)) if isinstance(c, Draft)] == []
-    (again,) = (c for c in written(connection.tick(41)) if isinstance(c, Draft))
+    assert [c for c in written(connection.tick(40.9)) if isinstance(c, InboundMessage)] == []
+    (again,) = (c for c in written(connection.tick(41)) if isinstance(c, InboundMessage))
     assert (again.ref, again.idempotency_key) == (ref, f"key-{ref}")
 
 
@@ -268,7 +268,7 @@ def test_a_send_that_nobody_answers_times_out_and_names_its_key() -> None:
     connection = live_connection()
     ref, _ = send(connection, now=0)
     for now in range(30, 120, 30):
-        hear(connection, answers.Pong(timestamp=1), now)
+        hear(connection, responses.Pong(timestamp=1), now)
         connection.tick(now)
     rejected = next(intent for intent in connection.tick(120) if isinstance(intent, Reject))
     assert isinstance(rejected.error, TimedOut)
@@ -301,7 +301,7 @@ def test_a_send_that_would_not_wait_for_the_rate_is_refused_at_once() -> None:
         session.send(str(ref), b"{}", "key", 0, patient=False) for ref in range(100, 200)
     ]  # more than the window
     assert all(all(isinstance(told, Write) for told in intents) for intents in hurried)
-    no = answers.Error(error_code=ErrorCode.RATE_LIMIT_EXCEEDED, message="no", timestamp=1, ref="7", retry_after=60)
+    no = responses.Error(error_code=ErrorCode.RATE_LIMIT_EXCEEDED, message="no", timestamp=1, ref="7", retry_after=60)
     told = session.received(no, 1)
     rejected = [intent for intent in told if isinstance(intent, Reject)]
     assert {intent.ref for intent in rejected} == {str(ref) for ref in range(163, 200)}

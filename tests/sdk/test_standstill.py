@@ -9,9 +9,9 @@ from pathlib import Path
 
 from dossier_realtime.client.intents import ConnectionState, Drop, EnterState, Settle
 from dossier_realtime.client.testing import FakeServer
-from dossier_realtime.protocol import answers
+from dossier_realtime.protocol import responses
 from dossier_realtime.protocol.commands import Auth, Ping
-from dossier_realtime.protocol.drafts import Draft
+from dossier_realtime.protocol.inbound import InboundMessage
 from tests.harness.eventually import eventually_async
 from tests.harness.figures import FULL
 from tests.sdk.offices import run
@@ -46,17 +46,17 @@ def test_a_lid_closed_for_two_minutes_costs_neither_an_ack_nor_the_connection() 
     async def scene() -> None:
         async with FakeServer() as server:
             server.heartbeat_interval = HEARTBEAT
-            server.replies[Draft] = lambda draft: []
+            server.replies[InboundMessage] = lambda inbound: []
             program = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-c", PROGRAM, server.url, str(SEND_TIMEOUT)),
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.PIPE,
             )
-            draft = await server.seen(Draft)
+            inbound = await server.seen(InboundMessage)
             program.send_signal(signal.SIGSTOP)
             await eventually_async(lambda: _is_stopped(program.pid))
-            del server.replies[Draft]
-            server.emit(answers.Ack(ref=draft.ref or "", channel=SA, offset=1, epoch=server.epoch))
+            del server.replies[InboundMessage]
+            server.emit(responses.Ack(ref=inbound.ref or "", channel=SA, offset=1, epoch=server.epoch))
             await asyncio.sleep(LID_CLOSED)  # the standstill itself
             program.send_signal(signal.SIGCONT)
             said, wrong = await program.communicate()
@@ -80,7 +80,7 @@ def test_after_a_standstill_what_waits_in_the_socket_is_read_before_time_is_judg
     told = connection.tick(200)
     assert [type(command) for command in written(told)] == [Ping]
     assert len(told) == 1  # neither a drop nor a time-out
-    (settled,) = hear(connection, answers.Ack(ref="7", channel=SA), 201)
+    (settled,) = hear(connection, responses.Ack(ref="7", channel=SA), 201)
     assert isinstance(settled, Settle)
     assert all(not isinstance(intent, Drop) for intent in connection.tick(206))
 

@@ -14,10 +14,10 @@ from dossier_realtime.client.errors import PositionLost
 from dossier_realtime.client.intents import Ready, Report
 from dossier_realtime.client.stream import AHEAD, Stream
 from dossier_realtime.protocol import codec
-from dossier_realtime.protocol.answers import Subscribed
 from dossier_realtime.protocol.commands import PresenceChange, Since
 from dossier_realtime.protocol.events import Event
-from dossier_realtime.protocol.values import Position
+from dossier_realtime.protocol.fields import Position
+from dossier_realtime.protocol.responses import Subscribed
 from tests.sdk.samples import delivered
 
 CHANNEL = "dossier:country:SA"

@@ -18,10 +18,10 @@ from dossier_realtime.client import (
 )
 from dossier_realtime.client.subscription import CAPACITY, Subscription
 from dossier_realtime.client.testing import FakeServer
-from dossier_realtime.protocol.answers import Error
 from dossier_realtime.protocol.commands import Subscribe, Unsubscribe
 from dossier_realtime.protocol.errors import ErrorCode
 from dossier_realtime.protocol.events import DossierUpdate, Event
+from dossier_realtime.protocol.responses import Error
 from tests.sdk.offices import Inbox, client_of, play, run, settle
 from tests.sdk.samples import SA, delivered, update
 

@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
 
 from app.core.presence import Member, PresenceEvent, Presences, Profile
-from dossier_realtime.protocol.answers import Roster
 from dossier_realtime.protocol.commands import PresenceChange
+from dossier_realtime.protocol.responses import Roster
 
 STANDSTILL_SECONDS = 1.0  # that leaves may be late before those who may be coming back are waited for
 LEAVES = 100  # that one turn of the loop announces; the others wait for the next

@@ -15,11 +15,11 @@ import msgspec
 from msgspec import Meta, Struct
 
 from .events import Publishable
-from .values import Actor, IdempotencyKey, Ref
+from .fields import Actor, IdempotencyKey, Ref
 
 
 @dataclass(slots=True)
-class Draft:
+class InboundMessage:
     """An event as a client sent it, before the server has stamped it."""
 
     event: Publishable
@@ -32,9 +32,9 @@ class Draft:
         return self.event.channel
 
 
-def encode_inbound(message: Struct | Draft) -> bytes:
+def encode_inbound(message: Struct | InboundMessage) -> bytes:
     """Return a decoded message as a frame again: without the fields that were ignored in it."""
-    if not isinstance(message, Draft):
+    if not isinstance(message, InboundMessage):
         return msgspec.json.encode(message)
     event: Any = message.event
     event.ref, event.idempotency_key = message.ref, message.idempotency_key
@@ -80,7 +80,7 @@ def _strict_struct(struct: type[Struct]) -> type[Struct]:
         else:
             fields.append((name, _strict(annotation), *_default(struct, name)))
     return msgspec.defstruct(
-        f"{struct.__name__}Draft",
+        f"{struct.__name__}InboundMessage",
         fields,
         bases=(struct,),
         module=__name__,
@@ -99,7 +99,7 @@ def _default(struct: type[Struct], name: str) -> tuple[Any, ...]:
 def _inbound(event: type[Struct]) -> type[Struct]:
     payload = get_type_hints(event, include_extras=True)["payload"]
     return msgspec.defstruct(
-        f"{event.__name__}Draft",
+        f"{event.__name__}InboundMessage",
         [
             ("payload", _strict_struct(payload)),
             ("channel", str | None, None),
@@ -149,5 +149,5 @@ def stamp(event: Publishable, user_id: str, name: str, now: int) -> None:
 
 
 def event_type(event: Publishable) -> type[Struct]:
-    """The Struct of `events` that this draft's event is an instance of."""
+    """The Struct of `events` that the event is an instance of."""
     return type(event).__mro__[1] if type(event) not in INBOUND else type(event)

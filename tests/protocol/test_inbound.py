@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dossier_realtime.protocol import codec
-from dossier_realtime.protocol.drafts import INBOUND, Draft, ForeignIdentity, event_type, stamp
 from dossier_realtime.protocol.events import DossierUpdate, Notification, Publishable
+from dossier_realtime.protocol.inbound import INBOUND, ForeignIdentity, InboundMessage, event_type, stamp
 from tests.protocol.samples import messages
 
 SENDER, NAME, NOW = "u1", "Ahmed", 1_760_000_000
@@ -26,14 +26,14 @@ TASK = {"task_id": "t1", "previous_status": "pending", "new_status": "done"}
 ASSIGNED = {"task_id": "t1", "title": "Brief", "due_date": "2025-10-15", "priority": "high"}
 
 
-def _draft(kind: str, payload: dict[str, Any], **top: object) -> Draft:
-    draft = codec.decode_command(json.dumps({"type": kind, "payload": payload, **top}).encode())
-    assert isinstance(draft, Draft)
-    return draft
+def _inbound(kind: str, payload: dict[str, Any], **top: object) -> InboundMessage:
+    inbound = codec.decode_command(json.dumps({"type": kind, "payload": payload, **top}).encode())
+    assert isinstance(inbound, InboundMessage)
+    return inbound
 
 
-def _sent(draft: Draft) -> dict[str, Any]:
-    document: dict[str, Any] = json.loads(codec.encode(draft.event))
+def _sent(inbound: InboundMessage) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads(codec.encode(inbound.event))
     return document
 
 
@@ -46,45 +46,45 @@ def test_every_publishable_event_has_an_inbound_form_that_is_one_of_it() -> None
 
 @given(event=st.one_of(*map(messages, get_args(Publishable))))
 def test_the_type_of_a_draft_is_that_of_its_event(event: Publishable) -> None:
-    draft = codec.decode_command(codec.encode(event))
-    assert isinstance(draft, Draft)
-    assert event_type(draft.event) is event_type(event) is type(event)
+    inbound = codec.decode_command(codec.encode(event))
+    assert isinstance(inbound, InboundMessage)
+    assert event_type(inbound.event) is event_type(event) is type(event)
 
 
 def test_ref_and_key_are_the_drafts_and_never_a_part_of_the_event() -> None:
-    draft = _draft("dossier_update", DOSSIER, channel="dossier:country:SA", ref="r1", idempotency_key="k1")
-    assert (draft.ref, draft.idempotency_key, draft.channel) == ("r1", "k1", "dossier:country:SA")
-    assert _sent(draft).keys() == {"type", "channel", "payload"}
+    inbound = _inbound("dossier_update", DOSSIER, channel="dossier:country:SA", ref="r1", idempotency_key="k1")
+    assert (inbound.ref, inbound.idempotency_key, inbound.channel) == ("r1", "k1", "dossier:country:SA")
+    assert _sent(inbound).keys() == {"type", "channel", "payload"}
 
 
 @pytest.mark.parametrize("key", ["", "k" * 65, 1, ["k"]])
 def test_an_idempotency_key_is_a_string_of_1_to_64(key: object) -> None:
     with pytest.raises(codec.InvalidMessage) as refused:
-        _draft("dossier_update", DOSSIER, channel="dossier:country:SA", idempotency_key=key)
+        _inbound("dossier_update", DOSSIER, channel="dossier:country:SA", idempotency_key=key)
     assert refused.value.path == "$.idempotency_key"
 
 
 def test_an_absent_identity_and_time_are_stamped() -> None:
-    draft = _draft("dossier_update", DOSSIER, channel="dossier:country:SA")
-    stamp(draft.event, SENDER, NAME, NOW)
-    assert _sent(draft)["payload"] == DOSSIER | {
+    inbound = _inbound("dossier_update", DOSSIER, channel="dossier:country:SA")
+    stamp(inbound.event, SENDER, NAME, NOW)
+    assert _sent(inbound)["payload"] == DOSSIER | {
         "updated_by": {"user_id": SENDER, "name": NAME},
         "timestamp": NOW,
     }
 
 
 def test_a_task_is_stamped_with_the_id_alone() -> None:
-    draft = _draft("task_update", TASK, channel="workspace:w1")
-    stamp(draft.event, SENDER, NAME, NOW)
-    assert _sent(draft)["payload"]["updated_by"] == SENDER
-    assert _sent(draft)["payload"]["timestamp"] == NOW
+    inbound = _inbound("task_update", TASK, channel="workspace:w1")
+    stamp(inbound.event, SENDER, NAME, NOW)
+    assert _sent(inbound)["payload"]["updated_by"] == SENDER
+    assert _sent(inbound)["payload"]["timestamp"] == NOW
 
 
 def test_a_clients_own_time_and_offset_are_not_believed() -> None:
-    draft = _draft("dossier_update", DOSSIER | {"timestamp": 5}, channel="dossier:country:SA", offset=99)
-    stamp(draft.event, SENDER, NAME, NOW)
-    assert _sent(draft)["payload"]["timestamp"] == NOW
-    assert "offset" not in _sent(draft)
+    inbound = _inbound("dossier_update", DOSSIER | {"timestamp": 5}, channel="dossier:country:SA", offset=99)
+    stamp(inbound.event, SENDER, NAME, NOW)
+    assert _sent(inbound)["payload"]["timestamp"] == NOW
+    assert "offset" not in _sent(inbound)
 
 
 @pytest.mark.parametrize(
@@ -110,24 +110,24 @@ def test_a_clients_own_time_and_offset_are_not_believed() -> None:
 def test_only_ones_own_identity_may_be_said(
     kind: str, payload: dict[str, Any], field: str, own: object, foreign: list[object]
 ) -> None:
-    draft = _draft(kind, payload | {field: own})
-    stamp(draft.event, SENDER, NAME, NOW)
-    assert _sent(draft)["payload"][field] == own
+    inbound = _inbound(kind, payload | {field: own})
+    stamp(inbound.event, SENDER, NAME, NOW)
+    assert _sent(inbound)["payload"][field] == own
     for other in foreign:
-        draft = _draft(kind, payload | {field: other})
+        inbound = _inbound(kind, payload | {field: other})
         with pytest.raises(ForeignIdentity, match=rf"\$\.payload\.{field}"):
-            stamp(draft.event, SENDER, NAME, NOW)
+            stamp(inbound.event, SENDER, NAME, NOW)
 
 
 def test_an_event_without_identity_is_stamped_with_nothing() -> None:
     payload = {"error": "AI service temporarily unavailable", "fallback_available": True}
-    draft = _draft("brief_generation_failed", payload, channel="user:u1", request_id="b1")
-    stamp(draft.event, SENDER, NAME, NOW)
-    assert _sent(draft)["payload"] == payload
+    inbound = _inbound("brief_generation_failed", payload, channel="user:u1", request_id="b1")
+    stamp(inbound.event, SENDER, NAME, NOW)
+    assert _sent(inbound)["payload"] == payload
 
 
 def test_stamping_one_draft_leaves_another_as_it_is() -> None:
-    first, second = (_draft("task_update", TASK) for _ in range(2))
+    first, second = (_inbound("task_update", TASK) for _ in range(2))
     stamp(first.event, SENDER, NAME, NOW)
     stamp(second.event, "u2", "Sarah", NOW + 1)
     assert _sent(first)["payload"]["updated_by"] == SENDER
@@ -138,7 +138,7 @@ def test_unknown_fields_are_refused_at_every_depth(inside: str) -> None:
     payload: dict[str, Any] = DOSSIER | {"updated_by": {"user_id": SENDER, "name": NAME}}
     (payload["updated_by"] if inside == "updated_by" else payload)["more"] = 1
     with pytest.raises(codec.InvalidMessage, match="`more`"):
-        _draft("dossier_update", payload)
+        _inbound("dossier_update", payload)
 
 
 def test_what_the_server_sends_may_be_read_with_unknown_fields() -> None:
@@ -150,6 +150,6 @@ def test_what_the_server_sends_may_be_read_with_unknown_fields() -> None:
 
 def test_the_defaults_of_an_event_hold_inbound_too() -> None:
     text = {"en": "Hello", "ar": "مرحبا"}
-    draft = _draft("notification", {"id": "n1", "title": text, "message": text}, priority="low")
-    assert isinstance(draft.event, Notification)
-    assert (draft.event.payload.action_required, draft.event.payload.actions) == (False, [])
+    inbound = _inbound("notification", {"id": "n1", "title": text, "message": text}, priority="low")
+    assert isinstance(inbound.event, Notification)
+    assert (inbound.event.payload.action_required, inbound.event.payload.actions) == (False, [])

@@ -11,7 +11,7 @@ from msgspec import Meta, Struct
 
 from .commands import Attributes, OperationId
 from .errors import ErrorCode
-from .values import (
+from .fields import (
     Activity,
     ChannelField,
     Count,
@@ -239,7 +239,7 @@ class ConnectionState(Struct, tag_field="type", tag="connection_state", omit_def
     retry_after: Annotated[float, Meta(ge=0)] | None = None
 
 
-Answer = (
+Response = (
     AuthSuccess
     | Pong
     | TokenExpiring
