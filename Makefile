@@ -13,7 +13,7 @@ DEV := $(VENV)/dev.stamp
 NOTEBOOKS := $(VENV)/notebooks.stamp
 NODE := tests/node/node_modules/.package-lock.json
 # Only what is there: folders join the checks on the day they are made.
-SOURCES := $(wildcard dossier_realtime app dashboard demo notebooks tools tests benchmarks run.py)
+SOURCES := $(wildcard dossier_realtime dossier_realtime_server setup.py app dashboard demo notebooks tools tests benchmarks run.py)
 # Tests run on all cores, each worker with ports and folders of its own; WORKERS=0 runs them one after the other.
 WORKERS ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS)

@@ -59,9 +59,12 @@ _READERS = {
 }
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Run one command; returns the exit status: 0 done, 1 found wrong, 2 could not begin."""
-    asked = _parse(arguments)
+def main(arguments: Sequence[str], command: str = "run.py") -> int:
+    """Run one command; return the exit status: 0 done, 1 found wrong, 2 could not begin.
+
+    `command` is what the command line itself is called in `--help` and in its errors.
+    """
+    asked = _parse(arguments, command)
     keep_private()
     try:
         config = _configuration(asked)
@@ -223,9 +226,9 @@ def _overrides(asked: argparse.Namespace) -> dict[str, object]:
     return {setting: value for setting, value in given.items() if value is not None}
 
 
-def _parse(arguments: Sequence[str]) -> argparse.Namespace:
+def _parse(arguments: Sequence[str], command: str = "run.py") -> argparse.Namespace:
     """Return what is asked for; ends the process with status 2 for what is not understood, or means nothing."""
-    parser = _parser()
+    parser = _parser(command)
     asked = parser.parse_args(arguments)
     if unfit := _unfit(asked):
         parser.error(unfit)
@@ -245,7 +248,7 @@ def _unfit(asked: argparse.Namespace) -> str:
     return ""
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(command: str = "run.py") -> argparse.ArgumentParser:
     # Common options stand before the command or behind it. Suppressed defaults: what stands before is not overwritten
     # by a default of the command's own parser.
     common = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
@@ -258,7 +261,7 @@ def _parser() -> argparse.ArgumentParser:
     listening.add_argument("--port", type=int, help="the port to listen on; 0 takes any free one")
     listening.add_argument("--engine", help="embedded, or redis://host:port/database")
     parser = argparse.ArgumentParser(
-        prog="run.py", description="The real-time service of the dossier system.", parents=[common, listening]
+        prog=command, description="The real-time service of the dossier system.", parents=[common, listening]
     )
     commands = parser.add_subparsers(dest="command", metavar="command")
     commands.add_parser("serve", parents=[common, listening], help="run the service")

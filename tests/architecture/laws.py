@@ -29,7 +29,8 @@ _NODE = _SERVICES | CONFIGURATION | {"app.services"}
 _WEB = _NODE | {"app.node"}
 
 FLOORS: dict[str, set[str]] = {
-    "dossier_realtime": CONTRACT | {CLIENT},
+    "dossier_realtime": CONTRACT | {CLIENT, ARCHIVE},
+    "dossier_realtime_server": set(),  # finds app.cli when it is run: it may be elsewhere in an installed wheel
     PROTOCOL: set(),
     OT: {PROTOCOL},
     RECORDING: {PROTOCOL, OT},

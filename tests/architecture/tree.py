@@ -7,7 +7,10 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOTS = ("dossier_realtime", "app", "dashboard", "demo", "tools", "benchmarks", "tests", "run.py")
+ROOTS = (
+    *("dossier_realtime", "dossier_realtime_server", "app", "dashboard", "demo"),
+    *("tools", "benchmarks", "tests", "run.py"),
+)
 SKIPPED = {"node_modules", "__pycache__"}
 
 
