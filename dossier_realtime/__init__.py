@@ -1,3 +1,109 @@
-"""The real-time contract of the dossier system in code, and the Python SDK that speaks it."""
+"""The Python SDK of the dossier platform's real-time service: `from dossier_realtime import DossierRealtimeClient`.
 
-__version__ = "0.1.0"
+Public are the names of this package, of `client`, `client.testing`, `archive`, `protocol.events`, `protocol.values`,
+`protocol.errors` and `ot.units`. Every other module is private: its names may change in any release.
+
+Names of this package are imported when they are first used, so that a program pays for what it needs only.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .archive import ExportRefused, open_export, open_journal, open_service
+    from .client import (
+        AuthFailed,
+        Backoff,
+        Change,
+        ConnectFailed,
+        ConnectionClosed,
+        ConnectionState,
+        Cursor,
+        DocumentEditor,
+        DossierRealtimeClient,
+        Edit,
+        ErrorCode,
+        InboxEvent,
+        InvalidMessage,
+        Message,
+        NotSubscribed,
+        Overflowed,
+        Position,
+        PositionLost,
+        PresenceState,
+        ProtocolViolation,
+        Published,
+        Publisher,
+        PublishRefused,
+        QueueFull,
+        RealtimeError,
+        Refused,
+        Subscription,
+        SubscriptionStatus,
+        TimedOut,
+        TokenSource,
+        UnusableToken,
+    )
+
+__version__ = "0.2.0"
+
+__all__ = [
+    "AuthFailed",
+    "Backoff",
+    "Change",
+    "ConnectFailed",
+    "ConnectionClosed",
+    "ConnectionState",
+    "Cursor",
+    "DocumentEditor",
+    "DossierRealtimeClient",
+    "Edit",
+    "ErrorCode",
+    "ExportRefused",
+    "InboxEvent",
+    "InvalidMessage",
+    "Message",
+    "NotSubscribed",
+    "Overflowed",
+    "Position",
+    "PositionLost",
+    "PresenceState",
+    "ProtocolViolation",
+    "PublishRefused",
+    "Published",
+    "Publisher",
+    "QueueFull",
+    "RealtimeError",
+    "Refused",
+    "Subscription",
+    "SubscriptionStatus",
+    "TimedOut",
+    "TokenSource",
+    "UnusableToken",
+    "__version__",
+    "open_export",
+    "open_journal",
+    "open_service",
+]
+
+_FROM_ARCHIVE = {"ExportRefused", "open_export", "open_journal", "open_service"}
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name from the package that holds it.
+
+    Raises:
+        AttributeError: for a name that is not public.
+    """
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(import_module(".archive" if name in _FROM_ARCHIVE else ".client", __name__), name)
+    globals()[name] = value  # the next use finds it at once
+    return value
+
+
+def __dir__() -> list[str]:
+    """Return the public names beside what is imported already."""
+    return sorted({*globals(), *__all__})
