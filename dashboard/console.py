@@ -23,6 +23,7 @@ from dashboard.looks import Looks
 from dashboard.pages import PAGES
 from dashboard.recordings import Recordings
 from dashboard.scripts import CONSOLE, STYLES, read
+from dashboard.service_link import Status
 from dashboard.store import DashboardState
 from dashboard.viewer import LEVELS, Viewer
 
@@ -108,7 +109,7 @@ class Views:
         else:
             view = known[0]
         self._views[key] = view, now
-        view.look(self.state.revision, now)
+        view.look((self.state.revision, self.state.link.status(now)), now)
         return view
 
     def looked_at(self, page: str) -> bool:
@@ -148,6 +149,7 @@ class PageSession:
         self._version = 0
         self._sent = self._seen = 0
         self._told_at = 0.0
+        self._status: Status | None = None  # of the service, as the page was told it last
         self._ready = self._paused = self._over = False
         self._served = served
         self._news: list[dict[str, Any]] = []
@@ -167,25 +169,32 @@ class PageSession:
             return
         while self._news:
             self.console.tell(self._news.pop(0))
-        if self._paused or self._sent - self._seen >= _WINDOW:
+        if self._sent - self._seen >= _WINDOW:
             return
-        view, now = self._views.view(self._page, self._viewer), self._views.clock()
-        news = view.since(self._version)
-        if news or now - self._told_at >= _BEAT:
-            self._version, self._told_at = view.version, now
+        now = self._views.clock()
+        news = [] if self._paused else self._what_is_new()
+        status = self._views.state.link.status(now)
+        if news or status != self._status or now - self._told_at >= _BEAT:
+            self._status, self._told_at = status, now
             self._sent += 1
-            self.console.tell({"news": news, "count": self._sent})
-        if self._chart is not None:
+            strip = self._views.state.link.strip(self._looks.language, now)
+            self.console.tell({"news": news, "count": self._sent, "strip": msgspec.to_builtins(strip)})
+        if self._chart is not None and not self._paused:
             self._chart.update(self._views.state, self._viewer)
             if not self._served:
                 panel.io.push_notebook(self.console)  # a server sends what a figure is told by itself
+
+    def _what_is_new(self) -> list[str]:
+        view = self._views.view(self._page, self._viewer)
+        news, self._version = view.since(self._version), view.version
+        return news
 
     def _heard(self, message: Any) -> None:
         if self._over or not self._stays():
             return
         match message:
             case {"ready": True}:
-                self._ready, self._version, self._seen = True, 0, self._sent
+                self._ready, self._version, self._seen, self._status = True, 0, self._sent, None
             case {"seen": int(count)}:
                 self._seen = max(self._seen, min(count, self._sent))
             case {"pause": bool(paused)}:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from dashboard.login_watch import LoginWatch
 from dashboard.service_api import ServiceApi, ServiceResponse
 from dashboard.store import PLACES, DashboardState
 from dossier_realtime.client import (
+    Backoff,
     ConnectionState,
     DossierRealtimeClient,
     PositionLost,
@@ -31,7 +33,8 @@ FOLLOWED = 90  # channels besides these; a connection has 100 at most
 LOOK = 5.0  # seconds between two looks at the lists, at least
 _SHARE = 10  # a look takes the service and us a tenth of the time at the most: lists that are long are read seldom
 _LONGEST = 60.0  # seconds between two looks, whatever they take
-_REST = 5.0  # seconds before a connection that ended for good is begun anew
+_REST = 2.0  # seconds before a connection that ended for good is begun anew
+_MAX_DELAY = 2.0  # seconds between two attempts to connect: the one dashboard of a service needs no crowd's spread
 _MAX_PAGES = 40  # of a thousand rows, that are read of a list
 _OVER = (ConnectionState.DISCONNECTED, ConnectionState.ERROR)
 
@@ -54,6 +57,7 @@ class Feed:
         self._watch = watch
         self._client: DossierRealtimeClient | None = None
         self._followed: dict[str, Subscription] = {}
+        self._anew = asyncio.Event()
 
     async def run(self) -> None:
         """Connect, listen, look at the lists; and again, whatever happens."""
@@ -68,7 +72,7 @@ class Feed:
             await asyncio.sleep(_REST)
 
     async def _session(self) -> None:
-        client = self._client = DossierRealtimeClient(self._token, self._api.socket)
+        client = self._client = DossierRealtimeClient(self._token, self._api.socket, backoff=Backoff(cap=_MAX_DELAY))
         client.on_state(self._entered)
         client.on_error(lambda error: _log.warning("the service says: %s", error))
         for channel in ALWAYS:
@@ -77,9 +81,16 @@ class Feed:
         clock = asyncio.get_running_loop().time
         while client.state not in _OVER:
             began = clock()
+            self._anew.clear()
             if client.state is ConnectionState.AUTHENTICATED:
                 await self._look()
-            await asyncio.sleep(min(max(LOOK, _SHARE * (clock() - began)), _LONGEST))
+            await self._rest(min(max(LOOK, _SHARE * (clock() - began)), _LONGEST))
+
+    async def _rest(self, seconds: float) -> None:
+        """Wait, but no longer than until the connection stands anew: what the lists said before is no longer true."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._anew.wait()
 
     async def _leave(self) -> None:
         client, self._client = self._client, None
@@ -91,6 +102,8 @@ class Feed:
 
     def _entered(self, state: ConnectionState) -> None:
         self._state.linked(state is ConnectionState.AUTHENTICATED, self._clock())
+        if state is ConnectionState.AUTHENTICATED:
+            self._anew.set()
         if self._watch is not None and state is ConnectionState.AUTHENTICATED:
             self._watch.linked()
 
@@ -101,10 +114,11 @@ class Feed:
         channels = await self._listed("channels", token)
         metrics = await self._api.call("GET", "/metrics", token)
         if sessions.ok and channels.ok:
-            self._state.listed(sessions.body["sessions"], channels.body["channels"])
+            self._state.listed(sessions.body["sessions"], channels.body["channels"], self._clock())
             self._choose(channels.body["channels"])
-        elif sessions.status:
-            _log.warning("the lists cannot be read (%s): is the token an admin:* one?", sessions.status)
+        elif refused := next((answer.status for answer in (sessions, channels) if answer.status and not answer.ok), 0):
+            self._state.unlisted(refused)
+            _log.warning("the lists cannot be read (%s): is the token an admin:* one?", refused)
         if metrics.ok:
             self._state.measured(samples(str(metrics.body)))
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 ASSETS = Path(__file__).parent / "assets"
 PLAYER = ("drawing.js", "writing.js", "lanes.js", "player.js")
-CONSOLE = (*PLAYER, "console.js")
+CONSOLE = (*PLAYER, "strip.js", "console.js")
 STYLES = ("theme.css", "console.css", "player.css")
 
 

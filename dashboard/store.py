@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeVar
 
+from dashboard.service_link import ServiceLink
 from dashboard.trail import Act, Chain
 from dossier_realtime.client.presence import PresenceState
 from dossier_realtime.protocol import codec
@@ -180,8 +181,7 @@ class DashboardState:
     """The fold. `heard`, `present`, `listed`, `measured`, `audited` and `linked` are its only ways in."""
 
     def __init__(self) -> None:
-        self.live = False
-        self.since = 0.0
+        self.link = ServiceLink()
         self.seconds: deque[Second] = deque(maxlen=SECONDS)
         self.totals: dict[str, Counter[str]] = {topic: Counter() for topic in ("errors", "codes", "limits", "sessions")}
         self.nodes: Kept[Node] = Kept(64)
@@ -206,13 +206,13 @@ class DashboardState:
 
     def linked(self, live: bool, at: float) -> None:
         """The connection to the service stands, or does not."""
-        if live != self.live or not self.since:
-            self.live, self.since = live, at
+        if self.link.linked(live, at):
             self.revision += 1
 
     def heard(self, channel: str, event: Event, at: float) -> None:
         """A message of a channel."""
         self.revision += 1
+        self.link.heard_at = at
         match event:
             case OpsStats(payload=told):
                 topic = channel.partition(":")[2]
@@ -255,10 +255,16 @@ class DashboardState:
         self.presence.drop(channel)
         self.revision += 1
 
-    def listed(self, sessions: list[dict[str, Any]], channels: list[dict[str, Any]]) -> None:
-        """The operators' lists of sessions and of channels, as the service answered them."""
+    def listed(self, sessions: list[dict[str, Any]], channels: list[dict[str, Any]], at: float = 0.0) -> None:
+        """The operators' lists of sessions and of channels, as the service answered them at a time."""
+        self.link.listed_at, self.link.refused = at, 0
         self.sessions = sessions[:5_000]
         self.channels = {row["channel"]: row for row in channels[:5_000]}
+        self.revision += 1
+
+    def unlisted(self, status: int) -> None:
+        """The lists were refused with an HTTP status: what is known of them grows old."""
+        self.link.refused = status
         self.revision += 1
 
     def measured(self, measures: Mapping[str, float]) -> None:
@@ -276,6 +282,11 @@ class DashboardState:
         self.revision += 1
 
     # --- what panes ask ---------------------------------------------------------------------------------------
+
+    @property
+    def live(self) -> bool:
+        """Return whether the connection to the service stands."""
+        return self.link.live
 
     @property
     def people(self) -> int:

@@ -6,7 +6,7 @@ export function render({ model }) {
   const words = model.words
   const root = document.createElement("div")
   const tools = drawing({ words, locale: model.locale, root, perform })
-  const { make, badge, dialog, isolated, clock, say } = tools
+  const { make, badge, dialog, isolated } = tools
 
   // --- what a person does -----------------------------------------------------------------------------------
 
@@ -69,12 +69,13 @@ export function render({ model }) {
     pause.textContent = paused ? words.resume : words.pause
     pause.setAttribute("aria-pressed", String(paused))
     model.send_msg({ pause: paused })
+    strip.pause(paused)
     if (paused) tell(words.paused, "info")
     else status.replaceChildren()
   })
   const search = make("input", { type: "search", "aria-label": words.filter, placeholder: words.filter, title: words.filter_help, dir: "auto" })
   search.addEventListener("input", () => board.filter(search.value))
-  const silence = make("div", { role: "alert" })
+  const strip = serviceStrip(tools, words)
   Object.assign(root, { className: "console", lang: model.locale.slice(0, 2), dir: model.direction })
   root.dataset.theme = model.look
   if (model.charts) place.append(make("div", { class: "charts" }, model.get_child("charts")))
@@ -85,14 +86,12 @@ export function render({ model }) {
     leave = mountPlayer(played, data, { language: root.lang, theme: model.look, switches: false })
     status.replaceChildren()
   }
-  root.append(make("div", { class: "toolbar" }, search, pause, status), silence, place, played)
+  root.append(strip.node, make("div", { class: "toolbar" }, search, pause, status), place, played)
 
   // --- news from the dashboard ------------------------------------------------------------------------------
 
-  let heard = Date.now()
   model.on("msg:custom", (message) => {
-    heard = Date.now()
-    silence.replaceChildren()
+    strip.tell(message.strip)
     if (message.news) {
       for (const text of message.news) shown = changed(shown, JSON.parse(text))
       search.hidden = pause.hidden = shown.some(({ kind }) => kind === "opener") // a player has its own
@@ -105,10 +104,7 @@ export function render({ model }) {
   })
   let looking = false
   const watch = setInterval(async () => {
-    if (Date.now() - heard < SILENCE || paused) return
-    const at = make("p", { class: "banner bad" }, badge(say(words.silent, { time: clock.format(new Date(heard)) }), "bad"))
-    silence.replaceChildren(at)
-    if (!model.served || looking) return
+    if (strip.silence() < SILENCE || paused || !model.served || looking) return // what is paused stays before the eyes
     looking = true
     try {
       if ((await fetch("/healthz", { cache: "no-store" })).ok) location.reload()
@@ -119,6 +115,7 @@ export function render({ model }) {
     }
   }, 5_000)
   const second = setInterval(() => {
+    strip.draw(strip.silence() >= SILENCE)
     if (!paused) tools.count(place)
   }, 1_000)
   let told = 0

@@ -90,8 +90,11 @@ function drawing({ words, locale, root, perform, now = Date.now, zone = {} }) {
   const list = new Intl.ListFormat(locale, { type: "unit", style: "long" })
   function left(at) {
     const seconds = Math.round(at - now() / 1000)
-    const smallest = still.matches ? "minute" : "second"
-    let rest = Math.ceil(Math.abs(seconds) / UNITS[smallest]) * UNITS[smallest]
+    return say(seconds < 0 ? words.overdue : words.left, { time: lasting(Math.abs(seconds), still.matches ? "minute" : "second") })
+  }
+  // A length of time in words, no finer than `smallest`
+  function lasting(seconds, smallest = "second") {
+    let rest = Math.ceil(seconds / UNITS[smallest]) * UNITS[smallest]
     const parts = []
     for (const [unit, format] of units) {
       const count = Math.floor(rest / UNITS[unit])
@@ -99,7 +102,7 @@ function drawing({ words, locale, root, perform, now = Date.now, zone = {} }) {
       if (count || (unit === smallest && !parts.length)) parts.push(format.format(count))
       if (unit === smallest) break
     }
-    return say(seconds < 0 ? words.overdue : words.left, { time: list.format(parts) })
+    return list.format(parts)
   }
   function countdown(at) {
     const date = new Date(1000 * at)
@@ -347,5 +350,5 @@ function drawing({ words, locale, root, perform, now = Date.now, zone = {} }) {
     return { show, filter }
   }
 
-  return { make, isolated, formatted, badge, count, dialog, board, numbers, clock, say }
+  return { make, isolated, formatted, badge, count, dialog, board, numbers, clock, lasting, say }
 }

@@ -67,9 +67,9 @@ def banner(state: DashboardState, viewer: Viewer, at: float) -> Block:
     """The one line that says whether something must be done now."""
     open_alerts = (alert for alert in state.alerts.values() if alert.level == 3 and alert.acknowledged_by is None)
     escalated = sum(viewer.shows(state, alert.fact) for alert in open_alerts)
-    if not state.live:
+    if state.link.status(at) != "alive":
         key = "banner.stale" if state.nodes else "banner.connecting"
-        return {"id": "banner", "kind": "banner", "tone": "bad", "text": viewer.say(key), "at": round(state.since)}
+        return {"id": "banner", "kind": "banner", "tone": "bad", "text": viewer.say(key)}
     if any(not node.values.get("ready") for node in state.nodes.values() if at - node.at <= 10):
         return {"id": "banner", "kind": "banner", "tone": "bad", "text": viewer.say("banner.unready")}
     if escalated:

@@ -63,10 +63,10 @@ WORDS: dict[str, tuple[str, str]] = {
     "col.reason": ("Reason", "السبب"),
     "col.outcome": ("Outcome", "النتيجة"),
     # --- overview
-    "banner.live": ("Live: the service answers", "مباشر: الخدمة تستجيب"),
+    "banner.live": ("All nodes are ready", "كل العقد جاهزة"),
     "banner.alerts": ("Commitments escalated to level 3: {count}", "التزامات صُعِّدت إلى المستوى 3: {count}"),
-    "banner.connecting": ("Connecting to the service", "جارٍ الاتصال بالخدمة"),
-    "banner.stale": ("The service cannot be reached; figures are stale", "تعذر الوصول إلى الخدمة؛ الأرقام قديمة"),
+    "banner.connecting": ("Nothing is known yet", "لا شيء معروف بعد"),
+    "banner.stale": ("The service does not answer; figures are stale", "الخدمة لا تستجيب؛ الأرقام قديمة"),
     "banner.unready": ("A node is not ready", "إحدى العقد غير جاهزة"),
     "figure.people": ("People online", "أشخاص متصلون"),
     "figure.sessions": ("Sessions", "الجلسات"),

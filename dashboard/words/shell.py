@@ -80,7 +80,25 @@ WORDS: dict[str, tuple[str, str]] = {
         "تم التعرف عليك، لكن الخدمة لا تقبل الرمز الصادر لك. أبلغ مسؤول النظام.",
     ),
     "login.often": ("Too many attempts. Wait a minute.", "محاولات كثيرة. انتظر دقيقة."),
+    # --- the strip above every page
+    "strip.connecting": ("Connecting to the service", "جارٍ الاتصال بالخدمة"),
+    "strip.alive": ("The service answers", "الخدمة تستجيب"),
+    "strip.silent": ("The service is connected but sends nothing", "الخدمة متصلة لكنها لا ترسل شيئاً"),
+    "strip.unreachable": ("The service cannot be reached", "تعذر الوصول إلى الخدمة"),
+    "strip.lists": (
+        "The lists of sessions and channels are {age} s old",
+        "عمر قائمتي الجلسات والقنوات {age} ثانية",
+    ),
+    "strip.refused": (
+        "The lists of sessions and channels cannot be read ({status}): check the dashboard's token",
+        "تعذرت قراءة قائمتي الجلسات والقنوات ({status}): تحقق من رمز اللوحة",
+    ),
     # --- the browser's own part
+    "js.strip": ("Service", "الخدمة"),
+    "js.since": ("since {time}", "منذ {time}"),
+    "js.age": ("Data: {time} old", "عمر البيانات: {time}"),
+    "js.no_data": ("No data yet", "لا بيانات بعد"),
+    "js.paused_at": ("Paused: the page shows {time}", "متوقف مؤقتاً: تعرض الصفحة حال {time}"),
     "js.filter": ("Filter", "تصفية"),
     "js.filter_help": (
         "Words that a row must hold; column:word for one column; -word for rows without it",

@@ -41,7 +41,7 @@ def test_every_key_that_python_names_is_there() -> None:
 def test_every_word_that_the_browser_names_is_there() -> None:
     scripts = {path.name: path.read_text(encoding="utf-8") for path in (DASHBOARD / "assets").glob("*.js")}
     named = {name: set(re.findall(r"\bwords\.([a-z_]+)", script)) for name, script in scripts.items()}
-    everywhere = named["console.js"] | named["drawing.js"]
+    everywhere = named["console.js"] | named["drawing.js"] | named["strip.js"]
     assert everywhere <= words_for("en", "js.").keys()
     assert words_for("ar", "js.").keys() <= everywhere | {"resume"}
     player = named["player.js"] | named["lanes.js"]

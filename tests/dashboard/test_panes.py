@@ -96,7 +96,7 @@ def test_the_overview_counts_what_the_service_counted() -> None:
         (lambda state: None, "warn", "Commitments escalated to level 3: 1"),
         (lambda state: state.linked(False, NOW), "bad", "figures are stale"),
         (lambda state: state.heard("ops:nodes", ops("nodes", {"ready": 0}), NOW), "bad", "not ready"),
-        (lambda state: state.alerts.drop("c-1"), "good", "Live"),
+        (lambda state: state.alerts.drop("c-1"), "good", "All nodes are ready"),
     ],
 )
 def test_the_banner_says_what_is_most_urgent(change: Any, tone: str, words: str) -> None:

@@ -138,7 +138,7 @@ def test_the_time_of_the_first_silence_is_kept() -> None:
     state.linked(True, NOW)
     state.linked(False, NOW + 5)
     state.linked(False, NOW + 9)
-    assert (state.live, state.since) == (False, NOW + 5)
+    assert (state.live, state.link.since) == (False, NOW + 5)
 
 
 def test_an_unknown_channel_counts_as_secret() -> None:

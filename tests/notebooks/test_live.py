@@ -64,7 +64,7 @@ def test_a_page_is_live_in_jupyterlab(
         tab(browser, errors=False) as page,
     ):
         run_all(page, lab.page("live.ipynb"))
-        banner = page.get_by_text("Live: the service answers")
+        banner = page.get_by_text("All nodes are ready")
         expect(banner).to_be_visible()
         people.come("nora.alqahtani", "نورة القحطاني", "dossier:country:SA")
         expect(page.get_by_text("نورة القحطاني").first).to_be_visible()
