@@ -53,7 +53,7 @@ from app.web.public_pages import PublicPages
 from dossier_realtime.protocol.classification import ChannelPolicy
 from dossier_realtime.protocol.forwarded import networks
 from dossier_realtime.protocol.host_header import parse_hosts
-from dossier_realtime.recording.digest import Digest
+from dossier_realtime.recording.ops_aggregator import OpsAggregator
 
 if TYPE_CHECKING:
     import socket
@@ -90,11 +90,13 @@ class Service:
         self._tls = tls_context
         self._policy = ChannelPolicy((row.pattern, row.level) for row in config.channels.classification)
         self._metrics = Metrics()
-        self._digest = Digest(config.node.id)
+        self._aggregator = OpsAggregator(config.node.id)
         self._quotas = quotas = Quotas(rate_limits(config, _DAY), now, engine.quotas)
-        publisher = Publisher(engine.broker, engine.alerts, self._policy, self._digest, lambda: journal.healthy, quotas)
-        alerts = Alerts(engine.alerts, publisher, self._digest)
-        briefs = Briefs(engine.briefs, publisher, self._digest)
+        publisher = Publisher(
+            engine.broker, engine.alerts, self._policy, self._aggregator, lambda: journal.healthy, quotas
+        )
+        alerts = Alerts(engine.alerts, publisher, self._aggregator)
+        briefs = Briefs(engine.briefs, publisher, self._aggregator)
         self._documents = Documents(
             engine.documents,
             engine.broker,
@@ -105,7 +107,7 @@ class Service:
         cursors = Cursors(self._documents, engine.broker)
         administration = ChannelAdministration(engine, self._policy)
         self.verifier = TokenVerifier(config.auth)
-        witness = Witness(journal, self._metrics, self._policy, self._digest)
+        witness = Witness(journal, self._metrics, self._policy, self._aggregator)
         acts = ActRecord(journal, witness.level_of)
         self.node = Node(
             config.node.id,
@@ -194,7 +196,7 @@ class Service:
             self.journal.record("restored", detail={"why": self.engine.moved})
         await self._complete_journal()
         background = self.node.background
-        background.repeat("report", lambda: report(self._digest, self.engine.broker, self.node.hub.members, now))
+        background.repeat("report", lambda: report(self._aggregator, self.engine.broker, self.node.hub.members, now))
         tasks = {"documents": self._sweep_documents, "quotas": self._quotas.run, **self._upkeep.tasks()}
         for name, task in tasks.items():
             background.repeat(name, task)
@@ -333,9 +335,9 @@ class Service:
                 "ready": float(all(self.readiness().values())),
             }
 
-        self._digest.level("nodes", figures)
-        self._digest.standing("limits", self.node.lifted)
-        self._digest.level("sessions", lambda: {"open": len(node.registry.by_session)})
+        self._aggregator.gauge("nodes", figures)
+        self._aggregator.gauge_rows("limits", self.node.lifted)
+        self._aggregator.gauge("sessions", lambda: {"open": len(node.registry.by_session)})
 
 
 async def build(config: Config) -> Service:

@@ -101,14 +101,14 @@ def read(folder: Path) -> None:
     entries = len(recording)
     print(f"  {entries} entries; memory grew by {(_memory() - before) / 1e6:.1f} MB")
     before = _memory()
-    veiled = open_journal(folder)
-    with timed("sessions() up to internal, veil and index made"):
-        veiled.sessions()
-    print(f"  {len(veiled)} entries; memory grew by {(_memory() - before) / 1e6:.1f} MB")
+    redacted = open_journal(folder)
+    with timed("sessions() up to internal, redacted view and index made"):
+        redacted.sessions()
+    print(f"  {len(redacted)} entries; memory grew by {(_memory() - before) / 1e6:.1f} MB")
     with timed("transcript() of one session"):
         frames = recording.transcript(str(sessions.index[0]))
     with timed("transcript() of one session, up to internal"):
-        veiled.transcript(str(sessions.index[0]))
+        redacted.transcript(str(sessions.index[0]))
     print(f"  {len(sessions)} sessions; the transcript of the whole has {len(frames)} frames")
     with timed("channels()"):
         recording.channels()

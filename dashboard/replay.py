@@ -14,8 +14,8 @@ from dossier_realtime.protocol.authorization import Fact
 from dossier_realtime.protocol.classification import Clearance
 from dossier_realtime.protocol.events import AlertState, AlertStatePayload, BriefFailed, CommitmentAlert
 from dossier_realtime.protocol.responses import PresentUser, Roster
-from dossier_realtime.recording.digest import Digest
 from dossier_realtime.recording.entry import Entry, Header
+from dossier_realtime.recording.ops_aggregator import OpsAggregator
 from dossier_realtime.recording.ops_rows import Row
 from dossier_realtime.recording.reading import UNFIT, cancelled_request, entry_type
 from dossier_realtime.recording.timeline import State
@@ -42,8 +42,8 @@ class Replay:
     def __init__(self) -> None:
         self.state = DashboardState()
         self.past = State()
-        self._digest = Digest("node")  # until its start says how it is called
-        self._digest.level("nodes", self._figures)
+        self._aggregator = OpsAggregator("node")  # until its start says how it is called
+        self._aggregator.gauge("nodes", self._figures)
         self._sessions: dict[str, dict[str, Any]] = {}
         self._levels: dict[str, str] = {}
         self._offsets: dict[str, int] = {}
@@ -80,10 +80,10 @@ class Replay:
                 self._deliveries += len(span(header))
             case "out" if frame is not None:
                 self._deliveries += 1
-                self._digest.sent(frame)
+                self._aggregator.sent(frame)
                 if entry_type(entry) == "rate_limit_warning":
                     warned = _warnings.decode(frame).payload
-                    self._digest.count("limits", "warnings")
+                    self._aggregator.count("limits", "warnings")
                     self._limit(header, warned.rate_class, {"state": "warned", "rate": warned.current_rate})
             case "fanout" | "recovered":
                 self._told(header, frame)
@@ -96,7 +96,7 @@ class Replay:
             return
         state, self._news = self.state, False
         state.linked(True, at)
-        for message in self._digest.messages(int(at)):
+        for message in self._aggregator.messages(int(at)):
             state.heard(message.channel, message, at)
         for channel in sorted(self._moved):
             if channel.partition(":")[0] in PLACES:
@@ -126,14 +126,14 @@ class Replay:
             return
         if header.commit:
             edit = channel.startswith("document:")
-            self._digest.count("nodes", "edits" if edit else "events")
+            self._aggregator.count("nodes", "edits" if edit else "events")
             self._events += not edit
             self._offsets[channel] = header.offset
         if frame is None or channel.startswith("ops:"):
             return  # redacted; or what another dashboard was told of what is counted here
         event = codec.decode_event(frame)
         fact = _fact(header)
-        self._digest.published(event, fact)
+        self._aggregator.published(event, fact)
         match event:
             case CommitmentAlert(payload=told) | AlertState(payload=told):
                 self._stands(told.commitment_id, fact)
@@ -147,23 +147,23 @@ class Replay:
         """An alert as it stands now: one that is acknowledged stays so until it climbs."""
         alert = self.past.alerts[commitment]
         known = {"alert_level": alert.level, "state": alert.state, "acknowledged_by": alert.acknowledged_by}
-        self._digest.alert(msgspec.convert({"commitment_id": commitment, **known}, AlertStatePayload), fact)
+        self._aggregator.alert(msgspec.convert({"commitment_id": commitment, **known}, AlertStatePayload), fact)
 
     def _cancelled(self, request: str) -> None:
         self._cancelling.discard(request)
         brief = self.past.briefs.get(request)
         if brief is not None and brief.state == "failed":
-            self._digest.row("briefs", request, {"state": "cancelled"})
+            self._aggregator.row("briefs", request, {"state": "cancelled"})
 
     # --- what was asked for -----------------------------------------------------------------------------------
 
     def _asked(self, header: Header, entry: Entry) -> None:
         match header.kind:
             case "refused" if header.rule.startswith("rate."):
-                self._digest.count("limits", "refused")
+                self._aggregator.count("limits", "refused")
                 self._limit(header, header.rule.removeprefix("rate."), {"state": "exceeded"})
             case "refused":
-                self._digest.count("errors", header.rule)
+                self._aggregator.count("errors", header.rule)
             case "lifted":
                 self._lifted(header)
             case "http" if header.detail.get("status") == 200:
@@ -181,13 +181,13 @@ class Replay:
         row: Row = {"user_id": header.user, "name": next(names, header.user), "class": "*", "state": "restored"}
         if seconds:
             row |= {"state": "lifted", "until": round(header.at + seconds)}
-        self._digest.row("limits", f"{header.user} *", row)
+        self._aggregator.row("limits", f"{header.user} *", row)
 
     def _limit(self, header: Header, rate_class: str, values: dict[str, str | float]) -> None:
         who = self.past.sessions.get(header.session)
         name = who.name if who else header.user
         row = {"user_id": header.user, "name": name, "class": rate_class, **values}
-        self._digest.row("limits", f"{header.user} {rate_class}", row)
+        self._aggregator.row("limits", f"{header.user} {rate_class}", row)
 
     # --- who is there, and the lists ----------------------------------------------------------------------------------
 
@@ -196,24 +196,24 @@ class Replay:
             case "start":
                 self._sessions.clear()
                 self._ready = True
-                self._digest.node = str(header.detail.get("node", self._digest.node))
+                self._aggregator.node = str(header.detail.get("node", self._aggregator.node))
             case "stop":
                 self._ready = False
             case "open":
                 self._open(header)
             case _ if header.session not in self.past.sessions:
-                self._digest.count("sessions", "closed")
+                self._aggregator.count("sessions", "closed")
                 self._sessions.pop(header.session, None)
             case _:
                 pass  # it was resumed over another connection
 
     def _open(self, header: Header) -> None:
-        self._digest.count("sessions", "opened")
+        self._aggregator.count("sessions", "opened")
         known, detail = self._sessions.get(header.session, {}), header.detail
         self._sessions[header.session] = {
             "session_id": header.session,
             "user_id": header.user,
-            "node": self._digest.node,
+            "node": self._aggregator.node,
             "started_at": known.get("started_at", header.at),
             **{name: detail.get(name, "") for name in ("name", "role", "address")},
             "reconnect_count": detail.get("reconnect_count", 0),

@@ -31,7 +31,7 @@ from dossier_realtime.recording.moments import must_follow, unix
 from dossier_realtime.recording.names import channel_pattern, did_you_mean
 from dossier_realtime.recording.routing import Routing
 from dossier_realtime.recording.verify import DamagedJournalError
-from dossier_realtime.recording.visibility import HIGHEST, Unveiled, Veil
+from dossier_realtime.recording.visibility import HIGHEST, ClearanceFilter, SelectionFilter
 
 _NOTHING = "no entry fits this selection, so there is no export: check its names and times"
 _COMPARED = 20_000  # names that are kept, to offer one that is near
@@ -130,20 +130,26 @@ class Archive:
         be empty; UnmatchedRedaction where a pattern of `redacted` fits nothing.
         """
         head = read_head(self._folder, self._node)
-        veil = Veil(clearance, level_of) if level_of is not None else Unveiled() if selection.surrounds else None
-        if not personal and (veil is None or not selection.channel):
+        clearance_filter = (
+            ClearanceFilter(clearance, level_of)
+            if level_of is not None
+            else SelectionFilter()
+            if selection.surrounds
+            else None
+        )
+        if not personal and (clearance_filter is None or not selection.channel):
             raise ValueError("an export without what is personal is partial, and of channels that are named")
-        selected, redaction = _Filter(selection, veil), Redaction(redacted)
+        selected, redaction = _Filter(selection, clearance_filter), Redaction(redacted)
         selected.only = None if personal else channel_pattern(selection.channel)
-        scope = self._scope(selection, selected, veil)
+        scope = self._scope(selection, selected, clearance_filter)
         if selection.session or selection.user:
-            lines = read_after(self._folder, self._node, self._begin(selected, veiled=True))
+            lines = read_after(self._folder, self._node, self._begin(selected, filtered=True))
             selected.replays = Replays(lines, selection.session, selection.user)
         digest, count, damaged = sha256(), 0, False
         if scope is not None and not scope.found:
             raise NothingSelected(_NOTHING)
         try:
-            for line in self._lines(selected, veil, redaction, scope):
+            for line in self._lines(selected, clearance_filter, redaction, scope):
                 digest.update(line)
                 count += 1
                 yield line
@@ -160,69 +166,69 @@ class Archive:
             node=self._node,
             made_at=round(made_at, 3),
             made_by=made_by,
-            whole=veil is None,
+            whole=clearance_filter is None,
             clearance=clearance,
             selection=msgspec.to_builtins(selection),
             redacted=list(redacted),
             entries=count,
             sha256=digest.hexdigest(),
-            head_seq=head.seq if head and veil is None else 0,
-            head_link=head.link if head and veil is None else "",
+            head_seq=head.seq if head and clearance_filter is None else 0,
+            head_link=head.link if head and clearance_filter is None else "",
             damaged=damaged,
         )
         signed = encode_manifest(manifest)
         yield trailer(signed, self._signer.sign("export", signed))
 
-    def _scope(self, selection: Selection, selected: _Filter, veil: Veil | None) -> Scope | None:
+    def _scope(self, selection: Selection, selected: _Filter, clearance_filter: ClearanceFilter | None) -> Scope | None:
         """The surroundings of channels that are asked for with context; read before anything is written."""
-        if veil is None or not selection.surrounds:
+        if clearance_filter is None or not selection.surrounds:
             return None
-        lines = read_after(self._folder, self._node, self._begin(selected, veiled=True))
-        selected.scope = Scope(channel_pattern(selection.channel), lines, selection.until, veil.may_see)
+        lines = read_after(self._folder, self._node, self._begin(selected, filtered=True))
+        selected.scope = Scope(channel_pattern(selection.channel), lines, selection.until, clearance_filter.may_see)
         return selected.scope
 
-    def _begin(self, selected: _Filter, *, veiled: bool) -> int:
+    def _begin(self, selected: _Filter, *, filtered: bool) -> int:
         after = selected.begins_after
-        if selected.begins_at and (not veiled or selected.context):
+        if selected.begins_at and (not filtered or selected.context):
             after = max(after, seq_before(self._folder, self._node, selected.begins_at))
         return after
 
     def _lines(
-        self, selected: _Filter, veil: Veil | None, redaction: Redaction, scope: Scope | None
+        self, selected: _Filter, clearance_filter: ClearanceFilter | None, redaction: Redaction, scope: Scope | None
     ) -> Iterator[bytes]:
         before = shown = segment = b""
         count = 0
-        for line in read_after(self._folder, self._node, self._begin(selected, veiled=veil is not None)):
+        for line in read_after(self._folder, self._node, self._begin(selected, filtered=clearance_filter is not None)):
             link, head, _, rest = line.split(b"\t", 3)
             header = None if head.startswith(b'{"format"') else _headers.decode(head)
             if header is None or not selected.takes(header):
-                if veil is not None and header is not None:
-                    veil.see(header, b"", selected=False)
+                if clearance_filter is not None and header is not None:
+                    clearance_filter.see(header, b"", selected=False)
                 before, segment = link, head if header is None else b""
                 continue
             if scope is not None:
                 header = scope.trimmed(header)
             elif selected.only is not None:
                 header = trimmed(header, selected.only)
-            if veil is None:
+            if clearance_filter is None:
                 hidden = redaction.hides(header, rest[:-1])
                 previous = b"" if shown and before == shown else before
                 yield whole_line(redact(line) if hidden else line, header, previous, segment)
                 shown, segment, count = link, b"", count + 1
                 if count == selected.limit:
                     return
-            elif (seen := veil.see(header, rest[:-1])) is not None:
+            elif (seen := clearance_filter.see(header, rest[:-1])) is not None:
                 body = b"" if redaction.hides(header, seen[1]) else seen[1]
-                yield partial_line(veil.number(seen[0]), body)
+                yield partial_line(clearance_filter.number(seen[0]), body)
             before = link
 
 
 class _Filter:
     """A selection, applied to entries in their order."""
 
-    def __init__(self, selection: Selection, veil: Veil | None) -> None:
+    def __init__(self, selection: Selection, clearance_filter: ClearanceFilter | None) -> None:
         self._selection = selection
-        may_see = (lambda _: True) if veil is None else veil.may_see
+        may_see = (lambda _: True) if clearance_filter is None else clearance_filter.may_see
         self._naming = Naming(channel_pattern(selection.channel), may_see) if selection.channel else None
         self._routing = Routing()
         self._mine: set[str] = set()

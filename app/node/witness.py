@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from app.telemetry.metrics import Metrics
     from dossier_realtime.protocol.classification import ChannelPolicy, Settings
     from dossier_realtime.protocol.events import Event
-    from dossier_realtime.recording.digest import Digest
     from dossier_realtime.recording.entry import Audience, Detail
+    from dossier_realtime.recording.ops_aggregator import OpsAggregator
 
     from .calls import Call
     from .connection import Connection, Inbound
@@ -47,11 +47,11 @@ _METHODS = frozenset({"GET", "POST", "PUT", "DELETE"})  # of any other word a cl
 class Witness:
     """One call an occurrence; each is cheap, none waits."""
 
-    def __init__(self, journal: Journal, metrics: Metrics, policy: ChannelPolicy, digest: Digest) -> None:
+    def __init__(self, journal: Journal, metrics: Metrics, policy: ChannelPolicy, aggregator: OpsAggregator) -> None:
         self._journal = journal
         self._metrics = metrics
         self._policy = policy
-        self._digest = digest
+        self._aggregator = aggregator
         self._sample = Sample(per_second=10)
         self._sampler = Sampler(each=10)
         self._polls = Sampler(each=1, seconds=_POLL_SECONDS)
@@ -94,7 +94,7 @@ class Witness:
 
     def _note_warning(self, connection: Connection, event: Event) -> None:
         if isinstance(event, RateLimitWarning):
-            self._digest.count("limits", "warnings")
+            self._aggregator.count("limits", "warnings")
             self._note_limit(connection, event.payload.rate_class, "warned", event.payload.current_rate)
 
     def _note_limit(self, connection: Connection, rate_class: str, state: str, rate: int | None = None) -> None:
@@ -102,14 +102,16 @@ class Witness:
         if identity is not None:
             key = f"{identity.user_id} {rate_class}"
             values = {"user_id": identity.user_id, "name": identity.name, "class": rate_class, "state": state}
-            self._digest.row("limits", key, values if rate is None else {**values, "rate": rate}, Fact(personal=True))
+            self._aggregator.row(
+                "limits", key, values if rate is None else {**values, "rate": rate}, Fact(personal=True)
+            )
 
     def _note_refusal(self, connection: Connection, decision: Decision) -> None:
         rule = decision.rule
         if not rule.startswith("rate."):
-            self._digest.count("errors", rule)
+            self._aggregator.count("errors", rule)
             return
-        self._digest.count("limits", "refused")
+        self._aggregator.count("limits", "refused")
         self._note_limit(connection, rule.removeprefix("rate."), "exceeded")
 
     def decided(self, connection: Connection, decision: Decision) -> None:
@@ -127,7 +129,7 @@ class Witness:
     def sent(self, connection: Connection, payload: bytes, type_: str, channel: str = "") -> None:
         """A message to one connection alone."""
         self._metrics.sent()
-        self._digest.sent(payload)
+        self._aggregator.sent(payload)
         self._journal.record(
             "out",
             session=connection.session.session_id or connection.connection_id,
@@ -233,33 +235,33 @@ class Witness:
         events = sum(not place.repeated for place in placed)
         self._metrics.totals["published"] += events
         self._metrics.publish_seconds.observe(seconds)
-        self._digest.count("nodes", "events", events)
+        self._aggregator.count("nodes", "events", events)
 
     def edited(self) -> None:
         """An edit of a document is committed."""
         self._metrics.totals["edits"] += 1
-        self._digest.count("nodes", "edits")
+        self._aggregator.count("nodes", "edits")
 
     def lifted(self, user_id: str, name: str, seconds: int) -> None:
         """The user's limits are wider for so long from here on; 0: they are as before."""
         if not seconds:
             values = {"user_id": user_id, "name": name, "class": "*", "state": "restored"}
-            self._digest.row("limits", f"{user_id} *", values, Fact(personal=True))
+            self._aggregator.row("limits", f"{user_id} *", values, Fact(personal=True))
         self._journal.record("lifted", user=user_id, detail={"seconds": seconds}, **_caused(origin_now.get()))
 
     def shut_out(self, token_id: str | None, user_id: str | None, until: float) -> None:
         """A token, or what was issued to a user until then (Unix seconds), is good no more: whoever let somebody in
         with it hears so."""
         if token_id is not None:
-            self._digest.row("sessions", f"token {token_id}", {"state": "revoked", "token_id": token_id}, _PERSONAL)
+            self._aggregator.row("sessions", f"token {token_id}", {"state": "revoked", "token_id": token_id}, _PERSONAL)
         if user_id is not None:
             values: dict[str, str | float | bool | None] = {"state": "revoked", "user_id": user_id, "until": until}
-            self._digest.row("sessions", f"user {user_id}", values, _PERSONAL)
+            self._aggregator.row("sessions", f"user {user_id}", values, _PERSONAL)
 
     def disconnected(self, user_id: str) -> None:
         """All sessions of a user were ended by an operator; the user may come back."""
         values = {"state": "disconnected", "user_id": user_id}
-        self._digest.row("sessions", f"disconnected {user_id}", values, _PERSONAL)
+        self._aggregator.row("sessions", f"disconnected {user_id}", values, _PERSONAL)
 
     def called(self, call: Call) -> None:
         """Count an HTTP call that was answered, and keep those of known callers and those that failed to log in."""
@@ -288,7 +290,7 @@ class Witness:
     def opened(self, connection: Connection) -> None:
         """A session began or came back."""
         self._metrics.opened()
-        self._digest.count("sessions", "opened")
+        self._aggregator.count("sessions", "opened")
         self._journal.record(
             "open",
             session=connection.session.session_id,
@@ -325,7 +327,7 @@ class Witness:
     def token_refused(self, address: str, reason: str, steady: float) -> None:
         """A token was not good. Logged at most ten times a second: whoever guesses tokens must not fill the disk."""
         self._metrics.totals["tokens_refused"] += 1
-        self._digest.count("errors", "token_refused")
+        self._aggregator.count("errors", "token_refused")
         if self._sample.allows(steady):
             _log.info("token refused", address=address, reason=reason)
 
@@ -334,7 +336,7 @@ class Witness:
         code, reason = connection.closing or (1006, "")
         self._metrics.connections.set(connections)
         self._metrics.closed(code)
-        self._digest.count("sessions", "closed")
+        self._aggregator.count("sessions", "closed")
         known = connection.session.session_id
         if not known and not self._sampler.allows("close of a stranger", connection.address, time.monotonic()):
             return

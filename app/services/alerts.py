@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from app.engine.ports import AlertStore, Placed
     from app.journal.acts import RecordAct
     from dossier_realtime.protocol.authorization import Identity
-    from dossier_realtime.recording.digest import Digest
+    from dossier_realtime.recording.ops_aggregator import OpsAggregator
 
     from .publisher import Publisher
 
@@ -28,10 +28,10 @@ class Taken(NamedTuple):
 class Alerts:
     """Who was alerted is kept with the events that alert (`Publisher`); what is done about it stands here."""
 
-    def __init__(self, store: AlertStore, publisher: Publisher, digest: Digest) -> None:
+    def __init__(self, store: AlertStore, publisher: Publisher, aggregator: OpsAggregator) -> None:
         self._store = store
         self._publisher = publisher
-        self._digest = digest
+        self._aggregator = aggregator
 
     async def acknowledge(
         self, commitment_id: str, by: Identity, act: RecordAct, *, on_behalf: bool = False
@@ -56,7 +56,7 @@ class Alerts:
                 placed = await self._store.acknowledge(alert, user_id, self._publisher.entries(taken.events()))
             except Moved:
                 continue  # somebody else was quicker, or more were alerted: look again
-            self._digest.count("alerts", "acknowledged", fact=self._publisher.derived(alert.channels))
+            self._aggregator.count("alerts", "acknowledged", fact=self._publisher.derived(alert.channels))
             await self._publisher.tell_alerts({commitment_id})
             return Taken(taken, placed)
 

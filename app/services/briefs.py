@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from app.engine.ports import BriefStore, Placed
     from app.journal.acts import RecordAct
     from dossier_realtime.protocol.authorization import Identity
-    from dossier_realtime.recording.digest import Digest
+    from dossier_realtime.recording.ops_aggregator import OpsAggregator
 
     from .publisher import Publisher
 
@@ -29,10 +29,10 @@ class Ended(NamedTuple):
 class Briefs:
     """Whose a brief is, is kept with its events (`Publisher`); what is done about it stands here."""
 
-    def __init__(self, store: BriefStore, publisher: Publisher, digest: Digest) -> None:
+    def __init__(self, store: BriefStore, publisher: Publisher, aggregator: OpsAggregator) -> None:
         self._store = store
         self._publisher = publisher
-        self._digest = digest
+        self._aggregator = aggregator
 
     async def cancel(self, request_id: str, by: Identity, act: RecordAct, *, on_behalf: bool = False) -> Ended | None:
         """End the brief, and tell its owner; None where there is none of that user's. `on_behalf`: an operator, who
@@ -58,8 +58,8 @@ class Briefs:
             except Moved:
                 continue  # it has ended meanwhile
             fact = self._publisher.derived((brief.channel,))
-            self._digest.published(event, fact)
-            self._digest.row("briefs", request_id, {"state": "cancelled"}, fact)
+            self._aggregator.published(event, fact)
+            self._aggregator.row("briefs", request_id, {"state": "cancelled"}, fact)
             return Ended(replace(brief, ended="cancelled"), placed)
 
     def level(self, brief: Brief) -> str:

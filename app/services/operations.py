@@ -1,4 +1,4 @@
-"""What operators are shown, once a second: the digest of what happened on this node (recording/digest.py)."""
+"""The report to operators, once a second: the aggregate of this node (recording/ops_aggregator.py)."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
     from app.core.instant import Instant
     from app.engine.ports import Broker
-    from dossier_realtime.recording.digest import Digest
+    from dossier_realtime.recording.ops_aggregator import OpsAggregator
 
 
 async def report(
-    digest: Digest,
+    aggregator: OpsAggregator,
     broker: Broker,
     listeners: Callable[[str], Sequence[object]],
     clock: Callable[[], Instant],
@@ -26,7 +26,7 @@ async def report(
     """Once a second, tell each topic that somebody listens to, until cancelled."""
     while True:
         await asyncio.sleep(1.0)
-        for made in digest.reports(clock().timestamp):
+        for made in aggregator.reports(clock().timestamp):
             channel = made.message.channel
             if listeners(channel):
                 with suppress(Unavailable):

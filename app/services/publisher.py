@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from dossier_realtime.protocol.authorization import Identity
     from dossier_realtime.protocol.classification import ChannelPolicy
     from dossier_realtime.protocol.events import Event
-    from dossier_realtime.recording.digest import Digest
+    from dossier_realtime.recording.ops_aggregator import OpsAggregator
 
     from .quotas import Quotas
 
@@ -34,14 +34,14 @@ class Publisher:
         broker: Broker,
         alerts: AlertStore,
         policy: ChannelPolicy,
-        digest: Digest,
+        aggregator: OpsAggregator,
         journal_ready: Callable[[], bool],
         quotas: Quotas,
     ) -> None:
         self._broker = broker
         self._alerts = alerts
         self._policy = policy
-        self._digest = digest
+        self._aggregator = aggregator
         self._journal_ready = journal_ready
         self.quotas = quotas
 
@@ -66,7 +66,7 @@ class Publisher:
                 self.quotas.give_back(by.user_id, channels=begun, stored=stored)
         if not any(place.repeated for place in placed):
             for channel, event in events:
-                self._digest.published(event, self.fact(channel, event))
+                self._aggregator.published(event, self.fact(channel, event))
             await self.tell_alerts({entry.fact.commitment_id for entry in entries if isinstance(entry.fact, Alerted)})
         return placed
 
@@ -107,7 +107,7 @@ class Publisher:
             for commitment_id in commitment_ids:
                 alert = await self._alerts.find(commitment_id)
                 if alert is not None:
-                    self._digest.alert(alert.state, self.derived(alert.channels))
+                    self._aggregator.alert(alert.state, self.derived(alert.channels))
 
     def _said(self, channel: str, event: Event, by: Identity | None) -> Alerted | BriefStep | None:
         if isinstance(event, CommitmentAlert):

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from dossier_realtime.recording.moments import span
 from dossier_realtime.recording.recording import Recording
-from dossier_realtime.recording.veiled import CLEARANCE, seen_with
+from dossier_realtime.recording.redacted_view import CLEARANCE, seen_with
 from dossier_realtime.recording.visibility import HIGHEST, reach
 
 from .export import ExportSource, download

@@ -51,8 +51,10 @@ def reach(clearance: str) -> int:
     return _RANKS[clearance]
 
 
-class Veil:
-    """Everything goes through `see`, in order. `level_of` says the level of a channel now: what was raised since is
+class ClearanceFilter:
+    """The filter that keeps what is above a clearance out of a recording.
+
+    Every entry goes through `see`, in order. `level_of` says the level of a channel now: what was raised since is
     hidden too. It is also asked for patterns of whole names, such as `dossier:country:*`.
 
     Raises ValueError for a clearance that is none.
@@ -250,8 +252,8 @@ class Veil:
         return told if self._discreet(told) else b""
 
 
-class Unveiled(Veil):
-    """All may be seen: entries that were not selected are left out and counted as a veil does, and nothing else."""
+class SelectionFilter(ClearanceFilter):
+    """A filter that hides nothing: entries that were not selected are left out and counted, as ClearanceFilter does."""
 
     def __init__(self) -> None:
         super().__init__(HIGHEST, lambda _: HIGHEST)

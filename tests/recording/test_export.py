@@ -43,7 +43,7 @@ def written(archive: Archive, file: Path, selection: Selection | None = None, *r
     return file
 
 
-def veiled(archive: Archive, file: Path, clearance: str) -> Path:
+def redacted(archive: Archive, file: Path, clearance: str) -> Path:
     def level(channel: str) -> str:
         return LEVELS.get(channel, "internal")
 
@@ -135,7 +135,7 @@ def test_redacted_frames_are_gone_and_the_chain_holds(archive: Archive, key: Pat
 def test_a_lower_clearance_sees_no_trace_of_a_secret_channel(
     archive: Archive, recording: Recording, played: Played, key: Path, tmp_path: Path, clearance: str
 ) -> None:
-    file = veiled(archive, tmp_path / "partial.ndjson", clearance)
+    file = redacted(archive, tmp_path / "partial.ndjson", clearance)
     text = file.read_text()
     assert SECRET not in text
     assert "secret:" not in text

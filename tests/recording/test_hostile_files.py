@@ -61,9 +61,9 @@ def test_an_edit_of_what_is_hidden_is_found_too_and_tells_nothing_of_it(folder: 
     change(
         folder, b'"type":"dossier_update","channel":"%b"' % SECRET.encode(), b'"type":"dossier_update","channel":"x"'
     )
-    whole, veiled = open_journal(folder, clearance="secret"), open_journal(folder)
-    shown, shown_to_less = seen(whole), seen(veiled)
-    found, told = whole.verify().fault, veiled.verify().fault
+    whole, redacted = open_journal(folder, clearance="secret"), open_journal(folder)
+    shown, shown_to_less = seen(whole), seen(redacted)
+    found, told = whole.verify().fault, redacted.verify().fault
     assert found is not None
     assert told is not None
     assert (found.seq - 1, told.seq - 1) == (shown, shown_to_less)

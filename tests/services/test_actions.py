@@ -34,7 +34,7 @@ from dossier_realtime.protocol.events import (
     CommitmentAlert,
     CommitmentAlertPayload,
 )
-from dossier_realtime.recording.digest import Digest
+from dossier_realtime.recording.ops_aggregator import OpsAggregator
 
 PEOPLE = [f"user{number}" for number in range(20)]
 
@@ -43,7 +43,7 @@ class Office(NamedTuple):
     """The services on an engine."""
 
     engine: Engine
-    digest: Digest
+    aggregator: OpsAggregator
     publisher: Publisher
     alerts: Alerts
     briefs: Briefs
@@ -56,11 +56,11 @@ async def office(folder: Path) -> AsyncIterator[Office]:
         return Instant(time.monotonic(), time.time())
 
     engine = await open_engine("embedded", folder, limits=EngineLimits(), rates=RateLimiter(), clock=clock)
-    digest, journal, quotas = Digest("n1"), [True], Quotas(RateLimiter(), clock)
-    publisher = Publisher(engine.broker, engine.alerts, ChannelPolicy([]), digest, lambda: journal[0], quotas)
-    alerts, briefs = Alerts(engine.alerts, publisher, digest), Briefs(engine.briefs, publisher, digest)
+    aggregator, journal, quotas = OpsAggregator("n1"), [True], Quotas(RateLimiter(), clock)
+    publisher = Publisher(engine.broker, engine.alerts, ChannelPolicy([]), aggregator, lambda: journal[0], quotas)
+    alerts, briefs = Alerts(engine.alerts, publisher, aggregator), Briefs(engine.briefs, publisher, aggregator)
     try:
-        yield Office(engine, digest, publisher, alerts, briefs, journal)
+        yield Office(engine, aggregator, publisher, alerts, briefs, journal)
     finally:
         await engine.close()
 
@@ -154,7 +154,7 @@ def test_operators_are_told_how_an_alert_stands_and_how_a_brief_ended(tmp_path: 
         async with office(tmp_path) as here:
 
             def rows(topic: str) -> Mapping[str, object]:
-                messages = {message.channel: message for message in here.digest.messages(1)}
+                messages = {message.channel: message for message in here.aggregator.messages(1)}
                 (row,) = messages[f"ops:{topic}"].payload.rows
                 return row
 

@@ -1,4 +1,4 @@
-"""A recording as a lower clearance sees it: its source behind the same veil as the exports of the service.
+"""The redacted view of a recording for a lower clearance, made by the filter that the exports of the service use.
 
 One pass finds the level of each channel, a second what may be seen. Kept of them is where each entry stands that may, 8
 bytes, and what is told otherwise than it stands there, which is little; no line is kept.
@@ -20,7 +20,7 @@ from dossier_realtime.protocol.channels import parse_pattern
 from .entry import Detail, Header
 from .index import Source, unreadable
 from .verify import Fault, Report
-from .visibility import HIGHEST, LEVELS, Veil, rank, reach
+from .visibility import HIGHEST, LEVELS, ClearanceFilter, rank, reach
 
 CLEARANCE: Final = "internal"
 """What is shown of a recording where nobody asks for more."""
@@ -36,7 +36,7 @@ def seen_with(source: Source, clearance: str, within: str = HIGHEST) -> Source:
 
     Raises ValueError for a clearance that is none.
     """
-    return source if reach(clearance) >= rank(within) else VeiledSource(source, clearance)
+    return source if reach(clearance) >= rank(within) else RedactedView(source, clearance)
 
 
 class Levels:
@@ -75,7 +75,7 @@ class Levels:
         return min(fitting, key=rank, default=HIGHEST)
 
 
-class VeiledSource:
+class RedactedView:
     """A source of which nothing above a clearance is to be seen; entries are numbered anew, without their links.
 
     It is read through at the first question. `verify` still checks all of it.
@@ -83,13 +83,13 @@ class VeiledSource:
 
     def __init__(self, source: Source, clearance: str) -> None:
         self._source, self._clearance = source, clearance
-        self._sight: _Sight | None = None
+        self._visible: _VisibleEntries | None = None
 
     @property
-    def _seen(self) -> _Sight:
-        if self._sight is None:
-            self._sight = _Sight(self._source, self._clearance)
-        return self._sight
+    def _seen(self) -> _VisibleEntries:
+        if self._visible is None:
+            self._visible = _VisibleEntries(self._source, self._clearance)
+        return self._visible
 
     def lines(self) -> Iterator[tuple[int, bytes]]:
         """Every entry that may be seen; its place is its number. Raises what the source raised on the way."""
@@ -123,8 +123,8 @@ class VeiledSource:
         return replace(found, entries=count, fault=fault, missing_at_end=0, redacted=0, removed=0)
 
 
-class _Sight:
-    """What the veil lets through: places in the source, and by number what is not told as it stands there."""
+class _VisibleEntries:
+    """The entries that the clearance filter lets through: their places in the source, and by number what differs."""
 
     def __init__(self, source: Source, clearance: str) -> None:
         self.places = array("Q")
@@ -134,9 +134,9 @@ class _Sight:
         self.trouble: ValueError | None = None
         self._blank = array("I")
         try:
-            veil = Veil(clearance, Levels(line for _, line in source.lines()).of)
+            clearance_filter = ClearanceFilter(clearance, Levels(line for _, line in source.lines()).of)
             for place, line in source.lines():
-                self._take(veil, place, line)
+                self._take(clearance_filter, place, line)
         except ValueError as wrong:
             self.trouble = wrong
 
@@ -145,19 +145,19 @@ class _Sight:
         at = bisect_left(self._blank, number)
         return at < len(self._blank) and self._blank[at] == number
 
-    def _take(self, veil: Veil, place: int, line: bytes) -> None:
+    def _take(self, clearance_filter: ClearanceFilter, place: int, line: bytes) -> None:
         number = len(self.places)
         try:
             _, head, _, body = line.removesuffix(b"\n").split(b"\t", 3)
             header = _headers.decode(head)
-            seen = veil.see(header, body)
+            seen = clearance_filter.see(header, body)
         except (ValueError, LookupError) as wrong:
             raise unreadable(number, wrong) from wrong
         if seen is None:
             return
         self.places.append(place)
         shown, told = seen
-        self.causes.append(veil.number(shown).cause)
+        self.causes.append(clearance_filter.number(shown).cause)
         if body and not told:
             self._blank.append(number)
         elif body != told:

@@ -17,7 +17,7 @@ from app.journal.signing import Signer
 from dossier_realtime.archive import open_export, open_journal
 from dossier_realtime.recording.entry import Header
 from dossier_realtime.recording.recording import Recording
-from dossier_realtime.recording.visibility import Veil
+from dossier_realtime.recording.visibility import ClearanceFilter
 from tests.recording.scene import COUNTRY, DOCUMENT
 from tests.recording.secret_scene import BOOK, NAMES, RAISED, VAULT, Scene, play
 
@@ -48,7 +48,7 @@ def exported(scene: Scene, file: Path) -> Path:
 
 
 @pytest.fixture(scope="module", params=["journal", "export", "confidential"])
-def veiled(request: pytest.FixtureRequest, scene: Scene, tmp_path_factory: pytest.TempPathFactory) -> Recording:
+def redacted(request: pytest.FixtureRequest, scene: Scene, tmp_path_factory: pytest.TempPathFactory) -> Recording:
     """The scene as it is opened where nobody asks for more, and with a clearance that is still too low."""
     if request.param == "export":
         return open_export(exported(scene, tmp_path_factory.mktemp("export") / "all.ndjson"))
@@ -121,9 +121,9 @@ def test_every_question_is_asked() -> None:
 
 @pytest.mark.parametrize("question", QUESTIONS)
 def test_no_answer_holds_a_secret_unless_it_is_asked_for(
-    question: str, veiled: Recording, whole: Recording, scene: Scene
+    question: str, redacted: Recording, whole: Recording, scene: Scene
 ) -> None:
-    text = told(QUESTIONS[question](veiled, scene))
+    text = told(QUESTIONS[question](redacted, scene))
     assert [name for name in NAMES if name in text] == []
     if question in ("index", "channels", "events", "entries", "transcript", "state_at"):
         everything = told(QUESTIONS[question](whole, scene))
@@ -131,13 +131,13 @@ def test_no_answer_holds_a_secret_unless_it_is_asked_for(
 
 
 @pytest.mark.parametrize("channel", [VAULT, RAISED, BOOK, "document:nothing"])
-def test_a_secret_thing_is_as_if_it_were_not(veiled: Recording, channel: str) -> None:
-    for name in (lambda: veiled.entries(channel=channel), lambda: veiled.events(channel=channel)):
+def test_a_secret_thing_is_as_if_it_were_not(redacted: Recording, channel: str) -> None:
+    for name in (lambda: redacted.entries(channel=channel), lambda: redacted.events(channel=channel)):
         with pytest.raises(KeyError, match="no channel"):
             name()
     with pytest.raises(KeyError, match="no channel"):
-        veiled.delivered_to(channel, 1)
-    for ask in (veiled.document, veiled.history):
+        redacted.delivered_to(channel, 1)
+    for ask in (redacted.document, redacted.history):
         with pytest.raises(KeyError, match="no edit of document:"):
             ask(channel)
 
@@ -175,13 +175,13 @@ def counted(recording: Recording, scene: Scene) -> dict[str, Any]:
     }
 
 
-def test_all_counts_are_those_of_a_world_without_secrets(veiled: Recording, scene: Scene, twin: Scene) -> None:
-    here, there = counted(veiled, scene), counted(open_journal(twin.folder, clearance="secret"), twin)
+def test_all_counts_are_those_of_a_world_without_secrets(redacted: Recording, scene: Scene, twin: Scene) -> None:
+    here, there = counted(redacted, scene), counted(open_journal(twin.folder, clearance="secret"), twin)
     for what, found in here.items():
         assert found == there[what], what
 
 
-def test_the_twin_loses_nothing_under_the_veil(twin: Scene) -> None:
+def test_the_twin_loses_nothing_in_the_redacted_view(twin: Scene) -> None:
     seen, everything = open_journal(twin.folder), open_journal(twin.folder, clearance="secret")
     assert counted(seen, twin) == counted(everything, twin)
     for session in twin.sessions.values():
@@ -196,7 +196,7 @@ def test_a_clearance_that_is_none_is_refused(scene: Scene, tmp_path: Path) -> No
         open_export(exported(scene, tmp_path / "all.ndjson"), clearance="")
 
 
-def test_a_partial_export_is_veiled_again_only_where_it_was_made_for_more(scene: Scene, tmp_path: Path) -> None:
+def test_a_partial_export_is_redacted_again_only_where_it_was_made_for_more(scene: Scene, tmp_path: Path) -> None:
     archive = Archive(scene.folder, "test", Signer(tmp_path))
     secret = {VAULT, RAISED, BOOK}
     made = {}
@@ -226,22 +226,22 @@ def test_a_partial_export_is_veiled_again_only_where_it_was_made_for_more(scene:
     ["/v1/documents/blackbook", "/v1/documents/black%62ook", f"/v1/channels/{VAULT}/history", "/v1/channels/x%2F"],
 )
 def test_a_call_is_hidden_however_it_writes_the_name(path: str) -> None:
-    veil = Veil("internal", lambda name: "secret" if name in (BOOK, VAULT) else "internal")
+    clearance_filter = ClearanceFilter("internal", lambda name: "secret" if name in (BOOK, VAULT) else "internal")
     call = Header(1, "http", 1.0, user="op", detail={"method": "GET", "path": path, "status": 200})
-    assert veil.see(call, b"") is None
+    assert clearance_filter.see(call, b"") is None
     other = msgspec.structs.replace(call, detail={**call.detail, "path": f"/v1/channels/{COUNTRY}"})
-    assert veil.see(other, b"") is not None
+    assert clearance_filter.see(other, b"") is not None
 
 
 @pytest.mark.parametrize("name", ["query", "reason", "key"])
 @pytest.mark.parametrize("text", [f"channel={VAULT}", f"channel={VAULT.replace(':', '%3A')}&since=1"])
 def test_what_a_caller_says_beside_the_path_tells_no_hidden_name(name: str, text: str) -> None:
-    veil = Veil("internal", lambda channel: "secret" if channel in (BOOK, VAULT) else "internal")
+    clearance_filter = ClearanceFilter("internal", lambda channel: "secret" if channel in (BOOK, VAULT) else "internal")
     call = Header(1, "http", 1.0, user="op", detail={"method": "GET", "path": "/v1/journal", "status": 200, name: text})
-    seen = veil.see(call, b"")
+    seen = clearance_filter.see(call, b"")
     assert seen is not None
     assert seen[0].detail[name] == ""
     shown = msgspec.structs.replace(call, detail={**call.detail, name: f"channel={COUNTRY}"})
-    seen = veil.see(shown, b"")
+    seen = clearance_filter.see(shown, b"")
     assert seen is not None
     assert seen[0].detail[name] == f"channel={COUNTRY}"

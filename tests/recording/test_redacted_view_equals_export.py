@@ -25,7 +25,7 @@ from dossier_realtime.recording.entry import (
     encode_segment_header,
     segment_name,
 )
-from dossier_realtime.recording.veiled import Levels, VeiledSource
+from dossier_realtime.recording.redacted_view import Levels, RedactedView
 from dossier_realtime.recording.visibility import LEVELS
 
 NODE = "n1"
@@ -133,7 +133,7 @@ def test_what_is_shown_is_what_the_service_would_export(world: Entries, clearanc
 
         partial = exported("partial.ndjson", clearance=clearance, level_of=levels.of)
         there = [line for _, line in ExportSource(partial).lines()]
-        source = VeiledSource(FolderSource(folder, NODE), clearance)
+        source = RedactedView(FolderSource(folder, NODE), clearance)
         here = list(source.lines())
         assert [line for _, line in here] == there
         assert [source.line(place) for place, _ in reversed(here)] == there[::-1]

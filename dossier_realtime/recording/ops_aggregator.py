@@ -1,4 +1,4 @@
-"""What operators are shown of a second: one aggregated message a topic on `ops:{topic}` (decisions, section 10). Pure.
+"""The operators' report of a second: one aggregated message a topic on `ops:{topic}` (decisions, section 10). Pure.
 
 However hard the storm, a topic costs one message a second: occurrences are folded as they happen, and rows are cut.
 A node folds what happens, a replay what happened.
@@ -36,7 +36,7 @@ _ROWS = 200
 _ERROR = re.compile(rb'\{"type":"error","error_code":"([A-Z_]{1,40})"')
 
 
-class Digest:
+class OpsAggregator:
     """Folds what happens into the next second's message of each topic."""
 
     def __init__(self, node: str) -> None:
@@ -44,16 +44,16 @@ class Digest:
         self._values: dict[str, Counter[str]] = {topic: Counter() for topic in TOPICS}
         self._restricted: dict[str, dict[str, Counter[str]]] = {topic: {} for topic in TOPICS}
         self._rows: dict[str, dict[str, Row]] = {topic: {} for topic in TOPICS}
-        self._levels: dict[str, Callable[[], Mapping[str, float]]] = {}
-        self._standing: dict[str, Callable[[], Sequence[Row]]] = {}
+        self._gauges: dict[str, Callable[[], Mapping[str, float]]] = {}
+        self._gauge_rows: dict[str, Callable[[], Sequence[Row]]] = {}
 
-    def level(self, topic: str, read: Callable[[], Mapping[str, float]]) -> None:
+    def gauge(self, topic: str, read: Callable[[], Mapping[str, float]]) -> None:
         """Numbers that hold at any time, read once a second."""
-        self._levels[topic] = read
+        self._gauges[topic] = read
 
-    def standing(self, topic: str, read: Callable[[], Sequence[Row]]) -> None:
+    def gauge_rows(self, topic: str, read: Callable[[], Sequence[Row]]) -> None:
         """Rows that hold at any time, read once a second."""
-        self._standing[topic] = read
+        self._gauge_rows[topic] = read
 
     def count(self, topic: str, name: str, by: float = 1, fact: Fact = _ANYBODYS) -> None:
         """Count an occurrence; of one on channels, those who may not read them get no part of the count."""
@@ -118,11 +118,11 @@ class Digest:
         made = []
         for topic in TOPICS:
             values: dict[str, float] = {name: float(value) for name, value in self._values[topic].items()}
-            if topic in self._levels:
-                values.update(self._levels[topic]())
+            if topic in self._gauges:
+                values.update(self._gauges[topic]())
             rows = list(self._rows[topic].values())
-            if topic in self._standing:
-                rows += self._standing[topic]()[: _ROWS - len(rows)]
+            if topic in self._gauge_rows:
+                rows += self._gauge_rows[topic]()[: _ROWS - len(rows)]
             self._values[topic].clear()
             self._rows[topic].clear()
             payload = OpsStatsPayload(self.node, timestamp, values, rows)
