@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import resource
 import signal
 import time
 import uuid
@@ -19,9 +18,8 @@ from msgspec import structs
 import dossier_realtime
 from app import tls, token_secrets
 from app.auth import TokenVerifier
+from app.configured_limits import node_limits, rate_limits
 from app.core.instant import Instant
-from app.core.lifetime import SessionLimits
-from app.core.ratelimit import Limits, RateLimiter
 from app.engine.build import open_engine
 from app.engine.limits import EngineLimits
 from app.journal.acts import ActRecord
@@ -30,9 +28,7 @@ from app.journal.node_name import kept_name
 from app.journal.signing import Signer, named_key, open_signer
 from app.journal.upkeep import Upkeep
 from app.journal.writer import Journal
-from app.node.limits import NodeLimits
 from app.node.node import Node
-from app.node.outbox import OutboxLimits
 from app.node.witness import Witness
 from app.proofs import key_place
 from app.services.alerts import Alerts
@@ -63,7 +59,6 @@ if TYPE_CHECKING:
     from app.engine.ports import Engine
 
 _log = structlog.get_logger("service")
-_SPARE_FILES = 128  # descriptors kept for the store, the journal and listening
 _SWEEP = 10.0  # seconds between two looks for documents at rest
 # Connections a second of one address for each WebSocket handshake that it may make: those over TLS cost more.
 _TCP_PER_HANDSHAKE, _TLS_PER_HANDSHAKE = 40, 10
@@ -122,7 +117,7 @@ class Service:
             administration,
             witness,
             acts,
-            _node_limits(config),
+            node_limits(config),
             now,
             lambda: str(uuid.uuid4()),
         )
@@ -336,7 +331,7 @@ class Service:
             }
 
         self._aggregator.gauge("nodes", figures)
-        self._aggregator.gauge_rows("limits", self.node.lifted)
+        self._aggregator.gauge_rows("limits", self.node.raised_limits)
         self._aggregator.gauge("sessions", lambda: {"open": len(node.registry.by_session)})
 
 
@@ -393,60 +388,3 @@ def _metrics_keeper(config: Config) -> Doorkeeper:
     host = config.metrics.host.strip("[]")
     own = [f"[{host}]" if ":" in host else host] if host else []
     return Doorkeeper(parse_hosts([*config.server.allowed_hosts, *own]), frozenset())
-
-
-def rate_limits(config: Config, window: float = 0.0) -> RateLimiter:
-    """Return what the configuration allows everybody a window (in seconds; 0: that of the configuration)."""
-    limits = config.limits
-
-    def of(role: str) -> Limits:
-        return Limits(
-            general=limits.limit("general", role),
-            edit=limits.limit("edit", role),
-            cursor=limits.limit("cursor", role),
-            ping=limits.limit("ping", role),
-            read=limits.limit("read", role),
-            bytes=limits.limit("bytes_mib", role) << 20,
-            channels=limits.limit("channels", role),
-            stored=limits.limit("stored_mib", role) << 20,
-        )
-
-    return RateLimiter(
-        of(""), {role: of(role) for role in limits.roles}, window or limits.window, limits.warning_ratio, limits.abuse
-    )
-
-
-def session_limits(config: Config) -> SessionLimits:
-    """What the configuration allows a connection."""
-    session = config.session
-    return SessionLimits(
-        auth_timeout=session.auth_timeout,
-        heartbeat_interval=session.heartbeat_interval,
-        ping_interval=session.ping_interval,
-        liveness_timeout=session.liveness_timeout,
-        expiring_notice=session.expiring_notice,
-        max_subscriptions=session.max_subscriptions,
-        invalid_messages=session.invalid_messages_per_minute,
-    )
-
-
-def _node_limits(config: Config) -> NodeLimits:
-    session = config.session
-    return NodeLimits(
-        session=session_limits(config),
-        outbox=OutboxLimits(config.outbox.max_bytes, config.outbox.max_messages),
-        auth_max_bytes=session.auth_max_bytes,
-        frame_timeout=session.frame_timeout,
-        connections_per_user=config.limits.connections_per_user,
-        max_connections=config.server.max_connections or _room_for_connections(),
-        drain_seconds=config.server.drain_seconds,
-    )
-
-
-def _room_for_connections() -> int:
-    """Out of descriptors a loop spins; so there are fewer connections than descriptors, after asking for all."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with suppress(ValueError, OSError):
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-        soft = hard
-    return max(64, min(soft, 1_000_000) - _SPARE_FILES)

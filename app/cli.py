@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from app import backups, bootstrap, explanations, proofs, records
+from app import backups, bootstrap, configured_limits, explanations, proofs, records
 from app.auth import mint
 from app.config import KEYS_OF_SERVICE, Config, ConfigError, load
 from app.dashboard_process import NO_LOGIN_OF_ITS_OWN, beside_service, reachable, run_dashboard
@@ -81,8 +81,8 @@ def main(arguments: Sequence[str], command: str = "run.py") -> int:
             case "explain" | "export" | "backup" | "restore" as command:
                 return _READERS[command](config, asked)
             case "rerun":
-                limits = bootstrap.session_limits(config)
-                return records.run_again(config, asked, lambda: bootstrap.rate_limits(config), limits)
+                limits = configured_limits.session_limits(config)
+                return records.run_again(config, asked, lambda: configured_limits.rate_limits(config), limits)
             case "demo":
                 return _demo(config, asked)
             case "dashboard":

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from app.core import rerun
+from app.core import reevaluate
 from app.file_faults import expect_place
 from app.journal.export import Archive, NothingSelected, Selection, Tally
 from app.journal.signing import named_key, open_signer
@@ -26,7 +26,7 @@ from dossier_realtime.recording.visibility import HIGHEST
 
 if TYPE_CHECKING:
     from app.config import Config
-    from app.core.lifetime import SessionLimits
+    from app.core.deadlines import SessionLimits
     from app.core.ratelimit import RateLimiter
 
 FOUND_WRONG = 1
@@ -91,7 +91,7 @@ def run_again(
     else:
         recording = open_journal(data / "journal", asked.node, clearance=HIGHEST)
     policy = ChannelPolicy((row.pattern, row.level) for row in config.channels.classification)
-    result = rerun.Rerun(policy, new_limiter, limits)
+    result = reevaluate.Reevaluation(policy, new_limiter, limits)
     differences = 0
     for entry in recording.entries():
         for difference in result.take(entry):

@@ -10,8 +10,8 @@ from dossier_realtime.protocol.events import AlertState, AlertStatePayload, Comm
 from .ownership import Claim, mou_channel
 
 
-class Alerted(NamedTuple):
-    """A user is told of a commitment at a level; kept with the event that tells it. `claim`: of its sender."""
+class AlertRecipient(NamedTuple):
+    """A user who is alerted of a commitment at a level; kept with the event that alerts. `claim`: of its sender."""
 
     commitment_id: str
     user_id: str
@@ -19,8 +19,8 @@ class Alerted(NamedTuple):
     claim: Claim | None = None
 
 
-class Standing(NamedTuple):
-    """How an alert stands: the highest level that anybody was told, and who took it in hand there; None: nobody."""
+class AlertStatus(NamedTuple):
+    """The highest level of an alert so far, and the user who acknowledged it there; None while it is open."""
 
     level: int
     acknowledged_by: str | None = None
@@ -31,7 +31,7 @@ class Alert:
     """A commitment's alert, and everybody who was told of it, in the order of their ids."""
 
     commitment_id: str
-    standing: Standing
+    status: AlertStatus
     recipients: tuple[str, ...]
     mou_id: str = ""
 
@@ -43,7 +43,7 @@ class Alert:
     @property
     def state(self) -> AlertStatePayload:
         """As messages tell it."""
-        level, by = self.standing
+        level, by = self.status
         state: AlertStatePayload = AlertStatePayload(
             commitment_id=self.commitment_id,
             state="open" if by is None else "acknowledged",
@@ -64,21 +64,21 @@ def mou_channels(mou_id: str) -> tuple[str, ...]:
     return () if channel is None else (channel,)
 
 
-def alerted(channel: str, event: Event, claim: Claim | None = None) -> Alerted | None:
+def alert_recipient(channel: str, event: Event, claim: Claim | None = None) -> AlertRecipient | None:
     """Return what an event on a user's channel says of a commitment, if anything."""
     if not isinstance(event, CommitmentAlert):
         return None
     payload = event.payload
-    return Alerted(payload.commitment_id, channel.partition(":")[2], payload.alert_level, claim)
+    return AlertRecipient(payload.commitment_id, channel.partition(":")[2], payload.alert_level, claim)
 
 
-def raised(known: Standing | None, level: int) -> Standing:
-    """The standing after one more was told at a level: what climbs is open again, nothing ever falls."""
-    return Standing(level) if known is None or level > known.level else known
+def raise_level(known: AlertStatus | None, level: int) -> AlertStatus:
+    """Return the status after a notification at `level`. A higher level reopens the alert; levels never decrease."""
+    return AlertStatus(level) if known is None or level > known.level else known
 
 
 def acknowledged(alert: Alert, by: str) -> Alert:
     """The alert in somebody's hands; whoever took it first keeps it."""
-    if alert.standing.acknowledged_by is not None:
+    if alert.status.acknowledged_by is not None:
         return alert
-    return replace(alert, standing=Standing(alert.standing.level, by))
+    return replace(alert, status=AlertStatus(alert.status.level, by))

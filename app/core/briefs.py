@@ -20,8 +20,8 @@ from dossier_realtime.protocol.responses import BriefEnd
 from .ownership import Claim, takes_over
 
 
-class BriefStep(NamedTuple):
-    """A brief moves, or ends; kept with the event that tells it. `claim`: by its sender; None: by the service."""
+class BriefTransition(NamedTuple):
+    """A change of a brief, or its end; kept with the event. `claim`: of its sender; None for the service."""
 
     request_id: str
     user_id: str
@@ -44,23 +44,23 @@ class Brief:
         return f"user:{self.user_id}"
 
 
-def step(channel: str, event: Event, claim: Claim | None = None) -> BriefStep | None:
+def transition(channel: str, event: Event, claim: Claim | None = None) -> BriefTransition | None:
     """Return what an event says of a brief, if anything."""
     owner = channel.partition(":")[2]
     match event:
         case BriefStarted() | BriefProgress():
-            return BriefStep(event.request_id, owner, None, claim)
+            return BriefTransition(event.request_id, owner, None, claim)
         case BriefComplete():
-            return BriefStep(event.request_id, owner, "complete", claim)
+            return BriefTransition(event.request_id, owner, "complete", claim)
         case BriefFailed():
-            return BriefStep(event.request_id, owner, "failed", claim)
+            return BriefTransition(event.request_id, owner, "failed", claim)
         case _:
             return None
 
 
-def stepped(known: Brief | None, taken: BriefStep) -> Brief:
-    """Return the brief after a step that `bind` allows. Its first owner keeps it, and its first end holds: a step of
-    the same program on another user's channel is a copy, which ends nothing."""
+def transitioned(known: Brief | None, taken: BriefTransition) -> Brief:
+    """Return the brief after a transition that `bind` allows. Its first owner keeps it, and its first end holds: a
+    transition by the same program on another user's channel is a copy, which ends nothing."""
     if known is None or (known.claim is not None and taken.claim is not None and takes_over(known.claim, taken.claim)):
         return Brief(*taken)
     claim = known.claim or taken.claim

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from dossier_realtime.protocol.commands import Command
     from dossier_realtime.protocol.inbound import InboundMessage
 
+    from .deadlines import SessionLimits
     from .instant import Instant
-    from .lifetime import SessionLimits
     from .ratelimit import RateLimiter
 
 

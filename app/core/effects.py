@@ -37,7 +37,7 @@ class Close:
 
 
 @dataclass(frozen=True, slots=True)
-class ProbePeer:
+class SendPing:
     """A protocol-level ping."""
 
 
@@ -139,7 +139,7 @@ class ShareCursor:
 
 
 @dataclass(frozen=True, slots=True)
-class HandToDomain:
+class DomainCommand:
     """Hand a command to the service of its domain (alerts, briefs)."""
 
     command: AcknowledgeAlert | RequestBrief | CancelBrief
@@ -148,7 +148,7 @@ class HandToDomain:
 Effect = (
     Send
     | Close
-    | ProbePeer
+    | SendPing
     | VerifyToken
     | OpenSession
     | RefuseDocument
@@ -160,7 +160,7 @@ Effect = (
     | ApplySettings
     | SubmitEdit
     | ShareCursor
-    | HandToDomain
+    | DomainCommand
 )
 
 ACCEPTED = ""

@@ -74,8 +74,8 @@ class Verdict:
 
 
 _ALLOWED = Verdict(True)
-LIFT = 10  # times as much is allowed to a user whose limits are lifted: a ceiling stays
-_LIFTED = 1_000  # users at once, of whom the one whose lift ends first gives way
+RAISED_FACTOR = 10  # times as much is allowed to a user whose limits are raised: a ceiling stays
+_MAX_RAISED = 1_000  # users at once, of whom the one whose raised limits end first gives way
 
 
 class _Window:
@@ -91,7 +91,7 @@ class _Window:
 class RateLimiter:
     """Counts messages. Bounded: windows that ended are dropped as new ones open.
 
-    A user's limits can be lifted for a while. What was counted stays counted: within a window the limit is another one.
+    A user's limits can be raised for a while. What was counted stays counted: within a window the limit is another one.
     """
 
     limits: Limits = field(default_factory=Limits)
@@ -100,7 +100,7 @@ class RateLimiter:
     warning_ratio: float = 0.95
     abuse: int = 200
     _windows: dict[tuple[str, RateClass], _Window] = field(default_factory=dict)
-    _lifted: dict[str, float] = field(default_factory=dict)
+    _raised: dict[str, float] = field(default_factory=dict)
 
     def limits_of(self, role: str) -> Limits:
         """The limits that hold for a role."""
@@ -109,7 +109,7 @@ class RateLimiter:
     def limit_of(self, user_id: str, role: str, rate_class: RateClass, steady: float) -> int:
         """Return what a user of this role may spend in a window of one class, as it is now."""
         limit = self.limits_of(role).of(rate_class)
-        return limit * LIFT if self._lifted and self._is_lifted(user_id, steady) else limit
+        return limit * RAISED_FACTOR if self._raised and self._is_raised(user_id, steady) else limit
 
     def announced(self, role: str) -> RateLimits:
         """The limits that hold for a role, as a login is told."""
@@ -166,21 +166,21 @@ class RateLimiter:
         """(accepted, refused) of every window that is open."""
         return {k: (w.count, w.refused) for k, w in self._windows.items() if steady - w.started < self.window}
 
-    def lift(self, user_id: str, seconds: float, steady: float) -> None:
-        """Allow the user `LIFT` times as much in every class for so long from now on; 0 ends it."""
-        self._lifted.pop(user_id, None)
+    def raise_limit(self, user_id: str, seconds: float, steady: float) -> None:
+        """Allow the user `RAISED_FACTOR` times as much in every class for so long from now on; 0 ends it."""
+        self._raised.pop(user_id, None)
         if seconds > 0:
-            self._lifted = {who: until for who, until in self._lifted.items() if until > steady}
-            if len(self._lifted) >= _LIFTED:
-                del self._lifted[min(self._lifted, key=self._lifted.__getitem__)]
-            self._lifted[user_id] = steady + seconds
+            self._raised = {who: until for who, until in self._raised.items() if until > steady}
+            if len(self._raised) >= _MAX_RAISED:
+                del self._raised[min(self._raised, key=self._raised.__getitem__)]
+            self._raised[user_id] = steady + seconds
 
-    def lifted(self, steady: float) -> dict[str, float]:
-        """Whose limits are lifted, and for how many seconds more."""
-        return {who: until - steady for who, until in self._lifted.items() if until > steady}
+    def raised_limits(self, steady: float) -> dict[str, float]:
+        """Return the users whose limits are raised, each with the seconds that are left."""
+        return {who: until - steady for who, until in self._raised.items() if until > steady}
 
-    def _is_lifted(self, user_id: str, steady: float) -> bool:
-        until = self._lifted.get(user_id)
+    def _is_raised(self, user_id: str, steady: float) -> bool:
+        until = self._raised.get(user_id)
         return until is not None and until > steady
 
     def _reset_in(self, window: _Window, steady: float) -> int:

@@ -34,27 +34,27 @@ from dossier_realtime.protocol.namespaces import NAMESPACES, namespace_of
 
 from . import rights
 from .budget import Budget
+from .deadlines import Deadlines, Due, SessionLimits
 from .effects import (
     ACCEPTED,
     ApplySettings,
     Close,
     Decision,
+    DomainCommand,
     Effect,
-    HandToDomain,
     Join,
     Leave,
     OpenSession,
-    ProbePeer,
     Publish,
     ReceiveOwn,
     RefuseDocument,
     Send,
+    SendPing,
     ShareCursor,
     SubmitEdit,
     UpdateOwnPresence,
     VerifyToken,
 )
-from .lifetime import Due, Lifetime, SessionLimits
 from .own_channel import OwnChannel
 from .refusals import login_answer, no_subscription, refusal
 
@@ -87,7 +87,7 @@ class Session:
         self.reconnect_count = 0
         self.subscriptions: set[str] = set()
         self.own = OwnChannel()
-        self.lifetime = Lifetime(limits, at)
+        self.deadlines = Deadlines(limits, at)
         self._invalid: deque[float] = deque(maxlen=limits.invalid_messages + 1)
         self._bad_renewals = 0
         self.token_at = (0.0, 0.0)  # when it was issued (Unix) and came (steady)
@@ -101,13 +101,13 @@ class Session:
             return None
         weighed = self._budget.weigh(self.identity, frame, at)
         if weighed is not None and weighed.rule:
-            self.lifetime.heard(at)
+            self.deadlines.heard(at)
             return self._settled(weighed)
         return weighed
 
     def receive(self, command: Command | InboundMessage, at: Instant) -> Decision:
         """Judge one decoded message."""
-        self.lifetime.heard(at)
+        self.deadlines.heard(at)
         if self.state is State.CLOSED:
             return Decision("session.closed", [])
         if self.identity is None:
@@ -124,7 +124,7 @@ class Session:
 
     def malformed(self, wrong: codec.InvalidMessage, at: Instant) -> Decision:
         """Judge a frame that could not be decoded. It counts as a general message."""
-        self.lifetime.heard(at)
+        self.deadlines.heard(at)
         if self.state is State.CLOSED:
             return Decision("session.closed", [])
         if self.identity is None:
@@ -140,7 +140,7 @@ class Session:
 
     def heard(self, at: Instant) -> None:
         """Any frame at all came in, a control frame too."""
-        self.lifetime.heard(at)
+        self.deadlines.heard(at)
 
     def unsolicited_flood(self, at: Instant) -> Decision:
         """The peer floods with frames that are not messages."""
@@ -237,12 +237,12 @@ class Session:
     @property
     def deadline(self) -> float:
         """When `tick` has something to do, at the latest, on the steady clock."""
-        return self.lifetime.deadline
+        return self.deadlines.deadline
 
     def tick(self, at: Instant) -> list[Effect]:
         """Do what is due."""
         effects: list[Effect] = []
-        for due in [] if self.state is State.CLOSED else self.lifetime.due(at):
+        for due in [] if self.state is State.CLOSED else self.deadlines.due(at):
             match due:
                 case Due.AUTH_TIMEOUT:
                     text = f"No auth message within {self._limits.auth_timeout:g} s; send it first"
@@ -256,10 +256,10 @@ class Session:
                 case Due.SILENT:
                     return self._close("liveness", CloseCode.HEARTBEAT_LOST, "no heartbeat; reconnect").effects
                 case Due.NOTICE:
-                    notice = ev.TokenExpiringPayload(self.lifetime.expires_in(at))
+                    notice = ev.TokenExpiringPayload(self.deadlines.expires_in(at))
                     effects.append(Send(ev.TokenExpiring(payload=notice)))
                 case Due.PROBE:
-                    effects.append(ProbePeer())
+                    effects.append(SendPing())
         return effects
 
     # --- authentication ---------------------------------------------------------------------------------------
@@ -287,7 +287,7 @@ class Session:
     def _take(self, identity: Identity, at: Instant) -> None:
         self.identity = identity
         self.token_at = (float(at.wall if identity.issued_at is None else identity.issued_at), at.steady)
-        self.lifetime.authenticated(identity.expires_at, at)
+        self.deadlines.authenticated(identity.expires_at, at)
 
     def _auth_success(self, ref: str | None) -> ev.AuthSuccess:
         identity = self.identity
@@ -302,7 +302,7 @@ class Session:
             case Ping():
                 return Decision(ACCEPTED, [Send(ev.Pong(timestamp=at.timestamp, ref=command.ref))])
             case AcknowledgeAlert() | RequestBrief() | CancelBrief():
-                return Decision(ACCEPTED, [HandToDomain(command)])
+                return Decision(ACCEPTED, [DomainCommand(command)])
             case Auth():
                 return self._verify(command)
             case _:

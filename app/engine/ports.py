@@ -10,8 +10,9 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, Protocol
 
-from app.core.alerts import Alert, Alerted
-from app.core.briefs import Brief, BriefStep
+from app.core.alerts import Alert
+from app.core.briefs import Brief
+from app.core.domain_facts import DomainFact
 from app.core.position import StreamPosition
 from app.core.presence import Member as Member  # noqa: PLC0414 - a part of the port, from here too
 from app.core.presence import PresenceEvent as PresenceEvent  # noqa: PLC0414 - likewise
@@ -80,14 +81,14 @@ class Entry:
     """One event to be published: encoded once, without its offset. `durable`: the channel keeps history.
 
     `about`: the user whom a passing event (a cursor) is about; it is not delivered to that user, and a later one
-    about the same user replaces it where it waits. `fact`: what the event says of an alert or a brief.
+    about the same user replaces it where it waits. `domain_fact`: a statement about an alert or a brief.
     """
 
     channel: str
     body: bytes
     durable: bool
     about: str = ""
-    fact: Alerted | BriefStep | None = None
+    domain_fact: DomainFact | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -375,7 +376,7 @@ class RateStore(Protocol):
     """The user's budget over all connections and nodes.
 
     `limiter` judges messages on this node, without waiting; where several nodes share the budget, a node
-    judges only what it has been given to spend. Every node is ordered to lift a user's limits, and what it is given
+    judges only what it has been given to spend. Every node is ordered to raise a user's limits, and what it is given
     for that user grows alike.
     """
 
@@ -391,7 +392,7 @@ class RateStore(Protocol):
 @dataclass(frozen=True, slots=True)
 class Order:
     """A request of one node to every node. `subject`: a session's or a user's id; `count`: how often the session had
-    come back on the connection that replaces all of before; `seconds`: for how long limits are lifted, 0 to end it."""
+    come back on the connection that replaces all of before; `seconds`: for how long limits are raised, 0 to end it."""
 
     kind: Literal["end_session", "end_user", "replace", "lift_limits"]
     subject: str

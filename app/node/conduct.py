@@ -13,7 +13,7 @@ from app.auth import KeyUnknown, TokenRefused
 from app.core.documents import Refusal
 from app.core.effects import (
     ApplySettings,
-    HandToDomain,
+    DomainCommand,
     Join,
     OpenSession,
     Publish,
@@ -140,7 +140,7 @@ class Conduct:
                 self._submit_edit(connection, command)
             case ShareCursor(command):
                 self._background.start(self._share_cursor(connection, command))
-            case HandToDomain(command):
+            case DomainCommand(command):
                 self._hand_to_domain(connection, command)
             case _:
                 raise AssertionError(effect)

@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
-from app.core.effects import ACCEPTED, Close, Decision, Leave, ProbePeer, Send
+from app.core.effects import ACCEPTED, Close, Decision, Leave, Send, SendPing
 from app.core.origin import Origin, origin_now
 from app.core.session import Session
 from dossier_realtime.protocol import codec
@@ -269,7 +269,7 @@ class Connection:
                     self.fail(code, reason)
                 case Leave(channel):
                     self.home.leave(self, channel)
-                case ProbePeer():
+                case SendPing():
                     self.outbox.push(_PROBE)
                 case _:
                     # At most one effect of a decision takes time, and it is the last.

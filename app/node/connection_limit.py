@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final
 
-from app.core.effects import Close, Decision, ProbePeer
+from app.core.effects import Close, Decision, SendPing
 from app.engine.ports import TooManyConnections
 from dossier_realtime.protocol.errors import CloseCode
 
@@ -68,7 +68,7 @@ class ConnectionLimit:
         if asking is None:
             since = self._clock().steady - self._silent_seconds
             own = self._registry.of_user(user_id)
-            silent = [one for one in own if one.session.session_id and one.session.lifetime.heard_at <= since]
+            silent = [one for one in own if one.session.session_id and one.session.deadlines.heard_at <= since]
             if not silent:
                 return False
             asking = self._asking[user_id] = asyncio.create_task(self._ask(silent))
@@ -77,12 +77,12 @@ class ConnectionLimit:
 
     async def _ask(self, silent: list[Connection]) -> bool:
         """Ask, wait for answers, and end those who gave none; whether there is room now."""
-        heard = {one: one.session.lifetime.heard_at for one in silent}
+        heard = {one: one.session.deadlines.heard_at for one in silent}
         for one in silent:
-            one.carry_out([ProbePeer()])
+            one.carry_out([SendPing()])
 
         def unanswered() -> list[Connection]:
-            return [one for one in silent if one.closing is None and one.session.lifetime.heard_at == heard[one]]
+            return [one for one in silent if one.closing is None and one.session.deadlines.heard_at == heard[one]]
 
         deadline = self._clock().steady + ANSWER_SECONDS
         while unanswered() and self._clock().steady < deadline:  # noqa: ASYNC110  frames of many, and a deadline

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from app.core.lifetime import SessionLimits
+from app.core.deadlines import SessionLimits
 
 from .outbox import OutboxLimits
 

@@ -134,8 +134,8 @@ class Node:
         self.engine.control.start(self._obey)
         self._ticker = self.loop.call_later(_TICK, self._tick, self.loop.time() + _TICK)
 
-    def lifted(self) -> list[dict[str, str | float | bool | None]]:
-        """Whose limits are lifted, as rows for operators."""
+    def raised_limits(self) -> list[dict[str, str | float | bool | None]]:
+        """Return the users whose limits are raised, as rows for operators."""
         at = self.clock()
         return [
             {
@@ -147,7 +147,7 @@ class Node:
                 "until": round(at.wall + left),
                 "personal": True,
             }
-            for user_id, left in self.engine.rates.limiter.lifted(at.steady).items()
+            for user_id, left in self.engine.rates.limiter.raised_limits(at.steady).items()
         ]
 
     def ready(self) -> bool:
@@ -273,8 +273,8 @@ class Node:
         at = self.clock()
         if order.kind == "lift_limits":
             for limiter in (self.engine.rates.limiter, self._quotas.limiter):
-                limiter.lift(order.subject, order.seconds, at.steady)
-            self.witness.lifted(order.subject, self.registry.name_of(order.subject), order.seconds)
+                limiter.raise_limit(order.subject, order.seconds, at.steady)
+            self.witness.limit_raised(order.subject, self.registry.name_of(order.subject), order.seconds)
         else:
             self.registry.obey(order, self.endings, at)
         if order.kind == "end_user":

@@ -242,7 +242,7 @@ class Witness:
         self._metrics.totals["edits"] += 1
         self._aggregator.count("nodes", "edits")
 
-    def lifted(self, user_id: str, name: str, seconds: int) -> None:
+    def limit_raised(self, user_id: str, name: str, seconds: int) -> None:
         """The user's limits are wider for so long from here on; 0: they are as before."""
         if not seconds:
             values = {"user_id": user_id, "name": name, "class": "*", "state": "restored"}

@@ -5,8 +5,8 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from app.core.alerts import Alerted, alerted, mou_channels
-from app.core.briefs import BriefStep, step
+from app.core.alerts import AlertRecipient, alert_recipient, mou_channels
+from app.core.briefs import transition
 from app.core.ownership import claim_on_brief, claim_on_commitment
 from app.engine.ports import Entry, IdempotencyKey, Placed, Unavailable
 from dossier_realtime.protocol import codec
@@ -17,6 +17,7 @@ from dossier_realtime.protocol.namespaces import namespace_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from app.core.domain_facts import DomainFact
     from app.engine.ports import AlertStore, Broker
     from dossier_realtime.protocol.authorization import Identity
     from dossier_realtime.protocol.classification import ChannelPolicy
@@ -67,7 +68,9 @@ class Publisher:
         if not any(place.repeated for place in placed):
             for channel, event in events:
                 self._aggregator.published(event, self.fact(channel, event))
-            await self.tell_alerts({entry.fact.commitment_id for entry in entries if isinstance(entry.fact, Alerted)})
+            await self.tell_alerts(
+                {entry.domain_fact.commitment_id for entry in entries if isinstance(entry.domain_fact, AlertRecipient)}
+            )
         return placed
 
     def fact(self, channel: str, event: Event) -> Fact:
@@ -95,7 +98,7 @@ class Publisher:
                 channel,
                 codec.encode(event),
                 namespace_of(channel).history and self._policy.settings(channel).history,
-                fact=self._said(channel, event, by),
+                domain_fact=self._said(channel, event, by),
             )
             for channel, event in events
         ]
@@ -109,8 +112,8 @@ class Publisher:
                 if alert is not None:
                     self._aggregator.alert(alert.state, self.derived(alert.channels))
 
-    def _said(self, channel: str, event: Event, by: Identity | None) -> Alerted | BriefStep | None:
+    def _said(self, channel: str, event: Event, by: Identity | None) -> DomainFact | None:
         if isinstance(event, CommitmentAlert):
             claim = None if by is None else claim_on_commitment(by, event.payload.mou_id, self._policy)
-            return alerted(channel, event, claim)
-        return step(channel, event, None if by is None else claim_on_brief(by))
+            return alert_recipient(channel, event, claim)
+        return transition(channel, event, None if by is None else claim_on_brief(by))

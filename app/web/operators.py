@@ -140,7 +140,7 @@ class LiftLimits(OperatorDoor):
             await self._lift(user_id, 0)
 
     async def _lift(self, user_id: str, seconds: int) -> None:
-        left = self.node.engine.rates.limiter.lifted(self.node.clock().steady).get(user_id, 0.0)
+        left = self.node.engine.rates.limiter.raised_limits(self.node.clock().steady).get(user_id, 0.0)
         act = Act(
             "lift_limits" if seconds else "restore_limits",
             "user",

@@ -48,7 +48,8 @@ FLOORS: dict[str, set[str]] = {
     "app.services": _SERVICES,
     "app.node": _NODE,
     "app.web": _WEB,
-    "app.bootstrap": _WEB | {"app.web", "app.proofs", "dossier_realtime"},
+    "app.configured_limits": _CORE | CONFIGURATION | {"app.node"},
+    "app.bootstrap": _WEB | {"app.web", "app.proofs", "app.configured_limits", "dossier_realtime"},
     "app.proofs": _ENGINE | {"app.journal", "app.config", "app.settings", "app.private_files", ARCHIVE},
     "app.explanations": _CORE | CONFIGURATION | {ARCHIVE},
     "app.backups": _ENGINE
@@ -67,6 +68,7 @@ FLOORS: dict[str, set[str]] = {
     | CONFIGURATION
     | {
         "app.bootstrap",
+        "app.configured_limits",
         "app.backups",
         "app.proofs",
         "app.explanations",

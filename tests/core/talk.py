@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
+from app.core.deadlines import SessionLimits
 from app.core.effects import (
     Close,
     Decision,
@@ -15,7 +16,6 @@ from app.core.effects import (
     VerifyToken,
 )
 from app.core.instant import Instant
-from app.core.lifetime import SessionLimits
 from app.core.ratelimit import Limits, RateLimiter
 from app.core.session import Session
 from dossier_realtime.protocol import codec, responses

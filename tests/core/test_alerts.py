@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.core.alerts import Alert, Alerted, Standing, acknowledged, alerted, raised
+from app.core.alerts import Alert, AlertRecipient, AlertStatus, acknowledged, alert_recipient, raise_level
 from dossier_realtime.protocol.events import (
     CommitmentAlert,
     CommitmentAlertPayload,
@@ -20,25 +20,25 @@ steps = st.lists(levels | st.sampled_from(["ali", "sara"]), max_size=20)
 
 @given(steps)
 def test_the_level_never_falls_and_an_acknowledgement_holds_until_it_rises(taken: list[int | str]) -> None:
-    alert = Alert("c1", Standing(1), ("ali",))
+    alert = Alert("c1", AlertStatus(1), ("ali",))
     for step in taken:
-        before = alert.standing
+        before = alert.status
         if isinstance(step, int):
-            alert = Alert("c1", raised(before, step), alert.recipients)
-            assert alert.standing.level == max(before.level, step)
-            assert alert.standing.acknowledged_by == (None if step > before.level else before.acknowledged_by)
+            alert = Alert("c1", raise_level(before, step), alert.recipients)
+            assert alert.status.level == max(before.level, step)
+            assert alert.status.acknowledged_by == (None if step > before.level else before.acknowledged_by)
         else:
             alert = acknowledged(alert, step)
-            assert alert.standing == Standing(before.level, before.acknowledged_by or step)
+            assert alert.status == AlertStatus(before.level, before.acknowledged_by or step)
 
 
 @given(levels)
 def test_what_nobody_knew_is_open_at_the_level_that_was_told(level: int) -> None:
-    assert raised(None, level) == Standing(level)
+    assert raise_level(None, level) == AlertStatus(level)
 
 
 def test_everybody_who_was_alerted_is_told_the_same_on_a_channel_of_their_own() -> None:
-    alert = acknowledged(Alert("c1", Standing(2), ("ali", "sara")), "sara")
+    alert = acknowledged(Alert("c1", AlertStatus(2), ("ali", "sara")), "sara")
     told = [(channel, event.channel, event.payload) for channel, event in alert.events()]  # type: ignore[union-attr]  # all are AlertState
     assert told == [(channel, channel, alert.state) for channel in ("user:ali", "user:sara")]
     assert (alert.state.state, alert.state.acknowledged_by, alert.state.alert_level) == ("acknowledged", "sara", 2)
@@ -53,9 +53,13 @@ def test_only_a_commitments_alert_alerts() -> None:
         responsible_department="Protocol",
         alert_level=3,
     )
-    assert alerted("user:ali", CommitmentAlert(priority="high", payload=payload)) == Alerted("c1", "ali", 3)
+    assert alert_recipient("user:ali", CommitmentAlert(priority="high", payload=payload)) == AlertRecipient(
+        "c1", "ali", 3
+    )
     text = Localized("a", "b")
     assert (
-        alerted("user:ali", Notification(priority="low", payload=NotificationPayload(id="n", title=text, message=text)))
+        alert_recipient(
+            "user:ali", Notification(priority="low", payload=NotificationPayload(id="n", title=text, message=text))
+        )
         is None
     )

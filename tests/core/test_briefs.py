@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.core.briefs import Brief, BriefStep, cancellation, step, stepped
+from app.core.briefs import Brief, BriefTransition, cancellation, transition, transitioned
 from dossier_realtime.protocol import codec
 from dossier_realtime.protocol.events import (
     BriefComplete,
@@ -21,7 +21,7 @@ from dossier_realtime.protocol.events import (
 from dossier_realtime.protocol.responses import BriefEnd
 
 steps = st.builds(
-    BriefStep,
+    BriefTransition,
     st.just("r1"),
     st.sampled_from(["ali", "sara"]),
     st.sampled_from([None, "complete", "failed"]),
@@ -30,19 +30,19 @@ steps = st.builds(
 
 
 @given(st.lists(steps, min_size=1, max_size=12))
-def test_the_first_owner_stays_and_so_does_the_first_end_that_the_owner_heard_of(taken: list[BriefStep]) -> None:
+def test_the_first_owner_stays_and_so_does_the_first_end_that_the_owner_heard_of(taken: list[BriefTransition]) -> None:
     brief: Brief | None = None
     for one in taken:
-        brief = stepped(brief, one)
+        brief = transitioned(brief, one)
     owner = taken[0].user_id
     ends = [one.ended for one in taken if one.ended is not None and one.user_id == owner]
     assert brief == Brief("r1", owner, ends[0] if ends else None)
 
 
 @given(steps)
-def test_what_was_cancelled_stays_so(later: BriefStep) -> None:
+def test_what_was_cancelled_stays_so(later: BriefTransition) -> None:
     cancelled = Brief("r1", "ali", "cancelled")
-    assert stepped(cancelled, later) == cancelled
+    assert transitioned(cancelled, later) == cancelled
 
 
 def test_each_event_of_a_brief_is_a_step_of_its_channels_user() -> None:
@@ -53,7 +53,7 @@ def test_each_event_of_a_brief_is_a_step_of_its_channels_user() -> None:
         (BriefFailed(request_id="r1", payload=BriefFailedPayload("x", fallback_available=True)), "failed"),
     ]
     for event, ended in events:
-        assert step("user:ali", event) == BriefStep("r1", "ali", ended)
+        assert transition("user:ali", event) == BriefTransition("r1", "ali", ended)
 
 
 def test_who_cancelled_is_said_in_both_languages_and_any_client_can_read_it() -> None:

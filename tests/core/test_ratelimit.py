@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.core.ratelimit import LIFT, Limits, RateClass, RateLimiter
+from app.core.ratelimit import RAISED_FACTOR, Limits, RateClass, RateLimiter
 
 
 @given(st.lists(st.floats(0, 30), min_size=1, max_size=200), st.integers(1, 20))
@@ -71,30 +71,30 @@ def test_a_lifted_limit_is_ten_times_as_high_in_every_class_and_no_more(
 ) -> None:
     rates = RateLimiter(Limits(limit, limit, limit, limit, limit), window=10_000)
     accepted = sum(rates.spend("u", "", rate_class, 5.0).allowed for _ in range(limit + 3))
-    rates.lift("u", seconds, 5.0)
-    accepted += sum(rates.spend("u", "", rate_class, 5.0).allowed for _ in range(LIFT * limit + 3))
-    assert accepted == LIFT * limit, "what was counted before counts"
+    rates.raise_limit("u", seconds, 5.0)
+    accepted += sum(rates.spend("u", "", rate_class, 5.0).allowed for _ in range(RAISED_FACTOR * limit + 3))
+    assert accepted == RAISED_FACTOR * limit, "what was counted before counts"
     assert sum(rates.spend("other", "", rate_class, 5.0).allowed for _ in range(limit + 3)) == limit
     assert not rates.spend("u", "", rate_class, 5.0 + seconds).allowed, "it ends by itself"
 
 
 def test_a_lift_is_ended_and_prolonged_and_tells_how_long_it_lasts() -> None:
     rates = RateLimiter(Limits(general=1))
-    rates.lift("u", 100, 0.0)
-    rates.lift("u", 100, 50.0)
-    assert rates.lifted(60.0) == {"u": 90.0}
+    rates.raise_limit("u", 100, 0.0)
+    rates.raise_limit("u", 100, 50.0)
+    assert rates.raised_limits(60.0) == {"u": 90.0}
     assert [rates.spend("u", "", "general", 60.0).allowed for _ in range(2)] == [True, True]
-    rates.lift("u", 0, 61.0)
-    assert rates.lifted(61.0) == {}
+    rates.raise_limit("u", 0, 61.0)
+    assert rates.raised_limits(61.0) == {}
     assert not rates.spend("u", "", "general", 61.0).allowed
 
 
 def test_however_many_are_lifted_the_table_is_bounded_and_the_longest_stay() -> None:
     rates = RateLimiter()
     for number in range(3_000):
-        rates.lift(f"u{number}", 100 + number, 0.0)
-    left = rates.lifted(0.0)
+        rates.raise_limit(f"u{number}", 100 + number, 0.0)
+    left = rates.raised_limits(0.0)
     assert len(left) == 1_000
     assert min(left.values()) == 2_100
-    rates.lift("one more", 1, 10_000.0)
-    assert len(rates._lifted) == 1
+    rates.raise_limit("one more", 1, 10_000.0)
+    assert len(rates._raised) == 1

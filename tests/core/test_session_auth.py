@@ -8,8 +8,8 @@ from app.core.effects import (
     Effect,
     Leave,
     OpenSession,
-    ProbePeer,
     Send,
+    SendPing,
     VerifyToken,
 )
 from app.core.session import State
@@ -124,7 +124,7 @@ def test_the_end_of_a_token_is_announced_and_then_closes(life: int, notice_at: i
     passed = 0.0
     while passed < life - 0.5:
         talk.session.heard(talk.at)
-        effects: list[Effect] = [e for e in talk.wait(0.5) if not isinstance(e, ProbePeer)]
+        effects: list[Effect] = [e for e in talk.wait(0.5) if not isinstance(e, SendPing)]
         passed += 0.5
         if passed == notice_at:
             assert only(effects, Send).event == responses.TokenExpiring(
@@ -161,7 +161,7 @@ def test_the_peer_is_probed_every_twenty_five_seconds() -> None:
     talk = Talk().live()
     probes = 0
     for _ in range(100):
-        probes += talk.wait(1.0).count(ProbePeer())
+        probes += talk.wait(1.0).count(SendPing())
         talk.session.heard(talk.at)
     assert probes == 4
     assert talk.session.deadline <= talk.at.steady + 25

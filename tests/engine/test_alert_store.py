@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from app.core.alerts import Alert, Alerted, Standing
+from app.core.alerts import Alert, AlertRecipient, AlertStatus
 from app.engine.ports import Engine, Entry, KeyConflict, Moved
 from tests.engine.conftest import Clock, Opener
 from tests.engine.events import Received, event, key, numbers
@@ -16,7 +16,9 @@ DAY = 86_400.0
 
 
 def alert(user: str, level: int = 1, commitment: str = "c1") -> Entry:
-    return replace(event(f"{commitment} {user} {level}", f"user:{user}"), fact=Alerted(commitment, user, level))
+    return replace(
+        event(f"{commitment} {user} {level}", f"user:{user}"), domain_fact=AlertRecipient(commitment, user, level)
+    )
 
 
 async def found(engine: Engine, commitment: str = "c1") -> Alert:
@@ -26,7 +28,7 @@ async def found(engine: Engine, commitment: str = "c1") -> Alert:
 
 
 def test_whoever_was_told_is_known_at_the_highest_level_also_after_a_restart(opened: Opener) -> None:
-    expected = Alert("c1", Standing(3), ("ali", "bea", "omar"))
+    expected = Alert("c1", AlertStatus(3), ("ali", "bea", "omar"))
 
     async def scenario() -> None:
         async with opened() as engine:
@@ -36,7 +38,7 @@ def test_whoever_was_told_is_known_at_the_highest_level_also_after_a_restart(ope
             assert await found(engine) == expected
         async with opened() as engine:
             assert await found(engine) == expected
-            assert await found(engine, "c2") == Alert("c2", Standing(1), ("bea",))
+            assert await found(engine, "c2") == Alert("c2", AlertStatus(1), ("bea",))
 
     asyncio.run(scenario())
 
@@ -51,11 +53,11 @@ def test_an_acknowledgement_and_what_tells_it_are_one_commit(opened: Opener) -> 
             places = await engine.alerts.acknowledge(before, "ali", [event("a", "user:ali"), event("b", "user:bea")])
             assert [(place.channel, place.offset) for place in places] == [("user:ali", 2), ("user:bea", 2)]
             assert numbers(received.batches[-1]) == ["a", "b"]
-            for stale in (before, Alert("nowhere", Standing(1), ())):
+            for stale in (before, Alert("nowhere", AlertStatus(1), ())):
                 with pytest.raises(Moved):
                     await engine.alerts.acknowledge(stale, "bea", [event("c", "user:bea")])
         async with opened() as engine:
-            assert await found(engine) == replace(before, standing=Standing(1, "ali"))
+            assert await found(engine) == replace(before, status=AlertStatus(1, "ali"))
             assert (await engine.broker.position("user:bea")).offset == 2
 
     asyncio.run(scenario())
@@ -67,9 +69,9 @@ def test_what_climbs_is_open_again_and_what_does_not_is_not(opened: Opener) -> N
             await engine.broker.publish([alert("ali", 2)])
             await engine.alerts.acknowledge(await found(engine), "ali", [])
             await engine.broker.publish([alert("bea", 2), alert("ali", 1)])
-            assert (await found(engine)).standing == Standing(2, "ali")
+            assert (await found(engine)).status == AlertStatus(2, "ali")
             await engine.broker.publish([alert("bea", 3)])
-            assert await found(engine) == Alert("c1", Standing(3), ("ali", "bea"))
+            assert await found(engine) == Alert("c1", AlertStatus(3), ("ali", "bea"))
 
     asyncio.run(scenario())
 
@@ -94,7 +96,7 @@ def test_what_is_not_published_tells_nothing(opened: Opener) -> None:
             await engine.broker.publish([alert("ali", 3)], key("k"))  # as its key says, the first again
             with pytest.raises(KeyConflict):
                 await engine.broker.publish([alert("bea", 3)], key("k", digest=b"other"))
-            assert await found(engine) == Alert("c1", Standing(1, "ali"), ("ali",))
+            assert await found(engine) == Alert("c1", AlertStatus(1, "ali"), ("ali",))
 
     asyncio.run(scenario())
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from app.core.briefs import Brief, BriefStep
+from app.core.briefs import Brief, BriefTransition
 from app.engine.ports import BriefCancelled, Engine, Entry, Moved
 from dossier_realtime.protocol.responses import BriefEnd
 from tests.engine.conftest import Clock, Opener
@@ -17,7 +17,7 @@ DAY = 86_400.0
 
 
 def step(number: int | str, ended: BriefEnd | None = None, request: str = "r1", user: str = "ali") -> Entry:
-    return replace(event(number, f"user:{user}"), fact=BriefStep(request, user, ended))
+    return replace(event(number, f"user:{user}"), domain_fact=BriefTransition(request, user, ended))
 
 
 async def found(engine: Engine, request: str = "r1") -> Brief:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from app.core.alerts import Alerted
+from app.core.alerts import AlertRecipient
 from app.core.ratelimit import RateLimiter
 from app.engine.build import open_engine
 from app.engine.embedded import history
@@ -249,7 +249,7 @@ def test_a_newer_schema_is_refused(tmp_path: Path, clock: Clock) -> None:
 def test_a_store_of_an_earlier_version_is_brought_up_to_date_and_keeps_what_it_had(
     tmp_path: Path, clock: Clock
 ) -> None:
-    told = replace(event("alert"), fact=Alerted("c1", "ali", 1))
+    told = replace(event("alert"), domain_fact=AlertRecipient("c1", "ali", 1))
 
     async def scenario() -> None:
         async with _opened(tmp_path, clock) as engine:

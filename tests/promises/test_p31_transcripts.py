@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from app.core.lifetime import SessionLimits
+from app.core.deadlines import SessionLimits
 from app.core.ratelimit import Limits, RateLimiter
-from app.core.rerun import Rerun
+from app.core.reevaluate import Reevaluation
 from app.journal.export import Archive, Selection
 from app.journal.signing import Signer
 from dossier_realtime.archive import open_export, open_journal
@@ -197,7 +197,7 @@ def test_a_transcript_equals_what_the_client_itself_kept(tmp_path: Path, report:
 
     recording, lives = played(service, play)
     frames, connections = judge(recording, lives)
-    run = Rerun(ChannelPolicy(CLASSIFICATION), lambda: RateLimiter(LIMITS), SessionLimits())
+    run = Reevaluation(ChannelPolicy(CLASSIFICATION), lambda: RateLimiter(LIMITS), SessionLimits())
     assert [difference for entry in recording.entries() for difference in run.take(entry)] == []
     assert sum(life.whole for life in lives) > people
     assert frames > 10 * people

@@ -101,7 +101,7 @@ def test_of_many_who_acknowledge_at_once_one_is_first(tmp_path: Path) -> None:
             taken = await asyncio.gather(
                 *(here.alerts.acknowledge("c1", identity(user), unrecorded) for user in PEOPLE)
             )
-            hands = {one.alert.standing.acknowledged_by for one in taken if isinstance(one, Taken)}
+            hands = {one.alert.status.acknowledged_by for one in taken if isinstance(one, Taken)}
             assert len(hands) == 1
             assert sum(bool(one.placed) for one in taken if one is not None) == 1
             for user in PEOPLE:
@@ -121,7 +121,7 @@ def test_whoever_is_alerted_while_it_is_acknowledged_knows_it_or_can_ask(tmp_pat
             for user in PEOPLE:
                 again = await here.alerts.acknowledge("c1", identity(user), unrecorded)
                 assert again is not None
-                assert (again.alert.standing.acknowledged_by, again.placed) == ("ali", [])
+                assert (again.alert.status.acknowledged_by, again.placed) == ("ali", [])
                 assert (await told(here.engine, f"user:{user}"))["alert_state"] <= 1
 
     asyncio.run(scenario())

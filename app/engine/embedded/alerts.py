@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Final
 
-from app.core.alerts import Alert, Alerted, Standing, raised
+from app.core.alerts import Alert, AlertRecipient, AlertStatus, raise_level
 from app.core.ownership import Authority, Claim, bind, takes_over
 from app.engine.embedded.broker import EmbeddedBroker
 from app.engine.embedded.history import Appended, EventLog
@@ -56,7 +56,7 @@ class EmbeddedAlerts:
         return self._log.append(db, entries, None, now)
 
 
-def bound(db: sqlite3.Connection, told: Iterable[Alerted]) -> dict[str, Claim]:
+def bound(db: sqlite3.Connection, told: Iterable[AlertRecipient]) -> dict[str, Claim]:
     """Return the claims in force once all are told. Raises ForeignCommitment; writes nothing."""
     claims: dict[str, Claim] = {}
     for one in told:
@@ -78,10 +78,10 @@ def take_over(db: sqlite3.Connection, claims: Mapping[str, Claim]) -> None:
             db.execute("DELETE FROM alerted WHERE commitment = ?", (commitment,))
 
 
-def keep(db: sqlite3.Connection, told: Alerted, claim: Claim | None, now: float) -> None:
+def keep(db: sqlite3.Connection, told: AlertRecipient, claim: Claim | None, now: float) -> None:
     """Keep that one more is told."""
-    known = _standing(db, told.commitment_id)
-    level, by = raised(known, told.level)
+    known = _status(db, told.commitment_id)
+    level, by = raise_level(known, told.level)
     claim = claim or _claim(db, told.commitment_id)
     db.execute(
         "INSERT OR REPLACE INTO alerts (commitment, level, acknowledged_by, changed, authority, publisher, mou)"
@@ -100,9 +100,9 @@ def _claim(db: sqlite3.Connection, commitment_id: str) -> Claim | None:
     return None if row is None or not row[0] else Claim(Authority(row[0]), *row[1:])
 
 
-def _standing(db: sqlite3.Connection, commitment_id: str) -> Standing | None:
+def _status(db: sqlite3.Connection, commitment_id: str) -> AlertStatus | None:
     row = db.execute("SELECT level, acknowledged_by FROM alerts WHERE commitment = ?", (commitment_id,)).fetchone()
-    return None if row is None else Standing(*row)
+    return None if row is None else AlertStatus(*row)
 
 
 def _stored(db: sqlite3.Connection, commitment_id: str) -> Alert | None:
@@ -115,7 +115,7 @@ def _stored(db: sqlite3.Connection, commitment_id: str) -> Alert | None:
     if not rows:
         return None
     level, by, mou, _ = rows[0]
-    return Alert(commitment_id, Standing(level, by), tuple(row[3] for row in rows), mou)
+    return Alert(commitment_id, AlertStatus(level, by), tuple(row[3] for row in rows), mou)
 
 
 def _forget(db: sqlite3.Connection, untouched: float, settled: float) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Final
 
-from app.core.briefs import Brief, BriefStep, stepped
+from app.core.briefs import Brief, BriefTransition, transitioned
 from app.core.ownership import Authority, Claim, bind
 from app.engine.embedded.broker import EmbeddedBroker
 from app.engine.embedded.history import Appended, EventLog
@@ -52,7 +52,7 @@ class EmbeddedBriefs:
         return appended
 
 
-def check(db: sqlite3.Connection, steps: Iterable[BriefStep]) -> None:
+def check(db: sqlite3.Connection, steps: Iterable[BriefTransition]) -> None:
     """Raises ForeignBrief or BriefCancelled where a step is of another's brief, or of a cancelled one."""
     briefs: dict[str, Brief | None] = {}
     for step in steps:
@@ -60,14 +60,14 @@ def check(db: sqlite3.Connection, steps: Iterable[BriefStep]) -> None:
         claim = None if known is None else known.claim
         if step.claim is not None and bind(claim, step.claim) is None:
             raise ForeignBrief(step.request_id)
-        brief = briefs[step.request_id] = stepped(known, step)
+        brief = briefs[step.request_id] = transitioned(known, step)
         if known is not None and known.ended == brief.ended == "cancelled":
             raise BriefCancelled(step.request_id)
 
 
-def keep(db: sqlite3.Connection, step: BriefStep, now: float) -> None:
+def keep(db: sqlite3.Connection, step: BriefTransition, now: float) -> None:
     """Keep the brief after a step."""
-    brief = stepped(_stored(db, step.request_id), step)
+    brief = transitioned(_stored(db, step.request_id), step)
     authority, publisher, _ = brief.claim or (0, "", "")
     db.execute(
         "INSERT OR REPLACE INTO briefs (request, user, ended, changed, authority, publisher) VALUES (?, ?, ?, ?, ?, ?)",

@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
-from app.core.alerts import Alerted
-from app.core.briefs import BriefStep
+from app.core.alerts import AlertRecipient
+from app.core.briefs import BriefTransition
 from app.core.instant import Instant
 from app.core.ratelimit import RateLimiter
 from app.engine import ports
@@ -145,8 +145,8 @@ class EmbeddedEngine:
 
 
 def _keep_facts(db: sqlite3.Connection, entries: Sequence[ports.Entry], now: float) -> None:
-    steps = [entry.fact for entry in entries if isinstance(entry.fact, BriefStep)]
-    told = [entry.fact for entry in entries if isinstance(entry.fact, Alerted)]
+    steps = [entry.domain_fact for entry in entries if isinstance(entry.domain_fact, BriefTransition)]
+    told = [entry.domain_fact for entry in entries if isinstance(entry.domain_fact, AlertRecipient)]
     briefs.check(db, steps)
     claims = alerts.bound(db, told)
     for step in steps:

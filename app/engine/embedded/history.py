@@ -92,7 +92,7 @@ class EventLog:
                 if row[0] != key.digest:
                     raise KeyConflict("The idempotency key was used with another body: take a new key")
                 return Appended([replace(placed, repeated=True) for placed in _placed.decode(row[1])], [])
-        self._keep(db, [entry for entry in entries if entry.fact is not None], now)
+        self._keep(db, [entry for entry in entries if entry.domain_fact is not None], now)
         events = [
             self._insert(db, entry) if entry.durable else Stored(entry.channel, "", 0, entry.body, about=entry.about)
             for entry in entries

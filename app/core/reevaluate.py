@@ -1,4 +1,4 @@
-"""A recording judged again: its messages, at its own times, through today's session; every other decision is told.
+"""Run a recording again through the current session rules and report every decision that differs.
 
 Only what the session decides is judged. A message whose frame is not in the journal (tokens, redacted payloads, what
 came before the login) cannot be. The steady clock is not recorded: the wall clock stands for it, to the millisecond.
@@ -25,7 +25,7 @@ from .session import Session
 if TYPE_CHECKING:
     from dossier_realtime.recording.entry import Entry, Header
 
-    from .lifetime import SessionLimits
+    from .deadlines import SessionLimits
 
 _TOKEN = VerifyToken("", None, None)
 _SUBSCRIPTION_FAILED = b'"error_code":"' + ErrorCode.SUBSCRIPTION_FAILED.value.encode() + b'"'
@@ -45,7 +45,7 @@ class Difference(NamedTuple):
         return f"entry {self.seq}, session {self.session}: {_said(self.recorded)}, now {_said(self.now)}: {frame}"
 
 
-class Rerun:
+class Reevaluation:
     """Give every entry to `take`, in order. `judged` and `skipped` count messages."""
 
     def __init__(self, policy: ChannelPolicy, new_limiter: Callable[[], RateLimiter], limits: SessionLimits) -> None:
@@ -73,7 +73,7 @@ class Rerun:
             case "settings":
                 self._settings(header, at)
             case "lifted":
-                self._limiter.lift(header.user, float(str(header.detail["seconds"])), at.steady)
+                self._limiter.raise_limit(header.user, float(str(header.detail["seconds"])), at.steady)
             case "http":
                 rate_class: Any = "read" if header.detail.get("method") == "GET" else "general"
                 self._limiter.spend(header.user, self._role(header.user), rate_class, at.steady)

@@ -39,7 +39,7 @@ class Due(Enum):
 _NEVER = float("inf")
 
 
-class Lifetime:
+class Deadlines:
     """The deadlines of one connection, all on the steady clock."""
 
     __slots__ = ("_auth_by", "_expires", "_heard", "_limits", "_notice", "_probe")

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import httpx
 
-from app.core.lifetime import SessionLimits
+from app.core.deadlines import SessionLimits
 from app.core.ratelimit import Limits, RateLimiter
-from app.core.rerun import Difference, Rerun
+from app.core.reevaluate import Difference, Reevaluation
 from dossier_realtime.archive import open_journal
 from dossier_realtime.protocol.classification import ChannelPolicy
 from dossier_realtime.recording.recording import Recording
@@ -23,9 +23,9 @@ TABLE = [("dossier:secret:*", "secret"), ("global", "public")]
 
 def again(
     recording: Recording, *, cursor: int = 4, table: list[tuple[str, str]] = TABLE
-) -> tuple[list[Difference], Rerun]:
+) -> tuple[list[Difference], Reevaluation]:
     limits = Limits(cursor=cursor)
-    run = Rerun(ChannelPolicy(table), lambda: RateLimiter(limits, warning_ratio=0.5), SessionLimits())
+    run = Reevaluation(ChannelPolicy(table), lambda: RateLimiter(limits, warning_ratio=0.5), SessionLimits())
     return [difference for entry in recording.entries() for difference in run.take(entry)], run
 
 
@@ -65,6 +65,6 @@ def test_a_lifted_limit_is_lifted_again(tmp_path: Path) -> None:
     with Service(tmp_path / "data", {"limits.general": 2}) as service:
         asyncio.run(scene(service))
     found = open_journal(tmp_path / "data" / "journal")
-    run = Rerun(ChannelPolicy(TABLE), lambda: RateLimiter(Limits(general=2)), SessionLimits())
+    run = Reevaluation(ChannelPolicy(TABLE), lambda: RateLimiter(Limits(general=2)), SessionLimits())
     assert [difference for entry in found.entries() for difference in run.take(entry)] == []
     assert [entry.header.rule for entry in found.entries() if entry.header.kind == "refused"] == ["rate.general"]
