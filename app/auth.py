@@ -1,4 +1,4 @@
-"""Access tokens: who speaks, with which rights, until when (decisions, section 3; RFC 8725)."""
+"""Access tokens: who speaks, with which rights, until when (docs/protocol.md#token-claims; RFC 8725)."""
 
 from __future__ import annotations
 

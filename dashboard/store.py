@@ -31,7 +31,7 @@ MESSAGE_CHARS = 2_000  # of a message in the tail
 HISTORY = 60  # changes kept of one relationship
 RECENT = 60  # seconds over which an editor counts as present, and over which a rate is taken
 
-PLACES = ("dossier", "document", "workspace", "relationship")  # where presence is kept (decisions, section 6)
+PLACES = ("dossier", "document", "workspace", "relationship")  # where presence is kept (docs/protocol.md#present-users)
 
 V = TypeVar("V")
 

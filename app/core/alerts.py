@@ -1,4 +1,7 @@
-"""Alerts of commitments: who was told, how high they climbed, and who took them in hand (decisions, section 9)."""
+"""Alerts of commitments: who was told, how high they climbed, and who took them in hand.
+
+Source: docs/protocol.md#commitment-alerts.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Budgets of one connection: its user's rates, its own renewals and its first subscribes (decisions, 3 and 8)."""
+"""Budgets of one connection: its user's rates, its own renewals and its first subscribes.
+
+Source: docs/protocol.md#rate-windows.
+"""
 
 from __future__ import annotations
 

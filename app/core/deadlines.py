@@ -1,4 +1,7 @@
-"""How long a connection may live: until its first message, for its token, while it is silent (decisions, 3)."""
+"""How long a connection may live: until its first message, for its token, while it is silent.
+
+Source: docs/protocol.md#deadlines-of-a-connection.
+"""
 
 from __future__ import annotations
 

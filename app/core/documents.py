@@ -1,4 +1,6 @@
-"""What becomes of an edit: its place among those committed after the version it was made against (decisions, 7).
+"""What becomes of an edit: its place among those committed after the version it was made against.
+
+Source: docs/protocol.md#edits.
 
 Pure. The algorithm is `dossier_realtime.ot.collab`; here it meets the contract's messages and refusals.
 """

@@ -1,4 +1,4 @@
-"""Places in a channel's history, and whether a client's place can still be continued (decisions, section 5)."""
+"""Places in a channel's history, and whether a client's place can still be continued (docs/protocol.md#recovery)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who is on which channel, pure (decisions, section 6). Several connections of a user are one presence.
+"""Who is on which channel, pure (docs/protocol.md#present-users). Several connections of a user are one presence.
 
 A connection that ended stays as a *ghost* for the grace: while a user has an open connection or a ghost they
 are there, and nobody is told of anything. A return lays the user's ghosts to rest. Hidden connections are not

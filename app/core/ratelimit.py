@@ -1,4 +1,4 @@
-"""Rate limits per user and class: fixed windows of 60 s from the first message (decisions, section 8)."""
+"""Rate limits per user and class: fixed windows of 60 s from the first message (docs/protocol.md#rate-windows)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How often a connection may renew its token (decisions, section 3)."""
+"""How often a connection may renew its token (docs/protocol.md#token-renewal)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Acts: what a person or a system with rights does to the service, recorded before it is done (contract section 10).
+"""Acts: what a person or a system with rights does to the service, recorded before it is done (docs/protocol.md#acts).
 
 An act tells who (user, name, token id, address, session or token), what (`verb`), on whom or what, before, after, and
 why. Its `outcome` follows when it is known, tied to it by seq: an act without one was under way when the node ended.

@@ -33,7 +33,7 @@ TRAFFIC: Final[frozenset[Kind]] = frozenset(
 
 
 class ActNotRecorded(Exception):
-    """The act could not be made durable in the journal, so it must not be done: answer 503 (contract section 10).
+    """The act could not be made durable in the journal, so it must not be done: answer 503 (docs/protocol.md#acts).
 
     `entry` is its entry where one is written nevertheless, sooner or later; its outcome is then to follow.
     """

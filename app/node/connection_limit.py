@@ -1,4 +1,6 @@
-"""The bound on a user's connections, in which those that are gone without a word do not count (decisions, section 8).
+"""The bound on a user's connections, in which those that are gone without a word do not count.
+
+Source: docs/protocol.md#connections-of-a-user.
 
 A line that broke half open looks alive until its silence is too long. When it keeps its user out, it is asked by a
 protocol ping, and gives way if no frame answers.

@@ -30,7 +30,7 @@ class Endings:
         self._waiting: deque[Connection] = deque()
 
     def end(self, connections: Iterable[Connection], reason: str, at: Instant) -> None:
-        """End these: when it returns, nothing more is delivered to any of them (decisions, section 4)."""
+        """End these: when it returns, nothing more is delivered to any of them (docs/protocol.md#ended-rights)."""
         is_under_way = bool(self._waiting)
         for connection in connections:
             if connection.closing is None:

@@ -1,4 +1,4 @@
-"""Joining and leaving channels, and catching up on what was missed (decisions, sections 4 to 6).
+"""Joining and leaving channels, and catching up on what was missed (docs/protocol.md#recovery).
 
 A joining connection is attached at a position of the log, not at a moment: what lies between its own place and the
 channel's head is read from the log, page by page, as fast as its outbox empties; when nothing lies between, it goes

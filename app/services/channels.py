@@ -1,4 +1,4 @@
-"""The settings of channels: who changes them changes them everywhere (decisions, section 4)."""
+"""The settings of channels: who changes them changes them everywhere (docs/protocol.md#channel-settings)."""
 
 from __future__ import annotations
 

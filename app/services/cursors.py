@@ -1,4 +1,7 @@
-"""Where people's cursors are: checked, put on the text of now, the latest only, ten a second (decisions, section 7)."""
+"""Where people's cursors are: checked, put on the text of now, the latest only, ten a second.
+
+Source: docs/protocol.md#cursors.
+"""
 
 from __future__ import annotations
 

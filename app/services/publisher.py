@@ -1,4 +1,4 @@
-"""Publishing: encode once, commit, deliver (decisions, section 5). The socket and HTTP both come here."""
+"""Publishing: encode once, commit, deliver (docs/protocol.md#sending-events). The socket and HTTP both come here."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Quotas of one user and day, of what the service keeps: channels begun, and bytes stored (decisions, section 8).
+"""Quotas of one user and day, of what the service keeps: channels begun, and bytes stored.
+
+Source: docs/protocol.md#daily-quotas.
 
 Counted on this node; a window of a day begins with the first thing that counts. A service that is begun anew goes on
 counting: what was spent is kept in the engine every few seconds, and at the end.

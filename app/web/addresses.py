@@ -1,4 +1,4 @@
-"""How many connections one address and the process may have (decisions, section 8).
+"""How many connections one address and the process may have (docs/protocol.md#connections-of-an-address).
 
 Every TCP connection counts, whatever is spoken over it. A few beyond the bounds are taken in, so that they can be told
 why they are refused; the others are closed unheard.

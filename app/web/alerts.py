@@ -1,4 +1,4 @@
-"""`POST /v1/commitments/{id}/ack`: the HTTP twin of `alert_ack` (decisions, section 9)."""
+"""`POST /v1/commitments/{id}/ack`: the HTTP twin of `alert_ack` (docs/protocol.md#commitment-alerts)."""
 
 from __future__ import annotations
 

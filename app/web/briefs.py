@@ -1,4 +1,4 @@
-"""`POST /v1/briefs/{request_id}/cancel`: the HTTP twin of `brief_cancel` (decisions, section 9)."""
+"""`POST /v1/briefs/{request_id}/cancel`: the HTTP twin of `brief_cancel` (docs/protocol.md#briefs)."""
 
 from __future__ import annotations
 

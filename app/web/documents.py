@@ -1,4 +1,7 @@
-"""`GET|PUT /v1/documents/{id}`: a document's text, now or as it was, and a whole new text (decisions, section 7)."""
+"""`GET|PUT /v1/documents/{id}`: a document's text, now or as it was, and a whole new text.
+
+Source: docs/protocol.md#documents-over-http.
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 """`GET /v1/explain?user=&action=&channel=`: why a user may or may not do something there
-(decisions, section 10).
+(docs/protocol.md#explanations).
 
 A user asks about themselves with their own token. An administrator of the channel, or of all, asks about others: by the
 claims of a session that is open, or by those that `permission` (may repeat) and `clearance` suppose.

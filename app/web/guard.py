@@ -1,7 +1,7 @@
 """What every door checks first: the Host, the Origin; and how it says no.
 
 Tornado skips its own Origin check when Origin equals Host, which a rebound name makes true: so the check is ours and
-comes before anything else (decisions, section 1).
+comes before anything else (docs/protocol.md#hosts-and-origins).
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """`GET /v1/journal?session=&user=&channel=&since=&until=&context=&after=&limit=`: the journal as a signed NDJSON stream
-(decisions, 10).
+(docs/protocol.md#journal-over-http).
 
 `admin:*`, or `admin` on the one channel that is named. Below the highest clearance, and for who administers one
 channel, the export is partial: of what the caller may not see there is no trace. Addresses and ids of tokens are for

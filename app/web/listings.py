@@ -1,4 +1,4 @@
-"""The operators' lists of all sessions and all channels, in pages (decisions, 10)."""
+"""The operators' lists of all sessions and all channels, in pages (docs/protocol.md#operators-calls)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The operators' endpoints (decisions, 10): `admin` on the channel they name, `admin:*` where they name none."""
+"""The operators' endpoints: `admin` on the channel they name, `admin:*` where they name none.
+
+Source: docs/protocol.md#operators-calls.
+"""
 
 from __future__ import annotations
 

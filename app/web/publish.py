@@ -1,4 +1,4 @@
-"""`POST /v1/publish`: the HTTP twin of sending events (decisions, section 5)."""
+"""`POST /v1/publish`: the HTTP twin of sending events (docs/protocol.md#publishing-over-http)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The client of the real-time service (contract, "Client SDK Example")."""
+"""The client of the real-time service (docs/protocol.md#client-interface)."""
 
 from __future__ import annotations
 

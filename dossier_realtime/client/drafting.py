@@ -14,7 +14,7 @@ from dossier_realtime.protocol.commands import AcknowledgeAlert, CancelBrief
 from dossier_realtime.protocol.events import Publishable
 from dossier_realtime.protocol.inbound import InboundMessage, event_type
 
-MAX_FRAME = 64 * 1024  # bytes; the server closes for good on more (decisions, section 1)
+MAX_FRAME = 64 * 1024  # bytes; the server closes for good on more (docs/protocol.md#frames)
 
 Message = Publishable | Mapping[str, Any]
 """An event to send: its Struct, or the contract's JSON as a mapping (`{"type": …, "payload": …}`).

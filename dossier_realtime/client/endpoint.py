@@ -75,7 +75,7 @@ def check_url(url: str, schemes: tuple[str, str], *, insecure: bool) -> bool:
 
 
 def tls_context(given: ssl.SSLContext | None, *, insecure: bool) -> ssl.SSLContext:
-    """The TLS settings to use: TLS 1.3, the certificate and its host name verified (contract, "Encryption").
+    """The TLS settings to use: TLS 1.3, the certificate and its host name verified (docs/protocol.md#encryption).
 
     Raises ValueError for a given context that allows less, unless `insecure`.
     """

@@ -1,4 +1,7 @@
-"""Publishing over HTTP (`POST /v1/publish`; decisions, section 5): for programs that only speak and never listen."""
+"""Publishing over HTTP (`POST /v1/publish`): for programs that only speak and never listen.
+
+Source: docs/protocol.md#publishing-over-http.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Operational transformation of documents (decisions, section 7): operations, how two of them meet, both halves. Pure.
+"""Operational transformation of documents: operations, how two of them meet, both halves. Pure.
+
+Source: docs/protocol.md#concurrent-edits.
 
 Every offset and length in this package counts UTF-16 code units.
 """

@@ -1,6 +1,6 @@
 """How two operations meet: `transform` for two on one text, `compose` for two in a row.
 
-What `transform` decides (decisions, section 7), where `first` was committed first:
+What `transform` decides (docs/protocol.md#concurrent-edits), where `first` was committed first:
 
 - Inserts at one place: the first keeps the left.
 - Both delete: it is deleted once. One deletes, the other formats: it is deleted.

@@ -1,4 +1,4 @@
-"""The one decision about rights: may this identity do that on this channel? (decisions, section 4) Pure.
+"""The one decision about rights: may this identity do that on this channel? (docs/protocol.md#permissions) Pure.
 
 `decide` answers for a channel, `decide_operator` for calls that name none, `may_see` for a fact that was derived from
 channels. The socket, HTTP, operators' rows, exports and the dashboard all ask here. An answer is data: the rule by its
@@ -74,7 +74,7 @@ class Grant:
 
     @staticmethod
     def parse_all(texts: Iterable[object]) -> tuple[Grant, ...]:
-        """Read the permissions of a token; entries that do not parse are dropped (decisions, section 3)."""
+        """Read the permissions of a token; entries that do not parse are dropped (docs/protocol.md#permissions)."""
         found = (Grant.parse(text) for text in texts if isinstance(text, str))
         return tuple(grant for grant in found if grant is not None)
 
@@ -144,7 +144,8 @@ class Fact:
     """Something that was derived from channels, to be shown elsewhere.
 
     `level`: the highest level of the channels when it was derived; it is kept where a channel's level falls later.
-    `personal`: it holds names or addresses of sessions, which only `admin:*` may see (decisions, section 10).
+    `personal`: it holds names or addresses of sessions, which only `admin:*` may see
+    (docs/protocol.md#operators-calls).
     """
 
     channels: tuple[str, ...] = ()
@@ -179,7 +180,7 @@ def decide(identity: Identity, right: Right, channel: str, settings: Settings) -
 
 
 def decide_operator(identity: Identity) -> AccessDecision:
-    """Decide on an operator's call that names no channel: it needs `admin:*` (decisions, section 10)."""
+    """Decide on an operator's call that names no channel: it needs `admin:*` (docs/protocol.md#operators-calls)."""
     whole = f"{Right.ADMIN.label}:{EVERYTHING}"
     if any(grant.right is Right.ADMIN and grant.pattern.text == EVERYTHING for grant in identity.grants):
         return AccessDecision(True, "admin.all", Basis("claim", "permissions", whole))

@@ -1,4 +1,4 @@
-"""The grammar of channel names (contract, "Channel Patterns"; decisions, section 4).
+"""The grammar of channel names (docs/protocol.md#channel-names).
 
 A name is segments joined by `:`; the first is the namespace. A pattern, as permissions and tables use it,
 is a name in which `*` stands for one whole segment or, as the last, for all the rest.

@@ -1,4 +1,4 @@
-"""The classification of channels and their settings (contract additions: decisions, section 4). Pure."""
+"""The classification of channels and their settings (docs/protocol.md#classification). Pure."""
 
 from __future__ import annotations
 

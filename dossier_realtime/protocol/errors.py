@@ -24,7 +24,7 @@ class ErrorCode(StrEnum):
 
 
 class CloseCode(IntEnum):
-    """WebSocket close codes: RFC 6455 below 4000; ours above (decisions, section 3)."""
+    """WebSocket close codes: RFC 6455 below 4000; ours above (docs/protocol.md#close-codes)."""
 
     NORMAL = 1000
     GOING_AWAY = 1001

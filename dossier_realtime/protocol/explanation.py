@@ -2,7 +2,7 @@
 
 It never tells more than its reader may know. Of a channel that the reader may not read, an explanation follows from the
 reader's own claims and the channel's name alone: it is the same whatever its level and settings are, and whether it
-exists (contract, section 4).
+exists (docs/protocol.md#explanations).
 """
 
 from __future__ import annotations

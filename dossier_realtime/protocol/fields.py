@@ -49,7 +49,7 @@ MAX_DOCUMENT = 1 << 20  # UTF-16 code units
 MAX_INSERT = 16_384  # UTF-16 code units
 Content = Annotated[str, Meta(max_length=MAX_INSERT, pattern=f"^[^\\x00]*{_END}")]
 
-# Fields that the server writes itself; what a sender puts there must be its own (decisions, section 5).
+# Fields that the server writes itself; what a sender puts there must be its own (docs/protocol.md#stamped-fields).
 StampedTime = Annotated[Timestamp, Meta(extra={"stamp": "time"})]
 StampedUser = Annotated[Id, Meta(extra={"stamp": "user"})]
 

@@ -1,4 +1,4 @@
-"""The address that a request comes from, behind proxies too (decisions, section 8). Pure."""
+"""The address that a request comes from, behind proxies too (docs/protocol.md#addresses-behind-proxies). Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What each namespace of channels carries and keeps (decisions, sections 4 to 6). One row a namespace."""
+"""What each namespace of channels carries and keeps (docs/protocol.md#history-and-positions). One row a namespace."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """Server to client: what answers or concerns one connection alone, in the contract's own order.
 
-Fields beyond the contract's are additive (decisions): left out of the frame where they have nothing to say.
+Fields beyond the contract's are additive: left out of the frame where they have nothing to say
+(docs/protocol.md#additional-fields).
 """
 
 from __future__ import annotations

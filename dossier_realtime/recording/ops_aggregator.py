@@ -1,4 +1,6 @@
-"""The operators' report of a second: one aggregated message a topic on `ops:{topic}` (decisions, section 10). Pure.
+"""The operators' report of a second: one aggregated message a topic on `ops:{topic}`. Pure.
+
+Source: docs/protocol.md#operators-topics.
 
 However hard the storm, a topic costs one message a second: occurrences are folded as they happen, and rows are cut.
 A node folds what happens, a replay what happened.

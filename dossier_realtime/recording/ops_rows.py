@@ -1,4 +1,6 @@
-"""Operators' rows and the facts that they tell: each reader gets those that the reader may see (decisions, section 4).
+"""Operators' rows and the facts that they tell: each reader gets those that the reader may see.
+
+Source: docs/protocol.md#derived-facts.
 
 A row that was derived from channels says so in `channels` (names, separated by blanks) and `level` (their highest level
 then); one with names of users says `personal`. Pure.

@@ -22,7 +22,7 @@ from tests.node.rfc6455_cases import CASES
 
 EXAMPLES = Path(__file__).parents[1] / "contract" / "examples"
 ECHO = 64
-"""Characters of the input that a refusal may quote (decisions, section 2)."""
+"""Characters of the input that a refusal may quote (docs/protocol.md#quoting-input)."""
 
 
 class Target(NamedTuple):

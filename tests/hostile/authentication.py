@@ -192,7 +192,7 @@ ROWS = [
     Row("A02.2", "subscribe first", first({"type": "subscribe", "channel": "global"}), "E(AUTH_FAILED) C(4500)"),
     Row("A02.3", "an empty object first", first("{}"), "E(AUTH_FAILED) C(4500)"),
     Row("A02.4", "no JSON first", first("hello"), "E(AUTH_FAILED) C(4500)"),
-    # A binary frame is 1003 wherever it comes (decisions, section 1, over the table's 4500).
+    # A binary frame is 1003 wherever it comes (docs/protocol.md#frames, over the table's 4500).
     Row("A02.5", "a binary frame first", _binary_first, "C(1003)"),
     Row("A03", "nothing within the time", _silence, "E(AUTH_FAILED) C(4005)", "strict", slow=True),
     Row(

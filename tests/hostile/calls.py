@@ -179,7 +179,7 @@ ROWS = [
         "H(403) PERMISSION_DENIED",
     ),
     Row("W03.1", "GET on publish", calls(get("/v1/publish"), "allow"), "H(405) METHOD_NOT_ALLOWED allow"),
-    # A foreign Origin is 403 on every path (decisions, section 1, over the table's 405).
+    # A foreign Origin is 403 on every path (docs/protocol.md#hosts-and-origins, over the table's 405).
     Row(
         "W03.2",
         "OPTIONS from a foreign origin",

@@ -130,12 +130,14 @@ ROWS = [
     *each("F18", [(str(code), code) for code in _CLOSE_CODES], lambda code: frames(close(code)), "C(1002)"),
     Row("F19.1", "a close reason that is not UTF-8", frames(close(1000, b"\xff")), "C(1007)"),
     Row("F19.2", "a close reason of 124 bytes", frames(close(1000, b"x" * 124)), "C(1002)"),
-    # The table says within 1 s; the grace of presence (decisions, section 6; 0.2 s here) comes before that.
+    # The table says within 1 s; the grace of presence (0.2 s here) comes before that:
+    # docs/protocol.md#joins-and-leaves.
     Row("F21", "torn in the middle of a frame", torn_connections, "left"),
     Row("F22", "more behind a violation", nothing_behind_a_violation, "C(1002)"),
     Row("F22.1", "a flood behind a violation", never_reads_its_close, "C(1002)", slow=True),
     Row("F23", "a frame a byte at a time", a_dribbled_frame, "C(4001)", "strict", slow=True),
-    # The table closes here; any frame counts as life (decisions, section 3), so answering pings is enough.
+    # The table closes here; any frame counts as life, so answering pings is enough:
+    # docs/protocol.md#deadlines-of-a-connection.
     Row("F24.1", "no ping, but pongs", a_client_that_only_answers_pings, "K", "strict", slow=True),
     Row("F24.2", "nothing at all", a_client_that_is_silent, "C(4001)", "strict", slow=True),
 ]

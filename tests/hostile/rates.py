@@ -46,7 +46,7 @@ async def one_user_over_ten_connections(bench: Bench) -> str:
 
 
 async def a_flood_of_pings(bench: Bench) -> str:
-    """A bucket of its own: 60 a window (decisions, section 8, over the table's one a second)."""
+    """A bucket of its own: 60 a window (docs/protocol.md#rate-windows, over the table's one a second)."""
     client = await bench.client()
     await client.send(*([{"type": "ping"}] * 60))
     await client.send(_UNSUBSCRIBE | {"ref": "general"})

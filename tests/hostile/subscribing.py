@@ -45,7 +45,10 @@ async def ten_thousand_channels(bench: Bench) -> str:
 
 
 async def a_capped_presence_list(bench: Bench) -> str:
-    """The table asks for 64 kB; the cap counts users (decisions, section 6): 1,000, and 5 on this service."""
+    """The table asks for 64 kB; the cap counts users: 1,000, and 5 on this service.
+
+    Source: docs/protocol.md#presence-lists.
+    """
     clients = [await bench.client() for _ in range(7)]
     presence = [(await client.subscribe(CHANNEL, include_presence=True))["presence"] for client in clients][-1]
     for client in clients:

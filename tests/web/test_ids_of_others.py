@@ -1,4 +1,7 @@
-"""Ids of others: who may write one `user:` channel speaks for no commitment or brief of others (decisions, 9)."""
+"""Ids of others: who may write one `user:` channel speaks for no commitment or brief of others.
+
+Source: docs/protocol.md#ids-of-others.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""A user's own channel is received without a subscription, as long as its level allows it (decisions, section 4)."""
+"""A user's own channel is received without a subscription, as long as its level allows it.
+
+Source: docs/protocol.md#own-channel.
+"""
 
 from __future__ import annotations
 
