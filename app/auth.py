@@ -16,10 +16,10 @@ import msgspec
 from msgspec import UNSET, Meta
 
 from app import jwks
-from app.claims import Claims, Header, TokenRefused, identify, read_claims, split_token
+from app.claims import Claims, Header, TokenError, identify, read_claims, split_token
 from dossier_realtime.protocol.authorization import Grant, Identity
 
-__all__ = ["REFUSAL", "AuthSettings", "KeyUnknown", "TokenRefused", "TokenVerifier", "mint"]
+__all__ = ["REFUSAL", "AuthSettings", "KeyUnknown", "TokenError", "TokenVerifier", "mint"]
 
 REFUSAL = "The token is not valid; ask for a new one and authenticate again"
 """What a client is told, whatever the reason."""
@@ -30,7 +30,7 @@ _TYPES = frozenset({"jwt", "at+jwt"})
 """The values of `typ`, in any case (RFC 7515 §4.1.9): no other kind of JWT is an access token (RFC 8725 §3.11)."""
 
 
-class KeyUnknown(TokenRefused):
+class KeyUnknown(TokenError):
     """The token names a key (`kid`) that the key set, as last fetched, does not hold."""
 
     def __init__(self, kid: str | None) -> None:
@@ -109,15 +109,15 @@ class TokenVerifier:
             self._local = _local_keys(settings)
 
     def verify(self, token: str, now: float) -> Identity:
-        """The identity that `token` proves at `now` (Unix seconds). Raises TokenRefused and nothing else."""
+        """The identity that `token` proves at `now` (Unix seconds). Raises TokenError and nothing else."""
         try:
             return self._verify(token, now)
-        except TokenRefused:
+        except TokenError:
             raise
         except msgspec.ValidationError as error:
-            raise TokenRefused(f"header or claims: {error}") from None  # types and a path, never a value
+            raise TokenError(f"header or claims: {error}") from None  # types and a path, never a value
         except Exception:  # an attacker's bytes in four parsers: whatever they raise, it is no good token
-            raise TokenRefused("malformed") from None
+            raise TokenError("malformed") from None
 
     async def check(self, token: str, now: float) -> Identity:
         """`verify`, after fetching the key set if the key is unknown; suspends for that alone."""
@@ -152,7 +152,7 @@ class TokenVerifier:
 
     def _verify(self, token: str, now: float) -> Identity:
         if len(token) > TOKEN_LIMIT:
-            raise TokenRefused("too long")
+            raise TokenError("too long")
         digest = hashlib.sha256(token.encode()).digest()
         keys = self._remote.keys if self._remote else self._local
         known = self._cache.get(digest)
@@ -172,14 +172,14 @@ class TokenVerifier:
     def _proven_claims(self, token: str, keys: tuple[jwt.PyJWK, ...]) -> Claims:
         parts = split_token(token)
         if parts.header.alg not in self._settings.algorithms:
-            raise TokenRefused("algorithm not allowed")
+            raise TokenError("algorithm not allowed")
         if parts.header.typ.lower() not in _TYPES:
-            raise TokenRefused("a token of another type")
+            raise TokenError("a token of another type")
         if parts.header.crit is not UNSET:
-            raise TokenRefused("critical extension not understood")
+            raise TokenError("critical extension not understood")
         fitting = self._fitting(keys, parts.header)
         if not any(key.Algorithm.verify(parts.signed, key.key, parts.signature) for key in fitting):
-            raise TokenRefused("wrong signature")
+            raise TokenError("wrong signature")
         return read_claims(parts.payload)
 
     def _fitting(self, keys: tuple[jwt.PyJWK, ...], header: Header) -> list[jwt.PyJWK]:
@@ -191,27 +191,27 @@ class TokenVerifier:
             return fitting
         if not fitting and self._remote:
             raise KeyUnknown(header.kid)
-        raise TokenRefused("names none, or several, of the configured keys")
+        raise TokenError("names none, or several, of the configured keys")
 
     def _check_times(self, claims: Claims, now: float) -> None:
         leeway, longest = self._settings.leeway, self._settings.max_lifetime
         expires = math.floor(claims.exp)
         if expires <= now:
-            raise TokenRefused("expired")
+            raise TokenError("expired")
         if expires - (now if claims.iat is UNSET else min(claims.iat, now)) > longest:
-            raise TokenRefused("valid for too long")
+            raise TokenError("valid for too long")
         if claims.nbf is not UNSET and claims.nbf > now + leeway:
-            raise TokenRefused("not valid yet")
+            raise TokenError("not valid yet")
         if claims.iat is not UNSET and claims.iat > now + leeway:
-            raise TokenRefused("issued in the future")
+            raise TokenError("issued in the future")
 
     def _check_addressing(self, claims: Claims) -> None:
         audience = self._settings.audience
         listed = self._settings.audience_list and isinstance(claims.aud, list) and audience in claims.aud
         if claims.aud != audience and not listed:
-            raise TokenRefused("for another audience")
+            raise TokenError("for another audience")
         if self._settings.issuer and claims.iss != self._settings.issuer:
-            raise TokenRefused("from another issuer")
+            raise TokenError("from another issuer")
 
 
 def mint(
@@ -255,7 +255,7 @@ def mint(
     token = jwt.encode(given, settings.secret, "HS256")
     try:
         verifier.verify(token, now)
-    except TokenRefused as refused:
+    except TokenError as refused:
         raise ValueError(f"such a token would be refused: {refused.reason}; change that value") from None
     return token
 

@@ -23,7 +23,7 @@ from app.journal.node_name import FILE as NODE_NAME
 from app.journal.signing import PRIVATE
 from app.journal.store import nodes, sync_folder, verify_folder
 from app.private_files import open_private
-from app.sqlite import StoreRefused, lock_folder
+from app.sqlite import StoreError, lock_folder
 from app.token_secrets import SECRET_FILE
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def restore(config: Config, asked: argparse.Namespace) -> int:
     _must_be_unused(data, "it is not overwritten: stop the service and move that folder away, or name another --data")
     try:
         lock = lock_folder(data)
-    except StoreRefused as refused:
+    except StoreError as refused:
         raise ValueError(str(refused)) from refused
     try:
         # The store last: a restore that was cut off is no store that a service would go on with.

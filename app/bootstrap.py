@@ -336,7 +336,7 @@ class Service:
 
 
 async def build(config: Config) -> Service:
-    """Open what the configuration names and put it together. Raises EngineRefused and JournalRefused."""
+    """Open what the configuration names and put it together. Raises EngineError and JournalError."""
     data = Path(config.storage.data)
     limits = rate_limits(config)
     engine_limits = EngineLimits(

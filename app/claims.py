@@ -25,7 +25,7 @@ _SHAPE = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)")
 _AVATAR = r'\Ahttps://[^\s\x00-\x1f\x7f<>"\\/?#@]+([/?#][^\s\x00-\x1f\x7f<>"\\]*)?\Z'
 
 
-class TokenRefused(Exception):
+class TokenError(Exception):
     """`reason` is for the log and the journal and never holds a part of the token; clients get REFUSAL."""
 
     def __init__(self, reason: str) -> None:
@@ -77,10 +77,10 @@ class SignedToken(NamedTuple):
 
 
 def split_token(token: str) -> SignedToken:
-    """The parts of a compact JWS. Raises TokenRefused, or whatever its parsers raise, for anything else."""
+    """The parts of a compact JWS. Raises TokenError, or whatever its parsers raise, for anything else."""
     shape = _SHAPE.fullmatch(token)
     if shape is None:
-        raise TokenRefused("not a compact JWS")
+        raise TokenError("not a compact JWS")
     header = msgspec.convert(_json_object(_octets(shape[1])), Header)
     return SignedToken(header, shape[2], token[: shape.end(2)].encode(), _octets(shape[3]))
 
@@ -95,7 +95,7 @@ def identify(claims: Claims) -> Identity:
     try:
         clearance = Clearance.parse(claims.clearance)
     except ValueError:
-        raise TokenRefused("unknown clearance") from None
+        raise TokenError("unknown clearance") from None
     return Identity(
         user_id=claims.sub,
         name=one_line(claims.name or "") or claims.sub,
@@ -113,7 +113,7 @@ def _octets(segment: str) -> bytes:
     """base64url without padding, in its one canonical spelling (RFC 7515 §2): no bit of it is ignored."""
     octets = base64.urlsafe_b64decode(segment + "=" * (-len(segment) % 4))
     if base64.urlsafe_b64encode(octets).rstrip(b"=") != segment.encode():
-        raise TokenRefused("not canonical base64url")
+        raise TokenError("not canonical base64url")
     return octets
 
 
@@ -121,7 +121,7 @@ def _json_object(octets: bytes) -> dict[str, Any]:
     """An object that every JSON parser reads alike: no duplicate names, NaN, lone surrogates or depths."""
     value = json.loads(octets.decode(), object_pairs_hook=_unique, parse_constant=_not_finite, parse_float=_finite)
     if not isinstance(value, dict):
-        raise TokenRefused("not a JSON object")
+        raise TokenError("not a JSON object")
     _check_tree(value, DEPTH_LIMIT)
     return value
 
@@ -129,12 +129,12 @@ def _json_object(octets: bytes) -> dict[str, Any]:
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     members = dict(pairs)
     if len(members) != len(pairs):
-        raise TokenRefused("a name occurs twice")
+        raise TokenError("a name occurs twice")
     return members
 
 
 def _not_finite(_: str) -> None:
-    raise TokenRefused("not a finite number")
+    raise TokenError("not a finite number")
 
 
 def _finite(digits: str) -> float:
@@ -149,6 +149,6 @@ def _check_tree(value: object, depth: int) -> None:
         value.encode()  # a lone surrogate raises
     elif isinstance(value, (dict, list)):
         if depth == 0:
-            raise TokenRefused("nested too deeply")
+            raise TokenError("nested too deeply")
         for item in [*value, *value.values()] if isinstance(value, dict) else value:
             _check_tree(item, depth - 1)

@@ -23,7 +23,7 @@ from app import backups, bootstrap, configured_limits, explanations, proofs, rec
 from app.auth import mint
 from app.config import KEYS_OF_SERVICE, Config, ConfigError, load
 from app.dashboard_process import NO_LOGIN_OF_ITS_OWN, beside_service, reachable, run_dashboard
-from app.engine.ports import EngineRefused
+from app.engine.ports import EngineError
 from app.file_faults import told, without_number
 from app.journal import store
 from app.private_files import check_folder, keep_private
@@ -92,7 +92,7 @@ def main(arguments: Sequence[str], command: str = "run.py") -> int:
                 return _run_measured(_serve(config))
             case _:
                 return _run_measured(_serve(config, beside=asked))
-    except (EngineRefused, store.JournalRefused, records.ExportRefused, OSError, ValueError, sqlite3.Error) as wrong:
+    except (EngineError, store.JournalError, records.ExportError, OSError, ValueError, sqlite3.Error) as wrong:
         return _cannot(told(wrong))
     except KeyboardInterrupt:
         return 0

@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from app.auth import TokenRefused, mint
+from app.auth import TokenError, mint
 from app.companion import Companion
 from app.secret_strength import TOKEN_BYTES, guessable, weakness
 from app.telemetry import logs
@@ -71,7 +71,7 @@ class TokensOfDashboard:
         """Return whether the service still takes it: the key may have changed."""
         try:
             self._verifier.verify(token, time.time())
-        except TokenRefused:
+        except TokenError:
             return False
         return True
 

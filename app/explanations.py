@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.auth import TokenVerifier
-from app.core.rights import channel_fault
+from app.core.authorization import channel_denial
 from dossier_realtime.archive import open_journal
 from dossier_realtime.protocol.classification import ChannelPolicy, Clearance, Settings
 from dossier_realtime.protocol.explanation import ACTIONS, supposed
@@ -31,9 +31,9 @@ def explain(config: Config, asked: argparse.Namespace) -> int:
 
     Raises ValueError for what is no channel, permission or token.
     """
-    fault = channel_fault(asked.channel)
-    if fault is not None:
-        raise ValueError(fault.text)
+    denial = channel_denial(asked.channel)
+    if denial is not None:
+        raise ValueError(denial.text)
     now = time.time()
     if asked.token:
         identity = TokenVerifier(config.auth).verify(asked.token, now)

@@ -18,7 +18,7 @@ from dossier_realtime.archive.keys import check_by_bytes, named_check
 from dossier_realtime.protocol.plain_text import visible
 from dossier_realtime.recording.checkpoint import Checkpoint, Damage, Outside, read_checkpoints
 from dossier_realtime.recording.signed import Check
-from dossier_realtime.recording.verify import Fault, Report
+from dossier_realtime.recording.verify import ChainFault, Report
 
 if TYPE_CHECKING:
     from app.config import Config
@@ -42,7 +42,7 @@ class Known:
     checks: dict[str, Check]
     links: dict[str, dict[int, str]] = field(default_factory=lambda: defaultdict(dict))
     last: dict[str, Checkpoint] = field(default_factory=dict)
-    faults: dict[str, Fault] = field(default_factory=dict)
+    faults: dict[str, ChainFault] = field(default_factory=dict)
     damaged: list[Damage] = field(default_factory=list)
 
     def of(self, node: str) -> Outside:
@@ -60,7 +60,7 @@ class Known:
             if told.node not in self.last or told.seq >= self.last[told.node].seq:
                 self.last[told.node] = told
             return
-        self.faults.setdefault(told.node, Fault(told.seq, "", 0, what))
+        self.faults.setdefault(told.node, ChainFault(told.seq, "", 0, what))
 
 
 def run(config: Config, asked: argparse.Namespace) -> int:
@@ -128,7 +128,7 @@ def _found(data: Path, asked: argparse.Namespace, known: Known) -> dict[str, Rep
     for node in {*known.links, *known.faults}:
         fault = known.faults.get(node)
         if node not in found:
-            fault = Fault(1, "", 0, "its journal is not there, and checkpoints kept elsewhere name it")
+            fault = ChainFault(1, "", 0, "its journal is not there, and checkpoints kept elsewhere name it")
         if fault is not None and (node not in found or found[node].ok):
             found[node] = Report(0, fault, 0, 0, 0, 0, torn=False)
     return found

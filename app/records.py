@@ -16,7 +16,7 @@ from app.journal.export import Archive, NothingSelected, Selection, Tally
 from app.journal.signing import named_key, open_signer
 from app.private_files import open_private
 from app.proofs import key_place
-from dossier_realtime.archive import ExportRefused, open_export, open_journal
+from dossier_realtime.archive import ExportError, open_export, open_journal
 from dossier_realtime.archive.folder import nodes
 from dossier_realtime.archive.parquet import write_parquet
 from dossier_realtime.protocol.classification import ChannelPolicy
@@ -133,4 +133,4 @@ def add_commands(
     again.add_argument("--node", default="", help="whose journal, where the folder has several")
 
 
-__all__ = ["ExportRefused", "add_commands", "export", "run_again"]
+__all__ = ["ExportError", "add_commands", "export", "run_again"]

@@ -35,25 +35,25 @@ TURN_SECONDS: Final = 0.005  # in which one turn of the loop tells of outcomes; 
 _log = structlog.get_logger("sqlite")
 
 
-class StoreRefused(Exception):
+class StoreError(Exception):
     """The store cannot be opened; the message says what to do."""
 
 
 def lock_folder(folder: Path) -> int:
     """Make the folder, and take it for this process until the returned descriptor is closed. Raises
-    StoreRefused."""
+    StoreError."""
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = os.open(folder / "engine.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
-        raise StoreRefused(
+        raise StoreError(
             f"The data folder {folder} cannot be used ({error.strerror}): check its path, rights and disk"
         ) from error
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         os.close(lock)
-        raise StoreRefused(
+        raise StoreError(
             f"Another process uses the data folder {folder}: stop it, or give this one a folder of its own"
         ) from error
     return lock

@@ -20,7 +20,7 @@ from dashboard.trail import GONE, HEAD, REPLACED, Act, Chain, act
 from dossier_realtime.client import RealtimeError, TokenSource
 from dossier_realtime.recording.entry import Header, decode_entry
 from dossier_realtime.recording.export import MISSING, Links, Manifest, journal_line, read_trailer, verify_export
-from dossier_realtime.recording.verify import Fault
+from dossier_realtime.recording.verify import ChainFault
 
 _log = logging.getLogger("dashboard")
 
@@ -185,7 +185,7 @@ class Audit:
         """Say so, once and for all; and go on behind it."""
         _log.error("the journal is not what it was: entry %s: %s", seq, what)
         known = self._chain
-        self._chain = replace(known, fault=known.fault or Fault(seq, "", 0, what), faults=known.faults + 1)
+        self._chain = replace(known, fault=known.fault or ChainFault(seq, "", 0, what), faults=known.faults + 1)
         return self._anew(go_on or seq)
 
     # --- the service ------------------------------------------------------------------------------------------

@@ -77,7 +77,7 @@ class _Tokens(msgspec.Struct, frozen=True):
     id_token: str | None = None
 
 
-class _Refusal(msgspec.Struct, frozen=True):
+class _ErrorBody(msgspec.Struct, frozen=True):
     error: str = ""
 
 
@@ -241,7 +241,7 @@ def named_error(error: str) -> str:
 
 def _error_in(body: bytes) -> str:
     try:
-        return named_error(msgspec.json.decode(body, type=_Refusal).error)
+        return named_error(msgspec.json.decode(body, type=_ErrorBody).error)
     except (msgspec.MsgspecError, UnicodeDecodeError):
         return named_error("")
 

@@ -22,7 +22,7 @@ from dashboard.playback import playback
 from dashboard.player import packed
 from dashboard.recording_queue import QueueFull, RecordingQueue
 from dashboard.viewer import Viewer
-from dossier_realtime.archive import ExportRefused, open_export
+from dossier_realtime.archive import ExportError, open_export
 from dossier_realtime.archive.export import download
 
 _PATIENCE = 120.0  # seconds
@@ -126,7 +126,7 @@ async def _made(order: Order) -> str:
 
 
 def make(order: Order) -> bytes:
-    """Fetch the recording and pack what a player needs. Raises OSError, ExportRefused and ValueError."""
+    """Fetch the recording and pack what a player needs. Raises OSError, ExportError and ValueError."""
     chosen: dict[str, str | float] = {"since": order.since, "context": "true"}
     chosen |= {name: value for name in ("user", "channel") if (value := getattr(order, name))}
     with tempfile.TemporaryDirectory(prefix="dossier-recording-") as folder:
@@ -145,7 +145,7 @@ def main() -> int:
     os.nice(_COURTESY)
     try:
         made = make(msgspec.json.decode(sys.stdin.buffer.read(), type=Order))
-    except (OSError, ExportRefused, ValueError) as wrong:
+    except (OSError, ExportError, ValueError) as wrong:
         sys.stderr.write(str(wrong))
         return 1
     sys.stdout.buffer.write(made)

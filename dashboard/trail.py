@@ -9,7 +9,7 @@ from urllib.parse import unquote
 
 from dossier_realtime.protocol.classification import Clearance
 from dossier_realtime.recording.entry import Header
-from dossier_realtime.recording.verify import Fault
+from dossier_realtime.recording.verify import ChainFault
 
 REASON_CHARS: Final = 500
 _HIGHEST: Final = Clearance.SECRET.label
@@ -49,7 +49,7 @@ class Chain:
     redacted: int = 0
     writable: bool | None = None
     trouble: str = ""
-    fault: Fault | None = None
+    fault: ChainFault | None = None
     faults: int = 0
 
     @property

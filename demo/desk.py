@@ -117,7 +117,7 @@ class Desk:
     # --- what it does -------------------------------------------------------------------------------
 
     async def join(self, channel: str) -> None:
-        """Follow a channel, with presence where it is kept. Raises Refused."""
+        """Follow a channel, with presence where it is kept. Raises DeniedError."""
         if channel in self._subscriptions:
             return
         subscription = self.client.subscribe(

@@ -31,11 +31,11 @@ from demo.wire import Wire
 from dossier_realtime.client import (
     AuthFailed,
     ConnectionClosed,
+    DeniedError,
     DossierRealtimeClient,
     ErrorCode,
     Publisher,
-    PublishRefused,
-    Refused,
+    PublishError,
 )
 from dossier_realtime.protocol.errors import CloseCode
 
@@ -88,7 +88,7 @@ async def ask_for_the_forbidden(stage: Stage, rng: Random) -> None:
     async with Publisher(stage.token(CONSULTANT), stage.http) as publisher:
         try:
             await publisher.publish([{**update, "channel": "dossier:country:FR"}])
-        except PublishRefused as no:
+        except PublishError as no:
             stage.facts.refusal("http.403", got=no.status == 403, of="a consultant's publish")
         else:
             stage.facts.refusal("http.403", got=False, of="a consultant's publish")
@@ -252,7 +252,7 @@ async def _open_sessions(stage: Stage) -> str:
 async def _refused(stage: Stage, rule: str, code: ErrorCode, attempt: Awaitable[object]) -> None:
     try:
         await attempt
-    except Refused as no:
+    except DeniedError as no:
         stage.facts.refusal(rule, got=no.error_code is code, of="somebody without the right")
     else:
         stage.facts.refusal(rule, got=False, of="somebody without the right")

@@ -10,7 +10,7 @@ from demo import texts, world
 from demo.desk import event_of
 from demo.people import ALERTS, BRIEFS, HEALTH
 from demo.stage import Stage
-from dossier_realtime.client import ErrorCode, PublishRefused
+from dossier_realtime.client import ErrorCode, PublishError
 
 _PRIORITIES = ("medium", "high", "urgent")
 _LEVELS = 3
@@ -72,7 +72,7 @@ async def briefs(stage: Stage, rng: Random) -> None:
             number += 1
             try:
                 await _brief(stage, rng, rng.choice(colleagues).person.user_id, fails=number % _FAILS_EVERY == 2)
-            except PublishRefused as refused:
+            except PublishError as refused:
                 if refused.error_code is not ErrorCode.PERMISSION_DENIED:
                     raise  # else somebody has cancelled it: on to the next
 

@@ -14,7 +14,7 @@ from demo.desk import Desk
 from demo.facts import Facts
 from demo.link import Link
 from demo.people import Person
-from dossier_realtime.client import DossierRealtimeClient, Publisher, PublishRefused, TokenSource
+from dossier_realtime.client import DossierRealtimeClient, Publisher, PublishError, TokenSource
 
 Mint = Callable[[str, str, str, Sequence[str], str], str]
 """Makes a token of (sub, name, role, permissions, clearance)."""
@@ -102,7 +102,7 @@ class Stage:
             publisher = self._publishers[program.user_id] = Publisher(self.tokens(program), self.http)
         try:
             places = await publisher.publish(events)
-        except PublishRefused:
+        except PublishError:
             self.facts.sent -= count  # it was answered: nothing of it is under way
             raise
         for published in places:

@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .archive import ExportRefused, open_export, open_journal, open_service
+    from .archive import ExportError, open_export, open_journal, open_service
     from .client import (
         AuthFailed,
         Backoff,
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         ConnectionClosed,
         ConnectionState,
         Cursor,
+        DeniedError,
         DocumentEditor,
         DossierRealtimeClient,
         Edit,
@@ -36,10 +37,9 @@ if TYPE_CHECKING:
         ProtocolViolation,
         Published,
         Publisher,
-        PublishRefused,
+        PublishError,
         QueueFull,
         RealtimeError,
-        Refused,
         Subscription,
         SubscriptionStatus,
         TimedOut,
@@ -57,11 +57,12 @@ __all__ = [
     "ConnectionClosed",
     "ConnectionState",
     "Cursor",
+    "DeniedError",
     "DocumentEditor",
     "DossierRealtimeClient",
     "Edit",
     "ErrorCode",
-    "ExportRefused",
+    "ExportError",
     "InboxEvent",
     "InvalidMessage",
     "Message",
@@ -71,12 +72,11 @@ __all__ = [
     "PositionLost",
     "PresenceState",
     "ProtocolViolation",
-    "PublishRefused",
+    "PublishError",
     "Published",
     "Publisher",
     "QueueFull",
     "RealtimeError",
-    "Refused",
     "Subscription",
     "SubscriptionStatus",
     "TimedOut",
@@ -88,7 +88,7 @@ __all__ = [
     "open_service",
 ]
 
-_FROM_ARCHIVE = {"ExportRefused", "open_export", "open_journal", "open_service"}
+_FROM_ARCHIVE = {"ExportError", "open_export", "open_journal", "open_service"}
 
 
 def __getattr__(name: str) -> object:

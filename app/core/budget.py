@@ -11,8 +11,8 @@ from dossier_realtime.protocol import codec
 from dossier_realtime.protocol.commands import Subscribe
 
 from .effects import ACCEPTED, Decision, Effect, Send
+from .error_messages import past_limit
 from .ratelimit import class_of
-from .refusals import past_limit
 from .renewals import Renewals
 
 if TYPE_CHECKING:

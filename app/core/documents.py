@@ -41,7 +41,7 @@ STRIDE = 200  # operations that an edit is moved past in one go; fewer where it 
 _PIECES = 16  # of an edit, that take as long as the edit itself
 
 
-class Refusal(Exception):
+class EditError(Exception):
     """Why an edit or a cursor is not taken. `version` is the document's, where the editor needs it to go on;
     `retry_after` in seconds, where waiting helps."""
 
@@ -88,7 +88,7 @@ def decide(manuscript: Manuscript, edit: EditPayload, log: Log) -> Generator[Non
     """The parts, one a version, that the edit becomes; none where nothing is left to do.
 
     `log` reaches to the manuscript's version, and back to the edit's. Yields now and then on a long way, so that
-    others have their turn: an edit against a version 10,000 back may take half a second. Raises Refusal.
+    others have their turn: an edit against a version 10,000 back may take half a second. Raises EditError.
     """
     try:
         later = log.since(edit.version)
@@ -102,13 +102,13 @@ def decide(manuscript: Manuscript, edit: EditPayload, log: Log) -> Generator[Non
             work += 1 + len(operation.components) // _PIECES
             if len(operation.components) > MAX_COMPONENTS:
                 text = "Too much was written in between; subscribe to the document anew"
-                raise Refusal(ErrorCode.VERSION_CONFLICT, text, manuscript.version)
+                raise EditError(ErrorCode.VERSION_CONFLICT, text, manuscript.version)
         admit(operation, manuscript.document)
     except (VersionConflict, DoesNotFit) as conflict:
         text = f"{str(conflict).partition(';')[0]}; subscribe to the document anew"
-        raise Refusal(ErrorCode.VERSION_CONFLICT, text, manuscript.version) from None
+        raise EditError(ErrorCode.VERSION_CONFLICT, text, manuscript.version) from None
     except InvalidOperation as wrong:
-        raise Refusal(ErrorCode.INVALID_MESSAGE_FORMAT, str(wrong)) from None
+        raise EditError(ErrorCode.INVALID_MESSAGE_FORMAT, str(wrong)) from None
     return list(parts(operation))
 
 
@@ -128,13 +128,13 @@ def length_at_start(manuscript: Manuscript) -> int:
 
 
 def whole_text(content: str) -> Units:
-    """The units of a document's whole new text. Raises Refusal."""
+    """The units of a document's whole new text. Raises EditError."""
     if "\0" in content:
-        raise Refusal(ErrorCode.INVALID_MESSAGE_FORMAT, "A document takes no NUL; remove it (at $.content)")
+        raise EditError(ErrorCode.INVALID_MESSAGE_FORMAT, "A document takes no NUL; remove it (at $.content)")
     new = to_units(content)
     if len(new) > MAX_DOCUMENT:
         text = f"A document holds {MAX_DOCUMENT} UTF-16 units; shorten it (at $.content)"
-        raise Refusal(ErrorCode.INVALID_MESSAGE_FORMAT, text)
+        raise EditError(ErrorCode.INVALID_MESSAGE_FORMAT, text)
     return new
 
 
@@ -148,23 +148,26 @@ def replacement(document: Document, new: Units, hunks: Sequence[Hunk]) -> list[O
 
 
 def placed_cursor(manuscript: Manuscript, cursor: CursorPayload) -> tuple[int, int]:
-    """(position, selection_length) of a cursor now. Without a version it was set on the text of now. Raises Refusal."""
+    """Return (position, selection_length) of a cursor now. Without a version it belongs to the present text.
+
+    Raises EditError.
+    """
     position, selection = cursor.position, cursor.selection_length
     version = manuscript.version if cursor.version is None else cursor.version
     try:
         for operation in manuscript.log.since(version):
             position, selection = transform_selection(position, selection, operation)
     except VersionConflict as conflict:
-        raise Refusal(ErrorCode.VERSION_CONFLICT, str(conflict), manuscript.version) from None
+        raise EditError(ErrorCode.VERSION_CONFLICT, str(conflict), manuscript.version) from None
     except DoesNotFit:
         position = MAX_DOCUMENT + 1
     text, end = manuscript.document.text, position + selection
     if end > len(text):
         reason = "The cursor is beyond the text; send one within it (at $.payload.position)"
-        raise Refusal(ErrorCode.INVALID_MESSAGE_FORMAT, reason)
+        raise EditError(ErrorCode.INVALID_MESSAGE_FORMAT, reason)
     if splits_pair(text, position) or splits_pair(text, end):
         reason = "The cursor is inside a character; move it to an edge (at $.payload.position)"
-        raise Refusal(ErrorCode.INVALID_MESSAGE_FORMAT, reason)
+        raise EditError(ErrorCode.INVALID_MESSAGE_FORMAT, reason)
     return position, selection
 
 

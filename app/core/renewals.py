@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from dossier_realtime.protocol.errors import CloseCode, ErrorCode
 
 from .effects import Close, Decision, Effect, Send
-from .refusals import refusal
+from .error_messages import error_message
 
 if TYPE_CHECKING:
     from .instant import Instant
@@ -46,7 +46,9 @@ class Renewals:
     def refused(self, wait: int, ref: str | None, at: Instant) -> Decision:
         """Refuse a renewal that came `wait` seconds too early; after too many, end the connection."""
         text = f"More than {self._times.maxlen} renewals in a minute; wait {wait} s"
-        effects: list[Effect] = [Send(refusal(ErrorCode.RATE_LIMIT_EXCEEDED, text, at, ref=ref, retry_after=wait))]
+        effects: list[Effect] = [
+            Send(error_message(ErrorCode.RATE_LIMIT_EXCEEDED, text, at, ref=ref, retry_after=wait))
+        ]
         if self.is_abuse:
             effects.append(Close(CloseCode.RATE_ABUSE, "too many renewals; reconnect later"))
         return Decision("rate.auth", effects)

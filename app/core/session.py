@@ -32,7 +32,7 @@ from dossier_realtime.protocol.errors import CloseCode, ErrorCode
 from dossier_realtime.protocol.inbound import InboundMessage
 from dossier_realtime.protocol.namespaces import NAMESPACES, namespace_of
 
-from . import rights
+from . import authorization
 from .budget import Budget
 from .deadlines import Deadlines, Due, SessionLimits
 from .effects import (
@@ -55,8 +55,8 @@ from .effects import (
     UpdateOwnPresence,
     VerifyToken,
 )
+from .error_messages import error_message, login_answer, no_subscription
 from .own_channel import OwnChannel
-from .refusals import login_answer, no_subscription, refusal
 
 if TYPE_CHECKING:
     from dossier_realtime.protocol.classification import ChannelPolicy
@@ -129,7 +129,7 @@ class Session:
             return Decision("session.closed", [])
         if self.identity is None:
             if wrong.type == "auth":
-                error = refusal(ErrorCode.INVALID_MESSAGE_FORMAT, str(wrong), at, ref=wrong.ref)
+                error = error_message(ErrorCode.INVALID_MESSAGE_FORMAT, str(wrong), at, ref=wrong.ref)
                 return self._close("format", CloseCode.AUTH_FAILED, "the auth message is malformed", error)
             return self._not_first(wrong.ref, at)
         warning, refused = self._budget.spend(self.identity, wrong, at)
@@ -158,7 +158,7 @@ class Session:
             return Decision(ACCEPTED, [OpenSession(asked.session_id, asked.ref)])
         if identity.user_id != self.identity.user_id:
             message = "The token is of another user; open a connection of its own for it"
-            error = refusal(ErrorCode.AUTH_FAILED, message, at, ref=asked.ref)
+            error = error_message(ErrorCode.AUTH_FAILED, message, at, ref=asked.ref)
             return self._close("auth.other_user", CloseCode.AUTH_FAILED, "renewed by another user", error)
         self._take(identity, at)
         self._budget.renewals.taken(asked.token)
@@ -169,7 +169,7 @@ class Session:
     def token_refused(self, asked: VerifyToken, at: Instant, *, revoked: bool = False) -> Decision:
         """The token is not good."""
         message = "The token is not valid; ask for a new one and authenticate again"
-        error = refusal(ErrorCode.INVALID_TOKEN, message, at, ref=asked.ref)
+        error = error_message(ErrorCode.INVALID_TOKEN, message, at, ref=asked.ref)
         if revoked:
             return self._close("auth.revoked", CloseCode.REVOKED, "the token was revoked", error)
         if self.identity is None or self._bad_renewals + 1 >= self._limits.bad_renewals:
@@ -192,7 +192,7 @@ class Session:
     def connection_limit(self, ref: str | None, at: Instant) -> Decision:
         """The user has as many connections as a user may have."""
         message = "Too many connections of this user; close one and connect again"
-        error = refusal(ErrorCode.RATE_LIMIT_EXCEEDED, message, at, ref=ref)
+        error = error_message(ErrorCode.RATE_LIMIT_EXCEEDED, message, at, ref=ref)
         return self._close("limit.connections", CloseCode.CONNECTION_LIMIT, "too many connections", error)
 
     def replaced(self) -> Decision:
@@ -202,7 +202,7 @@ class Session:
     def revoked(self, reason: str, at: Instant) -> Decision:
         """An operator ended it."""
         message = "The session was ended by an operator; ask them before you connect again"
-        error = refusal(ErrorCode.INVALID_TOKEN, message, at)
+        error = error_message(ErrorCode.INVALID_TOKEN, message, at)
         return self._close("session.revoked", CloseCode.REVOKED, reason, error)
 
     def recheck(self, at: Instant) -> list[Effect]:
@@ -246,11 +246,11 @@ class Session:
             match due:
                 case Due.AUTH_TIMEOUT:
                     text = f"No auth message within {self._limits.auth_timeout:g} s; send it first"
-                    error = refusal(ErrorCode.AUTH_FAILED, text, at)
+                    error = error_message(ErrorCode.AUTH_FAILED, text, at)
                     return self._close("auth.timeout", CloseCode.AUTH_TIMEOUT, "no auth message", error).effects
                 case Due.EXPIRED:
                     text = "The token has expired; reconnect with a new one"
-                    error = refusal(ErrorCode.INVALID_TOKEN, text, at)
+                    error = error_message(ErrorCode.INVALID_TOKEN, text, at)
                     reason = "the token has expired"
                     return self._close("auth.expired", CloseCode.TOKEN_EXPIRED, reason, error).effects
                 case Due.SILENT:
@@ -268,7 +268,7 @@ class Session:
         return self._verify(command) if isinstance(command, Auth) else self._not_first(command.ref, at)
 
     def _not_first(self, ref: str | None, at: Instant) -> Decision:
-        error = refusal(ErrorCode.AUTH_FAILED, "The first message must be auth; send it first", at, ref=ref)
+        error = error_message(ErrorCode.AUTH_FAILED, "The first message must be auth; send it first", at, ref=ref)
         return self._close("auth.first", CloseCode.AUTH_FAILED, "the first message was not auth", error)
 
     def _verify(self, command: Auth) -> Decision:
@@ -350,7 +350,7 @@ class Session:
         again = name in self.subscriptions
         if not again and len(self.subscriptions) >= self._limits.max_subscriptions:
             text = f"This connection has {self._limits.max_subscriptions} subscriptions; unsubscribe from one first"
-            error = refusal(ErrorCode.SUBSCRIPTION_FAILED, text, at, channel=name, ref=command.ref)
+            error = error_message(ErrorCode.SUBSCRIPTION_FAILED, text, at, channel=name, ref=command.ref)
             return Decision("limit.subscriptions", [Send(error)])
         if not access.allowed:
             return Decision(access.rule, [RefuseDocument(name, command.ref)])
@@ -375,9 +375,9 @@ class Session:
             return self._bad_format("Only documents are edited (at $.channel)", at, name, command.ref)
         if name not in self.subscriptions:
             return self._denied("not_subscribed", name, command.ref, at)
-        fault = rights.send_fault(self._policy, identity, name)
-        if fault is not None:
-            return self._refused(fault, at, name, command.ref)
+        denial = authorization.send_denial(self._policy, identity, name)
+        if denial is not None:
+            return self._refused(denial, at, name, command.ref)
         if payload.user_id not in (None, identity.user_id) or payload.user_name not in (None, identity.name):
             return self._denied("identity", name, command.ref, at)
         return Decision(ACCEPTED, [SubmitEdit(command)])
@@ -395,14 +395,14 @@ class Session:
     def _publish(self, inbound: InboundMessage, identity: Identity, at: Instant) -> Decision:
         event, name = inbound.event, inbound.event.channel
         assert name is not None  # noqa: S101  checked with the grammar
-        fault = rights.carried_fault(event, name) or rights.send_fault(self._policy, identity, name)
-        if fault is None:
+        denial = authorization.carried_denial(event, name) or authorization.send_denial(self._policy, identity, name)
+        if denial is None:
             # The digest is of what the client said: the stamp of a resend differs, its meaning does not.
             digest = sha256(codec.encode(event)).digest() if inbound.idempotency_key else None
-            fault = rights.stamp_fault(event, identity, at.timestamp)
-            if fault is None:
+            denial = authorization.stamp_denial(event, identity, at.timestamp)
+            if denial is None:
                 return Decision(ACCEPTED, [Publish(inbound, digest)])
-        return self._refused(fault, at, name, inbound.ref)
+        return self._refused(denial, at, name, inbound.ref)
 
     # --- rights and refusals ----------------------------------------------------------------------------------
 
@@ -412,22 +412,22 @@ class Session:
     def _channel_wrong(self, name: str | None, ref: str | None, at: Instant) -> Decision | None:
         if name in self.subscriptions:
             return None  # parsed before
-        fault = rights.channel_fault(name)
-        return None if fault is None else self._refused(fault, at, name, ref)
+        denial = authorization.channel_denial(name)
+        return None if denial is None else self._refused(denial, at, name, ref)
 
-    def _refused(self, fault: rights.Fault, at: Instant, channel: str | None, ref: str | None) -> Decision:
-        if fault.code is ErrorCode.INVALID_MESSAGE_FORMAT:
+    def _refused(self, denial: authorization.Denial, at: Instant, channel: str | None, ref: str | None) -> Decision:
+        if denial.code is ErrorCode.INVALID_MESSAGE_FORMAT:
             shown = channel if channel is not None and len(channel) <= _ECHO else None
-            return self._bad_format(f"{fault.text} (at {fault.path})", at, shown, ref)
-        return Decision(fault.rule, [Send(refusal(fault.code, fault.text, at, channel=channel, ref=ref))])
+            return self._bad_format(f"{denial.text} (at {denial.path})", at, shown, ref)
+        return Decision(denial.rule, [Send(error_message(denial.code, denial.text, at, channel=channel, ref=ref))])
 
     def _denied(self, rule: str, channel: str, ref: str | None, at: Instant) -> Decision:
-        fault = rights.Fault(rule, ErrorCode.PERMISSION_DENIED, rights.NO_SENDING)
-        return self._refused(fault, at, channel, ref)
+        denial = authorization.Denial(rule, ErrorCode.PERMISSION_DENIED, authorization.NO_SENDING)
+        return self._refused(denial, at, channel, ref)
 
     def _bad_format(self, text: str, at: Instant, channel: str | None, ref: str | None) -> Decision:
         self._invalid.append(at.steady)
-        error = refusal(ErrorCode.INVALID_MESSAGE_FORMAT, text, at, channel=channel, ref=ref)
+        error = error_message(ErrorCode.INVALID_MESSAGE_FORMAT, text, at, channel=channel, ref=ref)
         if len(self._invalid) > self._limits.invalid_messages and at.steady - self._invalid[0] < _MINUTE:
             return self._close("format.abuse", CloseCode.PROTOCOL_ABUSE, "too many invalid messages", error)
         return Decision("format", [Send(error)])
@@ -438,7 +438,7 @@ class Session:
             self.state = State.CLOSED
         return decision
 
-    def _close(self, rule: str, code: CloseCode, reason: str, error: ev.Error | None = None) -> Decision:
+    def _close(self, rule: str, code: CloseCode, reason: str, error: ev.ErrorMessage | None = None) -> Decision:
         self.state = State.CLOSED
         effects: list[Effect] = [] if error is None else [Send(error)]
         return Decision(rule, [*effects, Close(code, reason)])

@@ -11,7 +11,7 @@ from app.engine.embedded.copying import copy_store
 from app.engine.embedded.engine import open_embedded
 from app.engine.embedded.schema import FILE as STORE
 from app.engine.limits import EngineLimits
-from app.engine.ports import Engine, EngineRefused
+from app.engine.ports import Engine, EngineError
 
 __all__ = ["STORE", "copy_store", "open_engine"]
 
@@ -26,9 +26,9 @@ async def open_engine(
     recorded: int = 0,
 ) -> Engine:
     """Open the engine that the setting names; `data` is the folder for what is kept, `recorded` the last commit that
-    the journal holds, so far as it is known. Raises EngineRefused."""
+    the journal holds, so far as it is known. Raises EngineError."""
     if setting == "embedded":
         return await open_embedded(data, limits=limits, rates=rates, clock=clock, recorded=recorded)
     if setting.startswith(("redis://", "rediss://")):
-        raise EngineRefused('The Redis engine is not built in this version: set storage.engine to "embedded"')
-    raise EngineRefused('storage.engine names no engine: set it to "embedded"')
+        raise EngineError('The Redis engine is not built in this version: set storage.engine to "embedded"')
+    raise EngineError('storage.engine names no engine: set it to "embedded"')

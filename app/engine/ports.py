@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple, Protocol
 
 from app.core.alerts import Alert
+from app.core.authorization import NO_SENDING
 from app.core.briefs import Brief
 from app.core.domain_facts import DomainFact
 from app.core.position import StreamPosition
@@ -18,13 +19,12 @@ from app.core.presence import Member as Member  # noqa: PLC0414 - a part of the 
 from app.core.presence import PresenceEvent as PresenceEvent  # noqa: PLC0414 - likewise
 from app.core.presence import Profile as Profile  # noqa: PLC0414 - likewise
 from app.core.ratelimit import Quota, RateClass, RateLimiter
-from app.core.rights import NO_SENDING
 from dossier_realtime.protocol.classification import Settings
 from dossier_realtime.protocol.commands import PresenceChange
 from dossier_realtime.protocol.responses import Roster
 
 
-class EngineRefused(Exception):
+class EngineError(Exception):
     """The engine cannot be opened; the message says what to do."""
 
 
@@ -37,7 +37,7 @@ class KeyConflict(Exception):
     """The idempotency key was used before, with another body."""
 
 
-class FactRefused(Exception):
+class DomainFactError(Exception):
     """An event names a commitment or a brief that it may not speak of. `subject`: the id; `path`: where it stands."""
 
     def __init__(self, text: str, subject: str, path: str) -> None:
@@ -46,7 +46,7 @@ class FactRefused(Exception):
         self.path = path
 
 
-class BriefCancelled(FactRefused):
+class BriefCancelled(DomainFactError):
     """Raised when an event belongs to a brief that is already cancelled."""
 
     def __init__(self, request_id: str) -> None:
@@ -54,7 +54,7 @@ class BriefCancelled(FactRefused):
         self.request_id = request_id
 
 
-class ForeignId(FactRefused):
+class ForeignId(DomainFactError):
     """An event names an id that is another sender's.
 
     It is told in the words of a send that is forbidden, and no others: that it is refused tells enough.
@@ -138,7 +138,7 @@ class Broker(Protocol):
 
         Returns when they are durable. With a key that was used before: the first result, no second effect. What
         entries say of alerts and briefs is kept in the same commit: nobody is told of what a crash then forgets.
-        Raises KeyConflict (same key, other digest), FactRefused (an entry names a commitment or a brief that its
+        Raises KeyConflict (same key, other digest), DomainFactError (an entry names a commitment or a brief that its
         sender may not speak of) and Unavailable; nothing was committed then.
         """
 

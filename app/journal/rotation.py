@@ -24,7 +24,7 @@ from app.journal.signing import (
     read_private_key,
     write_key,
 )
-from app.journal.store import JournalRefused, nodes
+from app.journal.store import JournalError, nodes
 from app.journal.writer import Journal
 from dossier_realtime.recording.checkpoint import rotation_text
 from dossier_realtime.recording.entry import Detail
@@ -38,7 +38,7 @@ def rotate(data: Path, place: KeyPlace, *, old_file: Path | None = None, lost: b
 
     In the data folder the new key is made here. In a file, or behind a command, it is the configured one, and the old
     one is `old_file`; with `lost` no old key signs. Nothing is changed where the old key is not the one that the chains
-    name. Raises JournalRefused, OSError and ValueError.
+    name. Raises JournalError, OSError and ValueError.
     """
     ours = not place.file and not place.command
     old = _old_key(data, old_file, ours=ours, lost=lost)
@@ -68,11 +68,11 @@ def _old_key(data: Path, file: Path | None, *, ours: bool, lost: bool) -> Ed2551
     if lost:
         return None
     if file is None and not ours:
-        raise JournalRefused("Name the old key's file with --old, or say --lost: then no old key signs the change")
+        raise JournalError("Name the old key's file with --old, or say --lost: then no old key signs the change")
     try:
         return read_private_key(file or data / PRIVATE)
     except (OSError, ValueError) as wrong:
-        raise JournalRefused(
+        raise JournalError(
             f"The old key {file or data / PRIVATE} cannot be read ({wrong}): give it, or --lost"
         ) from wrong
 
@@ -82,7 +82,7 @@ def _expect_named(changed: dict[str, str], old: Ed25519PrivateKey, file: Path) -
     mark = fingerprint(raw(old.public_key()))
     for node, named in changed.items():
         if named and named != mark:
-            raise JournalRefused(
+            raise JournalError(
                 f"{file} is another key ({mark[:16]}…) than the journal of {node} names ({named[:16]}…), so nothing "
                 "was recorded: name that key's file with --old, or say --lost if it is lost"
             )
@@ -103,7 +103,7 @@ def _record(folder: Path, node: str, named: str, signer: Signer, old: Ed25519Pri
     journal = Journal(folder, node, about=about)
     journal.record("key", detail=told)
     if journal.close():
-        raise JournalRefused(f"The journal in {folder} could not be written to its end: free disk space, and try again")
+        raise JournalError(f"The journal in {folder} could not be written to its end: free disk space, and try again")
 
 
 def _put_public_aside(data: Path) -> None:

@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_public_key,
 )
 
-from app.journal.store import JournalRefused, write_whole
+from app.journal.store import JournalError, write_whole
 from dossier_realtime.archive.folder import read_lines, segment_paths
 from dossier_realtime.recording.entry import Header
 from dossier_realtime.recording.signed import Purpose, fingerprint, signed_text
@@ -53,7 +53,7 @@ class KeyPlace:
 class Signer:
     """Signs with a key in a file; with that of the data folder, which is made if there is none, unless `make` is false.
 
-    Its public half is put into the data folder, unless `publish` is false. Raises JournalRefused where the key cannot
+    Its public half is put into the data folder, unless `publish` is false. Raises JournalError where the key cannot
     be used, or the public file there is of another key.
     """
 
@@ -69,7 +69,7 @@ class Signer:
             if publish:
                 self._publish()
         except (OSError, ValueError) as wrong:
-            raise JournalRefused(
+            raise JournalError(
                 f"The signing key {private} cannot be used: {wrong}. Put the old one back; {_ROTATE}."
             ) from wrong
 
@@ -112,7 +112,7 @@ class CommandSigner(Signer):
         try:
             self._public = _public_key(self.public)
         except (OSError, ValueError) as wrong:
-            raise JournalRefused(
+            raise JournalError(
                 f"{self.public} holds no public key ({wrong}): name that of the signer command in "
                 "journal.signer_public_key_file"
             ) from wrong
@@ -136,19 +136,19 @@ class CommandSigner(Signer):
 def open_signer(data: Path, place: KeyPlace, named: str = "", *, make: bool = True) -> Signer:
     """Open the configured key. `named`: the fingerprint that the chain names, "" for none. `make`: one that is missing.
 
-    Raises JournalRefused where the key is missing, cannot be used, or is another one than the chain names.
+    Raises JournalError where the key is missing, cannot be used, or is another one than the chain names.
     """
     if place.command:
         signer: Signer = CommandSigner(place)
     elif named and not place.file and not (data / PRIVATE).exists():
-        raise JournalRefused(
+        raise JournalError(
             f"The signing key {data / PRIVATE} is missing, and the journal names one ({named[:16]}…). Put it back; "
             "if it is lost, `python run.py rotate-key --lost` records that a new one signs from now on."
         )
     else:
         signer = Signer(data, Path(place.file) if place.file else None, make=make)
     if named and signer.fingerprint != named:
-        raise JournalRefused(
+        raise JournalError(
             f"The signing key is another one ({signer.fingerprint[:16]}…) than the journal names ({named[:16]}…). "
             f"Put the old one back; {_ROTATE}."
         )

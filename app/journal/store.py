@@ -27,11 +27,11 @@ from dossier_realtime.archive.folder import (
 )
 from dossier_realtime.recording.chain import Chain
 from dossier_realtime.recording.entry import GENESIS, Anchor, Head, encode_anchor, encode_head
-from dossier_realtime.recording.verify import Fault, UnreadableSegmentError, is_torn
+from dossier_realtime.recording.verify import ChainFault, UnreadableSegmentError, is_torn
 
 __all__ = [
     "SEGMENTS",
-    "JournalRefused",
+    "JournalError",
     "Tail",
     "create_segment",
     "nodes",
@@ -56,7 +56,7 @@ _START_OF_LINE: Final = 160  # the link, the seq and the kind stand in it
 BALLAST_BYTES: Final = 4 * 1024 * 1024
 
 
-class JournalRefused(Exception):
+class JournalError(Exception):
     """The folder cannot be written to; the sentence says why and what to do."""
 
 
@@ -99,11 +99,11 @@ def write_whole(path: Path, lines: Iterable[bytes]) -> None:
 def take_folder(folder: Path, node: str) -> tuple[int, Tail]:
     """Take the folder for this process until the descriptor is closed; find the end of the node's journal.
 
-    Repairs what a crash has torn off behind the head. Raises JournalRefused when another process has the
+    Repairs what a crash has torn off behind the head. Raises JournalError when another process has the
     folder, the journal is not intact, or the disk refuses.
     """
     if not re.fullmatch(NODE, node):
-        raise JournalRefused(f"{node!r:.80} cannot be a node's name: use 1 to 64 of A-Z a-z 0-9 . _ -")
+        raise JournalError(f"{node!r:.80} cannot be a node's name: use 1 to 64 of A-Z a-z 0-9 . _ -")
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         sync_folder(folder.parent)  # else a power cut takes the whole journal, with acts that were said to be kept
@@ -114,7 +114,7 @@ def take_folder(folder: Path, node: str) -> tuple[int, Tail]:
             os.close(descriptor)
             raise
     except OSError as error:
-        raise JournalRefused(
+        raise JournalError(
             f"The journal in {folder} cannot be opened: {error}. Make the folder writable or free disk space."
         ) from error
 
@@ -126,7 +126,7 @@ def _lock(folder: Path) -> int:
     except BlockingIOError:
         holder = os.read(descriptor, 32).decode("ascii", "replace").strip() or "unknown"
         os.close(descriptor)
-        raise JournalRefused(
+        raise JournalError(
             f"The journal in {folder} is being written by another process (pid {holder}). "
             "Stop that one, or give this one a data folder of its own."
         ) from None
@@ -168,7 +168,7 @@ def create_segment(folder: Path, name: str) -> int:
 def open_tail(folder: Path, node: str) -> Tail:
     """Find the end of the node's journal and repair what a crash has torn off behind its head.
 
-    Verifies the last segment whole (64 MiB: under a second). Raises JournalRefused when it is not intact.
+    Verifies the last segment whole (64 MiB: under a second). Raises JournalError when it is not intact.
     """
     head = read_head(folder, node)
     paths = segment_paths(folder, node)
@@ -177,7 +177,7 @@ def open_tail(folder: Path, node: str) -> Tail:
         write_head(folder, node, head)
         sync_folder(folder)
     if head is None:
-        raise _refusal(folder, Fault(1, f"{node}.head", 0, "the head file is missing or unreadable"))
+        raise _refusal(folder, ChainFault(1, f"{node}.head", 0, "the head file is missing or unreadable"))
     cut = 0
     for path in reversed(paths):
         chain, size = _follow(folder, path, head)
@@ -189,14 +189,14 @@ def open_tail(folder: Path, node: str) -> Tail:
             continue
         if chain.seq < head.seq or head.seq < chain.first - 1:
             what = f"the head file says that {head.seq} entries were written, the files end at {chain.seq}"
-            raise _refusal(folder, Fault(chain.seq + 1, path.name, 0, what))
+            raise _refusal(folder, ChainFault(chain.seq + 1, path.name, 0, what))
         if torn_off:
             _cut(path, size)
         if packed:  # nothing is written behind what is compressed: a new segment begins
             return Tail(chain.seq, chain.link, chain.commit, None, 0, cut)
         return Tail(chain.seq, chain.link, chain.commit, path, size, cut)
     if head.seq:
-        raise _refusal(folder, Fault(1, "", 0, f"all {head.seq} entries are missing"))
+        raise _refusal(folder, ChainFault(1, "", 0, f"all {head.seq} entries are missing"))
     return Tail(0, GENESIS, 0, None, 0, cut)
 
 
@@ -217,17 +217,17 @@ def _follow(folder: Path, path: Path, head: Head) -> tuple[Chain, int]:
             if what:
                 seq = chain.seq + 1 if size else first_seq(path)
                 if seq <= head.seq or (has_stopped and not is_torn(line, lines)):
-                    raise _refusal(folder, Fault(seq, path.name, number, what))
+                    raise _refusal(folder, ChainFault(seq, path.name, number, what))
                 break
             size += len(line)
             has_stopped = _STOP in line[:_START_OF_LINE]
     except UnreadableSegmentError as wrong:
-        raise _refusal(folder, Fault(chain.seq + 1, path.name, number + 1, str(wrong))) from wrong
+        raise _refusal(folder, ChainFault(chain.seq + 1, path.name, number + 1, str(wrong))) from wrong
     return chain, size
 
 
-def _refusal(folder: Path, fault: Fault) -> JournalRefused:
-    return JournalRefused(
+def _refusal(folder: Path, fault: ChainFault) -> JournalError:
+    return JournalError(
         f"The journal in {folder} is not intact, so nothing more is written to it. {fault}. "
         "Run `python run.py verify` for the whole finding, keep this folder, and start with an empty one."
     )

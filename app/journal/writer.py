@@ -62,7 +62,7 @@ class Journal:
     """An open journal. `record` and `close` belong to the event loop's thread; `record` never waits.
 
     Opening writes the `start` entry, with `about` (versions and the like) as its detail; `close` writes
-    `stop`. Raises store.JournalRefused when the folder is in use, not intact, or cannot be written.
+    `stop`. Raises store.JournalError when the folder is in use, not intact, or cannot be written.
     """
 
     def __init__(

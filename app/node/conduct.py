@@ -9,8 +9,9 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from app.auth import KeyUnknown, TokenRefused
-from app.core.documents import Refusal
+from app.auth import KeyUnknown, TokenError
+from app.core.authorization import NO_SENDING
+from app.core.documents import EditError
 from app.core.effects import (
     ApplySettings,
     DomainCommand,
@@ -24,10 +25,9 @@ from app.core.effects import (
     UpdateOwnPresence,
     VerifyToken,
 )
-from app.core.refusals import refusal
-from app.core.rights import NO_SENDING
+from app.core.error_messages import error_message
 from app.engine.ports import (
-    FactRefused,
+    DomainFactError,
     IdempotencyKey,
     KeyConflict,
     Order,
@@ -162,7 +162,7 @@ class Conduct:
             identity = self._verifier.verify(asked.token, connection.now.wall)
         except KeyUnknown:
             return self._background.start(self._verify_with_fetch(connection, asked))
-        except TokenRefused as refused:
+        except TokenError as refused:
             self._token_refused(connection, asked, refused)
             return None
         return self._verified(connection, asked, identity)
@@ -170,7 +170,7 @@ class Conduct:
     async def _verify_with_fetch(self, connection: Connection, asked: VerifyToken) -> None:
         try:
             identity = await self._verifier.check(asked.token, connection.now.wall)
-        except TokenRefused as refused:
+        except TokenError as refused:
             self._token_refused(connection, asked, refused)
             return
         opening = self._verified(connection, asked, identity)
@@ -192,7 +192,7 @@ class Conduct:
             self._witness.decided(connection, decision)
         return connection.carry_out(decision.effects)
 
-    def _token_refused(self, connection: Connection, asked: VerifyToken, refused: TokenRefused) -> None:
+    def _token_refused(self, connection: Connection, asked: VerifyToken, refused: TokenError) -> None:
         at = connection.now
         self._witness.token_refused(connection.address, refused.reason, at.steady)
         connection.apply(connection.session.token_refused(asked, at))
@@ -268,7 +268,7 @@ class Conduct:
         except KeyConflict:
             text = "This idempotency_key was used with another body; make a new one (at $.idempotency_key)"
             self._refuse(connection, ErrorCode.INVALID_MESSAGE_FORMAT, text, inbound.ref, channel)
-        except FactRefused as refused:
+        except DomainFactError as refused:
             self._refuse(connection, ErrorCode.PERMISSION_DENIED, str(refused), inbound.ref, channel)
         except Unavailable:
             self._refuse(connection, ErrorCode.SERVICE_UNAVAILABLE, _BUSY, inbound.ref, channel)
@@ -344,7 +344,7 @@ class Conduct:
         )
         self._documents.submit(command.channel, submission)
 
-    def _edit_answered(self, connection: Connection, command: EditOperation, outcome: int | Refusal) -> None:
+    def _edit_answered(self, connection: Connection, command: EditOperation, outcome: int | EditError) -> None:
         if connection.closing is not None:
             return
         answer: Event
@@ -353,7 +353,7 @@ class Conduct:
             payload = OperationAckPayload(version=outcome, op_id=command.payload.op_id)
             answer = OperationAck(channel=command.channel, payload=payload, ref=command.ref)
         else:
-            answer = refusal(
+            answer = error_message(
                 outcome.code,
                 outcome.text,
                 connection.now,
@@ -376,7 +376,7 @@ class Conduct:
         try:
             if not attachment.hidden:
                 await self._cursors.move(command.channel, connection.user_id, command.payload)
-        except Refusal as no:
+        except EditError as no:
             self._refuse(connection, no.code, no.text, command.ref, command.channel)
         except Unavailable:
             self._refuse(connection, ErrorCode.SERVICE_UNAVAILABLE, _BUSY, command.ref, command.channel)
@@ -441,4 +441,4 @@ class Conduct:
     ) -> None:
         if connection.closing is None:
             at = connection.now
-            connection.send(refusal(code, message, at, channel=channel, ref=ref, retry_after=retry_after))
+            connection.send(error_message(code, message, at, channel=channel, ref=ref, retry_after=retry_after))

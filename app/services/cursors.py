@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from app.core.documents import Refusal, placed_cursor
+from app.core.documents import EditError, placed_cursor
 from app.engine.ports import Entry, Unavailable
 from dossier_realtime.protocol import codec
 from dossier_realtime.protocol.commands import CursorPayload
@@ -43,7 +43,7 @@ class Cursors:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def move(self, channel: str, user_id: str, cursor: CursorPayload) -> None:
-        """Tell the others, at once or as soon as they may be told again. Raises Refusal and Unavailable."""
+        """Tell the others, at once or as soon as they may be told again. Raises EditError and Unavailable."""
         manuscript = await self._documents.upcoming(channel)
         position, selection = placed_cursor(manuscript, cursor)
         placed = CursorPayload(position, selection, manuscript.version)
@@ -74,7 +74,7 @@ class Cursors:
     async def _tell(self, channel: str, user_id: str, cursor: CursorPayload) -> None:
         # Edits may have come since it was placed; a cursor that no longer fits is not worth telling. Nothing is
         # awaited between placing and publishing, so it is delivered on just the text that it was placed on.
-        with suppress(Refusal, Unavailable):
+        with suppress(EditError, Unavailable):
             position, selection = placed_cursor(await self._documents.upcoming(channel), cursor)
             payload = CursorPositionPayload(user_id=user_id, position=position, selection_length=selection)
             body = codec.encode(CursorPosition(channel=channel, payload=payload))

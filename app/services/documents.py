@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import structlog
 
 from app.core import documents as core
-from app.core.documents import Manuscript, Refusal
+from app.core.authorization import NO_SENDING
+from app.core.documents import EditError, Manuscript
 from app.core.origin import Origin, origin_now
-from app.core.rights import NO_SENDING
 from app.engine.ports import TipMoved, Unavailable, Version
 from dossier_realtime.ot.flat import write_remote
 from dossier_realtime.protocol import codec
@@ -57,7 +57,7 @@ class Submission:
     author: object
     user_id: str
     user_name: str
-    answer: Callable[[int | Refusal], None]
+    answer: Callable[[int | EditError], None]
     edit: EditPayload | None = None
     whole: str = ""
     expected: int = 0
@@ -67,7 +67,7 @@ class Submission:
     holds: Callable[[], bool] = lambda: True
     origin: Origin | None = field(default_factory=origin_now.get)
 
-    def reply(self, outcome: int | Refusal) -> None:
+    def reply(self, outcome: int | EditError) -> None:
         """Answer, once."""
         if not self.answered:
             self.answered = True
@@ -129,7 +129,7 @@ class Documents:
         if submission.expected == manuscript.version:
             try:
                 new = core.whole_text(submission.whole)
-            except Refusal as refusal:
+            except EditError as refusal:
                 submission.reply(refusal)
                 return
             submission.hunks = await self.differences.between(manuscript.document.text, new)
@@ -254,7 +254,7 @@ class _Lane:
         except Unavailable:
             self._placed.clear()
             self._is_loaded = False
-            refusal = Refusal(ErrorCode.SERVICE_UNAVAILABLE, "The service cannot store changes now; try again later")
+            refusal = EditError(ErrorCode.SERVICE_UNAVAILABLE, "The service cannot store changes now; try again later")
             self._refuse(batch, refusal)
         except Exception:
             # Whatever it was, nobody may wait for ever, and nothing half decided may stay.
@@ -262,9 +262,9 @@ class _Lane:
             self._placed.clear()
             self._is_loaded = False
             text = "The service failed to take this edit; send it again"
-            self._refuse(batch, Refusal(ErrorCode.INTERNAL_ERROR, text))
+            self._refuse(batch, EditError(ErrorCode.INTERNAL_ERROR, text))
 
-    def _refuse(self, batch: Sequence[Submission], refusal: Refusal) -> None:
+    def _refuse(self, batch: Sequence[Submission], refusal: EditError) -> None:
         for submission in batch:
             if submission not in self._waiting:
                 submission.reply(refusal)
@@ -306,7 +306,7 @@ class _Lane:
         taken: set[str] = set()
         for index, submission in enumerate(batch):
             if not submission.holds():
-                submission.reply(Refusal(ErrorCode.PERMISSION_DENIED, NO_SENDING))
+                submission.reply(EditError(ErrorCode.PERMISSION_DENIED, NO_SENDING))
                 continue
             op_id = submission.edit.op_id if submission.edit is not None else None
             if op_id is not None and op_id in taken:
@@ -318,7 +318,7 @@ class _Lane:
                 steps = await self._decide(submission, tentative)
                 made = [self._version(submission, step, tentative.version + n) for n, step in enumerate(steps, 1)]
                 self._charge(submission, made, begins=tentative.version == 0)
-            except Refusal as refusal:
+            except EditError as refusal:
                 submission.reply(refusal)
                 continue
             if not steps:
@@ -337,19 +337,19 @@ class _Lane:
         return []
 
     def _charge(self, submission: Submission, made: Sequence[Version], *, begins: bool) -> None:
-        """Count what the edit makes the service keep to its author. Raises Refusal."""
+        """Count what the edit makes the service keep to its author. Raises EditError."""
         stored = sum(len(version.body) for version in made)
         try:
             self._quotas.charge(submission.user_id, submission.role, channels=int(begins and bool(made)), stored=stored)
         except QuotaExceeded as enough:
-            raise Refusal(enough.code, str(enough), retry_after=enough.retry_after) from None
+            raise EditError(enough.code, str(enough), retry_after=enough.retry_after) from None
 
     async def _decide(self, submission: Submission, tentative: Manuscript) -> list[Operation]:
         edit = submission.edit
         if edit is None:
             if submission.expected != tentative.version:
                 text = f"The document is at version {tentative.version}; read it and try again"
-                raise Refusal(ErrorCode.VERSION_CONFLICT, text, tentative.version)
+                raise EditError(ErrorCode.VERSION_CONFLICT, text, tentative.version)
             new = core.whole_text(submission.whole)
             found = submission.hunks
             if found is None:  # its version came only after it was submitted
@@ -388,7 +388,7 @@ class _Lane:
             submission.reply(known.version)
         else:
             text = "This op_id is another user's; make a new one (at $.payload.op_id)"
-            submission.reply(Refusal(ErrorCode.PERMISSION_DENIED, text))
+            submission.reply(EditError(ErrorCode.PERMISSION_DENIED, text))
 
     def _answer_undelivered(self) -> None:
         """Nobody on this node receives the channel: the versions came by no delivery."""

@@ -51,7 +51,7 @@ class Publisher:
     ) -> list[Placed]:
         """Commit (channel, event) pairs of one sender, all or none; returns when they are durable and delivered.
 
-        Raises QuotaExceeded, KeyConflict, FactRefused, and Unavailable where the store or the journal cannot take a
+        Raises QuotaExceeded, KeyConflict, DomainFactError, and Unavailable where the store or the journal cannot take a
         change now.
         """
         entries = self.entries(events, by)

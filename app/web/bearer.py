@@ -12,7 +12,7 @@ from urllib.parse import unquote
 
 import tornado.web
 
-from app.auth import TokenRefused
+from app.auth import TokenError
 from app.core.origin import Origin, origin_now
 from app.journal.acts import Act, Actor
 from app.journal.lanes import ActNotRecorded
@@ -128,7 +128,7 @@ class Bearer(Guarded):
             return None
         try:
             identity = await node.verifier.check(token, at.wall)
-        except TokenRefused as refused:
+        except TokenError as refused:
             node.witness.token_refused(self.request.remote_ip or "", refused.reason, at.steady)
             self._unauthorized("The token is not valid; ask for a new one")
             return None

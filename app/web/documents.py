@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 import msgspec
 
-from app.core import rights
-from app.core.documents import Refusal
+from app.core import authorization
+from app.core.documents import EditError
 from app.engine.ports import Unavailable
 from app.journal.acts import Act
 from app.node.calls import Read
@@ -71,7 +71,7 @@ class DocumentById(Bearer):
         channel, identity = await self._open(document_id, Right.WRITE)
         if identity is None:
             return
-        if not self.demand(lambda: rights.send_fault(self.node.policy, identity, channel) is None):
+        if not self.demand(lambda: authorization.send_denial(self.node.policy, identity, channel) is None):
             self.forbid()
             return
         text = self._text()
@@ -92,7 +92,7 @@ class DocumentById(Bearer):
                 after={"units": len(to_units(text)), "expected_version": expected},
             )
             await self.act(act)
-            answered: asyncio.Future[int | Refusal] = asyncio.get_running_loop().create_future()
+            answered: asyncio.Future[int | EditError] = asyncio.get_running_loop().create_future()
             submission = Submission(
                 self,
                 identity.user_id,
@@ -108,7 +108,7 @@ class DocumentById(Bearer):
         except Unavailable:
             self.unavailable()
             return
-        if isinstance(outcome, Refusal):
+        if isinstance(outcome, EditError):
             if self.still():
                 self._refuse_edit(outcome)
             return
@@ -119,9 +119,9 @@ class DocumentById(Bearer):
     async def _open(self, document_id: str, right: Right) -> tuple[str, Identity | None]:
         """The channel, and who calls if they may; answers itself where not."""
         channel = f"document:{document_id}"
-        fault = rights.channel_fault(channel)
-        if fault is not None:
-            self.refuse(400, fault.code, fault.text)
+        denial = authorization.channel_denial(channel)
+        if denial is not None:
+            self.refuse(400, denial.code, denial.text)
             return channel, None
         identity = await self.identify()
         if identity is not None and not self.demand(lambda: self._allowed(identity, right, channel)):
@@ -136,9 +136,9 @@ class DocumentById(Bearer):
         reach: so that neither the answer nor its time tells a document above the clearance from one that is absent.
         """
         channel = f"document:{document_id}"
-        fault = rights.channel_fault(channel)
-        if fault is not None:
-            self.refuse(400, fault.code, fault.text)
+        denial = authorization.channel_denial(channel)
+        if denial is not None:
+            self.refuse(400, denial.code, denial.text)
             return channel, None
         identity = await self.identify()
         if identity is None:
@@ -183,7 +183,7 @@ class DocumentById(Bearer):
             return None
         return int(found.group(1))
 
-    def _refuse_edit(self, refusal: Refusal) -> None:
+    def _refuse_edit(self, refusal: EditError) -> None:
         if refusal.code is ErrorCode.SERVICE_UNAVAILABLE:
             self.unavailable()
             return

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, TypeVar
 
 import msgspec
 
-from app.core import rights
+from app.core import authorization
 from app.engine.ports import Order, Unavailable
 from app.journal.acts import Act
 from app.node.calls import Read
@@ -64,11 +64,11 @@ class OperatorDoor(Bearer):
 
     def named(self, channel: str) -> bool:
         """Whether the path names a channel; answers itself where not."""
-        fault = rights.channel_fault(channel)
-        if fault is not None:
-            status = 404 if fault.code is ErrorCode.CHANNEL_NOT_FOUND else 400
-            self.refuse(status, fault.code, fault.text)
-        return fault is None
+        denial = authorization.channel_denial(channel)
+        if denial is not None:
+            status = 404 if denial.code is ErrorCode.CHANNEL_NOT_FOUND else 400
+            self.refuse(status, denial.code, denial.text)
+        return denial is None
 
     def identified(self, subject: str) -> bool:
         """Whether the path holds an id; answers itself where not."""

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
 
-from app.core import rights
-from app.engine.ports import FactRefused, IdempotencyKey, KeyConflict, Unavailable
+from app.core import authorization
+from app.engine.ports import DomainFactError, IdempotencyKey, KeyConflict, Unavailable
 from app.journal.acts import Act
 from app.services.quotas import QuotaExceeded
 from dossier_realtime.protocol import codec
@@ -44,7 +44,7 @@ _batches = msgspec.json.Decoder(_Batch)
 _targets = msgspec.json.Decoder(_Targets)
 
 
-class Refused(Exception):
+class BatchError(Exception):
     """The batch is refused as a whole; `index` and `path` say where."""
 
     def __init__(
@@ -72,10 +72,12 @@ class PublishDoor(Bearer):
             named = None if key is None else IdempotencyKey(identity.user_id, key, digest)
             channels = tuple(dict.fromkeys(channel for channel, _ in events))
             only = channels[0] if len(channels) == 1 else ""
-            self.demand(lambda: all(rights.send_fault(self.node.policy, identity, name) is None for name in channels))
+            self.demand(
+                lambda: all(authorization.send_denial(self.node.policy, identity, name) is None for name in channels)
+            )
             await self.act(Act("publish", "events", str(len(events)), only, channels=channels))
             placed = await publisher.publish(events, identity, named)
-        except Refused as no:
+        except BatchError as no:
             self.refuse(no.status, no.code, no.message, index=no.index, path=no.path)
         except QuotaExceeded as enough:
             if enough.retry_after is None:
@@ -86,7 +88,7 @@ class PublishDoor(Bearer):
         except KeyConflict:
             text = "This Idempotency-Key was used with another body; make a new one"
             self.refuse(409, ErrorCode.INVALID_MESSAGE_FORMAT, text)
-        except FactRefused as refused:
+        except DomainFactError as refused:
             subjects = [_subject(event) for _, event in events]
             index = self._indices[subjects.index(refused.subject)]
             path = _within(index, refused.path)
@@ -105,7 +107,7 @@ class PublishDoor(Bearer):
             return None
         if len(keys) > 1 or _KEY.fullmatch(keys[0]) is None:
             text = "An Idempotency-Key is one header of 1 to 64 printable characters"
-            raise Refused(400, ErrorCode.INVALID_MESSAGE_FORMAT, text)
+            raise BatchError(400, ErrorCode.INVALID_MESSAGE_FORMAT, text)
         return keys[0]
 
     def _events(self, identity: Identity) -> tuple[list[tuple[str, Publishable]], bytes]:
@@ -137,13 +139,13 @@ class PublishDoor(Bearer):
         return limiter.limit_of(identity.user_id, identity.role, "general", steady)
 
     def _count(self, identity: Identity, messages: int) -> None:
-        """Count every channel of every event as a message of the sender's. Raises Refused."""
+        """Count every channel of every event as a message of the sender's. Raises BatchError."""
         steady, limiter = self.node.clock().steady, self.node.engine.rates.limiter
         verdict = limiter.spend(identity.user_id, identity.role, "general", steady, messages)
         if not verdict.allowed:
             self.set_header("Retry-After", str(verdict.reset_in))
             text = f"Each channel of an event is a message, {verdict.limit} a window; send fewer, or wait"
-            raise Refused(429, ErrorCode.RATE_LIMIT_EXCEEDED, f"{text} {verdict.reset_in} s")
+            raise BatchError(429, ErrorCode.RATE_LIMIT_EXCEEDED, f"{text} {verdict.reset_in} s")
 
     def _raw_events(self) -> list[msgspec.Raw]:
         body = bytes(self.body)
@@ -161,19 +163,19 @@ class PublishDoor(Bearer):
 
     def _judge(self, index: int, event: Publishable, channel: str, identity: Identity) -> None:
         policy, timestamp = self.node.policy, self.node.clock().timestamp
-        fault = (
-            rights.channel_fault(channel)
-            or rights.carried_fault(event, channel)
-            or rights.send_fault(policy, identity, channel)
-            or rights.stamp_fault(event, identity, timestamp)
+        denial = (
+            authorization.channel_denial(channel)
+            or authorization.carried_denial(event, channel)
+            or authorization.send_denial(policy, identity, channel)
+            or authorization.stamp_denial(event, identity, timestamp)
         )
-        if fault is not None:
-            status = 403 if fault.code is ErrorCode.PERMISSION_DENIED else 400
-            raise Refused(status, fault.code, fault.text, index, _within(index, fault.path))
+        if denial is not None:
+            status = 403 if denial.code is ErrorCode.PERMISSION_DENIED else 400
+            raise BatchError(status, denial.code, denial.text, index, _within(index, denial.path))
 
 
 def _read(index: int, raw: bytes) -> tuple[Publishable, list[str]]:
-    """One event and the channels it goes to. Raises Refused."""
+    """One event and the channels it goes to. Raises BatchError."""
     try:
         event = codec.decode_inbound(raw).event
         targets = _targets.decode(raw)
@@ -200,7 +202,7 @@ def _within(index: int, path: str) -> str:
     return f"$.events[{index}]{path.removeprefix('$')}"
 
 
-def _bad(text: str, path: str, index: int | None = None) -> Refused:
+def _bad(text: str, path: str, index: int | None = None) -> BatchError:
     if index is not None:
         path = _within(index, path)
-    return Refused(400, ErrorCode.INVALID_MESSAGE_FORMAT, text, index, path)
+    return BatchError(400, ErrorCode.INVALID_MESSAGE_FORMAT, text, index, path)

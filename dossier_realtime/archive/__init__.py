@@ -22,12 +22,12 @@ from dossier_realtime.recording.visibility import HIGHEST, reach
 
 from .export import ExportSource, download
 from .folder import FolderSource, nodes
-from .keys import ExportRefused, public_key_check
+from .keys import ExportError, public_key_check
 
 if TYPE_CHECKING:
     from dossier_realtime.recording.moments import Moment, Zone
 
-__all__ = ["ExportRefused", "open_export", "open_journal", "open_service"]
+__all__ = ["ExportError", "open_export", "open_journal", "open_service"]
 
 
 def open_journal(
@@ -58,13 +58,11 @@ def open_journal(
 
 
 def open_export(file: str | Path, *, clearance: str = CLEARANCE, key: str | Path | None = None) -> Recording:
-    """An export file, likewise up to `clearance`. Raises ExportRefused for what is none, ValueError for a clearance
+    """An export file, likewise up to `clearance`. Raises ExportError for what is none, ValueError for a clearance
     that is none."""
     reach(clearance)
     if Path(file).is_dir():
-        raise ExportRefused(
-            f"{file} is a folder; name an export's file (a journal's folder is opened with open_journal)"
-        )
+        raise ExportError(f"{file} is a folder; name an export's file (a journal's folder is opened with open_journal)")
     source = ExportSource(Path(file), None if key is None else public_key_check(Path(key)))
     return Recording(seen_with(source, clearance, source.clearance))
 
@@ -85,7 +83,7 @@ def open_service(
     in `tz`. `selection`: session, user, channel (a name, or a pattern such as `dossier:*`), context ("true": also what
     had begun before `since` and shows how things stood then); of a whole export, after (the number of an entry) and
     limit (entries at most).
-    Raises OSError where the service cannot be reached, ExportRefused where it says no or nothing fits, TypeError and
+    Raises OSError where the service cannot be reached, ExportError where it says no or nothing fits, TypeError and
     ValueError for times that are none.
     """
     ends = zip(("since", "until"), span(since, until, tz), strict=True)

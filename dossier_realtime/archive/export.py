@@ -18,7 +18,7 @@ from dossier_realtime.recording.signed import Check
 from dossier_realtime.recording.verify import Report
 from dossier_realtime.recording.visibility import HIGHEST
 
-from .keys import ExportRefused
+from .keys import ExportError
 from .segments import LINE_BYTES
 
 _SENTENCE = 300  # characters of an answer that is not of our service
@@ -50,9 +50,9 @@ def read_manifest(file: Path) -> Manifest | None:
 
 class ExportSource:
     """An export file as a `Source`. It is mapped, not read. Only its last line vouches for the entries before it, so of
-    a file that is not proven from its first byte to its last none is shown: `lines` ends in ExportRefused.
+    a file that is not proven from its first byte to its last none is shown: `lines` ends in ExportError.
 
-    `clearance`: what it was made for; the highest where it is whole, or does not say. Raises ExportRefused for a file
+    `clearance`: what it was made for; the highest where it is whole, or does not say. Raises ExportError for a file
     that cannot be read, or is of another format.
     """
 
@@ -62,10 +62,10 @@ class ExportSource:
             with file.open("rb") as opened:
                 self._map = mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ)
         except (OSError, ValueError) as wrong:
-            raise ExportRefused(f"{file} cannot be read ({wrong}); check its path") from wrong
+            raise ExportError(f"{file} cannot be read ({wrong}); check its path") from wrong
         last = self._last()
         if what := foreign(last):
-            raise ExportRefused(f"{file}: {what}")
+            raise ExportError(f"{file}: {what}")
         found = read_trailer(last)
         self.clearance = HIGHEST if found is None or found.manifest.whole else found.manifest.clearance
 
@@ -75,7 +75,7 @@ class ExportSource:
         fault = walk.report.fault
         if fault is not None:
             where = f"line {fault.line}: " if fault.line else ""
-            raise ExportRefused(f"{self._path} is no export, or is damaged: {where}{fault.what}")
+            raise ExportError(f"{self._path} is no export, or is damaged: {where}{fault.what}")
 
     def line(self, place: int) -> bytes:
         return journal_line(self._map[place : self._map.find(b"\n", place) + 1]) or b""
@@ -96,7 +96,7 @@ class ExportSource:
 
 
 def download(address: str, token: str, to: Path, selection: Mapping[str, str | float]) -> None:
-    """Stream `GET /v1/journal` into a file. Raises ExportRefused and OSError; nothing half is left behind."""
+    """Stream `GET /v1/journal` into a file. Raises ExportError and OSError; nothing half is left behind."""
     query = urllib.parse.urlencode(dict(selection))
     request = urllib.request.Request(f"{address.rstrip('/')}/v1/journal?{query}")  # noqa: S310  the caller's own
     request.add_header("Authorization", f"Bearer {token}")
@@ -109,20 +109,20 @@ def download(address: str, token: str, to: Path, selection: Mapping[str, str | f
                 last = line
     except urllib.error.HTTPError as refused:
         with refused:
-            raise ExportRefused(f"the service refused ({refused.code}): {_why(refused.read())}") from refused
+            raise ExportError(f"the service refused ({refused.code}): {_why(refused.read())}") from refused
     if read_trailer(last) is None:
         draft.unlink()
-        raise ExportRefused("the download broke off; try again")
+        raise ExportError("the download broke off; try again")
     draft.replace(to)
 
 
-class _Refusal(msgspec.Struct):
+class _ErrorBody(msgspec.Struct):
     message: str
 
 
 def _why(body: bytes) -> str:
     """The service's own sentence, or what else answered."""
     try:
-        return msgspec.json.decode(body, type=_Refusal).message
+        return msgspec.json.decode(body, type=_ErrorBody).message
     except (msgspec.MsgspecError, UnicodeDecodeError):
         return body.decode(errors="replace")[:_SENTENCE]

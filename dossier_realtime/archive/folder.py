@@ -15,7 +15,14 @@ from dossier_realtime.recording.chain import Chain
 from dossier_realtime.recording.checkpoint import Outside
 from dossier_realtime.recording.entry import FORMAT, Anchor, Head, anchor_text, decode_anchor, decode_entry, decode_head
 from dossier_realtime.recording.signed import Check, signed_text
-from dossier_realtime.recording.verify import DamagedJournalError, Fault, Report, UnreadableSegmentError, Walk, is_torn
+from dossier_realtime.recording.verify import (
+    ChainFault,
+    DamagedJournalError,
+    Report,
+    UnreadableSegmentError,
+    Walk,
+    is_torn,
+)
 
 from .segments import BlockCache, Segment, open_segment
 
@@ -72,7 +79,7 @@ def read_after(folder: Path, node: str, seq: int) -> Iterator[bytes]:
         try:
             yield from _lines_on(chain, segment, seq, first=not number, last=path is paths[-1])
         except UnreadableSegmentError as wrong:
-            raise DamagedJournalError(Fault(chain.seq + 1, segment.name, 0, str(wrong))) from wrong
+            raise DamagedJournalError(ChainFault(chain.seq + 1, segment.name, 0, str(wrong))) from wrong
 
 
 def _lines_on(chain: Chain, segment: Segment, seq: int, *, first: bool, last: bool) -> Iterator[bytes]:
@@ -91,7 +98,7 @@ def _lines_on(chain: Chain, segment: Segment, seq: int, *, first: bool, last: bo
         if what:
             if last and is_torn(line, lines):
                 return  # being written: what is behind it belongs to it
-            raise DamagedJournalError(Fault(chain.seq + 1, segment.name, 0, what))
+            raise DamagedJournalError(ChainFault(chain.seq + 1, segment.name, 0, what))
         yield line
         begun, place = True, place + len(line)
 
@@ -149,14 +156,14 @@ class OpenedJournal:
         return Walk(lines, self._head, self._anchor, self._fault, self._outside)
 
 
-def _at_anchor(node: str, anchor: Anchor | None, check: Check | None) -> Fault | None:
+def _at_anchor(node: str, anchor: Anchor | None, check: Check | None) -> ChainFault | None:
     if anchor is None or check is None:
         return None
     text = anchor_text(anchor)
     if check(signed_text("anchor", text), anchor.signature) or check(text, anchor.signature):
         return None  # the second is how it was signed before signatures named their purpose
     what = "the anchor is not signed by this service: entries before it were removed by somebody else"
-    return Fault(anchor.seq + 1, f"{node}.anchor", 0, what)
+    return ChainFault(anchor.seq + 1, f"{node}.anchor", 0, what)
 
 
 def verify_node(folder: Path, node: str, check: Check | None = None, outside: Outside | None = None) -> Report:

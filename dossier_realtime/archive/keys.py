@@ -13,17 +13,17 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 
-class ExportRefused(ValueError):
+class ExportError(ValueError):
     """There is no such export; the sentence says why and what to do."""
 
 
 def public_key_check(file: Path) -> Check:
-    """Checks signatures by a public key (PEM). Raises ExportRefused for a file that holds none."""
+    """Checks signatures by a public key (PEM). Raises ExportError for a file that holds none."""
     return named_check(file)[1]
 
 
 def named_check(file: Path) -> tuple[str, Check]:
-    """Return the fingerprint of a public key (PEM), and the check by it. Raises ExportRefused likewise."""
+    """Return the fingerprint of a public key (PEM), and the check by it. Raises ExportError likewise."""
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey  # noqa: PLC0415  an extra
     from cryptography.hazmat.primitives.serialization import (  # noqa: PLC0415  likewise
         Encoding,
@@ -34,9 +34,9 @@ def named_check(file: Path) -> tuple[str, Check]:
     try:
         key = load_pem_public_key(file.read_bytes())
     except (OSError, ValueError) as wrong:
-        raise ExportRefused(f"{file} holds no public key ({wrong}); give the service's journal-key.pub") from wrong
+        raise ExportError(f"{file} holds no public key ({wrong}); give the service's journal-key.pub") from wrong
     if not isinstance(key, Ed25519PublicKey):
-        raise ExportRefused(f"{file} holds a key of another kind; give the service's journal-key.pub")
+        raise ExportError(f"{file} holds a key of another kind; give the service's journal-key.pub")
     return fingerprint(key.public_bytes(Encoding.Raw, PublicFormat.Raw)), _check_by(key)
 
 

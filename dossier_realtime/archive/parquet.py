@@ -9,7 +9,7 @@ import msgspec
 from dossier_realtime.recording.entry import decode_entry
 
 from .export import ExportSource
-from .keys import ExportRefused
+from .keys import ExportError
 
 _NAMES = (
     *("seq", "at", "kind", "session", "user", "channel", "offset", "epoch", "level", "rule", "audience"),
@@ -21,12 +21,12 @@ _NUMBERS = ("seq", "at", "offset", "receivers")
 def write_parquet(export: Path, to: Path) -> None:
     """Write the entries of an export as columns; `detail` and `frame` as text, `at` in UTC.
 
-    Raises ExportRefused where duckdb is not installed, or the file is no export.
+    Raises ExportError where duckdb is not installed, or the file is no export.
     """
     try:
         import duckdb  # noqa: PLC0415  an extra: only who asks for Parquet needs it
     except ImportError as missing:
-        raise ExportRefused("Parquet needs duckdb: install it with `pip install duckdb`") from missing
+        raise ExportError("Parquet needs duckdb: install it with `pip install duckdb`") from missing
     rows = to.with_name(to.name + ".rows")
     try:
         with rows.open("wb") as file:

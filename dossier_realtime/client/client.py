@@ -298,8 +298,8 @@ class DossierRealtimeClient:
         server writes who and when. It is sent again after every reconnect until it is answered, under one key, and
         so takes effect once. A rate limit is waited for, unless `wait_for_rate` is False.
 
-        Raises TypeError and ValueError (what is no event), QueueFull, Refused (at once, with `retry_after`, where the
-        rate would have to be waited for and `wait_for_rate` is False), TimedOut, ConnectionClosed.
+        Raises TypeError and ValueError (what is no event), QueueFull, DeniedError (at once, with `retry_after`, where
+        the rate would have to be waited for and `wait_for_rate` is False), TimedOut, ConnectionClosed.
         """
         self._still_wanted()
         ref, key = self._session.next_ref(), idempotency_key or uuid4().hex
@@ -313,7 +313,7 @@ class DossierRealtimeClient:
         Returns the id of the user who has it in hand: one's own, or that of whoever was first. Everybody who was
         alerted gets `alert_state`. It is sent again after every reconnect until it is answered, harmlessly.
 
-        Raises ValueError (a bad id), QueueFull, Refused (one was not alerted about it), TimedOut, ConnectionClosed.
+        Raises ValueError (a bad id), QueueFull, DeniedError (one was not alerted about it), TimedOut, ConnectionClosed.
         """
         self._still_wanted()
         ref = self._session.next_ref()
@@ -328,7 +328,7 @@ class DossierRealtimeClient:
         Returns how it ended: `cancelled`, or `complete` or `failed` if it was over before. It is sent again after
         every reconnect until it is answered, harmlessly.
 
-        Raises ValueError (a bad id), QueueFull, Refused (one has no such brief), TimedOut, ConnectionClosed.
+        Raises ValueError (a bad id), QueueFull, DeniedError (one has no such brief), TimedOut, ConnectionClosed.
         """
         self._still_wanted()
         ref = self._session.next_ref()

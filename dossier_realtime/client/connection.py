@@ -16,7 +16,7 @@ from dossier_realtime.protocol.errors import CloseCode, ErrorCode, may_come_back
 from dossier_realtime.protocol.events import Event
 
 from .backoff import Backoff
-from .errors import AuthFailed, ConnectFailed, ConnectionClosed, ProtocolViolation, RealtimeError, Refused
+from .errors import AuthFailed, ConnectFailed, ConnectionClosed, DeniedError, ProtocolViolation, RealtimeError
 from .intents import ConnectionState, Dial, Drop, EnterState, Intent, Renew, Report, Write
 from .session import Session
 
@@ -54,7 +54,7 @@ class Connection:
         self._renewable = renewable
         self.started = False
         self._auth_ref: str | None = None
-        self._last_refusal: responses.Error | None = None
+        self._last_refusal: responses.ErrorMessage | None = None
         self._chances = SECOND_CHANCES
         self._dial_at: float | None = None
         self._not_before = 0.0
@@ -153,7 +153,7 @@ class Connection:
         if isinstance(event, responses.AuthSuccess):
             return self._authenticated(event, now)
         if self.state is not ConnectionState.AUTHENTICATED:
-            if isinstance(event, responses.Error):
+            if isinstance(event, responses.ErrorMessage):
                 self._last_refusal = event
                 return []
             return self._violated("a message before auth_success", now)
@@ -167,10 +167,10 @@ class Connection:
                     self._not_before = now + min(event.retry_after, LONGEST_WAIT)
                 self.reconnect_count = event.reconnect_count
                 return []
-            case responses.Error(error_code=code) if code in _AUTH_ERRORS:
+            case responses.ErrorMessage(error_code=code) if code in _AUTH_ERRORS:
                 self._last_refusal = event
                 self._auth_ref = None
-                return [Report(Refused(code, event.message))]
+                return [Report(DeniedError(code, event.message))]
             case _:
                 return self.session.received(event, now)
 

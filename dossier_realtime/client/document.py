@@ -25,7 +25,7 @@ from dossier_realtime.protocol.events import CursorPosition, CursorPositionPaylo
 
 from .changes import Change, Cursor, Origin, edits_of
 from .drafting import MAX_FRAME
-from .errors import NotSubscribed, ProtocolViolation, Refused
+from .errors import DeniedError, NotSubscribed, ProtocolViolation
 from .intents import Changed, CursorsMoved, Intent, Opened, Report, Synced, Write
 
 CURSOR_INTERVAL = 0.1  # seconds between two cursors of ours: the server tells no more
@@ -177,7 +177,7 @@ class Replica:
             return self._stray(str(wrong), now)
         return [*told, *self._settled(pending, before), *self._send(now)]
 
-    def refused(self, error: responses.Error, now: float) -> list[Intent] | None:
+    def refused(self, error: responses.ErrorMessage, now: float) -> list[Intent] | None:
         """An error; None where it is not about this document's operation or cursor."""
         if error.ref == _CURSOR and error.channel == self.channel:
             if error.error_code in _FOR_NOW:
@@ -188,7 +188,7 @@ class Replica:
             return None
         self._ref = None
         before, op_id = pending.synced, pending.in_flight.op_id
-        why = Refused(error.error_code, error.message, self.channel)
+        why = DeniedError(error.error_code, error.message, self.channel)
         match error.error_code:
             case ErrorCode.VERSION_CONFLICT:
                 if pending.conflict(op_id):
@@ -326,7 +326,7 @@ class Replica:
         before, op_id = pending.synced, pending.in_flight.op_id if pending.in_flight is not None else None
         yield from self._changed("refused", pending.refused(op_id))
         text = f"The edit is more than {MAX_FRAME} bytes of JSON; leave control characters out of it"
-        yield Report(Refused(ErrorCode.INVALID_MESSAGE_FORMAT, text, self.channel), self.channel)
+        yield Report(DeniedError(ErrorCode.INVALID_MESSAGE_FORMAT, text, self.channel), self.channel)
         yield from self._settled(pending, before)
 
     def _tell_cursor(self, pending: Pending, now: float) -> Iterator[Intent]:

@@ -178,13 +178,13 @@ class DocumentEditor:
         self._on_error.append(callback)
 
     async def ready(self) -> None:
-        """Wait until the text is there. Raises Refused, or ConnectionClosed when it cannot come any more."""
+        """Wait until the text is there. Raises DeniedError, or ConnectionClosed when it cannot come any more."""
         await self._until(lambda: self._replica.loaded)
 
     async def wait_synced(self, timeout: float | None = None) -> None:  # noqa: ASYNC109  as asyncio.wait_for has it
         """Wait until the server has confirmed everything.
 
-        `timeout`: seconds; raises TimeoutError, and Refused or ConnectionClosed when it cannot come any more.
+        `timeout`: seconds; raises TimeoutError, and DeniedError or ConnectionClosed when it cannot come any more.
         """
         async with asyncio.timeout(timeout):
             await self._until(lambda: self._replica.synced)

@@ -54,7 +54,7 @@ class ProtocolViolation(RealtimeError):
     """The server said something that has no place in the protocol."""
 
 
-class Refused(RealtimeError):
+class DeniedError(RealtimeError):
     """The server refused one message. `retry_after` (seconds) is set where waiting helps."""
 
     def __init__(
@@ -71,7 +71,7 @@ class Refused(RealtimeError):
         self.retry_after = retry_after
 
 
-class PublishRefused(Refused):
+class PublishError(DeniedError):
     """`POST /v1/publish` was refused. `index` and `path` name the event to blame and the place in it."""
 
     def __init__(

@@ -21,7 +21,7 @@ from dossier_realtime.protocol.errors import ErrorCode
 from .backoff import Backoff
 from .drafting import Message, body_of
 from .endpoint import TokenSource, ask, check_url, tls_context
-from .errors import AuthFailed, ConnectFailed, PublishRefused
+from .errors import AuthFailed, ConnectFailed, PublishError
 from .transport import seconds
 
 MAX_EVENTS = 100  # a request
@@ -41,7 +41,7 @@ class _PublishResponse(msgspec.Struct):
     results: list[Published]
 
 
-class _Refusal(msgspec.Struct):
+class _ErrorBody(msgspec.Struct):
     error_code: ErrorCode
     message: str
     index: int | None = None
@@ -82,7 +82,7 @@ class Publisher:
         """Publish at most 100 events, all or nothing; each names its `channel` or `channels`.
 
         Tried again under the same key, so that it takes effect once. Raises ValueError (none, or too many),
-        PublishRefused (with the index and the path of what is wrong), AuthFailed, ConnectFailed (after every attempt).
+        PublishError (with the index and the path of what is wrong), AuthFailed, ConnectFailed (after every attempt).
         """
         if not 0 < len(events) <= MAX_EVENTS:
             raise ValueError(f"One request takes 1 to {MAX_EVENTS} events; split them up")
@@ -92,7 +92,7 @@ class Publisher:
         for attempt in count(1):
             try:
                 return await self._attempt(body, key)
-            except (ConnectFailed, PublishRefused) as failed:
+            except (ConnectFailed, PublishError) as failed:
                 wait = failed.retry_after or 0.0
                 passing = failed.status in _PASSING or (isinstance(failed, ConnectFailed) and not failed.final)
                 if not passing or attempt >= self._attempts or wait > self._longest_wait:
@@ -141,14 +141,14 @@ class Publisher:
         raise _refused(response)
 
 
-def _refused(response: HTTPResponse) -> AuthFailed | PublishRefused:
+def _refused(response: HTTPResponse) -> AuthFailed | PublishError:
     try:
-        said = msgspec.json.decode(response.body, type=_Refusal)
+        said = msgspec.json.decode(response.body, type=_ErrorBody)
     except msgspec.DecodeError:  # not our server, but something before it
-        said = _Refusal(ErrorCode.SERVICE_UNAVAILABLE, f"HTTP {response.code}; check the address or try again")
+        said = _ErrorBody(ErrorCode.SERVICE_UNAVAILABLE, f"HTTP {response.code}; check the address or try again")
     if response.code == 401:
         return AuthFailed(said.message, said.error_code)
     wait = seconds(response.headers.get("Retry-After"))
-    return PublishRefused(
+    return PublishError(
         response.code, said.error_code, said.message, index=said.index, path=said.path, retry_after=wait
     )

@@ -14,7 +14,7 @@ from dossier_realtime.protocol.errors import ErrorCode
 from dossier_realtime.protocol.events import AlertState, Event, PresenceJoin, PresenceLeave, PresenceUpdate
 
 from .document import Followed, Replica
-from .errors import ConnectionClosed, NotSubscribed, RealtimeError, Refused, TimedOut
+from .errors import ConnectionClosed, DeniedError, NotSubscribed, RealtimeError, TimedOut
 from .intents import Deliver, End, Intent, Reject, Report, Settle, ShowPresence, Unasked, Write
 from .outgoing import Outgoing, SendQueue
 from .stream import Beginning, Stream
@@ -78,7 +78,7 @@ class Session:
 
     def send(self, ref: str, frame: bytes, key: str, now: float, *, patient: bool) -> list[Intent]:
         """Take a send in; `ref` from `next_ref`. `key`: empty for what is harmless twice without one. `patient`: waits
-        when asked to. Raises QueueFull, and Refused for one that would have to wait and is not patient."""
+        when asked to. Raises QueueFull, and DeniedError for one that would have to wait and is not patient."""
         if not patient and self._paused_until > now:
             raise self._rate_refusal(now)
         self._sends.add(Outgoing(ref, frame, key, now + self._send_timeout, patient))
@@ -183,7 +183,7 @@ class Session:
                 if not self._sends.acked(ref):
                     return []
                 return [Settle(ref, event), *self._transmit(now)]
-            case responses.Error():
+            case responses.ErrorMessage():
                 return self._refused(event, now)
             case responses.Subscribed():
                 return self._subscribed(event, now)
@@ -255,10 +255,10 @@ class Session:
         """Begin a new subscription: within an old one a server may have sent later versions than its answer has."""
         return [*self._leave(stream.channel), *self._ask(stream)]
 
-    def _refused(self, error: responses.Error, now: float) -> list[Intent]:
+    def _refused(self, error: responses.ErrorMessage, now: float) -> list[Intent]:
         wait = error.error_code in _WORTH_WAITING
         until = max(self._paused_until, now + (error.retry_after or (0 if self._paused_until > now else PAUSE)))
-        why = Refused(error.error_code, error.message, error.channel, until - now if wait else None)
+        why = DeniedError(error.error_code, error.message, error.channel, until - now if wait else None)
         send = self._sends.flying(error.ref)
         if send is not None:
             if wait and send.patient and send.pauses < MAX_PAUSES:
@@ -305,10 +305,10 @@ class Session:
         self._sends.pause(until)
         return [Reject(send.ref, self._rate_refusal(now)) for send in self._sends.take_impatient()]
 
-    def _rate_refusal(self, now: float) -> Refused:
+    def _rate_refusal(self, now: float) -> DeniedError:
         wait = self._paused_until - now
         text = f"The rate limit allows no send for {wait:.0f} s; send again then, or with wait_for_rate=True"
-        return Refused(ErrorCode.RATE_LIMIT_EXCEEDED, text, retry_after=wait)
+        return DeniedError(ErrorCode.RATE_LIMIT_EXCEEDED, text, retry_after=wait)
 
     def _end(self, stream: Stream, error: RealtimeError) -> list[Intent]:
         del self.streams[stream.channel]

@@ -193,7 +193,7 @@ class Subscription:
     """One's interest in a channel. Iterate it, unless it was made with `on_message`.
 
     `async for` hands out events; it raises PositionLost where events were missed (the next `async for` goes on),
-    Overflowed, Refused or ConnectionClosed at the end, and simply stops after `unsubscribe`.
+    Overflowed, DeniedError or ConnectionClosed at the end, and simply stops after `unsubscribe`.
     Without any callback events wait from the beginning (1,000 of them); with `on_presence` from the first `async for`.
     """
 
@@ -231,7 +231,7 @@ class Subscription:
     async def ready(self) -> None:
         """Wait until the server has confirmed it.
 
-        Raises Refused, ConnectionClosed after the client's end, NotSubscribed after `unsubscribe`.
+        Raises DeniedError, ConnectionClosed after the client's end, NotSubscribed after `unsubscribe`.
         """
         await self._receiver.settled.wait()
         if self._receiver.error is not None:

@@ -201,7 +201,7 @@ class FakeServer:
         if self._auth_refusal is not None:
             error_code, close_code = self._auth_refusal
             text = "The token is not valid; ask for a new one and authenticate again"
-            connection.say(responses.Error(error_code=error_code, message=text, timestamp=_NOW, ref=auth.ref))
+            connection.say(responses.ErrorMessage(error_code=error_code, message=text, timestamp=_NOW, ref=auth.ref))
             connection.close(close_code, text)
             return
         session_id = auth.payload.session_id
@@ -350,7 +350,7 @@ class FakeConnection(WebSocketHandler):
 
 def _denied(ref: str | None) -> Event:
     text = "This did not come to the user"
-    return responses.Error(error_code=ErrorCode.PERMISSION_DENIED, message=text, timestamp=_NOW, ref=ref)
+    return responses.ErrorMessage(error_code=ErrorCode.PERMISSION_DENIED, message=text, timestamp=_NOW, ref=ref)
 
 
 def _forget(written: asyncio.Future[None]) -> None:

@@ -187,7 +187,7 @@ class ErrorPayload(Struct):
     version: Count
 
 
-class Error(Struct, tag_field="type", tag="error", omit_defaults=True, kw_only=True):
+class ErrorMessage(Struct, tag_field="type", tag="error", omit_defaults=True, kw_only=True):
     """Something was refused; `message` says why and what to do. `retry_after`: seconds, where waiting helps."""
 
     error_code: ErrorCode
@@ -249,7 +249,7 @@ Response = (
     | ChannelSettings
     | Ack
     | OperationAck
-    | Error
+    | ErrorMessage
     | RateLimitWarning
     | RateLimitExceeded
     | ConnectionState

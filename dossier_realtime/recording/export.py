@@ -32,7 +32,7 @@ import msgspec
 from .chain import CONTRADICTED
 from .entry import GENESIS, Head, Header, has_one_spelling, read_header, redact, stored_digest
 from .signed import Check, signed_text
-from .verify import Fault, Report
+from .verify import ChainFault, Report
 
 EXPORT_FORMAT: Final = 2
 _READABLE = (1, EXPORT_FORMAT)
@@ -274,7 +274,7 @@ class ExportWalk:
         self._lines, self._check = lines, check
         self._links = Links() if links is None else links
         self._redacted_before = self._links.redacted
-        self._fault: Fault | None = None
+        self._fault: ChainFault | None = None
         self._count = 0
         self._notes: tuple[str, ...] = ()
         self.trailer: Trailer | None = None
@@ -285,7 +285,7 @@ class ExportWalk:
         for number, line in enumerate(lines, 1):
             found, what = self._read(line)
             if what or found is None:
-                self._fault = Fault(links.seq + 1, "", number, what)
+                self._fault = ChainFault(links.seq + 1, "", number, what)
                 return
             if found.manifest:
                 break
@@ -294,9 +294,9 @@ class ExportWalk:
             yield place, _in_journal(found)
             place += len(line)
         if self.trailer is None:
-            self._fault = Fault(links.seq + 1, "", 0, CUT_OFF)
+            self._fault = ChainFault(links.seq + 1, "", 0, CUT_OFF)
         elif next(lines, None) is not None:
-            self._fault = Fault(0, "", number + 1, BEHIND_THE_END)
+            self._fault = ChainFault(0, "", number + 1, BEHIND_THE_END)
         else:
             self._fault = self._at_end(self.trailer, digest.hexdigest())
 
@@ -332,16 +332,16 @@ class ExportWalk:
             return None, foreign(line) or NO_LINE
         return found, what
 
-    def _at_end(self, found: Trailer, digest: str) -> Fault | None:
+    def _at_end(self, found: Trailer, digest: str) -> ChainFault | None:
         if (digest, self._count) != (found.manifest.sha256, found.manifest.entries):
-            return Fault(0, "", 0, OTHER_LINES)
+            return ChainFault(0, "", 0, OTHER_LINES)
         if found.manifest.damaged:
-            return Fault(self._links.seq + 1, "", 0, DAMAGED)
+            return ChainFault(self._links.seq + 1, "", 0, DAMAGED)
         older = found.manifest.format == 1
         if self._check is not None:
             text = found.signed if older else signed_text("export", found.signed)
             if not self._check(text, found.signature):
-                return Fault(0, "", 0, OTHER_KEY)
+                return ChainFault(0, "", 0, OTHER_KEY)
             self._notes = (OLDER_FORM,) if older else ()
         return None
 

@@ -19,7 +19,7 @@ from dossier_realtime.protocol.channels import parse_pattern
 
 from .entry import Detail, Header
 from .index import Source, unreadable
-from .verify import Fault, Report
+from .verify import ChainFault, Report
 from .visibility import HIGHEST, LEVELS, ClearanceFilter, rank, reach
 
 CLEARANCE: Final = "internal"
@@ -119,7 +119,7 @@ class RedactedView:
             for place, _ in islice(self._source.lines(), found.entries):
                 count += count < len(places) and places[count] == place
             what = _ELSEWHERE if any(character.isdigit() for character in fault.what) else fault.what
-            fault = Fault(count + 1 if fault.seq else 0, "", 0, what)
+            fault = ChainFault(count + 1 if fault.seq else 0, "", 0, what)
         return replace(found, entries=count, fault=fault, missing_at_end=0, redacted=0, removed=0)
 
 

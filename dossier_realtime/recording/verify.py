@@ -30,7 +30,7 @@ class UnreadableSegmentError(ValueError):
 
 
 @dataclass(frozen=True)
-class Fault:
+class ChainFault:
     """The first thing wrong: the seq that belongs there (0: none), the place (line 0: no line), and a sentence."""
 
     seq: int
@@ -48,7 +48,7 @@ class Fault:
 class DamagedJournalError(ValueError):
     """A journal that does not go on as its chain says; `fault` says where and why."""
 
-    def __init__(self, fault: Fault) -> None:
+    def __init__(self, fault: ChainFault) -> None:
         super().__init__(str(fault))
         self.fault = fault
 
@@ -66,7 +66,7 @@ class Report:
     """
 
     entries: int
-    fault: Fault | None
+    fault: ChainFault | None
     missing_at_end: int
     gaps: int
     lost: int
@@ -97,7 +97,7 @@ class Walk:
         segments: Segments,
         head: Head | None,
         anchor: Anchor | None = None,
-        fault: Fault | None = None,
+        fault: ChainFault | None = None,
         outside: Outside | None = None,
     ) -> None:
         self._outside = outside or Outside()
@@ -147,15 +147,15 @@ class Walk:
             vouched=max((seq for seq in self._outside.links if seq <= chain.seq), default=0),
         )
 
-    def _against_outside(self) -> Fault | None:
+    def _against_outside(self) -> ChainFault | None:
         chain = self.chain
         last = max(self._outside.links, default=0)
         if last > chain.seq:
             self._missing = last - chain.seq
             what = f"{self._missing} entries are missing at the end: a checkpoint kept elsewhere holds entry {last}"
-            return Fault(chain.seq + 1, "", 0, what)
+            return ChainFault(chain.seq + 1, "", 0, what)
         if not chain.keys.is_trusted:
-            return Fault(chain.seq, "", 0, OTHER_KEY.format(chain.keys.named))
+            return ChainFault(chain.seq, "", 0, OTHER_KEY.format(chain.keys.named))
         return None
 
     def to_the_end(self) -> Report:
@@ -178,10 +178,10 @@ class Walk:
                     yield segment, place, line
                 place += len(line)
         except UnreadableSegmentError as wrong:
-            self._fault = Fault(self.chain.seq + 1, name, number + 1, str(wrong))
+            self._fault = ChainFault(self.chain.seq + 1, name, number + 1, str(wrong))
             return
         if what:
-            self._fault = Fault(self.chain.seq + 1, name, number, what)
+            self._fault = ChainFault(self.chain.seq + 1, name, number, what)
             behind = self._head is not None and self.chain.seq >= self._head.seq
             self._torn = behind and is_torn(line, lines)
 
@@ -198,7 +198,7 @@ def verify(segments: Segments, head: Head | None, anchor: Anchor | None = None) 
     return Walk(segments, head, anchor).to_the_end()
 
 
-def _at_end(chain: Chain, head: Head | None, missing: int) -> Fault | None:
+def _at_end(chain: Chain, head: Head | None, missing: int) -> ChainFault | None:
     if head is None:
         what = "the head file is missing or unreadable: whether entries are missing at the end cannot be known"
     elif missing:
@@ -207,4 +207,4 @@ def _at_end(chain: Chain, head: Head | None, missing: int) -> Fault | None:
         what = f"the head file is older than the last segment: it says that {head.seq} entries were written"
     else:
         return None
-    return Fault(chain.seq + 1, "", 0, what)
+    return ChainFault(chain.seq + 1, "", 0, what)

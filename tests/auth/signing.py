@@ -12,7 +12,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from app.auth import AuthSettings, TokenRefused, TokenVerifier
+from app.auth import AuthSettings, TokenError, TokenVerifier
 
 NOW = 1_750_000_000
 SECRET = "a shared secret of forty bytes, not a key"
@@ -45,7 +45,7 @@ def pem(key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey) -> bytes:
 
 
 def refusal(candidate: Any, settings: AuthSettings = SETTINGS, now: float = NOW) -> str:
-    with pytest.raises(TokenRefused) as refused:
+    with pytest.raises(TokenError) as refused:
         TokenVerifier(settings).verify(candidate, now)
     return refused.value.reason
 

@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app import token_secrets
-from app.auth import AuthSettings, TokenRefused, TokenVerifier, mint
+from app.auth import AuthSettings, TokenError, TokenVerifier, mint
 from app.config import ConfigError, load
 from app.secret_strength import SECRET_BYTES, TOKEN_BYTES, guessable, weakness
 from app.token_secrets import guessable_secret
@@ -149,7 +149,7 @@ def _minted(secret: str, sub: str = "u-1") -> str:
 def _taken(verifier: TokenVerifier, token: str) -> bool:
     try:
         verifier.verify(token, NOW)
-    except TokenRefused:
+    except TokenError:
         return False
     return True
 

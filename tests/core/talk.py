@@ -76,7 +76,7 @@ def only(decision: Decision | Sequence[Effect], kind: type[T]) -> T:
 
 def errors(decision: Decision | Sequence[Effect]) -> list[ErrorCode]:
     effects = decision.effects if isinstance(decision, Decision) else decision
-    return [e.event.error_code for e in effects if isinstance(e, Send) and isinstance(e.event, responses.Error)]
+    return [e.event.error_code for e in effects if isinstance(e, Send) and isinstance(e.event, responses.ErrorMessage)]
 
 
 def closing(decision: Decision | Sequence[Effect]) -> CloseCode | None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.core import documents as core
-from app.core.documents import Manuscript, Refusal
+from app.core.documents import EditError, Manuscript
 from dossier_realtime.ot.collab import Log
 from dossier_realtime.ot.difference import hunks
 from dossier_realtime.ot.document import Document
@@ -66,7 +66,7 @@ def test_an_edit_cut_into_too_many_pieces_is_a_conflict_and_not_half_a_minute_of
     manuscript = written("x" * 2_000)
     for n in range(core.MAX_COMPONENTS):
         edited(manuscript, EditPayload("insert", 2 * n + 1, n + 1, "y"))
-    with pytest.raises(Refusal) as refused:
+    with pytest.raises(EditError) as refused:
         finished(core.decide(manuscript, EditPayload("delete", 0, 1, None, 2_000), manuscript.log))
     assert (refused.value.code, refused.value.version) == (ErrorCode.VERSION_CONFLICT, core.MAX_COMPONENTS + 1)
 
@@ -83,7 +83,7 @@ def test_an_edit_cut_into_too_many_pieces_is_a_conflict_and_not_half_a_minute_of
 )
 def test_what_does_not_fit_is_refused_with_the_version_where_that_helps(payload: EditPayload, code: ErrorCode) -> None:
     manuscript = written("a😀b")
-    with pytest.raises(Refusal) as refused:
+    with pytest.raises(EditError) as refused:
         finished(core.decide(manuscript, payload, manuscript.log))
     assert refused.value.code is code
     assert refused.value.version == (1 if code is ErrorCode.VERSION_CONFLICT else None)
@@ -123,7 +123,7 @@ def test_what_stays_of_a_text_keeps_its_formatting() -> None:
 def test_a_long_new_text_comes_in_pieces_that_an_insert_may_hold() -> None:
     parts = replacement(Manuscript().document, "😀" * MAX_INSERT)
     assert len(parts) == 2
-    with pytest.raises(Refusal):
+    with pytest.raises(EditError):
         replacement(Manuscript().document, "x" * (2**20 + 1))
 
 
@@ -153,5 +153,5 @@ def test_a_cursor_is_put_on_the_text_of_now(
 def test_a_cursor_beyond_the_text_or_inside_a_character_is_refused(cursor: CursorPayload) -> None:
     manuscript = written("a😀b")
     edited(manuscript, EditPayload("insert", 0, 1, ">"))
-    with pytest.raises(Refusal):
+    with pytest.raises(EditError):
         core.placed_cursor(manuscript, cursor)

@@ -55,7 +55,7 @@ def test_bytes_count_whatever_becomes_of_the_frame() -> None:
     assert over.rule == "rate.bytes"
     exceeded, error = (effect.event for effect in over.effects if isinstance(effect, Send))
     assert isinstance(exceeded, responses.RateLimitExceeded)
-    assert isinstance(error, responses.Error)
+    assert isinstance(error, responses.ErrorMessage)
     assert (error.error_code, error.ref) == (ErrorCode.RATE_LIMIT_EXCEEDED, "r7")
     talk.wait(60)
     assert talk.session.weigh(frame, talk.at) is None

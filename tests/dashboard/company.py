@@ -8,7 +8,7 @@ from collections.abc import Coroutine
 from contextlib import suppress
 from typing import Any, Self
 
-from dossier_realtime.client import DossierRealtimeClient, Publisher, Refused
+from dossier_realtime.client import DeniedError, DossierRealtimeClient, Publisher
 from tests.harness.eventually import HANG_SECONDS
 from tests.harness.service import Service
 from tests.harness.wire import Client
@@ -63,7 +63,7 @@ class Company:
 
     async def _hammer(self, user_id: str, name: str) -> None:
         await self._come(user_id, name, (), None)
-        with suppress(Refused):
+        with suppress(DeniedError):
             while True:
                 await self._clients[-1].send("dossier:country:SA", UPDATE, wait_for_rate=False)
 

@@ -25,7 +25,7 @@ from dossier_realtime.protocol.events import (
     RelationshipHealthPayload,
 )
 from dossier_realtime.protocol.responses import PresentUser, Roster
-from dossier_realtime.recording.verify import Fault
+from dossier_realtime.recording.verify import ChainFault
 from tests.dashboard.samples import NOW, edit, listed, ops, update
 
 PAYLOADS = (
@@ -133,7 +133,7 @@ def _fill(state: DashboardState, text: str, number: int) -> None:
     )
     state.heard(f"relationship:{text}", RelationshipHealthChange(channel=f"relationship:{text}", payload=told), NOW)
     done = Act(number, NOW, text, text, text, reason=text, status=200)
-    fault = Fault(number, text, 0, text)
+    fault = ChainFault(number, text, 0, text)
     state.audited(Chain(node=text, first=1, seq=2, link=text, head=2, at=NOW, fault=fault, faults=2), [done])
     user = PresentUser(user_id=text, name=text, role=text, status=text, activity=text, field=text)  # type: ignore[arg-type]  # likewise
     state.present(f"dossier:country:{text}", PresenceState.of(Roster(count=1, users=[user])), NOW)

@@ -14,7 +14,7 @@ from dashboard.store import DashboardState
 from dashboard.trail import Act, Chain, act
 from dossier_realtime.recording import export
 from dossier_realtime.recording.entry import Header
-from dossier_realtime.recording.verify import Fault
+from dossier_realtime.recording.verify import ChainFault
 from tests.dashboard.samples import NOW, busy, listed, viewer
 
 GOOD = Chain("node-1", first=3, seq=1_040, link="ab" * 32, head=1_040, at=NOW, writable=True)
@@ -99,9 +99,13 @@ def test_whoever_is_refused_without_end_pushes_out_no_act() -> None:
         (replace(GOOD, trouble="unreadable"), "warn", "from entry 1,041 on"),
         (replace(GOOD, trouble="other_node"), "warn", "Another node than node-1"),
         (replace(GOOD, writable=False), "bad", "cannot be written"),
-        (replace(GOOD, fault=Fault(9, "", 0, export.CHANGED), faults=1), "bad", "entry 9: it, or the one before it"),
-        (replace(GOOD, fault=Fault(9, "", 0, export.CHANGED), faults=3), "bad", "first of 3"),
-        (replace(GOOD, fault=Fault(9, "", 0, "something new"), faults=1), "bad", "entry 9: something new"),
+        (
+            replace(GOOD, fault=ChainFault(9, "", 0, export.CHANGED), faults=1),
+            "bad",
+            "entry 9: it, or the one before it",
+        ),
+        (replace(GOOD, fault=ChainFault(9, "", 0, export.CHANGED), faults=3), "bad", "first of 3"),
+        (replace(GOOD, fault=ChainFault(9, "", 0, "something new"), faults=1), "bad", "entry 9: something new"),
     ],
 )
 def test_the_banner_says_how_the_chain_stands(chain: Chain, tone: str, english: str, language: str) -> None:
@@ -116,7 +120,7 @@ def test_every_fault_that_the_verification_knows_has_words() -> None:
     known = [export.CHANGED, export.MISSING, export.REWRITTEN, export.OTHER_LINES, export.NO_LINE]
     for what in known:
         state = DashboardState()
-        state.audited(replace(GOOD, fault=Fault(9, "", 0, what), faults=1), [])
+        state.audited(replace(GOOD, fault=ChainFault(9, "", 0, what), faults=1), [])
         assert what not in audit(state, viewer("ar"), NOW)[0]["text"]
 
 

@@ -22,7 +22,7 @@ from app.engine.embedded.engine import EmbeddedEngine, open_embedded
 from app.engine.embedded.history import Ages
 from app.engine.embedded.schema import FILE, VERSION
 from app.engine.limits import EngineLimits
-from app.engine.ports import EngineRefused, KeyConflict, Opened, SessionRecord, Unavailable
+from app.engine.ports import EngineError, KeyConflict, Opened, SessionRecord, Unavailable
 from tests.engine.conftest import Clock
 from tests.engine.events import CHANNEL, OTHER, Received, event, frame, key, numbers
 from tests.harness.eventually import HANG_SECONDS
@@ -222,7 +222,7 @@ def test_events_are_old_only_when_they_surely_are() -> None:
 def test_a_second_engine_on_the_same_folder_is_refused(tmp_path: Path, clock: Clock) -> None:
     async def scenario() -> None:
         async with _opened(tmp_path, clock) as engine:
-            with pytest.raises(EngineRefused, match="stop it"):
+            with pytest.raises(EngineError, match="stop it"):
                 await open_embedded(tmp_path, limits=EngineLimits(), rates=RateLimiter(), clock=clock)
             await engine.broker.publish([event(1)])
         async with _opened(tmp_path, clock):
@@ -240,7 +240,7 @@ def test_a_newer_schema_is_refused(tmp_path: Path, clock: Clock) -> None:
         db.commit()
         db.close()
         for _ in range(2):  # and it lets the folder go
-            with pytest.raises(EngineRefused, match=f"schema 99, this version knows {VERSION}: start the version"):
+            with pytest.raises(EngineError, match=f"schema 99, this version knows {VERSION}: start the version"):
                 await open_embedded(tmp_path, limits=EngineLimits(), rates=RateLimiter(), clock=clock)
 
     asyncio.run(scenario())
@@ -272,7 +272,7 @@ def test_a_store_of_an_earlier_version_is_brought_up_to_date_and_keeps_what_it_h
 @pytest.mark.parametrize("content", [b"no database at all " * 100, b"\x00" * 5000])
 def test_a_file_that_is_no_store_is_refused(tmp_path: Path, clock: Clock, content: bytes) -> None:
     (tmp_path / FILE).write_bytes(content)
-    with pytest.raises(EngineRefused, match="restore the file"):
+    with pytest.raises(EngineError, match="restore the file"):
         asyncio.run(open_embedded(tmp_path, limits=EngineLimits(), rates=RateLimiter(), clock=clock))
 
 
@@ -283,7 +283,7 @@ def test_a_store_with_a_broken_table_is_refused(tmp_path: Path, clock: Clock) ->
         db = sqlite3.connect(tmp_path / FILE)
         db.execute("DROP TABLE streams")
         db.close()
-        with pytest.raises(EngineRefused, match="restore the file"):
+        with pytest.raises(EngineError, match="restore the file"):
             await open_embedded(tmp_path, limits=EngineLimits(), rates=RateLimiter(), clock=clock)
 
     asyncio.run(scenario())
@@ -291,13 +291,13 @@ def test_a_store_with_a_broken_table_is_refused(tmp_path: Path, clock: Clock) ->
 
 def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path, clock: Clock) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(EngineRefused, match="check its path"):
+    with pytest.raises(EngineError, match="check its path"):
         asyncio.run(open_embedded(tmp_path / "file", limits=EngineLimits(), rates=RateLimiter(), clock=clock))
 
 
 @pytest.mark.parametrize("setting", ["redis://localhost:6379/0", "rediss://u:p@host", "postgres://x"])
 def test_an_engine_that_is_not_built_is_refused(tmp_path: Path, clock: Clock, setting: str) -> None:
-    with pytest.raises(EngineRefused, match=r'set .*"embedded"'):
+    with pytest.raises(EngineError, match=r'set .*"embedded"'):
         asyncio.run(open_engine(setting, tmp_path, limits=EngineLimits(), rates=RateLimiter(), clock=clock))
     assert list(tmp_path.iterdir()) == []
 

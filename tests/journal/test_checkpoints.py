@@ -191,13 +191,13 @@ def test_a_missing_or_another_key_is_said_and_a_rotation_is_an_entry(tmp_path: P
     shutil.copy(data / PUBLIC, old)
     private = (data / PRIVATE).read_bytes()
     (data / PRIVATE).unlink()
-    with pytest.raises(store.JournalRefused, match="is missing, and the journal names one"):
+    with pytest.raises(store.JournalError, match="is missing, and the journal names one"):
         vouched(data, [])
     (data / PUBLIC).unlink()
-    with pytest.raises(store.JournalRefused, match="is missing, and the journal names one"):
+    with pytest.raises(store.JournalError, match="is missing, and the journal names one"):
         vouched(data, [])
     write_key(data / PRIVATE, Ed25519PrivateKey.generate())
-    with pytest.raises(store.JournalRefused, match="another one"):
+    with pytest.raises(store.JournalError, match="another one"):
         vouched(data, [])
     (data / PUBLIC).unlink(missing_ok=True)
     (data / PRIVATE).write_bytes(private)
@@ -224,7 +224,7 @@ def test_an_old_key_that_the_chain_does_not_name_changes_nothing(tmp_path: Path)
     for wrong in (next_one, tmp_path / "stranger.pem"):
         if not wrong.exists():
             write_key(wrong, Ed25519PrivateKey.generate())
-        with pytest.raises(store.JournalRefused, match=r"is another key .* name that key's file with --old"):
+        with pytest.raises(store.JournalError, match=r"is another key .* name that key's file with --old"):
             rotate(data, place, old_file=wrong)
         assert {path: path.read_bytes() for path in sorted(data.rglob("*")) if path.is_file()} == files
     rotate(data, place, old_file=kept)
@@ -237,7 +237,7 @@ def test_a_lost_key_is_told_to_be_lost_and_the_old_one_vouches_for_no_new_one(tm
     old = tmp_path / "old.pub"
     shutil.copy(data / PUBLIC, old)
     (data / PRIVATE).unlink()
-    with pytest.raises(store.JournalRefused, match="--lost"):
+    with pytest.raises(store.JournalError, match="--lost"):
         rotate(data, HERE)
     rotate(data, HERE, lost=True)
     vouched(data, [])

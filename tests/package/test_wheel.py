@@ -19,7 +19,7 @@ pytestmark = pytest.mark.long
 
 PROGRAM = """
 import asyncio
-from dossier_realtime import DossierRealtimeClient, PresenceState, Refused
+from dossier_realtime import DossierRealtimeClient, PresenceState, DeniedError
 
 
 async def main(token: str) -> int:
@@ -28,7 +28,7 @@ async def main(token: str) -> int:
         subscription = client.subscribe("dossier:country:SA", on_presence=seen.append)
         try:
             ack = await client.send("global", {"type": "notification", "payload": {}})
-        except Refused as refused:
+        except DeniedError as refused:
             return len(refused.error_code)
         subscription.unsubscribe()
         return ack.offset or 0

@@ -13,7 +13,7 @@ from enum import Enum
 from typing import NamedTuple
 
 
-class Fault(Enum):
+class BreachKind(Enum):
     """What can be wrong; each kind has a test that shows it is found."""
 
     LOST = "an acknowledged event did not reach a reader"
@@ -26,7 +26,7 @@ class Fault(Enum):
 
 
 class Breach(NamedTuple):
-    fault: Fault
+    fault: BreachKind
     text: str
 
 
@@ -184,19 +184,19 @@ class Ledger:
 
     def _complete(self, reader: Reader) -> Iterator[Breach]:
         for one in self.missing(reader):
-            yield Breach(Fault.LOST, f"{reader.name} lacks {one.event}, acked at {sorted(one.places)}")
+            yield Breach(BreachKind.LOST, f"{reader.name} lacks {one.event}, acked at {sorted(one.places)}")
 
     def _allowed(self, reader: Reader) -> Iterator[Breach]:
         for delivery in reader.deliveries:
             known = self.publications.get(delivery.event)
             where = f"{reader.name} received {delivery.event} at {delivery.place}"
             if known is None or known.channel != reader.channel:
-                yield Breach(Fault.UNKNOWN, where)
+                yield Breach(BreachKind.UNKNOWN, where)
             elif known.refused:
-                yield Breach(Fault.REFUSED, where)
+                yield Breach(BreachKind.REFUSED, where)
             elif reader.forbidden_since is not None and known.sent > reader.forbidden_since:
                 late = known.sent - reader.forbidden_since
-                yield Breach(Fault.FORBIDDEN, f"{where}, sent {late:.3f} s after it lost the right")
+                yield Breach(BreachKind.FORBIDDEN, f"{where}, sent {late:.3f} s after it lost the right")
 
     def _one_order(self) -> Iterator[Breach]:
         """A place holds one event and an event one place, for every reader and every ack alike."""
@@ -206,9 +206,9 @@ class Ledger:
         said += [(reader.channel, one.event, one.place) for reader in self.readers for one in reader.deliveries]
         for channel, event, place in said:
             if (other := places.setdefault((channel, place), event)) != event:
-                yield Breach(Fault.ORDER, f"{channel} {place} is {other} to one and {event} to another")
+                yield Breach(BreachKind.ORDER, f"{channel} {place} is {other} to one and {event} to another")
             if (first := events.setdefault(event, place)) != place:
-                yield Breach(Fault.TWICE, f"{event} stands at {first} and at {place} of {channel}")
+                yield Breach(BreachKind.TWICE, f"{event} stands at {first} and at {place} of {channel}")
 
 
 def _continuous(reader: Reader) -> Iterator[Breach]:
@@ -217,7 +217,7 @@ def _continuous(reader: Reader) -> Iterator[Breach]:
         for delivery in span.deliveries:
             offset = delivery.place.offset
             if offset < expected:
-                yield Breach(Fault.TWICE, f"{reader.name} received {delivery.event} at {offset}, being past it")
+                yield Breach(BreachKind.TWICE, f"{reader.name} received {delivery.event} at {offset}, being past it")
             elif offset > expected:
-                yield Breach(Fault.GAP, f"{reader.name} received offset {offset} where {expected} was next")
+                yield Breach(BreachKind.GAP, f"{reader.name} received offset {offset} where {expected} was next")
             expected = max(expected, offset + 1)

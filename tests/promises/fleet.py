@@ -59,7 +59,7 @@ def run(main: Coroutine[Any, Any, T]) -> T:
     return asyncio.run(to_its_end())
 
 
-class LoginRefused(Exception):
+class LoginError(Exception):
     """The service does not want this token."""
 
 
@@ -121,7 +121,7 @@ class Peer(asyncio.Protocol):
 
     @classmethod
     async def connect(cls, to: Reachable, token: str, session_id: str | None = None, **how: Any) -> Self:
-        """Open and authenticate. Raises ConnectionError and LoginRefused."""
+        """Open and authenticate. Raises ConnectionError and LoginError."""
         peer = await cls.open(to, **how)
         await peer.authenticate(token, session_id)
         return peer
@@ -131,7 +131,7 @@ class Peer(asyncio.Protocol):
         payload = {"token": token} if session_id is None else {"token": token, "session_id": session_id}
         answer = await self.ask({"type": "auth", "payload": payload})
         if answer["type"] != "auth_success":
-            raise LoginRefused(answer)
+            raise LoginError(answer)
         self.login = answer["payload"]
 
     # --- out --------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.promises.checker import Fault, Ledger, Place, Reader
+from tests.promises.checker import BreachKind, Ledger, Place, Reader
 
 CHANNEL = "dossier:country:SA"
 EPOCH = "e1"
@@ -28,7 +28,7 @@ def _run(events: int = 4, readers: int = 2) -> Ledger:
     return ledger
 
 
-def _faults(ledger: Ledger) -> set[Fault]:
+def _faults(ledger: Ledger) -> set[BreachKind]:
     return {breach.fault for breach in ledger.breaches()}
 
 
@@ -86,20 +86,20 @@ def _deliver_another_channels(ledger: Ledger) -> None:
 @pytest.mark.parametrize(
     ("wrong", "faults"),
     [
-        (_drop_the_last, {Fault.LOST}),
-        (_drop_one_between, {Fault.GAP, Fault.LOST}),
-        (_repeat_one, {Fault.TWICE}),
-        (_apply_one_twice, {Fault.TWICE}),
-        (_ack_one_again_elsewhere, {Fault.TWICE}),
-        (_swap_two, {Fault.ORDER, Fault.TWICE}),
-        (_arrive_out_of_order, {Fault.GAP, Fault.TWICE}),
-        (_refuse_one, {Fault.REFUSED}),
-        (_forbid_before_the_last, {Fault.FORBIDDEN}),
-        (_deliver_what_nobody_sent, {Fault.UNKNOWN}),
-        (_deliver_another_channels, {Fault.UNKNOWN}),
+        (_drop_the_last, {BreachKind.LOST}),
+        (_drop_one_between, {BreachKind.GAP, BreachKind.LOST}),
+        (_repeat_one, {BreachKind.TWICE}),
+        (_apply_one_twice, {BreachKind.TWICE}),
+        (_ack_one_again_elsewhere, {BreachKind.TWICE}),
+        (_swap_two, {BreachKind.ORDER, BreachKind.TWICE}),
+        (_arrive_out_of_order, {BreachKind.GAP, BreachKind.TWICE}),
+        (_refuse_one, {BreachKind.REFUSED}),
+        (_forbid_before_the_last, {BreachKind.FORBIDDEN}),
+        (_deliver_what_nobody_sent, {BreachKind.UNKNOWN}),
+        (_deliver_another_channels, {BreachKind.UNKNOWN}),
     ],
 )
-def test_each_kind_of_breach_is_found_and_named(wrong: Callable[[Ledger], None], faults: set[Fault]) -> None:
+def test_each_kind_of_breach_is_found_and_named(wrong: Callable[[Ledger], None], faults: set[BreachKind]) -> None:
     ledger = _run()
     wrong(ledger)
     assert _faults(ledger) == faults
@@ -109,7 +109,7 @@ def test_each_kind_of_breach_is_found_and_named(wrong: Callable[[Ledger], None],
 
 def test_every_fault_is_shown_by_some_test() -> None:
     cases = test_each_kind_of_breach_is_found_and_named.pytestmark[0].args[1]  # type: ignore[attr-defined]  # pytest's
-    assert set().union(*(faults for _, faults in cases)) == set(Fault)
+    assert set().union(*(faults for _, faults in cases)) == set(BreachKind)
 
 
 def test_a_run_in_which_all_is_well_has_no_breach() -> None:
@@ -130,7 +130,7 @@ def test_a_return_that_recovered_owes_what_was_missed() -> None:
     ledger = _run()
     reader = _back(ledger, recovered=True, position=4)
     assert reader.since == Place(EPOCH, 2)
-    assert _faults(ledger) == {Fault.LOST}
+    assert _faults(ledger) == {BreachKind.LOST}
     reader.received("a3", 3, 9)
     reader.received("a4", 4, 9)
     ledger.check()
@@ -146,7 +146,7 @@ def test_a_return_that_could_not_recover_owes_only_what_comes_after() -> None:
         one.received("a5", 5, 10)
     ledger.check()
     reader.spans[-1].deliveries.clear()
-    assert _faults(ledger) == {Fault.LOST}
+    assert _faults(ledger) == {BreachKind.LOST}
 
 
 def test_a_return_to_another_epoch_is_a_new_span() -> None:
@@ -155,7 +155,7 @@ def test_a_return_to_another_epoch_is_a_new_span() -> None:
     reader.subscribed(Place("e2", 0), recovered=False)
     ledger.sent("c1", CHANNEL, 10)
     ledger.acked("c1", Place("e2", 1), 10)
-    assert _faults(ledger) == {Fault.LOST}
+    assert _faults(ledger) == {BreachKind.LOST}
     reader.received("c1", 1, 10)
     ledger.check()
 
@@ -184,7 +184,7 @@ def test_any_single_loss_or_repetition_anywhere_is_found(events: int, data: st.D
     index = data.draw(st.integers(0, events - 1))
     if data.draw(st.booleans()):
         del deliveries[index]
-        assert Fault.LOST in _faults(ledger)
+        assert BreachKind.LOST in _faults(ledger)
     else:
         deliveries.insert(data.draw(st.integers(index, events)), deliveries[index])
-        assert Fault.TWICE in _faults(ledger)
+        assert BreachKind.TWICE in _faults(ledger)

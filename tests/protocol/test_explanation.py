@@ -96,7 +96,7 @@ def _rules_of(tree: Tree) -> Iterator[str]:
             if isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):
                 name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
                 value = node.args[0].value
-                if name in ("Decision", "Fault", "_close", "_denied") and isinstance(value, str) and value:
+                if name in ("Decision", "Denial", "_close", "_denied") and isinstance(value, str) and value:
                     yield value
 
 

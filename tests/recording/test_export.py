@@ -14,7 +14,7 @@ import pytest
 
 from app.journal.export import Archive, Selection
 from app.journal.signing import PUBLIC, Signer
-from dossier_realtime.archive import ExportRefused, open_export, open_service
+from dossier_realtime.archive import ExportError, open_export, open_service
 from dossier_realtime.archive.export import verify_file
 from dossier_realtime.archive.keys import public_key_check
 from dossier_realtime.archive.parquet import write_parquet
@@ -169,13 +169,13 @@ def test_an_export_as_parquet_has_the_same_entries(archive: Archive, tmp_path: P
 def test_what_is_no_export_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "other.ndjson"
     file.write_text('{"a": 1}\n')
-    with pytest.raises(ExportRefused, match="is no export"):
+    with pytest.raises(ExportError, match="is no export"):
         len(open_export(file))
     assert not verify_file(file).ok
-    with pytest.raises(ExportRefused, match="check its path"):
+    with pytest.raises(ExportError, match="check its path"):
         open_export(tmp_path / "absent")
     file.write_text("no key")
-    with pytest.raises(ExportRefused, match=r"journal-key\.pub"):
+    with pytest.raises(ExportError, match=r"journal-key\.pub"):
         public_key_check(file)
 
 
@@ -246,6 +246,6 @@ def test_a_running_service_shows_what_the_token_lets_through(played: Played, tmp
             (operator, {"limit": "some"}, 400),
             ("", {}, 401),
         ):
-            with pytest.raises(ExportRefused, match=str(status)):
+            with pytest.raises(ExportError, match=str(status)):
                 open_service(service.http, token, to=tmp_path / "no.ndjson", **selection)
     service.assert_log_clean()

@@ -15,7 +15,7 @@ import pytest
 from app.journal.export import Archive, Selection
 from app.journal.signing import Signer
 from app.journal.writer import Journal
-from dossier_realtime.archive import ExportRefused, open_export, open_journal
+from dossier_realtime.archive import ExportError, open_export, open_journal
 from dossier_realtime.archive.export import verify_file
 from dossier_realtime.archive.folder import DamagedRecordingWarning, segment_paths
 from dossier_realtime.recording.recording import Recording
@@ -117,7 +117,7 @@ def test_another_format_is_named(folder: Path, tmp_path: Path, clearance: str) -
     file = tmp_path / "all.ndjson"
     lines = Archive(folder, "test", Signer(tmp_path)).export(Selection(), made_at=1.0, made_by="auditor")
     file.write_bytes(b"".join(lines).replace(b'{"manifest":{"format":2', b'{"manifest":{"format":7'))
-    with pytest.raises(ExportRefused, match="written in format 7; this version reads format 2: use one that reads it"):
+    with pytest.raises(ExportError, match="written in format 7; this version reads format 2: use one that reads it"):
         open_export(file, clearance=clearance)
     assert "written in format 7" in str(verify_file(file).fault)
     change(folder, b'{"format":1', b'{"format":9')
@@ -130,12 +130,12 @@ def test_a_damaged_export_is_refused_and_verify_still_answers(folder: Path, tmp_
     lines = list(Archive(folder, "test", Signer(tmp_path)).export(Selection(), made_at=1.0, made_by="auditor"))
     file.write_bytes(b"".join([*lines[:9], b"{}\n", *lines[9:]]))
     damaged = open_export(file)
-    with pytest.raises(ExportRefused, match="is damaged"):
+    with pytest.raises(ExportError, match="is damaged"):
         damaged.channels()
     assert "this line is not of an export" in str(damaged.verify().fault)
     file.write_bytes(b"".join(lines[:-1]))
     cut = open_export(file)
-    with pytest.raises(ExportRefused, match="the export is cut off"):
+    with pytest.raises(ExportError, match="the export is cut off"):
         cut.channels()
     assert "the export is cut off" in str(cut.verify().fault)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from dossier_realtime.archive import ExportRefused, open_export, open_journal
+from dossier_realtime.archive import ExportError, open_export, open_journal
 from dossier_realtime.protocol.channels import SHAPES, Pattern, parse_pattern
 from dossier_realtime.recording.names import must_be_in
 from dossier_realtime.recording.recording import Recording
@@ -148,5 +148,5 @@ def test_a_file_and_a_folder_are_told_apart(played: Played, tmp_path: Path) -> N
     (tmp_path / "export.ndjson").write_text("{}")
     with pytest.raises(ValueError, match=r"is a file; name a journal's folder .*open_export"):
         open_journal(tmp_path / "export.ndjson")
-    with pytest.raises(ExportRefused, match=r"is a folder; name an export's file .*open_journal"):
+    with pytest.raises(ExportError, match=r"is a folder; name an export's file .*open_journal"):
         open_export(played.service.data / "journal")

@@ -11,7 +11,7 @@ import pytest
 
 from app.journal.export import Archive, NothingSelected, Selection, Tally, UnmatchedRedaction
 from app.journal.signing import Signer
-from dossier_realtime.archive import ExportRefused, open_service
+from dossier_realtime.archive import ExportError, open_service
 from tests.harness.service import ROOT, Service, as_environment
 from tests.harness.tokens import SECRET as SECRET_OF_TESTS
 from tests.recording.scene import COUNTRY, SECRET, SETTINGS, Played
@@ -137,7 +137,7 @@ def test_over_http_nothing_is_not_found_and_no_time_is_refused(tmp_path: Path) -
             (operator, {"since": "2100-01-01"}, "404.*no entry fits"),
             (operator, {"channel": "documents:*"}, "400.*no channel can be named"),
         ):
-            with pytest.raises(ExportRefused, match=says):
+            with pytest.raises(ExportError, match=says):
                 open_service(service.http, token, to=tmp_path / "no.ndjson", **selection)
         for query, says in (
             ("since=nan", "is no time"),

@@ -14,7 +14,7 @@ from dossier_realtime.protocol.events import (
     OpsStatsPayload,
 )
 from dossier_realtime.protocol.fields import Localized
-from dossier_realtime.protocol.responses import Error
+from dossier_realtime.protocol.responses import ErrorMessage
 from dossier_realtime.recording.ops_aggregator import TOPICS, OpsAggregator
 
 FACT = Fact(("user:ali",), Clearance.INTERNAL)
@@ -103,7 +103,7 @@ def test_rows_that_always_hold_are_read_each_second_and_cut_with_the_others() ->
 
 def test_an_error_that_a_client_is_told_counts_by_its_code() -> None:
     aggregator = OpsAggregator("n1")
-    error = Error(error_code=ErrorCode.PERMISSION_DENIED, message="Insufficient permissions", timestamp=1)
+    error = ErrorMessage(error_code=ErrorCode.PERMISSION_DENIED, message="Insufficient permissions", timestamp=1)
     for frame in (codec.encode(error), codec.encode(error), b'{"type":"pong","timestamp":1}'):
         aggregator.sent(frame)
     assert told(aggregator)["errors"].values == {"PERMISSION_DENIED": 2}

@@ -17,7 +17,7 @@ from dossier_realtime.recording.entry import (
     redact,
     segment_name,
 )
-from dossier_realtime.recording.verify import Fault, Report, verify
+from dossier_realtime.recording.verify import ChainFault, Report, verify
 
 SEAL = b"0123456789abcdef" * 2
 Segments = dict[str, list[bytes]]
@@ -219,8 +219,8 @@ def test_a_deeply_nested_header_is_a_fault_not_a_crash() -> None:
 
 
 def test_a_fault_names_no_entry_and_no_file_where_there_is_none() -> None:
-    assert str(Fault(0, "", 32, "too much")) == "line 32: too much"
-    assert str(Fault(0, "", 0, "another key")) == "another key"
-    assert str(Fault(7, "", 8, "changed")) == "entry 7 (line 8): changed"
-    assert str(Fault(7, "n-1.journal", 0, "missing")) == "entry 7 (n-1.journal): missing"
-    assert str(Fault(7, "n-1.journal", 8, "changed")) == "entry 7 (n-1.journal, line 8): changed"
+    assert str(ChainFault(0, "", 32, "too much")) == "line 32: too much"
+    assert str(ChainFault(0, "", 0, "another key")) == "another key"
+    assert str(ChainFault(7, "", 8, "changed")) == "entry 7 (line 8): changed"
+    assert str(ChainFault(7, "n-1.journal", 0, "missing")) == "entry 7 (n-1.journal): missing"
+    assert str(ChainFault(7, "n-1.journal", 8, "changed")) == "entry 7 (n-1.journal, line 8): changed"

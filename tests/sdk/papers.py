@@ -109,7 +109,7 @@ class Paper:
 def refusal(code: ErrorCode, ref: str | None, *, version: int | None = None, retry_after: int | None = None) -> Event:
     """An error about the paper."""
     payload = None if version is None else responses.ErrorPayload(version)
-    return responses.Error(
+    return responses.ErrorMessage(
         error_code=code, message="no", timestamp=1, channel=PAPER, ref=ref, payload=payload, retry_after=retry_after
     )
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from dossier_realtime.client import DossierRealtimeClient, ErrorCode, Refused, TimedOut
+from dossier_realtime.client import DeniedError, DossierRealtimeClient, ErrorCode, TimedOut
 from dossier_realtime.client.testing import FakeServer
 from dossier_realtime.protocol.commands import AcknowledgeAlert, CancelBrief
 from dossier_realtime.protocol.events import AlertState, AlertStatePayload, BriefFailed
@@ -77,7 +77,7 @@ def test_a_cancel_tells_how_the_brief_ended() -> None:
 def test_what_did_not_come_to_the_user_is_refused() -> None:
     async def scene(server: FakeServer, client: DossierRealtimeClient) -> None:
         for asked in (client.acknowledge("c9"), client.cancel_brief("r9")):
-            with pytest.raises(Refused) as refused:
+            with pytest.raises(DeniedError) as refused:
                 await asked
             assert refused.value.error_code is ErrorCode.PERMISSION_DENIED
 
@@ -137,10 +137,10 @@ async def _against(service: Service) -> None:
         await program.send("user:ali", started("r-sdk", "user:ali"))
         assert await ali.acknowledge("c-sdk") == "ali"
         assert await sara.acknowledge("c-sdk") == "ali"
-        with pytest.raises(Refused, match="No alert of this commitment came to you"):
+        with pytest.raises(DeniedError, match="No alert of this commitment came to you"):
             await program.acknowledge("c-sdk")
-        with pytest.raises(Refused, match="only its owner"):
+        with pytest.raises(DeniedError, match="only its owner"):
             await sara.cancel_brief("r-sdk")
         assert [await ali.cancel_brief("r-sdk") for _ in range(2)] == ["cancelled", "cancelled"]
-        with pytest.raises(Refused, match="was cancelled"):
+        with pytest.raises(DeniedError, match="was cancelled"):
             await program.send("user:ali", started("r-sdk", "user:ali"))

@@ -33,8 +33,8 @@ def hear(connection: Connection, event: Event | dict[str, Any], now: float = 1) 
     return connection.received(msgspec.json.encode(event), now)
 
 
-def error(code: ErrorCode, ref: str | None = None, channel: str | None = None) -> responses.Error:
-    return responses.Error(error_code=code, message="no", timestamp=1, ref=ref, channel=channel)
+def error(code: ErrorCode, ref: str | None = None, channel: str | None = None) -> responses.ErrorMessage:
+    return responses.ErrorMessage(error_code=code, message="no", timestamp=1, ref=ref, channel=channel)
 
 
 def test_it_dials_then_authenticates_then_is_authenticated() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from dossier_realtime.client.changes import Cursor, Edit
 from dossier_realtime.client.document import CURSOR_INTERVAL
-from dossier_realtime.client.errors import NotSubscribed, Refused
+from dossier_realtime.client.errors import DeniedError, NotSubscribed
 from dossier_realtime.client.intents import CursorsMoved, Opened, Synced
 from dossier_realtime.ot.operations import Format, Operation, Retain
 from dossier_realtime.protocol import responses
@@ -41,7 +41,7 @@ def test_everybody_ends_with_the_same_text_whatever_the_network_does(seed: int, 
         assert editor.replica.version == office.paper.log.tip
         assert editor.mirror.document == editor.replica.document
         assert all(0 <= c.position <= editor.replica.document.length for c in editor.replica.cursors.values())
-        assert all(isinstance(fault, Refused) for fault in editor.faults), editor.faults
+        assert all(isinstance(fault, DeniedError) for fault in editor.faults), editor.faults
     made = Counter(op_id for op_id, _ in office.paper.committed)
     for op_id, version in office.acked.items():
         places = [number for number, (name, _) in enumerate(office.paper.committed, 1) if name == op_id]

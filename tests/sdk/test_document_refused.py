@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dossier_realtime.client.document import LOAD_INTERVAL, PATIENCE
-from dossier_realtime.client.errors import ProtocolViolation, Refused
+from dossier_realtime.client.errors import DeniedError, ProtocolViolation
 from dossier_realtime.protocol import responses
 from dossier_realtime.protocol.commands import Attributes, Subscribe, Unsubscribe
 from dossier_realtime.protocol.errors import ErrorCode
@@ -56,7 +56,7 @@ def test_what_is_refused_for_now_is_kept_and_sent_again(code: ErrorCode, retry_a
     assert again.payload == first.payload
     assert (desk.text, desk.is_synced()) == ("xxmine", False)
     told = 1 if code is ErrorCode.PERMISSION_DENIED else 0
-    assert [fault.error_code for fault in desk.faults if isinstance(fault, Refused)] == [code] * told
+    assert [fault.error_code for fault in desk.faults if isinstance(fault, DeniedError)] == [code] * told
     desk.be_acked(again, now)
     desk.be_acked(desk.sent(), now)
     assert desk.is_synced()
@@ -80,7 +80,7 @@ def test_what_can_never_be_accepted_is_taken_out_and_told() -> None:
     desk.hear(refusal(ErrorCode.INVALID_MESSAGE_FORMAT, desk.sent().ref))
     assert desk.text == "later ab"
     assert desk.mirror.changes[-1].origin == "refused"
-    assert isinstance(desk.faults[0], Refused)
+    assert isinstance(desk.faults[0], DeniedError)
     desk.be_acked(desk.sent())
     assert desk.is_synced()
     assert desk.paper.content == "later ab" == desk.mirror.document.content
@@ -91,7 +91,7 @@ def test_an_edit_too_long_for_a_frame_is_taken_out_and_what_follows_is_sent() ->
     desk.type(0, "\x01" * 16_384)
     assert desk.said == []
     assert desk.text == ""
-    assert isinstance(desk.faults[0], Refused)
+    assert isinstance(desk.faults[0], DeniedError)
     assert desk.is_synced()
     desk.type(0, "fine")
     assert desk.sent().payload.content == "fine"
@@ -194,6 +194,6 @@ def test_errors_about_other_things_are_not_taken_for_the_documents() -> None:
     desk.type(0, "x")
     first = desk.sent()
     desk.hear(refusal(ErrorCode.PERMISSION_DENIED, "someone-elses"))
-    assert [type(fault) for fault in desk.faults] == [Refused]
+    assert [type(fault) for fault in desk.faults] == [DeniedError]
     desk.be_acked(first)
     assert desk.is_synced()

@@ -11,13 +11,13 @@ from dossier_realtime.client import (
     Change,
     ConnectionClosed,
     Cursor,
+    DeniedError,
     DocumentEditor,
     DossierRealtimeClient,
     Edit,
     ErrorCode,
     NotSubscribed,
     ProtocolViolation,
-    Refused,
 )
 from dossier_realtime.client.testing import FakeServer
 from dossier_realtime.protocol.commands import Attributes, EditOperation, MoveCursor, Subscribe, Unsubscribe
@@ -247,7 +247,7 @@ def test_a_denied_edit_is_told_and_kept_until_it_is_allowed() -> None:
         server.replies[EditOperation] = lambda command: [refusal(ErrorCode.PERMISSION_DENIED, command.ref)]
         document.insert(0, "mine")
         denied = await faults.get()
-        assert isinstance(denied, Refused)
+        assert isinstance(denied, DeniedError)
         assert denied.error_code is ErrorCode.PERMISSION_DENIED
         assert (document.text, document.synced) == ("mine", False)
         with pytest.raises(TimeoutError):
@@ -287,11 +287,11 @@ def test_a_document_that_may_not_be_read_ends() -> None:
         document = client.document("paper")
         document.on_error(faults)
         for waiting in (document.ready(), document.wait_synced()):
-            with pytest.raises(Refused, match="SUBSCRIPTION_FAILED"):
+            with pytest.raises(DeniedError, match="SUBSCRIPTION_FAILED"):
                 await waiting
-        assert isinstance(await faults.get(), Refused)
+        assert isinstance(await faults.get(), DeniedError)
         assert document.closed
-        with pytest.raises(Refused):
+        with pytest.raises(DeniedError):
             document.insert(0, "x")
         lay_out(server, Paper("now it may"))
         again = client.document("paper")
@@ -307,7 +307,7 @@ def test_a_lost_right_ends_the_document_and_leaves_its_text() -> None:
         faults = Inbox()
         document.on_error(faults)
         server.emit(refusal(ErrorCode.SUBSCRIPTION_FAILED, None))
-        assert isinstance(await faults.get(), Refused)
+        assert isinstance(await faults.get(), DeniedError)
         assert (document.closed, document.text) == (True, "abc")
 
     edit(scene, "abc")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from dossier_realtime.client import Backoff, Cursor, DocumentEditor, DossierRealtimeClient, ErrorCode, Refused
+from dossier_realtime.client import Backoff, Cursor, DeniedError, DocumentEditor, DossierRealtimeClient, ErrorCode
 from tests.harness.service import Service
 from tests.harness.wire import Client, Message
 from tests.promises.proxy import Proxy
@@ -109,7 +109,7 @@ def test_a_frozen_document_keeps_what_is_written_until_it_thaws(service: Service
             await admin.ask(settings | {"payload": {"frozen": True}})
             document.insert(0, "in the cold")
             denied = await faults.get()
-            assert isinstance(denied, Refused)
+            assert isinstance(denied, DeniedError)
             assert denied.error_code is ErrorCode.PERMISSION_DENIED
             assert (document.text, document.synced) == ("in the cold", False)
             await admin.ask(settings | {"payload": {"frozen": False}})

@@ -26,7 +26,7 @@ from dossier_realtime.client.subscription import Callbacks, Receiver
 from dossier_realtime.client.testing import FakeServer
 from dossier_realtime.protocol import codec
 from dossier_realtime.protocol.commands import Ping, Subscribe
-from dossier_realtime.protocol.responses import Error
+from dossier_realtime.protocol.responses import ErrorMessage
 from tests.sdk.offices import Inbox, client_of, play, run, settle
 from tests.sdk.samples import SA, delivered, update
 
@@ -225,7 +225,7 @@ def test_a_subscription_that_ended_holds_up_nobody() -> None:
             if left:
                 unread.unsubscribe()
             else:
-                no = Error(error_code=ErrorCode.SUBSCRIPTION_FAILED, message="no", timestamp=1, channel=SA)
+                no = ErrorMessage(error_code=ErrorCode.SUBSCRIPTION_FAILED, message="no", timestamp=1, channel=SA)
                 client._driver.perform(client._session.received(no, 0))
             assert unread.status == "ended"
             server.publish(update(channel="dossier:country:EG"))

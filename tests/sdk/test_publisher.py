@@ -12,7 +12,7 @@ from tornado.httputil import HTTPServerRequest
 from tornado.netutil import bind_sockets
 from tornado.web import Application, RequestHandler
 
-from dossier_realtime.client import AuthFailed, ConnectFailed, ErrorCode, Published, Publisher, PublishRefused
+from dossier_realtime.client import AuthFailed, ConnectFailed, ErrorCode, Published, Publisher, PublishError
 from tests.sdk.offices import run
 from tests.sdk.samples import SA, update
 
@@ -100,7 +100,7 @@ def test_a_refusal_names_the_event_and_the_place_and_is_not_tried_again(status: 
     body = {"error_code": code, "message": "wrong", "index": 3, "path": "$.payload.entity_id"}
 
     async def work(publisher: Publisher) -> None:
-        with pytest.raises(PublishRefused) as refused:
+        with pytest.raises(PublishError) as refused:
             await publisher.publish([EVENT], idempotency_key="mine")
         error = refused.value
         assert (error.status, error.error_code, error.message) == (status, code, "wrong")
@@ -130,7 +130,7 @@ def test_a_trouble_that_does_not_pass_is_told_with_its_retry_after(
     answers: list[CannedResponse], options: dict[str, Any], wait: float
 ) -> None:
     async def work(publisher: Publisher) -> None:
-        with pytest.raises(PublishRefused) as refused:
+        with pytest.raises(PublishError) as refused:
             await publisher.publish([EVENT])
         assert refused.value.retry_after == wait
 
@@ -140,7 +140,7 @@ def test_a_trouble_that_does_not_pass_is_told_with_its_retry_after(
 @pytest.mark.parametrize(("status", "body"), [(404, "<html>"), (418, '{"message": "tea"}')])
 def test_what_is_not_our_servers_answer_is_a_refusal_too(status: int, body: str) -> None:
     async def work(publisher: Publisher) -> None:
-        with pytest.raises(PublishRefused, match=f"HTTP {status}"):
+        with pytest.raises(PublishError, match=f"HTTP {status}"):
             await publisher.publish([EVENT])
 
     publishing([(status, body, {})], work)

@@ -6,12 +6,12 @@ import asyncio
 
 import pytest
 
-from dossier_realtime.client import DossierRealtimeClient, ErrorCode, QueueFull, Refused, TimedOut, session
+from dossier_realtime.client import DeniedError, DossierRealtimeClient, ErrorCode, QueueFull, TimedOut, session
 from dossier_realtime.client.testing import FakeServer
 from dossier_realtime.protocol.commands import Auth, Subscribe
 from dossier_realtime.protocol.events import Event
 from dossier_realtime.protocol.inbound import InboundMessage
-from dossier_realtime.protocol.responses import Error
+from dossier_realtime.protocol.responses import ErrorMessage
 from tests.sdk.offices import Inbox, client_of, nothing_is_left, play, run, settle
 from tests.sdk.samples import SA, update
 
@@ -106,9 +106,9 @@ def test_the_send_after_a_thousand_that_wait_is_refused_at_once() -> None:
 def test_a_refused_send_raises_what_the_server_said() -> None:
     async def scene(server: FakeServer, client: DossierRealtimeClient) -> None:
         server.replies[InboundMessage] = lambda inbound: [
-            Error(error_code=ErrorCode.PERMISSION_DENIED, message="no", timestamp=1, channel=SA, ref=inbound.ref)
+            ErrorMessage(error_code=ErrorCode.PERMISSION_DENIED, message="no", timestamp=1, channel=SA, ref=inbound.ref)
         ]
-        with pytest.raises(Refused) as refused:
+        with pytest.raises(DeniedError) as refused:
             await client.send(SA, update())
         assert (refused.value.error_code, refused.value.channel) == (ErrorCode.PERMISSION_DENIED, SA)
 
@@ -124,14 +124,14 @@ def test_a_rate_limited_send_is_sent_again_unless_the_caller_does_not_want_to_wa
         def once(inbound: InboundMessage) -> list[Event]:
             del server.replies[InboundMessage]
             code = ErrorCode.RATE_LIMIT_EXCEEDED
-            return [Error(error_code=code, message="wait", timestamp=1, channel=SA, ref=inbound.ref)]
+            return [ErrorMessage(error_code=code, message="wait", timestamp=1, channel=SA, ref=inbound.ref)]
 
         server.replies[InboundMessage] = once
         assert (await client.send(SA, update())).offset == 1
         first, again = server.said(InboundMessage)
         assert first.idempotency_key == again.idempotency_key
         server.replies[InboundMessage] = once
-        with pytest.raises(Refused) as refused:
+        with pytest.raises(DeniedError) as refused:
             await client.send(SA, update(), wait_for_rate=False)
         assert refused.value.retry_after == pytest.approx(0.01)
 

@@ -6,7 +6,7 @@ import pytest
 
 from dossier_realtime.client.connection import Connection
 from dossier_realtime.client.drafting import frame_of
-from dossier_realtime.client.errors import ConnectionClosed, NotSubscribed, QueueFull, Refused, TimedOut
+from dossier_realtime.client.errors import ConnectionClosed, DeniedError, NotSubscribed, QueueFull, TimedOut
 from dossier_realtime.client.intents import (
     Deliver,
     Dial,
@@ -115,7 +115,7 @@ def test_a_refused_subscribe_ends_with_the_servers_error(code: ErrorCode) -> Non
     connection = live_connection()
     (ended,) = hear(connection, error(code, ref=follow(connection), channel=SA))
     assert isinstance(ended, End)
-    assert isinstance(ended.error, Refused)
+    assert isinstance(ended.error, DeniedError)
     assert ended.error.error_code is code
     assert written(reconnect(connection, 2)) == []
 
@@ -133,7 +133,7 @@ def test_a_subscription_that_is_taken_away_ends_and_says_why() -> None:
     connection = followed()
     (ended,) = hear(connection, error(ErrorCode.SUBSCRIPTION_FAILED, channel=SA))
     assert isinstance(ended, End)
-    assert isinstance(ended.error, Refused)
+    assert isinstance(ended.error, DeniedError)
     assert hear(connection, responses.Unsubscribed(channel=SA)) == []
     bare = followed()
     (ended,) = hear(bare, responses.Unsubscribed(channel=SA))
@@ -220,7 +220,7 @@ def test_a_refused_send_is_rejected_with_the_servers_error_and_not_sent_again() 
     ref, _ = send(connection)
     (rejected,) = hear(connection, error(ErrorCode.PERMISSION_DENIED, ref=ref, channel=SA))
     assert isinstance(rejected, Reject)
-    assert isinstance(rejected.error, Refused)
+    assert isinstance(rejected.error, DeniedError)
     assert rejected.error.retry_after is None
     assert written(reconnect(connection, 2)) == []
 
@@ -248,7 +248,7 @@ def test_who_does_not_want_to_wait_is_told_how_long_it_would_be() -> None:
     hear(connection, exceeded(40), now=1)
     (rejected,) = hear(connection, error(ErrorCode.RATE_LIMIT_EXCEEDED, ref=ref), now=1)
     assert isinstance(rejected, Reject)
-    assert isinstance(rejected.error, Refused)
+    assert isinstance(rejected.error, DeniedError)
     assert rejected.error.retry_after == 40
 
 
@@ -301,12 +301,14 @@ def test_a_send_that_would_not_wait_for_the_rate_is_refused_at_once() -> None:
         session.send(str(ref), b"{}", "key", 0, patient=False) for ref in range(100, 200)
     ]  # more than the window
     assert all(all(isinstance(told, Write) for told in intents) for intents in hurried)
-    no = responses.Error(error_code=ErrorCode.RATE_LIMIT_EXCEEDED, message="no", timestamp=1, ref="7", retry_after=60)
+    no = responses.ErrorMessage(
+        error_code=ErrorCode.RATE_LIMIT_EXCEEDED, message="no", timestamp=1, ref="7", retry_after=60
+    )
     told = session.received(no, 1)
     rejected = [intent for intent in told if isinstance(intent, Reject)]
     assert {intent.ref for intent in rejected} == {str(ref) for ref in range(163, 200)}
-    assert all(isinstance(intent.error, Refused) and intent.error.retry_after == 60 for intent in rejected)
-    with pytest.raises(Refused, match="60 s") as refused:
+    assert all(isinstance(intent.error, DeniedError) and intent.error.retry_after == 60 for intent in rejected)
+    with pytest.raises(DeniedError, match="60 s") as refused:
         session.send("300", b"{}", "key", 1, patient=False)
     assert (refused.value.error_code, refused.value.retry_after) == (ErrorCode.RATE_LIMIT_EXCEEDED, 60)
     assert session.send("301", b"{}", "key", 1, patient=True) == []

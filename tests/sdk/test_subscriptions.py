@@ -9,19 +9,19 @@ import pytest
 
 from dossier_realtime.client import (
     ConnectionClosed,
+    DeniedError,
     DossierRealtimeClient,
     NotSubscribed,
     Overflowed,
     Position,
     PositionLost,
-    Refused,
 )
 from dossier_realtime.client.subscription import CAPACITY, Subscription
 from dossier_realtime.client.testing import FakeServer
 from dossier_realtime.protocol.commands import Subscribe, Unsubscribe
 from dossier_realtime.protocol.errors import ErrorCode
 from dossier_realtime.protocol.events import DossierUpdate, Event
-from dossier_realtime.protocol.responses import Error
+from dossier_realtime.protocol.responses import ErrorMessage
 from tests.sdk.offices import Inbox, client_of, play, run, settle
 from tests.sdk.samples import SA, delivered, update
 
@@ -326,7 +326,7 @@ def test_a_refused_subscription_raises_from_ready_and_goes_to_on_error() -> None
     async def scene(server: FakeServer, client: DossierRealtimeClient) -> None:
         text = "Insufficient permissions to subscribe to channel"
         server.replies[Subscribe] = lambda command: [
-            Error(
+            ErrorMessage(
                 error_code=ErrorCode.SUBSCRIPTION_FAILED,
                 message=text,
                 timestamp=1,
@@ -336,10 +336,10 @@ def test_a_refused_subscription_raises_from_ready_and_goes_to_on_error() -> None
         ]
         told = Inbox()
         subscription = client.subscribe(SA, on_error=told)
-        with pytest.raises(Refused, match=text):
+        with pytest.raises(DeniedError, match=text):
             await subscription.ready()
         assert (await told.get()).error_code is ErrorCode.SUBSCRIPTION_FAILED
-        with pytest.raises(Refused):
+        with pytest.raises(DeniedError):
             await receive(subscription, 1)
 
     play(scene)

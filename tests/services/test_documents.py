@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from app.core.documents import Refusal
+from app.core.documents import EditError
 from app.core.ratelimit import RateLimiter
 from app.engine.build import open_engine
 from app.engine.limits import EngineLimits
@@ -84,7 +84,7 @@ class Bench:
         self.documents = Documents(
             self.gate, engine.broker, lambda: self.ready, lambda channel: self.used, Quotas(RateLimiter(), Clock())
         )
-        self.answers: list[int | Refusal] = []
+        self.answers: list[int | EditError] = []
         self.delivered: list[int] = []
         engine.broker.start(self._deliver)
 
@@ -97,7 +97,7 @@ class Bench:
         payload = EditPayload("insert", 0, version, content, op_id=op_id)
         self.documents.submit(DOC, Submission(self, "ali", "Ali", self.answers.append, payload))
 
-    async def answered(self, count: int) -> list[int | Refusal]:
+    async def answered(self, count: int) -> list[int | EditError]:
         async with asyncio.timeout(HANG_SECONDS):
             while len(self.answers) < count:  # noqa: ASYNC110  answers come by a callback
                 await asyncio.sleep(0.005)
@@ -138,14 +138,14 @@ def test_what_the_store_refuses_is_answered_and_the_lane_goes_on(tmp_path: Path)
             it.submit("lost", op_id="a")
             it.submit("too", op_id="b")
             for refusal in await it.answered(2):
-                assert isinstance(refusal, Refusal)
+                assert isinstance(refusal, EditError)
                 assert refusal.code is ErrorCode.SERVICE_UNAVAILABLE
             it.submit("kept", op_id="a")
             assert (await it.answered(3))[2] == 1
             assert await it.text() == "kept"
             it.ready = False
             it.submit("no journal")
-            assert isinstance((await it.answered(4))[3], Refusal)
+            assert isinstance((await it.answered(4))[3], EditError)
 
     asyncio.run(scene())
 
@@ -156,7 +156,7 @@ def test_an_unforeseen_fault_is_answered_and_the_lane_goes_on(tmp_path: Path) ->
             it.gate.broken = 1
             it.submit("lost", op_id="a")
             (refusal,) = await it.answered(1)
-            assert isinstance(refusal, Refusal)
+            assert isinstance(refusal, EditError)
             assert refusal.code is ErrorCode.INTERNAL_ERROR
             it.submit("kept", op_id="a")
             assert (await it.answered(2))[1] == 1

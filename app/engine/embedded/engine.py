@@ -28,7 +28,7 @@ from app.engine.embedded.schema import FILE, open_database
 from app.engine.embedded.sessions import EmbeddedSessions, ended_sessions
 from app.engine.embedded.settings import EmbeddedSettings, stored_settings
 from app.engine.limits import EngineLimits
-from app.sqlite import Reader, StoreRefused, Writer, lock_folder
+from app.sqlite import Reader, StoreError, Writer, lock_folder
 
 UPKEEP_SECONDS: Final = 60.0
 
@@ -37,7 +37,7 @@ async def open_embedded(
     data: Path, *, limits: EngineLimits, rates: RateLimiter, clock: Callable[[], Instant], recorded: int = 0
 ) -> EmbeddedEngine:
     """Open the engine on a folder that is its alone. `recorded`: the last commit that the journal holds, so far as it
-    is known; a store behind it was restored. Raises ports.EngineRefused."""
+    is known; a store behind it was restored. Raises ports.EngineError."""
     try:
         lock = lock_folder(data)
         try:
@@ -48,19 +48,17 @@ async def open_embedded(
                     store = mark.begin_anew(database, recorded)
                 mark.put(database, data / FILE)
                 return EmbeddedEngine(lock, data, database, store, limits, rates, clock, moved)
-            except StoreRefused:
+            except StoreError:
                 database.close()
                 raise
             except sqlite3.Error as error:
                 database.close()
-                raise StoreRefused(
-                    f"The event store {data / FILE} cannot be read ({error}): restore the file"
-                ) from error
+                raise StoreError(f"The event store {data / FILE} cannot be read ({error}): restore the file") from error
         except BaseException:
             os.close(lock)
             raise
-    except StoreRefused as refused:
-        raise ports.EngineRefused(str(refused)) from refused
+    except StoreError as refused:
+        raise ports.EngineError(str(refused)) from refused
 
 
 class EmbeddedEngine:

@@ -14,7 +14,7 @@ import sqlite3
 from pathlib import Path
 from typing import Final
 
-from app.sqlite import StoreRefused
+from app.sqlite import StoreError
 
 FILE: Final = "engine.mark"
 COPY: Final = "copy"
@@ -62,7 +62,7 @@ def begin_anew(db: sqlite3.Connection, recorded: int) -> str:
 def put(db: sqlite3.Connection, store: Path) -> None:
     """Mark the store and a new file beside it. A crash between the two makes the next start begin new epochs.
 
-    Raises StoreRefused where the file cannot be written.
+    Raises StoreError where the file cannot be written.
     """
     mark, file = secrets.token_hex(16), store.with_name(FILE)
     draft = file.with_name(f".{FILE}.part")
@@ -82,7 +82,7 @@ def put(db: sqlite3.Connection, store: Path) -> None:
             os.close(folder)
         place = _place(store)
     except OSError as error:
-        raise StoreRefused(
+        raise StoreError(
             f"The mark {file} of the event store cannot be written ({error.strerror}): free space on its disk, or "
             "make the folder writable"
         ) from error

@@ -7,7 +7,7 @@ import sqlite3
 from pathlib import Path
 from typing import Final
 
-from app.sqlite import StoreRefused, connect
+from app.sqlite import StoreError, connect
 
 FILE: Final = "engine.db"
 VERSION: Final = 4
@@ -80,7 +80,7 @@ CREATE INDEX quotas_by_day ON quotas (since);
 
 
 def open_database(folder: Path) -> tuple[sqlite3.Connection, str]:
-    """Open the file, or make it: the writing connection and the store's id. Raises StoreRefused."""
+    """Open the file, or make it: the writing connection and the store's id. Raises StoreError."""
     file = folder / FILE
     connection: sqlite3.Connection | None = None
     try:
@@ -95,12 +95,12 @@ def open_database(folder: Path) -> tuple[sqlite3.Connection, str]:
     except (sqlite3.Error, KeyError, ValueError) as error:
         if connection is not None:
             connection.close()
-        raise StoreRefused(
+        raise StoreError(
             f"The event store {file} cannot be opened ({error}): free space on its disk, or restore the file"
         ) from error
     if version != VERSION:
         connection.close()
-        raise StoreRefused(
+        raise StoreError(
             f"The event store {file} has schema {version}, this version knows {VERSION}: "
             "start the version that wrote it, or give this one another data folder"
         )

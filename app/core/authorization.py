@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from dossier_realtime.protocol.events import Publishable
 
 
-class Fault(NamedTuple):
+class Denial(NamedTuple):
     """Why not. `path` is a JSON path within the message."""
 
     rule: str
@@ -35,40 +35,40 @@ NO_SUBSCRIPTION = "Insufficient permissions to subscribe to channel"
 NO_SENDING = "Insufficient permissions to send to channel"
 
 
-def channel_fault(name: str | None) -> Fault | None:
+def channel_denial(name: str | None) -> Denial | None:
     """What is wrong with a channel's name, if anything."""
     if name is None:
         text = "The message names no channel; add one"
-        return Fault("format", ErrorCode.INVALID_MESSAGE_FORMAT, text, "$.channel")
+        return Denial("format", ErrorCode.INVALID_MESSAGE_FORMAT, text, "$.channel")
     try:
         channels.parse(name)
     except channels.ChannelError as wrong:
         text = str(wrong)
-        return Fault("format", ErrorCode.INVALID_MESSAGE_FORMAT, text[0].upper() + text[1:], "$.channel")
+        return Denial("format", ErrorCode.INVALID_MESSAGE_FORMAT, text[0].upper() + text[1:], "$.channel")
     except channels.UnknownNamespace:
         text = "There is no such channel; check its name"
-        return Fault("grammar.namespace", ErrorCode.CHANNEL_NOT_FOUND, text, "$.channel")
+        return Denial("grammar.namespace", ErrorCode.CHANNEL_NOT_FOUND, text, "$.channel")
     return None
 
 
-def send_fault(policy: ChannelPolicy, identity: Identity, channel: str) -> Fault | None:
+def send_denial(policy: ChannelPolicy, identity: Identity, channel: str) -> Denial | None:
     """Return why the identity may not send to the channel, if so."""
     decision = decide(identity, Right.WRITE, channel, policy.settings(channel))
-    return None if decision.allowed else Fault(decision.rule, ErrorCode.PERMISSION_DENIED, NO_SENDING)
+    return None if decision.allowed else Denial(decision.rule, ErrorCode.PERMISSION_DENIED, NO_SENDING)
 
 
-def carried_fault(event: Publishable, channel: str) -> Fault | None:
+def carried_denial(event: Publishable, channel: str) -> Denial | None:
     """Why the channel's namespace does not carry the event, if so."""
     if event_type(event) in namespace_of(channel).carries:
         return None
     text = "This channel does not carry that event"
-    return Fault("format", ErrorCode.INVALID_MESSAGE_FORMAT, text, "$.type")
+    return Denial("format", ErrorCode.INVALID_MESSAGE_FORMAT, text, "$.type")
 
 
-def stamp_fault(event: Publishable, identity: Identity, timestamp: int) -> Fault | None:
-    """Stamp the event as the identity's own; a fault where it says to be somebody else's."""
+def stamp_denial(event: Publishable, identity: Identity, timestamp: int) -> Denial | None:
+    """Stamp the event as the identity's own; a denial where it names somebody else."""
     try:
         stamp(event, identity.user_id, identity.name, timestamp)
     except ForeignIdentity as foreign:
-        return Fault("identity", ErrorCode.PERMISSION_DENIED, NO_SENDING, str(foreign))
+        return Denial("identity", ErrorCode.PERMISSION_DENIED, NO_SENDING, str(foreign))
     return None

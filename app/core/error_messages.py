@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from dossier_realtime.protocol.errors import CloseCode, ErrorCode
-from dossier_realtime.protocol.responses import AuthSuccess, AuthSuccessPayload, Error, ErrorPayload
+from dossier_realtime.protocol.responses import AuthSuccess, AuthSuccessPayload, ErrorMessage, ErrorPayload
 
+from .authorization import NO_SUBSCRIPTION
 from .effects import Close, Decision, Effect, Send
-from .rights import NO_SUBSCRIPTION
 
 if TYPE_CHECKING:
     from dossier_realtime.protocol.authorization import Identity
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .ratelimit import Verdict
 
 
-def refusal(
+def error_message(
     code: ErrorCode,
     message: str,
     at: Instant,
@@ -30,9 +30,9 @@ def refusal(
     ref: str | None = None,
     version: int | None = None,
     retry_after: int | None = None,
-) -> Error:
+) -> ErrorMessage:
     """An `error` for the connection that asked."""
-    return Error(
+    return ErrorMessage(
         error_code=code,
         message=message,
         timestamp=at.timestamp,
@@ -43,9 +43,9 @@ def refusal(
     )
 
 
-def no_subscription(channel: str, ref: str | None, at: Instant) -> Error:
+def no_subscription(channel: str, ref: str | None, at: Instant) -> ErrorMessage:
     """Return the `error` of a channel that may not be received, whatever the reason."""
-    return refusal(ErrorCode.SUBSCRIPTION_FAILED, NO_SUBSCRIPTION, at, channel=channel, ref=ref)
+    return error_message(ErrorCode.SUBSCRIPTION_FAILED, NO_SUBSCRIPTION, at, channel=channel, ref=ref)
 
 
 def past_limit(
@@ -57,7 +57,7 @@ def past_limit(
     text = f"More than {verdict.limit} {counted} in this window; wait {verdict.reset_in} s"
     channel, wait = getattr(message, "channel", None), verdict.reset_in
     effects.append(
-        Send(refusal(ErrorCode.RATE_LIMIT_EXCEEDED, text, at, channel=channel, ref=message.ref, retry_after=wait))
+        Send(error_message(ErrorCode.RATE_LIMIT_EXCEEDED, text, at, channel=channel, ref=message.ref, retry_after=wait))
     )
     if verdict.abuse:
         effects.append(Close(CloseCode.RATE_ABUSE, "too many messages past the limit"))
