@@ -26,6 +26,7 @@ GROUPS: tuple[tuple[str, str], ...] = (
     ("", "tests/hostile/*"),
     ("", "tests/demo/*"),
     ("", "tests/docs/*"),
+    ("package", "tests/package/*"),
     ("", "tests/core/*"),
     ("", "*"),
 )
