@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from app.core import description
+from app.core.schema.asyncapi import asyncapi
+from app.core.schema.json_schema import json_schema, struct_definitions
+from app.core.schema.messages import messages
 
 from . import reference
 
@@ -31,7 +33,7 @@ class MissingExample(Exception):
 def examples() -> dict[str, list[Any]]:
     """The example payloads of each message by its name: `<type>.json`, then any `<type>.<case>.json`."""
     found: dict[str, list[Any]] = {}
-    for message in description.messages():
+    for message in messages():
         folder = EXAMPLES / message.direction
         first = folder / f"{message.type}.json"
         if not first.is_file():
@@ -44,12 +46,11 @@ def examples() -> dict[str, list[Any]]:
 def outputs() -> dict[str, str]:
     """Each generated file, by its path in the repository, as it should be."""
     given = examples()
-    schema = description.schema()
     settings = (ROOT / "config" / "default.toml").read_text("utf-8")
     return {
-        "docs/schema.json": json.dumps(schema, ensure_ascii=False, indent=2) + "\n",
-        "docs/asyncapi.yaml": _yaml(description.asyncapi(given)),
-        "docs/messages.md": reference.page(schema, given, settings),
+        "docs/schema.json": json.dumps(json_schema(), ensure_ascii=False, indent=2) + "\n",
+        "docs/asyncapi.yaml": _yaml(asyncapi(given)),
+        "docs/messages.md": reference.page(struct_definitions(), given, settings),
     }
 
 

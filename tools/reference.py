@@ -6,14 +6,14 @@ import json
 import re
 from typing import TYPE_CHECKING, Any, get_args
 
-from app.core.description import CONTRACT_VERSION, messages
+from app.core.schema.messages import CONTRACT_VERSION, messages
 from dossier_realtime.protocol import codec, fields
 from dossier_realtime.protocol.errors import MEANINGS, CloseCode, ErrorCode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from app.core.description import Message
+    from app.core.schema.messages import Message
 
 _FORMS: dict[str, tuple[Any, str]] = {
     "id": (fields.Id, "`A-Z a-z 0-9 . _ -`, 1 to 64"),
@@ -53,15 +53,19 @@ _FIXED = [
 _LIMITING = ("session", "limits", "outbox", "history", "presence")
 
 
-def page(schema: dict[str, Any], examples: Mapping[str, list[Any]], settings: str) -> str:
-    """The whole page. `settings`: the text of the default configuration, whose comments explain its keys."""
+def page(definitions: dict[str, Any], examples: Mapping[str, list[Any]], settings: str) -> str:
+    """Return the whole page.
+
+    `definitions`: of each message as its types alone have it, by title. `settings`: the text of the default
+    configuration, whose comments explain its keys.
+    """
     return "\n".join(
         [
             _INTRODUCTION,
             *_contents(),
             *_forms(),
-            *_of("client", "Client to server", schema["$defs"], examples),
-            *_of("server", "Server to client", schema["$defs"], examples),
+            *_of("client", "Client to server", definitions, examples),
+            *_of("server", "Server to client", definitions, examples),
             *_codes(),
             *_limits(settings),
         ]
@@ -88,7 +92,7 @@ def _of(direction: str, title: str, definitions: dict[str, Any], examples: Mappi
             yield f'<a id="{_anchor(message)}"></a>\n### `{message.type}`\n'
             yield f"{message.summary}\n"
             yield "| field | type | |\n|---|---|---|"
-            for path, kind, note in _rows(definitions[message.name], definitions):
+            for path, kind, note in _rows(definitions[message.title], definitions):
                 yield f"| `{path}` | {kind} | {note} |"
             for example in examples[message.name]:
                 yield f"\n```json\n{json.dumps(example, ensure_ascii=False, indent=2)}\n```"
@@ -109,10 +113,14 @@ def _rows(definition: dict[str, Any], definitions: dict[str, Any], prefix: str =
             note = " ".join(inner["description"].split()) if inner else ""
             if field.get("default") not in (None, [], {}):
                 note = f"{note} Default: `{json.dumps(field['default'])}`.".strip()
-            kind = _kind(field, definitions, nullable=field.get("default", "") is not None)
+            kind = _kind(field, definitions, nullable=not _null_is_absent(field))
             yield f"{path}{'?' * optional}", kind, note
             if inner:
                 yield from _rows(inner, definitions, f"{path}{brackets}.")
+
+
+def _null_is_absent(field: dict[str, Any]) -> bool:
+    return field.get("default", "") is None or field.get("nullIsAbsent", False)
 
 
 def _inner(field: dict[str, Any], definitions: dict[str, Any]) -> tuple[dict[str, Any] | None, str]:

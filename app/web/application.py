@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import structlog
 import tornado.web
 
-from app.core import description
+from app.core.schema.asyncapi import asyncapi
+from app.core.schema.json_schema import json_schema
 from app.telemetry.logs import Sampler
 
 from . import health, listings, operators
@@ -66,8 +67,8 @@ ROUTES: list[Any] = [
     (_CHANNEL + "/history", operators.ChannelHistory),
     (r"/v1/journal", JournalDoor),
     (r"/v1/explain", ExplainHandler),
-    (r"/v1/schema.json", health.Described, {"describe": cache(description.schema)}),
-    (r"/v1/asyncapi.json", health.Described, {"describe": cache(description.asyncapi)}),
+    (r"/v1/schema.json", health.Described, {"describe": cache(json_schema)}),
+    (r"/v1/asyncapi.json", health.Described, {"describe": cache(asyncapi)}),
     (r"/healthz", health.Alive),
     (r"/readyz", health.Ready),
     (r"/metrics", health.Measured),

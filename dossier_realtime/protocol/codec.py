@@ -82,9 +82,7 @@ def decode_command(frame: bytes) -> Command | InboundMessage:
         raise _explained(frame, *reason(wrong)) from None
     if type(message) not in _DRAFTS:
         return message  # type: ignore[no-any-return]  # the Decoder's union is made at run time
-    inbound = InboundMessage(message, message.ref, message.idempotency_key)
-    message.ref = message.idempotency_key = None
-    return inbound
+    return _inbound(message)
 
 
 def decode_inbound(frame: bytes) -> InboundMessage:
@@ -93,7 +91,14 @@ def decode_inbound(frame: bytes) -> InboundMessage:
         message = _drafts.decode(frame)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as wrong:
         raise InvalidMessage(*reason(wrong)) from None
-    return InboundMessage(message, message.ref, message.idempotency_key)
+    return _inbound(message)
+
+
+def _inbound(message: Any) -> InboundMessage:
+    """Take apart an event that a client sent: what is the sender's own does not go out with it."""
+    inbound = InboundMessage(message, message.ref, message.idempotency_key)
+    message.ref = message.idempotency_key = message.offset = None
+    return inbound
 
 
 def check_shape(frame: bytes) -> None:

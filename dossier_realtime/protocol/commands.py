@@ -1,7 +1,7 @@
 """Client to server: one Struct a message.
 
 Unknown top-level fields are ignored; inside `payload` and `params` they are refused. Where a field may be
-absent, `null` says the same, but for formatting and presence, where it removes.
+absent, `null` says the same, but for formatting and the `field` of presence, where it removes.
 
 The events that a client may publish are not repeated here: `inbound` derives their inbound form from `events`.
 """
@@ -24,6 +24,8 @@ from .fields import (
     Level,
     Link,
     Name,
+    NullIsAbsent,
+    OrNull,
     Ref,
     Status,
 )
@@ -62,22 +64,26 @@ class Since(Strict, frozen=True):
     offset: Integer | None = None
     version: Integer | None = None
 
+    def __post_init__(self) -> None:
+        if self.offset is None and self.version is None:
+            raise ValueError("A place needs an offset, or on a document a version")
 
-class SubscribeParams(Strict, frozen=True):
+
+class SubscribeParams(NullIsAbsent, Strict, frozen=True):
     """`include_presence`: the snapshot and then changes. `hidden`: be there unseen (needs admin). `since`: what was
     missed after this place comes first. `last`: so many of the latest events come first; not together with `since`."""
 
-    include_presence: bool = False
-    hidden: bool = False
+    include_presence: OrNull[bool] = False
+    hidden: OrNull[bool] = False
     since: Since | None = None
     last: Annotated[int, Meta(ge=1, le=100)] | None = None
 
 
-class Subscribe(Struct, tag_field="type", tag="subscribe", omit_defaults=True, kw_only=True):
+class Subscribe(NullIsAbsent, Struct, tag_field="type", tag="subscribe", omit_defaults=True, kw_only=True):
     """Receive a channel from now on, or from `params.since` on."""
 
     channel: ChannelField
-    params: SubscribeParams = SubscribeParams()
+    params: OrNull[SubscribeParams] = SubscribeParams()
     ref: Ref | None = None
 
 
@@ -88,14 +94,14 @@ class Unsubscribe(Struct, tag_field="type", tag="unsubscribe", omit_defaults=Tru
     ref: Ref | None = None
 
 
-class PresenceChange(Strict, frozen=True):
+class PresenceChange(NullIsAbsent, Strict, frozen=True):
     """What a user says of itself; a field left out stays as it was. `field: null` says "in no field".
 
     `user_id` may be said, as the contract prints it, but only the sender's own.
     """
 
-    status: Status | UnsetType = UNSET
-    activity: Activity | UnsetType = UNSET
+    status: OrNull[Status | UnsetType] = UNSET
+    activity: OrNull[Activity | UnsetType] = UNSET
     field: FieldName | UnsetType | None = UNSET
     user_id: Id | None = None
 
@@ -108,20 +114,20 @@ class UpdatePresence(Struct, tag_field="type", tag="presence_update", omit_defau
     ref: Ref | None = None
 
 
-class SettingsChange(Strict, frozen=True):
+class SettingsChange(NullIsAbsent, Strict, frozen=True):
     """A field left out stays as it was; an empty payload only reads."""
 
-    classification: Level | UnsetType = UNSET
-    presence: bool | UnsetType = UNSET
-    history: bool | UnsetType = UNSET
-    frozen: bool | UnsetType = UNSET
+    classification: OrNull[Level | UnsetType] = UNSET
+    presence: OrNull[bool | UnsetType] = UNSET
+    history: OrNull[bool | UnsetType] = UNSET
+    frozen: OrNull[bool | UnsetType] = UNSET
 
 
-class ChangeSettings(Struct, tag_field="type", tag="channel_settings", omit_defaults=True, kw_only=True):
+class ChangeSettings(NullIsAbsent, Struct, tag_field="type", tag="channel_settings", omit_defaults=True, kw_only=True):
     """Read or change a channel's settings; needs `admin` on it."""
 
     channel: ChannelField
-    payload: SettingsChange = SettingsChange()
+    payload: OrNull[SettingsChange] = SettingsChange()
     ref: Ref | None = None
 
 
@@ -167,11 +173,11 @@ class EditOperation(Struct, tag_field="type", tag="edit_operation", omit_default
     ref: Ref | None = None
 
 
-class CursorPayload(Strict, frozen=True):
+class CursorPayload(NullIsAbsent, Strict, frozen=True):
     """`position` and `selection_length` are UTF-16 code units."""
 
     position: UnitOffset
-    selection_length: UnitOffset = 0
+    selection_length: OrNull[UnitOffset] = 0
     version: Count | None = None
     user_id: Id | None = None
 

@@ -25,6 +25,8 @@ from .fields import (
     Localized,
     Milliseconds,
     Name,
+    NullIsAbsent,
+    OrNull,
     Percentage,
     Priority,
     Ref,
@@ -98,10 +100,10 @@ class CursorPosition(Struct, tag_field="type", tag="cursor_position", omit_defau
 # --- 3. Presence --------------------------------------------------------------------------------------------
 
 
-class PresenceJoinPayload(Struct, kw_only=True):
+class PresenceJoinPayload(NullIsAbsent, Struct, kw_only=True):
     user_id: Id
     name: Line
-    role: str = ""
+    role: OrNull[str] = ""
     avatar: str | None
     status: Status
     activity: Activity
@@ -125,16 +127,16 @@ class PresenceLeave(Struct, tag_field="type", tag="presence_leave", omit_default
     payload: PresenceLeavePayload
 
 
-class PresenceUpdatePayload(Struct, kw_only=True):
+class PresenceUpdatePayload(NullIsAbsent, Struct, kw_only=True):
     """`status` left out: as it was. This server always says all three. `name`, `role` and `avatar` come only where a
     newer token of the user's says something else of them."""
 
     user_id: Id
-    status: Status | UnsetType = UNSET
+    status: OrNull[Status | UnsetType] = UNSET
     activity: Activity
     field: FieldName | None
-    name: Line | UnsetType = UNSET
-    role: str | UnsetType = UNSET
+    name: OrNull[Line | UnsetType] = UNSET
+    role: OrNull[str | UnsetType] = UNSET
     avatar: str | UnsetType | None = UNSET
 
 
@@ -153,14 +155,14 @@ class Action(Struct):
     url: Link
 
 
-class NotificationPayload(Struct, kw_only=True):
+class NotificationPayload(NullIsAbsent, Struct, kw_only=True):
     id: Id
     title: Localized
     message: Localized
     entity_type: Name | None = None
     entity_id: Id | None = None
-    action_required: bool = False
-    actions: Annotated[list[Action], Meta(max_length=10)] = []
+    action_required: OrNull[bool] = False
+    actions: OrNull[Annotated[list[Action], Meta(max_length=10)]] = []
 
 
 class Notification(Struct, tag_field="type", tag="notification", omit_defaults=True, kw_only=True):

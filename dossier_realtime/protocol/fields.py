@@ -6,30 +6,38 @@ text positions and lengths are UTF-16 code units.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from functools import cache
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, get_type_hints
 
+import msgspec
 from msgspec import Meta, Struct
 
 MAX_SAFE_INTEGER = 2**53 - 1  # JSON numbers beyond it change their value in a browser
 
-# `(?![\s\S])` is "end of input" in Python and in ECMAScript; `$` lets a trailing newline pass in Python.
-_END = r"(?![\s\S])"
+T = TypeVar("T")
+
+# Beside END, patterns hold only what Python, ECMAScript and RE2 read alike: no look-around, no `\s`, no `\d`,
+# characters beyond ASCII as themselves. END is "end of input" in Python, whose `$` lets a trailing newline pass; the
+# published schema says `$` instead, as ECMAScript and RE2 mean it.
+END = r"(?![\s\S])"
 SEGMENT = r"[A-Za-z0-9._-]{1,64}"
 
 # Dots alone are no id: in a URL or a path, `..` is another place.
-Id = Annotated[str, Meta(pattern=rf"^(?!\.+{_END}){SEGMENT}{_END}")]
+Id = Annotated[str, Meta(max_length=64, pattern=rf"^\.{{0,63}}[A-Za-z0-9_-][A-Za-z0-9._-]{{0,63}}{END}")]
 Ref = Annotated[str, Meta(min_length=1, max_length=64)]
 IdempotencyKey = Annotated[str, Meta(min_length=1, max_length=64)]
 ChannelField = Annotated[str, Meta(max_length=512)]
 """A channel's name as it stands in a message; its grammar is checked by `channels.parse`."""
-Name = Annotated[str, Meta(pattern=f"^[A-Za-z][A-Za-z0-9_]{{0,63}}{_END}")]
+Name = Annotated[str, Meta(pattern=f"^[A-Za-z][A-Za-z0-9_]{{0,63}}{END}")]
 """A word of the domain: an entity type, a field, a status, a trigger."""
-FieldName = Annotated[str, Meta(pattern=f"^[a-z0-9_.]{{1,64}}{_END}")]
-Line = Annotated[str, Meta(min_length=1, max_length=500, pattern=f"^[^\\x00]*{_END}")]
-Paragraph = Annotated[str, Meta(min_length=1, max_length=4000, pattern=f"^[^\\x00]*{_END}")]
-Link = Annotated[str, Meta(max_length=2048, pattern=rf"^(/(?![/\\])|https://)[^\s\x00-\x1f]*{_END}")]
+FieldName = Annotated[str, Meta(pattern=f"^[a-z0-9_.]{{1,64}}{END}")]
+Line = Annotated[str, Meta(min_length=1, max_length=500, pattern=f"^[^\\x00]*{END}")]
+Paragraph = Annotated[str, Meta(min_length=1, max_length=4000, pattern=f"^[^\\x00]*{END}")]
+# White space and control characters, those of Unicode too.
+_BLANK = "\\x00-\\x20\\x7f-\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff"
+Link = Annotated[str, Meta(max_length=2048, pattern=rf"^(/|/[^/\\{_BLANK}][^{_BLANK}]*|https://[^{_BLANK}]*){END}")]
 """A path within the product or an https address; nothing that a browser would run."""
-Date = Annotated[str, Meta(pattern=rf"^\d{{4}}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01]){_END}")]
+Date = Annotated[str, Meta(pattern=f"^[0-9]{{4}}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01]){END}")]
 
 Integer = Annotated[int, Meta(ge=-MAX_SAFE_INTEGER, le=MAX_SAFE_INTEGER)]
 Count = Annotated[int, Meta(ge=0, le=MAX_SAFE_INTEGER)]
@@ -47,7 +55,45 @@ Stage = Literal["analyzing", "generating", "reviewing", "finalizing"]
 
 MAX_DOCUMENT = 1 << 20  # UTF-16 code units
 MAX_INSERT = 16_384  # UTF-16 code units
-Content = Annotated[str, Meta(max_length=MAX_INSERT, pattern=f"^[^\\x00]*{_END}")]
+Content = Annotated[str, Meta(max_length=MAX_INSERT, pattern=f"^[^\\x00]*{END}")]
+
+if TYPE_CHECKING:
+    OrNull = Annotated[T, "null"]
+else:
+    OrNull = Annotated[T | None, Meta(extra={"null": "absent"}, extra_json_schema={"nullIsAbsent": True})]
+"""A field of a NullIsAbsent that `null` leaves at its default, so that code never sees None: `OrNull[bool] = False`."""
+
+
+class NullIsAbsent:
+    """Part of a Struct in which `null` in a field of type OrNull says the same as a field left out."""
+
+    __slots__ = ()
+
+    def __post_init__(self) -> None:
+        for name, default in _or_null(type(self)):  # type: ignore[arg-type]  # always of a Struct
+            if getattr(self, name) is None:
+                msgspec.structs.force_setattr(self, name, default())  # type: ignore[arg-type]  # likewise
+
+
+@cache
+def _or_null(struct: type[Struct]) -> tuple[tuple[str, Any], ...]:
+    """Return each field of type OrNull with a function that makes its default."""
+    hints = get_type_hints(struct, include_extras=True)
+    return tuple(
+        (field.name, _maker(field))
+        for field in msgspec.structs.fields(struct)
+        if any(
+            isinstance(note, Meta) and (note.extra or {}).get("null") == "absent"
+            for note in getattr(hints[field.name], "__metadata__", ())
+        )
+    )
+
+
+def _maker(field: msgspec.structs.FieldInfo) -> Any:
+    if field.default_factory is not msgspec.NODEFAULT:
+        return field.default_factory
+    return lambda: field.default
+
 
 # Fields that the server writes itself; what a sender puts there must be its own (docs/protocol.md#stamped-fields).
 StampedTime = Annotated[Timestamp, Meta(extra={"stamp": "time"})]

@@ -80,7 +80,7 @@ def _strict_struct(struct: type[Struct]) -> type[Struct]:
         else:
             fields.append((name, _strict(annotation), *_default(struct, name)))
     return msgspec.defstruct(
-        f"{struct.__name__}InboundMessage",
+        f"Inbound{struct.__name__}",
         fields,
         bases=(struct,),
         module=__name__,
@@ -99,10 +99,11 @@ def _default(struct: type[Struct], name: str) -> tuple[Any, ...]:
 def _inbound(event: type[Struct]) -> type[Struct]:
     payload = get_type_hints(event, include_extras=True)["payload"]
     return msgspec.defstruct(
-        f"{event.__name__}InboundMessage",
+        f"Inbound{event.__name__}",
         [
             ("payload", _strict_struct(payload)),
             ("channel", str | None, None),
+            ("offset", Any, None),  # the server's own: ignored, whatever it is
             ("ref", Ref | None, None),
             ("idempotency_key", IdempotencyKey | None, None),
         ],

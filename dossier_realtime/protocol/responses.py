@@ -20,6 +20,8 @@ from .fields import (
     Id,
     Level,
     Line,
+    NullIsAbsent,
+    OrNull,
     Position,
     Ref,
     Status,
@@ -40,7 +42,7 @@ class RateLimits(Struct, omit_defaults=True):
     bytes: Count | None = None
 
 
-class AuthSuccessPayload(Struct):
+class AuthSuccessPayload(NullIsAbsent, Struct):
     """`expires_at` in Unix seconds, `heartbeat_interval` in seconds.
 
     The contract prints the first three; a server that knows no more sends no more.
@@ -50,9 +52,9 @@ class AuthSuccessPayload(Struct):
     session_id: Id
     permissions: list[str]
     expires_at: Timestamp | None = None
-    heartbeat_interval: Count = 30
+    heartbeat_interval: OrNull[Count] = 30
     limits: RateLimits | None = None
-    text_unit: Literal["utf-16"] = "utf-16"
+    text_unit: OrNull[Literal["utf-16"]] = "utf-16"
 
 
 class AuthSuccess(Struct, tag_field="type", tag="auth_success", omit_defaults=True, kw_only=True):
@@ -82,34 +84,34 @@ class TokenExpiring(Struct, tag_field="type", tag="token_expiring", omit_default
 # --- Channel subscriptions ----------------------------------------------------------------------------------
 
 
-class PresentUser(Struct, kw_only=True):
+class PresentUser(NullIsAbsent, Struct, kw_only=True):
     """One person on a channel."""
 
     user_id: Id
     name: Line
     role: str
     avatar: str | None = None
-    status: Status = "online"
-    activity: Activity = "viewing"
+    status: OrNull[Status] = "online"
+    activity: OrNull[Activity] = "viewing"
     field: FieldName | None = None
 
 
-class Roster(Struct, omit_defaults=True, kw_only=True):
+class Roster(NullIsAbsent, Struct, omit_defaults=True, kw_only=True):
     """Who is there. `count` is exact also where the list is cut (`truncated`)."""
 
     count: Count
     users: list[PresentUser]
-    truncated: bool = False
+    truncated: OrNull[bool] = False
 
 
-class DocumentState(Struct, omit_defaults=True):
+class DocumentState(NullIsAbsent, Struct, omit_defaults=True):
     """A document as a subscriber receives it; `format` lists runs of attributes over UTF-16 code units. `epoch` names
     the history that its versions are of: give it in `params.since` with the version."""
 
     version: Count
     content: str
     format: list[FormatRun]
-    epoch: str = ""
+    epoch: OrNull[str] = ""
 
 
 class FormatRun(Struct):
@@ -202,13 +204,13 @@ class ErrorMessage(Struct, tag_field="type", tag="error", omit_defaults=True, kw
 RateClass = Literal["general", "edit", "cursor", "ping", "bytes"]
 
 
-class RateLimitWarningPayload(Struct, rename={"rate_class": "class"}, kw_only=True):
+class RateLimitWarningPayload(NullIsAbsent, Struct, rename={"rate_class": "class"}, kw_only=True):
     """`current_rate` and `limit` in messages a minute, `reset_in` in seconds."""
 
     current_rate: Count
     limit: Count
     reset_in: Count
-    rate_class: RateClass = "general"
+    rate_class: OrNull[RateClass] = "general"
 
 
 class RateLimitWarning(Struct, tag_field="type", tag="rate_limit_warning", omit_defaults=True, kw_only=True):
@@ -217,12 +219,12 @@ class RateLimitWarning(Struct, tag_field="type", tag="rate_limit_warning", omit_
     payload: RateLimitWarningPayload
 
 
-class RateLimitExceededPayload(Struct, rename={"rate_class": "class"}, kw_only=True):
+class RateLimitExceededPayload(NullIsAbsent, Struct, rename={"rate_class": "class"}, kw_only=True):
     """`retry_after` in seconds."""
 
     retry_after: Count
     limit: Count
-    rate_class: RateClass = "general"
+    rate_class: OrNull[RateClass] = "general"
 
 
 class RateLimitExceeded(Struct, tag_field="type", tag="rate_limit_exceeded", omit_defaults=True, kw_only=True):

@@ -48,7 +48,8 @@ HEARD = (
 
 PROOF = f"""
 import json
-from app.core import description
+from app.core.schema.asyncapi import asyncapi
+from app.core.schema.json_schema import json_schema
 from dossier_realtime.protocol.namespaces import namespace_of
 from dossier_realtime.protocol import codec, inbound
 
@@ -65,9 +66,12 @@ for wrong, path in (("2025-13-15", "$.payload.due_date"), ("2025-10-15\\", \\"x\
         assert refused.path == path, refused
     else:
         raise AssertionError(wrong)
-schema, document = description.schema(), description.asyncapi()
-for name in ("client.visit_announced", "server.visit_announced"):
-    assert name in schema["$defs"]
+schema, document = json_schema(), asyncapi()
+for name, title in (
+    ("client.visit_announced", "ClientVisitAnnounced"),
+    ("server.visit_announced", "ServerVisitAnnounced"),
+):
+    assert title in schema["$defs"]
     assert name in document["channels"]["dossier"]["messages"]
 print("proven")
 """

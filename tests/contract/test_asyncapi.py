@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
-from app.core import description
+from app.core.schema.asyncapi import asyncapi
+from app.core.schema.json_schema import json_schema
+from app.core.schema.messages import messages
 from tests.harness.eventually import HANG_SECONDS
 from tools import generate
 
@@ -33,24 +35,24 @@ def test_the_generated_document_is_valid_asyncapi_with_examples_that_fit_their_s
     result = _validate(tmp_path, generate.outputs()["docs/asyncapi.yaml"])
     assert result.returncode == 0, result.stdout + result.stderr
     assert "warning" not in result.stdout, result.stdout
-    assert f"{len(description.messages())} messages" in result.stdout
+    assert f"{len(messages())} messages" in result.stdout
 
 
 def test_the_document_that_the_service_serves_is_valid_asyncapi(tmp_path: Path) -> None:
-    result = _validate(tmp_path, json.dumps(description.asyncapi()))
+    result = _validate(tmp_path, json.dumps(asyncapi()))
     assert result.returncode == 0, result.stdout + result.stderr
 
 
 def test_an_example_that_does_not_fit_its_schema_is_an_error(tmp_path: Path) -> None:
     misfit = {"client.ping": [{"type": "ping", "timestamp": "now"}]}
-    result = _validate(tmp_path, json.dumps(description.asyncapi(misfit)))
+    result = _validate(tmp_path, json.dumps(asyncapi(misfit)))
     assert result.returncode == 1
     assert "error at examples of client.ping: data/timestamp must be integer" in result.stdout
 
 
 def test_every_message_has_its_place_on_a_channel_and_in_an_operation() -> None:
-    document = description.asyncapi()
-    everything = {message.name for message in description.messages()}
+    document = asyncapi()
+    everything = {message.name for message in messages()}
     on_channels = {name for channel in document["channels"].values() for name in channel["messages"]}
     in_operations = {
         reference["$ref"].rpartition("/")[2]
@@ -63,7 +65,7 @@ def test_every_message_has_its_place_on_a_channel_and_in_an_operation() -> None:
 
 def test_an_event_stands_on_the_channels_that_carry_it_and_on_no_other() -> None:
     def channels_with(name: str) -> set[str]:
-        channels: dict[str, Any] = description.asyncapi()["channels"]
+        channels: dict[str, Any] = asyncapi()["channels"]
         return {channel for channel, row in channels.items() if name in row["messages"]}
 
     assert channels_with("server.dossier_update") == channels_with("client.dossier_update") == {"dossier"}
@@ -73,8 +75,8 @@ def test_an_event_stands_on_the_channels_that_carry_it_and_on_no_other() -> None
 
 
 def test_the_schema_names_every_message_and_refers_only_to_what_it_holds() -> None:
-    schema = description.schema()
-    assert {message.name for message in description.messages()} <= schema["$defs"].keys()
+    schema = json_schema()
+    assert {message.title for message in messages()} <= schema["$defs"].keys()
     references = _references(schema)
     assert references
     assert {reference.removeprefix("#/$defs/") for reference in references} <= schema["$defs"].keys()

@@ -26,7 +26,6 @@ GROUPS: tuple[tuple[str, str], ...] = (
     ("", "tests/hostile/*"),
     ("", "tests/demo/*"),
     ("", "tests/docs/*"),
-    ("package", "tests/package/*"),
     ("", "tests/core/*"),
     ("", "*"),
 )

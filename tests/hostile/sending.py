@@ -122,7 +122,7 @@ ROWS = [
             ("markup", {"field": "<script>"}),
             ("upper case", {"field": "Name"}),
             ("unknown", {"mood": "good"}),
-            ("null", {"status": None}),
+            ("a list", {"status": []}),
         ],
         _presence,
         MALFORMED,

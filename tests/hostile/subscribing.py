@@ -194,7 +194,6 @@ ROWS = [
             ("negative", {"epoch": "x", "offset": -5}),
             ("huge", {"epoch": "x", "offset": 2**53 - 1}),
             ("no epoch", {"offset": 1}),
-            ("no offset", {"epoch": "x"}),
             ("a version", {"version": 3}),
         ],
         lambda since: _since(**since),
@@ -209,7 +208,13 @@ ROWS = [
     Row("S19.8", "the place of another channel", place_of_another_channel, "recovered False"),
     *each(
         "S19.t",
-        [("an epoch that is a number", {"epoch": 1}), ("an offset that is text", {"offset": "1"}), ("more", {"x": 1})],
+        [
+            ("an epoch that is a number", {"epoch": 1}),
+            ("an offset that is text", {"offset": "1"}),
+            ("more", {"x": 1}),
+            ("nothing", {}),
+            ("no offset", {"epoch": "x"}),
+        ],
         lambda since: says(subscribe(CHANNEL, since=since)),
         MALFORMED,
     ),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from hypothesis import strategies as st
 from msgspec import inspect
 
-from dossier_realtime.protocol.fields import _END
+from dossier_realtime.protocol.fields import END
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,6 +42,10 @@ def _full(kind: inspect.Type) -> Any:
             return kind.values[0]
         case inspect.BoolType():
             return True
+        case inspect.EnumType():
+            return next(iter(kind.cls)).value
+        case inspect.AnyType():
+            return None
         case inspect.IntType():
             return max(kind.ge or 0, 1)
         case inspect.FloatType():
@@ -114,7 +118,7 @@ def _strategy(kind: inspect.Type) -> st.SearchStrategy[Any]:  # noqa: C901  one 
             return st.sampled_from(kind.values)
         case inspect.EnumType():
             return st.sampled_from(kind.cls)
-        case inspect.NoneType():
+        case inspect.NoneType() | inspect.AnyType():
             return st.none()
         case inspect.BoolType():
             return st.booleans()
@@ -132,5 +136,5 @@ def _strings(kind: inspect.StrType) -> st.SearchStrategy[str]:
     low, high = kind.min_length or 0, kind.max_length
     if kind.pattern is None:
         return st.text(_TEXT, min_size=low, max_size=high)
-    made = st.from_regex(kind.pattern.removesuffix(_END), fullmatch=True, alphabet=_TEXT)
+    made = st.from_regex(kind.pattern.removesuffix(END), fullmatch=True, alphabet=_TEXT)
     return made.filter(lambda text: low <= len(text) <= (high or len(text)))

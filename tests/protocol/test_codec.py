@@ -232,7 +232,9 @@ def test_unknown_fields_are_ignored_at_the_top_and_refused_inside(form: type[Str
         ({"type": "subscribe", "channel": ["global"]}, "$.channel"),
         ({"type": "subscribe", "channel": "a" * 513}, "$.channel"),
         ({"type": "subscribe", "channel": "global", "params": "all"}, "$.params"),
-        ({"type": "subscribe", "channel": "global", "params": None}, "$.params"),
+        ({"type": "subscribe", "channel": "global", "params": 5}, "$.params"),
+        ({"type": "subscribe", "channel": "global", "params": {"since": {}}}, "$.params.since"),
+        ({"type": "subscribe", "channel": "global", "params": {"since": {"epoch": "e"}}}, "$.params.since"),
         (
             {"type": "subscribe", "channel": "global", "params": {"include_presence": "yes"}},
             "$.params.include_presence",

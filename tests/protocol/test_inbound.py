@@ -57,6 +57,19 @@ def test_ref_and_key_are_the_drafts_and_never_a_part_of_the_event() -> None:
     assert _sent(inbound).keys() == {"type", "channel", "payload"}
 
 
+@pytest.mark.parametrize("offset", [1, -1, 2**64, "1", None, [], {"a": 1}])
+def test_an_offset_from_a_client_is_ignored_whatever_it_is(offset: object) -> None:
+    inbound = _inbound("dossier_update", DOSSIER, channel="dossier:country:SA", offset=offset)
+    assert _sent(inbound).keys() == {"type", "channel", "payload"}
+
+
+def test_ref_and_key_of_an_event_over_http_do_not_go_out_with_it() -> None:
+    frame = {"type": "dossier_update", "payload": DOSSIER, "ref": "r1", "idempotency_key": "k1", "offset": 3}
+    inbound = codec.decode_inbound(json.dumps(frame).encode())
+    assert (inbound.ref, inbound.idempotency_key) == ("r1", "k1")
+    assert _sent(inbound).keys() == {"type", "payload"}
+
+
 @pytest.mark.parametrize("key", ["", "k" * 65, 1, ["k"]])
 def test_an_idempotency_key_is_a_string_of_1_to_64(key: object) -> None:
     with pytest.raises(codec.InvalidMessage) as refused:

@@ -34,6 +34,7 @@ def test_every_command_comes_back_as_it_was_sent(command: Command) -> None:
 
 @given(event=st.one_of(*map(messages, get_args(Publishable))))
 def test_every_publishable_event_is_read_from_a_client_without_a_change(event: Publishable) -> None:
+    event.offset = None  # the server's own
     inbound = codec.decode_command(codec.encode(event))
     assert isinstance(inbound, InboundMessage)
     assert codec.encode(inbound.event) == codec.encode(event)

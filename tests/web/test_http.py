@@ -15,7 +15,8 @@ import httpx
 import msgspec
 import pytest
 
-from app.core import description
+from app.core.schema.asyncapi import asyncapi
+from app.core.schema.json_schema import json_schema
 from tests.harness.eventually import eventually
 from tests.harness.service import Service
 from tests.harness.wire import Client, Message, Raw, request
@@ -421,7 +422,7 @@ def test_metrics_count_and_name_nobody(service: Service, publisher: Caller) -> N
 
 
 def test_schema_and_asyncapi_are_those_of_the_message_types(http: httpx.Client) -> None:
-    for path, describe in (("/v1/schema.json", description.schema), ("/v1/asyncapi.json", description.asyncapi)):
+    for path, describe in (("/v1/schema.json", json_schema), ("/v1/asyncapi.json", asyncapi)):
         answer = http.get(path)
         assert answer.status_code == 200
         assert answer.headers["Content-Type"] == "application/json; charset=utf-8"

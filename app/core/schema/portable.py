@@ -1,0 +1,56 @@
+"""Parts of a schema in the form that validators and generators of other languages read."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+from dossier_realtime.protocol.channels import SHAPES
+from dossier_realtime.protocol.fields import END, SEGMENT
+
+JsonSchema: TypeAlias = dict[str, Any]
+"""A JSON Schema (2020-12), or a part of one."""
+
+DOTS_ALONE = r"(^|:)\.+(:|$)"
+"""A segment of dots alone, which no channel's name has: in a URL, `..` is another place."""
+
+
+def portable(part: Any) -> Any:
+    """Return a schema that msgspec made, with patterns for every language and single values as `const`."""
+    if isinstance(part, list):
+        return [portable(each) for each in part]
+    if not isinstance(part, dict):
+        return part
+    made = {key: portable(value) for key, value in part.items() if key != "nullIsAbsent"}
+    if isinstance(made.get("pattern"), str):
+        made["pattern"] = made["pattern"].replace(END, "$")
+    if isinstance(made.get("enum"), list) and len(made["enum"]) == 1:
+        made = {"const" if key == "enum" else key: value for key, value in made.items()}
+        made["const"] = made["const"][0]
+        made = {"type": "string", **made}  # some generators make an untyped constant of a `const` alone
+    if made.get("required") == []:
+        del made["required"]
+    return made
+
+
+def text(field: str) -> str:
+    """Return a docstring as one paragraph a line break, without the indentation that it has in the code."""
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in field.split("\n\n"))
+
+
+def channel_name(*namespaces: str) -> JsonSchema:
+    """Return the schema of the name of a channel of one of these namespaces."""
+    forms = [":".join((name, *(SEGMENT for _ in SHAPES[name]))) for name in namespaces]
+    shapes = [":".join((name, *(f"{{{segment}}}" for segment in SHAPES[name]))) for name in namespaces]
+    return {
+        "type": "string",
+        "description": f"The name of a channel: {' or '.join(shapes)}.",
+        "pattern": f"^{forms[0] if len(forms) == 1 else '(' + '|'.join(forms) + ')'}$",
+        "not": {"pattern": DOTS_ALONE},
+    }
+
+
+def non_null(schema: JsonSchema) -> JsonSchema:
+    """Return the schema of a field that may be null, without null and default."""
+    kept = {key: value for key, value in schema.items() if key not in ("anyOf", "default")}
+    (only,) = (part for part in schema["anyOf"] if part != {"type": "null"})
+    return {**only, **kept}
