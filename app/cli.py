@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import gc
 import os
 import sqlite3
 import sys
@@ -28,6 +27,7 @@ from app.file_faults import told, without_number
 from app.journal import store
 from app.private_files import check_folder, keep_private
 from app.telemetry import logs
+from app.telemetry.collections import FrozenSurvivors
 from app.telemetry.stalls import MeasuredLoop
 from app.token_secrets import guessable_secret
 from dossier_realtime.protocol.plain_text import visible
@@ -134,8 +134,7 @@ async def _serve(config: Config, *, beside: argparse.Namespace | None = None) ->
     except OSError as wrong:
         await service.stop()
         return _cannot(f"cannot listen on {config.server.host}:{config.server.port} ({wrong.strerror})")
-    gc.collect()
-    gc.freeze()  # modules and settings stay for ever: no later collection, which stops the loop, looks at them again
+    FrozenSurvivors().install()
     host = reachable(config.server.host)
     secure = "s" if config.server.tls_certificate else ""
     print(f"Dossier Realtime serves ws{secure}://{host}:{service.port}/v1", flush=True)

@@ -364,7 +364,7 @@ class Conduct:
             )
         attachment = connection.attachments.get(command.channel)
         if attachment is not None and attachment.catching_up is not None:
-            attachment.held.append(answer)
+            attachment.held += (answer,)
         else:
             connection.send(answer)
 

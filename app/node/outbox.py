@@ -61,6 +61,19 @@ class Owner(Protocol):
         wait, counted back from the newest, which is 0."""
 
 
+class _NoOwner:
+    """The owner of an outbox that sends nothing more."""
+
+    def wire_lost(self) -> None: ...
+
+    def too_slow(self) -> None: ...
+
+    def replaced_frames(self, places: Sequence[int]) -> None: ...
+
+
+_NO_OWNER = _NoOwner()
+
+
 class Flusher:
     """Everything queued in one tick leaves at its end, of very many connections a part."""
 
@@ -171,8 +184,9 @@ class Outbox:
             except _BUSY:
                 count = 0
             except OSError:
+                owner = self._owner
                 self.abandon()
-                self._owner.wire_lost()
+                owner.wire_lost()
                 return
             self._bytes -= count
             if count < len(data):
@@ -206,6 +220,8 @@ class Outbox:
         self._queue.clear()
         self._rest, self._chunk = b"", ()
         self._bytes = 0
+        # Both refer to this outbox: a circle would keep all of them until the next collection.
+        self._owner, self.on_empty = _NO_OWNER, None
 
     def _gather(self) -> bytes:
         queue = self._queue

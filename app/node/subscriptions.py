@@ -244,7 +244,7 @@ class Subscriptions:
 
     def _go_live(self, connection: Connection, channel: str) -> None:
         attachment = connection.attachments[channel]
-        held, attachment.held = attachment.held, []
+        held, attachment.held = attachment.held, ()
         for event in held:
             connection.send(event)
         self._hub.resume(channel, connection)

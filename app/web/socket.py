@@ -133,6 +133,7 @@ class Wire:
         self._connection.outbox.abandon()
         self._stream.close()
         self._node.gone(self._connection)
+        self._connection.let_go()
         self._leave()
 
     def _read(self) -> None:

@@ -1,0 +1,51 @@
+"""Short collections of cyclic garbage, however much is alive.
+
+Python's full collection walks through every object that is alive, and the loop stands meanwhile: 350 ms with 100,000
+subscriptions. Nearly all of them live until their connection ends and are then freed by their reference counts, so
+each object is walked through once: what survived a full collection is frozen, which later ones pass over.
+Cycles among frozen objects would stay for ever; when their number has grown fourfold, all are walked through again.
+"""
+
+from __future__ import annotations
+
+import gc
+from typing import Literal
+
+_LEAST = 1_000_000  # frozen objects, below which their cycles are not worth a long collection (about 100 MiB)
+_GROWTH = 4
+
+
+class FrozenSurvivors:
+    """A policy for the process: freeze what survives.
+
+    `least`: frozen objects that never cause a long collection; `growth`: so many times as many since the last do.
+    """
+
+    def __init__(self, least: int = _LEAST, growth: float = _GROWTH) -> None:
+        self._least = least
+        self._growth = growth
+        self._limit = least
+        self._walks_all = False
+
+    def install(self) -> None:
+        """Collect and freeze what is alive now, and from now on what survives."""
+        gc.callbacks.append(self._after)
+        gc.collect()
+
+    def remove(self) -> None:
+        """Leave the process as it was before `install`."""
+        gc.callbacks.remove(self._after)
+        gc.unfreeze()
+
+    def _after(self, phase: Literal["start", "stop"], info: dict[str, int]) -> None:
+        if phase != "stop" or info["generation"] != 2:
+            return
+        if self._walks_all:
+            self._walks_all = False
+            gc.freeze()
+            self._limit = max(self._least, int(self._growth * gc.get_freeze_count()))
+            return
+        gc.freeze()
+        if gc.get_freeze_count() > self._limit:
+            gc.unfreeze()  # the next full collection, which is not far, walks through all of them
+            self._walks_all = True
