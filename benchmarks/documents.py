@@ -15,6 +15,7 @@ from dossier_realtime.ot.collab import Log, receive
 from dossier_realtime.ot.document import Document
 from dossier_realtime.ot.operations import Insert, Operation, Retain
 from dossier_realtime.ot.units import to_units
+from dossier_realtime.protocol import channels
 from dossier_realtime.protocol.commands import EditPayload
 
 EDITORS = (2, 20, 100)
@@ -69,7 +70,7 @@ class Editor:
 
 async def throughput(running: Running, editors: int, window: int) -> str:
     """One document, everybody writing for some seconds."""
-    channel = f"document:bench-{editors}-{window}"
+    channel = channels.document(f"bench-{editors}-{window}")
     sockets = [await Socket.open(running.port, running.token) for _ in range(editors)]
     for socket in sockets:
         socket.send({"type": "subscribe", "channel": channel})
@@ -129,7 +130,7 @@ async def memory(running: Running) -> str:
     before = running.rss
     for number, socket in enumerate(sockets):
         for index in range(PER_CONNECTION):
-            channel = f"document:weight-{number}-{index}"
+            channel = channels.document(f"weight-{number}-{index}")
             socket.send({"type": "subscribe", "channel": channel})
             await socket.until(b'"type":"subscribed"')
             for version in range(11):

@@ -29,6 +29,7 @@ from app.node.hub import Hub
 from app.node.outbox import Flusher, Outbox, OutboxLimits
 from dossier_realtime.archive import open_journal
 from dossier_realtime.archive.folder import read_after, segment_paths, verify_node
+from dossier_realtime.protocol import channels
 from dossier_realtime.recording.entry import Detail, Kind
 
 SESSIONS, CHANNELS, PER_SESSION = 2_000, 200, 4
@@ -53,7 +54,7 @@ def write(folder: Path, entries: int) -> None:
     tenth channel is secret."""
     rng = random.Random(1)  # noqa: S311  a load, no secret
     journal = Journal(folder, "bench")
-    names = [f"dossier:country:c{number}" for number in range(CHANNELS)]
+    names = [channels.dossier("country", f"c{number}") for number in range(CHANNELS)]
     levels = {name: "secret" if name.endswith("9") else "internal" for name in names}
     offsets = dict.fromkeys(names, 0)
     for number in range(SESSIONS):

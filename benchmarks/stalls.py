@@ -14,6 +14,8 @@ import time
 import urllib.request
 from collections.abc import Awaitable, Callable
 
+from dossier_realtime.protocol import channels
+
 from .service import Running, service
 from .wire import Socket
 
@@ -43,7 +45,7 @@ async def _storms(running: Running, connections: int, subscriptions: int, rest: 
     async def subscribe(socket: Socket, number: int) -> None:
         for n in range(subscriptions):
             # Half of the channels are shared by all: there everybody hears of everybody.
-            channel = f"dossier:country:c{n}" if n % 2 else f"dossier:country:c{number}-{n}"
+            channel = channels.dossier("country", f"c{n}" if n % 2 else f"c{number}-{n}")
             socket.send({"type": "subscribe", "channel": channel, "params": {"include_presence": n % 10 == 0}})
         socket.send({"type": "ping"})
         await socket.until(b'"type":"pong"')

@@ -13,6 +13,7 @@ from uuid import UUID
 
 from dossier_realtime.client import DossierRealtimeClient, Publisher, RealtimeError
 from dossier_realtime.client.publisher import MAX_EVENTS
+from dossier_realtime.protocol import channels
 
 _BATCHES = 5  # publishes a second
 _NAMES = 10  # of a kind, where they come again
@@ -29,7 +30,7 @@ def event(number: int, *, new_names: bool) -> dict[str, Any]:
     match number % _KINDS:
         case 0 | 1:
             update = {"entity_type": "country", "entity_id": f"e-{name}", "operation": "update"}
-            channel = f"dossier:country:c-{place}"
+            channel = channels.dossier("country", f"c-{place}")
             return {"type": "dossier_update", "channel": channel, "payload": {**update, "fields_changed": ["summary"]}}
         case 2:
             alert = {
@@ -40,7 +41,12 @@ def event(number: int, *, new_names: bool) -> dict[str, Any]:
                 "responsible_department": "Agreements",
                 "alert_level": 1 + turn % 3,
             }
-            return {"type": "commitment_alert", "channel": f"user:u-{place}", "priority": "high", "payload": alert}
+            return {
+                "type": "commitment_alert",
+                "channel": channels.user(f"u-{place}"),
+                "priority": "high",
+                "payload": alert,
+            }
         case 3:
             score = 40 + turn % 50
             health = {
@@ -52,10 +58,14 @@ def event(number: int, *, new_names: bool) -> dict[str, Any]:
                 "trigger": "visit_postponed",
                 "recommendations": [],
             }
-            return {"type": "relationship_health_change", "channel": f"relationship:r-{place}", "payload": health}
+            return {
+                "type": "relationship_health_change",
+                "channel": channels.relationship(f"r-{place}"),
+                "payload": health,
+            }
         case _:
             progress = {"stage": "generating", "progress": turn % 100, "message": "Writing"}
-            brief = {"channel": f"user:u-{place}", "request_id": str(UUID(int=name + 1))}
+            brief = {"channel": channels.user(f"u-{place}"), "request_id": str(UUID(int=name + 1))}
             return {"type": "brief_generation_progress", **brief, "payload": progress}
 
 

@@ -24,6 +24,7 @@ from dossier_realtime.client import (
     Subscription,
     TokenSource,
 )
+from dossier_realtime.protocol import channels
 from dossier_realtime.protocol.events import Event
 
 _log = logging.getLogger("dashboard")
@@ -145,14 +146,14 @@ class Feed:
 
     def _importance(self, row: dict[str, Any]) -> tuple[bool, int, int, bool, str]:
         channel = row["channel"]
-        personal = channel.startswith("user:")
+        personal = channels.is_in(channel, "user")
         return personal, -int(row["users"]), -int(row["subscribers"]), channel not in self._followed, channel
 
     def _follow(self, channel: str) -> None:
         assert self._client is not None  # noqa: S101  called within a session only
         if channel in self._followed:
             return
-        there = channel.partition(":")[0] in PLACES
+        there = channels.namespace(channel) in PLACES
         self._followed[channel] = self._client.subscribe(
             channel,
             on_message=partial(self._heard, channel),
@@ -183,7 +184,7 @@ class Feed:
 
 
 def _is_fixed(channel: str) -> bool:
-    return channel in ALWAYS or channel.startswith("ops:")
+    return channel in ALWAYS or channels.is_in(channel, "ops")
 
 
 def samples(text: str) -> dict[str, float]:

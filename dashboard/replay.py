@@ -9,7 +9,7 @@ import msgspec
 
 from dashboard.store import PLACES, DashboardState
 from dossier_realtime.client.presence import PresenceState
-from dossier_realtime.protocol import codec
+from dossier_realtime.protocol import channels, codec
 from dossier_realtime.protocol.authorization import Fact
 from dossier_realtime.protocol.classification import Clearance
 from dossier_realtime.protocol.events import AlertState, AlertStatePayload, BriefFailed, CommitmentAlert
@@ -99,7 +99,7 @@ class Replay:
         for message in self._aggregator.messages(int(at)):
             state.heard(message.channel, message, at)
         for channel in sorted(self._moved):
-            if channel.partition(":")[0] in PLACES:
+            if channels.namespace(channel) in PLACES:
                 state.present(channel, self._present(channel), at)
         self._moved.clear()
         known = [name for name in self._sessions if name in self.past.sessions]  # whose beginning could be read
@@ -125,11 +125,11 @@ class Replay:
             self._moved.add(channel)
             return
         if header.commit:
-            edit = channel.startswith("document:")
+            edit = channels.is_in(channel, "document")
             self._aggregator.count("nodes", "edits" if edit else "events")
             self._events += not edit
             self._offsets[channel] = header.offset
-        if frame is None or channel.startswith("ops:"):
+        if frame is None or channels.is_in(channel, "ops"):
             return  # redacted; or what another dashboard was told of what is counted here
         event = codec.decode_event(frame)
         fact = _fact(header)

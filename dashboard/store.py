@@ -14,7 +14,7 @@ from typing import Any, Generic, TypeVar
 from dashboard.service_link import ServiceLink
 from dashboard.trail import Act, Chain
 from dossier_realtime.client.presence import PresenceState
-from dossier_realtime.protocol import codec
+from dossier_realtime.protocol import channels, codec
 from dossier_realtime.protocol.authorization import Fact
 from dossier_realtime.protocol.events import (
     AlertState,
@@ -215,12 +215,12 @@ class DashboardState:
         self.link.heard_at = at
         match event:
             case OpsStats(payload=told):
-                topic = channel.partition(":")[2]
+                topic = channels.identifier(channel)
                 self._counted(topic, told.timestamp, told.values)
                 self._told_rows(topic, told.node, told.timestamp, told.values, told.rows)
                 return  # one a second and topic; the tail is for what people and programs say
             case RemoteOperation(payload=edit):
-                name = channel.partition(":")[2]
+                name = channels.identifier(channel)
                 document = self.documents.get(name) or Document()
                 document.version = max(document.version, edit.version)
                 document.operations.append((at, edit.user_name))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import unquote
 
+from dossier_realtime.protocol import channels
 from dossier_realtime.protocol.classification import Clearance
 from dossier_realtime.recording.entry import Header
 from dossier_realtime.recording.verify import ChainFault
@@ -129,5 +130,5 @@ def _meant(method: str, path: str) -> tuple[str, str]:
         if found is not None and what == "lift" and method == "DELETE":
             return "restore", unquote(found[1])
         if found is not None:
-            return what, f"document:{unquote(found[1])}" if what == "document" else unquote(found[1])
+            return what, channels.document(unquote(found[1])) if what == "document" else unquote(found[1])
     return f"{method} {path}"[:200], ""

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from dossier_realtime.ot.units import to_units
+from dossier_realtime.protocol import channels
 from dossier_realtime.recording.documents import DocumentHistory, Edit
 from dossier_realtime.recording.recording import Recording
 
@@ -17,7 +18,7 @@ _KINDS = {"insert": 0, "delete": 1, "format": 2}
 
 def documents(recording: Recording, since: float, until: float) -> list[dict[str, Any]]:
     """The documents that were edited before `until`, the busiest first. Times are milliseconds since `since`."""
-    named = [channel for channel in recording.index.fanouts if channel.startswith("document:")]
+    named = [channel for channel in recording.index.fanouts if channels.is_in(channel, "document")]
     histories = []
     for channel in named:
         try:
@@ -37,7 +38,7 @@ def written(history: DocumentHistory, since: float, until: float) -> dict[str, A
         authors[edit.payload.user_id] = edit.payload.user_name
     numbers = {user: number for number, user in enumerate(authors)}
     return {
-        "name": history.name.partition(":")[2],
+        "name": channels.identifier(history.name),
         "first": history.first + early,
         "content": base.content,
         "format": msgspec.to_builtins(base.format),

@@ -19,12 +19,12 @@ from dossier_realtime.client import (
     Subscription,
     TokenSource,
 )
-from dossier_realtime.protocol import events
+from dossier_realtime.protocol import channels, events
 from dossier_realtime.protocol.events import Event
 from dossier_realtime.protocol.fields import Activity, Status
 
 _STAGES = [stage for stage, _ in BRIEF_STAGES]
-_PEOPLED = ("dossier:", "workspace:", "relationship:")
+_PEOPLED = frozenset({"dossier", "workspace", "relationship"})
 BACK_SECONDS = 20.0  # that a broken connection, or a long recovery, may take
 _LOOKS = 400
 
@@ -65,7 +65,7 @@ class Desk:
     @property
     def channels_with_presence(self) -> list[str]:
         """Those of them on which people see each other."""
-        return [channel for channel in self._subscriptions if channel.startswith(_PEOPLED)]
+        return [channel for channel in self._subscriptions if channels.namespace(channel) in _PEOPLED]
 
     # --- coming and going ---------------------------------------------------------------------------
 
@@ -82,7 +82,7 @@ class Desk:
         try:
             await client.connect()
             await self.join("global")
-            await self.join(f"user:{self.person.user_id}")
+            await self.join(channels.user(self.person.user_id))
             self.here = True
         except BaseException:
             await self.leave()
@@ -124,7 +124,7 @@ class Desk:
             channel,
             on_message=partial(self._heard, channel),
             on_error=self._fault,
-            include_presence=channel.startswith(_PEOPLED),
+            include_presence=channels.namespace(channel) in _PEOPLED,
         )
         self._subscriptions[channel] = subscription
         try:
@@ -204,7 +204,7 @@ class Desk:
 
     def _told(self, event: Event) -> None:
         """One's own channel speaks from the login on; nothing else comes unasked to people who behave."""
-        own = f"user:{self.person.user_id}"
+        own = channels.user(self.person.user_id)
         if getattr(event, "channel", None) == own:
             self._heard(own, event)
         else:

@@ -13,6 +13,7 @@ from demo.desk import BACK_SECONDS, Desk
 from demo.stage import Stage
 from dossier_realtime.client import DocumentEditor
 from dossier_realtime.ot.units import to_units
+from dossier_realtime.protocol import channels
 
 BRIEFS = tuple(f"brief-{country.id}" for country in world.COUNTRIES[:3])
 _EMOJI = ("😀", "👍🏽", "🇸🇦", "📊")
@@ -55,7 +56,7 @@ async def _compare(stage: Stage, desk: Desk, document: DocumentEditor) -> None:
     """With everything confirmed, the text is the service's own of that version."""
     version, text = document.version, document.text
     request = HTTPRequest(
-        f"{stage.http}/v1/documents/{document.channel.partition(':')[2]}?version={version}",
+        f"{stage.http}/v1/documents/{channels.identifier(document.channel)}?version={version}",
         headers={"Authorization": f"Bearer {stage.token(desk.person)}"},
     )
     kept = json.loads((await AsyncHTTPClient().fetch(request)).body)

@@ -37,6 +37,7 @@ from dossier_realtime.client import (
     Publisher,
     PublishError,
 )
+from dossier_realtime.protocol import channels
 from dossier_realtime.protocol.errors import CloseCode
 
 _UPDATE = {
@@ -239,7 +240,7 @@ async def read_too_slowly(stage: Stage, rng: Random) -> None:
 def _circular(number: int) -> dict[str, Any]:
     title, message = texts.circular(number)
     payload = {"id": str(uuid4()), "title": title, "message": message}
-    return event_of("notification", payload, priority="low", channel=f"user:{SLOW_READER.user_id}")
+    return event_of("notification", payload, priority="low", channel=channels.user(SLOW_READER.user_id))
 
 
 async def _open_sessions(stage: Stage) -> str:

@@ -11,6 +11,7 @@ from demo.desk import event_of
 from demo.people import ALERTS, BRIEFS, HEALTH
 from demo.stage import Stage
 from dossier_realtime.client import ErrorCode, PublishError
+from dossier_realtime.protocol import channels
 
 _PRIORITIES = ("medium", "high", "urgent")
 _LEVELS = 3
@@ -20,7 +21,7 @@ _CLIMBS_FREELY_EVERY = 2  # commitments; the others are delivered before the las
 
 
 def _channel(user_id: str) -> str:
-    return f"user:{user_id}"
+    return channels.user(user_id)
 
 
 async def commitments(stage: Stage, rng: Random) -> None:
@@ -124,7 +125,7 @@ async def relationships(stage: Stage, rng: Random) -> None:
             "trigger": rng.choice(texts.TRIGGERS_UP if now > before else texts.TRIGGERS_DOWN),
             "recommendations": rng.sample(texts.RECOMMENDATIONS, 2) if now < before else [],
         }
-        event = event_of("relationship_health_change", payload, channel=f"relationship:{relationship}")
+        event = event_of("relationship_health_change", payload, channel=channels.relationship(relationship))
         await stage.publish(HEALTH, [event])
 
 

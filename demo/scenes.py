@@ -12,6 +12,7 @@ from demo import texts, world
 from demo.desk import Desk, event_of
 from demo.editing import write_a_brief
 from demo.stage import Stage
+from dossier_realtime.protocol import channels
 
 _OPEN_DOSSIERS = 5  # more are closed again, the oldest first
 _POPULAR = (*world.COUNTRIES[:4], *world.ORGANIZATIONS[:2], world.MOUS[0].dossier)
@@ -38,7 +39,7 @@ def a_dossier(rng: Random) -> world.Entity:
 
 async def settle_in(desk: Desk, rng: Random) -> None:
     """What everybody opens in the morning."""
-    await desk.join(f"workspace:{desk.person.department}")
+    await desk.join(channels.workspace(desk.person.department))
     await desk.join(a_dossier(rng).channel)
     if desk.person.clearance == "secret":
         await desk.join("dossier:secret:negotiations")
@@ -48,7 +49,7 @@ async def _visit(desk: Desk, rng: Random) -> world.Entity:
     """Have a dossier open, and not too many."""
     entity = a_dossier(rng)
     await desk.join(entity.channel)
-    opened = [channel for channel in desk.channels if channel.startswith("dossier:")]
+    opened = [channel for channel in desk.channels if channels.is_in(channel, "dossier")]
     for channel in opened[:-_OPEN_DOSSIERS]:
         if channel != entity.channel:
             desk.part(channel)
@@ -85,7 +86,7 @@ async def comment_on_a_dossier(stage: Stage, desk: Desk, rng: Random) -> None:
 
 
 async def step_away(stage: Stage, desk: Desk, rng: Random) -> None:
-    channel = f"workspace:{desk.person.department}"
+    channel = channels.workspace(desk.person.department)
     await desk.show(channel, "viewing", status="away")
     await stage.pause(rng, 3, 8)
     await desk.show(channel, "viewing")
@@ -94,7 +95,7 @@ async def step_away(stage: Stage, desk: Desk, rng: Random) -> None:
 async def move_a_task(stage: Stage, desk: Desk, rng: Random) -> None:
     """The oldest of one's own tasks goes through all its statuses; who has none takes one of the department."""
     task_id = desk.tasks.pop(0).payload.task_id if desk.tasks else str(uuid4())
-    channel = f"workspace:{desk.person.department}"
+    channel = channels.workspace(desk.person.department)
     for before, after in zip(texts.TASK_STATUSES, texts.TASK_STATUSES[1:], strict=False):
         payload = {
             "task_id": task_id,
@@ -115,7 +116,7 @@ async def assign_a_task(stage: Stage, desk: Desk, rng: Random) -> None:
         "due_date": f"{due:%Y-%m-%d}",
         "priority": rng.choice(("low", "medium", "high", "urgent")),
     }
-    await desk.send(f"user:{colleague.user_id}", event_of("task_assigned", payload))
+    await desk.send(channels.user(colleague.user_id), event_of("task_assigned", payload))
 
 
 async def ask_a_colleague(stage: Stage, desk: Desk, rng: Random) -> None:
@@ -131,7 +132,7 @@ async def ask_a_colleague(stage: Stage, desk: Desk, rng: Random) -> None:
         "action_required": rng.random() < 0.5,
         "actions": [{"label": texts.OPEN, "url": f"/dossiers/{entity.kind}/{entity.id}"}],
     }
-    await desk.send(f"user:{colleague.user_id}", event_of("notification", payload, priority="medium"))
+    await desk.send(channels.user(colleague.user_id), event_of("notification", payload, priority="medium"))
 
 
 async def announce(stage: Stage, desk: Desk, rng: Random) -> None:
@@ -141,7 +142,7 @@ async def announce(stage: Stage, desk: Desk, rng: Random) -> None:
 
 
 async def watch_a_relationship(stage: Stage, desk: Desk, rng: Random) -> None:
-    channel = f"relationship:{rng.choice(world.RELATIONSHIPS)}"
+    channel = channels.relationship(rng.choice(world.RELATIONSHIPS))
     if channel in desk.channels:
         return
     await desk.join(channel)

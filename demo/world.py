@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from dossier_realtime.protocol import channels
+
 
 @dataclass(frozen=True, slots=True)
 class Entity:
@@ -16,7 +18,7 @@ class Entity:
 
     @property
     def channel(self) -> str:
-        return f"dossier:{self.kind}:{self.id}"
+        return channels.dossier(self.kind, self.id)
 
 
 @dataclass(frozen=True, slots=True)

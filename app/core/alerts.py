@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from dossier_realtime.protocol import channels
 from dossier_realtime.protocol.events import AlertState, AlertStatePayload, CommitmentAlert, Event
 
 from .ownership import Claim, mou_channel
@@ -41,7 +42,7 @@ class Alert:
     @property
     def channels(self) -> tuple[str, ...]:
         """The channels that it was derived from: of all recipients, and of its MoU."""
-        return (*(f"user:{user_id}" for user_id in self.recipients), *mou_channels(self.mou_id))
+        return (*(channels.user(user_id) for user_id in self.recipients), *mou_channels(self.mou_id))
 
     @property
     def state(self) -> AlertStatePayload:
@@ -57,8 +58,8 @@ class Alert:
 
     def events(self) -> list[tuple[str, Event]]:
         """(channel, event) for everybody who was told of it."""
-        channels = [f"user:{user_id}" for user_id in self.recipients]
-        return [(channel, AlertState(channel=channel, payload=self.state)) for channel in channels]
+        own = [channels.user(user_id) for user_id in self.recipients]
+        return [(channel, AlertState(channel=channel, payload=self.state)) for channel in own]
 
 
 def mou_channels(mou_id: str) -> tuple[str, ...]:
@@ -72,7 +73,7 @@ def alert_recipient(channel: str, event: Event, claim: Claim | None = None) -> A
     if not isinstance(event, CommitmentAlert):
         return None
     payload = event.payload
-    return AlertRecipient(payload.commitment_id, channel.partition(":")[2], payload.alert_level, claim)
+    return AlertRecipient(payload.commitment_id, channels.identifier(channel), payload.alert_level, claim)
 
 
 def raise_level(known: AlertStatus | None, level: int) -> AlertStatus:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from dossier_realtime.protocol import channels
 from dossier_realtime.protocol.events import (
     BriefComplete,
     BriefFailed,
@@ -41,12 +42,12 @@ class Brief:
     @property
     def channel(self) -> str:
         """Where its owner hears of it."""
-        return f"user:{self.user_id}"
+        return channels.user(self.user_id)
 
 
 def transition(channel: str, event: Event, claim: Claim | None = None) -> BriefTransition | None:
     """Return what an event says of a brief, if anything."""
-    owner = channel.partition(":")[2]
+    owner = channels.identifier(channel)
     match event:
         case BriefStarted() | BriefProgress():
             return BriefTransition(event.request_id, owner, None, claim)

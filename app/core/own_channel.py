@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from dossier_realtime.protocol import channels
+
 if TYPE_CHECKING:
     from dossier_realtime.protocol.authorization import Identity
 
@@ -18,7 +20,7 @@ class OwnChannel:
     @staticmethod
     def of(identity: Identity) -> str:
         """Return the name of the user's own channel."""
-        return f"user:{identity.user_id}"
+        return channels.user(identity.user_id)
 
     def follow(self, channel: str, identity: Identity, *, wanted: bool) -> None:
         """Follow a `subscribe` to any channel, or an `unsubscribe` from it."""

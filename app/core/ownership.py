@@ -10,8 +10,8 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import NamedTuple
 
+from dossier_realtime.protocol import channels
 from dossier_realtime.protocol.authorization import Identity, Right, decide, holds_on_all
-from dossier_realtime.protocol.channels import ChannelError, parse
 from dossier_realtime.protocol.classification import ChannelPolicy
 
 
@@ -50,8 +50,8 @@ def claim_on_commitment(identity: Identity, mou_id: str, policy: ChannelPolicy) 
 def mou_channel(mou_id: str) -> str | None:
     """Return the channel of an MoU; None where its id is no segment of a channel name."""
     try:
-        return parse(f"dossier:mou:{mou_id}").name
-    except ChannelError:
+        return channels.parse(channels.dossier("mou", mou_id)).name
+    except channels.ChannelError:
         return None
 
 

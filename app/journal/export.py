@@ -17,6 +17,7 @@ from app.journal.replays import Replays
 from app.journal.scope import Naming, Scope, trimmed
 from app.journal.signing import Signer
 from dossier_realtime.archive.folder import read_after, read_head, seq_before
+from dossier_realtime.protocol import channels
 from dossier_realtime.protocol.channels import Pattern, is_channel
 from dossier_realtime.recording.entry import Header, redact
 from dossier_realtime.recording.export import (
@@ -293,7 +294,7 @@ def _sets_the_scene(header: Header) -> bool:
     """Whether what an entry says may still hold later."""
     if header.kind not in ("fanout", "recovered"):
         return header.kind in _SCENE
-    return header.audience == "presence" or header.channel.partition(":")[0] in _LASTING
+    return header.audience == "presence" or channels.namespace(header.channel) in _LASTING
 
 
 _headers = msgspec.json.Decoder(Header)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from dossier_realtime.protocol import channels
 from dossier_realtime.protocol.channels import SHAPES, is_channel
 from dossier_realtime.protocol.fields import SEGMENT
 from dossier_realtime.recording.names import channel_pattern, did_you_mean
@@ -55,7 +56,7 @@ class Redaction:
         """Raise UnmatchedRedaction where a pattern fitted no entry; the sentence offers near names."""
         for text in sorted(self._unmatched):
             offered = sorted(filter(is_channel, self._channels)) + sorted(
-                {f"{name.partition(':')[0]}:*" for name in self._channels}
+                {f"{channels.namespace(name)}:*" for name in self._channels}
             )
             raise UnmatchedRedaction(
                 f"--redact {text!r} fits no channel of this export, so nothing was written{did_you_mean(text, offered)}"

@@ -13,6 +13,7 @@ from urllib.parse import unquote
 
 import msgspec
 
+from dossier_realtime.protocol import channels
 from dossier_realtime.protocol.authorization import Grant
 from dossier_realtime.recording.entry import Header
 from dossier_realtime.recording.verify import DamagedJournalError
@@ -122,7 +123,7 @@ def _named(detail: Detail) -> Iterator[str]:
     path = NAMING_PATH.match(str(detail.get("path", "")))
     if path is not None:
         name = unquote(path[2])
-        yield name if path[1] == "channels" else f"document:{name}"
+        yield name if path[1] == "channels" else channels.document(name)
 
 
 def _headers_of(lines: Iterable[bytes]) -> Iterator[Header]:

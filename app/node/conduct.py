@@ -40,6 +40,7 @@ from app.journal.acts import Act
 from app.journal.lanes import ActNotRecorded
 from app.services.documents import Submission
 from app.services.quotas import QuotaExceeded
+from dossier_realtime.protocol import channels
 from dossier_realtime.protocol.authorization import Right, decide
 from dossier_realtime.protocol.commands import AcknowledgeAlert, CancelBrief, RequestBrief, SettingsChange
 from dossier_realtime.protocol.errors import ErrorCode
@@ -246,7 +247,7 @@ class Conduct:
                 connection.apply(session.revoked(order.reason, connection.now))
                 return
         if session.own.received:
-            await self._subscriptions.attach_own(connection, f"user:{identity.user_id}")
+            await self._subscriptions.attach_own(connection, channels.user(identity.user_id))
         connection.carry_out(effects)
 
     # --- sending ----------------------------------------------------------------------------------------------
@@ -298,7 +299,7 @@ class Conduct:
             self._witness.published(taken.placed, connection.now.steady - started)
         if command.ref is None or connection.closing is not None:
             return
-        own = next((place for place in taken.placed if place.channel == f"user:{user_id}"), None)
+        own = next((place for place in taken.placed if place.channel == channels.user(user_id)), None)
         if own is not None:
             connection.send(Ack(ref=command.ref, channel=own.channel, offset=own.offset, epoch=own.epoch))
         else:

@@ -10,7 +10,7 @@ from msgspec import UNSET
 
 from app.core.origin import origin_now
 from app.core.session import Session
-from dossier_realtime.protocol import codec
+from dossier_realtime.protocol import channels, codec
 from dossier_realtime.protocol.errors import CloseCode
 from dossier_realtime.protocol.events import PresenceJoin, PresenceLeave, PresenceUpdate
 from dossier_realtime.protocol.responses import ConnectionState
@@ -211,18 +211,18 @@ class Node:
     def _deliver(self, publications: Sequence[Publication]) -> None:
         for publication in publications:
             self._rechecks.finish(publication.channel)
-            if publication.channel.startswith("ops:"):
+            if channels.is_in(publication.channel, "ops"):
                 self._deliver_report(publication)
                 continue
             channel, offset, about = publication.channel, publication.offset, publication.about
             frame, author, origin = text_frame(publication.frame), None, origin_now.get()
             if about:
                 frame = Volatile.of(frame, "cursor", channel, about)
-            elif channel.startswith("document:"):
+            elif channels.is_in(channel, "document"):
                 submission = self._documents.placed(channel, offset, publication.frame)
                 author = None if submission is None else submission.author
                 origin = None if submission is None else submission.origin  # of a lane's turn there are many
-            elif channel.startswith("user:") and _PROGRESS in publication.frame[:96]:
+            elif channels.is_in(channel, "user") and _PROGRESS in publication.frame[:96]:
                 frame = Volatile.of(frame, "progress", codec.request_id(publication.frame))
             self.hub.advance(channel, offset)
             receivers = self.hub.live(channel, besides=author, about=about)
@@ -286,9 +286,8 @@ class Node:
         self.witness.set(channel, settings)
         if before.history != settings.history and channel in self.hub.heads:
             self.hub.heads[channel] = 0  # a new epoch begins
-        namespace, _, user_id = channel.partition(":")
         # A user whose own channel was withheld is no member of it, and receives it again once that is allowed.
-        own = self.registry.of_user(user_id) if namespace == "user" else []
+        own = self.registry.of_user(channels.identifier(channel)) if channels.is_in(channel, "user") else []
         self._rechecks.begin(channel, dict.fromkeys([*self.hub.members(channel), *own]))
 
     # --- time and the end -------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ import structlog
 from app.core.effects import Send
 from app.core.origin import Origin, origin_now
 from app.telemetry.logs import Sample, Sampler
-from dossier_realtime.protocol import codec
+from dossier_realtime.protocol import channels, codec
 from dossier_realtime.protocol.authorization import Fact
 from dossier_realtime.protocol.channels import is_channel
 from dossier_realtime.protocol.codec import InvalidMessage
@@ -364,7 +364,7 @@ class Witness:
 
     def level_of(self, channel: str) -> str:
         """Return the channel's level now, "" for what names no channel."""
-        return self._policy.settings(channel).level.label if channel.partition(":")[0] in NAMESPACES else ""
+        return self._policy.settings(channel).level.label if channels.namespace(channel) in NAMESPACES else ""
 
 
 def _caused(origin: Origin | None) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from app.core import alerts as core
 from app.engine.ports import Moved
 from app.journal.acts import Act
+from dossier_realtime.protocol import channels
 
 if TYPE_CHECKING:
     from app.core.alerts import Alert
@@ -65,7 +66,7 @@ class Alerts:
         return self._publisher.derived(alert.channels).level.label
 
     def _is_recipient(self, alert: Alert, by: Identity) -> bool:
-        return by.user_id in alert.recipients and self._publisher.shown_to(by, (f"user:{by.user_id}",))
+        return by.user_id in alert.recipients and self._publisher.shown_to(by, (channels.user(by.user_id),))
 
     def _sees(self, alert: Alert, by: Identity) -> bool:
         return self._publisher.shown_to(by, alert.channels)

@@ -18,7 +18,7 @@ from app.journal.acts import Act
 from app.node.calls import Read
 from app.services.documents import Submission
 from dossier_realtime.ot.units import to_units
-from dossier_realtime.protocol import codec
+from dossier_realtime.protocol import channels, codec
 from dossier_realtime.protocol.authorization import Right, decide
 from dossier_realtime.protocol.errors import ErrorCode
 
@@ -118,7 +118,7 @@ class DocumentById(Bearer):
 
     async def _open(self, document_id: str, right: Right) -> tuple[str, Identity | None]:
         """The channel, and who calls if they may; answers itself where not."""
-        channel = f"document:{document_id}"
+        channel = channels.document(document_id)
         denial = authorization.channel_denial(channel)
         if denial is not None:
             self.refuse(400, denial.code, denial.text)
@@ -135,7 +135,7 @@ class DocumentById(Bearer):
         A document that a permission reaches is looked for before it is refused, also where the clearance does not
         reach: so that neither the answer nor its time tells a document above the clearance from one that is absent.
         """
-        channel = f"document:{document_id}"
+        channel = channels.document(document_id)
         denial = authorization.channel_denial(channel)
         if denial is not None:
             self.refuse(400, denial.code, denial.text)

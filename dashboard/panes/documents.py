@@ -5,16 +5,17 @@ from __future__ import annotations
 from dashboard.blocks import Block, Cell, acts, names, table
 from dashboard.store import DashboardState, Document
 from dashboard.viewer import Viewer
+from dossier_realtime.protocol import channels
 
 
 def documents(state: DashboardState, viewer: Viewer, at: float) -> list[Block]:
     say = viewer.say
     known = set(state.documents) | {
-        channel.partition(":")[2] for channel in state.channels if channel.startswith("document:")
+        channels.identifier(channel) for channel in state.channels if channels.is_in(channel, "document")
     }
     rows: list[tuple[str, list[Cell]]] = []
     for name in sorted(known):
-        channel = f"document:{name}"
+        channel = channels.document(name)
         if not viewer.sees(state, channel):
             continue
         document = state.documents.get(name) or Document()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dashboard.blocks import Block, Tone, badge, line, moment, table
 from dashboard.store import DashboardState
 from dashboard.viewer import Viewer
+from dossier_realtime.protocol import channels
 
 _TONES: dict[str, Tone] = {"healthy": "good", "monitor": "info", "at_risk": "warn", "critical": "bad"}
 
@@ -13,7 +14,7 @@ def relationships(state: DashboardState, viewer: Viewer, at: float) -> list[Bloc
     seen = [
         (name, known)
         for name, known in sorted(state.relationships.items(), key=lambda item: (item[1].score, item[0]))
-        if viewer.sees(state, f"relationship:{name}")
+        if viewer.sees(state, channels.relationship(name))
     ]
     return [
         *viewer.note(),

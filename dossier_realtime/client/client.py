@@ -236,7 +236,7 @@ class DossierRealtimeClient:
         """
         await self.connect()
         last = 100 if since is None and last is None else last
-        subscription = self.subscribe(f"user:{self.user_id}", since=since, last=last)
+        subscription = self.subscribe(channels.user(self.user_id or ""), since=since, last=last)
         try:
             async for event in subscription:
                 if isinstance(event, InboxEvent):
@@ -272,7 +272,7 @@ class DossierRealtimeClient:
         Needs `read` on `document:{document_id}`, and `write` for what one does to be accepted. While it is open,
         each call gives the same editor. Raises ValueError for a bad id, ConnectionClosed after the end.
         """
-        channel = f"document:{document_id}"
+        channel = channels.document(document_id)
         channels.parse(channel)
         self._still_wanted()
         editor = self._editors.get(channel)

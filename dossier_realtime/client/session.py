@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Literal
 
-from dossier_realtime.protocol import codec, responses
+from dossier_realtime.protocol import channels, codec, responses
 from dossier_realtime.protocol.commands import PresenceChange, Unsubscribe
 from dossier_realtime.protocol.errors import ErrorCode
 from dossier_realtime.protocol.events import AlertState, Event, PresenceJoin, PresenceLeave, PresenceUpdate
@@ -225,7 +225,7 @@ class Session:
         return told
 
     def _event(self, event: Event, now: float) -> list[Intent]:
-        own = f"user:{self.user_id}"
+        own = channels.user(self.user_id or "")
         channel = getattr(event, "channel", None) or own
         stream = self.streams.get(channel)
         if stream is None or (stream.position is None and not stream.live):

@@ -22,7 +22,7 @@ from tornado.netutil import bind_sockets
 from tornado.web import Application
 from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
-from dossier_realtime.protocol import codec, responses
+from dossier_realtime.protocol import channels, codec, responses
 from dossier_realtime.protocol.commands import (
     AcknowledgeAlert,
     Auth,
@@ -229,7 +229,7 @@ class FakeServer:
 
     def _subscribe(self, connection: FakeConnection, command: Subscribe) -> None:
         channel, since = command.channel, command.params.since
-        namespace = channel.partition(":")[0]
+        namespace = channels.namespace(channel)
         events = self.history[channel]
         answer = responses.Subscribed(channel=channel, ref=command.ref)
         missed: list[Any] = []
@@ -250,7 +250,7 @@ class FakeServer:
 
     def _publish(self, inbound: InboundMessage) -> Any:
         event = inbound.event
-        channel = event.channel or f"user:{self.user_id}"
+        channel = event.channel or channels.user(self.user_id)
         stamp(event, self.user_id, self.user_id, _NOW)
         return self._append(channel, event)
 
@@ -259,13 +259,13 @@ class FakeServer:
         self.history[channel].append(event)
         event.offset = len(self.history[channel])
         for connection in self.connections:
-            if channel in connection.channels or channel == f"user:{self.user_id}":
+            if channel in connection.channels or channel == channels.user(self.user_id):
                 connection.say(event)
         return event
 
     def _acknowledge(self, command: AcknowledgeAlert) -> Event:
         """Of an alert that came to the user, acknowledge what was told last."""
-        commitment_id, channel = command.payload.commitment_id, f"user:{self.user_id}"
+        commitment_id, channel = command.payload.commitment_id, channels.user(self.user_id)
         told = [event for event in self.history[channel] if isinstance(event, CommitmentAlert | AlertState)]
         told = [event for event in told if event.payload.commitment_id == commitment_id]
         if not told:
@@ -283,7 +283,7 @@ class FakeServer:
 
     def _cancel(self, command: CancelBrief) -> Event:
         """Cancel a brief of which the user has heard, unless it has ended."""
-        request_id, channel = command.payload.request_id, f"user:{self.user_id}"
+        request_id, channel = command.payload.request_id, channels.user(self.user_id)
         told = [event for event in self.history[channel] if getattr(event, "request_id", None) == request_id]
         if not told:
             return _denied(command.ref)

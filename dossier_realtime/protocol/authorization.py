@@ -13,6 +13,7 @@ from enum import IntEnum
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
+from . import channels
 from .channels import Pattern, parse_pattern
 from .classification import Clearance, Settings
 
@@ -52,6 +53,12 @@ class Right(IntEnum):
 _RIGHTS = {right.label: right for right in Right}
 
 
+def split_permission(text: str) -> tuple[str, str]:
+    """Return the word of the right and the text of the pattern in a permission such as `read:dossier:*`."""
+    label, _, pattern = text.partition(":")
+    return label, pattern
+
+
 @dataclass(frozen=True, slots=True)
 class Grant:
     """One permission of a token: a right on a set of channels."""
@@ -67,8 +74,8 @@ class Grant:
     @staticmethod
     def parse(text: str) -> Grant | None:
         """Read `"{level}:{pattern}"`; None when it is not of that form."""
-        level, _, rest = text.partition(":")
-        right = _RIGHTS.get(level)
+        label, rest = split_permission(text)
+        right = _RIGHTS.get(label)
         pattern = parse_pattern(rest)
         return None if right is None or pattern is None else Grant(right, pattern)
 
@@ -101,7 +108,8 @@ class Identity:
     def permissions(self) -> list[str]:
         """Every permission in force, the two that everybody has included."""
         texts = [grant.text for grant in self.grants]
-        return texts + [own for own in ("read:global", f"read:user:{self.user_id}") if own not in texts]
+        own = (f"{Right.READ.label}:{name}" for name in (channels.GLOBAL, channels.user(self.user_id)))
+        return texts + [text for text in own if text not in texts]
 
 
 class Basis(NamedTuple):
@@ -163,7 +171,7 @@ def decide(identity: Identity, right: Right, channel: str, settings: Settings) -
     held = _held(identity, channel)
     granted = held.right is not None and held.right >= right
     cleared = identity.clearance >= settings.level
-    own = channel == f"user:{identity.user_id}"
+    own = channel == channels.user(identity.user_id)
     if granted and right is Right.READ and own and not settings.raised:
         return AccessDecision(True, "own", Basis("default", "own_channel", channel))
     if granted and cleared:
@@ -220,13 +228,13 @@ class _Held(NamedTuple):
 @lru_cache(maxsize=65_536)
 def _held(identity: Identity, channel: str) -> _Held:
     right, text = None, ""
-    if channel == "global" or channel == f"user:{identity.user_id}":
+    if channel in (channels.GLOBAL, channels.user(identity.user_id)):
         right = Right.READ
     for grant in identity.grants:
         if (right is None or grant.right > right) and grant.pattern.matches(channel):
             right, text = grant.right, grant.text
     # `ops:*` is for operators alone: less than admin on it is nothing.
-    if channel.startswith("ops:") and right is not Right.ADMIN:
+    if channels.is_in(channel, "ops") and right is not Right.ADMIN:
         return _Held(None, text, right is not None)
     return _Held(right, text)
 
@@ -239,7 +247,7 @@ def _granted(held: _Held) -> AccessDecision:
 
 def _missing(held: _Held, right: Right, channel: str) -> tuple[Rule, str]:
     """The rule of a missing permission, and the least right that would do."""
-    if channel.startswith("ops:"):
+    if channels.is_in(channel, "ops"):
         return "ops" if held.partial else _GRANT_RULES[right], Right.ADMIN.label
     return _GRANT_RULES[right], right.label
 

@@ -1,19 +1,23 @@
 """The grammar of channel names (docs/protocol.md#channel-names).
 
 A name is segments joined by `:`; the first is the namespace. A pattern, as permissions and tables use it,
-is a name in which `*` stands for one whole segment or, as the last, for all the rest.
+is a name in which `*` stands for one whole segment or, as the last, for all the rest. Names are built and taken apart
+here and nowhere else.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Literal
 
 from .fields import SEGMENT
 
 _NAME = re.compile(rf"{SEGMENT}(?::{SEGMENT}){{0,3}}", re.ASCII)
 _DOTS = re.compile(r"(?:^|:)\.+(?:$|:)")
 _PATTERN = re.compile(rf"(?:{SEGMENT}|\*)(?::(?:{SEGMENT}|\*)){{0,3}}", re.ASCII)
+
+NamespaceName = Literal["dossier", "document", "workspace", "user", "relationship", "global", "ops"]
 
 SHAPES: dict[str, tuple[str, ...]] = {
     "dossier": ("type", "id"),
@@ -25,6 +29,10 @@ SHAPES: dict[str, tuple[str, ...]] = {
     "ops": ("topic",),
 }
 """Each namespace and the names of the segments that follow it."""
+
+
+GLOBAL = "global"
+"""The one channel of everybody."""
 
 
 class ChannelError(ValueError):
@@ -49,18 +57,63 @@ class Channel:
         return self.segments[-1] if self.segments else ""
 
 
+def dossier(kind: str, dossier_id: str) -> str:
+    """Return the channel of a dossier, such as `dossier:country:SA`."""
+    return f"dossier:{kind}:{dossier_id}"
+
+
+def document(document_id: str) -> str:
+    """Return the channel of a document."""
+    return f"document:{document_id}"
+
+
+def workspace(workspace_id: str) -> str:
+    """Return the channel of a workspace."""
+    return f"workspace:{workspace_id}"
+
+
+def user(user_id: str) -> str:
+    """Return a user's own channel."""
+    return f"user:{user_id}"
+
+
+def relationship(relationship_id: str) -> str:
+    """Return the channel of a relationship."""
+    return f"relationship:{relationship_id}"
+
+
+def ops(topic: str) -> str:
+    """Return the operators' channel of a topic."""
+    return f"ops:{topic}"
+
+
+def namespace(name: str) -> str:
+    """Return the first segment of a name or a pattern."""
+    return name.partition(":")[0]
+
+
+def identifier(name: str) -> str:
+    """Return a name without its namespace: `country:SA` of `dossier:country:SA`; empty for `global`."""
+    return name.partition(":")[2]
+
+
+def is_in(name: str, namespace: NamespaceName) -> bool:
+    """Return whether a name or a pattern begins with this namespace."""
+    return name.partition(":")[0] == namespace
+
+
 def parse(name: str) -> Channel:
     """Parse a channel name. Raises ChannelError (bad grammar) or UnknownNamespace (good grammar, no row)."""
     if _NAME.fullmatch(name) is None or _DOTS.search(name) is not None:
         raise ChannelError("a channel is segments of A-Z a-z 0-9 . _ - joined by ':', such as dossier:country:SA")
-    namespace, *segments = name.split(":")
-    shape = SHAPES.get(namespace)
+    first, *segments = name.split(":")
+    shape = SHAPES.get(first)
     if shape is None:
         raise UnknownNamespace("no such namespace; use " + ", ".join(sorted(SHAPES)))
     if len(segments) != len(shape):
-        form = ":".join((namespace, *(f"{{{segment}}}" for segment in shape)))
+        form = ":".join((first, *(f"{{{segment}}}" for segment in shape)))
         raise ChannelError(f"a channel of this namespace is written {form}")
-    return Channel(name, namespace, tuple(segments))
+    return Channel(name, first, tuple(segments))
 
 
 def is_channel(name: str) -> bool:
@@ -116,6 +169,18 @@ class Pattern:
     def _agrees(self, other: Pattern) -> bool:
         pairs = zip(self.segments, other.segments, strict=False)
         return all(a == b or "*" in (a, b) for a, b in pairs)
+
+
+def filled(pattern: str) -> str:
+    """Return a pattern, or a name that is cut short, with `*` for each segment that its namespace has beyond it."""
+    segments = pattern.split(":")
+    missing = len(SHAPES.get(segments[0], ())) + 1 - len(segments)
+    return ":".join([*segments, *["*"] * missing])
+
+
+def is_whole_namespace(pattern: str) -> bool:
+    """Return whether a pattern says no more than its namespace, as `dossier:*` and `dossier` do."""
+    return set(pattern.split(":")[1:]) <= {"*"}
 
 
 def parse_pattern(text: str) -> Pattern | None:

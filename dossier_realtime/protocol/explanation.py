@@ -12,6 +12,7 @@ from typing import Final
 
 import msgspec
 
+from . import channels
 from .authorization import EVERYTHING, AccessDecision, Grant, Identity, Remedy, Right, decide
 from .classification import Clearance, Settings
 from .explanation_texts import ACCEPTED, REMEDIES, RULES, STATUSES, UNKNOWN, Sentence
@@ -103,7 +104,7 @@ def needed(rule: str, channel: str, level: str = "") -> Localized:
     everything = f"{Right.ADMIN.label}:{EVERYTHING}"
     told: list[tuple[str, str]] = []
     match rule:
-        case "grant.read" | "grant.write" | "ops" if channel.startswith("ops:"):
+        case "grant.read" | "grant.write" | "ops" if channels.is_in(channel, "ops"):
             told.append(("permissions", f"{Right.ADMIN.label}:{channel}"))
         case "grant.read" | "grant.write" | "grant.admin" if channel:
             told.append(("permissions", f"{rule.partition('.')[2]}:{channel}"))

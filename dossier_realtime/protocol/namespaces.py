@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from . import events
+from . import channels, events
 from .codec import with_offset
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ NAMESPACES: dict[str, Namespace] = {
 
 def namespace_of(channel: str) -> Namespace:
     """The row of a well-formed channel name."""
-    return NAMESPACES[channel.partition(":")[0]]
+    return NAMESPACES[channels.namespace(channel)]
 
 
 def frame_of(channel: str, body: bytes, offset: int) -> bytes:

@@ -12,6 +12,7 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
+from dossier_realtime.protocol import channels
 from dossier_realtime.protocol.authorization import Fact
 from dossier_realtime.protocol.events import (
     AlertStatePayload,
@@ -130,7 +131,7 @@ class OpsAggregator:
             payload = OpsStatsPayload(self.node, timestamp, values, rows)
             restricted = {level: dict(counts) for level, counts in self._restricted[topic].items()}
             self._restricted[topic].clear()
-            made.append(OpsReport(OpsStats(channel=f"ops:{topic}", payload=payload), restricted))  # type: ignore[arg-type]  # Counters of int or float
+            made.append(OpsReport(OpsStats(channel=channels.ops(topic), payload=payload), restricted))  # type: ignore[arg-type]  # Counters of int or float
         return made
 
 

@@ -7,6 +7,7 @@ from copy import deepcopy
 from datetime import UTC
 from typing import TYPE_CHECKING, NamedTuple, SupportsIndex, get_args
 
+from dossier_realtime.protocol import channels
 from dossier_realtime.protocol.explanation import explain_rule
 from dossier_realtime.protocol.fields import Localized
 
@@ -214,7 +215,7 @@ class Recording:
     def document(self, name: str) -> DocumentHistory:
         """The versions of a document, `document:strategy` or `strategy`. Raises KeyError where there is none."""
         must_be_text(name, "the name of a document")
-        return documents.history(self.index, name if name.startswith("document:") else f"document:{name}")
+        return documents.history(self.index, name if channels.is_in(name, "document") else channels.document(name))
 
     def history(self, name: str) -> pd.DataFrame:
         """One row a version of a document: when, who, what; the text itself is `document(name).at(version)`."""

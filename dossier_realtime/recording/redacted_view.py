@@ -15,7 +15,7 @@ from typing import Final
 
 import msgspec
 
-from dossier_realtime.protocol.channels import parse_pattern
+from dossier_realtime.protocol.channels import is_whole_namespace, parse_pattern
 
 from .entry import Detail, Header
 from .index import Source, unreadable
@@ -68,7 +68,7 @@ class Levels:
         return self._patterns[name]
 
     def _lowest(self, name: str) -> str:
-        if set(name.split(":")[1:]) <= {"*"}:
+        if is_whole_namespace(name):
             return CLEARANCE
         pattern = parse_pattern(name)
         fitting = [level for channel, level in self._levels.items() if pattern is not None and pattern.matches(channel)]

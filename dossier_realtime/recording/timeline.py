@@ -9,6 +9,8 @@ from typing import Any
 
 import msgspec
 
+from dossier_realtime.protocol import channels
+
 from .entry import Detail, Entry, Header
 from .names import must_be_text
 from .reading import UNFIT, entry_type
@@ -161,7 +163,7 @@ class State:
                 pass
 
     def _attach(self, header: Header, session: Open) -> None:
-        if header.audience == "presence" or header.channel.startswith("user:"):
+        if header.audience == "presence" or channels.is_in(header.channel, "user"):
             return
         if not header.channel:  # of everything: its connection ended
             session.channels.clear()
@@ -175,7 +177,7 @@ class State:
             session.hidden.add(header.channel)
 
     def _event(self, header: Header, frame: bytes) -> None:
-        if header.offset and header.channel.startswith("document:"):
+        if header.offset and channels.is_in(header.channel, "document"):
             self.versions[header.channel] = header.offset
             return
         event = _envelopes.decode(frame)

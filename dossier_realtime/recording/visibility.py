@@ -17,7 +17,8 @@ from urllib.parse import unquote
 
 import msgspec
 
-from dossier_realtime.protocol.authorization import Fact, may_see, reader
+from dossier_realtime.protocol import channels
+from dossier_realtime.protocol.authorization import Fact, may_see, reader, split_permission
 from dossier_realtime.protocol.channels import SHAPES
 from dossier_realtime.protocol.classification import Clearance, Settings
 from dossier_realtime.protocol.fields import SEGMENT, Level
@@ -144,7 +145,7 @@ class ClearanceFilter:
             if found is None:
                 return path != "/v1/publish" and self._says_nothing_hidden(path)
             name = unquote(found[2])
-            return self._reaches(name if found[1] == "channels" else f"document:{name}", "")
+            return self._reaches(name if found[1] == "channels" else channels.document(name), "")
         return self._reaches(header.channel, header.level)
 
     def _may_tell(self, header: Header, body: bytes) -> bool:
@@ -154,14 +155,14 @@ class ClearanceFilter:
         return body.startswith(_LOGIN) or self._discreet(body)
 
     def _reaches(self, channel: str, level: str) -> bool:
-        namespace = channel.partition(":")[0]
+        namespace = channels.namespace(channel)
         if namespace not in SHAPES:
             return False  # what names no channel may still hold the name of one
         then = Clearance.strict(level) if level else Clearance.PUBLIC
         return may_see(self._reader, Fact((channel,), then), self._settings)
 
     def _settings(self, channel: str) -> Settings:
-        ops = channel.partition(":")[0] == "ops"
+        ops = channels.namespace(channel) == "ops"
         level = Clearance.SECRET if ops else Clearance.strict(self._level_of(channel))
         return Settings(level, presence=False, history=False)
 
@@ -224,14 +225,12 @@ class ClearanceFilter:
 
     def _grantable(self, permission: str) -> bool:
         """Whether a permission names nothing above the clearance."""
-        name = permission.partition(":")[2]
+        _, name = split_permission(permission)
         return name == "*" or self._nameable(name)
 
     def _nameable(self, name: str) -> bool:
         """Whether a name or a pattern is of nothing above the clearance; a last `*` stands for all the rest."""
-        segments = name.split(":")
-        rest = len(SHAPES.get(segments[0], ())) + 1 - len(segments)
-        return self._reaches(":".join([*segments, *["*"] * rest]), "")
+        return self._reaches(channels.filled(name), "")
 
     def _told(self, body: bytes, header: Header) -> bytes:
         """A frame on no channel, where it is of a kind that names none; of a login the permissions that may be seen."""

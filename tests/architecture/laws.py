@@ -10,6 +10,7 @@ import ast
 import re
 from collections.abc import Iterator
 
+from tests.architecture import fact_laws
 from tests.architecture.tree import Module, Tree, is_within
 
 PROTOCOL, OT = "dossier_realtime.protocol", "dossier_realtime.ot"
@@ -239,6 +240,7 @@ LAWS = (
     files_are_short,
     names_say_something,
     data_is_never_code,
+    *fact_laws.LAWS,
 )
 
 

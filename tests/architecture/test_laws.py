@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.architecture import laws
+from tests.architecture import fact_laws, laws
 from tests.architecture.tree import Tree, read_tree
 
 Law = Callable[[Tree], Iterator[str]]
@@ -91,6 +91,18 @@ LOOP = "app/core/a.py: from . import b | app/core/b.py: from .c import x | app/c
         (laws.names_say_something, "app/node/a.py: class ConnectionManager: ...", "a.ConnectionManager"),
         (laws.names_say_something, "app/node/a.py: class MessageHandler: ...", "a.MessageHandler"),
         (laws.names_say_something, "app/node/a.py: class BaseNode: ...", "a.BaseNode"),
+        (fact_laws.channel_names_have_one_home, "app/web/a.py: x = f'document:{y}'", "app.web.a, line 1"),
+        (fact_laws.channel_names_have_one_home, "demo/a.py: x = channel.startswith('user:')", "demo.a, line 1"),
+        (
+            fact_laws.channel_names_have_one_home,
+            "dashboard/a.py: x = one.channel.partition(':')",
+            "dashboard.a, line 1",
+        ),
+        (
+            fact_laws.channel_names_have_one_home,
+            "dossier_realtime/client/a.py: x = name.split(':')[0]",
+            "dossier_realtime.client.a, line 1",
+        ),
         (laws.data_is_never_code, "dashboard/a.py: from pickle import loads", "dashboard.a imports pickle"),
         (laws.data_is_never_code, "demo/a.py: frame.to_pickle(1)", "demo.a calls to_pickle"),
     ],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
@@ -172,3 +174,31 @@ def test_a_last_star_leaves_what_is_before_it_as_it_is(name: list[str], prefix: 
 @given(name=_names())
 def test_a_star_alone_matches_every_channel(name: str) -> None:
     assert _pattern("*").matches(name)
+
+
+@pytest.mark.parametrize(
+    ("build", "namespace"),
+    [
+        (channels.document, "document"),
+        (channels.workspace, "workspace"),
+        (channels.user, "user"),
+        (channels.relationship, "relationship"),
+        (channels.ops, "ops"),
+        (lambda name: channels.dossier("country", name), "dossier"),
+    ],
+)
+@given(name=_SEGMENT)
+def test_a_name_that_is_built_is_taken_apart_as_it_was(build: Callable[[str], str], namespace: str, name: str) -> None:
+    channel = build(name)
+    parsed = channels.parse(channel)
+    assert (parsed.namespace, parsed.id) == (namespace, name)
+    assert channels.namespace(channel) == namespace
+    assert channels.identifier(channel) == ":".join(parsed.segments)
+    assert [each for each in channels.SHAPES if channels.is_in(channel, each)] == [namespace]  # type: ignore[arg-type]  # SHAPES has every namespace
+
+
+def test_a_pattern_that_is_cut_short_stands_for_all_the_rest() -> None:
+    assert channels.filled("dossier:*") == channels.filled("dossier") == "dossier:*:*"
+    assert channels.filled("dossier:country:SA") == "dossier:country:SA"
+    assert channels.filled("nothing:of:ours:at") == "nothing:of:ours:at"
+    assert [channels.is_whole_namespace(text) for text in ("ops", "ops:*", "ops:x")] == [True, True, False]
