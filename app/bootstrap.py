@@ -319,7 +319,7 @@ class Service:
 
         def figures() -> dict[str, float]:
             totals = self._metrics.totals
-            return {
+            return self._metrics.delivery_minute.figures(time.monotonic()) | {
                 "connections": len(node.registry.connections),
                 "sessions": len(node.registry.by_session),
                 "subscriptions": node.hub.total(),

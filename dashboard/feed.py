@@ -113,15 +113,12 @@ class Feed:
         # One after the other: nobody else waits for more than one of them.
         sessions = await self._listed("sessions", token)
         channels = await self._listed("channels", token)
-        metrics = await self._api.call("GET", "/metrics", token)
         if sessions.ok and channels.ok:
             self._state.listed(sessions.body["sessions"], channels.body["channels"], self._clock())
             self._choose(channels.body["channels"])
         elif refused := next((answer.status for answer in (sessions, channels) if answer.status and not answer.ok), 0):
             self._state.unlisted(refused)
             _log.warning("the lists cannot be read (%s): is the token an admin:* one?", refused)
-        if metrics.ok:
-            self._state.measured(samples(str(metrics.body)))
 
     async def _listed(self, name: str, token: str) -> ServiceResponse:
         """Return all rows of a list that the service gives in pages, up to a bound; or the answer that failed."""
@@ -185,16 +182,3 @@ class Feed:
 
 def _is_fixed(channel: str) -> bool:
     return channel in ALWAYS or channels.is_in(channel, "ops")
-
-
-def samples(text: str) -> dict[str, float]:
-    """The samples of a Prometheus exposition, as they stand there: `name{labels}` and the number."""
-    found: dict[str, float] = {}
-    for row in text.splitlines():
-        name, _, number = row.rpartition(" ")
-        if name and not row.startswith("#"):
-            try:
-                found[name] = float(number)
-            except ValueError:
-                continue
-    return found

@@ -178,7 +178,7 @@ class Told:
 
 
 class DashboardState:
-    """The fold. `heard`, `present`, `listed`, `measured`, `audited` and `linked` are its only ways in."""
+    """The fold. `heard`, `present`, `listed`, `audited` and `linked` are its only ways in."""
 
     def __init__(self) -> None:
         self.link = ServiceLink()
@@ -194,7 +194,6 @@ class DashboardState:
         self.came: Kept[float] = Kept(20_000)
         self.sessions: list[dict[str, Any]] = []
         self.channels: dict[str, dict[str, Any]] = {}
-        self.measures: dict[str, float] = {}
         self.tail: deque[Told] = deque(maxlen=TAIL)
         self.chain = Chain()
         self.acts: Kept[Act] = Kept(500)
@@ -265,11 +264,6 @@ class DashboardState:
     def unlisted(self, status: int) -> None:
         """The lists were refused with an HTTP status: what is known of them grows old."""
         self.link.refused = status
-        self.revision += 1
-
-    def measured(self, measures: Mapping[str, float]) -> None:
-        """The service's `/metrics`, by sample."""
-        self.measures = dict(measures)
         self.revision += 1
 
     def audited(self, chain: Chain, acts: Iterable[Act]) -> None:

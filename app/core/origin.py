@@ -9,11 +9,13 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """`via` is `session:{id}` or `token:{jti}`; `cause` is the journal's entry that began it, or its seq."""
+    """`via` is `session:{id}` or `token:{jti}`; `cause` is the journal's entry that began it, or its seq; `accepted`:
+    when the service accepted it (steady seconds)."""
 
     user_id: str
     via: str
     cause: Any = 0
+    accepted: float = 0.0
 
 
 origin_now: ContextVar[Origin | None] = ContextVar("origin_now", default=None)

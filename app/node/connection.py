@@ -143,7 +143,7 @@ class Connection:
         else:
             decision = self.session.receive(command, at)
         entry = self.home.received(self, payload, decoded, command, decision)
-        origin = origin_now.set(Origin(self.user_id, f"session:{self.session.session_id}", entry or 0))
+        origin = origin_now.set(Origin(self.user_id, f"session:{self.session.session_id}", entry or 0, at.steady))
         try:
             return self.carry_out(decision.effects)
         finally:

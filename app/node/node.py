@@ -23,7 +23,7 @@ from .connection_limit import ConnectionLimit
 from .endings import Endings
 from .frames import text_frame
 from .hub import Hub
-from .outbox import Flusher, Unrecorded, Volatile
+from .outbox import Flusher, Stamped, Unrecorded, Volatile
 from .rechecks import Rechecks
 from .registry import Registry
 from .subscriptions import Subscriptions
@@ -85,7 +85,7 @@ class Node:
         self.witness = witness
         self.verifier = verifier
         self.loop = asyncio.get_running_loop()
-        self.flusher = Flusher(self.loop)
+        self.flusher = Flusher(self.loop, witness.written)
         self.timers = Timers()
         self.turns = Turns(self.loop)
         self._rechecks = Rechecks(self.turns, clock)
@@ -224,6 +224,8 @@ class Node:
                 origin = None if submission is None else submission.origin  # of a lane's turn there are many
             elif channels.is_in(channel, "user") and _PROGRESS in publication.frame[:96]:
                 frame = Volatile.of(frame, "progress", codec.request_id(publication.frame))
+            if origin is not None and not about:  # a cursor may have waited on purpose
+                frame = Stamped.at(origin.accepted, frame)
             self.hub.advance(channel, offset)
             receivers = self.hub.live(channel, besides=author, about=about)
             besides = author.connection_id if isinstance(author, Connection) else ""

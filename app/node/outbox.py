@@ -18,11 +18,25 @@ if TYPE_CHECKING:
 
 _CHUNK = 1 << 16  # bytes handed to the kernel in one call, at most, when a queue has grown
 _FLUSHES = 500  # outboxes that leave in one turn of the loop; the others leave in the next
+_TOLD = 50  # outboxes that leave between two looks at the clock
 _TEXT = 0x81  # the first byte of a whole text frame
 _BUSY = (BlockingIOError, InterruptedError, ssl.SSLWantWriteError, ssl.SSLWantReadError)
 
 
-class Volatile(bytes):
+class Stamped(bytes):
+    """A frame of a published event. `accepted`: when the service accepted the event (steady seconds), 0 for unknown."""
+
+    accepted: float = 0.0
+
+    @staticmethod
+    def at(accepted: float, frame: bytes) -> Stamped:
+        """Return the frame with the time at which its event was accepted."""
+        stamped = frame if isinstance(frame, Stamped) else Stamped(frame)
+        stamped.accepted = accepted
+        return stamped
+
+
+class Volatile(Stamped):
     """A frame that a later one with the same key makes worthless: a cursor, an activity, a progress."""
 
     key: tuple[str, ...]
@@ -75,13 +89,24 @@ _NO_OWNER = _NoOwner()
 
 
 class Flusher:
-    """Everything queued in one tick leaves at its end, of very many connections a part."""
+    """Everything queued in one tick leaves at its end, of very many connections a part.
 
-    __slots__ = ("_dirty", "_loop")
+    `delivered` is told of published frames that the kernel took: how many seconds after they were accepted, when
+    (steady seconds), and of how many.
+    """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    __slots__ = ("_counts", "_delivered", "_dirty", "_loop", "_written")
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, delivered: Callable[[float, float, int], None] | None = None
+    ) -> None:
         self._loop = loop
+        self._delivered = delivered
         self._dirty: list[Outbox] = []
+        # What the kernel took since `tell_written` was called last: frames that left at once, and for how many
+        # outboxes in a row. Comparing costs nothing where all received the same.
+        self._written: list[Sequence[bytes]] = []
+        self._counts: list[int] = []
 
     def add(self, outbox: Outbox) -> None:
         """Flush this one before the next tick ends."""
@@ -93,8 +118,29 @@ class Flusher:
         dirty, self._dirty = self._dirty[:_FLUSHES], self._dirty[_FLUSHES:]
         if self._dirty:
             self._loop.call_soon(self._run)
-        for outbox in dirty:
-            outbox.flush()
+        for start in range(0, len(dirty), _TOLD):
+            for outbox in dirty[start : start + _TOLD]:
+                outbox.hand_over()
+            self.tell_written()
+
+    def wrote(self, frames: Sequence[bytes]) -> None:
+        """Note that the kernel took these frames of one outbox wholly."""
+        if self._written and self._written[-1] == frames:
+            self._counts[-1] += 1
+        else:
+            self._written.append(frames)
+            self._counts.append(1)
+
+    def tell_written(self) -> None:
+        """Tell how long what was written took, with one look at the clock for all of it."""
+        if not self._written:
+            return
+        now, told = self._loop.time(), zip(self._written, self._counts, strict=True)
+        self._written, self._counts = [], []
+        for frames, count in told:
+            for frame in frames:
+                if isinstance(frame, Stamped) and frame.accepted and self._delivered is not None:
+                    self._delivered(now - frame.accepted, now, count)
 
 
 class Outbox:
@@ -172,7 +218,12 @@ class Outbox:
         return len(frames)
 
     def flush(self) -> None:
-        """Hand everything to the kernel, as far as it takes it."""
+        """Hand everything to the kernel, as far as it takes it, and tell how long it took."""
+        self.hand_over()
+        self._flusher.tell_written()
+
+    def hand_over(self) -> None:
+        """Hand everything to the kernel, as far as it takes it; to be told by `Flusher.tell_written`."""
         self._dirty = False
         sock = self._sock
         if sock is None or self._watching:
@@ -195,6 +246,7 @@ class Outbox:
                 self._loop.add_writer(sock.fileno(), self._writable)
                 return
             self._rest = b""
+            self._flusher.wrote(self._chunk)
             self._chunk = ()
         if self.on_empty is not None:
             self.on_empty()

@@ -179,6 +179,11 @@ class Witness:
             **_caused(origin),
         )
 
+    def written(self, seconds: float, now: float, receivers: int) -> None:
+        """The kernel took a published event for so many receivers, `seconds` after the service accepted it."""
+        self._metrics.delivery_seconds.observe(seconds, receivers)
+        self._metrics.delivery_minute.observe(seconds, now, receivers)
+
     def told(self, channel: str, payload: bytes, type_: str, receivers: int, besides: str, by: str) -> None:
         """A change of presence to the channel's watchers. To be told before it is queued."""
         self._metrics.delivered(receivers)

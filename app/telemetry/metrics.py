@@ -6,6 +6,7 @@ number is bounded whatever clients send.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 
 from dossier_realtime.protocol.inbound import InboundMessage, event_type
+
+from .latency import LastMinute
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -34,7 +37,7 @@ class Gauge:
 
 
 class Histogram:
-    """How long something took, in seconds."""
+    """How long something took, in seconds, since the start."""
 
     __slots__ = ("counts", "total")
 
@@ -42,13 +45,18 @@ class Histogram:
         self.counts = [0] * (len(_BUCKETS) + 1)
         self.total = 0.0
 
-    def observe(self, seconds: float) -> None:
-        self.total += seconds
-        for index, bound in enumerate(_BUCKETS):
-            if seconds <= bound:
-                self.counts[index] += 1
-                return
-        self.counts[-1] += 1
+    def observe(self, seconds: float, count: int = 1) -> None:
+        """Count `count` durations of so many seconds."""
+        self.total += seconds * count
+        self.counts[bisect_left(_BUCKETS, seconds)] += count
+
+    def family(self, name: str, text: str) -> HistogramMetricFamily:
+        """Return it as Prometheus reads it."""
+        total, buckets = 0, []
+        for bound, count in zip((*map(str, _BUCKETS), "+Inf"), self.counts, strict=True):
+            total += count
+            buckets.append((bound, total))
+        return HistogramMetricFamily(name, text, buckets=buckets, sum_value=self.total)
 
 
 class Metrics(Collector):
@@ -63,6 +71,8 @@ class Metrics(Collector):
         self.requests: Counter[tuple[str, int]] = Counter()
         self.totals: Counter[str] = Counter()
         self.publish_seconds = Histogram()
+        self.delivery_seconds = Histogram()
+        self.delivery_minute = LastMinute()
         self._gauges: dict[str, tuple[str, Callable[[], float]]] = {}
         self._registry = CollectorRegistry(auto_describe=False)
         self._registry.register(self)
@@ -108,17 +118,10 @@ class Metrics(Collector):
         yield _counter("dossier_refusals", "Refused messages by the rule that refused", ("rule",), self.refusals)
         yield _counter("dossier_connections_closed", "Closed connections by code", ("code",), self.closes)
         yield _counter("dossier_http_requests", "HTTP requests", ("method", "status"), self.requests)
-        yield self._publish_histogram()
-
-    def _publish_histogram(self) -> HistogramMetricFamily:
-        total, buckets = 0, []
-        for bound, count in zip((*map(str, _BUCKETS), "+Inf"), self.publish_seconds.counts, strict=True):
-            total += count
-            buckets.append((bound, total))
-        text = "From accepting a publish to its being durable and delivered"
-        return HistogramMetricFamily(
-            "dossier_publish_seconds", text, buckets=buckets, sum_value=self.publish_seconds.total
-        )
+        text = "From accepting a publish to its being durable and queued for its receivers"
+        yield self.publish_seconds.family("dossier_publish_seconds", text)
+        text = "From accepting a published event or an edit to the kernel taking it for a receiver"
+        yield self.delivery_seconds.family("dossier_delivery_seconds", text)
 
 
 _TOTALS = {

@@ -194,6 +194,7 @@ class Bearer(Guarded):
         record: ActRecord = self.settings["acts"]
         assert self.actor is not None  # noqa: S101  who calls is known before what is asked is looked at
         assert self._identity is not None  # noqa: S101  likewise
+        accepted = self.node.clock().steady
         asked = {"query": without_tokens(self.request.query), "reason": self._why()}
         asked["key"] = self.request.headers.get("Idempotency-Key", "")
         act = replace(act, why={**asked, **act.why})
@@ -205,7 +206,7 @@ class Bearer(Guarded):
             self.unavailable()
             raise tornado.web.Finish from failed
         self._act = act
-        origin_now.set(Origin(self.actor.user_id, self.actor.via, self._act_seq))
+        origin_now.set(Origin(self.actor.user_id, self.actor.via, self._act_seq, accepted))
         if not self.still():  # it took a moment
             raise tornado.web.Finish
 

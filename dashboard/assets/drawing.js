@@ -215,7 +215,7 @@ function drawing({ words, locale, root, perform, now = Date.now, zone = {} }) {
     },
     figures(block) {
       const items = block.items.map((item) => {
-        const value = item.value == null ? "–" : numbers.format(item.value)
+        const value = item.value == null ? item.note ?? "–" : numbers.format(item.value)
         return make("div", { class: "figure" }, make("dt", {}, item.label), make("dd", {}, formatted(item.value != null && item.unit ? `${value} ${item.unit}` : value)))
       })
       return { node: make("dl", { class: "figures" }, ...items) }

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from dashboard.blocks import Block, badge, moment, table
-from dashboard.store import DashboardState
-from dashboard.viewer import Viewer
+from typing import Any
 
-_BUCKET = "dossier_publish_seconds_bucket"
+from dashboard.blocks import Block, badge, moment, table
+from dashboard.store import DashboardState, Node
+from dashboard.viewer import Viewer
 
 
 def overview(state: DashboardState, viewer: Viewer, at: float) -> list[Block]:
     say = viewer.say
-    p95 = publish_quantile(state, 0.95)
     figures = [
         {"label": say("figure.people"), "value": state.people},
         {"label": say("figure.sessions"), "value": state.sum_of_nodes("sessions", at)},
         {"label": say("figure.events_second"), "value": round(state.rate("events"), 1)},
         {"label": say("figure.events_total"), "value": state.sum_of_nodes("events_total", at)},
         {"label": say("figure.deliveries_total"), "value": state.sum_of_nodes("deliveries_total", at)},
-        {"label": say("figure.publish_p95"), "value": None if p95 is None else 1000 * p95, "unit": "ms"},
+        {"label": say("figure.delivery_p95"), **_delivery(state, viewer, at)},
         {"label": say("figure.warned"), "value": state.totals["limits"]["warnings"]},
         {"label": say("figure.refused"), "value": state.totals["limits"]["refused"]},
         {"label": say("figure.errors"), "value": state.totals["errors"].total()},
@@ -44,7 +43,7 @@ def overview(state: DashboardState, viewer: Viewer, at: float) -> list[Block]:
         table(
             "nodes",
             say("table.nodes"),
-            viewer.columns("node", "ready", "connections", "sessions", "subscriptions", "lag", "last"),
+            viewer.columns("node", "ready", "connections", "sessions", "subscriptions", "delivery", "lag", "last"),
             [
                 (
                     name,
@@ -52,6 +51,7 @@ def overview(state: DashboardState, viewer: Viewer, at: float) -> list[Block]:
                         name,
                         badge(say("yes"), "good") if node.values.get("ready") else badge(say("no"), "bad"),
                         *(node.values.get(figure, 0) for figure in ("connections", "sessions", "subscriptions")),
+                        _delivery_of(node, viewer),
                         f"{node.values.get('loop_lag_ms', 0):.1f} ms",
                         moment(node.at),
                     ],
@@ -78,15 +78,19 @@ def banner(state: DashboardState, viewer: Viewer, at: float) -> Block:
     return {"id": "banner", "kind": "banner", "tone": "good", "text": viewer.say("banner.live")}
 
 
-def publish_quantile(state: DashboardState, share: float) -> float | None:
-    """Within how many seconds that share of publishes was durable and delivered: the upper bound of its bucket."""
-    buckets = sorted(
-        (float(sample.partition('le="')[2].rstrip('"}')), count)
-        for sample, count in state.measures.items()
-        if sample.startswith(_BUCKET)
-    )
-    total = buckets[-1][1] if buckets else 0
-    if not total:
-        return None
-    bound = next(bound for bound, count in buckets if count >= share * total)
-    return bound if bound != float("inf") else buckets[-2][0]
+def _delivery(state: DashboardState, viewer: Viewer, at: float) -> dict[str, Any]:
+    """Return the delivery p95 of the slowest node in the last minute; in words where no node knows one."""
+    lately = [node.values for node in state.nodes.values() if at - node.at <= 10]
+    known = [values["delivery_p95_ms"] for values in lately if "delivery_p95_ms" in values]
+    if known:
+        return {"value": round(max(known), 1), "unit": "ms"}
+    quiet = any("deliveries_minute" in values for values in lately)
+    return {"value": None, "note": viewer.say("delivery.none" if quiet else "delivery.unknown")}
+
+
+def _delivery_of(node: Node, viewer: Viewer) -> str:
+    """Return a node's delivery times of the last minute: p50, p95 and the longest."""
+    if "delivery_p95_ms" not in node.values:
+        return viewer.say("delivery.none" if "deliveries_minute" in node.values else "delivery.unknown")
+    took = (node.values[f"delivery_{name}_ms"] for name in ("p50", "p95", "max"))
+    return " / ".join(f"{milliseconds:.1f}" for milliseconds in took) + " ms"

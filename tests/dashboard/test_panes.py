@@ -14,13 +14,14 @@ from dashboard.pages import PAGES
 from dashboard.panes.alerts import alerts
 from dashboard.panes.briefs import STALLED, briefs
 from dashboard.panes.limits import limits
-from dashboard.panes.overview import banner, overview, publish_quantile
+from dashboard.panes.overview import banner, overview
 from dashboard.panes.presence import countries
 from dashboard.store import DashboardState
 from dashboard.trail import Act
 from dashboard.viewer import LEVELS, MAY, Viewer
 from dossier_realtime.protocol.authorization import Grant, Identity
 from dossier_realtime.protocol.classification import Clearance
+from dossier_realtime.protocol.events import OpsStats, OpsStatsPayload
 from dossier_realtime.protocol.explanation_texts import REMEDIES
 from tests.dashboard.samples import NOW, alert, busy, listed, ops, session, viewer
 
@@ -182,16 +183,51 @@ def test_a_country_that_the_map_does_not_know_has_a_place_below_it() -> None:
     assert len({(tile["column"], tile["row"]) for tile in drawn.values()}) == len(drawn)
 
 
-@pytest.mark.parametrize(("share", "bound"), [(0.5, 0.005), (0.95, 0.025), (1.0, 0.025)])
-def test_a_quantile_is_the_bound_of_its_bucket(share: float, bound: float) -> None:
+MINUTE = {"deliveries_minute": 9.0, "delivery_p50_ms": 0.84, "delivery_p95_ms": 31.26, "delivery_max_ms": 44.0}
+
+
+def heard_of(*minutes: dict[str, float], age: int = 0) -> DashboardState:
+    """Return a state in which each of these nodes said this of its last minute, so many seconds ago."""
     state = DashboardState()
-    counts = {"0.005": 50, "0.025": 100, "+Inf": 100}
-    state.measured({f'dossier_publish_seconds_bucket{{le="{le}"}}': count for le, count in counts.items()})
-    assert publish_quantile(state, share) == bound
+    for number, values in enumerate(minutes):
+        payload = OpsStatsPayload(f"node-{number}", NOW - age, {"ready": 1, **values}, [])
+        state.heard("ops:nodes", OpsStats(channel="ops:nodes", payload=payload), NOW)
+    return state
 
 
-def test_without_a_publish_there_is_no_quantile() -> None:
-    assert publish_quantile(DashboardState(), 0.95) is None
+@pytest.mark.parametrize(
+    ("state", "shown"),
+    [
+        (heard_of(MINUTE), {"value": 31.3, "unit": "ms"}),
+        (heard_of({"deliveries_minute": 0}, MINUTE), {"value": 31.3, "unit": "ms"}),
+        (heard_of(MINUTE | {"delivery_p95_ms": 4}, MINUTE), {"value": 31.3, "unit": "ms"}),
+        (heard_of({"deliveries_minute": 0}), {"value": None, "note": say("en", "delivery.none")}),
+        (heard_of({}), {"value": None, "note": say("en", "delivery.unknown")}),
+        (heard_of(MINUTE, age=11), {"value": None, "note": say("en", "delivery.unknown")}),
+        (heard_of(), {"value": None, "note": say("en", "delivery.unknown")}),
+    ],
+    ids=["one", "one was quiet", "the slowest", "a quiet minute", "not measured", "not heard of lately", "no node"],
+)
+def test_the_delivery_time_is_that_of_the_slowest_node_in_the_last_minute(
+    state: DashboardState, shown: dict[str, object]
+) -> None:
+    figures = next(block for block in overview(state, viewer(), NOW) if block["id"] == "figures")
+    figure = next(item for item in figures["items"] if item["label"] == say("en", "figure.delivery_p95"))
+    assert {key: value for key, value in figure.items() if key != "label"} == shown
+
+
+@pytest.mark.parametrize(
+    ("minute", "shown"),
+    [
+        (MINUTE, "0.8 / 31.3 / 44.0 ms"),
+        ({"deliveries_minute": 0.0}, say("en", "delivery.none")),
+        ({}, say("en", "delivery.unknown")),
+    ],
+)
+def test_each_node_says_how_long_deliveries_took(minute: dict[str, float], shown: str) -> None:
+    nodes = next(block for block in overview(heard_of(minute), viewer(), NOW) if block["id"] == "nodes")
+    place = next(index for index, (key, _) in enumerate(nodes["columns"]) if key == "delivery")
+    assert nodes["rows"][0]["cells"][place] == shown
 
 
 def stranger(*permissions: str, clearance: Clearance = Clearance.PUBLIC) -> Viewer:

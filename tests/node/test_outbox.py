@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from app.node.frames import close_frame, text_frame
-from app.node.outbox import Flusher, Outbox, OutboxLimits, Volatile
-from tests.harness.eventually import HANG_SECONDS
+from app.node.outbox import Flusher, Outbox, OutboxLimits, Stamped, Volatile
+from tests.harness.eventually import HANG_SECONDS, eventually_async
 
 
 class Owner:
@@ -39,7 +39,9 @@ class Pair:
         self.mine = mine
         self.owner = Owner()
         loop = asyncio.get_running_loop()
-        self.outbox = Outbox(mine, loop, Flusher(loop), limits, self.owner)
+        self.delivered: list[tuple[float, int]] = []
+        flusher = Flusher(loop, lambda seconds, _, count: self.delivered.append((seconds, count)))
+        self.outbox = Outbox(mine, loop, flusher, limits, self.owner)
 
     async def read(self, size: int) -> bytes:
         data = b""
@@ -193,3 +195,48 @@ async def test_a_peer_that_is_gone_is_told_once_and_nothing_is_kept(pair: Pair) 
     pair.outbox.push(BIG)
     await asyncio.sleep(0)
     assert (pair.owner.lost, pair.outbox.waiting) == (1, 0)
+
+
+@on_a_wire()
+async def test_a_published_frame_is_timed_until_the_kernel_has_it(pair: Pair) -> None:
+    """A reader that does not read makes its deliveries late: they are told when they left, and no sooner."""
+    loop = asyncio.get_running_loop()
+    while not pair.outbox.waiting:  # fill the wire
+        pair.outbox.push(BIG)
+        await asyncio.sleep(0)
+    assert pair.delivered == []
+    accepted = loop.time()
+    for _ in range(3):
+        pair.outbox.push(Stamped.at(accepted, text_frame(b"published")))
+    pair.outbox.push(text_frame(b"an answer"))
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert pair.delivered == []
+    began = loop.time()
+    sent = bytearray()
+    while not sent.endswith(text_frame(b"an answer")):
+        sent += await pair.read(1)
+    await eventually_async(lambda: len(pair.delivered) == 3, "the deliveries are told")
+    assert [count for _, count in pair.delivered] == [1, 1, 1]
+    assert all(began - accepted <= seconds <= loop.time() - accepted for seconds, _ in pair.delivered)
+
+
+def test_a_frame_to_many_is_told_with_few_looks_at_the_clock() -> None:
+    async def scene() -> None:
+        loop = asyncio.get_running_loop()
+        told: list[tuple[float, int]] = []
+        flusher = Flusher(loop, lambda _, now, count: told.append((now, count)))
+        pairs = [socket.socketpair() for _ in range(120)]
+        outboxes = [Outbox(mine, loop, flusher, OutboxLimits(), Owner()) for mine, _ in pairs]
+        frames = [Stamped.at(loop.time(), text_frame(b"%d" % number)) for number in range(2)]
+        for frame in frames:
+            for outbox in outboxes:
+                outbox.push(frame)
+        await eventually_async(lambda: sum(count for _, count in told) == 240, "all deliveries are told")
+        assert len(told) == 6  # three looks at the clock, two frames at each
+        for outbox, wires in zip(outboxes, pairs, strict=True):
+            outbox.abandon()
+            for wire in wires:
+                wire.close()
+
+    asyncio.run(scene())

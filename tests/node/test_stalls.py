@@ -45,7 +45,7 @@ def test_outboxes_are_flushed_so_many_a_turn() -> None:
         counted = _Counted()
         flusher = Flusher(asyncio.get_running_loop())
         for _ in range(2_300):
-            flusher.add(cast("Outbox", SimpleNamespace(flush=counted.happens)))
+            flusher.add(cast("Outbox", SimpleNamespace(hand_over=counted.happens)))
         assert await counted.until(2_300) == 500
 
     asyncio.run(scene())

@@ -90,7 +90,6 @@ def _minute(state: DashboardState, clock: list[float], minute: int) -> None:
         state.heard(f"relationship:r-{n}", health(n % 100, 1, f"r-{n}"), at)
         state.heard(f"dossier:profile:p-{n}", update(f"dossier:profile:p-{n}", f"u-{n}", f"User {n}"), at)
         state.present(f"dossier:country:{n}", there(f"User {n}", f"Guest {n}"), at)
-        state.measured({f'dossier_refusals_total{{rule="rule-{n}"}}': 1.0})
     rows = [listed(f"dossier:country:{60 * minute + k}") for k in range(60)]
     state.listed([session(f"u-{minute}-{k}") for k in range(50)], rows)
 
