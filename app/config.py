@@ -23,6 +23,7 @@ from app.secret_strength import TOKEN_BYTES, guessable, weakness
 from app.settings import Tables
 from app.tls import server_context
 from dossier_realtime.protocol.host_header import parse_hosts
+from dossier_realtime.protocol.loopback import is_loopback
 
 DEFAULTS = Path(__file__).parent.parent / "config" / "default.toml"
 PREFIX = "DOSSIER_"
@@ -239,7 +240,7 @@ def _check_together(config: Tables) -> None:
         raise ValueError("server.tls_certificate and server.tls_key go together: set both, or neither")
     if server.tls_certificate:
         server_context(Path(server.tls_certificate), Path(server.tls_key), time.time())
-    elif not server.behind_proxy and not _is_loopback(server.host):
+    elif not server.behind_proxy and not is_loopback(server.host):
         raise ValueError(
             f"server.host: {server.host} can be reached from other machines, in the clear; set "
             "server.tls_certificate and server.tls_key, or server.behind_proxy, or listen on 127.0.0.1"
@@ -295,7 +296,7 @@ def _check_public(config: Tables) -> None:
 def _check_dashboard(config: Tables) -> None:
     """ValueError, in one line, for a dashboard that would be open to others or could not be logged in to."""
     dashboard = config.dashboard
-    if not dashboard.behind_proxy and not _is_loopback(dashboard.host):
+    if not dashboard.behind_proxy and not is_loopback(dashboard.host):
         raise ValueError(
             f"dashboard.host: {dashboard.host} can be reached from other machines, in the clear; "
             "set dashboard.behind_proxy, or listen on 127.0.0.1"
@@ -344,12 +345,5 @@ def _is_internal(host: str) -> bool:
     try:
         address = ipaddress.ip_address(host)
     except ValueError:
-        return host == "localhost"
-    return (address.is_private or address.is_loopback) and not address.is_unspecified
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+        return is_loopback(host)
+    return (address.is_private or is_loopback(host)) and not address.is_unspecified

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import http.client
-import ipaddress
 import socket
 import threading
 import time
@@ -25,6 +24,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from app.secret_strength import SECRET_BYTES, weakness
+from dossier_realtime.protocol.loopback import is_loopback
 
 FETCH_TIMEOUT = 5.0
 """How long anybody waits for a key set, in seconds."""
@@ -146,9 +146,7 @@ def is_safe_url(url: str) -> bool:
         return False
     if parts.scheme == "https":
         return host != ""
-    with suppress(ValueError):
-        return parts.scheme == "http" and ipaddress.ip_address(host).is_loopback
-    return parts.scheme == "http" and host == "localhost"
+    return parts.scheme == "http" and is_loopback(host)
 
 
 def _download(url: str) -> bytes:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from ipaddress import ip_address
 from random import Random
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -15,6 +14,7 @@ from demo.facts import Facts
 from demo.link import Link
 from demo.people import Person
 from dossier_realtime.client import DossierRealtimeClient, Publisher, PublishError, TokenSource
+from dossier_realtime.protocol.loopback import is_loopback
 
 Mint = Callable[[str, str, str, Sequence[str], str], str]
 """Makes a token of (sub, name, role, permissions, clearance)."""
@@ -44,10 +44,7 @@ class Stage:
     @property
     def is_near(self) -> bool:
         """Whether the service runs on this machine, so that a link can stand between."""
-        host = urlsplit(self.url).hostname or ""
-        with suppress(ValueError):
-            return ip_address(host).is_loopback
-        return host == "localhost"
+        return is_loopback(urlsplit(self.url).hostname or "")
 
     def rng(self, name: str) -> Random:
         """Chance of one's own: the same for the same seed, whatever others do meanwhile."""

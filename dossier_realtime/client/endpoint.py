@@ -5,8 +5,9 @@ from __future__ import annotations
 import inspect
 import ssl
 from collections.abc import Awaitable, Callable
-from ipaddress import ip_address
 from urllib.parse import urlsplit
+
+from dossier_realtime.protocol.loopback import is_loopback
 
 from .errors import UnusableToken
 
@@ -66,7 +67,7 @@ def check_url(url: str, schemes: tuple[str, str], *, insecure: bool) -> bool:
         raise ValueError(f"The address must be of the form {secure}://host/path, without a user or a password")
     if parts.fragment:
         raise ValueError("The address must not have a part after '#'; remove it")
-    if parts.scheme == plain and not insecure and not _is_loopback(parts.hostname):
+    if parts.scheme == plain and not insecure and not is_loopback(parts.hostname):
         raise ValueError(
             f"{plain}:// to another machine would send the token in the clear; use {secure}://,"
             " or say insecure=True if something else protects the way there"
@@ -91,10 +92,3 @@ def tls_context(given: ssl.SSLContext | None, *, insecure: bool) -> ssl.SSLConte
             " check_hostname and CERT_REQUIRED, or say insecure=True"
         )
     return given
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
