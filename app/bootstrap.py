@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import structlog
-import tornado.netutil
 from msgspec import structs
 
 import dossier_realtime
@@ -42,17 +41,14 @@ from app.services.quotas import Quotas
 from app.telemetry.metrics import Metrics
 from app.telemetry.stalls import longest_stall
 from app.web.addresses import Addresses, AddressLimits
-from app.web.application import application, metrics_application, server
+from app.web.application import application
 from app.web.bodies import Bodies
-from app.web.guard import Doorkeeper
-from app.web.public_pages import PublicPages
+from app.web.listeners import Listeners
 from dossier_realtime.protocol.classification import ChannelPolicy
 from dossier_realtime.protocol.forwarded import networks
-from dossier_realtime.protocol.host_header import parse_hosts
 from dossier_realtime.recording.ops_aggregator import OpsAggregator
 
 if TYPE_CHECKING:
-    import socket
     import ssl
 
     from app.config import Config
@@ -72,8 +68,7 @@ def now() -> Instant:
 
 
 class Service:
-    """A running service. `port` is the one that it listens on, also where the configuration said 0;
-    `metrics_port` that of the metrics' own address, 0 without one."""
+    """A running service. `port` is the one that it listens on, also where the configuration said 0."""
 
     def __init__(
         self, config: Config, engine: Engine, journal: Journal, signer: Signer, tls_context: ssl.SSLContext | None
@@ -81,7 +76,7 @@ class Service:
         self.config = config
         self.engine = engine
         self.journal = journal
-        self.port = self.metrics_port = 0
+        self.port = 0
         self._tls = tls_context
         self._policy = ChannelPolicy((row.pattern, row.level) for row in config.channels.classification)
         self._metrics = Metrics()
@@ -131,12 +126,6 @@ class Service:
             lambda detail: journal.record("checkpoint", detail=detail),
         )
         limits = config.limits
-        keeper = Doorkeeper(
-            parse_hosts(config.server.allowed_hosts),
-            frozenset(config.server.allowed_origins),
-            config.server.require_origin,
-            strict_transport=tls_context is not None or config.server.behind_proxy,
-        )
         addresses = Addresses(
             AddressLimits(
                 limits.connections_per_address,
@@ -158,15 +147,11 @@ class Service:
             self._metrics,
             addresses,
             bodies,
-            keeper,
             self.readiness,
             Archive(data / "journal", config.node.id, self._signer),
             acts,
         )
-        self._server = server(app, tls_context, addresses, self.node.turns)
-        self._app, self._metrics_app = app, metrics_application(app, _metrics_keeper(config))
-        self._metrics_server = server(self._metrics_app, None, addresses, self.node.turns)
-        self._publish_pages()
+        self.listeners = Listeners(config, app, tls_context, addresses, self.node.turns)
         self._measure(addresses, bodies)
         self._stopped = asyncio.Event()
         self._signals = 0
@@ -197,16 +182,8 @@ class Service:
             background.repeat(name, task)
         if self.config.auth.jwks_url:
             background.repeat("keys", self._refresh_keys)
-        sockets: list[socket.socket] = tornado.netutil.bind_sockets(
-            self.config.server.port, self.config.server.host.strip("[]"), backlog=1024
-        )
-        self.port = sockets[0].getsockname()[1]
-        self._server.add_sockets(sockets)
-        metrics = self.config.metrics
-        if metrics.host:
-            sockets = tornado.netutil.bind_sockets(metrics.port, metrics.host.strip("[]"), backlog=16)
-            self.metrics_port = sockets[0].getsockname()[1]
-            self._metrics_server.add_sockets(sockets)
+        self.listeners.open()
+        self.port = self.listeners.port
 
     async def run(self) -> None:
         """Serve until SIGTERM or SIGINT; then drain. SIGHUP reads keys and certificate again."""
@@ -221,7 +198,7 @@ class Service:
         """Read the keys of tokens and the certificate again; connections that stand keep what they have."""
         try:
             self.verifier.renew(token_secrets.read_files(self.config.auth, production=self.config.server.production))
-            self._publish_pages()
+            self.listeners.publish_pages()
         except ValueError as wrong:
             _log.error("the keys of tokens were not read again; the old ones stay", reason=str(wrong))
         else:
@@ -236,19 +213,11 @@ class Service:
         else:
             _log.info("the certificate was read again")
 
-    def _publish_pages(self) -> None:
-        """Tell both applications who may read what without an access token. Raises ValueError for a weak token."""
-        config, token = self.config, token_secrets.metrics_token(self.config.metrics)
-        for app, is_open in ((self._app, not config.server.production), (self._metrics_app, True)):
-            app.settings["public_pages"] = PublicPages(is_open and not token, token, config.security_txt)
-
     async def stop(self) -> None:
         """End what is left, in the order in which it depends on each other."""
-        self._server.stop()
-        self._metrics_server.stop()
+        self.listeners.stop()
         await self.node.stop()
-        await self._server.close_all_connections()
-        await self._metrics_server.close_all_connections()
+        await self.listeners.close()
         self._quotas.keep()
         await self.engine.close()
         unwritten = self.journal.close()
@@ -306,7 +275,11 @@ class Service:
             ("dossier_journal_waiting", "Journal entries not yet written", lambda: journal.waiting),
             ("dossier_tcp_connections", "Open TCP connections, WebSocket and HTTP", lambda: addresses.open),
             ("dossier_http_body_bytes", "Bytes of HTTP bodies in memory", lambda: bodies.held),
-            ("dossier_accepts_refused", "Connections that the system refused to accept", lambda: self._server.refused),
+            (
+                "dossier_accepts_refused",
+                "Connections that the system did not accept",
+                lambda: self.listeners.refused,
+            ),
             ("dossier_work_waiting", "Units of work that wait for a turn of the loop", lambda: node.turns.waiting),
             ("dossier_work_deferred", "Units of work that had to wait so far", lambda: node.turns.deferred),
             ("dossier_tasks", "Tasks of the event loop", lambda: len(asyncio.all_tasks())),
@@ -381,10 +354,3 @@ async def build(config: Config) -> Service:
         certificate, key = Path(config.server.tls_certificate), Path(config.server.tls_key)
         context = tls.server_context(certificate, key, time.time())
     return Service(config, engine, journal, signer, context)
-
-
-def _metrics_keeper(config: Config) -> Doorkeeper:
-    """The metrics' own address is called by the service's names or by itself, and by no browser."""
-    host = config.metrics.host.strip("[]")
-    own = [f"[{host}]" if ":" in host else host] if host else []
-    return Doorkeeper(parse_hosts([*config.server.allowed_hosts, *own]), frozenset())

@@ -140,8 +140,8 @@ async def _serve(config: Config, *, beside: argparse.Namespace | None = None) ->
     print(f"Dossier Realtime serves ws{secure}://{host}:{service.port}/v1", flush=True)
     print(f"  publish   http{secure}://{host}:{service.port}/v1/publish", flush=True)
     print(f"  health    http{secure}://{host}:{service.port}/readyz", flush=True)
-    if service.metrics_port:
-        print(f"  metrics   http://{config.metrics.host}:{service.metrics_port}/metrics", flush=True)
+    if service.listeners.metrics_port:
+        print(f"  metrics   http://{config.metrics.host}:{service.listeners.metrics_port}/metrics", flush=True)
     if config.development_secret:
         print(f"  secret    made for development, in {config.storage.data}/development-secret", flush=True)
     if warning := guessable_secret(config.auth):
@@ -160,7 +160,7 @@ async def _serve(config: Config, *, beside: argparse.Namespace | None = None) ->
         print(f"  login     a token for the user operator, good for {_LOGIN_HOURS} hours:\n{token}", flush=True)
     companion = None
     if beside is not None and (config.dashboard.token_file or config.auth.symmetric):
-        url = f"http{secure}://{host}:{service.port}"
+        url = config.dashboard.service or service.listeners.open_for_dashboard()
         child = beside_service(config, getattr(beside, "config", None), url, service.verifier)
         companion = asyncio.create_task(child.run())
     elif beside is not None:

@@ -170,4 +170,7 @@ def _client_secret(oidc: OidcSettings) -> str:
 
 def reachable(host: str) -> str:
     """Return the name under which this machine itself reaches what listens on `host`."""
-    return "localhost" if host in ("127.0.0.1", "::1") else host
+    bare = host.strip("[]")
+    if bare in ("127.0.0.1", "::1", "0.0.0.0", "::"):  # noqa: S104  compared, not listened on
+        return "localhost"
+    return f"[{bare}]" if ":" in bare else bare

@@ -26,11 +26,23 @@ ListenHost = Annotated[
 ]
 Hosts = Annotated[
     tuple[Annotated[str, Meta(pattern=rf"\A{_HOST}{_PORT}\Z")], ...],
-    Meta(description='names in lower case, such as "realtime.example.org" or "[::1]:8000", never "*"'),
+    Meta(description='names in lower case, such as "realtime.example.org" or "[::1]:8000", or "own", never "*"'),
 ]
+PageOrigins = Annotated[
+    tuple[Annotated[str, Meta(pattern=rf"\A(own|https?://{_HOST}{_PORT})\Z")], ...],
+    Meta(description='origins as browsers send them, such as "https://dossier.example.org", or "own", never "*"'),
+]
+# Shells of apps have schemes of their own. None of those left out is ever sent as an origin that tells pages apart.
+_NO_ORIGINS = "wss?|file|data|blob|about|javascript"
 Origins = Annotated[
-    tuple[Annotated[str, Meta(pattern=rf"\Ahttps?://{_HOST}{_PORT}\Z")], ...],
-    Meta(description='origins as browsers send them, such as "https://dossier.example.org", never "*"'),
+    tuple[
+        Annotated[str, Meta(pattern=rf"\A(own|(?!({_NO_ORIGINS}):)[a-z][a-z0-9+.-]{{0,30}}://{_HOST}{_PORT})\Z")],
+        ...,
+    ],
+    Meta(
+        description='origins as browsers and app shells send them, such as "https://dossier.example.org" or '
+        '"capacitor://localhost", or "own", never "*"'
+    ),
 ]
 Networks = Annotated[
     tuple[Annotated[str, Meta(pattern=r"\A[0-9A-Fa-f:.]+(/\d{1,3})?\Z")], ...],
@@ -287,7 +299,7 @@ class DashboardSettings(_Table, frozen=True):
     behind_proxy: bool
     trusted_proxies: Networks
     allowed_hosts: Hosts
-    allowed_origins: Origins
+    allowed_origins: PageOrigins
     idle_minutes: Annotated[float, Meta(gt=0, le=1440)]
     roles: dict[Role, Literal["observer", "operator", "security_officer", "auditor"]]
     oidc: OidcSettings

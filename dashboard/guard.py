@@ -1,13 +1,15 @@
-"""What comes before Panel: the Host, the Origin, the login, and whose page a socket is for.
+"""The checks before Panel: the Host, the Origin, the login, and whose page a socket is for.
 
-Bokeh opens sessions for whoever asks, and Tornado skips its own Origin check when Origin equals Host, which a rebound
-name makes true: so every request is judged here first, and what nobody needs is not served at all.
+Bokeh opens sessions for whoever asks: so every request is judged here first, by the same `host_policy` as at the
+service, and what nobody needs is not served at all.
 """
 
 from __future__ import annotations
 
+import logging
 import re
-from collections.abc import Collection, Sequence
+import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import parse_qs
 
@@ -18,7 +20,7 @@ from bokeh.util.token import check_token_signature, get_token_payload
 
 from dashboard.visitors import Visitor, Visitors
 from dossier_realtime.protocol.forwarded import Network, client_address
-from dossier_realtime.protocol.host_header import is_allowed_host, parse_hosts
+from dossier_realtime.protocol.host_policy import STRICT_TRANSPORT, DenialSample, HostPolicy
 
 if TYPE_CHECKING:
     from tornado.httputil import HTTPServerRequest
@@ -30,9 +32,7 @@ _POLICY = (
     "img-src 'self' data:; font-src 'self' data:; connect-src 'self'; form-action 'self'; "
     "base-uri 'none'; frame-ancestors 'none'"
 )
-
-
-_STRICT_SECONDS = 365 * 86_400
+_log = logging.getLogger("dashboard")
 
 
 class Refusal(NamedTuple):
@@ -41,7 +41,7 @@ class Refusal(NamedTuple):
 
 
 class DashboardApplication(BokehTornado):
-    """Panel's server behind our own door. `hosts` and `origins` are what browsers may call it.
+    """Panel's server behind our own door. `policy`: the hosts and origins that browsers may call it by.
 
     `proxies`: the only ones whose X-Forwarded-For is believed; no other header tells an address.
     """
@@ -51,21 +51,20 @@ class DashboardApplication(BokehTornado):
         pages: dict[str, Any],
         visitors: Visitors,
         *,
-        hosts: Collection[str],
-        origins: Collection[str],
+        policy: HostPolicy,
         proxies: Sequence[Network],
         secret: bytes,
         **options: Any,
     ) -> None:
         self.visitors = visitors
-        self._hosts = parse_hosts(hosts)
-        self._origins = frozenset(origins)
+        self._policy = policy
+        self._denials = DenialSample()
         self._proxies = tuple(proxies)
         self._secret = secret
         self._paths = frozenset(pages)
         super().__init__(
             pages,
-            extra_websocket_origins=[origin.partition("://")[2] for origin in origins],
+            extra_websocket_origins=[origin.partition("://")[2] for origin in policy.origins],
             sign_sessions=True,
             secret_key=secret,
             include_headers=[],  # the page repeats those that are named here
@@ -96,15 +95,15 @@ class DashboardApplication(BokehTornado):
         return super().find_handler(request, **kwargs)
 
     def _judge(self, request: HTTPServerRequest) -> Refusal | None:
-        hosts = request.headers.get_list("Host")
-        origins = request.headers.get_list("Origin")
+        hosts, origins = request.headers.get_list("Host"), request.headers.get_list("Origin")
         socket = request.headers.get("Upgrade", "").lower() == "websocket"
-        if len(hosts) != 1 or not self._is_ours(hosts[0]):
-            return Refusal(421, "The dashboard is not called so; check the address")
-        if origins and (len(origins) != 1 or origins[0].lower() not in self._origins):
-            return Refusal(403, "This origin is not allowed here")
-        if not origins and (socket or request.method not in ("GET", "HEAD")):
-            return Refusal(403, "A browser says where it comes from; use one")
+        needs_origin = socket or request.method not in ("GET", "HEAD")
+        denial = self._policy.judge(hosts, origins, needs_origin=needs_origin)
+        if denial is not None:
+            left_out = self._denials.take(denial, time.monotonic())
+            if left_out is not None:
+                _log.warning("%s (from %s; %d more since the last)", denial, request.remote_ip, left_out)
+            return Refusal(denial.status, denial.message)
         if _OPEN.fullmatch(request.path):
             return None
         return self._judge_visitor(request, socket=socket)
@@ -120,9 +119,6 @@ class DashboardApplication(BokehTornado):
         if any(name in parse_qs(request.query) for name in _SECRETS) or "Bokeh-Session-Id" in request.headers:
             return Refusal(403, "A page is opened without a session; leave it out")
         return None if visitor is not None else Refusal(302, "Log in first")
-
-    def _is_ours(self, host: str) -> bool:
-        return is_allowed_host(host, self._hosts)
 
     def _is_theirs(self, request: HTTPServerRequest, visitor: Visitor) -> bool:
         """Whether the socket's token is ours, and of a page that this visitor opened."""
@@ -155,22 +151,19 @@ class RefusalHandler(tornado.web.RequestHandler):
 
 
 class SecurityHeaders(tornado.web.OutputTransform):
-    """The headers of every answer. Scripts run if they are files of ours or bear the page's own number.
+    """The headers of every answer. Scripts run if they are files of ours or bear the page's own number."""
 
-    `secure`: browsers come by TLS, and are told to come in no other way.
-    """
-
-    def __init__(self, request: HTTPServerRequest, *, secure: bool = False) -> None:
+    def __init__(self, request: HTTPServerRequest, *, policy: HostPolicy) -> None:
         super().__init__(request)
-        self._secure = secure
+        self._policy = policy
 
     def transform_first_chunk(
         self, status_code: int, headers: Any, chunk: bytes, finishing: bool
     ) -> tuple[int, Any, bytes]:
         found = re.search(rb'<script nonce="([\w-]+)"', chunk)
         headers["Content-Security-Policy"] = _POLICY.format(nonce=f" 'nonce-{found[1].decode()}'" if found else "")
-        if self._secure:
-            headers["Strict-Transport-Security"] = f"max-age={_STRICT_SECONDS}"
+        if self._policy.strict_transport:
+            headers["Strict-Transport-Security"] = STRICT_TRANSPORT
         headers["X-Content-Type-Options"] = "nosniff"
         headers["X-Frame-Options"] = "DENY"
         headers["Referrer-Policy"] = "same-origin"  # with less, browsers hide the Origin of our own forms

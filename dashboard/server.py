@@ -47,6 +47,8 @@ from dashboard.viewer import DashboardRole, Viewer
 from dashboard.visitors import Visitors
 from dossier_realtime.client import TokenSource
 from dossier_realtime.protocol.forwarded import Network
+from dossier_realtime.protocol.host_policy import host_policy, own_hosts
+from dossier_realtime.protocol.loopback import loopback_origins
 
 _log = logging.getLogger("dashboard")
 logging.getLogger("bokeh").setLevel(logging.WARNING)  # it tells of every socket
@@ -176,26 +178,32 @@ class DashboardServer:
         sockets = tornado.netutil.bind_sockets(setup.port, setup.host.strip("[]"))
         self.port = sockets[0].getsockname()[1]
         door = Door(self._api, secure=setup.secure)
-        origins = (*setup.allowed_origins, *self._own_origins())
+        policy = host_policy(
+            "dashboard",
+            setup.allowed_hosts,
+            setup.allowed_origins,
+            own_hosts=own_hosts(setup.host),
+            own_origins=loopback_origins([self.port]),
+            strict_transport=setup.secure,
+        )
         app = DashboardApplication(
             pages,
             self._visitors,
-            hosts=setup.allowed_hosts,
-            origins=origins,
+            policy=policy,
             proxies=setup.proxies,
             secret=secrets.token_bytes(32),
             unused_session_lifetime_milliseconds=_UNUSED_MS,
             extra_patterns=[
                 (r"/", FrontDoorHandler),
                 (r"/login", LoginHandler, {"door": door, "provider": self._provider}),
-                *_through(self._provider, door, origins),
+                *_through(self._provider, door, policy.origins),
                 (r"/logout", LogoutHandler, {"door": door}),
                 (r"/healthz", AliveHandler),
                 (MODULE_PATH, ConsoleModuleHandler),
                 (r"/assets/(.*)", tornado.web.StaticFileHandler, {"path": str(ASSETS)}),
             ],
             log_function=_access,
-            transforms=[partial(SecurityHeaders, secure=setup.secure), tornado.web.GZipContentEncoding],
+            transforms=[partial(SecurityHeaders, policy=policy), tornado.web.GZipContentEncoding],
         )
         http = HTTPServer(
             app,
@@ -228,12 +236,6 @@ class DashboardServer:
     def stop(self) -> None:
         """End `run`."""
         self._stopped.set()
-
-    def _own_origins(self) -> tuple[str, ...]:
-        """Port 0 is known only now: the addresses under which this machine itself may look."""
-        if self._setup.port:
-            return ()
-        return tuple(f"http://{name}:{self.port}" for name in ("localhost", "127.0.0.1"))
 
 
 class ConsoleModuleHandler(tornado.web.RequestHandler):

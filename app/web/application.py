@@ -19,7 +19,7 @@ from .alerts import AcknowledgeCommitment
 from .briefs import CancelBriefById
 from .documents import DocumentById
 from .explain import ExplainHandler
-from .guard import Doorkeeper, NotServed
+from .guard import NotServed
 from .journal import JournalDoor
 from .publish import PublishDoor
 from .socket import SocketDoor
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from app.services.documents import Documents
     from app.services.publisher import Publisher
     from app.telemetry.metrics import Metrics
+    from dossier_realtime.protocol.host_policy import HostPolicy
 
     from .addresses import Addresses
     from .bodies import Bodies
@@ -87,12 +88,12 @@ def application(
     metrics: Metrics,
     addresses: Addresses,
     bodies: Bodies,
-    doorkeeper: Doorkeeper,
     readiness: Callable[[], dict[str, bool]],
     archive: Archive,
     acts: ActRecord,
 ) -> tornado.web.Application:
-    """Every path the service answers. The setting `public_pages` is to be put in before it serves."""
+    """Return every path that the service answers. The settings `public_pages` and `host_policy` are to be put in before
+    it serves."""
     return tornado.web.Application(
         ROUTES,
         default_handler_class=NotServed,
@@ -106,16 +107,15 @@ def application(
         metrics=metrics,
         addresses=addresses,
         bodies=bodies,
-        doorkeeper=doorkeeper,
         readiness=readiness,
         archive=archive,
         acts=acts,
     )
 
 
-def metrics_application(whole: tornado.web.Application, doorkeeper: Doorkeeper) -> tornado.web.Application:
+def metrics_application(whole: tornado.web.Application, policy: HostPolicy) -> tornado.web.Application:
     """The metrics alone, for an address of their own; the rest as in the whole application."""
-    settings = whole.settings | {"doorkeeper": doorkeeper}
+    settings = whole.settings | {"host_policy": policy}
     return tornado.web.Application([(r"/metrics", health.Measured)], **settings)
 
 

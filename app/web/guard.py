@@ -1,14 +1,13 @@
-"""What every door checks first: the Host, the Origin; and how it says no.
+"""The checks that every handler makes before it reads a body, and the form of every refusal.
 
-Tornado skips its own Origin check when Origin equals Host, which a rebound name makes true: so the check is ours and
-comes before anything else (docs/protocol.md#hosts-and-origins).
+Host and Origin come first (`dossier_realtime.protocol.host_policy`); pages of allowed origins may read every answer,
+refusals too (`cors`).
 """
 
 from __future__ import annotations
 
 import re
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -16,40 +15,20 @@ import structlog
 import tornado.web
 
 from dossier_realtime.protocol.errors import ErrorCode
-from dossier_realtime.protocol.host_header import is_allowed_host
+from dossier_realtime.protocol.host_policy import STRICT_TRANSPORT, DenialSample
+
+from . import cors
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Collection
+    from collections.abc import Awaitable
 
-    from dossier_realtime.protocol.host_header import HostHeader
+    from dossier_realtime.protocol.host_policy import HeaderDenial, HostPolicy
 
     from .addresses import Addresses, Ticket
     from .bodies import Bodies
 
 _log = structlog.get_logger("web")
-
-
-@dataclass(frozen=True, slots=True)
-class Doorkeeper:
-    """Callers who may knock. Hosts without a port match any port; origins match exactly (scheme, host, port).
-
-    `strict_transport`: browsers are told to come over TLS only from now on (RFC 6797).
-    """
-
-    hosts: Collection[HostHeader]
-    origins: Collection[str]
-    require_origin: bool = False
-    strict_transport: bool = False
-
-    def host_ok(self, host: str) -> bool:
-        """Whether the Host header names this service."""
-        return is_allowed_host(host, self.hosts)
-
-    def origin_ok(self, origins: list[str], *, socket: bool) -> bool:
-        """Whether the Origin headers may use this service; to have one can be asked of sockets alone."""
-        if not origins:
-            return not (socket and self.require_origin)
-        return len(origins) == 1 and origins[0].lower() in self.origins
+_denials = DenialSample()
 
 
 @tornado.web.stream_request_body
@@ -68,6 +47,12 @@ class Guarded(tornado.web.RequestHandler):
         self.request.remote_ip = self.addresses.client(peer, headers.get_list("X-Forwarded-For"))
 
     @property
+    def host_policy(self) -> HostPolicy:
+        """The hosts and origins of the address that the request came to."""
+        policy: HostPolicy = self.settings["host_policy"]
+        return policy
+
+    @property
     def addresses(self) -> Addresses:
         """The bounds of addresses."""
         addresses: Addresses = self.settings["addresses"]
@@ -84,6 +69,8 @@ class Guarded(tornado.web.RequestHandler):
         self._check_place()
         if not self._finished:
             self._check_head()
+        if not self._finished and cors.is_preflight(self.request) and not self.has_body():
+            self._answer_preflight(self.served_methods())
         if not self._finished:
             self._check_body()
         if not self._finished and not self.opens_socket:
@@ -172,27 +159,45 @@ class Guarded(tornado.web.RequestHandler):
         return self.request.headers.get("Content-Length", "0") != "0" or "Transfer-Encoding" in self.request.headers
 
     def _check_head(self) -> None:
-        keeper: Doorkeeper = self.settings["doorkeeper"]
-        headers = self.request.headers
-        hosts = headers.get_list("Host")
+        policy, headers = self.host_policy, self.request.headers
         if sum(1 for _ in headers.get_all()) > _MAX_HEADERS:
             self.refuse(431, *STANDARD[431])
         elif headers.get("Cookie", "").count(";") >= _MAX_COOKIES:
             self.refuse(400, ErrorCode.INVALID_MESSAGE_FORMAT, "Nothing here reads cookies; send none")
-        elif len(hosts) != 1:
-            self.refuse(400, ErrorCode.INVALID_MESSAGE_FORMAT, "A request has one Host header")
-        elif not keeper.host_ok(hosts[0]):
-            self.refuse(421, ErrorCode.INVALID_MESSAGE_FORMAT, "This service is not called so; check the address")
-        elif not keeper.origin_ok(headers.get_list("Origin"), socket=self.opens_socket):
-            self.refuse(403, ErrorCode.PERMISSION_DENIED, "This origin is not allowed here")
+        else:
+            needs_origin = self.opens_socket and policy.require_origin
+            denial = policy.judge(headers.get_list("Host"), headers.get_list("Origin"), needs_origin=needs_origin)
+            if denial is not None:
+                self._deny(denial)
+
+    def _deny(self, denial: HeaderDenial) -> None:
+        """Refuse a foreign Host or Origin, and name it in the log with the setting that would allow it."""
+        left_out = _denials.take(denial, time.monotonic())
+        if left_out is not None:
+            address = self.request.remote_ip
+            _log.warning(str(denial), sent=denial.sent, setting=denial.setting, address=address, left_out=left_out)
+        code = ErrorCode.PERMISSION_DENIED if denial.status == 403 else ErrorCode.INVALID_MESSAGE_FORMAT
+        self.refuse(denial.status, code, denial.message)
+
+    def _answer_preflight(self, methods: list[str]) -> None:
+        """Answer the question that a browser asks before a call of a page of an allowed origin."""
+        if not methods or not self.counted_as_stranger():
+            return
+        self.set_status(204)
+        for name, value in cors.preflight_headers(methods).items():
+            self.set_header(name, value)
+        self.finish()
 
     def set_default_headers(self) -> None:
         self.clear_header("Server")
         self.set_header("X-Content-Type-Options", "nosniff")
         self.set_header("Cache-Control", "no-store")
         self.set_header("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
-        if self.settings["doorkeeper"].strict_transport:
-            self.set_header("Strict-Transport-Security", f"max-age={_STRICT_SECONDS}")
+        if self.host_policy.strict_transport:
+            self.set_header("Strict-Transport-Security", STRICT_TRANSPORT)
+        allowed = self.host_policy.allowed_origin(self.request.headers.get_list("Origin"))
+        for name, value in cors.answer_headers(allowed).items():
+            self.set_header(name, value)
 
     def answer(self, body: Any, status: int = 200) -> None:
         """A JSON body."""
@@ -220,13 +225,17 @@ class Guarded(tornado.web.RequestHandler):
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         if status_code == 405:
-            self.set_header("Allow", ", ".join(m for m in self.SUPPORTED_METHODS if self.serves(m.lower())))
+            self.set_header("Allow", ", ".join(self.served_methods()))
         code, message = STANDARD.get(status_code, (ErrorCode.INTERNAL_ERROR, "Something broke here; try again"))
         self.refuse(status_code, code, message)
 
     def serves(self, method: str) -> bool:
         """Return whether the door has an answer to a method."""
         return getattr(type(self), method) is not getattr(tornado.web.RequestHandler, method)
+
+    def served_methods(self) -> list[str]:
+        """Return the methods that the handler has an answer to."""
+        return [method for method in self.SUPPORTED_METHODS if self.serves(method.lower())]
 
     def log_exception(self, typ: Any, value: Any, tb: Any) -> None:
         if isinstance(value, tornado.web.HTTPError):
@@ -243,7 +252,6 @@ STANDARD = {
     415: (ErrorCode.INVALID_MESSAGE_FORMAT, "Send application/json, uncompressed"),
     431: (ErrorCode.INVALID_MESSAGE_FORMAT, "Too many headers; send fewer"),
 }
-_STRICT_SECONDS = 365 * 86_400
 _MAX_HEADERS = 100
 _MAX_COOKIES = 100
 _LENGTH = re.compile(r"[0-9]{1,18}")

@@ -13,7 +13,7 @@ from tests.harness.tokens import claims, signed
 from tests.harness.wire import PATIENCE, Header, Message, Raw
 
 from .acts import calls, get, post, told
-from .bench import ALLOWED, CHANNEL, SECRET, Bench
+from .bench import CHANNEL, SECRET, Bench
 from .malformed import BROKEN, DEEP, POISON, UNSOUND_NUMBERS
 from .rows import Act, Row, each
 from .sending import UPDATE, changed
@@ -179,19 +179,6 @@ ROWS = [
         "H(403) PERMISSION_DENIED",
     ),
     Row("W03.1", "GET on publish", calls(get("/v1/publish"), "allow"), "H(405) METHOD_NOT_ALLOWED allow"),
-    # A foreign Origin is 403 on every path (docs/protocol.md#hosts-and-origins, over the table's 405).
-    Row(
-        "W03.2",
-        "OPTIONS from a foreign origin",
-        calls(get("/v1/publish", ("Origin", "https://evil.test"), method="OPTIONS"), "access-control-allow-origin"),
-        "H(403) PERMISSION_DENIED",
-    ),
-    Row(
-        "W03.3",
-        "OPTIONS from an allowed origin",
-        calls(get("/v1/publish", ("Origin", ALLOWED), method="OPTIONS"), "access-control-allow-origin"),
-        "H(405) METHOD_NOT_ALLOWED",
-    ),
     Row("W05.1", "a body of 65,537 bytes", publishes(_BIG[:65_537]), "H(413) INVALID_MESSAGE_FORMAT"),
     Row("W05.2", "an endless chunked body", an_endless_chunked_body, "HTTP/1.1 413 Request Entity Too Large"),
     Row("W05.3", "a body that does not come", a_body_that_does_not_come, "H(400) | H(0)", slow=True),

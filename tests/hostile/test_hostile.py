@@ -10,13 +10,13 @@ import pytest
 from dossier_realtime.recording.entry import Header
 from tests.harness.eventually import eventually
 
-from . import authentication, calls, framing, handshake, malformed, rates, sending, subscribing
+from . import authentication, calls, framing, handshake, malformed, preflights, rates, sending, subscribing
 from .bench import CHANNEL, SECRET, SERVICES, Bench
 from .rows import Row
 
 ROWS: list[Row] = [
     row
-    for table in (handshake, authentication, framing, malformed, subscribing, sending, calls, rates)
+    for table in (handshake, authentication, framing, malformed, subscribing, sending, calls, preflights, rates)
     for row in table.ROWS
 ]
 QUICK = sorted((row for row in ROWS if not row.slow), key=lambda row: list(SERVICES).index(row.service))

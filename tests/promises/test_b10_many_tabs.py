@@ -93,7 +93,7 @@ async def _open_and_close(service: Service, tabs: int) -> tuple[int, float]:
     """A dashboard in this process, so that one can look for what is left of its pages. Sessions, seconds."""
     roles: dict[str, DashboardRole] = {"operator": "operator"}
     hosts = ("127.0.0.1",)
-    setup = Setup(service.http, "127.0.0.1", 0, hosts, (), roles, 1800, secure=False)
+    setup = Setup(service.http, "127.0.0.1", 0, hosts, ("own",), roles, 1800, secure=False)
 
     async def token() -> str:
         return tokens.operator("dashboard")

@@ -157,7 +157,7 @@ _NAMES = {
 def paths(service: Service) -> list[str]:
     """Every path of the routing table, its places filled with the names that were planted."""
     found = []
-    for rule in service._app.wildcard_router.rules:
+    for rule in service.listeners.app.wildcard_router.rules:
         assert isinstance(rule.matcher, PathMatches)
         pattern = rule.matcher.regex.pattern.removesuffix("$")
         names = next((named for word, named in _NAMES.items() if word in pattern), ["somebody"])

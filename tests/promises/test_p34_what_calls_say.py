@@ -41,7 +41,7 @@ def spelled(name: str) -> list[str]:
 
 def patterns(service: Service) -> list[str]:
     found = []
-    for rule in service._app.wildcard_router.rules:
+    for rule in service.listeners.app.wildcard_router.rules:
         assert isinstance(rule.matcher, PathMatches)
         found.append(rule.matcher.regex.pattern.removesuffix("$"))
     return [pattern for pattern in found if pattern not in ("/v1", "/v1/journal")]

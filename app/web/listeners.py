@@ -1,0 +1,129 @@
+"""The addresses that the service answers at: its own, the metrics', and one for the dashboard beside it.
+
+Each has the hosts and origins of its own, all have the same handlers, bounds and connection limits behind them.
+"""
+
+from __future__ import annotations
+
+import socket
+from typing import TYPE_CHECKING
+
+import tornado.netutil
+import tornado.web
+
+from app import token_secrets
+from dossier_realtime.protocol.host_policy import HostPolicy, host_policy, own_hosts
+from dossier_realtime.protocol.loopback import LOOPBACK_HOSTS, loopback_origins
+
+from .application import ROUTES, metrics_application, server
+from .public_pages import PublicPages
+
+if TYPE_CHECKING:
+    import ssl
+
+    from app.config import Config
+    from app.node.turns import Turns
+
+    from .accepting import Server
+    from .addresses import Addresses
+
+_LOOPBACK = "127.0.0.1"
+
+
+class Listeners:
+    """The listening sockets of a service. `port` is the one that it listens on, also where the configuration said 0;
+    `metrics_port` that of the metrics' own address, 0 without one."""
+
+    def __init__(
+        self,
+        config: Config,
+        app: tornado.web.Application,
+        tls: ssl.SSLContext | None,
+        addresses: Addresses,
+        turns: Turns,
+    ) -> None:
+        self._config = config
+        self.app, self._metrics_app = app, metrics_application(app, _metrics_policy(config))
+        self._addresses, self._turns = addresses, turns
+        self._own = server(app, tls, addresses, turns)
+        self._servers = [self._own]
+        self._apps = [(app, not config.server.production), (self._metrics_app, True)]
+        self.port = self.metrics_port = 0
+        self.publish_pages()
+
+    @property
+    def refused(self) -> int:
+        """How often the system refused a connection."""
+        return sum(each.refused for each in self._servers)
+
+    def open(self) -> None:
+        """Listen where the configuration says. Raises OSError for an address that cannot be listened on."""
+        configured, metrics = self._config.server, self._config.metrics
+        sockets = _bound(configured.port, configured.host, backlog=1024)
+        self.port = sockets[0].getsockname()[1]
+        self.app.settings["host_policy"] = _service_policy(self._config, self.port)
+        self._own.add_sockets(sockets)
+        if metrics.host:
+            sockets = _bound(metrics.port, metrics.host, backlog=16)
+            self.metrics_port = sockets[0].getsockname()[1]
+            self._serve(self._metrics_app, sockets)
+
+    def open_for_dashboard(self) -> str:
+        """Listen on a free port of the loopback, in the clear, for the dashboard beside the service; return its URL.
+
+        The public address may be called by names that lead elsewhere from here, and its certificate is for those.
+        """
+        settings = self.app.settings | {"host_policy": host_policy("server", LOOPBACK_HOSTS, ())}  # and no browser
+        sockets = _bound(0, _LOOPBACK, backlog=64)
+        app = tornado.web.Application(ROUTES, **settings)
+        self._apps.append((app, False))
+        self.publish_pages()
+        self._serve(app, sockets)
+        return f"http://{_LOOPBACK}:{sockets[0].getsockname()[1]}"
+
+    def publish_pages(self) -> None:
+        """Tell the applications who may read what without an access token. Raises ValueError for a weak token."""
+        config, token = self._config, token_secrets.metrics_token(self._config.metrics)
+        for app, is_open in self._apps:
+            app.settings["public_pages"] = PublicPages(is_open and not token, token, config.security_txt)
+
+    def stop(self) -> None:
+        """Accept no more."""
+        for each in self._servers:
+            each.stop()
+
+    async def close(self) -> None:
+        """Close every connection that is still open."""
+        for each in self._servers:
+            await each.close_all_connections()
+
+    def _serve(self, app: tornado.web.Application, sockets: list[socket.socket]) -> None:
+        added: Server = server(app, None, self._addresses, self._turns)
+        self._servers.append(added)
+        added.add_sockets(sockets)
+
+
+def _service_policy(config: Config, port: int) -> HostPolicy:
+    """Return the policy of the service's own address; `port` is the one that it listens on."""
+    server = config.server
+    scheme = "https" if server.tls_certificate else "http"
+    return host_policy(
+        "server",
+        server.allowed_hosts,
+        server.allowed_origins,
+        own_hosts=own_hosts(server.host),
+        own_origins=(*loopback_origins([port], scheme), *loopback_origins([config.dashboard.port])),
+        require_origin=server.require_origin,
+        strict_transport=bool(server.tls_certificate) or server.behind_proxy,
+    )
+
+
+def _metrics_policy(config: Config) -> HostPolicy:
+    """Return the policy of the metrics' own address: called by the service's names or by itself, and by no browser."""
+    server, host = config.server, config.metrics.host.strip("[]")
+    own = [f"[{host}]" if ":" in host else host] if host else []
+    return host_policy("server", (*server.allowed_hosts, *own), (), own_hosts=own_hosts(server.host))
+
+
+def _bound(port: int, host: str, *, backlog: int) -> list[socket.socket]:
+    return tornado.netutil.bind_sockets(port, host.strip("[]"), backlog=backlog)
