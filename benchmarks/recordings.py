@@ -164,6 +164,7 @@ class _Reader:
     """A client whose socket somebody else empties."""
 
     user_id = "u1"
+    connection_id = "c1"
     outbox: Outbox
 
     def too_slow(self) -> None:

@@ -19,6 +19,7 @@ from app.core.presence import Member as Member  # noqa: PLC0414 - a part of the 
 from app.core.presence import PresenceEvent as PresenceEvent  # noqa: PLC0414 - likewise
 from app.core.presence import Profile as Profile  # noqa: PLC0414 - likewise
 from app.core.ratelimit import Quota, RateClass, RateLimiter
+from app.engine.delivery_rules import TO_EVERYBODY, DeliveryRules
 from dossier_realtime.protocol.classification import Settings
 from dossier_realtime.protocol.commands import PresenceChange
 from dossier_realtime.protocol.responses import Roster
@@ -80,14 +81,13 @@ class Moved(Exception):
 class Entry:
     """One event to be published: encoded once, without its offset. `durable`: the channel keeps history.
 
-    `about`: the user whom a passing event (a cursor) is about; it is not delivered to that user, and a later one
-    about the same user replaces it where it waits. `domain_fact`: a statement about an alert or a brief.
+    `domain_fact`: a statement about an alert or a brief.
     """
 
     channel: str
     body: bytes
     durable: bool
-    about: str = ""
+    delivery: DeliveryRules = TO_EVERYBODY
     domain_fact: DomainFact | None = None
 
 
@@ -110,7 +110,7 @@ class Publication:
     offset: int
     frame: bytes
     commit: int = 0
-    about: str = ""
+    delivery: DeliveryRules = TO_EVERYBODY
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,11 +239,15 @@ class TipMoved(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """One operation that becomes one version: the encoded `remote_operation`, who made it, and its `op_id`."""
+    """One operation that becomes one version: the encoded `remote_operation`, its author, and its `op_id`.
+
+    `exclude_connection`: the author's, which gets an `operation_ack` in its place.
+    """
 
     body: bytes
     user_id: str
     op_id: str | None
+    exclude_connection: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -145,8 +145,8 @@ class Journal:
         rule: str = "",
         level: str = "",
         audience: Audience = "all",
-        except_user: str = "",
-        besides: str = "",
+        exclude_user: str = "",
+        exclude_connection: str = "",
         receivers: int = 0,
         detail: Detail | None = None,
         type: str = "",  # noqa: A002  the field's name in the entry
@@ -177,7 +177,7 @@ class Journal:
         state.entries_in += 1
         fields = (
             kind, at or self._clock(), session, user, channel, offset, epoch, commit, rule, level, audience,
-            except_user, besides, receivers, detail or {}, type, by, via,
+            exclude_user, exclude_connection, receivers, detail or {}, type, by, via,
         )  # fmt: skip
         waiting = Waiting(state, fields, frame, cause, durable)
         queue.append(waiting)

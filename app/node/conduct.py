@@ -335,7 +335,7 @@ class Conduct:
         assert identity is not None  # noqa: S101  the session checked
         answer = partial(self._edit_answered, connection, command)
         submission = Submission(
-            connection,
+            connection.connection_id,
             identity.user_id,
             identity.name,
             answer,

@@ -15,6 +15,7 @@ class Receiver(Protocol):
 
     outbox: Outbox
     user_id: str
+    connection_id: str
 
 
 R = TypeVar("R", bound=Receiver)
@@ -85,18 +86,22 @@ class Hub(Generic[R]):
         self._shut_out.remove(connection)
         return True
 
-    def live(self, channel: str, *, besides: object = None, about: str = "") -> tuple[R, ...]:
-        """Who is to be told of a publication. `besides`: a connection that is told otherwise; `about`: a user who
-        is not told."""
+    def live(self, channel: str, *, exclude_user: str = "", exclude_connection: str = "") -> tuple[R, ...]:
+        """Return the connections that receive a publication, without `exclude_user` and `exclude_connection`."""
         live = self._received_by(self._live.get(channel, ()))
-        if besides is None and not about:
+        if not exclude_user and not exclude_connection:
             return tuple(live)
-        return tuple(one for one in live if one is not besides and (not about or one.user_id != about))
+        return tuple(
+            one
+            for one in live
+            if (not exclude_connection or one.connection_id != exclude_connection)
+            and (not exclude_user or one.user_id != exclude_user)
+        )
 
-    def watching(self, channel: str, besides: str = "") -> tuple[R, ...]:
-        """Who is to be told of a change of presence, the user `besides` left out."""
+    def watching(self, channel: str, exclude_user: str = "") -> tuple[R, ...]:
+        """Return the connections that receive a change of presence, without `exclude_user`."""
         watching = self._received_by(self._watching.get(channel, ()))
-        return tuple(one for one in watching if not besides or one.user_id != besides)
+        return tuple(one for one in watching if not exclude_user or one.user_id != exclude_user)
 
     def _received_by(self, connections: Iterable[R]) -> Iterable[R]:
         shut_out = self._shut_out

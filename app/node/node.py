@@ -211,25 +211,23 @@ class Node:
     def _deliver(self, publications: Sequence[Publication]) -> None:
         for publication in publications:
             self._rechecks.finish(publication.channel)
-            if channels.is_in(publication.channel, "ops"):
+            rules = publication.delivery
+            if rules.per_reader:
                 self._deliver_report(publication)
                 continue
-            channel, offset, about = publication.channel, publication.offset, publication.about
-            frame, author, origin = text_frame(publication.frame), None, origin_now.get()
-            if about:
-                frame = Volatile.of(frame, "cursor", channel, about)
-            elif channels.is_in(channel, "document"):
-                submission = self._documents.placed(channel, offset, publication.frame)
-                author = None if submission is None else submission.author
-                origin = None if submission is None else submission.origin  # of a lane's turn there are many
-            elif channels.is_in(channel, "user") and _PROGRESS in publication.frame[:96]:
-                frame = Volatile.of(frame, "progress", codec.request_id(publication.frame))
-            if origin is not None and not about:  # a cursor may have waited on purpose
+            channel, offset = publication.channel, publication.offset
+            frame, origin = text_frame(publication.frame), origin_now.get()
+            if rules.conflation_key:
+                frame = Volatile.of(frame, *rules.conflation_key)
+            submission = self._documents.claim(channel, offset, publication.frame)
+            if submission is not None:
+                origin = submission.origin  # of a lane's turn there are many
+            if origin is not None and not rules.exclude_user:  # a cursor may have waited on purpose
                 frame = Stamped.at(origin.accepted, frame)
             self.hub.advance(channel, offset)
-            receivers = self.hub.live(channel, besides=author, about=about)
-            besides = author.connection_id if isinstance(author, Connection) else ""
-            self.witness.delivered(publication, len(receivers), besides, origin)
+            excluded = rules.exclude_connection
+            receivers = self.hub.live(channel, exclude_user=rules.exclude_user, exclude_connection=excluded)
+            self.witness.delivered(publication, len(receivers), origin)
             self.hub.deliver(frame, receivers)
 
     def _deliver_report(self, publication: Publication) -> None:
@@ -256,9 +254,9 @@ class Node:
             self._cursors.left(channel, user_id)
         if isinstance(event, PresenceUpdate) and event.payload.name is UNSET:
             frame = Volatile.of(frame, "presence", channel, user_id)
-        besides = user_id if isinstance(event, PresenceJoin) else ""
-        receivers = self.hub.watching(channel, besides)
-        self.witness.told(channel, payload, codec.message_type(event), len(receivers), besides, user_id)
+        excluded = user_id if isinstance(event, PresenceJoin) else ""
+        receivers = self.hub.watching(channel, excluded)
+        self.witness.told(channel, payload, codec.message_type(event), len(receivers), excluded, user_id)
         self.hub.deliver(frame, receivers)
 
     def _revoked(self, token_id: str | None, user_id: str | None, moment: float) -> None:
@@ -354,6 +352,3 @@ class Node:
 
 def _restart(connection: Connection) -> None:
     connection.fail(CloseCode.SERVICE_RESTART, "the service restarts; reconnect")
-
-
-_PROGRESS = b'"type":"brief_generation_progress"'

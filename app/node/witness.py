@@ -160,9 +160,9 @@ class Witness:
             detail=detail,
         )
 
-    def delivered(self, publication: Publication, receivers: int, besides: str, origin: Origin | None) -> None:
-        """A publication to everybody who is live on its channel, the connection `besides` left out. To be told
-        before it is queued: what the queueing causes stands after it."""
+    def delivered(self, publication: Publication, receivers: int, origin: Origin | None) -> None:
+        """Record a publication to the live connections of its channel, without those that its rules exclude. To be
+        called before it is queued: what the queueing causes stands after it."""
         self._metrics.delivered(receivers)
         self._journal.record(
             "fanout",
@@ -170,8 +170,8 @@ class Witness:
             offset=publication.offset,
             epoch=publication.epoch,
             commit=publication.commit,
-            except_user=publication.about,
-            besides=besides,
+            exclude_user=publication.delivery.exclude_user,
+            exclude_connection=publication.delivery.exclude_connection,
             level=self.level_of(publication.channel),
             receivers=receivers,
             type=codec.type_of(publication.frame),
@@ -184,14 +184,14 @@ class Witness:
         self._metrics.delivery_seconds.observe(seconds, receivers)
         self._metrics.delivery_minute.observe(seconds, now, receivers)
 
-    def told(self, channel: str, payload: bytes, type_: str, receivers: int, besides: str, by: str) -> None:
+    def told(self, channel: str, payload: bytes, type_: str, receivers: int, exclude_user: str, by: str) -> None:
         """A change of presence to the channel's watchers. To be told before it is queued."""
         self._metrics.delivered(receivers)
         self._journal.record(
             "fanout",
             channel=channel,
             audience="presence",
-            except_user=besides,
+            exclude_user=exclude_user,
             level=self.level_of(channel),
             receivers=receivers,
             type=type_,

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from app.core.documents import EditError, placed_cursor
+from app.engine.delivery_rules import DeliveryRules
 from app.engine.ports import Entry, Unavailable
 from dossier_realtime.protocol import codec
 from dossier_realtime.protocol.commands import CursorPayload
@@ -78,4 +79,5 @@ class Cursors:
             position, selection = placed_cursor(await self._documents.upcoming(channel), cursor)
             payload = CursorPositionPayload(user_id=user_id, position=position, selection_length=selection)
             body = codec.encode(CursorPosition(channel=channel, payload=payload))
-            await self._broker.publish([Entry(channel, body, durable=False, about=user_id)])
+            rules = DeliveryRules(conflation_key=("cursor", channel, user_id), exclude_user=user_id)
+            await self._broker.publish([Entry(channel, body, durable=False, delivery=rules)])

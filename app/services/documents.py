@@ -50,11 +50,15 @@ _STEPS = 10  # versions of one edit that one turn of the loop makes
 
 @dataclass(slots=True, eq=False)
 class Submission:
-    """An edit on its way. `answer` gets the version that it became, or why it did not; `author` is told no other
-    way of its own versions. `whole`: instead of an edit, the document's new text; `hunks`: how it came from the text of
-    version `expected`, where that is known. `holds`: whether the author has the right still; asked before a commit."""
+    """An edit on its way to its document.
 
-    author: object
+    `answer` gets the version that it became, or why it did not. The connection `connection_id` gets no other notice of
+    its own versions; it is empty for an edit over HTTP. `whole`: instead of an edit, the document's new text; `hunks`:
+    how it came from the text of version `expected`, where that is known. `holds`: whether the author has the right
+    still; asked before a commit.
+    """
+
+    connection_id: str
     user_id: str
     user_name: str
     answer: Callable[[int | EditError], None]
@@ -139,11 +143,11 @@ class Documents:
         """Take an edit into its document's lane; the order of the calls is the order of the lane."""
         self._lane(channel).submit(submission)
 
-    def placed(self, channel: str, version: int, frame: bytes) -> Submission | None:
-        """Whose version is being delivered, if it came through here: its author is not to receive it. The last one
-        of an edit answers it."""
+    def claim(self, channel: str, version: int, frame: bytes) -> Submission | None:
+        """Return the submission whose version is being delivered, if it came through here; the last version of an
+        edit answers it."""
         lane = self._lanes.get(channel)
-        return None if lane is None else lane.placed(version, frame)
+        return None if lane is None else lane.claim(version, frame)
 
     def sweep(self) -> None:
         """Let go of documents that rest and that nobody is on."""
@@ -219,7 +223,7 @@ class _Lane:
         if self._working is None:
             self._working = self._loop.create_task(self._work())
 
-    def placed(self, version: int, frame: bytes) -> Submission | None:
+    def claim(self, version: int, frame: bytes) -> Submission | None:
         found = self._placed.get(version)
         if found is None or found.body != frame:
             return None  # another node's: ours comes behind it
@@ -381,7 +385,7 @@ class _Lane:
         op_id = submission.edit.op_id if submission.edit is not None else None
         payload = write_remote(step, version, submission.user_id, submission.user_name, op_id)
         body = codec.encode(RemoteOperation(channel=self._channel, payload=payload))
-        return Version(body, submission.user_id, op_id)
+        return Version(body, submission.user_id, op_id, submission.connection_id)
 
     def _answer_known(self, submission: Submission, known: KnownOperation) -> None:
         if known.user_id == submission.user_id:
@@ -393,7 +397,7 @@ class _Lane:
     def _answer_undelivered(self) -> None:
         """Nobody on this node receives the channel: the versions came by no delivery."""
         for version, placed in sorted(self._placed.items()):
-            self.placed(version, placed.body)
+            self.claim(version, placed.body)
 
     def _take_back(self, batch: Sequence[Submission]) -> None:
         placed = {id(one.submission) for one in self._placed.values()}

@@ -6,6 +6,7 @@ import asyncio
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from app.engine.delivery_rules import DeliveryRules
 from app.engine.ports import Entry, Unavailable
 from dossier_realtime.recording.ops_rows import encode_report
 
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from app.core.instant import Instant
     from app.engine.ports import Broker
     from dossier_realtime.recording.ops_aggregator import OpsAggregator
+
+
+_PER_READER = DeliveryRules(per_reader=True)
 
 
 async def report(
@@ -30,4 +34,4 @@ async def report(
             channel = made.message.channel
             if listeners(channel):
                 with suppress(Unavailable):
-                    await broker.publish([Entry(channel, encode_report(made), durable=False)])
+                    await broker.publish([Entry(channel, encode_report(made), durable=False, delivery=_PER_READER)])

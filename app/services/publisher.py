@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 from app.core.alerts import AlertRecipient, alert_recipient, mou_channels
 from app.core.briefs import transition
 from app.core.ownership import claim_on_brief, claim_on_commitment
+from app.engine.delivery_rules import TO_EVERYBODY, DeliveryRules
 from app.engine.ports import Entry, IdempotencyKey, Placed, Unavailable
 from dossier_realtime.protocol import codec
 from dossier_realtime.protocol.authorization import Fact, may_see
-from dossier_realtime.protocol.events import CommitmentAlert
+from dossier_realtime.protocol.events import BriefProgress, CommitmentAlert
 from dossier_realtime.protocol.namespaces import namespace_of
 
 if TYPE_CHECKING:
@@ -98,6 +99,7 @@ class Publisher:
                 channel,
                 codec.encode(event),
                 namespace_of(channel).history and self._policy.settings(channel).history,
+                delivery=_rules(event),
                 domain_fact=self._said(channel, event, by),
             )
             for channel, event in events
@@ -117,3 +119,10 @@ class Publisher:
             claim = None if by is None else claim_on_commitment(by, event.payload.mou_id, self._policy)
             return alert_recipient(channel, event, claim)
         return transition(channel, event, None if by is None else claim_on_brief(by))
+
+
+def _rules(event: Event) -> DeliveryRules:
+    """Return how an event is delivered: of a brief's progress the latest is enough for a slow reader."""
+    if isinstance(event, BriefProgress):
+        return DeliveryRules(conflation_key=("progress", event.request_id))
+    return TO_EVERYBODY

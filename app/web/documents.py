@@ -94,7 +94,7 @@ class DocumentById(Bearer):
             await self.act(act)
             answered: asyncio.Future[int | EditError] = asyncio.get_running_loop().create_future()
             submission = Submission(
-                self,
+                "",
                 identity.user_id,
                 identity.name,
                 answered.set_result,

@@ -15,6 +15,7 @@ _NAMES = (
     *("seq", "at", "kind", "session", "user", "channel", "offset", "epoch", "level", "rule", "audience"),
     *("except_user", "besides", "receivers", "detail", "frame"),
 )
+_FIELDS = {"except_user": "exclude_user", "besides": "exclude_connection"}  # columns keep the keys of the journal
 _NUMBERS = ("seq", "at", "offset", "receivers")
 
 
@@ -32,7 +33,11 @@ def write_parquet(export: Path, to: Path) -> None:
         with rows.open("wb") as file:
             for _, line in ExportSource(export).lines():
                 header, frame, _ = decode_entry(line)
-                row = {name: getattr(header, name) for name in _NAMES if name not in ("at", "detail", "frame")}
+                row = {
+                    name: getattr(header, _FIELDS.get(name, name))
+                    for name in _NAMES
+                    if name not in ("at", "detail", "frame")
+                }
                 row["at"] = round(header.at * 1_000_000)
                 row["detail"] = msgspec.json.encode(header.detail).decode() if header.detail else None
                 row["frame"] = None if frame is None else frame.decode("utf-8", "replace")

@@ -209,15 +209,3 @@ _typed = msgspec.json.Decoder(_Typed)
 def type_of(frame: bytes) -> str:
     """Return the `type` of a frame that the service encoded."""
     return _typed.decode(frame).type
-
-
-class _Request(Struct):
-    request_id: str = ""
-
-
-_requests = msgspec.json.Decoder(_Request)
-
-
-def request_id(frame: bytes) -> str:
-    """The `request_id` of an encoded brief event."""
-    return _requests.decode(frame).request_id

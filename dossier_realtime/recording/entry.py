@@ -66,7 +66,7 @@ Kind = Literal[
     "refused",  # a frame from the session, refused; `rule` is what decided
     "decided",  # by no frame of its own the session was ended, or not let in; `rule` is why
     "out",  # a frame to this one session
-    "fanout",  # a frame to all who are attached to `channel` for its `audience`, but `except_user` and `besides`
+    "fanout",  # a frame to all who are attached to `channel` for its `audience`, but those that it excludes
     "recovered",  # an event found committed at start that the journal had not got
     "restored",  # the event store is a copy or an older one: new epochs from here on; `detail`: why
     "conflated",  # frames waiting for the session gave way to later ones; `detail.places`: which, see below
@@ -84,13 +84,18 @@ Kind = Literal[
 ]
 
 
-class Header(msgspec.Struct, frozen=True, omit_defaults=True):
+_KEYS = {"exclude_user": "except_user", "exclude_connection": "besides"}
+"""Fields whose key in a recording is an older word."""
+
+
+class Header(msgspec.Struct, frozen=True, omit_defaults=True, rename=_KEYS):
     """What is known of an entry besides its frame.
 
     `at` is Unix time in seconds, to the millisecond. `offset` and `epoch` are the event's place in its
     channel's history, `commit` its row in the event store (0: none of these). `level` is the channel's
-    classification then. A fan-out does not go to the user `except_user`, whom it is about, nor to the
-    connection `besides`, which is told otherwise; `receivers` is how many it goes to. `type` is the decoded message's.
+    classification then. A fan-out does not go to the user `exclude_user`, whom it is about,
+    nor to the connection `exclude_connection`, which gets an answer in its place; `receivers` is how many it goes to.
+    `type` is the decoded message's.
 
     Who caused it: `by` is a user, `via` the session (`session:…`) or the HTTP token (`token:…`) through which it was
     caused, and `cause` the seq of the entry that caused it: a frame of kind `in`, or an `act`.
@@ -108,8 +113,8 @@ class Header(msgspec.Struct, frozen=True, omit_defaults=True):
     rule: str = ""
     level: str = ""
     audience: Audience = "all"
-    except_user: str = ""
-    besides: str = ""
+    exclude_user: str = ""
+    exclude_connection: str = ""
     receivers: int = 0
     detail: Detail = {}
     type: str = ""

@@ -19,12 +19,12 @@ class Routing:
         match header.kind:
             case "fanout":
                 attached = self._attached.get((header.channel, header.audience), {})
-                if not header.except_user and not header.besides:
+                if not header.exclude_user and not header.exclude_connection:
                     return list(attached)
                 return [
                     session
                     for session, user in attached.items()
-                    if user != header.except_user and self.connection(session) != header.besides
+                    if user != header.exclude_user and self.connection(session) != header.exclude_connection
                 ]
             case "out" | "replayed":
                 return [header.session]

@@ -73,14 +73,14 @@ def delivery(index: Index, session: str, channel: str, told: set[int], offset: i
         if header.channel == channel and _holds(header, offset, epoch):
             wanted.add(number)
         certain = certain and header.kind != "conflated" and not header.detail.get("unsent")
-    if certain and not any(index.entry(number).header.besides for number in told):
+    if certain and not any(index.entry(number).header.exclude_connection for number in told):
         user = index.entry(index.sessions[session][0]).header.user
         spans = [span for span in attachments(index, session) if (span.channel, span.audience) == (channel, "all")]
         return [
             number
             for number in wanted
             if number not in told or any(span.start < number < span.end for span in spans)
-            if index.entry(number).header.except_user != user
+            if index.entry(number).header.exclude_user != user
         ]
     frames = transcript(index, session)
     return [frame.number for frame in frames if frame.number in wanted and frame.offset == offset]
@@ -134,7 +134,7 @@ def _told(index: Index, attached: Iterator[Attachment], user: str) -> Iterator[t
         for number in index.told(channel, start, end):
             entry = index.entry(number)
             header = entry.header
-            if header.kind == "fanout" and header.audience == audience and header.except_user != user:
+            if header.kind == "fanout" and header.audience == audience and header.exclude_user != user:
                 yield number, entry
 
 
@@ -152,7 +152,7 @@ def _kept(index: Index, session: str, entries: list[tuple[int, Entry]]) -> Itera
                 yield Frame(
                     number, header.seq, header.at, "sent", name, header.channel, frame, header.rule, entry_type(entry)
                 )
-            case "out" | "fanout" if header.besides != name:
+            case "out" | "fanout" if header.exclude_connection != name:
                 told = (header.channel, frame, "", entry_type(entry), header.offset)
                 queued[name].append(Frame(number, header.seq, header.at, "received", name, *told))
             case "replayed":

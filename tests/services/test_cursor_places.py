@@ -65,4 +65,4 @@ def test_a_cursor_behind_an_edit_that_is_being_committed_is_placed_behind_it(tmp
 
 
 def _edit(answers: asyncio.Queue[object], content: str, version: int) -> Submission:
-    return Submission(None, "ali", "Ali", answers.put_nowait, EditPayload("insert", 0, version, content))
+    return Submission("", "ali", "Ali", answers.put_nowait, EditPayload("insert", 0, version, content))

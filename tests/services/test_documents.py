@@ -91,11 +91,11 @@ class Bench:
     def _deliver(self, publications: Sequence[Publication]) -> None:
         for publication in publications:
             self.delivered.append(publication.offset)
-            self.documents.placed(publication.channel, publication.offset, publication.frame)
+            self.documents.claim(publication.channel, publication.offset, publication.frame)
 
     def submit(self, content: str, version: int = 0, op_id: str | None = None) -> None:
         payload = EditPayload("insert", 0, version, content, op_id=op_id)
-        self.documents.submit(DOC, Submission(self, "ali", "Ali", self.answers.append, payload))
+        self.documents.submit(DOC, Submission("", "ali", "Ali", self.answers.append, payload))
 
     async def answered(self, count: int) -> list[int | EditError]:
         async with asyncio.timeout(HANG_SECONDS):

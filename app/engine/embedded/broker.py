@@ -112,7 +112,7 @@ class EmbeddedBroker:
     def appended(self, appended: Appended) -> None:
         """Deliver what a job of the log has committed."""
         publications = []
-        for channel, epoch, offset, body, stream, number, about in appended.events:
+        for channel, epoch, offset, body, stream, number, delivery in appended.events:
             if offset:
                 known = self._channels.get(channel)
                 if known is None:
@@ -125,7 +125,7 @@ class EmbeddedBroker:
                     self._long.add(channel)
                     self._trim(channel)
             frame = frame_of(channel, body, offset)
-            publications.append(Publication(channel, epoch, offset, frame, number, about))
+            publications.append(Publication(channel, epoch, offset, frame, number, delivery))
         if appended.events:
             self._ages.mark(self._number, self._steady())
         if publications:

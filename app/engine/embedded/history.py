@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from app.core.position import epoch_of
+from app.engine.delivery_rules import TO_EVERYBODY, DeliveryRules
 from app.engine.ports import Entry, IdempotencyKey, KeyConflict, Placed, Publication, TipMoved, Version
 from dossier_realtime.protocol.namespaces import frame_of, namespace_of
 
@@ -31,7 +32,7 @@ class Stored(NamedTuple):
     body: bytes
     stream: int = 0
     number: int = 0
-    about: str = ""
+    delivery: DeliveryRules = TO_EVERYBODY
 
 
 class Appended(NamedTuple):
@@ -94,7 +95,9 @@ class EventLog:
                 return Appended([replace(placed, repeated=True) for placed in _placed.decode(row[1])], [])
         self._keep(db, [entry for entry in entries if entry.domain_fact is not None], now)
         events = [
-            self._insert(db, entry) if entry.durable else Stored(entry.channel, "", 0, entry.body, about=entry.about)
+            self._insert(db, entry)
+            if entry.durable
+            else Stored(entry.channel, "", 0, entry.body, delivery=entry.delivery)
             for entry in entries
         ]
         placed = [Placed(e.channel, e.offset or None, e.epoch or None) for e in events]
@@ -108,7 +111,8 @@ class EventLog:
             raise TipMoved(channel)
         events = []
         for version in versions:
-            event = self._insert(db, Entry(channel, version.body, durable=True))
+            rules = DeliveryRules(exclude_connection=version.exclude_connection)
+            event = self._insert(db, Entry(channel, version.body, durable=True, delivery=rules))
             events.append(event)
             if version.op_id is not None:
                 # An operation of several parts is known by its last version.
@@ -129,7 +133,7 @@ class EventLog:
         number = db.execute(
             "INSERT INTO events (stream, offset, body) VALUES (?, ?, ?)", (tip.stream, tip.offset, entry.body)
         ).lastrowid
-        return Stored(entry.channel, tip.epoch, tip.offset, entry.body, tip.stream, number or 0)
+        return Stored(entry.channel, tip.epoch, tip.offset, entry.body, tip.stream, number or 0, entry.delivery)
 
     def _find(self, db: sqlite3.Connection, channel: str) -> _Tip:
         tip = self._tips.pop(channel, None)
