@@ -123,7 +123,37 @@ def test_a_page_of_a_foreign_origin_gets_no_connection(tmp_path: Path, origin: s
     with Service(tmp_path / "data") as service:
         ended = asyncio.run(_in_chromium(service, service.token("page", "read:dossier:*"), origin))
         assert service.metrics()["dossier_connections"] == 0
+        assert f"Origin {origin} was refused with 403" in service.log()
     assert ended == {"received": [], "code": 1006}
+
+
+def test_a_page_of_an_allowed_origin_publishes_and_reads_every_answer(tmp_path: Path, origin: str) -> None:
+    with Service(tmp_path / "data", {"server.allowed_origins": [origin], "limits.read": 5}) as service:
+        token = service.token("page", "write:dossier:*", "write:document:*")
+        told = asyncio.run(_on_page(origin, _CALLS, [service.http, token, UPDATE]))
+        service.assert_log_clean()
+        assert "was refused" not in service.log()
+    assert told["schema"]
+    assert told["asyncapi"]
+    assert told["published"] == {"status": 200, "offsets": [1]}
+    assert told["again"] == {"status": 200, "offsets": [1]}
+    assert told["document"] == {"status": 200, "etag": '"1"'}
+    assert told["unauthorized"] == {"status": 401, "code": "INVALID_TOKEN", "asks": "Bearer"}
+    assert told["limited"]["status"] == 429
+    assert int(told["limited"]["wait"]) > 0
+
+
+def test_a_page_of_a_foreign_origin_can_call_nothing_and_the_log_says_what_to_change(
+    tmp_path: Path, origin: str
+) -> None:
+    with Service(tmp_path / "data") as service:
+        token = service.token("page", "write:dossier:*")
+        told = asyncio.run(_on_page(origin, _REFUSED_CALLS, [service.http, token, UPDATE]))
+        assert told == ["TypeError"] * 3
+        assert service.metrics()["dossier_events_published_total"] == 0
+        (line,) = [line for line in service.log().splitlines() if "was refused" in line]
+    assert f"Origin {origin} was refused with 403" in line
+    assert "add it to server.allowed_origins (DOSSIER_SERVER__ALLOWED_ORIGINS)" in line
 
 
 async def _watched(service: Service, talk: Talk, origin: str) -> list[Message]:
@@ -175,17 +205,71 @@ def _judge(received: list[Message]) -> None:
 
 
 async def _in_chromium(service: Service, token: str, origin: str) -> Any:
-    """Open the page, hold the conversation in it, return what `converse` resolves to."""
+    """Hold the conversation on the page, return what `converse` resolves to."""
+    return await _on_page(
+        origin,
+        """async ([url, token, channel]) => {
+            const { converse } = await import("./contract_client.mjs");
+            return await converse(new WebSocket(url), token, channel);
+        }""",
+        [service.url, token, CHANNEL],
+    )
+
+
+async def _on_page(origin: str, script: str, given: list[Any]) -> Any:
+    """Open the page of an origin, run a function in it, return what it resolves to."""
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         page: Page = await browser.new_page()
         await page.goto(f"{origin}/page.html")
-        ended = await page.evaluate(
-            """async ([url, token, channel]) => {
-                const { converse } = await import("./contract_client.mjs");
-                return await converse(new WebSocket(url), token, channel);
-            }""",
-            [service.url, token, CHANNEL],
-        )
+        answered = await page.evaluate(script, given)
         await browser.close()
-    return ended
+    return answered
+
+
+_CALLS = """async ([http, token, event]) => {
+    const headers = { "Authorization": `Bearer ${token}`, "Content-Type": "application/json" };
+    const publish = async () => {
+        const answer = await fetch(`${http}/v1/publish`, {
+            method: "POST",
+            headers: { ...headers, "Idempotency-Key": "page-1", "X-Reason": "a test" },
+            body: JSON.stringify({ events: [event] }),
+        });
+        return { status: answer.status, offsets: (await answer.json()).results.map((place) => place.offset) };
+    };
+    const told = {
+        schema: Boolean((await (await fetch(`${http}/v1/schema.json`)).json())),
+        asyncapi: (await (await fetch(`${http}/v1/asyncapi.json`)).json()).asyncapi,
+        published: await publish(),
+        again: await publish(),
+    };
+    const put = await fetch(`${http}/v1/documents/page`, {
+        method: "PUT",
+        headers: { ...headers, "If-Match": '"0"' },
+        body: JSON.stringify({ content: "Ports" }),
+    });
+    told.document = { status: put.status, etag: put.headers.get("ETag") };
+    const stranger = await fetch(`${http}/v1/publish`, { method: "POST", headers: { "X-Reason": "a test" } });
+    told.unauthorized = {
+        status: stranger.status,
+        code: (await stranger.json()).error_code,
+        asks: stranger.headers.get("WWW-Authenticate"),
+    };
+    let limited;
+    do {
+        limited = await fetch(`${http}/v1/documents/page`, { headers });
+    } while (limited.status === 200);
+    told.limited = { status: limited.status, wait: limited.headers.get("Retry-After") };
+    return told;
+}"""
+
+_REFUSED_CALLS = """async ([http, token, event]) => {
+    const headers = { "Authorization": `Bearer ${token}`, "Content-Type": "application/json" };
+    const body = JSON.stringify({ events: [event] });
+    const ended = (call) => call.then((answer) => answer.status, (error) => error.name);
+    return [
+        await ended(fetch(`${http}/v1/schema.json`)),
+        await ended(fetch(`${http}/v1/publish`, { method: "POST", headers, body })),
+        await ended(fetch(`${http}/v1/publish`, { method: "POST", body })),
+    ];
+}"""
