@@ -27,7 +27,9 @@ def _own_token() -> str:
 
 
 class Dashboard:
-    """`python run.py dashboard` on a free port; started by `with`. `settings` go to its environment."""
+    """`python run.py dashboard` on a free port, or `listens_at`; started by `with`.
+
+    `settings` go to its environment."""
 
     def __init__(
         self,
@@ -36,7 +38,9 @@ class Dashboard:
         settings: dict[str, str] | None = None,
         *,
         program: Sequence[str] = ("run.py", "dashboard"),
+        listens_at: int = 0,
     ) -> None:
+        self._listens_at = listens_at
         self._program = program
         self._service = service
         self._output, self.log_file = folder / "dashboard.out", folder / "dashboard.log"
@@ -48,7 +52,7 @@ class Dashboard:
         self._token_file.write_text(_own_token())
         environment = {name: value for name, value in os.environ.items() if not name.startswith("DOSSIER_")}
         environment |= {"DOSSIER_DASHBOARD__TOKEN_FILE": str(self._token_file)} | self._settings
-        command = [sys.executable, *self._program, "--port", "0", "--service", self._service.http]
+        command = [sys.executable, *self._program, "--port", str(self._listens_at), "--service", self._service.http]
         command += ["--data", str(self._service.data)]
         with self._output.open("wb") as output, self.log_file.open("wb") as log:
             self.process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=log)

@@ -12,6 +12,7 @@ from dashboard.pages import PAGES
 from dashboard.visitors import COOKIE, HOST_COOKIE
 from tests.dashboard.dashboards import Dashboard
 from tests.harness import tokens
+from tests.harness.ports import reserve
 from tests.harness.service import Service
 
 _TOKEN = re.compile(r'"token":"([^"]+)"')
@@ -49,6 +50,17 @@ def test_a_foreign_origin_is_turned_away(dashboard: Dashboard, origin: str) -> N
     assert dashboard.login("x.y.z", Origin=origin)[0] == 403
     cookie = dashboard.cookie()
     assert knock(dashboard, page_token(dashboard, cookie), cookie, Origin=origin) == 403
+
+
+def test_a_changed_port_needs_no_change_of_hosts_or_origins(service: Service, tmp_path: Path) -> None:
+    with Dashboard(service, tmp_path, listens_at=reserve()) as elsewhere:
+        for host in ("localhost", "127.0.0.1", "[::1]"):
+            origin = f"http://{host}:{elsewhere.port}"
+            form = {"Host": f"{host}:{elsewhere.port}", "Origin": origin}
+            assert elsewhere.login(tokens.token("omar", "admin:*", role="operator"), **form)[0] == 303
+        assert elsewhere.login("x.y.z", Origin="http://localhost:5006")[0] == 403
+        assert "Origin http://localhost:5006 was refused with 403" in elsewhere.log_file.read_text()
+        assert "dashboard.allowed_origins (DOSSIER_DASHBOARD__ALLOWED_ORIGINS)" in elsewhere.log_file.read_text()
 
 
 @pytest.mark.parametrize("name", PAGES)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import shutil
 import threading
 from collections.abc import Callable, Coroutine, Iterator
@@ -20,7 +21,8 @@ import pytest
 import websockets
 from playwright.async_api import Page, async_playwright
 
-from tests.harness.service import Service
+from tests.harness.eventually import eventually_async
+from tests.harness.service import ROOT, Service
 from tests.harness.wire import PATIENCE, Client, Message
 
 CHANNEL = "dossier:country:SA"
@@ -154,6 +156,33 @@ def test_a_page_of_a_foreign_origin_can_call_nothing_and_the_log_says_what_to_ch
         (line,) = [line for line in service.log().splitlines() if "was refused" in line]
     assert f"Origin {origin} was refused with 403" in line
     assert "add it to server.allowed_origins (DOSSIER_SERVER__ALLOWED_ORIGINS)" in line
+
+
+def test_the_page_that_client_developers_are_shown_works(tmp_path: Path, origin: str) -> None:
+    (shown,) = re.findall(r"^```html\n(.*?)^```", (ROOT / "docs" / "client-developers.md").read_text(), re.S | re.M)
+    with Service(tmp_path / "data", {"server.allowed_origins": [origin]}) as service:
+        token = json.dumps(service.token("page", "write:dossier:*"))
+        given = f"window.yourOwnLogin = async () => {token}; window.update = {json.dumps(UPDATE)};"
+        page = f"<!doctype html><title>As shown</title><script>{given}</script>\n{shown}"
+        (tmp_path / "pages" / "shown.html").write_text(page.replace("https://realtime.example.org", service.http))
+        lines = asyncio.run(_console_of(f"{origin}/shown.html", "dossier_update"))
+        assert service.metrics()["dossier_events_published_total"] == 1
+        service.assert_log_clean()
+    assert [line.partition(" ")[0] for line in lines if line.startswith("dossier_update")] == ["dossier_update"]
+    assert not [line for line in lines if line.startswith(("closed", "Uncaught", "Access to"))]
+
+
+async def _console_of(address: str, until: str) -> list[str]:
+    """Open a page; return the lines of its console, up to the one that begins with a word."""
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        page: Page = await browser.new_page()
+        lines: list[str] = []
+        page.on("console", lambda message: lines.append(message.text))
+        await page.goto(address)
+        await eventually_async(lambda: any(line.startswith(until) for line in lines), lambda: lines)
+        await browser.close()
+    return lines
 
 
 async def _watched(service: Service, talk: Talk, origin: str) -> list[Message]:
