@@ -16,6 +16,7 @@ import yaml
 from app.core.schema.asyncapi import asyncapi
 from app.core.schema.json_schema import json_schema, struct_definitions
 from app.core.schema.messages import messages
+from app.core.schema.openapi import openapi
 
 from . import reference
 
@@ -50,6 +51,7 @@ def outputs() -> dict[str, str]:
     return {
         "docs/schema.json": json.dumps(json_schema(), ensure_ascii=False, indent=2) + "\n",
         "docs/asyncapi.yaml": _yaml(asyncapi(given)),
+        "docs/openapi.yaml": _yaml(openapi()),
         "docs/messages.md": reference.page(struct_definitions(), given, settings),
     }
 

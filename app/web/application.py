@@ -11,6 +11,7 @@ import tornado.web
 
 from app.core.schema.asyncapi import asyncapi
 from app.core.schema.json_schema import json_schema
+from app.core.schema.openapi import openapi
 from app.telemetry.logs import Sampler
 
 from . import health, listings, operators
@@ -70,6 +71,7 @@ ROUTES: list[Any] = [
     (r"/v1/explain", ExplainHandler),
     (r"/v1/schema.json", health.Described, {"describe": cache(json_schema)}),
     (r"/v1/asyncapi.json", health.Described, {"describe": cache(asyncapi)}),
+    (r"/v1/openapi.json", health.Described, {"describe": cache(openapi)}),
     (r"/healthz", health.Alive),
     (r"/readyz", health.Ready),
     (r"/metrics", health.Measured),

@@ -21,6 +21,7 @@ from dossier_realtime.ot.units import to_units
 from dossier_realtime.protocol import channels, codec
 from dossier_realtime.protocol.authorization import Right, decide
 from dossier_realtime.protocol.errors import ErrorCode
+from dossier_realtime.protocol.http_forms import DocumentText
 
 from .bearer import Bearer
 
@@ -34,10 +35,6 @@ if TYPE_CHECKING:
 
 _VERSION = re.compile(r"\d{1,16}")
 _ETAG = re.compile(r'(?:W/)?"?(\d{1,16})"?')
-
-
-class _Text(msgspec.Struct, forbid_unknown_fields=True):
-    content: str
 
 
 class DocumentById(Bearer):
@@ -160,7 +157,7 @@ class DocumentById(Bearer):
         try:
             body.decode()
             codec.check_shape(body)
-            return msgspec.json.decode(body, type=_Text).content
+            return msgspec.json.decode(body, type=DocumentText).content
         except codec.InvalidMessage as wrong:
             reason, path = wrong.reason, wrong.path
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as wrong:

@@ -6,7 +6,7 @@ Source: docs/protocol.md#operators-calls.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Annotated, ClassVar, TypeVar
+from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 import msgspec
 
@@ -18,6 +18,7 @@ from dossier_realtime.protocol import codec
 from dossier_realtime.protocol.commands import SettingsChange
 from dossier_realtime.protocol.errors import ErrorCode
 from dossier_realtime.protocol.fields import SEGMENT
+from dossier_realtime.protocol.http_forms import LimitsLift, Nothing, Revocation
 from dossier_realtime.protocol.namespaces import namespace_of
 
 from .bearer import Bearer
@@ -32,19 +33,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 _ID = re.compile(SEGMENT)
 _PAGE = 200
-
-
-class _Revocation(msgspec.Struct, forbid_unknown_fields=True):
-    jti: str | None = None
-    user: str | None = None
-
-
-class _Nothing(msgspec.Struct, forbid_unknown_fields=True):
-    pass
-
-
-class _Lift(msgspec.Struct, forbid_unknown_fields=True):
-    seconds: Annotated[int, msgspec.Meta(ge=1, le=3600)]
 
 
 class OperatorDoor(Bearer):
@@ -79,7 +67,7 @@ class OperatorDoor(Bearer):
 
     def nothing(self) -> bool:
         """Whether the body says nothing, as the path says all; answers 400 itself where it does."""
-        return self.read(_Nothing) is not None
+        return self.read(Nothing) is not None
 
     def number(self, name: str, default: int, low: int, high: int) -> int | None:
         """A whole number from the query; answers 400 itself where it is none."""
@@ -134,7 +122,7 @@ class LiftLimits(OperatorDoor):
     async def post(self, user_id: str) -> None:
         if await self.administrator() is None or not self.identified(user_id):
             return
-        asked = self.read(_Lift)
+        asked = self.read(LimitsLift)
         if asked is not None:
             await self._lift(user_id, asked.seconds)
 
@@ -165,7 +153,7 @@ class RevokeTokens(OperatorDoor):
     async def post(self) -> None:
         if await self.administrator() is None:
             return
-        asked = self.read(_Revocation)
+        asked = self.read(Revocation)
         if asked is None:
             return
         if (asked.jti is None) == (asked.user is None):

@@ -63,6 +63,29 @@ def test_every_message_has_its_place_on_a_channel_and_in_an_operation() -> None:
     assert in_operations == everything
 
 
+def test_every_message_of_a_client_has_an_operation_with_a_reply_that_can_be_told_by_its_ref() -> None:
+    document = asyncapi()
+    described = document["components"]["messages"]
+    received = {name: row for name, row in document["operations"].items() if row["action"] == "receive"}
+    assert {row["messages"][0]["$ref"].rpartition("/")[2] for row in received.values()} == {
+        message.name for message in messages() if message.direction == "client"
+    }
+    for name, row in received.items():
+        answers = [reference["$ref"].rpartition("/")[2] for reference in row["reply"]["messages"]]
+        assert answers[-1] == "server.error", name
+        channel = document["channels"][row["reply"]["channel"]["$ref"].rpartition("/")[2]]
+        for message in (*answers, row["messages"][0]["$ref"].rpartition("/")[2]):
+            assert described[message]["correlationId"] == {"$ref": "#/components/correlationIds/ref"}
+        assert set(answers) <= channel["messages"].keys()
+
+
+def test_a_server_says_how_to_authenticate() -> None:
+    document = asyncapi()
+    for server in document["servers"].values():
+        (scheme,) = server["security"]
+        assert scheme["$ref"].rpartition("/")[2] in document["components"]["securitySchemes"]
+
+
 def test_an_event_stands_on_the_channels_that_carry_it_and_on_no_other() -> None:
     def channels_with(name: str) -> set[str]:
         channels: dict[str, Any] = asyncapi()["channels"]

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import json
-import re
 import subprocess
 from collections import Counter
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
-from jsonschema.validators import extend
 
 from app.core.schema.json_schema import json_schema
 from app.core.schema.messages import camel_case, messages
@@ -27,6 +23,7 @@ from dossier_realtime.protocol.commands import EditOperation
 from dossier_realtime.protocol.errors import ErrorCode
 from dossier_realtime.protocol.fields import MAX_DOCUMENT
 from tests.contract.mutations import INEXPRESSIBLE, Document, documents
+from tests.contract.schemas import Validator
 from tests.core.talk import Talk, errors
 from tests.harness.eventually import HANG_SECONDS
 from tests.harness.figures import Report
@@ -37,18 +34,9 @@ FORM = {ErrorCode.INVALID_MESSAGE_FORMAT, ErrorCode.CHANNEL_NOT_FOUND}
 manner = settings(deadline=None, suppress_health_check=list(HealthCheck), derandomize=True, max_examples=200)
 
 
-def _pattern(_: Any, pattern: str, instance: object, __: Any) -> Iterator[jsonschema.ValidationError]:
-    """`pattern` as JSON Schema means it: `$` is the end of the text, which in Python is `\\Z`."""
-    if isinstance(instance, str) and re.search(pattern.replace("$", r"\Z"), instance) is None:
-        yield jsonschema.ValidationError(f"{instance!r} does not match {pattern!r}")
-
-
-_Validator = extend(jsonschema.Draft202012Validator, {"pattern": _pattern})
-
-
 @cache
 def _validator(name: str) -> Any:
-    return _Validator(json_schema() | {"anyOf": [{"$ref": f"#/$defs/{name}"}]})
+    return Validator(json_schema() | {"anyOf": [{"$ref": f"#/$defs/{name}"}]})
 
 
 def _fits(direction: str, document: Document) -> bool:

@@ -17,11 +17,13 @@ import pytest
 
 from app.core.schema.asyncapi import asyncapi
 from app.core.schema.json_schema import json_schema
+from app.core.schema.openapi import openapi
 from tests.harness.eventually import eventually
 from tests.harness.service import Service
 from tests.harness.wire import Client, Message, Raw, request
 
 _numbers = itertools.count(1)
+_DESCRIBED = {"/v1/schema.json": json_schema, "/v1/asyncapi.json": asyncapi, "/v1/openapi.json": openapi}
 
 
 def fresh() -> str:
@@ -421,8 +423,8 @@ def test_metrics_count_and_name_nobody(service: Service, publisher: Caller) -> N
     assert "publisher" not in text
 
 
-def test_schema_and_asyncapi_are_those_of_the_message_types(http: httpx.Client) -> None:
-    for path, describe in (("/v1/schema.json", json_schema), ("/v1/asyncapi.json", asyncapi)):
+def test_schema_asyncapi_and_openapi_are_those_of_the_message_types(http: httpx.Client) -> None:
+    for path, describe in _DESCRIBED.items():
         answer = http.get(path)
         assert answer.status_code == 200
         assert answer.headers["Content-Type"] == "application/json; charset=utf-8"

@@ -23,7 +23,7 @@ def portable(part: Any) -> Any:
     made = {key: portable(value) for key, value in part.items() if key != "nullIsAbsent"}
     if isinstance(made.get("pattern"), str):
         made["pattern"] = made["pattern"].replace(END, "$")
-    if isinstance(made.get("enum"), list) and len(made["enum"]) == 1:
+    if isinstance(made.get("enum"), list) and len(made["enum"]) == 1 and isinstance(made["enum"][0], str):
         made = {"const" if key == "enum" else key: value for key, value in made.items()}
         made["const"] = made["const"][0]
         made = {"type": "string", **made}  # some generators make an untyped constant of a `const` alone

@@ -1,0 +1,189 @@
+"""Bodies of HTTP calls and of their answers: one Struct a form.
+
+Bodies refuse fields that they do not know. Answers may get more fields. Times are Unix seconds.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta, Struct
+
+from .errors import ErrorCode
+from .fields import ChannelField, Count, Id
+from .responses import BriefEnd, FormatRun, Roster, SettingsPayload
+
+# --- Bodies -------------------------------------------------------------------------------------------------
+
+
+class DocumentText(Struct, forbid_unknown_fields=True):
+    """The whole new text of a document: at most 1 Mi UTF-16 code units, no NUL."""
+
+    content: str
+
+
+class Revocation(Struct, forbid_unknown_fields=True):
+    """The tokens to shut out: one by its `jti`, or all of a user that were issued so far. Exactly one of the two."""
+
+    jti: str | None = None
+    user: str | None = None
+
+
+class LimitsLift(Struct, forbid_unknown_fields=True):
+    """For how many seconds a user has ten times the limits."""
+
+    seconds: Annotated[int, Meta(ge=1, le=3600)]
+
+
+class Nothing(Struct, forbid_unknown_fields=True):
+    """A body that says nothing, as the path says all; it may be left out."""
+
+
+# --- Answers ------------------------------------------------------------------------------------------------
+
+
+class HttpError(Struct, omit_defaults=True):
+    """The body of every refusal. `index` and `path`: the event of a batch and the JSON path that are wrong."""
+
+    error_code: ErrorCode
+    message: str
+    index: Count | None = None
+    path: str | None = None
+
+
+class PlacedEvent(Struct):
+    """The place of an event in a channel's history."""
+
+    channel: ChannelField
+    offset: Count
+    epoch: str
+
+
+class PublishAnswer(Struct):
+    """One result for each event and channel, in their order. All are durable."""
+
+    results: list[PlacedEvent]
+
+
+class DocumentAnswer(Struct):
+    """A document's text at a version; `format` lists runs of attributes over UTF-16 code units."""
+
+    document: Id
+    version: Count
+    content: str
+    format: list[FormatRun]
+
+
+class DocumentVersion(Struct):
+    """The version that the new text became, or that had the text before."""
+
+    document: Id
+    version: Count
+
+
+class BriefEnded(Struct):
+    """How a brief ended, now or before."""
+
+    request_id: Id
+    ended: BriefEnd
+
+
+class SessionRow(Struct, omit_defaults=True):
+    """An open session. The last two are known of sessions on the node that answers."""
+
+    session_id: Id
+    user_id: Id
+    name: str
+    role: str
+    address: str
+    node: str
+    started_at: float
+    reconnect_count: Count
+    channels: list[ChannelField] | None = None
+    waiting_bytes: Count | None = None
+
+
+class SessionPage(Struct, omit_defaults=True):
+    """A page of sessions, oldest first. `next`: ask again with it as `after`; absent on the last page."""
+
+    sessions: list[SessionRow]
+    next: str | None = None
+
+
+class EndedSessions(Struct):
+    """How many sessions were ended."""
+
+    ended: Count
+
+
+class LiftedLimits(Struct):
+    """Until when the limits are lifted; null: they are the usual ones."""
+
+    user: Id
+    until: Count | None
+
+
+class Revoked(Struct):
+    """The tokens are shut out."""
+
+    revoked: bool
+
+
+class HistoryPosition(Struct, omit_defaults=True):
+    """The head of a channel's history, and the oldest event that is kept."""
+
+    epoch: str
+    offset: Count
+    oldest: Count | None = None
+
+
+class ChannelRow(Struct, omit_defaults=True):
+    """A channel: its settings, the users present, the subscribers on this node, the head of its history."""
+
+    channel: ChannelField
+    settings: SettingsPayload
+    users: Count
+    subscribers: Count
+    position: HistoryPosition | None = None
+
+
+class ChannelPage(Struct, omit_defaults=True):
+    """A page of channels by name. `next`: ask again with it as `after`; absent on the last page."""
+
+    channels: list[ChannelRow]
+    next: str | None = None
+
+
+class ChannelAnswer(Struct):
+    """A channel's whole settings."""
+
+    channel: ChannelField
+    settings: SettingsPayload
+
+
+class PresenceAnswer(Struct):
+    """The users present on a channel."""
+
+    channel: ChannelField
+    presence: Roster
+
+
+class HistoryAnswer(Struct):
+    """Events of a channel as subscribers received them, oldest first."""
+
+    channel: ChannelField
+    position: HistoryPosition
+    events: list[dict[str, Any]]
+
+
+class Alive(Struct):
+    """The process answers."""
+
+    status: Literal["alive"]
+
+
+class Readiness(Struct):
+    """Whether the service may be given clients and changes, and which part is not ready."""
+
+    status: Literal["ready", "not ready"]
+    checks: dict[str, bool]

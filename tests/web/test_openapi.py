@@ -1,0 +1,193 @@
+"""A real request of each described call, and each way to be refused: answers as the OpenAPI document has them."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+import pytest
+
+from app.core.schema.calls import CALLS, Call
+from app.core.schema.openapi import openapi
+from tests.contract.schemas import closed, faults
+from tests.harness.service import Service
+from tests.harness.wire import Client
+from tests.web.conftest import ROOMY
+from tests.web.test_actions import alert, brief
+
+DOCUMENT = closed(openapi())
+SETTINGS = ROOMY | {"security_txt.contact": ["mailto:security@dossier.example"], "security_txt.expires": "2999-01-01"}
+CHANNEL = "dossier:country:SA"
+UPDATE = {
+    "type": "dossier_update",
+    "channel": CHANNEL,
+    "payload": {"entity_type": "country", "entity_id": "SA", "operation": "update", "fields_changed": ["name"]},
+}
+_numbers = itertools.count(1)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request that succeeds: what stands in the path, the query, the body and the headers."""
+
+    path: dict[str, str] = field(default_factory=dict)
+    query: dict[str, str] = field(default_factory=dict)
+    body: dict[str, Any] | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+ASKED: dict[str, Asked] = {
+    "publish": Asked(body={"events": [UPDATE]}, headers={"Idempotency-Key": "k-1"}),
+    "read_document": Asked({"document": "d1"}, {"version": "1"}),
+    "write_document": Asked({"document": "d2"}, body={"content": "مرحبا"}),
+    "acknowledge_commitment": Asked({"commitment": "c1"}, body={}),
+    "cancel_brief": Asked({"request": "b1"}),
+    "list_sessions": Asked(query={"limit": "1"}),
+    "disconnect_user": Asked({"user": "nobody"}),
+    "lift_limits": Asked({"user": "ali"}, body={"seconds": 1}),
+    "restore_limits": Asked({"user": "ali"}),
+    "revoke_tokens": Asked(body={"jti": "t-1", "user": None}),
+    "list_channels": Asked(query={"limit": "1"}),
+    "read_channel": Asked({"channel": CHANNEL}),
+    "change_channel": Asked({"channel": CHANNEL}, body={"presence": True, "frozen": None}),
+    "read_presence": Asked({"channel": CHANNEL}),
+    "read_history": Asked({"channel": CHANNEL}, {"after": "0", "limit": "5"}),
+    "export_journal": Asked(query={"user": "ali"}),
+    "explain": Asked(query={"action": "write", "channel": CHANNEL, "user": "bea", "permission": "read:global"}),
+}
+"""What is asked of the calls that need something; `end_session` takes a session of its own."""
+
+WRONG: dict[str, Asked] = {
+    "publish": Asked(body={"events": []}),
+    "read_document": Asked({"document": "d1"}, {"version": "x"}),
+    "write_document": Asked({"document": "d3"}, body={"content": 5}),
+    "acknowledge_commitment": Asked({"commitment": "c1"}, body={"more": 1}),
+    "cancel_brief": Asked({"request": "a%20b"}),
+    "list_sessions": Asked(query={"limit": "0"}),
+    "end_session": Asked({"session": "a%20b"}),
+    "disconnect_user": Asked({"user": "a%20b"}),
+    "lift_limits": Asked({"user": "ali"}, body={"seconds": 0}),
+    "restore_limits": Asked({"user": "a%20b"}),
+    "revoke_tokens": Asked(body={}),
+    "list_channels": Asked(query={"limit": "x"}),
+    "read_channel": Asked({"channel": "dossier:"}),
+    "change_channel": Asked({"channel": CHANNEL}, body={"classification": "cosmic"}),
+    "read_presence": Asked({"channel": "a%20b"}),
+    "read_history": Asked({"channel": CHANNEL}, {"limit": "201"}),
+    "export_journal": Asked(query={"since": "soon"}),
+    "explain": Asked(query={"action": "fly", "channel": CHANNEL}),
+}
+ABSENT: dict[str, Asked] = {
+    "read_document": Asked({"document": "d1"}, {"version": "9"}),
+    "acknowledge_commitment": Asked({"commitment": "none"}),
+    "cancel_brief": Asked({"request": "none"}),
+    "end_session": Asked({"session": "none"}),
+    "read_channel": Asked({"channel": "nowhere:1"}),
+    "change_channel": Asked({"channel": "nowhere:1"}, body={}),
+    "read_presence": Asked({"channel": "global"}),
+    "read_history": Asked({"channel": "document:d1"}),
+    "export_journal": Asked(query={"session": "none"}),
+    "explain": Asked(query={"action": "write", "channel": CHANNEL, "user": "nobody"}),
+}
+"""What the calls that answer 400 and 404 are asked to do so."""
+
+named = pytest.mark.parametrize("call", CALLS, ids=lambda call: call.name)
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A service on which there is something to be asked about."""
+    with Service(tmp_path_factory.mktemp("openapi") / "data", SETTINGS) as service:
+        publisher = service.token("program", "write:*")
+        with httpx.Client(base_url=service.http, headers={"Authorization": f"Bearer {publisher}"}) as http:
+            events = [UPDATE, alert("c1", 1, "ali"), brief("b1", "started", "ali")]
+            assert http.post("/v1/publish", json={"events": events}).status_code == 200
+            assert http.put("/v1/documents/d1", json={"content": "text"}).status_code == 200
+        yield service
+    service.assert_log_clean()
+
+
+def _send(service: Service, call: Call, asked: Asked, token: str, **headers: str) -> httpx.Response:
+    path = call.path.format(**dict.fromkeys(("document", "request", "session", "user"), "x1") | asked.path)
+    told = ({"Authorization": f"Bearer {token}"} if token else {}) | asked.headers | headers
+    with httpx.Client(base_url=service.http) as http:
+        return http.request(call.method, path, params=asked.query, json=asked.body, headers=told)
+
+
+def _check(call: Call, answer: httpx.Response, status: int) -> None:
+    """The answer is of this status, and as its description has it: headers, type of content, body."""
+    assert answer.status_code == status, answer.text
+    described: dict[str, Any] = DOCUMENT["paths"][call.path][call.method]["responses"][str(status)]
+    if "$ref" in described:
+        described = DOCUMENT["components"]["responses"][described["$ref"].rpartition("/")[2]]
+    for name in described.get("headers", {}):
+        assert name in answer.headers
+    if call.method == "head" or "content" not in described:
+        assert answer.content == b""
+        return
+    ((media, content),) = described["content"].items()
+    assert answer.headers["Content-Type"].partition(";")[0] == media
+    value = answer.json() if media == "application/json" else answer.text
+    assert faults(DOCUMENT, content["schema"], value) == []
+
+
+def _operator(service: Service) -> str:
+    return service.token(f"operator-{next(_numbers)}", "admin:*", clearance="secret", name="Operator")
+
+
+@named
+def test_a_call_is_answered_as_it_is_described(scene: Service, call: Call) -> None:
+    async def scenario() -> None:
+        async with await Client.connect(scene, scene.token("ali", "read:*")) as client:
+            await client.subscribe(CHANNEL, include_presence=True)
+            asked = ASKED.get(call.name, Asked())
+            if call.name == "end_session":
+                async with await Client.connect(scene, scene.token("bea")) as other:
+                    asked = Asked({"session": other.login["session_id"]})
+                    _check(call, await asyncio.to_thread(_send, scene, call, asked, _operator(scene)), 200)
+                return
+            answer = await asyncio.to_thread(_send, scene, call, asked, _operator(scene))
+            _check(call, answer, 426 if call.name == "connect" else call.said.status)
+
+    asyncio.run(scenario())
+
+
+@named
+def test_a_refusal_is_answered_as_it_is_described(scene: Service, call: Call) -> None:
+    operator, asked = _operator(scene), ASKED.get(call.name, Asked())
+    _check(call, _send(scene, call, asked, operator, Host="evil.example"), 421)
+    _check(call, _send(scene, call, asked, operator, Origin="https://evil.example"), 403)
+    _check(call, _send(scene, call, asked, operator, **{f"X-{number}": "1" for number in range(101)}), 431)
+    if call.access in ("token", "operator"):
+        _check(call, _send(scene, call, asked, ""), 401)
+        _check(call, _send(scene, call, WRONG[call.name], operator), 400)
+        if call.name != "explain":  # a user may ask about themselves
+            _check(call, _send(scene, call, asked, scene.token("stranger")), 403)
+    if call.said.body is not None:
+        _check(call, _send(scene, call, asked, operator, **{"Content-Type": "text/plain"}), 415)
+        _check(call, _send(scene, call, Asked(asked.path, body={"x": "x" * (9 << 20)}), operator), 413)
+    if 404 in call.refusals and call.access != "open":
+        _check(call, _send(scene, call, ABSENT[call.name], operator), 404)
+
+
+def test_conflicts_are_answered_as_they_are_described(scene: Service) -> None:
+    calls, token = {call.name: call for call in CALLS}, _operator(scene)
+    publish, put = calls["publish"], calls["write_document"]
+    key, again = {"Idempotency-Key": "k-conflict"}, Asked(body={"events": [UPDATE | {"channel": "dossier:country:AE"}]})
+    _check(publish, _send(scene, publish, ASKED["publish"], token, **key), 200)
+    _check(publish, _send(scene, publish, again, token, **key), 409)
+    write = Asked({"document": "d1"}, body={"content": "other"})
+    _check(put, _send(scene, put, write, token), 428)
+    _check(put, _send(scene, put, write, token, **{"If-Match": '"7"'}), 412)
+
+
+def test_every_call_is_asked() -> None:
+    for table in (ASKED, WRONG, ABSENT):
+        assert table.keys() <= {call.name for call in CALLS}
+    with_token = {call.name for call in CALLS if call.access in ("token", "operator")}
+    assert with_token - ASKED.keys() == {"end_session"}
+    assert with_token == WRONG.keys()
