@@ -163,6 +163,19 @@ Effect = (
     | DomainCommand
 )
 
+Lasting = (
+    VerifyToken
+    | OpenSession
+    | Join
+    | Publish
+    | UpdateOwnPresence
+    | ApplySettings
+    | SubmitEdit
+    | ShareCursor
+    | DomainCommand
+)
+"""What takes time: the message that led to it is accepted, or refused, when it was carried out."""
+
 ACCEPTED = ""
 
 

@@ -48,6 +48,7 @@ from dossier_realtime.protocol.events import AlertState
 from dossier_realtime.protocol.responses import Ack, ChannelSettings, OperationAck, OperationAckPayload
 
 from .acting import Acting, RightLost
+from .outcomes import Outcomes
 
 if TYPE_CHECKING:
     import asyncio
@@ -64,7 +65,7 @@ if TYPE_CHECKING:
     from app.services.publisher import Publisher
     from dossier_realtime.protocol.authorization import Identity
     from dossier_realtime.protocol.classification import Settings
-    from dossier_realtime.protocol.commands import EditOperation, MoveCursor
+    from dossier_realtime.protocol.commands import MoveCursor
     from dossier_realtime.protocol.events import Event
 
     from .background import Background
@@ -117,44 +118,41 @@ class Conduct:
         self._acts = acts
         self._background = background
         self._limit = limit
+        self._outcomes = Outcomes(witness, background)
 
-    def undertake(self, connection: Connection, effect: Effect) -> asyncio.Task[None] | None:
+    def undertake(self, connection: Connection, effect: Effect) -> asyncio.Task[None] | None:  # noqa: C901  a table
         """Begin; a returned task is to be over before the connection's next message."""
         match effect:
             case VerifyToken():
                 return self._verify(connection, effect)
             case OpenSession():
-                return self._background.start(self._open(connection, effect))
+                return self._outcomes.begin(effect, self._open(connection, effect))
             case RefuseDocument(channel, ref):
                 return self._background.start(self._subscriptions.refuse_document(connection, channel, ref))
             case ReceiveOwn(channel):
                 return self._background.start(self._subscriptions.attach_own(connection, channel))
             case Join():
-                return self._background.start(self._subscriptions.join(connection, effect))
+                return self._outcomes.begin(effect, self._subscriptions.join(connection, effect))
             case Publish():
-                self._background.start(self._publish(connection, effect))
+                self._outcomes.begin(effect, self._publish(connection, effect))
             case UpdateOwnPresence():
-                self._background.start(self._update_presence(connection, effect))
+                self._outcomes.begin(effect, self._update_presence(connection, effect))
             case ApplySettings():
-                return self._background.start(self._apply_settings(connection, effect))
-            case SubmitEdit(command):
-                self._submit_edit(connection, command)
+                return self._outcomes.begin(effect, self._apply_settings(connection, effect))
+            case SubmitEdit():
+                self._submit_edit(connection, effect)
             case ShareCursor(command):
-                self._background.start(self._share_cursor(connection, command))
-            case DomainCommand(command):
-                self._hand_to_domain(connection, command)
+                self._outcomes.begin(effect, self._share_cursor(connection, command))
+            case DomainCommand(AcknowledgeAlert() as command):
+                self._outcomes.begin(effect, self._acknowledge(connection, command))
+            case DomainCommand(CancelBrief() as command):
+                self._outcomes.begin(effect, self._cancel(connection, command))
+            case DomainCommand(RequestBrief() as command):
+                denied = self._refuse(connection, ErrorCode.PERMISSION_DENIED, _NOT_SERVED, command.ref)
+                self._outcomes.settle(effect, denied)
             case _:
                 raise AssertionError(effect)
         return None
-
-    def _hand_to_domain(self, connection: Connection, command: AcknowledgeAlert | RequestBrief | CancelBrief) -> None:
-        match command:
-            case AcknowledgeAlert():
-                self._background.start(self._acknowledge(connection, command))
-            case CancelBrief():
-                self._background.start(self._cancel(connection, command))
-            case RequestBrief():
-                self._refuse(connection, ErrorCode.PERMISSION_DENIED, _NOT_SERVED, command.ref)
 
     # --- authentication ---------------------------------------------------------------------------------------
 
@@ -181,6 +179,7 @@ class Conduct:
     def _verified(self, connection: Connection, asked: VerifyToken, identity: Identity) -> asyncio.Task[None] | None:
         at = connection.now
         if self._engine.revocations.is_revoked(identity.user_id, identity.token_id, identity.issued_at):
+            self._outcomes.settle(asked, ErrorCode.INVALID_TOKEN)
             connection.apply(connection.session.token_refused(asked, at, revoked=True))
             return None
         decision = connection.session.verified(identity, asked, at)
@@ -191,14 +190,17 @@ class Conduct:
             self._background.start(self._engine.presence.renew(connection.connection_id, profile))
         if decision.rule:
             self._witness.decided(connection, decision)
+        if not any(isinstance(effect, OpenSession) for effect in decision.effects):  # which decides in its turn
+            self._outcomes.settle(asked, ErrorCode.AUTH_FAILED if decision.rule else None)
         return connection.carry_out(decision.effects)
 
     def _token_refused(self, connection: Connection, asked: VerifyToken, refused: TokenError) -> None:
         at = connection.now
         self._witness.token_refused(connection.address, refused.reason, at.steady)
+        self._outcomes.settle(asked, ErrorCode.INVALID_TOKEN)
         connection.apply(connection.session.token_refused(asked, at))
 
-    async def _open(self, connection: Connection, asked: OpenSession) -> None:
+    async def _open(self, connection: Connection, asked: OpenSession) -> ErrorCode | None:
         at, session = connection.now, connection.session
         identity = session.identity
         assert identity is not None  # noqa: S101  set when the token was verified
@@ -222,22 +224,22 @@ class Conduct:
         except TooManyConnections:
             self._registry.give_up_opening(connection)
             connection.apply(session.connection_limit(asked.ref, at))
-            return
+            return ErrorCode.RATE_LIMIT_EXCEEDED
         except Unavailable:
             self._registry.give_up_opening(connection)
-            self._refuse(connection, ErrorCode.SERVICE_UNAVAILABLE, _BUSY, asked.ref)
+            busy = self._refuse(connection, ErrorCode.SERVICE_UNAVAILABLE, _BUSY, asked.ref)
             connection.restart()
             if opened is not None:  # nobody ever speaks for it
                 await self._engine.sessions.close(opened.session_id, opened.reconnect_count)
-            return
+            return busy
         # From here until the session is registered nothing is waited for: no order falls between.
         missed = self._registry.finish_opening(connection, opened)
         if any(order.kind == "replace" and order.count > opened.reconnect_count for order in missed):
             connection.apply(session.replaced())  # the engine's session goes on, over the later connection
-            return
+            return None
         if connection.closing is not None:
             await self._engine.sessions.close(opened.session_id, opened.reconnect_count)
-            return
+            return None
         connection.user_id = identity.user_id
         effects = session.opened(opened.session_id, opened.reconnect_count, asked.ref)
         self._registry.by_session[opened.session_id] = connection
@@ -245,19 +247,20 @@ class Conduct:
         for order in missed:
             if order.kind == "end_session":
                 connection.apply(session.revoked(order.reason, connection.now))
-                return
+                return None
         if session.own.received:
             await self._subscriptions.attach_own(connection, channels.user(identity.user_id))
         connection.carry_out(effects)
+        return None
 
     # --- sending ----------------------------------------------------------------------------------------------
 
-    async def _publish(self, connection: Connection, effect: Publish) -> None:
+    async def _publish(self, connection: Connection, effect: Publish) -> ErrorCode | None:
         inbound, identity = effect.inbound, connection.session.identity
         channel = inbound.event.channel
         assert channel is not None and identity is not None  # noqa: S101, PT018  the session checked
         if self._is_revoked(connection):
-            return  # and its connection is being closed
+            return ErrorCode.INVALID_TOKEN  # and its connection is being closed
         key, started = None, connection.now.steady
         if inbound.idempotency_key is not None and effect.digest is not None:
             key = IdempotencyKey(connection.user_id, inbound.idempotency_key, effect.digest)
@@ -265,21 +268,21 @@ class Conduct:
             placed = await self._publisher.publish([(channel, inbound.event)], identity, key)
         except QuotaExceeded as enough:
             wait = enough.retry_after
-            self._refuse(connection, enough.code, str(enough), inbound.ref, channel, retry_after=wait)
+            return self._refuse(connection, enough.code, str(enough), inbound.ref, channel, retry_after=wait)
         except KeyConflict:
             text = "This idempotency_key was used with another body; make a new one (at $.idempotency_key)"
-            self._refuse(connection, ErrorCode.INVALID_MESSAGE_FORMAT, text, inbound.ref, channel)
+            return self._refuse(connection, ErrorCode.INVALID_MESSAGE_FORMAT, text, inbound.ref, channel)
         except DomainFactError as refused:
-            self._refuse(connection, ErrorCode.PERMISSION_DENIED, str(refused), inbound.ref, channel)
+            return self._refuse(connection, ErrorCode.PERMISSION_DENIED, str(refused), inbound.ref, channel)
         except Unavailable:
-            self._refuse(connection, ErrorCode.SERVICE_UNAVAILABLE, _BUSY, inbound.ref, channel)
-        else:
-            self._witness.published(placed, connection.now.steady - started)
-            if inbound.ref is not None and connection.closing is None:
-                first = placed[0]
-                connection.send(Ack(ref=inbound.ref, channel=channel, offset=first.offset, epoch=first.epoch))
+            return self._refuse(connection, ErrorCode.SERVICE_UNAVAILABLE, _BUSY, inbound.ref, channel)
+        self._witness.published(placed, connection.now.steady - started)
+        if inbound.ref is not None and connection.closing is None:
+            first = placed[0]
+            connection.send(Ack(ref=inbound.ref, channel=channel, offset=first.offset, epoch=first.epoch))
+        return None
 
-    async def _acknowledge(self, connection: Connection, command: AcknowledgeAlert) -> None:
+    async def _acknowledge(self, connection: Connection, command: AcknowledgeAlert) -> ErrorCode | None:
         identity, started = connection.session.identity, connection.now.steady
         assert identity is not None  # noqa: S101  the session checked
         user_id, acting = identity.user_id, self._acting(connection)
@@ -288,24 +291,23 @@ class Conduct:
                 taken = await self._alerts.acknowledge(command.payload.commitment_id, identity, acting.record)
                 acting.unchanged = taken is not None and not taken.placed
         except (Unavailable, ActNotRecorded):
-            self._refuse(connection, ErrorCode.SERVICE_UNAVAILABLE, _BUSY, command.ref)
-            return
+            return self._refuse(connection, ErrorCode.SERVICE_UNAVAILABLE, _BUSY, command.ref)
         except RightLost:
             taken = None
         if taken is None:
-            self._refuse(connection, ErrorCode.PERMISSION_DENIED, _NOT_ALERTED, command.ref)
-            return
+            return self._refuse(connection, ErrorCode.PERMISSION_DENIED, _NOT_ALERTED, command.ref)
         if taken.placed:
             self._witness.published(taken.placed, connection.now.steady - started)
         if command.ref is None or connection.closing is not None:
-            return
+            return None
         own = next((place for place in taken.placed if place.channel == channels.user(user_id)), None)
         if own is not None:
             connection.send(Ack(ref=command.ref, channel=own.channel, offset=own.offset, epoch=own.epoch))
         else:
             connection.send(AlertState(payload=taken.alert.state, ref=command.ref))
+        return None
 
-    async def _cancel(self, connection: Connection, command: CancelBrief) -> None:
+    async def _cancel(self, connection: Connection, command: CancelBrief) -> ErrorCode | None:
         identity, started = connection.session.identity, connection.now.steady
         assert identity is not None  # noqa: S101  the session checked
         acting = self._acting(connection)
@@ -314,13 +316,11 @@ class Conduct:
                 ended = await self._briefs.cancel(command.payload.request_id, identity, acting.record)
                 acting.unchanged = ended is not None and ended.placed is None
         except (Unavailable, ActNotRecorded):
-            self._refuse(connection, ErrorCode.SERVICE_UNAVAILABLE, _BUSY, command.ref)
-            return
+            return self._refuse(connection, ErrorCode.SERVICE_UNAVAILABLE, _BUSY, command.ref)
         except RightLost:
             ended = None
         if ended is None:
-            self._refuse(connection, ErrorCode.PERMISSION_DENIED, _NOT_OWNER, command.ref)
-            return
+            return self._refuse(connection, ErrorCode.PERMISSION_DENIED, _NOT_OWNER, command.ref)
         place = ended.placed
         if place is not None:
             self._witness.published([place], connection.now.steady - started)
@@ -329,11 +329,12 @@ class Conduct:
             if place is not None:
                 ack.offset, ack.epoch = place.offset, place.epoch
             connection.send(ack)
+        return None
 
-    def _submit_edit(self, connection: Connection, command: EditOperation) -> None:
-        identity = connection.session.identity
+    def _submit_edit(self, connection: Connection, effect: SubmitEdit) -> None:
+        command, identity = effect.command, connection.session.identity
         assert identity is not None  # noqa: S101  the session checked
-        answer = partial(self._edit_answered, connection, command)
+        answer = partial(self._edit_answered, connection, effect)
         submission = Submission(
             connection.connection_id,
             identity.user_id,
@@ -345,7 +346,9 @@ class Conduct:
         )
         self._documents.submit(command.channel, submission)
 
-    def _edit_answered(self, connection: Connection, command: EditOperation, outcome: int | EditError) -> None:
+    def _edit_answered(self, connection: Connection, effect: SubmitEdit, outcome: int | EditError) -> None:
+        command = effect.command
+        self._outcomes.settle(effect, None if isinstance(outcome, int) else outcome.code)
         if connection.closing is not None:
             return
         answer: Event
@@ -369,30 +372,30 @@ class Conduct:
         else:
             connection.send(answer)
 
-    async def _share_cursor(self, connection: Connection, command: MoveCursor) -> None:
+    async def _share_cursor(self, connection: Connection, command: MoveCursor) -> ErrorCode | None:
         attachment = connection.attachments.get(command.channel)
         if attachment is None:  # left while this waited
-            self._refuse(connection, ErrorCode.PERMISSION_DENIED, NO_SENDING, command.ref, command.channel)
-            return
+            return self._refuse(connection, ErrorCode.PERMISSION_DENIED, NO_SENDING, command.ref, command.channel)
         try:
             if not attachment.hidden:
                 await self._cursors.move(command.channel, connection.user_id, command.payload)
         except EditError as no:
-            self._refuse(connection, no.code, no.text, command.ref, command.channel)
+            return self._refuse(connection, no.code, no.text, command.ref, command.channel)
         except Unavailable:
-            self._refuse(connection, ErrorCode.SERVICE_UNAVAILABLE, _BUSY, command.ref, command.channel)
-        else:
-            if command.ref is not None and connection.closing is None:
-                connection.send(Ack(ref=command.ref, channel=command.channel))
+            return self._refuse(connection, ErrorCode.SERVICE_UNAVAILABLE, _BUSY, command.ref, command.channel)
+        if command.ref is not None and connection.closing is None:
+            connection.send(Ack(ref=command.ref, channel=command.channel))
+        return None
 
-    async def _update_presence(self, connection: Connection, effect: UpdateOwnPresence) -> None:
+    async def _update_presence(self, connection: Connection, effect: UpdateOwnPresence) -> ErrorCode | None:
         attachment = connection.attachments.get(effect.channel)
         if attachment is not None and not attachment.hidden:
             await self._engine.presence.update(effect.channel, connection.connection_id, effect.change)
         if effect.ref is not None and connection.closing is None:
             connection.send(Ack(ref=effect.ref, channel=effect.channel))
+        return None
 
-    async def _apply_settings(self, connection: Connection, effect: ApplySettings) -> None:
+    async def _apply_settings(self, connection: Connection, effect: ApplySettings) -> ErrorCode | None:
         channel = effect.channel
         acting = Acting(self._acts, connection, partial(self._holds, connection, Right.ADMIN, channel))
 
@@ -409,13 +412,12 @@ class Conduct:
                 async with acting:
                     _, after = await self._settings.change(channel, effect.change, record)
         except (Unavailable, ActNotRecorded):
-            self._refuse(connection, ErrorCode.SERVICE_UNAVAILABLE, _BUSY, effect.ref, channel)
-            return
+            return self._refuse(connection, ErrorCode.SERVICE_UNAVAILABLE, _BUSY, effect.ref, channel)
         except RightLost:
-            self._refuse(connection, ErrorCode.PERMISSION_DENIED, NO_SENDING, effect.ref, channel)
-            return
+            return self._refuse(connection, ErrorCode.PERMISSION_DENIED, NO_SENDING, effect.ref, channel)
         if connection.closing is None:
             connection.send(ChannelSettings(channel=channel, payload=after.payload(), ref=effect.ref))
+        return None
 
     def _acting(self, connection: Connection) -> Acting:
         return Acting(self._acts, connection, lambda: not self._is_revoked(connection))
@@ -439,7 +441,8 @@ class Conduct:
         channel: str | None = None,
         *,
         retry_after: int | None = None,
-    ) -> None:
+    ) -> ErrorCode:
         if connection.closing is None:
             at = connection.now
             connection.send(error_message(code, message, at, channel=channel, ref=ref, retry_after=retry_after))
+        return code

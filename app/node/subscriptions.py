@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from app.engine.ports import Member, Profile, Unavailable
 from dossier_realtime.protocol.authorization import Right
-from dossier_realtime.protocol.errors import CloseCode
+from dossier_realtime.protocol.errors import CloseCode, ErrorCode
 from dossier_realtime.protocol.fields import Position
 from dossier_realtime.protocol.namespaces import namespace_of
 from dossier_realtime.protocol.responses import Subscribed
@@ -77,14 +77,14 @@ class Subscriptions:
             self._attach(connection, channel, position.offset, position.offset)
             self._go_live(connection, channel)
 
-    async def join(self, connection: Connection, asked: Join) -> None:
-        """Subscribe, answer, and catch up."""
+    async def join(self, connection: Connection, asked: Join) -> ErrorCode | None:
+        """Subscribe, answer, and catch up. Returns the code of a refusal."""
         channel = asked.channel
         await self._turns.wait(_JOIN)
         is_document = namespace_of(channel).name == "document"
         if is_document and not await self._may_open(connection, channel):
             self._refuse(connection, channel, asked.ref)
-            return
+            return ErrorCode.SUBSCRIPTION_FAILED
         with self._needing(channel):
             await self._broker.join(channel)
             roster = await self._enter(connection, asked)
@@ -93,7 +93,7 @@ class Subscriptions:
         # From here to the end nothing is waited for: what was decided is what is delivered.
         if not self._still_wanted(connection, asked, document):
             await self._gave_up(connection, channel)
-            return
+            return None if connection.closing is not None else ErrorCode.SUBSCRIPTION_FAILED
         answer, known = self._answer(asked, position, document)
         start = position.offset
         if document is not None:  # its text may be a version behind what was just committed
@@ -109,6 +109,7 @@ class Subscriptions:
         connection.send(answer)
         if attachment.catching_up is None:
             self._continue(connection, attachment, known)
+        return None
 
     def _still_wanted(self, connection: Connection, asked: Join, document: DocumentState | None) -> bool:
         """Whether the client is still there and may still have it; answers where it may not."""

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from app.core.effects import Send
+from app.core.effects import Lasting, Send
 from app.core.origin import Origin, origin_now
 from app.telemetry.logs import Sample, Sampler
+from app.telemetry.series import message_name
 from dossier_realtime.protocol import channels, codec
 from dossier_realtime.protocol.authorization import Fact
 from dossier_realtime.protocol.channels import is_channel
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from app.journal.writer import Journal
     from app.telemetry.metrics import Metrics
     from dossier_realtime.protocol.classification import ChannelPolicy, Settings
+    from dossier_realtime.protocol.errors import ErrorCode
     from dossier_realtime.protocol.events import Event
     from dossier_realtime.recording.entry import Audience, Detail
     from dossier_realtime.recording.ops_aggregator import OpsAggregator
@@ -41,7 +43,6 @@ _log = structlog.get_logger("node")
 _PERSONAL = Fact(personal=True)
 _CHANGES = (InboundMessage, EditOperation, ChangeSettings, AcknowledgeAlert, CancelBrief)
 _POLL_SECONDS = 60.0
-_METHODS = frozenset({"GET", "POST", "PUT", "DELETE"})  # of any other word a client could make a label
 
 
 class Witness:
@@ -68,7 +69,8 @@ class Witness:
         channel = getattr(command if message is None else message, "channel", None) or ""
         if message is None and not is_channel(channel):
             channel = ""  # of a malformed one it is whatever stood there
-        self._metrics.received(known, decision.rule)
+        if decision.rule or not (decision.effects and isinstance(decision.effects[-1], Lasting)):
+            self._metrics.judged(message_name(known), decision.rule)
         if decision.rule:
             self._note_refusal(connection, decision)
         elif decision.effects and isinstance(warned := decision.effects[0], Send):
@@ -114,9 +116,13 @@ class Witness:
         self._aggregator.count("limits", "refused")
         self._note_limit(connection, rule.removeprefix("rate."), "exceeded")
 
+    def settled(self, name: str, refused: ErrorCode | None) -> None:
+        """A message that took time was carried out, or refused."""
+        self._metrics.settled(name, refused)
+
     def decided(self, connection: Connection, decision: Decision) -> None:
         """The connection was ended, or its rights were taken, by nobody's message."""
-        self._metrics.refusals[decision.rule] += 1
+        self._metrics.refused(decision.rule)
         self._journal.record(
             "decided",
             session=connection.session.session_id or connection.connection_id,
@@ -270,7 +276,7 @@ class Witness:
 
     def called(self, call: Call) -> None:
         """Count an HTTP call that was answered, and keep those of known callers and those that failed to log in."""
-        self._metrics.requests[call.method if call.method in _METHODS else "other", call.status] += 1
+        self._metrics.requested(call.method, call.status)
         if (call.caller or call.status == 401) and self._keeps(call, time.monotonic()):
             self._journal.record(
                 "http",

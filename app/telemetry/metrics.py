@@ -1,7 +1,7 @@
 """Counters as plain integers, shown to Prometheus when it asks: counting costs nothing worth measuring.
 
-Labels are words of the protocol (message types, rules, close codes), never names of users or channels, so their
-number is bounded whatever clients send.
+Labels are words of the protocol (message types, rules, close codes), never names of users or channels: closed sets, and
+each series is there from the start (`series.py`).
 """
 
 from __future__ import annotations
@@ -14,12 +14,13 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector
 
-from dossier_realtime.protocol.inbound import InboundMessage, event_type
-
 from .latency import LastMinute
+from .series import CLOSE_CODES, ERROR_CODES, MESSAGE_TYPES, METHODS, OUTCOMES, REFUSAL_RULES, STATUSES, Series
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+
+    from dossier_realtime.protocol.errors import ErrorCode
 
 _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 
@@ -65,10 +66,11 @@ class Metrics(Collector):
     def __init__(self) -> None:
         self.connections = Gauge()
         self.loop_lag = Gauge()
-        self.messages: Counter[tuple[str, str]] = Counter()
-        self.refusals: Counter[str] = Counter()
-        self.closes: Counter[int] = Counter()
-        self.requests: Counter[tuple[str, int]] = Counter()
+        self._messages = Series(type=MESSAGE_TYPES, outcome=OUTCOMES)
+        self._refusals = Series(rule=REFUSAL_RULES)
+        self._failures = Series(code=ERROR_CODES)
+        self._closes = Series(code=CLOSE_CODES)
+        self._requests = Series(method=METHODS, status=STATUSES)
         self.totals: Counter[str] = Counter()
         self.publish_seconds = Histogram()
         self.delivery_seconds = Histogram()
@@ -81,11 +83,25 @@ class Metrics(Collector):
         """A number that somebody else knows."""
         self._gauges[name] = (text, read)
 
-    def received(self, command: object | None, rule: str) -> None:
-        """A message came in."""
-        self.messages[message_name(command), "refused" if rule else "accepted"] += 1
+    def judged(self, name: str, rule: str) -> None:
+        """Count a message whose outcome is known as soon as it was judged."""
+        self._messages.count(name, "refused" if rule else "accepted")
         if rule:
-            self.refusals[rule] += 1
+            self.refused(rule)
+
+    def settled(self, name: str, refused: ErrorCode | None) -> None:
+        """Count a message whose outcome was known only when it was carried out; None: it was accepted."""
+        self._messages.count(name, "accepted" if refused is None else "refused")
+        if refused is not None:
+            self._failures.count(refused)
+
+    def refused(self, rule: str) -> None:
+        """Count a refusal, or the end of a connection, by its rule."""
+        self._refusals.count(rule)
+
+    def requested(self, method: str, status: int) -> None:
+        """Count an HTTP request that was answered."""
+        self._requests.count(method, str(status))
 
     def sent(self) -> None:
         self.totals["sent"] += 1
@@ -98,7 +114,7 @@ class Metrics(Collector):
         self.totals["opened"] += 1
 
     def closed(self, code: int) -> None:
-        self.closes[code if code in _KNOWN_CODES or 4000 <= code <= 4999 else 0] += 1
+        self._closes.count(str(code))
 
     def conflated(self, count: int) -> None:
         self.totals["conflated"] += count
@@ -114,10 +130,13 @@ class Metrics(Collector):
             yield _gauge(name, text, read())
         for name, (text, key) in _TOTALS.items():
             yield CounterMetricFamily(name, text, value=self.totals[key])
-        yield _counter("dossier_messages_received", "Messages", ("type", "outcome"), self.messages)
-        yield _counter("dossier_refusals", "Refused messages by the rule that refused", ("rule",), self.refusals)
-        yield _counter("dossier_connections_closed", "Closed connections by code", ("code",), self.closes)
-        yield _counter("dossier_http_requests", "HTTP requests", ("method", "status"), self.requests)
+        text = "Messages of clients by outcome: of those that take time, once they were carried out"
+        yield _counter("dossier_messages_received", text, self._messages)
+        yield _counter("dossier_refusals", "Refused messages by the rule that refused", self._refusals)
+        text = "Messages that were judged good and refused when they were carried out, by the error code of the answer"
+        yield _counter("dossier_refusals_later", text, self._failures)
+        yield _counter("dossier_connections_closed", "Closed connections by code", self._closes)
+        yield _counter("dossier_http_requests", "HTTP requests", self._requests)
         text = "From accepting a publish to its being durable and queued for its receivers"
         yield self.publish_seconds.family("dossier_publish_seconds", text)
         text = "From accepting a published event or an edit to the kernel taking it for a receiver"
@@ -134,28 +153,14 @@ _TOTALS = {
     "dossier_messages_conflated": ("Queued messages that gave way to a later one", "conflated"),
     "dossier_tokens_refused": ("Tokens that were not good", "tokens_refused"),
 }
-_KNOWN_CODES = frozenset({1000, 1001, 1002, 1003, 1005, 1006, 1007, 1009, 1011, 1012, 1013})
-_names: dict[type, str] = {}
-
-
-def message_name(command: object | None) -> str:
-    """The wire type of a decoded command; `unknown` for what could not be decoded."""
-    if command is None:
-        return "unknown"
-    struct: Any = event_type(command.event) if isinstance(command, InboundMessage) else type(command)
-    name = _names.get(struct)
-    if name is None:
-        name = _names[struct] = str(struct.__struct_config__.tag)
-    return name
 
 
 def _gauge(name: str, text: str, value: float) -> GaugeMetricFamily:
     return GaugeMetricFamily(name, text, value=value)
 
 
-def _counter(name: str, text: str, labels: tuple[str, ...], counts: Counter[Any]) -> CounterMetricFamily:
-    family = CounterMetricFamily(name, text, labels=labels)
-    for key, count in counts.items():
-        values = key if isinstance(key, tuple) else (key,)
-        family.add_metric([str(value) for value in values], count)
+def _counter(name: str, text: str, series: Series) -> CounterMetricFamily:
+    family = CounterMetricFamily(name, text, labels=series.labels)
+    for values, count in series.items():
+        family.add_metric(values, count)
     return family

@@ -80,7 +80,7 @@ def test_the_overview_agrees_with_the_metrics(browser: Browser, dashboard: Dashb
         counted = service.metrics()
         expect(figure(page, "Events published")).to_have_text(f"{counted['dossier_events_published_total']:,.0f}")
         expect(figure(page, "Sessions")).to_have_text(f"{service.metrics()['dossier_sessions']:.0f}")
-        refused = {name.split('"')[1]: n for name, n in counted.items() if name.startswith("dossier_refusals")}
+        refused = {name.split('"')[1]: n for name, n in counted.items() if name.startswith("dossier_refusals_total")}
         shown = dict(row.split("\t") for row in rows(page, "Errors by rule").all_inner_texts())
         limited = sum(count for rule, count in refused.items() if rule.startswith("rate."))
         expect(figure(page, "Refused by limits")).to_have_text(f"{limited:.0f}")

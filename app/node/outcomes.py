@@ -1,0 +1,70 @@
+"""Count each message by its outcome, once: one that takes time when it was carried out, not when it began."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, assert_never
+
+from app.core.effects import (
+    ApplySettings,
+    DomainCommand,
+    Join,
+    Lasting,
+    OpenSession,
+    Publish,
+    ShareCursor,
+    SubmitEdit,
+    UpdateOwnPresence,
+    VerifyToken,
+)
+from app.telemetry.series import message_name, type_name
+from dossier_realtime.protocol.commands import Auth, ChangeSettings, Subscribe, UpdatePresence
+from dossier_realtime.protocol.errors import ErrorCode
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Coroutine
+
+    from .background import Background
+    from .witness import Witness
+
+
+class Outcomes:
+    """The outcomes of what takes time."""
+
+    def __init__(self, witness: Witness, background: Background) -> None:
+        self._witness = witness
+        self._background = background
+
+    def begin(self, effect: Lasting, work: Coroutine[Any, Any, ErrorCode | None]) -> asyncio.Task[None]:
+        """Begin to carry an effect out. `work` returns the error code of its refusal, None where it was accepted."""
+        return self._background.start(self._watch(effect, work))
+
+    def settle(self, effect: Lasting, refused: ErrorCode | None) -> None:
+        """Count the message that led to the effect."""
+        self._witness.settled(_name(effect), refused)
+
+    async def _watch(self, effect: Lasting, work: Coroutine[Any, Any, ErrorCode | None]) -> None:
+        try:
+            refused = await work
+        except Exception:
+            self.settle(effect, ErrorCode.INTERNAL_ERROR)
+            raise
+        self.settle(effect, refused)
+
+
+def _name(effect: Lasting) -> str:
+    match effect:
+        case VerifyToken() | OpenSession():
+            return type_name(Auth)
+        case Join():
+            return type_name(Subscribe)
+        case UpdateOwnPresence():
+            return type_name(UpdatePresence)
+        case ApplySettings():
+            return type_name(ChangeSettings)
+        case Publish(inbound):
+            return message_name(inbound)
+        case SubmitEdit(command) | ShareCursor(command) | DomainCommand(command):
+            return message_name(command)
+        case _:
+            assert_never(effect)
