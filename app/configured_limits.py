@@ -57,7 +57,7 @@ def node_limits(config: Config) -> NodeLimits:
     session = config.session
     return NodeLimits(
         session=session_limits(config),
-        outbox=OutboxLimits(config.outbox.max_bytes, config.outbox.max_messages),
+        outbox=OutboxLimits(config.outbox.max_bytes, config.outbox.max_messages, config.outbox.stall_timeout),
         auth_max_bytes=session.auth_max_bytes,
         frame_timeout=session.frame_timeout,
         connections_per_user=config.limits.connections_per_user,

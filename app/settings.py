@@ -145,6 +145,7 @@ class OutboxSettings(_Table, frozen=True):
 
     max_bytes: Annotated[int, Meta(ge=65_536, le=67_108_864)]
     max_messages: Annotated[int, Meta(ge=10, le=100_000)]
+    stall_timeout: Annotated[float, Meta(gt=0, le=300)]
 
 
 class HistorySettings(_Table, frozen=True):

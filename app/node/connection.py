@@ -16,6 +16,7 @@ from dossier_realtime.protocol.errors import CloseCode
 from dossier_realtime.protocol.inbound import encode_inbound
 
 from .frames import close_frame, ping_frame, text_frame
+from .long_frames import subscribed_frame
 from .outbox import Outbox
 
 if TYPE_CHECKING:
@@ -24,13 +25,15 @@ if TYPE_CHECKING:
 
     from app.core.effects import Effect
     from app.core.instant import Instant
+    from app.services.shared_texts import SharedText
     from dossier_realtime.protocol.classification import ChannelPolicy
     from dossier_realtime.protocol.commands import Command
     from dossier_realtime.protocol.events import Event
     from dossier_realtime.protocol.inbound import InboundMessage
+    from dossier_realtime.protocol.responses import Subscribed
 
     from .limits import NodeLimits
-    from .outbox import Flusher
+    from .outbox import Flusher, Frame
     from .timers import Timers
 
 Inbound: TypeAlias = "Command | InboundMessage | InvalidMessage | None"
@@ -39,6 +42,7 @@ Inbound: TypeAlias = "Command | InboundMessage | InvalidMessage | None"
 _CONTROL_FRAMES = 2_000  # pings and pongs in one window of ten seconds: far above any use
 _CONTROL_WINDOW = 10.0
 LINGER = 3.0  # seconds a closing handshake may take
+_LONGEST_LINGER = 30.0  # seconds, where the peer still reads what goes before the close frame
 
 
 class Home(Protocol):
@@ -112,6 +116,8 @@ class Connection:
         self._frame_since: float | None = None
         self._control_since = at.steady
         self._control = 0
+        self._taken = 0  # bytes that the peer had made room for by `_taken_at`
+        self._taken_at = at.steady
 
     @property
     def now(self) -> Instant:
@@ -183,7 +189,7 @@ class Connection:
             self.closing = (code, reason)
             self.outbox.on_empty = self.hang_up
             self.outbox.push(close_frame(CloseCode.NORMAL if code == _NO_STATUS else code))
-            self.home.loop.call_later(LINGER, self.hang_up)
+            self._linger()
             self._ended()
         else:
             self.finish_end()
@@ -202,8 +208,20 @@ class Connection:
     def send(self, event: Event) -> None:
         """One message to this client alone."""
         payload = codec.encode(event)
-        self.home.sent(self, payload, codec.message_type(event), getattr(event, "channel", None) or "")
-        self.outbox.push(text_frame(payload))
+        self._send(payload, text_frame(payload), codec.message_type(event), getattr(event, "channel", None) or "")
+
+    def send_document(self, answer: Subscribed, text: SharedText) -> None:
+        """Send a `subscribed` with a document whose text, empty in `answer`, may be on its way to others too."""
+        payload, frame = subscribed_frame(answer, text)
+        self._send(payload, frame, codec.message_type(answer), answer.channel)
+
+    def _send(self, payload: bytes, frame: Frame, type_: str, channel: str) -> None:
+        self.home.sent(self, payload, type_, channel)
+        held = self.outbox.holds_long
+        self.outbox.push(frame)
+        if self.outbox.holds_long and not held:
+            self._taken_at = self.now.steady
+            self.home.timers.watch(self)
 
     def fail(self, code: CloseCode, reason: str) -> None:
         """Close: what waits goes first, then the close frame; the peer has a moment to answer."""
@@ -235,8 +253,20 @@ class Connection:
 
     def _close(self, code: CloseCode, reason: str) -> None:
         self.outbox.push(close_frame(code, reason))
-        self.home.loop.call_later(LINGER, self.hang_up)
+        self._linger()
         self._ended()
+
+    def _linger(self, seconds: float = 0.0) -> None:
+        """Hang up in a moment; later while the peer still reads what goes before the close frame."""
+
+        def judge() -> None:
+            if self.outbox.taken_late == taken or seconds + LINGER >= _LONGEST_LINGER:
+                self.hang_up()
+            else:
+                self._linger(seconds + LINGER)
+
+        taken = self.outbox.taken_late
+        self.home.loop.call_later(LINGER, judge)
 
     def too_slow(self) -> None:
         """The outbox is past its bound: the client is to come back and recover what it missed."""
@@ -246,7 +276,7 @@ class Connection:
         code = CloseCode.SLOW_CONSUMER
         self.closing = (int(code), "too slow; reconnect and recover")
         self.outbox.finish(close_frame(*self.closing))
-        self.home.loop.call_later(LINGER, self.hang_up)
+        self._linger()
         self._ended()
 
     def replaced_frames(self, places: Sequence[int]) -> None:
@@ -284,16 +314,29 @@ class Connection:
         """When `tick` has something to do."""
         if self.closing is not None:
             return float("inf")
+        deadline = self.session.deadline
         if self._frame_since is not None:
-            return min(self.session.deadline, self._frame_since + self.home.limits.frame_timeout)
-        return self.session.deadline
+            deadline = min(deadline, self._frame_since + self.home.limits.frame_timeout)
+        if self.outbox.holds_long:
+            deadline = min(deadline, self._taken_at + self.home.limits.outbox.stall_timeout)
+        return deadline
 
     def tick(self, at: Instant) -> None:
         """Time has passed."""
+        self._note_progress(at)
         if self._frame_since is not None and at.steady >= self._frame_since + self.home.limits.frame_timeout:
             self.fail(CloseCode.HEARTBEAT_LOST, "a frame took too long; reconnect")
-            return
-        self.carry_out(self.session.tick(at))
+        elif self.outbox.holds_long and at.steady >= self._taken_at + self.home.limits.outbox.stall_timeout:
+            self.too_slow()
+        else:
+            self.carry_out(self.session.tick(at))
+
+    def _note_progress(self, at: Instant) -> None:
+        """Take a peer for alive that has made room for more since the last time: its pongs may stand behind a frame
+        that takes minutes on a slow line."""
+        if self.outbox.taken_late != self._taken:
+            self._taken, self._taken_at = self.outbox.taken_late, at.steady
+            self.session.heard(at)
 
     def _ended(self) -> None:
         if not self._gone:

@@ -264,12 +264,16 @@ def _close(payload: bytes) -> Close:
 
 def text_frame(payload: bytes) -> bytes:
     """One whole text message; `payload` must be UTF-8."""
-    size = len(payload)
+    return text_head(len(payload)) + payload
+
+
+def text_head(size: int) -> bytes:
+    """Return the head of a text frame whose payload has `size` bytes."""
     if size < 126:
-        return bytes((_FIN | _TEXT, size)) + payload
+        return bytes((_FIN | _TEXT, size))
     if size < 65536:
-        return bytes((_FIN | _TEXT, 126)) + size.to_bytes(2, "big") + payload
-    return bytes((_FIN | _TEXT, 127)) + size.to_bytes(8, "big") + payload
+        return bytes((_FIN | _TEXT, 126)) + size.to_bytes(2, "big")
+    return bytes((_FIN | _TEXT, 127)) + size.to_bytes(8, "big")
 
 
 def ping_frame(payload: bytes = b"") -> bytes:

@@ -1,7 +1,11 @@
 """How bytes leave: one bounded queue a connection, joined into one `send` a tick of the loop.
 
 A frame is built once and shared by every queue that holds it. Nothing is awaited to deliver, and nothing is unbounded:
-a queue past its bound first drops what a later frame has replaced (`Volatile`), then the connection.
+a queue past its bound first drops what a later frame has replaced (`Volatile`), then the connection. One frame at a
+time may be longer than the bound by itself (the text of a long document); its size does not count against the bound.
+
+The owner is told of an end in a later turn of the loop, never inside `push`: code that sends in the middle of its work
+finds everything as it was.
 """
 
 from __future__ import annotations
@@ -9,17 +13,20 @@ from __future__ import annotations
 import ssl
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeAlias
+
+from .long_frames import LongFrame
 
 if TYPE_CHECKING:
     import asyncio
     import socket
     from collections.abc import Callable, Iterable, Sequence
 
-_CHUNK = 1 << 16  # bytes handed to the kernel in one call, at most, when a queue has grown
+_CHUNK = 1 << 16  # bytes handed to the kernel in one call, at most
 _FLUSHES = 500  # outboxes that leave in one turn of the loop; the others leave in the next
 _TOLD = 50  # outboxes that leave between two looks at the clock
 _TEXT = 0x81  # the first byte of a whole text frame
+_CLOSE = 0x88  # the first byte of a close frame
 _BUSY = (BlockingIOError, InterruptedError, ssl.SSLWantWriteError, ssl.SSLWantReadError)
 
 
@@ -53,19 +60,23 @@ class Unrecorded(bytes):
     """A frame that the journal does not hold: it counts neither among places nor among what never left."""
 
 
+Frame: TypeAlias = bytes | LongFrame
+
+
 @dataclass(frozen=True, slots=True)
 class OutboxLimits:
-    """What may wait for one reader before it counts as too slow."""
+    """What may wait for one reader before it counts as too slow; of one long frame, how many seconds it may rest."""
 
     max_bytes: int = 1 << 20
     max_messages: int = 1000
+    stall_timeout: float = 30.0
 
 
 class Owner(Protocol):
-    """Whom an outbox tells of what happens to it."""
+    """Whom an outbox tells of what happens to it: of an end once, in a turn of the loop of its own."""
 
     def too_slow(self) -> None:
-        """The queue is past its bound with nothing left to replace."""
+        """The queue was past its bound with nothing left to replace; what waited is dropped."""
 
     def wire_lost(self) -> None:
         """The peer is gone; nothing more can be sent."""
@@ -105,7 +116,7 @@ class Flusher:
         self._dirty: list[Outbox] = []
         # What the kernel took since `tell_written` was called last: frames that left at once, and for how many
         # outboxes in a row. Comparing costs nothing where all received the same.
-        self._written: list[Sequence[bytes]] = []
+        self._written: list[Sequence[Frame]] = []
         self._counts: list[int] = []
 
     def add(self, outbox: Outbox) -> None:
@@ -123,7 +134,7 @@ class Flusher:
                 outbox.hand_over()
             self.tell_written()
 
-    def wrote(self, frames: Sequence[bytes]) -> None:
+    def wrote(self, frames: Sequence[Frame]) -> None:
         """Note that the kernel took these frames of one outbox wholly."""
         if self._written and self._written[-1] == frames:
             self._counts[-1] += 1
@@ -150,9 +161,12 @@ class Outbox:
         "_bytes",
         "_chunk",
         "_dirty",
+        "_exempt",
         "_flusher",
         "_limits",
+        "_long",
         "_loop",
+        "_overflowed",
         "_owner",
         "_queue",
         "_rest",
@@ -160,6 +174,8 @@ class Outbox:
         "_watching",
         "dropped",
         "on_empty",
+        "taken",
+        "taken_late",
     )
 
     def __init__(
@@ -175,13 +191,18 @@ class Outbox:
         self._flusher = flusher
         self._limits = limits
         self._owner = owner
-        self._queue: deque[bytes] = deque()
-        self._rest = b""  # what a partial send left over; must go first, unchanged (TLS insists)
-        self._chunk: Sequence[bytes] = ()  # the frames that `_rest` is the end of
+        self._queue: deque[Frame] = deque()
+        self._rest: deque[memoryview] = deque()  # what is under way; must go first, unchanged (TLS insists)
+        self._chunk: Sequence[Frame] = ()  # the frames that `_rest` is the end of
         self._bytes = 0
+        self._long: LongFrame | None = None  # the frame that is longer than the bound
+        self._exempt = 0  # its bytes, as far as they wait
         self._dirty = False
         self._watching = False
+        self._overflowed = False
         self.dropped = 0  # messages that were queued and never wholly handed to the kernel
+        self.taken = 0  # bytes that the kernel has taken
+        self.taken_late = 0  # those of them for which it had to wait: the peer has made room
         self.on_empty: Callable[[], None] | None = None
 
     @property
@@ -194,13 +215,22 @@ class Outbox:
         """Frames that have not been handed to the kernel."""
         return len(self._queue)
 
-    def push(self, frame: bytes) -> None:
-        """Queue a frame. Never blocks; past the bound the owner is told."""
-        if self._sock is None:
+    @property
+    def holds_long(self) -> bool:
+        """Whether a frame that is longer than the bound waits or is under way."""
+        return self._long is not None
+
+    def push(self, frame: Frame) -> None:
+        """Queue a frame. Never blocks and never calls the owner; past the bound the owner is told afterwards."""
+        if self._sock is None or (self._overflowed and frame[0] != _CLOSE):
+            self.dropped += _is_message(frame)
             return
+        if len(frame) > self._limits.max_bytes and self._long is None:
+            frame = self._long = LongFrame((frame,)) if isinstance(frame, bytes) else frame
+            self._exempt = len(frame)
         self._queue.append(frame)
         self._bytes += len(frame)
-        if self._bytes > self._limits.max_bytes or len(self._queue) > self._limits.max_messages:
+        if self._is_over():
             self._relieve()
         elif not self._dirty and not self._watching:
             self._dirty = True
@@ -229,7 +259,7 @@ class Outbox:
         if sock is None or self._watching:
             return
         while self._queue or self._rest:
-            data = self._rest or self._gather()
+            data = (self._rest or self._gather())[0][:_CHUNK]
             try:
                 count = sock.send(data)
             except _BUSY:
@@ -237,28 +267,38 @@ class Outbox:
             except OSError:
                 owner = self._owner
                 self.abandon()
-                owner.wire_lost()
+                self._loop.call_soon(owner.wire_lost)
                 return
-            self._bytes -= count
+            self._took(count)
             if count < len(data):
-                self._rest = data[count:] if count else data
                 self._watching = True
                 self._loop.add_writer(sock.fileno(), self._writable)
                 return
-            self._rest = b""
-            self._flusher.wrote(self._chunk)
-            self._chunk = ()
         if self.on_empty is not None:
             self.on_empty()
+
+    def _took(self, count: int) -> None:
+        self.taken += count
+        self._bytes -= count
+        if self._chunk[0] is self._long:
+            self._exempt -= count
+        rest = self._rest
+        if count < len(rest[0]):
+            rest[0] = rest[0][count:]
+            return
+        rest.popleft()
+        if not rest:
+            self._flusher.wrote(self._chunk)
+            self._long = None if self._chunk[0] is self._long else self._long
+            self._chunk = ()
 
     def finish(self, last: bytes) -> None:
         """Drop what still waits, but for a frame that is under way, and queue the very last frame."""
         if self._sock is None:
             return
-        self.dropped += _messages(self._queue)
-        self._queue.clear()
+        self._drop_queue()
         self._queue.append(last)
-        self._bytes = len(self._rest) + len(last)
+        self._bytes += len(last)
         self.flush()
 
     def abandon(self) -> None:
@@ -268,42 +308,55 @@ class Outbox:
             return
         if self._watching:
             self._loop.remove_writer(sock.fileno())
-        self.dropped += _messages(self._queue) + _messages(_unfinished(self._chunk, len(self._rest)))
+        self.dropped += _messages(self._queue) + _messages(_unfinished(self._chunk, sum(map(len, self._rest))))
         self._queue.clear()
-        self._rest, self._chunk = b"", ()
-        self._bytes = 0
+        self._rest.clear()
+        self._chunk = ()
+        self._long, self._exempt, self._bytes = None, 0, 0
         # Both refer to this outbox: a circle would keep all of them until the next collection.
         self._owner, self.on_empty = _NO_OWNER, None
 
-    def _gather(self) -> bytes:
+    def _gather(self) -> deque[memoryview]:
+        """Take the frames that go next out of the queue: one, or as many as one call can hand over."""
         queue = self._queue
-        if len(queue) == 1:
-            frame = queue.popleft()
+        frame = queue.popleft()
+        if isinstance(frame, LongFrame):
             self._chunk = (frame,)
-            return frame
-        if self._bytes <= _CHUNK:
-            self._chunk, self._queue = queue, deque()
-            return b"".join(queue)
-        frames = [queue.popleft()]
-        size = len(frames[0])
-        while queue and size + len(queue[0]) <= _CHUNK:
-            size += len(queue[0])
-            frames.append(queue.popleft())
+            self._rest.extend(map(memoryview, frame.parts))
+            return self._rest
+        frames, size = [frame], len(frame)
+        while queue and isinstance(following := queue[0], bytes) and size + len(following) <= _CHUNK:
+            size += len(following)
+            frames.append(following)
+            queue.popleft()
         self._chunk = frames
-        return b"".join(frames)
+        self._rest.append(memoryview(frame if len(frames) == 1 else b"".join(frames)))
+        return self._rest
+
+    def _is_over(self) -> bool:
+        return self._bytes - self._exempt > self._limits.max_bytes or len(self._queue) > self._limits.max_messages
+
+    def _drop_queue(self) -> None:
+        self.dropped += _messages(self._queue)
+        self._queue.clear()
+        self._bytes = sum(map(len, self._rest))
+        if not self._chunk or self._chunk[0] is not self._long:
+            self._long, self._exempt = None, 0
 
     def _writable(self) -> None:
         assert self._sock is not None  # noqa: S101  the watch ends when the socket goes
         self._loop.remove_writer(self._sock.fileno())
         self._watching = False
+        before = self.taken
         self.flush()
+        self.taken_late += self.taken - before
 
     def _relieve(self) -> None:
         if not self._watching:
             self.flush()  # one busy tick is not a slow reader
             if not self._watching:
                 return
-        kept: deque[bytes] = deque()
+        kept: deque[Frame] = deque()
         dropped: list[int] = []
         keys: set[tuple[str, ...]] = set()
         place = 0
@@ -318,21 +371,23 @@ class Outbox:
             place += _is_message(frame)
         if dropped:
             self._queue = kept
-            self._bytes = len(self._rest) + sum(map(len, kept))
+            self._bytes = sum(map(len, self._rest)) + sum(map(len, kept))
             self._owner.replaced_frames(dropped)
-        if self._bytes > self._limits.max_bytes or len(self._queue) > self._limits.max_messages:
-            self._owner.too_slow()
+        if self._is_over():
+            self._overflowed = True
+            self._drop_queue()
+            self._loop.call_soon(self._owner.too_slow)
 
 
-def _messages(frames: Iterable[bytes]) -> int:
+def _messages(frames: Iterable[Frame]) -> int:
     return sum(map(_is_message, frames))
 
 
-def _is_message(frame: bytes) -> bool:
+def _is_message(frame: Frame) -> bool:
     return frame[0] == _TEXT and not isinstance(frame, Unrecorded)
 
 
-def _unfinished(frames: Sequence[bytes], left: int) -> list[bytes]:
+def _unfinished(frames: Sequence[Frame], left: int) -> list[Frame]:
     """Those of the frames, sent in this order, that are not wholly among the bytes before the last `left`."""
     unfinished = []
     for frame in reversed(frames):

@@ -41,7 +41,9 @@ if TYPE_CHECKING:
 _JOIN = 8  # units of work: many may hear of it
 _PAGE = 200  # events read at once
 _ROOM = 1 << 18  # bytes in the outbox above which catching up waits
-_PATIENCE = 30.0  # seconds a reader may take to make room
+_PATIENCE = 30.0  # seconds in which a reader that has to make room takes nothing
+_MANY = 200  # users, or runs of formatting, that may make an answer long
+_LONG = 1 << 14  # units of text that may
 
 
 class Subscriptions:
@@ -85,10 +87,11 @@ class Subscriptions:
         if is_document and not await self._may_open(connection, channel):
             self._refuse(connection, channel, asked.ref)
             return ErrorCode.SUBSCRIPTION_FAILED
+        await self._long_sent(connection, asked)
         with self._needing(channel):
             await self._broker.join(channel)
             roster = await self._enter(connection, asked)
-            document = await self._documents.state(channel) if is_document else None
+            document, text = await self._documents.opened(channel) if is_document else (None, None)
             position = await self._broker.position(channel)
         # From here to the end nothing is waited for: what was decided is what is delivered.
         if not self._still_wanted(connection, asked, document):
@@ -106,10 +109,30 @@ class Subscriptions:
         self._watch(connection, channel, asked.with_presence and roster is not None)
         if asked.with_presence:
             answer.presence = roster
-        connection.send(answer)
+        if answer.document is None or text is None:
+            connection.send(answer)
+        else:
+            connection.send_document(answer, text)
         if attachment.catching_up is None:
             self._continue(connection, attachment, known)
         return None
+
+    async def _long_sent(self, connection: Connection, asked: Join) -> None:
+        """Let one long answer leave before the next is made: what waits for a client is never more than one."""
+        outbox = connection.outbox
+        while outbox.holds_long and connection.closing is None:  # a stalled one is closed by its deadline
+            if not await self._may_be_long(asked):
+                return
+            await asyncio.sleep(_PAUSE)
+
+    async def _may_be_long(self, asked: Join) -> bool:
+        channel = asked.channel
+        if asked.with_presence and self._hub.count(channel) >= _MANY:
+            return True
+        if namespace_of(channel).name != "document":
+            return False
+        document = (await self._documents.manuscript(channel)).document
+        return document.length >= _LONG or len(document.runs) >= _MANY
 
     def _still_wanted(self, connection: Connection, asked: Join, document: DocumentState | None) -> bool:
         """Whether the client is still there and may still have it; answers where it may not."""
@@ -313,13 +336,14 @@ class Subscriptions:
             await self._room(connection)
 
     async def _room(self, connection: Connection) -> None:
-        outbox, waited = connection.outbox, 0.0
+        outbox, waited, taken = connection.outbox, 0.0, connection.outbox.taken
         while connection.closing is None and (outbox.waiting > _ROOM or outbox.waiting_messages > _PAGE):
             if waited >= _PATIENCE:
                 connection.too_slow()
                 return
             await asyncio.sleep(_PAUSE)
-            waited += _PAUSE
+            waited = waited + _PAUSE if outbox.taken == taken else 0.0
+            taken = outbox.taken
         await asyncio.sleep(0)  # everybody else's turn
 
     async def _gave_up(self, connection: Connection, channel: str) -> None:

@@ -23,9 +23,11 @@ from dossier_realtime.ot.flat import write_remote
 from dossier_realtime.protocol import codec
 from dossier_realtime.protocol.errors import ErrorCode
 from dossier_realtime.protocol.events import RemoteOperation, RemoteOperationPayload
+from dossier_realtime.protocol.responses import DocumentState
 
 from .differences import Differences
 from .quotas import QuotaExceeded
+from .shared_texts import SharedTexts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -35,9 +37,9 @@ if TYPE_CHECKING:
     from dossier_realtime.ot.difference import Hunk
     from dossier_realtime.ot.operations import Operation
     from dossier_realtime.protocol.commands import EditPayload
-    from dossier_realtime.protocol.responses import DocumentState
 
     from .quotas import Quotas
+    from .shared_texts import SharedText
 
 _log = structlog.get_logger("documents")
 
@@ -92,6 +94,7 @@ class Documents:
         self._store, self._broker, self._ready, self._in_use = store, broker, ready, in_use
         self._quotas = quotas
         self.differences = Differences()
+        self._texts = SharedTexts()
         self._lanes: dict[str, _Lane] = {}
 
     async def exists(self, channel: str) -> bool:
@@ -101,6 +104,12 @@ class Documents:
     async def state(self, channel: str) -> DocumentState:
         """The document as it is. An unknown one is version 0 and empty."""
         return (await self.manuscript(channel)).state()
+
+    async def opened(self, channel: str) -> tuple[DocumentState, SharedText]:
+        """Return the document as it is, without its text, and the text as it goes to everybody who opens it."""
+        manuscript = await self.manuscript(channel)
+        document = manuscript.document
+        return DocumentState(manuscript.version, "", document.format), self._texts.of(channel, document)
 
     async def manuscript(self, channel: str) -> Manuscript:
         """The document as it is committed; not to be changed."""

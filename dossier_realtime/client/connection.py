@@ -21,7 +21,7 @@ from .intents import ConnectionState, Dial, Drop, EnterState, Intent, Renew, Rep
 from .session import Session
 
 AUTH_TIMEOUT = 10.0  # seconds from the open socket to `auth_success`
-SILENCE = 2.5  # heartbeat intervals without a frame, after which the server is taken for dead
+SILENCE = 2.5  # heartbeat intervals without a byte, after which the server is taken for dead
 GRACE = 5.0  # seconds after a standstill, in which what waits in the socket is read before time is judged
 GRACE_EVERY = 30.0  # seconds; a program that stands still all the time is not given time without end
 STABLE = 5.0  # seconds an authenticated connection must last before the back-off begins anew
@@ -173,6 +173,10 @@ class Connection:
                 return [Report(DeniedError(code, event.message))]
             case _:
                 return self.session.received(event, now)
+
+    def heard(self, now: float) -> None:
+        """Note that bytes came: a long frame may take longer on its way than a server may be silent."""
+        self._heard_at = now
 
     def lost(self, code: int, reason: str, now: float) -> list[Intent]:
         """The socket has closed; 1006 where the server did not say why."""

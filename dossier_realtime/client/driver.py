@@ -137,6 +137,7 @@ class Driver:
                 ssl_context=self._tls,
                 timeout=self._connect_timeout,
                 on_frame=self._received,
+                on_bytes=self._heard,
                 on_lost=self._lost,
             )
         except UnusableToken as wrong:
@@ -180,6 +181,9 @@ class Driver:
 
     def _received(self, frame: str | bytes) -> None:
         self.perform(self._connection.received(frame, _now()))
+
+    def _heard(self) -> None:
+        self._connection.heard(_now())
 
     def _lost(self, code: int, reason: str) -> None:
         self._transport = None

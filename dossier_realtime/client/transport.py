@@ -26,10 +26,19 @@ _COME_BACK_STATUS = frozenset({408, 425, 429})
 
 
 class Transport:
-    """An open socket. After `on_lost(code, reason)`, or once `close` was called, no callback comes any more."""
+    """An open socket. After `on_lost(code, reason)`, or once `close` was called, no callback comes any more.
 
-    def __init__(self, on_frame: Callable[[str | bytes], None], on_lost: Callable[[int, str], None]) -> None:
+    `on_bytes` tells that something came, also where it is part of a frame that is not complete yet.
+    """
+
+    def __init__(
+        self,
+        on_frame: Callable[[str | bytes], None],
+        on_bytes: Callable[[], None],
+        on_lost: Callable[[int, str], None],
+    ) -> None:
         self._on_frame = on_frame
+        self._on_bytes = on_bytes
         self._on_lost = on_lost
         self._connection: WebSocketClientConnection | None = None
         self._stream: IOStream | None = None
@@ -44,9 +53,23 @@ class Transport:
         """Take over a connection that Tornado has opened."""
         self._connection = connection
         assert connection.protocol is not None  # noqa: S101  Tornado sets it with the connection
-        self._stream = connection.protocol.stream
+        stream = self._stream = connection.protocol.stream
+        assert stream is not None  # noqa: S101  likewise
+        self._watch_bytes(stream)
         self._reading = asyncio.get_running_loop().create_task(self._read(connection))
         self._reading.add_done_callback(self._read_all)
+
+    def _watch_bytes(self, stream: IOStream) -> None:
+        # Tornado tells of whole messages only; `read_from_fd` is the method that streams of its users may replace.
+        read = stream.read_from_fd
+
+        def read_and_tell(buf: bytearray | memoryview) -> int | None:
+            count = read(buf)
+            if count and not self._quiet:
+                self._on_bytes()
+            return count
+
+        stream.read_from_fd = read_and_tell  # type: ignore[method-assign]
 
     def hold(self, *, held: bool) -> None:
         """Take nothing more from the socket for now; or go on. What the peer sends meanwhile waits in its kernel."""
@@ -112,10 +135,11 @@ async def dial(
     ssl_context: ssl.SSLContext | None,
     timeout: float,  # noqa: ASYNC109  Tornado keeps it, from the look-up to the handshake
     on_frame: Callable[[str | bytes], None],
+    on_bytes: Callable[[], None],
     on_lost: Callable[[int, str], None],
 ) -> Transport:
     """Open a socket to `url`. Raises ConnectFailed; a redirect is a failure, it is never followed."""
-    transport = Transport(on_frame, on_lost)
+    transport = Transport(on_frame, on_bytes, on_lost)
     request = HTTPRequest(url, connect_timeout=timeout, request_timeout=timeout, ssl_options=ssl_context)
     opening: asyncio.Future[WebSocketClientConnection] | None = None
     try:

@@ -90,9 +90,22 @@ class Raw:
 
     @classmethod
     async def open(
-        cls, to: Reachable, *, address: str | None = None, tls: ssl.SSLContext | None = None, limit: int = 1 << 16
+        cls,
+        to: Reachable,
+        *,
+        address: str | None = None,
+        tls: ssl.SSLContext | None = None,
+        limit: int = 1 << 16,
+        receive_buffer: int = 0,
     ) -> Self:
-        """Connect, from `address` (127.0.0.2 and so on are other clients). `limit`: bytes read ahead of the test."""
+        """Connect, from `address` (127.0.0.2 and so on are other clients). `limit`: bytes read ahead of the test;
+        `receive_buffer`: bytes that the kernel keeps of what was not read, at most."""
+        if receive_buffer:
+            sock = socket.socket()
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+            sock.setblocking(False)
+            await asyncio.get_running_loop().sock_connect(sock, ("127.0.0.1", to.port))
+            return cls(*await asyncio.open_connection(sock=sock, limit=limit))
         return cls(
             *await asyncio.open_connection(
                 "127.0.0.1",

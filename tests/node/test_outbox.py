@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import sys
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 import pytest
 
 from app.node.frames import close_frame, text_frame
+from app.node.long_frames import LongFrame
 from app.node.outbox import Flusher, Outbox, OutboxLimits, Stamped, Volatile
 from tests.harness.eventually import HANG_SECONDS, eventually_async
 
@@ -40,8 +42,11 @@ class Pair:
         self.owner = Owner()
         loop = asyncio.get_running_loop()
         self.delivered: list[tuple[float, int]] = []
-        flusher = Flusher(loop, lambda seconds, _, count: self.delivered.append((seconds, count)))
-        self.outbox = Outbox(mine, loop, flusher, limits, self.owner)
+        self.limits, self.flusher = (
+            limits,
+            Flusher(loop, lambda seconds, _, count: self.delivered.append((seconds, count))),
+        )
+        self.outbox = Outbox(mine, loop, self.flusher, limits, self.owner)
 
     async def read(self, size: int) -> bytes:
         data = b""
@@ -109,6 +114,7 @@ async def test_a_reader_that_pauses_gets_everything_when_it_reads_again(pair: Pa
 async def test_past_its_bytes_the_owner_is_told_and_memory_stays_bounded(pair: Pair) -> None:
     pushed = 0
     while not pair.owner.slow:
+        await asyncio.sleep(0)
         pair.outbox.push(BIG)
         pushed += 1
         assert pair.outbox.waiting <= 100_000 + len(BIG)
@@ -118,8 +124,99 @@ async def test_past_its_bytes_the_owner_is_told_and_memory_stays_bounded(pair: P
 @on_a_wire(max_bytes=1 << 20, max_messages=100)
 async def test_past_its_messages_the_owner_is_told(pair: Pair) -> None:
     while not pair.owner.slow:
+        await asyncio.sleep(0)
         pair.outbox.push(BIG)
         assert pair.outbox.waiting_messages <= 101
+
+
+class Sudden(Owner):
+    """An owner who takes it badly to be told of anything while it is pushing."""
+
+    pushing = False
+
+    def too_slow(self) -> None:
+        assert not self.pushing
+        super().too_slow()
+
+    def wire_lost(self) -> None:
+        assert not self.pushing
+        super().wire_lost()
+
+
+@pytest.mark.parametrize("is_gone", [False, True], ids=["slow", "gone"])
+def test_the_owner_is_never_told_inside_a_push(is_gone: bool) -> None:
+    @on_a_wire(max_bytes=10_000, max_messages=1000)
+    async def test(pair: Pair) -> None:
+        owner = Sudden()
+        pair.outbox = Outbox(pair.mine, asyncio.get_running_loop(), pair.flusher, pair.limits, owner)
+        if is_gone:
+            pair.theirs.close()
+        owner.pushing = True
+        for _ in range(100):
+            pair.outbox.push(BIG)
+        owner.pushing = False
+        await asyncio.sleep(0)
+        assert (owner.slow, owner.lost) == ((0, 1) if is_gone else (1, 0))
+        sent = 0
+        if not is_gone:
+            while True:
+                try:
+                    sent += len(pair.theirs.recv(1 << 16))
+                except BlockingIOError:
+                    break
+            pair.outbox.abandon()
+        assert pair.outbox.dropped == 100 - sent // len(BIG)  # those too that were pushed when it was over
+
+    test()
+
+
+LONG = text_frame(b"z" * 500_000)
+
+
+@on_a_wire(max_bytes=100_000, max_messages=100)
+async def test_a_frame_longer_than_the_bound_is_sent_and_counts_for_nothing(pair: Pair) -> None:
+    around = [BIG] * 40
+    frames = [*around, LONG, *around]
+    for frame in frames:
+        pair.outbox.push(frame)
+    held = [pair.outbox.holds_long]
+    assert await pair.read(sum(map(len, frames))) == b"".join(frames)
+    assert [*held, pair.outbox.holds_long] == [True, False]
+    assert (pair.outbox.waiting, pair.owner.slow, pair.outbox.dropped) == (0, 0, 0)
+
+
+@on_a_wire(max_bytes=100_000, max_messages=100)
+async def test_a_second_long_frame_counts_while_the_first_waits(pair: Pair) -> None:
+    pair.outbox.push(LONG)
+    pair.outbox.push(LONG)
+    await asyncio.sleep(0)
+    assert pair.owner.slow == 1
+    assert pair.outbox.waiting <= len(LONG)
+
+
+@on_a_wire(max_bytes=100_000, max_messages=100)
+async def test_behind_a_long_frame_the_bound_holds(pair: Pair) -> None:
+    pair.outbox.push(LONG)
+    while not pair.owner.slow:
+        await asyncio.sleep(0)
+        pair.outbox.push(BIG)
+        assert pair.outbox.waiting <= len(LONG) + 100_000 + len(BIG)
+    last = close_frame(4000, "slow")
+    pair.outbox.finish(last)
+    assert await pair.read(len(LONG) + len(last)) == LONG + last  # what is under way ends first
+
+
+@on_a_wire(max_bytes=100_000, max_messages=100)
+async def test_queues_share_the_parts_of_a_long_frame(pair: Pair) -> None:
+    shared = b"s" * 400_000
+    frame = LongFrame((LONG[:10], shared, b"}"))
+    before = sys.getrefcount(shared)
+    pair.outbox.push(frame)
+    await asyncio.sleep(0)
+    assert pair.outbox.waiting > 100_000
+    assert sys.getrefcount(shared) > before  # a view of it waits, no copy
+    assert await pair.read(len(frame)) == b"".join(frame.parts)
+    assert 0 < pair.outbox.taken_late < pair.outbox.taken == len(frame)
 
 
 @on_a_wire(max_bytes=1 << 20, max_messages=1000)

@@ -11,16 +11,21 @@ from typing import Self
 from tests.harness.wire import Reachable
 
 _CHUNK = 1 << 16
+_SMALL = 1 << 14  # bytes
+_SLICES = 50  # a second, in which a limited line forwards
 
 
 class Proxy:
     """Forwards to `to`, byte for byte. `port` is its own; `connections` counts those it ever took.
 
     `delay`: seconds that each chunk waits on its way, in either direction; chunks never overtake each other.
+    `rate`: bytes a second that each connection takes from the service; 0: as many as there are. With it the proxy's
+    own buffers are small, so that what is not taken waits at the service. `passed` counts bytes from the service.
     """
 
-    def __init__(self, to: Reachable, *, delay: float = 0.0) -> None:
-        self.delay = delay
+    def __init__(self, to: Reachable, *, delay: float = 0.0, rate: int = 0) -> None:
+        self.delay, self.rate = delay, rate
+        self.passed = 0
         self.port = 0
         self.connections = 0
         self._to = to
@@ -69,23 +74,39 @@ class Proxy:
         assert task is not None
         self.connections += 1
         try:
-            far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._to.port)
+            far_reader, far_writer = await self._dial()
         except OSError:
             _reset(writer)
             return
         self._pairs[task] = (writer, far_writer)
         try:
-            await asyncio.gather(self._forward(reader, far_writer), self._forward(far_reader, writer))
+            await asyncio.gather(self._forward(reader, far_writer), self._forward(far_reader, writer, self.rate))
         finally:
             del self._pairs[task]
             for one in (writer, far_writer):
                 one.close()
 
-    async def _forward(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
-        with suppress(ConnectionError):
-            while data := await source.read(_CHUNK):
+    async def _dial(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        if not self.rate:
+            return await asyncio.open_connection("127.0.0.1", self._to.port)
+        sock = socket.socket()
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _SMALL)  # before it connects, or TCP has agreed on more
+        sock.setblocking(False)
+        try:
+            await asyncio.get_running_loop().sock_connect(sock, ("127.0.0.1", self._to.port))
+        except OSError:
+            sock.close()
+            raise
+        return await asyncio.open_connection(sock=sock, limit=_SMALL)
+
+    async def _forward(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, rate: int = 0) -> None:
+        with suppress(OSError):  # also what a socket says that was torn down meanwhile
+            while data := await source.read(rate // _SLICES or _CHUNK):
                 if self.delay:
                     await asyncio.sleep(self.delay)
+                if rate:
+                    await asyncio.sleep(len(data) / rate)
+                    self.passed += len(data)
                 await self._flowing.wait()
                 sink.write(data)
                 await sink.drain()

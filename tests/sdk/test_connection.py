@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from dossier_realtime.client.connection import Connection
+from dossier_realtime.client.connection import SILENCE, Connection
 from dossier_realtime.client.errors import AuthFailed, ConnectFailed, ConnectionClosed, ProtocolViolation
 from dossier_realtime.client.intents import (
     ConnectionState,
@@ -117,6 +117,14 @@ def test_a_server_silent_for_two_and_a_half_intervals_is_left() -> None:
         Drop(CloseCode.HEARTBEAT_LOST, "the server is silent"),
         EnterState(State.RECONNECTING),
     ]
+
+
+def test_a_server_whose_long_frame_is_still_coming_is_not_silent() -> None:
+    connection = live_connection()
+    for now in range(10, 600, 10):
+        connection.heard(now)
+        assert not any(isinstance(intent, Drop) for intent in connection.tick(now + 9))
+    assert any(isinstance(intent, Drop) for intent in connection.tick(590 + SILENCE * 30))
 
 
 def test_any_frame_is_a_sign_of_life() -> None:

@@ -1,0 +1,44 @@
+"""Frames of many bytes in parts, which queues share: a document's text is in memory once for all its readers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dossier_realtime.protocol import codec
+
+from .frames import text_frame, text_head
+
+if TYPE_CHECKING:
+    from app.services.shared_texts import SharedText
+    from dossier_realtime.protocol.responses import Subscribed
+
+_SHORT = 1 << 16  # bytes, below which a copy of its own costs less than parts
+_EMPTY = b'"content":""'  # inside a JSON string every quotation mark stands behind a backslash: this is the member
+
+
+class LongFrame:
+    """One frame, in parts that may be shared with other frames. `holds` is kept alive as long as the frame."""
+
+    __slots__ = ("_holds", "_size", "parts")
+
+    def __init__(self, parts: tuple[bytes, ...], holds: object = None) -> None:
+        self.parts = parts
+        self._holds = holds
+        self._size = sum(map(len, parts))
+
+    def __len__(self) -> int:
+        return self._size
+
+    def __getitem__(self, index: int) -> int:
+        """Return one byte of the first part, which holds the frame's head."""
+        return self.parts[0][index]
+
+
+def subscribed_frame(answer: Subscribed, text: SharedText) -> tuple[bytes, bytes | LongFrame]:
+    """Return a `subscribed` whose document's text is `text`, as JSON and as a frame; in `answer` the text is empty."""
+    head, _, tail = codec.encode(answer).partition(_EMPTY)
+    parts = (head + _EMPTY[:-2], text.json, tail)
+    payload = b"".join(parts)
+    if len(payload) < _SHORT:
+        return payload, text_frame(payload)
+    return payload, LongFrame((text_head(len(payload)) + parts[0], *parts[1:]), text)
