@@ -83,12 +83,15 @@ async def run_dashboard(config: Config, token_fd: int | None, parent_fd: int | N
     """
     from dashboard.oidc import Oidc  # noqa: PLC0415  the service runs without Panel
     from dashboard.server import DashboardServer, Setup  # noqa: PLC0415  likewise
-    from dashboard.token_source import TokenFile, TokenPipe  # noqa: PLC0415  likewise
+    from dashboard.token_source import NoToken, TokenFile, TokenPipe  # noqa: PLC0415  likewise
 
     if token_fd is None and not config.dashboard.token_file:
         return NO_LOGIN_OF_ITS_OWN
-    if token_fd is None and _is_blank(Path(config.dashboard.token_file)):
-        return "dashboard.token_file is empty: put the dashboard's token there (admin:*, clearance secret)"
+    if token_fd is None:
+        try:
+            await TokenFile(Path(config.dashboard.token_file)).token()
+        except NoToken as wrong:
+            return str(wrong)
     logs.configure(config.log.level, config.log.format)
     settings = config.dashboard
     secure = "s" if config.server.tls_certificate else ""
@@ -143,14 +146,6 @@ async def _read_tokens(pipe: TokenPipe, stop: Callable[[], None]) -> str:
     finally:
         stop()
     return ""
-
-
-def _is_blank(file: Path) -> bool:
-    """Return whether a file is there and holds nothing; one that cannot be read may come later."""
-    try:
-        return not file.read_bytes().strip()
-    except OSError:
-        return False
 
 
 def _client_secret(oidc: OidcSettings) -> str:

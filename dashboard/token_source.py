@@ -10,6 +10,7 @@ import os
 from pathlib import Path
 
 _FIRST_SECONDS = 30.0  # to wait for the first token
+_WANTED = "put the dashboard's token there (admin:*, clearance secret), for the dashboard's user to read"
 
 
 class NoToken(OSError):
@@ -23,8 +24,17 @@ class TokenFile:
         self._path = path
 
     async def token(self) -> str:
-        """Return what the file holds now. Raises OSError."""
-        return (await asyncio.to_thread(self._path.read_text, encoding="utf-8")).strip()
+        """Return what the file holds now. Raises NoToken."""
+        try:
+            token = (await asyncio.to_thread(self._path.read_text, encoding="utf-8")).strip()
+        except OSError as wrong:
+            reason = wrong.strerror or type(wrong).__name__
+            raise NoToken(f"dashboard.token_file: {self._path} cannot be read ({reason}): {_WANTED}") from None
+        except UnicodeDecodeError:
+            raise NoToken(f"dashboard.token_file: {self._path} is no text: {_WANTED}") from None
+        if not token:
+            raise NoToken(f"dashboard.token_file is empty: {_WANTED}")
+        return token
 
 
 class TokenPipe:

@@ -318,14 +318,28 @@ def test_a_secret_that_cannot_be_read_ends_the_start_in_one_line(provider: Provi
     assert start.stderr.count("\n") == 1
 
 
-def test_an_empty_token_file_ends_the_start_in_one_line(provider: Provider, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("held", "said"),
+    [
+        (b" \n", "dashboard.token_file is empty: put the dashboard's token there"),
+        (b"\xff", "token is no text: put the dashboard's token there"),
+        (None, "token cannot be read (No such file or directory): put the dashboard's token there"),
+    ],
+)
+def test_a_token_file_without_a_token_ends_the_start_in_one_line(
+    held: bytes | None, said: str, provider: Provider, tmp_path: Path
+) -> None:
     settings = oidc_settings(provider, tmp_path)
-    (tmp_path / "token").write_text(" \n")
+    if held is None:
+        (tmp_path / "token").unlink()
+    else:
+        (tmp_path / "token").write_bytes(held)
     command = [sys.executable, "run.py", "dashboard", "--port", "0", "--service", "http://127.0.0.1:9"]
     environment = os.environ | settings
     start = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False)
     assert start.returncode == 2
-    assert start.stderr.startswith("dossier: dashboard.token_file is empty")
+    assert start.stderr.startswith("dossier: dashboard.token_file")
+    assert said in start.stderr
     assert start.stderr.count("\n") == 1
 
 
