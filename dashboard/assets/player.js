@@ -78,7 +78,8 @@ function player(data, view, redraw) {
     const people = terms.filter((term) => term.key === "user")
     const named = (number) => passes(people, { user: person(number) })
     field.choose(seen, named)
-    count.textContent = say(words.shown, { shown: numbers.format(seen.length), all: numbers.format(at.length) })
+    const said = terms.length && !seen.length ? words.none_match : words.shown
+    count.textContent = say(said, { shown: numbers.format(seen.length), all: numbers.format(at.length) })
     redrawAll()
   }
 

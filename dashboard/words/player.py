@@ -60,6 +60,10 @@ WORDS: dict[str, tuple[str, str]] = {
     "player.window": ("Lanes show", "تعرض المسارات"),
     "player.all_time": ("all of it", "المدة كلها"),
     "player.seconds": ("{count} s", "{count} ث"),
+    "player.none_match": (
+        "{shown} of {all} entries: nothing matches the filter; change its words, or clear it",
+        "{shown} من {all} قيداً: لا شيء يطابق التصفية؛ غيّر كلماتها أو امسحها",
+    ),
     "player.shown": ("{shown} of {all} entries", "{shown} من {all} قيداً"),
     "player.lanes": ("Connections, a lane each", "الاتصالات، مسار لكل اتصال"),
     "player.lanes_told": (
