@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 import msgspec
+from msgspec import UNSET
 
 from dashboard.store import PLACES, DashboardState
 from dossier_realtime.client.presence import PresenceState
@@ -16,7 +17,7 @@ from dossier_realtime.protocol.events import AlertState, AlertStatePayload, Brie
 from dossier_realtime.protocol.responses import PresentUser, Roster
 from dossier_realtime.recording.entry import Entry, Header
 from dossier_realtime.recording.ops_aggregator import OpsAggregator
-from dossier_realtime.recording.ops_rows import Row
+from dossier_realtime.recording.ops_rows import BriefRow, LimitRow, Number
 from dossier_realtime.recording.reading import UNFIT, cancelled_request, entry_type
 from dossier_realtime.recording.timeline import State
 from dossier_realtime.recording.transcript import span
@@ -84,7 +85,7 @@ class Replay:
                 if entry_type(entry) == "rate_limit_warning":
                     warned = _warnings.decode(frame).payload
                     self._aggregator.count("limits", "warnings")
-                    self._limit(header, warned.rate_class, {"state": "warned", "rate": warned.current_rate})
+                    self._limit(header, warned.rate_class, "warned", warned.current_rate)
             case "fanout" | "recovered":
                 self._told(header, frame)
             case _:
@@ -153,7 +154,7 @@ class Replay:
         self._cancelling.discard(request)
         brief = self.past.briefs.get(request)
         if brief is not None and brief.state == "failed":
-            self._aggregator.row("briefs", request, {"state": "cancelled"})
+            self._aggregator.row(BriefRow(key=request, state="cancelled"))
 
     # --- what was asked for -----------------------------------------------------------------------------------
 
@@ -161,7 +162,7 @@ class Replay:
         match header.kind:
             case "refused" if header.rule.startswith("rate."):
                 self._aggregator.count("limits", "refused")
-                self._limit(header, header.rule.removeprefix("rate."), {"state": "exceeded"})
+                self._limit(header, header.rule.removeprefix("rate."), "exceeded")
             case "refused":
                 self._aggregator.count("errors", header.rule)
             case "lifted":
@@ -178,16 +179,17 @@ class Replay:
     def _lifted(self, header: Header) -> None:
         seconds = int(str(header.detail["seconds"]))
         names = (session["name"] for session in self._sessions.values() if session["user_id"] == header.user)
-        row: Row = {"user_id": header.user, "name": next(names, header.user), "class": "*", "state": "restored"}
+        row = LimitRow(key=f"{header.user} *", user_id=header.user, name=next(names, header.user), rate_class="*")
+        row.state = "restored"
         if seconds:
-            row |= {"state": "lifted", "until": round(header.at + seconds)}
-        self._aggregator.row("limits", f"{header.user} *", row)
+            row.state, row.until = "lifted", round(header.at + seconds)
+        self._aggregator.row(row)
 
-    def _limit(self, header: Header, rate_class: str, values: dict[str, str | float]) -> None:
+    def _limit(self, header: Header, rate_class: str, state: str, rate: Number = UNSET) -> None:
         who = self.past.sessions.get(header.session)
-        name = who.name if who else header.user
-        row = {"user_id": header.user, "name": name, "class": rate_class, **values}
-        self._aggregator.row("limits", f"{header.user} {rate_class}", row)
+        row = LimitRow(key=f"{header.user} {rate_class}", user_id=header.user, name=who.name if who else header.user)
+        row.rate_class, row.state, row.rate = rate_class, state, rate
+        self._aggregator.row(row)
 
     # --- who is there, and the lists ----------------------------------------------------------------------------------
 

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeVar
 
+from msgspec import UNSET
+
 from dashboard.service_link import ServiceLink
 from dashboard.trail import Act, Chain
 from dossier_realtime.client.presence import PresenceState
@@ -20,10 +22,19 @@ from dossier_realtime.protocol.events import (
     AlertState,
     Event,
     OpsStats,
+    OpsStatsPayload,
     RelationshipHealthChange,
     RemoteOperation,
 )
-from dossier_realtime.recording.ops_rows import fact_of, unmarked
+from dossier_realtime.recording.ops_rows import (
+    AlertRow,
+    BriefRow,
+    LimitRow,
+    decode_rows,
+    fact_of,
+    merged,
+    unmarked,
+)
 
 SECONDS = 900  # of time series
 TAIL = 500  # messages of the live tail
@@ -112,15 +123,15 @@ class Alert:
     level: int
     since: int
     at: int
-    facts: dict[str, Any]
+    facts: AlertRow
     acknowledged_by: str | None = None
     fact: Fact = field(default_factory=Fact)
     """The channels that it was derived from: who could not read them is not shown it."""
 
     @property
     def next_level_at(self) -> int | None:
-        at = self.facts.get("next_level_at")
-        return None if at is None or self.acknowledged_by is not None else int(at)
+        at = self.facts.next_level_at
+        return int(at) if isinstance(at, int | float) and self.acknowledged_by is None else None
 
 
 @dataclass(slots=True)
@@ -133,7 +144,7 @@ class Brief:
     state: str = "started"
     progress: int = 0
     stage: str = ""
-    facts: dict[str, Any] = field(default_factory=dict)
+    facts: BriefRow = field(default_factory=BriefRow)
     fact: Fact = field(default_factory=Fact)
 
 
@@ -216,7 +227,7 @@ class DashboardState:
             case OpsStats(payload=told):
                 topic = channels.identifier(channel)
                 self._counted(topic, told.timestamp, told.values)
-                self._told_rows(topic, told.node, told.timestamp, told.values, told.rows)
+                self._told_rows(topic, told)
                 return  # one a second and topic; the tail is for what people and programs say
             case RemoteOperation(payload=edit):
                 name = channels.identifier(channel)
@@ -323,55 +334,58 @@ class DashboardState:
         totals = self.totals[topic]
         totals[name if name in totals or len(totals) < 100 else "other"] += int(value)
 
-    def _told_rows(
-        self, topic: str, node: str, at: int, values: Mapping[str, float], rows: Iterable[dict[str, Any]]
-    ) -> None:
+    def _told_rows(self, topic: str, told: OpsStatsPayload) -> None:
+        at = told.timestamp
         if topic == "nodes":
-            self.nodes.put(node, Node(at, values))
-        fold = {"limits": self._limited, "alerts": self._alert, "briefs": self._brief}.get(topic)
-        if fold is not None:
-            for row in rows:
-                fold(str(row.get("key", "")), row, at)
+            self.nodes.put(told.node, Node(at, told.values))
+        for row in decode_rows(topic, told.rows):
+            match row:
+                case LimitRow():
+                    self._limited(row, at)
+                case AlertRow():
+                    self._alert(row, at)
+                case BriefRow():
+                    self._brief(row, at)
+                case _:
+                    pass
 
-    def _limited(self, key: str, row: dict[str, Any], at: int) -> None:
-        state = str(row.get("state", ""))
+    def _limited(self, row: LimitRow, at: int) -> None:
+        state = row.state or ""
         if state == "restored":
-            self.limits.drop(key)
+            self.limits.drop(row.key)
             return
-        known = self.limits.get(key)
-        limited = known or Limited(
-            str(row.get("user_id", "")), str(row.get("name", "")), str(row.get("class", "")), state, at
-        )
+        known = self.limits.get(row.key)
+        limited = known or Limited(row.user_id or "", row.name or "", row.rate_class or "", state, at)
         limited.state, limited.at = state, at
-        if row.get("rate") is not None:
-            limited.rate = int(row["rate"])
-        if row.get("until") is not None:
-            limited.until = int(row["until"])
-        limited.warnings += "rate" in row
+        if row.rate is not UNSET:
+            limited.rate = int(row.rate)
+        if row.until is not UNSET:
+            limited.until = int(row.until)
+        limited.warnings += row.rate is not UNSET
         limited.refusals += state == "exceeded"
-        self.limits.put(key, limited)
+        self.limits.put(row.key, limited)
 
-    def _alert(self, key: str, row: dict[str, Any], at: int) -> None:
-        level = int(row.get("alert_level") or 1)
-        known = self.alerts.get(key)
-        alert = known if known and known.level == level else Alert(key, level, at, at, {})
-        alert.at, alert.facts = at, {**(known.facts if known else {}), **unmarked(row)}
+    def _alert(self, row: AlertRow, at: int) -> None:
+        level = int(row.alert_level or 1)
+        known = self.alerts.get(row.key)
+        alert = known if known and known.level == level else Alert(row.key, level, at, at, row)
+        alert.at, alert.facts = at, merged(unmarked(row), known.facts if known else None)
         alert.fact = (known.fact if known else Fact()).joined(fact_of(row))
-        if "state" in row:
-            alert.acknowledged_by = str(row["acknowledged_by"]) if row["state"] == "acknowledged" else None
-        self.alerts.put(key, alert)
+        if row.state is not UNSET:
+            alert.acknowledged_by = str(row.acknowledged_by) if row.state == "acknowledged" else None
+        self.alerts.put(row.key, alert)
 
-    def _brief(self, key: str, row: dict[str, Any], at: int) -> None:
-        brief = self.briefs.get(key) or Brief(key, at, at)
-        progress = int(row.get("progress") or brief.progress)
-        if progress != brief.progress or row.get("state") != brief.state:
+    def _brief(self, row: BriefRow, at: int) -> None:
+        brief = self.briefs.get(row.key) or Brief(row.key, at, at)
+        progress = int(row.progress or brief.progress)
+        if progress != brief.progress or row.state != brief.state:
             brief.moved = at
-        brief.state = str(row.get("state", brief.state))
+        brief.state = brief.state if row.state is UNSET else row.state
         brief.progress = max(brief.progress, progress)
-        brief.stage = str(row.get("stage") or brief.stage)
-        brief.facts.update(unmarked(row))
+        brief.stage = row.stage or brief.stage
+        brief.facts = merged(unmarked(row), brief.facts)
         brief.fact = brief.fact.joined(fact_of(row))
-        self.briefs.put(key, brief)
+        self.briefs.put(row.key, brief)
 
     def _relationship(self, change: Any, at: float) -> None:
         known = self.relationships.get(change.relationship_id)

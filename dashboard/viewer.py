@@ -6,9 +6,10 @@ the same function, on the viewer's own permissions and clearance.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
+
+from msgspec import UNSET, UnsetType
 
 from dashboard.blocks import Block, Cell, act, badge
 from dashboard.i18n import Language, say, say_or
@@ -53,10 +54,11 @@ class Viewer:
         """Return whether nothing is ever hidden."""
         return self.operates and self.identity.clearance is Clearance.SECRET
 
-    def text(self, facts: Mapping[str, Any], name: str, otherwise: str = "") -> str:
-        """What people wrote, in the viewer's language where it was written in both."""
-        own = facts.get(f"{name}_{self.language}")
-        return str(own if own is not None else facts.get(name, otherwise))
+    def text(self, text: str | UnsetType, arabic: str | UnsetType, otherwise: str = "") -> str:
+        """Return a text that people wrote, in the viewer's language where it was written in both."""
+        if self.language == "ar" and arabic is not UNSET:
+            return arabic
+        return otherwise if text is UNSET else text
 
     def say(self, key: str, **values: object) -> str:
         return say(self.language, key, **values)

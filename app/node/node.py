@@ -14,7 +14,7 @@ from dossier_realtime.protocol import channels, codec
 from dossier_realtime.protocol.errors import CloseCode
 from dossier_realtime.protocol.events import PresenceJoin, PresenceLeave, PresenceUpdate
 from dossier_realtime.protocol.responses import ConnectionState
-from dossier_realtime.recording.ops_rows import decode_report
+from dossier_realtime.recording.ops_rows import LimitRow, decode_report
 
 from .background import Background
 from .conduct import Conduct
@@ -134,19 +134,19 @@ class Node:
         self.engine.control.start(self._obey)
         self._ticker = self.loop.call_later(_TICK, self._tick, self.loop.time() + _TICK)
 
-    def raised_limits(self) -> list[dict[str, str | float | bool | None]]:
+    def raised_limits(self) -> list[LimitRow]:
         """Return the users whose limits are raised, as rows for operators."""
         at = self.clock()
         return [
-            {
-                "key": f"{user_id} *",
-                "user_id": user_id,
-                "name": self.registry.name_of(user_id),
-                "class": "*",
-                "state": "lifted",
-                "until": round(at.wall + left),
-                "personal": True,
-            }
+            LimitRow(
+                key=f"{user_id} *",
+                user_id=user_id,
+                name=self.registry.name_of(user_id),
+                rate_class="*",
+                state="lifted",
+                until=round(at.wall + left),
+                personal=True,
+            )
             for user_id, left in self.engine.rates.limiter.raised_limits(at.steady).items()
         ]
 

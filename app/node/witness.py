@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import structlog
+from msgspec import UNSET, UnsetType
 
 from app.core.effects import Lasting, Send
 from app.core.origin import Origin, origin_now
@@ -19,6 +20,7 @@ from dossier_realtime.protocol.commands import AcknowledgeAlert, Auth, CancelBri
 from dossier_realtime.protocol.inbound import InboundMessage
 from dossier_realtime.protocol.namespaces import NAMESPACES
 from dossier_realtime.protocol.responses import RateLimitWarning
+from dossier_realtime.recording.ops_rows import LimitRow, SessionRow
 from dossier_realtime.recording.reading import HEAD_BYTES, cut
 
 if TYPE_CHECKING:
@@ -99,14 +101,12 @@ class Witness:
             self._aggregator.count("limits", "warnings")
             self._note_limit(connection, event.payload.rate_class, "warned", event.payload.current_rate)
 
-    def _note_limit(self, connection: Connection, rate_class: str, state: str, rate: int | None = None) -> None:
+    def _note_limit(self, connection: Connection, rate_class: str, state: str, rate: int | UnsetType = UNSET) -> None:
         identity = connection.session.identity
         if identity is not None:
-            key = f"{identity.user_id} {rate_class}"
-            values = {"user_id": identity.user_id, "name": identity.name, "class": rate_class, "state": state}
-            self._aggregator.row(
-                "limits", key, values if rate is None else {**values, "rate": rate}, Fact(personal=True)
-            )
+            row = LimitRow(key=f"{identity.user_id} {rate_class}", user_id=identity.user_id, name=identity.name)
+            row.rate_class, row.state, row.rate = rate_class, state, rate
+            self._aggregator.row(row, _PERSONAL)
 
     def _note_refusal(self, connection: Connection, decision: Decision) -> None:
         rule = decision.rule
@@ -256,23 +256,23 @@ class Witness:
     def limit_raised(self, user_id: str, name: str, seconds: int) -> None:
         """The user's limits are wider for so long from here on; 0: they are as before."""
         if not seconds:
-            values = {"user_id": user_id, "name": name, "class": "*", "state": "restored"}
-            self._aggregator.row("limits", f"{user_id} *", values, Fact(personal=True))
+            row = LimitRow(key=f"{user_id} *", user_id=user_id, name=name, rate_class="*", state="restored")
+            self._aggregator.row(row, _PERSONAL)
         self._journal.record("lifted", user=user_id, detail={"seconds": seconds}, **_caused(origin_now.get()))
 
     def shut_out(self, token_id: str | None, user_id: str | None, until: float) -> None:
         """A token, or what was issued to a user until then (Unix seconds), is good no more: whoever let somebody in
         with it hears so."""
         if token_id is not None:
-            self._aggregator.row("sessions", f"token {token_id}", {"state": "revoked", "token_id": token_id}, _PERSONAL)
+            self._aggregator.row(SessionRow(key=f"token {token_id}", state="revoked", token_id=token_id), _PERSONAL)
         if user_id is not None:
-            values: dict[str, str | float | bool | None] = {"state": "revoked", "user_id": user_id, "until": until}
-            self._aggregator.row("sessions", f"user {user_id}", values, _PERSONAL)
+            row = SessionRow(key=f"user {user_id}", state="revoked", user_id=user_id, until=until)
+            self._aggregator.row(row, _PERSONAL)
 
     def disconnected(self, user_id: str) -> None:
         """All sessions of a user were ended by an operator; the user may come back."""
-        values = {"state": "disconnected", "user_id": user_id}
-        self._aggregator.row("sessions", f"disconnected {user_id}", values, _PERSONAL)
+        row = SessionRow(key=f"disconnected {user_id}", state="disconnected", user_id=user_id)
+        self._aggregator.row(row, _PERSONAL)
 
     def called(self, call: Call) -> None:
         """Count an HTTP call that was answered, and keep those of known callers and those that failed to log in."""

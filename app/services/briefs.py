@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from app.core import briefs as core
 from app.engine.ports import Moved
 from app.journal.acts import Act
+from dossier_realtime.recording.ops_rows import BriefRow
 
 if TYPE_CHECKING:
     from app.core.briefs import Brief
@@ -59,7 +60,7 @@ class Briefs:
                 continue  # it has ended meanwhile
             fact = self._publisher.derived((brief.channel,))
             self._aggregator.published(event, fact)
-            self._aggregator.row("briefs", request_id, {"state": "cancelled"}, fact)
+            self._aggregator.row(BriefRow(key=request_id, state="cancelled"), fact)
             return Ended(replace(brief, ended="cancelled"), placed)
 
     def level(self, brief: Brief) -> str:

@@ -35,20 +35,21 @@ def alerts(state: DashboardState, viewer: Viewer, at: float) -> list[Block]:
 
 
 def _days(alert: Alert) -> int:
-    return int(alert.facts.get("days_until_deadline", 0))
+    return int(alert.facts.days_until_deadline or 0)
 
 
 def _card(alert: Alert, viewer: Viewer) -> dict[str, Any]:
     days, facts = _days(alert), alert.facts
     due = viewer.say("alert.overdue", days=-days) if days < 0 else viewer.say("alert.days", days=days)
-    lines = [due, viewer.text(facts, "responsible_department"), str(facts.get("mou_id", ""))]
+    department = viewer.text(facts.responsible_department, facts.responsible_department_ar)
+    lines = [due, department, facts.mou_id or ""]
     if alert.acknowledged_by:
         lines.append(viewer.say("alert.acknowledged", user=alert.acknowledged_by))
     climbs = alert.next_level_at if alert.level < _HIGHEST else None
     return {
         "key": alert.commitment_id,
-        "title": viewer.text(facts, "title", alert.commitment_id),
-        "badge": viewer.word("priority", str(facts.get("priority", ""))),
+        "title": viewer.text(facts.title, facts.title_ar, alert.commitment_id),
+        "badge": viewer.word("priority", facts.priority or ""),
         "lines": [text for text in lines if text],
         "at": alert.since,
         "since": viewer.say("alert.climbed"),

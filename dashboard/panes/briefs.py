@@ -26,8 +26,8 @@ def briefs(state: DashboardState, viewer: Viewer, at: float) -> list[Block]:
                     brief.request_id,
                     [
                         brief.request_id[:8],
-                        str(brief.facts.get("brief_type", "")),
-                        str(brief.facts.get("entity_id", "")),
+                        brief.facts.brief_type or "",
+                        brief.facts.entity_id or "",
                         badge(viewer.word("brief", how), _TONES.get(how, "info")),
                         viewer.word("stage", brief.stage),
                         bar(brief.progress, f"{brief.progress} %"),
@@ -58,7 +58,7 @@ def _rank(row: tuple[str, Brief]) -> tuple[int, float, str]:
 
 
 def _expected(brief: Brief, how: str) -> Cell:
-    estimate = brief.facts.get("estimated_time")
+    estimate = brief.facts.estimated_time
     if how not in ("started", "progress") or not isinstance(estimate, int | float):
         return None
     return moment(brief.started + estimate / 1000)

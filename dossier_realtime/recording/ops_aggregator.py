@@ -12,6 +12,8 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
+from msgspec import UNSET
+
 from dossier_realtime.protocol import channels
 from dossier_realtime.protocol.authorization import Fact
 from dossier_realtime.protocol.events import (
@@ -26,7 +28,7 @@ from dossier_realtime.protocol.events import (
 )
 from dossier_realtime.protocol.fields import Localized
 
-from .ops_rows import OpsReport, Row, marked, merged
+from .ops_rows import AlertRow, BriefRow, OpsReport, OpsRow, Word, encode_row, marked, merged
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -46,15 +48,15 @@ class OpsAggregator:
         self.node = node
         self._values: dict[str, Counter[str]] = {topic: Counter() for topic in TOPICS}
         self._restricted: dict[str, dict[str, Counter[str]]] = {topic: {} for topic in TOPICS}
-        self._rows: dict[str, dict[str, Row]] = {topic: {} for topic in TOPICS}
+        self._rows: dict[str, dict[str, OpsRow]] = {topic: {} for topic in TOPICS}
         self._gauges: dict[str, Callable[[], Mapping[str, float]]] = {}
-        self._gauge_rows: dict[str, Callable[[], Sequence[Row]]] = {}
+        self._gauge_rows: dict[str, Callable[[], Sequence[OpsRow]]] = {}
 
     def gauge(self, topic: str, read: Callable[[], Mapping[str, float]]) -> None:
         """Numbers that hold at any time, read once a second."""
         self._gauges[topic] = read
 
-    def gauge_rows(self, topic: str, read: Callable[[], Sequence[Row]]) -> None:
+    def gauge_rows(self, topic: str, read: Callable[[], Sequence[OpsRow]]) -> None:
         """Rows that hold at any time, read once a second."""
         self._gauge_rows[topic] = read
 
@@ -71,44 +73,45 @@ class OpsAggregator:
         if found is not None:
             self.count("errors", found[1].decode())
 
-    def row(
-        self, topic: str, key: str, values: Mapping[str, str | float | bool | None], fact: Fact = _ANYBODYS
-    ) -> None:
+    def row(self, row: OpsRow, fact: Fact = _ANYBODYS) -> None:
         """Tell what is known of one thing (a user, an alert, a brief); what is said last holds."""
-        rows = self._rows[topic]
-        if key in rows or len(rows) < _ROWS:
-            rows[key] = merged(marked({"key": key, **values}, fact), rows.get(key))
+        rows = self._rows[row.TOPIC]
+        if row.key in rows or len(rows) < _ROWS:
+            rows[row.key] = merged(marked(row, fact), rows.get(row.key))
         else:
-            self.count(topic, "rows_cut", fact=fact)
+            self.count(row.TOPIC, "rows_cut", fact=fact)
 
     def alert(self, state: AlertStatePayload, fact: Fact) -> None:
-        """Tell how an alert stands now."""
-        values: Row = {"state": state.state, "acknowledged_by": state.acknowledged_by, "alert_level": state.alert_level}
-        self.row("alerts", state.commitment_id, values, fact)
+        """Tell the status of an alert."""
+        row = AlertRow(
+            key=state.commitment_id,
+            state=state.state,
+            acknowledged_by=state.acknowledged_by,
+            alert_level=state.alert_level,
+        )
+        self.row(row, fact)
 
     def published(self, event: Event, fact: Fact) -> None:
         """Fold an accepted event into the topic that operators watch it on. `fact`: the channels that it is about."""
         match event:
             case CommitmentAlert(payload=alert):
                 self.count("alerts", f"level_{alert.alert_level}", fact=fact)
-                values: Row = {"priority": event.priority}
-                for name in _ALERT:
-                    values |= _said(name, getattr(alert, name))
-                self.row("alerts", alert.commitment_id, values, fact)
-            case BriefStarted(payload=started):
+                self.row(_alert_row(event), fact)
+            case BriefStarted(request_id=key, payload=started):
                 self.count("briefs", "started", fact=fact)
-                values = {"state": "started", "brief_type": started.type, "estimated_time": started.estimated_time}
-                self.row("briefs", event.request_id, {**values, "entity_id": started.entity_id, "progress": 0}, fact)
-            case BriefProgress(payload=step):
-                values = {"state": "progress", "stage": step.stage, "progress": step.progress}
-                self.row("briefs", event.request_id, values, fact)
-            case BriefComplete(payload=done):
+                row = BriefRow(key=key, state="started", brief_type=started.type, progress=0)
+                row.estimated_time, row.entity_id = started.estimated_time, started.entity_id
+                self.row(row, fact)
+            case BriefProgress(request_id=key, payload=step):
+                self.row(BriefRow(key=key, state="progress", stage=step.stage, progress=step.progress), fact)
+            case BriefComplete(request_id=key, payload=done):
                 self.count("briefs", "complete", fact=fact)
-                values = {"state": "complete", "progress": 100, "generation_time": done.generation_time}
-                self.row("briefs", event.request_id, values, fact)
-            case BriefFailed(payload=failed):
+                row = BriefRow(key=key, state="complete", progress=100, generation_time=done.generation_time)
+                self.row(row, fact)
+            case BriefFailed(request_id=key, payload=failed):
                 self.count("briefs", "failed", fact=fact)
-                self.row("briefs", event.request_id, {"state": "failed", **_said("error", failed.error)}, fact)
+                error, arabic = _both(failed.error)
+                self.row(BriefRow(key=key, state="failed", error=error, error_ar=arabic), fact)
             case _:
                 pass
 
@@ -123,21 +126,36 @@ class OpsAggregator:
             values: dict[str, float] = {name: float(value) for name, value in self._values[topic].items()}
             if topic in self._gauges:
                 values.update(self._gauges[topic]())
-            rows = list(self._rows[topic].values())
+            said: list[OpsRow] = list(self._rows[topic].values())
             if topic in self._gauge_rows:
-                rows += self._gauge_rows[topic]()[: _ROWS - len(rows)]
+                said += self._gauge_rows[topic]()[: _ROWS - len(said)]
             self._values[topic].clear()
             self._rows[topic].clear()
-            payload = OpsStatsPayload(self.node, timestamp, values, rows)
+            payload = OpsStatsPayload(self.node, timestamp, values, [encode_row(row) for row in said])
             restricted = {level: dict(counts) for level, counts in self._restricted[topic].items()}
             self._restricted[topic].clear()
             made.append(OpsReport(OpsStats(channel=channels.ops(topic), payload=payload), restricted))  # type: ignore[arg-type]  # Counters of int or float
         return made
 
 
-_ALERT = ("mou_id", "title", "days_until_deadline", "responsible_department", "alert_level", "next_level_at")
+def _alert_row(event: CommitmentAlert) -> AlertRow:
+    alert = event.payload
+    title, title_ar = _both(alert.title)
+    department, department_ar = _both(alert.responsible_department)
+    return AlertRow(
+        key=alert.commitment_id,
+        priority=event.priority,
+        mou_id=alert.mou_id,
+        title=title,
+        title_ar=title_ar,
+        days_until_deadline=alert.days_until_deadline,
+        responsible_department=department,
+        responsible_department_ar=department_ar,
+        alert_level=alert.alert_level,
+        next_level_at=alert.next_level_at,
+    )
 
 
-def _said(name: str, value: str | int | Localized | None) -> Row:
-    """A value under its name; of a text in both languages the Arabic one beside it, as `{name}_ar`."""
-    return {name: value.en, f"{name}_ar": value.ar} if isinstance(value, Localized) else {name: value}
+def _both(text: str | Localized) -> tuple[str, Word]:
+    """Return a text, and the Arabic one of a text in both languages."""
+    return (text.en, text.ar) if isinstance(text, Localized) else (text, UNSET)

@@ -9,18 +9,97 @@ then); one with names of users says `personal`. Pure.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable
+from typing import ClassVar, TypeVar
 
 import msgspec
-from msgspec import Struct, structs
+from msgspec import UNSET, Struct, UnsetType, structs
 
 from dossier_realtime.protocol.authorization import Fact, Identity, SettingsOf, may_see
 from dossier_realtime.protocol.classification import Clearance
 from dossier_realtime.protocol.events import OpsStats
 
-Value = str | float | bool | None
-Row = dict[str, Value]
-_MARKS = frozenset({"channels", "level", "personal"})
+Wire = dict[str, str | float | bool | None]
+"""A row as `ops_stats` carries it; the topic of its channel says which of the Structs here it is."""
+
+Word = str | UnsetType
+Number = int | float | UnsetType
+
+
+class OpsRow(Struct, kw_only=True, omit_defaults=True):
+    """The part that rows of every topic have: the thing that it is about, and the fact that it tells.
+
+    What is not set was not said: a later row about the same thing leaves it as it was.
+    """
+
+    TOPIC: ClassVar[str] = ""
+
+    key: str = ""
+    channels: str = ""
+    level: str = ""
+    personal: bool = False
+
+
+class LimitRow(OpsRow, kw_only=True, omit_defaults=True, rename={"rate_class": "class"}):
+    """A user at a limit (`warned`, `exceeded`), or with raised limits (`lifted` until a time, `restored`)."""
+
+    TOPIC: ClassVar[str] = "limits"
+
+    user_id: Word = UNSET
+    name: Word = UNSET
+    rate_class: Word = UNSET
+    state: Word = UNSET
+    rate: Number = UNSET
+    until: Number = UNSET
+
+
+class SessionRow(OpsRow, kw_only=True, omit_defaults=True):
+    """Sessions that were ended: those of a token or of a user (`revoked`, issued `until` a time, or `disconnected`)."""
+
+    TOPIC: ClassVar[str] = "sessions"
+
+    state: Word = UNSET
+    token_id: Word = UNSET
+    user_id: Word = UNSET
+    until: Number = UNSET
+
+
+class AlertRow(OpsRow, kw_only=True, omit_defaults=True):
+    """An alert of a commitment; times in Unix seconds."""
+
+    TOPIC: ClassVar[str] = "alerts"
+
+    priority: Word = UNSET
+    mou_id: Word = UNSET
+    title: Word = UNSET
+    title_ar: Word = UNSET
+    days_until_deadline: Number = UNSET
+    responsible_department: Word = UNSET
+    responsible_department_ar: Word = UNSET
+    alert_level: Number = UNSET
+    next_level_at: Number | None = UNSET
+    state: Word = UNSET
+    acknowledged_by: Word | None = UNSET
+
+
+class BriefRow(OpsRow, kw_only=True, omit_defaults=True):
+    """A brief that is being written; durations in milliseconds."""
+
+    TOPIC: ClassVar[str] = "briefs"
+
+    state: Word = UNSET
+    brief_type: Word = UNSET
+    estimated_time: Number = UNSET
+    entity_id: Word = UNSET
+    stage: Word = UNSET
+    progress: Number = UNSET
+    generation_time: Number = UNSET
+    error: Word = UNSET
+    error_ar: Word = UNSET
+
+
+_Row = TypeVar("_Row", bound=OpsRow)
+_ROWS: dict[str, type[OpsRow]] = {row.TOPIC: row for row in (LimitRow, SessionRow, AlertRow, BriefRow)}
 
 
 class OpsReport(Struct):
@@ -35,7 +114,7 @@ class OpsReport(Struct):
     def seen_by(self, identity: Identity, settings_of: SettingsOf) -> OpsStats:
         """Return the message without the rows and the counts that the reader may not see."""
         payload = self.message.payload
-        rows = [row for row in payload.rows if may_see(identity, fact_of(row), settings_of)]
+        rows = [row for row in payload.rows if may_see(identity, fact_of(msgspec.convert(row, OpsRow)), settings_of)]
         hidden = Counter[str]()
         for level, counts in self.restricted.items():
             if not may_see(identity, Fact(level=Clearance.strict(level), personal=True), settings_of):
@@ -47,31 +126,47 @@ class OpsReport(Struct):
         return structs.replace(self.message, payload=structs.replace(payload, values=values, rows=rows))
 
 
-def marked(values: Mapping[str, Value], fact: Fact) -> Row:
-    """Return a row that says which fact it tells."""
-    row: Row = dict(values)
-    if fact.channels:
-        row |= {"channels": " ".join(fact.channels), "level": fact.level.label}
-    return row | {"personal": True} if fact.personal else row
+def encode_row(row: OpsRow) -> Wire:
+    """Return a row as `ops_stats` carries it."""
+    wire: Wire = msgspec.to_builtins(row)
+    return wire
 
 
-def merged(row: Row, before: Row | None) -> Row:
-    """Return a row over what was said before about the same: derived from the channels of both."""
+def decode_rows(topic: str, rows: Iterable[Wire]) -> list[OpsRow]:
+    """Return the rows of a topic; one that is not of the topic's form, as another version may send it, is left out."""
+    form, found = _ROWS.get(topic), list[OpsRow]()
+    for row in rows if form is not None else ():
+        try:
+            found.append(msgspec.convert(row, form))
+        except msgspec.ValidationError:
+            continue
+    return found
+
+
+def marked(row: _Row, fact: Fact) -> _Row:
+    """Return the row with the fact that it tells."""
+    names, level = (" ".join(fact.channels), fact.level.label) if fact.channels else ("", "")
+    return structs.replace(row, channels=names, level=level, personal=fact.personal)
+
+
+def merged(row: _Row, before: _Row | None) -> _Row:
+    """Return a row over what was said before about the same thing: derived from the channels of both."""
     if before is None:
         return row
-    return marked({**before, **row}, fact_of(before).joined(fact_of(row)))
+    said = {name: getattr(row, name) for name in row.__struct_fields__}
+    known = structs.replace(before, **{name: value for name, value in said.items() if value is not UNSET})
+    return marked(known, fact_of(before).joined(fact_of(row)))
 
 
-def unmarked(row: Mapping[str, Value]) -> Row:
-    """Return what a row tells, without the fact that it is."""
-    return {name: value for name, value in row.items() if name not in _MARKS}
+def unmarked(row: _Row) -> _Row:
+    """Return the row without the fact that it tells."""
+    return structs.replace(row, channels="", level="", personal=False)
 
 
-def fact_of(row: Mapping[str, object]) -> Fact:
+def fact_of(row: OpsRow) -> Fact:
     """Return the fact that a row tells. A row that names channels and no known level has the highest."""
-    channels = tuple(str(row.get("channels") or "").split())
-    level = Clearance.strict(str(row.get("level"))) if channels else Clearance.PUBLIC
-    return Fact(channels, level, personal=bool(row.get("personal")))
+    names = tuple(row.channels.split())
+    return Fact(names, Clearance.strict(row.level) if names else Clearance.PUBLIC, personal=row.personal)
 
 
 def encode_report(report: OpsReport) -> bytes:

@@ -16,6 +16,7 @@ from dossier_realtime.protocol.events import (
 from dossier_realtime.protocol.fields import Localized
 from dossier_realtime.protocol.responses import ErrorMessage
 from dossier_realtime.recording.ops_aggregator import TOPICS, OpsAggregator
+from dossier_realtime.recording.ops_rows import LimitRow
 
 FACT = Fact(("user:ali",), Clearance.INTERNAL)
 
@@ -94,8 +95,8 @@ def test_when_an_alert_climbs_is_told_and_forgotten_with_the_level() -> None:
 
 def test_rows_that_always_hold_are_read_each_second_and_cut_with_the_others() -> None:
     aggregator = OpsAggregator("n1")
-    aggregator.gauge_rows("limits", lambda: [{"key": f"u{number} *"} for number in range(300)])
-    aggregator.row("limits", "u general", {"state": "warned"})
+    aggregator.gauge_rows("limits", lambda: [LimitRow(key=f"u{number} *") for number in range(300)])
+    aggregator.row(LimitRow(key="u general", state="warned"))
     for first in ("u general", "u0 *"):
         rows = told(aggregator)["limits"].rows
         assert (len(rows), rows[0]["key"]) == (200, first)
