@@ -15,7 +15,7 @@ from dossier_realtime.protocol.inbound import INBOUND
 from .calls import CALLS, JSON, Call, Parameter
 from .json_schema import definitions
 from .messages import CONTRACT_VERSION, HOST, Message, camel_case
-from .portable import JsonSchema, portable, text
+from .portable import JsonSchema, described_defaults, portable, text
 
 if TYPE_CHECKING:
     from msgspec import Struct
@@ -166,7 +166,8 @@ def _schemas(used: list[JsonSchema]) -> dict[str, JsonSchema]:
         if name not in wanted:
             wanted[name] = whole[name]
             waiting += sorted(_names([whole[name]]))
-    return dict(sorted(wanted.items()))
+    made: dict[str, JsonSchema] = described_defaults(dict(sorted(wanted.items())))
+    return made
 
 
 def _names(parts: list[JsonSchema]) -> set[str]:

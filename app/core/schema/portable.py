@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any, TypeAlias
 
 from dossier_realtime.protocol.channels import SHAPES
@@ -29,6 +30,21 @@ def portable(part: Any) -> Any:
         made = {"type": "string", **made}  # some generators make an untyped constant of a `const` alone
     if made.get("required") == []:
         del made["required"]
+    if made.get("default", "") is None:
+        del made["default"]  # null and absent are the same
+    return made
+
+
+def described_defaults(part: Any) -> Any:
+    """Return a schema with its defaults in descriptions: generators make a field that has a default a required one."""
+    if isinstance(part, list):
+        return [described_defaults(each) for each in part]
+    if not isinstance(part, dict):
+        return part
+    made = {key: described_defaults(value) for key, value in part.items()}
+    if "default" in made and ("anyOf" in made or "type" in made or "$ref" in made):
+        said = f"Default: {json.dumps(made.pop('default'))}."
+        made["description"] = f"{made['description']} {said}" if "description" in made else said
     return made
 
 
