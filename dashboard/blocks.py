@@ -13,11 +13,14 @@ from typing import Any, Literal
 
 import msgspec
 
+from dashboard.listing import Rows
+
 Tone = Literal["good", "warn", "bad", "info", "muted"]
 Block = dict[str, Any]
 Cell = str | float | None | dict[str, Any]
 
 TICK = 0.3  # seconds between two renderings: at most so often does anything change before the eyes
+SHARE = 4  # a view that costs much to render rests four times as long
 _KEPT = 8  # deltas: a session that is further behind is sent everything
 
 
@@ -56,6 +59,11 @@ def line(values: Iterable[float], text: str) -> Cell:
     return {"line": list(values), "text": text}
 
 
+def short(text: str, chars: int) -> Cell:
+    """Return the beginning of an id; a filter and the pointer find the whole of it."""
+    return {"short": text if len(text) <= chars else f"{text[:chars]}…", "text": text}
+
+
 def peek(text: str) -> Cell:
     """A long text behind a button."""
     return {"peek": text}
@@ -74,28 +82,39 @@ def table(
     name: str,
     title: str,
     columns: Sequence[tuple[str, str]],
-    rows: Iterable[tuple[str, Sequence[Cell]]],
+    rows: Iterable[tuple[str, Sequence[Cell]]] | Rows,
     empty: str,
     *,
     wide: bool = False,
+    kept: str = "",
 ) -> Block:
-    """Columns are (key, label): a filter names a column by its key. `wide`: nothing stands beside it."""
+    """Columns are (key, label): a filter names a column by its key. `wide`: nothing stands beside it.
+
+    `rows` are all there are: `in_parts` of listing.py shows a part of them. `kept`: what to say where even these are
+    not all.
+    """
     return {
         "id": name,
         "kind": "table",
         "title": title,
         "columns": [list(column) for column in columns],
-        "rows": [{"key": key, "cells": list(cells)} for key, cells in rows],
+        "rows": rows if isinstance(rows, Rows) else [row(key, cells) for key, cells in rows],
         "empty": empty,
         "wide": wide,
+        "kept": kept,
     }
+
+
+def row(key: str, cells: Sequence[Cell]) -> dict[str, Any]:
+    """Return one row of a table."""
+    return {"key": key, "cells": list(cells)}
 
 
 def changes(before: Sequence[Block], after: Sequence[Block]) -> dict[str, Any] | None:
     """What turns one list of blocks into the other; None where nothing changed.
 
-    `blocks`: those that are sent whole; `rows`: by table, the rows that are new or changed and, where it is another,
-    the order of all.
+    `blocks`: those that are sent whole; `rows`: by table, the rows that are new or changed and, where they are others,
+    the order of all and the count.
     """
     known = {block["id"]: block for block in before}
     whole: list[Block] = []
@@ -107,28 +126,33 @@ def changes(before: Sequence[Block], after: Sequence[Block]) -> dict[str, Any] |
         if was is None or block["kind"] != "table" or _frame(was) != _frame(block):
             whole.append(block)
         else:
-            rows[block["id"]] = _row_changes(was["rows"], block["rows"])
+            rows[block["id"]] = _row_changes(was, block)
     return {"blocks": whole, "rows": rows} if whole or rows else None
 
 
 def _frame(block: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in block.items() if name != "rows"}
+    return {name: value for name, value in block.items() if name not in ("rows", "count")}
 
 
-def _row_changes(before: list[dict[str, Any]], after: list[dict[str, Any]]) -> dict[str, Any]:
-    known = {row["key"]: row for row in before}
-    change: dict[str, Any] = {"put": [row for row in after if known.get(row["key"]) != row]}
-    order = [row["key"] for row in after]
-    if order != [row["key"] for row in before]:
+def _row_changes(before: Block, after: Block) -> dict[str, Any]:
+    known = {row["key"]: row for row in before["rows"]}
+    change: dict[str, Any] = {"put": [row for row in after["rows"] if known.get(row["key"]) != row]}
+    order = [row["key"] for row in after["rows"]]
+    if order != list(known):
         change["order"] = order
+    if after.get("count") != before.get("count"):
+        change["count"] = after["count"]
     return change
 
 
 class View:
     """One rendering for all who look at the same page with the same eyes: rendered and encoded once a change."""
 
-    def __init__(self, render: Callable[[float], list[Block]]) -> None:
+    def __init__(self, render: Callable[[float], list[Block]], timer: Callable[[], float] = lambda: 0.0) -> None:
+        """`timer` tells the seconds by which the cost of a rendering is measured."""
         self._render = render
+        self._timer = timer
+        self.cost = 0.0  # seconds of the last rendering
         self._blocks: list[Block] = []
         self._deltas: deque[tuple[int, str]] = deque(maxlen=_KEPT)
         self._seen: object = None
@@ -136,11 +160,12 @@ class View:
         self.version = 0
 
     def look(self, revision: object, at: float) -> None:
-        """Render anew if the revision is another than at the last look, and that was a tick ago."""
-        if revision == self._seen or 0 <= at - self._looked < TICK:
+        """Render anew if the revision is another than at the last look, and that was a tick ago, or what it costs."""
+        if revision == self._seen or 0 <= at - self._looked < max(TICK, SHARE * self.cost):
             return
-        self._seen, self._looked = revision, at
+        self._seen, self._looked, began = revision, at, self._timer()
         blocks = self._render(at)
+        self.cost = self._timer() - began
         delta = changes(self._blocks, blocks)
         self._blocks = blocks
         if delta is not None or not self.version:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -16,9 +17,10 @@ from panel.models.esm import ESMEvent
 from panel.viewable import Child
 
 from dashboard.actions import Actions, Asked
-from dashboard.blocks import View
+from dashboard.blocks import SHARE, View
 from dashboard.charts import Traffic
 from dashboard.i18n import locale, words_for
+from dashboard.listing import AskedQuery, ListQuery
 from dashboard.looks import Looks
 from dashboard.pages import PAGES
 from dashboard.recordings import Recordings
@@ -32,6 +34,7 @@ MODULE_PATH = "/assets/console.mjs"
 _WINDOW = 6  # messages that may be under way to a browser: one that sleeps costs no memory
 _BEAT = 3.0  # seconds after which even no news is told
 _LOOKED = 5.0  # seconds for which a look counts
+_FIRST = ListQuery()
 _UNUSED = 60.0  # seconds after which a view that nobody looks at is let go
 
 
@@ -96,26 +99,32 @@ class Views:
     def __init__(self, state: DashboardState, clock: Callable[[], float] = time.time) -> None:
         self.state = state
         self.clock = clock
-        self._views: dict[tuple[str, Viewer], tuple[View, float]] = {}
+        self._views: dict[tuple[str, Viewer, ListQuery], tuple[View, float]] = {}
 
-    def view(self, page: str, viewer: Viewer) -> View:
+    def view(self, page: str, viewer: Viewer, query: ListQuery = _FIRST) -> View:
         """The view, as of now."""
-        now, key = self.clock(), (page, viewer)
+        now, key = self.clock(), (page, viewer, query)
         known = self._views.get(key)
         if known is None:
-            self._views = {k: v for k, v in self._views.items() if now - v[1] < _UNUSED}
+            unused = {True: _UNUSED, False: _LOOKED}  # what was typed on the way to a filter is not kept long
+            self._views = {k: v for k, v in self._views.items() if now - v[1] < unused[k[2] == _FIRST]}
             pane, state = PAGES[page].pane, self.state
-            view = View(lambda at: pane(state, viewer, at))
+            view = View(lambda at: pane(state, viewer, at, query), time.perf_counter)
         else:
             view = known[0]
         self._views[key] = view, now
         view.look((self.state.revision, self.state.link.status(now)), now)
         return view
 
+    @property
+    def known(self) -> int:
+        """Return how many views are kept."""
+        return len(self._views)
+
     def looked_at(self, page: str) -> bool:
         """Whether somebody looks at the page."""
         now = self.clock()
-        return any(name == page and now - looked < _LOOKED for (name, _), (_, looked) in self._views.items())
+        return any(name == page and now - looked < _LOOKED for (name, _, _), (_, looked) in self._views.items())
 
 
 class PageSession:
@@ -146,6 +155,8 @@ class PageSession:
         self._recordings = recordings
         self._stays = stays
         self._touch = touch
+        self._query, self._asked = _FIRST, _FIRST
+        self._query_at = 0.0  # when another query may be answered
         self._version = 0
         self._sent = self._seen = 0
         self._told_at = 0.0
@@ -172,7 +183,8 @@ class PageSession:
         if self._sent - self._seen >= _WINDOW:
             return
         now = self._views.clock()
-        news = [] if self._paused else self._what_is_new()
+        asked_anew = self._asked != self._query and now >= self._query_at
+        news = [] if self._paused and not asked_anew else self._what_is_new(now)
         status = self._views.state.link.status(now)
         if news or status != self._status or now - self._told_at >= _BEAT:
             self._status, self._told_at = status, now
@@ -184,8 +196,14 @@ class PageSession:
             if not self._served:
                 panel.io.push_notebook(self.console)  # a server sends what a figure is told by itself
 
-    def _what_is_new(self) -> list[str]:
-        view = self._views.view(self._page, self._viewer)
+    def _what_is_new(self, now: float) -> list[str]:
+        """Return the news for the query that was asked last; a search that costs much is not followed by the next."""
+        anew = self._asked != self._query and now >= self._query_at
+        if anew:
+            self._query, self._version = self._asked, 0
+        view = self._views.view(self._page, self._viewer, self._query)
+        if anew:
+            self._query_at = now + SHARE * view.cost
         news, self._version = view.since(self._version), view.version
         return news
 
@@ -200,6 +218,10 @@ class PageSession:
             case {"pause": bool(paused)}:
                 self._paused = paused
                 self._version = 0
+            case {"query": wanted}:
+                self._touch()
+                with contextlib.suppress(msgspec.ValidationError):  # not what our own page sends
+                    self._asked = msgspec.convert(wanted, AskedQuery).query()
             case {"active": True}:
                 self._touch()
             case {"act": str()}:

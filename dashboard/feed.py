@@ -114,8 +114,14 @@ class Feed:
         sessions = await self._listed("sessions", token)
         channels = await self._listed("channels", token)
         if sessions.ok and channels.ok:
-            self._state.listed(sessions.body["sessions"], channels.body["channels"], self._clock())
             self._choose(channels.body["channels"])
+            self._state.listed(
+                sessions.body["sessions"],
+                channels.body["channels"],
+                self._clock(),
+                followed=frozenset(self._followed),
+                more=any("next" in answer.body for answer in (sessions, channels)),
+            )
         elif refused := next((answer.status for answer in (sessions, channels) if answer.status and not answer.ok), 0):
             self._state.unlisted(refused)
             _log.warning("the lists cannot be read (%s): is the token an admin:* one?", refused)
@@ -123,14 +129,15 @@ class Feed:
     async def _listed(self, name: str, token: str) -> ServiceResponse:
         """Return all rows of a list that the service gives in pages, up to a bound; or the answer that failed."""
         answer = await self._api.call("GET", f"/v1/{name}", token)
-        rows, page = answer, 1
-        while answer.ok and "next" in answer.body and page < _MAX_PAGES:
+        rows, page = [], 1
+        while answer.ok:
+            rows += answer.body[name]
+            if "next" not in answer.body or page >= _MAX_PAGES:
+                answer.body[name] = rows  # a `next` that is left says that there is more
+                break
             answer = await self._api.call("GET", f"/v1/{name}?after={quote(answer.body['next'])}", token)
-            if not answer.ok:
-                return answer
-            rows.body[name].extend(answer.body[name])
             page += 1
-        return rows
+        return answer
 
     def _choose(self, channels: list[dict[str, Any]]) -> None:
         """Follow the channels where most is going on, and leave those where nothing is any more."""

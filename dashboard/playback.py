@@ -12,6 +12,7 @@ from typing import Any
 from dashboard.blocks import Block, changes
 from dashboard.i18n import LANGUAGES, Language, direction, locale, say, words_for
 from dashboard.lanes import Lanes
+from dashboard.listing import ListQuery
 from dashboard.panes import PANES
 from dashboard.replay import Replay
 from dashboard.store import DashboardState
@@ -25,6 +26,7 @@ SHOWN = ("overview", "presence", "documents", "alerts", "briefs", "limits", "rel
 """The pages whose state a player shows, unless others are asked for."""
 
 MOST = 50_000  # entries that a player holds: more would not fit into a page
+_ROWS = ListQuery(size=300)  # of each list; how many there are is said beside it
 _STEP = 0.2  # seconds between two states, at least
 _STATES = 1_200  # states, at most
 _WHOLE = 200  # states between two that are kept whole
@@ -131,7 +133,7 @@ def _render(state: DashboardState, pages: Sequence[str], language: Language, at:
     return [
         {**_seen(block), "id": f"{page}.{block['id']}", "page": page}
         for page in pages
-        for block in PANES[page](state, viewer, at)
+        for block in PANES[page](state, viewer, at, _ROWS)
         if block["kind"] not in ("actions", "banner")
     ]
 

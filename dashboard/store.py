@@ -37,6 +37,7 @@ from dossier_realtime.recording.ops_rows import (
 )
 
 SECONDS = 900  # of time series
+LISTED = 5_000  # rows kept of each list of the service
 TAIL = 500  # messages of the live tail
 MESSAGE_CHARS = 2_000  # of a message in the tail
 HISTORY = 60  # changes kept of one relationship
@@ -204,6 +205,10 @@ class DashboardState:
         self.presence: Kept[PresenceState] = Kept(100)
         self.came: Kept[float] = Kept(20_000)
         self.sessions: list[dict[str, Any]] = []
+        self.people = 0  # users with an open session
+        self.lists_unread = False  # whether the lists had more pages than were read
+        self.lists_longer = False  # whether the service's lists hold more than was kept of them
+        self.followed: frozenset[str] | None = None  # channels whose messages are heard; None: every one
         self.channels: dict[str, dict[str, Any]] = {}
         self.tail: deque[Told] = deque(maxlen=TAIL)
         self.chain = Chain()
@@ -265,11 +270,26 @@ class DashboardState:
         self.presence.drop(channel)
         self.revision += 1
 
-    def listed(self, sessions: list[dict[str, Any]], channels: list[dict[str, Any]], at: float = 0.0) -> None:
-        """The operators' lists of sessions and of channels, as the service answered them at a time."""
+    def listed(
+        self,
+        sessions: list[dict[str, Any]],
+        channels: list[dict[str, Any]],
+        at: float = 0.0,
+        *,
+        followed: frozenset[str] | None = None,
+        more: bool = False,
+    ) -> None:
+        """The operators' lists of sessions and of channels, as the service answered them at a time.
+
+        `followed`: the channels whose messages are heard, if not all are; `more`: there was more than was read.
+        """
         self.link.listed_at, self.link.refused = at, 0
-        self.sessions = sessions[:5_000]
-        self.channels = {row["channel"]: row for row in channels[:5_000]}
+        self.sessions = sessions[:LISTED]
+        self.channels = {row["channel"]: row for row in channels[:LISTED]}
+        self.people = len({row["user_id"] for row in sessions})
+        self.lists_unread = more
+        self.lists_longer = more or max(len(sessions), len(channels)) > LISTED
+        self.followed = followed
         self.revision += 1
 
     def unlisted(self, status: int) -> None:
@@ -293,10 +313,9 @@ class DashboardState:
         """Return whether the connection to the service stands."""
         return self.link.live
 
-    @property
-    def people(self) -> int:
-        """Users with an open session."""
-        return len({row["user_id"] for row in self.sessions})
+    def follows(self, channel: str) -> bool:
+        """Return whether the messages of a channel are heard."""
+        return self.followed is None or channel in self.followed
 
     def rate(self, name: str, over: int = 5) -> float:
         """Occurrences a second, over the last whole seconds."""

@@ -7,13 +7,13 @@ the same function, on the viewer's own permissions and clearance.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from msgspec import UNSET, UnsetType
 
 from dashboard.blocks import Block, Cell, act, badge
 from dashboard.i18n import Language, say, say_or
-from dashboard.store import DashboardState
+from dashboard.store import DashboardState, Kept
 from dossier_realtime.protocol.authorization import Fact, Identity, decide_operator, may_see
 from dossier_realtime.protocol.classification import Clearance, Settings
 from dossier_realtime.protocol.fields import Level
@@ -91,6 +91,26 @@ class Viewer:
         if self.sees_everything:
             return []
         return [{"id": "hidden", "kind": "banner", "tone": "info", "text": self.say("hidden")}]
+
+    def bounded(self, cap: int, clipped: bool) -> str:
+        """Return the sentence of a list of which no more than `cap` rows are kept, where it may not be whole.
+
+        Like `note` it is always there for whom rows may be hidden from: how many there are would tell of them.
+        """
+        return self.say("kept", count=f"{cap:,}") if clipped or not self.sees_everything else ""
+
+    def kept(self, *those: Kept[Any]) -> str:
+        """Return the sentence of a list whose rows stand in these, where some were let go."""
+        return self.bounded(sum(one.cap for one in those), any(one.dropped for one in those))
+
+    def unfollowed(self, state: DashboardState) -> list[Block]:
+        """Return the sentence that not every channel is followed, with how many of those that may be seen are not."""
+        seen = [channel for channel in state.channels if self.sees(state, channel)]
+        missing = sum(not state.follows(channel) for channel in seen)
+        if not missing:
+            return []
+        text = self.say("unfollowed", missing=f"{missing:,}", count=f"{len(seen):,}")
+        return [{"id": "unfollowed", "kind": "banner", "tone": "warn", "text": text}]
 
     def nothing(self, key: str) -> str:
         """Return the sentence of an empty list from which rows may be hidden: for whom that can be so, it says no more

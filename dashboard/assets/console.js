@@ -1,11 +1,12 @@
 // One page of the dashboard: its toolbar, its blocks, and the news that keep them as the server says they are.
 
 const SILENCE = 10_000 // ms without a message from the dashboard
+const TYPING = 200 // ms without another letter, after which a filter is asked of the dashboard
 
 export function render({ model }) {
   const words = model.words
   const root = document.createElement("div")
-  const tools = drawing({ words, locale: model.locale, root, perform })
+  const tools = drawing({ words, locale: model.locale, root, perform, turn })
   const { make, badge, dialog, isolated } = tools
 
   // --- what a person does -----------------------------------------------------------------------------------
@@ -73,8 +74,21 @@ export function render({ model }) {
     if (paused) tell(words.paused, "info")
     else status.replaceChildren()
   })
-  const search = make("input", { type: "search", "aria-label": words.filter, placeholder: words.filter, title: words.filter_help, dir: "auto" })
-  search.addEventListener("input", () => board.filter(search.value))
+  const search = make("input", { type: "search", "aria-label": words.filter, placeholder: words.filter, title: words.filter_help, maxlength: 200, dir: "auto" })
+  // At once among the rows that are here; the dashboard then looks through all that it knows.
+  let parts = {}
+  let typed = 0
+  const query = () => model.send_msg({ query: { filter: search.value, parts } })
+  search.addEventListener("input", () => {
+    board.filter(search.value)
+    parts = {}
+    clearTimeout(typed)
+    typed = setTimeout(query, TYPING)
+  })
+  function turn(id, part) {
+    parts = { ...parts, [id]: part }
+    query()
+  }
   const strip = serviceStrip(tools, words)
   Object.assign(root, { className: "console", lang: model.locale.slice(0, 2), dir: model.direction })
   root.dataset.theme = model.look
@@ -96,6 +110,7 @@ export function render({ model }) {
       for (const text of message.news) shown = changed(shown, JSON.parse(text))
       search.hidden = pause.hidden = shown.some(({ kind }) => kind === "opener") // a player has its own
       board.show(shown)
+      if (paused && message.news.length) strip.pause(true) // another part of a list: as it is now
       model.send_msg({ seen: message.count })
     }
     if (message.player) unpacked(message.player).then(play)

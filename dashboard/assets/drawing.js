@@ -42,11 +42,11 @@ function changed(before, { all, blocks = [], rows = {} }) {
   if (all) return all
   const after = new Map(before.map((block) => [block.id, block]))
   for (const block of blocks) after.set(block.id, block)
-  for (const [id, { put, order }] of Object.entries(rows)) {
+  for (const [id, { put, order, count }] of Object.entries(rows)) {
     const block = after.get(id)
     const known = new Map(block.rows.map((row) => [row.key, row]))
     for (const row of put) known.set(row.key, row)
-    after.set(id, { ...block, rows: (order ?? block.rows.map((row) => row.key)).map((key) => known.get(key)) })
+    after.set(id, { ...block, count: count ?? block.count, rows: (order ?? block.rows.map((row) => row.key)).map((key) => known.get(key)) })
   }
   return [...after.values()]
 }
@@ -54,13 +54,14 @@ function changed(before, { all, blocks = [], rows = {} }) {
 const UNITS = { day: 86_400, hour: 3_600, minute: 60, second: 1 }
 
 // `perform` is told which action a person asks for, or why it is off; `root` is where dialogs are opened; `now` (ms) is
-// what countdowns count from; `zone`: the time zone, if it is not the reader's own
-function drawing({ words, locale, root, perform, now = Date.now, zone = {} }) {
+// what countdowns count from; `zone`: the time zone, if it is not the reader's own; `turn` asks for another part of a list
+function drawing({ words, locale, root, perform, turn = null, now = Date.now, zone = {} }) {
   const numbers = new Intl.NumberFormat(locale, { maximumFractionDigits: 1 })
   const clock = new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23", ...zone })
   const full = new Intl.DateTimeFormat(locale, { dateStyle: "full", timeStyle: "long", ...zone })
   const say = (text, values) => text.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "")
   let terms = []
+  let filtered = "" // the filter as it was typed; a part of a list that was made with it is not filtered again
 
   // --- elements ---------------------------------------------------------------------------------------------
 
@@ -155,6 +156,7 @@ function drawing({ words, locale, root, perform, now = Date.now, zone = {} }) {
       const button = make("button", { type: "button", class: "act", onclick: () => explain(value.why) }, words.why)
       return [badge(value.badge, value.tone), " ", button]
     }
+    if ("short" in value) return [isolated(value.short, { title: inert(value.text), class: "short" })]
     if ("badge" in value) return [badge(value.badge, value.tone)]
     if ("at" in value) return [time(value.at)]
     if ("until" in value) return [countdown(value.until)]
@@ -169,7 +171,10 @@ function drawing({ words, locale, root, perform, now = Date.now, zone = {} }) {
       const button = make("button", { type: "button", class: "act", onclick: open }, words.inspect)
       return value.brief ? [button] : [isolated(short, { dir: "ltr", class: "code" }), button]
     }
-    if ("names" in value) return value.names.flatMap((name, index) => [index ? words.comma : "", isolated(name)])
+    if ("names" in value) {
+      const more = value.more ? [" ", make("span", { class: "none" }, say(words.more_names, { count: numbers.format(value.more) }))] : []
+      return [...value.names.flatMap((name, index) => [index ? words.comma : "", isolated(name)]), ...more]
+    }
     if ("acts" in value) return actions(value.acts)
     return []
   }
@@ -207,15 +212,44 @@ function drawing({ words, locale, root, perform, now = Date.now, zone = {} }) {
     return { count, title: make("h2", { id: `title-${block.id}` }, block.title, " ", count) }
   }
 
+  // How many rows there are, and which of them are shown. A heading never gives a part of a list for the whole.
+  const asked = (count) => !terms.length || count?.filter === filtered
+  function counted(count, rows, passed) {
+    const { total, found, first } = count ?? { total: rows, found: rows, first: 0 }
+    const number = (value) => numbers.format(value)
+    if (!asked(count)) return total > rows ? say(words.held, { shown: number(passed), held: number(rows), all: number(total) }) : say(words.shown, { shown: number(passed), all: number(total) })
+    const part = found > rows ? say(words.part, { first: number(first + 1), last: number(first + rows), all: number(found) }) : ""
+    if (count?.filter) return [say(words.found, { found: number(found), all: number(total) }), part].filter(Boolean).join(" · ")
+    return part || (total ? number(total) : "")
+  }
+
+  // Leads through the parts of a list that is longer than one
+  function pager(id, title, count) {
+    const longer = turn && count && count.found > count.size
+    const node = make("nav", { class: "pager", "aria-label": say(words.parts, { title: inert(title) }), hidden: !longer })
+    if (!longer) return node
+    const here = Math.floor(count.first / count.size)
+    node.dataset.at = `${here} ${(here + 1) * count.size < count.found}`
+    const button = (label, part) => {
+      const off = part < 0 || part * count.size >= count.found
+      return make("button", { type: "button", class: "act", "data-focus": `part ${id} ${label}`, "aria-disabled": off && "true", onclick: () => off || turn(id, part) }, label)
+    }
+    node.append(button(words.earlier, here - 1), button(words.later, here + 1))
+    return node
+  }
+
+  // What must be known of a list that is not kept whole
+  const kept = (text) => make("p", { class: "since", hidden: !text }, text)
+
   const draw = {
     banner(block) {
       const text = make("p", { class: `banner ${block.tone}` }, badge(block.text, block.tone))
       if (block.at) text.append(" ", time(block.at))
-      return { node: make("div", { role: "alert" }, text) }
+      return { node: make("div", { class: "notice", role: block.tone !== "info" && "alert" }, text) }
     },
     figures(block) {
       const items = block.items.map((item) => {
-        const value = item.value == null ? item.note ?? "–" : numbers.format(item.value)
+        const value = item.value == null ? item.note ?? "–" : `${item.more ? "≥ " : ""}${numbers.format(item.value)}`
         return make("div", { class: "figure" }, make("dt", {}, item.label), make("dd", {}, formatted(item.value != null && item.unit ? `${value} ${item.unit}` : value)))
       })
       return { node: make("dl", { class: "figures" }, ...items) }
@@ -245,16 +279,17 @@ function drawing({ words, locale, root, perform, now = Date.now, zone = {} }) {
       const columns = block.columns.map((column) => {
         const cards = column.cards.map((card) => {
           const body = make("li", { class: `card ${column.tone}` }, make("h3", {}, isolated(card.title, { dir: "auto" })))
-          const texts = { title: card.title.toLowerCase(), text: card.lines.join("\n").toLowerCase(), priority: card.badge.toLowerCase() }
+          const texts = { title: card.title.toLowerCase(), text: card.lines.join("\n").toLowerCase(), priority: card.badge.toLowerCase(), id: card.key.toLowerCase() }
           body.append(badge(card.badge, column.tone), ...card.lines.map((text) => make("p", {}, isolated(text, { dir: "auto" }))))
           if (card.clock) body.append(make("p", { class: "since" }, card.clock.label, " ", ...cell(card.clock.cell)))
           body.append(make("p", { class: "since" }, card.since, " ", time(card.at)), make("p", { class: "buttons" }, ...actions(card.acts)))
-          body.hidden = !passes(terms, texts)
+          body.hidden = !asked(column.count) && !passes(terms, texts)
           return body
         })
-        const list = cards.length ? make("ul", {}, ...cards) : make("p", { class: "empty" }, block.empty)
-        const title = make("h2", {}, badge(column.title, column.tone), " ", make("span", { class: "count" }, numbers.format(column.count)))
-        return make("section", { class: "column", "aria-label": inert(column.title) }, title, list)
+        const passed = cards.filter((card) => !card.hidden).length
+        const list = cards.length ? make("ul", {}, ...cards) : make("p", { class: "empty", hidden: column.count?.total > 0 }, block.empty)
+        const title = make("h2", {}, badge(column.title, column.tone), " ", make("span", { class: "count" }, counted(column.count, cards.length, passed) || "0"))
+        return make("section", { class: "column", "aria-label": inert(column.title) }, title, list, pager(column.id, column.title, column.count), kept(block.kept))
       })
       return { node: make("div", { class: "board" }, ...columns) }
     },
@@ -266,8 +301,10 @@ function drawing({ words, locale, root, perform, now = Date.now, zone = {} }) {
       const scroll = make("div", { class: "scroll", tabindex: 0, role: "region", "aria-labelledby": `title-${block.id}` })
       scroll.append(make("table", { "aria-labelledby": `title-${block.id}` }, make("thead", {}, head), body))
       const drawn = new Map()
+      let parts = pager(block.id, block.title, null)
       const update = (block) => {
         const wanted = new Set()
+        const all = asked(block.count)
         let shown = 0
         let next = body.firstChild
         for (const row of block.rows) {
@@ -283,7 +320,7 @@ function drawing({ words, locale, root, perform, now = Date.now, zone = {} }) {
             known = { row, node, texts }
             drawn.set(row.key, known)
           }
-          known.node.hidden = !passes(terms, known.texts)
+          known.node.hidden = !all && !passes(terms, known.texts)
           shown += !known.node.hidden
           if (next === known.node) next = next.nextSibling
           else body.insertBefore(known.node, next)
@@ -294,12 +331,17 @@ function drawing({ words, locale, root, perform, now = Date.now, zone = {} }) {
             drawn.delete(key)
           }
         }
-        empty.hidden = block.rows.length > 0
+        empty.hidden = block.rows.length > 0 || block.count?.total > 0
         scroll.hidden = block.rows.length === 0
-        count.textContent = terms.length ? say(words.shown, { shown: shown, all: block.rows.length }) : block.rows.length || ""
+        count.textContent = counted(block.count, block.rows.length, shown)
+        const others = pager(block.id, block.title, block.count)
+        if (others.dataset.at === parts.dataset.at) return // not under the pointer of who presses it
+        parts.replaceWith(others)
+        parts = others
       }
+      const node = make("section", { class: block.wide ? "table wide" : "table" }, title, scroll, empty, parts, kept(block.kept))
       update(block)
-      return { node: make("section", { class: block.wide ? "table wide" : "table" }, title, scroll, empty), update }
+      return { node, update }
     },
   }
 
@@ -308,7 +350,7 @@ function drawing({ words, locale, root, perform, now = Date.now, zone = {} }) {
   // Shows lists of blocks in a place, and draws only what is another than it was
   function board(place) {
     const drawn = new Map()
-    const frame = ({ rows, ...rest }) => JSON.stringify(rest)
+    const frame = ({ rows, count, ...rest }) => JSON.stringify(rest)
 
     function put(block) {
       const known = drawn.get(block.id)
@@ -343,6 +385,7 @@ function drawing({ words, locale, root, perform, now = Date.now, zone = {} }) {
     }
 
     function filter(text) {
+      filtered = text.trim()
       terms = filterTerms(text)
       for (const known of [...drawn.values()]) known.update ? known.update(known.block) : put(known.block)
     }

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
+from typing import Protocol
 
 from dashboard.blocks import Block
+from dashboard.listing import ListQuery, in_parts
 from dashboard.store import DashboardState
 from dashboard.viewer import Viewer
 
@@ -20,9 +23,16 @@ from .recordings import recordings
 from .relationships import relationships
 from .tail import tail
 
-Pane = Callable[[DashboardState, Viewer, float], list[Block]]
+_FIRST = ListQuery()
 
-PANES: dict[str, Pane] = {
+
+class Pane(Protocol):
+    """The blocks of one page as they are sent: of each list the part that the query asks for, the first one if none."""
+
+    def __call__(self, state: DashboardState, viewer: Viewer, at: float, query: ListQuery = ..., /) -> list[Block]: ...
+
+
+_WHOLE: dict[str, Callable[[DashboardState, Viewer, float], list[Block]]] = {
     "overview": overview,
     "presence": presence,
     "limits": limits,
@@ -35,4 +45,11 @@ PANES: dict[str, Pane] = {
     "recordings": recordings,
     "audit": audit,
 }
+
+
+def _in_parts(name: str, state: DashboardState, viewer: Viewer, at: float, query: ListQuery = _FIRST, /) -> list[Block]:
+    return in_parts(_WHOLE[name](state, viewer, at), query)
+
+
+PANES: dict[str, Pane] = {name: partial(_in_parts, name) for name in _WHOLE}
 """By the page's name, in the order in which pages are listed."""

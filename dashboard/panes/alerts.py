@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from dashboard.blocks import Block, until
+from dashboard.listing import Rows
 from dashboard.store import Alert, DashboardState
 from dashboard.viewer import Viewer
 
-_SHOWN = 60  # cards a level
 _HIGHEST = 3
 _TONES = {1: "info", 2: "warn", 3: "bad"}
 
@@ -24,13 +24,14 @@ def alerts(state: DashboardState, viewer: Viewer, at: float) -> list[Block]:
         found.sort(key=lambda alert: (_days(alert), alert.commitment_id))
         columns.append(
             {
+                "id": f"level-{level}",
                 "title": viewer.say(f"alert.{level}"),
                 "tone": _TONES[level],
-                "count": len(found),
-                "cards": [_card(alert, viewer) for alert in found[:_SHOWN]],
+                "cards": Rows(found, lambda alert: _card(alert, viewer)),
             }
         )
     board = {"id": "board", "kind": "board", "columns": columns, "empty": viewer.nothing("empty.alerts")}
+    board["kept"] = viewer.kept(state.alerts)
     return [*viewer.note(), board]
 
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Final
 
-from dashboard.blocks import Block, Cell, Tone, badge, moment, refusal, table
+from dashboard.blocks import Block, Cell, Tone, badge, moment, refusal, row, short, table
+from dashboard.listing import Rows
 from dashboard.store import DashboardState
 from dashboard.trail import GONE, HEAD, REPLACED, Act, Chain
 from dashboard.viewer import Viewer
 from dossier_realtime.protocol.explanation import explain_rule, explain_status, needed
 from dossier_realtime.recording import export
 
-_SHOWN = 300
 _DIGITS = 16  # of a link
 _SOON = 5_000  # entries that the next look brings: where people work there always are some
 _FORBIDDEN = 403
@@ -61,9 +61,10 @@ def audit(state: DashboardState, viewer: Viewer, at: float) -> list[Block]:
             "acts",
             say("table.acts"),
             viewer.columns("time", "user", "what", "of", "reason", "outcome"),
-            [(str(act.seq), _act(act, state, viewer)) for act in latest[:_SHOWN]],
+            Rows(latest, lambda act: row(str(act.seq), _act(act, state, viewer))),
             viewer.nothing("empty.acts"),
             wide=True,
+            kept=viewer.kept(state.acts, state.denials),
         ),
     ]
 
@@ -98,7 +99,7 @@ def _standing(chain: Chain, viewer: Viewer) -> list[Cell]:
     else:
         status = badge(say("chain.intact"), "good")
     written = {True: badge(say("yes"), "good"), False: badge(say("no"), "bad"), None: None}
-    return [chain.node, status, chain.link[:_DIGITS], moment(chain.at), written[chain.writable]]
+    return [chain.node, status, short(chain.link, _DIGITS), moment(chain.at), written[chain.writable]]
 
 
 def _shown(act: Act, state: DashboardState, viewer: Viewer) -> bool:

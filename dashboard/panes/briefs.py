@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dashboard.blocks import Block, Cell, Tone, badge, bar, moment, table
+from dashboard.blocks import Block, Cell, Tone, badge, bar, moment, row, short, table
+from dashboard.listing import Rows
 from dashboard.store import Brief, DashboardState
 from dashboard.viewer import Viewer
 
+_ID_CHARS = 8  # shown of a brief's id
 STALLED = 30  # seconds without progress
 _ORDER = {"stalled": 0, "started": 1, "progress": 1, "failed": 2, "cancelled": 2, "complete": 3}
 _TONES: dict[str, Tone] = {"stalled": "bad", "failed": "bad", "cancelled": "muted", "complete": "good"}
@@ -21,26 +23,25 @@ def briefs(state: DashboardState, viewer: Viewer, at: float) -> list[Block]:
             "briefs",
             say("table.briefs"),
             viewer.columns("brief", "kind", "dossier", "status", "stage", "progress", "since", "eta", "actions"),
-            [
-                (
-                    brief.request_id,
-                    [
-                        brief.request_id[:8],
-                        brief.facts.brief_type or "",
-                        brief.facts.entity_id or "",
-                        badge(viewer.word("brief", how), _TONES.get(how, "info")),
-                        viewer.word("stage", brief.stage),
-                        bar(brief.progress, f"{brief.progress} %"),
-                        moment(brief.started),
-                        _expected(brief, how),
-                        {"acts": [viewer.act("cancel", brief.request_id)] if _ORDER[how] < 2 else []},
-                    ],
-                )
-                for how, brief in rows[:200]
-            ],
+            Rows(rows, lambda one: row(one[1].request_id, _cells(*one, viewer))),
             viewer.nothing("empty.briefs"),
             wide=True,
+            kept=viewer.kept(state.briefs),
         ),
+    ]
+
+
+def _cells(how: str, brief: Brief, viewer: Viewer) -> list[Cell]:
+    return [
+        short(brief.request_id, _ID_CHARS),
+        brief.facts.brief_type or "",
+        brief.facts.entity_id or "",
+        badge(viewer.word("brief", how), _TONES.get(how, "info")),
+        viewer.word("stage", brief.stage),
+        bar(brief.progress, f"{brief.progress} %"),
+        moment(brief.started),
+        _expected(brief, how),
+        {"acts": [viewer.act("cancel", brief.request_id)] if _ORDER[how] < 2 else []},
     ]
 
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from dashboard.blocks import Block, Cell, acts, moment, table
-from dashboard.store import DashboardState
+from dashboard.blocks import Block, Cell, acts, badge, moment, row, table
+from dashboard.listing import Rows
+from dashboard.store import LISTED, DashboardState
 from dashboard.viewer import Viewer
-
-_SHOWN = 300
 
 
 def connections(state: DashboardState, viewer: Viewer, at: float) -> list[Block]:
@@ -24,32 +23,36 @@ def connections(state: DashboardState, viewer: Viewer, at: float) -> list[Block]
             viewer.columns(
                 "name", "user", "role", "address", "node", "since", "channels", "queue", "returns", "actions"
             ),
-            [(str(row["session_id"]), _session(row, state, viewer)) for row in sessions[:_SHOWN]],
+            Rows(sessions, lambda one: row(str(one["session_id"]), _session(one, state, viewer))),
             viewer.nothing("empty.sessions"),
             wide=True,
+            kept=viewer.bounded(LISTED, state.lists_longer),
         ),
         table(
             "channels",
             say("table.channels"),
-            viewer.columns("channel", "level", "people", "subscribers", "offset", "actions"),
-            [
-                (
-                    row["channel"],
-                    [
-                        row["channel"],
-                        viewer.level(row["settings"]["classification"]),
-                        int(row.get("users", 0)),
-                        int(row.get("subscribers", 0)),
-                        row.get("position", {}).get("offset"),
-                        acts(viewer.act("raise", row["channel"], ask="level")),
-                    ],
-                )
-                for row in channels
-                if viewer.sees(state, row["channel"])
-            ][:_SHOWN],
+            viewer.columns("channel", "level", "people", "subscribers", "offset", "followed", "actions"),
+            Rows(
+                [one for one in channels if viewer.sees(state, one["channel"])],
+                lambda one: row(one["channel"], _channel(one, state, viewer)),
+            ),
             viewer.nothing("empty.presence"),
             wide=True,
+            kept=viewer.bounded(LISTED, state.lists_longer),
         ),
+    ]
+
+
+def _channel(row: dict[str, Any], state: DashboardState, viewer: Viewer) -> list[Cell]:
+    channel = row["channel"]
+    return [
+        channel,
+        viewer.level(row["settings"]["classification"]),
+        int(row.get("users", 0)),
+        int(row.get("subscribers", 0)),
+        row.get("position", {}).get("offset"),
+        badge(viewer.say("yes"), "good") if state.follows(channel) else badge(viewer.say("no"), "muted"),
+        acts(viewer.act("raise", channel, ask="level")),
     ]
 
 

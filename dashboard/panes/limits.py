@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dashboard.blocks import Block, Cell, Tone, badge, moment, table, until
+from dashboard.blocks import Block, Cell, Tone, badge, moment, row, table, until
+from dashboard.listing import Rows
 from dashboard.store import DashboardState, Limited
 from dashboard.viewer import Viewer
 
@@ -32,9 +33,10 @@ def limits(state: DashboardState, viewer: Viewer, at: float) -> list[Block]:
             viewer.columns(
                 "name", "user", "class", "status", "rate", "warnings", "refusals", "last", "ends", "actions"
             ),
-            [(key, _row(who, viewer)) for key, who in talkers[:200]],
+            Rows(talkers, lambda talker: row(talker[0], _row(talker[1], viewer))),
             viewer.nothing("empty.limits"),
             wide=True,
+            kept=viewer.kept(state.limits),
         ),
     ]
 

@@ -12,7 +12,7 @@ from dashboard.viewer import Viewer
 def overview(state: DashboardState, viewer: Viewer, at: float) -> list[Block]:
     say = viewer.say
     figures = [
-        {"label": say("figure.people"), "value": state.people},
+        {"label": say("figure.people"), "value": state.people, "more": state.lists_unread},
         {"label": say("figure.sessions"), "value": state.sum_of_nodes("sessions", at)},
         {"label": say("figure.events_second"), "value": round(state.rate("events"), 1)},
         {"label": say("figure.events_total"), "value": state.sum_of_nodes("events_total", at)},
@@ -30,14 +30,14 @@ def overview(state: DashboardState, viewer: Viewer, at: float) -> list[Block]:
             "codes",
             say("table.codes"),
             viewer.columns("code", "count"),
-            [(code, [code, count]) for code, count in state.totals["codes"].most_common(50)],
+            [(code, [code, count]) for code, count in state.totals["codes"].most_common()],
             say("empty.errors"),
         ),
         table(
             "errors",
             say("table.errors"),
             viewer.columns("rule", "count"),
-            [(rule, [rule, count]) for rule, count in state.totals["errors"].most_common(50)],
+            [(rule, [rule, count]) for rule, count in state.totals["errors"].most_common()],
             say("empty.errors"),
         ),
         table(
@@ -59,6 +59,7 @@ def overview(state: DashboardState, viewer: Viewer, at: float) -> list[Block]:
                 for name, node in sorted(state.nodes.items())
             ],
             say("empty.nodes"),
+            kept=viewer.kept(state.nodes),
         ),
     ]
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from dashboard.blocks import Block, Cell, badge, moment, names, table
+from dashboard.blocks import Block, Cell, Tone, badge, moment, names, row, table
 from dashboard.countries import COLUMNS, tiles
+from dashboard.listing import Rows
 from dashboard.store import DashboardState
 from dashboard.viewer import Viewer
+from dossier_realtime.client.presence import PresenceState
+from dossier_realtime.protocol.responses import PresentUser
 
 COUNTRY = "dossier:country:"
-_TONES = {"online": "good", "away": "muted", "busy": "warn"}
+_TONES: dict[str, Tone] = {"online": "good", "away": "muted", "busy": "warn"}
 
 
 def countries(state: DashboardState, viewer: Viewer) -> dict[str, int]:
@@ -26,33 +29,16 @@ def countries(state: DashboardState, viewer: Viewer) -> dict[str, int]:
 
 def presence(state: DashboardState, viewer: Viewer, at: float) -> list[Block]:
     say = viewer.say
-    by_channel: list[tuple[str, list[Cell]]] = []
-    by_person: list[tuple[str, list[Cell]]] = []
-    for channel, there in sorted(state.presence.items(), key=lambda item: (-item[1].count, item[0])):
-        if not there.count or not viewer.sees(state, channel):
-            continue
-        who = names(user.name for user in list(there.users.values())[:12])
-        by_channel.append((channel, [channel, there.count, who]))
-        for user in there.users.values():
-            since = state.came.get(f"{channel} {user.user_id}")
-            by_person.append(
-                (
-                    f"{channel} {user.user_id}",
-                    [
-                        user.name,
-                        user.user_id,
-                        channel,
-                        badge(viewer.word("status", user.status), _TONES.get(user.status, "info")),  # type: ignore[arg-type]  # the values are tones
-                        viewer.word("activity", user.activity),
-                        user.field or "",
-                        moment(since if since is not None else at),
-                    ],
-                )
-            )
-    by_person.sort(key=lambda row: str(row[1][0]))
+    seen = sorted(
+        ((channel, there) for channel, there in state.presence.items() if there.count and viewer.sees(state, channel)),
+        key=lambda item: (-item[1].count, item[0]),
+    )
+    people = sorted(((channel, user) for channel, there in seen for user in there.users.values()), key=_by_name)
+    unnamed = any(there.count > len(there.users) for _, there in seen)
     found = countries(state, viewer)
     return [
         *viewer.note(),
+        *viewer.unfollowed(state),
         {"id": "map", "kind": "tiles", "title": say("chart.map"), "across": COLUMNS, "tiles": tiles(found)},
         table(
             "countries",
@@ -69,15 +55,39 @@ def presence(state: DashboardState, viewer: Viewer, at: float) -> list[Block]:
             "by_channel",
             say("table.by_channel"),
             viewer.columns("channel", "people", "name"),
-            by_channel,
+            Rows(seen, lambda one: row(one[0], _channel(*one))),
             viewer.nothing("empty.presence"),
+            kept=viewer.kept(state.presence),
         ),
         table(
             "by_person",
             say("table.by_person"),
             viewer.columns("name", "user", "channel", "status", "activity", "field", "since"),
-            by_person[:300],
+            Rows(people, lambda one: row(f"{one[0]} {one[1].user_id}", _person(*one, state, viewer))),
             viewer.nothing("empty.presence"),
             wide=True,
+            kept=say("kept.named") if unnamed else viewer.kept(state.presence),
         ),
+    ]
+
+
+def _by_name(item: tuple[str, PresentUser]) -> tuple[str, str, str]:
+    channel, user = item
+    return user.name, user.user_id, channel
+
+
+def _channel(channel: str, there: PresenceState) -> list[Cell]:
+    return [channel, there.count, names(user.name for user in there.users.values())]
+
+
+def _person(channel: str, user: PresentUser, state: DashboardState, viewer: Viewer) -> list[Cell]:
+    since = state.came.get(f"{channel} {user.user_id}")
+    return [
+        user.name,
+        user.user_id,
+        channel,
+        badge(viewer.word("status", user.status), _TONES.get(user.status, "info")),
+        viewer.word("activity", user.activity),
+        user.field or "",
+        None if since is None else moment(since),
     ]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dashboard.blocks import Block, Tone, badge, line, moment, table
-from dashboard.store import DashboardState
+from dashboard.blocks import Block, Cell, Tone, badge, line, moment, row, table
+from dashboard.listing import Rows
+from dashboard.store import DashboardState, Relationship
 from dashboard.viewer import Viewer
 from dossier_realtime.protocol import channels
 
@@ -18,26 +19,26 @@ def relationships(state: DashboardState, viewer: Viewer, at: float) -> list[Bloc
     ]
     return [
         *viewer.note(),
+        *viewer.unfollowed(state),
         table(
             "relationships",
             viewer.say("table.relationships"),
             viewer.columns("relationship", "status", "score", "change", "history", "trigger", "last"),
-            [
-                (
-                    name,
-                    [
-                        name,
-                        badge(viewer.word("health", known.status), _TONES.get(known.status, "info")),
-                        known.score,
-                        f"{known.change:+d}",
-                        line([score for _, score in known.scores], f"{known.scores[0][1]} → {known.score}"),
-                        known.trigger.replace("_", " "),
-                        moment(known.at),
-                    ],
-                )
-                for name, known in seen
-            ],
+            Rows(seen, lambda one: row(one[0], _cells(*one, viewer))),
             viewer.nothing("empty.relationships"),
             wide=True,
+            kept=viewer.kept(state.relationships),
         ),
+    ]
+
+
+def _cells(name: str, known: Relationship, viewer: Viewer) -> list[Cell]:
+    return [
+        name,
+        badge(viewer.word("health", known.status), _TONES.get(known.status, "info")),
+        known.score,
+        f"{known.change:+d}",
+        line([score for _, score in known.scores], f"{known.scores[0][1]} → {known.score}"),
+        known.trigger.replace("_", " "),
+        moment(known.at),
     ]

@@ -2,40 +2,30 @@
 
 from __future__ import annotations
 
-from dashboard.blocks import Block, Cell, moment, peek, table
-from dashboard.store import DashboardState
-from dashboard.viewer import Viewer
+from typing import Any
 
-_SHOWN = 100
+from dashboard.blocks import Block, moment, peek, row, table
+from dashboard.listing import Rows
+from dashboard.store import TAIL, DashboardState, Told
+from dashboard.viewer import Viewer
 
 
 def tail(state: DashboardState, viewer: Viewer, at: float) -> list[Block]:
-    rows: list[tuple[str, list[Cell]]] = []
-    for told in reversed(state.tail):
-        if len(rows) >= _SHOWN:
-            break
-        if not viewer.sees(state, told.channel):
-            continue
-        rows.append(
-            (
-                str(told.number),
-                [
-                    moment(told.at),
-                    told.channel,
-                    told.kind,
-                    told.user,
-                    peek(told.text),
-                ],
-            )
-        )
+    seen = [told for told in reversed(state.tail) if viewer.sees(state, told.channel)]
     return [
         *viewer.note(),
+        *viewer.unfollowed(state),
         table(
             "tail",
             viewer.say("table.tail"),
             viewer.columns("time", "channel", "type", "user", "payload"),
-            rows,
+            Rows(seen, _row),
             viewer.nothing("empty.tail"),
             wide=True,
+            kept=viewer.bounded(TAIL, state.messages > TAIL),
         ),
     ]
+
+
+def _row(told: Told) -> dict[str, Any]:
+    return row(str(told.number), [moment(told.at), told.channel, told.kind, told.user, peek(told.text)])

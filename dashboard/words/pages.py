@@ -41,6 +41,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "col.level": ("Classification", "التصنيف"),
     "col.relationship": ("Relationship", "العلاقة"),
     "col.score": ("Score", "الدرجة"),
+    "col.followed": ("Followed", "متابَعة"),
     "col.change": ("Change", "التغير"),
     "col.trigger": ("Trigger", "السبب"),
     "col.history": ("Over time", "عبر الزمن"),
@@ -117,6 +118,18 @@ WORDS: dict[str, tuple[str, str]] = {
     "hidden": (
         "Some rows need other permissions or a higher clearance than yours; they are not shown.",
         "بعض الصفوف تتطلب صلاحيات أخرى أو تصريحًا أعلى من تصريحك، ولا تُعرض.",
+    ),
+    "kept": (
+        "No more than {count} rows are kept of this list; it may be longer.",
+        "لا يُحتفظ من هذه القائمة بأكثر من {count} صف، وقد تكون أطول.",
+    ),
+    "kept.named": (
+        "The service names at most 1,000 people of a channel; the counts are exact.",
+        "تسمّي الخدمة 1,000 شخص على الأكثر في كل قناة؛ أما الأعداد فدقيقة.",
+    ),
+    "unfollowed": (
+        "{missing} of {count} channels are not followed: this page lacks what happens there; see Connections.",
+        "{missing} من {count} قناة غير متابَعة: لا تعرض هذه الصفحة ما يجري فيها؛ انظر صفحة الاتصالات.",
     ),
     "yes": ("yes", "نعم"),
     "no": ("no", "لا"),

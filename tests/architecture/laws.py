@@ -96,7 +96,7 @@ PURE = (
     OT,
     RECORDING,
     "app.core",
-    *(f"dashboard.{name}" for name in ("store", "service_link", "blocks", "i18n", "words")),
+    *(f"dashboard.{name}" for name in ("store", "service_link", "listing", "blocks", "i18n", "words")),
     *(f"dashboard.{name}" for name in ("viewer", "panes", "trail")),
     *(f"dashboard.{name}" for name in ("replay", "playback", "lanes", "writing", "countries")),
     f"{CLIENT}.connection",

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from dashboard.console import PageSession, Views
+from dashboard.listing import ListQuery
 from dashboard.looks import Looks
 from dashboard.store import DashboardState
-from tests.dashboard.samples import NOW, busy, ops, viewer
+from tests.dashboard.samples import NOW, busy, ops, session, viewer
 
 
 class Acted:
@@ -119,9 +120,48 @@ def test_whoever_is_logged_out_is_sent_away_and_does_nothing_more(page: Open) ->
     assert page.acted.asked == []
 
 
+def rows_of(told: list[dict[str, Any]], name: str) -> list[str]:
+    (first,) = news(told)
+    (block,) = (block for block in first["all"] if block["id"] == name)
+    return [row["key"] for row in block["rows"]]
+
+
+def test_a_query_is_answered_over_all_that_is_known_and_once_also_while_paused() -> None:
+    page = Open("connections")
+    page.state.listed([session(f"p-{number:03}") for number in range(361)], [], NOW)
+    page.say(ready=True)
+    assert len(rows_of(page.tick(), "sessions")) == 100
+    page.say(query={"filter": "user:p-330", "parts": {}})
+    assert rows_of(page.tick(), "sessions") == ["s-p-330-1"]
+    page.say(pause=True)
+    page.say(query={"filter": "", "parts": {"sessions": 3}})
+    assert len(rows_of(page.tick(), "sessions")) == 61
+    assert page.tick() == []
+
+
+def test_two_pages_with_one_query_share_a_view_and_what_was_typed_is_let_go() -> None:
+    page = Open("connections")
+    views = page.views
+    for letters in range(1, 50):
+        views.view("connections", viewer(), ListQuery("x" * letters))
+    assert views.view("connections", viewer(), ListQuery("x")) is views.view("connections", viewer(), ListQuery("x"))
+    page.now += 6
+    views.view("connections", viewer(), ListQuery("y"))
+    assert views.known == 1
+
+
 @pytest.mark.parametrize(
     "message",
-    [{}, {"act": 1}, {"act": "revoke"}, {"act": "revoke", "of": 1, "given": {}}, {"seen": "x"}, {"pause": 1}, {"x": 1}],
+    [
+        *({"query": wrong} for wrong in ({"filter": "x" * 201}, 1, {"parts": {"a": -1}}, {"more": 1})),
+        {},
+        {"act": 1},
+        {"act": "revoke"},
+        {"act": "revoke", "of": 1, "given": {}},
+        {"seen": "x"},
+        {"pause": 1},
+        {"x": 1},
+    ],
 )
 def test_what_our_page_never_says_is_ignored(page: Open, message: dict[str, Any]) -> None:
     page.say(**message)
