@@ -25,6 +25,7 @@ GROUPS: tuple[tuple[str, str], ...] = (
     ("", "tests/dashboard/*"),
     ("", "tests/hostile/*"),
     ("", "tests/demo/*"),
+    ("", "tests/web/*"),
     ("", "tests/docs/*"),
     ("", "tests/core/*"),
     ("", "*"),

@@ -114,3 +114,14 @@ def test_busy_loops_end_after_a_kill() -> None:
 def _are_gone(pids: list[int]) -> None:
     gone, alive = psutil.wait_procs([psutil.Process(pid) for pid in pids if psutil.pid_exists(pid)], 60)
     assert not alive, (gone, alive)
+
+
+def test_a_run_has_a_worker_more_than_cores_and_the_fast_lane_one_a_core() -> None:
+    def planned(*arguments: str) -> str:
+        command = ["make", "--dry-run", *arguments, "suite", "pure"]
+        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+
+    cores = len(os.sched_getaffinity(0))
+    assert f"pytest -n {cores + 1}\n" in planned()
+    assert f'pytest -n {cores} -m "not long"' in planned()
+    assert "pytest -n 0\n" in planned("WORKERS=0")
