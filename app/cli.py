@@ -30,6 +30,7 @@ from app.telemetry import logs
 from app.telemetry.collections import FrozenSurvivors
 from app.telemetry.stalls import MeasuredLoop
 from app.token_secrets import guessable_secret
+from dossier_realtime.protocol.classification import LEVELS
 from dossier_realtime.protocol.plain_text import visible
 
 if TYPE_CHECKING:
@@ -280,7 +281,7 @@ def _parser(command: str = "run.py") -> argparse.ArgumentParser:
     token.add_argument("--name", help="the user's name")
     token.add_argument("--role", help="the user's role, shown to others and looked up in settings (default: member)")
     token.add_argument("--permission", action="append", default=[], help="such as read:dossier:country:* (may repeat)")
-    token.add_argument("--clearance", choices=["public", "internal", "confidential", "secret"])
+    token.add_argument("--clearance", choices=LEVELS)
     token.add_argument("--ttl", type=int, default=3600, help="seconds that it is good for, 86400 at most")
     records.add_commands(commands, common)
     proofs.add_commands(commands, common)

@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING
 from app.auth import TokenVerifier
 from app.core.authorization import channel_denial
 from dossier_realtime.archive import open_journal
-from dossier_realtime.protocol.classification import ChannelPolicy, Clearance, Settings
+from dossier_realtime.protocol.classification import HIGHEST, ChannelPolicy, Clearance, Settings
 from dossier_realtime.protocol.explanation import ACTIONS, supposed
 from dossier_realtime.protocol.explanation import explain as explanation_of
-from dossier_realtime.recording.visibility import HIGHEST
 
 if TYPE_CHECKING:
     import argparse

@@ -19,10 +19,9 @@ from app.proofs import key_place
 from dossier_realtime.archive import ExportError, open_export, open_journal
 from dossier_realtime.archive.folder import nodes
 from dossier_realtime.archive.parquet import write_parquet
-from dossier_realtime.protocol.classification import ChannelPolicy
+from dossier_realtime.protocol.classification import HIGHEST, ChannelPolicy
 from dossier_realtime.protocol.plain_text import visible
 from dossier_realtime.recording.moments import unix, zone
-from dossier_realtime.recording.visibility import HIGHEST
 
 if TYPE_CHECKING:
     from app.config import Config

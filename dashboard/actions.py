@@ -12,7 +12,8 @@ import msgspec
 from dashboard.blocks import Tone
 from dashboard.service_api import ServiceApi
 from dashboard.store import DashboardState
-from dashboard.viewer import LEVELS, MAY, Viewer
+from dashboard.viewer import MAY, Viewer
+from dossier_realtime.protocol.classification import LEVELS
 
 _log = logging.getLogger("dashboard")
 _SHORTEST = 3  # letters of a reason

@@ -27,7 +27,8 @@ from dashboard.recordings import Recordings
 from dashboard.scripts import CONSOLE, STYLES, read
 from dashboard.service_link import Status
 from dashboard.store import DashboardState
-from dashboard.viewer import LEVELS, Viewer
+from dashboard.viewer import Viewer
+from dossier_realtime.protocol.classification import LEVELS
 
 TICK_MS = 333
 MODULE_PATH = "/assets/console.mjs"

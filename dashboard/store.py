@@ -18,6 +18,7 @@ from dashboard.trail import Act, Chain
 from dossier_realtime.client.presence import PresenceState
 from dossier_realtime.protocol import channels, codec
 from dossier_realtime.protocol.authorization import Fact
+from dossier_realtime.protocol.classification import HIGHEST
 from dossier_realtime.protocol.events import (
     AlertState,
     Event,
@@ -325,7 +326,7 @@ class DashboardState:
     def level(self, channel: str) -> str:
         """A channel's classification; what is not known yet is taken for the highest."""
         row = self.channels.get(channel)
-        return str(row["settings"]["classification"]) if row else "secret"
+        return str(row["settings"]["classification"]) if row else HIGHEST
 
     def sum_of_nodes(self, name: str, at: float) -> float:
         """A number that nodes say of themselves, over those that spoke lately."""

@@ -8,12 +8,11 @@ from typing import Final
 from urllib.parse import unquote
 
 from dossier_realtime.protocol import channels
-from dossier_realtime.protocol.classification import Clearance
+from dossier_realtime.protocol.classification import HIGHEST
 from dossier_realtime.recording.entry import Header
 from dossier_realtime.recording.verify import ChainFault
 
 REASON_CHARS: Final = 500
-_HIGHEST: Final = Clearance.SECRET.label
 HEAD: Final = "the head says another link for this entry"
 GONE: Final = "this entry was verified and is not in the journal any more"
 REPLACED: Final = "this entry was verified and another stands in its place"
@@ -120,7 +119,7 @@ def _called(header: Header) -> Act | None:
         of_channel=what in ("channel", "document"),
         reason=reason,
         status=status if isinstance(status, int) else 0,
-        needs=(header.level or _HIGHEST) if what in ("acknowledge", "cancel") else "",
+        needs=(header.level or HIGHEST) if what in ("acknowledge", "cancel") else "",
     )
 
 

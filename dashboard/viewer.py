@@ -7,7 +7,7 @@ the same function, on the viewer's own permissions and clearance.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from msgspec import UNSET, UnsetType
 
@@ -15,11 +15,10 @@ from dashboard.blocks import Block, Cell, act, badge
 from dashboard.i18n import Language, say, say_or
 from dashboard.store import DashboardState, Kept
 from dossier_realtime.protocol.authorization import Fact, Identity, decide_operator, may_see
-from dossier_realtime.protocol.classification import Clearance, Settings
-from dossier_realtime.protocol.fields import Level
+from dossier_realtime.protocol.classification import LEVELS, ChannelPolicy, Clearance, Settings
 
 DashboardRole = Literal["observer", "operator", "security_officer", "auditor"]
-LEVELS: tuple[str, ...] = get_args(Level)
+_NO_CHANNELS = ChannelPolicy([])
 
 _OPERATOR = frozenset({"disconnect_user", "disconnect_session", "announce", "acknowledge", "cancel", "lift", "restore"})
 MAY: dict[DashboardRole, frozenset[str]] = {
@@ -68,7 +67,7 @@ class Viewer:
 
     def cleared(self, level: str) -> bool:
         """Return whether what is classified so may be shown, whatever channel it is from."""
-        return self.identity.clearance >= Clearance.strict(level)
+        return may_see(self.identity, Fact(level=Clearance.strict(level)), _NO_CHANNELS.settings)
 
     def sees(self, state: DashboardState, channel: str) -> bool:
         """Return whether what is said on the channel may be shown. A channel that is not known yet counts as secret."""

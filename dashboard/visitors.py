@@ -16,9 +16,9 @@ from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
-from dashboard.viewer import LEVELS, DashboardRole
+from dashboard.viewer import DashboardRole
 from dossier_realtime.protocol.authorization import Grant, Identity
-from dossier_realtime.protocol.classification import Clearance
+from dossier_realtime.protocol.classification import LEVELS, Clearance
 from dossier_realtime.protocol.plain_text import one_line
 
 COOKIE = "dossier-dashboard"

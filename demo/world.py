@@ -111,8 +111,6 @@ DOSSIERS = COUNTRIES + ORGANIZATIONS + _MOU_DOSSIERS
 RELATIONSHIPS = tuple(f"SA-{country.id}" for country in COUNTRIES[1:])
 """Ids of the relationships that are watched: the Kingdom's with each other country."""
 
-WORKSPACES = ("bilateral", "multilateral", "agreements", "statistics", "protocol")
-
 FIELDS = (
     "cooperation_areas",
     "relationship_status",

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from dossier_realtime.protocol import channels
-from dossier_realtime.protocol.authorization import Right, decide
+from dossier_realtime.protocol.authorization import Right, access
 from dossier_realtime.protocol.errors import ErrorCode
 from dossier_realtime.protocol.inbound import ForeignIdentity, event_type, stamp
 from dossier_realtime.protocol.namespaces import namespace_of
@@ -53,7 +53,7 @@ def channel_denial(name: str | None) -> Denial | None:
 
 def send_denial(policy: ChannelPolicy, identity: Identity, channel: str) -> Denial | None:
     """Return why the identity may not send to the channel, if so."""
-    decision = decide(identity, Right.WRITE, channel, policy.settings(channel))
+    decision = access(identity, Right.WRITE, channel, policy)
     return None if decision.allowed else Denial(decision.rule, ErrorCode.PERMISSION_DENIED, NO_SENDING)
 
 

@@ -11,7 +11,7 @@ from enum import IntEnum
 from typing import NamedTuple
 
 from dossier_realtime.protocol import channels
-from dossier_realtime.protocol.authorization import Identity, Right, decide, holds_on_all
+from dossier_realtime.protocol.authorization import Identity, Right, access, holds_on_all
 from dossier_realtime.protocol.classification import ChannelPolicy
 
 
@@ -42,7 +42,7 @@ def claim_on_brief(identity: Identity) -> Claim:
 def claim_on_commitment(identity: Identity, mou_id: str, policy: ChannelPolicy) -> Claim:
     """Return the sender's claim on a commitment that an event of theirs names as one of an MoU."""
     channel = mou_channel(mou_id)
-    if channel is not None and decide(identity, Right.WRITE, channel, policy.settings(channel)).entitled:
+    if channel is not None and access(identity, Right.WRITE, channel, policy).entitled:
         return Claim(Authority.MOU, identity.user_id, mou_id)
     return Claim(_on_users(identity), identity.user_id, mou_id)
 

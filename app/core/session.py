@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, assert_never
 
 from dossier_realtime.protocol import codec
 from dossier_realtime.protocol import responses as ev
-from dossier_realtime.protocol.authorization import AccessDecision, Identity, Right, decide
+from dossier_realtime.protocol.authorization import AccessDecision, Identity, Right, access
 from dossier_realtime.protocol.commands import (
     AcknowledgeAlert,
     Auth,
@@ -407,7 +407,7 @@ class Session:
     # --- rights and refusals ----------------------------------------------------------------------------------
 
     def _decide(self, identity: Identity, right: Right, channel: str) -> AccessDecision:
-        return decide(identity, right, channel, self._policy.settings(channel))
+        return access(identity, right, channel, self._policy)
 
     def _channel_wrong(self, name: str | None, ref: str | None, at: Instant) -> Decision | None:
         if name in self.subscriptions:

@@ -19,6 +19,7 @@ from app.journal.signing import Signer
 from dossier_realtime.archive.folder import read_after, read_head, seq_before
 from dossier_realtime.protocol import channels
 from dossier_realtime.protocol.channels import Pattern, is_channel
+from dossier_realtime.protocol.classification import HIGHEST
 from dossier_realtime.recording.entry import Header, redact
 from dossier_realtime.recording.export import (
     EXPORT_FORMAT,
@@ -32,7 +33,7 @@ from dossier_realtime.recording.moments import must_follow, unix
 from dossier_realtime.recording.names import channel_pattern, did_you_mean
 from dossier_realtime.recording.routing import Routing
 from dossier_realtime.recording.verify import DamagedJournalError
-from dossier_realtime.recording.visibility import HIGHEST, ClearanceFilter, SelectionFilter
+from dossier_realtime.recording.visibility import ClearanceFilter, SelectionFilter
 
 _NOTHING = "no entry fits this selection, so there is no export: check its names and times"
 _COMPARED = 20_000  # names that are kept, to offer one that is near

@@ -16,6 +16,7 @@ from app.journal.retention import Retention, retain
 from app.journal.signing import Signer
 from app.journal.sinks import Sink, to_file, to_hook, to_syslog
 from app.settings import JournalSettings
+from dossier_realtime.protocol.classification import LEVELS
 from dossier_realtime.recording.entry import Detail
 
 _RETAIN_SECONDS = 6 * 3600.0  # between two looks for entries whose time is over
@@ -38,7 +39,7 @@ class Upkeep:
         self.checkpoints = Checkpointer(folder, node, signer, _sinks(settings), record, due)
         self._compressor = Compressor(folder, node)
         kept = settings.frame_days
-        days = {level: getattr(kept, level) for level in ("public", "internal", "confidential", "secret")}
+        days = {level: getattr(kept, level) for level in LEVELS}
         self._retention = Retention(settings.keep_days, days)
 
     @property

@@ -41,7 +41,7 @@ from app.journal.lanes import ActNotRecorded
 from app.services.documents import Submission
 from app.services.quotas import QuotaExceeded
 from dossier_realtime.protocol import channels
-from dossier_realtime.protocol.authorization import Right, decide
+from dossier_realtime.protocol.authorization import Right, access
 from dossier_realtime.protocol.commands import AcknowledgeAlert, CancelBrief, RequestBrief, SettingsChange
 from dossier_realtime.protocol.errors import ErrorCode
 from dossier_realtime.protocol.events import AlertState
@@ -428,8 +428,8 @@ class Conduct:
 
     def _holds(self, connection: Connection, right: Right, channel: str) -> bool:
         """Return whether the author of what waits may do it still: the token is good, and the right theirs."""
-        identity, settings = connection.session.identity, connection.home.policy.settings(channel)
-        held = identity is not None and decide(identity, right, channel, settings).allowed
+        identity = connection.session.identity
+        held = identity is not None and access(identity, right, channel, connection.home.policy).allowed
         return held and not self._is_revoked(connection)
 
     def _refuse(

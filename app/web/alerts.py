@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, ClassVar
 
 from app.engine.ports import Unavailable
 from dossier_realtime.protocol.authorization import decide_operator
+from dossier_realtime.protocol.classification import HIGHEST
 from dossier_realtime.protocol.errors import ErrorCode
 
-from .bearer import HIGHEST
 from .operators import OperatorDoor
 
 if TYPE_CHECKING:

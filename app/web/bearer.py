@@ -17,8 +17,7 @@ from app.core.origin import Origin, origin_now
 from app.journal.acts import Act, Actor
 from app.journal.lanes import ActNotRecorded
 from app.node.calls import Call, Read
-from dossier_realtime.protocol.authorization import Fact, Right, decide, decide_operator, may_see
-from dossier_realtime.protocol.classification import Clearance
+from dossier_realtime.protocol.authorization import Fact, Right, access, decide_operator, may_see
 from dossier_realtime.protocol.errors import ErrorCode
 from dossier_realtime.protocol.plain_text import one_line, without_tokens
 
@@ -33,7 +32,6 @@ if TYPE_CHECKING:
     from dossier_realtime.protocol.authorization import Identity
 
 
-HIGHEST = Clearance.SECRET.label
 _REASON = 500  # characters of why somebody did it, as they said in X-Reason (percent-encoded UTF-8)
 
 
@@ -158,8 +156,7 @@ class Bearer(Guarded):
         if channel is None:
             good = self.demand(lambda: decide_operator(identity).allowed)
         else:
-            policy = self.node.policy
-            good = self.demand(lambda: decide(identity, Right.ADMIN, channel, policy.settings(channel)).allowed)
+            good = self.demand(lambda: access(identity, Right.ADMIN, channel, self.node.policy).allowed)
         if not good:
             self.forbid()
             return None

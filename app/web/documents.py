@@ -19,7 +19,7 @@ from app.node.calls import Read
 from app.services.documents import Submission
 from dossier_realtime.ot.units import to_units
 from dossier_realtime.protocol import channels, codec
-from dossier_realtime.protocol.authorization import Right, decide
+from dossier_realtime.protocol.authorization import Right, access
 from dossier_realtime.protocol.errors import ErrorCode
 from dossier_realtime.protocol.http_forms import DocumentText
 
@@ -141,7 +141,7 @@ class DocumentById(Bearer):
         if identity is None:
             return channel, None
         policy, documents = self.node.policy, self.settings["documents"]
-        known = decide(identity, Right.READ, channel, policy.settings(channel)).permitted
+        known = access(identity, Right.READ, channel, policy).permitted
         known = known and await documents.exists(channel)
         right = Right.READ if known else Right.WRITE  # an unknown document is empty for who may write it
         if not self.demand(lambda: self._allowed(identity, right, channel)):
@@ -150,7 +150,7 @@ class DocumentById(Bearer):
         return channel, identity
 
     def _allowed(self, identity: Identity, right: Right, channel: str) -> bool:
-        return decide(identity, right, channel, self.node.policy.settings(channel)).entitled
+        return access(identity, right, channel, self.node.policy).entitled
 
     def _text(self) -> str | None:
         body = bytes(self.body)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dossier_realtime.protocol.authorization import Right, decide, decide_operator
+from dossier_realtime.protocol.authorization import Right, access, decide_operator
 from dossier_realtime.protocol.errors import ErrorCode
 from dossier_realtime.protocol.explanation import ACTIONS, explain, supposed
 
@@ -44,8 +44,7 @@ class ExplainHandler(OperatorDoor):
         if user == caller.user_id and asked is None:
             self._tell(caller, action, channel, to_themselves=True)
             return
-        policy = self.node.policy
-        if not self.demand(lambda: decide(caller, Right.ADMIN, channel, policy.settings(channel)).allowed):
+        if not self.demand(lambda: access(caller, Right.ADMIN, channel, self.node.policy).allowed):
             self.forbid()
             return
         identity = asked or next(self._open(caller, user, channel), None)

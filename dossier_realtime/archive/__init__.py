@@ -15,10 +15,11 @@ from datetime import UTC
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dossier_realtime.protocol.classification import HIGHEST
 from dossier_realtime.recording.moments import span
 from dossier_realtime.recording.recording import Recording
 from dossier_realtime.recording.redacted_view import CLEARANCE, seen_with
-from dossier_realtime.recording.visibility import HIGHEST, reach
+from dossier_realtime.recording.visibility import reach
 
 from .export import ExportSource, download
 from .folder import FolderSource, nodes

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import msgspec
 
+from dossier_realtime.protocol.classification import HIGHEST
 from dossier_realtime.recording.export import ExportWalk, Links, Manifest, foreign, journal_line, read_trailer
 from dossier_realtime.recording.signed import Check
 from dossier_realtime.recording.verify import Report
-from dossier_realtime.recording.visibility import HIGHEST
 
 from .keys import ExportError
 from .segments import LINE_BYTES

@@ -15,7 +15,7 @@ from typing import Literal, NamedTuple
 
 from . import channels
 from .channels import Pattern, parse_pattern
-from .classification import Clearance, Settings
+from .classification import ChannelPolicy, Clearance, Settings
 
 SettingsOf = Callable[[str], Settings]
 """The settings in force on a channel now."""
@@ -185,6 +185,11 @@ def decide(identity: Identity, right: Right, channel: str, settings: Settings) -
     rule, least = _missing(held, right, channel)
     needs = (Remedy("claim", "permissions", f"{least}:{channel}"), *need)
     return AccessDecision(False, rule, Basis("claim", "permissions", held.text), needs)
+
+
+def access(identity: Identity, right: Right, channel: str, policy: ChannelPolicy) -> AccessDecision:
+    """Decide on a well-formed channel name with the settings in force: the question of the socket and of HTTP."""
+    return decide(identity, right, channel, policy.settings(channel))
 
 
 def decide_operator(identity: Identity) -> AccessDecision:

@@ -46,6 +46,9 @@ class Clearance(IntEnum):
 
 
 _LEVELS = {level.label: level for level in Clearance}
+LEVELS = tuple(_LEVELS)
+"""The words of the levels, lowest first."""
+HIGHEST = LEVELS[-1]
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,6 @@ Zone = tzinfo | str
 _LATEST: Final = 253_402_300_800.0  # the first second of the year 10000
 _NUMBER = re.compile(r"[+-]?[0-9]{1,15}(?:\.[0-9]{1,9})?(?:[eE][+-]?[0-9]{1,2})?", re.ASCII)
 _EIGHT = re.compile(r"[0-9]{8}", re.ASCII)  # a date, or Unix seconds of 1970
-_VERSION = re.compile(r"[0-9]{1,15}", re.ASCII)
 _FORMS: Final = "Unix seconds, ISO 8601 text such as 2026-03-01T09:30+03:00, a datetime, a Timestamp or a datetime64"
 
 
@@ -77,11 +76,6 @@ def version_or_time(place: Place, tz: Zone = UTC) -> tuple[int | None, float]:
         except TypeError:
             pass
     return None, unix(place, tz)
-
-
-def version_text(text: str) -> int | None:
-    """Return the version that text says, None where it says none: 1 to 15 decimal digits."""
-    return int(text) if _VERSION.fullmatch(text) else None
 
 
 def span(since: Moment | None, until: Moment | None, tz: Zone = UTC) -> tuple[float | None, float | None]:

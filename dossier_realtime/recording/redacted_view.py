@@ -16,11 +16,12 @@ from typing import Final
 import msgspec
 
 from dossier_realtime.protocol.channels import is_whole_namespace, parse_pattern
+from dossier_realtime.protocol.classification import HIGHEST, LEVELS, Clearance
 
 from .entry import Detail, Header
 from .index import Source, unreadable
 from .verify import ChainFault, Report
-from .visibility import HIGHEST, LEVELS, ClearanceFilter, rank, reach
+from .visibility import ClearanceFilter, reach
 
 CLEARANCE: Final = "internal"
 """What is shown of a recording where nobody asks for more."""
@@ -36,7 +37,7 @@ def seen_with(source: Source, clearance: str, within: str = HIGHEST) -> Source:
 
     Raises ValueError for a clearance that is none.
     """
-    return source if reach(clearance) >= rank(within) else RedactedView(source, clearance)
+    return source if reach(clearance) >= Clearance.strict(within) else RedactedView(source, clearance)
 
 
 class Levels:
@@ -55,7 +56,11 @@ class Levels:
                 found = _levels.decode(line[start : line.find(b"\t", start)])
             except ValueError:
                 continue  # who reads the entries says so
-            if found.level and found.channel and rank(found.level) >= rank(self._levels.get(found.channel, LEVELS[0])):
+            if (
+                found.level
+                and found.channel
+                and Clearance.strict(found.level) >= Clearance.strict(self._levels.get(found.channel, LEVELS[0]))
+            ):
                 self._levels[found.channel] = found.level
 
     def of(self, name: str) -> str:
@@ -72,7 +77,7 @@ class Levels:
             return CLEARANCE
         pattern = parse_pattern(name)
         fitting = [level for channel, level in self._levels.items() if pattern is not None and pattern.matches(channel)]
-        return min(fitting, key=rank, default=HIGHEST)
+        return min(fitting, key=Clearance.strict, default=HIGHEST)
 
 
 class RedactedView:

@@ -12,7 +12,7 @@ import re
 from array import array
 from bisect import bisect_left
 from collections.abc import Callable
-from typing import Final, get_args
+from typing import Final
 from urllib.parse import unquote
 
 import msgspec
@@ -20,14 +20,12 @@ import msgspec
 from dossier_realtime.protocol import channels
 from dossier_realtime.protocol.authorization import Fact, may_see, reader, split_permission
 from dossier_realtime.protocol.channels import SHAPES
-from dossier_realtime.protocol.classification import Clearance, Settings
-from dossier_realtime.protocol.fields import SEGMENT, Level
+from dossier_realtime.protocol.classification import HIGHEST, LEVELS, Clearance, Settings
+from dossier_realtime.protocol.fields import SEGMENT
 
 from .entry import Detail, Header
 from .routing import Routing
 
-LEVELS: Final[tuple[str, ...]] = get_args(Level)
-HIGHEST: Final = LEVELS[-1]
 _ENCODED = 8  # times that a text may be percent-encoded and still be looked at
 _KEPT = 100_000  # frames that may wait for one connection, at most
 _TYPE = re.compile(rb'\{"type":"([a-z_]+)"')
@@ -37,19 +35,13 @@ _ABOUT = re.compile(r"/v1/(commitments|briefs)/")  # their ids: the level of wha
 NAMING_PATH: Final = re.compile(r"/v1/(channels|documents)/([^/]+)")
 _NAMED = re.compile(rf"(?:{'|'.join(SHAPES)})(?::(?:{SEGMENT}|\*)){{1,3}}".encode())
 _SAID: Final = ("reason", "query", "key")
-_RANKS = {level: rank for rank, level in enumerate(LEVELS)}
 
 
-def rank(level: str) -> int:
-    """How high a level is. A word that is none counts as the highest."""
-    return _RANKS.get(level, len(LEVELS) - 1)
-
-
-def reach(clearance: str) -> int:
-    """How high a clearance goes. Raises ValueError for a word that is none."""
-    if clearance not in _RANKS:
+def reach(clearance: str) -> Clearance:
+    """Return the highest level that a clearance shows. Raises ValueError for a word that is none."""
+    if clearance not in LEVELS:
         raise ValueError(f"{clearance!r} is no clearance; there are {', '.join(LEVELS)}")
-    return _RANKS[clearance]
+    return Clearance.parse(clearance)
 
 
 class ClearanceFilter:
@@ -141,7 +133,7 @@ class ClearanceFilter:
             path = str(header.detail.get("path", ""))
             found = NAMING_PATH.match(path)
             if _ABOUT.match(path) is not None:
-                return self._reader.clearance >= Clearance.strict(header.level)
+                return may_see(self._reader, Fact(level=Clearance.strict(header.level)), self._settings)
             if found is None:
                 return path != "/v1/publish" and self._says_nothing_hidden(path)
             name = unquote(found[2])

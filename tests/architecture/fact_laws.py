@@ -47,4 +47,40 @@ def _is_part_of_a_sentence(constant: ast.Constant, tree: ast.Module) -> bool:
     return any(isinstance(node, ast.JoinedStr) and constant in node.values for node in ast.walk(tree))
 
 
-LAWS = (channel_names_have_one_home,)
+AUTHORIZATION = "dossier_realtime.protocol.authorization"
+CLASSIFICATION = "dossier_realtime.protocol.classification"
+
+
+def rights_are_decided_in_one_place(tree: Tree) -> Iterator[str]:
+    """The socket and HTTP ask `access`; what shows facts asks `may_see`: nobody compares a clearance alone."""
+    for module in tree.values():
+        if module.within(AUTHORIZATION, "tests"):
+            continue
+        for node in ast.walk(module.tree):
+            match node:
+                case ast.ImportFrom(module=source, names=names) if source == AUTHORIZATION and module.within("app"):
+                    if any(alias.name == "decide" for alias in names):
+                        yield f"{module.name} imports decide: use access, which takes the settings in force"
+                case ast.Compare(left=left, ops=operators, comparators=[right]):
+                    ordered = any(isinstance(each, ast.Lt | ast.LtE | ast.Gt | ast.GtE) for each in operators)
+                    if ordered and any(
+                        isinstance(side, ast.Attribute) and side.attr == "clearance" for side in (left, right)
+                    ):
+                        yield f"{module.name}, line {node.lineno}, compares a clearance: use may_see or access"
+                case _:
+                    pass
+
+
+def levels_have_one_home(tree: Tree) -> Iterator[str]:
+    """The words of the levels, in their order, stand in `protocol.classification` and on the wire's type alone."""
+    for module in tree.values():
+        if module.within(CLASSIFICATION, "dossier_realtime.protocol.fields", "tests"):
+            continue
+        for node in ast.walk(module.tree):
+            if isinstance(node, ast.Tuple | ast.List | ast.Set):
+                words = {each.value for each in node.elts if isinstance(each, ast.Constant)}
+                if {"internal", "confidential"} <= words:
+                    yield f"{module.name}, line {node.lineno}, lists the levels: use {CLASSIFICATION}.LEVELS"
+
+
+LAWS = (channel_names_have_one_home, rights_are_decided_in_one_place, levels_have_one_home)

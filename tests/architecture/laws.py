@@ -36,7 +36,7 @@ FLOORS: dict[str, set[str]] = {
     OT: {PROTOCOL},
     RECORDING: {PROTOCOL, OT},
     CLIENT: {PROTOCOL, OT},
-    ARCHIVE: {RECORDING},
+    ARCHIVE: {RECORDING, PROTOCOL},
     "app": set(),
     "app.core": CONTRACT,
     **dict.fromkeys(CONFIGURATION, _CORE | CONFIGURATION),

@@ -103,6 +103,21 @@ LOOP = "app/core/a.py: from . import b | app/core/b.py: from .c import x | app/c
             "dossier_realtime/client/a.py: x = name.split(':')[0]",
             "dossier_realtime.client.a, line 1",
         ),
+        (
+            fact_laws.rights_are_decided_in_one_place,
+            "app/web/a.py: from dossier_realtime.protocol.authorization import decide",
+            "app.web.a imports decide",
+        ),
+        (
+            fact_laws.rights_are_decided_in_one_place,
+            "dashboard/a.py: x = who.clearance >= level",
+            "dashboard.a, line 1, compares a clearance",
+        ),
+        (
+            fact_laws.levels_have_one_home,
+            "app/a.py: x = ['public', 'internal', 'confidential', 'secret']",
+            "app.a, line 1, lists the levels",
+        ),
         (laws.data_is_never_code, "dashboard/a.py: from pickle import loads", "dashboard.a imports pickle"),
         (laws.data_is_never_code, "demo/a.py: frame.to_pickle(1)", "demo.a calls to_pickle"),
     ],

@@ -18,9 +18,9 @@ from dashboard.panes.overview import banner, overview
 from dashboard.panes.presence import countries
 from dashboard.store import DashboardState
 from dashboard.trail import Act
-from dashboard.viewer import LEVELS, MAY, Viewer
+from dashboard.viewer import MAY, Viewer
 from dossier_realtime.protocol.authorization import Grant, Identity
-from dossier_realtime.protocol.classification import Clearance
+from dossier_realtime.protocol.classification import LEVELS, Clearance
 from dossier_realtime.protocol.events import OpsStats, OpsStatsPayload
 from dossier_realtime.protocol.explanation_texts import REMEDIES
 from tests.dashboard.samples import NOW, alert, busy, listed, ops, session, viewer

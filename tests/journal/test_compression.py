@@ -20,10 +20,10 @@ from dossier_realtime.archive import open_journal, segments
 from dossier_realtime.archive.folder import DamagedRecordingWarning, read_after, seq_before, verify_node
 from dossier_realtime.archive.keys import public_key_check
 from dossier_realtime.archive.segments import open_segment
+from dossier_realtime.protocol.classification import LEVELS
 from dossier_realtime.recording.entry import Head
 from tests.journal.folders import NODE, entries, report, until, write_some
 
-LEVELS = ("public", "internal", "confidential", "secret")
 FOR_EVER = dict.fromkeys(LEVELS, 0.0)
 
 

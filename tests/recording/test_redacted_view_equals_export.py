@@ -15,6 +15,7 @@ from app.journal.signing import Signer
 from dossier_realtime.archive import open_export, open_journal
 from dossier_realtime.archive.export import ExportSource
 from dossier_realtime.archive.folder import FolderSource
+from dossier_realtime.protocol.classification import LEVELS
 from dossier_realtime.recording.entry import (
     GENESIS,
     Head,
@@ -26,7 +27,6 @@ from dossier_realtime.recording.entry import (
     segment_name,
 )
 from dossier_realtime.recording.redacted_view import Levels, RedactedView
-from dossier_realtime.recording.visibility import LEVELS
 
 NODE = "n1"
 SEAL = b"0123456789abcdef" * 2
