@@ -37,3 +37,12 @@ def usual_umask() -> Iterator[None]:
     before = os.umask(0o022)
     yield
     os.umask(before)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def usual_priority() -> Iterator[None]:
+    """Keep the priority of the process: commands that give way to others lower it for good, and what a test starts
+    afterwards (services, browsers) would have the lower one too."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "nice", lambda by: 0)
+        yield

@@ -12,6 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from app import cli
 from tests.harness.ports import reserve
 from tests.harness.service import ROOT
 from tests.harness.spread import GROUPS, group_of
@@ -125,3 +126,9 @@ def test_a_run_has_a_worker_more_than_cores_and_the_fast_lane_one_a_core() -> No
     assert f"pytest -n {cores + 1}\n" in planned()
     assert f'pytest -n {cores} -m "not long"' in planned()
     assert "pytest -n 0\n" in planned("WORKERS=0")
+
+
+def test_a_command_that_gives_way_leaves_the_priority_of_the_tests_behind_it(tmp_path: Path) -> None:
+    before = os.getpriority(os.PRIO_PROCESS, 0)
+    assert cli.main(["verify", "--data", str(tmp_path / "none")]) == 2
+    assert os.getpriority(os.PRIO_PROCESS, 0) == before
