@@ -29,7 +29,7 @@ def parse_host(text: str) -> HostHeader | None:
     host, port = whole["host"], whole["port"]
     if host.startswith("["):
         try:
-            host = f"[{ipaddress.IPv6Address(host[1:-1])}]"
+            host = f"[{_shortest(ipaddress.IPv6Address(host[1:-1]))}]"
         except ValueError:
             return None
     elif _NAME.fullmatch(host) is None:
@@ -37,6 +37,14 @@ def parse_host(text: str) -> HostHeader | None:
     if port is not None and int(port) > 65_535:
         return None
     return HostHeader(host, None if port is None else int(port))
+
+
+def _shortest(address: ipaddress.IPv6Address) -> str:
+    """Return the shortest form, in hexadecimal: Python 3.13 writes IPv4-mapped addresses with dots."""
+    if address.ipv4_mapped is None:
+        return str(address)
+    high, low = divmod(int(address.ipv4_mapped), 1 << 16)
+    return f"::ffff:{high:x}:{low:x}"
 
 
 def parse_hosts(texts: Iterable[str]) -> frozenset[HostHeader]:

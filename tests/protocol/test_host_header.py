@@ -18,6 +18,8 @@ GOOD = {
     "[::1]": HostHeader("[::1]", None),
     "[0:0:0:0:0:0:0:1]:65535": HostHeader("[::1]", 65535),
     "[::FFFF:127.0.0.1]": HostHeader("[::ffff:7f00:1]", None),
+    "[::ffff:0.0.0.1]:80": HostHeader("[::ffff:0:1]", 80),
+    "[0:0:0:0:0:ffff:7f00:0001]": HostHeader("[::ffff:7f00:1]", None),
     "dossier.example.org:8443": HostHeader("dossier.example.org", 8443),
     "a-b.c--d.example": HostHeader("a-b.c--d.example", None),
 }
