@@ -11,6 +11,8 @@ BIN := $(VENV)/bin
 RUNTIME := $(VENV)/runtime.stamp
 DEV := $(VENV)/dev.stamp
 NOTEBOOKS := $(VENV)/notebooks.stamp
+DOCS_VENV := .venv-docs
+DOCS := $(DOCS_VENV)/docs.stamp
 NODE := tests/node/node_modules/.package-lock.json
 # Only what is there: folders join the checks on the day they are made.
 SOURCES := $(wildcard dossier_realtime dossier_realtime_server setup.py app dashboard demo notebooks tools tests benchmarks run.py)
@@ -36,8 +38,16 @@ run: $(RUNTIME)  ## the service with embedded storage under var/ (RUN="serve --p
 notebooks: $(NOTEBOOKS)  ## JupyterLab with the analysts' notebooks (DOSSIER_JOURNAL: the folder of another journal)
 	PYTHONPATH="$(CURDIR)" JUPYTER_CONFIG_PATH="$(CURDIR)/notebooks/jupyter" $(BIN)/jupyter lab --notebook-dir notebooks
 
+.PHONY: docs
+docs: docs-site  ## the documentation as a site in build/site, at http://127.0.0.1:8100/ until it is interrupted
+	$(DOCS_VENV)/bin/python -m http.server --bind 127.0.0.1 --directory build/site 8100
+
+.PHONY: docs-site
+docs-site: $(DOCS)  ## the same without serving it; offline, every warning is an error
+	NO_MKDOCS_2_WARNING=1 $(DOCS_VENV)/bin/mkdocs build --strict
+
 .PHONY: test
-test: system $(DEV) $(NOTEBOOKS) $(NODE)  ## every check and every test
+test: system $(DEV) $(NOTEBOOKS) $(DOCS) $(NODE)  ## every check and every test
 	$(MAKE) --no-print-directory -j2 check suite
 
 .PHONY: suite
@@ -77,6 +87,7 @@ lock: $(DEV)  ## rewrite the lock files from requirements*.in and tests/node/pac
 	$(LOCK) requirements.in --output-file requirements.txt
 	$(LOCK) requirements-dev.in --output-file requirements-dev.txt
 	$(LOCK) requirements-notebooks.in --output-file requirements-notebooks.txt
+	$(LOCK) requirements-docs.in --output-file requirements-docs.txt
 	npm install --prefix tests/node --package-lock-only
 
 .PHONY: system
@@ -85,7 +96,7 @@ system:  ## the programs that tests start: Redis, Node, faketime, Chromium
 
 .PHONY: clean
 clean:  ## remove what was installed or cached; data under var/ stays
-	rm -rf $(VENV) tests/node/node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(DOCS_VENV) build tests/node/node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Stamps carry the date of the last install: nothing is installed twice until its lock file changes.
@@ -105,6 +116,12 @@ $(DEV): requirements-dev.txt | $(BIN)/python
 
 $(NOTEBOOKS): requirements-notebooks.txt | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-notebooks.txt
+	touch $@
+
+# An environment of its own: what builds the site has no say in the versions of what runs and tests the service.
+$(DOCS): requirements-docs.txt | $(BIN)/python
+	$(BIN)/python -m venv $(DOCS_VENV)
+	$(DOCS_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-docs.txt
 	touch $@
 
 $(NODE): tests/node/package-lock.json tests/node/package.json

@@ -18,7 +18,7 @@ from pathlib import Path
 import msgspec
 
 ROOT = Path(__file__).parents[1]
-LOCKS = ("requirements.txt", "requirements-dev.txt", "requirements-notebooks.txt")
+LOCKS = ("requirements.txt", "requirements-dev.txt", "requirements-notebooks.txt", "requirements-docs.txt")
 SHIPPED = "requirements.txt"
 """The lock of what runs in production: the bill of materials is of this one."""
 VULNERABLE, UNKNOWN = 1, 2

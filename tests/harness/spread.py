@@ -27,6 +27,7 @@ GROUPS: tuple[tuple[str, str], ...] = (
     ("", "tests/demo/*"),
     ("", "tests/web/*"),
     ("", "tests/docs/*"),
+    ("package", "tests/package/*"),
     ("", "tests/core/*"),
     ("", "*"),
 )
