@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, get_type_hin
 import msgspec
 from msgspec import Meta, Struct
 
+__all__ = ["Activity", "Actor", "Health", "Level", "Localized", "Position", "Priority", "Stage", "Status"]
+# What programs that use the SDK name; the rest is for this package.
+
 MAX_SAFE_INTEGER = 2**53 - 1  # JSON numbers beyond it change their value in a browser
 
 T = TypeVar("T")
