@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
+from typing import NamedTuple
+
 from dashboard.blocks import Block, Cell, Tone, badge, moment, names, row, table
 from dashboard.countries import COLUMNS, tiles
 from dashboard.listing import Rows
 from dashboard.store import DashboardState
 from dashboard.viewer import Viewer
-from dossier_realtime.client.presence import PresenceState
 from dossier_realtime.protocol.responses import PresentUser
 
 COUNTRY = "dossier:country:"
@@ -29,12 +31,19 @@ def countries(state: DashboardState, viewer: Viewer) -> dict[str, int]:
 
 def presence(state: DashboardState, viewer: Viewer, at: float) -> list[Block]:
     say = viewer.say
-    seen = sorted(
-        ((channel, there) for channel, there in state.presence.items() if there.count and viewer.sees(state, channel)),
-        key=lambda item: (-item[1].count, item[0]),
-    )
-    people = sorted(((channel, user) for channel, there in seen for user in there.users.values()), key=_by_name)
-    unnamed = any(there.count > len(there.users) for _, there in seen)
+    seen = {channel: there for channel, there in state.presence.items() if there.count and viewer.sees(state, channel)}
+    people = [
+        _Person(channel, user.user_id, user.name, user)
+        for channel, there in seen.items()
+        for user in there.users.values()
+    ]
+    unnamed = any(there.count > len(there.users) for there in seen.values())
+    counts = {channel: there.count for channel, there in seen.items()} | _unfollowed(state, viewer)
+    people += _subscribers(state, viewer, counts.keys() - seen.keys())
+    people.sort(key=lambda person: (person.name, person.user_id, person.channel))
+    by_channel: dict[str, list[str]] = {channel: [] for channel in counts}
+    for person in people:
+        by_channel[person.channel].append(person.name)
     found = countries(state, viewer)
     return [
         *viewer.note(),
@@ -55,7 +64,10 @@ def presence(state: DashboardState, viewer: Viewer, at: float) -> list[Block]:
             "by_channel",
             say("table.by_channel"),
             viewer.columns("channel", "people", "name"),
-            Rows(seen, lambda one: row(one[0], _channel(*one))),
+            Rows(
+                sorted(counts, key=lambda channel: (-counts[channel], channel)),
+                lambda channel: row(channel, [channel, counts[channel], names(by_channel[channel])]),
+            ),
             viewer.nothing("empty.presence"),
             kept=viewer.kept(state.presence),
         ),
@@ -63,7 +75,7 @@ def presence(state: DashboardState, viewer: Viewer, at: float) -> list[Block]:
             "by_person",
             say("table.by_person"),
             viewer.columns("name", "user", "channel", "status", "activity", "field", "since"),
-            Rows(people, lambda one: row(f"{one[0]} {one[1].user_id}", _person(*one, state, viewer))),
+            Rows(people, lambda one: row(f"{one.channel} {one.user_id}", _cells(one, state, viewer))),
             viewer.nothing("empty.presence"),
             wide=True,
             kept=say("kept.named") if unnamed else viewer.kept(state.presence),
@@ -71,23 +83,46 @@ def presence(state: DashboardState, viewer: Viewer, at: float) -> list[Block]:
     ]
 
 
-def _by_name(item: tuple[str, PresentUser]) -> tuple[str, str, str]:
-    channel, user = item
-    return user.name, user.user_id, channel
+class _Person(NamedTuple):
+    """One user on one channel. `doing`: what they do there, which is known only of a channel that is followed."""
+
+    channel: str
+    user_id: str
+    name: str
+    doing: PresentUser | None = None
 
 
-def _channel(channel: str, there: PresenceState) -> list[Cell]:
-    return [channel, there.count, names(user.name for user in there.users.values())]
+def _unfollowed(state: DashboardState, viewer: Viewer) -> dict[str, int]:
+    """Return how many people the list of channels counts where nobody is followed, by channel."""
+    return {
+        channel: int(row["users"])
+        for channel, row in state.channels.items()
+        if row.get("users") and not state.follows(channel) and viewer.sees(state, channel)
+    }
 
 
-def _person(channel: str, user: PresentUser, state: DashboardState, viewer: Viewer) -> list[Cell]:
-    since = state.came.get(f"{channel} {user.user_id}")
+def _subscribers(state: DashboardState, viewer: Viewer, wanted: Set[str]) -> list[_Person]:
+    """Return whose sessions subscribe these channels, as the list of sessions says, for whom it may be shown."""
+    if not viewer.operates:
+        return []
+    found = {
+        (channel, str(row["user_id"])): _Person(channel, str(row["user_id"]), str(row["name"]))
+        for row in state.sessions
+        for channel in row.get("channels") or ()
+        if channel in wanted
+    }
+    return list(found.values())
+
+
+def _cells(person: _Person, state: DashboardState, viewer: Viewer) -> list[Cell]:
+    doing, since = person.doing, state.came.get(f"{person.channel} {person.user_id}")
+    named = [person.name, person.user_id, person.channel]
+    if doing is None:
+        return [*named, badge(viewer.say("status.unfollowed"), "muted"), None, None, None]
     return [
-        user.name,
-        user.user_id,
-        channel,
-        badge(viewer.word("status", user.status), _TONES.get(user.status, "info")),
-        viewer.word("activity", user.activity),
-        user.field or "",
+        *named,
+        badge(viewer.word("status", doing.status), _TONES.get(doing.status, "info")),
+        viewer.word("activity", doing.activity),
+        doing.field or "",
         None if since is None else moment(since),
     ]

@@ -136,6 +136,7 @@ WORDS: dict[str, tuple[str, str]] = {
     # --- values of closed lists
     "status.online": ("online", "متصل"),
     "status.away": ("away", "بعيد"),
+    "status.unfollowed": ("not followed", "غير متابَعة"),
     "status.busy": ("busy", "مشغول"),
     "activity.viewing": ("viewing", "يشاهد"),
     "activity.editing": ("editing", "يحرر"),

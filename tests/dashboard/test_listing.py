@@ -17,6 +17,9 @@ from dashboard.listing import MAX_NAMES, ListQuery, Rows, in_parts, passes, plai
 from dashboard.pages import PAGES
 from dashboard.scripts import read
 from dashboard.store import LISTED, DashboardState
+from dashboard.viewer import Viewer
+from dossier_realtime.protocol.authorization import Grant, Identity
+from dossier_realtime.protocol.classification import Clearance
 from tests.dashboard.crowd import MANY, crowd
 from tests.dashboard.samples import NOW, busy, listed, session, viewer
 
@@ -109,6 +112,21 @@ def test_person_330_of_361_is_found() -> None:
     assert "s-person-330-1" in [
         row["key"] for row in lists("connections", state, ListQuery(parts=(("sessions", 3),)))["sessions"]["rows"]
     ]
+
+
+def test_people_on_channels_that_are_not_followed_are_found_on_the_page_of_presence() -> None:
+    """Their sessions tell where they are, to whom sessions may be shown; what they do there is not known."""
+    state = DashboardState()
+    channels = [f"dossier:country:X{number:03}" for number in range(361)]
+    sessions = [{**session(f"person-{number:03}"), "channels": [where]} for number, where in enumerate(channels)]
+    rows = [listed(where, users=1) for where in channels]
+    state.listed(sessions, rows, NOW, followed=frozenset(channels[:90]))
+    found = lists("presence", state, ListQuery("user:person-330"))["by_person"]
+    assert (found["count"]["total"], found["count"]["found"]) == (271, 1)
+    assert found["rows"][0]["cells"][:4] == ["Person-330", "person-330", channels[330], badge("not followed", "muted")]
+    assert lists("presence", state, ListQuery())["by_channel"]["count"]["total"] == 271
+    stranger = Identity("eve", "Eve", "observer", None, Grant.parse_all(["read:*"]), Clearance.SECRET, 0)
+    assert lists("presence", state, ListQuery(), Viewer("en", "observer", stranger))["by_person"]["rows"] == []
 
 
 def test_panes_cut_nothing_themselves() -> None:
