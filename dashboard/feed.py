@@ -31,7 +31,7 @@ _log = logging.getLogger("dashboard")
 
 ALWAYS = ("ops:nodes", "ops:sessions", "ops:limits", "ops:alerts", "ops:briefs", "ops:errors", "global")
 FOLLOWED = 90  # channels besides these; a connection has 100 at most
-LOOK = 5.0  # seconds between two looks at the lists, at least
+LOOK = 4.0  # seconds between two looks at the lists, at least
 _SHARE = 10  # a look takes the service and us a tenth of the time at the most: lists that are long are read seldom
 _LONGEST = 60.0  # seconds between two looks, whatever they take
 _REST = 2.0  # seconds before a connection that ended for good is begun anew

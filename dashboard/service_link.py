@@ -14,7 +14,7 @@ from dashboard.i18n import Language, say
 
 Status = Literal["connecting", "alive", "silent", "unreachable"]
 SILENT_SECONDS = 5.0
-LATE_LIST_SECONDS = 20.0  # after which the lists are said to be old: they are read every five seconds, long ones seldom
+LATE_LIST_SECONDS = 20.0  # after which the lists are said to be old: they are read every four seconds, long ones seldom
 _TONES: dict[Status, Tone] = {"connecting": "warn", "alive": "good", "silent": "bad", "unreachable": "bad"}
 
 

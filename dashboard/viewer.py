@@ -111,6 +111,13 @@ class Viewer:
         text = self.say("unfollowed", missing=f"{missing:,}", count=f"{len(seen):,}")
         return [{"id": "unfollowed", "kind": "banner", "tone": "warn", "text": text}]
 
+    def heard(self, state: DashboardState) -> list[Block]:
+        """Return the sentence of a page whose facts are heard, not listed: those from before may be missing."""
+        if not state.live:
+            return []
+        since = round(state.link.since)
+        return [{"id": "heard", "kind": "banner", "tone": "info", "text": self.say("heard"), "at": since}]
+
     def nothing(self, key: str) -> str:
         """Return the sentence of an empty list from which rows may be hidden: for whom that can be so, it says no more
         than that there is nothing for them. It is the same whether any row is hidden."""

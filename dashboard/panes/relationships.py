@@ -29,6 +29,7 @@ def relationships(state: DashboardState, viewer: Viewer, at: float) -> list[Bloc
             wide=True,
             kept=viewer.kept(state.relationships),
         ),
+        *viewer.heard(state),
     ]
 
 

@@ -119,6 +119,10 @@ WORDS: dict[str, tuple[str, str]] = {
         "Some rows need other permissions or a higher clearance than yours; they are not shown.",
         "بعض الصفوف تتطلب صلاحيات أخرى أو تصريحًا أعلى من تصريحك، ولا تُعرض.",
     ),
+    "heard": (
+        "This page shows what was heard over the connection. Missing may be what happened before",
+        "تعرض هذه الصفحة ما ورد عبر الاتصال. وقد ينقصها ما حدث قبل",
+    ),
     "kept": (
         "No more than {count} rows are kept of this list; it may be longer.",
         "لا يُحتفظ من هذه القائمة بأكثر من {count} صف، وقد تكون أطول.",

@@ -163,7 +163,7 @@ def test_a_stalled_brief_comes_first() -> None:
     state = busy()
     later = NOW + STALLED + 1
     state.heard("ops:briefs", ops("briefs", {}, {"key": "r-2", "state": "started"}, at=later), later)
-    (block,) = briefs(state, viewer(clearance="secret"), later)
+    block, *_ = briefs(state, viewer(clearance="secret"), later)
     assert [row["key"] for row in block["rows"]] == ["r-1", "r-2"]
     assert block["rows"][0]["cells"][3] == {"badge": "stalled", "tone": "bad"}
 
