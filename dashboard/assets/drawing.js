@@ -223,6 +223,12 @@ function drawing({ words, locale, root, perform, turn = null, now = Date.now, zo
     return part || (total ? number(total) : "")
   }
 
+  // Whether a filter leaves nothing of a whole list: of a part of one, what is on the others decides
+  function isUnmatched(count, rows, passed) {
+    const { total, found } = count ?? { total: rows, found: rows }
+    return terms.length > 0 && total > 0 && passed === 0 && (total <= rows || (asked(count) && found === 0))
+  }
+
   // Leads through the parts of a list that is longer than one
   function pager(id, title, count) {
     const longer = turn && count && count.found > count.size
@@ -287,7 +293,9 @@ function drawing({ words, locale, root, perform, turn = null, now = Date.now, zo
           return body
         })
         const passed = cards.filter((card) => !card.hidden).length
-        const list = cards.length ? make("ul", {}, ...cards) : make("p", { class: "empty", hidden: column.count?.total > 0 }, block.empty)
+        const unmatched = isUnmatched(column.count, cards.length, passed)
+        const none = make("p", { class: "empty", hidden: !unmatched && column.count?.total > 0 }, unmatched ? words.no_match : block.empty)
+        const list = cards.length && !unmatched ? make("ul", {}, ...cards) : none
         const title = make("h2", {}, badge(column.title, column.tone), " ", make("span", { class: "count" }, counted(column.count, cards.length, passed) || "0"))
         return make("section", { class: "column", "aria-label": inert(column.title) }, title, list, pager(column.id, column.title, column.count), kept(block.kept))
       })
@@ -331,8 +339,10 @@ function drawing({ words, locale, root, perform, turn = null, now = Date.now, zo
             drawn.delete(key)
           }
         }
-        empty.hidden = block.rows.length > 0 || block.count?.total > 0
-        scroll.hidden = block.rows.length === 0
+        const unmatched = isUnmatched(block.count, block.rows.length, shown)
+        empty.textContent = unmatched ? words.no_match : block.empty
+        empty.hidden = !unmatched && (block.rows.length > 0 || block.count?.total > 0)
+        scroll.hidden = unmatched || block.rows.length === 0
         count.textContent = counted(block.count, block.rows.length, shown)
         const others = pager(block.id, block.title, block.count)
         if (others.dataset.at === parts.dataset.at) return // not under the pointer of who presses it

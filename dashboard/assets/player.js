@@ -249,7 +249,7 @@ function player(data, view, redraw) {
     point()
     const before = after(view.at)
     const these = seen.slice(Math.max(0, before - LISTED), before).reverse().map(row)
-    list.show([{ id: "frames", kind: "table", title: words.frames, columns, rows: these, count: { total: before, found: before, first: before - these.length, size: LISTED, filter: "" }, empty: words.nothing_yet, wide: true }])
+    list.show([{ id: "frames", kind: "table", title: words.frames, columns, rows: these, count: { total: before, found: before, first: before - these.length, size: LISTED, filter: "" }, empty: terms.length && !seen.length ? words.no_match : words.nothing_yet, wide: true }])
     const [page] = pages[view.page]
     board.show(state(view.at).filter((block) => block.page === page))
     tools.count(shown)

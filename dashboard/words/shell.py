@@ -118,6 +118,10 @@ WORDS: dict[str, tuple[str, str]] = {
     "js.part": ("{first}–{last} of {all} shown", "المعروض {first}–{last} من {all}"),
     "js.found": ("{found} of {all} match", "{found} من {all} مطابقة"),
     "js.held": ("{shown} of the {held} rows here; {all} in all", "{shown} من {held} صفاً هنا؛ والكل {all}"),
+    "js.no_match": (
+        "Nothing matches the filter; change its words, or clear it",
+        "لا شيء يطابق التصفية؛ غيّر كلماتها أو امسحها",
+    ),
     "js.more_names": ("and {count} more", "و{count} آخرون"),
     "js.earlier": ("Previous", "السابق"),
     "js.later": ("Next", "التالي"),

@@ -116,6 +116,23 @@ def test_a_filter_takes_columns_words_and_their_opposite(
             expect(people).to_have_count(count)
 
 
+@pytest.mark.parametrize(("language", "at"), [("en", 0), ("ar", 1)])
+def test_a_filter_that_nothing_matches_says_so(
+    language: str, at: int, browser: Browser, dashboard: Dashboard, company: Company
+) -> None:
+    nothing = WORDS["js.no_match"][at]
+    with logged_in(browser, dashboard) as page:
+        show(page, dashboard, "presence", language)
+        section = page.locator("section.table", has=page.get_by_text("نورة القحطاني")).first
+        expect(section).to_be_visible()
+        expect(page.get_by_text(nothing)).to_have_count(0)
+        page.get_by_role("searchbox").fill("nobody-is-called-so")
+        expect(page.get_by_text(nothing).first).to_be_visible()
+        page.get_by_role("searchbox").fill("")
+        expect(section).to_be_visible()
+        expect(page.get_by_text(nothing)).to_have_count(0)
+
+
 def test_a_paused_page_stands_still_and_catches_up(browser: Browser, dashboard: Dashboard, company: Company) -> None:
     update = {"entity_type": "country", "entity_id": "SA", "operation": "update", "fields_changed": ["commitments"]}
     event = {"type": "dossier_update", "channel": "dossier:country:SA", "payload": update}
