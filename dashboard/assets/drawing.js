@@ -255,8 +255,9 @@ function drawing({ words, locale, root, perform, turn = null, now = Date.now, zo
     },
     figures(block) {
       const items = block.items.map((item) => {
-        const value = item.value == null ? item.note ?? "–" : `${item.more ? "≥ " : ""}${numbers.format(item.value)}`
-        return make("div", { class: "figure" }, make("dt", {}, item.label), make("dd", {}, formatted(item.value != null && item.unit ? `${value} ${item.unit}` : value)))
+        const value = item.value == null ? "–" : `${item.more ? "≥ " : ""}${numbers.format(item.value)}`
+        const note = item.note ? [make("dd", { class: "note" }, item.note)] : []
+        return make("div", { class: "figure" }, ...note, make("dt", {}, item.label), make("dd", {}, formatted(item.value != null && item.unit ? `${value} ${item.unit}` : value)))
       })
       return { node: make("dl", { class: "figures" }, ...items) }
     },

@@ -26,7 +26,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "col.sessions": ("Sessions", "الجلسات"),
     "col.subscriptions": ("Subscriptions", "الاشتراكات"),
     "col.lag": ("Loop lag", "تأخر الحلقة"),
-    "col.delivery": ("Delivery, last minute: p50 / p95 / longest", "التسليم في آخر دقيقة: p50 / p95 / الأطول"),
+    "col.delivery": ("Delivery, last minute (p50 / p95 / max)", "التسليم في آخر دقيقة (p50 / p95 / max)"),
     "col.brief": ("Brief", "الموجز"),
     "col.kind": ("Kind", "النوع"),
     "col.dossier": ("Dossier", "الملف"),
