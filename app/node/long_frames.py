@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from app.services.shared_texts import EMPTY
 from dossier_realtime.protocol import codec
 
 from .frames import text_frame, text_head
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
     from dossier_realtime.protocol.responses import Subscribed
 
 _SHORT = 1 << 16  # bytes, below which a copy of its own costs less than parts
-_EMPTY = b'"content":""'  # inside a JSON string every quotation mark stands behind a backslash: this is the member
 
 
 class LongFrame:
@@ -35,9 +35,9 @@ class LongFrame:
 
 
 def subscribed_frame(answer: Subscribed, text: SharedText) -> tuple[bytes, bytes | LongFrame]:
-    """Return a `subscribed` whose document's text is `text`, as JSON and as a frame; in `answer` the text is empty."""
-    head, _, tail = codec.encode(answer).partition(_EMPTY)
-    parts = (head + _EMPTY[:-2], text.json, tail)
+    """Return a `subscribed` whose document is `text`, as JSON and as a frame; in `answer` it has no text."""
+    head, _, tail = codec.encode(answer).partition(EMPTY)
+    parts = (head, text.json, tail)
     payload = b"".join(parts)
     if len(payload) < _SHORT:
         return payload, text_frame(payload)

@@ -27,7 +27,7 @@ from dossier_realtime.protocol.responses import DocumentState
 
 from .differences import Differences
 from .quotas import QuotaExceeded
-from .shared_texts import SharedTexts
+from .shared_texts import SharedText, SharedTexts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
     from dossier_realtime.protocol.commands import EditPayload
 
     from .quotas import Quotas
-    from .shared_texts import SharedText
 
 _log = structlog.get_logger("documents")
 
@@ -108,8 +107,7 @@ class Documents:
     async def opened(self, channel: str) -> tuple[DocumentState, SharedText]:
         """Return the document as it is, without its text, and the text as it goes to everybody who opens it."""
         manuscript = await self.manuscript(channel)
-        document = manuscript.document
-        return DocumentState(manuscript.version, "", document.format), self._texts.of(channel, document)
+        return DocumentState(manuscript.version, "", []), self._texts.of(channel, manuscript.document)
 
     async def manuscript(self, channel: str) -> Manuscript:
         """The document as it is committed; not to be changed."""
@@ -123,8 +121,8 @@ class Documents:
         await lane.loaded()
         return lane.appending or lane.committed
 
-    async def at(self, channel: str, version: int) -> DocumentState | None:
-        """The document as it was at a version; None where that is not kept, or is yet to come."""
+    async def at(self, channel: str, version: int) -> tuple[DocumentState, SharedText] | None:
+        """Return the document as it was at a version, as `opened` does; None where that is not kept, or yet to come."""
         position = await self._broker.position(channel)
         if version > position.offset:
             return None
@@ -133,7 +131,7 @@ class Documents:
             return None
         manuscript = Manuscript() if found is None else core.unpack(found[1])
         await _replay(self._broker, channel, manuscript, version)
-        return manuscript.state()
+        return DocumentState(manuscript.version, "", []), SharedText(manuscript.document)
 
     async def replace(self, channel: str, submission: Submission) -> None:
         """Take a whole new text into its document's lane, after the difference was looked for. Others edit meanwhile;

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,6 @@ import tornado.iostream
 from .lingering import Lingering
 
 if TYPE_CHECKING:
-    import socket
     import ssl
     from collections.abc import Awaitable, Callable, Iterable
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _log = structlog.get_logger("accept")
 _ACCEPTS_A_TURN = 16
 _REQUEST = 4  # units of work that an HTTP request is
+_UNSENT = 1 << 17  # bytes the kernel takes ahead of the peer: without it megabytes, which no bound would count
 _REST = 0.5  # seconds without accepting, after the system refused a connection
 _SAID_EVERY = 60.0  # seconds between two lines about it
 
@@ -148,6 +149,7 @@ class Server(tornado.httpserver.HTTPServer):
         stream: Stream
         try:
             connection.setblocking(False)
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT)
             if self._tls is None:
                 stream = _PlainStream(connection, **bounds)
             else:

@@ -6,10 +6,12 @@ waits for its store, and a revocation, an expiry or a raised classification of t
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import unquote
 
+import tornado.iostream
 import tornado.web
 
 from app.auth import TokenError
@@ -24,7 +26,7 @@ from dossier_realtime.protocol.plain_text import one_line, without_tokens
 from .guard import Guarded
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from app.core.ratelimit import RateClass
     from app.journal.acts import ActRecord, Outcome, Verb
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from dossier_realtime.protocol.authorization import Identity
 
 
+_SLICE = 1 << 16  # bytes of a long answer that wait for its caller
 _REASON = 500  # characters of why somebody did it, as they said in X-Reason (percent-encoded UTF-8)
 
 
@@ -217,6 +220,42 @@ class Bearer(Guarded):
             raise RuntimeError(f"{type(self).__name__}.{method} did something without calling `act` first")
         if self._identity is None or method not in ("get", "head") or self.still():
             super().answer(body, status)
+
+    async def answer_parts(self, parts: Sequence[bytes]) -> None:
+        """Answer a read with JSON in parts, which others may be sent too: a copy of its own is never made of them.
+
+        A caller who takes nothing for as long as a client may rest over a long frame is cut off.
+        """
+        if self._identity is not None and not self.still():
+            return
+        self.set_header("Content-Type", "application/json; charset=utf-8")
+        self.set_header("Content-Length", str(sum(map(len, parts))))
+        if self.check_etag_header():
+            self.clear_header("Content-Length")
+            self.read_of = None
+            self.set_status(304)
+            self.finish()
+            return
+        if sum(map(len, parts)) <= _SLICE:
+            parts = (b"".join(parts),)
+        try:
+            for part in parts:
+                for start in range(0, len(part), _SLICE):
+                    self.write(part[start : start + _SLICE])
+                    async with asyncio.timeout(self.node.limits.outbox.stall_timeout):
+                        await self.flush()
+        except (tornado.iostream.StreamClosedError, TimeoutError):
+            self._break_off()
+            return
+        self.finish()
+
+    def _break_off(self) -> None:
+        """End the connection in the middle of an answer; the call is told of like any other."""
+        assert self.request.connection is not None  # noqa: S101  it has begun to answer
+        self._finished = True
+        stream: tornado.iostream.IOStream = self.request.connection.stream  # type: ignore[attr-defined]  # of HTTP/1
+        stream.close()
+        self.on_finish()
 
     def _token_holds(self) -> bool:
         identity, node = self._identity, self.node

@@ -21,6 +21,7 @@ from dossier_realtime.ot.units import to_units
 from dossier_realtime.protocol import channels, codec
 from dossier_realtime.protocol.authorization import Right, access
 from dossier_realtime.protocol.errors import ErrorCode
+from dossier_realtime.protocol.fields import MAX_DOCUMENT
 from dossier_realtime.protocol.http_forms import DocumentText
 
 from .bearer import Bearer
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from app.journal.acts import Verb
     from app.services.documents import Documents
     from dossier_realtime.protocol.authorization import Identity
-    from dossier_realtime.protocol.responses import DocumentState
 
 _VERSION = re.compile(r"\d{1,16}")
 _ETAG = re.compile(r'(?:W/)?"?(\d{1,16})"?')
@@ -42,6 +42,7 @@ class DocumentById(Bearer):
 
     acts: ClassVar[Mapping[str, tuple[Verb, ...]]] = {"put": ("change_document",)}
     max_body = 8 << 20  # bytes: 1 Mi units, escaped
+    too_big = f"The body is bigger than {max_body} bytes; a document holds {MAX_DOCUMENT} UTF-16 units: shorten it"
 
     async def get(self, document_id: str) -> None:
         channel, identity = await self._open_existing(document_id)
@@ -53,16 +54,19 @@ class DocumentById(Bearer):
             return
         documents: Documents = self.settings["documents"]
         try:
-            state = await documents.state(channel)
-            found = state if asked is None else await documents.at(channel, int(asked))
+            now = await documents.opened(channel)
+            found = now if asked is None else await documents.at(channel, int(asked))
         except Unavailable:
             self.unavailable()
             return
         if found is None:
-            self.refuse(404, ErrorCode.NOT_FOUND, f"Version {asked} is not kept; the document is at {state.version}")
+            self.refuse(404, ErrorCode.NOT_FOUND, f"Version {asked} is not kept; the document is at {now[0].version}")
             return
-        self.read_of = Read(channel, 1, found.version)  # the text at a version holds all before it
-        self._show(document_id, found)
+        state, text = found
+        self.read_of = Read(channel, 1, state.version)  # the text at a version holds all before it
+        self.set_header("Etag", f'"{state.version}"')
+        head = msgspec.json.encode({"document": document_id, "version": state.version})[:-1] + b","
+        await self.answer_parts((head, text.json, b"}"))
 
     async def put(self, document_id: str) -> None:
         channel, identity = await self._open(document_id, Right.WRITE)
@@ -190,8 +194,3 @@ class DocumentById(Bearer):
             return
         status = 412 if refusal.code is ErrorCode.VERSION_CONFLICT else 400
         self.refuse(status, refusal.code, refusal.text)
-
-    def _show(self, document_id: str, state: DocumentState) -> None:
-        self.set_header("Etag", f'"{state.version}"')
-        body = {"document": document_id, "version": state.version, "content": state.content, "format": state.format}
-        self.answer(body)

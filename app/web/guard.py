@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 _log = structlog.get_logger("web")
 _denials = DenialSample()
+_TOO_BIG = "The body is too big; send less at once"
 
 
 @tornado.web.stream_request_body
@@ -36,6 +37,7 @@ class Guarded(tornado.web.RequestHandler):
     """A door with its guard. A body is read only after the head was found good, and only up to its bound."""
 
     max_body = 65_536  # bytes
+    too_big = _TOO_BIG
     opens_socket = False
     is_for_probes = False  # answered where the process has its fill of connections, too
     caller = ""
@@ -95,7 +97,7 @@ class Guarded(tornado.web.RequestHandler):
             return
         if len(self.body) + len(chunk) > self.max_body:
             self.set_header("Connection", "close")
-            self.refuse(413, *STANDARD[413])
+            self.refuse(413, ErrorCode.INVALID_MESSAGE_FORMAT, self.too_big)
         elif not self.has_room(len(chunk)):
             return
         elif self._bodies.take(self.caller, len(chunk)):
@@ -145,7 +147,7 @@ class Guarded(tornado.web.RequestHandler):
             self.refuse(400, *STANDARD[400])
         elif int(length) > self.max_body:
             self.set_header("Connection", "close")
-            self.refuse(413, *STANDARD[413])
+            self.refuse(413, ErrorCode.INVALID_MESSAGE_FORMAT, self.too_big)
         elif self.opens_socket and (int(length) or "Transfer-Encoding" in headers):
             self.set_header("Connection", "close")
             self.refuse(400, ErrorCode.INVALID_MESSAGE_FORMAT, "A handshake has no body; send none")
@@ -248,7 +250,7 @@ STANDARD = {
     400: (ErrorCode.INVALID_MESSAGE_FORMAT, "The request cannot be understood; check its form"),
     404: (ErrorCode.NOT_FOUND, "Nothing is served at this path"),
     405: (ErrorCode.METHOD_NOT_ALLOWED, "This method is not served at this path"),
-    413: (ErrorCode.INVALID_MESSAGE_FORMAT, "The body is too big; send less at once"),
+    413: (ErrorCode.INVALID_MESSAGE_FORMAT, _TOO_BIG),
     415: (ErrorCode.INVALID_MESSAGE_FORMAT, "Send application/json, uncompressed"),
     431: (ErrorCode.INVALID_MESSAGE_FORMAT, "Too many headers; send fewer"),
 }

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from app.node.node import Node
 
 _BUFFER = memoryview(bytearray(1 << 14))  # one for all sockets: a read is parsed before the next begins
-_UNSENT = 1 << 17  # bytes the kernel takes ahead of the peer: without it megabytes, which no outbox would count
 _SWITCHING = (
     b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: %b\r\n\r\n"
 )
@@ -116,7 +115,6 @@ class Wire:
             raise tornado.iostream.StreamClosedError
         stream.io_loop.remove_handler(sock)
         stream.set_nodelay(True)  # a tick's frames leave together as it is; none waits for the peer's TCP
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT)
         self._connection = Connection(node, sock, address, self.hang_up)
         node.began(self._connection)
         if isinstance(early, asyncio.Future) and early.done():

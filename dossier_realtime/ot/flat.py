@@ -20,6 +20,11 @@ from .operations import Component, Delete, DoesNotFit, Format, Insert, Operation
 from .units import Units, from_units, splits_pair, to_units
 
 Flat = EditPayload | RemoteOperationPayload
+MAX_FORMATTING = 4 << 20
+"""Bytes of `format` as JSON, so that the largest document fits a message of 16 MiB with its text escaped."""
+_RUN_BYTES = 160  # of a formatted stretch without its link, at most
+_LINK_BYTES = 6  # of one character of a link, at most
+
 Kind = Literal["insert", "delete", "format"]
 
 
@@ -118,20 +123,30 @@ def split(operation: Operation) -> tuple[Operation, Operation] | None:
 def admit(operation: Operation, document: Document) -> Document:
     """The document after `operation`.
 
-    Raises InvalidOperation for NUL, a text over 1 Mi units and an edge inside a character, DoesNotFit where the
-    operation is for a text of another length.
+    Raises InvalidOperation for NUL, a text over 1 Mi units, more formatting than a document holds and an edge inside a
+    character, DoesNotFit where the operation is for a text of another length.
     """
     if any(isinstance(c, Insert) and "\0" in c.text for c in operation.components):
         raise InvalidOperation("A document takes no NUL; remove it", "$.payload.content")
     if document.length < operation.after > MAX_DOCUMENT:
         raise InvalidOperation(f"A document holds {MAX_DOCUMENT} units; shorten it first", "$.payload.content")
     try:
-        return apply(operation, document)
+        after = apply(operation, document)
     except SplitsPair as split_pair:
         first = operation.components[0]
         at_start = isinstance(first, Retain) and split_pair.offset == first.length
         path = "$.payload.position" if at_start else "$.payload.length"
         raise InvalidOperation(str(split_pair), path) from None
+    if len(after.runs) > len(document.runs) and formatting_bytes(after) > MAX_FORMATTING:
+        text = f"A document holds {MAX_FORMATTING} bytes of formatting; format longer stretches alike"
+        raise InvalidOperation(text, "$.payload.attributes")
+    return after
+
+
+def formatting_bytes(document: Document) -> int:
+    """Return a bound of the bytes that the document's `format` takes as JSON."""
+    runs = document.runs
+    return sum(_RUN_BYTES + _LINK_BYTES * len(run.attributes.link or "") for run in runs) if runs else 0
 
 
 def _component(payload: Flat) -> Span | Insert:

@@ -180,11 +180,6 @@ def encode(event: Event | Command) -> bytes:
     return _encoder.encode(event)
 
 
-def encode_text(text: str) -> bytes:
-    """Return a JSON string, as `encode` writes it inside a message."""
-    return _encoder.encode(text)
-
-
 def decode_event(frame: bytes | str) -> Event:
     """Read one server frame; unknown fields are ignored. Raises msgspec.DecodeError for what is no event."""
     try:

@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 
-from dossier_realtime.ot.document import Document
-from dossier_realtime.ot.flat import InvalidOperation, admit, parts, read, split, write
+from dossier_realtime.client.transport import MAX_FRAME_IN
+from dossier_realtime.ot.attributes import PLAIN
+from dossier_realtime.ot.document import Document, Run
+from dossier_realtime.ot.flat import (
+    MAX_FORMATTING,
+    InvalidOperation,
+    admit,
+    formatting_bytes,
+    parts,
+    read,
+    split,
+    write,
+)
 from dossier_realtime.ot.operations import Delete, DoesNotFit, Format, Insert, Operation, Retain
 from dossier_realtime.ot.units import Units, from_units, to_units
 from dossier_realtime.protocol.commands import Attributes, EditPayload
 from dossier_realtime.protocol.fields import MAX_DOCUMENT, MAX_INSERT
+from dossier_realtime.protocol.responses import FormatRun
 from tests.ot import checks
 from tests.ot.strategies import concurrent
 
@@ -126,3 +139,28 @@ def test_an_operation_with_nothing_left_has_no_part_and_no_flat_form() -> None:
     assert split(nothing) is None
     with pytest.raises(ValueError, match="no flat form"):
         write(nothing, 0)
+
+
+def test_formatting_is_bounded_and_can_always_be_taken_away() -> None:
+    stretches = MAX_FORMATTING // formatting_bytes(Document(to_units("x"), (Run(1, BOLD),))) // 2
+    runs = tuple(Run(1, attributes) for _ in range(stretches) for attributes in (BOLD, PLAIN))
+    document = Document(to_units("x" * len(runs)), runs)
+    assert formatting_bytes(document) <= MAX_FORMATTING
+    one_more = Document(to_units(document.text + "xxxx"), (*runs, Run(4, BOLD)))
+    splitting = Operation.of(Retain(len(runs) + 1), Format(2, Attributes(italic=True)), Retain(1))
+    with pytest.raises(InvalidOperation, match="bytes of formatting"):
+        admit(splitting, one_more)
+    admit(Operation.of(Format(1, Attributes(bold=None)), Retain(len(runs) + 3)), one_more)
+    admit(Operation.of(Insert(to_units("plain"), BOLD), Retain(one_more.length)), one_more)  # of the same stretch
+
+
+def test_the_largest_document_fits_the_messages_that_the_sdk_takes() -> None:
+    link = "/" + "\x01" * 2047
+    stretch = len(msgspec.json.encode(FormatRun(2**20, 2**20, Attributes(link=link))))
+    assert stretch <= formatting_bytes(Document(to_units("x"), (Run(1, Attributes(link=link)),)))
+    fully = Attributes(True, True, True, True, 3, "ordered", None)
+    assert len(msgspec.json.encode(FormatRun(2**20, 2**20, fully))) <= formatting_bytes(
+        Document(to_units("x"), (Run(1, fully),))
+    )
+    largest = len(msgspec.json.encode("\x01" * MAX_DOCUMENT)) + MAX_FORMATTING
+    assert largest < MAX_FRAME_IN - (4 << 20)  # presence and the rest come on top

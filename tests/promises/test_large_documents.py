@@ -15,7 +15,7 @@ from tests.harness.eventually import HANG_SECONDS, eventually_async
 from tests.harness.figures import Report, Sized
 from tests.harness.running import asynchronous
 from tests.harness.service import Service, Settings
-from tests.harness.wire import Client, Raw, text
+from tests.harness.wire import Client, Raw, request, text
 from tests.promises.proxy import Proxy
 
 UNITS = 1_000_000
@@ -105,6 +105,28 @@ def test_the_text_comes_again_where_what_was_missed_cannot_be_had(tmp_path: Path
             assert "document" not in answer
 
     with Service(tmp_path / "data") as service:
+        play(service)
+        service.stop()
+        service.assert_log_clean()
+
+
+def test_a_call_whose_caller_stops_reading_is_cut_off_and_told_of(tmp_path: Path) -> None:
+    @asynchronous
+    async def play(service: Service) -> None:
+        assert (await _put(service)).status_code == 200
+        async with Proxy(service, rate=RATE) as line:
+            caller = await Raw.open(line)
+            token = ("Authorization", f"Bearer {_rights(service, 'caller')}")
+            await caller.send(request("GET", "/v1/documents/long", ("Host", "localhost"), token))
+            await eventually_async(lambda: line.passed > RATE)
+            line.stall()
+            await eventually_async(lambda: any(entry.header.user == "caller" for entry in service.journal()))
+            line.flow()
+            got = await caller.ended()
+            assert len(got) < len(TEXT.encode())
+            await caller.close()
+
+    with Service(tmp_path / "data", {"outbox.stall_timeout": 2}) as service:
         play(service)
         service.stop()
         service.assert_log_clean()

@@ -22,6 +22,7 @@ from dossier_realtime.client import (
 from dossier_realtime.client.testing import FakeServer
 from dossier_realtime.protocol.commands import Attributes, EditOperation, MoveCursor, Subscribe, Unsubscribe
 from dossier_realtime.protocol.events import CursorPosition, CursorPositionPayload, RemoteOperation
+from dossier_realtime.protocol.fields import MAX_DOCUMENT
 from dossier_realtime.protocol.responses import FormatRun
 from tests.sdk.offices import Inbox, client_of, play, run, settle
 from tests.sdk.papers import PAPER, Paper, delete, insert, refusal
@@ -70,6 +71,19 @@ def test_edits_are_there_at_once_and_confirmed_later() -> None:
         assert server.said(Subscribe)[0].params.include_presence
 
     edit(scene, "a😀b")
+
+
+def test_the_longest_text_there_is_comes_whole() -> None:
+    content = "\x01" * MAX_DOCUMENT  # six bytes a unit on the wire
+
+    async def scene(_: FakeServer, client: DossierRealtimeClient, paper: Paper, document: DocumentEditor) -> None:
+        assert document.length == MAX_DOCUMENT
+        assert document.text == content
+        document.delete(0, 1)
+        await document.wait_synced()
+        assert paper.content == document.text
+
+    edit(scene, content)
 
 
 def test_nothing_is_edited_before_the_text_is_there() -> None:

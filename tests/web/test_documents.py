@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
 
+import httpx
 import pytest
 
 from tests.harness.eventually import HANG_SECONDS
@@ -377,3 +378,28 @@ async def test_a_document_may_not_outgrow_its_bound(service: Service) -> None:
         refused = await ali.ask(edit(channel, version, 0, "y" * 11))
         assert refused["error_code"] == "INVALID_MESSAGE_FORMAT"
         assert await committed(ali, edit(channel, version, 0, "y" * 10)) == version + 1
+
+
+@scene
+async def test_a_text_or_body_that_is_too_big_is_told_the_bound_of_a_document(service: Service) -> None:
+    channel = fresh()
+    for content, expected in (("ن" * (2**20 + 1), 400), ("n" * (9 << 20), 413), ("ن" * 2**20, 200)):
+        token = service.token(f"writes-{expected}", "write:document:*")
+        status, answer = await asyncio.to_thread(put, service, channel, content, token)
+        assert status == expected, answer
+        assert status == 200 or "1048576 UTF-16 units" in answer["message"]
+
+
+@scene
+async def test_the_version_of_a_document_is_its_etag(service: Service) -> None:
+    channel, token = fresh(), service.token("sys", "write:document:*")
+    _, answer = await asyncio.to_thread(put, service, channel, "text", token)
+    address = f"{service.http}/v1/documents/{channel.partition(':')[2]}"
+    async with httpx.AsyncClient(headers={"Authorization": f"Bearer {token}"}, timeout=HANG_SECONDS) as http:
+        found = await http.get(address)
+        assert found.headers["etag"] == f'"{answer["version"]}"'
+        assert int(found.headers["content-length"]) == len(found.content)
+        again = await http.get(address, headers={"If-None-Match": found.headers["etag"]})
+        assert (again.status_code, again.content) == (304, b"")
+        older = await http.get(address, headers={"If-None-Match": '"0"'})
+        assert older.json()["content"] == "text"
