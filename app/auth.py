@@ -16,7 +16,7 @@ import msgspec
 from msgspec import UNSET, Meta
 
 from app import jwks
-from app.claims import Claims, Header, TokenError, identify, read_claims, split_token
+from app.claims import Claims, TokenError, TokenHeader, identify, read_claims, split_token
 from dossier_realtime.protocol.authorization import Grant, Identity
 
 __all__ = ["REFUSAL", "AuthSettings", "KeyUnknown", "TokenError", "TokenVerifier", "mint"]
@@ -182,7 +182,7 @@ class TokenVerifier:
             raise TokenError("wrong signature")
         return read_claims(parts.payload)
 
-    def _fitting(self, keys: tuple[jwt.PyJWK, ...], header: Header) -> list[jwt.PyJWK]:
+    def _fitting(self, keys: tuple[jwt.PyJWK, ...], header: TokenHeader) -> list[jwt.PyJWK]:
         """Return the keys that may have signed: one, or the two shared secrets."""
         fitting = [key for key in keys if key.algorithm_name == header.alg]
         if header.kid is not None and (self._remote or self._settings.jwks_file):

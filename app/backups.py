@@ -35,7 +35,7 @@ _ATTEMPTS: Final = 5  # the service may compress or remove a segment while it is
 _NOT_JOURNAL: Final = ("lock", "ballast")
 
 
-class Manifest(msgspec.Struct, frozen=True):
+class BackupManifest(msgspec.Struct, frozen=True):
     """The contents of a backup: SHA-256 by the path of each file. `commit` is the store's last."""
 
     made_at: str
@@ -62,7 +62,7 @@ def backup(config: Config, asked: argparse.Namespace) -> int:
     if (given := getattr(asked, "config", None)) is not None:
         _copy(given, to / CONFIGURATION)
     made_at = datetime.fromtimestamp(time.time(), UTC).isoformat(timespec="seconds")
-    manifest = Manifest(made_at, dossier_realtime.__version__, commit, _digests(to))
+    manifest = BackupManifest(made_at, dossier_realtime.__version__, commit, _digests(to))
     with open_private(to / MANIFEST) as file:
         file.write(msgspec.json.format(msgspec.json.encode(manifest)) + b"\n")
         os.fsync(file.fileno())
@@ -150,9 +150,9 @@ def _digests(folder: Path) -> dict[str, str]:
     return found
 
 
-def _manifest(source: Path) -> Manifest:
+def _manifest(source: Path) -> BackupManifest:
     try:
-        manifest = msgspec.json.decode((source / MANIFEST).read_bytes(), type=Manifest)
+        manifest = msgspec.json.decode((source / MANIFEST).read_bytes(), type=BackupManifest)
     except FileNotFoundError:
         raise ValueError(f"{source} is no backup: it holds no {MANIFEST}") from None
     except msgspec.DecodeError as wrong:

@@ -36,14 +36,14 @@ from app.services.channels import ChannelAdministration
 from app.services.cursors import Cursors
 from app.services.documents import Documents
 from app.services.operations import report
-from app.services.publisher import Publisher
+from app.services.publisher import EventPublisher
 from app.services.quotas import Quotas
 from app.telemetry.metrics import Metrics
 from app.telemetry.stalls import longest_stall
 from app.web.addresses import Addresses, AddressLimits
 from app.web.application import application
 from app.web.bodies import Bodies
-from app.web.listeners import Listeners
+from app.web.listeners import PortListeners
 from dossier_realtime.protocol.classification import ChannelPolicy
 from dossier_realtime.protocol.forwarded import networks
 from dossier_realtime.recording.ops_aggregator import OpsAggregator
@@ -82,7 +82,7 @@ class Service:
         self._metrics = Metrics()
         self._aggregator = OpsAggregator(config.node.id)
         self._quotas = quotas = Quotas(rate_limits(config, _DAY), now, engine.quotas)
-        publisher = Publisher(
+        publisher = EventPublisher(
             engine.broker, engine.alerts, self._policy, self._aggregator, lambda: journal.healthy, quotas
         )
         alerts = Alerts(engine.alerts, publisher, self._aggregator)
@@ -151,7 +151,7 @@ class Service:
             Archive(data / "journal", config.node.id, self._signer),
             acts,
         )
-        self.listeners = Listeners(config, app, tls_context, addresses, self.node.turns)
+        self.listeners = PortListeners(config, app, tls_context, addresses, self.node.turns)
         self._measure(addresses, bodies)
         self._stopped = asyncio.Event()
         self._signals = 0

@@ -33,7 +33,7 @@ class TokenError(Exception):
         self.reason = reason
 
 
-class Header(msgspec.Struct, frozen=True):
+class TokenHeader(msgspec.Struct, frozen=True):
     """What we read of the JOSE header; `jwk`, `jku`, `x5c` and `x5u` are never looked at."""
 
     alg: str
@@ -68,7 +68,7 @@ class Claims(msgspec.Struct, frozen=True):
 class SignedToken(NamedTuple):
     """A token in its three parts; nothing in it is proven yet."""
 
-    header: Header
+    header: TokenHeader
     payload: str
     """base64url, not yet decoded."""
     signed: bytes
@@ -81,7 +81,7 @@ def split_token(token: str) -> SignedToken:
     shape = _SHAPE.fullmatch(token)
     if shape is None:
         raise TokenError("not a compact JWS")
-    header = msgspec.convert(_json_object(_octets(shape[1])), Header)
+    header = msgspec.convert(_json_object(_octets(shape[1])), TokenHeader)
     return SignedToken(header, shape[2], token[: shape.end(2)].encode(), _octets(shape[3]))
 
 

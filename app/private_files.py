@@ -16,7 +16,7 @@ from typing import IO, NamedTuple
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
-class Entry(NamedTuple):
+class FileEntry(NamedTuple):
     """A file or folder: its permission bits and its owner's number."""
 
     path: Path
@@ -74,7 +74,7 @@ def check_folder(data: Path, *, production: bool) -> int:
     return loose
 
 
-def _entries(data: Path) -> Iterator[Entry]:
+def _entries(data: Path) -> Iterator[FileEntry]:
     """The folder and all in it. A link counts as what it points to; `lost+found` of a disk's root is the system's."""
     if not data.exists():
         return
@@ -87,9 +87,9 @@ def _entries(data: Path) -> Iterator[Entry]:
                 yield _entry(path)
 
 
-def _entry(path: Path) -> Entry:
+def _entry(path: Path) -> FileEntry:
     found = path.stat()
-    return Entry(path, stat.S_IMODE(found.st_mode), found.st_uid)
+    return FileEntry(path, stat.S_IMODE(found.st_mode), found.st_uid)
 
 
 def _create(path: str, flags: int) -> int:

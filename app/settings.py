@@ -174,7 +174,7 @@ class Classification(_Table, frozen=True):
             raise ValueError("not a pattern of channel names")
 
 
-class ChannelSettings(_Table, frozen=True):
+class ClassificationSettings(_Table, frozen=True):
     """`[channels]`: the level of each channel, by the first pattern that fits; internal when none does."""
 
     classification: Annotated[
@@ -317,7 +317,7 @@ class Tables(_Table, frozen=True):
     outbox: OutboxSettings
     history: HistorySettings
     presence: PresenceSettings
-    channels: ChannelSettings
+    channels: ClassificationSettings
     journal: JournalSettings
     log: LogSettings
     node: NodeSettings

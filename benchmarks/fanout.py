@@ -62,7 +62,7 @@ def framed(message: object) -> bytes:
 
 
 @dataclass
-class Server:
+class FanoutServer:
     """A server under test: where it listens, and what a client says before it receives."""
 
     name: str
@@ -76,16 +76,18 @@ class Server:
         return float(times.user + times.system)
 
 
-def start(name: str, command: list[str], environment: dict[str, str], greeting: list[bytes], settled: bytes) -> Server:
+def start(
+    name: str, command: list[str], environment: dict[str, str], greeting: list[bytes], settled: bytes
+) -> FanoutServer:
     process = subprocess.Popen(  # noqa: S603  our own commands
         command, cwd=ROOT, env=os.environ | environment, stdout=subprocess.PIPE, text=True
     )
     line = process.stdout.readline() if process.stdout is not None else ""
     port = int(line.rpartition(":")[2].split("/")[0])
-    return Server(name, process, port, greeting, settled)
+    return FanoutServer(name, process, port, greeting, settled)
 
 
-def connect(server: Server) -> socket.socket:
+def connect(server: FanoutServer) -> socket.socket:
     """Shake hands, say the greeting, and wait until the server has taken it in."""
     sock = socket.create_connection(("127.0.0.1", server.port))
     sock.sendall(
@@ -103,7 +105,7 @@ def connect(server: Server) -> socket.socket:
     return sock
 
 
-def measure(server: Server, connections: int, seconds: float, window: int) -> tuple[float, float]:
+def measure(server: FanoutServer, connections: int, seconds: float, window: int) -> tuple[float, float]:
     """(CPU microseconds a delivery, deliveries a second) with `window` events under way."""
     selector = selectors.DefaultSelector()
     sockets = [connect(server) for _ in range(connections)]
@@ -200,7 +202,7 @@ def main() -> None:
                 server.process.wait(30)
 
 
-def compare(servers: list[Server], connections: int, seconds: float, rounds: int, window: int) -> None:
+def compare(servers: list[FanoutServer], connections: int, seconds: float, rounds: int, window: int) -> None:
     """Measure in turn and print medians, and the median of the ratios of each round."""
     figures: dict[str, list[tuple[float, float]]] = {server.name: [] for server in servers}
     for _ in range(rounds):

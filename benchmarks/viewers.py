@@ -30,7 +30,7 @@ async def log_in(url: str, token: str) -> str:
     return str(answer.headers["Set-Cookie"]).partition(";")[0]
 
 
-class Viewer:
+class PageViewer:
     """One open page. `told` counts the messages with news, `mute` reads on and acknowledges nothing."""
 
     def __init__(self, page: str, socket: WebSocketClientConnection, root: str) -> None:

@@ -17,7 +17,7 @@ from itertools import cycle, islice
 import msgspec
 from playwright.async_api import Page, async_playwright
 
-from benchmarks.viewers import Viewer, log_in
+from benchmarks.viewers import PageViewer, log_in
 
 PAGES = ("tail", "overview", "presence", "limits", "alerts", "briefs", "documents", "relationships", "connections")
 CHROMIUM = "/usr/bin/chromium"
@@ -42,7 +42,7 @@ Count = Callable[[], Awaitable[list[int]]]
 async def sockets(url: str, token: str, pages: list[str]) -> AsyncIterator[Count]:
     """Pages without a browser."""
     cookie = await log_in(url, token)
-    viewers = [await Viewer.open(url, cookie, page) for page in pages]
+    viewers = [await PageViewer.open(url, cookie, page) for page in pages]
 
     async def count() -> list[int]:
         return [viewer.told for viewer in viewers]

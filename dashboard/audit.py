@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from dashboard.service_api import ServiceApi
 from dashboard.store import DashboardState
-from dashboard.trail import GONE, HEAD, REPLACED, Act, Chain, act
+from dashboard.trail import GONE, HEAD, REPLACED, AuditEvent, ChainStatus, act
 from dossier_realtime.client import RealtimeError, TokenSource
 from dossier_realtime.recording.entry import Header, decode_entry
 from dossier_realtime.recording.export import MISSING, Links, Manifest, journal_line, read_trailer, verify_export
@@ -67,8 +67,8 @@ class Audit:
         self._clock = clock
         self._links: Links | None = None
         self._limit = PAGE
-        self._chain = Chain()
-        self._acts: list[Act] = []
+        self._chain = ChainStatus()
+        self._acts: list[AuditEvent] = []
         self._lost = 0
 
     async def run(self) -> None:

@@ -11,7 +11,7 @@ import asyncio
 from dashboard.service_api import ServiceApi
 from dashboard.visitors import Ending, Visitor, Visitors
 from dossier_realtime.protocol.events import Event, OpsStats
-from dossier_realtime.recording.ops_rows import OpsRow, SessionRow, decode_rows
+from dossier_realtime.recording.ops_rows import EndedSessionRow, OpsRow, decode_rows
 
 TOPIC = "ops:sessions"
 _LOOK_SECONDS = 0.5  # between two looks for logins that are over
@@ -35,7 +35,7 @@ class LoginWatch:
         """Take what the feed brings."""
         if channel != TOPIC or not isinstance(event, OpsStats):
             return
-        for row in decode_rows(SessionRow.TOPIC, event.payload.rows):
+        for row in decode_rows(EndedSessionRow.TOPIC, event.payload.rows):
             ending = _ending(row)
             if ending is not None:
                 self._visitors.end(ending)
@@ -73,11 +73,11 @@ class LoginWatch:
 def _ending(row: OpsRow) -> Ending | None:
     """Return the ending of sessions that a row of `ops:sessions` tells; None for another row."""
     match row:
-        case SessionRow(state="revoked", token_id=str(token_id)):
+        case EndedSessionRow(state="revoked", token_id=str(token_id)):
             return Ending(token_id=token_id)
-        case SessionRow(state="revoked", user_id=str(user_id), until=int() | float() as until):
+        case EndedSessionRow(state="revoked", user_id=str(user_id), until=int() | float() as until):
             return Ending(user_id=user_id, issued_until=float(until))
-        case SessionRow(state="disconnected", user_id=str(user_id)):
+        case EndedSessionRow(state="disconnected", user_id=str(user_id)):
             return Ending(user_id=user_id)
         case _:
             return None

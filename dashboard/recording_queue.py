@@ -17,7 +17,7 @@ WAITING = 40  # that wait, of all people
 WAITING_OF_ONE = 3  # that wait, of one person
 
 
-class QueueFull(Exception):
+class RecordingQueueFull(Exception):
     """There is no place left; `own`: because this person has so many waiting already."""
 
     def __init__(self, *, own: bool) -> None:
@@ -54,9 +54,9 @@ class RecordingQueue:
         A wait or work that is cancelled gives its place to the next. Raises QueueFull, and what the work raises.
         """
         if len(self._waiting) >= self._bound:
-            raise QueueFull(own=False)
+            raise RecordingQueueFull(own=False)
         if sum(place.person == person for place in self._waiting) >= self._of_one:
-            raise QueueFull(own=True)
+            raise RecordingQueueFull(own=True)
         place = _Place(person, tell)
         self._waiting.append(place)
         self._advance()

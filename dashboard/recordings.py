@@ -20,7 +20,7 @@ from dashboard.blocks import Tone
 from dashboard.i18n import Language
 from dashboard.playback import playback
 from dashboard.player import packed
-from dashboard.recording_queue import QueueFull, RecordingQueue
+from dashboard.recording_queue import RecordingQueue, RecordingQueueFull
 from dashboard.viewer import Viewer
 from dossier_realtime.archive import ExportError, open_export
 from dossier_realtime.archive.export import download
@@ -43,7 +43,7 @@ class Wanted(msgspec.Struct, forbid_unknown_fields=True):
     channel: Asked = ""
 
 
-class Order(msgspec.Struct):
+class RecordingOrder(msgspec.Struct):
     """What the process is told. `since` is Unix seconds."""
 
     service: str
@@ -83,14 +83,14 @@ class Recordings:
             return await self._queue.run(
                 self._person, lambda: _made(order), lambda place: tell(say("recordings.place", place=place), "info")
             )
-        except QueueFull as full:
+        except RecordingQueueFull as full:
             return say("recordings.busy" if full.own else "recordings.full"), "warn"
         except NotToBeHad as wrong:
             return say("recordings.failed", why=wrong), "bad"
 
-    def _order(self, wanted: Wanted, now: float) -> Order:
+    def _order(self, wanted: Wanted, now: float) -> RecordingOrder:
         viewer, since = self._viewer, now - 60 * int(wanted.minutes)
-        return Order(
+        return RecordingOrder(
             self._service,
             self._token,
             viewer.clearance,
@@ -101,7 +101,7 @@ class Recordings:
         )
 
 
-async def _made(order: Order) -> str:
+async def _made(order: RecordingOrder) -> str:
     """What the process makes of the order. Raises NotToBeHad."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "dashboard.recordings"),
@@ -125,7 +125,7 @@ async def _made(order: Order) -> str:
     return made.decode()
 
 
-def make(order: Order) -> bytes:
+def make(order: RecordingOrder) -> bytes:
     """Fetch the recording and pack what a player needs. Raises OSError, ExportError and ValueError."""
     chosen: dict[str, str | float] = {"since": order.since, "context": "true"}
     chosen |= {name: value for name in ("user", "channel") if (value := getattr(order, name))}
@@ -144,7 +144,7 @@ def main() -> int:
     """The process: an order on standard input, a player's data on standard output."""
     os.nice(_COURTESY)
     try:
-        made = make(msgspec.json.decode(sys.stdin.buffer.read(), type=Order))
+        made = make(msgspec.json.decode(sys.stdin.buffer.read(), type=RecordingOrder))
     except (OSError, ExportError, ValueError) as wrong:
         sys.stderr.write(str(wrong))
         return 1

@@ -19,7 +19,7 @@ from dossier_realtime.recording.entry import Entry, Header
 from dossier_realtime.recording.ops_aggregator import OpsAggregator
 from dossier_realtime.recording.ops_rows import BriefRow, LimitRow, Number
 from dossier_realtime.recording.reading import UNFIT, cancelled_request, entry_type
-from dossier_realtime.recording.timeline import State
+from dossier_realtime.recording.timeline import RecordedState
 from dossier_realtime.recording.transcript import span
 
 _CANCEL = re.compile(r"/v1/briefs/([^/]+)/cancel")
@@ -42,7 +42,7 @@ class Replay:
 
     def __init__(self) -> None:
         self.state = DashboardState()
-        self.past = State()
+        self.past = RecordedState()
         self._aggregator = OpsAggregator("node")  # until its start says how it is called
         self._aggregator.gauge("nodes", self._figures)
         self._sessions: dict[str, dict[str, Any]] = {}

@@ -14,7 +14,7 @@ from typing import Any, Generic, TypeVar
 from msgspec import UNSET
 
 from dashboard.service_link import ServiceLink
-from dashboard.trail import Act, Chain
+from dashboard.trail import AuditEvent, ChainStatus
 from dossier_realtime.client.presence import PresenceState
 from dossier_realtime.protocol import channels, codec
 from dossier_realtime.protocol.authorization import Fact
@@ -94,7 +94,7 @@ class Second:
 
 
 @dataclass(slots=True)
-class Node:
+class NodeView:
     """A node's own numbers, as it said them last."""
 
     at: int
@@ -102,7 +102,7 @@ class Node:
 
 
 @dataclass(slots=True)
-class Limited:
+class LimitView:
     """One user's standing in one class of messages; in all (`*`) while the user's limits are lifted, `until` a time."""
 
     user_id: str
@@ -117,7 +117,7 @@ class Limited:
 
 
 @dataclass(slots=True)
-class Alert:
+class AlertView:
     """A commitment that climbs. `since`: when it came to its level; `next_level_at`: when it climbs on, where that is
     known and nobody has acknowledged it."""
 
@@ -137,7 +137,7 @@ class Alert:
 
 
 @dataclass(slots=True)
-class Brief:
+class BriefView:
     """A brief being written. `moved`: when it last made progress."""
 
     request_id: str
@@ -151,7 +151,7 @@ class Brief:
 
 
 @dataclass(slots=True)
-class Document:
+class DocumentView:
     """A document as its operations show it. `operations`: (time, user) of the last ones."""
 
     version: int = 0
@@ -197,11 +197,11 @@ class DashboardState:
         self.link = ServiceLink()
         self.seconds: deque[Second] = deque(maxlen=SECONDS)
         self.totals: dict[str, Counter[str]] = {topic: Counter() for topic in ("errors", "codes", "limits", "sessions")}
-        self.nodes: Kept[Node] = Kept(64)
-        self.limits: Kept[Limited] = Kept(500)
-        self.alerts: Kept[Alert] = Kept(1_000)
-        self.briefs: Kept[Brief] = Kept(500)
-        self.documents: Kept[Document] = Kept(300)
+        self.nodes: Kept[NodeView] = Kept(64)
+        self.limits: Kept[LimitView] = Kept(500)
+        self.alerts: Kept[AlertView] = Kept(1_000)
+        self.briefs: Kept[BriefView] = Kept(500)
+        self.documents: Kept[DocumentView] = Kept(300)
         self.relationships: Kept[Relationship] = Kept(500)
         self.presence: Kept[PresenceState] = Kept(100)
         self.came: Kept[float] = Kept(20_000)
@@ -212,9 +212,9 @@ class DashboardState:
         self.followed: frozenset[str] | None = None  # channels whose messages are heard; None: every one
         self.channels: dict[str, dict[str, Any]] = {}
         self.tail: deque[Told] = deque(maxlen=TAIL)
-        self.chain = Chain()
-        self.acts: Kept[Act] = Kept(500)
-        self.denials: Kept[Act] = Kept(200)
+        self.chain = ChainStatus()
+        self.acts: Kept[AuditEvent] = Kept(500)
+        self.denials: Kept[AuditEvent] = Kept(200)
         self.messages = 0
         self.revision = 0
 
@@ -237,7 +237,7 @@ class DashboardState:
                 return  # one a second and topic; the tail is for what people and programs say
             case RemoteOperation(payload=edit):
                 name = channels.identifier(channel)
-                document = self.documents.get(name) or Document()
+                document = self.documents.get(name) or DocumentView()
                 document.version = max(document.version, edit.version)
                 document.operations.append((at, edit.user_name))
                 self.documents.put(name, document)
@@ -298,7 +298,7 @@ class DashboardState:
         self.link.refused = status
         self.revision += 1
 
-    def audited(self, chain: Chain, acts: Iterable[Act]) -> None:
+    def audited(self, chain: ChainStatus, acts: Iterable[AuditEvent]) -> None:
         """How the journal's chain stands, and who did what in the entries that were read of it."""
         for act in acts:
             kept = self.denials if act.rule else self.acts  # whoever tries without end pushes out no other act
@@ -357,7 +357,7 @@ class DashboardState:
     def _told_rows(self, topic: str, told: OpsStatsPayload) -> None:
         at = told.timestamp
         if topic == "nodes":
-            self.nodes.put(told.node, Node(at, told.values))
+            self.nodes.put(told.node, NodeView(at, told.values))
         for row in decode_rows(topic, told.rows):
             match row:
                 case LimitRow():
@@ -375,7 +375,7 @@ class DashboardState:
             self.limits.drop(row.key)
             return
         known = self.limits.get(row.key)
-        limited = known or Limited(row.user_id or "", row.name or "", row.rate_class or "", state, at)
+        limited = known or LimitView(row.user_id or "", row.name or "", row.rate_class or "", state, at)
         limited.state, limited.at = state, at
         if row.rate is not UNSET:
             limited.rate = int(row.rate)
@@ -388,7 +388,7 @@ class DashboardState:
     def _alert(self, row: AlertRow, at: int) -> None:
         level = int(row.alert_level or 1)
         known = self.alerts.get(row.key)
-        alert = known if known and known.level == level else Alert(row.key, level, at, at, row)
+        alert = known if known and known.level == level else AlertView(row.key, level, at, at, row)
         alert.at, alert.facts = at, merged(unmarked(row), known.facts if known else None)
         alert.fact = (known.fact if known else Fact()).joined(fact_of(row))
         if row.state is not UNSET:
@@ -396,7 +396,7 @@ class DashboardState:
         self.alerts.put(row.key, alert)
 
     def _brief(self, row: BriefRow, at: int) -> None:
-        brief = self.briefs.get(row.key) or Brief(row.key, at, at)
+        brief = self.briefs.get(row.key) or BriefView(row.key, at, at)
         progress = int(row.progress or brief.progress)
         if progress != brief.progress or row.state != brief.state:
             brief.moved = at

@@ -31,7 +31,7 @@ _CALLS: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Chain:
+class ChainStatus:
     """How the chain stands: verified from entry `first` to `seq`, whose link is `link`, at the time `at`.
 
     `head` is the last entry that the service says it has; `lost` and `redacted` are of what was verified. `trouble`
@@ -59,7 +59,7 @@ class Chain:
 
 
 @dataclass(frozen=True, slots=True)
-class Act:
+class AuditEvent:
     """Something that was done, or refused by `rule`: what, on what, and why.
 
     `what` is a word of a closed list, or method and path. `of` is a channel where `of_channel` says so. `status` is
@@ -86,31 +86,31 @@ class Act:
         return f"{self.user} {self.rule} {self.of}" if self.rule else str(self.seq)
 
 
-def act(header: Header) -> Act | None:
+def act(header: Header) -> AuditEvent | None:
     """What an entry says that somebody did and an auditor asks for; None for everything else."""
     seq, at, user = header.seq, header.at, header.user
     match header.kind:
         case "http":
             return _called(header)
         case "settings":
-            return Act(seq, at, header.by, "settings", header.channel, of_channel=True, level=header.level)
+            return AuditEvent(seq, at, header.by, "settings", header.channel, of_channel=True, level=header.level)
         case "decided" if header.rule == "session.revoked":
-            return Act(seq, at, header.by, "ended", user)
+            return AuditEvent(seq, at, header.by, "ended", user)
         case "refused" if header.rule in ("clearance", "identity", "ops") or header.rule.startswith("grant."):
             of = header.channel
-            return Act(seq, at, user, header.rule, of, of_channel=bool(of), rule=header.rule)
+            return AuditEvent(seq, at, user, header.rule, of, of_channel=bool(of), rule=header.rule)
         case _:
             return None
 
 
-def _called(header: Header) -> Act | None:
+def _called(header: Header) -> AuditEvent | None:
     method, path = str(header.detail.get("method", "")), str(header.detail.get("path", ""))
     reason = str(header.detail.get("reason", ""))[:REASON_CHARS]
     if method not in _CHANGES or (path == "/v1/publish" and not reason):
         return None  # what programs publish is on the live tail
     status = header.detail.get("status")
     what, of = _meant(method, path)
-    return Act(
+    return AuditEvent(
         header.seq,
         header.at,
         header.user,

@@ -8,7 +8,7 @@ import msgspec
 
 from dossier_realtime.ot.units import to_units
 from dossier_realtime.protocol import channels
-from dossier_realtime.recording.documents import DocumentHistory, Edit
+from dossier_realtime.recording.documents import DocumentHistory, RecordedEdit
 from dossier_realtime.recording.recording import Recording
 
 MOST = 50  # documents
@@ -47,7 +47,7 @@ def written(history: DocumentHistory, since: float, until: float) -> dict[str, A
     }
 
 
-def _edit(edit: Edit, numbers: dict[str, int], since: float) -> list[Any]:
+def _edit(edit: RecordedEdit, numbers: dict[str, int], since: float) -> list[Any]:
     """When, who, which kind, where, how many units, and the text or the attributes."""
     payload = edit.payload
     length = payload.length or len(to_units(payload.content or ""))

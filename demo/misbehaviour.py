@@ -27,7 +27,7 @@ from demo.people import (
     Person,
 )
 from demo.stage import Stage
-from demo.wire import Wire
+from demo.wire import WireClient
 from dossier_realtime.client import (
     AuthFailed,
     ConnectionClosed,
@@ -126,7 +126,7 @@ async def come_with_a_bad_token(stage: Stage, rng: Random) -> None:
         else:
             stage.facts.refusal("token", got=False, of="a bad token over HTTP")
     await stage.turn()
-    async with await Wire.dial(stage.url) as wire:
+    async with await WireClient.dial(stage.url) as wire:
         await wire.say({"type": "subscribe", "channel": "global"})
         while await wire.hear() is not None:
             pass
@@ -267,9 +267,9 @@ async def _client(stage: Stage, person: Person) -> AsyncIterator[DossierRealtime
         yield client
 
 
-async def _logged_in(stage: Stage, person: Person) -> Wire:
+async def _logged_in(stage: Stage, person: Person) -> WireClient:
     await stage.turn()
-    wire = await Wire.dial(stage.url)
+    wire = await WireClient.dial(stage.url)
     if await wire.login(stage.token(person)):
         stage.facts.connections += 1
     else:

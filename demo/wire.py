@@ -12,7 +12,7 @@ from tornado.websocket import WebSocketClientConnection, WebSocketClosedError, w
 PATIENCE = 10.0  # seconds that an answer may take
 
 
-class Wire:
+class WireClient:
     """One connection. `async with await Wire.dial(url) as wire`; messages are JSON objects."""
 
     def __init__(self, connection: WebSocketClientConnection) -> None:

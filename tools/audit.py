@@ -42,13 +42,13 @@ class Package(msgspec.Struct, frozen=True):
     skip_reason: str = ""
 
 
-class Report(msgspec.Struct, frozen=True):
+class AuditReport(msgspec.Struct, frozen=True):
     """A lock file as pip-audit sees it."""
 
     dependencies: list[Package]
 
 
-def judge(reports: Sequence[Report]) -> tuple[int, list[str]]:
+def judge(reports: Sequence[AuditReport]) -> tuple[int, list[str]]:
     """Return the exit status and the lines to print, from the reports of all lock files."""
     packages = {(each.name, each.version): each for report in reports for each in report.dependencies}
     skipped = sorted({each.name for each in packages.values() if each.skip_reason})
@@ -70,7 +70,7 @@ def judge(reports: Sequence[Report]) -> tuple[int, list[str]]:
     return (VULNERABLE if vulnerable else UNKNOWN if skipped or not packages else 0), lines
 
 
-def ask(lock: Path) -> Report | str:
+def ask(lock: Path) -> AuditReport | str:
     """Return what pip-audit reports of a lock file, or why it could not be asked, in one line."""
     command = [sys.executable, "-m", "pip_audit", "--disable-pip", "--require-hashes", "--requirement", str(lock)]
     command += ["--format", "json", "--progress-spinner", "off", "--timeout", "30"]
@@ -81,7 +81,7 @@ def ask(lock: Path) -> Report | str:
     except subprocess.TimeoutExpired:
         return f"no answer within {_SECONDS:.0f} s"
     try:
-        return msgspec.json.decode(ended.stdout, type=Report)
+        return msgspec.json.decode(ended.stdout, type=AuditReport)
     except msgspec.DecodeError:
         return (ended.stderr.strip() or "pip-audit said nothing").splitlines()[-1][:300]
 

@@ -67,7 +67,7 @@ if TYPE_CHECKING:
 OnChannel = Subscribe | Unsubscribe | UpdatePresence | ChangeSettings | EditOperation | MoveCursor | InboundMessage
 
 
-class State(Enum):
+class SessionState(Enum):
     AWAITING_AUTH = "awaiting_auth"
     VERIFYING = "verifying"
     LIVE = "live"
@@ -81,7 +81,7 @@ class Session:
         self._policy = policy
         self._rates = rates
         self._limits = limits
-        self.state = State.AWAITING_AUTH
+        self.state = SessionState.AWAITING_AUTH
         self.identity: Identity | None = None
         self.session_id = ""
         self.reconnect_count = 0
@@ -97,7 +97,7 @@ class Session:
 
     def weigh(self, frame: bytes, at: Instant) -> Decision | None:
         """Count a frame's bytes before anything is made of it; the refusal, or the warning, where one is due."""
-        if self.identity is None or self.state is State.CLOSED:
+        if self.identity is None or self.state is SessionState.CLOSED:
             return None
         weighed = self._budget.weigh(self.identity, frame, at)
         if weighed is not None and weighed.rule:
@@ -108,7 +108,7 @@ class Session:
     def receive(self, command: Command | InboundMessage, at: Instant) -> Decision:
         """Judge one decoded message."""
         self.deadlines.heard(at)
-        if self.state is State.CLOSED:
+        if self.state is SessionState.CLOSED:
             return Decision("session.closed", [])
         if self.identity is None:
             return self._first(command, at)
@@ -125,7 +125,7 @@ class Session:
     def malformed(self, wrong: codec.InvalidMessage, at: Instant) -> Decision:
         """Judge a frame that could not be decoded. It counts as a general message."""
         self.deadlines.heard(at)
-        if self.state is State.CLOSED:
+        if self.state is SessionState.CLOSED:
             return Decision("session.closed", [])
         if self.identity is None:
             if wrong.type == "auth":
@@ -150,7 +150,7 @@ class Session:
 
     def verified(self, identity: Identity, asked: VerifyToken, at: Instant) -> Decision:
         """The token is good."""
-        if self.state is State.CLOSED:
+        if self.state is SessionState.CLOSED:
             return Decision("session.closed", [])
         if self.identity is None:
             self._take(identity, at)
@@ -162,7 +162,7 @@ class Session:
             return self._close("auth.other_user", CloseCode.AUTH_FAILED, "renewed by another user", error)
         self._take(identity, at)
         self._budget.renewals.taken(asked.token)
-        self.state = State.LIVE
+        self.state = SessionState.LIVE
         self._bad_renewals = 0
         return Decision(ACCEPTED, [Send(self._auth_success(asked.ref)), *self.recheck(at)])
 
@@ -175,18 +175,18 @@ class Session:
         if self.identity is None or self._bad_renewals + 1 >= self._limits.bad_renewals:
             return self._close("auth.token", CloseCode.AUTH_FAILED, "the token is not valid", error)
         self._bad_renewals += 1
-        self.state = State.LIVE
+        self.state = SessionState.LIVE
         return Decision("auth.token", [Send(error)])
 
     def opened(self, session_id: str, reconnect_count: int, ref: str | None) -> list[Effect]:
         """The session is registered; the client may speak."""
         self.session_id = session_id
         self.reconnect_count = reconnect_count
-        self.state = State.LIVE
+        self.state = SessionState.LIVE
         identity = self.identity
         assert identity is not None  # noqa: S101  verified before
         self.own.received = self._decide(identity, Right.READ, OwnChannel.of(identity)).allowed
-        state = ev.ConnectionState(state="authenticated", session_id=session_id, reconnect_count=reconnect_count)
+        state = ev.ConnectionStateMessage(state="authenticated", session_id=session_id, reconnect_count=reconnect_count)
         return [Send(self._auth_success(ref)), Send(state)]
 
     def connection_limit(self, ref: str | None, at: Instant) -> Decision:
@@ -242,7 +242,7 @@ class Session:
     def tick(self, at: Instant) -> list[Effect]:
         """Do what is due."""
         effects: list[Effect] = []
-        for due in [] if self.state is State.CLOSED else self.deadlines.due(at):
+        for due in [] if self.state is SessionState.CLOSED else self.deadlines.due(at):
             match due:
                 case Due.AUTH_TIMEOUT:
                     text = f"No auth message within {self._limits.auth_timeout:g} s; send it first"
@@ -272,7 +272,7 @@ class Session:
         return self._close("auth.first", CloseCode.AUTH_FAILED, "the first message was not auth", error)
 
     def _verify(self, command: Auth) -> Decision:
-        self.state = State.VERIFYING
+        self.state = SessionState.VERIFYING
         asked = VerifyToken(command.payload.token, command.payload.session_id, command.ref)
         return Decision(ACCEPTED, [asked])
 
@@ -435,11 +435,11 @@ class Session:
     def _settled(self, decision: Decision) -> Decision:
         """The decision, after which the session is closed if it says so."""
         if isinstance(decision.effects[-1], Close):
-            self.state = State.CLOSED
+            self.state = SessionState.CLOSED
         return decision
 
     def _close(self, rule: str, code: CloseCode, reason: str, error: ev.ErrorMessage | None = None) -> Decision:
-        self.state = State.CLOSED
+        self.state = SessionState.CLOSED
         effects: list[Effect] = [] if error is None else [Send(error)]
         return Decision(rule, [*effects, Close(code, reason)])
 

@@ -78,7 +78,7 @@ class Moved(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class PublicationEntry:
     """One event to be published: encoded once, without its offset. `durable`: the channel keeps history.
 
     `domain_fact`: a statement about an alert or a brief.
@@ -133,7 +133,7 @@ class Broker(Protocol):
         channel in offset order, without hole or repetition; a batch that was published as one comes as one.
         Called only for what is durable (or was never meant to be), and before the publisher's own call returns."""
 
-    async def publish(self, entries: Sequence[Entry], key: IdempotencyKey | None = None) -> list[Placed]:
+    async def publish(self, entries: Sequence[PublicationEntry], key: IdempotencyKey | None = None) -> list[Placed]:
         """Commit all entries or none, in the order of the calls on this node, then deliver them.
 
         Returns when they are durable. With a key that was used before: the first result, no second effect. What
@@ -220,7 +220,7 @@ class SessionRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class OpenedSession:
     """The session's id (kept, when it could be resumed) and how often it came back. `displaced`: the node on
     which an older connection of the same session is still open; it is to be closed with 4504."""
 
@@ -288,7 +288,7 @@ class AlertStore(Protocol):
     async def find(self, commitment_id: str) -> Alert | None:
         """The alert, with everybody whom a committed entry alerted. Raises Unavailable."""
 
-    async def acknowledge(self, alert: Alert, by: str, entries: Sequence[Entry]) -> list[Placed]:
+    async def acknowledge(self, alert: Alert, by: str, entries: Sequence[PublicationEntry]) -> list[Placed]:
         """Put the alert into somebody's hands and publish the entries that say so, both or neither, like `publish`.
 
         Raises Moved when the alert is no longer as given, and Unavailable (nothing was committed).
@@ -302,7 +302,7 @@ class BriefStore(Protocol):
     async def find(self, request_id: str) -> Brief | None:
         """The brief. Raises Unavailable."""
 
-    async def cancel(self, brief: Brief, entries: Sequence[Entry]) -> list[Placed]:
+    async def cancel(self, brief: Brief, entries: Sequence[PublicationEntry]) -> list[Placed]:
         """End the brief and publish the entries that say so, both or neither, like `publish`; no later `publish` gets
         an entry of it through.
 
@@ -313,7 +313,7 @@ class BriefStore(Protocol):
 class SessionStore(Protocol):
     """Sessions over all nodes."""
 
-    async def open(self, record: SessionRecord, resume: str | None, limit: int) -> Opened:
+    async def open(self, record: SessionRecord, resume: str | None, limit: int) -> OpenedSession:
         """Register, under the record's id if it is a new session. `resume` is kept when it belongs to the
         same user and is open or ended less than 15 min ago, also across a restart. A displaced connection
         does not count against the limit. Raises TooManyConnections."""
@@ -394,7 +394,7 @@ class RateStore(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class ControlCommand:
     """A request of one node to every node. `subject`: a session's or a user's id; `count`: how often the session had
     come back on the connection that replaces all of before; `seconds`: for how long limits are raised, 0 to end it."""
 
@@ -408,10 +408,10 @@ class Order:
 class ControlBus(Protocol):
     """Orders to all nodes, the sender included."""
 
-    def start(self, carry_out: Callable[[Order], None]) -> None:
+    def start(self, carry_out: Callable[[ControlCommand], None]) -> None:
         """Begin. `carry_out` is called on the event loop for every order."""
 
-    async def send(self, order: Order) -> None:
+    async def send(self, order: ControlCommand) -> None:
         """Carried out on every living node within 2 s; on this one before the call returns."""
 
 

@@ -43,7 +43,7 @@ _PAGES_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class Actor:
+class Initiator:
     """The person or system that acts. `via` is `session:{id}` or `token:{jti}` (`token:` where it has no id)."""
 
     user_id: str
@@ -67,7 +67,7 @@ class Act:
     why: Mapping[str, str] = field(default_factory=dict)
     """Return the details that the caller gives: `reason`, `query`, `key` (Idempotency-Key)."""
 
-    def detail(self, actor: Actor) -> Detail:
+    def detail(self, actor: Initiator) -> Detail:
         """The act as the detail of its entry; what is empty is left out."""
         told: Detail = {
             "verb": self.verb,
@@ -96,7 +96,7 @@ class ActRecord:
         self._level_of = level_of
         self._going_on: dict[tuple[str, str], float] = {}
 
-    async def begin(self, actor: Actor, act: Act) -> int:
+    async def begin(self, actor: Initiator, act: Act) -> int:
         """Return the act's seq once it is durable. Raises ActNotRecorded: then it must not be done."""
         return await self._journal.record_act(
             act.detail(actor),
@@ -107,7 +107,7 @@ class ActRecord:
             via=actor.via,
         )
 
-    def goes_on(self, actor: Actor, what: str, steady: float) -> bool:
+    def goes_on(self, actor: Initiator, what: str, steady: float) -> bool:
         """Return whether this is the next page of what the same token `began` in the last minute: it is no act of its
         own. `steady` is seconds on the steady clock; each page prolongs the minute."""
         key = (f"{actor.user_id} {actor.via}", what)
@@ -116,13 +116,13 @@ class ActRecord:
         self._going_on[key] = steady
         return True
 
-    def began(self, actor: Actor, what: str, steady: float) -> None:
+    def began(self, actor: Initiator, what: str, steady: float) -> None:
         """Remember an act that may go on page by page."""
         if len(self._going_on) >= _MAX_GOING_ON:
             del self._going_on[next(iter(self._going_on))]
         self._going_on[f"{actor.user_id} {actor.via}", what] = steady
 
-    def end(self, entry: Waiting | int, actor: Actor, act: Act, outcome: Outcome, status: int = 0) -> None:
+    def end(self, entry: Waiting | int, actor: Initiator, act: Act, outcome: Outcome, status: int = 0) -> None:
         """Record what became of an act, given by its entry or its seq; `status` is the HTTP status of its answer."""
         detail: Detail = {"outcome": outcome, "verb": act.verb}
         if status:

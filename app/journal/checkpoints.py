@@ -26,7 +26,7 @@ _log = structlog.get_logger("journal")
 
 
 @dataclass(frozen=True)
-class Due:
+class CheckpointSchedule:
     """How often: after these seconds or entries, whichever comes first."""
 
     seconds: float = 60.0
@@ -46,11 +46,11 @@ class Checkpointer:
         signer: Signer,
         sinks: Sequence[Sink],
         record: Callable[[Detail], object],
-        due: Due | None = None,
+        due: CheckpointSchedule | None = None,
     ) -> None:
         self._folder, self._node, self._signer = folder, node, signer
         self._sinks, self._record = sinks, record
-        self._due = due or Due()
+        self._due = due or CheckpointSchedule()
         self._last_seq = 0
         self._last_at = time.monotonic()
         self.made = 0

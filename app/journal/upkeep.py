@@ -10,7 +10,7 @@ from typing import Any
 
 import structlog
 
-from app.journal.checkpoints import Checkpointer, Due
+from app.journal.checkpoints import Checkpointer, CheckpointSchedule
 from app.journal.compression import Compressor
 from app.journal.retention import Retention, retain
 from app.journal.signing import Signer
@@ -35,7 +35,7 @@ class Upkeep:
         record: Callable[[Detail], object],
     ) -> None:
         self._folder, self._node, self._signer = folder, node, signer
-        due = Due(settings.checkpoint_seconds, settings.checkpoint_entries)
+        due = CheckpointSchedule(settings.checkpoint_seconds, settings.checkpoint_entries)
         self.checkpoints = Checkpointer(folder, node, signer, _sinks(settings), record, due)
         self._compressor = Compressor(folder, node)
         kept = settings.frame_days

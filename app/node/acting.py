@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from app.journal.acts import Act, Actor
+from app.journal.acts import Act, Initiator
 from app.journal.lanes import ActNotRecorded
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ class Acting:
         identity = connection.session.identity
         assert identity is not None  # noqa: S101  the session checked
         via = f"session:{connection.session.session_id}"
-        self._actor = Actor(identity.user_id, identity.name, identity.token_id or "", connection.address, via)
+        self._actor = Initiator(identity.user_id, identity.name, identity.token_id or "", connection.address, via)
         self._acts = acts
         self._stands = stands
         self._done: tuple[int, Act] | None = None

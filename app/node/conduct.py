@@ -27,10 +27,10 @@ from app.core.effects import (
 )
 from app.core.error_messages import error_message
 from app.engine.ports import (
+    ControlCommand,
     DomainFactError,
     IdempotencyKey,
     KeyConflict,
-    Order,
     Profile,
     SessionRecord,
     TooManyConnections,
@@ -62,7 +62,7 @@ if TYPE_CHECKING:
     from app.services.channels import ChannelAdministration
     from app.services.cursors import Cursors
     from app.services.documents import Documents
-    from app.services.publisher import Publisher
+    from app.services.publisher import EventPublisher
     from dossier_realtime.protocol.authorization import Identity
     from dossier_realtime.protocol.classification import Settings
     from dossier_realtime.protocol.commands import MoveCursor
@@ -89,7 +89,7 @@ class Conduct:
         self,
         name: str,
         engine: Engine,
-        publisher: Publisher,
+        publisher: EventPublisher,
         documents: Documents,
         cursors: Cursors,
         alerts: Alerts,
@@ -219,7 +219,7 @@ class Conduct:
         try:
             opened = await self._limit.open(record, asked.session_id)
             if opened.displaced is not None:
-                order = Order("replace", opened.session_id, count=opened.reconnect_count)
+                order = ControlCommand("replace", opened.session_id, count=opened.reconnect_count)
                 await self._engine.control.send(order)
         except TooManyConnections:
             self._registry.give_up_opening(connection)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from app.core.instant import Instant
-    from app.engine.ports import Opened, SessionRecord, SessionStore
+    from app.engine.ports import OpenedSession, SessionRecord, SessionStore
 
     from .connection import Connection
     from .registry import Registry
@@ -51,7 +51,7 @@ class ConnectionLimit:
         self._silent_seconds = silent_seconds
         self._asking: dict[str, asyncio.Task[bool]] = {}  # by user: all who come meanwhile wait for the same answer
 
-    async def open(self, record: SessionRecord, resume: str | None) -> Opened:
+    async def open(self, record: SessionRecord, resume: str | None) -> OpenedSession:
         """Open the session, if need be after silent connections gave way.
 
         Raises:

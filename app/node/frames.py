@@ -27,15 +27,15 @@ class Text(msgspec.Struct, frozen=True, gc=False):
     payload: bytes
 
 
-class Ping(msgspec.Struct, frozen=True, gc=False):
+class PingFrame(msgspec.Struct, frozen=True, gc=False):
     payload: bytes
 
 
-class Pong(msgspec.Struct, frozen=True, gc=False):
+class PongFrame(msgspec.Struct, frozen=True, gc=False):
     payload: bytes
 
 
-class Close(msgspec.Struct, frozen=True, gc=False):
+class CloseFrame(msgspec.Struct, frozen=True, gc=False):
     """The peer's close frame; `code` is 1005 when it gave none."""
 
     code: int
@@ -49,13 +49,13 @@ class Violation(msgspec.Struct, frozen=True, gc=False):
     reason: str
 
 
-Incoming = Text | Ping | Pong | Close | Violation
+Incoming = Text | PingFrame | PongFrame | CloseFrame | Violation
 
 
 class _EndError(Exception):
     """Nothing after `last` counts."""
 
-    def __init__(self, last: Close | Violation) -> None:
+    def __init__(self, last: CloseFrame | Violation) -> None:
         self.last = last
 
 
@@ -120,7 +120,7 @@ class FrameParser:
     def feed(self, data: bytes | bytearray | memoryview) -> list[Incoming]:
         """Return the items that `data` completes, in order. Never raises, whatever the bytes.
 
-        A `Close` or `Violation` is always the last item: everything after it is ignored. `data` is not kept.
+        A `CloseFrame` or `Violation` is always the last item: everything after it is ignored. `data` is not kept.
         """
         if self._over:
             return []
@@ -201,9 +201,9 @@ class FrameParser:
         elif is_data:
             self._fragment(first, payload, items)
         elif first == _FIN | _PING:
-            items.append(Ping(payload))
+            items.append(PingFrame(payload))
         elif first == _FIN | _PONG:
-            items.append(Pong(payload))
+            items.append(PongFrame(payload))
         else:
             raise _EndError(_close(payload))
         return end
@@ -252,14 +252,14 @@ def _text(payload: bytes) -> Text:
     return Text(payload)
 
 
-def _close(payload: bytes) -> Close:
+def _close(payload: bytes) -> CloseFrame:
     if not payload:
-        return Close(NO_STATUS, "")
+        return CloseFrame(NO_STATUS, "")
     code = int.from_bytes(payload[:2], "big")  # a single byte makes no valid code
     # RFC 6455 section 7.4 and the IANA registry: 1004-1006 and 1015 are never sent.
     if not (1000 <= code <= 1003 or 1007 <= code <= 1014 or 3000 <= code <= 4999):
         raise _broken(f"invalid close code {code}: send two bytes, a registered code or 3000-4999")
-    return Close(code, payload[2:].decode())
+    return CloseFrame(code, payload[2:].decode())
 
 
 def text_frame(payload: bytes) -> bytes:
@@ -289,7 +289,7 @@ def pong_frame(payload: bytes) -> bytes:
 def close_frame(code: int, reason: str = "") -> bytes:
     """A close frame, its reason cut at a character to 123 bytes of UTF-8.
 
-    Code 1005 ("none given") is never sent but makes the empty frame: a `Close` is answered with its own code.
+    Code 1005 ("none given") is never sent but makes the empty frame: a `CloseFrame` is answered with its own code.
     """
     if code == NO_STATUS:
         return _control_frame(_CLOSE, b"")

@@ -13,7 +13,7 @@ from app.core.session import Session
 from dossier_realtime.protocol import channels, codec
 from dossier_realtime.protocol.errors import CloseCode
 from dossier_realtime.protocol.events import PresenceJoin, PresenceLeave, PresenceUpdate
-from dossier_realtime.protocol.responses import ConnectionState
+from dossier_realtime.protocol.responses import ConnectionStateMessage
 from dossier_realtime.recording.ops_rows import LimitRow, decode_report
 
 from .background import Background
@@ -36,14 +36,14 @@ if TYPE_CHECKING:
     from app.auth import TokenVerifier
     from app.core.effects import Decision, Effect
     from app.core.instant import Instant
-    from app.engine.ports import Engine, Order, PresenceEvent, Publication
+    from app.engine.ports import ControlCommand, Engine, PresenceEvent, Publication
     from app.journal.acts import ActRecord
     from app.services.alerts import Alerts
     from app.services.briefs import Briefs
     from app.services.channels import ChannelAdministration
     from app.services.cursors import Cursors
     from app.services.documents import Documents
-    from app.services.publisher import Publisher
+    from app.services.publisher import EventPublisher
     from dossier_realtime.protocol.authorization import Identity
     from dossier_realtime.protocol.classification import ChannelPolicy, Settings
 
@@ -63,7 +63,7 @@ class Node:
         name: str,
         engine: Engine,
         policy: ChannelPolicy,
-        publisher: Publisher,
+        publisher: EventPublisher,
         documents: Documents,
         cursors: Cursors,
         alerts: Alerts,
@@ -269,7 +269,7 @@ class Node:
         self.endings.end(revoked, "the token was revoked", at)
         self.witness.shut_out(token_id, user_id, moment)
 
-    def _obey(self, order: Order) -> None:
+    def _obey(self, order: ControlCommand) -> None:
         at = self.clock()
         if order.kind == "lift_limits":
             for limiter in (self.engine.rates.limiter, self._quotas.limiter):
@@ -325,7 +325,7 @@ class Node:
             await self.turns.wait()
             session = connection.session
             if connection.closing is None and session.session_id:
-                state = ConnectionState(
+                state = ConnectionStateMessage(
                     state="reconnecting",
                     session_id=session.session_id,
                     reconnect_count=session.reconnect_count,

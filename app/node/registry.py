@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from app.core.instant import Instant
-    from app.engine.ports import Opened, Order
+    from app.engine.ports import ControlCommand, OpenedSession
     from dossier_realtime.protocol.authorization import Identity
 
     from .connection import Connection
@@ -25,7 +25,7 @@ class Registry:
     def __init__(self) -> None:
         self.connections: dict[str, Connection] = {}
         self.by_session: dict[str, Connection] = {}
-        self._opening: dict[str, list[Order]] = {}
+        self._opening: dict[str, list[ControlCommand]] = {}
 
     def identified(self) -> Iterator[tuple[Connection, Identity]]:
         """Yield every connection whose token was found good and that is not closing, with its identity."""
@@ -52,12 +52,12 @@ class Registry:
         """Forget what was remembered for a session that was not opened."""
         self._opening.pop(connection.connection_id, None)
 
-    def finish_opening(self, connection: Connection, opened: Opened) -> list[Order]:
+    def finish_opening(self, connection: Connection, opened: OpenedSession) -> list[ControlCommand]:
         """Return the orders about this session that came since `begin_opening`."""
         heard = self._opening.pop(connection.connection_id, [])
         return [order for order in heard if order.subject == opened.session_id]
 
-    def obey(self, order: Order, endings: Endings, at: Instant) -> None:
+    def obey(self, order: ControlCommand, endings: Endings, at: Instant) -> None:
         """Carry out an order to all nodes, as far as it concerns this one."""
         for heard in self._opening.values():
             heard.append(order)

@@ -20,7 +20,7 @@ from dossier_realtime.protocol.commands import AcknowledgeAlert, Auth, CancelBri
 from dossier_realtime.protocol.inbound import InboundMessage
 from dossier_realtime.protocol.namespaces import NAMESPACES
 from dossier_realtime.protocol.responses import RateLimitWarning
-from dossier_realtime.recording.ops_rows import LimitRow, SessionRow
+from dossier_realtime.recording.ops_rows import EndedSessionRow, LimitRow
 from dossier_realtime.recording.reading import HEAD_BYTES, cut
 
 if TYPE_CHECKING:
@@ -264,14 +264,16 @@ class Witness:
         """A token, or what was issued to a user until then (Unix seconds), is good no more: whoever let somebody in
         with it hears so."""
         if token_id is not None:
-            self._aggregator.row(SessionRow(key=f"token {token_id}", state="revoked", token_id=token_id), _PERSONAL)
+            self._aggregator.row(
+                EndedSessionRow(key=f"token {token_id}", state="revoked", token_id=token_id), _PERSONAL
+            )
         if user_id is not None:
-            row = SessionRow(key=f"user {user_id}", state="revoked", user_id=user_id, until=until)
+            row = EndedSessionRow(key=f"user {user_id}", state="revoked", user_id=user_id, until=until)
             self._aggregator.row(row, _PERSONAL)
 
     def disconnected(self, user_id: str) -> None:
         """All sessions of a user were ended by an operator; the user may come back."""
-        row = SessionRow(key=f"disconnected {user_id}", state="disconnected", user_id=user_id)
+        row = EndedSessionRow(key=f"disconnected {user_id}", state="disconnected", user_id=user_id)
         self._aggregator.row(row, _PERSONAL)
 
     def called(self, call: Call) -> None:

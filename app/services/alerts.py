@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from dossier_realtime.protocol.authorization import Identity
     from dossier_realtime.recording.ops_aggregator import OpsAggregator
 
-    from .publisher import Publisher
+    from .publisher import EventPublisher
 
 
 class Taken(NamedTuple):
@@ -27,9 +27,9 @@ class Taken(NamedTuple):
 
 
 class Alerts:
-    """Who was alerted is kept with the events that alert (`Publisher`); what is done about it stands here."""
+    """Who was alerted is kept with the events that alert (`EventPublisher`); what is done about it stands here."""
 
-    def __init__(self, store: AlertStore, publisher: Publisher, aggregator: OpsAggregator) -> None:
+    def __init__(self, store: AlertStore, publisher: EventPublisher, aggregator: OpsAggregator) -> None:
         self._store = store
         self._publisher = publisher
         self._aggregator = aggregator

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from dossier_realtime.protocol.authorization import Identity
     from dossier_realtime.recording.ops_aggregator import OpsAggregator
 
-    from .publisher import Publisher
+    from .publisher import EventPublisher
 
 
-class Ended(NamedTuple):
+class EndedBrief(NamedTuple):
     """A brief that has ended, and the place of the event that tells it; None where it had ended before."""
 
     brief: Brief
@@ -28,14 +28,16 @@ class Ended(NamedTuple):
 
 
 class Briefs:
-    """Whose a brief is, is kept with its events (`Publisher`); what is done about it stands here."""
+    """Whose a brief is, is kept with its events (`EventPublisher`); what is done about it stands here."""
 
-    def __init__(self, store: BriefStore, publisher: Publisher, aggregator: OpsAggregator) -> None:
+    def __init__(self, store: BriefStore, publisher: EventPublisher, aggregator: OpsAggregator) -> None:
         self._store = store
         self._publisher = publisher
         self._aggregator = aggregator
 
-    async def cancel(self, request_id: str, by: Identity, act: RecordAct, *, on_behalf: bool = False) -> Ended | None:
+    async def cancel(
+        self, request_id: str, by: Identity, act: RecordAct, *, on_behalf: bool = False
+    ) -> EndedBrief | None:
         """End the brief, and tell its owner; None where there is none of that user's. `on_behalf`: an operator, who
         need not be its owner. Either must be allowed to read the owner's channel. `act` records it before it is done.
         Raises Unavailable, and what `act` raises."""
@@ -52,7 +54,7 @@ class Briefs:
                 await act(Act("cancel_brief", "brief", request_id, brief.channel, before=before, after=after))
                 continue  # it may have moved meanwhile
             if brief.ended is not None:
-                return Ended(brief, None)
+                return EndedBrief(brief, None)
             event = core.cancellation(brief, by.name)
             try:
                 (placed,) = await self._store.cancel(brief, self._publisher.entries([(brief.channel, event)]))
@@ -61,7 +63,7 @@ class Briefs:
             fact = self._publisher.derived((brief.channel,))
             self._aggregator.published(event, fact)
             self._aggregator.row(BriefRow(key=request_id, state="cancelled"), fact)
-            return Ended(replace(brief, ended="cancelled"), placed)
+            return EndedBrief(replace(brief, ended="cancelled"), placed)
 
     def level(self, brief: Brief) -> str:
         """Return the level of the owner's channel, for the journal."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from app.core.documents import EditError, placed_cursor
 from app.engine.delivery_rules import DeliveryRules
-from app.engine.ports import Entry, Unavailable
+from app.engine.ports import PublicationEntry, Unavailable
 from dossier_realtime.protocol import codec
 from dossier_realtime.protocol.commands import CursorPayload
 from dossier_realtime.protocol.events import CursorPosition, CursorPositionPayload
@@ -80,4 +80,4 @@ class Cursors:
             payload = CursorPositionPayload(user_id=user_id, position=position, selection_length=selection)
             body = codec.encode(CursorPosition(channel=channel, payload=payload))
             rules = DeliveryRules(conflation_key=("cursor", channel, user_id), exclude_user=user_id)
-            await self._broker.publish([Entry(channel, body, durable=False, delivery=rules)])
+            await self._broker.publish([PublicationEntry(channel, body, durable=False, delivery=rules)])

@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from app.engine.delivery_rules import DeliveryRules
-from app.engine.ports import Entry, Unavailable
+from app.engine.ports import PublicationEntry, Unavailable
 from dossier_realtime.recording.ops_rows import encode_report
 
 if TYPE_CHECKING:
@@ -34,4 +34,6 @@ async def report(
             channel = made.message.channel
             if listeners(channel):
                 with suppress(Unavailable):
-                    await broker.publish([Entry(channel, encode_report(made), durable=False, delivery=_PER_READER)])
+                    await broker.publish(
+                        [PublicationEntry(channel, encode_report(made), durable=False, delivery=_PER_READER)]
+                    )

@@ -9,7 +9,7 @@ from app.core.alerts import AlertRecipient, alert_recipient, mou_channels
 from app.core.briefs import transition
 from app.core.ownership import claim_on_brief, claim_on_commitment
 from app.engine.delivery_rules import TO_EVERYBODY, DeliveryRules
-from app.engine.ports import Entry, IdempotencyKey, Placed, Unavailable
+from app.engine.ports import IdempotencyKey, Placed, PublicationEntry, Unavailable
 from dossier_realtime.protocol import codec
 from dossier_realtime.protocol.authorization import Fact, may_see
 from dossier_realtime.protocol.events import BriefProgress, CommitmentAlert
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from .quotas import Quotas
 
 
-class Publisher:
+class EventPublisher:
     """Takes events that were judged and stamped."""
 
     def __init__(
@@ -87,7 +87,7 @@ class Publisher:
         """Return whether what was derived from these channels may be shown to somebody."""
         return may_see(identity, Fact(channels), self._policy.settings)
 
-    def entries(self, events: Sequence[tuple[str, Event]], by: Identity | None = None) -> list[Entry]:
+    def entries(self, events: Sequence[tuple[str, Event]], by: Identity | None = None) -> list[PublicationEntry]:
         """Return (channel, event) pairs as the engine takes them. `by`: their sender; None: the service itself.
 
         Raises Unavailable where the journal takes no change.
@@ -95,7 +95,7 @@ class Publisher:
         if not self._journal_ready():
             raise Unavailable("the journal cannot be written")
         return [
-            Entry(
+            PublicationEntry(
                 channel,
                 codec.encode(event),
                 namespace_of(channel).history and self._policy.settings(channel).history,

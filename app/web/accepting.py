@@ -70,7 +70,7 @@ class _TlsStream(_InTurn, tornado.iostream.SSLIOStream):
 Stream = _PlainStream | _TlsStream
 
 
-class Server(tornado.httpserver.HTTPServer):
+class LimitedServer(tornado.httpserver.HTTPServer):
     """Tornado's HTTP server behind an accept loop of its own: Tornado's spins, and logs, when files run out."""
 
     def initialize(  # type: ignore[override]  # Tornado's way to construct

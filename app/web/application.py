@@ -15,7 +15,7 @@ from app.core.schema.openapi import openapi
 from app.telemetry.logs import Sampler
 
 from . import health, listings, operators
-from .accepting import Server
+from .accepting import LimitedServer
 from .alerts import AcknowledgeCommitment
 from .briefs import CancelBriefById
 from .documents import DocumentById
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from app.services.briefs import Briefs
     from app.services.channels import ChannelAdministration
     from app.services.documents import Documents
-    from app.services.publisher import Publisher
+    from app.services.publisher import EventPublisher
     from app.telemetry.metrics import Metrics
     from dossier_realtime.protocol.host_policy import HostPolicy
 
@@ -72,8 +72,8 @@ ROUTES: list[Any] = [
     (r"/v1/schema.json", health.Described, {"describe": cache(json_schema)}),
     (r"/v1/asyncapi.json", health.Described, {"describe": cache(asyncapi)}),
     (r"/v1/openapi.json", health.Described, {"describe": cache(openapi)}),
-    (r"/healthz", health.Alive),
-    (r"/readyz", health.Ready),
+    (r"/healthz", health.HealthHandler),
+    (r"/readyz", health.ReadinessHandler),
     (r"/metrics", health.Measured),
     (r"/\.well-known/security\.txt", health.SecurityTxt),
 ]
@@ -82,7 +82,7 @@ ROUTES: list[Any] = [
 
 def application(
     node: Node,
-    publisher: Publisher,
+    publisher: EventPublisher,
     documents: Documents,
     alerts: Alerts,
     briefs: Briefs,
@@ -121,9 +121,11 @@ def metrics_application(whole: tornado.web.Application, policy: HostPolicy) -> t
     return tornado.web.Application([(r"/metrics", health.Measured)], **settings)
 
 
-def server(app: tornado.web.Application, tls: ssl.SSLContext | None, addresses: Addresses, turns: Turns) -> Server:
+def server(
+    app: tornado.web.Application, tls: ssl.SSLContext | None, addresses: Addresses, turns: Turns
+) -> LimitedServer:
     """An HTTP server that no slow or big request holds up."""
-    return Server(
+    return LimitedServer(
         app,
         tls,
         addresses,

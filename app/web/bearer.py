@@ -16,7 +16,7 @@ import tornado.web
 
 from app.auth import TokenError
 from app.core.origin import Origin, origin_now
-from app.journal.acts import Act, Actor
+from app.journal.acts import Act, Initiator
 from app.journal.lanes import ActNotRecorded
 from app.node.calls import Call, Read
 from dossier_realtime.protocol.authorization import Fact, Right, access, decide_operator, may_see
@@ -64,7 +64,7 @@ class Bearer(Guarded):
     def initialize(self) -> None:
         super().initialize()
         self.caller = ""
-        self.actor: Actor | None = None
+        self.actor: Initiator | None = None
         self.unchanged = False
         """Set by a method that found all as it was to be: the outcome of its act."""
         self._identity: Identity | None = None
@@ -139,7 +139,7 @@ class Bearer(Guarded):
         self._identity = identity
         self.caller, self._clearance = identity.user_id, identity.clearance.label
         token_id, address = identity.token_id or "", self.request.remote_ip or ""
-        self.actor = Actor(identity.user_id, identity.name, token_id, address, f"token:{token_id}")
+        self.actor = Initiator(identity.user_id, identity.name, token_id, address, f"token:{token_id}")
         rate_class: RateClass = "read" if self.request.method == "GET" else "general"
         verdict = node.engine.rates.limiter.spend(identity.user_id, identity.role, rate_class, at.steady)
         if not verdict.allowed:

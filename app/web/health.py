@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .public_pages import PublicPages
 
 
-class Alive(Guarded):
+class HealthHandler(Guarded):
     """`/healthz`: the process answers."""
 
     is_for_probes = True
@@ -27,7 +27,7 @@ class Alive(Guarded):
     head = get
 
 
-class Ready(Guarded):
+class ReadinessHandler(Guarded):
     """`/readyz`: 200 when the service may be given clients and changes, else 503; the body says which part is not."""
 
     is_for_probes = True

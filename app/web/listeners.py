@@ -24,13 +24,13 @@ if TYPE_CHECKING:
     from app.config import Config
     from app.node.turns import Turns
 
-    from .accepting import Server
+    from .accepting import LimitedServer
     from .addresses import Addresses
 
 _LOOPBACK = "127.0.0.1"
 
 
-class Listeners:
+class PortListeners:
     """The listening sockets of a service. `port` is the one that it listens on, also where the configuration said 0;
     `metrics_port` that of the metrics' own address, 0 without one."""
 
@@ -98,7 +98,7 @@ class Listeners:
             await each.close_all_connections()
 
     def _serve(self, app: tornado.web.Application, sockets: list[socket.socket]) -> None:
-        added: Server = server(app, None, self._addresses, self._turns)
+        added: LimitedServer = server(app, None, self._addresses, self._turns)
         self._servers.append(added)
         added.add_sockets(sockets)
 

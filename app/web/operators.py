@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, ClassVar, TypeVar
 import msgspec
 
 from app.core import authorization
-from app.engine.ports import Order, Unavailable
+from app.engine.ports import ControlCommand, Unavailable
 from app.journal.acts import Act
 from app.node.calls import Read
 from dossier_realtime.protocol import codec
@@ -93,7 +93,7 @@ class SessionById(OperatorDoor):
             return
         before: Facts = {"user": found.user_id, "name": found.name, "address": found.address, "state": "open"}
         await self.act(Act("end_session", "session", session_id, before=before, after={"state": "ended"}))
-        await self.node.engine.control.send(Order("end_session", session_id, "ended by an operator"))
+        await self.node.engine.control.send(ControlCommand("end_session", session_id, "ended by an operator"))
         self.answer({"ended": 1})
 
 
@@ -110,7 +110,7 @@ class DisconnectUser(OperatorDoor):
         act = Act("disconnect_user", "user", user_id, before={"sessions": ended}, after={"sessions": 0})
         await self.act(act)
         self.unchanged = not ended
-        await self.node.engine.control.send(Order("end_user", user_id, "ended by an operator"))
+        await self.node.engine.control.send(ControlCommand("end_user", user_id, "ended by an operator"))
         self.answer({"ended": ended})
 
 
@@ -141,7 +141,7 @@ class LiftLimits(OperatorDoor):
         )
         await self.act(act)
         self.unchanged = not seconds and not left
-        await self.node.engine.control.send(Order("lift_limits", user_id, seconds=seconds))
+        await self.node.engine.control.send(ControlCommand("lift_limits", user_id, seconds=seconds))
         self.answer({"user": user_id, "until": self.node.clock().timestamp + seconds if seconds else None})
 
 

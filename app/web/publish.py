@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from app.journal.acts import Verb
-    from app.services.publisher import Publisher
+    from app.services.publisher import EventPublisher
     from dossier_realtime.protocol.authorization import Identity
     from dossier_realtime.protocol.events import Publishable
 
@@ -63,7 +63,7 @@ class PublishDoor(Bearer):
         identity = await self.identify()
         if identity is None:
             return
-        publisher: Publisher = self.settings["publisher"]
+        publisher: EventPublisher = self.settings["publisher"]
         started = self.node.clock().steady
         self._indices: list[int] = []
         try:

@@ -16,7 +16,17 @@ from typing import TYPE_CHECKING
 import tornado.iostream
 
 from app.node.connection import Connection
-from app.node.frames import Close, FrameParser, Incoming, Ping, Pong, Text, Violation, accept_key, pong_frame
+from app.node.frames import (
+    CloseFrame,
+    FrameParser,
+    Incoming,
+    PingFrame,
+    PongFrame,
+    Text,
+    Violation,
+    accept_key,
+    pong_frame,
+)
 from dossier_realtime.protocol.errors import CloseCode, ErrorCode
 
 from .guard import Guarded
@@ -209,7 +219,7 @@ class Wire:
     def _handle(self, item: Incoming) -> None:
         connection = self._connection
         if connection.closing is not None:
-            if isinstance(item, Close):
+            if isinstance(item, CloseFrame):
                 connection.peer_closed(item.code, item.reason)
             return
         match item:
@@ -220,11 +230,11 @@ class Wire:
                     if self._sock is not None:
                         self._pause_on(self._sock)
                     work.add_done_callback(self._worked)
-            case Ping(payload):
+            case PingFrame(payload):
                 connection.control_frame(pong_frame(payload))
-            case Pong():
+            case PongFrame():
                 connection.control_frame(None)
-            case Close(code, reason):
+            case CloseFrame(code, reason):
                 connection.peer_closed(code, reason)
             case Violation(code, reason):
                 connection.violated(CloseCode(code), reason)

@@ -6,7 +6,7 @@ from typing import Any
 
 from dashboard.blocks import Block, until
 from dashboard.listing import Rows
-from dashboard.store import Alert, DashboardState
+from dashboard.store import AlertView, DashboardState
 from dashboard.viewer import Viewer
 
 _HIGHEST = 3
@@ -14,7 +14,7 @@ _TONES = {1: "info", 2: "warn", 3: "bad"}
 
 
 def alerts(state: DashboardState, viewer: Viewer, at: float) -> list[Block]:
-    levels: dict[int, list[Alert]] = {3: [], 2: [], 1: []}
+    levels: dict[int, list[AlertView]] = {3: [], 2: [], 1: []}
     for alert in state.alerts.values():
         if not viewer.shows(state, alert.fact):
             continue
@@ -35,11 +35,11 @@ def alerts(state: DashboardState, viewer: Viewer, at: float) -> list[Block]:
     return [*viewer.note(), board, *viewer.heard(state)]
 
 
-def _days(alert: Alert) -> int:
+def _days(alert: AlertView) -> int:
     return int(alert.facts.days_until_deadline or 0)
 
 
-def _card(alert: Alert, viewer: Viewer) -> dict[str, Any]:
+def _card(alert: AlertView, viewer: Viewer) -> dict[str, Any]:
     days, facts = _days(alert), alert.facts
     due = viewer.say("alert.overdue", days=-days) if days < 0 else viewer.say("alert.days", days=days)
     department = viewer.text(facts.responsible_department, facts.responsible_department_ar)

@@ -7,7 +7,7 @@ from typing import Final
 from dashboard.blocks import Block, Cell, Tone, badge, moment, refusal, row, short, table
 from dashboard.listing import Rows
 from dashboard.store import DashboardState
-from dashboard.trail import GONE, HEAD, REPLACED, Act, Chain
+from dashboard.trail import GONE, HEAD, REPLACED, AuditEvent, ChainStatus
 from dashboard.viewer import Viewer
 from dossier_realtime.protocol.explanation import explain_rule, explain_status, needed
 from dossier_realtime.recording import export
@@ -69,7 +69,7 @@ def audit(state: DashboardState, viewer: Viewer, at: float) -> list[Block]:
     ]
 
 
-def _banner(chain: Chain, viewer: Viewer) -> Block:
+def _banner(chain: ChainStatus, viewer: Viewer) -> Block:
     """What an auditor must know first."""
     say = viewer.say
     tone: Tone = "bad"
@@ -90,7 +90,7 @@ def _banner(chain: Chain, viewer: Viewer) -> Block:
     return {"id": "banner", "kind": "banner", "tone": tone, "text": text}
 
 
-def _standing(chain: Chain, viewer: Viewer) -> list[Cell]:
+def _standing(chain: ChainStatus, viewer: Viewer) -> list[Cell]:
     say = viewer.say
     if chain.fault is not None:
         status = badge(say("chain.broken"), "bad")
@@ -102,14 +102,14 @@ def _standing(chain: Chain, viewer: Viewer) -> list[Cell]:
     return [chain.node, status, short(chain.link, _DIGITS), moment(chain.at), written[chain.writable]]
 
 
-def _shown(act: Act, state: DashboardState, viewer: Viewer) -> bool:
+def _shown(act: AuditEvent, state: DashboardState, viewer: Viewer) -> bool:
     """Return whether an act may be shown: a channel that it is on must be readable, of a fact the level reached."""
     if act.of_channel:
         return viewer.sees(state, act.of)
     return viewer.cleared(act.needs) if act.needs else True
 
 
-def _act(act: Act, state: DashboardState, viewer: Viewer) -> list[Cell]:
+def _act(act: AuditEvent, state: DashboardState, viewer: Viewer) -> list[Cell]:
     return [
         moment(act.at),
         act.user or None,
@@ -120,7 +120,7 @@ def _act(act: Act, state: DashboardState, viewer: Viewer) -> list[Cell]:
     ]
 
 
-def _outcome(act: Act, state: DashboardState, viewer: Viewer) -> Cell:
+def _outcome(act: AuditEvent, state: DashboardState, viewer: Viewer) -> Cell:
     if act.level:
         return viewer.level(act.level)
     if act.rule or act.status >= 400:
@@ -130,7 +130,7 @@ def _outcome(act: Act, state: DashboardState, viewer: Viewer) -> Cell:
     return badge(viewer.say("outcome.done"), "good")
 
 
-def _why(act: Act, state: DashboardState, viewer: Viewer) -> str:
+def _why(act: AuditEvent, state: DashboardState, viewer: Viewer) -> str:
     """Why it was refused, in the sentences that every explanation has: the rule, and what would have to change.
 
     Who is shown the row could read its channel, so its level is told; a channel that is not listed has no known level.
@@ -146,7 +146,7 @@ def _why(act: Act, state: DashboardState, viewer: Viewer) -> str:
     return " ".join(filter(None, (part.ar if viewer.language == "ar" else part.en for part in parts)))
 
 
-def _trouble(chain: Chain, viewer: Viewer) -> str:
+def _trouble(chain: ChainStatus, viewer: Viewer) -> str:
     return viewer.say(f"audit.{chain.trouble}", entry=_number(chain.seq + 1), node=chain.node)
 
 

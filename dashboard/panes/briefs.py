@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dashboard.blocks import Block, Cell, Tone, badge, bar, moment, row, short, table
 from dashboard.listing import Rows
-from dashboard.store import Brief, DashboardState
+from dashboard.store import BriefView, DashboardState
 from dashboard.viewer import Viewer
 
 _ID_CHARS = 8  # shown of a brief's id
@@ -32,7 +32,7 @@ def briefs(state: DashboardState, viewer: Viewer, at: float) -> list[Block]:
     ]
 
 
-def _cells(how: str, brief: Brief, viewer: Viewer) -> list[Cell]:
+def _cells(how: str, brief: BriefView, viewer: Viewer) -> list[Cell]:
     return [
         short(brief.request_id, _ID_CHARS),
         brief.facts.brief_type or "",
@@ -46,7 +46,7 @@ def _cells(how: str, brief: Brief, viewer: Viewer) -> list[Cell]:
     ]
 
 
-def standing(brief: Brief, at: float) -> str:
+def standing(brief: BriefView, at: float) -> str:
     """The brief's state; `stalled` when it has not moved for long."""
     running = brief.state in ("started", "progress")
     if running and at - brief.moved > STALLED:
@@ -54,12 +54,12 @@ def standing(brief: Brief, at: float) -> str:
     return brief.state if brief.state in _ORDER else "progress"
 
 
-def _rank(row: tuple[str, Brief]) -> tuple[int, float, str]:
+def _rank(row: tuple[str, BriefView]) -> tuple[int, float, str]:
     how, brief = row
     return _ORDER[how], -brief.started, brief.request_id
 
 
-def _expected(brief: Brief, how: str) -> Cell:
+def _expected(brief: BriefView, how: str) -> Cell:
     estimate = brief.facts.estimated_time
     if how not in ("started", "progress") or not isinstance(estimate, int | float):
         return None

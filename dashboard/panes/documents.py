@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dashboard.blocks import Block, Cell, acts, names, row, table
 from dashboard.listing import Rows
-from dashboard.store import LISTED, DashboardState, Document
+from dashboard.store import LISTED, DashboardState, DocumentView
 from dashboard.viewer import Viewer
 from dossier_realtime.protocol import channels
 
@@ -35,7 +35,7 @@ def _version(state: DashboardState, name: str) -> int:
 
 
 def _cells(name: str, state: DashboardState, viewer: Viewer, at: float) -> list[Cell]:
-    channel, document = channels.document(name), state.documents.get(name) or Document()
+    channel, document = channels.document(name), state.documents.get(name) or DocumentView()
     there = state.presence.get(channel)
     heard = state.follows(channel)  # of what is not followed it is not known whether somebody writes
     return [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dashboard.blocks import Block, Cell, Tone, badge, moment, row, table, until
 from dashboard.listing import Rows
-from dashboard.store import DashboardState, Limited
+from dashboard.store import DashboardState, LimitView
 from dashboard.viewer import Viewer
 
 _TONES: dict[str, Tone] = {"exceeded": "bad", "lifted": "info"}
@@ -42,7 +42,7 @@ def limits(state: DashboardState, viewer: Viewer, at: float) -> list[Block]:
     ]
 
 
-def _row(who: Limited, viewer: Viewer) -> list[Cell]:
+def _row(who: LimitView, viewer: Viewer) -> list[Cell]:
     lifted = who.until is not None
     return [
         who.name,

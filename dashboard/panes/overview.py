@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from dashboard.blocks import Block, badge, moment, table
-from dashboard.store import DashboardState, Node
+from dashboard.store import DashboardState, NodeView
 from dashboard.viewer import Viewer
 
 
@@ -89,7 +89,7 @@ def _delivery(state: DashboardState, viewer: Viewer, at: float) -> dict[str, Any
     return {"value": None, "note": viewer.say("delivery.none" if quiet else "delivery.unknown")}
 
 
-def _delivery_of(node: Node, viewer: Viewer) -> str:
+def _delivery_of(node: NodeView, viewer: Viewer) -> str:
     """Return a node's delivery times of the last minute: p50, p95 and the longest."""
     if "delivery_p95_ms" not in node.values:
         return viewer.say("delivery.none" if "deliveries_minute" in node.values else "delivery.unknown")

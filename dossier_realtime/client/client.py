@@ -33,7 +33,7 @@ from dossier_realtime.protocol.fields import Activity, Position, Status
 from dossier_realtime.protocol.responses import Ack, BriefEnd
 
 from .backoff import Backoff
-from .connection import Connection
+from .connection import ClientConnection
 from .document import Replica
 from .drafting import Message, command_frame, frame_of
 from .driver import Driver
@@ -57,9 +57,9 @@ from .intents import (
 )
 from .listeners import Listeners
 from .presence import PresenceState
-from .session import Session
+from .session import ClientSession
 from .stream import beginning
-from .subscription import Callbacks, OnError, OnMessage, OnPresence, Receiver, Subscription
+from .subscription import Callbacks, OnError, OnMessage, OnPresence, Subscription, SubscriptionState
 
 InboxEvent = Notification | TaskAssigned | CommitmentAlert | BriefComplete | BriefFailed
 """The events that ask for a person's attention, among those on `user:{id}`."""
@@ -92,8 +92,8 @@ class DossierRealtimeClient:
         check_token(token)
         secure = check_url(url, ("ws", "wss"), insecure=insecure)
         tls = tls_context(ssl_context, insecure=insecure) if secure else None
-        self._session = Session(send_timeout)
-        self._connection = Connection(
+        self._session = ClientSession(send_timeout)
+        self._connection = ClientConnection(
             self._session, backoff or Backoff(), random.random, renewable=not isinstance(token, str)
         )
         self._driver = Driver(self._connection, url, token, tls, connect_timeout, self._told)
@@ -215,7 +215,7 @@ class DossierRealtimeClient:
         if stream is not None and (begin is not None or hidden != stream.hidden):
             raise ValueError(f"{channel} is subscribed already; unsubscribe before you change since, last or hidden")
         callbacks = Callbacks(on_message, on_presence, on_error)
-        receiver = Receiver(channel, self._driver.spawn, callbacks, self._driver.flow)
+        receiver = SubscriptionState(channel, self._driver.spawn, callbacks, self._driver.flow)
         self._listeners.add(receiver)
         if stream is not None and stream.live:
             receiver.ready(stream.position)

@@ -17,8 +17,8 @@ from dossier_realtime.protocol.events import Event
 
 from .backoff import Backoff
 from .errors import AuthFailed, ConnectFailed, ConnectionClosed, DeniedError, ProtocolViolation, RealtimeError
-from .intents import ConnectionState, Dial, Drop, EnterState, Intent, Renew, Report, Write
-from .session import Session
+from .intents import ConnectionState, Dial, Drop, EnterState, ErrorReport, Intent, Renew, Write
+from .session import ClientSession
 
 AUTH_TIMEOUT = 10.0  # seconds from the open socket to `auth_success`
 SILENCE = 2.5  # heartbeat intervals without a byte, after which the server is taken for dead
@@ -37,13 +37,15 @@ class _Typed(msgspec.Struct):
     type: str
 
 
-class Connection:
+class ClientConnection:
     """One client's connection, over all its sockets. `session` keeps what a new socket must hear again.
 
     `jitter` gives a random number, 0 ≤ n < 1; `renewable`: a new token can be had when one runs out.
     """
 
-    def __init__(self, session: Session, backoff: Backoff, jitter: Callable[[], float], *, renewable: bool) -> None:
+    def __init__(
+        self, session: ClientSession, backoff: Backoff, jitter: Callable[[], float], *, renewable: bool
+    ) -> None:
         self.session = session
         self.state = ConnectionState.DISCONNECTED
         self.error: RealtimeError | None = None
@@ -116,20 +118,20 @@ class Connection:
             return self._finish(ConnectionState.ERROR, error)
         if error.retry_after is not None:
             self._not_before = now + min(error.retry_after, LONGEST_WAIT)
-        return [Report(error), *self._retry(now)]
+        return [ErrorReport(error), *self._retry(now)]
 
     def broke_off(self, error: ConnectFailed, now: float) -> list[Intent]:
         """Try again where an attempt ended without an outcome."""
         if not self.started or self.finished:
             return []
         hang_up: list[Intent] = [Drop(CloseCode.INTERNAL_ERROR, "the attempt broke off")] if self._open else []
-        return [Report(error), *hang_up, *self._retry(now)]
+        return [ErrorReport(error), *hang_up, *self._retry(now)]
 
     def unusable(self, error: RealtimeError, now: float) -> list[Intent]:
         """End it for a program that never gave a token; try again for one that did."""
         if self.granted is None:
             return self._finish(ConnectionState.ERROR, error)
-        return [Report(error), *self._retry(now)]
+        return [ErrorReport(error), *self._retry(now)]
 
     def give_up(self, error: RealtimeError) -> list[Intent]:
         """No token is to be had."""
@@ -149,7 +151,7 @@ class Connection:
         try:
             event = codec.decode_event(frame)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as wrong:
-            return [] if _unknown_type(frame) else [Report(ProtocolViolation(f"Unreadable frame: {wrong}"))]
+            return [] if _unknown_type(frame) else [ErrorReport(ProtocolViolation(f"Unreadable frame: {wrong}"))]
         if isinstance(event, responses.AuthSuccess):
             return self._authenticated(event, now)
         if self.state is not ConnectionState.AUTHENTICATED:
@@ -162,7 +164,7 @@ class Connection:
                 return []
             case responses.TokenExpiring():
                 return [Renew()] if self._renewable else []
-            case responses.ConnectionState():
+            case responses.ConnectionStateMessage():
                 if event.retry_after is not None:
                     self._not_before = now + min(event.retry_after, LONGEST_WAIT)
                 self.reconnect_count = event.reconnect_count
@@ -170,7 +172,7 @@ class Connection:
             case responses.ErrorMessage(error_code=code) if code in _AUTH_ERRORS:
                 self._last_refusal = event
                 self._auth_ref = None
-                return [Report(DeniedError(code, event.message))]
+                return [ErrorReport(DeniedError(code, event.message))]
             case _:
                 return self.session.received(event, now)
 
@@ -190,7 +192,7 @@ class Connection:
         refusal = self._last_refusal
         if self._may_pass(code) and self._chances > 0:
             said = refusal.message if refusal is not None else reason
-            return [Report(ConnectFailed(f"{said} (closed with {code}); trying again")), *self._try_once_more(now)]
+            return [ErrorReport(ConnectFailed(f"{said} (closed with {code}); trying again")), *self._try_once_more(now)]
         if code not in (CloseCode.AUTH_FAILED, CloseCode.REVOKED):
             text = f"The server closed the connection for good ({code}): {reason or 'no reason given'}"
             return self._finish(ConnectionState.ERROR, ConnectionClosed(text, code))
@@ -268,7 +270,7 @@ class Connection:
 
     def _violated(self, what: str, now: float) -> list[Intent]:
         error = ProtocolViolation(f"The server sent {what}; the client connects anew")
-        return [Report(error), *self._drop(CloseCode.PROTOCOL_ERROR, what, now)]
+        return [ErrorReport(error), *self._drop(CloseCode.PROTOCOL_ERROR, what, now)]
 
     def _drop(self, code: int, reason: str, now: float) -> list[Intent]:
         return [Drop(code, reason), *self._retry(now)]

@@ -26,7 +26,7 @@ from dossier_realtime.protocol.events import CursorPosition, CursorPositionPaylo
 from .changes import Change, Cursor, Origin, edits_of
 from .drafting import MAX_FRAME
 from .errors import DeniedError, NotSubscribed, ProtocolViolation
-from .intents import Changed, CursorsMoved, Intent, Opened, Report, Synced, Write
+from .intents import Changed, CursorsMoved, ErrorReport, Intent, Opened, Synced, Write
 
 CURSOR_INTERVAL = 0.1  # seconds between two cursors of ours: the server tells no more
 PATIENCE = 15.0  # seconds until what was refused for now is sent again, where the server does not say
@@ -202,10 +202,10 @@ class Replica:
                 # A frozen document thaws, a lost right returns: the user's text stays and is offered again.
                 self._hold_until = now + PATIENCE
                 first, self._denied = not self._denied, True
-                return [Report(why, self.channel)] if first else []
+                return [ErrorReport(why, self.channel)] if first else []
             case _:
                 told = self._changed("refused", pending.refused(op_id))
-                return [*told, Report(why, self.channel), *self._settled(pending, before), *self._send(now)]
+                return [*told, ErrorReport(why, self.channel), *self._settled(pending, before), *self._send(now)]
 
     def left(self, user_id: str) -> list[Intent]:
         """The user is no longer there."""
@@ -297,7 +297,7 @@ class Replica:
         self.load_at = max(now, self.load_at + LOAD_INTERVAL)
         if why is None or self._doubtful:
             return []
-        return [Report(ProtocolViolation(why), self.channel)]
+        return [ErrorReport(ProtocolViolation(why), self.channel)]
 
     # --- out ------------------------------------------------------------------------------------------
 
@@ -326,7 +326,7 @@ class Replica:
         before, op_id = pending.synced, pending.in_flight.op_id if pending.in_flight is not None else None
         yield from self._changed("refused", pending.refused(op_id))
         text = f"The edit is more than {MAX_FRAME} bytes of JSON; leave control characters out of it"
-        yield Report(DeniedError(ErrorCode.INVALID_MESSAGE_FORMAT, text, self.channel), self.channel)
+        yield ErrorReport(DeniedError(ErrorCode.INVALID_MESSAGE_FORMAT, text, self.channel), self.channel)
         yield from self._settled(pending, before)
 
     def _tell_cursor(self, pending: Pending, now: float) -> Iterator[Intent]:

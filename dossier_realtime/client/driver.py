@@ -7,23 +7,23 @@ import ssl
 from collections.abc import Callable, Coroutine, Iterable
 from typing import Any
 
-from .connection import Connection
+from .connection import ClientConnection
 from .delivery import is_of_user_code
 from .endpoint import TokenSource, ask
 from .errors import AuthFailed, ConnectFailed, RealtimeError, UnusableToken
 from .flow import Flow
-from .intents import ConnectionState, Dial, Drop, Intent, Renew, Report, Write
+from .intents import ConnectionState, Dial, Drop, ErrorReport, Intent, Renew, Write
 from .transport import Transport, dial
 
 STANDSTILL = 1.0  # seconds that an alarm rings late when the process did not run (a closed lid, a stopped process)
 
 
 class Driver:
-    """Runs a `Connection` on the event loop. Intents that concern no socket go to `told`."""
+    """Runs a `ClientConnection` on the event loop. Intents that concern no socket go to `told`."""
 
     def __init__(
         self,
-        connection: Connection,
+        connection: ClientConnection,
         url: str,
         token: TokenSource,
         tls: ssl.SSLContext | None,
@@ -160,13 +160,13 @@ class Driver:
         """Tell of a renewal that ended without an outcome."""
         wrong = None if task.cancelled() else task.exception()
         if not self._ended and (wrong is not None or task.cancelled()):
-            self.perform([Report(ConnectFailed(f"The renewal broke off ({wrong or 'it was cancelled'!r})"))])
+            self.perform([ErrorReport(ConnectFailed(f"The renewal broke off ({wrong or 'it was cancelled'!r})"))])
 
     async def _renew(self) -> None:
         try:
             self.perform(self._connection.renewed(await self._fresh_token()))
         except RealtimeError as failed:
-            self.perform([Report(failed)])  # the old token is good for a while; then the client connects anew
+            self.perform([ErrorReport(failed)])  # the old token is good for a while; then the client connects anew
 
     async def _fresh_token(self) -> str:
         try:

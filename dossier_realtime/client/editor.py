@@ -22,7 +22,7 @@ from .delivery import Delivery, Spawn, logger
 from .document import Replica
 from .errors import ConnectionClosed, RealtimeError
 from .intents import Changed, CursorsMoved, Edited, Intent, Opened, Synced
-from .subscription import Callbacks, OnError, Receiver
+from .subscription import Callbacks, OnError, SubscriptionState
 
 OnChange = Callable[[Change], None]
 
@@ -272,7 +272,7 @@ class DocumentEditor:
             await self._news.wait()
 
 
-class _Standing(Receiver):
+class _Standing(SubscriptionState):
     """Whether the document is followed, and what goes wrong; its operations take a shorter way."""
 
     def __init__(

@@ -10,7 +10,7 @@ GO_ON_AT = 128
 STALLED_AFTER = 30.0  # seconds; a full subscription that took nothing for so long holds nobody else up any more
 
 
-class Reader(Protocol):
+class FlowReader(Protocol):
     """A subscription whose recovered events wait. `taken` counts what its user took."""
 
     @property
@@ -27,15 +27,15 @@ class Flow:
 
     def __init__(self, changed: Callable[[], None]) -> None:
         self._changed = changed
-        self._full: dict[Reader, tuple[int, float | None]] = {}
-        self._stalled: set[Reader] = set()
+        self._full: dict[FlowReader, tuple[int, float | None]] = {}
+        self._stalled: set[FlowReader] = set()
 
     @property
     def full(self) -> bool:
         """Return whether a subscription that is being read has enough."""
         return bool(self._full)
 
-    def look(self, reader: Reader) -> None:
+    def look(self, reader: FlowReader) -> None:
         """Look at a reader that has got or taken an event, or has ended."""
         before = self.full
         if reader.backlog < GO_ON_AT:
@@ -46,7 +46,7 @@ class Flow:
         if before != self.full:
             self._changed()
 
-    def is_stalled(self, reader: Reader) -> bool:
+    def is_stalled(self, reader: FlowReader) -> bool:
         """Return whether the reader is full and its user takes nothing."""
         return reader in self._stalled
 

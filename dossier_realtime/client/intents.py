@@ -115,7 +115,7 @@ class Reject:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class ErrorReport:
     """Something went wrong that the connection survives; for the channel's subscribers, or the client."""
 
     error: RealtimeError
@@ -151,7 +151,7 @@ class Synced:
     channel: str
 
 
-Heard = EnterState | Unasked | Deliver | ShowPresence | Ready | End | Report
+Heard = EnterState | Unasked | Deliver | ShowPresence | Ready | End | ErrorReport
 """What is for the user's callbacks."""
 
 Edited = Opened | Changed | CursorsMoved | Synced

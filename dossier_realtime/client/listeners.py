@@ -10,8 +10,8 @@ from dossier_realtime.protocol.events import Event
 
 from .delivery import Delivery, Spawn, logger
 from .errors import RealtimeError
-from .intents import ConnectionState, Deliver, End, EnterState, Heard, Ready, Report, ShowPresence, Unasked
-from .subscription import CAPACITY, OnError, Receiver
+from .intents import ConnectionState, Deliver, End, EnterState, ErrorReport, Heard, Ready, ShowPresence, Unasked
+from .subscription import CAPACITY, OnError, SubscriptionState
 
 
 class Listeners:
@@ -21,15 +21,15 @@ class Listeners:
         self.on_state: list[Callable[[ConnectionState], Any]] = []
         self.on_event: list[Callable[[Event], Any]] = []
         self.on_error: list[OnError] = []
-        self._receivers: dict[str, list[Receiver]] = {}
+        self._receivers: dict[str, list[SubscriptionState]] = {}
         self._delivery = Delivery(spawn)
         self._forsaken = forsaken
 
-    def add(self, receiver: Receiver) -> None:
+    def add(self, receiver: SubscriptionState) -> None:
         """Begin to listen."""
         self._receivers.setdefault(receiver.channel, []).append(receiver)
 
-    def leave(self, receiver: Receiver) -> None:
+    def leave(self, receiver: SubscriptionState) -> None:
         """Listen no more; nothing comes after."""
         receiver.end(None)
         self._remove(receiver)
@@ -46,7 +46,7 @@ class Listeners:
                     self._delivery.put(partial(on_state, state))
             case Unasked(event):
                 self._unasked(event)
-            case Report(error, None):
+            case ErrorReport(error, None):
                 self._report(error)
             case End(channel, error):
                 for receiver in self._receivers.pop(channel, []):
@@ -56,7 +56,7 @@ class Listeners:
                 for receiver in tuple(self._receivers.get(told.channel or "", ())):
                     self._hand(receiver, told)
 
-    def _hand(self, receiver: Receiver, told: Deliver | ShowPresence | Ready | Report) -> None:
+    def _hand(self, receiver: SubscriptionState, told: Deliver | ShowPresence | Ready | ErrorReport) -> None:
         match told:
             case Deliver(_, event, position, recovered):
                 if not receiver.event(event, position, recovered=recovered):
@@ -65,10 +65,10 @@ class Listeners:
                 receiver.presence(presence)
             case Ready(_, position):
                 receiver.ready(position)
-            case Report(error):
+            case ErrorReport(error):
                 receiver.fault(error)
 
-    def _remove(self, receiver: Receiver) -> None:
+    def _remove(self, receiver: SubscriptionState) -> None:
         receivers = self._receivers.get(receiver.channel, [])
         if receiver in receivers:
             receivers.remove(receiver)

@@ -15,7 +15,7 @@ from dossier_realtime.protocol.events import AlertState, Event, PresenceJoin, Pr
 
 from .document import Followed, Replica
 from .errors import ConnectionClosed, DeniedError, NotSubscribed, RealtimeError, TimedOut
-from .intents import Deliver, End, Intent, Reject, Report, Settle, ShowPresence, Unasked, Write
+from .intents import Deliver, End, ErrorReport, Intent, Reject, Settle, ShowPresence, Unasked, Write
 from .outgoing import Outgoing, SendQueue
 from .stream import Beginning, Stream
 
@@ -32,7 +32,7 @@ SubscriptionStatus = Literal["waiting", "recovering", "live", "ended"]
 on its way. `live`: nothing is missing. `ended`: nothing comes any more."""
 
 
-class Session:
+class ClientSession:
     """The channels and sends of one client, over all its connections."""
 
     def __init__(self, send_timeout: float) -> None:
@@ -235,7 +235,7 @@ class Session:
         if arrival.recover:
             # A server replays only what it has not delivered on this subscription: begin a new one.
             return [*self._leave(channel), *self._ask(stream)]
-        told: list[Intent] = [] if arrival.lost is None else [Report(arrival.lost, channel)]
+        told: list[Intent] = [] if arrival.lost is None else [ErrorReport(arrival.lost, channel)]
         if stream.document is not None and isinstance(event, Followed):
             told += self._keep_up(stream, stream.document.follow(event, now), now)
         return told + [
@@ -276,7 +276,7 @@ class Session:
                 return []
             if asked or (taken_away and error.error_code is ErrorCode.SUBSCRIPTION_FAILED):
                 return self._end(stream, why)
-        return [Report(why, error.channel if error.channel in self.streams else None)]
+        return [ErrorReport(why, error.channel if error.channel in self.streams else None)]
 
     # --- what goes out --------------------------------------------------------------------------------
 

@@ -20,7 +20,7 @@ from dossier_realtime.protocol.responses import Subscribed
 
 from .document import Replica
 from .errors import PositionLost
-from .intents import Intent, Ready, Report, ShowPresence
+from .intents import ErrorReport, Intent, Ready, ShowPresence
 from .presence import PresenceState
 
 AHEAD = 1_000  # events that may wait for those before them
@@ -122,7 +122,7 @@ class Stream:
             intents += self._begin_at(begin, answer.position, recovered=answer.recovered is True)
         elif not self._continues(answer):  # if it does, what was missed follows from where we are
             if self.position is not None:
-                intents.append(Report(PositionLost(self.channel, self.position, answer.position), self.channel))
+                intents.append(ErrorReport(PositionLost(self.channel, self.position, answer.position), self.channel))
             self.position = answer.position
             self._recovered_at = None
             self._ahead.clear()
@@ -143,7 +143,7 @@ class Stream:
             self.position = Position(now.epoch, begin)
             return []
         self.position = now
-        return [Report(PositionLost(self.channel, Position(now.epoch, begin), now), self.channel)]
+        return [ErrorReport(PositionLost(self.channel, Position(now.epoch, begin), now), self.channel)]
 
     def _continues(self, answer: Subscribed) -> bool:
         since, now = self._asked_from, answer.position

@@ -36,7 +36,7 @@ class Callbacks:
     on_error: OnError | None = None
 
 
-class Receiver:
+class SubscriptionState:
     """What the client hands to one subscription. Not for users of the SDK."""
 
     def __init__(
@@ -199,8 +199,8 @@ class Subscription:
 
     def __init__(
         self,
-        receiver: Receiver,
-        leave: Callable[[Receiver], None],
+        receiver: SubscriptionState,
+        leave: Callable[[SubscriptionState], None],
         status: Callable[[str], SubscriptionStatus],
         *,
         iterable: bool,

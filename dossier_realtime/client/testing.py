@@ -224,7 +224,7 @@ class FakeServer:
             self._sessions[session_id] += 1
             count = self._sessions[session_id]
             connection.say(
-                responses.ConnectionState(state="authenticated", session_id=session_id, reconnect_count=count)
+                responses.ConnectionStateMessage(state="authenticated", session_id=session_id, reconnect_count=count)
             )
 
     def _subscribe(self, connection: FakeConnection, command: Subscribe) -> None:

@@ -33,7 +33,7 @@ ACTIONS: Final[dict[str, Right]] = {
 cancel a brief, its user needs to read it: on the user's own channel."""
 
 
-class Changed(msgspec.Struct, frozen=True):
+class ExplainedChange(msgspec.Struct, frozen=True):
     """A claim or setting, as the explanation names it. `value` is empty where the reader may not know it."""
 
     kind: str
@@ -54,8 +54,8 @@ class Explanation(msgspec.Struct, frozen=True, omit_defaults=True):
     at: float
     sentence: Localized
     user: str = ""
-    basis: Changed | None = None
-    remedies: tuple[Changed, ...] = ()
+    basis: ExplainedChange | None = None
+    remedies: tuple[ExplainedChange, ...] = ()
 
 
 def explain(
@@ -79,8 +79,8 @@ def explain(
         round(at, 3),
         _sentence(decision, remedies, channel),
         identity.user_id,
-        Changed(basis.kind, basis.name, basis.value),
-        tuple(Changed(remedy.kind, remedy.name, remedy.value) for remedy in remedies),
+        ExplainedChange(basis.kind, basis.name, basis.value),
+        tuple(ExplainedChange(remedy.kind, remedy.name, remedy.value) for remedy in remedies),
     )
 
 

@@ -233,7 +233,7 @@ class RateLimitExceeded(Struct, tag_field="type", tag="rate_limit_exceeded", omi
     payload: RateLimitExceededPayload
 
 
-class ConnectionState(Struct, tag_field="type", tag="connection_state", omit_defaults=True, kw_only=True):
+class ConnectionStateMessage(Struct, tag_field="type", tag="connection_state", omit_defaults=True, kw_only=True):
     """`authenticated` after a login; `reconnecting`: the client shall come back in `retry_after` seconds."""
 
     state: Literal["connecting", "connected", "authenticated", "reconnecting", "disconnected", "error"]
@@ -254,6 +254,6 @@ Response = (
     | ErrorMessage
     | RateLimitWarning
     | RateLimitExceeded
-    | ConnectionState
+    | ConnectionStateMessage
 )
 """Everything a server says to one connection alone."""

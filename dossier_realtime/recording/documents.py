@@ -30,7 +30,7 @@ _A_TIME = 100_000_000  # an integer from here on was meant as Unix seconds
 _INTEGER = ". An integer is a version: give a time as a float, a datetime or text"
 
 
-class Edit(NamedTuple):
+class RecordedEdit(NamedTuple):
     """One version: when it was delivered (Unix seconds), and the operation, which says whose it is."""
 
     version: int
@@ -51,7 +51,9 @@ class DocumentHistory:
     `since`: from when on (Unix seconds) it is known which version is in force; None: from the beginning on.
     """
 
-    def __init__(self, name: str, edits: list[Edit], base: tuple[int, Document], since: float | None = None) -> None:
+    def __init__(
+        self, name: str, edits: list[RecordedEdit], base: tuple[int, Document], since: float | None = None
+    ) -> None:
         self.name = name
         self.edits = edits
         self.since = since
@@ -123,13 +125,13 @@ class DocumentHistory:
 def history(index: Index, channel: str) -> DocumentHistory:
     """The history of `document:…`. It begins at version 0, or where somebody loaded the document if the recording
     begins later. Raises KeyError where the recording holds nothing of it."""
-    found: dict[int, Edit] = {}
+    found: dict[int, RecordedEdit] = {}
     for number in index.fanouts.get(channel, ()):
         header, frame, _ = index.entry(number)
         if header.offset and frame is not None and header.kind in ("fanout", "recovered"):
             with suppress(*UNFIT):  # the history ends before a version that cannot be read
                 payload = _operations.decode(frame).payload
-                found.setdefault(header.offset, Edit(header.offset, index.times[number], payload))
+                found.setdefault(header.offset, RecordedEdit(header.offset, index.times[number], payload))
     if not found:
         raise KeyError(f"no edit of {channel} in this recording; channels() lists what there is")
     versions = sorted(found)
@@ -138,7 +140,7 @@ def history(index: Index, channel: str) -> DocumentHistory:
     if versions[0] != 1:
         loaded, base = _loaded(index, channel, versions)
         since = min(loaded, found[base[0]].at) if base[0] in found else loaded
-    edits: list[Edit] = []
+    edits: list[RecordedEdit] = []
     while base[0] + len(edits) + 1 in found:
         edits.append(found[base[0] + len(edits) + 1])
     return DocumentHistory(channel, edits, base, since)

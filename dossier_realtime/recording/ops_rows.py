@@ -53,7 +53,7 @@ class LimitRow(OpsRow, kw_only=True, omit_defaults=True, rename={"rate_class": "
     until: Number = UNSET
 
 
-class SessionRow(OpsRow, kw_only=True, omit_defaults=True):
+class EndedSessionRow(OpsRow, kw_only=True, omit_defaults=True):
     """Sessions that were ended: those of a token or of a user (`revoked`, issued `until` a time, or `disconnected`)."""
 
     TOPIC: ClassVar[str] = "sessions"
@@ -99,7 +99,7 @@ class BriefRow(OpsRow, kw_only=True, omit_defaults=True):
 
 
 _Row = TypeVar("_Row", bound=OpsRow)
-_ROWS: dict[str, type[OpsRow]] = {row.TOPIC: row for row in (LimitRow, SessionRow, AlertRow, BriefRow)}
+_ROWS: dict[str, type[OpsRow]] = {row.TOPIC: row for row in (LimitRow, EndedSessionRow, AlertRow, BriefRow)}
 
 
 class OpsReport(Struct):

@@ -17,7 +17,7 @@ from .entry import Detail, Entry, Header, Kind
 from .index import Index, Source
 from .moments import Zone, unix
 from .names import TYPES, channel_pattern, did_you_mean, must_be_in, must_be_text
-from .timeline import State
+from .timeline import RecordedState
 from .transcript import Frame, delivery, span, transcript
 from .verify import Report
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 _KINDS: frozenset[str] = frozenset(get_args(Kind))
 
 
-class Reader(NamedTuple):
+class EntryReader(NamedTuple):
     """Somebody who received an event: in which session, with which clearance then."""
 
     user: str
@@ -60,7 +60,7 @@ class Recording:
     def __init__(self, source: Source) -> None:
         self._source = source
         self._found: Index | None = None
-        self._folded: tuple[int, State] = (0, State())
+        self._folded: tuple[int, RecordedState] = (0, RecordedState())
 
     @property
     def index(self) -> Index:
@@ -189,7 +189,7 @@ class Recording:
 
         return tables.frames(self.transcript(session))
 
-    def state_at(self, moment: Moment, tz: Zone = UTC) -> State:
+    def state_at(self, moment: Moment, tz: Zone = UTC) -> RecordedState:
         """Everything as it stood at a time: sessions, presence, alerts, briefs, limits, settings, versions.
 
         Quick where moments are asked for in order of time: the fold goes on. The state is the caller's own. For a
@@ -203,7 +203,7 @@ class Recording:
         until = self.index.until(at)
         number, state = self._folded
         if until < number:
-            number, state = 0, State()
+            number, state = 0, RecordedState()
         for place in range(number, until):
             state.take(self.index.entry(place))
         state.at = max(state.at, at)
@@ -223,7 +223,7 @@ class Recording:
 
         return tables.history(self.document(name))
 
-    def delivered_to(self, channel: str, offset: SupportsIndex, *, epoch: str = "") -> set[Reader]:
+    def delivered_to(self, channel: str, offset: SupportsIndex, *, epoch: str = "") -> set[EntryReader]:
         """Exactly who received an event, live, when they caught up (to whose kernel it was wholly handed), or over HTTP
         (then the session is `token:` and the token's id).
 
@@ -253,12 +253,12 @@ class Recording:
             raise KeyError(f"no {what} on {channel!r} in this recording; channels() has the last offset of each")
         return readers
 
-    def _readers_over_http(self, channel: str, offset: int, epoch: str) -> Iterator[Reader]:
+    def _readers_over_http(self, channel: str, offset: int, epoch: str) -> Iterator[EntryReader]:
         for number in self.index.fanouts.get(channel, ()):
             header = self.index.entry(number).header
             read = header.detail.get("epoch", "")
             if header.kind == "http" and offset in span(header) and (not epoch or read in ("", epoch)):
-                yield Reader(header.user, header.via, str(header.detail.get("clearance", "")))
+                yield EntryReader(header.user, header.via, str(header.detail.get("clearance", "")))
 
     def cause(self, channel: str, offset: SupportsIndex, *, epoch: str = "") -> Entry:
         """Return the entry that caused an event: the frame of its sender, or the act of an HTTP call (who, from where,
@@ -313,10 +313,10 @@ class Recording:
                 claims = known.detail
         return claims
 
-    def _reader(self, session: str, number: int) -> Reader:
+    def _reader(self, session: str, number: int) -> EntryReader:
         rights = [*self.index.rare["open"], *self.index.rare["renewed"]]
         headers = (self.index.entry(place).header for place in sorted(rights, reverse=True) if place < number)
         header = next((header for header in headers if header.session == session), None)
         if header is None:  # its beginning is not in this recording
-            return Reader(self.index.entry(self.index.sessions[session][0]).header.user, session, "")
-        return Reader(header.user, session, str(header.detail["clearance"]))
+            return EntryReader(self.index.entry(self.index.sessions[session][0]).header.user, session, "")
+        return EntryReader(header.user, session, str(header.detail["clearance"]))

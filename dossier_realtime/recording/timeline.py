@@ -52,7 +52,7 @@ class Present:
 
 
 @dataclass(slots=True)
-class Alert:
+class RecordedAlert:
     """A commitment's alert: level 1 to 3. `title` as it was sent, in one language or by language."""
 
     level: int
@@ -62,7 +62,7 @@ class Alert:
 
 
 @dataclass(slots=True)
-class Brief:
+class RecordedBrief:
     """A brief that is being written, or was; `progress` in percent."""
 
     state: str
@@ -80,7 +80,7 @@ class Limited:
 
 
 @dataclass(slots=True)
-class State:
+class RecordedState:
     """Everything at one time. `take` is the fold; `at` is the time of the last entry taken (Unix seconds).
 
     `limits` by user and class; `settings` of channels that somebody changed; `briefs` by request, `alerts` by
@@ -90,8 +90,8 @@ class State:
 
     at: float = 0.0
     sessions: dict[str, Open] = field(default_factory=dict)
-    alerts: dict[str, Alert] = field(default_factory=dict)
-    briefs: dict[str, Brief] = field(default_factory=dict)
+    alerts: dict[str, RecordedAlert] = field(default_factory=dict)
+    briefs: dict[str, RecordedBrief] = field(default_factory=dict)
     health: dict[str, int] = field(default_factory=dict)
     settings: dict[str, Detail] = field(default_factory=dict)
     versions: dict[str, int] = field(default_factory=dict)
@@ -190,15 +190,15 @@ class State:
                 self._doing.pop((header.channel, payload["user_id"]), None)
             case "commitment", "alert":
                 level = payload["alert_level"]
-                alert = self.alerts.setdefault(payload["commitment_id"], Alert(level, payload["title"]))
+                alert = self.alerts.setdefault(payload["commitment_id"], RecordedAlert(level, payload["title"]))
                 if level > alert.level:  # what climbs is open again
                     alert.level, alert.state, alert.acknowledged_by = level, "open", None
             case "alert", "state":
-                alert = self.alerts.setdefault(payload["commitment_id"], Alert(payload["alert_level"], ""))
+                alert = self.alerts.setdefault(payload["commitment_id"], RecordedAlert(payload["alert_level"], ""))
                 alert.level = payload["alert_level"]
                 alert.state, alert.acknowledged_by = payload["state"], payload["acknowledged_by"]
             case "brief", _:
-                brief = self.briefs.setdefault(event.request_id, Brief("started"))
+                brief = self.briefs.setdefault(event.request_id, RecordedBrief("started"))
                 brief.state = _STATES.get(rest.removeprefix("generation_"), brief.state)
                 brief.stage = payload.get("stage", brief.stage)
                 brief.progress = 100 if brief.state == "complete" else payload.get("progress", brief.progress)

@@ -38,7 +38,7 @@ class Frame(NamedTuple):
     offset: int = 0
 
 
-class Attachment(NamedTuple):
+class RecordedAttachment(NamedTuple):
     """Between these two entries a session received what went to a channel's audience."""
 
     channel: str
@@ -110,7 +110,7 @@ def _replayed(index: Index, number: int, header: Header, connection: str) -> Ite
         yield Frame(number, header.seq, header.at, "received", connection, *told)
 
 
-def attachments(index: Index, session: str) -> Iterator[Attachment]:
+def attachments(index: Index, session: str) -> Iterator[RecordedAttachment]:
     """What a session was attached to, and when; the start of a node ends all."""
     since: dict[tuple[str, Audience], int] = {}
     starts = [number for number in index.rare["start"] if number > index.sessions[session][0]]
@@ -120,16 +120,16 @@ def attachments(index: Index, session: str) -> Iterator[Attachment]:
         if header.kind == "attach":
             since.setdefault(place, number)
         elif header.kind == "detach" and place in since:
-            yield Attachment(*place, since.pop(place), number)
+            yield RecordedAttachment(*place, since.pop(place), number)
         elif (
             header.kind == "detach" and not header.channel
         ) or header.kind == "start":  # of everything: its connection ended
-            yield from (Attachment(*place, start, number) for place, start in since.items())
+            yield from (RecordedAttachment(*place, start, number) for place, start in since.items())
             since.clear()
-    yield from (Attachment(*place, start, len(index)) for place, start in since.items())
+    yield from (RecordedAttachment(*place, start, len(index)) for place, start in since.items())
 
 
-def _told(index: Index, attached: Iterator[Attachment], user: str) -> Iterator[tuple[int, Entry]]:
+def _told(index: Index, attached: Iterator[RecordedAttachment], user: str) -> Iterator[tuple[int, Entry]]:
     for channel, audience, start, end in attached:
         for number in index.told(channel, start, end):
             entry = index.entry(number)

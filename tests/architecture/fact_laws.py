@@ -83,4 +83,22 @@ def levels_have_one_home(tree: Tree) -> Iterator[str]:
                     yield f"{module.name}, line {node.lineno}, lists the levels: use {CLASSIFICATION}.LEVELS"
 
 
-LAWS = (channel_names_have_one_home, rights_are_decided_in_one_place, levels_have_one_home)
+def class_names_are_unique(tree: Tree) -> Iterator[str]:
+    """A public class name means one thing: it is defined once in the source."""
+    known: dict[str, str] = {}
+    for module in tree.values():
+        if module.within("tests"):
+            continue
+        for node in module.tree.body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                first = known.setdefault(node.name, module.name)
+                if first != module.name:
+                    yield f"{module.name}.{node.name}: {first} has a class of this name; name it after its own part"
+
+
+LAWS = (
+    channel_names_have_one_home,
+    rights_are_decided_in_one_place,
+    levels_have_one_home,
+    class_names_are_unique,
+)

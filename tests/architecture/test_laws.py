@@ -118,6 +118,11 @@ LOOP = "app/core/a.py: from . import b | app/core/b.py: from .c import x | app/c
             "app/a.py: x = ['public', 'internal', 'confidential', 'secret']",
             "app.a, line 1, lists the levels",
         ),
+        (
+            fact_laws.class_names_are_unique,
+            "app/core/a.py: class Alert: ... | dashboard/b.py: class Alert: ...",
+            "dashboard.b.Alert: app.core.a has a class of this name",
+        ),
         (laws.data_is_never_code, "dashboard/a.py: from pickle import loads", "dashboard.a imports pickle"),
         (laws.data_is_never_code, "demo/a.py: frame.to_pickle(1)", "demo.a calls to_pickle"),
     ],

@@ -12,7 +12,7 @@ from app.core.effects import (
     SendPing,
     VerifyToken,
 )
-from app.core.session import State
+from app.core.session import SessionState
 from dossier_realtime.protocol import responses
 from dossier_realtime.protocol.errors import CloseCode, ErrorCode
 from tests.core.talk import SA, UPDATE, Talk, closing, errors, identity, only
@@ -55,7 +55,7 @@ def test_a_good_token_opens_the_session_and_says_what_holds() -> None:
     assert isinstance(success.event, responses.AuthSuccess)
     assert success.event.ref == "a"
     assert success.event.payload.permissions == ["write:dossier:*", "read:global", "read:user:ali"]
-    assert state.event == responses.ConnectionState(state="authenticated", session_id="old", reconnect_count=3)
+    assert state.event == responses.ConnectionStateMessage(state="authenticated", session_id="old", reconnect_count=3)
 
 
 @pytest.mark.parametrize(("revoked", "code"), [(False, CloseCode.AUTH_FAILED), (True, CloseCode.REVOKED)])
@@ -65,7 +65,7 @@ def test_a_bad_token_closes(revoked: bool, code: CloseCode) -> None:
     decision = talk.session.token_refused(asked, talk.at, revoked=revoked)
     assert errors(decision) == [ErrorCode.INVALID_TOKEN]
     assert closing(decision) is code
-    assert talk.session.state is State.CLOSED
+    assert talk.session.state is SessionState.CLOSED
     assert talk.say(type="ping").effects == []
 
 

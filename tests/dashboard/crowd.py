@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dashboard.store import DashboardState
-from dashboard.trail import Act
+from dashboard.trail import AuditEvent
 from dossier_realtime.client.presence import PresenceState
 from dossier_realtime.protocol.responses import PresentUser, Roster
 from tests.dashboard.samples import NOW, alert, busy, edit, health, listed, ops, session, update
@@ -43,6 +43,6 @@ def crowd() -> DashboardState:
         said.payload.node = f"node-{number:03}"
         state.heard("ops:nodes", said, NOW)
     state.audited(
-        state.chain, [Act(n, NOW, f"person-{n:04}", "disconnect_user", f"p-{n}", status=200) for n in numbers]
+        state.chain, [AuditEvent(n, NOW, f"person-{n:04}", "disconnect_user", f"p-{n}", status=200) for n in numbers]
     )
     return state

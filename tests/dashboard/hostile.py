@@ -14,7 +14,7 @@ from typing import Any
 
 from dashboard.server import DashboardServer, Setup
 from dashboard.store import DashboardState
-from dashboard.trail import Act, Chain
+from dashboard.trail import AuditEvent, ChainStatus
 from dossier_realtime.client.presence import PresenceState
 from dossier_realtime.protocol.events import (
     AlertState,
@@ -132,9 +132,9 @@ def _fill(state: DashboardState, text: str, number: int) -> None:
         recommendations=[text],
     )
     state.heard(f"relationship:{text}", RelationshipHealthChange(channel=f"relationship:{text}", payload=told), NOW)
-    done = Act(number, NOW, text, text, text, reason=text, status=200)
+    done = AuditEvent(number, NOW, text, text, text, reason=text, status=200)
     fault = ChainFault(number, text, 0, text)
-    state.audited(Chain(node=text, first=1, seq=2, link=text, head=2, at=NOW, fault=fault, faults=2), [done])
+    state.audited(ChainStatus(node=text, first=1, seq=2, link=text, head=2, at=NOW, fault=fault, faults=2), [done])
     user = PresentUser(user_id=text, name=text, role=text, status=text, activity=text, field=text)  # type: ignore[arg-type]  # likewise
     state.present(f"dossier:country:{text}", PresenceState.of(Roster(count=1, users=[user])), NOW)
 

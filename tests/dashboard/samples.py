@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from dashboard.store import DashboardState
-from dashboard.trail import Act, Chain
+from dashboard.trail import AuditEvent, ChainStatus
 from dashboard.viewer import Viewer
 from dossier_realtime.client.presence import PresenceState
 from dossier_realtime.protocol.authorization import reader
@@ -130,12 +130,12 @@ def busy() -> DashboardState:
     state.present("dossier:country:SA", there("Nora", "Omar"), NOW)
     state.present("dossier:secret:x", there("Spy"), NOW)
     state.audited(
-        Chain("node-1", first=3, seq=40, link="ab" * 32, head=40, at=NOW, writable=True),
+        ChainStatus("node-1", first=3, seq=40, link="ab" * 32, head=40, at=NOW, writable=True),
         [
-            Act(10, NOW, "omar", "disconnect_user", "nora", reason="left the laptop open", status=200),
-            Act(11, NOW, "omar", "channel", "dossier:secret:x", of_channel=True, reason="Spy seen", status=200),
-            Act(12, NOW, "", "settings", "dossier:secret:x", of_channel=True, level="secret"),
-            Act(13, NOW, "nora", "clearance", "dossier:secret:x", of_channel=True, rule="clearance"),
+            AuditEvent(10, NOW, "omar", "disconnect_user", "nora", reason="left the laptop open", status=200),
+            AuditEvent(11, NOW, "omar", "channel", "dossier:secret:x", of_channel=True, reason="Spy seen", status=200),
+            AuditEvent(12, NOW, "", "settings", "dossier:secret:x", of_channel=True, level="secret"),
+            AuditEvent(13, NOW, "nora", "clearance", "dossier:secret:x", of_channel=True, rule="clearance"),
         ],
     )
     return state

@@ -17,7 +17,7 @@ from dashboard.panes.limits import limits
 from dashboard.panes.overview import banner, overview
 from dashboard.panes.presence import countries
 from dashboard.store import DashboardState
-from dashboard.trail import Act
+from dashboard.trail import AuditEvent
 from dashboard.viewer import MAY, Viewer
 from dossier_realtime.protocol.authorization import Grant, Identity
 from dossier_realtime.protocol.classification import LEVELS, Clearance
@@ -248,7 +248,7 @@ def marked_state() -> DashboardState:
     state.heard("ops:briefs", ops("briefs", {}, {**brief, **fact}), NOW)
     limited = {"key": "planted general", "user_id": "planted", "name": "planted", "class": "general", "state": "warned"}
     state.heard("ops:limits", ops("limits", {}, {**limited, "personal": True}), NOW)
-    state.audited(state.chain, [Act(99, NOW, "planted", "acknowledge", "planted-c", needs="secret")])
+    state.audited(state.chain, [AuditEvent(99, NOW, "planted", "acknowledge", "planted-c", needs="secret")])
     return state
 
 
@@ -294,11 +294,11 @@ def test_an_empty_list_says_no_more_than_its_viewer_may_know(page: str, language
 def test_a_refusal_says_what_would_have_to_change(language: str) -> None:
     state, secret = busy(), "dossier:secret:x"
     acts = [
-        Act(20, NOW, "nora", "clearance", secret, of_channel=True, rule="clearance"),
-        Act(21, NOW, "nora", "grant.read", secret, of_channel=True, rule="grant.read"),
-        Act(22, NOW, "nora", "grant.write", "dossier:country:never", of_channel=True, rule="grant.write"),
-        Act(23, NOW, "nora", "disconnect_user", "omar", status=403),
-        Act(24, NOW, "nora", "document", "document:d-1", of_channel=True, status=403),
+        AuditEvent(20, NOW, "nora", "clearance", secret, of_channel=True, rule="clearance"),
+        AuditEvent(21, NOW, "nora", "grant.read", secret, of_channel=True, rule="grant.read"),
+        AuditEvent(22, NOW, "nora", "grant.write", "dossier:country:never", of_channel=True, rule="grant.write"),
+        AuditEvent(23, NOW, "nora", "disconnect_user", "omar", status=403),
+        AuditEvent(24, NOW, "nora", "document", "document:d-1", of_channel=True, status=403),
     ]
     state.audited(state.chain, acts)
     told = text_of("audit", viewer(language, clearance="secret"), state)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.recording_queue import QueueFull, RecordingQueue
+from dashboard.recording_queue import RecordingQueue, RecordingQueueFull
 
 
 @given(st.lists(st.tuples(st.integers(0, 4), st.integers(1, 5), st.booleans()), max_size=30), st.integers(1, 3))
@@ -37,7 +37,7 @@ def test_never_more_at_once_than_may_be_and_never_two_of_one(asked: list[tuple[i
             try:
                 await queue.run(str(person), work, places[number].append)
                 done += 1
-            except QueueFull:
+            except RecordingQueueFull:
                 refused += 1
 
         tasks = []
@@ -72,11 +72,11 @@ def test_the_queue_is_full_for_one_and_for_all() -> None:
 
         tasks = [asyncio.create_task(queue.run("omar", work, lambda place: None)) for _ in range(3)]
         await asyncio.sleep(0)
-        with pytest.raises(QueueFull, match="own"):
+        with pytest.raises(RecordingQueueFull, match="own"):
             await queue.run("omar", work, lambda place: None)
         tasks.append(asyncio.create_task(queue.run("nora", work, lambda place: None)))
         await asyncio.sleep(0)
-        with pytest.raises(QueueFull, match="all"):
+        with pytest.raises(RecordingQueueFull, match="all"):
             await queue.run("sami", work, lambda place: None)
         go.set()
         await asyncio.gather(*tasks)

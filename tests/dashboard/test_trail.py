@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 
 from dashboard.panes.audit import audit
 from dashboard.store import DashboardState
-from dashboard.trail import Act, Chain, act
+from dashboard.trail import AuditEvent, ChainStatus, act
 from dossier_realtime.recording import export
 from dossier_realtime.recording.entry import Header
 from dossier_realtime.recording.verify import ChainFault
 from tests.dashboard.samples import NOW, busy, listed, viewer
 
-GOOD = Chain("node-1", first=3, seq=1_040, link="ab" * 32, head=1_040, at=NOW, writable=True)
+GOOD = ChainStatus("node-1", first=3, seq=1_040, link="ab" * 32, head=1_040, at=NOW, writable=True)
 
 
 def call(method: str, path: str, status: int = 200, **more: Any) -> Header:
@@ -67,7 +67,7 @@ def test_what_is_no_act_is_not_told(header: Header) -> None:
 @given(st.lists(st.sampled_from(["a", "b", "c"]), max_size=30))
 def test_the_same_refusal_is_one_and_counted(users: list[str]) -> None:
     state = DashboardState()
-    state.audited(GOOD, [Act(n, NOW, user, "clearance", "x", rule="clearance") for n, user in enumerate(users)])
+    state.audited(GOOD, [AuditEvent(n, NOW, user, "clearance", "x", rule="clearance") for n, user in enumerate(users)])
     assert {denial.user: denial.times for denial in state.denials.values()} == {
         user: users.count(user) for user in users
     }
@@ -75,13 +75,13 @@ def test_the_same_refusal_is_one_and_counted(users: list[str]) -> None:
 
 def test_whoever_is_refused_without_end_pushes_out_no_act() -> None:
     state = DashboardState()
-    state.audited(GOOD, [Act(1, NOW, "omar", "disconnect_user", "nora", reason="why", status=200)])
+    state.audited(GOOD, [AuditEvent(1, NOW, "omar", "disconnect_user", "nora", reason="why", status=200)])
     for n in range(2, 3_000):
-        state.audited(GOOD, [Act(n, NOW, f"u{n}", "clearance", "x", rule="clearance")])
+        state.audited(GOOD, [AuditEvent(n, NOW, f"u{n}", "clearance", "x", rule="clearance")])
     assert len(state.denials) == state.denials.cap
     assert [found.user for found in state.acts.values()] == ["omar"]
     for n in range(3_000, 6_000):
-        state.audited(GOOD, [Act(n, NOW, "omar", "channel", "x", status=200)])
+        state.audited(GOOD, [AuditEvent(n, NOW, "omar", "channel", "x", status=200)])
     assert len(state.acts) == state.acts.cap
 
 
@@ -89,7 +89,7 @@ def test_whoever_is_refused_without_end_pushes_out_no_act() -> None:
 @pytest.mark.parametrize(
     ("chain", "tone", "english"),
     [
-        (Chain(), "info", "Reading"),
+        (ChainStatus(), "info", "Reading"),
         (GOOD, "good", "intact through entry 1,040"),
         (replace(GOOD, head=1_050), "good", "intact through entry 1,040"),
         (replace(GOOD, head=101_040), "info", "100,000 entries still to verify"),
@@ -108,7 +108,7 @@ def test_whoever_is_refused_without_end_pushes_out_no_act() -> None:
         (replace(GOOD, fault=ChainFault(9, "", 0, "something new"), faults=1), "bad", "entry 9: something new"),
     ],
 )
-def test_the_banner_says_how_the_chain_stands(chain: Chain, tone: str, english: str, language: str) -> None:
+def test_the_banner_says_how_the_chain_stands(chain: ChainStatus, tone: str, english: str, language: str) -> None:
     state = DashboardState()
     state.audited(chain, [])
     banner = audit(state, viewer(language), NOW)[0]

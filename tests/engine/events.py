@@ -6,15 +6,15 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from app.engine.ports import Entry, IdempotencyKey, Publication
+from app.engine.ports import IdempotencyKey, Publication, PublicationEntry
 
 CHANNEL = "dossier:country:SA"
 OTHER = "workspace:7"
 
 
-def event(number: int | str, channel: str = CHANNEL, *, durable: bool = True, padding: int = 0) -> Entry:
+def event(number: int | str, channel: str = CHANNEL, *, durable: bool = True, padding: int = 0) -> PublicationEntry:
     body = {"type": "test", "channel": channel, "number": number, "padding": "x" * padding}
-    return Entry(channel, json.dumps(body, separators=(",", ":")).encode(), durable)
+    return PublicationEntry(channel, json.dumps(body, separators=(",", ":")).encode(), durable)
 
 
 def key(name: str, user: str = "u1", digest: bytes = b"digest") -> IdempotencyKey:

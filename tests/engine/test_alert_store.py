@@ -8,14 +8,14 @@ from dataclasses import replace
 import pytest
 
 from app.core.alerts import Alert, AlertRecipient, AlertStatus
-from app.engine.ports import Engine, Entry, KeyConflict, Moved
+from app.engine.ports import Engine, KeyConflict, Moved, PublicationEntry
 from tests.engine.conftest import Clock, Opener
 from tests.engine.events import Received, event, key, numbers
 
 DAY = 86_400.0
 
 
-def alert(user: str, level: int = 1, commitment: str = "c1") -> Entry:
+def alert(user: str, level: int = 1, commitment: str = "c1") -> PublicationEntry:
     return replace(
         event(f"{commitment} {user} {level}", f"user:{user}"), domain_fact=AlertRecipient(commitment, user, level)
     )

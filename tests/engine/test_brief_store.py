@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from app.core.briefs import Brief, BriefTransition
-from app.engine.ports import BriefCancelled, Engine, Entry, Moved
+from app.engine.ports import BriefCancelled, Engine, Moved, PublicationEntry
 from dossier_realtime.protocol.responses import BriefEnd
 from tests.engine.conftest import Clock, Opener
 from tests.engine.events import event, key
@@ -16,7 +16,7 @@ from tests.engine.events import event, key
 DAY = 86_400.0
 
 
-def step(number: int | str, ended: BriefEnd | None = None, request: str = "r1", user: str = "ali") -> Entry:
+def step(number: int | str, ended: BriefEnd | None = None, request: str = "r1", user: str = "ali") -> PublicationEntry:
     return replace(event(number, f"user:{user}"), domain_fact=BriefTransition(request, user, ended))
 
 

@@ -22,7 +22,7 @@ from app.engine.embedded.engine import EmbeddedEngine, open_embedded
 from app.engine.embedded.history import Ages
 from app.engine.embedded.schema import FILE, VERSION
 from app.engine.limits import EngineLimits
-from app.engine.ports import EngineError, KeyConflict, Opened, SessionRecord, Unavailable
+from app.engine.ports import EngineError, KeyConflict, OpenedSession, SessionRecord, Unavailable
 from tests.engine.conftest import Clock
 from tests.engine.events import CHANNEL, OTHER, Received, event, frame, key, numbers
 from tests.harness.eventually import HANG_SECONDS
@@ -80,7 +80,7 @@ def test_what_was_acknowledged_survives_a_kill(tmp_path: Path, clock: Clock) -> 
                 await engine.broker.publish([event("x")], key(label, digest=b"other"))
             assert (await engine.broker.position(CHANNEL)).offset == head
             resumed = await engine.sessions.open(_record("new"), f"round-{name}", 10)
-            assert resumed == Opened(f"round-{name}", 1, None)
+            assert resumed == OpenedSession(f"round-{name}", 1, None)
 
     for name in "abcde":
         acked |= _publish_and_kill(tmp_path, name, 300)
@@ -165,7 +165,7 @@ def test_a_jump_of_the_wall_clock_ends_nothing_that_is_kept(tmp_path: Path, cloc
             assert (await engine.broker.position(CHANNEL)).oldest == 1
             assert engine.revocations.is_revoked("u1", "t1", None)
             assert engine.revocations.is_revoked("u1", "t2", None)
-            assert await engine.sessions.open(_record("s2"), "s1", 10) == Opened("s1", 1, None)
+            assert await engine.sessions.open(_record("s2"), "s1", 10) == OpenedSession("s1", 1, None)
 
     asyncio.run(scenario())
 

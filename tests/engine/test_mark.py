@@ -15,7 +15,7 @@ from app.core.ratelimit import RateLimiter
 from app.engine.embedded.engine import open_embedded
 from app.engine.embedded.mark import FILE
 from app.engine.limits import EngineLimits
-from app.engine.ports import Entry
+from app.engine.ports import PublicationEntry
 from tests.engine.conftest import Clock
 
 CHANNEL = "dossier:country:SA"
@@ -26,7 +26,7 @@ async def _run(data: Path, count: int = 1, recorded: int = 0) -> tuple[str, str,
     engine = await open_embedded(data, limits=EngineLimits(), rates=RateLimiter(), clock=Clock(), recorded=recorded)
     try:
         for _ in range(count):
-            await engine.broker.publish([Entry(CHANNEL, b'{"a":1}', durable=True)])
+            await engine.broker.publish([PublicationEntry(CHANNEL, b'{"a":1}', durable=True)])
         position = await engine.broker.position(CHANNEL)
         return engine.moved, position.epoch, position.offset
     finally:

@@ -18,7 +18,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from app.core.ratelimit import RateLimiter
 from app.engine.build import open_engine
 from app.engine.limits import EngineLimits
-from app.engine.ports import Engine, Opened, SessionRecord, TooManyConnections
+from app.engine.ports import Engine, OpenedSession, SessionRecord, TooManyConnections
 from tests.engine.conftest import MAKES, Clock
 
 LIMIT, WINDOW = 2, 900.0
@@ -105,7 +105,9 @@ class SessionStore(RuleBasedStateMachine):
         one.count, one.ended = one.count + usable, None
         self.known[session_id] = one
         self.holders.append(Holder(session_id, one.count))
-        assert self.run(self.engine.sessions.open(record, resume, LIMIT)) == Opened(session_id, one.count, displaced)
+        assert self.run(self.engine.sessions.open(record, resume, LIMIT)) == OpenedSession(
+            session_id, one.count, displaced
+        )
 
     @rule(number=st.integers(0, 20))
     def end(self, number: int) -> None:

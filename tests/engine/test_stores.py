@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from app.engine.ports import Opened, Order, SessionRecord, TooManyConnections
+from app.engine.ports import ControlCommand, OpenedSession, SessionRecord, TooManyConnections
 from dossier_realtime.protocol.classification import Clearance, Settings
 from tests.engine.conftest import Opener
 from tests.engine.events import CHANNEL, OTHER
@@ -22,7 +22,7 @@ def _record(session_id: str, user: str = "u1", node: str = "n1") -> SessionRecor
 def test_a_session_is_listed_from_its_opening_to_its_end(opened: Opener) -> None:
     async def scenario() -> None:
         async with opened() as engine:
-            assert await engine.sessions.open(_record("s1"), None, 10) == Opened("s1", 0, None)
+            assert await engine.sessions.open(_record("s1"), None, 10) == OpenedSession("s1", 0, None)
             await engine.sessions.open(_record("s2", "u2"), None, 10)
             assert await engine.sessions.sessions() == [_record("s1"), _record("s2", "u2")]
             await engine.sessions.close("s1", 0)
@@ -39,7 +39,7 @@ def test_an_ended_session_is_resumed_under_its_id_and_counts_its_returns(opened:
             for count in (1, 2, 3):
                 await engine.sessions.close("s1", count - 1)
                 resumed = await engine.sessions.open(_record(f"new{count}"), "s1", 10)
-                assert resumed == Opened("s1", count, None)
+                assert resumed == OpenedSession("s1", count, None)
             (record,) = await engine.sessions.sessions()
             assert (record.session_id, record.reconnect_count) == ("s1", 3)
 
@@ -54,8 +54,8 @@ def test_a_session_is_resumed_after_a_restart_whether_it_had_ended_or_not(opened
             await engine.sessions.close("ended", 0)
         async with opened() as engine:
             assert await engine.sessions.sessions() == []
-            assert await engine.sessions.open(_record("x"), "ended", 10) == Opened("ended", 1, None)
-            assert await engine.sessions.open(_record("y"), "open", 10) == Opened("open", 1, None)
+            assert await engine.sessions.open(_record("x"), "ended", 10) == OpenedSession("ended", 1, None)
+            assert await engine.sessions.open(_record("y"), "open", 10) == OpenedSession("open", 1, None)
 
     asyncio.run(scenario())
 
@@ -65,9 +65,9 @@ def test_what_is_not_the_users_own_session_is_not_resumed(opened: Opener, resume
     async def scenario() -> None:
         async with opened() as engine:
             await engine.sessions.open(_record("s1", "u1"), None, 10)
-            assert await engine.sessions.open(_record("s2", "u2"), resume, 10) == Opened("s2", 0, None)
+            assert await engine.sessions.open(_record("s2", "u2"), resume, 10) == OpenedSession("s2", 0, None)
             await engine.sessions.close("s1", 0)
-            assert await engine.sessions.open(_record("s3", "u2"), resume, 10) == Opened("s3", 0, None)
+            assert await engine.sessions.open(_record("s3", "u2"), resume, 10) == OpenedSession("s3", 0, None)
 
     asyncio.run(scenario())
 
@@ -76,7 +76,7 @@ def test_resuming_an_open_session_displaces_the_older_connection(opened: Opener)
     async def scenario() -> None:
         async with opened() as engine:
             await engine.sessions.open(_record("s1", node="n1"), None, 1)
-            assert await engine.sessions.open(_record("s2", node="n2"), "s1", 1) == Opened("s1", 1, "n1")
+            assert await engine.sessions.open(_record("s2", node="n2"), "s1", 1) == OpenedSession("s1", 1, "n1")
             await engine.sessions.close("s1", 0)  # of the displaced one: the session is no longer its own
             (record,) = await engine.sessions.sessions()
             assert (record.session_id, record.node) == ("s1", "n2")
@@ -97,7 +97,7 @@ def test_a_user_has_no_more_sessions_than_the_limit(opened: Opener) -> None:
             with pytest.raises(TooManyConnections):  # and s1 can be resumed later
                 await engine.sessions.open(_record("s4"), "s1", 2)
             await engine.sessions.close("s2", 0)
-            assert await engine.sessions.open(_record("s4"), "s1", 2) == Opened("s1", 1, None)
+            assert await engine.sessions.open(_record("s4"), "s1", 2) == OpenedSession("s1", 1, None)
 
     asyncio.run(scenario())
 
@@ -190,9 +190,9 @@ def test_a_message_can_be_judged_once_it_is_covered(opened: Opener) -> None:
 def test_an_order_is_carried_out_on_its_own_node_before_the_call_returns(opened: Opener) -> None:
     async def scenario() -> None:
         async with opened() as engine:
-            carried_out: list[Order] = []
+            carried_out: list[ControlCommand] = []
             engine.control.start(carried_out.append)
-            order = Order("end_user", "u1", reason="kicked")
+            order = ControlCommand("end_user", "u1", reason="kicked")
             await engine.control.send(order)
             assert carried_out == [order]
 

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from app.node.frames import Close, FrameParser, Incoming, Text, Violation, close_frame
+from app.node.frames import CloseFrame, FrameParser, Incoming, Text, Violation, close_frame
 from dossier_realtime.protocol import codec
 from dossier_realtime.protocol.commands import Command
 from dossier_realtime.protocol.inbound import InboundMessage
@@ -40,7 +40,7 @@ def frames(data: bytes) -> None:
     step, stream = 1 + (data[0] if data else 0) % 32, data[1:]
     whole = _parsed([stream])
     assert _parsed([stream[at : at + step] for at in range(0, len(stream), step)]) == whole
-    assert not any(isinstance(item, Close | Violation) for item in whole[:-1])
+    assert not any(isinstance(item, CloseFrame | Violation) for item in whole[:-1])
     for item in whole:
         match item:
             case Text(payload):
@@ -48,7 +48,7 @@ def frames(data: bytes) -> None:
                 assert len(payload) <= 65_536
             case Violation(code, reason):
                 assert len(close_frame(code, reason)) <= 127
-            case Close(code, reason):
+            case CloseFrame(code, reason):
                 assert code == 1005 or len(close_frame(code, reason)) <= 127
             case _:
                 assert len(item.payload) <= 125

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from app.journal import writer
-from app.journal.acts import Act, Actor, ActRecord
+from app.journal.acts import Act, ActRecord, Initiator
 from app.journal.lanes import ActNotRecorded
 from app.journal.writer import Journal
 from tests.harness.running import asynchronous
@@ -140,9 +140,9 @@ async def test_an_act_that_is_refused_too_late_to_be_unwritten_has_an_outcome(
     await paused.wait()
     acts, act = ActRecord(journal, lambda _: ""), Act("revoke_user", "user", "u2")
     with pytest.raises(ActNotRecorded) as refused:
-        await acts.begin(Actor("u1"), act)
+        await acts.begin(Initiator("u1"), act)
     assert refused.value.entry is not None
-    acts.end(refused.value.entry, Actor("u1"), act, "failed", 503)
+    acts.end(refused.value.entry, Initiator("u1"), act, "failed", 503)
     go.set()
     journal.close()
     written, outcome = (entry.header for entry in entries(tmp_path) if entry.header.kind in ("act", "outcome"))

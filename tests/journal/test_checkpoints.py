@@ -18,7 +18,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from app.journal import store
-from app.journal.checkpoints import Checkpointer, Due
+from app.journal.checkpoints import Checkpointer, CheckpointSchedule
 from app.journal.rotation import rotate
 from app.journal.signing import PRIVATE, PUBLIC, KeyPlace, Signer, named_key, open_signer, write_key, write_public
 from app.journal.sinks import Sink, to_file, to_hook, to_syslog
@@ -56,7 +56,7 @@ def vouched(data: Path, sinks: list[Sink], rounds: int = 4, *, into_chain: bool 
         signer,
         sinks,
         lambda detail: journal.record("checkpoint", detail=detail) if into_chain else None,
-        Due(0, 1),
+        CheckpointSchedule(0, 1),
     )
     for number in range(rounds):
         for place in range(10):
@@ -265,7 +265,9 @@ def test_a_command_signs_and_its_failure_is_said(tmp_path: Path) -> None:
     journal = Journal(folder, NODE, about={"key": outer.fingerprint}, sync_seconds=0.01)
     kept = vault / PRIVATE
     aside = kept.rename(vault / "aside")
-    told = Checkpointer(folder, NODE, outer, [], lambda detail: journal.record("checkpoint", detail=detail), Due(0, 1))
+    told = Checkpointer(
+        folder, NODE, outer, [], lambda detail: journal.record("checkpoint", detail=detail), CheckpointSchedule(0, 1)
+    )
     for number in range(3):
         journal.record("fanout", channel="global", commit=number + 1, frame="{}")
     while not told.trouble:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from app.journal import checkpoints
-from app.journal.checkpoints import Checkpointer, Due
+from app.journal.checkpoints import Checkpointer, CheckpointSchedule
 from app.journal.signing import KeyPlace, named_key, open_signer
 from app.journal.writer import Journal
 from app.node import background
@@ -63,7 +63,7 @@ async def test_checkpoints_go_on_after_a_look_that_failed(tmp_path: Path, monkey
         journal.record("fanout", channel="global", commit=number + 1, frame="{}")
     until(lambda: journal.waiting == 0)
     made = asyncio.Event()
-    checkpointer = Checkpointer(folder, NODE, signer, [], lambda _: made.set(), Due(0, 1))
+    checkpointer = Checkpointer(folder, NODE, signer, [], lambda _: made.set(), CheckpointSchedule(0, 1))
 
     def failing(*_: object) -> None:
         raise ValueError("nobody thought of this")

@@ -17,7 +17,7 @@ from app.engine.ports import AlertStore, Publication, Version
 from app.node.hub import Hub
 from app.node.node import Node
 from app.node.outbox import Outbox
-from app.services.publisher import Publisher
+from app.services.publisher import EventPublisher
 from app.services.quotas import Quotas
 from dossier_realtime.protocol.classification import ChannelPolicy
 from dossier_realtime.protocol.events import BriefProgress, BriefProgressPayload, Notification, NotificationPayload
@@ -78,7 +78,7 @@ def test_the_engine_hands_the_rules_on_with_what_is_durable_and_what_is_not(tmp_
 def test_the_publisher_says_what_a_later_event_replaces() -> None:
     quotas, clock = Quotas(RateLimiter(), Clock()), OpsAggregator("n1")
     alerts: AlertStore = None  # type: ignore[assignment]  # not asked for entries
-    publisher = Publisher(None, alerts, ChannelPolicy([]), clock, lambda: True, quotas)  # type: ignore[arg-type]  # likewise
+    publisher = EventPublisher(None, alerts, ChannelPolicy([]), clock, lambda: True, quotas)  # type: ignore[arg-type]  # likewise
     text = Localized("a", "ب")
     moves = BriefProgress(request_id="r1", payload=BriefProgressPayload("analyzing", 5, text))
     told = Notification(priority="low", payload=NotificationPayload(id="n", title=text, message=text))

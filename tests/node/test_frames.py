@@ -7,11 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.node.frames import (
-    Close,
+    CloseFrame,
     FrameParser,
     Incoming,
-    Ping,
-    Pong,
+    PingFrame,
+    PongFrame,
     Text,
     Violation,
     accept_key,
@@ -49,9 +49,9 @@ def described(items: list[Incoming]) -> list[tuple[object, ...]]:
     found: list[tuple[object, ...]] = []
     for item in items:
         match item:
-            case Text(payload) | Ping(payload) | Pong(payload):
-                found.append((type(item).__name__.lower(), payload))
-            case Close(code, reason):
+            case Text(payload) | PingFrame(payload) | PongFrame(payload):
+                found.append((type(item).__name__.removesuffix("Frame").lower(), payload))
+            case CloseFrame(code, reason):
                 found.append(("close", code, reason))
             case Violation(code):
                 found.append(("violation", code))
@@ -91,7 +91,7 @@ control = st.tuples(st.sampled_from([PING, PONG]), st.binary(max_size=125))
 
 
 def control_item(opcode: int, payload: bytes) -> Incoming:
-    return Ping(payload) if opcode == PING else Pong(payload)
+    return PingFrame(payload) if opcode == PING else PongFrame(payload)
 
 
 @st.composite
@@ -166,7 +166,7 @@ scraps = st.one_of(
 def test_any_bytes_give_the_same_items_however_they_are_cut_and_never_raise(data: bytes, places: list[int]) -> None:
     whole = parse([data])
     assert parse(cut(data, places)) == parse(chops(data, 1)) == whole
-    assert not any(isinstance(item, Close | Violation) for item in whole[:-1])
+    assert not any(isinstance(item, CloseFrame | Violation) for item in whole[:-1])
 
 
 @given(masks, st.binary(max_size=300))
@@ -189,7 +189,7 @@ def test_a_length_over_the_limit_is_refused_with_its_last_byte(place: int) -> No
     sent = header(TEXT, LIMIT + 1, mask=None)
     sent = sent[:1] + b"\xff" + sent[2:]
     parser = FrameParser()
-    assert parser.feed(frame(PING) + sent[:place]) == [Ping(b"")]
+    assert parser.feed(frame(PING) + sent[:place]) == [PingFrame(b"")]
     assert described(parser.feed(sent[place:])) == [("violation", 1009)]
 
 
@@ -219,7 +219,7 @@ def test_a_message_limit_below_the_short_frames_holds_too(size: int) -> None:
 
 def test_control_frames_do_not_count_towards_the_message_limit() -> None:
     stream = frame(TEXT, b"*" * 10, fin=False) + frame(PING, b"p" * 125) + frame(CONT)
-    assert FrameParser(max_message=10).feed(stream) == [Ping(b"p" * 125), Text(b"*" * 10)]
+    assert FrameParser(max_message=10).feed(stream) == [PingFrame(b"p" * 125), Text(b"*" * 10)]
 
 
 def test_bad_utf8_fails_in_its_own_fragment() -> None:
@@ -292,7 +292,7 @@ def test_a_close_frame_carries_code_and_reason() -> None:
 
 def test_a_close_without_a_code_is_answered_without_a_code() -> None:
     (item,) = parse([frame(CLOSE)])
-    assert isinstance(item, Close)
+    assert isinstance(item, CloseFrame)
     assert close_frame(item.code) == b"\x88\x00"
 
 

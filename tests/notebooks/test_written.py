@@ -18,7 +18,7 @@ from dossier_realtime.ot.document import Document
 from dossier_realtime.ot.flat import parts, write_remote
 from dossier_realtime.ot.operations import Operation
 from dossier_realtime.ot.units import to_units
-from dossier_realtime.recording.documents import DocumentHistory, Edit
+from dossier_realtime.recording.documents import DocumentHistory, RecordedEdit
 from dossier_realtime.recording.recording import Recording
 from tests.harness.eventually import HANG_SECONDS
 from tests.ot.strategies import consecutive
@@ -73,12 +73,12 @@ def script() -> Iterator[Browser]:
 
 def history_of(document: Document, operations: list[Operation], users: list[int]) -> DocumentHistory:
     """Every part of the operations is a version, by one user after the other."""
-    edits: list[Edit] = []
+    edits: list[RecordedEdit] = []
     for operation in operations:
         for part in parts(operation):
             user = f"u-{users[len(edits) % len(users)]}"
             version = len(edits) + 4
-            edits.append(Edit(version, float(version), write_remote(part, version, user, user.upper())))
+            edits.append(RecordedEdit(version, float(version), write_remote(part, version, user, user.upper())))
     return DocumentHistory("document:d", edits, (3, document))
 
 

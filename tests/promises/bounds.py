@@ -9,7 +9,7 @@ from typing import Any
 from dashboard.blocks import View
 from dashboard.console import PageSession, Views
 from dashboard.store import DashboardState, Kept
-from dashboard.trail import Chain
+from dashboard.trail import ChainStatus
 from dossier_realtime.client.presence import PresenceState
 
 LISTED = 5_000  # sessions, and channels
@@ -53,7 +53,7 @@ def _judge(name: str, kept: object) -> None:
         assert len(kept) <= LISTED, name
     elif isinstance(kept, list):
         assert len(kept) <= LISTED, name
-    elif isinstance(kept, Chain):
+    elif isinstance(kept, ChainStatus):
         assert not list(_within(kept)), name
     else:
         assert isinstance(kept, bool | int | float | str), f"{name} is kept and nobody judges it"

@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 
 from benchmarks import turnover
-from benchmarks.viewers import Viewer, log_in
+from benchmarks.viewers import PageViewer, log_in
 from dashboard.console import PageSession
 from dashboard.pages import PAGES
 from dashboard.server import DashboardServer, Setup
@@ -103,7 +103,7 @@ async def _open_and_close(service: Service, tabs: int) -> tuple[int, float]:
     serving = asyncio.create_task(server.run())
     url = f"http://127.0.0.1:{server.port}"
     cookie = await log_in(url, tokens.token("operator", "admin:*", role="operator"))
-    viewers = [await Viewer.open(url, cookie, page) for page in islice(cycle(PAGES), tabs)]
+    viewers = [await PageViewer.open(url, cookie, page) for page in islice(cycle(PAGES), tabs)]
     await until(lambda: all(viewer.told for viewer in viewers))
     opened = len(_sessions())
     for viewer in viewers:

@@ -9,7 +9,7 @@ from itertools import cycle, islice
 
 import httpx
 
-from benchmarks.viewers import Viewer, log_in
+from benchmarks.viewers import PageViewer, log_in
 from dashboard.pages import PAGES
 from tests.dashboard.dashboards import Dashboard
 from tests.harness import tokens
@@ -21,11 +21,11 @@ UNDER_WAY = 6  # messages that wait for a page that does not read
 
 
 @asynccontextmanager
-async def pages(dashboard: Dashboard, count: int) -> AsyncIterator[list[Viewer]]:
+async def pages(dashboard: Dashboard, count: int) -> AsyncIterator[list[PageViewer]]:
     """So many tabs of one operator, over all pages in turn; closed at the end."""
     token = tokens.token("operator", "admin:*", role="operator", clearance="secret")
     cookie = await log_in(dashboard.url, token)
-    viewers = [await Viewer.open(dashboard.url, cookie, page) for page in islice(cycle(PAGES), count)]
+    viewers = [await PageViewer.open(dashboard.url, cookie, page) for page in islice(cycle(PAGES), count)]
     try:
         yield viewers
     finally:

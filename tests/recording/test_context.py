@@ -12,7 +12,7 @@ from app.journal.signing import Signer
 from dossier_realtime.archive import open_export
 from dossier_realtime.archive.folder import seq_before
 from dossier_realtime.recording.recording import Recording
-from dossier_realtime.recording.timeline import State
+from dossier_realtime.recording.timeline import RecordedState
 from tests.journal.folders import NODE, entries, write_some
 from tests.recording.scene import Played
 
@@ -26,7 +26,7 @@ def part(played: Played, to: Path, selection: Selection, clearance: str = "secre
     return open_export(to, clearance=clearance)
 
 
-def standing(state: State) -> tuple[object, ...]:
+def standing(state: RecordedState) -> tuple[object, ...]:
     return state.sessions, state.present, state.alerts, state.briefs, state.health, state.versions, state.settings
 
 

@@ -12,9 +12,9 @@ from dossier_realtime.protocol.classification import Clearance
 from dossier_realtime.recording.ops_rows import (
     AlertRow,
     BriefRow,
+    EndedSessionRow,
     LimitRow,
     OpsRow,
-    SessionRow,
     decode_rows,
     encode_row,
     fact_of,
@@ -46,7 +46,7 @@ FACTS = st.builds(
             | {"personal": True},
         ),
         (
-            SessionRow(key="user ali", state="revoked", user_id="ali", until=9.5),
+            EndedSessionRow(key="user ali", state="revoked", user_id="ali", until=9.5),
             {"key": "user ali", "state": "revoked", "user_id": "ali", "until": 9.5},
         ),
         (

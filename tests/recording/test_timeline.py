@@ -7,10 +7,10 @@ from typing import Any
 import msgspec
 
 from dossier_realtime.recording.entry import Entry, Header
-from dossier_realtime.recording.timeline import State
+from dossier_realtime.recording.timeline import RecordedState
 
 
-def take(fold: State, kind: str, **payload: Any) -> tuple[int, str, str | None]:
+def take(fold: RecordedState, kind: str, **payload: Any) -> tuple[int, str, str | None]:
     """One more event of commitment c1; how its alert stands then."""
     event = {"type": kind, "payload": {"commitment_id": "c1", **payload}}
     header = Header(seq=1, kind="fanout", at=1.0, channel="user:ali", commit=1, offset=1)
@@ -20,7 +20,7 @@ def take(fold: State, kind: str, **payload: Any) -> tuple[int, str, str | None]:
 
 
 def test_an_acknowledged_alert_is_open_again_once_it_climbs() -> None:
-    state, raised, told = State(), {"title": "Ports"}, {"state": "acknowledged", "acknowledged_by": "ali"}
+    state, raised, told = RecordedState(), {"title": "Ports"}, {"state": "acknowledged", "acknowledged_by": "ali"}
     assert take(state, "commitment_alert", alert_level=1, **raised) == (1, "open", None)
     assert take(state, "alert_state", alert_level=1, **told) == (1, "acknowledged", "ali")
     assert take(state, "commitment_alert", alert_level=1, **raised) == (1, "acknowledged", "ali")

@@ -20,7 +20,7 @@ from dossier_realtime.protocol.inbound import encode_inbound
 from dossier_realtime.recording import tables
 from dossier_realtime.recording.entry import Entry, Header, decode_entry, encode_entry
 from dossier_realtime.recording.reading import UNREADABLE, cut, entry_type, is_cut
-from dossier_realtime.recording.timeline import State
+from dossier_realtime.recording.timeline import RecordedState
 from tests.harness.service import Service
 from tests.harness.wire import Client
 
@@ -53,7 +53,7 @@ CLIENT_BYTES = st.one_of(
 @settings(max_examples=300)
 @given(st.lists(st.tuples(st.sampled_from(KINDS), CLIENT_BYTES, st.booleans()), max_size=8))
 def test_any_bytes_in_any_kind_of_entry_are_read_or_shown_as_unreadable(rows: list[tuple[str, bytes, bool]]) -> None:
-    state, replay, lanes = State(), Replay(), Lanes(0.0)
+    state, replay, lanes = RecordedState(), Replay(), Lanes(0.0)
     entries = []
     for number, (kind, frame, limited) in enumerate(rows, 1):
         header = Header(number, kind, float(number), session="s", user="u", channel="dossier:country:SA", offset=number)  # type: ignore[arg-type]

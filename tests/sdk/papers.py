@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 from dossier_realtime.client.changes import Change, Edit
 from dossier_realtime.client.document import Replica
-from dossier_realtime.client.intents import Changed, Intent, Report, Write
-from dossier_realtime.client.session import Session
+from dossier_realtime.client.intents import Changed, ErrorReport, Intent, Write
+from dossier_realtime.client.session import ClientSession
 from dossier_realtime.ot import collab
 from dossier_realtime.ot.document import Document, apply
 from dossier_realtime.ot.flat import InvalidOperation, read, write_remote
@@ -151,7 +151,7 @@ class Editor:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.session = Session(send_timeout=120)
+        self.session = ClientSession(send_timeout=120)
         self.replica = Replica(PAPER, name, self.session.next_ref)
         self.mirror = Mirror()
         self.line: Line | None = None
@@ -163,7 +163,7 @@ class Editor:
         for intent in intents:
             if isinstance(intent, Write) and self.line is not None:
                 self.line.up.append(intent.frame)
-            elif isinstance(intent, Report):
+            elif isinstance(intent, ErrorReport):
                 self.faults.append(intent.error)
 
     def connect(self, now: float) -> Line:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from dossier_realtime.client.backoff import Backoff
-from dossier_realtime.client.connection import Connection
+from dossier_realtime.client.connection import ClientConnection
 from dossier_realtime.client.intents import Intent, Write
-from dossier_realtime.client.session import Session
+from dossier_realtime.client.session import ClientSession
 from dossier_realtime.protocol import codec, responses
 from dossier_realtime.protocol.commands import Command
 from dossier_realtime.protocol.inbound import InboundMessage
@@ -51,12 +51,12 @@ def written(intents: list[Intent]) -> list[Command | InboundMessage]:
     return [codec.decode_command(intent.frame) for intent in intents if isinstance(intent, Write)]
 
 
-def fresh_connection(*, renewable: bool = True, send_timeout: float = 120) -> Connection:
+def fresh_connection(*, renewable: bool = True, send_timeout: float = 120) -> ClientConnection:
     """A connection whose back-off always draws the middle: 0.25, 0.5, 1 … 15 s."""
-    return Connection(Session(send_timeout), Backoff(), lambda: 0.5, renewable=renewable)
+    return ClientConnection(ClientSession(send_timeout), Backoff(), lambda: 0.5, renewable=renewable)
 
 
-def live_connection(*, now: float = 0, heartbeat: int = 30, renewable: bool = True) -> Connection:
+def live_connection(*, now: float = 0, heartbeat: int = 30, renewable: bool = True) -> ClientConnection:
     """One that is authenticated since `now`."""
     connection = fresh_connection(renewable=renewable)
     connection.start()
@@ -64,7 +64,7 @@ def live_connection(*, now: float = 0, heartbeat: int = 30, renewable: bool = Tr
     return connection
 
 
-def log_in(connection: Connection, now: float, *, heartbeat: int = 30) -> list[Intent]:
+def log_in(connection: ClientConnection, now: float, *, heartbeat: int = 30) -> list[Intent]:
     """Open the socket and answer its `auth`."""
     (auth,) = written(connection.opened("token", now))
     assert not isinstance(auth, InboundMessage)

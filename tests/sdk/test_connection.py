@@ -7,17 +7,17 @@ from typing import Any
 import msgspec
 import pytest
 
-from dossier_realtime.client.connection import SILENCE, Connection
+from dossier_realtime.client.connection import SILENCE, ClientConnection
 from dossier_realtime.client.errors import AuthFailed, ConnectFailed, ConnectionClosed, ProtocolViolation
 from dossier_realtime.client.intents import (
     ConnectionState,
     Dial,
     Drop,
     EnterState,
+    ErrorReport,
     Intent,
     Reject,
     Renew,
-    Report,
     Unasked,
 )
 from dossier_realtime.protocol import codec, responses
@@ -29,7 +29,7 @@ from tests.sdk.samples import SA, auth_success, delivered, fresh_connection, liv
 State = ConnectionState
 
 
-def hear(connection: Connection, event: Event | dict[str, Any], now: float = 1) -> list[Intent]:
+def hear(connection: ClientConnection, event: Event | dict[str, Any], now: float = 1) -> list[Intent]:
     return connection.received(msgspec.json.encode(event), now)
 
 
@@ -54,7 +54,7 @@ def test_it_dials_then_authenticates_then_is_authenticated() -> None:
 def test_an_auth_success_that_nobody_asked_for_breaks_the_connection() -> None:
     connection = live_connection()
     report, drop, entered = hear(connection, auth_success("1"))
-    assert isinstance(report, Report)
+    assert isinstance(report, ErrorReport)
     assert isinstance(report.error, ProtocolViolation)
     assert isinstance(drop, Drop)
     assert (drop.code, entered) == (CloseCode.PROTOCOL_ERROR, EnterState(State.RECONNECTING))
@@ -206,7 +206,7 @@ def test_only_a_connection_that_lasted_resets_the_back_off(lasted: float, delay:
 @pytest.mark.parametrize(("said", "kept"), [(7.0, 7.0), (1e9, 300.0)])
 def test_it_stays_away_as_long_as_the_server_says_within_reason(said: float, kept: float) -> None:
     connection = live_connection()
-    farewell = responses.ConnectionState(
+    farewell = responses.ConnectionStateMessage(
         state="reconnecting", session_id="session-1", reconnect_count=0, retry_after=said
     )
     hear(connection, farewell, now=6)
@@ -254,7 +254,7 @@ def test_a_refused_token_ends_it_with_the_servers_words(code: ErrorCode) -> None
     assert (connection.error.error_code, str(connection.error)) == (code, "no")
 
 
-def refuse_the_token(connection: Connection, now: float) -> list[Intent]:
+def refuse_the_token(connection: ClientConnection, now: float) -> list[Intent]:
     connection.opened("token", now)
     hear(connection, error(ErrorCode.INVALID_TOKEN), now)
     return connection.lost(4500, "", now)
@@ -266,7 +266,7 @@ def test_a_token_function_is_asked_three_times_more_after_a_refused_token_with_b
     now, waits = 0.0, []
     for _ in range(3):
         refused = refuse_the_token(connection, now)
-        assert isinstance(refused[0], Report)
+        assert isinstance(refused[0], ErrorReport)
         assert connection.state is State.RECONNECTING
         due = connection.deadline(now)
         assert due is not None
@@ -371,7 +371,7 @@ def test_a_refused_renewal_is_told_and_the_connection_kept() -> None:
     connection = live_connection()
     (auth,) = written(connection.renewed("bad"))
     (told,) = hear(connection, error(ErrorCode.INVALID_TOKEN, ref=auth.ref))
-    assert isinstance(told, Report)
+    assert isinstance(told, ErrorReport)
     assert connection.state is State.AUTHENTICATED
 
 
@@ -394,7 +394,7 @@ def test_a_refused_renewal_is_told_and_the_connection_kept() -> None:
 def test_an_unreadable_frame_is_told_and_an_unknown_type_ignored(frame: bytes, told: bool) -> None:
     connection = live_connection()
     intents = connection.received(frame, 1)
-    assert [type(intent) for intent in intents] == [Report] * told
+    assert [type(intent) for intent in intents] == [ErrorReport] * told
     assert connection.state is State.AUTHENTICATED
 
 

@@ -22,7 +22,7 @@ from dossier_realtime.client import (
     flow,
 )
 from dossier_realtime.client.flow import GO_ON_AT, HOLD_AT, STALLED_AFTER, Flow
-from dossier_realtime.client.subscription import Callbacks, Receiver
+from dossier_realtime.client.subscription import Callbacks, SubscriptionState
 from dossier_realtime.client.testing import FakeServer
 from dossier_realtime.protocol import codec
 from dossier_realtime.protocol.commands import Ping, Subscribe
@@ -243,7 +243,7 @@ def test_only_live_events_that_nobody_takes_end_a_subscription(steps: list[str])
     few = 5
 
     async def scene() -> None:
-        subject = Receiver(SA, lambda work: work.close(), Callbacks())
+        subject = SubscriptionState(SA, lambda work: work.close(), Callbacks())
         subject.ready(Position("e", 0))
         waiting: deque[bool] = deque()
         for offset, step in enumerate(steps, 1):

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from dossier_realtime.client.connection import Connection
+from dossier_realtime.client.connection import ClientConnection
 from dossier_realtime.client.drafting import frame_of
 from dossier_realtime.client.errors import ConnectionClosed, DeniedError, NotSubscribed, QueueFull, TimedOut
 from dossier_realtime.client.intents import (
     Deliver,
     Dial,
     End,
+    ErrorReport,
     Intent,
     Ready,
     Reject,
-    Report,
     Settle,
     ShowPresence,
     Write,
@@ -28,14 +28,14 @@ from tests.sdk.samples import SA, delivered, live_connection, log_in, update, wr
 from tests.sdk.test_connection import error, hear
 
 
-def follow(connection: Connection, *, presence: bool = False) -> str:
+def follow(connection: ClientConnection, *, presence: bool = False) -> str:
     (asked,) = written(connection.session.subscribe(SA, presence=presence, hidden=False, since=None))
     assert isinstance(asked, Subscribe)
     assert asked.ref is not None
     return asked.ref
 
 
-def followed(offset: int = 5) -> Connection:
+def followed(offset: int = 5) -> ClientConnection:
     connection = live_connection()
     ref = follow(connection)
     ready = hear(connection, responses.Subscribed(channel=SA, position=Position("e", offset), ref=ref))
@@ -43,13 +43,13 @@ def followed(offset: int = 5) -> Connection:
     return connection
 
 
-def send(connection: Connection, *, patient: bool = True, now: float = 1) -> tuple[str, list[Intent]]:
+def send(connection: ClientConnection, *, patient: bool = True, now: float = 1) -> tuple[str, list[Intent]]:
     ref = connection.session.next_ref()
     frame = frame_of(SA, update(), ref, f"key-{ref}")
     return ref, connection.session.send(ref, frame, f"key-{ref}", now, patient=patient)
 
 
-def reconnect(connection: Connection, now: float) -> list[Intent]:
+def reconnect(connection: ClientConnection, now: float) -> list[Intent]:
     connection.lost(1006, "", now)
     assert Dial() in connection.tick(now + 60)
     return log_in(connection, now + 60)
@@ -146,7 +146,7 @@ def test_a_new_epoch_after_a_reconnect_is_told_as_a_loss() -> None:
     (asked,) = written(reconnect(connection, 2))
     answer = responses.Subscribed(channel=SA, position=Position("new", 1), recovered=False, ref=asked.ref)
     report, ready = hear(connection, answer, now=63)
-    assert isinstance(report, Report)
+    assert isinstance(report, ErrorReport)
     assert (report.channel, ready) == (SA, Ready(SA, Position("new", 1)))
 
 

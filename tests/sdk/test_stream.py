@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dossier_realtime.client.errors import PositionLost
-from dossier_realtime.client.intents import Ready, Report
+from dossier_realtime.client.intents import ErrorReport, Ready
 from dossier_realtime.client.stream import AHEAD, Stream
 from dossier_realtime.protocol import codec
 from dossier_realtime.protocol.commands import PresenceChange, Since
@@ -123,7 +123,7 @@ def test_only_an_unbroken_recovery_keeps_the_position(answer: Subscribed, lost: 
     subject.lost()
     subject.ask("2")
     told = subject.subscribed(answer)
-    losses = [said.error for said in told if isinstance(said, Report)]
+    losses = [said.error for said in told if isinstance(said, ErrorReport)]
     assert len(losses) == lost
     if lost:
         loss = losses[0]
@@ -166,7 +166,7 @@ class Log:
             answer.recovered = since.epoch == str(self.epoch) and self.cut <= since.offset <= self.length
             replay = range(since.offset + 1, self.length + 1) if answer.recovered else replay
         for said in self.stream.subscribed(answer):
-            if isinstance(said, Report):
+            if isinstance(said, ErrorReport):
                 assert isinstance(said.error, PositionLost)
                 self.losses.append(said.error)
         for offset in replay:

@@ -21,8 +21,8 @@ from app.engine.limits import EngineLimits
 from app.engine.ports import BriefCancelled, Engine, Unavailable
 from app.journal.acts import Act
 from app.services.alerts import Alerts, Taken
-from app.services.briefs import Briefs, Ended
-from app.services.publisher import Publisher
+from app.services.briefs import Briefs, EndedBrief
+from app.services.publisher import EventPublisher
 from app.services.quotas import Quotas
 from dossier_realtime.protocol.authorization import Grant, Identity
 from dossier_realtime.protocol.classification import ChannelPolicy, Clearance
@@ -44,7 +44,7 @@ class Office(NamedTuple):
 
     engine: Engine
     aggregator: OpsAggregator
-    publisher: Publisher
+    publisher: EventPublisher
     alerts: Alerts
     briefs: Briefs
     journal: list[bool]
@@ -57,7 +57,7 @@ async def office(folder: Path) -> AsyncIterator[Office]:
 
     engine = await open_engine("embedded", folder, limits=EngineLimits(), rates=RateLimiter(), clock=clock)
     aggregator, journal, quotas = OpsAggregator("n1"), [True], Quotas(RateLimiter(), clock)
-    publisher = Publisher(engine.broker, engine.alerts, ChannelPolicy([]), aggregator, lambda: journal[0], quotas)
+    publisher = EventPublisher(engine.broker, engine.alerts, ChannelPolicy([]), aggregator, lambda: journal[0], quotas)
     alerts, briefs = Alerts(engine.alerts, publisher, aggregator), Briefs(engine.briefs, publisher, aggregator)
     try:
         yield Office(engine, aggregator, publisher, alerts, briefs, journal)
@@ -140,7 +140,7 @@ def test_a_brief_that_is_finished_and_cancelled_at_once_ends_once(tmp_path: Path
                     here.briefs.cancel(request, identity(f"ali{number}"), unrecorded),
                 ]
                 outcomes = await asyncio.gather(*(works if number % 2 else reversed(works)), return_exceptions=True)
-                (ended,) = [outcome for outcome in outcomes if isinstance(outcome, Ended)]
+                (ended,) = [outcome for outcome in outcomes if isinstance(outcome, EndedBrief)]
                 refused = [outcome for outcome in outcomes if isinstance(outcome, BriefCancelled)]
                 assert bool(refused) == (ended.brief.ended == "cancelled") == (ended.placed is not None)
                 assert (await told(here.engine, channel)).total() == 2

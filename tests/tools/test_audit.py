@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.audit import LOCKS, ROOT, SHIPPED, UNKNOWN, VULNERABLE, Package, Report, Vulnerability, ask, judge
+from tools.audit import LOCKS, ROOT, SHIPPED, UNKNOWN, VULNERABLE, AuditReport, Package, Vulnerability, ask, judge
 from tools.audit import bill_of_materials as write_bill
 
 GOOD = Package("tornado", "6.6")
@@ -31,7 +31,7 @@ SKIPPED = Package("bokeh", skip_reason="Dependency not found on PyPI and could n
 def test_the_status_is_0_only_where_every_package_was_looked_up(
     packages: list[Package], status: int, says: str
 ) -> None:
-    found, lines = judge([Report(packages)])
+    found, lines = judge([AuditReport(packages)])
     assert found == status
     assert says in "\n".join(lines)
 

@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from app.core.schema.calls import CALLS, Call
+from app.core.schema.calls import CALLS, HttpCallForm
 from app.core.schema.openapi import openapi
 from tests.contract.schemas import closed, faults
 from tests.harness.service import Service
@@ -111,14 +111,14 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     service.assert_log_clean()
 
 
-def _send(service: Service, call: Call, asked: Asked, token: str, **headers: str) -> httpx.Response:
+def _send(service: Service, call: HttpCallForm, asked: Asked, token: str, **headers: str) -> httpx.Response:
     path = call.path.format(**dict.fromkeys(("document", "request", "session", "user"), "x1") | asked.path)
     told = ({"Authorization": f"Bearer {token}"} if token else {}) | asked.headers | headers
     with httpx.Client(base_url=service.http) as http:
         return http.request(call.method, path, params=asked.query, json=asked.body, headers=told)
 
 
-def _check(call: Call, answer: httpx.Response, status: int) -> None:
+def _check(call: HttpCallForm, answer: httpx.Response, status: int) -> None:
     """The answer is of this status, and as its description has it: headers, type of content, body."""
     assert answer.status_code == status, answer.text
     described: dict[str, Any] = DOCUMENT["paths"][call.path][call.method]["responses"][str(status)]
@@ -140,7 +140,7 @@ def _operator(service: Service) -> str:
 
 
 @named
-def test_a_call_is_answered_as_it_is_described(scene: Service, call: Call) -> None:
+def test_a_call_is_answered_as_it_is_described(scene: Service, call: HttpCallForm) -> None:
     async def scenario() -> None:
         async with await Client.connect(scene, scene.token("ali", "read:*")) as client:
             await client.subscribe(CHANNEL, include_presence=True)
@@ -157,7 +157,7 @@ def test_a_call_is_answered_as_it_is_described(scene: Service, call: Call) -> No
 
 
 @named
-def test_a_refusal_is_answered_as_it_is_described(scene: Service, call: Call) -> None:
+def test_a_refusal_is_answered_as_it_is_described(scene: Service, call: HttpCallForm) -> None:
     operator, asked = _operator(scene), ASKED.get(call.name, Asked())
     _check(call, _send(scene, call, asked, operator, Host="evil.example"), 421)
     _check(call, _send(scene, call, asked, operator, Origin="https://evil.example"), 403)

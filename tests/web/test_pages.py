@@ -13,7 +13,7 @@ from urllib.parse import quote
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.engine.ports import Entry
+from app.engine.ports import PublicationEntry
 from app.node.turns import Turns
 from app.web.pages import first_after
 from tests.harness import tokens
@@ -86,7 +86,9 @@ def test_a_reader_of_pages_sees_every_session_and_every_channel_once(tmp_path: P
                 return answer.json()
 
             published = [f"dossier:country:c{n:04}" for n in range(1_200)]
-            await service.engine.broker.publish([Entry(name, b'{"type":"test"}', durable=True) for name in published])
+            await service.engine.broker.publish(
+                [PublicationEntry(name, b'{"type":"test"}', durable=True) for name in published]
+            )
             for number in range(23):
                 client = await stack.enter_async_context(await Client.connect(service, tokens.token(f"u-{number}")))
                 if number == 0:

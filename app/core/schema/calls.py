@@ -51,7 +51,7 @@ class Said:
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class HttpCallForm:
     """One method of one path. `refusals`: statuses beside those that every call of its access may get."""
 
     method: Literal["get", "head", "post", "put", "delete"]
@@ -96,8 +96,8 @@ _LIMIT = _number("limit", "Rows in one page.", 1, 1000, 1000)
 _PAGE = (_text("after", "`next` of the page before."), _LIMIT)
 _SESSION = _id("session", "The id of a session.")
 
-CALLS: tuple[Call, ...] = (
-    Call(
+CALLS: tuple[HttpCallForm, ...] = (
+    HttpCallForm(
         "get",
         "/v1",
         "connect",
@@ -105,7 +105,7 @@ CALLS: tuple[Call, ...] = (
         Said("nothing", status=101),
         refusals=(426,),
     ),
-    Call(
+    HttpCallForm(
         "post",
         "/v1/publish",
         "publish",
@@ -115,7 +115,7 @@ CALLS: tuple[Call, ...] = (
         (_KEY,),
         (403, 409),
     ),
-    Call(
+    HttpCallForm(
         "get",
         "/v1/documents/{document}",
         "read_document",
@@ -125,7 +125,7 @@ CALLS: tuple[Call, ...] = (
         (_DOCUMENT, _number("version", "The text at this version.", 0, 10**16 - 1)),
         (403, 404),
     ),
-    Call(
+    HttpCallForm(
         "put",
         "/v1/documents/{document}",
         "write_document",
@@ -139,7 +139,7 @@ CALLS: tuple[Call, ...] = (
         ),
         (403, 412, 428),
     ),
-    Call(
+    HttpCallForm(
         "post",
         "/v1/commitments/{commitment}/ack",
         "acknowledge_commitment",
@@ -149,7 +149,7 @@ CALLS: tuple[Call, ...] = (
         (_id("commitment", "The id of a commitment."), _REASON),
         (403, 404),
     ),
-    Call(
+    HttpCallForm(
         "post",
         "/v1/briefs/{request}/cancel",
         "cancel_brief",
@@ -159,8 +159,10 @@ CALLS: tuple[Call, ...] = (
         (_id("request", "The `request_id` of the brief."), _REASON),
         (403, 404),
     ),
-    Call("get", "/v1/sessions", "list_sessions", "List open sessions.", Said(forms.SessionPage), "operator", _PAGE),
-    Call(
+    HttpCallForm(
+        "get", "/v1/sessions", "list_sessions", "List open sessions.", Said(forms.SessionPage), "operator", _PAGE
+    ),
+    HttpCallForm(
         "delete",
         "/v1/sessions/{session}",
         "end_session",
@@ -170,7 +172,7 @@ CALLS: tuple[Call, ...] = (
         (_SESSION, _REASON),
         (404,),
     ),
-    Call(
+    HttpCallForm(
         "post",
         "/v1/users/{user}/disconnect",
         "disconnect_user",
@@ -179,7 +181,7 @@ CALLS: tuple[Call, ...] = (
         "operator",
         (_USER, _REASON),
     ),
-    Call(
+    HttpCallForm(
         "post",
         "/v1/users/{user}/limits/lift",
         "lift_limits",
@@ -188,7 +190,7 @@ CALLS: tuple[Call, ...] = (
         "operator",
         (_USER, _REASON),
     ),
-    Call(
+    HttpCallForm(
         "delete",
         "/v1/users/{user}/limits/lift",
         "restore_limits",
@@ -197,7 +199,7 @@ CALLS: tuple[Call, ...] = (
         "operator",
         (_USER, _REASON),
     ),
-    Call(
+    HttpCallForm(
         "post",
         "/v1/tokens/revoke",
         "revoke_tokens",
@@ -206,8 +208,8 @@ CALLS: tuple[Call, ...] = (
         "operator",
         (_REASON,),
     ),
-    Call("get", "/v1/channels", "list_channels", "List channels.", Said(forms.ChannelPage), "operator", _PAGE),
-    Call(
+    HttpCallForm("get", "/v1/channels", "list_channels", "List channels.", Said(forms.ChannelPage), "operator", _PAGE),
+    HttpCallForm(
         "get",
         "/v1/channels/{channel}",
         "read_channel",
@@ -217,7 +219,7 @@ CALLS: tuple[Call, ...] = (
         (_CHANNEL,),
         (404,),
     ),
-    Call(
+    HttpCallForm(
         "put",
         "/v1/channels/{channel}",
         "change_channel",
@@ -227,7 +229,7 @@ CALLS: tuple[Call, ...] = (
         (_CHANNEL, _REASON),
         (404,),
     ),
-    Call(
+    HttpCallForm(
         "get",
         "/v1/channels/{channel}/presence",
         "read_presence",
@@ -237,7 +239,7 @@ CALLS: tuple[Call, ...] = (
         (_CHANNEL,),
         (404,),
     ),
-    Call(
+    HttpCallForm(
         "get",
         "/v1/channels/{channel}/history",
         "read_history",
@@ -251,7 +253,7 @@ CALLS: tuple[Call, ...] = (
         ),
         (404,),
     ),
-    Call(
+    HttpCallForm(
         "get",
         "/v1/journal",
         "export_journal",
@@ -268,7 +270,7 @@ CALLS: tuple[Call, ...] = (
         ),
         (404, 500),
     ),
-    Call(
+    HttpCallForm(
         "get",
         "/v1/explain",
         "explain",
@@ -295,25 +297,27 @@ CALLS: tuple[Call, ...] = (
         (403, 404),
     ),
     *(
-        Call("get", f"/v1/{name}.json", f"describe_{name}", summary, Said("object"))
+        HttpCallForm("get", f"/v1/{name}.json", f"describe_{name}", summary, Said("object"))
         for name, summary in (
             ("schema", "Read the JSON Schema of every message."),
             ("asyncapi", "Read the AsyncAPI document of the WebSocket."),
             ("openapi", "Read the OpenAPI document of the HTTP calls."),
         )
     ),
-    Call("get", "/healthz", "read_health", "Ask whether the process answers.", Said(forms.Alive)),
-    Call("head", "/healthz", "probe_health", "Ask whether the process answers.", Said("nothing")),
-    Call(
+    HttpCallForm("get", "/healthz", "read_health", "Ask whether the process answers.", Said(forms.Alive)),
+    HttpCallForm("head", "/healthz", "probe_health", "Ask whether the process answers.", Said("nothing")),
+    HttpCallForm(
         "get",
         "/readyz",
         "read_readiness",
         "Ask whether the service may be given clients. 503 has the same body.",
         Said(forms.Readiness),
     ),
-    Call("head", "/readyz", "probe_readiness", "Ask whether the service may be given clients.", Said("nothing")),
-    Call("get", "/metrics", "read_metrics", "Read the metrics (Prometheus).", Said("text", TEXT), "metrics"),
-    Call(
+    HttpCallForm(
+        "head", "/readyz", "probe_readiness", "Ask whether the service may be given clients.", Said("nothing")
+    ),
+    HttpCallForm("get", "/metrics", "read_metrics", "Read the metrics (Prometheus).", Said("text", TEXT), "metrics"),
+    HttpCallForm(
         "get",
         "/.well-known/security.txt",
         "read_security_txt",
@@ -321,7 +325,7 @@ CALLS: tuple[Call, ...] = (
         Said("text", TEXT),
         refusals=(404,),
     ),
-    Call(
+    HttpCallForm(
         "head",
         "/.well-known/security.txt",
         "probe_security_txt",

@@ -12,7 +12,7 @@ from dossier_realtime.protocol import http_forms as forms
 from dossier_realtime.protocol.errors import MEANINGS, ErrorCode
 from dossier_realtime.protocol.inbound import INBOUND
 
-from .calls import CALLS, JSON, Call, Parameter
+from .calls import CALLS, JSON, HttpCallForm, Parameter
 from .json_schema import definitions
 from .messages import CONTRACT_VERSION, HOST, Message, camel_case
 from .portable import JsonSchema, described_defaults, portable, text
@@ -85,7 +85,7 @@ def openapi() -> JsonSchema:
     }
 
 
-def _operation(call: Call) -> JsonSchema:
+def _operation(call: HttpCallForm) -> JsonSchema:
     said = call.said
     operation: JsonSchema = {
         "operationId": call.name,
@@ -106,13 +106,13 @@ def _operation(call: Call) -> JsonSchema:
     return operation
 
 
-def refusals_of(call: Call) -> list[int]:
+def refusals_of(call: HttpCallForm) -> list[int]:
     """Return the statuses with which a call may be refused."""
     of_body = (413, 415) if call.said.body is not None else ()
     return sorted({*_ALWAYS, *_OF_ACCESS[call.access], *of_body, *call.refusals})
 
 
-def _tag(call: Call) -> str:
+def _tag(call: HttpCallForm) -> str:
     parts = call.path.strip("/").split("/")
     return parts[1].removesuffix(".json") if len(parts) > 1 and parts[0] == "v1" else "service"
 
@@ -124,7 +124,7 @@ def _parameter(parameter: Parameter) -> JsonSchema:
     return described | {"schema": parameter.schema}
 
 
-def _success(call: Call) -> JsonSchema:
+def _success(call: HttpCallForm) -> JsonSchema:
     said = call.said
     described: JsonSchema = {"description": "Switching protocols." if said.status == 101 else "Done."}
     if said.headers:

@@ -12,7 +12,7 @@ from app.core.ownership import Authority, Claim, bind, takes_over
 from app.engine.embedded.broker import EmbeddedBroker
 from app.engine.embedded.history import Appended, EventLog
 from app.engine.limits import EngineLimits
-from app.engine.ports import Entry, ForeignCommitment, Moved, Placed
+from app.engine.ports import ForeignCommitment, Moved, Placed, PublicationEntry
 from app.sqlite import Reader, Writer
 
 _FORGET: Final = 500  # alerts an upkeep at most: bounds how long publishers wait for it
@@ -36,7 +36,7 @@ class EmbeddedAlerts:
     async def find(self, commitment_id: str) -> Alert | None:
         return await self._reader.run(partial(_stored, commitment_id=commitment_id))
 
-    async def acknowledge(self, alert: Alert, by: str, entries: Sequence[Entry]) -> list[Placed]:
+    async def acknowledge(self, alert: Alert, by: str, entries: Sequence[PublicationEntry]) -> list[Placed]:
         work = partial(self._acknowledge, alert=alert, by=by, entries=tuple(entries), now=self._now())
         return (await self._writer.submit(work, self._broker.appended)).placed
 
@@ -46,7 +46,7 @@ class EmbeddedAlerts:
         self._writer.post(partial(_forget, untouched=now - self._open, settled=now - self._settled))
 
     def _acknowledge(
-        self, db: sqlite3.Connection, alert: Alert, by: str, entries: Sequence[Entry], now: float
+        self, db: sqlite3.Connection, alert: Alert, by: str, entries: Sequence[PublicationEntry], now: float
     ) -> Appended:
         if _stored(db, alert.commitment_id) != alert:
             raise Moved(alert.commitment_id)

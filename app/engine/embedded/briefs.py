@@ -12,7 +12,7 @@ from app.core.ownership import Authority, Claim, bind
 from app.engine.embedded.broker import EmbeddedBroker
 from app.engine.embedded.history import Appended, EventLog
 from app.engine.limits import EngineLimits
-from app.engine.ports import BriefCancelled, Entry, ForeignBrief, Moved, Placed
+from app.engine.ports import BriefCancelled, ForeignBrief, Moved, Placed, PublicationEntry
 from app.sqlite import Reader, Writer
 
 _FORGET: Final = 500  # briefs an upkeep at most: bounds how long publishers wait for it
@@ -36,7 +36,7 @@ class EmbeddedBriefs:
     async def find(self, request_id: str) -> Brief | None:
         return await self._reader.run(partial(_stored, request_id=request_id))
 
-    async def cancel(self, brief: Brief, entries: Sequence[Entry]) -> list[Placed]:
+    async def cancel(self, brief: Brief, entries: Sequence[PublicationEntry]) -> list[Placed]:
         work = partial(self._cancel, brief=brief, entries=tuple(entries), now=self._now())
         return (await self._writer.submit(work, self._broker.appended)).placed
 
@@ -44,7 +44,9 @@ class EmbeddedBriefs:
         """Forget what has not moved for long."""
         self._writer.post(partial(_forget, past=self._now() - self._kept))
 
-    def _cancel(self, db: sqlite3.Connection, brief: Brief, entries: Sequence[Entry], now: float) -> Appended:
+    def _cancel(
+        self, db: sqlite3.Connection, brief: Brief, entries: Sequence[PublicationEntry], now: float
+    ) -> Appended:
         if _stored(db, brief.request_id) != brief:
             raise Moved(brief.request_id)
         appended = self._log.append(db, entries, None, now)  # before the update, which lets nothing of it through

@@ -8,9 +8,9 @@ from typing import Final
 
 from app.core.position import StreamPosition, epoch_of
 from app.engine.embedded import history
-from app.engine.embedded.history import Ages, Appended, EventLog, Head
+from app.engine.embedded.history import Ages, Appended, EventLog, StreamHead
 from app.engine.limits import EngineLimits
-from app.engine.ports import Entry, IdempotencyKey, Placed, Publication
+from app.engine.ports import IdempotencyKey, Placed, Publication, PublicationEntry
 from app.sqlite import Reader, Writer
 from dossier_realtime.protocol.namespaces import frame_of
 
@@ -22,7 +22,7 @@ class _Channel:
 
     __slots__ = ("epoch", "offset", "oldest", "stream", "trim_at")
 
-    def __init__(self, head: Head, kept: int) -> None:
+    def __init__(self, head: StreamHead, kept: int) -> None:
         self.stream, self.epoch, self.oldest, self.offset = head.stream, head.epoch, head.oldest, head.offset
         self.trim_at = max(self.offset, self.oldest - 1 + kept) + TRIM_EVERY
 
@@ -40,7 +40,7 @@ class EmbeddedBroker:
         reader: Reader,
         log: EventLog,
         store: str,
-        found: tuple[list[Head], int],
+        found: tuple[list[StreamHead], int],
         limits: EngineLimits,
         steady: Callable[[], float],
         now: Callable[[], float],
@@ -61,7 +61,7 @@ class EmbeddedBroker:
     def start(self, deliver: Callable[[Sequence[Publication]], None]) -> None:
         self._deliver = deliver
 
-    async def publish(self, entries: Sequence[Entry], key: IdempotencyKey | None = None) -> list[Placed]:
+    async def publish(self, entries: Sequence[PublicationEntry], key: IdempotencyKey | None = None) -> list[Placed]:
         append = partial(self._log.append, entries=tuple(entries), key=key, now=self._now())
         return (await self._writer.submit(append, self.appended)).placed
 
@@ -83,7 +83,7 @@ class EmbeddedBroker:
         if known is None or not known.oldest - 1 <= after < known.offset:
             return []
         # Up to the head of now: what is committed but not yet delivered comes as a delivery.
-        head = Head(known.stream, channel, known.epoch, known.oldest, known.offset)
+        head = StreamHead(known.stream, channel, known.epoch, known.oldest, known.offset)
         return await self._reader.run(partial(history.read, head=head, after=after, limit=limit))
 
     async def renew_epoch(self, channel: str) -> None:
@@ -116,7 +116,7 @@ class EmbeddedBroker:
             if offset:
                 known = self._channels.get(channel)
                 if known is None:
-                    self._begin(Head(stream, channel, epoch, 1, 0))
+                    self._begin(StreamHead(stream, channel, epoch, 1, 0))
                     known = self._channels[channel]
                 known.offset = offset
                 self._number = number
@@ -131,7 +131,7 @@ class EmbeddedBroker:
         if publications:
             self._deliver(publications)
 
-    def _begin(self, head: Head) -> None:
+    def _begin(self, head: StreamHead) -> None:
         before = self._channels.get(head.channel)
         if before is not None:
             self._retired[before.stream] = before.offset

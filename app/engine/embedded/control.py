@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from app.engine.ports import Order
+from app.engine.ports import ControlCommand
 
 
 class EmbeddedControl:
     """`ports.ControlBus`."""
 
     def __init__(self) -> None:
-        self._carry_out: Callable[[Order], None] = lambda order: None
+        self._carry_out: Callable[[ControlCommand], None] = lambda order: None
 
-    def start(self, carry_out: Callable[[Order], None]) -> None:
+    def start(self, carry_out: Callable[[ControlCommand], None]) -> None:
         self._carry_out = carry_out
 
-    async def send(self, order: Order) -> None:
+    async def send(self, order: ControlCommand) -> None:
         self._carry_out(order)

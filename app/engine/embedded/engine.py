@@ -142,7 +142,7 @@ class EmbeddedEngine:
         self.upkeep()
 
 
-def _keep_facts(db: sqlite3.Connection, entries: Sequence[ports.Entry], now: float) -> None:
+def _keep_facts(db: sqlite3.Connection, entries: Sequence[ports.PublicationEntry], now: float) -> None:
     steps = [entry.domain_fact for entry in entries if isinstance(entry.domain_fact, BriefTransition)]
     told = [entry.domain_fact for entry in entries if isinstance(entry.domain_fact, AlertRecipient)]
     briefs.check(db, steps)

@@ -12,7 +12,7 @@ import msgspec
 
 from app.core.position import epoch_of
 from app.engine.delivery_rules import TO_EVERYBODY, DeliveryRules
-from app.engine.ports import Entry, IdempotencyKey, KeyConflict, Placed, Publication, TipMoved, Version
+from app.engine.ports import IdempotencyKey, KeyConflict, Placed, Publication, PublicationEntry, TipMoved, Version
 from dossier_realtime.protocol.namespaces import frame_of, namespace_of
 
 TRIM_STEP: Final = 1_000  # events a trim at most: bounds how long publishers wait for it
@@ -42,7 +42,7 @@ class Appended(NamedTuple):
     events: list[Stored]
 
 
-class Head(NamedTuple):
+class StreamHead(NamedTuple):
     """A stream as it was found."""
 
     stream: int
@@ -61,7 +61,7 @@ class _Tip:
         self.stream, self.generation, self.epoch, self.offset = stream, generation, epoch, offset
 
 
-Keep = Callable[[sqlite3.Connection, Sequence[Entry], float], None]
+Keep = Callable[[sqlite3.Connection, Sequence[PublicationEntry], float], None]
 """Keeps, with events, what they say of alerts and briefs. Raises what refuses them, before it writes anything."""
 
 
@@ -80,7 +80,7 @@ class EventLog:
         self._tips.clear()
 
     def append(
-        self, db: sqlite3.Connection, entries: Sequence[Entry], key: IdempotencyKey | None, now: float
+        self, db: sqlite3.Connection, entries: Sequence[PublicationEntry], key: IdempotencyKey | None, now: float
     ) -> Appended:
         """Commit all entries, unless `key` was used before. `now` is Unix seconds. Raises KeyConflict, and what
         `keep` refuses them with."""
@@ -112,7 +112,7 @@ class EventLog:
         events = []
         for version in versions:
             rules = DeliveryRules(exclude_connection=version.exclude_connection)
-            event = self._insert(db, Entry(channel, version.body, durable=True, delivery=rules))
+            event = self._insert(db, PublicationEntry(channel, version.body, durable=True, delivery=rules))
             events.append(event)
             if version.op_id is not None:
                 # An operation of several parts is known by its last version.
@@ -122,12 +122,12 @@ class EventLog:
                 )
         return Appended([], events)
 
-    def renew(self, db: sqlite3.Connection, channel: str) -> Head:
+    def renew(self, db: sqlite3.Connection, channel: str) -> StreamHead:
         """Begin the channel's next stream."""
         tip = self._begin(db, channel, self._find(db, channel).generation + 1)
-        return Head(tip.stream, channel, tip.epoch, 1, 0)
+        return StreamHead(tip.stream, channel, tip.epoch, 1, 0)
 
-    def _insert(self, db: sqlite3.Connection, entry: Entry) -> Stored:
+    def _insert(self, db: sqlite3.Connection, entry: PublicationEntry) -> Stored:
         tip = self._find(db, entry.channel)
         tip.offset += 1
         number = db.execute(
@@ -174,11 +174,11 @@ class EventLog:
             )
 
 
-def heads(db: sqlite3.Connection, store: str) -> list[Head]:
+def heads(db: sqlite3.Connection, store: str) -> list[StreamHead]:
     """Every stream, of a channel's streams the oldest first. Two seeks in the index each, whatever their
     length."""
     return [
-        Head(stream, channel, epoch_of(store, channel, generation), oldest or 1, offset or 0)
+        StreamHead(stream, channel, epoch_of(store, channel, generation), oldest or 1, offset or 0)
         for stream, channel, generation, oldest, offset in db.execute(
             "SELECT id, channel, generation, (SELECT min(offset) FROM events WHERE stream = id),"
             " (SELECT max(offset) FROM events WHERE stream = id) FROM streams ORDER BY generation"
@@ -192,7 +192,7 @@ def last_number(db: sqlite3.Connection) -> int:
     return number or 0
 
 
-def read(db: sqlite3.Connection, head: Head, after: int, limit: int) -> list[Publication]:
+def read(db: sqlite3.Connection, head: StreamHead, after: int, limit: int) -> list[Publication]:
     """At most `limit` events of a stream after an offset and up to the head, without hole; else none."""
     rows = db.execute(
         "SELECT offset, number, body FROM events WHERE stream = ? AND offset > ? AND offset <= ?"

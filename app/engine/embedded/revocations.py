@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 from app.sqlite import Writer
 
 
-class Revocation(NamedTuple):
+class StoredRevocation(NamedTuple):
     """Who is shut out, since when, and until when that must be known. Times are Unix seconds."""
 
     kind: Literal["token", "user"]
@@ -22,7 +22,9 @@ class Revocation(NamedTuple):
 class EmbeddedRevocations:
     """`ports.RevocationStore`."""
 
-    def __init__(self, writer: Writer, found: list[Revocation], kept_seconds: float, now: Callable[[], float]) -> None:
+    def __init__(
+        self, writer: Writer, found: list[StoredRevocation], kept_seconds: float, now: Callable[[], float]
+    ) -> None:
         self._writer, self._kept, self._now = writer, kept_seconds, now
         self._revoked: Callable[[str | None, str | None, float], None] = lambda token_id, user_id, at: None
         self._known = {(one.kind, one.subject): one for one in found}
@@ -43,11 +45,11 @@ class EmbeddedRevocations:
     async def revoke(self, *, token_id: str | None, user_id: str | None, at: float) -> None:
         # `at` is a wall clock's, which may have jumped; how long it is kept is not.
         expires = self._now() + self._kept
-        new: list[Revocation] = []
+        new: list[StoredRevocation] = []
         if token_id is not None:
-            new.append(Revocation("token", token_id, at, expires))
+            new.append(StoredRevocation("token", token_id, at, expires))
         if user_id is not None:
-            new.append(Revocation("user", user_id, at, expires))
+            new.append(StoredRevocation("user", user_id, at, expires))
         await self._writer.submit(partial(_put, revocations=new), partial(self._put, token_id, user_id, at))
 
     def upkeep(self) -> None:
@@ -57,20 +59,20 @@ class EmbeddedRevocations:
             del self._known[key]
         self._writer.post(partial(_forget, now=now))
 
-    def _put(self, token_id: str | None, user_id: str | None, at: float, stored: list[Revocation]) -> None:
+    def _put(self, token_id: str | None, user_id: str | None, at: float, stored: list[StoredRevocation]) -> None:
         self._known.update({(one.kind, one.subject): one for one in stored})
         self._revoked(token_id, user_id, at)
 
 
-def stored_revocations(db: sqlite3.Connection) -> list[Revocation]:
+def stored_revocations(db: sqlite3.Connection) -> list[StoredRevocation]:
     """All that are in force."""
-    return [Revocation(*row) for row in db.execute("SELECT kind, subject, at, expires FROM revocations")]
+    return [StoredRevocation(*row) for row in db.execute("SELECT kind, subject, at, expires FROM revocations")]
 
 
-def _put(db: sqlite3.Connection, revocations: list[Revocation]) -> list[Revocation]:
+def _put(db: sqlite3.Connection, revocations: list[StoredRevocation]) -> list[StoredRevocation]:
     """Store; a user's later revocation is never replaced by an earlier one. The rows as they are then."""
     return [
-        Revocation(
+        StoredRevocation(
             *db.execute(
                 "INSERT INTO revocations (kind, subject, at, expires) VALUES (?, ?, ?, ?)"
                 " ON CONFLICT DO UPDATE SET at = max(at, excluded.at),"

@@ -8,13 +8,13 @@ from dataclasses import replace
 from functools import partial
 from typing import Final, NamedTuple
 
-from app.engine.ports import Opened, SessionRecord, TooManyConnections
+from app.engine.ports import OpenedSession, SessionRecord, TooManyConnections
 from app.sqlite import Writer
 
 _PUT: Final = "INSERT OR REPLACE INTO sessions (id, user, reconnects, ended) VALUES (?, ?, ?, ?)"
 
 
-class Ended(NamedTuple):
+class EndedSession(NamedTuple):
     """A session that may be resumed. `at` is Unix seconds."""
 
     user_id: str
@@ -27,7 +27,7 @@ class EmbeddedSessions:
     and their clients then get a new session."""
 
     def __init__(
-        self, writer: Writer, ended: dict[str, Ended], resume_seconds: float, now: Callable[[], float]
+        self, writer: Writer, ended: dict[str, EndedSession], resume_seconds: float, now: Callable[[], float]
     ) -> None:
         self._writer, self._window, self._now = writer, resume_seconds, now
         self._open: dict[str, SessionRecord] = {}
@@ -35,7 +35,7 @@ class EmbeddedSessions:
         self._ended = ended
         writer.post(partial(_end_all, at=now()))
 
-    async def open(self, record: SessionRecord, resume: str | None, limit: int) -> Opened:
+    async def open(self, record: SessionRecord, resume: str | None, limit: int) -> OpenedSession:
         user = record.user_id
         session_id, count, displaced = self._resumed(user, resume) or (record.session_id, 0, None)
         mine = self._by_user.get(user, set())
@@ -46,7 +46,7 @@ class EmbeddedSessions:
         self._open[session_id] = replace(record, session_id=session_id, reconnect_count=count)
         self._by_user.setdefault(user, mine).add(session_id)
         self._write(session_id, user, count, None)
-        return Opened(session_id, count, displaced)
+        return OpenedSession(session_id, count, displaced)
 
     async def close(self, session_id: str, reconnect_count: int) -> None:
         record = self._open.get(session_id)
@@ -58,7 +58,7 @@ class EmbeddedSessions:
         if not mine:
             del self._by_user[record.user_id]
         at = self._now()
-        self._ended[session_id] = Ended(record.user_id, record.reconnect_count, at)
+        self._ended[session_id] = EndedSession(record.user_id, record.reconnect_count, at)
         self._write(session_id, record.user_id, record.reconnect_count, at)
 
     async def sessions(self) -> list[SessionRecord]:
@@ -90,13 +90,13 @@ class EmbeddedSessions:
         self._writer.post(partial(_put, row=(session_id, user, count, ended)))
 
 
-def ended_sessions(db: sqlite3.Connection, now: float, resume_seconds: float) -> dict[str, Ended]:
+def ended_sessions(db: sqlite3.Connection, now: float, resume_seconds: float) -> dict[str, EndedSession]:
     """The sessions of before, oldest end first. One that was open ends `now`: its process is dead."""
     rows = db.execute(
         "SELECT id, user, reconnects, coalesce(ended, ?) AS at FROM sessions WHERE at > ? ORDER BY at",
         (now, now - resume_seconds),
     )
-    return {session_id: Ended(user, count, at) for session_id, user, count, at in rows}
+    return {session_id: EndedSession(user, count, at) for session_id, user, count, at in rows}
 
 
 def _put(db: sqlite3.Connection, row: tuple[str, str, int, float | None]) -> None:
