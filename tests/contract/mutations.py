@@ -78,11 +78,11 @@ def _mutate(document: Document, chance: random.Random) -> None:
     """Change one place of the document: another value, none, null, one more field."""
     place: Any = chance.choice(list(_containers(document)))
     if isinstance(place, dict) and chance.random() < 0.2:
-        place[chance.choice(_NAMES)] = chance.choice(_VALUES)
+        place[chance.choice(_NAMES)] = copy.deepcopy(chance.choice(_VALUES))
     elif not place:
         return
     elif isinstance(place, list):
-        place[chance.randrange(len(place))] = chance.choice(_VALUES)
+        place[chance.randrange(len(place))] = copy.deepcopy(chance.choice(_VALUES))
     else:
         name = chance.choice(list(place))
         if name == "channel" and chance.random() < 0.8:
@@ -156,3 +156,8 @@ INEXPRESSIBLE: dict[str, tuple[Callable[[Document], bool], str]] = {
     ),
 }
 """What the service refuses and a schema cannot say: whether it may concern a message, and a message that it does."""
+
+
+def expressible(document: Document) -> bool:
+    """Return whether a schema can say all that the service says of a message."""
+    return not any(concerns(document) for concerns, _ in INEXPRESSIBLE.values())

@@ -9,13 +9,20 @@ from typing import Any, get_args
 
 import pytest
 import tornado.web
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
+from app.core import authorization
 from app.core.schema.calls import CALLS
+from app.core.schema.messages import camel_case
 from app.core.schema.openapi import REFUSALS, openapi, refusals_of
+from app.web import publish
 from app.web.application import ROUTES
 from dossier_realtime.protocol.errors import ErrorCode
 from dossier_realtime.protocol.events import Publishable
+from tests.contract.mutations import Document, documents, expressible
 from tests.contract.schemas import faults, parts
+from tests.harness.figures import Report
 from tools.generate import examples
 
 METHODS = ("get", "head", "post", "put", "patch", "delete")
@@ -75,10 +82,48 @@ def test_an_event_is_published_with_a_channel_or_with_channels(event: Any) -> No
         many = {key: value for key, value in one.items() if key != "channel"} | {"channels": [channel]}
         for good in (one, many):
             assert faults(DOCUMENT, schema, {"events": [good]}) == []
-        for bad in (many | {"channel": channel}, {**many, "channels": []}, {**one, "channel": "nowhere:1"}):
+        for bad in (
+            many | {"channel": channel},
+            {**many, "channels": []},
+            {**one, "channel": None},
+            {**one, "channel": "nowhere:1"},
+        ):
             assert faults(DOCUMENT, schema, {"events": [bad]})
     assert faults(DOCUMENT, schema, {"events": []})
     assert faults(DOCUMENT, schema, {})
+
+
+def _is_published(document: Document) -> bool:
+    """Whether the service finds no fault with the form of an event, rights apart."""
+    try:
+        event, channels = publish._read(0, json.dumps(document).encode())
+    except publish.BatchError:
+        return False
+    return not any(authorization.channel_denial(name) or authorization.carried_denial(event, name) for name in channels)
+
+
+def test_the_schema_and_the_service_agree_on_every_event_over_http(report: Report) -> None:
+    schema = DOCUMENT["components"]["schemas"]
+    verdicts: Counter[bool] = Counter()
+
+    @settings(deadline=None, suppress_health_check=list(HealthCheck), derandomize=True, max_examples=150)
+    @given(batch=documents("client"), to=st.sampled_from(["channel", "channels", "both"]))
+    def check(batch: list[Document], to: str) -> None:
+        for document in filter(expressible, batch):
+            definition = schema.get(camel_case(f"publish_{document.get('type')}"))
+            if definition is None:
+                continue
+            event = dict(document)
+            if to != "channel" and "channel" in event:
+                event["channels"] = [event["channel"]]
+                event["channel"] = None if to == "channels" else event["channel"]
+            accepted = _is_published(event)
+            verdicts[accepted] += 1
+            assert (faults(DOCUMENT, definition, event) == []) is accepted, json.dumps(event, ensure_ascii=False)
+
+    check()
+    report(f"{verdicts[True]} events accepted and {verdicts[False]} refused by both")
+    assert min(verdicts.values()) > 50
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from dossier_realtime.protocol.classification import Clearance
 from dossier_realtime.protocol.commands import EditOperation
 from dossier_realtime.protocol.errors import ErrorCode
 from dossier_realtime.protocol.fields import MAX_DOCUMENT
-from tests.contract.mutations import INEXPRESSIBLE, Document, documents
+from tests.contract.mutations import INEXPRESSIBLE, Document, documents, expressible
 from tests.contract.schemas import Validator
 from tests.core.talk import Talk, errors
 from tests.harness.eventually import HANG_SECONDS
@@ -75,10 +75,6 @@ def _is_read(document: Document) -> bool:
     return True
 
 
-def _expressible(document: Document) -> bool:
-    return not any(concerns(document) for concerns, _ in INEXPRESSIBLE.values())
-
-
 @pytest.mark.parametrize(("direction", "judge"), [("client", _is_accepted), ("server", _is_read)])
 def test_the_schema_and_the_service_agree_on_every_message(direction: str, judge: Any, report: Report) -> None:
     verdicts: Counter[bool] = Counter()
@@ -86,7 +82,7 @@ def test_the_schema_and_the_service_agree_on_every_message(direction: str, judge
     @manner
     @given(batch=documents(direction))
     def check(batch: list[Document]) -> None:
-        for document in filter(_expressible, batch):
+        for document in filter(expressible, batch):
             accepted = judge(document)
             verdicts[accepted] += 1
             assert _fits(direction, document) is accepted, json.dumps(document, ensure_ascii=False)
@@ -143,7 +139,7 @@ def test_a_validator_in_javascript_says_the_same(direction: str, judge: Any, tmp
     @manner
     @given(batch=documents(direction))
     def collect(batch: list[Document]) -> None:
-        judged.extend((document, judge(document)) for document in batch if _expressible(document))
+        judged.extend((document, judge(document)) for document in batch if expressible(document))
 
     collect()
     schema, lines = tmp_path / "schema.json", tmp_path / "documents.ndjson"

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from msgspec import Struct
 
 _SCHEMAS = "#/components/schemas/"
+_NULL: JsonSchema = {"type": "null"}
 _C = ErrorCode
 MAX_EVENTS = 100
 
@@ -196,16 +197,31 @@ def _events() -> dict[str, JsonSchema]:
     for inbound in INBOUND.values():
         message = Message("client", inbound)
         fields = dict(whole[message.title]["properties"])
-        channel = fields.pop("channel")
-        del fields["ref"], fields["idempotency_key"]  # of the socket; here a header, for all events
+        channel = fields["channel"]
+        for name in ("ref", "idempotency_key"):
+            fields[name] = {**fields[name], "description": "Of the socket; over HTTP it means nothing."}
+        fields["channel"] = {"anyOf": [channel, _NULL]}
+        fields["channels"] = {"anyOf": [{"type": "array", "items": channel}, _NULL]}
         title = camel_case(f"publish_{message.type}")
         described[title] = {
             "title": title,
             "description": message.summary,
             "type": "object",
-            "properties": fields | {"channel": channel, "channels": {"type": "array", "items": channel, "minItems": 1}},
+            "properties": fields,
             "required": [name for name in whole[message.title]["required"] if name != "channel"],
-            "oneOf": [{"required": ["channel"]}, {"required": ["channels"]}],
+            "oneOf": [
+                {
+                    "required": ["channel"],
+                    "properties": {
+                        "channel": {"type": "string"},
+                        "channels": {"type": ["array", "null"], "maxItems": 0},
+                    },
+                },
+                {
+                    "required": ["channels"],
+                    "properties": {"channels": {"type": "array", "minItems": 1}, "channel": _NULL},
+                },
+            ],
         }
         mapping[message.type] = f"{_SCHEMAS}{title}"
     described["PublishEvent"] = {
