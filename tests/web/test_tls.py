@@ -11,12 +11,14 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+import httpx
 import pytest
 import trustme
 import websockets
 
 from tests.harness.eventually import HANG_SECONDS, eventually_async
 from tests.harness.service import Service
+from tests.promises.proxy import Proxy
 from tests.web.conftest import ROOMY
 from tests.web.test_lingering import LENGTH, send_all_then_read
 
@@ -53,13 +55,33 @@ def secure(authority: Authority, tmp_path_factory: pytest.TempPathFactory) -> It
     running.assert_log_clean()
 
 
-async def connected(service: Service, authority: Authority) -> websockets.ClientConnection:
-    client = await websockets.connect(service.url, ssl=authority.context(), compression=None, max_size=None)
+async def connected(service: Service, authority: Authority, url: str = "") -> websockets.ClientConnection:
+    client = await websockets.connect(url or service.url, ssl=authority.context(), compression=None, max_size=None)
     token = service.token("ali", "write:dossier:*", "write:document:*")
     await client.send(json.dumps({"type": "auth", "payload": {"token": token}}))
     assert json.loads(await client.recv())["type"] == "auth_success"
     assert json.loads(await client.recv())["type"] == "connection_state"
     return client
+
+
+def test_a_long_document_passes_over_a_slow_line(secure: Service, authority: Authority) -> None:
+    text = "مرحبا " * 170_000
+
+    async def scene() -> None:
+        async with Proxy(secure, rate=2_000_000) as line:
+            headers = {"Authorization": f"Bearer {secure.token('sys', 'write:document:*')}"}
+            async with httpx.AsyncClient(verify=authority.context(), timeout=HANG_SECONDS, headers=headers) as http:
+                answer = await http.put(f"{secure.http}/v1/documents/long-tls", json={"content": text})
+                assert answer.status_code == 200, answer.text
+                found = await http.get(f"https://127.0.0.1:{line.port}/v1/documents/long-tls")
+                assert found.json()["content"] == text
+            url = f"wss://127.0.0.1:{line.port}/v1"
+            client = await connected(secure, authority, url)
+            await client.send(json.dumps({"type": "subscribe", "channel": "document:long-tls"}))
+            assert json.loads(await client.recv())["document"]["content"] == text
+            await client.close()
+
+    asyncio.run(asyncio.wait_for(scene(), HANG_SECONDS))
 
 
 def test_many_and_big_messages_pass_in_both_directions(secure: Service, authority: Authority) -> None:
