@@ -133,6 +133,7 @@ class Service:
                 limits.strangers_per_second,
                 limits.handshakes_per_second * (_TCP_PER_HANDSHAKE if tls_context is None else _TLS_PER_HANDSHAKE),
                 self.node.limits.max_connections,
+                self.node.limits.refusals,
             ),
             networks(config.server.trusted_proxies) if config.server.behind_proxy else (),
         )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import os
 import sqlite3
 import sys
@@ -48,6 +49,8 @@ _GIVE_WAY = (
     "backup",
 )  # commands that take only what the service leaves
 _NICE = 10
+_COLLECTIONS = (500, 3, 50)  # small ones sooner than by default, each a short stop of the loop; full ones as often
+_SWITCH_SECONDS = 0.0005  # that a thread beside the loop (the journal's) runs on while the loop waits to go on
 _SERVING = (None, "serve")
 _WITH_KEYS = (*_SERVING, "token", "demo")  # `explain` only for a token that it is given
 _LISTENING = (*_SERVING, "demo")
@@ -135,6 +138,8 @@ async def _serve(config: Config, *, beside: argparse.Namespace | None = None) ->
     except OSError as wrong:
         await service.stop()
         return _cannot(f"cannot listen on {config.server.host}:{config.server.port} ({wrong.strerror})")
+    gc.set_threshold(*_COLLECTIONS)
+    sys.setswitchinterval(_SWITCH_SECONDS)
     FrozenSurvivors().install()
     host = reachable(config.server.host)
     secure = "s" if config.server.tls_certificate else ""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from app.core.deadlines import SessionLimits
 from app.core.ratelimit import Limits, RateLimiter
+from app.core.refusal_budget import RefusalLimits
 from app.node.limits import NodeLimits
 from app.node.outbox import OutboxLimits
 
@@ -58,6 +59,7 @@ def node_limits(config: Config) -> NodeLimits:
     return NodeLimits(
         session=session_limits(config),
         outbox=OutboxLimits(config.outbox.max_bytes, config.outbox.max_messages, config.outbox.stall_timeout),
+        refusals=RefusalLimits(config.limits.refusals_per_second, config.limits.refusal_pause),
         auth_max_bytes=session.auth_max_bytes,
         frame_timeout=session.frame_timeout,
         connections_per_user=config.limits.connections_per_user,

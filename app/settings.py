@@ -130,6 +130,8 @@ class LimitSettings(_Table, frozen=True):
     connections_per_address: Messages
     handshakes_per_second: Messages
     strangers_per_second: Messages
+    refusals_per_second: Messages
+    refusal_pause: Annotated[float, Meta(ge=0.01, le=5)]
     bodies_mib: Annotated[int, Meta(ge=16, le=65_536)]
     bodies_mib_per_user: Annotated[int, Meta(ge=8, le=65_536)]
     roles: dict[Role, dict[LimitClass, Messages]]

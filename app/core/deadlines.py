@@ -59,6 +59,10 @@ class Deadlines:
         """A frame came in, of whatever kind."""
         self._heard = at.steady
 
+    def unread(self, seconds: float) -> None:
+        """Nothing is read for so many seconds from now on: they count as silence of the server, not of the peer."""
+        self._heard += seconds
+
     def authenticated(self, expires_at: int, at: Instant) -> None:
         """A token good until `expires_at` (Unix seconds) holds from now on.
 

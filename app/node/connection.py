@@ -9,15 +9,18 @@ import msgspec
 
 from app.core.effects import ACCEPTED, Close, Decision, Leave, Send, SendPing
 from app.core.origin import Origin, origin_now
+from app.core.refusal_budget import RefusalBudget
 from app.core.session import Session
 from dossier_realtime.protocol import codec
 from dossier_realtime.protocol.codec import InvalidMessage
 from dossier_realtime.protocol.errors import CloseCode
 from dossier_realtime.protocol.inbound import encode_inbound
+from dossier_realtime.protocol.responses import ErrorMessage
 
 from .frames import close_frame, ping_frame, text_frame
 from .long_frames import subscribed_frame
 from .outbox import Outbox
+from .turns import Lane
 
 if TYPE_CHECKING:
     import socket
@@ -118,6 +121,7 @@ class Connection:
         self._control = 0
         self._taken = 0  # bytes that the peer had made room for by `_taken_at`
         self._taken_at = at.steady
+        self.refusals = RefusalBudget(home.limits.refusals, at.steady)
 
     @property
     def now(self) -> Instant:
@@ -175,6 +179,25 @@ class Connection:
             self._frame_since = self.home.clock().steady
             self.home.timers.watch(self)
 
+    def take_pause(self) -> float:
+        """Return for how many seconds the socket is not to be read now, since so much was refused; 0.0: go on.
+
+        Until then the peer counts neither as silent nor as slow with a frame; to be called once a pause.
+        """
+        pause = self.refusals.pause(self.home.clock().steady)
+        if pause:
+            self.session.unread(pause)
+            if self._frame_since is not None:
+                self._frame_since += pause
+        return pause
+
+    @property
+    def lane(self) -> Lane:
+        """Whose work the connection's is, in a turn of the loop."""
+        if self.refusals.is_often(self.home.clock().steady):
+            return Lane.REFUSED
+        return Lane.SESSIONS if self.user_id else Lane.NEWCOMERS
+
     def restart(self) -> None:
         """The node cannot serve this client now."""
         self.fail(CloseCode.TRY_AGAIN_LATER, "the service cannot serve now; reconnect later")
@@ -207,6 +230,8 @@ class Connection:
 
     def send(self, event: Event) -> None:
         """One message to this client alone."""
+        if isinstance(event, ErrorMessage):  # whichever part refused: how long the pause is tells nothing of the reason
+            self.refusals.refused(self.home.clock().steady)
         payload = codec.encode(event)
         self._send(payload, text_frame(payload), codec.message_type(event), getattr(event, "channel", None) or "")
 

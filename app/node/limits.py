@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from app.core.deadlines import SessionLimits
+from app.core.refusal_budget import RefusalLimits
 
 from .outbox import OutboxLimits
 
@@ -15,6 +16,7 @@ class NodeLimits:
 
     session: SessionLimits
     outbox: OutboxLimits
+    refusals: RefusalLimits = field(default_factory=RefusalLimits)
     auth_max_bytes: int = 8192
     max_message: int = 65_536
     frame_timeout: float = 30.0

@@ -88,6 +88,7 @@ class Node:
         self.flusher = Flusher(self.loop, witness.written)
         self.timers = Timers()
         self.turns = Turns(self.loop)
+        self.turns.before_others = self.flusher.flush
         self._rechecks = Rechecks(self.turns, clock)
         self.hub: Hub[Connection] = Hub()
         self.registry = Registry()

@@ -125,6 +125,12 @@ class Flusher:
             self._loop.call_soon(self._run)
         self._dirty.append(outbox)
 
+    def flush(self) -> None:
+        """Flush what was added now already, in the middle of a tick."""
+        dirty, self._dirty[:] = self._dirty[:_FLUSHES], self._dirty[_FLUSHES:]
+        for outbox in dirty:
+            outbox.flush()
+
     def _run(self) -> None:
         dirty, self._dirty = self._dirty[:_FLUSHES], self._dirty[_FLUSHES:]
         if self._dirty:

@@ -1,8 +1,11 @@
 """A bound on the work of one turn of the event loop.
 
 Whatever many connections cause at once (frames, handshakes, lost sockets, deadlines) is done in units. So many units
-a turn, or until so many milliseconds have passed; the rest waits in one queue, first come, first served, and the loop
-looks at its sockets and timers in between.
+a turn, or until so many milliseconds have passed; the rest waits, and the loop looks at its sockets and timers in
+between. Sessions go first. Long and many messages of one of them, then HTTP requests and handshakes, have a share
+beside them, and clients that were refused often of late one unit: however many of these there are, the others wait for
+a single one, since what the sessions are to be sent leaves before it and their sockets are looked at after it. Within
+such a lane it is first come, first served.
 """
 
 from __future__ import annotations
@@ -11,6 +14,7 @@ import asyncio
 import time
 from collections import deque
 from contextvars import Context
+from enum import IntEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -20,10 +24,28 @@ UNITS = 64
 SECONDS = 0.005
 
 
+_SESSION_UNITS_A_NEWCOMER = 8  # a busy turn takes one newcomer in for so many units of the sessions
+_SESSION_UNITS_A_BULK = 2  # likewise one unit of long or many messages
+_BULK_SECONDS = 0.0003  # for which these go on in any turn that is theirs
+
+
+class Lane(IntEnum):
+    """Whose work it is, in the order in which a turn does it."""
+
+    SESSIONS = 0
+    BULK = 1  # long messages, and many at once
+    NEWCOMERS = 2  # HTTP requests and handshakes
+    REFUSED = 3  # whoever was refused often of late
+
+
+_PHASES = (None, Lane.BULK, None, Lane.NEWCOMERS, None, Lane.BULK, None, Lane.REFUSED)
+"""Whose work a turn does beside that of the sessions: after each unit of it the sockets are looked at once more."""
+
+
 class Turns:
     """The budget of the loop's present turn, and what waits for a later one.
 
-    `deferred` counts units that had to wait; `most` is the largest number of units that one turn has done.
+    `deferred` counts units that had to wait; `most` is the largest number of units that one turn has done for sessions.
     """
 
     def __init__(
@@ -37,9 +59,14 @@ class Turns:
         self._units = units
         self._seconds = seconds
         self._clock = clock
-        self._queue: deque[Callable[[], bool]] = deque()
+        self._queues: tuple[deque[Callable[[], bool]], ...] = tuple(deque() for _ in Lane)
         self._context = Context()  # what waits is not done on behalf of who was served when the turn was asked for
         self._spent = 0
+        self._others = [0] * len(Lane)  # steps of the lanes beside the sessions
+        self._bulk_since = 0.0
+        self._phase = 0
+        self.before_others: Callable[[], None] | None = None
+        """Sends what the sessions are to be sent."""
         self._since = 0.0
         self._is_next_turn_asked = False
         self.deferred = 0
@@ -48,40 +75,44 @@ class Turns:
     @property
     def waiting(self) -> int:
         """Steps that wait for their turn."""
-        return len(self._queue)
+        return sum(map(len, self._queues))
 
-    def admit(self) -> bool:
-        """Count one unit of work, and say whether it may be done now. Who waits already goes first."""
-        if self._queue or not self._spend():
+    def admit(self, lane: Lane = Lane.SESSIONS) -> bool:
+        """Count one unit of work, and say whether it may be done now. Who waits in the lane already goes first."""
+        if self._queues[lane] or not self._spend(lane):
             self.deferred += 1
             return False
         return True
 
-    def later(self, step: Callable[[], bool]) -> None:
+    def later(self, step: Callable[[], bool], lane: Lane = Lane.SESSIONS) -> None:
         """Do one unit of work in a later turn. A step that returns true has more, and queues again behind the rest."""
-        self._queue.append(step)
+        self._queues[lane].append(step)
         self._ask_for_next_turn()
 
-    async def wait(self, units: int = 1) -> None:
-        """Return when there is room for work that takes as long as so many units."""
-        if self.admit():
-            self._spent += units - 1
+    async def wait(self, units: int = 1, lane: Lane = Lane.SESSIONS) -> None:
+        """Return when there is room for work that takes as long as so many units of the sessions."""
+        more = units - 1 if lane is Lane.SESSIONS else 0
+        if self.admit(lane):
+            self._spent += more
             return
         room: asyncio.Future[None] = self._loop.create_future()
 
         def step() -> bool:
-            self._spent += units - 1
+            self._spent += more
             if not room.done():
                 room.set_result(None)
             return False
 
-        self.later(step)
+        self.later(step, lane)
         await room
 
     async def after_reading(self) -> None:
         """Return once what waited in the sockets has been read: the loop has looked, and all units queued are done."""
         for _ in range(2):  # the first look may have been begun before this call
             await asyncio.sleep(0)
+        await asyncio.gather(*(self._reached(lane) for lane in Lane))
+
+    def _reached(self, lane: Lane) -> asyncio.Future[None]:
         done: asyncio.Future[None] = self._loop.create_future()
 
         def step() -> bool:
@@ -89,10 +120,16 @@ class Turns:
                 done.set_result(None)
             return False
 
-        self.later(step)
-        await done
+        self.later(step, lane)
+        return done
 
-    def _spend(self) -> bool:
+    def _spend(self, lane: Lane) -> bool:
+        if lane is not Lane.SESSIONS:
+            if not self._has_room(lane):
+                return False
+            self._others[lane] += 1
+            self._ask_for_next_turn()
+            return True
         if self._spent == 0:
             self._since = self._clock()
             self._ask_for_next_turn()
@@ -101,6 +138,22 @@ class Turns:
         self._spent += 1
         self.most = max(self.most, self._spent)
         return True
+
+    def _has_room(self, lane: Lane) -> bool:
+        done = self._others[lane]
+        if done == 0:
+            if lane is Lane.BULK:
+                self._bulk_since = self._clock()
+            return True
+        match lane:
+            case Lane.BULK:
+                return (
+                    done < self._spent // _SESSION_UNITS_A_BULK or self._clock() - self._bulk_since < _BULK_SECONDS
+                ) and done < self._units
+            case Lane.NEWCOMERS:
+                return done < self._spent // _SESSION_UNITS_A_NEWCOMER
+            case _:
+                return False
 
     def _ask_for_next_turn(self) -> None:
         # What is scheduled now runs first in the next turn, before anything that the sockets bring then.
@@ -111,11 +164,25 @@ class Turns:
     def _begin(self) -> None:
         self._is_next_turn_asked = False
         self._spent = 0
-        while self._queue and self._spend():
-            step = self._queue.popleft()
+        self._serve(Lane.SESSIONS)
+        self._phase = (self._phase + 1) % len(_PHASES)
+        lane = _PHASES[self._phase]
+        if lane is not None:
+            self._others[lane] = 0
+            if self._queues[lane]:
+                if self.before_others is not None:
+                    self.before_others()
+                self._serve(lane)
+        if self.waiting or any(self._others):
+            self._ask_for_next_turn()
+
+    def _serve(self, lane: Lane) -> None:
+        queue = self._queues[lane]
+        while queue and self._spend(lane):
+            step = queue.popleft()
             try:
                 if step():
-                    self._queue.append(step)
+                    queue.append(step)
             except Exception as wrong:  # one connection's fault must not stop what others wait for
                 context = {"message": "a unit of work failed", "exception": wrong}
                 self._loop.call_exception_handler(context)

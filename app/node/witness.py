@@ -276,6 +276,10 @@ class Witness:
         row = EndedSessionRow(key=f"disconnected {user_id}", state="disconnected", user_id=user_id)
         self._aggregator.row(row, _PERSONAL)
 
+    def paused(self) -> None:
+        """Count a pause: somebody who was refused often is not read, or not answered, for a moment."""
+        self._metrics.totals["pauses"] += 1
+
     def called(self, call: Call) -> None:
         """Count an HTTP call that was answered, and keep those of known callers and those that failed to log in."""
         self._metrics.requested(call.method, call.status)

@@ -151,6 +151,7 @@ _TOTALS = {
     "dossier_publications": ("Fan-outs: published events and changes of presence", "publications"),
     "dossier_deliveries": ("Frames that fan-outs queued for connections", "deliveries"),
     "dossier_messages_conflated": ("Queued messages that gave way to a later one", "conflated"),
+    "dossier_pauses": ("Pauses of clients that were refused often: not read, or answered later", "pauses"),
     "dossier_tokens_refused": ("Tokens that were not good", "tokens_refused"),
 }
 

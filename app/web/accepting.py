@@ -11,40 +11,77 @@ import structlog
 import tornado.httpserver
 import tornado.iostream
 
+from app.node.turns import Lane
+
 from .lingering import Lingering
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Awaitable, Callable, Iterable
+    from collections.abc import Awaitable, Iterable
 
     from app.node.turns import Turns
 
     from .addresses import Addresses, Ticket
 
 _log = structlog.get_logger("accept")
-_ACCEPTS_A_TURN = 16
-_REQUEST = 4  # units of work that an HTTP request is
+_ACCEPTS_A_TURN = 2
 _UNSENT = 1 << 17  # bytes the kernel takes ahead of the peer: without it megabytes, which no bound would count
 _REST = 0.5  # seconds without accepting, after the system refused a connection
 _SAID_EVERY = 60.0  # seconds between two lines about it
 
 
 class _InTurn:
-    """A stream whose requests are served in turn with all other work of the loop, and whose last answer arrives."""
+    """A stream whose requests are served in turn with all other work of the loop, and whose last answer arrives.
+
+    An answer can be held back: it is sent, and the next request read, when the pause is over.
+    """
 
     turns: Turns
     ticket: Ticket
     lingering: Lingering
     is_lingering = False
-    leave: Callable[[Ticket], None]
+    addresses: Addresses
     error: BaseException | None
     socket: Any
 
+    _pause: asyncio.TimerHandle | None = None
+    _held: tuple[Any, asyncio.Future[None]] | None = None
+
+    def hold(self, seconds: float) -> None:
+        """Send nothing for so long: the one answer that is written meanwhile waits."""
+        if self._pause is None:
+            self._pause = asyncio.get_running_loop().call_later(seconds, self._go_on)
+
+    def write(self, data: bytes | memoryview) -> asyncio.Future[None]:
+        """Send bytes, after the pause where there is one."""
+        if self._pause is None:
+            written: asyncio.Future[None] = super().write(data)  # type: ignore[misc]  # of the stream mixed in
+            return written
+        sent: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._held = (data, sent)
+        return sent
+
+    def _go_on(self) -> None:
+        self._pause = None
+        held, self._held = self._held, None
+        if held is None:
+            return
+        data, sent = held
+        writing: asyncio.Future[None] = super().write(data)  # type: ignore[misc]  # likewise
+        writing.add_done_callback(lambda done: _pass_on(done, sent))
+
     def close_fd(self) -> None:
         """Close the socket; one that broke at once, any other as soon as its client has had the answer."""
+        if self._pause is not None:
+            self._pause.cancel()
+            self._pause = None
+        held, self._held = self._held, None
+        if held is not None:
+            held[1].set_exception(tornado.iostream.StreamClosedError())
+            held[1].exception()  # seen: nobody need ask
         sock, ticket = self.socket, self.ticket
         if self.error is None and not ticket.is_upgraded:
-            self.is_lingering = self.lingering.take(sock, lambda: self.leave(ticket))
+            self.is_lingering = self.lingering.take(sock, lambda: self.addresses.left(ticket))
         self.socket = None
         if not self.is_lingering:
             sock.close()
@@ -55,8 +92,20 @@ class _InTurn:
 
     async def _read_in_turn(self, regex: bytes, max_bytes: int | None) -> bytes:
         head: bytes = await super().read_until_regex(regex, max_bytes)  # type: ignore[misc]  # of the stream mixed in
-        await self.turns.wait(_REQUEST)
+        is_often = self.addresses.is_refused_often(self.ticket, time.monotonic())
+        await self.turns.wait(lane=Lane.REFUSED if is_often else Lane.NEWCOMERS)
         return head
+
+
+def _pass_on(done: asyncio.Future[None], to: asyncio.Future[None]) -> None:
+    if to.done():
+        return
+    wrong = asyncio.CancelledError() if done.cancelled() else done.exception()
+    if wrong is None:
+        to.set_result(None)
+    else:
+        to.set_exception(wrong)
+        to.exception()  # seen: nobody need ask
 
 
 class _PlainStream(_InTurn, tornado.iostream.IOStream):
@@ -160,5 +209,5 @@ class LimitedServer(tornado.httpserver.HTTPServer):
             self._addresses.left(ticket)
             return
         stream.ticket, stream.turns = ticket, self._turns
-        stream.lingering, stream.leave = self._lingering, self._addresses.left
+        stream.lingering, stream.addresses = self._lingering, self._addresses
         self.handle_stream(stream, address)

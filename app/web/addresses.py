@@ -10,6 +10,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from app.core.refusal_budget import RefusalBudget, RefusalLimits
 from dossier_realtime.protocol.forwarded import bucket, client_address, is_trusted
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 _TOLD_PER_ADDRESS = 256  # connections past the bound that are answered 429
 _TOLD = 64  # connections past the process' bound that are answered 503
+_REFUSED = 4_096  # addresses whose refusals are counted at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,7 @@ class AddressLimits:
     strangers_per_second: int = 500
     accepts_per_second: int = 2000
     total: int = 10_000
+    refusals: RefusalLimits = field(default_factory=RefusalLimits)
 
 
 @dataclass(slots=True, eq=False)
@@ -49,7 +52,8 @@ class Ticket:
 
 @dataclass(slots=True)
 class Addresses:
-    """Counts by address. Bounded: what happened in the last second, and addresses with a connection."""
+    """Counts by address. Bounded: what happened in the last second, addresses with a connection, and those that were
+    refused of late."""
 
     limits: AddressLimits = field(default_factory=AddressLimits)
     trusted: Sequence[Network] = ()
@@ -57,6 +61,7 @@ class Addresses:
     _second: Counter[tuple[str, str]] = field(default_factory=Counter)
     _since: float = 0.0
     _total: int = 0
+    _refused: dict[str, RefusalBudget] = field(default_factory=dict)
 
     @property
     def open(self) -> int:
@@ -96,6 +101,23 @@ class Addresses:
     def stranger(self, client: str, steady: float) -> bool:
         """Count a request by nobody known; False when the address has made too many in this second."""
         return self._count("stranger", bucket(client), steady) <= self.limits.strangers_per_second
+
+    def refused(self, client: str, steady: float) -> float:
+        """Count a refused call of the client's; return for how many seconds its answer is to wait."""
+        address = bucket(client)
+        budget = self._refused.pop(address, None) or RefusalBudget(self.limits.refusals, steady)
+        self._refused[address] = budget  # the last one: the first is the one that was refused the longest ago
+        for _ in range(2):
+            oldest, its = next(iter(self._refused.items()))
+            if oldest != address and (its.is_calm(steady) or len(self._refused) > _REFUSED):
+                del self._refused[oldest]
+        budget.refused(steady)
+        return budget.pause(steady)
+
+    def is_refused_often(self, ticket: Ticket, steady: float) -> bool:
+        """Return whether the address of a connection was refused so often of late that others go before it."""
+        budget = self._refused.get(ticket.address)
+        return budget is not None and budget.is_often(steady)
 
     def left(self, ticket: Ticket) -> None:
         """Give a connection's place back; safe to call again."""

@@ -213,12 +213,22 @@ class Guarded(tornado.web.RequestHandler):
         """The error body that every refusal has."""
         if self._finished:
             return
+        if status < 500:
+            self._keep_waiting()
         body: dict[str, Any] = {"error_code": code, "message": message}
         if index is not None:
             body["index"] = index
         if path is not None:
             body["path"] = path
         self.answer(body, status)
+
+    def _keep_waiting(self) -> None:
+        """Hold the answer back for a moment where the client was refused often; its next call is read after it."""
+        seconds = self.addresses.refused(self.request.remote_ip or "", time.monotonic())
+        if seconds:
+            connection: Any = self.request.connection
+            connection.stream.hold(seconds)
+            self.settings["node"].witness.paused()
 
     def unavailable(self) -> None:
         """The store or the journal takes no change now."""

@@ -11,6 +11,8 @@ import socket
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from app.node.turns import Lane
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -62,9 +64,22 @@ class Lingering:
             self._end(number)
 
     def _readable(self, number: int) -> None:
-        if not self._turns.admit():
-            return  # it stays readable, and has its chance in the next turn
         ending = self._endings[number]
+        if self._turns.admit(Lane.NEWCOMERS):
+            self._drop(number, ending)
+            return
+        loop = asyncio.get_running_loop()
+        loop.remove_reader(number)  # else the loop, which finds it readable, does not rest until its turn has come
+
+        def step() -> bool:
+            if self._endings.get(number) is ending:
+                loop.add_reader(number, self._readable, number)
+                self._drop(number, ending)
+            return False
+
+        self._turns.later(step, Lane.NEWCOMERS)
+
+    def _drop(self, number: int, ending: _Ending) -> None:
         try:
             count = ending.sock.recv_into(self._dropped)
         except (BlockingIOError, InterruptedError):

@@ -1,8 +1,9 @@
 """The door for WebSockets: Tornado serves the handshake and its checks, then the socket is read and written here.
 
 The parser is fed with whatever the kernel has; messages are handed to the connection one after the other, and while
-one of them takes time the socket is simply not read: TCP holds the peer back. Each read and each message is a unit of
-the work that one turn of the loop does for everybody (`app.node.turns`), so no connection keeps another waiting.
+one of them takes time the socket is simply not read: TCP holds the peer back. So it is for a moment when the peer was
+refused often. Each read and each message is a unit of the work that one turn of the loop does for everybody
+(`app.node.turns`), so no connection keeps another waiting.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from app.node.frames import (
     accept_key,
     pong_frame,
 )
+from app.node.turns import Lane
 from dossier_realtime.protocol.errors import CloseCode, ErrorCode
 
 from .guard import Guarded
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from app.node.node import Node
 
 _BUFFER = memoryview(bytearray(1 << 14))  # one for all sockets: a read is parsed before the next begins
+_FEW = 4  # messages of one read that the others may wait for
 _SWITCHING = (
     b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: %b\r\n\r\n"
 )
@@ -92,10 +95,12 @@ class Wire:
 
     __slots__ = (
         "_backlog",
+        "_bulk",
         "_connection",
         "_leave",
         "_node",
         "_parser",
+        "_pause",
         "_queued",
         "_reading",
         "_sock",
@@ -116,9 +121,11 @@ class Wire:
         self._tls = isinstance(sock, ssl.SSLSocket)
         self._parser = FrameParser(node.limits.max_message)
         self._backlog: deque[Incoming] = deque()
+        self._bulk = False  # whether the peer sends more than the others are to wait for
         self._reading = False
         self._queued = False  # waits for a turn of the loop, in which it handles or reads something
         self._work: asyncio.Task[None] | None = None
+        self._pause: asyncio.TimerHandle | None = None  # until then nothing is read or handled
         # What came in the same packet as the handshake is in Tornado's buffer; after it, the socket is ours alone.
         early = stream.read_bytes(1 << 17, partial=True)
         if stream.closed():  # looking for more, it found the peer gone
@@ -137,6 +144,8 @@ class Wire:
         if sock is None:
             return
         self._pause_on(sock)
+        if self._pause is not None:
+            self._pause.cancel()
         self._backlog.clear()
         self._connection.outbox.abandon()
         self._stream.close()
@@ -144,8 +153,13 @@ class Wire:
         self._connection.let_go()
         self._leave()
 
+    @property
+    def _is_held(self) -> bool:
+        """Return whether something else comes before the next read: a turn, a message at work, a pause."""
+        return self._queued or self._work is not None or self._pause is not None
+
     def _read(self) -> None:
-        if self._sock is not None and not self._reading and not self._queued and self._work is None:
+        if self._sock is not None and not self._reading and not self._is_held:
             self._reading = True
             self._node.loop.add_reader(self._sock.fileno(), self._readable)
             if self._tls:
@@ -156,10 +170,14 @@ class Wire:
             self._reading = False
             self._node.loop.remove_reader(sock.fileno())
 
+    @property
+    def _lane(self) -> Lane:
+        return max(self._connection.lane, Lane.BULK if self._bulk else Lane.SESSIONS)
+
     def _readable(self) -> None:
         if self._sock is None or not self._reading:
             return
-        if self._node.turns.admit():
+        if self._node.turns.admit(self._lane):
             self._read_some()
         else:
             self._queue()
@@ -177,6 +195,7 @@ class Wire:
         if count == 0:
             self._lost()
             return
+        self._bulk = count == len(_BUFFER) or (self._bulk and self._parser.mid_frame)
         self._take(_BUFFER[:count])
         if self._reading and isinstance(self._sock, ssl.SSLSocket) and self._sock.pending():
             self._node.loop.call_soon(self._readable)  # decrypted already: the kernel will not tell of it
@@ -186,7 +205,7 @@ class Wire:
         self._queued = True
         if self._sock is not None:
             self._pause_on(self._sock)
-        self._node.turns.later(self._continue)
+        self._node.turns.later(self._continue, self._lane)
 
     def _continue(self) -> bool:
         """Do one unit of work; true where another waits."""
@@ -194,15 +213,29 @@ class Wire:
         if self._work is None:
             if self._backlog:
                 self._handle(self._backlog.popleft())
+                self._rest()
             else:
                 self._read_some()
-        if self._queued:  # what it read was more than this turn has room for
+        if self._is_held:  # it rests, or what it read was more than this turn has room for
             return False
-        if self._backlog and self._work is None:
-            self._queued = True
-            return True
-        self._read()
+        if self._backlog:
+            self._queue()  # perhaps in another lane than before
+        else:
+            self._read()
         return False
+
+    def _rest(self) -> None:
+        """Begin the pause that is due after too many refusals: TCP holds the peer back meanwhile."""
+        seconds = self._connection.take_pause() if self._pause is None else 0.0
+        if seconds and self._sock is not None:
+            self._pause_on(self._sock)
+            self._node.witness.paused()
+            self._pause = self._node.loop.call_later(seconds, self._rested)
+
+    def _rested(self) -> None:
+        self._pause = None
+        if self._sock is not None and not self._is_held:
+            self._queue()
 
     def _lost(self) -> None:
         self._connection.wire_lost()
@@ -214,6 +247,7 @@ class Wire:
             self._connection.mid_frame(False)
         self._connection.mid_frame(self._parser.mid_frame)
         self._backlog.extend(items)
+        self._bulk = self._bulk or len(items) > _FEW
         self._work_off()
 
     def _handle(self, item: Incoming) -> None:
@@ -241,12 +275,14 @@ class Wire:
 
     def _worked(self, _: asyncio.Task[None]) -> None:
         self._work = None
+        self._rest()
         self._work_off()
         self._read()
 
     def _work_off(self) -> None:
-        while self._backlog and self._work is None and not self._queued:
-            if not self._node.turns.admit():
+        while self._backlog and not self._is_held:
+            if not self._node.turns.admit(self._lane):
                 self._queue()
                 return
             self._handle(self._backlog.popleft())
+            self._rest()

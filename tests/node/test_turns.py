@@ -6,9 +6,10 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Coroutine
 from functools import wraps
+from itertools import pairwise
 from typing import Any
 
-from app.node.turns import Turns
+from app.node.turns import Lane, Turns
 
 
 def in_a_loop(scene: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[], None]:
@@ -129,3 +130,103 @@ async def test_what_takes_longer_leaves_room_for_less() -> None:
         await asyncio.sleep(0)
     await asyncio.gather(*joining)
     assert max(Counter(done).values()) <= 2
+
+
+def _endless(done: list[Lane], lane: Lane) -> Callable[[], bool]:
+    def step() -> bool:
+        done.append(lane)
+        return True
+
+    return step
+
+
+@in_a_loop
+async def test_a_session_waits_for_one_unit_of_the_others_however_many_they_are() -> None:
+    now, loop = 0.0, asyncio.get_running_loop()
+
+    def clock() -> float:
+        nonlocal now
+        now += 0.01  # each unit takes longer than any share
+        return now
+
+    turns, done = Turns(loop, clock=clock), list[Lane]()
+    for lane in (Lane.BULK, Lane.NEWCOMERS, Lane.REFUSED):
+        for _ in range(100):
+            turns.later(_endless(done, lane), lane)
+    for _ in range(200):
+        before = len(done)
+        assert turns.admit()  # nothing of the others keeps a session from its turn
+        await asyncio.sleep(0)
+        assert len(done) - before <= 1
+    assert set(done) == {Lane.BULK, Lane.NEWCOMERS, Lane.REFUSED}
+
+
+@in_a_loop
+async def test_between_two_units_of_the_others_the_sockets_are_looked_at() -> None:
+    turns, turn, done = Turns(asyncio.get_running_loop(), clock=_still), 0, list[int]()
+
+    def step() -> bool:
+        done.append(turn)
+        return True
+
+    for _ in range(10):
+        turns.later(step, Lane.REFUSED)
+    for _ in range(100):
+        turn += 1
+        await asyncio.sleep(0)
+    assert done
+    assert all(later - earlier >= 2 for earlier, later in pairwise(done))
+
+
+@in_a_loop
+async def test_what_the_sessions_are_sent_leaves_before_the_others_work() -> None:
+    turns, order = Turns(asyncio.get_running_loop(), clock=_still), list[str]()
+    turns.before_others = lambda: order.append("sent")
+
+    def step() -> bool:
+        order.append("work")
+        return len(order) < 20
+
+    turns.later(step, Lane.NEWCOMERS)
+    while turns.waiting:  # noqa: ASYNC110  it is turns of the loop that are counted
+        await asyncio.sleep(0)
+    assert order == ["sent", "work"] * 10
+
+
+@in_a_loop
+async def test_nobody_starves_beside_sessions_that_have_work_without_end() -> None:
+    turns, done = Turns(asyncio.get_running_loop(), clock=_still), list[Lane]()
+    for lane in Lane:
+        for _ in range(100):
+            turns.later(_endless(done, lane), lane)
+    for _ in range(400):
+        await asyncio.sleep(0)
+    counted = Counter(done)
+    assert counted[Lane.BULK] > counted[Lane.NEWCOMERS] > counted[Lane.REFUSED] > 0
+    assert counted[Lane.NEWCOMERS] >= 5 * counted[Lane.REFUSED]
+
+
+@in_a_loop
+async def test_whoever_waits_until_all_is_read_waits_for_every_lane() -> None:
+    turns, done = Turns(asyncio.get_running_loop(), clock=_still), list[Lane]()
+
+    def once(lane: Lane) -> Callable[[], bool]:
+        def step() -> bool:
+            done.append(lane)
+            return False
+
+        return step
+
+    for lane in Lane:
+        for _ in range(10):
+            turns.later(once(lane), lane)
+    await turns.after_reading()
+    assert len(done) == 10 * len(Lane)
+
+
+@in_a_loop
+async def test_room_of_another_lane_is_there_again_in_a_later_turn() -> None:
+    turns = Turns(asyncio.get_running_loop(), clock=_still)
+    for _ in range(20):
+        await turns.wait(lane=Lane.REFUSED)
+    assert turns.waiting == 0

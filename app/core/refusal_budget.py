@@ -1,0 +1,70 @@
+"""How often one client may be refused before it is made to wait (nothing of the wire changes, but the time).
+
+Being refused costs the sender nothing and the service an answer, an entry in the journal and a place in the loop. So a
+client that is refused often is not read for a while, and TCP holds it back. Each refusal is still answered, in order.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+_HANDFUL = 0.9  # of the budget: whoever has spent no more of it was refused a handful of times
+
+
+@dataclass(frozen=True, slots=True)
+class RefusalLimits:
+    """Refusals after which a pause begins, and the longest one in seconds."""
+
+    per_second: int = 50
+    longest_pause: float = 0.5
+
+    @property
+    def first_pause(self) -> float:
+        """The seconds of the first pause."""
+        return self.longest_pause / 10
+
+
+class RefusalBudget:
+    """The refusals of one client: so many a second, and after them pauses that double until calm returns."""
+
+    __slots__ = ("_at", "_left", "_limits", "_pause", "_until")
+
+    def __init__(self, limits: RefusalLimits, steady: float) -> None:
+        self._limits = limits
+        self._left = float(limits.per_second)
+        self._at = steady
+        self._until = steady
+        self._pause = limits.first_pause
+
+    def refused(self, steady: float) -> None:
+        """Count one refusal, at a time on the steady clock. Where the budget is spent a pause begins, and with it
+        another budget."""
+        left, pause = self._as_of(steady)
+        self._at = max(steady, self._at)
+        if left >= 1:
+            self._left, self._pause = left - 1, pause
+        else:
+            self._left = float(self._limits.per_second)
+            self._until = min(max(self._until, steady) + pause, steady + self._limits.longest_pause)
+            self._pause = min(2 * pause, self._limits.longest_pause)
+
+    def pause(self, steady: float) -> float:
+        """Return for how many seconds nothing more is to be read: 0.0 within the budget, never above the longest."""
+        return max(0.0, self._until - steady)
+
+    def is_often(self, steady: float) -> bool:
+        """Return whether the client was refused so often of late that others go before it."""
+        left, pause = self._as_of(steady)
+        return steady < self._until or pause > self._limits.first_pause or left < _HANDFUL * self._limits.per_second
+
+    def is_calm(self, steady: float) -> bool:
+        """Return whether the budget is as that of a client that was never refused: it can be forgotten."""
+        left, pause = self._as_of(steady)
+        return steady >= self._until and pause <= self._limits.first_pause and left >= self._limits.per_second
+
+    def _as_of(self, steady: float) -> tuple[float, float]:
+        """Return the refusals that are left, and the next pause: each second without a refusal halves it."""
+        passed = max(0.0, steady - self._at)
+        calm = int(max(0.0, steady - max(self._at, self._until)))
+        pause = max(self._limits.first_pause, self._pause / 2 ** min(calm, 30))
+        return min(float(self._limits.per_second), self._left + passed * self._limits.per_second), pause
