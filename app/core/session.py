@@ -142,10 +142,6 @@ class Session:
         """Any frame at all came in, a control frame too."""
         self.deadlines.heard(at)
 
-    def unread(self, seconds: float) -> None:
-        """Nothing is read for so many seconds from now on: the peer is not silent in them."""
-        self.deadlines.unread(seconds)
-
     def unsolicited_flood(self, at: Instant) -> Decision:
         """The peer floods with frames that are not messages."""
         return self._close("flood", CloseCode.RATE_ABUSE, "too many control frames; slow down and reconnect")

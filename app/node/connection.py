@@ -186,7 +186,7 @@ class Connection:
         """
         pause = self.refusals.pause(self.home.clock().steady)
         if pause:
-            self.session.unread(pause)
+            self.session.deadlines.unread(pause)
             if self._frame_since is not None:
                 self._frame_since += pause
         return pause

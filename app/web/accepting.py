@@ -17,7 +17,7 @@ from .lingering import Lingering
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Awaitable, Iterable
+    from collections.abc import Awaitable, Callable, Iterable
 
     from app.node.turns import Turns
 
@@ -41,6 +41,7 @@ class _InTurn:
     lingering: Lingering
     is_lingering = False
     addresses: Addresses
+    closed: Callable[[], bool]
     error: BaseException | None
     socket: Any
 
@@ -94,6 +95,8 @@ class _InTurn:
         head: bytes = await super().read_until_regex(regex, max_bytes)  # type: ignore[misc]  # of the stream mixed in
         is_often = self.addresses.is_refused_often(self.ticket, time.monotonic())
         await self.turns.wait(lane=Lane.REFUSED if is_often else Lane.NEWCOMERS)
+        if self.closed():  # Tornado goes on with what was pipelined behind the last answer
+            raise tornado.iostream.StreamClosedError
         return head
 
 

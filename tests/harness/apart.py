@@ -140,12 +140,13 @@ async def ping(client: Client) -> float:
 async def pings_beside(
     client: Client, strangers: Strangers, flood: Flood, port: int, times: int, pings: int, floods: int
 ) -> Beside:
-    """Ping until so many pings were taken, one flood of `port` after the other; so many floods at most."""
+    """Ping until so many pings were taken, beside one flood of `port` after the other, at most so many; the first of
+    them to its end."""
     beside = Beside()
-    for _ in range(floods):
+    for number in range(floods):
         working = strangers.begin(flood, port, times)
         gathered = asyncio.gather(*(asyncio.wrap_future(one) for one in working))
-        while not gathered.done() and len(beside.pings) < pings:
+        while not gathered.done() and (number == 0 or len(beside.pings) < pings):
             beside.pings.append(await ping(client))
         strangers.end()
         beside.attempts += sum(await gathered)

@@ -21,7 +21,7 @@ from tests.harness.running import asynchronous
 from tests.harness.service import Service, Settings
 from tests.harness.wire import Client, Header, Raw, request
 
-BUDGET = 10
+BUDGET = 3
 PAUSES: Settings = {
     "limits.refusals_per_second": BUDGET,
     "limits.refusal_pause": 5,
@@ -29,6 +29,7 @@ PAUSES: Settings = {
     "limits.ping": 100_000,
 }
 FIRST = 0.5  # seconds of the first pause
+MANY = 4 * BUDGET  # refusals that are more than the budget of three seconds
 HOST: Header = ("Host", "localhost")
 
 
@@ -53,14 +54,13 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 @asynchronous
 async def test_every_refused_message_is_answered_in_order(service: Service) -> None:
     async with await Client.connect(service, tokens.token("often")) as client:
-        sent = 3 * BUDGET
-        await client.send(*(forbidden(number) for number in range(sent)))
+        await client.send(*(forbidden(number) for number in range(MANY)))
         await client.ask({"type": "ping"})
         refs = [message["ref"] for message in client.messages if message["type"] == "error"]
-        assert refs == [f"f{number}" for number in range(sent)]
+        assert refs == [f"f{number}" for number in range(MANY)]
         codes = {message["error_code"] for message in client.messages if message["type"] == "error"}
         assert codes == {"SUBSCRIPTION_FAILED"}
-    assert service.metrics()["dossier_pauses_total"] >= 2
+    assert service.metrics()["dossier_pauses_total"] >= 1
 
 
 @asynchronous
@@ -74,8 +74,8 @@ async def test_the_socket_of_whoever_is_refused_often_is_not_read(tmp_path: Path
         sock = connection.outbox._sock
         assert sock is not None
         connection.refusals = RefusalBudget(RefusalLimits(BUDGET, 1_000.0), connection.now.steady)
-        await client.send(*(forbidden(number) for number in range(BUDGET + 1)))
-        await client.receive("error", ref=f"f{BUDGET}")
+        await client.send(*(forbidden(number) for number in range(MANY)))
+        await eventually_async(lambda: connection.refusals.pause(connection.now.steady) > 0)
         await client.send({"type": "ping", "ref": "later"})
         await eventually_async(lambda: unread(sock.fileno()) > 0)
         for _ in range(100):
@@ -97,16 +97,18 @@ async def test_a_handful_of_refusals_costs_no_pause(service: Service) -> None:
 
 @asynchronous
 async def test_whoever_is_not_read_is_not_silent(tmp_path: Path) -> None:
-    """Its pauses are longer than the silence that would end the connection."""
+    """The pause is longer than the silence that would end the connection."""
     quick: Settings = {"session.heartbeat_interval": 1, "session.ping_interval": 0.5, "session.liveness_timeout": 1.2}
-    with Service(tmp_path / "s", {**PAUSES, **quick}) as service:
-        async with await Client.connect(service, tokens.token("often")) as client:
-            sent = 4 * BUDGET + 4  # pauses of 0.5, 1, 2 and 4 seconds
-            await client.send(*(forbidden(number) for number in range(sent)))
-            client.answers_pings = False  # what it sent before is to be enough
-            await client.ask({"type": "ping"}, patience=60)
-            assert client.closed is None
-        assert service.metrics()["dossier_pauses_total"] >= 4
+    async with (
+        running(tmp_path / "s", {**PAUSES, **quick}) as service,
+        await Client.connect(service, tokens.token("often")) as client,
+    ):
+        (connection,) = service.node.registry.connections.values()
+        connection.refusals = RefusalBudget(RefusalLimits(BUDGET, 30.0), connection.now.steady)
+        await client.send(*(forbidden(number) for number in range(2 * BUDGET)))
+        await eventually_async(lambda: connection.refusals.pause(connection.now.steady) > 0)
+        await client.ask({"type": "ping"})
+        assert client.closed is None
 
 
 @asynchronous
@@ -129,31 +131,34 @@ def call(path: str, *permissions: str) -> bytes:
     return request("GET", path, HOST, ("Authorization", f"Bearer {token}"))
 
 
+async def refused(to: Service, address: str, sent: bytes, status: int) -> Raw:
+    raw = await Raw.open(to, address=address)
+    await raw.send(sent)
+    assert (await raw.response()).status == status
+    return raw
+
+
 @asynchronous
 async def test_refusals_of_calls_come_later_and_other_calls_of_the_address_do_not(service: Service) -> None:
-    often = await Raw.open(service, address="127.0.2.1")
-    for _ in range(BUDGET):
-        await often.send(call("/v1/sessions"))
-        assert (await often.response()).status == 403
-    began = time.monotonic()
-    held = asyncio.create_task(often.response())
-    await often.send(call("/v1/sessions"))
+    before, began = service.metrics()["dossier_pauses_total"], time.monotonic()
+    calls = [asyncio.create_task(refused(service, "127.0.2.1", call("/v1/sessions"), 403)) for _ in range(MANY)]
+    await eventually_async(lambda: service.metrics()["dossier_pauses_total"] > before)
     good = await Raw.open(service, address="127.0.2.1")
     await good.send(call("/v1/sessions", "admin:*"))
     assert (await good.response()).status == 200
-    assert not held.done() or time.monotonic() - began >= FIRST
-    assert (await held).status == 403
+    assert not all(one.done() for one in calls)
+    raws = await asyncio.gather(*calls)
     assert time.monotonic() - began >= FIRST
-    await often.send(call("/v1/sessions", "admin:*"))  # and the connection goes on
-    assert (await often.response()).status == 200
-    await often.close()
-    await good.close()
+    await raws[-1].send(call("/v1/sessions", "admin:*"))  # and the connection goes on
+    assert (await raws[-1].response()).status == 200
+    for raw in (*raws, good):
+        await raw.close()
 
 
 @asynchronous
 async def test_whoever_leaves_before_its_answer_leaves_nothing(service: Service) -> None:
     before = service.metrics()["dossier_tcp_connections"]
-    for _ in range(3 * BUDGET):
+    for _ in range(MANY):
         raw = await Raw.open(service, address="127.0.2.2")
         await raw.send(request("GET", "/nowhere", HOST))
         raw.reset()
@@ -161,13 +166,22 @@ async def test_whoever_leaves_before_its_answer_leaves_nothing(service: Service)
 
 
 @asynchronous
-async def test_paths_that_are_none_are_answered_one_by_one_after_the_budget(service: Service) -> None:
-    began = time.monotonic()
-    for _ in range(BUDGET + 1):
-        raw = await Raw.open(service, address="127.0.2.3")
-        await raw.send(request("GET", "/nowhere", HOST))
-        answer = await raw.response()
-        assert (answer.status, answer.json()["error_code"]) == (404, "NOT_FOUND")
+async def test_paths_that_are_none_are_answered_later_and_end_the_connection(service: Service) -> None:
+    began, path = time.monotonic(), request("GET", "/nowhere", HOST)
+    for raw in await asyncio.gather(*(refused(service, "127.0.2.3", path, 404) for _ in range(MANY))):
         assert await raw.ended() == b""
         await raw.close()
     assert time.monotonic() - began >= FIRST
+
+
+@asynchronous
+async def test_nothing_that_is_pipelined_behind_the_last_answer_is_served(service: Service) -> None:
+    """Of five requests in one packet the first is answered 404, which ends the connection."""
+    raw = await Raw.open(service, address="127.0.2.4")
+    await raw.send(request("GET", "/pipelined", HOST) * 5)
+    assert (await raw.response()).status == 404
+    assert await raw.ended() == b""
+    await raw.close()
+    for _ in range(10):
+        service.metrics()  # takes its turn behind what would have been served
+    assert service.log().count("/pipelined") == 1
