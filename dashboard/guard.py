@@ -35,7 +35,7 @@ _POLICY = (
 _log = logging.getLogger("dashboard")
 
 
-class Refusal(NamedTuple):
+class PageDenial(NamedTuple):
     status: int
     text: str
 
@@ -89,12 +89,12 @@ class DashboardApplication(BokehTornado):
         # Before anything looks at it: logins, their limiter and the pages all take the address from the request.
         forwarded = request.headers.get_list("X-Forwarded-For")
         request.remote_ip = client_address(request.remote_ip or "", forwarded, self._proxies)
-        refusal = self._judge(request)
-        if refusal is not None:
-            return self.get_handler_delegate(request, RefusalHandler, {"refusal": refusal})
+        denial = self._judge(request)
+        if denial is not None:
+            return self.get_handler_delegate(request, PageDenialHandler, {"denial": denial})
         return super().find_handler(request, **kwargs)
 
-    def _judge(self, request: HTTPServerRequest) -> Refusal | None:
+    def _judge(self, request: HTTPServerRequest) -> PageDenial | None:
         hosts, origins = request.headers.get_list("Host"), request.headers.get_list("Origin")
         socket = request.headers.get("Upgrade", "").lower() == "websocket"
         needs_origin = socket or request.method not in ("GET", "HEAD")
@@ -103,22 +103,24 @@ class DashboardApplication(BokehTornado):
             left_out = self._denials.take(denial, time.monotonic())
             if left_out is not None:
                 _log.warning("%s (from %s; %d more since the last)", denial, request.remote_ip, left_out)
-            return Refusal(denial.status, denial.message)
+            return PageDenial(denial.status, denial.message)
         if _OPEN.fullmatch(request.path):
             return None
         return self._judge_visitor(request, socket=socket)
 
-    def _judge_visitor(self, request: HTTPServerRequest, *, socket: bool) -> Refusal | None:
+    def _judge_visitor(self, request: HTTPServerRequest, *, socket: bool) -> PageDenial | None:
         visitor = self.visitor(request)
         if socket:
             if visitor is None:
-                return Refusal(403, "Log in first")
-            return None if self._is_theirs(request, visitor) else Refusal(403, "This page is not yours; load it anew")
+                return PageDenial(403, "Log in first")
+            return (
+                None if self._is_theirs(request, visitor) else PageDenial(403, "This page is not yours; load it anew")
+            )
         if request.path != "/" and request.path not in self._paths:
-            return Refusal(404, "There is no such page")
+            return PageDenial(404, "There is no such page")
         if any(name in parse_qs(request.query) for name in _SECRETS) or "Bokeh-Session-Id" in request.headers:
-            return Refusal(403, "A page is opened without a session; leave it out")
-        return None if visitor is not None else Refusal(302, "Log in first")
+            return PageDenial(403, "A page is opened without a session; leave it out")
+        return None if visitor is not None else PageDenial(302, "Log in first")
 
     def _is_theirs(self, request: HTTPServerRequest, visitor: Visitor) -> bool:
         """Whether the socket's token is ours, and of a page that this visitor opened."""
@@ -134,20 +136,20 @@ class DashboardApplication(BokehTornado):
         return fresh and payload.get("visit") in visitor.visits
 
 
-class RefusalHandler(tornado.web.RequestHandler):
+class PageDenialHandler(tornado.web.RequestHandler):
     """Says no, or where to log in."""
 
-    def initialize(self, refusal: Refusal) -> None:
-        self._refusal = refusal
+    def initialize(self, denial: PageDenial) -> None:
+        self._denial = denial
 
     def prepare(self) -> None:
-        if self._refusal.status == 302:
+        if self._denial.status == 302:
             query = f"?{self.request.query}" if self.request.query else ""
             self.redirect(f"/login{query}")
             return
-        self.set_status(self._refusal.status)
+        self.set_status(self._denial.status)
         self.set_header("Content-Type", "text/plain; charset=utf-8")
-        self.finish(self._refusal.text + "\n")
+        self.finish(self._denial.text + "\n")
 
 
 class SecurityHeaders(tornado.web.OutputTransform):
