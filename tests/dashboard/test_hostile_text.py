@@ -38,7 +38,7 @@ NO_TEXT = {
     "limits": {"limits rate", "limits warnings", "limits refusals", "limits last", "limits ends"},
     "overview": {
         *("errors count", "codes code", "codes count"),  # codes are of a closed list
-        *(f"nodes {key}" for key in ("ready", "connections", "sessions", "subscriptions", "lag", "last")),
+        *(f"nodes {key}" for key in ("ready", "connections", "sessions", "subscriptions", "delivery", "lag", "last")),
     },
     "briefs": {"briefs progress", "briefs since", "briefs eta", "briefs status", "briefs brief"},  # its first letters
     "documents": {"documents version", "documents ops", "documents people", "documents level"},
