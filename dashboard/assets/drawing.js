@@ -245,7 +245,7 @@ function drawing({ words, locale, root, perform, turn = null, now = Date.now, zo
   }
 
   // What must be known of a list that is not kept whole
-  const kept = (text) => make("p", { class: "since", hidden: !text }, text)
+  const kept = (text) => make("p", { class: "since", hidden: !text }, inert(text ?? ""))
 
   const draw = {
     banner(block) {

@@ -27,7 +27,24 @@ from tests.harness.service import Service
 
 CHANNEL = "dossier:country:EG"
 MADE = {
-    *("b", "bdi", "button", "circle", "dd", "dialog", "div", "dl", "dt", "form", "h2", "h3", "input", "label", "li"),
+    *(
+        "b",
+        "bdi",
+        "button",
+        "circle",
+        "dd",
+        "dialog",
+        "div",
+        "dl",
+        "dt",
+        "form",
+        "h2",
+        "h3",
+        "input",
+        "label",
+        "li",
+        "nav",
+    ),
     *("option", "p", "polyline", "pre", "progress", "section", "select", "span", "svg", "table", "tbody", "td"),
     *("textarea", "th", "thead", "time", "tr", "ul"),
 }
@@ -40,12 +57,12 @@ NO_TEXT = {
         *("errors count", "codes code", "codes count"),  # codes are of a closed list
         *(f"nodes {key}" for key in ("ready", "connections", "sessions", "subscriptions", "delivery", "lag", "last")),
     },
-    "briefs": {"briefs progress", "briefs since", "briefs eta", "briefs status", "briefs brief"},  # its first letters
+    "briefs": {"briefs progress", "briefs since", "briefs eta", "briefs status"},
     "documents": {"documents version", "documents ops", "documents people", "documents level"},
     "relationships": {f"relationships {key}" for key in ("score", "change", "history", "last")},
     "connections": {
         *(f"sessions {key}" for key in ("since", "channels", "queue", "returns")),
-        *(f"channels {key}" for key in ("level", "people", "subscribers", "offset")),
+        *(f"channels {key}" for key in ("level", "people", "subscribers", "offset", "followed")),
     },
     "tail": {"tail time", "tail type"},
     "alerts": {"board clock"},

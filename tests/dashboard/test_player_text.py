@@ -15,7 +15,7 @@ from tests.dashboard.hostile import PAYLOADS
 from tests.harness.eventually import HANG_SECONDS
 from tests.recording.scene import Played, play
 
-_STRUCTURE = {"id", "kind", "page", "tone", "key", "columns", "wide"}  # of a block: made by us
+_STRUCTURE = {"id", "kind", "page", "tone", "key", "columns", "wide", "filter"}  # of a block: made by us
 
 
 class Poison:
