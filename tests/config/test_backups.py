@@ -13,6 +13,8 @@ from tests.harness.running import asynchronous
 from tests.harness.service import Service
 from tests.harness.wire import Client
 
+pytestmark = pytest.mark.long  # takes seconds of a core
+
 
 def run(*arguments: str | Path) -> int:
     return cli.main([str(argument) for argument in arguments])

@@ -28,6 +28,8 @@ from tests.core.talk import Talk, errors
 from tests.harness.eventually import HANG_SECONDS
 from tests.harness.figures import Report
 
+pytestmark = pytest.mark.long  # takes seconds of a core
+
 NODE = Path(__file__).parent.parent / "node"
 FORM = {ErrorCode.INVALID_MESSAGE_FORMAT, ErrorCode.CHANNEL_NOT_FOUND}
 

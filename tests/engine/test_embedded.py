@@ -148,6 +148,7 @@ def test_a_full_disk_is_told_costs_nothing_and_heals(small_disk: Path, clock: Cl
 # Clocks
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("jump", [-DAY, -3600.0, 3600.0, 2 * DAY])
 def test_a_jump_of_the_wall_clock_ends_nothing_that_is_kept(tmp_path: Path, clock: Clock, jump: float) -> None:
     async def scenario() -> None:
@@ -170,6 +171,7 @@ def test_a_jump_of_the_wall_clock_ends_nothing_that_is_kept(tmp_path: Path, cloc
     asyncio.run(scenario())
 
 
+@pytest.mark.long
 def test_time_that_really_passed_ends_what_is_kept(tmp_path: Path, clock: Clock) -> None:
     async def scenario() -> None:
         async with _opened(tmp_path, clock, history_events=10, revocation_seconds=DAY) as engine:
