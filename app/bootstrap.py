@@ -32,18 +32,18 @@ from app.node.witness import Witness
 from app.proofs import key_place
 from app.services.alerts import Alerts
 from app.services.briefs import Briefs
-from app.services.channels import ChannelAdministration
-from app.services.cursors import Cursors
-from app.services.documents import Documents
-from app.services.operations import report
+from app.services.channel_admin import ChannelAdministration
+from app.services.editing.cursors import Cursors
+from app.services.editing.documents import Documents
+from app.services.ops_report import report
 from app.services.publisher import EventPublisher
 from app.services.quotas import Quotas
 from app.telemetry.metrics import Metrics
 from app.telemetry.stalls import longest_stall
-from app.web.addresses import Addresses, AddressLimits
 from app.web.application import application
-from app.web.bodies import Bodies
 from app.web.listeners import PortListeners
+from app.web.transport.body_quota import Bodies
+from app.web.transport.connection_quota import Addresses, AddressLimits
 from dossier_realtime.protocol.classification import ChannelPolicy
 from dossier_realtime.protocol.forwarded import networks
 from dossier_realtime.recording.ops_aggregator import OpsAggregator

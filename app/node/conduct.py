@@ -38,7 +38,7 @@ from app.engine.ports import (
 )
 from app.journal.acts import Act
 from app.journal.lanes import ActNotRecorded
-from app.services.documents import Submission
+from app.services.editing.documents import Submission
 from app.services.quotas import QuotaExceeded
 from dossier_realtime.protocol import channels
 from dossier_realtime.protocol.authorization import Right, access
@@ -59,9 +59,9 @@ if TYPE_CHECKING:
     from app.journal.acts import ActRecord
     from app.services.alerts import Alerts
     from app.services.briefs import Briefs
-    from app.services.channels import ChannelAdministration
-    from app.services.cursors import Cursors
-    from app.services.documents import Documents
+    from app.services.channel_admin import ChannelAdministration
+    from app.services.editing.cursors import Cursors
+    from app.services.editing.documents import Documents
     from app.services.publisher import EventPublisher
     from dossier_realtime.protocol.authorization import Identity
     from dossier_realtime.protocol.classification import Settings

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from app.core.effects import Effect
     from app.core.instant import Instant
-    from app.services.shared_texts import SharedText
+    from app.services.editing.shared_texts import SharedText
     from dossier_realtime.protocol.classification import ChannelPolicy
     from dossier_realtime.protocol.commands import Command
     from dossier_realtime.protocol.events import Event

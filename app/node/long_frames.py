@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from app.services.shared_texts import EMPTY
+from app.services.editing.shared_texts import EMPTY
 from dossier_realtime.protocol import codec
 
 from .frames import text_frame, text_head
 
 if TYPE_CHECKING:
-    from app.services.shared_texts import SharedText
+    from app.services.editing.shared_texts import SharedText
     from dossier_realtime.protocol.responses import Subscribed
 
 _SHORT = 1 << 16  # bytes, below which a copy of its own costs less than parts

@@ -40,9 +40,9 @@ if TYPE_CHECKING:
     from app.journal.acts import ActRecord
     from app.services.alerts import Alerts
     from app.services.briefs import Briefs
-    from app.services.channels import ChannelAdministration
-    from app.services.cursors import Cursors
-    from app.services.documents import Documents
+    from app.services.channel_admin import ChannelAdministration
+    from app.services.editing.cursors import Cursors
+    from app.services.editing.documents import Documents
     from app.services.publisher import EventPublisher
     from dossier_realtime.protocol.authorization import Identity
     from dossier_realtime.protocol.classification import ChannelPolicy, Settings

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from app.core.effects import Join
     from app.core.position import StreamPosition
     from app.engine.ports import Engine
-    from app.services.documents import Documents
+    from app.services.editing.documents import Documents
     from dossier_realtime.protocol.classification import ChannelPolicy
     from dossier_realtime.protocol.responses import DocumentState, Roster
 

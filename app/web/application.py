@@ -13,17 +13,19 @@ from app.core.schema.asyncapi import asyncapi
 from app.core.schema.json_schema import json_schema
 from app.core.schema.openapi import openapi
 from app.telemetry.logs import Sampler
+from app.web.domain.brief_handler import CancelBriefById
+from app.web.domain.commitment_handler import AcknowledgeCommitment
+from app.web.domain.document_handler import DocumentById
+from app.web.domain.publish_handler import PublishDoor
+from app.web.http.guarded_handler import NotServed
+from app.web.operators.explain_handler import ExplainHandler
+from app.web.operators.journal_handler import JournalDoor
+from app.web.transport.http_server import LimitedServer
+from app.web.websocket.socket_handler import SocketDoor
 
-from . import health, listings, operators
-from .accepting import LimitedServer
-from .alerts import AcknowledgeCommitment
-from .briefs import CancelBriefById
-from .documents import DocumentById
-from .explain import ExplainHandler
-from .guard import NotServed
-from .journal import JournalDoor
-from .publish import PublishDoor
-from .socket import SocketDoor
+from .operators import listing_handlers as listings
+from .operators import operator_handler as operators
+from .probes import health_handlers as health
 
 if TYPE_CHECKING:
     import ssl
@@ -35,14 +37,13 @@ if TYPE_CHECKING:
     from app.node.turns import Turns
     from app.services.alerts import Alerts
     from app.services.briefs import Briefs
-    from app.services.channels import ChannelAdministration
-    from app.services.documents import Documents
+    from app.services.channel_admin import ChannelAdministration
+    from app.services.editing.documents import Documents
     from app.services.publisher import EventPublisher
     from app.telemetry.metrics import Metrics
+    from app.web.transport.body_quota import Bodies
+    from app.web.transport.connection_quota import Addresses
     from dossier_realtime.protocol.host_policy import HostPolicy
-
-    from .addresses import Addresses
-    from .bodies import Bodies
 
 _log = structlog.get_logger("access")
 _sampler = Sampler(each=10)

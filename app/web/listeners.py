@@ -12,20 +12,19 @@ import tornado.netutil
 import tornado.web
 
 from app import token_secrets
+from app.web.probes.public_pages import PublicPages
 from dossier_realtime.protocol.host_policy import HostPolicy, host_policy, own_hosts
 from dossier_realtime.protocol.loopback import LOOPBACK_HOSTS, loopback_origins
 
 from .application import ROUTES, metrics_application, server
-from .public_pages import PublicPages
 
 if TYPE_CHECKING:
     import ssl
 
     from app.config import Config
     from app.node.turns import Turns
-
-    from .accepting import LimitedServer
-    from .addresses import Addresses
+    from app.web.transport.connection_quota import Addresses
+    from app.web.transport.http_server import LimitedServer
 
 _LOOPBACK = "127.0.0.1"
 

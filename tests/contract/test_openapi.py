@@ -16,8 +16,8 @@ from app.core import authorization
 from app.core.schema.calls import CALLS
 from app.core.schema.messages import camel_case
 from app.core.schema.openapi import REFUSALS, openapi, refusals_of
-from app.web import publish
 from app.web.application import ROUTES
+from app.web.domain import publish_handler as publish
 from dossier_realtime.protocol.errors import ErrorCode
 from dossier_realtime.protocol.events import Publishable
 from tests.contract.mutations import Document, documents, expressible

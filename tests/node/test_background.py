@@ -27,9 +27,9 @@ LOOKED_AFTER = {
     "app/jwks.py": "awaited by who asks for keys; catches all",
     "app/node/background.py": "the supervisor itself",
     "app/node/connection_limit.py": "one question to silent connections, awaited by everybody whom they keep out",
-    "app/services/cursors.py": "one cursor; the next is told anew",
-    "app/services/documents.py": "one lane's turn, which catches all, and a load that who asks awaits",
-    "app/web/accepting.py": "one request, awaited by its connection",
+    "app/services/editing/cursors.py": "one cursor; the next is told anew",
+    "app/services/editing/documents.py": "one lane's turn, which catches all, and a load that who asks awaits",
+    "app/web/transport/http_server.py": "one request, awaited by its connection",
 }
 _STARTING = frozenset({"create_task", "ensure_future"})
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from app.node.frames import text_frame
 from app.node.long_frames import LongFrame, subscribed_frame
-from app.services.shared_texts import EMPTY, SharedText, SharedTexts
+from app.services.editing.shared_texts import EMPTY, SharedText, SharedTexts
 from dossier_realtime.ot.document import Document
 from dossier_realtime.protocol import codec
 from dossier_realtime.protocol.commands import Attributes

@@ -12,8 +12,8 @@ from app.engine.build import open_engine
 from app.engine.embedded.documents import EmbeddedDocuments
 from app.engine.limits import EngineLimits
 from app.engine.ports import Publication
-from app.services.cursors import Cursors
-from app.services.documents import Documents, Submission
+from app.services.editing.cursors import Cursors
+from app.services.editing.documents import Documents, Submission
 from app.services.quotas import Quotas
 from dossier_realtime.protocol import codec
 from dossier_realtime.protocol.commands import CursorPayload, EditPayload

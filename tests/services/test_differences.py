@@ -7,7 +7,7 @@ import random
 
 from app.core import documents as core
 from app.core.documents import MAX_PARTS
-from app.services.differences import Differences
+from app.services.editing.differences import Differences
 from dossier_realtime.ot.difference import from_hunks, middle
 from dossier_realtime.ot.document import Document, apply
 from dossier_realtime.ot.units import Units, to_units

@@ -14,8 +14,8 @@ from app.core.ratelimit import RateLimiter
 from app.engine.build import open_engine
 from app.engine.limits import EngineLimits
 from app.engine.ports import DocumentStore, Engine, KnownOperation, Publication, TipMoved, Unavailable, Version
-from app.services import documents as lanes
-from app.services.documents import Documents, Submission
+from app.services.editing import documents as lanes
+from app.services.editing.documents import Documents, Submission
 from app.services.quotas import Quotas
 from dossier_realtime.protocol import codec
 from dossier_realtime.protocol.commands import EditPayload

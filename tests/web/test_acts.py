@@ -11,7 +11,7 @@ import tornado.routing
 
 from app.journal.acts import Verb
 from app.web import application as routes
-from app.web.bearer import Bearer
+from app.web.http.authenticated_handler import Bearer
 from dossier_realtime.recording.entry import Header
 from tests.harness.eventually import eventually
 from tests.harness.running import asynchronous

@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.web.addresses import Addresses, AddressLimits, Ticket
-from app.web.bodies import Bodies
+from app.web.transport.body_quota import Bodies
+from app.web.transport.connection_quota import Addresses, AddressLimits, Ticket
 from dossier_realtime.protocol.forwarded import networks
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from app.services import documents
+from app.services.editing import documents
 from dossier_realtime.protocol import authorization
 from tests.harness import tokens
 from tests.harness.eventually import eventually_async

@@ -9,7 +9,7 @@ from ssl import SSLContext
 
 import pytest
 
-from app.web.lingering import MAX_BYTES
+from app.web.transport.lingering import MAX_BYTES
 from tests.harness import tokens
 from tests.harness.eventually import eventually_async
 from tests.harness.service import Service

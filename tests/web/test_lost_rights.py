@@ -18,8 +18,8 @@ import pytest
 from app.bootstrap import Service
 from app.core.instant import Instant
 from app.journal.export import Archive
-from app.services.channels import ChannelAdministration
-from app.web import journal as journal_door
+from app.services.channel_admin import ChannelAdministration
+from app.web.operators import journal_handler as journal_door
 from dossier_realtime.protocol.classification import Settings
 from dossier_realtime.protocol.commands import SettingsChange
 from tests.harness import tokens

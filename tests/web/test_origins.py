@@ -13,8 +13,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from app.web import cors
 from app.web.application import ROUTES
+from app.web.http import cors
 from tests.harness.eventually import eventually
 from tests.harness.service import ROOT, Service
 
@@ -143,7 +143,7 @@ def test_the_log_names_a_foreign_origin_and_the_setting_once(allowing: Service, 
 
 def test_every_header_that_a_handler_reads_or_sets_is_one_that_scripts_may_use() -> None:
     read, written = set(), set()
-    for file in sorted((ROOT / "app" / "web").glob("*.py")):
+    for file in sorted((ROOT / "app" / "web").rglob("*.py")):
         for node in ast.walk(ast.parse(file.read_text())):
             match node:
                 case ast.Call(func=ast.Attribute(attr="set_header"), args=[ast.Constant(str(name)), *_]):

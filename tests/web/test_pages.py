@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from app.engine.ports import PublicationEntry
 from app.node.turns import Turns
-from app.web.pages import first_after
+from app.web.operators.pages import first_after
 from tests.harness import tokens
 from tests.harness.figures import Report
 from tests.harness.inside import running

@@ -19,6 +19,7 @@ from app.core.authorization import NO_SENDING
 from app.core.documents import EditError, Manuscript
 from app.core.origin import Origin, origin_now
 from app.engine.ports import TipMoved, Unavailable, Version
+from app.services.quotas import QuotaExceeded
 from dossier_realtime.ot.flat import write_remote
 from dossier_realtime.protocol import codec
 from dossier_realtime.protocol.errors import ErrorCode
@@ -26,19 +27,17 @@ from dossier_realtime.protocol.events import RemoteOperation, RemoteOperationPay
 from dossier_realtime.protocol.responses import DocumentState
 
 from .differences import Differences
-from .quotas import QuotaExceeded
 from .shared_texts import SharedText, SharedTexts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from app.engine.ports import Broker, DocumentStore, KnownOperation
+    from app.services.quotas import Quotas
     from dossier_realtime.ot.collab import Log
     from dossier_realtime.ot.difference import Hunk
     from dossier_realtime.ot.operations import Operation
     from dossier_realtime.protocol.commands import EditPayload
-
-    from .quotas import Quotas
 
 _log = structlog.get_logger("documents")
 

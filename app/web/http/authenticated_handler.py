@@ -23,7 +23,7 @@ from dossier_realtime.protocol.authorization import Fact, Right, access, decide_
 from dossier_realtime.protocol.errors import ErrorCode
 from dossier_realtime.protocol.plain_text import one_line, without_tokens
 
-from .guard import Guarded
+from .guarded_handler import Guarded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -29,9 +29,8 @@ from app.node.frames import (
     pong_frame,
 )
 from app.node.turns import Lane
+from app.web.http.guarded_handler import Guarded
 from dossier_realtime.protocol.errors import CloseCode, ErrorCode
-
-from .guard import Guarded
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,7 +9,7 @@ import msgspec
 
 from dossier_realtime.protocol.errors import ErrorCode
 
-from .operators import OperatorDoor
+from .operator_handler import OperatorDoor
 from .pages import MAX_ROWS, first_after
 
 _CHANNELS_A_UNIT = 16  # names that are looked through in about the time of one message

@@ -12,11 +12,10 @@ from app.core import authorization
 from app.engine.ports import DomainFactError, IdempotencyKey, KeyConflict, Unavailable
 from app.journal.acts import Act
 from app.services.quotas import QuotaExceeded
+from app.web.http.authenticated_handler import Bearer
 from dossier_realtime.protocol import codec
 from dossier_realtime.protocol.errors import ErrorCode
 from dossier_realtime.protocol.fields import ChannelField
-
-from .bearer import Bearer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

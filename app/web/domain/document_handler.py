@@ -16,7 +16,8 @@ from app.core.documents import EditError
 from app.engine.ports import Unavailable
 from app.journal.acts import Act
 from app.node.calls import Read
-from app.services.documents import Submission
+from app.services.editing.documents import Submission
+from app.web.http.authenticated_handler import Bearer
 from dossier_realtime.ot.units import to_units
 from dossier_realtime.protocol import channels, codec
 from dossier_realtime.protocol.authorization import Right, access
@@ -24,13 +25,11 @@ from dossier_realtime.protocol.errors import ErrorCode
 from dossier_realtime.protocol.fields import MAX_DOCUMENT
 from dossier_realtime.protocol.http_forms import DocumentText
 
-from .bearer import Bearer
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from app.journal.acts import Verb
-    from app.services.documents import Documents
+    from app.services.editing.documents import Documents
     from dossier_realtime.protocol.authorization import Identity
 
 _VERSION = re.compile(r"\d{1,16}")

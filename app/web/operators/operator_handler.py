@@ -14,6 +14,7 @@ from app.core import authorization
 from app.engine.ports import ControlCommand, Unavailable
 from app.journal.acts import Act
 from app.node.calls import Read
+from app.web.http.authenticated_handler import Bearer
 from dossier_realtime.protocol import codec
 from dossier_realtime.protocol.commands import SettingsChange
 from dossier_realtime.protocol.errors import ErrorCode
@@ -21,13 +22,11 @@ from dossier_realtime.protocol.fields import SEGMENT
 from dossier_realtime.protocol.http_forms import LimitsLift, Nothing, Revocation
 from dossier_realtime.protocol.namespaces import namespace_of
 
-from .bearer import Bearer
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from app.journal.acts import Facts, Verb
-    from app.services.channels import ChannelAdministration
+    from app.services.channel_admin import ChannelAdministration
     from dossier_realtime.protocol.classification import Settings
 
 T = TypeVar("T")

@@ -22,10 +22,9 @@ from . import cors
 if TYPE_CHECKING:
     from collections.abc import Awaitable
 
+    from app.web.transport.body_quota import Bodies
+    from app.web.transport.connection_quota import Addresses, Ticket
     from dossier_realtime.protocol.host_policy import HeaderDenial, HostPolicy
-
-    from .addresses import Addresses, Ticket
-    from .bodies import Bodies
 
 _log = structlog.get_logger("web")
 _denials = DenialSample()

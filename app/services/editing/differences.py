@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from dossier_realtime.ot.units import Units
 
 _log = structlog.get_logger("documents")
-_ROOT = Path(__file__).parents[2]
+_ROOT = Path(__file__).parents[3]
 _SMALL = 1024  # units that differ, up to which the search takes less time than a process takes to start
 _DEADLINE = 3.0  # seconds, the wait for other searches included
 _AT_ONCE = 1
@@ -56,7 +56,7 @@ class Differences:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
-            "app.services.difference_process",
+            "app.services.editing.difference_process",
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,

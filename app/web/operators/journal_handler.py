@@ -23,7 +23,7 @@ from dossier_realtime.protocol.classification import Clearance
 from dossier_realtime.protocol.errors import ErrorCode
 from dossier_realtime.recording.moments import unix
 
-from .operators import OperatorDoor
+from .operator_handler import OperatorDoor
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

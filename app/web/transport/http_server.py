@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from app.node.turns import Turns
 
-    from .addresses import Addresses, Ticket
+    from .connection_quota import Addresses, Ticket
 
 _log = structlog.get_logger("accept")
 _ACCEPTS_A_TURN = 2

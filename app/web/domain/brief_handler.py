@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from app.engine.ports import Unavailable
+from app.web.operators.operator_handler import OperatorDoor
 from dossier_realtime.protocol.authorization import decide_operator
 from dossier_realtime.protocol.classification import HIGHEST
 from dossier_realtime.protocol.errors import ErrorCode
-
-from .operators import OperatorDoor
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from .bearer import Bearer
-from .guard import STANDARD, Guarded
+from app.web.http.authenticated_handler import Bearer
+from app.web.http.guarded_handler import STANDARD, Guarded
 
 if TYPE_CHECKING:
     from collections.abc import Callable

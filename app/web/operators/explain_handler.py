@@ -13,7 +13,7 @@ from dossier_realtime.protocol.authorization import Right, access, decide_operat
 from dossier_realtime.protocol.errors import ErrorCode
 from dossier_realtime.protocol.explanation import ACTIONS, explain, supposed
 
-from .operators import OperatorDoor
+from .operator_handler import OperatorDoor
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -1,0 +1,1 @@
+"""Documents that many people edit, and the cursors in them."""

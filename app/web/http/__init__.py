@@ -1,0 +1,1 @@
+"""The checks and answers that all HTTP handlers share."""

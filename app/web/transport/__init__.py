@@ -1,0 +1,1 @@
+"""TCP connections: accepted, bounded by address and process, closed so that the last answer arrives."""

@@ -1,0 +1,1 @@
+"""The WebSocket handshake, and reading the socket behind it."""
