@@ -25,7 +25,7 @@ from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
 from dashboard.i18n import Language
 from dashboard.looks import Looks
 from dashboard.visitors import claims_of
-from dossier_realtime.client.endpoint import check_url
+from dossier_realtime.client.io.endpoint import check_url
 
 CALLBACK = "/login/oidc/callback"
 JOURNEY_SECONDS = 600.0

@@ -9,7 +9,7 @@ import msgspec
 from msgspec import UNSET
 
 from dashboard.store import PLACES, DashboardState
-from dossier_realtime.client.presence import PresenceState
+from dossier_realtime.client.state.presence import PresenceState
 from dossier_realtime.protocol import channels, codec
 from dossier_realtime.protocol.authorization import Fact
 from dossier_realtime.protocol.classification import Clearance

@@ -10,7 +10,7 @@ from urllib.parse import quote, urlsplit
 import msgspec
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest, HTTPResponse
 
-from dossier_realtime.client.endpoint import check_url, tls_context
+from dossier_realtime.client.io.endpoint import check_url, tls_context
 
 _TIMEOUT = 10.0  # seconds
 _BIGGEST = 32 << 20  # bytes of an answer

@@ -15,7 +15,7 @@ from msgspec import UNSET
 
 from dashboard.service_link import ServiceLink
 from dashboard.trail import AuditEvent, ChainStatus
-from dossier_realtime.client.presence import PresenceState
+from dossier_realtime.client.state.presence import PresenceState
 from dossier_realtime.protocol import channels, codec
 from dossier_realtime.protocol.authorization import Fact
 from dossier_realtime.protocol.classification import HIGHEST

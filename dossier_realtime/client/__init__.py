@@ -4,12 +4,8 @@ from dossier_realtime.protocol.codec import InvalidMessage
 from dossier_realtime.protocol.errors import ErrorCode
 from dossier_realtime.protocol.fields import Position
 
-from .backoff import Backoff
-from .changes import Change, Cursor, Edit
 from .client import DossierRealtimeClient, InboxEvent
-from .drafting import Message
 from .editor import DocumentEditor
-from .endpoint import TokenSource
 from .errors import (
     AuthFailed,
     ConnectFailed,
@@ -25,10 +21,14 @@ from .errors import (
     TimedOut,
     UnusableToken,
 )
-from .intents import ConnectionState
-from .presence import PresenceState
+from .io.endpoint import TokenSource
 from .publisher import Published, Publisher
-from .session import SubscriptionStatus
+from .state.backoff import Backoff
+from .state.changes import Change, Cursor, Edit
+from .state.effects import ConnectionState
+from .state.outbound_frames import Message
+from .state.presence import PresenceState
+from .state.session import SubscriptionStatus
 from .subscription import Subscription
 
 __all__ = [

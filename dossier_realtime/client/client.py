@@ -32,15 +32,18 @@ from dossier_realtime.protocol.events import (
 from dossier_realtime.protocol.fields import Activity, Position, Status
 from dossier_realtime.protocol.responses import Ack, BriefEnd
 
-from .backoff import Backoff
-from .connection import ClientConnection
-from .document import Replica
-from .drafting import Message, command_frame, frame_of
-from .driver import Driver
+from .callbacks import Callbacks, OnError, OnMessage, OnPresence
 from .editor import DocumentEditor
-from .endpoint import TokenSource, check_token, check_url, tls_context
 from .errors import ConnectionClosed, NotSubscribed
-from .intents import (
+from .io.connection_runner import Driver
+from .io.endpoint import TokenSource, check_token, check_url, tls_context
+from .io.listeners import Listeners
+from .io.subscription_state import SubscriptionState
+from .state.backoff import Backoff
+from .state.channel_state import beginning
+from .state.connection import ClientConnection
+from .state.document_replica import Replica
+from .state.effects import (
     Changed,
     ConnectionState,
     CursorsMoved,
@@ -55,11 +58,10 @@ from .intents import (
     Synced,
     Write,
 )
-from .listeners import Listeners
-from .presence import PresenceState
-from .session import ClientSession
-from .stream import beginning
-from .subscription import Callbacks, OnError, OnMessage, OnPresence, Subscription, SubscriptionState
+from .state.outbound_frames import Message, command_frame, frame_of
+from .state.presence import PresenceState
+from .state.session import ClientSession
+from .subscription import Subscription
 
 InboxEvent = Notification | TaskAssigned | CommitmentAlert | BriefComplete | BriefFailed
 """The events that ask for a person's attention, among those on `user:{id}`."""

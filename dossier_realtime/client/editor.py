@@ -17,12 +17,13 @@ from dossier_realtime.protocol.commands import Attributes
 from dossier_realtime.protocol.fields import Position
 from dossier_realtime.protocol.responses import FormatRun
 
-from .changes import Change, Cursor
-from .delivery import Delivery, Spawn, logger
-from .document import Replica
+from .callbacks import Callbacks, OnError
 from .errors import ConnectionClosed, RealtimeError
-from .intents import Changed, CursorsMoved, Edited, Intent, Opened, Synced
-from .subscription import Callbacks, OnError, SubscriptionState
+from .io.callback_queue import Delivery, Spawn, logger
+from .io.subscription_state import SubscriptionState
+from .state.changes import Change, Cursor
+from .state.document_replica import Replica
+from .state.effects import Changed, CursorsMoved, Edited, Intent, Opened, Synced
 
 OnChange = Callable[[Change], None]
 

@@ -18,11 +18,11 @@ from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest, HT
 
 from dossier_realtime.protocol.errors import ErrorCode
 
-from .backoff import Backoff
-from .drafting import Message, body_of
-from .endpoint import TokenSource, ask, check_url, tls_context
 from .errors import AuthFailed, ConnectFailed, PublishError
-from .transport import seconds
+from .io.endpoint import TokenSource, ask, check_url, tls_context
+from .io.transport import seconds
+from .state.backoff import Backoff
+from .state.outbound_frames import Message, body_of
 
 MAX_EVENTS = 100  # a request
 

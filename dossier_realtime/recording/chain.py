@@ -7,8 +7,8 @@ from typing import Final
 
 import msgspec
 
-from dossier_realtime.recording.checkpoint import Outside, checkpoint_of
-from dossier_realtime.recording.entry import (
+from .checkpoint import Outside, checkpoint_of
+from .entry import (
     FORMAT,
     GENESIS,
     Anchor,
@@ -21,7 +21,7 @@ from dossier_realtime.recording.entry import (
     segment_name,
     stored_digest,
 )
-from dossier_realtime.recording.keys import Keys, RecentLinks
+from .keys import Keys, RecentLinks
 
 CHANGED: Final = (
     "this line does not continue the one before it: its link, header, seal or frame was changed, "

@@ -99,17 +99,8 @@ PURE = (
     *(f"dashboard.{name}" for name in ("store", "service_link", "listing", "blocks", "i18n", "words")),
     *(f"dashboard.{name}" for name in ("viewer", "panes", "trail")),
     *(f"dashboard.{name}" for name in ("replay", "playback", "lanes", "writing", "countries")),
-    f"{CLIENT}.connection",
-    f"{CLIENT}.presence",
-    f"{CLIENT}.document",
-    f"{CLIENT}.changes",
-    f"{CLIENT}.backoff",
-    f"{CLIENT}.drafting",
+    f"{CLIENT}.state",
     f"{CLIENT}.errors",
-    f"{CLIENT}.intents",
-    f"{CLIENT}.outgoing",
-    f"{CLIENT}.session",
-    f"{CLIENT}.stream",
 )
 WORLD = {
     *(

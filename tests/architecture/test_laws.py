@@ -83,7 +83,7 @@ LOOP = "app/core/a.py: from . import b | app/core/b.py: from .c import x | app/c
         (laws.the_pure_stay_pure, "dossier_realtime/recording/a.py: x = open('y')", "calls open"),
         (
             laws.the_pure_stay_pure,
-            "dossier_realtime/client/backoff.py: from . import b | dossier_realtime/client/b.py:",
+            "dossier_realtime/client/state/backoff.py: from .. import b | dossier_realtime/client/b.py:",
             "imports dossier_realtime.client.b",
         ),
         (laws.names_say_something, "app/web/utils.py:", "app.web.utils"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dashboard.store import DashboardState
 from dashboard.trail import AuditEvent
-from dossier_realtime.client.presence import PresenceState
+from dossier_realtime.client.state.presence import PresenceState
 from dossier_realtime.protocol.responses import PresentUser, Roster
 from tests.dashboard.samples import NOW, alert, busy, edit, health, listed, ops, session, update
 

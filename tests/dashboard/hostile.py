@@ -15,7 +15,7 @@ from typing import Any
 from dashboard.server import DashboardServer, Setup
 from dashboard.store import DashboardState
 from dashboard.trail import AuditEvent, ChainStatus
-from dossier_realtime.client.presence import PresenceState
+from dossier_realtime.client.state.presence import PresenceState
 from dossier_realtime.protocol.events import (
     AlertState,
     AlertStatePayload,

@@ -7,7 +7,7 @@ from typing import Any
 from dashboard.store import DashboardState
 from dashboard.trail import AuditEvent, ChainStatus
 from dashboard.viewer import Viewer
-from dossier_realtime.client.presence import PresenceState
+from dossier_realtime.client.state.presence import PresenceState
 from dossier_realtime.protocol.authorization import reader
 from dossier_realtime.protocol.classification import Clearance
 from dossier_realtime.protocol.events import (

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 
-from dossier_realtime.client.transport import MAX_FRAME_IN
+from dossier_realtime.client.io.transport import MAX_FRAME_IN
 from dossier_realtime.ot.attributes import PLAIN
 from dossier_realtime.ot.document import Document, Run
 from dossier_realtime.ot.flat import (

@@ -10,7 +10,7 @@ from dashboard.blocks import View
 from dashboard.console import PageSession, Views
 from dashboard.store import DashboardState, Kept
 from dashboard.trail import ChainStatus
-from dossier_realtime.client.presence import PresenceState
+from dossier_realtime.client.state.presence import PresenceState
 
 LISTED = 5_000  # sessions, and channels
 NAMES = 101  # of things that are counted

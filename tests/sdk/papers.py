@@ -6,10 +6,10 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from dossier_realtime.client.changes import Change, Edit
-from dossier_realtime.client.document import Replica
-from dossier_realtime.client.intents import Changed, ErrorReport, Intent, Write
-from dossier_realtime.client.session import ClientSession
+from dossier_realtime.client.state.changes import Change, Edit
+from dossier_realtime.client.state.document_replica import Replica
+from dossier_realtime.client.state.effects import Changed, ErrorReport, Intent, Write
+from dossier_realtime.client.state.session import ClientSession
 from dossier_realtime.ot import collab
 from dossier_realtime.ot.document import Document, apply
 from dossier_realtime.ot.flat import InvalidOperation, read, write_remote

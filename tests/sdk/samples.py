@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from dossier_realtime.client.backoff import Backoff
-from dossier_realtime.client.connection import ClientConnection
-from dossier_realtime.client.intents import Intent, Write
-from dossier_realtime.client.session import ClientSession
+from dossier_realtime.client.state.backoff import Backoff
+from dossier_realtime.client.state.connection import ClientConnection
+from dossier_realtime.client.state.effects import Intent, Write
+from dossier_realtime.client.state.session import ClientSession
 from dossier_realtime.protocol import codec, responses
 from dossier_realtime.protocol.commands import Command
 from dossier_realtime.protocol.inbound import InboundMessage

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable
 from random import Random
 
-from dossier_realtime.client.changes import Cursor
+from dossier_realtime.client.state.changes import Cursor
 from dossier_realtime.ot.operations import Component, Delete, Format, Insert, Operation, Retain
 from dossier_realtime.ot.units import splits_pair, to_units
 from dossier_realtime.protocol import codec, responses

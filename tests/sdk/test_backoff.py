@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dossier_realtime.client.backoff import Backoff
+from dossier_realtime.client.state.backoff import Backoff
 
 JITTER = st.floats(0, 1, exclude_max=True)
 

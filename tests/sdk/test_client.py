@@ -16,8 +16,8 @@ from dossier_realtime.client import (
     ConnectionState,
     DossierRealtimeClient,
     NotSubscribed,
-    transport,
 )
+from dossier_realtime.client.io import transport
 from dossier_realtime.client.testing import FakeServer
 from dossier_realtime.protocol.commands import Auth, Ping, Subscribe, UpdatePresence
 from dossier_realtime.protocol.errors import ErrorCode

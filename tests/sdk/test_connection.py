@@ -7,9 +7,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from dossier_realtime.client.connection import SILENCE, ClientConnection
 from dossier_realtime.client.errors import AuthFailed, ConnectFailed, ConnectionClosed, ProtocolViolation
-from dossier_realtime.client.intents import (
+from dossier_realtime.client.state.connection import SILENCE, ClientConnection
+from dossier_realtime.client.state.effects import (
     ConnectionState,
     Dial,
     Drop,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from dossier_realtime.client.document import LOAD_INTERVAL, PATIENCE
 from dossier_realtime.client.errors import DeniedError, ProtocolViolation
+from dossier_realtime.client.state.document_replica import LOAD_INTERVAL, PATIENCE
 from dossier_realtime.protocol import responses
 from dossier_realtime.protocol.commands import Attributes, Subscribe, Unsubscribe
 from dossier_realtime.protocol.errors import ErrorCode

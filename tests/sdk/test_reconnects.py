@@ -6,7 +6,8 @@ import asyncio
 
 import pytest
 
-from dossier_realtime.client import DeniedError, DossierRealtimeClient, ErrorCode, QueueFull, TimedOut, session
+from dossier_realtime.client import DeniedError, DossierRealtimeClient, ErrorCode, QueueFull, TimedOut
+from dossier_realtime.client.state import session
 from dossier_realtime.client.testing import FakeServer
 from dossier_realtime.protocol.commands import Auth, Subscribe
 from dossier_realtime.protocol.events import Event

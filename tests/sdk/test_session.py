@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from dossier_realtime.client.connection import ClientConnection
-from dossier_realtime.client.drafting import frame_of
 from dossier_realtime.client.errors import ConnectionClosed, DeniedError, NotSubscribed, QueueFull, TimedOut
-from dossier_realtime.client.intents import (
+from dossier_realtime.client.state.connection import ClientConnection
+from dossier_realtime.client.state.effects import (
     Deliver,
     Dial,
     End,
@@ -19,6 +18,7 @@ from dossier_realtime.client.intents import (
     ShowPresence,
     Write,
 )
+from dossier_realtime.client.state.outbound_frames import frame_of
 from dossier_realtime.protocol import responses
 from dossier_realtime.protocol.commands import PresenceChange, Since, Subscribe, Unsubscribe, UpdatePresence
 from dossier_realtime.protocol.errors import ErrorCode

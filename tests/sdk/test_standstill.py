@@ -7,7 +7,7 @@ import signal
 import sys
 from pathlib import Path
 
-from dossier_realtime.client.intents import ConnectionState, Drop, EnterState, Settle
+from dossier_realtime.client.state.effects import ConnectionState, Drop, EnterState, Settle
 from dossier_realtime.client.testing import FakeServer
 from dossier_realtime.protocol import responses
 from dossier_realtime.protocol.commands import Auth, Ping

@@ -16,7 +16,8 @@ from dossier_realtime.client import (
     Position,
     PositionLost,
 )
-from dossier_realtime.client.subscription import CAPACITY, Subscription
+from dossier_realtime.client.io.subscription_state import CAPACITY
+from dossier_realtime.client.subscription import Subscription
 from dossier_realtime.client.testing import FakeServer
 from dossier_realtime.protocol.commands import Subscribe, Unsubscribe
 from dossier_realtime.protocol.errors import ErrorCode

@@ -15,9 +15,9 @@ from dossier_realtime.protocol.commands import Auth, AuthPayload, Ping
 from dossier_realtime.protocol.errors import CloseCode, ErrorCode, may_come_back
 from dossier_realtime.protocol.events import Event
 
+from ..errors import AuthFailed, ConnectFailed, ConnectionClosed, DeniedError, ProtocolViolation, RealtimeError
 from .backoff import Backoff
-from .errors import AuthFailed, ConnectFailed, ConnectionClosed, DeniedError, ProtocolViolation, RealtimeError
-from .intents import ConnectionState, Dial, Drop, EnterState, ErrorReport, Intent, Renew, Write
+from .effects import ConnectionState, Dial, Drop, EnterState, ErrorReport, Intent, Renew, Write
 from .session import ClientSession
 
 AUTH_TIMEOUT = 10.0  # seconds from the open socket to `auth_success`

@@ -7,12 +7,12 @@ import ssl
 from collections.abc import Callable, Coroutine, Iterable
 from typing import Any
 
-from .connection import ClientConnection
-from .delivery import is_of_user_code
+from ..errors import AuthFailed, ConnectFailed, RealtimeError, UnusableToken
+from ..state.connection import ClientConnection
+from ..state.effects import ConnectionState, Dial, Drop, ErrorReport, Intent, Renew, Write
+from ..state.read_flow import Flow
+from .callback_queue import is_of_user_code
 from .endpoint import TokenSource, ask
-from .errors import AuthFailed, ConnectFailed, RealtimeError, UnusableToken
-from .flow import Flow
-from .intents import ConnectionState, Dial, Drop, ErrorReport, Intent, Renew, Write
 from .transport import Transport, dial
 
 STANDSTILL = 1.0  # seconds that an alarm rings late when the process did not run (a closed lid, a stopped process)

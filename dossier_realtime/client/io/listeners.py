@@ -8,10 +8,11 @@ from typing import Any
 
 from dossier_realtime.protocol.events import Event
 
-from .delivery import Delivery, Spawn, logger
-from .errors import RealtimeError
-from .intents import ConnectionState, Deliver, End, EnterState, ErrorReport, Heard, Ready, ShowPresence, Unasked
-from .subscription import CAPACITY, OnError, SubscriptionState
+from ..callbacks import OnError
+from ..errors import RealtimeError
+from ..state.effects import ConnectionState, Deliver, End, EnterState, ErrorReport, Heard, Ready, ShowPresence, Unasked
+from .callback_queue import Delivery, Spawn, logger
+from .subscription_state import CAPACITY, SubscriptionState
 
 
 class Listeners:

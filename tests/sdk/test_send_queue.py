@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dossier_realtime.client.errors import QueueFull
-from dossier_realtime.client.outgoing import Outgoing, SendQueue
+from dossier_realtime.client.state.send_queue import Outgoing, SendQueue
 
 
 def send(ref: int, deadline: float = 100) -> Outgoing:

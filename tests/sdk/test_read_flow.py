@@ -12,17 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dossier_realtime.client import (
-    DossierRealtimeClient,
-    ErrorCode,
-    Overflowed,
-    Position,
-    PresenceState,
-    Subscription,
-    flow,
-)
-from dossier_realtime.client.flow import GO_ON_AT, HOLD_AT, STALLED_AFTER, Flow
-from dossier_realtime.client.subscription import Callbacks, SubscriptionState
+from dossier_realtime.client import DossierRealtimeClient, ErrorCode, Overflowed, Position, PresenceState, Subscription
+from dossier_realtime.client.callbacks import Callbacks
+from dossier_realtime.client.io.subscription_state import SubscriptionState
+from dossier_realtime.client.state import read_flow
+from dossier_realtime.client.state.read_flow import GO_ON_AT, HOLD_AT, STALLED_AFTER, Flow
 from dossier_realtime.client.testing import FakeServer
 from dossier_realtime.protocol import codec
 from dossier_realtime.protocol.commands import Ping, Subscribe
@@ -165,7 +159,7 @@ def test_while_nothing_is_read_pings_go_out_and_the_server_is_not_taken_for_dead
 def test_a_subscription_that_nobody_reads_holds_up_the_others_for_a_while_only(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(flow, "STALLED_AFTER", 0.05)
+    monkeypatch.setattr(read_flow, "STALLED_AFTER", 0.05)
 
     async def scene(server: FakeServer, client: DossierRealtimeClient) -> None:
         other, told = Inbox(), Inbox()
@@ -262,5 +256,5 @@ def test_only_live_events_that_nobody_takes_end_a_subscription(steps: list[str])
             assert subject.backlog == waiting.count(True)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("dossier_realtime.client.subscription.CAPACITY", few)
+        patch.setattr("dossier_realtime.client.io.subscription_state.CAPACITY", few)
         asyncio.run(scene())

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dossier_realtime.client.errors import PositionLost
-from dossier_realtime.client.intents import ErrorReport, Ready
-from dossier_realtime.client.stream import AHEAD, Stream
+from dossier_realtime.client.state.channel_state import AHEAD, Stream
+from dossier_realtime.client.state.effects import ErrorReport, Ready
 from dossier_realtime.protocol import codec
 from dossier_realtime.protocol.commands import PresenceChange, Since
 from dossier_realtime.protocol.events import Event

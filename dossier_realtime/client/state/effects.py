@@ -9,8 +9,8 @@ from dossier_realtime.protocol.events import AlertState, Event
 from dossier_realtime.protocol.fields import Position
 from dossier_realtime.protocol.responses import Ack
 
+from ..errors import RealtimeError
 from .changes import Change
-from .errors import RealtimeError
 from .presence import PresenceState
 
 

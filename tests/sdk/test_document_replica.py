@@ -6,10 +6,10 @@ from collections import Counter
 
 import pytest
 
-from dossier_realtime.client.changes import Cursor, Edit
-from dossier_realtime.client.document import CURSOR_INTERVAL
 from dossier_realtime.client.errors import DeniedError, NotSubscribed
-from dossier_realtime.client.intents import CursorsMoved, Opened, Synced
+from dossier_realtime.client.state.changes import Cursor, Edit
+from dossier_realtime.client.state.document_replica import CURSOR_INTERVAL
+from dossier_realtime.client.state.effects import CursorsMoved, Opened, Synced
 from dossier_realtime.ot.operations import Format, Operation, Retain
 from dossier_realtime.protocol import responses
 from dossier_realtime.protocol.commands import Attributes, MoveCursor, Subscribe

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from dossier_realtime.protocol.loopback import is_loopback
 
-from .errors import UnusableToken
+from ..errors import UnusableToken
 
 TokenSource = str | Callable[[], Awaitable[str]]
 """A token, or an async function that gives a fresh one each time it is called."""

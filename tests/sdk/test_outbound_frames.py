@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from dossier_realtime.client.drafting import MAX_FRAME, body_of, frame_of
+from dossier_realtime.client.state.outbound_frames import MAX_FRAME, body_of, frame_of
 from dossier_realtime.protocol import codec
 from dossier_realtime.protocol import events as ev
 from dossier_realtime.protocol.fields import Actor

@@ -18,9 +18,9 @@ from dossier_realtime.protocol.events import Event
 from dossier_realtime.protocol.fields import Position
 from dossier_realtime.protocol.responses import Subscribed
 
-from .document import Replica
-from .errors import PositionLost
-from .intents import ErrorReport, Intent, Ready, ShowPresence
+from ..errors import PositionLost
+from .document_replica import Replica
+from .effects import ErrorReport, Intent, Ready, ShowPresence
 from .presence import PresenceState
 
 AHEAD = 1_000  # events that may wait for those before them

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
 
-from .errors import QueueFull
+from ..errors import QueueFull
 
 
 @dataclass(slots=True)

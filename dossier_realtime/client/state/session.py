@@ -13,11 +13,11 @@ from dossier_realtime.protocol.commands import PresenceChange, Unsubscribe
 from dossier_realtime.protocol.errors import ErrorCode
 from dossier_realtime.protocol.events import AlertState, Event, PresenceJoin, PresenceLeave, PresenceUpdate
 
-from .document import Followed, Replica
-from .errors import ConnectionClosed, DeniedError, NotSubscribed, RealtimeError, TimedOut
-from .intents import Deliver, End, ErrorReport, Intent, Reject, Settle, ShowPresence, Unasked, Write
-from .outgoing import Outgoing, SendQueue
-from .stream import Beginning, Stream
+from ..errors import ConnectionClosed, DeniedError, NotSubscribed, RealtimeError, TimedOut
+from .channel_state import Beginning, Stream
+from .document_replica import Followed, Replica
+from .effects import Deliver, End, ErrorReport, Intent, Reject, Settle, ShowPresence, Unasked, Write
+from .send_queue import Outgoing, SendQueue
 
 QUEUE_CAPACITY = 1_000
 WINDOW = 64  # sends on the wire; well below the 200 refusals a minute that cost the connection

@@ -23,10 +23,10 @@ from dossier_realtime.protocol.commands import CursorPayload, EditOperation, Mov
 from dossier_realtime.protocol.errors import ErrorCode
 from dossier_realtime.protocol.events import CursorPosition, CursorPositionPayload, RemoteOperation
 
+from ..errors import DeniedError, NotSubscribed, ProtocolViolation
 from .changes import Change, Cursor, Origin, edits_of
-from .drafting import MAX_FRAME
-from .errors import DeniedError, NotSubscribed, ProtocolViolation
-from .intents import Changed, CursorsMoved, ErrorReport, Intent, Opened, Synced, Write
+from .effects import Changed, CursorsMoved, ErrorReport, Intent, Opened, Synced, Write
+from .outbound_frames import MAX_FRAME
 
 CURSOR_INTERVAL = 0.1  # seconds between two cursors of ours: the server tells no more
 PATIENCE = 15.0  # seconds until what was refused for now is sent again, where the server does not say

@@ -16,8 +16,8 @@ from tornado.websocket import (
     websocket_connect,
 )
 
-from .delivery import logger
-from .errors import ConnectFailed
+from ..errors import ConnectFailed
+from .callback_queue import logger
 
 MAX_FRAME_IN = 16 * 1024 * 1024  # bytes; a whole document of 1 Mi UTF-16 units fits, escaped
 CLOSE_GRACE = 2.0  # seconds for the server to answer a close; then the socket is cut

@@ -1,0 +1,1 @@
+"""The I/O of the SDK: sockets, tokens, tasks and the calls of callbacks. Private."""

@@ -1,0 +1,172 @@
+"""The events and errors of one subscription on their way to its user: by callback or iteration, bounded either way."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections import deque
+from functools import partial
+
+from dossier_realtime.protocol.events import Event
+from dossier_realtime.protocol.fields import Position
+
+from ..callbacks import Callbacks, OnError, OnMessage, OnPresence
+from ..errors import Overflowed, PositionLost, RealtimeError
+from ..state.presence import PresenceState
+from ..state.read_flow import Flow
+from .callback_queue import Delivery, Spawn, is_of_user_code, logger
+
+CAPACITY = 1_000  # live events that may wait for a subscriber
+
+
+class SubscriptionState:
+    """What the client hands to one subscription. Not for users of the SDK."""
+
+    def __init__(
+        self,
+        channel: str,
+        spawn: Spawn,
+        callbacks: Callbacks,
+        flow: Flow | None = None,
+    ) -> None:
+        self.channel = channel
+        self.position: Position | None = None
+        self.error: RealtimeError | None = None
+        self.ended = False
+        self.abandoned = False  # it ended with the client, not by itself
+        self.settled = asyncio.Event()
+        self.iterated = callbacks.on_message is None and callbacks.on_presence is None
+        self.backlog = 0  # recovered events that wait: the socket waits for them, they are no sign of a slow reader
+        self.taken = 0
+        self._live = 0  # other events that wait
+        self._flow = flow or Flow(lambda: None)
+        self._taken: Position | None = None
+        self._on_message = callbacks.on_message
+        self._on_presence = callbacks.on_presence
+        self._on_error = callbacks.on_error
+        self._shown = PresenceState()
+        self._delivery = Delivery(spawn, self._tell)
+        self._items: deque[tuple[Event, Position | None, bool] | RealtimeError] = deque()
+        self._more = asyncio.Event()
+
+    def ready(self, position: Position | None) -> None:
+        """The server has confirmed the subscription."""
+        if not self.settled.is_set():
+            self.position = self._taken = position
+            self.settled.set()
+
+    def event(self, event: Event, position: Position | None, *, recovered: bool = False) -> bool:
+        """Take an event. False when the subscriber is so far behind that the subscription has ended.
+
+        Recovered events are read as fast as they are taken; only a subscriber that takes nothing at all can be too
+        slow for them.
+        """
+        stalled = recovered and self._flow.is_stalled(self)
+        if self._live + (self.backlog if stalled else 0) >= CAPACITY:
+            self.end(Overflowed(self.channel, CAPACITY, self._taken))
+            return False
+        self._taken = position
+        if self._on_message is not None:
+            self._delivery.put(partial(self._message, self._on_message, event, position, recovered))
+        elif self.iterated:
+            self._items.append((event, position, recovered))
+            self._more.set()
+        else:
+            self.position = position
+            return True
+        self._count(recovered, 1)
+        return True
+
+    def _count(self, recovered: bool, more: int) -> None:
+        if self.ended:
+            return
+        if recovered:
+            self.backlog += more
+        else:
+            self._live += more
+        if more < 0:
+            self.taken += 1
+        if recovered:
+            self._flow.look(self)
+
+    def presence(self, presence: PresenceState) -> None:
+        """Who is there now."""
+        if self._on_presence is not None:
+            self._shown = presence
+            self._delivery.put_once(self._on_presence, partial(self._show, self._on_presence))
+
+    @property
+    def is_behind(self) -> bool:
+        """Return True while recovered events wait to be taken."""
+        return self.backlog > 0
+
+    def fault(self, error: RealtimeError) -> None:
+        """Tell an error that the subscription survives; in an iteration a gap is raised, in its place."""
+        if isinstance(error, PositionLost):
+            self._taken = error.now
+            if self.iterated:
+                self._items.append(error)
+                self._more.set()
+        self._tell(error)
+
+    def end(self, error: RealtimeError | None) -> None:
+        """Nothing more comes. What waits is still handed out, unless the subscriber itself wanted the end."""
+        if self.ended:
+            return
+        self.ended = True
+        self.error = error
+        if error is None:
+            self._items.clear()
+            self._delivery.stop()
+        else:
+            self._items.append(error)
+            self._tell(error)
+        self.backlog = 0  # what waits is handed out, but the others need not wait for that
+        self._flow.look(self)
+        self.settled.set()
+        self._more.set()
+
+    async def next(self) -> Event:
+        """The next event of the iteration."""
+        while not self._items:
+            if self.ended:
+                raise StopAsyncIteration
+            self._more.clear()
+            await self._more.wait()
+        item = self._items.popleft()
+        if isinstance(item, RealtimeError):
+            self._moved(item)
+            raise item
+        event, self.position, recovered = item
+        self._count(recovered, -1)
+        return event
+
+    def _message(self, callback: OnMessage, event: Event, position: Position | None, recovered: bool) -> object:
+        self.position = position
+        self._count(recovered, -1)
+        return callback(event)
+
+    def _show(self, callback: OnPresence) -> object:
+        return callback(self._shown)
+
+    def _moved(self, error: Exception) -> None:
+        if isinstance(error, PositionLost):
+            self.position = error.now
+
+    def _tell(self, error: Exception) -> None:
+        if self._on_error is None:
+            if isinstance(error, RealtimeError):
+                logger.warning("%s (subscribe with on_error to be told)", error)
+            return
+        self._delivery.put(partial(self._call_on_error, self._on_error, error))
+
+    async def _call_on_error(self, callback: OnError, error: Exception) -> None:
+        self._moved(error)
+        try:
+            result = callback(error)
+            if inspect.isawaitable(result):
+                await result
+        except BaseException as wrong:
+            if not is_of_user_code(wrong):
+                raise
+            logger.exception("on_error of %s failed; mend it, the connection goes on", self.channel)

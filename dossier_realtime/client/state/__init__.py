@@ -1,0 +1,1 @@
+"""The decisions of the SDK. Pure: messages, calls and time come in, effects go out. Private."""
