@@ -102,15 +102,20 @@ def _backslash_outside_strings(frame: bytes) -> bool:
 )
 def test_a_frame_of_64_kib_takes_as_many_steps_as_one_of_1_kib(piece: bytes) -> None:
     small, big = (_steps(b"[" + piece * (size // len(piece)) + b"]") for size in (KIB, 64 * KIB))
-    assert big <= small + 5
+    assert 0 < big <= small + 5
 
 
 def _steps(frame: bytes) -> int:
-    """Lines of Python that the check runs: each hands the whole frame once to a linear pass in C."""
+    """Lines of Python that the check runs: each hands the whole frame once to a linear pass in C.
+
+    Lines of other modules are not counted: a collection of garbage may call somebody's finalizer at any moment.
+    """
     steps = 0
 
-    def trace(_: FrameType, event: str, __: Any) -> Any:
+    def trace(running: FrameType, event: str, _: Any) -> Any:
         nonlocal steps
+        if running.f_code.co_filename != codec.__file__:
+            return None
         steps += event == "line"
         return trace
 
