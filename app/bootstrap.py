@@ -42,8 +42,8 @@ from app.telemetry.metrics import Metrics
 from app.telemetry.stalls import longest_stall
 from app.web.application import application
 from app.web.listeners import PortListeners
-from app.web.transport.body_quota import Bodies
-from app.web.transport.connection_quota import Addresses, AddressLimits
+from app.web.transport.body_quota import BodyQuota
+from app.web.transport.connection_quota import AddressLimits, ConnectionQuota
 from dossier_realtime.protocol.classification import ChannelPolicy
 from dossier_realtime.protocol.forwarded import networks
 from dossier_realtime.recording.ops_aggregator import OpsAggregator
@@ -126,7 +126,7 @@ class Service:
             lambda detail: journal.record("checkpoint", detail=detail),
         )
         limits = config.limits
-        addresses = Addresses(
+        connection_quota = ConnectionQuota(
             AddressLimits(
                 limits.connections_per_address,
                 limits.handshakes_per_second,
@@ -137,7 +137,7 @@ class Service:
             ),
             networks(config.server.trusted_proxies) if config.server.behind_proxy else (),
         )
-        bodies = Bodies(limits.bodies_mib << 20, limits.bodies_mib_per_user << 20)
+        body_quota = BodyQuota(limits.bodies_mib << 20, limits.bodies_mib_per_user << 20)
         app = application(
             self.node,
             publisher,
@@ -146,14 +146,14 @@ class Service:
             briefs,
             administration,
             self._metrics,
-            addresses,
-            bodies,
+            connection_quota,
+            body_quota,
             self.readiness,
             Archive(data / "journal", config.node.id, self._signer),
             acts,
         )
-        self.listeners = PortListeners(config, app, tls_context, addresses, self.node.turns)
-        self._measure(addresses, bodies)
+        self.listeners = PortListeners(config, app, tls_context, connection_quota, self.node.turns)
+        self._measure(connection_quota, body_quota)
         self._stopped = asyncio.Event()
         self._signals = 0
 
@@ -267,15 +267,15 @@ class Service:
             await asyncio.sleep(_SWEEP)
             self._documents.sweep()
 
-    def _measure(self, addresses: Addresses, bodies: Bodies) -> None:
+    def _measure(self, connection_quota: ConnectionQuota, body_quota: BodyQuota) -> None:
         node, journal = self.node, self.journal
         for name, text, read in (
             ("dossier_sessions", "Authenticated sessions", lambda: len(node.registry.by_session)),
             ("dossier_subscriptions", "Subscriptions", node.hub.total),
             ("dossier_documents_open", "Documents in memory", lambda: self._documents.open),
             ("dossier_journal_waiting", "Journal entries not yet written", lambda: journal.waiting),
-            ("dossier_tcp_connections", "Open TCP connections, WebSocket and HTTP", lambda: addresses.open),
-            ("dossier_http_body_bytes", "Bytes of HTTP bodies in memory", lambda: bodies.held),
+            ("dossier_tcp_connections", "Open TCP connections, WebSocket and HTTP", lambda: connection_quota.open),
+            ("dossier_http_body_bytes", "Bytes of HTTP bodies in memory", lambda: body_quota.held),
             (
                 "dossier_accepts_refused",
                 "Connections that the system did not accept",

@@ -72,7 +72,9 @@ class Door:
         self.secure = secure
         self._api = api
 
-    async def let_in(self, visitors: Visitors, token: str, address: str, *, through_provider: bool = False) -> Visitor:
+    async def authenticate(
+        self, visitors: Visitors, token: str, address: str, *, through_provider: bool = False
+    ) -> Visitor:
         """Log in whose token the service accepts, and whose role may. Raises NotLetIn."""
         answer, endings = ServiceResponse(401), visitors.endings
         if len(token) <= _LONGEST and _TOKEN.fullmatch(token) is not None:
@@ -116,7 +118,7 @@ class LoginHandler(tornado.web.RequestHandler):
             self._show("often", 429)
             return
         try:
-            visitor = await self._door.let_in(visitors, self.get_body_argument("token", "").strip(), address)
+            visitor = await self._door.authenticate(visitors, self.get_body_argument("token", "").strip(), address)
         except NotLetIn as refused:
             self._show(refused.said, refused.status)
             return

@@ -134,7 +134,7 @@ class CallbackHandler(tornado.web.RequestHandler):
         try:
             code = self._code(await self._provider.endpoints())
             token = await self._provider.redeem(code, journey)
-            visitor = await self._door.let_in(self.application.visitors, token, address, through_provider=True)
+            visitor = await self._door.authenticate(self.application.visitors, token, address, through_provider=True)
         except ProviderFailed as failed:
             _log.warning("a login through the identity provider failed: %s", failed)
             if failed.said == "oidc_failed":

@@ -13,15 +13,15 @@ from app.core.schema.asyncapi import asyncapi
 from app.core.schema.json_schema import json_schema
 from app.core.schema.openapi import openapi
 from app.telemetry.logs import Sampler
-from app.web.domain.brief_handler import CancelBriefById
-from app.web.domain.commitment_handler import AcknowledgeCommitment
-from app.web.domain.document_handler import DocumentById
-from app.web.domain.publish_handler import PublishDoor
-from app.web.http.guarded_handler import NotServed
+from app.web.domain.brief_handler import BriefCancelHandler
+from app.web.domain.commitment_handler import CommitmentAckHandler
+from app.web.domain.document_handler import DocumentHandler
+from app.web.domain.publish_handler import PublishHandler
+from app.web.http.guarded_handler import NotFoundHandler
 from app.web.operators.explain_handler import ExplainHandler
-from app.web.operators.journal_handler import JournalDoor
+from app.web.operators.journal_handler import JournalHandler
 from app.web.transport.http_server import LimitedServer
-from app.web.websocket.socket_handler import SocketDoor
+from app.web.websocket.socket_handler import SocketHandler
 
 from .operators import listing_handlers as listings
 from .operators import operator_handler as operators
@@ -41,8 +41,8 @@ if TYPE_CHECKING:
     from app.services.editing.documents import Documents
     from app.services.publisher import EventPublisher
     from app.telemetry.metrics import Metrics
-    from app.web.transport.body_quota import Bodies
-    from app.web.transport.connection_quota import Addresses
+    from app.web.transport.body_quota import BodyQuota
+    from app.web.transport.connection_quota import ConnectionQuota
     from dossier_realtime.protocol.host_policy import HostPolicy
 
 _log = structlog.get_logger("access")
@@ -54,29 +54,29 @@ _HEAD_BYTES = 8192
 
 _CHANNEL = r"/v1/channels/([^/]+)"
 ROUTES: list[Any] = [
-    (r"/v1", SocketDoor),
-    (r"/v1/publish", PublishDoor),
-    (r"/v1/documents/([^/]+)", DocumentById),
-    (r"/v1/commitments/([^/]+)/ack", AcknowledgeCommitment),
-    (r"/v1/briefs/([^/]+)/cancel", CancelBriefById),
-    (r"/v1/sessions", listings.Sessions),
-    (r"/v1/sessions/([^/]+)", operators.SessionById),
-    (r"/v1/users/([^/]+)/disconnect", operators.DisconnectUser),
-    (r"/v1/users/([^/]+)/limits/lift", operators.LiftLimits),
-    (r"/v1/tokens/revoke", operators.RevokeTokens),
-    (r"/v1/channels", listings.Channels),
-    (_CHANNEL, operators.ChannelByName),
-    (_CHANNEL + "/presence", operators.ChannelPresence),
-    (_CHANNEL + "/history", operators.ChannelHistory),
-    (r"/v1/journal", JournalDoor),
+    (r"/v1", SocketHandler),
+    (r"/v1/publish", PublishHandler),
+    (r"/v1/documents/([^/]+)", DocumentHandler),
+    (r"/v1/commitments/([^/]+)/ack", CommitmentAckHandler),
+    (r"/v1/briefs/([^/]+)/cancel", BriefCancelHandler),
+    (r"/v1/sessions", listings.SessionListHandler),
+    (r"/v1/sessions/([^/]+)", operators.SessionHandler),
+    (r"/v1/users/([^/]+)/disconnect", operators.DisconnectUserHandler),
+    (r"/v1/users/([^/]+)/limits/lift", operators.LiftLimitsHandler),
+    (r"/v1/tokens/revoke", operators.RevokeTokensHandler),
+    (r"/v1/channels", listings.ChannelListHandler),
+    (_CHANNEL, operators.ChannelSettingsHandler),
+    (_CHANNEL + "/presence", operators.ChannelPresenceHandler),
+    (_CHANNEL + "/history", operators.ChannelHistoryHandler),
+    (r"/v1/journal", JournalHandler),
     (r"/v1/explain", ExplainHandler),
-    (r"/v1/schema.json", health.Described, {"describe": cache(json_schema)}),
-    (r"/v1/asyncapi.json", health.Described, {"describe": cache(asyncapi)}),
-    (r"/v1/openapi.json", health.Described, {"describe": cache(openapi)}),
+    (r"/v1/schema.json", health.SchemaHandler, {"describe": cache(json_schema)}),
+    (r"/v1/asyncapi.json", health.SchemaHandler, {"describe": cache(asyncapi)}),
+    (r"/v1/openapi.json", health.SchemaHandler, {"describe": cache(openapi)}),
     (r"/healthz", health.HealthHandler),
     (r"/readyz", health.ReadinessHandler),
-    (r"/metrics", health.Measured),
-    (r"/\.well-known/security\.txt", health.SecurityTxt),
+    (r"/metrics", health.MetricsHandler),
+    (r"/\.well-known/security\.txt", health.SecurityTxtHandler),
 ]
 """Every path that the service answers, by its handler."""
 
@@ -89,8 +89,8 @@ def application(
     briefs: Briefs,
     administration: ChannelAdministration,
     metrics: Metrics,
-    addresses: Addresses,
-    bodies: Bodies,
+    connection_quota: ConnectionQuota,
+    body_quota: BodyQuota,
     readiness: Callable[[], dict[str, bool]],
     archive: Archive,
     acts: ActRecord,
@@ -99,7 +99,7 @@ def application(
     it serves."""
     return tornado.web.Application(
         ROUTES,
-        default_handler_class=NotServed,
+        default_handler_class=NotFoundHandler,
         log_function=_access,
         node=node,
         publisher=publisher,
@@ -108,8 +108,8 @@ def application(
         briefs=briefs,
         administration=administration,
         metrics=metrics,
-        addresses=addresses,
-        bodies=bodies,
+        connection_quota=connection_quota,
+        body_quota=body_quota,
         readiness=readiness,
         archive=archive,
         acts=acts,
@@ -119,22 +119,22 @@ def application(
 def metrics_application(whole: tornado.web.Application, policy: HostPolicy) -> tornado.web.Application:
     """The metrics alone, for an address of their own; the rest as in the whole application."""
     settings = whole.settings | {"host_policy": policy}
-    return tornado.web.Application([(r"/metrics", health.Measured)], **settings)
+    return tornado.web.Application([(r"/metrics", health.MetricsHandler)], **settings)
 
 
 def server(
-    app: tornado.web.Application, tls: ssl.SSLContext | None, addresses: Addresses, turns: Turns
+    app: tornado.web.Application, tls: ssl.SSLContext | None, connection_quota: ConnectionQuota, turns: Turns
 ) -> LimitedServer:
     """An HTTP server that no slow or big request holds up."""
     return LimitedServer(
         app,
         tls,
-        addresses,
+        connection_quota,
         turns,
         idle_connection_timeout=_HEAD_SECONDS,
         body_timeout=_HEAD_SECONDS,
         max_header_size=_HEAD_BYTES,
-        max_body_size=1 << 40,  # the doors stop reading at their own, smaller bound, with an answer
+        max_body_size=1 << 40,  # handlers stop at their own, smaller bound, with an answer
         max_buffer_size=1 << 20,
     )
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from app.config import Config
     from app.node.turns import Turns
-    from app.web.transport.connection_quota import Addresses
+    from app.web.transport.connection_quota import ConnectionQuota
     from app.web.transport.http_server import LimitedServer
 
 _LOOPBACK = "127.0.0.1"
@@ -38,13 +38,13 @@ class PortListeners:
         config: Config,
         app: tornado.web.Application,
         tls: ssl.SSLContext | None,
-        addresses: Addresses,
+        connection_quota: ConnectionQuota,
         turns: Turns,
     ) -> None:
         self._config = config
         self.app, self._metrics_app = app, metrics_application(app, _metrics_policy(config))
-        self._addresses, self._turns = addresses, turns
-        self._own = server(app, tls, addresses, turns)
+        self._connection_quota, self._turns = connection_quota, turns
+        self._own = server(app, tls, connection_quota, turns)
         self._servers = [self._own]
         self._apps = [(app, not config.server.production), (self._metrics_app, True)]
         self.port = self.metrics_port = 0
@@ -97,7 +97,7 @@ class PortListeners:
             await each.close_all_connections()
 
     def _serve(self, app: tornado.web.Application, sockets: list[socket.socket]) -> None:
-        added: LimitedServer = server(app, None, self._addresses, self._turns)
+        added: LimitedServer = server(app, None, self._connection_quota, self._turns)
         self._servers.append(added)
         added.add_sockets(sockets)
 

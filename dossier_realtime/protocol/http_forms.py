@@ -176,7 +176,7 @@ class HistoryAnswer(Struct):
     events: list[dict[str, Any]]
 
 
-class Alive(Struct):
+class Health(Struct):
     """The process answers."""
 
     status: Literal["alive"]

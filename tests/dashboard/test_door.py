@@ -30,7 +30,7 @@ def page_token(dashboard: Dashboard, cookie: str) -> str:
     return found[1]
 
 
-def knock(dashboard: Dashboard, token: str, cookie: str = "", **headers: str) -> int:
+def probe(dashboard: Dashboard, token: str, cookie: str = "", **headers: str) -> int:
     """Ask for the socket of a page; the status."""
     asked = _SOCKET | {"Origin": dashboard.url, "Sec_WebSocket_Protocol": f"bokeh, {token}"}
     if cookie:
@@ -49,7 +49,7 @@ def test_a_foreign_origin_is_turned_away(dashboard: Dashboard, origin: str) -> N
     assert dashboard.ask("/login", Origin=origin)[0] == 403
     assert dashboard.login("x.y.z", Origin=origin)[0] == 403
     cookie = dashboard.cookie()
-    assert knock(dashboard, page_token(dashboard, cookie), cookie, Origin=origin) == 403
+    assert probe(dashboard, page_token(dashboard, cookie), cookie, Origin=origin) == 403
 
 
 def test_a_changed_port_needs_no_change_of_hosts_or_origins(service: Service, tmp_path: Path) -> None:
@@ -130,10 +130,10 @@ def test_every_answer_has_the_headers_of_a_closed_house(dashboard: Dashboard) ->
 def test_a_socket_needs_the_login_that_opened_its_page(dashboard: Dashboard) -> None:
     cookie, other = dashboard.cookie(), dashboard.cookie()
     token = page_token(dashboard, cookie)
-    assert knock(dashboard, token, cookie) == 101
-    assert knock(dashboard, token) == 403
-    assert knock(dashboard, token, other) == 403
-    assert knock(dashboard, token, f"{COOKIE}=guessed") == 403
+    assert probe(dashboard, token, cookie) == 101
+    assert probe(dashboard, token) == 403
+    assert probe(dashboard, token, other) == 403
+    assert probe(dashboard, token, f"{COOKIE}=guessed") == 403
 
 
 def test_a_forged_or_altered_session_is_turned_away(dashboard: Dashboard) -> None:
@@ -144,7 +144,7 @@ def test_a_forged_or_altered_session_is_turned_away(dashboard: Dashboard) -> Non
     forged = generate_jwt_token(session, secret_key=b"mine", signed=True, extra_payload=payload)
     unsigned = generate_jwt_token(generate_session_id(signed=False), signed=False, extra_payload=payload)
     for token in (forged, unsigned, good[:-2], f"x{good}", "", "a.b", "\u00e9"):
-        assert knock(dashboard, token.encode().decode("latin-1"), cookie) == 403
+        assert probe(dashboard, token.encode().decode("latin-1"), cookie) == 403
 
 
 @pytest.mark.parametrize("given", ["?bokeh-session-id=mine", "?bokeh-token=mine"])
@@ -159,7 +159,7 @@ def test_after_logging_out_a_page_and_its_socket_are_closed(dashboard: Dashboard
     assert dashboard.ask("/logout", "POST", Cookie=cookie)[0] == 403  # a form of a foreign site
     assert dashboard.ask("/logout", "POST", Cookie=cookie, Origin=dashboard.url)[0] == 303
     assert dashboard.ask("/overview", Cookie=cookie)[0] == 302
-    assert knock(dashboard, token, cookie) == 403
+    assert probe(dashboard, token, cookie) == 403
 
 
 def test_guessing_tokens_is_slowed_down(service: Service, tmp_path: Path) -> None:

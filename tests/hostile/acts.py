@@ -17,7 +17,7 @@ ECHO = 64  # characters of the input that an answer may hold
 _CODES = {code.value for code in ErrorCode}
 
 
-def knock(data: bytes, *tell: str) -> Act:
+def probe(data: bytes, *tell: str) -> Act:
     """Send a handshake; its status, and which of the headers `tell` the answer has."""
 
     async def act(bench: Bench) -> str:

@@ -8,7 +8,7 @@ from tests.harness import tokens
 from tests.harness.eventually import eventually_async
 from tests.harness.wire import Client, Raw, request, text, upgrade
 
-from .acts import get, knock, outcome, shaken
+from .acts import get, outcome, probe, shaken
 from .bench import ALLOWED, Bench
 from .rows import Row, each
 
@@ -132,64 +132,64 @@ async def two_hundred_slow_heads(bench: Bench) -> str:
 
 
 ROWS = [
-    Row("H01", "no Upgrade", knock(get("/v1")), "H(426)"),
+    Row("H01", "no Upgrade", probe(get("/v1")), "H(426)"),
     *each(
         "H03",
         [(path, path) for path in ("/v2", "/v1/", "/v1/../v1", "//v1", "/V1", "/v1%2f", "/v1;x", "/")],
-        lambda path: knock(upgrade(path)),
+        lambda path: probe(upgrade(path)),
         "H(404)",
     ),
-    Row("H05", "no key", knock(upgrade(without=["Sec-WebSocket-Key"])), "H(400)"),
+    Row("H05", "no key", probe(upgrade(without=["Sec-WebSocket-Key"])), "H(400)"),
     *each(
         "H06",
         [(key, key) for key in ("x", "AAAAAAAAAAAAAAAAAAAA", "AAAAAAAAAAAAAAAAAAAAAAA=", "!" * 22 + "==", "")],
-        lambda key: knock(upgrade(**{"sec-websocket-key": key})),
+        lambda key: probe(upgrade(**{"sec-websocket-key": key})),
         "H(400)",
     ),
-    Row("H08", "Connection without upgrade", knock(upgrade(connection="keep-alive")), "H(400)"),
-    Row("H08.1", "another version", knock(upgrade(**{"sec-websocket-version": "8"})), "H(400)"),
-    Row("H08.2", "a POST", knock(upgrade().replace(b"GET", b"POST")), "H(405)"),
-    Row("H11", "Origin null", knock(_with_origin("null")), "H(403)"),
-    *each("H12", [(origin, origin) for origin in _ORIGINS], lambda origin: knock(_with_origin(origin)), "H(403)"),
-    Row("H14.1", "no Origin where that is allowed", knock(upgrade()), "H(101)"),
-    Row("H14.2", "no Origin where it is required", knock(upgrade()), "H(403)", "asymmetric"),
-    Row("H14.3", "the allowed Origin where one is required", knock(_with_origin(ALLOWED)), "H(101)", "asymmetric"),
+    Row("H08", "Connection without upgrade", probe(upgrade(connection="keep-alive")), "H(400)"),
+    Row("H08.1", "another version", probe(upgrade(**{"sec-websocket-version": "8"})), "H(400)"),
+    Row("H08.2", "a POST", probe(upgrade().replace(b"GET", b"POST")), "H(405)"),
+    Row("H11", "Origin null", probe(_with_origin("null")), "H(403)"),
+    *each("H12", [(origin, origin) for origin in _ORIGINS], lambda origin: probe(_with_origin(origin)), "H(403)"),
+    Row("H14.1", "no Origin where that is allowed", probe(upgrade()), "H(101)"),
+    Row("H14.2", "no Origin where it is required", probe(upgrade()), "H(403)", "asymmetric"),
+    Row("H14.3", "the allowed Origin where one is required", probe(_with_origin(ALLOWED)), "H(101)", "asymmetric"),
     Row(
         "H16",
         "Sec-Fetch-Site says same-origin, Origin does not",
-        knock(_with_origin("https://evil.test", ("Sec-Fetch-Site", "same-origin"))),
+        probe(_with_origin("https://evil.test", ("Sec-Fetch-Site", "same-origin"))),
         "H(403)",
     ),
-    Row("H16.1", "an Origin that equals a foreign Host", knock(upgrade(host="evil.test")), "H(421)"),
+    Row("H16.1", "an Origin that equals a foreign Host", probe(upgrade(host="evil.test")), "H(421)"),
     Row(
         "H16.2",
         "Origin equals Host, neither is ours",
-        knock(upgrade("/v1", ("Origin", "http://evil.test"), host="evil.test")),
+        probe(upgrade("/v1", ("Origin", "http://evil.test"), host="evil.test")),
         "H(421)",
     ),
-    Row("H17.1", "two Origins", knock(_with_origin(ALLOWED, ("Origin", ALLOWED))), "H(403)"),
-    Row("H17.2", "two Hosts", knock(upgrade("/v1", ("Host", "localhost"))), "H(400)"),
-    Row("H17.3", "no Host", knock(upgrade(without=["Host"])), "H(400)"),
-    Row("H19.1", "a head of 9 kB", knock(_padded(9_000, 9)), "H(431) | H(0)"),
-    Row("H19.2", "a header of 70 kB", knock(_padded(70_000)), "H(431) | H(0)"),
-    Row("H19.3", "101 headers", knock(_padded(200, 101)), "H(431) | H(0)"),
+    Row("H17.1", "two Origins", probe(_with_origin(ALLOWED, ("Origin", ALLOWED))), "H(403)"),
+    Row("H17.2", "two Hosts", probe(upgrade("/v1", ("Host", "localhost"))), "H(400)"),
+    Row("H17.3", "no Host", probe(upgrade(without=["Host"])), "H(400)"),
+    Row("H19.1", "a head of 9 kB", probe(_padded(9_000, 9)), "H(431) | H(0)"),
+    Row("H19.2", "a header of 70 kB", probe(_padded(70_000)), "H(431) | H(0)"),
+    Row("H19.3", "101 headers", probe(_padded(200, 101)), "H(431) | H(0)"),
     Row(
-        "H21.1", "a body that is announced and does not come", knock(upgrade("/v1", ("Content-Length", "5"))), "H(400)"
+        "H21.1", "a body that is announced and does not come", probe(upgrade("/v1", ("Content-Length", "5"))), "H(400)"
     ),
-    Row("H21.2", "a chunked body", knock(upgrade("/v1", ("Transfer-Encoding", "chunked")) + b"1\r\nx\r\n"), "H(400)"),
+    Row("H21.2", "a chunked body", probe(upgrade("/v1", ("Transfer-Encoding", "chunked")) + b"1\r\nx\r\n"), "H(400)"),
     Row("H22", "200 heads, a byte every 2 s", two_hundred_slow_heads, "ended", slow=True),
     Row("H24", "a token in the URL and in a header", token_in_the_url, "E(AUTH_FAILED) C(4500)"),
     Row(
         "H26",
         "subprotocols",
-        knock(upgrade("/v1", ("Sec-WebSocket-Protocol", "x, y")), "sec-websocket-protocol"),
+        probe(upgrade("/v1", ("Sec-WebSocket-Protocol", "x, y")), "sec-websocket-protocol"),
         "H(101)",
     ),
     # The service knows no extension at all, so F13 and F14 (compressed frames) cannot come to be.
     Row(
         "H27",
         "compression with bad parameters",
-        knock(upgrade("/v1", ("Sec-WebSocket-Extensions", _BAD_DEFLATE)), "sec-websocket-extensions"),
+        probe(upgrade("/v1", ("Sec-WebSocket-Extensions", _BAD_DEFLATE)), "sec-websocket-extensions"),
         "H(101)",
     ),
     Row("H29.1", "one connection too many of an address", connections_of_one_address, "H(429) retry-after", "strict"),
@@ -214,10 +214,10 @@ ROWS = [
     ),
     Row("H33", "gone before the 101 is written", gone_before_the_answer, "H(429) retry-after", "strict"),
     Row(
-        "H34", "not HTTP at all", knock(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\r\n\r\n"), "H(400) | H(0)"
+        "H34", "not HTTP at all", probe(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\r\n\r\n"), "H(400) | H(0)"
     ),
-    Row("H35", "HTTP/0.9 and HTTP/2", knock(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"), "H(400) | H(0)"),
-    Row("H36", "a handshake in HTTP/1.0", knock(upgrade().replace(b"HTTP/1.1", b"HTTP/1.0")), "H(400)"),
+    Row("H35", "HTTP/0.9 and HTTP/2", probe(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"), "H(400) | H(0)"),
+    Row("H36", "a handshake in HTTP/1.0", probe(upgrade().replace(b"HTTP/1.1", b"HTTP/1.0")), "H(400)"),
     *each(
         "H18",
         [
@@ -228,14 +228,14 @@ ROWS = [
                 *("[::1", "[::1]8000", "[::1]:x", "[::1%25lo]", "localhost,evil.test", "localhost/..", "*"),
             )
         ],
-        lambda host: knock(upgrade(host=host)),
+        lambda host: probe(upgrade(host=host)),
         "H(421) | H(400)",
     ),
     *each(
         "H20",
         [(host, host) for host in ("LOCALHOST", "localhost:1", "127.0.0.1:65535", "[0:0::1]:8000")],
-        lambda host: knock(upgrade(host=host)),
+        lambda host: probe(upgrade(host=host)),
         "H(101)",
     ),
-    Row("H37", "a foreign Host for a plain page", knock(request("GET", "/metrics", ("Host", "evil.test"))), "H(421)"),
+    Row("H37", "a foreign Host for a plain page", probe(request("GET", "/metrics", ("Host", "evil.test"))), "H(421)"),
 ]

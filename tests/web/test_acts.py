@@ -11,7 +11,7 @@ import tornado.routing
 
 from app.journal.acts import Verb
 from app.web import application as routes
-from app.web.http.authenticated_handler import Bearer
+from app.web.http.authenticated_handler import AuthenticatedHandler
 from dossier_realtime.recording.entry import Header
 from tests.harness.eventually import eventually
 from tests.harness.running import asynchronous
@@ -85,7 +85,7 @@ def acting_routes() -> set[tuple[str, str]]:
         for method in ("post", "put", "patch", "delete"):
             if getattr(handler, method) is not getattr(tornado.web.RequestHandler, method):
                 found.add((method, pattern))
-        if issubclass(handler, Bearer):
+        if issubclass(handler, AuthenticatedHandler):
             found |= {(method, pattern) for method in handler.acts}
     return found
 
@@ -96,7 +96,7 @@ def test_the_table_of_calls_holds_every_route_that_acts() -> None:
 
 def test_a_method_that_changes_something_must_name_its_verbs() -> None:
     with pytest.raises(TypeError, match="name its verbs"):
-        type("Forgetful", (Bearer,), {"post": lambda self: None})
+        type("Forgetful", (AuthenticatedHandler,), {"post": lambda self: None})
 
 
 @pytest.mark.parametrize(("method", "pattern"), sorted(CALLS))

@@ -304,7 +304,7 @@ CALLS: tuple[HttpCallForm, ...] = (
             ("openapi", "Read the OpenAPI document of the HTTP calls."),
         )
     ),
-    HttpCallForm("get", "/healthz", "read_health", "Ask whether the process answers.", Said(forms.Alive)),
+    HttpCallForm("get", "/healthz", "read_health", "Ask whether the process answers.", Said(forms.Health)),
     HttpCallForm("head", "/healthz", "probe_health", "Ask whether the process answers.", Said("nothing")),
     HttpCallForm(
         "get",

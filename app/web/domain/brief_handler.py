@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from app.engine.ports import Unavailable
-from app.web.operators.operator_handler import OperatorDoor
+from app.web.operators.operator_handler import OperatorHandler
 from dossier_realtime.protocol.authorization import decide_operator
 from dossier_realtime.protocol.classification import HIGHEST
 from dossier_realtime.protocol.errors import ErrorCode
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from app.services.briefs import Briefs
 
 
-class CancelBriefById(OperatorDoor):
+class BriefCancelHandler(OperatorHandler):
     """By the brief's owner, and by `admin:*`; 200 with how it ended, also where it had ended before."""
 
     acts: ClassVar[Mapping[str, tuple[Verb, ...]]] = {"post": ("cancel_brief",)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar
 
 from app.engine.ports import Unavailable
-from app.web.operators.operator_handler import OperatorDoor
+from app.web.operators.operator_handler import OperatorHandler
 from dossier_realtime.protocol.authorization import decide_operator
 from dossier_realtime.protocol.classification import HIGHEST
 from dossier_realtime.protocol.errors import ErrorCode
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from app.services.alerts import Alerts
 
 
-class AcknowledgeCommitment(OperatorDoor):
+class CommitmentAckHandler(OperatorHandler):
     """By whoever was alerted, and by `admin:*` on their behalf; 200 with the alert's state, also where it was so."""
 
     acts: ClassVar[Mapping[str, tuple[Verb, ...]]] = {"post": ("acknowledge_alert",)}

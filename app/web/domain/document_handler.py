@@ -17,7 +17,7 @@ from app.engine.ports import Unavailable
 from app.journal.acts import Act
 from app.node.calls import Read
 from app.services.editing.documents import Submission
-from app.web.http.authenticated_handler import Bearer
+from app.web.http.authenticated_handler import AuthenticatedHandler
 from dossier_realtime.ot.units import to_units
 from dossier_realtime.protocol import channels, codec
 from dossier_realtime.protocol.authorization import Right, access
@@ -36,7 +36,7 @@ _VERSION = re.compile(r"\d{1,16}")
 _ETAG = re.compile(r'(?:W/)?"?(\d{1,16})"?')
 
 
-class DocumentById(Bearer):
+class DocumentHandler(AuthenticatedHandler):
     """One document. Its version is its ETag."""
 
     acts: ClassVar[Mapping[str, tuple[Verb, ...]]] = {"put": ("change_document",)}

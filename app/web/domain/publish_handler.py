@@ -12,7 +12,7 @@ from app.core import authorization
 from app.engine.ports import DomainFactError, IdempotencyKey, KeyConflict, Unavailable
 from app.journal.acts import Act
 from app.services.quotas import QuotaExceeded
-from app.web.http.authenticated_handler import Bearer
+from app.web.http.authenticated_handler import AuthenticatedHandler
 from dossier_realtime.protocol import codec
 from dossier_realtime.protocol.errors import ErrorCode
 from dossier_realtime.protocol.fields import ChannelField
@@ -53,7 +53,7 @@ class BatchError(Exception):
         self.status, self.code, self.message, self.index, self.path = status, code, message, index, path
 
 
-class PublishDoor(Bearer):
+class PublishHandler(AuthenticatedHandler):
     """All events or none; 200 when they are durable."""
 
     acts: ClassVar[Mapping[str, tuple[Verb, ...]]] = {"post": ("publish",)}

@@ -23,7 +23,7 @@ from dossier_realtime.protocol.authorization import Fact, Right, access, decide_
 from dossier_realtime.protocol.errors import ErrorCode
 from dossier_realtime.protocol.plain_text import one_line, without_tokens
 
-from .guarded_handler import Guarded
+from .guarded_handler import GuardedHandler
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -41,8 +41,8 @@ _REASON = 500  # characters of why somebody did it, as they said in X-Reason (pe
 _CHANGING = ("post", "put", "patch", "delete")
 
 
-class Bearer(Guarded):
-    """A door that asks for `Authorization: Bearer`, with the same tokens as the socket.
+class AuthenticatedHandler(GuardedHandler):
+    """A handler that requires `Authorization: Bearer`, with the same tokens as the socket.
 
     A method that changes or exports something has its verbs in `acts`, and calls `act` before it does anything.
     """
@@ -78,7 +78,7 @@ class Bearer(Guarded):
 
     @property
     def node(self) -> Node:
-        """The node behind the door."""
+        """The node behind the service."""
         node: Node = self.settings["node"]
         return node
 
@@ -294,7 +294,7 @@ class Bearer(Guarded):
 
     def _unauthorized(self, message: str) -> None:
         self._identity = None
-        if not self.counted_as_stranger():
+        if not self.admit_anonymous():
             return
         self.set_header("WWW-Authenticate", "Bearer")
         self.refuse(401, ErrorCode.INVALID_TOKEN, message)

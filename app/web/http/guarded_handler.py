@@ -22,8 +22,8 @@ from . import cors
 if TYPE_CHECKING:
     from collections.abc import Awaitable
 
-    from app.web.transport.body_quota import Bodies
-    from app.web.transport.connection_quota import Addresses, Ticket
+    from app.web.transport.body_quota import BodyQuota
+    from app.web.transport.connection_quota import ConnectionQuota, Ticket
     from dossier_realtime.protocol.host_policy import HeaderDenial, HostPolicy
 
 _log = structlog.get_logger("web")
@@ -32,8 +32,8 @@ _TOO_BIG = "The body is too big; send less at once"
 
 
 @tornado.web.stream_request_body
-class Guarded(tornado.web.RequestHandler):
-    """A door with its guard. A body is read only after the head was found good, and only up to its bound."""
+class GuardedHandler(tornado.web.RequestHandler):
+    """A handler that checks before it reads: a body is read only after its head passed, up to `max_body`."""
 
     max_body = 65_536  # bytes
     too_big = _TOO_BIG
@@ -45,7 +45,7 @@ class Guarded(tornado.web.RequestHandler):
     def initialize(self) -> None:
         self.body = bytearray()
         peer, headers = self.request.remote_ip or "", self.request.headers
-        self.request.remote_ip = self.addresses.client(peer, headers.get_list("X-Forwarded-For"))
+        self.request.remote_ip = self.connection_quota.client(peer, headers.get_list("X-Forwarded-For"))
 
     @property
     def host_policy(self) -> HostPolicy:
@@ -54,10 +54,10 @@ class Guarded(tornado.web.RequestHandler):
         return policy
 
     @property
-    def addresses(self) -> Addresses:
+    def connection_quota(self) -> ConnectionQuota:
         """The bounds of addresses."""
-        addresses: Addresses = self.settings["addresses"]
-        return addresses
+        connection_quota: ConnectionQuota = self.settings["connection_quota"]
+        return connection_quota
 
     @property
     def ticket(self) -> Ticket:
@@ -79,14 +79,14 @@ class Guarded(tornado.web.RequestHandler):
         return None
 
     def check_caller(self) -> Awaitable[None] | None:
-        """Check who calls, before the body is read. Doors without a token are open to so many calls a second."""
-        self.counted_as_stranger()
+        """Check who calls, before the body is read. A handler without a token takes so many calls a second."""
+        self.admit_anonymous()
         return None
 
-    def counted_as_stranger(self) -> bool:
+    def admit_anonymous(self) -> bool:
         """Count a request by nobody known; answers 429 where its address has made too many, and ends the connection,
         so that what is pipelined behind it costs nothing."""
-        if self.addresses.stranger(self.request.remote_ip or "", time.monotonic()):
+        if self.connection_quota.admit_anonymous(self.request.remote_ip or "", time.monotonic()):
             return True
         self.busy(429, "Too many requests from this address; retry later")
         return False
@@ -99,7 +99,7 @@ class Guarded(tornado.web.RequestHandler):
             self.refuse(413, ErrorCode.INVALID_MESSAGE_FORMAT, self.too_big)
         elif not self.has_room(len(chunk)):
             return
-        elif self._bodies.take(self.caller, len(chunk)):
+        elif self._body_quota.take(self.caller, len(chunk)):
             self.body += chunk
         else:
             self.busy(503, "Too many bodies are under way; retry soon")
@@ -109,20 +109,20 @@ class Guarded(tornado.web.RequestHandler):
         return True
 
     @property
-    def _bodies(self) -> Bodies:
-        bodies: Bodies = self.settings["bodies"]
-        return bodies
+    def _body_quota(self) -> BodyQuota:
+        body_quota: BodyQuota = self.settings["body_quota"]
+        return body_quota
 
     def on_finish(self) -> None:
         """Let go of the body."""
         if self.body:
-            self._bodies.release(self.caller, len(self.body))
+            self._body_quota.release(self.caller, len(self.body))
             self.body = bytearray()
 
     def on_connection_close(self) -> None:
         """The client is gone: so is its body."""
         if not self._finished:
-            Guarded.on_finish(self)
+            GuardedHandler.on_finish(self)
 
     def _check_place(self) -> None:
         ticket = self.ticket
@@ -182,7 +182,7 @@ class Guarded(tornado.web.RequestHandler):
 
     def _answer_preflight(self, methods: list[str]) -> None:
         """Answer the question that a browser asks before a call of a page of an allowed origin."""
-        if not methods or not self.counted_as_stranger():
+        if not methods or not self.admit_anonymous():
             return
         self.set_status(204)
         for name, value in cors.preflight_headers(methods).items():
@@ -223,7 +223,7 @@ class Guarded(tornado.web.RequestHandler):
 
     def _keep_waiting(self) -> None:
         """Hold the answer back for a moment where the client was refused often; its next call is read after it."""
-        seconds = self.addresses.refused(self.request.remote_ip or "", time.monotonic())
+        seconds = self.connection_quota.refused(self.request.remote_ip or "", time.monotonic())
         if seconds:
             connection: Any = self.request.connection
             connection.stream.hold(seconds)
@@ -241,7 +241,7 @@ class Guarded(tornado.web.RequestHandler):
         self.refuse(status_code, code, message)
 
     def serves(self, method: str) -> bool:
-        """Return whether the door has an answer to a method."""
+        """Return whether the handler has an answer to a method."""
         return getattr(type(self), method) is not getattr(tornado.web.RequestHandler, method)
 
     def served_methods(self) -> list[str]:
@@ -274,7 +274,7 @@ def _is_json(content_type: str) -> bool:
     return kind.strip().lower() == "application/json" and charset in ("", "charset=utf-8")
 
 
-class NotServed(Guarded):
+class NotFoundHandler(GuardedHandler):
     """Every path that is none of ours."""
 
     def prepare(self) -> None:

@@ -13,7 +13,7 @@ from dossier_realtime.protocol.authorization import Right, access, decide_operat
 from dossier_realtime.protocol.errors import ErrorCode
 from dossier_realtime.protocol.explanation import ACTIONS, explain, supposed
 
-from .operator_handler import OperatorDoor
+from .operator_handler import OperatorHandler
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from dossier_realtime.protocol.authorization import Identity
 
 
-class ExplainHandler(OperatorDoor):
+class ExplainHandler(OperatorHandler):
     """Explains the decision that is in force now."""
 
     async def get(self) -> None:

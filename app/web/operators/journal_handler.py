@@ -23,7 +23,7 @@ from dossier_realtime.protocol.classification import Clearance
 from dossier_realtime.protocol.errors import ErrorCode
 from dossier_realtime.recording.moments import unix
 
-from .operator_handler import OperatorDoor
+from .operator_handler import OperatorHandler
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -37,7 +37,7 @@ _PIECE = 256  # lines read, filtered and written at once
 _PAUSE = 0.002  # seconds between two pieces: the loop has others to serve
 
 
-class JournalDoor(OperatorDoor):
+class JournalHandler(OperatorHandler):
     """A stream for an administrator. The service goes on meanwhile: files are read beside its loop."""
 
     acts: ClassVar[Mapping[str, tuple[Verb, ...]]] = {"get": ("export_journal",)}

@@ -9,14 +9,14 @@ import msgspec
 
 from dossier_realtime.protocol.errors import ErrorCode
 
-from .operator_handler import OperatorDoor
+from .operator_handler import OperatorHandler
 from .pages import MAX_ROWS, first_after
 
 _CHANNELS_A_UNIT = 16  # names that are looked through in about the time of one message
 _PLACE = re.compile(r"([0-9]{1,12}\.[0-9]{1,9})-([A-Za-z0-9._-]{1,64})")
 
 
-class Sessions(OperatorDoor):
+class SessionListHandler(OperatorHandler):
     """`GET /v1/sessions?after=&limit=`: every open session, oldest first. `after` is the `next` of the page before."""
 
     polled = True
@@ -49,7 +49,7 @@ class Sessions(OperatorDoor):
         self.answer({"sessions": rows, **following})
 
 
-class Channels(OperatorDoor):
+class ChannelListHandler(OperatorHandler):
     """`GET /v1/channels?after=&limit=`: every channel with history, people, subscribers or changed settings that may be
     seen, by name. `after` is a channel's name."""
 

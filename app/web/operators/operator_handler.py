@@ -14,7 +14,7 @@ from app.core import authorization
 from app.engine.ports import ControlCommand, Unavailable
 from app.journal.acts import Act
 from app.node.calls import Read
-from app.web.http.authenticated_handler import Bearer
+from app.web.http.authenticated_handler import AuthenticatedHandler
 from dossier_realtime.protocol import codec
 from dossier_realtime.protocol.commands import SettingsChange
 from dossier_realtime.protocol.errors import ErrorCode
@@ -34,7 +34,7 @@ _ID = re.compile(SEGMENT)
 _PAGE = 200
 
 
-class OperatorDoor(Bearer):
+class OperatorHandler(AuthenticatedHandler):
     """What the endpoints share."""
 
     def read(self, form: type[T]) -> T | None:
@@ -77,7 +77,7 @@ class OperatorDoor(Bearer):
         return int(text)
 
 
-class SessionById(OperatorDoor):
+class SessionHandler(OperatorHandler):
     """`DELETE /v1/sessions/{id}`: end one session (close 4501)."""
 
     acts: ClassVar[Mapping[str, tuple[Verb, ...]]] = {"delete": ("end_session",)}
@@ -96,7 +96,7 @@ class SessionById(OperatorDoor):
         self.answer({"ended": 1})
 
 
-class DisconnectUser(OperatorDoor):
+class DisconnectUserHandler(OperatorHandler):
     """`POST /v1/users/{id}/disconnect`: end all sessions of a user (close 4501)."""
 
     acts: ClassVar[Mapping[str, tuple[Verb, ...]]] = {"post": ("disconnect_user",)}
@@ -113,7 +113,7 @@ class DisconnectUser(OperatorDoor):
         self.answer({"ended": ended})
 
 
-class LiftLimits(OperatorDoor):
+class LiftLimitsHandler(OperatorHandler):
     """`POST|DELETE /v1/users/{id}/limits/lift {seconds}`: ten times the limits for a while, or the usual ones again."""
 
     acts: ClassVar[Mapping[str, tuple[Verb, ...]]] = {"post": ("lift_limits",), "delete": ("restore_limits",)}
@@ -144,7 +144,7 @@ class LiftLimits(OperatorDoor):
         self.answer({"user": user_id, "until": self.node.clock().timestamp + seconds if seconds else None})
 
 
-class RevokeTokens(OperatorDoor):
+class RevokeTokensHandler(OperatorHandler):
     """`POST /v1/tokens/revoke {jti | user}`: shut a token, or all tokens of a user issued so far, out."""
 
     acts: ClassVar[Mapping[str, tuple[Verb, ...]]] = {"post": ("revoke_token", "revoke_user")}
@@ -177,7 +177,7 @@ class RevokeTokens(OperatorDoor):
         self.answer({"revoked": True})
 
 
-class ChannelByName(OperatorDoor):
+class ChannelSettingsHandler(OperatorHandler):
     """`GET|PUT /v1/channels/{channel}`: read or change its settings."""
 
     acts: ClassVar[Mapping[str, tuple[Verb, ...]]] = {"put": ("change_settings",)}
@@ -215,7 +215,7 @@ class ChannelByName(OperatorDoor):
         self.answer({"channel": channel, "settings": settings.payload()})
 
 
-class ChannelPresence(OperatorDoor):
+class ChannelPresenceHandler(OperatorHandler):
     """`GET /v1/channels/{channel}/presence`: who is there."""
 
     async def get(self, channel: str) -> None:
@@ -228,7 +228,7 @@ class ChannelPresence(OperatorDoor):
         self.answer({"channel": channel, "presence": await self.node.engine.presence.roster(channel)})
 
 
-class ChannelHistory(OperatorDoor):
+class ChannelHistoryHandler(OperatorHandler):
     """`GET /v1/channels/{channel}/history?after=&limit=`: what was published, oldest first."""
 
     async def get(self, channel: str) -> None:

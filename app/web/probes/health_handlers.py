@@ -1,12 +1,12 @@
-"""Alive, ready, measured, described: what administrators and tools ask without a token."""
+"""Health, readiness, metrics, schemas and security.txt: calls that need no access token."""
 
 from __future__ import annotations
 
 import time
 from typing import TYPE_CHECKING, Any
 
-from app.web.http.authenticated_handler import Bearer
-from app.web.http.guarded_handler import STANDARD, Guarded
+from app.web.http.authenticated_handler import AuthenticatedHandler
+from app.web.http.guarded_handler import STANDARD, GuardedHandler
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .public_pages import PublicPages
 
 
-class HealthHandler(Guarded):
+class HealthHandler(GuardedHandler):
     """`/healthz`: the process answers."""
 
     is_for_probes = True
@@ -27,7 +27,7 @@ class HealthHandler(Guarded):
     head = get
 
 
-class ReadinessHandler(Guarded):
+class ReadinessHandler(GuardedHandler):
     """`/readyz`: 200 when the service may be given clients and changes, else 503; the body says which part is not."""
 
     is_for_probes = True
@@ -42,7 +42,7 @@ class ReadinessHandler(Guarded):
     head = get
 
 
-class Measured(Bearer):
+class MetricsHandler(AuthenticatedHandler):
     """`/metrics`, for Prometheus: open, or for its own token and for administrators (`admin:*`)."""
 
     is_for_probes = True
@@ -50,7 +50,7 @@ class Measured(Bearer):
     async def get(self) -> None:
         pages: PublicPages = self.settings["public_pages"]
         if pages.metrics_open:
-            good = self.counted_as_stranger()
+            good = self.admit_anonymous()
         elif pages.is_metrics_token(self.request.headers.get("Authorization", "")):
             good = True
         else:
@@ -63,10 +63,10 @@ class Measured(Bearer):
 
     def on_finish(self) -> None:
         """Reading the metrics, every few seconds, is neither counted in them nor recorded."""
-        Guarded.on_finish(self)
+        GuardedHandler.on_finish(self)
 
 
-class SecurityTxt(Guarded):
+class SecurityTxtHandler(GuardedHandler):
     """`/.well-known/security.txt` (RFC 9116): where to report a hole. 404 without a contact and after its end."""
 
     def get(self) -> None:
@@ -81,7 +81,7 @@ class SecurityTxt(Guarded):
     head = get
 
 
-class Described(Guarded):
+class SchemaHandler(GuardedHandler):
     """A document that describes the protocol, generated from its types once."""
 
     def initialize(self, describe: Callable[[], dict[str, Any]]) -> None:  # type: ignore[override]  # Tornado's way

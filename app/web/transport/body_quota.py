@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 
 @dataclass(slots=True)
-class Bodies:
+class BodyQuota:
     """Bytes of bodies in flight: of everybody (`total`), and of one user (`per_user`)."""
 
     total: int = 64 << 20

@@ -47,11 +47,11 @@ class Ticket:
     is_over: bool = False
     is_full: bool = False
     is_upgraded: bool = False
-    is_left: bool = False
+    is_released: bool = False
 
 
 @dataclass(slots=True)
-class Addresses:
+class ConnectionQuota:
     """Counts by address. Bounded: what happened in the last second, addresses with a connection, and those that were
     refused of late."""
 
@@ -72,7 +72,7 @@ class Addresses:
         """Return the address of the client behind a request."""
         return client_address(peer, forwarded, self.trusted) if self.trusted else peer
 
-    def entered(self, peer: str, steady: float) -> Ticket | None:
+    def acquire(self, peer: str, steady: float) -> Ticket | None:
         """Count a connection; None: it is to be closed at once."""
         is_full = self._total >= self.limits.total
         if self._total >= self.limits.total + _TOLD:
@@ -89,7 +89,7 @@ class Addresses:
         self._total += 1
         return ticket
 
-    def shaken(self, ticket: Ticket, client: str, steady: float) -> bool:
+    def admit_handshake(self, ticket: Ticket, client: str, steady: float) -> bool:
         """Count a handshake of the client's; False when the address has its fill."""
         address = bucket(client)
         if ticket.behind_proxy and not ticket.address:
@@ -98,7 +98,7 @@ class Addresses:
             self._open[address] += 1
         return self._count("handshake", address, steady) <= self.limits.handshakes_per_second and not ticket.is_over
 
-    def stranger(self, client: str, steady: float) -> bool:
+    def admit_anonymous(self, client: str, steady: float) -> bool:
         """Count a request by nobody known; False when the address has made too many in this second."""
         return self._count("stranger", bucket(client), steady) <= self.limits.strangers_per_second
 
@@ -119,11 +119,11 @@ class Addresses:
         budget = self._refused.get(ticket.address)
         return budget is not None and budget.is_often(steady)
 
-    def left(self, ticket: Ticket) -> None:
+    def release(self, ticket: Ticket) -> None:
         """Give a connection's place back; safe to call again."""
-        if ticket.is_left:
+        if ticket.is_released:
             return
-        ticket.is_left = True
+        ticket.is_released = True
         self._total -= 1
         if ticket.address:
             self._open[ticket.address] -= 1

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from app.node.turns import Turns
 
-    from .connection_quota import Addresses, Ticket
+    from .connection_quota import ConnectionQuota, Ticket
 
 _log = structlog.get_logger("accept")
 _ACCEPTS_A_TURN = 2
@@ -40,7 +40,7 @@ class _InTurn:
     ticket: Ticket
     lingering: Lingering
     is_lingering = False
-    addresses: Addresses
+    connection_quota: ConnectionQuota
     closed: Callable[[], bool]
     error: BaseException | None
     socket: Any
@@ -82,7 +82,7 @@ class _InTurn:
             held[1].exception()  # seen: nobody need ask
         sock, ticket = self.socket, self.ticket
         if self.error is None and not ticket.is_upgraded:
-            self.is_lingering = self.lingering.take(sock, lambda: self.addresses.left(ticket))
+            self.is_lingering = self.lingering.take(sock, lambda: self.connection_quota.release(ticket))
         self.socket = None
         if not self.is_lingering:
             sock.close()
@@ -93,7 +93,7 @@ class _InTurn:
 
     async def _read_in_turn(self, regex: bytes, max_bytes: int | None) -> bytes:
         head: bytes = await super().read_until_regex(regex, max_bytes)  # type: ignore[misc]  # of the stream mixed in
-        is_often = self.addresses.is_refused_often(self.ticket, time.monotonic())
+        is_often = self.connection_quota.is_refused_often(self.ticket, time.monotonic())
         await self.turns.wait(lane=Lane.REFUSED if is_often else Lane.NEWCOMERS)
         if self.closed():  # Tornado goes on with what was pipelined behind the last answer
             raise tornado.iostream.StreamClosedError
@@ -126,11 +126,11 @@ class LimitedServer(tornado.httpserver.HTTPServer):
     """Tornado's HTTP server behind an accept loop of its own: Tornado's spins, and logs, when files run out."""
 
     def initialize(  # type: ignore[override]  # Tornado's way to construct
-        self, app: Any, tls: ssl.SSLContext | None, addresses: Addresses, turns: Turns, **bounds: Any
+        self, app: Any, tls: ssl.SSLContext | None, connection_quota: ConnectionQuota, turns: Turns, **bounds: Any
     ) -> None:
         super().initialize(app, **bounds)
         self._tls = tls
-        self._addresses = addresses
+        self._connection_quota = connection_quota
         self._turns = turns
         self._lingering = Lingering(turns)
         self._listening: list[socket.socket] = []
@@ -162,7 +162,7 @@ class LimitedServer(tornado.httpserver.HTTPServer):
         super().on_close(server_conn)
         stream: Stream = server_conn.stream  # type: ignore[attr-defined]  # every one has a stream of ours
         if not (stream.ticket.is_upgraded or stream.is_lingering):
-            self._addresses.left(stream.ticket)
+            self._connection_quota.release(stream.ticket)
 
     def _watch(self, listening: socket.socket) -> None:
         if listening in self._listening:
@@ -193,7 +193,7 @@ class LimitedServer(tornado.httpserver.HTTPServer):
             _log.error("no connection can be accepted; raise the limit of open files", reason=str(wrong))
 
     def _take_in(self, connection: socket.socket, address: tuple[Any, ...]) -> None:
-        ticket = self._addresses.entered(str(address[0]), time.monotonic())
+        ticket = self._connection_quota.acquire(str(address[0]), time.monotonic())
         if ticket is None:
             connection.close()
             return
@@ -209,8 +209,8 @@ class LimitedServer(tornado.httpserver.HTTPServer):
                 stream = _TlsStream(wrapped, **bounds)
         except OSError:  # gone already
             connection.close()
-            self._addresses.left(ticket)
+            self._connection_quota.release(ticket)
             return
         stream.ticket, stream.turns = ticket, self._turns
-        stream.lingering, stream.addresses = self._lingering, self._addresses
+        stream.lingering, stream.connection_quota = self._lingering, self._connection_quota
         self.handle_stream(stream, address)

@@ -1,4 +1,4 @@
-"""The door for WebSockets: Tornado serves the handshake and its checks, then the socket is read and written here.
+"""WebSockets: Tornado serves the handshake and its checks, then the socket is read and written here.
 
 The parser is fed with whatever the kernel has; messages are handed to the connection one after the other, and while
 one of them takes time the socket is simply not read: TCP holds the peer back. So it is for a moment when the peer was
@@ -29,7 +29,7 @@ from app.node.frames import (
     pong_frame,
 )
 from app.node.turns import Lane
-from app.web.http.guarded_handler import Guarded
+from app.web.http.guarded_handler import GuardedHandler
 from dossier_realtime.protocol.errors import CloseCode, ErrorCode
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ _SWITCHING = (
 _BUSY = (BlockingIOError, InterruptedError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 
-class SocketDoor(Guarded):
+class SocketHandler(GuardedHandler):
     """`GET /v1`."""
 
     opens_socket = True
@@ -67,7 +67,7 @@ class SocketDoor(Guarded):
         if not self.admit():
             return
         node: Node = self.settings["node"]
-        ticket, leave = self.ticket, self.addresses.left
+        ticket, leave = self.ticket, self.connection_quota.release
         ticket.is_upgraded = True
         stream = self.detach()
         try:
@@ -83,7 +83,7 @@ class SocketDoor(Guarded):
             self.set_header("Retry-After", "5")
             self.refuse(503, ErrorCode.SERVICE_UNAVAILABLE, "The service takes no connections now; retry soon")
             return False
-        if not self.addresses.shaken(self.ticket, self.request.remote_ip or "", node.clock().steady):
+        if not self.connection_quota.admit_handshake(self.ticket, self.request.remote_ip or "", node.clock().steady):
             self.busy(429, "Too many connections from this address; retry later")
             return False
         return True
