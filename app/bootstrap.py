@@ -15,21 +15,20 @@ import structlog
 from msgspec import structs
 
 import dossier_realtime
-from app import tls, token_secrets
-from app.auth import TokenVerifier
-from app.configured_limits import node_limits, rate_limits
+from app.configuration.limits import node_limits, rate_limits
 from app.core.instant import Instant
 from app.engine.build import open_engine
 from app.engine.limits import EngineLimits
 from app.journal.acts import ActRecord
 from app.journal.export import Archive
 from app.journal.node_name import kept_name
-from app.journal.signing import Signer, named_key, open_signer
+from app.journal.signing import Signer, key_place, named_key, open_signer
 from app.journal.upkeep import Upkeep
 from app.journal.writer import Journal
 from app.node.node import Node
 from app.node.witness import Witness
-from app.proofs import key_place
+from app.security import tls, token_secrets
+from app.security.auth import TokenVerifier
 from app.services.alerts import Alerts
 from app.services.briefs import Briefs
 from app.services.channel_admin import ChannelAdministration
@@ -51,7 +50,7 @@ from dossier_realtime.recording.ops_aggregator import OpsAggregator
 if TYPE_CHECKING:
     import ssl
 
-    from app.config import Config
+    from app.configuration.config import Config
     from app.engine.ports import Engine
 
 _log = structlog.get_logger("service")
@@ -326,7 +325,7 @@ async def build(config: Config) -> Service:
     try:
         node = config.node.id or kept_name(data)
         config = structs.replace(config, node=structs.replace(config.node, id=node))
-        signer = open_signer(data, key_place(config), named_key(data / "journal", node))
+        signer = open_signer(data, key_place(config.journal), named_key(data / "journal", node))
         about = {"node": node, "version": dossier_realtime.__version__, "pid": str(os.getpid())}
         journal = Journal(
             data / "journal",

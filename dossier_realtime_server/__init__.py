@@ -25,7 +25,7 @@ def main() -> int:
     """Run one command of the command line; return its exit status."""
     sys.path.insert(0, str(home()))
     try:
-        status: int = import_module("app.cli").main(sys.argv[1:], COMMAND)
+        status: int = import_module("app.commands.cli").main(sys.argv[1:], COMMAND)
     except ModuleNotFoundError as missing:
         package = (missing.name or "").partition(".")[0]
         if package in _OWN:

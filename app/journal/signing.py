@@ -25,6 +25,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_public_key,
 )
 
+from app.configuration.settings import JournalSettings
 from app.journal.store import JournalError, write_whole
 from dossier_realtime.archive.folder import read_lines, segment_paths
 from dossier_realtime.recording.entry import Header
@@ -48,6 +49,11 @@ class KeyPlace:
     command: str = ""
     public: str = ""
     timeout: float = 10.0
+
+
+def key_place(settings: JournalSettings) -> KeyPlace:
+    """Return the place of the signing key that the configuration names."""
+    return KeyPlace(settings.signing_key_file, settings.signer_command, settings.signer_public_key_file)
 
 
 class Signer:

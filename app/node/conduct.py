@@ -9,7 +9,6 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from app.auth import KeyUnknown, TokenError
 from app.core.authorization import NO_SENDING
 from app.core.documents import EditError
 from app.core.effects import (
@@ -38,6 +37,7 @@ from app.engine.ports import (
 )
 from app.journal.acts import Act
 from app.journal.lanes import ActNotRecorded
+from app.security.auth import KeyUnknown, TokenError
 from app.services.editing.documents import Submission
 from app.services.quotas import QuotaExceeded
 from dossier_realtime.protocol import channels
@@ -53,10 +53,10 @@ from .outcomes import Outcomes
 if TYPE_CHECKING:
     import asyncio
 
-    from app.auth import TokenVerifier
     from app.core.effects import Effect
     from app.engine.ports import Engine
     from app.journal.acts import ActRecord
+    from app.security.auth import TokenVerifier
     from app.services.alerts import Alerts
     from app.services.briefs import Briefs
     from app.services.channel_admin import ChannelAdministration

@@ -33,11 +33,11 @@ from .turns import Turns
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from app.auth import TokenVerifier
     from app.core.effects import Decision, Effect
     from app.core.instant import Instant
     from app.engine.ports import ControlCommand, Engine, PresenceEvent, Publication
     from app.journal.acts import ActRecord
+    from app.security.auth import TokenVerifier
     from app.services.alerts import Alerts
     from app.services.briefs import Briefs
     from app.services.channel_admin import ChannelAdministration

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import tornado.netutil
 import tornado.web
 
-from app import token_secrets
+from app.security import token_secrets
 from app.web.probes.public_pages import PublicPages
 from dossier_realtime.protocol.host_policy import HostPolicy, host_policy, own_hosts
 from dossier_realtime.protocol.loopback import LOOPBACK_HOSTS, loopback_origins
@@ -21,7 +21,7 @@ from .application import ROUTES, metrics_application, server
 if TYPE_CHECKING:
     import ssl
 
-    from app.config import Config
+    from app.configuration.config import Config
     from app.node.turns import Turns
     from app.web.transport.connection_quota import ConnectionQuota
     from app.web.transport.http_server import LimitedServer
@@ -82,7 +82,8 @@ class PortListeners:
 
     def publish_pages(self) -> None:
         """Tell the applications who may read what without an access token. Raises ValueError for a weak token."""
-        config, token = self._config, token_secrets.metrics_token(self._config.metrics)
+        config = self._config
+        token = token_secrets.metrics_token(config.metrics.token, config.metrics.token_file)
         for app, is_open in self._apps:
             app.settings["public_pages"] = PublicPages(is_open and not token, token, config.security_txt)
 

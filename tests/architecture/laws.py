@@ -17,21 +17,18 @@ PROTOCOL, OT = "dossier_realtime.protocol", "dossier_realtime.ot"
 RECORDING, CLIENT = "dossier_realtime.recording", "dossier_realtime.client"
 ARCHIVE = "dossier_realtime.archive"
 CONTRACT = {PROTOCOL, OT, RECORDING}
-# What the service is told: values, keys, certificates, the one way to open SQLite.
-CONFIGURATION = {
-    *("app.config", "app.settings", "app.auth", "app.claims", "app.jwks", "app.tls"),
-    *("app.secret_strength", "app.token_secrets", "app.private_files", "app.file_faults"),
-}
+CONFIGURATION = {"app.configuration", "app.security"}
 
 _CORE = CONTRACT | {"app.core"}
-_ENGINE = _CORE | {"app.settings", "app.sqlite", "app.telemetry"}
+_ENGINE = _CORE | {"app.configuration.settings", "app.telemetry"}
 _SERVICES = _ENGINE | {"app.engine", "app.journal", ARCHIVE}
 _NODE = _SERVICES | CONFIGURATION | {"app.services"}
 _WEB = _NODE | {"app.node"}
+_COMMANDS = _ENGINE | CONFIGURATION | {"app.engine", "app.journal", ARCHIVE, "dossier_realtime"}
 
 FLOORS: dict[str, set[str]] = {
     "dossier_realtime": CONTRACT | {CLIENT, ARCHIVE},
-    "dossier_realtime_server": set(),  # finds app.cli when it is run: it may be elsewhere in an installed wheel
+    "dossier_realtime_server": set(),  # finds app.commands.cli when it is run: elsewhere in an installed wheel
     PROTOCOL: set(),
     OT: {PROTOCOL},
     RECORDING: {PROTOCOL, OT},
@@ -39,48 +36,22 @@ FLOORS: dict[str, set[str]] = {
     ARCHIVE: {RECORDING, PROTOCOL},
     "app": set(),
     "app.core": CONTRACT,
-    **dict.fromkeys(CONFIGURATION, _CORE | CONFIGURATION),
-    "app.sqlite": set(),
-    "app.companion": set(),
-    "app.dashboard_process": CONFIGURATION | {PROTOCOL, "app.companion", "app.telemetry", "dashboard"},
-    "app.telemetry": _CORE | {"app.settings"},
+    "app.security": CONTRACT,
+    "app.configuration": CONTRACT | {"app.security", "app.configuration.settings"},
+    "app.configuration.settings": {PROTOCOL, "app.security"},
+    "app.configuration.limits": _CORE | CONFIGURATION | {"app.node"},
+    "app.telemetry": _CORE | {"app.configuration.settings"},
     "app.engine": _ENGINE,
     "app.journal": _ENGINE | {ARCHIVE},
     "app.services": _SERVICES,
     "app.node": _NODE,
     "app.web": _WEB,
-    "app.configured_limits": _CORE | CONFIGURATION | {"app.node"},
-    "app.bootstrap": _WEB | {"app.web", "app.proofs", "app.configured_limits", "dossier_realtime"},
-    "app.proofs": _ENGINE | {"app.journal", "app.config", "app.settings", "app.private_files", ARCHIVE},
-    "app.explanations": _CORE | CONFIGURATION | {ARCHIVE},
-    "app.backups": _ENGINE
-    | {
-        "app.engine",
-        "app.journal",
-        "app.config",
-        "app.settings",
-        "app.private_files",
-        "app.sqlite",
-        "app.token_secrets",
-    }
-    | {"dossier_realtime"},
-    "app.records": _ENGINE | CONFIGURATION | {"app.journal", "app.proofs", ARCHIVE},
-    "app.cli": CONTRACT
-    | CONFIGURATION
-    | {
-        "app.bootstrap",
-        "app.configured_limits",
-        "app.backups",
-        "app.proofs",
-        "app.explanations",
-        "app.records",
-        "app.journal",
-        "app.telemetry",
-        "app.engine",
-        "app.dashboard_process",
-        "demo",
-    },
-    "run": {"app.cli"},
+    "app.bootstrap": _WEB | {"app.web", "app.configuration.limits", "dossier_realtime"},
+    "app.commands": _COMMANDS,
+    "app.commands.dashboard": _COMMANDS | {"app.commands", "dashboard"},
+    "app.commands.cli": _COMMANDS
+    | {"app.commands", "app.commands.dashboard", "app.bootstrap", "app.configuration.limits", "demo"},
+    "run": {"app.commands.cli"},
     "dashboard": CONTRACT | {CLIENT, ARCHIVE, "dossier_realtime"},
     "demo": CONTRACT | {CLIENT, "dossier_realtime"},
     "benchmarks": CONTRACT | {CLIENT, ARCHIVE, "app.journal", "app.node", "dossier_realtime"},

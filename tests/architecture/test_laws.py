@@ -20,7 +20,12 @@ def project() -> Tree:
 
 
 def test_the_tree_that_is_judged_is_the_real_one(project: Tree) -> None:
-    assert {"app.core.session", "app.config", "dossier_realtime.protocol.codec", __name__} <= project.keys()
+    assert {
+        "app.core.session",
+        "app.configuration.config",
+        "dossier_realtime.protocol.codec",
+        __name__,
+    } <= project.keys()
     assert "dossier_realtime.protocol.commands" in project["dossier_realtime.protocol.codec"].imports
 
 
@@ -46,7 +51,11 @@ LOOP = "app/core/a.py: from . import b | app/core/b.py: from .c import x | app/c
             "imports app.node.b",
         ),
         (laws.imports_fall, "app/services/a.py: from ..web import b | app/web/b.py:", "imports app.web.b"),
-        (laws.imports_fall, "app/cli.py: import app.web.a | app/web/a.py:", "app.cli imports app.web.a"),
+        (
+            laws.imports_fall,
+            "app/commands/cli.py: import app.web.a | app/web/a.py:",
+            "app.commands.cli imports app.web.a",
+        ),
         (
             laws.imports_fall,
             "app/web/a.py: import app.bootstrap | app/bootstrap.py:",

@@ -12,7 +12,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from app.auth import AuthSettings, TokenError, TokenVerifier
+from app.security.auth import AuthSettings, TokenError, TokenVerifier
 
 NOW = 1_750_000_000
 SECRET = "a shared secret of forty bytes, not a key"

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from app.auth import AuthSettings, TokenVerifier
+from app.security.auth import AuthSettings, TokenVerifier
 from dossier_realtime.protocol.classification import Clearance
 from tests.auth.signing import NOW, SECRET, SETTINGS, refusal, token, user_of
 

@@ -15,8 +15,8 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
-from app import jwks
-from app.auth import AuthSettings, KeyUnknown, TokenError, TokenVerifier
+from app.security import jwks
+from app.security.auth import AuthSettings, KeyUnknown, TokenError, TokenVerifier
 
 NOW = 1_750_000_000
 CLAIMS = {"sub": "u-1", "exp": NOW + 600, "aud": "dossier-realtime"}

@@ -16,8 +16,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from app.auth import REFUSAL, AuthSettings, TokenError, TokenVerifier
-from app.claims import DEPTH_LIMIT
+from app.security.auth import REFUSAL, AuthSettings, TokenError, TokenVerifier
+from app.security.claims import DEPTH_LIMIT
 from tests.auth.signing import (
     BODY,
     EC_KEY,
@@ -251,7 +251,7 @@ def test_a_verified_token_is_remembered_and_still_expires(
 def test_the_cache_forgets_the_token_unused_for_longest(
     verifier: TokenVerifier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.auth.CACHE_LIMIT", 2)
+    monkeypatch.setattr("app.security.auth.CACHE_LIMIT", 2)
     one, two, three = (token(jti=str(n)) for n in range(3))
     first, second = verifier.verify(one, NOW), verifier.verify(two, NOW)
     assert verifier.verify(one, NOW) is first

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from app import cli
+from app.commands import cli
 from app.journal import store
 from tests.harness.running import asynchronous
 from tests.harness.service import Service

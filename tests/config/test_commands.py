@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from app import cli
+from app.commands import cli
 from tests.harness.service import ROOT, Service
 from tests.harness.tokens import SECRET
 

@@ -14,9 +14,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.config import DEFAULTS, Config, ConfigError, load
-from app.settings import Tables
-from app.token_secrets import development_secret
+from app.configuration.config import DEFAULTS, Config, ConfigError, load
+from app.configuration.settings import Tables
+from app.security.token_secrets import development_secret
 
 SECRET = "a secret for these tests only, of more than 32 bytes"
 ENVIRON = {"DOSSIER_AUTH__SECRET": SECRET}

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from app import cli
-from app.file_faults import told
+from app.commands import cli
+from app.commands.file_errors import told
 from tests.harness.service import Service
 from tests.harness.tokens import SECRET
 

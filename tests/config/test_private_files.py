@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from app.private_files import check_folder, open_private
+from app.security.private_files import check_folder, open_private
 from tests.harness import tokens
 from tests.harness.service import ROOT, Service
 from tests.harness.wire import Client

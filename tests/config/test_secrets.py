@@ -16,11 +16,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app import token_secrets
-from app.auth import AuthSettings, TokenError, TokenVerifier, mint
-from app.config import ConfigError, load
-from app.secret_strength import SECRET_BYTES, TOKEN_BYTES, guessable, weakness
-from app.token_secrets import guessable_secret
+from app.configuration.config import ConfigError, load
+from app.security import token_secrets
+from app.security.auth import AuthSettings, TokenError, TokenVerifier, mint
+from app.security.secret_strength import SECRET_BYTES, TOKEN_BYTES, guessable, weakness
+from app.security.token_secrets import guessable_secret
 from tests.harness import tokens
 from tests.harness.service import Service
 from tests.harness.wire import Client

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import trustme
 
-from app.config import ConfigError, load
-from app.tls import server_context
+from app.configuration.config import ConfigError, load
+from app.security.tls import server_context
 
 NOW = datetime.now(UTC)
 Files = tuple[Path, Path]

@@ -16,7 +16,7 @@ import httpx
 import psutil
 import pytest
 
-from app.companion import environment_of_child
+from app.commands.dashboard_process import environment_of_child
 from tests.dashboard.dashboards import Dashboard
 from tests.harness import tokens
 from tests.harness.service import ROOT, Service

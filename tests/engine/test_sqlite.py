@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from app.sqlite import Reader, Writer, connect
+from app.engine.sqlite import Reader, Writer, connect
 
 
 class Full(Exception):

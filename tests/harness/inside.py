@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from app import bootstrap
-from app.config import load
+from app.configuration.config import load
 
 from .service import QUICK, as_environment
 from .tokens import SECRET

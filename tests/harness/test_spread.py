@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from app import cli
+from app.commands import cli
 from tests.harness.ports import reserve
 from tests.harness.service import ROOT
 from tests.harness.spread import GROUPS, group_of

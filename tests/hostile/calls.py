@@ -307,7 +307,7 @@ ROWS = [
                 "/v1/channels/global/history?after=-1",
                 "/v1/channels/global/history?limit=%D9%A3",
                 "/etc/passwd",
-                "/static/../app/cli.py",
+                "/static/../app/commands/cli.py",
                 "/v1/users/%2e%2e%2f/disconnect",
             )
         ],

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app import proofs
-from app.config import load
+from app.commands import verify
+from app.configuration.config import load
 from app.journal.signing import PUBLIC
 from app.journal.sinks import Sink, to_file
 from dossier_realtime.recording.checkpoint import Checkpoint, read_checkpoints
@@ -99,7 +99,7 @@ def test_verify_names_a_damaged_line_and_compares_the_others(
 
     def told(*changed: bytes) -> tuple[int, str]:
         file.write_bytes(b"".join(changed))
-        status = proofs.run(config, asked)
+        status = verify.run(config, asked)
         return status, capsys.readouterr().out
 
     status, text = told(*lines)

@@ -21,10 +21,10 @@ from tests.journal.folders import NODE, until
 
 APP = Path(background.__file__).parents[1]
 LOOKED_AFTER = {
-    "app/cli.py": "awaited when the service stops; it begins the dashboard again itself",
-    "app/companion.py": "ended with the dashboard that it feeds",
-    "app/dashboard_process.py": "its end is the dashboard's end",
-    "app/jwks.py": "awaited by who asks for keys; catches all",
+    "app/commands/cli.py": "awaited when the service stops; it begins the dashboard again itself",
+    "app/commands/dashboard_process.py": "ended with the dashboard that it feeds",
+    "app/commands/dashboard.py": "its end is the dashboard's end",
+    "app/security/jwks.py": "awaited by who asks for keys; catches all",
     "app/node/background.py": "the supervisor itself",
     "app/node/connection_limit.py": "one question to silent connections, awaited by everybody whom they keep out",
     "app/services/editing/cursors.py": "one cursor; the next is told anew",

@@ -11,7 +11,7 @@ from urllib.request import urlopen
 
 import pytest
 
-from app import cli
+from app.commands import cli
 from tests.harness import tokens
 from tests.harness.eventually import HANG_SECONDS
 from tests.harness.service import ROOT

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import trustme
 
-from app.config import ConfigError, load
+from app.configuration.config import ConfigError, load
 from tests.harness import tokens
 from tests.harness.service import Service
 from tests.harness.wire import Raw, request

@@ -13,7 +13,7 @@ from app.engine.embedded.broker import EmbeddedBroker
 from app.engine.embedded.history import Appended, EventLog
 from app.engine.limits import EngineLimits
 from app.engine.ports import ForeignCommitment, Moved, Placed, PublicationEntry
-from app.sqlite import Reader, Writer
+from app.engine.sqlite import Reader, Writer
 
 _FORGET: Final = 500  # alerts an upkeep at most: bounds how long publishers wait for it
 

@@ -11,7 +11,7 @@ from app.engine.embedded import history
 from app.engine.embedded.history import Ages, Appended, EventLog, StreamHead
 from app.engine.limits import EngineLimits
 from app.engine.ports import IdempotencyKey, Placed, Publication, PublicationEntry
-from app.sqlite import Reader, Writer
+from app.engine.sqlite import Reader, Writer
 from dossier_realtime.protocol.namespaces import frame_of
 
 TRIM_EVERY: Final = history.TRIM_STEP // 2  # events between two trims: history shrinks faster than it grows

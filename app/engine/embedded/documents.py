@@ -9,7 +9,7 @@ from functools import partial
 from app.engine.embedded.broker import EmbeddedBroker
 from app.engine.embedded.history import EventLog
 from app.engine.ports import KnownOperation, Version
-from app.sqlite import Reader, Writer
+from app.engine.sqlite import Reader, Writer
 
 
 class EmbeddedDocuments:

@@ -28,7 +28,7 @@ from app.engine.embedded.schema import FILE, open_database
 from app.engine.embedded.sessions import EmbeddedSessions, ended_sessions
 from app.engine.embedded.settings import EmbeddedSettings, stored_settings
 from app.engine.limits import EngineLimits
-from app.sqlite import Reader, StoreError, Writer, lock_folder
+from app.engine.sqlite import Reader, StoreError, Writer, lock_folder
 
 UPKEEP_SECONDS: Final = 60.0
 

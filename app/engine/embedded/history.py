@@ -1,4 +1,4 @@
-"""The log of events in SQLite: appending, reading, trimming. The jobs run in the threads of `app.sqlite`."""
+"""The log of events in SQLite: appending, reading, trimming. The jobs run in the threads of `app.engine.sqlite`."""
 
 from __future__ import annotations
 

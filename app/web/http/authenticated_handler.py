@@ -14,11 +14,11 @@ from urllib.parse import unquote
 import tornado.iostream
 import tornado.web
 
-from app.auth import TokenError
 from app.core.origin import Origin, origin_now
 from app.journal.acts import Act, Initiator
 from app.journal.lanes import ActNotRecorded
 from app.node.calls import Call, Read
+from app.security.auth import TokenError
 from dossier_realtime.protocol.authorization import Fact, Right, access, decide_operator, may_see
 from dossier_realtime.protocol.errors import ErrorCode
 from dossier_realtime.protocol.plain_text import one_line, without_tokens

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from app.settings import SecurityTxtSettings
+    from app.configuration.settings import SecurityTxtSettings
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,8 @@ import jwt
 import msgspec
 from msgspec import UNSET, Meta
 
-from app import jwks
-from app.claims import Claims, TokenError, TokenHeader, identify, read_claims, split_token
+from app.security import jwks
+from app.security.claims import Claims, TokenError, TokenHeader, identify, read_claims, split_token
 from dossier_realtime.protocol.authorization import Grant, Identity
 
 __all__ = ["REFUSAL", "AuthSettings", "KeyUnknown", "TokenError", "TokenVerifier", "mint"]

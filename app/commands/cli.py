@@ -19,18 +19,20 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from app import backups, bootstrap, configured_limits, explanations, proofs, records
-from app.auth import mint
-from app.config import KEYS_OF_SERVICE, Config, ConfigError, load
-from app.dashboard_process import NO_LOGIN_OF_ITS_OWN, beside_service, reachable, run_dashboard
+from app import bootstrap
+from app.commands import backups, explain, export, verify
+from app.commands.dashboard import NO_LOGIN_OF_ITS_OWN, beside_service, reachable, run_dashboard
+from app.commands.file_errors import told, without_number
+from app.configuration.config import KEYS_OF_SERVICE, Config, ConfigError, load
+from app.configuration.limits import rate_limits, session_limits
 from app.engine.ports import EngineError
-from app.file_faults import told, without_number
 from app.journal import store
-from app.private_files import check_folder, keep_private
+from app.security.auth import mint
+from app.security.private_files import check_folder, keep_private
+from app.security.token_secrets import guessable_secret
 from app.telemetry import logs
 from app.telemetry.collections import FrozenSurvivors
 from app.telemetry.stalls import MeasuredLoop
-from app.token_secrets import guessable_secret
 from dossier_realtime.protocol.classification import LEVELS
 from dossier_realtime.protocol.plain_text import visible
 
@@ -56,8 +58,8 @@ _WITH_KEYS = (*_SERVING, "token", "demo")  # `explain` only for a token that it 
 _LISTENING = (*_SERVING, "demo")
 _OWN_PLACE = {"dashboard": ("host", "port")}  # options that the command has too, and that mean its own there
 _READERS = {
-    "explain": explanations.explain,
-    "export": records.export,
+    "explain": explain.explain,
+    "export": export.export,
     "backup": backups.backup,
     "restore": backups.restore,
 }
@@ -81,12 +83,11 @@ def main(arguments: Sequence[str], command: str = "run.py") -> int:
             case "token":
                 return _token(config, asked)
             case "verify" | "rotate-key":
-                return proofs.run(config, asked)
+                return verify.run(config, asked)
             case "explain" | "export" | "backup" | "restore" as command:
                 return _READERS[command](config, asked)
             case "rerun":
-                limits = configured_limits.session_limits(config)
-                return records.run_again(config, asked, lambda: configured_limits.rate_limits(config), limits)
+                return export.run_again(config, asked, lambda: rate_limits(config), session_limits(config))
             case "demo":
                 return _demo(config, asked)
             case "dashboard":
@@ -96,7 +97,7 @@ def main(arguments: Sequence[str], command: str = "run.py") -> int:
                 return _run_measured(_serve(config))
             case _:
                 return _run_measured(_serve(config, beside=asked))
-    except (EngineError, store.JournalError, records.ExportError, OSError, ValueError, sqlite3.Error) as wrong:
+    except (EngineError, store.JournalError, export.ExportError, OSError, ValueError, sqlite3.Error) as wrong:
         return _cannot(told(wrong))
     except KeyboardInterrupt:
         return 0
@@ -288,10 +289,10 @@ def _parser(command: str = "run.py") -> argparse.ArgumentParser:
     token.add_argument("--permission", action="append", default=[], help="such as read:dossier:country:* (may repeat)")
     token.add_argument("--clearance", choices=LEVELS)
     token.add_argument("--ttl", type=int, default=3600, help="seconds that it is good for, 86400 at most")
-    records.add_commands(commands, common)
-    proofs.add_commands(commands, common)
+    export.add_commands(commands, common)
+    verify.add_commands(commands, common)
     backups.add_commands(commands, common)
-    explanations.add_command(commands, common)
+    explain.add_command(commands, common)
     demo = commands.add_parser("demo", parents=[common, listening], help="an office at work against a running service")
     demo.add_argument("--seconds", type=float, default=60, help="how long")
     demo.add_argument("--people", type=int, default=40, help="how many people")

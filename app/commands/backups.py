@@ -19,15 +19,15 @@ import msgspec
 
 import dossier_realtime
 from app.engine.build import STORE, copy_store
+from app.engine.sqlite import StoreError, lock_folder
 from app.journal.node_name import FILE as NODE_NAME
 from app.journal.signing import PRIVATE
 from app.journal.store import nodes, sync_folder, verify_folder
-from app.private_files import open_private
-from app.sqlite import StoreError, lock_folder
-from app.token_secrets import SECRET_FILE
+from app.security.private_files import open_private
+from app.security.token_secrets import SECRET_FILE
 
 if TYPE_CHECKING:
-    from app.config import Config
+    from app.configuration.config import Config
 
 MANIFEST: Final = "backup.json"
 CONFIGURATION: Final = "config.toml"

@@ -12,18 +12,18 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from app.auth import TokenError, mint
-from app.companion import Companion
-from app.secret_strength import TOKEN_BYTES, guessable, weakness
+from app.commands.dashboard_process import Companion
+from app.security.auth import TokenError, mint
+from app.security.secret_strength import TOKEN_BYTES, guessable, weakness
 from app.telemetry import logs
 from dossier_realtime.protocol.forwarded import networks
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from app.auth import TokenVerifier
-    from app.config import Config
-    from app.settings import OidcSettings
+    from app.configuration.config import Config
+    from app.configuration.settings import OidcSettings
+    from app.security.auth import TokenVerifier
     from dashboard.token_source import TokenPipe
 
 NO_LOGIN_OF_ITS_OWN = (
@@ -127,7 +127,7 @@ async def run_dashboard(config: Config, token_fd: int | None, parent_fd: int | N
         server.start()
     except OSError as wrong:
         return f"the dashboard cannot listen on {settings.host}:{settings.port} ({wrong.strerror})"
-    print(f"Dossier dashboard at http://{reachable(settings.host)}:{server.port}/", flush=True)  # noqa: T201
+    print(f"Dossier dashboard at http://{reachable(settings.host)}:{server.port}/", flush=True)
     await server.run()
     if reading is None or not reading.done():
         return ""

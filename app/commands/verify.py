@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.journal.rotation import rotate
-from app.journal.signing import PUBLIC, KeyPlace
+from app.journal.signing import PUBLIC, key_place
 from dossier_realtime.archive.export import read_manifest, verify_file
 from dossier_realtime.archive.folder import nodes, verify_node
 from dossier_realtime.archive.keys import check_by_bytes, named_check
@@ -21,7 +21,7 @@ from dossier_realtime.recording.signed import Check
 from dossier_realtime.recording.verify import ChainFault, Report
 
 if TYPE_CHECKING:
-    from app.config import Config
+    from app.configuration.config import Config
 
 FOUND_WRONG = 1
 _SHOWN = 10  # damaged lines of a file of checkpoints
@@ -170,18 +170,12 @@ def _told(name: str, report: Report, known: Known, *, exported: bool) -> Iterato
 
 def rotate_key(config: Config, asked: argparse.Namespace) -> int:
     """Record that another key signs from now on; in the data folder a new one is made."""
-    changed = rotate(Path(config.storage.data), key_place(config), old_file=asked.old, lost=asked.lost)
+    changed = rotate(Path(config.storage.data), key_place(config.journal), old_file=asked.old, lost=asked.lost)
     for node, old in sorted(changed.items()):
         print(f"{node}: from now on another key signs; before it did {old or 'none that the journal names'}")
     if not changed:
         print("no journal names another key: nothing was recorded")
     return 0
-
-
-def key_place(config: Config) -> KeyPlace:
-    """Return where the configuration says that the signing key is."""
-    journal = config.journal
-    return KeyPlace(journal.signing_key_file, journal.signer_command, journal.signer_public_key_file)
 
 
 def add_commands(
@@ -202,4 +196,4 @@ def add_commands(
     rotating.add_argument("--lost", action="store_true", help="the old key is lost: it signs nothing")
 
 
-__all__ = ["add_commands", "key_place", "run"]
+__all__ = ["add_commands", "run"]

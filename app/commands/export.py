@@ -10,12 +10,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from app.commands.file_errors import expect_place
 from app.core import reevaluate
-from app.file_faults import expect_place
 from app.journal.export import Archive, NothingSelected, Selection, Tally
-from app.journal.signing import named_key, open_signer
-from app.private_files import open_private
-from app.proofs import key_place
+from app.journal.signing import key_place, named_key, open_signer
+from app.security.private_files import open_private
 from dossier_realtime.archive import ExportError, open_export, open_journal
 from dossier_realtime.archive.folder import nodes
 from dossier_realtime.archive.parquet import write_parquet
@@ -24,7 +23,7 @@ from dossier_realtime.protocol.plain_text import visible
 from dossier_realtime.recording.moments import unix, zone
 
 if TYPE_CHECKING:
-    from app.config import Config
+    from app.configuration.config import Config
     from app.core.deadlines import SessionLimits
     from app.core.ratelimit import RateLimiter
 
@@ -47,7 +46,7 @@ def export(config: Config, asked: argparse.Namespace) -> int:
     tz = zone(asked.tz)
     since, until = (unix(text, tz) if text else 0.0 for text in (asked.since, asked.until))
     selection = Selection(**{name: getattr(asked, name) for name in chosen}, since=since, until=until)
-    signer = open_signer(data, key_place(config), named_key(folder, node), make=False)
+    signer = open_signer(data, key_place(config.journal), named_key(folder, node), make=False)
     archive, tally = Archive(folder, node, signer), Tally()
     lines = archive.export(
         selection, made_at=time.time(), made_by=getpass.getuser(), redacted=asked.redact, tally=tally

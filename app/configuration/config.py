@@ -16,16 +16,16 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from app import token_secrets
-from app.auth import TokenVerifier
-from app.jwks import is_safe_url
-from app.secret_strength import TOKEN_BYTES, guessable, weakness
-from app.settings import Tables
-from app.tls import server_context
+from app.configuration.settings import Tables
+from app.security import token_secrets
+from app.security.auth import TokenVerifier
+from app.security.jwks import is_safe_url
+from app.security.secret_strength import TOKEN_BYTES, guessable, weakness
+from app.security.tls import server_context
 from dossier_realtime.protocol.host_header import parse_hosts
 from dossier_realtime.protocol.loopback import is_loopback
 
-DEFAULTS = Path(__file__).parent.parent / "config" / "default.toml"
+DEFAULTS = Path(__file__).parents[2] / "config" / "default.toml"
 PREFIX = "DOSSIER_"
 
 _SECRETS = {

@@ -12,9 +12,8 @@ from pathlib import Path
 
 import msgspec
 
-from app.auth import AuthSettings
-from app.secret_strength import SECRET_BYTES, TOKEN_BYTES, guessable, weakness
-from app.settings import MetricsSettings
+from app.security.auth import AuthSettings
+from app.security.secret_strength import SECRET_BYTES, TOKEN_BYTES, guessable, weakness
 
 SECRET_FILE = "development-secret"  # noqa: S105 - the name of a file, not what is in it
 
@@ -77,14 +76,14 @@ def guessable_secret(auth: AuthSettings) -> str:
     return ""
 
 
-def metrics_token(settings: MetricsSettings) -> str:
+def metrics_token(token: str, token_file: str) -> str:
     """Return the token that opens the metrics, as its file holds it now; "" without one.
 
     Raises ValueError, in one line.
     """
-    if not settings.token and not settings.token_file:
+    if not token and not token_file:
         return ""
-    token = settings.token or _read("metrics.token_file", settings.token_file)
+    token = token or _read("metrics.token_file", token_file)
     if weak := weakness(token, TOKEN_BYTES) or guessable(token):
         raise ValueError(f"metrics.token_file: the token {weak}; give one made by `openssl rand -hex 32`")
     return token

@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
-from app.secret_strength import SECRET_BYTES, weakness
+from app.security.secret_strength import SECRET_BYTES, weakness
 from dossier_realtime.protocol.loopback import is_loopback
 
 FETCH_TIMEOUT = 5.0

@@ -13,7 +13,7 @@ from app.node.limits import NodeLimits
 from app.node.outbox import OutboxLimits
 
 if TYPE_CHECKING:
-    from app.config import Config
+    from app.configuration.config import Config
 
 _SPARE_FILES = 128  # descriptors kept for the store, the journal and listening
 

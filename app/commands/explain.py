@@ -10,8 +10,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from app.auth import TokenVerifier
 from app.core.authorization import channel_denial
+from app.security.auth import TokenVerifier
 from dossier_realtime.archive import open_journal
 from dossier_realtime.protocol.classification import HIGHEST, ChannelPolicy, Clearance, Settings
 from dossier_realtime.protocol.explanation import ACTIONS, supposed
@@ -20,7 +20,7 @@ from dossier_realtime.protocol.explanation import explain as explanation_of
 if TYPE_CHECKING:
     import argparse
 
-    from app.config import Config
+    from app.configuration.config import Config
 
 REFUSED = 1
 

@@ -1,0 +1,1 @@
+"""The configuration: its shape, its sources, its checks and the limits that it sets."""

@@ -1,0 +1,1 @@
+"""Tokens, keys, secrets, certificates and private files."""
