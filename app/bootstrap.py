@@ -26,7 +26,7 @@ from app.journal.signing import Signer, key_place, named_key, open_signer
 from app.journal.upkeep import Upkeep
 from app.journal.writer import Journal
 from app.node.node import Node
-from app.node.witness import Witness
+from app.node.recorder import Witness
 from app.security import tls, token_secrets
 from app.security.auth import TokenVerifier
 from app.services.alerts import Alerts

@@ -24,9 +24,9 @@ from app.journal.compression import closed, compress
 from app.journal.export import Archive, Selection
 from app.journal.signing import Signer
 from app.journal.writer import Journal
-from app.node.frames import text_frame
-from app.node.hub import Hub
-from app.node.outbox import Flusher, Outbox, OutboxLimits
+from app.node.connections.hub import Hub
+from app.node.sockets.frames import text_frame
+from app.node.sockets.outbox import Flusher, Outbox, OutboxLimits
 from dossier_realtime.archive import open_journal
 from dossier_realtime.archive.folder import read_after, segment_paths, verify_node
 from dossier_realtime.protocol import channels

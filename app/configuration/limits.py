@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from app.core.deadlines import SessionLimits
 from app.core.ratelimit import Limits, RateLimiter
 from app.core.refusal_budget import RefusalLimits
-from app.node.limits import NodeLimits
-from app.node.outbox import OutboxLimits
+from app.node.connections.limits import NodeLimits
+from app.node.sockets.outbox import OutboxLimits
 
 if TYPE_CHECKING:
     from app.configuration.config import Config

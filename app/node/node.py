@@ -10,25 +10,24 @@ from msgspec import UNSET
 
 from app.core.origin import origin_now
 from app.core.session import Session
+from app.node.connections.connection import Connection
+from app.node.connections.connection_limit import ConnectionLimit
+from app.node.connections.endings import Endings
+from app.node.connections.hub import Hub
+from app.node.connections.rechecks import Rechecks
+from app.node.connections.registry import Registry
+from app.node.connections.subscriptions import Subscriptions
+from app.node.effects.runner import Conduct
+from app.node.sockets.background import Background
+from app.node.sockets.frames import text_frame
+from app.node.sockets.outbox import Flusher, Stamped, Unrecorded, Volatile
+from app.node.sockets.timers import Timers
+from app.node.sockets.turns import Turns
 from dossier_realtime.protocol import channels, codec
 from dossier_realtime.protocol.errors import CloseCode
 from dossier_realtime.protocol.events import PresenceJoin, PresenceLeave, PresenceUpdate
 from dossier_realtime.protocol.responses import ConnectionStateMessage
 from dossier_realtime.recording.ops_rows import LimitRow, decode_report
-
-from .background import Background
-from .conduct import Conduct
-from .connection import Connection
-from .connection_limit import ConnectionLimit
-from .endings import Endings
-from .frames import text_frame
-from .hub import Hub
-from .outbox import Flusher, Stamped, Unrecorded, Volatile
-from .rechecks import Rechecks
-from .registry import Registry
-from .subscriptions import Subscriptions
-from .timers import Timers
-from .turns import Turns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -37,6 +36,9 @@ if TYPE_CHECKING:
     from app.core.instant import Instant
     from app.engine.ports import ControlCommand, Engine, PresenceEvent, Publication
     from app.journal.acts import ActRecord
+    from app.node.connections.connection import Inbound
+    from app.node.connections.limits import NodeLimits
+    from app.node.recorder import Witness
     from app.security.auth import TokenVerifier
     from app.services.alerts import Alerts
     from app.services.briefs import Briefs
@@ -46,10 +48,6 @@ if TYPE_CHECKING:
     from app.services.publisher import EventPublisher
     from dossier_realtime.protocol.authorization import Identity
     from dossier_realtime.protocol.classification import ChannelPolicy, Settings
-
-    from .connection import Inbound
-    from .limits import NodeLimits
-    from .witness import Witness
 
 _TICK = 0.2  # seconds between two looks at the deadlines
 _STANDSTILL = 1.0  # seconds that a look may be late before what waits in the sockets is read first

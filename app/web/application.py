@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from app.journal.acts import ActRecord
     from app.journal.export import Archive
     from app.node.node import Node
-    from app.node.turns import Turns
+    from app.node.sockets.turns import Turns
     from app.services.alerts import Alerts
     from app.services.briefs import Briefs
     from app.services.channel_admin import ChannelAdministration

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import ssl
 
     from app.configuration.config import Config
-    from app.node.turns import Turns
+    from app.node.sockets.turns import Turns
     from app.web.transport.connection_quota import ConnectionQuota
     from app.web.transport.http_server import LimitedServer
 

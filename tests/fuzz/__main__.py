@@ -16,7 +16,12 @@ import sys
 from pathlib import Path
 
 FOLDER = Path("build") / "fuzz"
-PARTS = ("app.node.frames", "dossier_realtime.protocol.codec", "dossier_realtime.recording", "dossier_realtime.archive")
+PARTS = (
+    "app.node.sockets.frames",
+    "dossier_realtime.protocol.codec",
+    "dossier_realtime.recording",
+    "dossier_realtime.archive",
+)
 """The modules whose coverage is measured: the code that reads bytes of strangers."""
 LONGEST = 4096
 """Bytes of an input, at most."""

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from app.node.frames import CloseFrame, FrameParser, Incoming, Text, Violation, close_frame
+from app.node.sockets.frames import CloseFrame, FrameParser, Incoming, Text, Violation, close_frame
 from dossier_realtime.protocol import codec
 from dossier_realtime.protocol.commands import Command
 from dossier_realtime.protocol.inbound import InboundMessage

@@ -13,20 +13,20 @@ from app.journal import checkpoints
 from app.journal.checkpoints import Checkpointer, CheckpointSchedule
 from app.journal.signing import KeyPlace, named_key, open_signer
 from app.journal.writer import Journal
-from app.node import background
-from app.node.background import Background
+from app.node.sockets import background
+from app.node.sockets.background import Background
 from tests.harness.inside import running
 from tests.harness.running import asynchronous
 from tests.journal.folders import NODE, until
 
-APP = Path(background.__file__).parents[1]
+APP = Path(background.__file__).parents[2]
 LOOKED_AFTER = {
     "app/commands/cli.py": "awaited when the service stops; it begins the dashboard again itself",
     "app/commands/dashboard_process.py": "ended with the dashboard that it feeds",
     "app/commands/dashboard.py": "its end is the dashboard's end",
     "app/security/jwks.py": "awaited by who asks for keys; catches all",
-    "app/node/background.py": "the supervisor itself",
-    "app/node/connection_limit.py": "one question to silent connections, awaited by everybody whom they keep out",
+    "app/node/sockets/background.py": "the supervisor itself",
+    "app/node/connections/connection_limit.py": "one question to silent connections, awaited by all that they keep out",
     "app/services/editing/cursors.py": "one cursor; the next is told anew",
     "app/services/editing/documents.py": "one lane's turn, which catches all, and a load that who asks awaits",
     "app/web/transport/http_server.py": "one request, awaited by its connection",

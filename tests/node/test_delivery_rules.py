@@ -14,9 +14,9 @@ from app.engine.build import open_engine
 from app.engine.delivery_rules import TO_EVERYBODY, DeliveryRules
 from app.engine.limits import EngineLimits
 from app.engine.ports import AlertStore, Publication, Version
-from app.node.hub import Hub
+from app.node.connections.hub import Hub
 from app.node.node import Node
-from app.node.outbox import Outbox
+from app.node.sockets.outbox import Outbox
 from app.services.publisher import EventPublisher
 from app.services.quotas import Quotas
 from dossier_realtime.protocol.classification import ChannelPolicy

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.node.frames import (
+from app.node.sockets.frames import (
     CloseFrame,
     FrameParser,
     Incoming,

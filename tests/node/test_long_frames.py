@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from app.node.frames import text_frame
-from app.node.long_frames import LongFrame, subscribed_frame
+from app.node.sockets.frames import text_frame
+from app.node.sockets.long_frames import LongFrame, subscribed_frame
 from app.services.editing.shared_texts import EMPTY, SharedText, SharedTexts
 from dossier_realtime.ot.document import Document
 from dossier_realtime.protocol import codec

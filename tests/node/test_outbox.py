@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from app.node.frames import close_frame, text_frame
-from app.node.long_frames import LongFrame
-from app.node.outbox import Flusher, Outbox, OutboxLimits, Stamped, Volatile
+from app.node.sockets.frames import close_frame, text_frame
+from app.node.sockets.long_frames import LongFrame
+from app.node.sockets.outbox import Flusher, Outbox, OutboxLimits, Stamped, Volatile
 from tests.harness.eventually import HANG_SECONDS, eventually_async
 
 

@@ -14,11 +14,11 @@ from app.core.instant import Instant
 from app.core.presence import Member, Profile
 from app.engine.embedded.presence import LEAVES, EmbeddedPresence
 from app.engine.ports import PresenceEvent
-from app.node.connection import Connection
-from app.node.endings import Endings
-from app.node.outbox import Flusher, Outbox
-from app.node.rechecks import Rechecks
-from app.node.turns import Turns
+from app.node.connections.connection import Connection
+from app.node.connections.endings import Endings
+from app.node.connections.rechecks import Rechecks
+from app.node.sockets.outbox import Flusher, Outbox
+from app.node.sockets.turns import Turns
 from app.telemetry.stalls import MeasuredLoop, Stalls
 
 

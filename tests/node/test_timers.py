@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.core.instant import Instant
-from app.node.timers import Timers
+from app.node.sockets.timers import Timers
 
 
 class Alarm:

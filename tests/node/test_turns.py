@@ -9,7 +9,7 @@ from functools import wraps
 from itertools import pairwise
 from typing import Any
 
-from app.node.turns import Lane, Turns
+from app.node.sockets.turns import Lane, Turns
 
 
 def in_a_loop(scene: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[], None]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from app.node.connection import Connection
+from app.node.connections.connection import Connection
 from tests.harness import tokens
 from tests.harness.eventually import eventually_async
 from tests.harness.inside import running

@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from app.bootstrap import Service
-from app.node.turns import Turns
+from app.node.sockets.turns import Turns
 from dossier_realtime.archive import open_journal
 from tests.harness import tokens
 from tests.harness.inside import running

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.engine.ports import PublicationEntry
-from app.node.turns import Turns
+from app.node.sockets.turns import Turns
 from app.web.operators.pages import first_after
 from tests.harness import tokens
 from tests.harness.figures import Report

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from app.node.turns import Turns
+    from app.node.sockets.turns import Turns
 
 MAX_ROWS = 1_000  # in one page
 _SLICE = 500  # keys

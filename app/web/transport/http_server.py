@@ -11,7 +11,7 @@ import structlog
 import tornado.httpserver
 import tornado.iostream
 
-from app.node.turns import Lane
+from app.node.sockets.turns import Lane
 
 from .lingering import Lingering
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Awaitable, Callable, Iterable
 
-    from app.node.turns import Turns
+    from app.node.sockets.turns import Turns
 
     from .connection_quota import ConnectionQuota, Ticket
 

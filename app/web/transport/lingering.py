@@ -11,12 +11,12 @@ import socket
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from app.node.turns import Lane
+from app.node.sockets.turns import Lane
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from app.node.turns import Turns
+    from app.node.sockets.turns import Turns
 
 MAX_SOCKETS = 256  # at once; more are closed at once
 MAX_BYTES = 16 << 20  # that one client may still send

@@ -3,7 +3,7 @@
 The parser is fed with whatever the kernel has; messages are handed to the connection one after the other, and while
 one of them takes time the socket is simply not read: TCP holds the peer back. So it is for a moment when the peer was
 refused often. Each read and each message is a unit of the work that one turn of the loop does for everybody
-(`app.node.turns`), so no connection keeps another waiting.
+(`app.node.sockets.turns`), so no connection keeps another waiting.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 
 import tornado.iostream
 
-from app.node.connection import Connection
-from app.node.frames import (
+from app.node.connections.connection import Connection
+from app.node.sockets.frames import (
     CloseFrame,
     FrameParser,
     Incoming,
@@ -28,7 +28,7 @@ from app.node.frames import (
     accept_key,
     pong_frame,
 )
-from app.node.turns import Lane
+from app.node.sockets.turns import Lane
 from app.web.http.guarded_handler import GuardedHandler
 from dossier_realtime.protocol.errors import CloseCode, ErrorCode
 

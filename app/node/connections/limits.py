@@ -6,8 +6,7 @@ from dataclasses import dataclass, field
 
 from app.core.deadlines import SessionLimits
 from app.core.refusal_budget import RefusalLimits
-
-from .outbox import OutboxLimits
+from app.node.sockets.outbox import OutboxLimits
 
 
 @dataclass(frozen=True, slots=True)

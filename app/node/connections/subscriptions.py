@@ -13,14 +13,13 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from app.engine.ports import Member, Profile, Unavailable
+from app.node.connections.connection import Attachment
+from app.node.sockets.frames import text_frame
 from dossier_realtime.protocol.authorization import Right
 from dossier_realtime.protocol.errors import CloseCode, ErrorCode
 from dossier_realtime.protocol.fields import Position
 from dossier_realtime.protocol.namespaces import namespace_of
 from dossier_realtime.protocol.responses import Subscribed
-
-from .connection import Attachment
-from .frames import text_frame
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,15 +27,14 @@ if TYPE_CHECKING:
     from app.core.effects import Join
     from app.core.position import StreamPosition
     from app.engine.ports import Engine
+    from app.node.connections.connection import Connection
+    from app.node.connections.hub import Hub
+    from app.node.recorder import Witness
+    from app.node.sockets.background import Background
+    from app.node.sockets.turns import Turns
     from app.services.editing.documents import Documents
     from dossier_realtime.protocol.classification import ChannelPolicy
     from dossier_realtime.protocol.responses import DocumentState, Roster
-
-    from .background import Background
-    from .connection import Connection
-    from .hub import Hub
-    from .turns import Turns
-    from .witness import Witness
 
 _JOIN = 8  # units of work: many may hear of it
 _PAGE = 200  # events read at once

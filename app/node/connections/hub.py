@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from .outbox import Outbox
+    from app.node.sockets.outbox import Outbox
 
 
 class Receiver(Protocol):

@@ -13,9 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from app.core.instant import Instant
-
-    from .connection import Connection
-    from .turns import Turns
+    from app.node.connections.connection import Connection
+    from app.node.sockets.turns import Turns
 
 
 class Endings:

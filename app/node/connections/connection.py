@@ -11,16 +11,15 @@ from app.core.effects import ACCEPTED, Close, Decision, Leave, Send, SendPing
 from app.core.origin import Origin, origin_now
 from app.core.refusal_budget import RefusalBudget
 from app.core.session import Session
+from app.node.sockets.frames import close_frame, ping_frame, text_frame
+from app.node.sockets.long_frames import subscribed_frame
+from app.node.sockets.outbox import Outbox
+from app.node.sockets.turns import Lane
 from dossier_realtime.protocol import codec
 from dossier_realtime.protocol.codec import InvalidMessage
 from dossier_realtime.protocol.errors import CloseCode
 from dossier_realtime.protocol.inbound import encode_inbound
 from dossier_realtime.protocol.responses import ErrorMessage
-
-from .frames import close_frame, ping_frame, text_frame
-from .long_frames import subscribed_frame
-from .outbox import Outbox
-from .turns import Lane
 
 if TYPE_CHECKING:
     import socket
@@ -28,16 +27,15 @@ if TYPE_CHECKING:
 
     from app.core.effects import Effect
     from app.core.instant import Instant
+    from app.node.connections.limits import NodeLimits
+    from app.node.sockets.outbox import Flusher, Frame
+    from app.node.sockets.timers import Timers
     from app.services.editing.shared_texts import SharedText
     from dossier_realtime.protocol.classification import ChannelPolicy
     from dossier_realtime.protocol.commands import Command
     from dossier_realtime.protocol.events import Event
     from dossier_realtime.protocol.inbound import InboundMessage
     from dossier_realtime.protocol.responses import Subscribed
-
-    from .limits import NodeLimits
-    from .outbox import Flusher, Frame
-    from .timers import Timers
 
 Inbound: TypeAlias = "Command | InboundMessage | InvalidMessage | None"
 """A message as it was decoded, or why it could not be; None: it was refused undecoded."""

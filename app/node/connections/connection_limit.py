@@ -20,10 +20,9 @@ if TYPE_CHECKING:
 
     from app.core.instant import Instant
     from app.engine.ports import OpenedSession, SessionRecord, SessionStore
-
-    from .connection import Connection
-    from .registry import Registry
-    from .turns import Turns
+    from app.node.connections.connection import Connection
+    from app.node.connections.registry import Registry
+    from app.node.sockets.turns import Turns
 
 ANSWER_SECONDS: Final = 3.0
 _LOOK_SECONDS: Final = 0.05

@@ -30,15 +30,14 @@ if TYPE_CHECKING:
     from app.engine.ports import Placed, Publication
     from app.journal.lanes import Waiting
     from app.journal.writer import Journal
+    from app.node.calls import Call
+    from app.node.connections.connection import Connection, Inbound
     from app.telemetry.metrics import Metrics
     from dossier_realtime.protocol.classification import ChannelPolicy, Settings
     from dossier_realtime.protocol.errors import ErrorCode
     from dossier_realtime.protocol.events import Event
     from dossier_realtime.recording.entry import Audience, Detail
     from dossier_realtime.recording.ops_aggregator import OpsAggregator
-
-    from .calls import Call
-    from .connection import Connection, Inbound
 
 
 _log = structlog.get_logger("node")

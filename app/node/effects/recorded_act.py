@@ -11,8 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from app.journal.acts import ActRecord, Outcome
-
-    from .connection import Connection
+    from app.node.connections.connection import Connection
 
 
 class RightLost(Exception):

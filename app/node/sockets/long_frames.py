@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from app.node.sockets.frames import text_frame, text_head
 from app.services.editing.shared_texts import EMPTY
 from dossier_realtime.protocol import codec
-
-from .frames import text_frame, text_head
 
 if TYPE_CHECKING:
     from app.services.editing.shared_texts import SharedText

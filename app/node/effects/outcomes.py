@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Coroutine
 
-    from .background import Background
-    from .witness import Witness
+    from app.node.recorder import Witness
+    from app.node.sockets.background import Background
 
 
 class Outcomes:

@@ -37,6 +37,8 @@ from app.engine.ports import (
 )
 from app.journal.acts import Act
 from app.journal.lanes import ActNotRecorded
+from app.node.effects.outcomes import Outcomes
+from app.node.effects.recorded_act import Acting, RightLost
 from app.security.auth import KeyUnknown, TokenError
 from app.services.editing.documents import Submission
 from app.services.quotas import QuotaExceeded
@@ -47,15 +49,18 @@ from dossier_realtime.protocol.errors import ErrorCode
 from dossier_realtime.protocol.events import AlertState
 from dossier_realtime.protocol.responses import Ack, ChannelSettings, OperationAck, OperationAckPayload
 
-from .acting import Acting, RightLost
-from .outcomes import Outcomes
-
 if TYPE_CHECKING:
     import asyncio
 
     from app.core.effects import Effect
     from app.engine.ports import Engine
     from app.journal.acts import ActRecord
+    from app.node.connections.connection import Connection
+    from app.node.connections.connection_limit import ConnectionLimit
+    from app.node.connections.registry import Registry
+    from app.node.connections.subscriptions import Subscriptions
+    from app.node.recorder import Witness
+    from app.node.sockets.background import Background
     from app.security.auth import TokenVerifier
     from app.services.alerts import Alerts
     from app.services.briefs import Briefs
@@ -67,13 +72,6 @@ if TYPE_CHECKING:
     from dossier_realtime.protocol.classification import Settings
     from dossier_realtime.protocol.commands import MoveCursor
     from dossier_realtime.protocol.events import Event
-
-    from .background import Background
-    from .connection import Connection
-    from .connection_limit import ConnectionLimit
-    from .registry import Registry
-    from .subscriptions import Subscriptions
-    from .witness import Witness
 
 _BUSY = "The service cannot store changes now; try again later"
 _NOT_SERVED = "This is not served here yet; do not send it again"

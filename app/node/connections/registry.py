@@ -13,10 +13,9 @@ if TYPE_CHECKING:
 
     from app.core.instant import Instant
     from app.engine.ports import ControlCommand, OpenedSession
+    from app.node.connections.connection import Connection
+    from app.node.connections.endings import Endings
     from dossier_realtime.protocol.authorization import Identity
-
-    from .connection import Connection
-    from .endings import Endings
 
 
 class Registry:

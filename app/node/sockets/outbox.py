@@ -15,7 +15,7 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
-from .long_frames import LongFrame
+from app.node.sockets.long_frames import LongFrame
 
 if TYPE_CHECKING:
     import asyncio

@@ -1,0 +1,1 @@
+"""The connections of a node: each one, all of them, and the channels they receive."""

@@ -1,0 +1,1 @@
+"""Bytes in and out of one socket: frames, queues, timers, and the budget of a turn of the loop."""
