@@ -64,6 +64,7 @@ check: $(DEV) $(NOTEBOOKS)  ## style, types, generated files, leaks; changes not
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/mypy $(SOURCES)
 	if [[ -f tools/generate.py ]]; then $(BIN)/python -m tools.generate --check; fi
+	$(BIN)/python -m tools.diagrams --check
 	.ci/leaks
 
 .PHONY: check-fast
@@ -79,8 +80,9 @@ audit: $(DEV)  ## known vulnerabilities of what is locked (asks the registry), a
 	$(BIN)/python -m tools.audit
 
 .PHONY: generate
-generate: $(DEV)  ## rewrite what is made from the message types (schema, AsyncAPI, docs)
+generate: $(DEV)  ## rewrite what is made from the message types (schema, AsyncAPI, docs) and from docs/diagrams
 	$(BIN)/python -m tools.generate
+	$(BIN)/python -m tools.diagrams
 
 .PHONY: lock
 lock: $(DEV)  ## rewrite the lock files from requirements*.in and tests/node/package.json
