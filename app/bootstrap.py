@@ -26,7 +26,7 @@ from app.journal.signing import Signer, key_place, named_key, open_signer
 from app.journal.upkeep import Upkeep
 from app.journal.writer import Journal
 from app.node.node import Node
-from app.node.recorder import Witness
+from app.node.recorder import Recorder
 from app.security import tls, token_secrets
 from app.security.auth import TokenVerifier
 from app.services.alerts import Alerts
@@ -96,8 +96,8 @@ class Service:
         cursors = Cursors(self._documents, engine.broker)
         administration = ChannelAdministration(engine, self._policy)
         self.verifier = TokenVerifier(config.auth)
-        witness = Witness(journal, self._metrics, self._policy, self._aggregator)
-        acts = ActRecord(journal, witness.level_of)
+        recorder = Recorder(journal, self._metrics, self._policy, self._aggregator)
+        acts = ActRecord(journal, recorder.level_of)
         self.node = Node(
             config.node.id,
             engine,
@@ -109,7 +109,7 @@ class Service:
             briefs,
             self.verifier,
             administration,
-            witness,
+            recorder,
             acts,
             node_limits(config),
             now,

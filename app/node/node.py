@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from app.journal.acts import ActRecord
     from app.node.connections.connection import Inbound
     from app.node.connections.limits import NodeLimits
-    from app.node.recorder import Witness
+    from app.node.recorder import Recorder
     from app.security.auth import TokenVerifier
     from app.services.alerts import Alerts
     from app.services.briefs import Briefs
@@ -68,7 +68,7 @@ class Node:
         briefs: Briefs,
         verifier: TokenVerifier,
         settings: ChannelAdministration,
-        witness: Witness,
+        recorder: Recorder,
         acts: ActRecord,
         limits: NodeLimits,
         clock: Callable[[], Instant],
@@ -80,10 +80,10 @@ class Node:
         self.limits = limits
         self.clock = clock
         self.new_id = new_id
-        self.witness = witness
+        self.recorder = recorder
         self.verifier = verifier
         self.loop = asyncio.get_running_loop()
-        self.flusher = Flusher(self.loop, witness.written)
+        self.flusher = Flusher(self.loop, recorder.record_written)
         self.timers = Timers()
         self.turns = Turns(self.loop)
         self.turns.before_others = self.flusher.flush
@@ -95,7 +95,7 @@ class Node:
         self._documents = documents
         self._quotas = publisher.quotas
         self._cursors = cursors
-        self._subscriptions = Subscriptions(self.hub, engine, policy, documents, witness, self.background, self.turns)
+        self._subscriptions = Subscriptions(self.hub, engine, policy, documents, recorder, self.background, self.turns)
         self.endings = Endings(self.turns, self._subscriptions.shut_out)
         self._conduct = Conduct(
             name,
@@ -109,7 +109,7 @@ class Node:
             settings,
             self.registry,
             self._subscriptions,
-            witness,
+            recorder,
             acts,
             self.background,
             ConnectionLimit(
@@ -163,7 +163,7 @@ class Node:
         """A handshake was completed."""
         self.registry.connections[connection.connection_id] = connection
         self.timers.watch(connection)
-        self.witness.connected(len(self.registry.connections))
+        self.recorder.record_connected(len(self.registry.connections))
 
     def ended(self, connection: Connection) -> None:
         """A connection takes no more part; its socket may still be closing."""
@@ -177,7 +177,7 @@ class Node:
     def gone(self, connection: Connection) -> None:
         """Its socket is closed."""
         if self.registry.connections.pop(connection.connection_id, None) is not None:
-            self.witness.closed(connection, len(self.registry.connections))
+            self.recorder.record_closed(connection, len(self.registry.connections))
 
     def undertake(self, connection: Connection, effect: Effect) -> asyncio.Task[None] | None:
         """Carry out what takes time."""
@@ -191,19 +191,19 @@ class Node:
         self, connection: Connection, payload: bytes, decoded: bytes, command: Inbound, decision: Decision
     ) -> object:
         """A message came in and was judged; returns its entry in the journal, None where that had no room."""
-        return self.witness.received(connection, payload, decoded, command, decision)
+        return self.recorder.record_received(connection, payload, decoded, command, decision)
 
     def decided(self, connection: Connection, decision: Decision) -> None:
         """A decision that nobody's message caused."""
-        self.witness.decided(connection, decision)
+        self.recorder.record_decision(connection, decision)
 
     def sent(self, connection: Connection, payload: bytes, type_: str, channel: str) -> None:
         """A message went to this connection alone."""
-        self.witness.sent(connection, payload, type_, channel)
+        self.recorder.record_sent(connection, payload, type_, channel)
 
     def conflated(self, connection: Connection, places: Sequence[int]) -> None:
         """Messages that waited gave way to later ones."""
-        self.witness.conflated(connection, places)
+        self.recorder.record_conflated(connection, places)
 
     # --- what the engine tells --------------------------------------------------------------------------------
 
@@ -226,7 +226,7 @@ class Node:
             self.hub.advance(channel, offset)
             excluded = rules.exclude_connection
             receivers = self.hub.live(channel, exclude_user=rules.exclude_user, exclude_connection=excluded)
-            self.witness.delivered(publication, len(receivers), origin)
+            self.recorder.record_delivery(publication, len(receivers), origin)
             self.hub.deliver(frame, receivers)
 
     def _deliver_report(self, publication: Publication) -> None:
@@ -239,7 +239,7 @@ class Node:
                 continue
             if identity not in frames:
                 frames[identity] = codec.encode(report.seen_by(identity, self.policy.settings))
-            self.witness.reported()
+            self.recorder.record_report()
             connection.outbox.push(Unrecorded(text_frame(frames[identity])))
 
     def _tell(self, event: PresenceEvent) -> None:
@@ -255,7 +255,9 @@ class Node:
             frame = Volatile.of(frame, "presence", channel, user_id)
         excluded = user_id if isinstance(event, PresenceJoin) else ""
         receivers = self.hub.watching(channel, excluded)
-        self.witness.told(channel, payload, codec.message_type(event), len(receivers), excluded, user_id)
+        self.recorder.record_presence_change(
+            channel, payload, codec.message_type(event), len(receivers), excluded, user_id
+        )
         self.hub.deliver(frame, receivers)
 
     def _revoked(self, token_id: str | None, user_id: str | None, moment: float) -> None:
@@ -266,23 +268,23 @@ class Node:
             if revocations.is_revoked(who.user_id, who.token_id, who.issued_at)
         ]
         self.endings.end(revoked, "the token was revoked", at)
-        self.witness.shut_out(token_id, user_id, moment)
+        self.recorder.record_revocation(token_id, user_id, moment)
 
     def _obey(self, order: ControlCommand) -> None:
         at = self.clock()
         if order.kind == "lift_limits":
             for limiter in (self.engine.rates.limiter, self._quotas.limiter):
                 limiter.raise_limit(order.subject, order.seconds, at.steady)
-            self.witness.limit_raised(order.subject, self.registry.name_of(order.subject), order.seconds)
+            self.recorder.record_raised_limit(order.subject, self.registry.name_of(order.subject), order.seconds)
         else:
             self.registry.obey(order, self.endings, at)
         if order.kind == "end_user":
-            self.witness.disconnected(order.subject)
+            self.recorder.record_disconnection(order.subject)
 
     def _settings_changed(self, channel: str, settings: Settings) -> None:
         before = self.policy.settings(channel)
         self.policy.put(channel, settings)
-        self.witness.set(channel, settings)
+        self.recorder.record_settings(channel, settings)
         if before.history != settings.history and channel in self.hub.heads:
             self.hub.heads[channel] = 0  # a new epoch begins
         # A user whose own channel was withheld is no member of it, and receives it again once that is allowed.
@@ -294,7 +296,7 @@ class Node:
     def _tick(self, due: float) -> None:
         now = self.loop.time()
         self._ticker = self.loop.call_later(_TICK, self._tick, now + _TICK)  # first: what fails must not end time
-        self.witness.ticked(max(0.0, now - due))
+        self.recorder.record_tick(max(0.0, now - due))
         if self.timers.is_due(self.clock()) and not self._is_timing:
             self._is_timing = True
             if now - due > _STANDSTILL:

@@ -46,7 +46,7 @@ _CHANGES = (InboundMessage, EditOperation, ChangeSettings, AcknowledgeAlert, Can
 _POLL_SECONDS = 60.0
 
 
-class Witness:
+class Recorder:
     """One call an occurrence; each is cheap, none waits."""
 
     def __init__(self, journal: Journal, metrics: Metrics, policy: ChannelPolicy, aggregator: OpsAggregator) -> None:
@@ -58,7 +58,7 @@ class Witness:
         self._sampler = Sampler(each=10)
         self._polls = Sampler(each=1, seconds=_POLL_SECONDS)
 
-    def received(
+    def record_received(
         self, connection: Connection, payload: bytes, decoded: bytes, command: Inbound, decision: Decision
     ) -> Waiting | None:
         """A message came in and was judged. Kept is the message as it was decoded, without what was ignored in it; of
@@ -115,11 +115,11 @@ class Witness:
         self._aggregator.count("limits", "refused")
         self._note_limit(connection, rule.removeprefix("rate."), "exceeded")
 
-    def settled(self, name: str, refused: ErrorCode | None) -> None:
+    def record_outcome(self, name: str, refused: ErrorCode | None) -> None:
         """A message that took time was carried out, or refused."""
         self._metrics.settled(name, refused)
 
-    def decided(self, connection: Connection, decision: Decision) -> None:
+    def record_decision(self, connection: Connection, decision: Decision) -> None:
         """The connection was ended, or its rights were taken, by nobody's message."""
         self._metrics.refused(decision.rule)
         self._journal.record(
@@ -131,7 +131,7 @@ class Witness:
             **_caused(origin_now.get()),
         )
 
-    def sent(self, connection: Connection, payload: bytes, type_: str, channel: str = "") -> None:
+    def record_sent(self, connection: Connection, payload: bytes, type_: str, channel: str = "") -> None:
         """A message to one connection alone."""
         self._metrics.sent()
         self._aggregator.sent(payload)
@@ -145,11 +145,11 @@ class Witness:
             frame=payload,
         )
 
-    def reported(self) -> None:
+    def record_report(self) -> None:
         """Count a report to an operator. It is not journalled: it tells of what is, and an idle node would write on."""
         self._metrics.sent()
 
-    def replayed(self, connection: Connection, channel: str, page: Sequence[Publication]) -> None:
+    def record_replay(self, connection: Connection, channel: str, page: Sequence[Publication]) -> None:
         """Record that stored events go to one connection, in one entry: they stand in the journal as fan-outs. To be
         told before they are queued."""
         self._metrics.totals["sent"] += len(page)
@@ -165,7 +165,7 @@ class Witness:
             detail=detail,
         )
 
-    def delivered(self, publication: Publication, receivers: int, origin: Origin | None) -> None:
+    def record_delivery(self, publication: Publication, receivers: int, origin: Origin | None) -> None:
         """Record a publication to the live connections of its channel, without those that its rules exclude. To be
         called before it is queued: what the queueing causes stands after it."""
         self._metrics.delivered(receivers)
@@ -184,12 +184,14 @@ class Witness:
             **_caused(origin),
         )
 
-    def written(self, seconds: float, now: float, receivers: int) -> None:
+    def record_written(self, seconds: float, now: float, receivers: int) -> None:
         """The kernel took a published event for so many receivers, `seconds` after the service accepted it."""
         self._metrics.delivery_seconds.observe(seconds, receivers)
         self._metrics.delivery_minute.observe(seconds, now, receivers)
 
-    def told(self, channel: str, payload: bytes, type_: str, receivers: int, exclude_user: str, by: str) -> None:
+    def record_presence_change(
+        self, channel: str, payload: bytes, type_: str, receivers: int, exclude_user: str, by: str
+    ) -> None:
         """A change of presence to the channel's watchers. To be told before it is queued."""
         self._metrics.delivered(receivers)
         self._journal.record(
@@ -204,7 +206,7 @@ class Witness:
             frame=payload,
         )
 
-    def attached(
+    def record_attached(
         self, connection: Connection, channel: str, audience: Audience = "all", *, hidden: bool = False
     ) -> None:
         """From here on the connection receives the channel's fan-outs to this audience."""
@@ -218,7 +220,7 @@ class Witness:
             detail={"hidden": True} if hidden else None,
         )
 
-    def detached(self, connection: Connection, channel: str, audience: Audience = "all") -> None:
+    def record_detached(self, connection: Connection, channel: str, audience: Audience = "all") -> None:
         """From here on it does not."""
         self._journal.record(
             "detach",
@@ -229,37 +231,37 @@ class Witness:
             audience=audience,
         )
 
-    def detached_all(self, connection: Connection) -> None:
+    def record_detached_all(self, connection: Connection) -> None:
         """Record that from here on the connection receives nothing, in one entry without a channel: it ended."""
         self._journal.record("detach", session=connection.session.session_id, user=connection.user_id)
 
-    def set(self, channel: str, settings: Settings) -> None:
+    def record_settings(self, channel: str, settings: Settings) -> None:
         """From here on these settings hold on the channel."""
         detail: Detail = {"presence": settings.presence, "history": settings.history, "frozen": settings.frozen}
         self._journal.record(
             "settings", channel=channel, level=settings.level.label, detail=detail, **_caused(origin_now.get())
         )
 
-    def published(self, placed: Sequence[Placed], seconds: float) -> None:
+    def record_published(self, placed: Sequence[Placed], seconds: float) -> None:
         """Events were accepted, and are durable and delivered after `seconds`; repetitions count for nothing."""
         events = sum(not place.repeated for place in placed)
         self._metrics.totals["published"] += events
         self._metrics.publish_seconds.observe(seconds)
         self._aggregator.count("nodes", "events", events)
 
-    def edited(self) -> None:
+    def record_edit(self) -> None:
         """An edit of a document is committed."""
         self._metrics.totals["edits"] += 1
         self._aggregator.count("nodes", "edits")
 
-    def limit_raised(self, user_id: str, name: str, seconds: int) -> None:
+    def record_raised_limit(self, user_id: str, name: str, seconds: int) -> None:
         """The user's limits are wider for so long from here on; 0: they are as before."""
         if not seconds:
             row = LimitRow(key=f"{user_id} *", user_id=user_id, name=name, rate_class="*", state="restored")
             self._aggregator.row(row, _PERSONAL)
         self._journal.record("lifted", user=user_id, detail={"seconds": seconds}, **_caused(origin_now.get()))
 
-    def shut_out(self, token_id: str | None, user_id: str | None, until: float) -> None:
+    def record_revocation(self, token_id: str | None, user_id: str | None, until: float) -> None:
         """A token, or what was issued to a user until then (Unix seconds), is good no more: whoever let somebody in
         with it hears so."""
         if token_id is not None:
@@ -270,16 +272,16 @@ class Witness:
             row = EndedSessionRow(key=f"user {user_id}", state="revoked", user_id=user_id, until=until)
             self._aggregator.row(row, _PERSONAL)
 
-    def disconnected(self, user_id: str) -> None:
+    def record_disconnection(self, user_id: str) -> None:
         """All sessions of a user were ended by an operator; the user may come back."""
         row = EndedSessionRow(key=f"disconnected {user_id}", state="disconnected", user_id=user_id)
         self._aggregator.row(row, _PERSONAL)
 
-    def paused(self) -> None:
+    def record_pause(self) -> None:
         """Count a pause: somebody who was refused often is not read, or not answered, for a moment."""
         self._metrics.totals["pauses"] += 1
 
-    def called(self, call: Call) -> None:
+    def record_call(self, call: Call) -> None:
         """Count an HTTP call that was answered, and keep those of known callers and those that failed to log in."""
         self._metrics.requested(call.method, call.status)
         if (call.caller or call.status == 401) and self._keeps(call, time.monotonic()):
@@ -303,7 +305,7 @@ class Witness:
             return True
         return self._polls.allows(f"poll {call.path[:80]} {call.caller}", address, now)
 
-    def opened(self, connection: Connection) -> None:
+    def record_opened(self, connection: Connection) -> None:
         """A session began or came back."""
         self._metrics.opened()
         self._aggregator.count("sessions", "opened")
@@ -319,7 +321,7 @@ class Witness:
             },
         )
 
-    def renewed(self, connection: Connection) -> None:
+    def record_renewed(self, connection: Connection) -> None:
         """The session goes on with another token of the same user."""
         self._journal.record(
             "renewed",
@@ -328,11 +330,11 @@ class Witness:
             detail=_rights(connection),
         )
 
-    def connected(self, connections: int) -> None:
+    def record_connected(self, connections: int) -> None:
         """A handshake was completed."""
         self._metrics.connections.set(connections)
 
-    def ticked(self, late: float) -> None:
+    def record_tick(self, late: float) -> None:
         """The loop came to its deadlines, `late` seconds late."""
         self._metrics.loop_lag.set(late)
         now = time.monotonic()
@@ -340,14 +342,14 @@ class Witness:
             if told := sampler.counted(now):
                 self._journal.record("sampled", detail=dict(told))
 
-    def token_refused(self, address: str, reason: str, steady: float) -> None:
+    def record_refused_token(self, address: str, reason: str, steady: float) -> None:
         """A token was not good. Logged at most ten times a second: whoever guesses tokens must not fill the disk."""
         self._metrics.totals["tokens_refused"] += 1
         self._aggregator.count("errors", "token_refused")
         if self._sample.allows(steady):
             _log.info("token refused", address=address, reason=reason)
 
-    def closed(self, connection: Connection, connections: int) -> None:
+    def record_closed(self, connection: Connection, connections: int) -> None:
         """The socket is closed; `unsent` messages never wholly left the queue."""
         code, reason = connection.closing or (1006, "")
         self._metrics.connections.set(connections)
@@ -368,7 +370,7 @@ class Witness:
             },
         )
 
-    def conflated(self, connection: Connection, places: Sequence[int]) -> None:
+    def record_conflated(self, connection: Connection, places: Sequence[int]) -> None:
         """Messages that waited gave way to later ones: those at these places, 0 being the newest that waits."""
         self._metrics.conflated(len(places))
         self._journal.record(

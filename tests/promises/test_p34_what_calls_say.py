@@ -79,8 +79,8 @@ def test_p34_no_export_shows_what_callers_said_of_hidden_channels(tmp_path: Path
                     {"type": "channel_settings", "channel": channel, "payload": {"classification": "secret"}}
                 )
             await owner.close()
-            witness = service.node.witness
-            for sampler in (witness._sampler, witness._polls):
+            recorder = service.node.recorder
+            for sampler in (recorder._sampler, recorder._polls):
                 sampler.allows = _always  # type: ignore[assignment]  # of many calls alike each is to be kept
             address = f"http://127.0.0.1:{service.port}"
             exported = []

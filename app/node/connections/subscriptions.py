@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from app.engine.ports import Engine
     from app.node.connections.connection import Connection
     from app.node.connections.hub import Hub
-    from app.node.recorder import Witness
+    from app.node.recorder import Recorder
     from app.node.sockets.background import Background
     from app.node.sockets.turns import Turns
     from app.services.editing.documents import Documents
@@ -53,7 +53,7 @@ class Subscriptions:
         engine: Engine,
         policy: ChannelPolicy,
         documents: Documents,
-        witness: Witness,
+        recorder: Recorder,
         background: Background,
         turns: Turns,
     ) -> None:
@@ -63,7 +63,7 @@ class Subscriptions:
         self._presence = engine.presence
         self._policy = policy
         self._documents = documents
-        self._witness = witness
+        self._recorder = recorder
         self._background = background
         self._joining: Counter[str] = Counter()  # subscriptions under way, by channel
 
@@ -207,13 +207,13 @@ class Subscriptions:
         """Deliver nothing more to the connection; `forget` does the rest when there is time."""
         self._hub.shut_out(connection)
         if connection.attachments:
-            self._witness.detached_all(connection)
+            self._recorder.record_detached_all(connection)
 
     def forget(self, connection: Connection) -> None:
         """The connection ended: its presence has a moment to come back."""
         present, left = False, list[str]()
         if not self._hub.forget(connection) and connection.attachments:
-            self._witness.detached_all(connection)
+            self._recorder.record_detached_all(connection)
         for channel, attachment in connection.attachments.items():
             if attachment.catching_up is not None:
                 attachment.catching_up.cancel()
@@ -234,7 +234,7 @@ class Subscriptions:
     def _discard(self, connection: Connection, channel: str) -> bool:
         """Deliver nothing more of the channel to the connection; whether it was the node's last one there."""
         if self._hub.is_live(channel, connection):
-            self._witness.detached(connection, channel)
+            self._recorder.record_detached(connection, channel)
         self._watch(connection, channel, False)
         return self._hub.discard(channel, connection)
 
@@ -244,10 +244,10 @@ class Subscriptions:
             return
         if wanted:
             self._hub.watch(channel, connection)
-            self._witness.attached(connection, channel, "presence")
+            self._recorder.record_attached(connection, channel, "presence")
         else:
             self._hub.unwatch(channel, connection)
-            self._witness.detached(connection, channel, "presence")
+            self._recorder.record_detached(connection, channel, "presence")
 
     def _attach(self, connection: Connection, channel: str, head: int, start: int) -> Attachment:
         self._hub.add(channel, connection, head)
@@ -261,7 +261,7 @@ class Subscriptions:
             before.catching_up.cancel()
         elif self._hub.is_live(channel, connection):
             self._hub.pause(channel, connection)
-            self._witness.detached(connection, channel)
+            self._recorder.record_detached(connection, channel)
         return before
 
     def _go_live(self, connection: Connection, channel: str) -> None:
@@ -270,7 +270,7 @@ class Subscriptions:
         for event in held:
             connection.send(event)
         self._hub.resume(channel, connection)
-        self._witness.attached(connection, channel, hidden=attachment.hidden)
+        self._recorder.record_attached(connection, channel, hidden=attachment.hidden)
 
     def _continue(self, connection: Connection, attachment: Attachment, known: int | None) -> None:
         """Go live, after what lies between the client's place (`known`) and the head."""
@@ -291,7 +291,7 @@ class Subscriptions:
             return
         if live:
             self._hub.pause(channel, connection)
-            self._witness.detached(connection, channel)
+            self._recorder.record_detached(connection, channel)
         work = self._catch_up(connection, attachment, spans, resume_after)
         attachment.catching_up = self._background.start(work)
 
@@ -326,7 +326,7 @@ class Subscriptions:
                     return  # it was too slow for the page: nothing follows the close frame
                 count = connection.outbox.room(frames, _ROOM)
                 # What is queued is told before: what the queueing causes stands after it.
-                self._witness.replayed(connection, channel, left[:count])
+                self._recorder.record_replay(connection, channel, left[:count])
                 for frame in frames[:count]:
                     connection.outbox.push(frame)
                 del left[:count], frames[:count]

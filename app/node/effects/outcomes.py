@@ -24,15 +24,15 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Coroutine
 
-    from app.node.recorder import Witness
+    from app.node.recorder import Recorder
     from app.node.sockets.background import Background
 
 
 class Outcomes:
     """The outcomes of what takes time."""
 
-    def __init__(self, witness: Witness, background: Background) -> None:
-        self._witness = witness
+    def __init__(self, recorder: Recorder, background: Background) -> None:
+        self._recorder = recorder
         self._background = background
 
     def begin(self, effect: Lasting, work: Coroutine[Any, Any, ErrorCode | None]) -> asyncio.Task[None]:
@@ -41,7 +41,7 @@ class Outcomes:
 
     def settle(self, effect: Lasting, refused: ErrorCode | None) -> None:
         """Count the message that led to the effect."""
-        self._witness.settled(_name(effect), refused)
+        self._recorder.record_outcome(_name(effect), refused)
 
     async def _watch(self, effect: Lasting, work: Coroutine[Any, Any, ErrorCode | None]) -> None:
         try:

@@ -59,7 +59,7 @@ if TYPE_CHECKING:
     from app.node.connections.connection_limit import ConnectionLimit
     from app.node.connections.registry import Registry
     from app.node.connections.subscriptions import Subscriptions
-    from app.node.recorder import Witness
+    from app.node.recorder import Recorder
     from app.node.sockets.background import Background
     from app.security.auth import TokenVerifier
     from app.services.alerts import Alerts
@@ -96,7 +96,7 @@ class Conduct:
         settings: ChannelAdministration,
         registry: Registry,
         subscriptions: Subscriptions,
-        witness: Witness,
+        recorder: Recorder,
         acts: ActRecord,
         background: Background,
         limit: ConnectionLimit,
@@ -112,11 +112,11 @@ class Conduct:
         self._settings = settings
         self._registry = registry
         self._subscriptions = subscriptions
-        self._witness = witness
+        self._recorder = recorder
         self._acts = acts
         self._background = background
         self._limit = limit
-        self._outcomes = Outcomes(witness, background)
+        self._outcomes = Outcomes(recorder, background)
 
     def undertake(self, connection: Connection, effect: Effect) -> asyncio.Task[None] | None:  # noqa: C901  a table
         """Begin; a returned task is to be over before the connection's next message."""
@@ -183,18 +183,18 @@ class Conduct:
         decision = connection.session.verified(identity, asked, at)
         connection.home.timers.watch(connection)
         if connection.session.session_id and not decision.rule:
-            self._witness.renewed(connection)
+            self._recorder.record_renewed(connection)
             profile = Profile.of(identity, connection.session.token_at)
             self._background.start(self._engine.presence.renew(connection.connection_id, profile))
         if decision.rule:
-            self._witness.decided(connection, decision)
+            self._recorder.record_decision(connection, decision)
         if not any(isinstance(effect, OpenSession) for effect in decision.effects):  # which decides in its turn
             self._outcomes.settle(asked, ErrorCode.AUTH_FAILED if decision.rule else None)
         return connection.carry_out(decision.effects)
 
     def _token_refused(self, connection: Connection, asked: VerifyToken, refused: TokenError) -> None:
         at = connection.now
-        self._witness.token_refused(connection.address, refused.reason, at.steady)
+        self._recorder.record_refused_token(connection.address, refused.reason, at.steady)
         self._outcomes.settle(asked, ErrorCode.INVALID_TOKEN)
         connection.apply(connection.session.token_refused(asked, at))
 
@@ -241,7 +241,7 @@ class Conduct:
         connection.user_id = identity.user_id
         effects = session.opened(opened.session_id, opened.reconnect_count, asked.ref)
         self._registry.by_session[opened.session_id] = connection
-        self._witness.opened(connection)
+        self._recorder.record_opened(connection)
         for order in missed:
             if order.kind == "end_session":
                 connection.apply(session.revoked(order.reason, connection.now))
@@ -274,7 +274,7 @@ class Conduct:
             return self._refuse(connection, ErrorCode.PERMISSION_DENIED, str(refused), inbound.ref, channel)
         except Unavailable:
             return self._refuse(connection, ErrorCode.SERVICE_UNAVAILABLE, _BUSY, inbound.ref, channel)
-        self._witness.published(placed, connection.now.steady - started)
+        self._recorder.record_published(placed, connection.now.steady - started)
         if inbound.ref is not None and connection.closing is None:
             first = placed[0]
             connection.send(Ack(ref=inbound.ref, channel=channel, offset=first.offset, epoch=first.epoch))
@@ -295,7 +295,7 @@ class Conduct:
         if taken is None:
             return self._refuse(connection, ErrorCode.PERMISSION_DENIED, _NOT_ALERTED, command.ref)
         if taken.placed:
-            self._witness.published(taken.placed, connection.now.steady - started)
+            self._recorder.record_published(taken.placed, connection.now.steady - started)
         if command.ref is None or connection.closing is not None:
             return None
         own = next((place for place in taken.placed if place.channel == channels.user(user_id)), None)
@@ -321,7 +321,7 @@ class Conduct:
             return self._refuse(connection, ErrorCode.PERMISSION_DENIED, _NOT_OWNER, command.ref)
         place = ended.placed
         if place is not None:
-            self._witness.published([place], connection.now.steady - started)
+            self._recorder.record_published([place], connection.now.steady - started)
         if command.ref is not None and connection.closing is None:
             ack = Ack(ref=command.ref, channel=ended.brief.channel, ended=ended.brief.ended)
             if place is not None:
@@ -351,7 +351,7 @@ class Conduct:
             return
         answer: Event
         if isinstance(outcome, int):
-            self._witness.edited()
+            self._recorder.record_edit()
             payload = OperationAckPayload(version=outcome, op_id=command.payload.op_id)
             answer = OperationAck(channel=command.channel, payload=payload, ref=command.ref)
         else:

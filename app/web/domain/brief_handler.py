@@ -43,5 +43,5 @@ class BriefCancelHandler(OperatorHandler):
             self.unchanged = ended.placed is None
             self.level = briefs.level(ended.brief)
             if ended.placed is not None:
-                self.node.witness.published([ended.placed], self.node.clock().steady - started)
+                self.node.recorder.record_published([ended.placed], self.node.clock().steady - started)
             self.answer({"request_id": request_id, "ended": ended.brief.ended})

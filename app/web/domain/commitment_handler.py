@@ -43,5 +43,5 @@ class CommitmentAckHandler(OperatorHandler):
             self.unchanged = not taken.placed
             self.level = alerts.level(taken.alert)
             if taken.placed:
-                self.node.witness.published(taken.placed, self.node.clock().steady - started)
+                self.node.recorder.record_published(taken.placed, self.node.clock().steady - started)
             self.answer(taken.alert.state)

@@ -95,7 +95,7 @@ class PublishHandler(AuthenticatedHandler):
         except Unavailable:
             self.unavailable()
         else:
-            self.node.witness.published(placed, self.node.clock().steady - started)
+            self.node.recorder.record_published(placed, self.node.clock().steady - started)
             self.unchanged = all(place.repeated for place in placed)
             places = [{"channel": p.channel, "offset": p.offset, "epoch": p.epoch} for p in placed]
             self.answer({"results": places})

@@ -130,7 +130,7 @@ class AuthenticatedHandler(GuardedHandler):
         try:
             identity = await node.verifier.check(token, at.wall)
         except TokenError as refused:
-            node.witness.token_refused(self.request.remote_ip or "", refused.reason, at.steady)
+            node.recorder.record_refused_token(self.request.remote_ip or "", refused.reason, at.steady)
             self._unauthorized("The token is not valid; ask for a new one")
             return None
         if node.engine.revocations.is_revoked(identity.user_id, identity.token_id, identity.issued_at):
@@ -276,7 +276,7 @@ class AuthenticatedHandler(GuardedHandler):
         if read is not None and self._clearance:
             told["clearance"] = self._clearance
         call = Call(method, path, status, self.caller, self.level, via, self._act_seq, self.polled, read, told)
-        self.node.witness.called(call)
+        self.node.recorder.record_call(call)
         if self._act is not None and self.actor is not None:
             outcome: Outcome = "failed" if status >= 400 else "unchanged" if self.unchanged else "done"
             record: ActRecord = self.settings["acts"]

@@ -227,7 +227,7 @@ class GuardedHandler(tornado.web.RequestHandler):
         if seconds:
             connection: Any = self.request.connection
             connection.stream.hold(seconds)
-            self.settings["node"].witness.paused()
+            self.settings["node"].recorder.record_pause()
 
     def unavailable(self) -> None:
         """The store or the journal takes no change now."""

@@ -228,7 +228,7 @@ class Wire:
         seconds = self._connection.take_pause() if self._pause is None else 0.0
         if seconds and self._sock is not None:
             self._pause_on(self._sock)
-            self._node.witness.paused()
+            self._node.recorder.record_pause()
             self._pause = self._node.loop.call_later(seconds, self._rested)
 
     def _rested(self) -> None:
