@@ -53,7 +53,7 @@ class EditError(Exception):
 
 
 @dataclass(slots=True)
-class Manuscript:
+class VersionedDocument:
     """A document at its last version, and the operations that led there lately."""
 
     document: Document = field(default_factory=Document)
@@ -79,20 +79,20 @@ class Manuscript:
         """One version more, as the store keeps it."""
         self.advance(read(payload, self.document.length))
 
-    def copy(self) -> Manuscript:
+    def copy(self) -> VersionedDocument:
         """The same, to be advanced without touching this one."""
-        return Manuscript(self.document, Log(self.log.start, self.log.operations))
+        return VersionedDocument(self.document, Log(self.log.start, self.log.operations))
 
 
-def decide(manuscript: Manuscript, edit: EditPayload, log: Log) -> Generator[None, None, list[Operation]]:
+def decide(versioned: VersionedDocument, edit: EditPayload, log: Log) -> Generator[None, None, list[Operation]]:
     """The parts, one a version, that the edit becomes; none where nothing is left to do.
 
-    `log` reaches to the manuscript's version, and back to the edit's. Yields now and then on a long way, so that
+    `log` reaches to the document's version, and back to the edit's. Yields now and then on a long way, so that
     others have their turn: an edit against a version 10,000 back may take half a second. Raises EditError.
     """
     try:
         later = log.since(edit.version)
-        operation = read(edit, later[0].before if later else manuscript.document.length)
+        operation = read(edit, later[0].before if later else versioned.document.length)
         work = 0
         for version, committed in enumerate(later, edit.version):
             if work >= STRIDE:
@@ -102,11 +102,11 @@ def decide(manuscript: Manuscript, edit: EditPayload, log: Log) -> Generator[Non
             work += 1 + len(operation.components) // _PIECES
             if len(operation.components) > MAX_COMPONENTS:
                 text = "Too much was written in between; subscribe to the document anew"
-                raise EditError(ErrorCode.VERSION_CONFLICT, text, manuscript.version)
-        admit(operation, manuscript.document)
+                raise EditError(ErrorCode.VERSION_CONFLICT, text, versioned.version)
+        admit(operation, versioned.document)
     except (VersionConflict, DoesNotFit) as conflict:
         text = f"{str(conflict).partition(';')[0]}; subscribe to the document anew"
-        raise EditError(ErrorCode.VERSION_CONFLICT, text, manuscript.version) from None
+        raise EditError(ErrorCode.VERSION_CONFLICT, text, versioned.version) from None
     except InvalidOperation as wrong:
         raise EditError(ErrorCode.INVALID_MESSAGE_FORMAT, str(wrong)) from None
     return list(parts(operation))
@@ -121,10 +121,10 @@ def extended(log: Log, length: int, older: Iterable[RemoteOperationPayload]) -> 
     return Log(log.start - len(operations), [*reversed(operations), *log.operations])
 
 
-def length_at_start(manuscript: Manuscript) -> int:
-    """The length of the text where the manuscript's log begins."""
-    operations = manuscript.log.operations
-    return operations[0].before if operations else manuscript.document.length
+def length_at_start(versioned: VersionedDocument) -> int:
+    """The length of the text where the document's log begins."""
+    operations = versioned.log.operations
+    return operations[0].before if operations else versioned.document.length
 
 
 def whole_text(content: str) -> Units:
@@ -147,21 +147,21 @@ def replacement(document: Document, new: Units, hunks: Sequence[Hunk]) -> list[O
     return found if len(found) <= MAX_PARTS else list(parts(from_hunks(middle(document.text, new), new)))
 
 
-def placed_cursor(manuscript: Manuscript, cursor: CursorPayload) -> tuple[int, int]:
+def placed_cursor(versioned: VersionedDocument, cursor: CursorPayload) -> tuple[int, int]:
     """Return (position, selection_length) of a cursor now. Without a version it belongs to the present text.
 
     Raises EditError.
     """
     position, selection = cursor.position, cursor.selection_length
-    version = manuscript.version if cursor.version is None else cursor.version
+    version = versioned.version if cursor.version is None else cursor.version
     try:
-        for operation in manuscript.log.since(version):
+        for operation in versioned.log.since(version):
             position, selection = transform_selection(position, selection, operation)
     except VersionConflict as conflict:
-        raise EditError(ErrorCode.VERSION_CONFLICT, str(conflict), manuscript.version) from None
+        raise EditError(ErrorCode.VERSION_CONFLICT, str(conflict), versioned.version) from None
     except DoesNotFit:
         position = MAX_DOCUMENT + 1
-    text, end = manuscript.document.text, position + selection
+    text, end = versioned.document.text, position + selection
     if end > len(text):
         reason = "The cursor is beyond the text; send one within it (at $.payload.position)"
         raise EditError(ErrorCode.INVALID_MESSAGE_FORMAT, reason)
@@ -174,15 +174,15 @@ def placed_cursor(manuscript: Manuscript, cursor: CursorPayload) -> tuple[int, i
 _states = msgspec.json.Decoder(DocumentState)
 
 
-def pack(manuscript: Manuscript) -> bytes:
-    """A snapshot."""
-    return msgspec.json.encode(manuscript.state())
+def pack(versioned: VersionedDocument) -> bytes:
+    """Return the document as a snapshot, to be stored."""
+    return msgspec.json.encode(versioned.state())
 
 
-def unpack(snapshot: bytes) -> Manuscript:
-    """The manuscript of a snapshot."""
+def unpack(snapshot: bytes) -> VersionedDocument:
+    """Return the document that a snapshot holds."""
     state = _states.decode(snapshot)
-    return Manuscript(Document.of(state.content, state.format), Log(state.version))
+    return VersionedDocument(Document.of(state.content, state.format), Log(state.version))
 
 
 def _growth(payload: RemoteOperationPayload) -> int:

@@ -126,7 +126,7 @@ class ApplySettings:
 
 @dataclass(frozen=True, slots=True)
 class SubmitEdit:
-    """Hand an edit to the document's lane."""
+    """Hand an edit to the document's queue."""
 
     command: EditOperation
 

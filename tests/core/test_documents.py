@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.core import documents as core
-from app.core.documents import EditError, Manuscript
+from app.core.documents import EditError, VersionedDocument
 from dossier_realtime.ot.collab import Log
 from dossier_realtime.ot.difference import hunks
 from dossier_realtime.ot.document import Document
@@ -38,36 +38,36 @@ def finished(deciding: Generator[None, None, list[Operation]]) -> tuple[list[Ope
             return done.value, turns
 
 
-def edited(manuscript: Manuscript, payload: EditPayload) -> list[Operation]:
-    parts, _ = finished(core.decide(manuscript, payload, manuscript.log))
+def edited(versioned: VersionedDocument, payload: EditPayload) -> list[Operation]:
+    parts, _ = finished(core.decide(versioned, payload, versioned.log))
     for part in parts:
-        manuscript.advance(part)
+        versioned.advance(part)
     return parts
 
 
-def written(text: str) -> Manuscript:
-    manuscript = Manuscript()
+def written(text: str) -> VersionedDocument:
+    versioned = VersionedDocument()
     if text:
-        edited(manuscript, EditPayload("insert", 0, 0, text))
-    return manuscript
+        edited(versioned, EditPayload("insert", 0, 0, text))
+    return versioned
 
 
 def test_an_edit_from_far_behind_gives_others_their_turn_and_ends_where_it_belongs() -> None:
-    manuscript = written("end")
+    versioned = written("end")
     for n in range(900):
-        edited(manuscript, EditPayload("insert", 0, n + 1, "x"))
-    parts, turns = finished(core.decide(manuscript, EditPayload("insert", 3, 1, "!"), manuscript.log))
+        edited(versioned, EditPayload("insert", 0, n + 1, "x"))
+    parts, turns = finished(core.decide(versioned, EditPayload("insert", 3, 1, "!"), versioned.log))
     assert turns == 900 // core.STRIDE
-    manuscript.advance(parts[0])
-    assert manuscript.document.content == "x" * 900 + "end!"
+    versioned.advance(parts[0])
+    assert versioned.document.content == "x" * 900 + "end!"
 
 
 def test_an_edit_cut_into_too_many_pieces_is_a_conflict_and_not_half_a_minute_of_work() -> None:
-    manuscript = written("x" * 2_000)
+    versioned = written("x" * 2_000)
     for n in range(core.MAX_COMPONENTS):
-        edited(manuscript, EditPayload("insert", 2 * n + 1, n + 1, "y"))
+        edited(versioned, EditPayload("insert", 2 * n + 1, n + 1, "y"))
     with pytest.raises(EditError) as refused:
-        finished(core.decide(manuscript, EditPayload("delete", 0, 1, None, 2_000), manuscript.log))
+        finished(core.decide(versioned, EditPayload("delete", 0, 1, None, 2_000), versioned.log))
     assert (refused.value.code, refused.value.version) == (ErrorCode.VERSION_CONFLICT, core.MAX_COMPONENTS + 1)
 
 
@@ -82,59 +82,59 @@ def test_an_edit_cut_into_too_many_pieces_is_a_conflict_and_not_half_a_minute_of
     ],
 )
 def test_what_does_not_fit_is_refused_with_the_version_where_that_helps(payload: EditPayload, code: ErrorCode) -> None:
-    manuscript = written("a😀b")
+    versioned = written("a😀b")
     with pytest.raises(EditError) as refused:
-        finished(core.decide(manuscript, payload, manuscript.log))
+        finished(core.decide(versioned, payload, versioned.log))
     assert refused.value.code is code
     assert refused.value.version == (1 if code is ErrorCode.VERSION_CONFLICT else None)
 
 
 @given(st.lists(TEXTS, min_size=1, max_size=20), st.integers(0, 20))
 def test_a_log_is_pieced_together_from_what_the_store_kept(texts: list[str], cut: int) -> None:
-    manuscript = Manuscript()
+    versioned = VersionedDocument()
     for text in texts:
-        for part in replacement(manuscript.document, text):
-            manuscript.advance(part)
-    whole = manuscript.log
+        for part in replacement(versioned.document, text):
+            versioned.advance(part)
+    whole = versioned.log
     kept = [write_remote(part, n, "ali", "Ali") for n, part in enumerate(whole.operations, 1)]
     cut = min(cut, len(kept))
-    short = Manuscript(manuscript.document, Log(cut, whole.operations[cut:]))
+    short = VersionedDocument(versioned.document, Log(cut, whole.operations[cut:]))
     again = core.extended(short.log, core.length_at_start(short), kept[:cut])
     assert (again.start, again.operations) == (0, whole.operations)
 
 
 @given(TEXTS, TEXTS)
 def test_a_whole_new_text_becomes_that_text(before: str, after: str) -> None:
-    manuscript = written(before)
-    for part in replacement(manuscript.document, after):
-        manuscript.advance(part)
-    assert manuscript.document.content == after
+    versioned = written(before)
+    for part in replacement(versioned.document, after):
+        versioned.advance(part)
+    assert versioned.document.content == after
 
 
 def test_what_stays_of_a_text_keeps_its_formatting() -> None:
-    manuscript = written("hello world")
-    edited(manuscript, EditPayload("format", 6, 1, None, 5, Attributes(bold=True)))
-    for part in replacement(manuscript.document, "hello brave world"):
-        manuscript.advance(part)
-    (run,) = manuscript.document.format
+    versioned = written("hello world")
+    edited(versioned, EditPayload("format", 6, 1, None, 5, Attributes(bold=True)))
+    for part in replacement(versioned.document, "hello brave world"):
+        versioned.advance(part)
+    (run,) = versioned.document.format
     assert (run.position, run.length, run.attributes.bold) == (12, 5, True)
 
 
 def test_a_long_new_text_comes_in_pieces_that_an_insert_may_hold() -> None:
-    parts = replacement(Manuscript().document, "😀" * MAX_INSERT)
+    parts = replacement(VersionedDocument().document, "😀" * MAX_INSERT)
     assert len(parts) == 2
     with pytest.raises(EditError):
-        replacement(Manuscript().document, "x" * (2**20 + 1))
+        replacement(VersionedDocument().document, "x" * (2**20 + 1))
 
 
 @given(st.lists(TEXTS, min_size=1, max_size=8))
 def test_a_snapshot_is_the_document(texts: list[str]) -> None:
-    manuscript = Manuscript()
+    versioned = VersionedDocument()
     for text in texts:
-        for part in replacement(manuscript.document, text):
-            manuscript.advance(part)
-    again = core.unpack(core.pack(manuscript))
-    assert (again.version, again.document) == (manuscript.version, manuscript.document)
+        for part in replacement(versioned.document, text):
+            versioned.advance(part)
+    again = core.unpack(core.pack(versioned))
+    assert (again.version, again.document) == (versioned.version, versioned.document)
 
 
 @pytest.mark.parametrize(
@@ -144,14 +144,14 @@ def test_a_snapshot_is_the_document(texts: list[str]) -> None:
 def test_a_cursor_is_put_on_the_text_of_now(
     position: int, selection: int, version: int | None, placed: tuple[int, int]
 ) -> None:
-    manuscript = written("a😀b")
-    edited(manuscript, EditPayload("insert", 0, 1, ">"))
-    assert core.placed_cursor(manuscript, CursorPayload(position, selection, version)) == placed
+    versioned = written("a😀b")
+    edited(versioned, EditPayload("insert", 0, 1, ">"))
+    assert core.placed_cursor(versioned, CursorPayload(position, selection, version)) == placed
 
 
 @pytest.mark.parametrize("cursor", [CursorPayload(6), CursorPayload(1, 9), CursorPayload(3), CursorPayload(2, 1)])
 def test_a_cursor_beyond_the_text_or_inside_a_character_is_refused(cursor: CursorPayload) -> None:
-    manuscript = written("a😀b")
-    edited(manuscript, EditPayload("insert", 0, 1, ">"))
+    versioned = written("a😀b")
+    edited(versioned, EditPayload("insert", 0, 1, ">"))
     with pytest.raises(EditError):
-        core.placed_cursor(manuscript, cursor)
+        core.placed_cursor(versioned, cursor)

@@ -28,7 +28,7 @@ LOOKED_AFTER = {
     "app/node/sockets/background.py": "the supervisor itself",
     "app/node/connections/connection_limit.py": "one question to silent connections, awaited by all that they keep out",
     "app/services/editing/cursors.py": "one cursor; the next is told anew",
-    "app/services/editing/documents.py": "one lane's turn, which catches all, and a load that who asks awaits",
+    "app/services/editing/document_queue.py": "one queue's turn, which catches all, and a load that who asks awaits",
     "app/web/transport/http_server.py": "one request, awaited by its connection",
 }
 _STARTING = frozenset({"create_task", "ensure_future"})

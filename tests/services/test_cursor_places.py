@@ -13,7 +13,8 @@ from app.engine.embedded.documents import EmbeddedDocuments
 from app.engine.limits import EngineLimits
 from app.engine.ports import Publication
 from app.services.editing.cursors import Cursors
-from app.services.editing.documents import Documents, Submission
+from app.services.editing.documents import Documents
+from app.services.editing.edit_submission import EditSubmission
 from app.services.quotas import Quotas
 from dossier_realtime.protocol import codec
 from dossier_realtime.protocol.commands import CursorPayload, EditPayload
@@ -64,5 +65,5 @@ def test_a_cursor_behind_an_edit_that_is_being_committed_is_placed_behind_it(tmp
     asyncio.run(scene())
 
 
-def _edit(answers: asyncio.Queue[object], content: str, version: int) -> Submission:
-    return Submission("", "ali", "Ali", answers.put_nowait, EditPayload("insert", 0, version, content))
+def _edit(answers: asyncio.Queue[object], content: str, version: int) -> EditSubmission:
+    return EditSubmission("", "ali", "Ali", answers.put_nowait, EditPayload("insert", 0, version, content))

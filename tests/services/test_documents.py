@@ -1,4 +1,4 @@
-"""A document's lane: nothing is acknowledged that is not durable, and nothing is lost when the store says no."""
+"""A document's queue: nothing is acknowledged that is not durable, and nothing is lost when the store says no."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from app.core.ratelimit import RateLimiter
 from app.engine.build import open_engine
 from app.engine.limits import EngineLimits
 from app.engine.ports import DocumentStore, Engine, KnownOperation, Publication, TipMoved, Unavailable, Version
-from app.services.editing import documents as lanes
-from app.services.editing.documents import Documents, Submission
+from app.services.editing import document_queue, documents
+from app.services.editing.documents import Documents
+from app.services.editing.edit_submission import EditSubmission
 from app.services.quotas import Quotas
 from dossier_realtime.protocol import codec
 from dossier_realtime.protocol.commands import EditPayload
@@ -95,7 +96,7 @@ class Bench:
 
     def submit(self, content: str, version: int = 0, op_id: str | None = None) -> None:
         payload = EditPayload("insert", 0, version, content, op_id=op_id)
-        self.documents.submit(DOC, Submission("", "ali", "Ali", self.answers.append, payload))
+        self.documents.submit(DOC, EditSubmission("", "ali", "Ali", self.answers.append, payload))
 
     async def answered(self, count: int) -> list[int | EditError]:
         async with asyncio.timeout(HANG_SECONDS):
@@ -184,7 +185,7 @@ def test_edits_that_wait_are_committed_together_in_order(tmp_path: Path) -> None
             for n in range(200):
                 it.submit(str(n % 10), op_id=str(n))
             assert await it.answered(200) == list(range(1, 201))
-            assert it.gate.appended <= 200 // lanes.BATCH + 2
+            assert it.gate.appended <= 200 // document_queue.MAX_BATCH + 2
             assert await it.text() == "".join(str(n % 10) for n in range(200))
 
     asyncio.run(scene())
@@ -199,7 +200,7 @@ def test_a_document_is_let_go_when_it_rests_and_read_back_as_it_was(
             for n in range(versions):
                 it.submit("x😀", version=n)
             await it.answered(versions)
-            monkeypatch.setattr(lanes, "IDLE", 0.0)
+            monkeypatch.setattr(documents, "IDLE_SECONDS", 0.0)
             it.used = True
             await asyncio.sleep(0.01)
             it.documents.sweep()

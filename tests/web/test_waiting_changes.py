@@ -1,4 +1,4 @@
-"""A change that waits is made by nobody who lost the right meanwhile: edits in a document's lane, and acts.
+"""A change that waits is made by nobody who lost the right meanwhile: edits in a document's queue, and acts.
 
 Each test holds one call where it stands, takes the right away, and lets the call go on.
 """
@@ -86,8 +86,8 @@ def test_an_edit_behind_anothers_is_not_committed_once_its_author_lost_the_right
             first = asyncio.create_task(scene.sami.ask(_insert("sami ")))
             await _reached(gate)
             await scene.nora.send(_insert("nora "))
-            lane = scene.service._documents._lane(DOCUMENT)
-            await _until(lambda: len(lane._waiting) == 1)
+            queue = scene.service._documents._queue(DOCUMENT)
+            await _until(lambda: len(queue._waiting) == 1)
             assert (await take(scene)).status_code == 200
             gate.open()
             assert (await first)["type"] == "operation_ack"
@@ -117,9 +117,9 @@ def test_an_edit_that_is_being_decided_beside_others_falls_out_and_they_do_not(
             await _reached(first)
             asked = [asyncio.create_task(scene.sami.ask(_insert(f"{n} ", f"s-{n}"))) for n in (1, 2)]
             await scene.nora.send(_insert("nora ", "n-1"))
-            lane = scene.service._documents._lane(DOCUMENT)
-            await _until(lambda: len(lane._waiting) == 3)
-            second = Gate(scene.service.engine.documents, "known") if method == "known" else _decided(lane)
+            queue = scene.service._documents._queue(DOCUMENT)
+            await _until(lambda: len(queue._waiting) == 3)
+            second = Gate(scene.service.engine.documents, "known") if method == "known" else _decided(queue)
             first.open()
             await _reached(second)
             assert (await take(scene)).status_code == 200
@@ -132,9 +132,9 @@ def test_an_edit_that_is_being_decided_beside_others_falls_out_and_they_do_not(
     asyncio.run(asyncio.wait_for(play(), 2 * PATIENCE))
 
 
-def _decided(lane: Any) -> Gate:
-    """Holds the lane after it has decided a batch and before it commits that."""
-    return Gate(lane, "_decide_all", after=True)
+def _decided(queue: Any) -> Gate:
+    """Holds the queue after it has decided a batch and before it commits that."""
+    return Gate(queue, "_decide_all", after=True)
 
 
 def test_a_whole_text_that_waits_is_not_taken_from_who_was_revoked(tmp_path: Path) -> None:
@@ -148,8 +148,8 @@ def test_a_whole_text_that_waits_is_not_taken_from_who_was_revoked(tmp_path: Pat
                 put = asyncio.create_task(
                     nora.put("/documents/d1", json={"content": "mine"}, headers={"If-Match": '"0"'})
                 )
-                lane = scene.service._documents._lane(DOCUMENT)
-                await _until(lambda: len(lane._waiting) == 1)
+                queue = scene.service._documents._queue(DOCUMENT)
+                await _until(lambda: len(queue._waiting) == 1)
                 assert (await _revoke_user(scene)).status_code == 200
                 gate.open()
                 assert (await put).status_code == 401

@@ -129,7 +129,7 @@ class Subscriptions:
             return True
         if namespace_of(channel).name != "document":
             return False
-        document = (await self._documents.manuscript(channel)).document
+        document = (await self._documents.committed(channel)).document
         return document.length >= _LONG or len(document.runs) >= _MANY
 
     def _still_wanted(self, connection: Connection, asked: Join, document: DocumentState | None) -> bool:

@@ -40,7 +40,7 @@ from app.journal.lanes import ActNotRecorded
 from app.node.effects.outcomes import Outcomes
 from app.node.effects.recorded_act import Acting, RightLost
 from app.security.auth import KeyUnknown, TokenError
-from app.services.editing.documents import Submission
+from app.services.editing.edit_submission import EditSubmission
 from app.services.quotas import QuotaExceeded
 from dossier_realtime.protocol import channels
 from dossier_realtime.protocol.authorization import Right, access
@@ -333,7 +333,7 @@ class Conduct:
         command, identity = effect.command, connection.session.identity
         assert identity is not None  # noqa: S101  the session checked
         answer = partial(self._edit_answered, connection, effect)
-        submission = Submission(
+        submission = EditSubmission(
             connection.connection_id,
             identity.user_id,
             identity.name,

@@ -45,9 +45,9 @@ class Cursors:
 
     async def move(self, channel: str, user_id: str, cursor: CursorPayload) -> None:
         """Tell the others, at once or as soon as they may be told again. Raises EditError and Unavailable."""
-        manuscript = await self._documents.upcoming(channel)
-        position, selection = placed_cursor(manuscript, cursor)
-        placed = CursorPayload(position, selection, manuscript.version)
+        versioned = await self._documents.upcoming(channel)
+        position, selection = placed_cursor(versioned, cursor)
+        placed = CursorPayload(position, selection, versioned.version)
         known = self._cursors.get((channel, user_id))
         if known is None:
             timer = asyncio.get_running_loop().call_later(0.0, self._due, channel, user_id)

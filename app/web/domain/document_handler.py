@@ -16,7 +16,7 @@ from app.core.documents import EditError
 from app.engine.ports import Unavailable
 from app.journal.acts import Act
 from app.node.calls import Read
-from app.services.editing.documents import Submission
+from app.services.editing.edit_submission import EditSubmission
 from app.web.http.authenticated_handler import AuthenticatedHandler
 from dossier_realtime.ot.units import to_units
 from dossier_realtime.protocol import channels, codec
@@ -93,7 +93,7 @@ class DocumentHandler(AuthenticatedHandler):
             )
             await self.act(act)
             answered: asyncio.Future[int | EditError] = asyncio.get_running_loop().create_future()
-            submission = Submission(
+            submission = EditSubmission(
                 "",
                 identity.user_id,
                 identity.name,

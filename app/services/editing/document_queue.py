@@ -1,0 +1,243 @@
+"""The queue of one document, in which edits are ordered, committed and answered.
+
+A turn takes the edits that wait, decides them against all that is committed, and appends the versions at the log's tip
+in one transaction. Nothing in memory changes before the append has succeeded. Others receive the versions from the
+broker like any event; the author's `operation_ack` takes the place of its own version, so that a connection receives
+everything in the order of versions.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import TYPE_CHECKING, NamedTuple
+
+import structlog
+
+from app.core import documents as core
+from app.core.authorization import NO_SENDING
+from app.core.documents import EditError, VersionedDocument
+from app.engine.ports import TipMoved, Unavailable, Version
+from app.services.quotas import QuotaExceeded
+from dossier_realtime.protocol.errors import ErrorCode
+
+from .document_log import replay
+from .edit_decision import EditDecision
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from app.engine.ports import Broker, DocumentStore, KnownOperation
+    from app.services.quotas import Quotas
+
+    from .differences import Differences
+    from .edit_submission import EditSubmission
+
+_log = structlog.get_logger("documents")
+
+MAX_BATCH = 64  # edits decided and committed together
+SNAPSHOT_VERSIONS = 500  # versions between two snapshots
+_VERSIONS_A_TURN = 10  # versions of one edit that one turn of the loop makes
+
+
+class _Placed(NamedTuple):
+    """A version on its way to the log, and whether it is its edit's last."""
+
+    submission: EditSubmission
+    body: bytes
+    last: bool
+
+
+class DocumentQueue:
+    """One document: what is committed, what waits, and what is being appended."""
+
+    def __init__(
+        self,
+        channel: str,
+        store: DocumentStore,
+        broker: Broker,
+        ready: Callable[[], bool],
+        quotas: Quotas,
+        differences: Differences,
+    ) -> None:
+        self._decision = EditDecision(channel, broker, differences)
+        self._quotas = quotas
+        self._channel, self._store, self._broker, self._ready = channel, store, broker, ready
+        self.committed = VersionedDocument()
+        self.appending: VersionedDocument | None = None
+        self._waiting: deque[EditSubmission] = deque()
+        self._placed: dict[int, _Placed] = {}
+        self._loop = asyncio.get_running_loop()
+        self._used = self._loop.time()
+        self._snapshot = 0
+        self._loading: asyncio.Task[None] | None = None
+        self._is_loaded = False
+        self._working: asyncio.Task[None] | None = None
+
+    def idle_since(self, now: float) -> float:
+        busy = self._working is not None or (self._loading is not None and not self._loading.done())
+        return 0.0 if busy else now - self._used
+
+    async def loaded(self) -> None:
+        """Return when the document is in memory. Raises Unavailable."""
+        self._used = self._loop.time()
+        if self._is_loaded:
+            return
+        if self._loading is None or self._loading.done():
+            self._loading = self._loop.create_task(self._load())
+        await asyncio.shield(self._loading)
+
+    def submit(self, submission: EditSubmission) -> None:
+        self._used = self._loop.time()
+        self._waiting.append(submission)
+        if self._working is None:
+            self._working = self._loop.create_task(self._work())
+
+    def claim(self, version: int, frame: bytes) -> EditSubmission | None:
+        found = self._placed.get(version)
+        if found is None or found.body != frame:
+            return None  # another node's: ours comes behind it
+        del self._placed[version]
+        if found.last:
+            found.submission.reply(version)
+        return found.submission
+
+    async def _load(self) -> None:
+        position = await self._broker.position(self._channel)
+        found = await self._store.snapshot(self._channel, position.offset)
+        versioned = VersionedDocument() if found is None else core.unpack(found[1])
+        self._snapshot = versioned.version
+        await replay(self._broker, self._channel, versioned, position.offset)
+        self.committed = versioned
+        self._is_loaded = True
+
+    async def _work(self) -> None:
+        try:
+            while self._waiting:
+                await self._turn([self._waiting.popleft() for _ in range(min(MAX_BATCH, len(self._waiting)))])
+        finally:
+            self._working = None
+
+    async def _turn(self, batch: list[EditSubmission]) -> None:
+        """Decide and commit a batch; what must wait for it goes back to the front of the queue."""
+        try:
+            await self._commit(batch)
+        except TipMoved:
+            self._take_back(batch)
+            self._is_loaded = False
+        except Unavailable:
+            self._placed.clear()
+            self._is_loaded = False
+            refusal = EditError(ErrorCode.SERVICE_UNAVAILABLE, "The service cannot store changes now; try again later")
+            self._refuse(batch, refusal)
+        except Exception:
+            # Whatever it was, nobody may wait for ever, and nothing half decided may stay.
+            _log.exception("a document's queue failed", channel=self._channel)
+            self._placed.clear()
+            self._is_loaded = False
+            text = "The service failed to take this edit; send it again"
+            self._refuse(batch, EditError(ErrorCode.INTERNAL_ERROR, text))
+
+    def _refuse(self, batch: Sequence[EditSubmission], refusal: EditError) -> None:
+        for submission in batch:
+            if submission not in self._waiting:
+                submission.reply(refusal)
+
+    async def _commit(self, batch: list[EditSubmission]) -> None:
+        if not self._ready():
+            raise Unavailable("the journal cannot be written")
+        await self.loaded()
+        known = await self._known(batch)
+        tentative = self.committed.copy()
+        versions: list[Version] = []
+        rest = await self._decide_all(batch, known, tentative, versions)
+        self._waiting.extendleft(reversed(rest))
+        if not all(one.submission.holds() for one in self._placed.values()):
+            self._take_back(batch)  # a right was lost while others were decided: once more, without its holder's
+            return
+        if versions:
+            self.appending = tentative
+            try:
+                await self._store.append(self._channel, self.committed.version, versions)
+            finally:
+                self.appending = None
+            self.committed = tentative
+            self._answer_undelivered()
+            await self._keep_snapshot()
+
+    async def _known(self, batch: Sequence[EditSubmission]) -> dict[str, KnownOperation]:
+        ids = [s.edit.op_id for s in batch if s.edit is not None and s.edit.op_id is not None]
+        return dict(await self._store.known(self._channel, ids)) if ids else {}
+
+    async def _decide_all(
+        self,
+        batch: Sequence[EditSubmission],
+        known: dict[str, KnownOperation],
+        tentative: VersionedDocument,
+        versions: list[Version],
+    ) -> list[EditSubmission]:
+        """Advance the tentative document by each submission in turn; returns those that must wait for the commit."""
+        taken: set[str] = set()
+        for index, submission in enumerate(batch):
+            if not submission.holds():
+                submission.reply(EditError(ErrorCode.PERMISSION_DENIED, NO_SENDING))
+                continue
+            op_id = submission.edit.op_id if submission.edit is not None else None
+            if op_id is not None and op_id in taken:
+                return list(batch[index:])  # its twin is being committed: then it is known
+            if op_id is not None and op_id in known:
+                self._answer_known(submission, known[op_id])
+                continue
+            try:
+                steps = await self._decision.decide(submission, tentative)
+                made = [
+                    self._decision.version(submission, step, tentative.version + n) for n, step in enumerate(steps, 1)
+                ]
+                self._charge(submission, made, begins=tentative.version == 0)
+            except EditError as refusal:
+                submission.reply(refusal)
+                continue
+            if not steps:
+                if versions:
+                    return list(batch[index:])  # its ack comes after the versions before it
+                submission.reply(tentative.version)
+                continue
+            if op_id is not None:
+                taken.add(op_id)
+            for number, (step, version) in enumerate(zip(steps, made, strict=True), 1):
+                if number % _VERSIONS_A_TURN == 0:
+                    await asyncio.sleep(0)
+                versions.append(version)
+                tentative.advance(step)
+                self._placed[tentative.version] = _Placed(submission, version.body, version is made[-1])
+        return []
+
+    def _charge(self, submission: EditSubmission, made: Sequence[Version], *, begins: bool) -> None:
+        """Count what the edit makes the service keep to its author. Raises EditError."""
+        stored = sum(len(version.body) for version in made)
+        try:
+            self._quotas.charge(submission.user_id, submission.role, channels=int(begins and bool(made)), stored=stored)
+        except QuotaExceeded as enough:
+            raise EditError(enough.code, str(enough), retry_after=enough.retry_after) from None
+
+    def _answer_known(self, submission: EditSubmission, known: KnownOperation) -> None:
+        if known.user_id == submission.user_id:
+            submission.reply(known.version)
+        else:
+            text = "This op_id is another user's; make a new one (at $.payload.op_id)"
+            submission.reply(EditError(ErrorCode.PERMISSION_DENIED, text))
+
+    def _answer_undelivered(self) -> None:
+        """Nobody on this node receives the channel: the versions came by no delivery."""
+        for version, placed in sorted(self._placed.items()):
+            self.claim(version, placed.body)
+
+    def _take_back(self, batch: Sequence[EditSubmission]) -> None:
+        placed = {id(one.submission) for one in self._placed.values()}
+        self._placed.clear()
+        self._waiting.extendleft(s for s in reversed(batch) if id(s) in placed)
+
+    async def _keep_snapshot(self) -> None:
+        if self.committed.version - self._snapshot >= SNAPSHOT_VERSIONS:
+            self._snapshot = self.committed.version
+            await self._store.keep_snapshot(self._channel, self._snapshot, core.pack(self.committed))
