@@ -8,6 +8,7 @@ from typing import Any
 
 from dashboard.blocks import View
 from dashboard.console import PageSession, Views
+from dashboard.service_link import ServiceLink
 from dashboard.store import DashboardState, Kept
 from dashboard.trail import ChainStatus
 from dossier_realtime.client.state.presence import PresenceState
@@ -53,10 +54,12 @@ def _judge(name: str, kept: object) -> None:
         assert len(kept) <= LISTED, name
     elif isinstance(kept, list):
         assert len(kept) <= LISTED, name
-    elif isinstance(kept, ChainStatus):
+    elif isinstance(kept, ChainStatus | ServiceLink):
         assert not list(_within(kept)), name
+    elif isinstance(kept, frozenset):
+        assert len(kept) <= LISTED, name
     else:
-        assert isinstance(kept, bool | int | float | str), f"{name} is kept and nobody judges it"
+        assert kept is None or isinstance(kept, bool | int | float | str), f"{name} is kept and nobody judges it"
 
 
 def _within(thing: object) -> Iterable[list[object] | dict[str, object] | deque[object]]:
