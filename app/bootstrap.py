@@ -20,9 +20,9 @@ from app.core.instant import Instant
 from app.engine.build import open_engine
 from app.engine.limits import EngineLimits
 from app.journal.acts import ActRecord
-from app.journal.export import Archive
+from app.journal.exports.export import Archive
 from app.journal.node_name import kept_name
-from app.journal.signing import Signer, key_place, named_key, open_signer
+from app.journal.signatures.signing import Signer, key_place, named_key, open_signer
 from app.journal.upkeep import Upkeep
 from app.journal.writer import Journal
 from app.node.node import Node

@@ -21,8 +21,8 @@ from pathlib import Path
 import psutil
 
 from app.journal.compression import closed, compress
-from app.journal.export import Archive, Selection
-from app.journal.signing import Signer
+from app.journal.exports.export import Archive, Selection
+from app.journal.signatures.signing import Signer
 from app.journal.writer import Journal
 from app.node.connections.hub import Hub
 from app.node.sockets.frames import text_frame

@@ -21,7 +21,7 @@ import dossier_realtime
 from app.engine.build import STORE, copy_store
 from app.engine.sqlite import StoreError, lock_folder
 from app.journal.node_name import FILE as NODE_NAME
-from app.journal.signing import PRIVATE
+from app.journal.signatures.signing import PRIVATE
 from app.journal.store import nodes, sync_folder, verify_folder
 from app.security.private_files import open_private
 from app.security.token_secrets import SECRET_FILE

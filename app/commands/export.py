@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from app.commands.file_errors import expect_place
 from app.core import reevaluate
-from app.journal.export import Archive, NothingSelected, Selection, Tally
-from app.journal.signing import key_place, named_key, open_signer
+from app.journal.exports.export import Archive, NothingSelected, Selection, Tally
+from app.journal.signatures.signing import key_place, named_key, open_signer
 from app.security.private_files import open_private
 from dossier_realtime.archive import ExportError, open_export, open_journal
 from dossier_realtime.archive.folder import nodes
@@ -24,8 +24,8 @@ from dossier_realtime.recording.moments import unix, zone
 
 if TYPE_CHECKING:
     from app.configuration.config import Config
-    from app.core.deadlines import SessionLimits
     from app.core.ratelimit import RateLimiter
+    from app.core.sessions.deadlines import SessionLimits
 
 FOUND_WRONG = 1
 

@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from app.journal.rotation import rotate
-from app.journal.signing import PUBLIC, key_place
+from app.journal.signatures.rotation import rotate
+from app.journal.signatures.signing import PUBLIC, key_place
 from dossier_realtime.archive.export import read_manifest, verify_file
 from dossier_realtime.archive.folder import nodes, verify_node
 from dossier_realtime.archive.keys import check_by_bytes, named_check

@@ -6,9 +6,9 @@ import resource
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from app.core.deadlines import SessionLimits
 from app.core.ratelimit import Limits, RateLimiter
 from app.core.refusal_budget import RefusalLimits
+from app.core.sessions.deadlines import SessionLimits
 from app.node.connections.limits import NodeLimits
 from app.node.sockets.outbox import OutboxLimits
 

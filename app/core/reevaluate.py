@@ -11,21 +11,19 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
+from app.core.instant import Instant
+from app.core.ratelimit import RateLimiter
+from app.core.sessions.effects import VerifyToken
+from app.core.sessions.session import Session
 from dossier_realtime.protocol import codec
 from dossier_realtime.protocol.authorization import Grant, Identity
 from dossier_realtime.protocol.classification import ChannelPolicy, Clearance, Settings
 from dossier_realtime.protocol.errors import ErrorCode
 from dossier_realtime.recording.reading import is_cut
 
-from .effects import VerifyToken
-from .instant import Instant
-from .ratelimit import RateLimiter
-from .session import Session
-
 if TYPE_CHECKING:
+    from app.core.sessions.deadlines import SessionLimits
     from dossier_realtime.recording.entry import Entry, Header
-
-    from .deadlines import SessionLimits
 
 _TOKEN = VerifyToken("", None, None)
 _SUBSCRIPTION_FAILED = b'"error_code":"' + ErrorCode.SUBSCRIPTION_FAILED.value.encode() + b'"'

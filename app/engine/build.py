@@ -7,9 +7,9 @@ from pathlib import Path
 
 from app.core.instant import Instant
 from app.core.ratelimit import RateLimiter
-from app.engine.embedded.copying import copy_store
 from app.engine.embedded.engine import open_embedded
-from app.engine.embedded.schema import FILE as STORE
+from app.engine.embedded.storage.copying import copy_store
+from app.engine.embedded.storage.schema import FILE as STORE
 from app.engine.limits import EngineLimits
 from app.engine.ports import Engine, EngineError
 

@@ -10,10 +10,10 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, Protocol
 
-from app.core.alerts import Alert
 from app.core.authorization import NO_SENDING
-from app.core.briefs import Brief
-from app.core.domain_facts import DomainFact
+from app.core.domain.alerts import Alert
+from app.core.domain.briefs import Brief
+from app.core.domain.domain_facts import DomainFact
 from app.core.position import StreamPosition
 from app.core.presence import Member as Member  # noqa: PLC0414 - a part of the port, from here too
 from app.core.presence import PresenceEvent as PresenceEvent  # noqa: PLC0414 - likewise

@@ -10,9 +10,8 @@ import re
 import secrets
 from typing import TYPE_CHECKING, Final
 
+from app.journal import store
 from dossier_realtime.archive.folder import NODE, nodes
-
-from . import store
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from app.journal.signing import Signer
+from app.journal.signatures.signing import Signer
 from app.journal.store import SEGMENTS, write_anchor, write_whole
 from dossier_realtime.archive.folder import read_lines, segment_paths
 from dossier_realtime.archive.segments import PACKED, open_segment, pack

@@ -11,11 +11,11 @@ from typing import Any
 import structlog
 
 from app.configuration.settings import JournalSettings
-from app.journal.checkpoints import Checkpointer, CheckpointSchedule
 from app.journal.compression import Compressor
 from app.journal.retention import Retention, retain
-from app.journal.signing import Signer
-from app.journal.sinks import Sink, to_file, to_hook, to_syslog
+from app.journal.signatures.checkpoints import Checkpointer, CheckpointSchedule
+from app.journal.signatures.signing import Signer
+from app.journal.signatures.sinks import Sink, to_file, to_hook, to_syslog
 from dossier_realtime.protocol.classification import LEVELS
 from dossier_realtime.recording.entry import Detail
 

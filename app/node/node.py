@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from msgspec import UNSET
 
 from app.core.origin import origin_now
-from app.core.session import Session
+from app.core.sessions.session import Session
 from app.node.connections.connection import Connection
 from app.node.connections.connection_limit import ConnectionLimit
 from app.node.connections.endings import Endings
@@ -32,8 +32,8 @@ from dossier_realtime.recording.ops_rows import LimitRow, decode_report
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from app.core.effects import Decision, Effect
     from app.core.instant import Instant
+    from app.core.sessions.effects import Decision, Effect
     from app.engine.ports import ControlCommand, Engine, PresenceEvent, Publication
     from app.journal.acts import ActRecord
     from app.node.connections.connection import Inbound

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import structlog
 from msgspec import UNSET, UnsetType
 
-from app.core.effects import Lasting, Send
 from app.core.origin import Origin, origin_now
+from app.core.sessions.effects import Lasting, Send
 from app.telemetry.logs import Sample, Sampler
 from app.telemetry.series import message_name
 from dossier_realtime.protocol import channels, codec
@@ -26,7 +26,7 @@ from dossier_realtime.recording.reading import HEAD_BYTES, cut
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from app.core.effects import Decision
+    from app.core.sessions.effects import Decision
     from app.engine.ports import Placed, Publication
     from app.journal.lanes import Waiting
     from app.journal.writer import Journal

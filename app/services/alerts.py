@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from app.core import alerts as core
+from app.core.domain import alerts as core
 from app.engine.ports import Moved
 from app.journal.acts import Act
 from dossier_realtime.protocol import channels
 
 if TYPE_CHECKING:
-    from app.core.alerts import Alert
+    from app.core.domain.alerts import Alert
     from app.engine.ports import AlertStore, Placed
     from app.journal.acts import RecordAct
     from dossier_realtime.protocol.authorization import Identity

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from app.core import briefs as core
+from app.core.domain import briefs as core
 from app.engine.ports import Moved
 from app.journal.acts import Act
 from dossier_realtime.recording.ops_rows import BriefRow
 
 if TYPE_CHECKING:
-    from app.core.briefs import Brief
+    from app.core.domain.briefs import Brief
     from app.engine.ports import BriefStore, Placed
     from app.journal.acts import RecordAct
     from dossier_realtime.protocol.authorization import Identity

@@ -5,9 +5,9 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from app.core.alerts import AlertRecipient, alert_recipient, mou_channels
-from app.core.briefs import transition
-from app.core.ownership import claim_on_brief, claim_on_commitment
+from app.core.domain.alerts import AlertRecipient, alert_recipient, mou_channels
+from app.core.domain.briefs import transition
+from app.core.domain.ownership import claim_on_brief, claim_on_commitment
 from app.engine.delivery_rules import TO_EVERYBODY, DeliveryRules
 from app.engine.ports import IdempotencyKey, Placed, PublicationEntry, Unavailable
 from dossier_realtime.protocol import codec
@@ -18,7 +18,7 @@ from dossier_realtime.protocol.namespaces import namespace_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from app.core.domain_facts import DomainFact
+    from app.core.domain.domain_facts import DomainFact
     from app.engine.ports import AlertStore, Broker
     from dossier_realtime.protocol.authorization import Identity
     from dossier_realtime.protocol.classification import ChannelPolicy

@@ -14,8 +14,17 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector
 
-from .latency import LastMinute
-from .series import CLOSE_CODES, ERROR_CODES, MESSAGE_TYPES, METHODS, OUTCOMES, REFUSAL_RULES, STATUSES, Series
+from app.telemetry.latency import LastMinute
+from app.telemetry.series import (
+    CLOSE_CODES,
+    ERROR_CODES,
+    MESSAGE_TYPES,
+    METHODS,
+    OUTCOMES,
+    REFUSAL_RULES,
+    STATUSES,
+    Series,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

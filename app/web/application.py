@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from app.journal.acts import ActRecord
-    from app.journal.export import Archive
+    from app.journal.exports.export import Archive
     from app.node.node import Node
     from app.node.sockets.turns import Turns
     from app.services.alerts import Alerts

@@ -21,7 +21,7 @@ def project() -> Tree:
 
 def test_the_tree_that_is_judged_is_the_real_one(project: Tree) -> None:
     assert {
-        "app.core.session",
+        "app.core.sessions.session",
         "app.configuration.config",
         "dossier_realtime.protocol.codec",
         __name__,
@@ -158,9 +158,9 @@ def test_a_file_past_the_longest_is_found(tmp_path: Path) -> None:
 def test_what_falls_as_it_should_is_no_breach(tmp_path: Path) -> None:
     for name, code in (
         ("dossier_realtime/protocol/events.py", "from math import inf"),
-        ("app/core/session.py", "from dossier_realtime.protocol import events"),
+        ("app/core/sessions/session.py", "from dossier_realtime.protocol import events"),
         ("app/engine/embedded/log.py", "import sqlite3"),
-        ("app/web/socket.py", "from app.core.session import x\nimport tornado.web\nclass SocketHandler: ..."),
+        ("app/web/socket.py", "from app.core.sessions.session import x\nimport tornado.web\nclass SocketHandler: ..."),
         ("app/bootstrap.py", "from app.engine.embedded import log\nfrom app.web import socket"),
         ("tests/web/test_socket.py", "import app.web.socket"),
     ):

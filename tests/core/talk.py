@@ -6,8 +6,10 @@ import json
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
-from app.core.deadlines import SessionLimits
-from app.core.effects import (
+from app.core.instant import Instant
+from app.core.ratelimit import Limits, RateLimiter
+from app.core.sessions.deadlines import SessionLimits
+from app.core.sessions.effects import (
     Close,
     Decision,
     Effect,
@@ -15,9 +17,7 @@ from app.core.effects import (
     Send,
     VerifyToken,
 )
-from app.core.instant import Instant
-from app.core.ratelimit import Limits, RateLimiter
-from app.core.session import Session
+from app.core.sessions.session import Session
 from dossier_realtime.protocol import codec, responses
 from dossier_realtime.protocol.authorization import Grant, Identity
 from dossier_realtime.protocol.classification import ChannelPolicy, Clearance

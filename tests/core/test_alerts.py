@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.core.alerts import Alert, AlertRecipient, AlertStatus, acknowledged, alert_recipient, raise_level
+from app.core.domain.alerts import Alert, AlertRecipient, AlertStatus, acknowledged, alert_recipient, raise_level
 from dossier_realtime.protocol.events import (
     CommitmentAlert,
     CommitmentAlertPayload,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.core.briefs import Brief, BriefTransition, cancellation, transition, transitioned
+from app.core.domain.briefs import Brief, BriefTransition, cancellation, transition, transitioned
 from dossier_realtime.protocol import codec
 from dossier_realtime.protocol.events import (
     BriefComplete,

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.core import documents as core
-from app.core.documents import EditError, VersionedDocument
+from app.core.domain import documents as core
+from app.core.domain.documents import EditError, VersionedDocument
 from dossier_realtime.ot.collab import Log
 from dossier_realtime.ot.difference import hunks
 from dossier_realtime.ot.document import Document

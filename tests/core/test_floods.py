@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.core.effects import Join, Send, VerifyToken
 from app.core.ratelimit import Limits, RateLimiter
-from app.core.renewals import Renewals
+from app.core.sessions.effects import Join, Send, VerifyToken
+from app.core.sessions.renewals import Renewals
 from dossier_realtime.protocol import responses
 from dossier_realtime.protocol.errors import CloseCode, ErrorCode
 from tests.core.talk import SA, Talk, closing, errors, only

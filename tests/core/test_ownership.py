@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.core.ownership import Authority, Claim, bind, claim_on_brief, claim_on_commitment
+from app.core.domain.ownership import Authority, Claim, bind, claim_on_brief, claim_on_commitment
 from dossier_realtime.protocol.authorization import Grant, Identity
 from dossier_realtime.protocol.classification import ChannelPolicy, Clearance
 

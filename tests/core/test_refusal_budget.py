@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.core.deadlines import Deadlines, Due, SessionLimits
 from app.core.instant import Instant
 from app.core.refusal_budget import RefusalBudget, RefusalLimits
+from app.core.sessions.deadlines import Deadlines, Due, SessionLimits
 
 LIMITS = RefusalLimits(per_second=20, longest_pause=0.5)
 GAPS = st.lists(st.floats(0, 3), max_size=200)

@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from app.core.effects import (
+from app.core.ratelimit import Limits
+from app.core.sessions.effects import (
     ApplySettings,
     Join,
     Leave,
@@ -15,7 +16,6 @@ from app.core.effects import (
     UpdateOwnPresence,
     VerifyToken,
 )
-from app.core.ratelimit import Limits
 from dossier_realtime.protocol import codec, responses
 from dossier_realtime.protocol.classification import Clearance
 from dossier_realtime.protocol.errors import CloseCode, ErrorCode

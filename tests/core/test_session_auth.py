@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.core.effects import (
+from app.core.sessions.effects import (
     Effect,
     Leave,
     OpenSession,
@@ -12,7 +12,7 @@ from app.core.effects import (
     SendPing,
     VerifyToken,
 )
-from app.core.session import SessionState
+from app.core.sessions.session import SessionState
 from dossier_realtime.protocol import responses
 from dossier_realtime.protocol.errors import CloseCode, ErrorCode
 from tests.core.talk import SA, UPDATE, Talk, closing, errors, identity, only

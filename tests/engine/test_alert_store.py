@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from app.core.alerts import Alert, AlertRecipient, AlertStatus
+from app.core.domain.alerts import Alert, AlertRecipient, AlertStatus
 from app.engine.ports import Engine, KeyConflict, Moved, PublicationEntry
 from tests.engine.conftest import Clock, Opener
 from tests.engine.events import Received, event, key, numbers

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from app.core.briefs import Brief, BriefTransition
+from app.core.domain.briefs import Brief, BriefTransition
 from app.engine.ports import BriefCancelled, Engine, Moved, PublicationEntry
 from dossier_realtime.protocol.responses import BriefEnd
 from tests.engine.conftest import Clock, Opener

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from app.engine.embedded import history
-from app.engine.embedded.history import EventLog
+from app.engine.embedded.events import history
+from app.engine.embedded.events.history import EventLog
 from tests.engine.conftest import Opener
 from tests.engine.events import event
 

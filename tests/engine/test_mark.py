@@ -13,7 +13,7 @@ import pytest
 
 from app.core.ratelimit import RateLimiter
 from app.engine.embedded.engine import open_embedded
-from app.engine.embedded.mark import FILE
+from app.engine.embedded.storage.mark import FILE
 from app.engine.limits import EngineLimits
 from app.engine.ports import PublicationEntry
 from tests.engine.conftest import Clock

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-from app.journal.export import Archive, Selection
-from app.journal.signing import Signer
+from app.journal.exports.export import Archive, Selection
+from app.journal.signatures.signing import Signer
 from app.journal.writer import Journal
 from dossier_realtime.archive import open_export, open_journal
 from dossier_realtime.archive.export import verify_file

@@ -19,7 +19,7 @@ from typing import NamedTuple
 import pytest
 import trustme
 
-from app.engine.embedded.schema import FILE, VERSION
+from app.engine.embedded.storage.schema import FILE, VERSION
 from tests.harness import tokens
 from tests.harness.eventually import HANG_SECONDS
 from tests.harness.service import ROOT, Service, Settings, as_environment

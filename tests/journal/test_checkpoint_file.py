@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from app.commands import verify
 from app.configuration.config import load
-from app.journal.signing import PUBLIC
-from app.journal.sinks import Sink, to_file
+from app.journal.signatures.signing import PUBLIC
+from app.journal.signatures.sinks import Sink, to_file
 from dossier_realtime.recording.checkpoint import Checkpoint, read_checkpoints
 from tests.harness.service import as_environment
 from tests.harness.tokens import SECRET
@@ -117,7 +117,7 @@ def test_verify_names_a_damaged_line_and_compares_the_others(
 
 
 def test_a_sink_that_fails_in_a_way_nobody_thought_of_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.journal.sinks._FIRST_PAUSE_SECONDS", 0.0)
+    monkeypatch.setattr("app.journal.signatures.sinks._FIRST_PAUSE_SECONDS", 0.0)
     sent: list[bytes] = []
     wrongs = [ValueError("unknown url type"), RuntimeError("whatever")]
 

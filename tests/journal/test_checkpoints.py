@@ -18,10 +18,19 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from app.journal import store
-from app.journal.checkpoints import Checkpointer, CheckpointSchedule
-from app.journal.rotation import rotate
-from app.journal.signing import PRIVATE, PUBLIC, KeyPlace, Signer, named_key, open_signer, write_key, write_public
-from app.journal.sinks import Sink, to_file, to_hook, to_syslog
+from app.journal.signatures.checkpoints import Checkpointer, CheckpointSchedule
+from app.journal.signatures.rotation import rotate
+from app.journal.signatures.signing import (
+    PRIVATE,
+    PUBLIC,
+    KeyPlace,
+    Signer,
+    named_key,
+    open_signer,
+    write_key,
+    write_public,
+)
+from app.journal.signatures.sinks import Sink, to_file, to_hook, to_syslog
 from app.journal.writer import Journal
 from dossier_realtime.archive.folder import verify_node
 from dossier_realtime.archive.keys import check_by_bytes, named_check

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import msgspec
 
-from app.journal.export import Archive, Selection
-from app.journal.signing import named_key, open_signer
-from app.journal.sinks import Sink, to_file
+from app.journal.exports.export import Archive, Selection
+from app.journal.signatures.signing import named_key, open_signer
+from app.journal.signatures.sinks import Sink, to_file
 from dossier_realtime.recording.checkpoint import Checkpoint, read_checkpoints
 from tests.journal.folders import NODE
 from tests.journal.test_checkpoints import HERE, run, vouched

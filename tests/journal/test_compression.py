@@ -12,9 +12,9 @@ import pytest
 
 from app.journal import store
 from app.journal.compression import Compressor, closed, compress
-from app.journal.export import Archive, Selection
+from app.journal.exports.export import Archive, Selection
 from app.journal.retention import DAY, Retention, retain
-from app.journal.signing import PUBLIC, Signer
+from app.journal.signatures.signing import PUBLIC, Signer
 from app.journal.writer import Journal
 from dossier_realtime.archive import open_journal, segments
 from dossier_realtime.archive.folder import DamagedRecordingWarning, read_after, seq_before, verify_node

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.journal import store
-from app.journal.export import MOST, Archive, Selection
+from app.journal.exports.export import MOST, Archive, Selection
 from app.journal.retention import DAY, Retention, retain
-from app.journal.signing import Signer
+from app.journal.signatures.signing import Signer
 from app.journal.writer import Journal
 from dossier_realtime.archive.folder import read_after, read_anchor
 from dossier_realtime.recording.entry import Head

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from app.journal import store
 from app.journal.retention import DAY, Retention, retain
-from app.journal.signing import PUBLIC, Signer
+from app.journal.signatures.signing import PUBLIC, Signer
 from app.journal.writer import Journal
 from dossier_realtime.archive import open_journal
 from dossier_realtime.archive.folder import read_anchor, verify_node

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from app.journal import checkpoints
-from app.journal.checkpoints import Checkpointer, CheckpointSchedule
-from app.journal.signing import KeyPlace, named_key, open_signer
+from app.journal.signatures import checkpoints
+from app.journal.signatures.checkpoints import Checkpointer, CheckpointSchedule
+from app.journal.signatures.signing import KeyPlace, named_key, open_signer
 from app.journal.writer import Journal
 from app.node.sockets import background
 from app.node.sockets.background import Background

@@ -11,7 +11,7 @@ import asyncio
 from functools import partial
 from pathlib import Path
 
-from app.engine.embedded.schema import FILE, open_database
+from app.engine.embedded.storage.schema import FILE, open_database
 from tests.harness.service import Service
 from tests.promises.checker import Ledger
 from tests.promises.conftest import Report, Sized

@@ -11,11 +11,11 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from app.core.deadlines import SessionLimits
 from app.core.ratelimit import Limits, RateLimiter
 from app.core.reevaluate import Reevaluation
-from app.journal.export import Archive, Selection
-from app.journal.signing import Signer
+from app.core.sessions.deadlines import SessionLimits
+from app.journal.exports.export import Archive, Selection
+from app.journal.signatures.signing import Signer
 from dossier_realtime.archive import open_export, open_journal
 from dossier_realtime.protocol import codec
 from dossier_realtime.protocol.classification import ChannelPolicy

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from app.journal import export as exporting
-from app.journal.export import Archive, Selection
-from app.journal.signing import Signer
+from app.journal.exports import export as exporting
+from app.journal.exports.export import Archive, Selection
+from app.journal.signatures.signing import Signer
 from dossier_realtime.archive import open_export
 from dossier_realtime.archive.folder import seq_before
 from dossier_realtime.recording.recording import Recording

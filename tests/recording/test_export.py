@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from app.journal.export import Archive, Selection
-from app.journal.signing import PUBLIC, Signer
+from app.journal.exports.export import Archive, Selection
+from app.journal.signatures.signing import PUBLIC, Signer
 from dossier_realtime.archive import ExportError, open_export, open_service
 from dossier_realtime.archive.export import verify_file
 from dossier_realtime.archive.keys import public_key_check

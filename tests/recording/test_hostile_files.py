@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from app.journal.export import Archive, Selection
-from app.journal.signing import Signer
+from app.journal.exports.export import Archive, Selection
+from app.journal.signatures.signing import Signer
 from app.journal.writer import Journal
 from dossier_realtime.archive import ExportError, open_export, open_journal
 from dossier_realtime.archive.export import verify_file

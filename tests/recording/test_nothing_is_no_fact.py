@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from app.journal.export import Archive, NothingSelected, Selection, Tally, UnmatchedRedaction
-from app.journal.signing import Signer
+from app.journal.exports.export import Archive, NothingSelected, Selection, Tally, UnmatchedRedaction
+from app.journal.signatures.signing import Signer
 from dossier_realtime.archive import ExportError, open_service
 from tests.harness.service import ROOT, Service, as_environment
 from tests.harness.tokens import SECRET as SECRET_OF_TESTS

@@ -12,8 +12,8 @@ import msgspec
 import pandas as pd
 import pytest
 
-from app.journal.export import Archive, Selection
-from app.journal.signing import Signer
+from app.journal.exports.export import Archive, Selection
+from app.journal.signatures.signing import Signer
 from dossier_realtime.archive import open_export, open_journal
 from dossier_realtime.recording.entry import Header
 from dossier_realtime.recording.recording import Recording

@@ -10,8 +10,8 @@ import msgspec
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.journal.export import Archive, Selection
-from app.journal.signing import Signer
+from app.journal.exports.export import Archive, Selection
+from app.journal.signatures.signing import Signer
 from dossier_realtime.archive import open_export, open_journal
 from dossier_realtime.archive.export import ExportSource
 from dossier_realtime.archive.folder import FolderSource

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import httpx
 
-from app.core.deadlines import SessionLimits
 from app.core.ratelimit import Limits, RateLimiter
 from app.core.reevaluate import Difference, Reevaluation
+from app.core.sessions.deadlines import SessionLimits
 from dossier_realtime.archive import open_journal
 from dossier_realtime.protocol.classification import ChannelPolicy
 from dossier_realtime.recording.recording import Recording

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from app.core.ratelimit import RateLimiter
 from app.engine.build import open_engine
-from app.engine.embedded.documents import EmbeddedDocuments
+from app.engine.embedded.events.documents import EmbeddedDocuments
 from app.engine.limits import EngineLimits
 from app.engine.ports import Publication
 from app.services.editing.cursors import Cursors

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import random
 
-from app.core import documents as core
-from app.core.documents import MAX_PARTS
+from app.core.domain import documents as core
+from app.core.domain.documents import MAX_PARTS
 from app.services.editing.differences import Differences
 from dossier_realtime.ot.difference import from_hunks, middle
 from dossier_realtime.ot.document import Document, apply

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from app.core.documents import EditError
+from app.core.domain.documents import EditError
 from app.core.ratelimit import RateLimiter
 from app.engine.build import open_engine
 from app.engine.limits import EngineLimits

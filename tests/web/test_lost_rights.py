@@ -17,7 +17,7 @@ import pytest
 
 from app.bootstrap import Service
 from app.core.instant import Instant
-from app.journal.export import Archive
+from app.journal.exports.export import Archive
 from app.services.channel_admin import ChannelAdministration
 from app.web.operators import journal_handler
 from dossier_realtime.protocol.classification import Settings

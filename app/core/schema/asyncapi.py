@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, get_args
 
+from app.core.schema.json_schema import definitions
+from app.core.schema.messages import CONTRACT_VERSION, HOST, Message, messages
+from app.core.schema.portable import JsonSchema
 from dossier_realtime.protocol import commands, events, responses
 from dossier_realtime.protocol.channels import SHAPES
 from dossier_realtime.protocol.inbound import INBOUND
 from dossier_realtime.protocol.namespaces import NAMESPACES, Namespace
-
-from .json_schema import definitions
-from .messages import CONTRACT_VERSION, HOST, Message, messages
-from .portable import JsonSchema
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

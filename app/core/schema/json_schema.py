@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
-from . import rules
-from .messages import HOST, messages
-from .portable import JsonSchema, portable, text
+from app.core.schema import rules
+from app.core.schema.messages import HOST, messages
+from app.core.schema.portable import JsonSchema, portable, text
 
 
 def struct_definitions(prefix: str = "#/$defs/") -> dict[str, JsonSchema]:

@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from app.core.schema.calls import CALLS, JSON, HttpCallForm, Parameter
+from app.core.schema.json_schema import definitions
+from app.core.schema.messages import CONTRACT_VERSION, HOST, Message, camel_case
+from app.core.schema.portable import JsonSchema, described_defaults, portable, text
 from dossier_realtime.protocol import http_forms as forms
 from dossier_realtime.protocol.errors import MEANINGS, ErrorCode
 from dossier_realtime.protocol.inbound import INBOUND
-
-from .calls import CALLS, JSON, HttpCallForm, Parameter
-from .json_schema import definitions
-from .messages import CONTRACT_VERSION, HOST, Message, camel_case
-from .portable import JsonSchema, described_defaults, portable, text
 
 if TYPE_CHECKING:
     from msgspec import Struct

@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from app.core.schema.portable import JsonSchema, channel_name, non_null
 from dossier_realtime.protocol import commands
 from dossier_realtime.protocol.inbound import INBOUND
 from dossier_realtime.protocol.namespaces import NAMESPACES
-
-from .portable import JsonSchema, channel_name, non_null
 
 if TYPE_CHECKING:
     from msgspec import Struct

@@ -9,24 +9,25 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
-from app.core.alerts import AlertRecipient
-from app.core.briefs import BriefTransition
+from app.core.domain.alerts import AlertRecipient
+from app.core.domain.briefs import BriefTransition
 from app.core.instant import Instant
 from app.core.ratelimit import RateLimiter
 from app.engine import ports
-from app.engine.embedded import alerts, briefs, history, mark
-from app.engine.embedded.alerts import EmbeddedAlerts
-from app.engine.embedded.briefs import EmbeddedBriefs
-from app.engine.embedded.broker import EmbeddedBroker
 from app.engine.embedded.control import EmbeddedControl
-from app.engine.embedded.documents import EmbeddedDocuments
+from app.engine.embedded.events import alerts, briefs, history
+from app.engine.embedded.events.alerts import EmbeddedAlerts
+from app.engine.embedded.events.briefs import EmbeddedBriefs
+from app.engine.embedded.events.broker import EmbeddedBroker
+from app.engine.embedded.events.documents import EmbeddedDocuments
 from app.engine.embedded.presence import EmbeddedPresence
 from app.engine.embedded.quotas import EmbeddedQuotas, stored_quotas
 from app.engine.embedded.rates import EmbeddedRates
 from app.engine.embedded.revocations import EmbeddedRevocations, stored_revocations
-from app.engine.embedded.schema import FILE, open_database
 from app.engine.embedded.sessions import EmbeddedSessions, ended_sessions
 from app.engine.embedded.settings import EmbeddedSettings, stored_settings
+from app.engine.embedded.storage import mark
+from app.engine.embedded.storage.schema import FILE, open_database
 from app.engine.limits import EngineLimits
 from app.engine.sqlite import Reader, StoreError, Writer, lock_folder
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import msgspec
 
-from app.core.effects import ACCEPTED, Close, Decision, Leave, Send, SendPing
 from app.core.origin import Origin, origin_now
 from app.core.refusal_budget import RefusalBudget
-from app.core.session import Session
+from app.core.sessions.effects import ACCEPTED, Close, Decision, Leave, Send, SendPing
+from app.core.sessions.session import Session
 from app.node.sockets.frames import close_frame, ping_frame, text_frame
 from app.node.sockets.long_frames import subscribed_frame
 from app.node.sockets.outbox import Outbox
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Callable, Iterable, Sequence
 
-    from app.core.effects import Effect
     from app.core.instant import Instant
+    from app.core.sessions.effects import Effect
     from app.node.connections.limits import NodeLimits
     from app.node.sockets.outbox import Flusher, Frame
     from app.node.sockets.timers import Timers

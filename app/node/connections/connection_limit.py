@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final
 
-from app.core.effects import Close, Decision, SendPing
+from app.core.sessions.effects import Close, Decision, SendPing
 from app.engine.ports import TooManyConnections
 from dossier_realtime.protocol.errors import CloseCode
 

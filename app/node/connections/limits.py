@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from app.core.deadlines import SessionLimits
 from app.core.refusal_budget import RefusalLimits
+from app.core.sessions.deadlines import SessionLimits
 from app.node.sockets.outbox import OutboxLimits
 
 

@@ -24,8 +24,8 @@ from dossier_realtime.protocol.responses import Subscribed
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from app.core.effects import Join
     from app.core.position import StreamPosition
+    from app.core.sessions.effects import Join
     from app.engine.ports import Engine
     from app.node.connections.connection import Connection
     from app.node.connections.hub import Hub

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, assert_never
 
-from app.core.effects import (
+from app.core.sessions.effects import (
     ApplySettings,
     DomainCommand,
     Join,

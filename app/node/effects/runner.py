@@ -10,8 +10,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from app.core.authorization import NO_SENDING
-from app.core.documents import EditError
-from app.core.effects import (
+from app.core.domain.documents import EditError
+from app.core.sessions.effects import (
     ApplySettings,
     DomainCommand,
     Join,
@@ -24,7 +24,7 @@ from app.core.effects import (
     UpdateOwnPresence,
     VerifyToken,
 )
-from app.core.error_messages import error_message
+from app.core.sessions.error_messages import error_message
 from app.engine.ports import (
     ControlCommand,
     DomainFactError,
@@ -52,7 +52,7 @@ from dossier_realtime.protocol.responses import Ack, ChannelSettings, OperationA
 if TYPE_CHECKING:
     import asyncio
 
-    from app.core.effects import Effect
+    from app.core.sessions.effects import Effect
     from app.engine.ports import Engine
     from app.journal.acts import ActRecord
     from app.node.connections.connection import Connection

@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from app.core.documents import EditError, placed_cursor
+from app.core.domain.documents import EditError, placed_cursor
 from app.engine.delivery_rules import DeliveryRules
 from app.engine.ports import PublicationEntry, Unavailable
 from dossier_realtime.protocol import codec

@@ -9,7 +9,7 @@ from dossier_realtime.protocol import codec
 from dossier_realtime.protocol.events import RemoteOperation, RemoteOperationPayload
 
 if TYPE_CHECKING:
-    from app.core.documents import VersionedDocument
+    from app.core.domain.documents import VersionedDocument
     from app.engine.ports import Broker
 
 _PAGE_VERSIONS = 500  # versions read at once

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import structlog
 
-from app.core import documents as core
 from app.core.authorization import NO_SENDING
-from app.core.documents import EditError, VersionedDocument
+from app.core.domain import documents as core
+from app.core.domain.documents import EditError, VersionedDocument
 from app.engine.ports import TipMoved, Unavailable, Version
 from app.services.quotas import QuotaExceeded
 from dossier_realtime.protocol.errors import ErrorCode

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from app.core import documents as core
-from app.core.documents import EditError, VersionedDocument
+from app.core.domain import documents as core
+from app.core.domain.documents import EditError, VersionedDocument
 from dossier_realtime.protocol.responses import DocumentState
 
 from .differences import Differences

@@ -8,8 +8,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from app.core import documents as core
-from app.core.documents import EditError, VersionedDocument
+from app.core.domain import documents as core
+from app.core.domain.documents import EditError, VersionedDocument
 from app.engine.ports import Version
 from dossier_realtime.ot.flat import write_remote
 from dossier_realtime.protocol import codec

@@ -10,7 +10,7 @@ from app.core.origin import Origin, origin_now
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from app.core.documents import EditError
+    from app.core.domain.documents import EditError
     from dossier_realtime.ot.difference import Hunk
     from dossier_realtime.protocol.commands import EditPayload
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, ClassVar
 import msgspec
 
 from app.core import authorization
-from app.core.documents import EditError
+from app.core.domain.documents import EditError
 from app.engine.ports import Unavailable
 from app.journal.acts import Act
 from app.node.calls import Read

@@ -17,7 +17,7 @@ import structlog
 import tornado.iostream
 
 from app.journal.acts import Act
-from app.journal.export import Archive, NothingSelected, Selection
+from app.journal.exports.export import Archive, NothingSelected, Selection
 from dossier_realtime.protocol.authorization import decide_operator
 from dossier_realtime.protocol.classification import Clearance
 from dossier_realtime.protocol.errors import ErrorCode

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Final
 
-from app.core.alerts import Alert, AlertRecipient, AlertStatus, raise_level
-from app.core.ownership import Authority, Claim, bind, takes_over
-from app.engine.embedded.broker import EmbeddedBroker
-from app.engine.embedded.history import Appended, EventLog
+from app.core.domain.alerts import Alert, AlertRecipient, AlertStatus, raise_level
+from app.core.domain.ownership import Authority, Claim, bind, takes_over
+from app.engine.embedded.events.broker import EmbeddedBroker
+from app.engine.embedded.events.history import Appended, EventLog
 from app.engine.limits import EngineLimits
 from app.engine.ports import ForeignCommitment, Moved, Placed, PublicationEntry
 from app.engine.sqlite import Reader, Writer

@@ -10,7 +10,7 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .instant import Instant
+    from app.core.instant import Instant
 
 
 @dataclass(frozen=True, slots=True)

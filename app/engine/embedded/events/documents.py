@@ -6,8 +6,8 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from functools import partial
 
-from app.engine.embedded.broker import EmbeddedBroker
-from app.engine.embedded.history import EventLog
+from app.engine.embedded.events.broker import EmbeddedBroker
+from app.engine.embedded.events.history import EventLog
 from app.engine.ports import KnownOperation, Version
 from app.engine.sqlite import Reader, Writer
 

@@ -15,8 +15,8 @@ from pathlib import Path
 import msgspec
 import structlog
 
-from app.journal.signing import Signer, SigningError
-from app.journal.sinks import Sink
+from app.journal.signatures.signing import Signer, SigningError
+from app.journal.signatures.sinks import Sink
 from app.journal.store import read_head
 from dossier_realtime.recording.checkpoint import Checkpoint
 from dossier_realtime.recording.entry import Detail

@@ -7,22 +7,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from app.core.ratelimit import class_of
+from app.core.sessions.effects import ACCEPTED, Decision, Effect, Send
+from app.core.sessions.error_messages import past_limit
+from app.core.sessions.renewals import Renewals
 from dossier_realtime.protocol import codec
 from dossier_realtime.protocol.commands import Subscribe
 
-from .effects import ACCEPTED, Decision, Effect, Send
-from .error_messages import past_limit
-from .ratelimit import class_of
-from .renewals import Renewals
-
 if TYPE_CHECKING:
+    from app.core.instant import Instant
+    from app.core.ratelimit import RateLimiter
+    from app.core.sessions.deadlines import SessionLimits
     from dossier_realtime.protocol.authorization import Identity
     from dossier_realtime.protocol.commands import Command
     from dossier_realtime.protocol.inbound import InboundMessage
-
-    from .deadlines import SessionLimits
-    from .instant import Instant
-    from .ratelimit import RateLimiter
 
 
 class Budget:

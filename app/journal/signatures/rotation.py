@@ -12,7 +12,7 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from app.journal.signing import (
+from app.journal.signatures.signing import (
     PRIVATE,
     PUBLIC,
     CommandSigner,

@@ -11,6 +11,31 @@ from enum import Enum
 from hashlib import sha256
 from typing import TYPE_CHECKING, assert_never
 
+from app.core import authorization
+from app.core.sessions.budget import Budget
+from app.core.sessions.deadlines import Deadlines, Due, SessionLimits
+from app.core.sessions.effects import (
+    ACCEPTED,
+    ApplySettings,
+    Close,
+    Decision,
+    DomainCommand,
+    Effect,
+    Join,
+    Leave,
+    OpenSession,
+    Publish,
+    ReceiveOwn,
+    RefuseDocument,
+    Send,
+    SendPing,
+    ShareCursor,
+    SubmitEdit,
+    UpdateOwnPresence,
+    VerifyToken,
+)
+from app.core.sessions.error_messages import error_message, login_answer, no_subscription
+from app.core.sessions.own_channel import OwnChannel
 from dossier_realtime.protocol import codec
 from dossier_realtime.protocol import responses as ev
 from dossier_realtime.protocol.authorization import AccessDecision, Identity, Right, access
@@ -32,37 +57,10 @@ from dossier_realtime.protocol.errors import CloseCode, ErrorCode
 from dossier_realtime.protocol.inbound import InboundMessage
 from dossier_realtime.protocol.namespaces import NAMESPACES, namespace_of
 
-from . import authorization
-from .budget import Budget
-from .deadlines import Deadlines, Due, SessionLimits
-from .effects import (
-    ACCEPTED,
-    ApplySettings,
-    Close,
-    Decision,
-    DomainCommand,
-    Effect,
-    Join,
-    Leave,
-    OpenSession,
-    Publish,
-    ReceiveOwn,
-    RefuseDocument,
-    Send,
-    SendPing,
-    ShareCursor,
-    SubmitEdit,
-    UpdateOwnPresence,
-    VerifyToken,
-)
-from .error_messages import error_message, login_answer, no_subscription
-from .own_channel import OwnChannel
-
 if TYPE_CHECKING:
+    from app.core.instant import Instant
+    from app.core.ratelimit import RateLimiter
     from dossier_realtime.protocol.classification import ChannelPolicy
-
-    from .instant import Instant
-    from .ratelimit import RateLimiter
 
 OnChannel = Subscribe | Unsubscribe | UpdatePresence | ChangeSettings | EditOperation | MoveCursor | InboundMessage
 

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from app.core.authorization import NO_SUBSCRIPTION
+from app.core.sessions.effects import Close, Decision, Effect, Send
 from dossier_realtime.protocol.errors import CloseCode, ErrorCode
 from dossier_realtime.protocol.responses import AuthSuccess, AuthSuccessPayload, ErrorMessage, ErrorPayload
 
-from .authorization import NO_SUBSCRIPTION
-from .effects import Close, Decision, Effect, Send
-
 if TYPE_CHECKING:
+    from app.core.instant import Instant
+    from app.core.ratelimit import Verdict
     from dossier_realtime.protocol.authorization import Identity
     from dossier_realtime.protocol.codec import InvalidMessage
     from dossier_realtime.protocol.commands import Command
     from dossier_realtime.protocol.inbound import InboundMessage
     from dossier_realtime.protocol.responses import RateClass, RateLimits
-
-    from .instant import Instant
-    from .ratelimit import Verdict
 
 
 def error_message(

@@ -7,13 +7,12 @@ from collections import deque
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
+from app.core.sessions.effects import Close, Decision, Effect, Send
+from app.core.sessions.error_messages import error_message
 from dossier_realtime.protocol.errors import CloseCode, ErrorCode
 
-from .effects import Close, Decision, Effect, Send
-from .error_messages import error_message
-
 if TYPE_CHECKING:
-    from .instant import Instant
+    from app.core.instant import Instant
 
 _MINUTE = 60.0
 

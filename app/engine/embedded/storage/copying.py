@@ -7,7 +7,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Final
 
-from app.engine.embedded import mark
+from app.engine.embedded.storage import mark
 
 _PAGES: Final = 4_096  # copied between two looks at whether the copying goes on
 

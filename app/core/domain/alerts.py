@@ -8,10 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from app.core.domain.ownership import Claim, mou_channel
 from dossier_realtime.protocol import channels
 from dossier_realtime.protocol.events import AlertState, AlertStatePayload, CommitmentAlert, Event
-
-from .ownership import Claim, mou_channel
 
 
 class AlertRecipient(NamedTuple):

@@ -7,8 +7,8 @@ from functools import partial
 from typing import Final
 
 from app.core.position import StreamPosition, epoch_of
-from app.engine.embedded import history
-from app.engine.embedded.history import Ages, Appended, EventLog, StreamHead
+from app.engine.embedded.events import history
+from app.engine.embedded.events.history import Ages, Appended, EventLog, StreamHead
 from app.engine.limits import EngineLimits
 from app.engine.ports import IdempotencyKey, Placed, Publication, PublicationEntry
 from app.engine.sqlite import Reader, Writer

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from app.core.domain.ownership import Claim, takes_over
 from dossier_realtime.protocol import channels
 from dossier_realtime.protocol.events import (
     BriefComplete,
@@ -17,8 +18,6 @@ from dossier_realtime.protocol.events import (
 from dossier_realtime.protocol.fields import Localized
 from dossier_realtime.protocol.plain_text import isolated
 from dossier_realtime.protocol.responses import BriefEnd
-
-from .ownership import Claim, takes_over
 
 
 class BriefTransition(NamedTuple):

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Final
 
-from app.core.briefs import Brief, BriefTransition, transitioned
-from app.core.ownership import Authority, Claim, bind
-from app.engine.embedded.broker import EmbeddedBroker
-from app.engine.embedded.history import Appended, EventLog
+from app.core.domain.briefs import Brief, BriefTransition, transitioned
+from app.core.domain.ownership import Authority, Claim, bind
+from app.engine.embedded.events.broker import EmbeddedBroker
+from app.engine.embedded.events.history import Appended, EventLog
 from app.engine.limits import EngineLimits
 from app.engine.ports import BriefCancelled, ForeignBrief, Moved, Placed, PublicationEntry
 from app.engine.sqlite import Reader, Writer

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import msgspec
 
-from app.journal.redaction import Redaction, UnmatchedRedaction
-from app.journal.replays import Replays
-from app.journal.scope import Naming, Scope, trimmed
-from app.journal.signing import Signer
+from app.journal.exports.redaction import Redaction, UnmatchedRedaction
+from app.journal.exports.replays import Replays
+from app.journal.exports.scope import Naming, Scope, trimmed
+from app.journal.signatures.signing import Signer
 from dossier_realtime.archive.folder import read_after, read_head, seq_before
 from dossier_realtime.protocol import channels
 from dossier_realtime.protocol.channels import Pattern, is_channel

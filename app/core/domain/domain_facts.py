@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
-from .alerts import AlertRecipient
-from .briefs import BriefTransition
+from app.core.domain.alerts import AlertRecipient
+from app.core.domain.briefs import BriefTransition
 
 DomainFact: TypeAlias = AlertRecipient | BriefTransition
 """A statement about an alert or a brief; a new capability adds its own here."""

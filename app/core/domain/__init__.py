@@ -1,0 +1,1 @@
+"""Rules of documents, alerts and briefs."""

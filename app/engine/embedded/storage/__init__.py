@@ -1,0 +1,1 @@
+"""The SQLite file of the embedded engine: tables, mark and online copy."""

@@ -1,0 +1,1 @@
+"""Signed exports of a journal: selection, redaction and scope."""

@@ -1,0 +1,1 @@
+"""The signing key of a journal, its rotation, and signed checkpoints."""
