@@ -17,10 +17,10 @@ from app.node.connections.hub import Hub
 from app.node.connections.rechecks import Rechecks
 from app.node.connections.registry import Registry
 from app.node.connections.subscriptions import Subscriptions
-from app.node.effects.runner import Conduct
+from app.node.effects.runner import EffectRunner
 from app.node.sockets.background import Background
 from app.node.sockets.frames import text_frame
-from app.node.sockets.outbox import Flusher, Stamped, Unrecorded, Volatile
+from app.node.sockets.outbox import ConflatableFrame, Flusher, TimedFrame, UnrecordedFrame
 from app.node.sockets.timers import Timers
 from app.node.sockets.turns import Turns
 from dossier_realtime.protocol import channels, codec
@@ -33,10 +33,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from app.core.instant import Instant
-    from app.core.sessions.effects import Decision, Effect
+    from app.core.sessions.effects import Effect
     from app.engine.ports import ControlCommand, Engine, PresenceEvent, Publication
     from app.journal.acts import ActRecord
-    from app.node.connections.connection import Inbound
     from app.node.connections.limits import NodeLimits
     from app.node.recorder import Recorder
     from app.security.auth import TokenVerifier
@@ -97,7 +96,7 @@ class Node:
         self._cursors = cursors
         self._subscriptions = Subscriptions(self.hub, engine, policy, documents, recorder, self.background, self.turns)
         self.endings = Endings(self.turns, self._subscriptions.shut_out)
-        self._conduct = Conduct(
+        self._effects = EffectRunner(
             name,
             engine,
             publisher,
@@ -130,7 +129,7 @@ class Node:
         self.engine.presence.start(self._tell)
         self.engine.revocations.start(self._revoked)
         self.engine.settings.start(self._settings_changed)
-        self.engine.control.start(self._obey)
+        self.engine.control.start(self._handle)
         self._ticker = self.loop.call_later(_TICK, self._tick, self.loop.time() + _TICK)
 
     def raised_limits(self) -> list[LimitRow]:
@@ -179,31 +178,13 @@ class Node:
         if self.registry.connections.pop(connection.connection_id, None) is not None:
             self.recorder.record_closed(connection, len(self.registry.connections))
 
-    def undertake(self, connection: Connection, effect: Effect) -> asyncio.Task[None] | None:
+    def execute(self, connection: Connection, effect: Effect) -> asyncio.Task[None] | None:
         """Carry out what takes time."""
-        return self._conduct.undertake(connection, effect)
+        return self._effects.execute(connection, effect)
 
     def leave(self, connection: Connection, channel: str) -> None:
         """Deliver nothing more of a channel."""
         self._subscriptions.leave(connection, channel)
-
-    def received(
-        self, connection: Connection, payload: bytes, decoded: bytes, command: Inbound, decision: Decision
-    ) -> object:
-        """A message came in and was judged; returns its entry in the journal, None where that had no room."""
-        return self.recorder.record_received(connection, payload, decoded, command, decision)
-
-    def decided(self, connection: Connection, decision: Decision) -> None:
-        """A decision that nobody's message caused."""
-        self.recorder.record_decision(connection, decision)
-
-    def sent(self, connection: Connection, payload: bytes, type_: str, channel: str) -> None:
-        """A message went to this connection alone."""
-        self.recorder.record_sent(connection, payload, type_, channel)
-
-    def conflated(self, connection: Connection, places: Sequence[int]) -> None:
-        """Messages that waited gave way to later ones."""
-        self.recorder.record_conflated(connection, places)
 
     # --- what the engine tells --------------------------------------------------------------------------------
 
@@ -217,12 +198,12 @@ class Node:
             channel, offset = publication.channel, publication.offset
             frame, origin = text_frame(publication.frame), origin_now.get()
             if rules.conflation_key:
-                frame = Volatile.of(frame, *rules.conflation_key)
+                frame = ConflatableFrame.of(frame, *rules.conflation_key)
             submission = self._documents.claim(channel, offset, publication.frame)
             if submission is not None:
                 origin = submission.origin  # of a lane's turn there are many
             if origin is not None and not rules.exclude_user:  # a cursor may have waited on purpose
-                frame = Stamped.at(origin.accepted, frame)
+                frame = TimedFrame.at(origin.accepted, frame)
             self.hub.advance(channel, offset)
             excluded = rules.exclude_connection
             receivers = self.hub.live(channel, exclude_user=rules.exclude_user, exclude_connection=excluded)
@@ -240,7 +221,7 @@ class Node:
             if identity not in frames:
                 frames[identity] = codec.encode(report.seen_by(identity, self.policy.settings))
             self.recorder.record_report()
-            connection.outbox.push(Unrecorded(text_frame(frames[identity])))
+            connection.outbox.push(UnrecordedFrame(text_frame(frames[identity])))
 
     def _tell(self, event: PresenceEvent) -> None:
         channel, user_id = event.channel, event.payload.user_id
@@ -252,7 +233,7 @@ class Node:
         if isinstance(event, PresenceLeave):
             self._cursors.left(channel, user_id)
         if isinstance(event, PresenceUpdate) and event.payload.name is UNSET:
-            frame = Volatile.of(frame, "presence", channel, user_id)
+            frame = ConflatableFrame.of(frame, "presence", channel, user_id)
         excluded = user_id if isinstance(event, PresenceJoin) else ""
         receivers = self.hub.watching(channel, excluded)
         self.recorder.record_presence_change(
@@ -270,16 +251,16 @@ class Node:
         self.endings.end(revoked, "the token was revoked", at)
         self.recorder.record_revocation(token_id, user_id, moment)
 
-    def _obey(self, order: ControlCommand) -> None:
+    def _handle(self, command: ControlCommand) -> None:
         at = self.clock()
-        if order.kind == "lift_limits":
+        if command.kind == "lift_limits":
             for limiter in (self.engine.rates.limiter, self._quotas.limiter):
-                limiter.raise_limit(order.subject, order.seconds, at.steady)
-            self.recorder.record_raised_limit(order.subject, self.registry.name_of(order.subject), order.seconds)
+                limiter.raise_limit(command.subject, command.seconds, at.steady)
+            self.recorder.record_raised_limit(command.subject, self.registry.name_of(command.subject), command.seconds)
         else:
-            self.registry.obey(order, self.endings, at)
-        if order.kind == "end_user":
-            self.recorder.record_disconnection(order.subject)
+            self.registry.handle(command, self.endings, at)
+        if command.kind == "end_user":
+            self.recorder.record_disconnection(command.subject)
 
     def _settings_changed(self, channel: str, settings: Settings) -> None:
         before = self.policy.settings(channel)

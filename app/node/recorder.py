@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from app.journal.lanes import Waiting
     from app.journal.writer import Journal
     from app.node.calls import Call
-    from app.node.connections.connection import Connection, Inbound
+    from app.node.connections.connection import Connection, DecodedMessage
     from app.telemetry.metrics import Metrics
     from dossier_realtime.protocol.classification import ChannelPolicy, Settings
     from dossier_realtime.protocol.errors import ErrorCode
@@ -59,7 +59,7 @@ class Recorder:
         self._polls = Sampler(each=1, seconds=_POLL_SECONDS)
 
     def record_received(
-        self, connection: Connection, payload: bytes, decoded: bytes, command: Inbound, decision: Decision
+        self, connection: Connection, payload: bytes, decoded: bytes, command: DecodedMessage, decision: Decision
     ) -> Waiting | None:
         """A message came in and was judged. Kept is the message as it was decoded, without what was ignored in it; of
         a refused one that is long the beginning, of a malformed one and a stranger's its digest alone. Never a token.

@@ -12,7 +12,7 @@ import pytest
 
 from app.node.sockets.frames import close_frame, text_frame
 from app.node.sockets.long_frames import LongFrame
-from app.node.sockets.outbox import Flusher, Outbox, OutboxLimits, Stamped, Volatile
+from app.node.sockets.outbox import ConflatableFrame, Flusher, Outbox, OutboxLimits, TimedFrame
 from tests.harness.eventually import HANG_SECONDS, eventually_async
 
 
@@ -236,7 +236,7 @@ async def test_replaced_frames_give_way_before_anything_is_dropped(pair: Pair) -
         pair.outbox.push(BIG)
         await asyncio.sleep(0)
     for n in range(1000):
-        pair.outbox.push(Volatile.of(text_frame(b"cursor %04d" % n), "cursor", "ali"))
+        pair.outbox.push(ConflatableFrame.of(text_frame(b"cursor %04d" % n), "cursor", "ali"))
     assert pair.owner.slow == 0
     assert pair.owner.replaced >= 900
     waiting = pair.outbox.waiting
@@ -304,7 +304,7 @@ async def test_a_published_frame_is_timed_until_the_kernel_has_it(pair: Pair) ->
     assert pair.delivered == []
     accepted = loop.time()
     for _ in range(3):
-        pair.outbox.push(Stamped.at(accepted, text_frame(b"published")))
+        pair.outbox.push(TimedFrame.at(accepted, text_frame(b"published")))
     pair.outbox.push(text_frame(b"an answer"))
     for _ in range(5):
         await asyncio.sleep(0)
@@ -325,7 +325,7 @@ def test_a_frame_to_many_is_told_with_few_looks_at_the_clock() -> None:
         flusher = Flusher(loop, lambda _, now, count: told.append((now, count)))
         pairs = [socket.socketpair() for _ in range(120)]
         outboxes = [Outbox(mine, loop, flusher, OutboxLimits(), Owner()) for mine, _ in pairs]
-        frames = [Stamped.at(loop.time(), text_frame(b"%d" % number)) for number in range(2)]
+        frames = [TimedFrame.at(loop.time(), text_frame(b"%d" % number)) for number in range(2)]
         for frame in frames:
             for outbox in outboxes:
                 outbox.push(frame)

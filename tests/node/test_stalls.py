@@ -86,7 +86,7 @@ class _Rechecked:
         self._counted.happens()
         return ()
 
-    def carry_out(self, effects: Sequence[object]) -> None:
+    def execute(self, effects: Sequence[object]) -> None:
         pass
 
 

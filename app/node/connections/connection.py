@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from dossier_realtime.protocol.inbound import InboundMessage
     from dossier_realtime.protocol.responses import Subscribed
 
-Inbound: TypeAlias = "Command | InboundMessage | InvalidMessage | None"
+DecodedMessage: TypeAlias = "Command | InboundMessage | InvalidMessage | None"
 """A message as it was decoded, or why it could not be; None: it was refused undecoded."""
 
 _CONTROL_FRAMES = 2_000  # pings and pongs in one window of ten seconds: far above any use
@@ -46,8 +46,30 @@ LINGER = 3.0  # seconds a closing handshake may take
 _LONGEST_LINGER = 30.0  # seconds, where the peer still reads what goes before the close frame
 
 
-class Home(Protocol):
-    """The node, as far as a connection knows it."""
+class ConnectionRecorder(Protocol):
+    """The record of what one connection receives and sends."""
+
+    def record_received(
+        self, connection: Connection, payload: bytes, decoded: bytes, command: DecodedMessage, decision: Decision
+    ) -> object:
+        """Record a message that came in and the decision on it.
+
+        Returns:
+            The message's entry in the journal, None where the journal had no room for it.
+        """
+
+    def record_decision(self, connection: Connection, decision: Decision) -> None:
+        """Record a decision that no message of the client caused."""
+
+    def record_sent(self, connection: Connection, payload: bytes, type_: str, channel: str) -> None:
+        """Record a message to this connection alone."""
+
+    def record_conflated(self, connection: Connection, places: Sequence[int]) -> None:
+        """Record that waiting messages were dropped for later ones."""
+
+
+class ConnectionHost(Protocol):
+    """The part of the node that a connection uses."""
 
     loop: asyncio.AbstractEventLoop
     flusher: Flusher
@@ -57,31 +79,21 @@ class Home(Protocol):
     policy: ChannelPolicy
     new_id: Callable[[], str]
 
-    def new_session(self, at: Instant) -> Session:
-        """The state of a connection that has said nothing yet."""
+    @property
+    def recorder(self) -> ConnectionRecorder:
+        """The record of the node."""
 
-    def undertake(self, connection: Connection, effect: Effect) -> asyncio.Task[None] | None:
-        """Carry out what takes time."""
+    def new_session(self, at: Instant) -> Session:
+        """Return the state of a connection that has sent nothing yet."""
+
+    def execute(self, connection: Connection, effect: Effect) -> asyncio.Task[None] | None:
+        """Begin an effect that takes time; a returned task must end before the connection's next message."""
 
     def leave(self, connection: Connection, channel: str) -> None:
         """Deliver nothing more of a channel."""
 
     def ended(self, connection: Connection) -> None:
-        """The connection takes no more part; its socket may still be closing."""
-
-    def received(
-        self, connection: Connection, payload: bytes, decoded: bytes, command: Inbound, decision: Decision
-    ) -> object:
-        """A message came in and was judged; returns its entry in the journal, None where that had no room."""
-
-    def decided(self, connection: Connection, decision: Decision) -> None:
-        """A decision that nobody's message caused."""
-
-    def sent(self, connection: Connection, payload: bytes, type_: str, channel: str) -> None:
-        """A message went to this connection alone."""
-
-    def conflated(self, connection: Connection, places: Sequence[int]) -> None:
-        """Messages that waited gave way to later ones."""
+        """Take the connection out of all deliveries; its socket may still be closing."""
 
 
 class Attachment(msgspec.Struct, gc=False):
@@ -101,46 +113,46 @@ class Attachment(msgspec.Struct, gc=False):
 class Connection:
     """What one socket is to the service. `hang_up` closes the socket itself."""
 
-    def __init__(self, home: Home, sock: socket.socket, address: str, hang_up: Callable[[], None]) -> None:
-        self.home = home
+    def __init__(self, host: ConnectionHost, sock: socket.socket, address: str, hang_up: Callable[[], None]) -> None:
+        self.host = host
         self.address = address
-        self.outbox = Outbox(sock, home.loop, home.flusher, home.limits.outbox, self)
+        self.outbox = Outbox(sock, host.loop, host.flusher, host.limits.outbox, self)
         self.attachments: dict[str, Attachment] = {}
-        self.connection_id = home.new_id()
+        self.connection_id = host.new_id()
         self.user_id = ""
         self.closing: tuple[int, str] | None = None
         self.hang_up = hang_up
         self._gone = False
         self._end: Sequence[Effect] = ()  # how it ends, decided and not yet carried out
-        at = home.clock()
-        self.session: Session = home.new_session(at)
+        at = host.clock()
+        self.session: Session = host.new_session(at)
         self._frame_since: float | None = None
         self._control_since = at.steady
         self._control = 0
         self._taken = 0  # bytes that the peer had made room for by `_taken_at`
         self._taken_at = at.steady
-        self.refusals = RefusalBudget(home.limits.refusals, at.steady)
+        self.refusals = RefusalBudget(host.limits.refusals, at.steady)
 
     @property
     def now(self) -> Instant:
         """This moment."""
-        return self.home.clock()
+        return self.host.clock()
 
     # --- from the wire ----------------------------------------------------------------------------------------
 
     def received(self, payload: bytes) -> asyncio.Task[None] | None:
         """One text message. A returned task wants to be over before the next message is handed in."""
         at = self.now
-        if self.session.identity is None and len(payload) > self.home.limits.auth_max_bytes:
+        if self.session.identity is None and len(payload) > self.host.limits.auth_max_bytes:
             self.fail(CloseCode.TOO_BIG, "the first message is too big")
             return None
-        command: Inbound = None
+        command: DecodedMessage = None
         decoded = b""
         weighed = self.session.weigh(payload, at)
         if weighed is not None:
             if weighed.rule:
-                self.home.received(self, payload, decoded, command, weighed)
-            self.carry_out(weighed.effects)
+                self.host.recorder.record_received(self, payload, decoded, command, weighed)
+            self.execute(weighed.effects)
             if weighed.rule:
                 return None
         try:
@@ -150,16 +162,16 @@ class Connection:
             command, decision = wrong, self.session.malformed(wrong, at)
         else:
             decision = self.session.receive(command, at)
-        entry = self.home.received(self, payload, decoded, command, decision)
+        entry = self.host.recorder.record_received(self, payload, decoded, command, decision)
         origin = origin_now.set(Origin(self.user_id, f"session:{self.session.session_id}", entry or 0, at.steady))
         try:
-            return self.carry_out(decision.effects)
+            return self.execute(decision.effects)
         finally:
             origin_now.reset(origin)
 
     def control_frame(self, pong: bytes | None) -> None:
         """A ping (then `pong` is its answer) or a pong came in."""
-        at = self.home.clock()
+        at = self.host.clock()
         self.session.heard(at)
         if at.steady - self._control_since > _CONTROL_WINDOW:
             self._control_since, self._control = at.steady, 0
@@ -174,15 +186,15 @@ class Connection:
         if not unfinished:
             self._frame_since = None
         elif self._frame_since is None:
-            self._frame_since = self.home.clock().steady
-            self.home.timers.watch(self)
+            self._frame_since = self.host.clock().steady
+            self.host.timers.watch(self)
 
     def take_pause(self) -> float:
         """Return for how many seconds the socket is not to be read now, since so much was refused; 0.0: go on.
 
         Until then the peer counts neither as silent nor as slow with a frame; to be called once a pause.
         """
-        pause = self.refusals.pause(self.home.clock().steady)
+        pause = self.refusals.pause(self.host.clock().steady)
         if pause:
             self.session.deadlines.unread(pause)
             if self._frame_since is not None:
@@ -192,7 +204,7 @@ class Connection:
     @property
     def lane(self) -> Lane:
         """Whose work the connection's is, in a turn of the loop."""
-        if self.refusals.is_often(self.home.clock().steady):
+        if self.refusals.is_often(self.host.clock().steady):
             return Lane.REFUSED
         return Lane.SESSIONS if self.user_id else Lane.NEWCOMERS
 
@@ -229,7 +241,7 @@ class Connection:
     def send(self, event: Event) -> None:
         """One message to this client alone."""
         if isinstance(event, ErrorMessage):  # whichever part refused: how long the pause is tells nothing of the reason
-            self.refusals.refused(self.home.clock().steady)
+            self.refusals.refused(self.host.clock().steady)
         payload = codec.encode(event)
         self._send(payload, text_frame(payload), codec.message_type(event), getattr(event, "channel", None) or "")
 
@@ -239,12 +251,12 @@ class Connection:
         self._send(payload, frame, codec.message_type(answer), answer.channel)
 
     def _send(self, payload: bytes, frame: Frame, type_: str, channel: str) -> None:
-        self.home.sent(self, payload, type_, channel)
+        self.host.recorder.record_sent(self, payload, type_, channel)
         held = self.outbox.holds_long
         self.outbox.push(frame)
         if self.outbox.holds_long and not held:
             self._taken_at = self.now.steady
-            self.home.timers.watch(self)
+            self.host.timers.watch(self)
 
     def fail(self, code: CloseCode, reason: str) -> None:
         """Close: what waits goes first, then the close frame; the peer has a moment to answer."""
@@ -257,7 +269,7 @@ class Connection:
     def begin_end(self, decision: Decision) -> None:
         """Take a decision that ends the connection; from here on nothing is handled or sent but what it says, and that
         by `finish_end`."""
-        self.home.decided(self, decision)
+        self.host.recorder.record_decision(self, decision)
         self._end = decision.effects
         last = decision.effects[-1]
         assert isinstance(last, Close)  # noqa: S101  the caller's to see to
@@ -289,7 +301,7 @@ class Connection:
                 self._linger(seconds + LINGER)
 
         taken = self.outbox.taken_late
-        self.home.loop.call_later(LINGER, judge)
+        self.host.loop.call_later(LINGER, judge)
 
     def too_slow(self) -> None:
         """The outbox is past its bound: the client is to come back and recover what it missed."""
@@ -304,17 +316,17 @@ class Connection:
 
     def replaced_frames(self, places: Sequence[int]) -> None:
         """Queued frames gave way to later ones."""
-        self.home.conflated(self, places)
+        self.host.recorder.record_conflated(self, places)
 
     # --- decisions --------------------------------------------------------------------------------------------
 
     def apply(self, decision: Decision) -> None:
         """Carry out a decision that nobody's message caused."""
         if decision.rule != ACCEPTED:
-            self.home.decided(self, decision)
-        self.carry_out(decision.effects)
+            self.host.recorder.record_decision(self, decision)
+        self.execute(decision.effects)
 
-    def carry_out(self, effects: Iterable[Effect]) -> asyncio.Task[None] | None:
+    def execute(self, effects: Iterable[Effect]) -> asyncio.Task[None] | None:
         """Do what the session decided, in order."""
         for effect in effects:
             match effect:
@@ -324,12 +336,12 @@ class Connection:
                 case Close(code, reason):
                     self.fail(code, reason)
                 case Leave(channel):
-                    self.home.leave(self, channel)
+                    self.host.leave(self, channel)
                 case SendPing():
                     self.outbox.push(_PROBE)
                 case _:
                     # At most one effect of a decision takes time, and it is the last.
-                    return self.home.undertake(self, effect)
+                    return self.host.execute(self, effect)
         return None
 
     @property
@@ -339,20 +351,20 @@ class Connection:
             return float("inf")
         deadline = self.session.deadline
         if self._frame_since is not None:
-            deadline = min(deadline, self._frame_since + self.home.limits.frame_timeout)
+            deadline = min(deadline, self._frame_since + self.host.limits.frame_timeout)
         if self.outbox.holds_long:
-            deadline = min(deadline, self._taken_at + self.home.limits.outbox.stall_timeout)
+            deadline = min(deadline, self._taken_at + self.host.limits.outbox.stall_timeout)
         return deadline
 
     def tick(self, at: Instant) -> None:
         """Time has passed."""
         self._note_progress(at)
-        if self._frame_since is not None and at.steady >= self._frame_since + self.home.limits.frame_timeout:
+        if self._frame_since is not None and at.steady >= self._frame_since + self.host.limits.frame_timeout:
             self.fail(CloseCode.HEARTBEAT_LOST, "a frame took too long; reconnect")
-        elif self.outbox.holds_long and at.steady >= self._taken_at + self.home.limits.outbox.stall_timeout:
+        elif self.outbox.holds_long and at.steady >= self._taken_at + self.host.limits.outbox.stall_timeout:
             self.too_slow()
         else:
-            self.carry_out(self.session.tick(at))
+            self.execute(self.session.tick(at))
 
     def _note_progress(self, at: Instant) -> None:
         """Take a peer for alive that has made room for more since the last time: its pongs may stand behind a frame
@@ -364,7 +376,7 @@ class Connection:
     def _ended(self) -> None:
         if not self._gone:
             self._gone = True
-            self.home.ended(self)
+            self.host.ended(self)
 
     def let_go(self) -> None:
         """Refer no more to the closed socket, which refers to this: both are freed without a collection of cycles."""

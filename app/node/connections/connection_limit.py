@@ -80,7 +80,7 @@ class ConnectionLimit:
         """Ask, wait for answers, and end those who gave none; whether there is room now."""
         heard = {one: one.session.deadlines.heard_at for one in silent}
         for one in silent:
-            one.carry_out([SendPing()])
+            one.execute([SendPing()])
 
         def unanswered() -> list[Connection]:
             return [one for one in silent if one.closing is None and one.session.deadlines.heard_at == heard[one]]

@@ -48,7 +48,7 @@ class Rechecks:
         connection = waiting.popleft()
         try:
             if connection.closing is None and connection.session.identity is not None:
-                connection.carry_out(connection.session.recheck(self._clock()))
+                connection.execute(connection.session.recheck(self._clock()))
         except Exception:  # the others are to be looked at all the same
             self._turns.later(lambda: self._next(channel))
             raise

@@ -1,7 +1,7 @@
 """The connections of this node: by id, and by the session that each speaks for.
 
-A connection is reached by revocations and orders from the moment its token was found good, not only from the moment
-its session is open: between the two the engine is waited for, and whatever is said in that time counts.
+A connection is reached by revocations and control commands from the moment its token was found good, not only from
+the moment its session is open: between the two the engine is waited for, and what is revoked in that time counts.
 """
 
 from __future__ import annotations
@@ -44,35 +44,35 @@ class Registry:
     # --- sessions -------------------------------------------------------------------------------------------------
 
     def begin_opening(self, connection: Connection) -> None:
-        """Remember from now on what is ordered: the connection's session has no id yet that an order could find."""
+        """Keep the commands that come from now on: the session has no id yet by which a command could find it."""
         self._opening[connection.connection_id] = []
 
     def give_up_opening(self, connection: Connection) -> None:
-        """Forget what was remembered for a session that was not opened."""
+        """Forget the commands that were kept for a session that was not opened."""
         self._opening.pop(connection.connection_id, None)
 
     def finish_opening(self, connection: Connection, opened: OpenedSession) -> list[ControlCommand]:
-        """Return the orders about this session that came since `begin_opening`."""
+        """Return the commands about this session that came since `begin_opening`."""
         heard = self._opening.pop(connection.connection_id, [])
-        return [order for order in heard if order.subject == opened.session_id]
+        return [command for command in heard if command.subject == opened.session_id]
 
-    def obey(self, order: ControlCommand, endings: Endings, at: Instant) -> None:
-        """Carry out an order to all nodes, as far as it concerns this one."""
+    def handle(self, command: ControlCommand, endings: Endings, at: Instant) -> None:
+        """Carry out a command to all nodes, as far as it concerns connections of this one."""
         for heard in self._opening.values():
-            heard.append(order)
-        match order.kind:
+            heard.append(command)
+        match command.kind:
             case "end_session":
-                connection = self.by_session.get(order.subject)
+                connection = self.by_session.get(command.subject)
                 if connection is not None:
-                    endings.end([connection], order.reason, at)
+                    endings.end([connection], command.reason, at)
             case "end_user":
-                endings.end(self.of_user(order.subject), order.reason, at)
+                endings.end(self.of_user(command.subject), command.reason, at)
             case "replace":
-                connection = self.by_session.get(order.subject)
+                connection = self.by_session.get(command.subject)
                 if (
                     connection is not None
                     and connection.closing is None
-                    and connection.session.reconnect_count < order.count
+                    and connection.session.reconnect_count < command.count
                 ):
                     connection.apply(connection.session.replaced())
             case "lift_limits":

@@ -137,7 +137,7 @@ class Subscriptions:
         session, channel = connection.session, asked.channel
         if connection.closing is not None:
             return False
-        connection.carry_out(session.recheck(connection.now))
+        connection.execute(session.recheck(connection.now))
         if channel not in session.subscriptions:
             return False
         if document is not None and document.version == 0 and not session.entitled(Right.WRITE, channel):
@@ -157,7 +157,7 @@ class Subscriptions:
 
     def _refuse(self, connection: Connection, channel: str, ref: str | None) -> None:
         if connection.closing is None:
-            connection.carry_out(connection.session.unsubscribable(channel, ref, connection.now))
+            connection.execute(connection.session.unsubscribable(channel, ref, connection.now))
 
     async def _enter(self, connection: Connection, asked: Join) -> Roster | None:
         """Be present, where presence is kept."""

@@ -80,7 +80,7 @@ _NOT_ALERTED = "No alert of this commitment came to you; whoever got one can ack
 _NOT_OWNER = "You have no such brief; only its owner can cancel it"
 
 
-class Conduct:
+class EffectRunner:
     """The node's hands."""
 
     def __init__(
@@ -118,7 +118,7 @@ class Conduct:
         self._limit = limit
         self._outcomes = Outcomes(recorder, background)
 
-    def undertake(self, connection: Connection, effect: Effect) -> asyncio.Task[None] | None:  # noqa: C901  a table
+    def execute(self, connection: Connection, effect: Effect) -> asyncio.Task[None] | None:  # noqa: C901  a table
         """Begin; a returned task is to be over before the connection's next message."""
         match effect:
             case VerifyToken():
@@ -181,7 +181,7 @@ class Conduct:
             connection.apply(connection.session.token_refused(asked, at, revoked=True))
             return None
         decision = connection.session.verified(identity, asked, at)
-        connection.home.timers.watch(connection)
+        connection.host.timers.watch(connection)
         if connection.session.session_id and not decision.rule:
             self._recorder.record_renewed(connection)
             profile = Profile.of(identity, connection.session.token_at)
@@ -190,7 +190,7 @@ class Conduct:
             self._recorder.record_decision(connection, decision)
         if not any(isinstance(effect, OpenSession) for effect in decision.effects):  # which decides in its turn
             self._outcomes.settle(asked, ErrorCode.AUTH_FAILED if decision.rule else None)
-        return connection.carry_out(decision.effects)
+        return connection.execute(decision.effects)
 
     def _token_refused(self, connection: Connection, asked: VerifyToken, refused: TokenError) -> None:
         at = connection.now
@@ -203,7 +203,7 @@ class Conduct:
         identity = session.identity
         assert identity is not None  # noqa: S101  set when the token was verified
         record = SessionRecord(
-            connection.home.new_id(),
+            connection.host.new_id(),
             identity.user_id,
             identity.name,
             identity.role,
@@ -217,8 +217,8 @@ class Conduct:
         try:
             opened = await self._limit.open(record, asked.session_id)
             if opened.displaced is not None:
-                order = ControlCommand("replace", opened.session_id, count=opened.reconnect_count)
-                await self._engine.control.send(order)
+                command = ControlCommand("replace", opened.session_id, count=opened.reconnect_count)
+                await self._engine.control.send(command)
         except TooManyConnections:
             self._registry.give_up_opening(connection)
             connection.apply(session.connection_limit(asked.ref, at))
@@ -230,9 +230,9 @@ class Conduct:
             if opened is not None:  # nobody ever speaks for it
                 await self._engine.sessions.close(opened.session_id, opened.reconnect_count)
             return busy
-        # From here until the session is registered nothing is waited for: no order falls between.
+        # From here until the session is registered nothing is waited for: no command comes between.
         missed = self._registry.finish_opening(connection, opened)
-        if any(order.kind == "replace" and order.count > opened.reconnect_count for order in missed):
+        if any(command.kind == "replace" and command.count > opened.reconnect_count for command in missed):
             connection.apply(session.replaced())  # the engine's session goes on, over the later connection
             return None
         if connection.closing is not None:
@@ -242,13 +242,13 @@ class Conduct:
         effects = session.opened(opened.session_id, opened.reconnect_count, asked.ref)
         self._registry.by_session[opened.session_id] = connection
         self._recorder.record_opened(connection)
-        for order in missed:
-            if order.kind == "end_session":
-                connection.apply(session.revoked(order.reason, connection.now))
+        for command in missed:
+            if command.kind == "end_session":
+                connection.apply(session.revoked(command.reason, connection.now))
                 return None
         if session.own.received:
             await self._subscriptions.attach_own(connection, channels.user(identity.user_id))
-        connection.carry_out(effects)
+        connection.execute(effects)
         return None
 
     # --- sending ----------------------------------------------------------------------------------------------
@@ -427,7 +427,7 @@ class Conduct:
     def _holds(self, connection: Connection, right: Right, channel: str) -> bool:
         """Return whether the author of what waits may do it still: the token is good, and the right theirs."""
         identity = connection.session.identity
-        held = identity is not None and access(identity, right, channel, connection.home.policy).allowed
+        held = identity is not None and access(identity, right, channel, connection.host.policy).allowed
         return held and not self._is_revoked(connection)
 
     def _refuse(

@@ -1,8 +1,9 @@
 """How bytes leave: one bounded queue a connection, joined into one `send` a tick of the loop.
 
 A frame is built once and shared by every queue that holds it. Nothing is awaited to deliver, and nothing is unbounded:
-a queue past its bound first drops what a later frame has replaced (`Volatile`), then the connection. One frame at a
-time may be longer than the bound by itself (the text of a long document); its size does not count against the bound.
+a queue past its bound first drops each `ConflatableFrame` that a later one replaced, then the connection. One frame
+at a time may be longer than the bound by itself (the text of a long document); its size does not count against the
+bound.
 
 The owner is told of an end in a later turn of the loop, never inside `push`: code that sends in the middle of its work
 finds everything as it was.
@@ -30,33 +31,33 @@ _CLOSE = 0x88  # the first byte of a close frame
 _BUSY = (BlockingIOError, InterruptedError, ssl.SSLWantWriteError, ssl.SSLWantReadError)
 
 
-class Stamped(bytes):
+class TimedFrame(bytes):
     """A frame of a published event. `accepted`: when the service accepted the event (steady seconds), 0 for unknown."""
 
     accepted: float = 0.0
 
     @staticmethod
-    def at(accepted: float, frame: bytes) -> Stamped:
+    def at(accepted: float, frame: bytes) -> TimedFrame:
         """Return the frame with the time at which its event was accepted."""
-        stamped = frame if isinstance(frame, Stamped) else Stamped(frame)
+        stamped = frame if isinstance(frame, TimedFrame) else TimedFrame(frame)
         stamped.accepted = accepted
         return stamped
 
 
-class Volatile(Stamped):
+class ConflatableFrame(TimedFrame):
     """A frame that a later one with the same key makes worthless: a cursor, an activity, a progress."""
 
     key: tuple[str, ...]
 
     @staticmethod
-    def of(frame: bytes, *key: str) -> Volatile:
+    def of(frame: bytes, *key: str) -> ConflatableFrame:
         """The frame, under its key."""
-        volatile = Volatile(frame)
-        volatile.key = key
-        return volatile
+        conflatable = ConflatableFrame(frame)
+        conflatable.key = key
+        return conflatable
 
 
-class Unrecorded(bytes):
+class UnrecordedFrame(bytes):
     """A frame that the journal does not hold: it counts neither among places nor among what never left."""
 
 
@@ -156,7 +157,7 @@ class Flusher:
         self._written, self._counts = [], []
         for frames, count in told:
             for frame in frames:
-                if isinstance(frame, Stamped) and frame.accepted and self._delivered is not None:
+                if isinstance(frame, TimedFrame) and frame.accepted and self._delivered is not None:
                     self._delivered(now - frame.accepted, now, count)
 
 
@@ -367,7 +368,7 @@ class Outbox:
         keys: set[tuple[str, ...]] = set()
         place = 0
         for frame in reversed(self._queue):
-            if not isinstance(frame, Volatile):
+            if not isinstance(frame, ConflatableFrame):
                 kept.appendleft(frame)
             elif frame.key in keys:
                 dropped.append(place)
@@ -390,7 +391,7 @@ def _messages(frames: Iterable[Frame]) -> int:
 
 
 def _is_message(frame: Frame) -> bool:
-    return frame[0] == _TEXT and not isinstance(frame, Unrecorded)
+    return frame[0] == _TEXT and not isinstance(frame, UnrecordedFrame)
 
 
 def _unfinished(frames: Sequence[Frame], left: int) -> list[Frame]:
