@@ -16,6 +16,6 @@ setup(
     package_data={
         "dossier_realtime": ["py.typed"],  # type checkers of its users read the types (PEP 561)
         f"{SERVER}.config": ["*.toml"],
-        f"{SERVER}.dashboard": ["assets/*"],
+        f"{SERVER}.dashboard": ["assets/*/*"],
     },
 )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from dashboard.notebook import Dashboard
-    from dashboard.player import Player
+    from dashboard.playback.player import Player
 
 __all__ = ["Dashboard", "Player"]
 
@@ -18,7 +18,7 @@ def __getattr__(name: str) -> Any:
 
         return Dashboard
     if name == "Player":
-        from dashboard.player import Player  # noqa: PLC0415
+        from dashboard.playback.player import Player  # noqa: PLC0415
 
         return Player
     raise AttributeError(f"module 'dashboard' has no attribute {name!r}")

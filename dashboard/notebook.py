@@ -12,18 +12,18 @@ from typing import Any
 
 import panel
 
-from dashboard.actions import Actions
-from dashboard.audit import Audit
-from dashboard.console import TICK_MS, PageSession, Views
-from dashboard.feed import Feed
-from dashboard.i18n import Language
-from dashboard.looks import Looks, Theme
-from dashboard.panes import PANES
-from dashboard.player import Player
-from dashboard.recordings import Recordings
-from dashboard.service_api import ServiceApi
-from dashboard.store import DashboardState
-from dashboard.viewer import Viewer
+from dashboard.language.display_options import Looks, Theme
+from dashboard.language.i18n import Language
+from dashboard.live.actions import Actions
+from dashboard.live.audit import Audit
+from dashboard.live.feed import Feed
+from dashboard.live.service_api import ServiceApi
+from dashboard.playback.player import Player
+from dashboard.playback.recordings import Recordings
+from dashboard.screen.panes import PANES
+from dashboard.screen.viewer import Viewer
+from dashboard.site.page_session import TICK_MS, PageSession, Views
+from dashboard.state.store import DashboardState
 from dossier_realtime.protocol.authorization import reader
 from dossier_realtime.protocol.classification import Clearance
 from dossier_realtime.recording.recording import Recording

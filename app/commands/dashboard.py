@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from app.configuration.config import Config
     from app.configuration.settings import OidcSettings
     from app.security.auth import TokenVerifier
-    from dashboard.token_source import TokenPipe
+    from dashboard.site.token_source import TokenPipe
 
 NO_LOGIN_OF_ITS_OWN = (
     "the dashboard needs a token of its own (admin:*, clearance secret), and never the key that signs them: put one "
@@ -81,9 +81,9 @@ async def run_dashboard(config: Config, token_fd: int | None, parent_fd: int | N
 
     Returns why it could not begin; nothing after a good run.
     """
-    from dashboard.oidc import Oidc  # noqa: PLC0415  the service runs without Panel
-    from dashboard.server import DashboardServer, Setup  # noqa: PLC0415  likewise
-    from dashboard.token_source import NoToken, TokenFile, TokenPipe  # noqa: PLC0415  likewise
+    from dashboard.site.oidc import Oidc  # noqa: PLC0415  the service runs without Panel
+    from dashboard.site.server import DashboardServer, Setup  # noqa: PLC0415  likewise
+    from dashboard.site.token_source import NoToken, TokenFile, TokenPipe  # noqa: PLC0415  likewise
 
     if token_fd is None and not config.dashboard.token_file:
         return NO_LOGIN_OF_ITS_OWN

@@ -42,7 +42,7 @@ def visible(text: str) -> str:
 def inert(text: str) -> str:
     r"""Return the text for a page: as `visible`, but line breaks, tabs and whole isolates (FSI … PDI) stay.
 
-    `dashboard/assets/drawing.js` has the same function for what browsers draw; a test holds them together.
+    `dashboard/assets/js/drawing.js` has the same function for what browsers draw; a test holds them together.
     """
     return _ACTING_ON_PAGES.sub(lambda found: found[0] if len(found[0]) > 1 else _escape(found), text)
 

@@ -67,9 +67,10 @@ PURE = (
     OT,
     RECORDING,
     "app.core",
-    *(f"dashboard.{name}" for name in ("store", "service_link", "listing", "blocks", "i18n", "words")),
-    *(f"dashboard.{name}" for name in ("viewer", "panes", "trail")),
-    *(f"dashboard.{name}" for name in ("replay", "playback", "lanes", "writing", "countries")),
+    "dashboard.state",
+    *(f"dashboard.language.{name}" for name in ("i18n", "translations")),
+    *(f"dashboard.screen.{name}" for name in ("blocks", "listing", "viewer", "country_tiles", "panes")),
+    *(f"dashboard.playback.{name}" for name in ("replay", "player_data", "timeline_marks", "document_text")),
     f"{CLIENT}.state",
     f"{CLIENT}.errors",
 )

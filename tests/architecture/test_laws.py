@@ -84,7 +84,7 @@ LOOP = "app/core/a.py: from . import b | app/core/b.py: from .c import x | app/c
         (laws.the_pure_stay_pure, "app/core/a.py: from os import path", "imports os"),
         (
             laws.the_pure_stay_pure,
-            "dashboard/store.py: import concurrent.futures",
+            "dashboard/state/store.py: import concurrent.futures",
             "imports concurrent.futures",
         ),
         (laws.the_pure_stay_pure, "app/core/a.py: def f(): from time import time", "imports time"),

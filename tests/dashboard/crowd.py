@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dashboard.store import DashboardState
-from dashboard.trail import AuditEvent
+from dashboard.state.audit_events import AuditEvent
+from dashboard.state.store import DashboardState
 from dossier_realtime.client.state.presence import PresenceState
 from dossier_realtime.protocol.responses import PresentUser, Roster
 from tests.dashboard.samples import NOW, alert, busy, edit, health, listed, ops, session, update

@@ -12,9 +12,9 @@ import asyncio
 import sys
 from typing import Any
 
-from dashboard.server import DashboardServer, Setup
-from dashboard.store import DashboardState
-from dashboard.trail import AuditEvent, ChainStatus
+from dashboard.site.server import DashboardServer, Setup
+from dashboard.state.audit_events import AuditEvent, ChainStatus
+from dashboard.state.store import DashboardState
 from dossier_realtime.client.state.presence import PresenceState
 from dossier_realtime.protocol.events import (
     AlertState,

@@ -7,7 +7,7 @@ from http.cookies import SimpleCookie
 from pathlib import Path
 from urllib.parse import urlencode, urlsplit
 
-from dashboard.visitors import COOKIE
+from dashboard.site.login_sessions import COOKIE
 from tests.dashboard.dashboards import Dashboard
 from tests.dashboard.provider import CLIENT, SECRET, Provider, asked_of
 from tests.harness.eventually import HANG_SECONDS

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from dashboard.store import DashboardState
-from dashboard.trail import AuditEvent, ChainStatus
-from dashboard.viewer import Viewer
+from dashboard.screen.viewer import Viewer
+from dashboard.state.audit_events import AuditEvent, ChainStatus
+from dashboard.state.store import DashboardState
 from dossier_realtime.client.state.presence import PresenceState
 from dossier_realtime.protocol.authorization import reader
 from dossier_realtime.protocol.classification import Clearance

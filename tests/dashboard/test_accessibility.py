@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from dashboard.pages import PAGES
+from dashboard.screen.pages import PAGES
 from tests.dashboard.browsing import logged_in, show
 from tests.dashboard.company import Company
 from tests.dashboard.dashboards import Dashboard

@@ -10,11 +10,11 @@ from typing import Any, Self
 import msgspec
 import pytest
 
-from dashboard import audit as auditing
-from dashboard.audit import Audit
-from dashboard.service_api import ServiceApi
-from dashboard.store import DashboardState
-from dashboard.trail import GONE, REPLACED
+from dashboard.live import audit as auditing
+from dashboard.live.audit import Audit
+from dashboard.live.service_api import ServiceApi
+from dashboard.state.audit_events import GONE, REPLACED
+from dashboard.state.store import DashboardState
 from dossier_realtime.archive.folder import read_head, read_lines, segment_paths
 from dossier_realtime.recording.entry import Head, decode_entry, encode_entry, encode_head
 from dossier_realtime.recording.export import DAMAGED, MISSING

@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.blocks import TICK, Block, View, changes, table
+from dashboard.screen.blocks import TICK, Block, View, changes, table
 
 rows = st.lists(st.tuples(st.sampled_from("abcdef"), st.integers(0, 3)), unique_by=lambda row: row[0], max_size=6)
 pages = st.tuples(rows, rows, st.sampled_from(["calm", "storm"]))

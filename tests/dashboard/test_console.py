@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from dashboard.console import PageSession, Views
-from dashboard.listing import ListQuery
-from dashboard.looks import Looks
-from dashboard.store import DashboardState
+from dashboard.language.display_options import Looks
+from dashboard.screen.listing import ListQuery
+from dashboard.site.page_session import PageSession, Views
+from dashboard.state.store import DashboardState
 from tests.dashboard.samples import NOW, busy, ops, session, viewer
 
 

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from dashboard.feed import FOLLOWED
-from dashboard.i18n import LANGUAGES, WORDS, Language, say
+from dashboard.language.i18n import LANGUAGES, WORDS, Language, say
+from dashboard.live.feed import FOLLOWED
 from tests.dashboard.browsing import logged_in, show
 from tests.dashboard.company import Company
 from tests.dashboard.dashboards import Dashboard

@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from playwright.sync_api import Browser, Page
 
-from dashboard import pictures
-from dashboard.i18n import LANGUAGES, direction, say
-from dashboard.pictures import Mark
-from dashboard.scripts import read
+from dashboard.language.i18n import LANGUAGES, direction, say
+from dashboard.playback import svg_charts as pictures
+from dashboard.playback.svg_charts import Mark
+from dashboard.screen.assets import read
 from dossier_realtime.protocol.plain_text import inert
 from dossier_realtime.recording.documents import Piece
 
@@ -60,7 +60,7 @@ def sheet(browser: Browser) -> Any:
     """An empty page with the functions that draw."""
     page = browser.new_page()
     page.set_content("<!DOCTYPE html><body></body>")
-    page.add_script_tag(content=read(["drawing.js"]))
+    page.add_script_tag(content=read(["js/drawing.js"]))
     yield page
     page.close()
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from bokeh.util.token import generate_jwt_token, generate_session_id, get_token_payload
 
-from dashboard.pages import PAGES
-from dashboard.visitors import COOKIE, HOST_COOKIE
+from dashboard.screen.pages import PAGES
+from dashboard.site.login_sessions import COOKIE, HOST_COOKIE
 from tests.dashboard.dashboards import Dashboard
 from tests.harness import tokens
 from tests.harness.ports import reserve

@@ -12,7 +12,7 @@ import psutil
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from dashboard.i18n import WORDS
+from dashboard.language.i18n import WORDS
 from tests.dashboard.browsing import show
 from tests.dashboard.dashboards import Dashboard
 from tests.harness import tokens

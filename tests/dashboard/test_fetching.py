@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from dashboard.recording_queue import RecordingQueue
-from dashboard.recordings import Recordings
+from dashboard.playback.recording_queue import RecordingQueue
+from dashboard.playback.recordings import Recordings
 from tests.dashboard.samples import viewer
 from tests.harness import tokens
 from tests.harness.service import Service

@@ -13,8 +13,8 @@ from uuid import uuid4
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from dashboard.i18n import LANGUAGES
-from dashboard.pages import PAGES
+from dashboard.language.i18n import LANGUAGES
+from dashboard.screen.pages import PAGES
 from dossier_realtime.protocol.plain_text import inert, one_line
 from tests.dashboard.browsing import logged_in, show
 from tests.dashboard.company import Company

@@ -8,7 +8,7 @@ from string import Formatter
 
 import pytest
 
-from dashboard.i18n import WORDS, direction, say, say_or, words_for
+from dashboard.language.i18n import WORDS, direction, say, say_or, words_for
 
 DASHBOARD = Path(__file__).parents[2] / "dashboard"
 ARABIC = re.compile(r"[\u0600-\u06ff]")
@@ -39,7 +39,7 @@ def test_every_key_that_python_names_is_there() -> None:
 
 
 def test_every_word_that_the_browser_names_is_there() -> None:
-    scripts = {path.name: path.read_text(encoding="utf-8") for path in (DASHBOARD / "assets").glob("*.js")}
+    scripts = {path.name: path.read_text(encoding="utf-8") for path in (DASHBOARD / "assets" / "js").glob("*.js")}
     named = {name: set(re.findall(r"\bwords\.([a-z_]+)", script)) for name, script in scripts.items()}
     everywhere = named["console.js"] | named["drawing.js"] | named["strip.js"]
     assert everywhere <= words_for("en", "js.").keys()

@@ -11,13 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from playwright.sync_api import Browser
 
-from dashboard.blocks import badge, names, short, table
-from dashboard.i18n import LANGUAGES, Language, say
-from dashboard.listing import MAX_NAMES, ListQuery, Rows, in_parts, passes, plain, terms
-from dashboard.pages import PAGES
-from dashboard.scripts import read
-from dashboard.store import LISTED, DashboardState
-from dashboard.viewer import Viewer
+from dashboard.language.i18n import LANGUAGES, Language, say
+from dashboard.screen.assets import read
+from dashboard.screen.blocks import badge, names, short, table
+from dashboard.screen.listing import MAX_NAMES, ListQuery, Rows, in_parts, passes, plain, terms
+from dashboard.screen.pages import PAGES
+from dashboard.screen.viewer import Viewer
+from dashboard.state.store import LISTED, DashboardState
 from dossier_realtime.protocol.authorization import Grant, Identity
 from dossier_realtime.protocol.classification import Clearance
 from tests.dashboard.crowd import MANY, crowd
@@ -245,7 +245,7 @@ ROWS = [{"user": "nora", "n": "5"}, {"user": "نورة", "n": "-5"}, {"user": "o
 
 def test_the_browser_and_the_dashboard_read_the_same_filters(browser: Browser) -> None:
     page = browser.new_page()
-    page.add_script_tag(content=read(["drawing.js"]))
+    page.add_script_tag(content=read(["js/drawing.js"]))
     asked = "([filters, rows]) => filters.map((text) => rows.map((row) => passes(filterTerms(text), row)))"
     there = page.evaluate(asked, [FILTERS, ROWS])
     assert there == [[passes(terms(text), row) for row in ROWS] for text in FILTERS]

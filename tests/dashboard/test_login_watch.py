@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from dashboard.login_watch import LoginWatch
-from dashboard.service_api import ServiceApi
-from dashboard.visitors import Visitors
+from dashboard.live.service_api import ServiceApi
+from dashboard.site.login_sessions import Visitors
+from dashboard.site.login_watch import LoginWatch
 from dossier_realtime.protocol.events import OpsStats, OpsStatsPayload
 from tests.harness import tokens
 from tests.harness.service import Service

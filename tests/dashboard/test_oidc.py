@@ -16,11 +16,11 @@ from urllib.parse import quote
 import pytest
 import trustme
 
-from dashboard import oidc
-from dashboard.looks import Looks
-from dashboard.oidc import JOURNEY_SECONDS, MOST, Journey, Journeys, Oidc, ProviderFailed
-from dashboard.oidc_login import BROWSER
-from dashboard.visitors import COOKIE
+from dashboard.language.display_options import Looks
+from dashboard.site import oidc
+from dashboard.site.login_sessions import COOKIE
+from dashboard.site.oidc import JOURNEY_SECONDS, MOST, Journey, Journeys, Oidc, ProviderFailed
+from dashboard.site.oidc_login import BROWSER
 from tests.dashboard.dashboards import Dashboard
 from tests.dashboard.journeys import OPERATOR, Traveller, oidc_settings
 from tests.dashboard.provider import CLIENT, SECRET, Manners, Provider, asked_of

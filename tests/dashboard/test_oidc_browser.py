@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from dashboard.visitors import COOKIE
+from dashboard.site.login_sessions import COOKIE
 from tests.dashboard.dashboards import Dashboard
 from tests.dashboard.journeys import OPERATOR
 from tests.dashboard.provider import Manners, Provider

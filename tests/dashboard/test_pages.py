@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from dashboard.i18n import WORDS
-from dashboard.pages import PAGES
+from dashboard.language.i18n import WORDS
+from dashboard.screen.pages import PAGES
 from dossier_realtime.protocol.explanation import explain_rule, needed
 from tests.dashboard.browsing import logged_in, show
 from tests.dashboard.company import Company

@@ -8,17 +8,17 @@ from typing import Any
 import msgspec
 import pytest
 
-from dashboard.countries import tiles
-from dashboard.i18n import Language, say
-from dashboard.pages import PAGES
-from dashboard.panes.alerts import alerts
-from dashboard.panes.briefs import STALLED, briefs
-from dashboard.panes.limits import limits
-from dashboard.panes.overview import banner, overview
-from dashboard.panes.presence import countries
-from dashboard.store import DashboardState
-from dashboard.trail import AuditEvent
-from dashboard.viewer import MAY, Viewer
+from dashboard.language.i18n import Language, say
+from dashboard.screen.country_tiles import tiles
+from dashboard.screen.pages import PAGES
+from dashboard.screen.panes.alerts import alerts
+from dashboard.screen.panes.briefs import STALLED, briefs
+from dashboard.screen.panes.limits import limits
+from dashboard.screen.panes.overview import banner, overview
+from dashboard.screen.panes.presence import countries
+from dashboard.screen.viewer import MAY, Viewer
+from dashboard.state.audit_events import AuditEvent
+from dashboard.state.store import DashboardState
 from dossier_realtime.protocol.authorization import Grant, Identity
 from dossier_realtime.protocol.classification import LEVELS, Clearance
 from dossier_realtime.protocol.events import OpsStats, OpsStatsPayload

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from dashboard import Dashboard, Player
-from dashboard import playback as made
+from dashboard.playback import player_data as made
 from dossier_realtime.archive import open_journal
 from dossier_realtime.archive.folder import DamagedRecordingWarning
 from dossier_realtime.recording.recording import Recording

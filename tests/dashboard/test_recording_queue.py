@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.recording_queue import RecordingQueue, RecordingQueueFull
+from dashboard.playback.recording_queue import RecordingQueue, RecordingQueueFull
 
 
 @given(st.lists(st.tuples(st.integers(0, 4), st.integers(1, 5), st.booleans()), max_size=30), st.integers(1, 3))

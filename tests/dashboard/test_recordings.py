@@ -7,7 +7,7 @@ import re
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from dashboard.i18n import WORDS
+from dashboard.language.i18n import WORDS
 from tests.dashboard.browsing import logged_in, show
 from tests.dashboard.company import Company
 from tests.dashboard.dashboards import Dashboard

@@ -13,14 +13,14 @@ from typing import Any, NamedTuple
 import msgspec
 import pytest
 
-from dashboard.feed import Feed
-from dashboard.lanes import KINDS
-from dashboard.panes import PANES
-from dashboard.playback import SHOWN, playback
-from dashboard.replay import Replay
-from dashboard.service_api import ServiceApi
-from dashboard.store import DashboardState
-from dashboard.viewer import Viewer
+from dashboard.live.feed import Feed
+from dashboard.live.service_api import ServiceApi
+from dashboard.playback.player_data import SHOWN, playback
+from dashboard.playback.replay import Replay
+from dashboard.playback.timeline_marks import KINDS
+from dashboard.screen.panes import PANES
+from dashboard.screen.viewer import Viewer
+from dashboard.state.store import DashboardState
 from dossier_realtime.archive import open_journal
 from dossier_realtime.protocol.authorization import reader
 from dossier_realtime.protocol.classification import Clearance

@@ -7,7 +7,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.store import HISTORY, MESSAGE_CHARS, SECONDS, TAIL, DashboardState, Kept
+from dashboard.state.store import HISTORY, MESSAGE_CHARS, SECONDS, TAIL, DashboardState, Kept
 from dossier_realtime.client.state.presence import PresenceState
 from dossier_realtime.protocol.events import AlertState, AlertStatePayload
 from tests.dashboard.samples import NOW, alert, edit, health, listed, ops, session, there, update

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from dashboard.i18n import LANGUAGES, WORDS, Language, say
-from dashboard.pages import PAGES
-from dashboard.service_link import LATE_LIST_SECONDS, SILENT_SECONDS, ServiceLink
+from dashboard.language.i18n import LANGUAGES, WORDS, Language, say
+from dashboard.screen.pages import PAGES
+from dashboard.state.service_link import LATE_LIST_SECONDS, SILENT_SECONDS, ServiceLink
 from tests.dashboard.browsing import logged_in, show
 from tests.dashboard.dashboards import Dashboard
 from tests.dashboard.samples import NOW

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.panes.audit import audit
-from dashboard.store import DashboardState
-from dashboard.trail import AuditEvent, ChainStatus, act
+from dashboard.screen.panes.audit import audit
+from dashboard.state.audit_events import AuditEvent, ChainStatus, act
+from dashboard.state.store import DashboardState
 from dossier_realtime.recording import export
 from dossier_realtime.recording.entry import Header
 from dossier_realtime.recording.verify import ChainFault

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dashboard.visitors import MOST, MOST_OF_ONE, Ending, TooManyLogins, Visitors
+from dashboard.site.login_sessions import MOST, MOST_OF_ONE, Ending, TooManyLogins, Visitors
 from tests.harness import tokens
 
 HERE, ELSEWHERE = "127.0.0.1", "192.0.2.1"

@@ -7,9 +7,9 @@ from xml.etree import ElementTree as ET
 
 import pandas as pd
 
-from dashboard import pictures
-from dashboard.pictures import Mark
-from dashboard.scripts import read
+from dashboard.playback import svg_charts as pictures
+from dashboard.playback.svg_charts import Mark
+from dashboard.screen.assets import read
 from dossier_realtime.recording.documents import Piece
 
 HOSTILE = "<script>alert('&')</script>\"'"

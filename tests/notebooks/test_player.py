@@ -9,8 +9,8 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from dashboard import Player
-from dashboard.i18n import Language, direction, say
-from dashboard.looks import Theme
+from dashboard.language.display_options import Theme
+from dashboard.language.i18n import Language, direction, say
 from dossier_realtime.recording.recording import Recording
 from tests.notebooks.playing import button, clock, entries, plays, press_to, tab
 

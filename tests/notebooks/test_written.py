@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.scripts import ASSETS
-from dashboard.writing import written
+from dashboard.playback.document_text import written
+from dashboard.screen.assets import SCRIPTS
 from dossier_realtime.ot.document import Document
 from dossier_realtime.ot.flat import parts, write_remote
 from dossier_realtime.ot.operations import Operation
@@ -63,7 +63,7 @@ class Browser:
 
 @pytest.fixture(scope="module")
 def script() -> Iterator[Browser]:
-    command = ["node", "-e", ANSWER, str(ASSETS / "writing.js")]
+    command = ["node", "-e", ANSWER, str(SCRIPTS / "writing.js")]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         yield Browser(process)
         assert process.stdin is not None

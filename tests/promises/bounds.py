@@ -6,11 +6,11 @@ from collections import Counter, deque
 from collections.abc import Iterable
 from typing import Any
 
-from dashboard.blocks import View
-from dashboard.console import PageSession, Views
-from dashboard.service_link import ServiceLink
-from dashboard.store import DashboardState, Kept
-from dashboard.trail import ChainStatus
+from dashboard.screen.blocks import View
+from dashboard.site.page_session import PageSession, Views
+from dashboard.state.audit_events import ChainStatus
+from dashboard.state.service_link import ServiceLink
+from dashboard.state.store import DashboardState, Kept
 from dossier_realtime.client.state.presence import PresenceState
 
 LISTED = 5_000  # sessions, and channels

@@ -12,10 +12,10 @@ import psutil
 
 from benchmarks import turnover
 from benchmarks.viewers import PageViewer, log_in
-from dashboard.console import PageSession
-from dashboard.pages import PAGES
-from dashboard.server import DashboardServer, Setup
-from dashboard.viewer import DashboardRole
+from dashboard.screen.pages import PAGES
+from dashboard.screen.viewer import DashboardRole
+from dashboard.site.page_session import PageSession
+from dashboard.site.server import DashboardServer, Setup
 from tests.dashboard.dashboards import Dashboard
 from tests.harness import tokens
 from tests.harness.service import Service

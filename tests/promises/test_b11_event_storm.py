@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import turnover
-from dashboard.console import TICK_MS, PageSession, Views
-from dashboard.looks import Looks
-from dashboard.pages import PAGES
+from dashboard.language.display_options import Looks
+from dashboard.screen.pages import PAGES
+from dashboard.site.page_session import TICK_MS, PageSession, Views
 from dossier_realtime.protocol.events import Event
 from tests.dashboard.dashboards import Dashboard
 from tests.dashboard.samples import NOW, busy, edit, health, ops, update, viewer

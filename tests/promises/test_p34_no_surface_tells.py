@@ -23,12 +23,12 @@ import msgspec
 from tornado.routing import PathMatches
 
 from app.bootstrap import Service
-from dashboard.feed import Feed
-from dashboard.i18n import LANGUAGES
-from dashboard.panes import PANES
-from dashboard.service_api import ServiceApi
-from dashboard.store import DashboardState
-from dashboard.viewer import Viewer
+from dashboard.language.i18n import LANGUAGES
+from dashboard.live.feed import Feed
+from dashboard.live.service_api import ServiceApi
+from dashboard.screen.panes import PANES
+from dashboard.screen.viewer import Viewer
+from dashboard.state.store import DashboardState
 from dossier_realtime.archive import open_export
 from dossier_realtime.protocol.authorization import Grant, Identity
 from dossier_realtime.protocol.classification import Clearance

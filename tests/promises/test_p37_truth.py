@@ -11,11 +11,11 @@ from typing import Any
 
 import httpx
 
-from dashboard.feed import Feed
-from dashboard.panes import PANES
-from dashboard.service_api import ServiceApi
-from dashboard.store import DashboardState
-from dashboard.viewer import Viewer
+from dashboard.live.feed import Feed
+from dashboard.live.service_api import ServiceApi
+from dashboard.screen.panes import PANES
+from dashboard.screen.viewer import Viewer
+from dashboard.state.store import DashboardState
 from dossier_realtime.client import DossierRealtimeClient
 from dossier_realtime.protocol.authorization import reader
 from dossier_realtime.protocol.classification import Clearance

@@ -12,10 +12,10 @@ from typing import Any
 import psutil
 
 from benchmarks import turnover
-from dashboard.console import PageSession, Views
-from dashboard.looks import Looks
-from dashboard.pages import PAGES
-from dashboard.store import DashboardState
+from dashboard.language.display_options import Looks
+from dashboard.screen.pages import PAGES
+from dashboard.site.page_session import PageSession, Views
+from dashboard.state.store import DashboardState
 from dossier_realtime.protocol import authorization
 from tests.dashboard.dashboards import Dashboard
 from tests.dashboard.samples import NOW, alert, edit, health, listed, ops, session, there, update, viewer

@@ -10,7 +10,7 @@ from itertools import cycle, islice
 import httpx
 
 from benchmarks.viewers import PageViewer, log_in
-from dashboard.pages import PAGES
+from dashboard.screen.pages import PAGES
 from tests.dashboard.dashboards import Dashboard
 from tests.harness import tokens
 from tests.harness.service import Service

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.journal.exports.export import Selection
-from dashboard.player import Player
+from dashboard.playback.player import Player
 from dossier_realtime.archive import open_service
 from dossier_realtime.recording import moments
 from dossier_realtime.recording.recording import Recording

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dashboard.lanes import Lanes
-from dashboard.player import Player
-from dashboard.replay import Replay
+from dashboard.playback.player import Player
+from dashboard.playback.replay import Replay
+from dashboard.playback.timeline_marks import Lanes
 from dossier_realtime.archive import open_journal
 from dossier_realtime.protocol import codec
 from dossier_realtime.protocol.inbound import encode_inbound

@@ -1,0 +1,1 @@
+"""Languages and display options: translations, writing direction, formats, colours of charts."""

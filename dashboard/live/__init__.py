@@ -1,0 +1,1 @@
+"""The connection to a running service: messages, lists, the journal, and the actions of operators."""

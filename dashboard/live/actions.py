@@ -1,0 +1,93 @@
+"""What operators do, through the service's public interface and with their own token."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+from urllib.parse import quote
+from uuid import uuid4
+
+import msgspec
+
+from dashboard.live.service_api import ServiceApi
+from dashboard.screen.blocks import Tone
+from dashboard.screen.viewer import MAY, Viewer
+from dashboard.state.store import DashboardState
+from dossier_realtime.protocol.classification import LEVELS
+
+_log = logging.getLogger("dashboard")
+_SHORTEST = 3  # letters of a reason
+LIFT_SECONDS = 900  # for which a user's limits are lifted
+
+
+class Asked(msgspec.Struct, forbid_unknown_fields=True):
+    """An action, as the browser asks for it. `given`: what was filled in, the reason among it."""
+
+    act: str
+    of: str
+    given: dict[str, str]
+
+
+class Actions:
+    """Carries actions out for one visitor."""
+
+    def __init__(self, api: ServiceApi, state: DashboardState, viewer: Viewer, token: str, user_id: str) -> None:
+        self._api = api
+        self._state = state
+        self._viewer = viewer
+        self._token = token
+        self._user_id = user_id
+
+    async def perform(self, asked: Asked) -> tuple[str, Tone]:
+        """Do it; what to tell the visitor, and in which tone."""
+        say, reason = self._viewer.say, asked.given.get("reason", "").strip()
+        if asked.act not in MAY[self._viewer.role]:
+            return say("act.role"), "bad"
+        if len(reason) < _SHORTEST:
+            return say("act.reason_missing"), "warn"
+        call = self._call(asked)
+        if call is None:
+            return say("act.lower"), "warn"
+        method, path, body = call
+        answer = await self._api.call(method, path, self._token, body, reason=reason)
+        _log.info("%s by %s on %s: %s (%s)", asked.act, self._user_id, asked.of, answer.status, reason)
+        if not answer.status:
+            return say("act.unreached"), "bad"
+        if not answer.ok:
+            return say("act.refused", status=answer.status, why=answer.why), "bad"
+        return say("act.done", what=say(f"act.{asked.act}")), "good"
+
+    def _call(self, asked: Asked) -> tuple[str, str, Any] | None:
+        """Method, path and body; None for a classification that would not rise."""
+        of = quote(asked.of, safe="")
+        match asked.act:
+            case "disconnect_user":
+                return "POST", f"/v1/users/{of}/disconnect", {}
+            case "disconnect_session":
+                return "DELETE", f"/v1/sessions/{of}", None
+            case "revoke":
+                return "POST", "/v1/tokens/revoke", {"user": asked.of}
+            case "acknowledge":
+                return "POST", f"/v1/commitments/{of}/ack", {}
+            case "cancel":
+                return "POST", f"/v1/briefs/{of}/cancel", {}
+            case "lift":
+                return "POST", f"/v1/users/{of}/limits/lift", {"seconds": LIFT_SECONDS}
+            case "restore":
+                return "DELETE", f"/v1/users/{of}/limits/lift", None
+            case "raise":
+                level = asked.given.get("level", "")
+                if level not in LEVELS or LEVELS.index(level) <= LEVELS.index(self._state.level(asked.of)):
+                    return None
+                return "PUT", f"/v1/channels/{of}", {"classification": level}
+            case _:
+                return "POST", "/v1/publish", {"events": [_announcement(asked.given)]}
+
+
+def _announcement(given: dict[str, str]) -> dict[str, Any]:
+    payload = {
+        "id": str(uuid4()),
+        "title": {"en": given.get("title_en", ""), "ar": given.get("title_ar", "")},
+        "message": {"en": given.get("text_en", ""), "ar": given.get("text_ar", "")},
+    }
+    return {"type": "notification", "channel": "global", "priority": "high", "payload": payload}

@@ -1,0 +1,228 @@
+"""The journal's chain, followed as it grows: by a client like any other, which trusts only what it has read itself.
+
+It reads while somebody looks. Each time the last entry that was verified must still stand where it stood; what came
+since must go on from it. The first time it begins with the last minutes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from io import BytesIO
+from typing import NamedTuple
+
+from dashboard.live.service_api import ServiceApi
+from dashboard.state.audit_events import GONE, HEAD, REPLACED, AuditEvent, ChainStatus, act
+from dashboard.state.store import DashboardState
+from dossier_realtime.client import RealtimeError, TokenSource
+from dossier_realtime.recording.entry import Header, decode_entry
+from dossier_realtime.recording.export import MISSING, Links, Manifest, journal_line, read_trailer, verify_export
+from dossier_realtime.recording.verify import ChainFault
+
+_log = logging.getLogger("dashboard")
+
+LOOK = 3.0  # seconds between two looks
+WINDOW = 900.0  # seconds before the first look with which it begins
+PAGE = 5_000  # entries of a call, at most
+FAR = 2_000_000  # entries behind, from which on it begins anew with the last minutes
+_IDLE = 0.3  # seconds between two questions whether somebody looks
+_PAUSE = 0.1  # seconds between two calls of a look: others use the service too
+
+
+class _Unread(Exception):
+    """Nothing more can be verified now; the word says why."""
+
+
+class _Page(NamedTuple):
+    """What a call brought."""
+
+    lines: list[bytes]
+    manifest: Manifest
+
+    @property
+    def first(self) -> tuple[Header, str] | None:
+        """The header of the first entry, and its link."""
+        line = journal_line(self.lines[0])
+        return None if line is None else (decode_entry(line).header, line[:64].decode())
+
+
+class Audit:
+    """Follows one node's journal while `wanted()` says that somebody looks, until cancelled."""
+
+    def __init__(
+        self,
+        api: ServiceApi,
+        token: TokenSource,
+        state: DashboardState,
+        wanted: Callable[[], bool],
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._api = api
+        self._token = token
+        self._state = state
+        self._wanted = wanted
+        self._clock = clock
+        self._links: Links | None = None
+        self._limit = PAGE
+        self._chain = ChainStatus()
+        self._acts: list[AuditEvent] = []
+        self._lost = 0
+
+    async def run(self) -> None:
+        """Look, and again, whatever happens."""
+        while True:
+            if self._wanted():
+                await self._look()
+                await asyncio.sleep(LOOK)
+            await asyncio.sleep(_IDLE)
+
+    async def _look(self) -> None:
+        trouble = ""
+        try:
+            await self._ask_whether_writable()
+            links = await self._begin() if self._links is None else await self._return(self._links)
+            until = self._chain.head
+            while links.seq < until and self._wanted():
+                links = await self._read_on(links, until)
+                self._tell("")
+                await asyncio.sleep(_PAUSE)
+        except _Unread as why:
+            trouble = str(why)
+        except ValueError as wrong:
+            trouble = "unreadable"
+            _log.warning("what the service sends is no journal: %s", wrong)
+        except (RealtimeError, OSError) as wrong:
+            trouble = "rights"
+            _log.warning("no token for the audit: %s", wrong)
+        self._tell(trouble)
+
+    def _tell(self, trouble: str) -> None:
+        self._chain = replace(self._chain, trouble=trouble, lost=self._lost)
+        acts, self._acts = self._acts, []
+        self._state.audited(self._chain, acts)
+
+    async def _ask_whether_writable(self) -> None:
+        answer = await self._api.call("GET", "/readyz")
+        checks = answer.body.get("checks", {}) if isinstance(answer.body, dict) else {}
+        writable = checks.get("journal")
+        self._chain = replace(self._chain, writable=writable if isinstance(writable, bool) else None)
+
+    # --- where to go on ---------------------------------------------------------------------------------------
+
+    async def _begin(self) -> Links:
+        """From the first entry of the last minutes on, found by halving: for `since` the service would read it all."""
+        first = (await self._page(0, 1)).first
+        low, high, since = 1 if first is None else first[0].seq, self._chain.head, self._clock() - WINDOW
+        while low < high:
+            middle = (low + high) // 2
+            found = (await self._page(middle - 1, 1)).first
+            if found is not None and found[0].at < since:
+                low = middle + 1
+            else:
+                high = middle
+        return self._anew(low - 1)
+
+    async def _return(self, links: Links) -> Links:
+        """Is the last entry that was verified still there, as it was?"""
+        page = await self._page(max(0, links.seq - 1), 1)
+        if not links.count:
+            return links
+        report, _ = await asyncio.to_thread(verify_export, page.lines)
+        if report.fault is not None:
+            return self._wrong(links.seq, report.fault.what)
+        if page.first is None:
+            return self._wrong(links.seq, GONE, self._chain.head)
+        header, link = page.first
+        if header.seq == links.seq and link != links.link.hex():
+            return self._wrong(links.seq, REPLACED)
+        if header.seq > links.seq or self._chain.head - links.seq > FAR:
+            return await self._begin()  # retention took it (whether rightly, the signed anchor says); or it is too long
+        self._chain = replace(self._chain, at=self._clock())
+        return links
+
+    def _anew(self, after: int) -> Links:
+        self._links = Links(gapless=True, see=self._see)
+        self._links.seq = after
+        return self._links
+
+    # --- what came since --------------------------------------------------------------------------------------
+
+    async def _read_on(self, links: Links, until: int) -> Links:
+        page = await self._page(links.seq, min(self._limit, until - links.seq))
+        before = links.count
+        report, _ = await asyncio.to_thread(verify_export, page.lines, links)
+        if links.count > before:
+            self._chain = replace(
+                self._chain,
+                first=self._chain.first if before else links.seq - links.count + 1,
+                seq=links.seq,
+                link=links.link.hex(),
+                redacted=self._chain.redacted + report.redacted,
+                at=self._clock(),
+            )
+        if report.fault is not None:
+            return self._wrong(report.fault.seq or links.seq, report.fault.what)
+        if not report.entries:
+            return self._wrong(links.seq + 1, MISSING, until)
+        if links.seq == page.manifest.head_seq and links.link.hex() != page.manifest.head_link:
+            return self._wrong(links.seq, HEAD)
+        self._limit = min(PAGE, self._limit * 2)
+        return links
+
+    def _see(self, header: Header) -> None:
+        """In a thread beside the loop, which waits for it."""
+        if header.kind == "gap":
+            lost = header.detail.get("lost")
+            self._lost += lost if isinstance(lost, int) else 0
+        done = act(header)
+        if done is not None:
+            self._acts.append(done)
+
+    def _wrong(self, seq: int, what: str, go_on: int = 0) -> Links:
+        """Say so, once and for all; and go on behind it."""
+        _log.error("the journal is not what it was: entry %s: %s", seq, what)
+        known = self._chain
+        self._chain = replace(known, fault=known.fault or ChainFault(seq, "", 0, what), faults=known.faults + 1)
+        return self._anew(go_on or seq)
+
+    # --- the service ------------------------------------------------------------------------------------------
+
+    async def _page(self, after: int, limit: int) -> _Page:
+        """Entries behind one, and how far the journal is. Raises _Unread."""
+        token = self._token if isinstance(self._token, str) else await self._token()
+        status, body = await self._api.read(f"/v1/journal?after={after}&limit={limit}", token)
+        match status:
+            case 200:
+                pass
+            case 400 | 401 | 403:
+                raise _Unread("rights")
+            case 429:
+                raise _Unread("busy")
+            case 0:
+                self._shrink(limit)
+                raise _Unread("unreached")
+            case _:
+                self._shrink(limit)
+                raise _Unread("unreadable")
+        lines = await asyncio.to_thread(_lines_of, body)
+        trailer = read_trailer(lines[-1]) if lines else None
+        if trailer is None:  # it broke off at what it cannot read
+            self._shrink(limit)
+            raise _Unread("unreadable")
+        manifest = trailer.manifest
+        if self._chain.node not in ("", manifest.node):
+            raise _Unread("other_node")
+        self._chain = replace(self._chain, node=manifest.node, head=manifest.head_seq)
+        return _Page(lines, manifest)
+
+    def _shrink(self, limit: int) -> None:
+        """The next call asks for less: where a line cannot be read, all before it still can."""
+        self._limit = max(1, limit // 8)
+
+
+def _lines_of(body: bytes) -> list[bytes]:
+    """Every byte of it, as it came: what is no line is for the verifier to say."""
+    return BytesIO(body).readlines()

@@ -1,0 +1,191 @@
+"""The one connection of the process: what it hears, it folds into the state. Nobody sees it on the channels."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+from urllib.parse import quote
+
+from dashboard.live.service_api import ServiceApi, ServiceResponse
+from dashboard.site.login_watch import LoginWatch
+from dashboard.state.store import PLACES, DashboardState
+from dossier_realtime.client import (
+    Backoff,
+    ConnectionState,
+    DossierRealtimeClient,
+    PositionLost,
+    PresenceState,
+    RealtimeError,
+    Subscription,
+    TokenSource,
+)
+from dossier_realtime.protocol import channels
+from dossier_realtime.protocol.events import Event
+
+_log = logging.getLogger("dashboard")
+
+ALWAYS = ("ops:nodes", "ops:sessions", "ops:limits", "ops:alerts", "ops:briefs", "ops:errors", "global")
+FOLLOWED = 90  # channels besides these; a connection has 100 at most
+LOOK = 4.0  # seconds between two looks at the lists, at least
+_SHARE = 10  # a look takes the service and us a tenth of the time at the most: lists that are long are read seldom
+_LONGEST = 60.0  # seconds between two looks, whatever they take
+_REST = 2.0  # seconds before a connection that ended for good is begun anew
+_MAX_DELAY = 2.0  # seconds between two attempts to connect: the one dashboard of a service needs no crowd's spread
+_MAX_PAGES = 40  # of a thousand rows, that are read of a list
+_OVER = (ConnectionState.DISCONNECTED, ConnectionState.ERROR)
+
+
+class Feed:
+    """Keeps `state` as true as it can be, until cancelled. `token` must allow `admin:*`."""
+
+    def __init__(
+        self,
+        api: ServiceApi,
+        token: TokenSource,
+        state: DashboardState,
+        clock: Callable[[], float] = time.time,
+        watch: LoginWatch | None = None,
+    ) -> None:
+        self._api = api
+        self._token = token
+        self._state = state
+        self._clock = clock
+        self._watch = watch
+        self._client: DossierRealtimeClient | None = None
+        self._followed: dict[str, Subscription] = {}
+        self._anew = asyncio.Event()
+
+    async def run(self) -> None:
+        """Connect, listen, look at the lists; and again, whatever happens."""
+        while True:
+            try:
+                await self._session()
+            except (RealtimeError, OSError) as wrong:
+                _log.warning("no connection to the service, trying again: %s", wrong)
+            finally:
+                self._state.linked(False, self._clock())
+                await self._leave()
+            await asyncio.sleep(_REST)
+
+    async def _session(self) -> None:
+        client = self._client = DossierRealtimeClient(self._token, self._api.socket, backoff=Backoff(cap=_MAX_DELAY))
+        client.on_state(self._entered)
+        client.on_error(lambda error: _log.warning("the service says: %s", error))
+        for channel in ALWAYS:
+            self._follow(channel)
+        await client.connect()
+        clock = asyncio.get_running_loop().time
+        while client.state not in _OVER:
+            began = clock()
+            self._anew.clear()
+            if client.state is ConnectionState.AUTHENTICATED:
+                await self._look()
+            await self._rest(min(max(LOOK, _SHARE * (clock() - began)), _LONGEST))
+
+    async def _rest(self, seconds: float) -> None:
+        """Wait, but no longer than until the connection stands anew: what the lists said before is no longer true."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._anew.wait()
+
+    async def _leave(self) -> None:
+        client, self._client = self._client, None
+        for channel in self._followed:
+            self._state.forgotten(channel)
+        self._followed.clear()
+        if client is not None:
+            await client.close()
+
+    def _entered(self, state: ConnectionState) -> None:
+        self._state.linked(state is ConnectionState.AUTHENTICATED, self._clock())
+        if state is ConnectionState.AUTHENTICATED:
+            self._anew.set()
+        if self._watch is not None and state is ConnectionState.AUTHENTICATED:
+            self._watch.linked()
+
+    async def _look(self) -> None:
+        token = self._token if isinstance(self._token, str) else await self._token()
+        # One after the other: nobody else waits for more than one of them.
+        sessions = await self._listed("sessions", token)
+        channels = await self._listed("channels", token)
+        if sessions.ok and channels.ok:
+            self._choose(channels.body["channels"])
+            self._state.listed(
+                sessions.body["sessions"],
+                channels.body["channels"],
+                self._clock(),
+                followed=frozenset(self._followed),
+                more=any("next" in answer.body for answer in (sessions, channels)),
+            )
+        elif refused := next((answer.status for answer in (sessions, channels) if answer.status and not answer.ok), 0):
+            self._state.unlisted(refused)
+            _log.warning("the lists cannot be read (%s): is the token an admin:* one?", refused)
+
+    async def _listed(self, name: str, token: str) -> ServiceResponse:
+        """Return all rows of a list that the service gives in pages, up to a bound; or the answer that failed."""
+        answer = await self._api.call("GET", f"/v1/{name}", token)
+        rows, page = [], 1
+        while answer.ok:
+            rows += answer.body[name]
+            if "next" not in answer.body or page >= _MAX_PAGES:
+                answer.body[name] = rows  # a `next` that is left says that there is more
+                break
+            answer = await self._api.call("GET", f"/v1/{name}?after={quote(answer.body['next'])}", token)
+            page += 1
+        return answer
+
+    def _choose(self, channels: list[dict[str, Any]]) -> None:
+        """Follow the channels where most is going on, and leave those where nothing is any more."""
+        rows = sorted((row for row in channels if not _is_fixed(row["channel"])), key=self._importance)
+        wanted = (*ALWAYS, *(row["channel"] for row in rows[:FOLLOWED]))
+        for channel in self._followed.keys() - set(wanted):
+            self._unfollow(channel)
+        for channel in wanted:
+            self._follow(channel)
+
+    def _importance(self, row: dict[str, Any]) -> tuple[bool, int, int, bool, str]:
+        channel = row["channel"]
+        personal = channels.is_in(channel, "user")
+        return personal, -int(row["users"]), -int(row["subscribers"]), channel not in self._followed, channel
+
+    def _follow(self, channel: str) -> None:
+        assert self._client is not None  # noqa: S101  called within a session only
+        if channel in self._followed:
+            return
+        there = channels.namespace(channel) in PLACES
+        self._followed[channel] = self._client.subscribe(
+            channel,
+            on_message=partial(self._heard, channel),
+            on_presence=partial(self._present, channel) if there else None,
+            on_error=partial(self._lost, channel),
+            hidden=True,
+        )
+
+    def _heard(self, channel: str, event: Event) -> None:
+        if self._watch is not None:
+            self._watch.heard(channel, event)
+        self._state.heard(channel, event, self._clock())
+
+    def _present(self, channel: str, presence: PresenceState) -> None:
+        self._state.present(channel, presence, self._clock())
+
+    def _lost(self, channel: str, error: Exception) -> None:
+        if isinstance(error, PositionLost):
+            return  # some messages were missed; a view of now goes on
+        _log.warning("%s is not followed for a moment: %s", channel, error)
+        self._unfollow(channel)
+
+    def _unfollow(self, channel: str) -> None:
+        subscription = self._followed.pop(channel, None)
+        if subscription is not None:
+            subscription.unsubscribe()
+            self._state.forgotten(channel)
+
+
+def _is_fixed(channel: str) -> bool:
+    return channel in ALWAYS or channels.is_in(channel, "ops")

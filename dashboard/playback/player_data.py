@@ -1,0 +1,153 @@
+"""What a player plays, as plain JSON: the state at any time as the panes show it, every frame, every text. Pure.
+
+The state is that of the dashboard's own reducer, rendered by the dashboard's own panes a few times a second and kept as
+what changed; so the browser only puts blocks in place. Times are milliseconds since `start` (Unix seconds).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from dashboard.language.i18n import LANGUAGES, Language, direction, locale, say, words_for
+from dashboard.playback.document_text import documents
+from dashboard.playback.replay import Replay
+from dashboard.playback.timeline_marks import Lanes
+from dashboard.screen.blocks import Block, changes
+from dashboard.screen.listing import ListQuery
+from dashboard.screen.panes import PANES
+from dashboard.screen.viewer import Viewer
+from dashboard.state.store import DashboardState
+from dossier_realtime.protocol.authorization import reader
+from dossier_realtime.protocol.classification import Clearance
+from dossier_realtime.recording.recording import Recording
+
+SHOWN = ("overview", "presence", "documents", "alerts", "briefs", "limits", "relationships", "connections")
+"""The pages whose state a player shows, unless others are asked for."""
+
+MOST = 50_000  # entries that a player holds: more would not fit into a page
+_ROWS = ListQuery(size=300)  # of each list; how many there are is said beside it
+_STEP = 0.2  # seconds between two states, at least
+_STATES = 1_200  # states, at most
+_WHOLE = 200  # states between two that are kept whole
+
+
+def playback(
+    recording: Recording,
+    since: float,
+    until: float,
+    pages: Sequence[str] = SHOWN,
+    languages: Sequence[Language] = LANGUAGES,
+    *,
+    newest: bool = False,
+) -> dict[str, Any]:
+    """What happened from `since` to `until` (Unix seconds), and the state it happened in. Counts begin then.
+
+    Where there are more than MOST entries it ends before the next one, or with `newest` begins after what is too much,
+    and says so by `cut`: the entries left out.
+    """
+    index = recording.index
+    first, last = index.since(since), index.until(until)
+    cut, end = max(0, last - first - MOST), until
+    if cut and newest:
+        first += cut
+        since = index.times[first]
+    elif cut:
+        last -= cut
+        end = index.times[last - 1]
+    states = _States(pages, languages, since, max(_STEP, (end - since) / _STATES))
+    lanes = Lanes(since)
+    for number in range(last):
+        entry, at = index.entry(number), index.times[number]
+        if number == first:  # before the first state is told: it counts nothing
+            states.replay.begin(since)
+        states.until(at)
+        lanes.take(entry, at, shown=number >= first)
+        states.replay.take(entry)
+    states.tell(end)
+    report = recording.verify()
+    return {
+        "start": since,
+        "length": round(1000 * (end - since)),
+        "cut": cut,
+        "newest": newest,
+        "proof": {"ok": report.ok, "fault": "" if report.fault is None else str(report.fault)},
+        "languages": {
+            language: {
+                "words": words_for(language, "js.") | words_for(language, "player."),
+                "locale": locale(language),
+                "direction": direction(language),
+                "pages": [[page, say(language, f"page.{page}")] for page in pages],
+                "states": states.told[language],
+            }
+            for language in languages
+        },
+        **lanes.told(),
+        "documents": documents(recording, since, end),
+    }
+
+
+class _States:
+    """The state, rendered whenever a step of time is over in which something happened."""
+
+    def __init__(self, pages: Sequence[str], languages: Sequence[Language], start: float, step: float) -> None:
+        self.replay = Replay()
+        self.step = step
+        self.told: dict[Language, list[list[Any]]] = {language: [] for language in languages}
+        self._pages = pages
+        self._blocks: dict[Language, list[Block]] = {language: [] for language in languages}
+        self._start = start
+        self._steps = 0  # that are over
+        self._revision = -1
+
+    def until(self, at: float) -> None:
+        """Everything before `at` was taken."""
+        over = int((at - self._start) / self.step)
+        if over < self._steps or at < self._start:
+            return
+        now = self._start + self._steps * self.step
+        self._steps = over + 1
+        self.tell(now)
+
+    def tell(self, now: float) -> None:
+        """It is `now`, and everything up to it was taken."""
+        self.replay.tell(now)
+        if self.replay.state.revision != self._revision:
+            self._revision = self.replay.state.revision
+            for language in self.told:
+                self._render(language, now)
+
+    def _render(self, language: Language, at: float) -> None:
+        told, blocks = self.told[language], _render(self.replay.state, self._pages, language, at)
+        delta = changes(self._blocks[language], blocks)
+        self._blocks[language] = blocks
+        if len(told) % _WHOLE == 0:
+            delta = {"all": blocks}
+        if delta is not None:
+            told.append([round(1000 * (at - self._start)), delta])
+
+
+def _render(state: DashboardState, pages: Sequence[str], language: Language, at: float) -> list[Block]:
+    """The blocks of all pages, each with its page's name. What is past is not acted upon."""
+    viewer = Viewer(language, "observer", reader(Clearance.SECRET))  # what may not be seen is not in the recording
+    return [
+        {**_seen(block), "id": f"{page}.{block['id']}", "page": page}
+        for page in pages
+        for block in PANES[page](state, viewer, at, _ROWS)
+        if block["kind"] not in ("actions", "banner")
+    ]
+
+
+def _seen(block: Block) -> Block:
+    """A block without what can be done."""
+    if block["kind"] == "board":
+        columns = [
+            {**column, "cards": [{**card, "acts": []} for card in column["cards"]]} for column in block["columns"]
+        ]
+        return {**block, "columns": columns}
+    names = [name for name, _ in block.get("columns", [])]
+    if "actions" not in names:
+        return block
+    at = names.index("actions")
+    rows = [{**row, "cells": [*row["cells"][:at], *row["cells"][at + 1 :]]} for row in block["rows"]]
+    return {**block, "columns": [*block["columns"][:at], *block["columns"][at + 1 :]], "rows": rows}

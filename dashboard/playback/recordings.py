@@ -1,0 +1,156 @@
+"""Recordings on the dashboard: fetched from the service with the viewer's own token, by a process of its own.
+
+What a recording costs in memory and time is gone when that process ends, and nobody else's page waits for it. How many
+are made at once is bounded (recording_queue.py), and one whose viewer is logged out ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+
+from dashboard.language.i18n import Language
+from dashboard.playback.player import packed
+from dashboard.playback.player_data import playback
+from dashboard.playback.recording_queue import RecordingQueue, RecordingQueueFull
+from dashboard.screen.blocks import Tone
+from dashboard.screen.viewer import Viewer
+from dossier_realtime.archive import ExportError, open_export
+from dossier_realtime.archive.export import download
+
+_PATIENCE = 120.0  # seconds
+_SENTENCE = 300  # characters of why there is none
+_COURTESY = 10  # by which the process stands back for others (nice)
+_ROOT = Path(__file__).parents[2]
+
+
+Minutes = Literal["5", "15", "60", "240"]
+Asked = Annotated[str, msgspec.Meta(max_length=200)]
+
+
+class Wanted(msgspec.Struct, forbid_unknown_fields=True):
+    """A recording, as the browser asks for it."""
+
+    minutes: Minutes
+    user: Asked = ""
+    channel: Asked = ""
+
+
+class RecordingOrder(msgspec.Struct):
+    """What the process is told. `since` is Unix seconds."""
+
+    service: str
+    token: str
+    clearance: str
+    language: Language
+    since: float
+    user: str
+    channel: str
+
+
+class NotToBeHad(Exception):
+    """There is no such recording; the sentence says why."""
+
+
+class Recordings:
+    """Fetches recordings for one page. `person`: whose turn it is in the `queue` that all pages share."""
+
+    def __init__(
+        self, service: str, token: str, viewer: Viewer, queue: RecordingQueue | None = None, person: str = ""
+    ) -> None:
+        self._service = service
+        self._token = token
+        self._viewer = viewer
+        self._queue = RecordingQueue() if queue is None else queue
+        self._person = person
+
+    async def open(self, asked: object, now: float, tell: Callable[[str, Tone], None]) -> str | tuple[str, Tone]:
+        """A player's data, packed; or what to tell the viewer, and in which tone. `tell`: the place meanwhile."""
+        say = self._viewer.say
+        try:
+            wanted = msgspec.convert(asked, Wanted)
+        except msgspec.ValidationError as wrong:
+            return say("recordings.failed", why=wrong), "bad"
+        order = self._order(wanted, now)
+        try:
+            return await self._queue.run(
+                self._person, lambda: _made(order), lambda place: tell(say("recordings.place", place=place), "info")
+            )
+        except RecordingQueueFull as full:
+            return say("recordings.busy" if full.own else "recordings.full"), "warn"
+        except NotToBeHad as wrong:
+            return say("recordings.failed", why=wrong), "bad"
+
+    def _order(self, wanted: Wanted, now: float) -> RecordingOrder:
+        viewer, since = self._viewer, now - 60 * int(wanted.minutes)
+        return RecordingOrder(
+            self._service,
+            self._token,
+            viewer.clearance,
+            viewer.language,
+            since,
+            wanted.user.strip(),
+            wanted.channel.strip(),
+        )
+
+
+async def _made(order: RecordingOrder) -> str:
+    """What the process makes of the order. Raises NotToBeHad."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "dashboard.playback.recordings"),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        cwd=_ROOT,
+        env={name: value for name, value in os.environ.items() if not name.startswith("DOSSIER_")},  # no secret
+    )
+    try:
+        async with asyncio.timeout(_PATIENCE):
+            made, wrong = await process.communicate(msgspec.json.encode(order))
+    except TimeoutError as late:
+        raise NotToBeHad(f"it took more than {_PATIENCE:g} s; ask for a shorter time") from late
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    if process.returncode:
+        raise NotToBeHad(wrong.decode(errors="replace").strip()[-_SENTENCE:])
+    return made.decode()
+
+
+def make(order: RecordingOrder) -> bytes:
+    """Fetch the recording and pack what a player needs. Raises OSError, ExportError and ValueError."""
+    chosen: dict[str, str | float] = {"since": order.since, "context": "true"}
+    chosen |= {name: value for name in ("user", "channel") if (value := getattr(order, name))}
+    with tempfile.TemporaryDirectory(prefix="dossier-recording-") as folder:
+        file = Path(folder) / "recording.ndjson"
+        download(order.service, order.token, file, chosen)
+        recording = open_export(file, clearance=order.clearance)
+        if not len(recording) or recording.span[1] < order.since:
+            raise ValueError("nothing was recorded then; ask for a longer time")
+        begins, ends = recording.span
+        made = playback(recording, max(order.since, begins), ends, languages=[order.language], newest=True)
+        return packed(made)
+
+
+def main() -> int:
+    """The process: an order on standard input, a player's data on standard output."""
+    os.nice(_COURTESY)
+    try:
+        made = make(msgspec.json.decode(sys.stdin.buffer.read(), type=RecordingOrder))
+    except (OSError, ExportError, ValueError) as wrong:
+        sys.stderr.write(str(wrong))
+        return 1
+    sys.stdout.buffer.write(made)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

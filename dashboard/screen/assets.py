@@ -1,0 +1,17 @@
+"""The browser's own part: scripts and styles that stand in one page together, in this order; templates of pages."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+ASSETS = Path(__file__).parents[1] / "assets"
+SCRIPTS, STYLE_SHEETS, TEMPLATES = ASSETS / "js", ASSETS / "css", ASSETS / "templates"
+PLAYER = ("js/drawing.js", "js/writing.js", "js/lanes.js", "js/player.js")
+CONSOLE = (*PLAYER, "js/strip.js", "js/console.js")
+STYLES = ("css/theme.css", "css/console.css", "css/player.css")
+
+
+def read(names: Sequence[str]) -> str:
+    """Return the text of assets, one after the other."""
+    return "\n".join((ASSETS / name).read_text(encoding="utf-8") for name in names)

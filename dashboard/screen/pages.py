@@ -1,0 +1,34 @@
+"""The pages, in one table: what each shows of the state, and which figure runs above it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from dashboard.language.display_options import Looks
+from dashboard.language.i18n import say
+from dashboard.screen.charts import Traffic
+from dashboard.screen.panes import PANES, Pane
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page: `pane` makes its blocks, `chart` its figure."""
+
+    pane: Pane
+    chart: Callable[[Looks], Traffic] | None = None
+
+
+def _traffic(looks: Looks) -> Traffic:
+    words = [say(looks.language, f"chart.{name}") for name in ("events", "edits", "traffic")]
+    return Traffic(("events", words[0]), ("edits", words[1]), words[2], looks)
+
+
+def _limits(looks: Looks) -> Traffic:
+    words = [say(looks.language, f"chart.{name}") for name in ("warnings", "refused", "limits")]
+    return Traffic(("warnings", words[0]), ("refused", words[1]), words[2], looks)
+
+
+_CHARTS: dict[str, Callable[[Looks], Traffic]] = {"overview": _traffic, "limits": _limits}
+
+PAGES: dict[str, Page] = {name: Page(pane, _CHARTS.get(name)) for name, pane in PANES.items()}

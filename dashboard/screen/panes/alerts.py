@@ -1,0 +1,59 @@
+"""Commitments that climb, on a board of three levels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dashboard.screen.blocks import Block, until
+from dashboard.screen.listing import Rows
+from dashboard.screen.viewer import Viewer
+from dashboard.state.store import AlertView, DashboardState
+
+_HIGHEST = 3
+_TONES = {1: "info", 2: "warn", 3: "bad"}
+
+
+def alerts(state: DashboardState, viewer: Viewer, at: float) -> list[Block]:
+    levels: dict[int, list[AlertView]] = {3: [], 2: [], 1: []}
+    for alert in state.alerts.values():
+        if not viewer.shows(state, alert.fact):
+            continue
+        levels.setdefault(alert.level, []).append(alert)
+    columns = []
+    for level, found in levels.items():
+        found.sort(key=lambda alert: (_days(alert), alert.commitment_id))
+        columns.append(
+            {
+                "id": f"level-{level}",
+                "title": viewer.say(f"alert.{level}"),
+                "tone": _TONES[level],
+                "cards": Rows(found, lambda alert: _card(alert, viewer)),
+            }
+        )
+    board = {"id": "board", "kind": "board", "columns": columns, "empty": viewer.nothing("empty.alerts")}
+    board["kept"] = viewer.kept(state.alerts)
+    return [*viewer.note(), board, *viewer.heard(state)]
+
+
+def _days(alert: AlertView) -> int:
+    return int(alert.facts.days_until_deadline or 0)
+
+
+def _card(alert: AlertView, viewer: Viewer) -> dict[str, Any]:
+    days, facts = _days(alert), alert.facts
+    due = viewer.say("alert.overdue", days=-days) if days < 0 else viewer.say("alert.days", days=days)
+    department = viewer.text(facts.responsible_department, facts.responsible_department_ar)
+    lines = [due, department, facts.mou_id or ""]
+    if alert.acknowledged_by:
+        lines.append(viewer.say("alert.acknowledged", user=alert.acknowledged_by))
+    climbs = alert.next_level_at if alert.level < _HIGHEST else None
+    return {
+        "key": alert.commitment_id,
+        "title": viewer.text(facts.title, facts.title_ar, alert.commitment_id),
+        "badge": viewer.word("priority", facts.priority or ""),
+        "lines": [text for text in lines if text],
+        "at": alert.since,
+        "since": viewer.say("alert.climbed"),
+        "clock": None if climbs is None else {"label": viewer.say("alert.next"), "cell": until(climbs)},
+        "acts": [] if alert.acknowledged_by else [viewer.act("acknowledge", alert.commitment_id)],
+    }

@@ -1,0 +1,159 @@
+"""Is the journal what it was? And who did what."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from dashboard.screen.blocks import Block, Cell, Tone, badge, moment, refusal, row, short, table
+from dashboard.screen.listing import Rows
+from dashboard.screen.viewer import Viewer
+from dashboard.state.audit_events import GONE, HEAD, REPLACED, AuditEvent, ChainStatus
+from dashboard.state.store import DashboardState
+from dossier_realtime.protocol.explanation import explain_rule, explain_status, needed
+from dossier_realtime.recording import export
+
+_DIGITS = 16  # of a link
+_SOON = 5_000  # entries that the next look brings: where people work there always are some
+_FORBIDDEN = 403
+_ASKED_BY: Final = {
+    **dict.fromkeys(("disconnect_user", "disconnect_session", "revoke", "lift", "restore"), "grant.all"),
+    "channel": "grant.admin",
+    "document": "grant.write",
+}
+"""By what was done: the right that its call asks for, as the rule that refuses whoever lacks it."""
+_FAULTS: Final = {
+    export.CHANGED: "changed",
+    export.MISSING: "missing",
+    export.DAMAGED: "damaged",
+    export.REWRITTEN: "rewritten",
+    export.OTHER_LINES: "lines",
+    export.NO_LINE: "no_line",
+    HEAD: "head",
+    GONE: "gone",
+    REPLACED: "replaced",
+}
+
+
+def audit(state: DashboardState, viewer: Viewer, at: float) -> list[Block]:
+    say, chain = viewer.say, state.chain
+    done = [*state.acts.values(), *state.denials.values()] if viewer.operates else []
+    latest = sorted((act for act in done if _shown(act, state, viewer)), key=lambda act: -act.seq)
+    figures = [
+        {"label": say("figure.verified"), "value": chain.seq or None},
+        {"label": say("figure.first"), "value": chain.first or None},
+        {"label": say("figure.behind"), "value": chain.behind if chain.seq else None},
+        {"label": say("figure.lost"), "value": chain.lost if chain.seq else None},
+        {"label": say("figure.redacted"), "value": chain.redacted if chain.seq else None},
+    ]
+    return [
+        _banner(chain, viewer),
+        *viewer.note(),
+        {"id": "figures", "kind": "figures", "items": figures},
+        table(
+            "chain",
+            say("table.chain"),
+            viewer.columns("node", "status", "link", "verified", "writable"),
+            [(chain.node, _standing(chain, viewer))] if chain.seq else [],
+            say("empty.chain"),
+            wide=True,
+        ),
+        table(
+            "acts",
+            say("table.acts"),
+            viewer.columns("time", "user", "what", "of", "reason", "outcome"),
+            Rows(latest, lambda act: row(str(act.seq), _act(act, state, viewer))),
+            viewer.nothing("empty.acts"),
+            wide=True,
+            kept=viewer.kept(state.acts, state.denials),
+        ),
+    ]
+
+
+def _banner(chain: ChainStatus, viewer: Viewer) -> Block:
+    """What an auditor must know first."""
+    say = viewer.say
+    tone: Tone = "bad"
+    if chain.fault is not None:
+        text = say("audit.fault", entry=_number(chain.fault.seq), what=_what(chain.fault.what, viewer))
+        if chain.faults > 1:
+            text = say("audit.faults", first=text, count=_number(chain.faults))
+    elif chain.writable is False:
+        text = say("audit.unwritable")
+    elif chain.trouble:
+        tone, text = "warn", _trouble(chain, viewer)
+    elif not chain.seq:
+        tone, text = "info", say("audit.reading")
+    elif chain.behind > _SOON:
+        tone, text = "info", say("audit.behind", entry=_number(chain.seq), count=_number(chain.behind))
+    else:
+        tone, text = "good", say("audit.intact", entry=_number(chain.seq))
+    return {"id": "banner", "kind": "banner", "tone": tone, "text": text}
+
+
+def _standing(chain: ChainStatus, viewer: Viewer) -> list[Cell]:
+    say = viewer.say
+    if chain.fault is not None:
+        status = badge(say("chain.broken"), "bad")
+    elif chain.trouble:
+        status = badge(say("chain.stopped"), "warn")
+    else:
+        status = badge(say("chain.intact"), "good")
+    written = {True: badge(say("yes"), "good"), False: badge(say("no"), "bad"), None: None}
+    return [chain.node, status, short(chain.link, _DIGITS), moment(chain.at), written[chain.writable]]
+
+
+def _shown(act: AuditEvent, state: DashboardState, viewer: Viewer) -> bool:
+    """Return whether an act may be shown: a channel that it is on must be readable, of a fact the level reached."""
+    if act.of_channel:
+        return viewer.sees(state, act.of)
+    return viewer.cleared(act.needs) if act.needs else True
+
+
+def _act(act: AuditEvent, state: DashboardState, viewer: Viewer) -> list[Cell]:
+    return [
+        moment(act.at),
+        act.user or None,
+        viewer.word("did", act.what),
+        act.of or None,
+        act.reason or None,
+        _outcome(act, state, viewer),
+    ]
+
+
+def _outcome(act: AuditEvent, state: DashboardState, viewer: Viewer) -> Cell:
+    if act.level:
+        return viewer.level(act.level)
+    if act.rule or act.status >= 400:
+        text = viewer.say("outcome.refused")
+        more = f" ×{act.times}" if act.times > 1 else f" ({act.status})" if act.status else ""
+        return refusal(text + more, "warn" if act.rule else "bad", _why(act, state, viewer))
+    return badge(viewer.say("outcome.done"), "good")
+
+
+def _why(act: AuditEvent, state: DashboardState, viewer: Viewer) -> str:
+    """Why it was refused, in the sentences that every explanation has: the rule, and what would have to change.
+
+    Who is shown the row could read its channel, so its level is told; a channel that is not listed has no known level.
+    """
+    level = state.level(act.of) if act.of in state.channels else ""
+    if act.rule:
+        parts = [explain_rule(act.rule, act.of), needed(act.rule, act.of, level)]
+    else:
+        rule, channel = _ASKED_BY.get(act.what, ""), act.of if act.of_channel else ""
+        parts = [explain_status(act.status)]
+        if act.status == _FORBIDDEN and rule:
+            parts.append(needed(rule, channel, level if channel else ""))
+    return " ".join(filter(None, (part.ar if viewer.language == "ar" else part.en for part in parts)))
+
+
+def _trouble(chain: ChainStatus, viewer: Viewer) -> str:
+    return viewer.say(f"audit.{chain.trouble}", entry=_number(chain.seq + 1), node=chain.node)
+
+
+def _what(sentence: str, viewer: Viewer) -> str:
+    known = _FAULTS.get(sentence)
+    return viewer.word("fault", known) if known else sentence
+
+
+def _number(number: int) -> str:
+    return f"{number:,}"

@@ -1,0 +1,45 @@
+"""Relationships: score and status, and how they came there."""
+
+from __future__ import annotations
+
+from dashboard.screen.blocks import Block, Cell, Tone, badge, line, moment, row, table
+from dashboard.screen.listing import Rows
+from dashboard.screen.viewer import Viewer
+from dashboard.state.store import DashboardState, Relationship
+from dossier_realtime.protocol import channels
+
+_TONES: dict[str, Tone] = {"healthy": "good", "monitor": "info", "at_risk": "warn", "critical": "bad"}
+
+
+def relationships(state: DashboardState, viewer: Viewer, at: float) -> list[Block]:
+    seen = [
+        (name, known)
+        for name, known in sorted(state.relationships.items(), key=lambda item: (item[1].score, item[0]))
+        if viewer.sees(state, channels.relationship(name))
+    ]
+    return [
+        *viewer.note(),
+        *viewer.unfollowed(state),
+        table(
+            "relationships",
+            viewer.say("table.relationships"),
+            viewer.columns("relationship", "status", "score", "change", "history", "trigger", "last"),
+            Rows(seen, lambda one: row(one[0], _cells(*one, viewer))),
+            viewer.nothing("empty.relationships"),
+            wide=True,
+            kept=viewer.kept(state.relationships),
+        ),
+        *viewer.heard(state),
+    ]
+
+
+def _cells(name: str, known: Relationship, viewer: Viewer) -> list[Cell]:
+    return [
+        name,
+        badge(viewer.word("health", known.status), _TONES.get(known.status, "info")),
+        known.score,
+        f"{known.change:+d}",
+        line([score for _, score in known.scores], f"{known.scores[0][1]} → {known.score}"),
+        known.trigger.replace("_", " "),
+        moment(known.at),
+    ]

@@ -1,0 +1,198 @@
+"""The login page: a token that the service accepts opens the dashboard, for the role that the token names.
+
+It is pasted here, or comes from the identity provider (`oidc_login.py`); either way it goes through the same door.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from typing import Any
+
+import jinja2
+import tornado.web
+from tornado.httputil import url_concat
+
+from dashboard.language.display_options import Looks
+from dashboard.language.i18n import say
+from dashboard.live.service_api import ServiceApi, ServiceResponse
+from dashboard.screen.assets import read
+from dashboard.site.guard import DashboardApplication
+from dashboard.site.login_sessions import TooManyLogins, Visitor, Visitors
+from dashboard.site.oidc import Provider
+from dashboard.state.store import Kept
+from dossier_realtime.protocol.forwarded import bucket
+
+_TOKEN = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
+_LONGEST = 8_192  # characters of a token
+_ATTEMPTS, _WINDOW = 30, 60.0  # bad tokens of one address in so many seconds
+_ADDRESSES = 10_000  # that are remembered
+
+LEFT = "left"
+ENDED = "ended"
+_SAID = {"often", "down", "role", "full", "oidc_down", "oidc_again", "oidc_denied", "oidc_failed", "oidc_token"}
+"""The sentences that a login through the provider may come back with."""
+
+_templates = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
+_page = _templates.from_string(read(["templates/login.html"]))
+
+
+class Attempts:
+    """How often an address, or a /64 network of IPv6, came with a bad token of late."""
+
+    def __init__(self) -> None:
+        self._failed: Kept[deque[float]] = Kept(_ADDRESSES)
+
+    def allows(self, address: str, now: float) -> bool:
+        times = self._failed.get(bucket(address))
+        return times is None or len(times) < _ATTEMPTS or now - times[0] >= _WINDOW
+
+    def failed(self, address: str, now: float) -> None:
+        place = bucket(address)
+        times = self._failed.get(place) or deque(maxlen=_ATTEMPTS)
+        times.append(now)
+        self._failed.put(place, times)
+
+
+class NotLetIn(Exception):
+    """`said` is the word of the sentence for the person."""
+
+    def __init__(self, said: str, status: int) -> None:
+        super().__init__(said)
+        self.said = said
+        self.status = status
+
+
+class Door:
+    """Whom a token opens the dashboard to. `secure`: whether browsers come by TLS, and cookies may only so."""
+
+    def __init__(self, api: ServiceApi, *, secure: bool) -> None:
+        self.attempts = Attempts()
+        self.secure = secure
+        self._api = api
+
+    async def authenticate(
+        self, visitors: Visitors, token: str, address: str, *, through_provider: bool = False
+    ) -> Visitor:
+        """Log in whose token the service accepts, and whose role may. Raises NotLetIn."""
+        answer, endings = ServiceResponse(401), visitors.endings
+        if len(token) <= _LONGEST and _TOKEN.fullmatch(token) is not None:
+            answer = await self._api.call("GET", "/v1/channels/global", token)
+        if answer.status == 401:
+            self.attempts.failed(address, visitors.now())
+            raise NotLetIn("bad", 401)
+        if answer.status not in (200, 403):  # 403: a good token, of somebody who is no administrator
+            raise NotLetIn("down", 503)
+        try:
+            visitor = visitors.admit(token, address, through_provider=through_provider, endings=endings)
+        except TooManyLogins:
+            raise NotLetIn("full", 503) from None
+        if visitor is None:
+            raise NotLetIn("role", 403)
+        return visitor
+
+    def open(self, handler: tornado.web.RequestHandler, visitors: Visitors, visitor: Visitor) -> None:
+        """Give the browser its cookie."""
+        handler.set_cookie(visitors.cookie, visitor.key, httponly=True, samesite="Strict", secure=self.secure, path="/")
+
+
+class LoginHandler(tornado.web.RequestHandler):
+    """`GET`: the form, and what was said about the login before. `POST`: let in whose token the service accepts."""
+
+    application: DashboardApplication
+
+    def initialize(self, door: Door, provider: Provider | None) -> None:
+        self._door = door
+        self._provider = provider
+        self._looks = Looks.asked(self.request.query_arguments, self.request.headers.get("Accept-Language", ""))
+
+    def get(self) -> None:
+        said = self.request.query_arguments.get("said", [b""])[-1].decode(errors="replace")
+        known = said == ENDED or (said in _SAID and self._provider is not None)
+        self._show(said if known else "", left=said == LEFT)
+
+    async def post(self) -> None:
+        visitors, address = self.application.visitors, self.request.remote_ip or ""
+        if not self._door.attempts.allows(address, visitors.now()):
+            self._show("often", 429)
+            return
+        try:
+            visitor = await self._door.authenticate(visitors, self.get_body_argument("token", "").strip(), address)
+        except NotLetIn as refused:
+            self._show(refused.said, refused.status)
+            return
+        self._door.open(self, visitors, visitor)
+        self.redirect(f"/overview{self._looks.query}", status=303)
+
+    def _show(self, wrong: str = "", status: int = 200, *, left: bool = False) -> None:
+        language = self._looks.language
+        provider = self._provider.name(language) if self._provider else ""
+        self.set_status(status)
+        self.set_header("Cache-Control", "no-store")
+        words: dict[str, Any] = {
+            "title": say(language, "title"),
+            "heading": say(language, "login.title"),
+            "help": say(language, "login.help"),
+            "token": say(language, "login.token"),
+            "go": say(language, "login.go"),
+            "language": say(language, "shell.language"),
+            "dark": say(language, "shell.dark"),
+            "light": say(language, "shell.light"),
+            "through": say(language, "login.through", provider=provider),
+            "or": say(language, "login.or"),
+            "left": say(language, "login.left", provider=provider),
+            "leave": say(language, "login.leave", provider=provider),
+        }
+        self.finish(
+            _page.render(
+                words=words,
+                language=language,
+                direction=self._looks.direction,
+                look=self._looks.theme,
+                query=self._looks.query,
+                other_language=f"/login{self._looks.other_language().query}",
+                other_look=f"/login{self._looks.other_theme().query}",
+                wrong=say(language, f"login.{wrong}", provider=provider) if wrong else "",
+                through=f"/login/oidc{self._looks.query}" if self._provider else "",
+                leave=self._way_out() if left else "",
+            )
+        )
+
+    def _way_out(self) -> str:
+        """The provider's own logout, where it has one (OpenID Connect RP-Initiated Logout 1.0)."""
+        if self._provider is None or self._provider.known is None or not self._provider.known.end_session_endpoint:
+            return ""
+        return url_concat(self._provider.known.end_session_endpoint, {"client_id": self._provider.oidc.client_id})
+
+
+class LogoutHandler(tornado.web.RequestHandler):
+    """`POST`: the login is over, on every page."""
+
+    application: DashboardApplication
+
+    def initialize(self, door: Door) -> None:
+        self._secure = door.secure
+
+    def post(self) -> None:
+        visitor = self.application.visitor(self.request)
+        said = ""
+        if visitor is not None:
+            self.application.visitors.leave(visitor)
+            said = f"&said={LEFT}" if visitor.through_provider else ""
+        self.clear_cookie(self.application.visitors.cookie, path="/", secure=self._secure)
+        self.redirect(f"/login{Looks.asked(self.request.query_arguments).query}{said}", status=303)
+
+
+class AliveHandler(tornado.web.RequestHandler):
+    """`GET /healthz`: this process answers."""
+
+    def get(self) -> None:
+        self.set_header("Cache-Control", "no-store")
+        self.finish("ok\n")
+
+
+class FrontDoorHandler(tornado.web.RequestHandler):
+    """`GET /`: to the first page."""
+
+    def get(self) -> None:
+        self.redirect(f"/overview{'?' + self.request.query if self.request.query else ''}")

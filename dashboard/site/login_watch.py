@@ -1,0 +1,83 @@
+"""The service's word on logins: who was shut out or disconnected there is logged out here, within two seconds.
+
+It tells administrators each second, on `ops:sessions`, whose tokens or sessions it ended. After a time without a
+connection, in which something may have been missed, it is asked about every login with that login's own token.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from dashboard.live.service_api import ServiceApi
+from dashboard.site.login_sessions import Ending, Visitor, Visitors
+from dossier_realtime.protocol.events import Event, OpsStats
+from dossier_realtime.recording.ops_rows import EndedSessionRow, OpsRow, decode_rows
+
+TOPIC = "ops:sessions"
+_LOOK_SECONDS = 0.5  # between two looks for logins that are over
+_RETRY_SECONDS = 2.0  # after the service did not answer
+_AT_ONCE = 8  # questions to the service
+
+
+class LoginWatch:
+    """Keeps `visitors` to what the service says of their tokens, until cancelled."""
+
+    def __init__(self, api: ServiceApi, visitors: Visitors) -> None:
+        self._api = api
+        self._visitors = visitors
+        self._missed = asyncio.Event()
+
+    def linked(self) -> None:
+        """A connection to the service begins: what it said before was not heard."""
+        self._missed.set()
+
+    def heard(self, channel: str, event: Event) -> None:
+        """Take what the feed brings."""
+        if channel != TOPIC or not isinstance(event, OpsStats):
+            return
+        for row in decode_rows(EndedSessionRow.TOPIC, event.payload.rows):
+            ending = _ending(row)
+            if ending is not None:
+                self._visitors.end(ending)
+        if event.payload.values.get("rows_cut"):
+            self._missed.set()
+
+    async def run(self) -> None:
+        """Log out whose time is over, and ask about everybody where something may have been missed."""
+        await asyncio.gather(self._sweep(), self._ask_when_missed())
+
+    async def _sweep(self) -> None:
+        while True:
+            self._visitors.sweep()
+            await asyncio.sleep(_LOOK_SECONDS)
+
+    async def _ask_when_missed(self) -> None:
+        while True:
+            await self._missed.wait()
+            self._missed.clear()
+            room = asyncio.Semaphore(_AT_ONCE)
+            answers = await asyncio.gather(*(self._ask(visitor, room) for visitor in self._visitors.everybody()))
+            if not all(answers):
+                self._missed.set()
+                await asyncio.sleep(_RETRY_SECONDS)
+
+    async def _ask(self, visitor: Visitor, room: asyncio.Semaphore) -> bool:
+        """Return whether the service said something of the login; that it does not hold ends it."""
+        async with room:
+            answer = await self._api.call("GET", "/v1/channels/global", visitor.token)
+        if answer.status == 401:
+            self._visitors.leave(visitor)
+        return answer.status in (200, 401, 403)
+
+
+def _ending(row: OpsRow) -> Ending | None:
+    """Return the ending of sessions that a row of `ops:sessions` tells; None for another row."""
+    match row:
+        case EndedSessionRow(state="revoked", token_id=str(token_id)):
+            return Ending(token_id=token_id)
+        case EndedSessionRow(state="revoked", user_id=str(user_id), until=int() | float() as until):
+            return Ending(user_id=user_id, issued_until=float(until))
+        case EndedSessionRow(state="disconnected", user_id=str(user_id)):
+            return Ending(user_id=user_id)
+        case _:
+            return None

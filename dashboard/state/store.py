@@ -1,0 +1,431 @@
+"""What an operator can know, folded message by message. Pure: times come in, live and replay are the same fold.
+
+Everything is bounded by number: a view that stays open for a week holds no more than one that stays open for a day.
+Times are Unix seconds.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Generic, TypeVar
+
+from msgspec import UNSET
+
+from dashboard.state.audit_events import AuditEvent, ChainStatus
+from dashboard.state.service_link import ServiceLink
+from dossier_realtime.client.state.presence import PresenceState
+from dossier_realtime.protocol import channels, codec
+from dossier_realtime.protocol.authorization import Fact
+from dossier_realtime.protocol.classification import HIGHEST
+from dossier_realtime.protocol.events import (
+    AlertState,
+    Event,
+    OpsStats,
+    OpsStatsPayload,
+    RelationshipHealthChange,
+    RemoteOperation,
+)
+from dossier_realtime.recording.ops_rows import (
+    AlertRow,
+    BriefRow,
+    LimitRow,
+    decode_rows,
+    fact_of,
+    merged,
+    unmarked,
+)
+
+SECONDS = 900  # of time series
+LISTED = 5_000  # rows kept of each list of the service
+TAIL = 500  # messages of the live tail
+MESSAGE_CHARS = 2_000  # of a message in the tail
+HISTORY = 60  # changes kept of one relationship
+RECENT = 60  # seconds over which an editor counts as present, and over which a rate is taken
+
+PLACES = ("dossier", "document", "workspace", "relationship")  # where presence is kept (docs/protocol.md#present-users)
+
+V = TypeVar("V")
+
+
+class Kept(Generic[V]):
+    """A mapping of at most `cap` things; what was touched longest ago goes first, and is counted."""
+
+    __slots__ = ("_things", "cap", "dropped")
+
+    def __init__(self, cap: int) -> None:
+        self.cap = cap
+        self.dropped = 0
+        self._things: dict[str, V] = {}
+
+    def put(self, key: str, thing: V) -> None:
+        self._things.pop(key, None)
+        self._things[key] = thing
+        if len(self._things) > self.cap:
+            del self._things[next(iter(self._things))]
+            self.dropped += 1
+
+    def get(self, key: str) -> V | None:
+        return self._things.get(key)
+
+    def drop(self, key: str) -> None:
+        self._things.pop(key, None)
+
+    def items(self) -> Iterable[tuple[str, V]]:
+        return self._things.items()
+
+    def values(self) -> Iterable[V]:
+        return self._things.values()
+
+    def __len__(self) -> int:
+        return len(self._things)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._things)
+
+
+@dataclass(slots=True)
+class Second:
+    """What all nodes counted in one second."""
+
+    at: int
+    counts: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass(slots=True)
+class NodeView:
+    """A node's own numbers, as it said them last."""
+
+    at: int
+    values: Mapping[str, float]
+
+
+@dataclass(slots=True)
+class LimitView:
+    """One user's standing in one class of messages; in all (`*`) while the user's limits are lifted, `until` a time."""
+
+    user_id: str
+    name: str
+    rate_class: str
+    state: str
+    at: int
+    rate: int | None = None
+    warnings: int = 0
+    refusals: int = 0
+    until: int | None = None
+
+
+@dataclass(slots=True)
+class AlertView:
+    """A commitment that climbs. `since`: when it came to its level; `next_level_at`: when it climbs on, where that is
+    known and nobody has acknowledged it."""
+
+    commitment_id: str
+    level: int
+    since: int
+    at: int
+    facts: AlertRow
+    acknowledged_by: str | None = None
+    fact: Fact = field(default_factory=Fact)
+    """The channels that it was derived from: who could not read them is not shown it."""
+
+    @property
+    def next_level_at(self) -> int | None:
+        at = self.facts.next_level_at
+        return int(at) if isinstance(at, int | float) and self.acknowledged_by is None else None
+
+
+@dataclass(slots=True)
+class BriefView:
+    """A brief being written. `moved`: when it last made progress."""
+
+    request_id: str
+    started: int
+    moved: int
+    state: str = "started"
+    progress: int = 0
+    stage: str = ""
+    facts: BriefRow = field(default_factory=BriefRow)
+    fact: Fact = field(default_factory=Fact)
+
+
+@dataclass(slots=True)
+class DocumentView:
+    """A document as its operations show it. `operations`: (time, user) of the last ones."""
+
+    version: int = 0
+    operations: deque[tuple[float, str]] = field(default_factory=lambda: deque(maxlen=600))
+
+    def editors(self, at: float) -> list[str]:
+        """Who wrote within the last minute, latest first."""
+        return list(dict.fromkeys(user for when, user in reversed(self.operations) if at - when <= RECENT))
+
+    def rate(self, at: float) -> float:
+        """Operations a second over the last ten seconds."""
+        return sum(at - when <= 10 for when, _ in self.operations) / 10
+
+
+@dataclass(slots=True)
+class Relationship:
+    """A relationship's health; `scores`: (time, score) of its last changes."""
+
+    status: str
+    score: int
+    change: int
+    trigger: str
+    at: float
+    scores: deque[tuple[float, int]] = field(default_factory=lambda: deque(maxlen=HISTORY))
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One message of the live tail. `number` counts from the first message ever."""
+
+    number: int
+    at: float
+    channel: str
+    kind: str
+    user: str
+    text: str
+
+
+class DashboardState:
+    """The fold. `heard`, `present`, `listed`, `audited` and `linked` are its only ways in."""
+
+    def __init__(self) -> None:
+        self.link = ServiceLink()
+        self.seconds: deque[Second] = deque(maxlen=SECONDS)
+        self.totals: dict[str, Counter[str]] = {topic: Counter() for topic in ("errors", "codes", "limits", "sessions")}
+        self.nodes: Kept[NodeView] = Kept(64)
+        self.limits: Kept[LimitView] = Kept(500)
+        self.alerts: Kept[AlertView] = Kept(1_000)
+        self.briefs: Kept[BriefView] = Kept(500)
+        self.documents: Kept[DocumentView] = Kept(300)
+        self.relationships: Kept[Relationship] = Kept(500)
+        self.presence: Kept[PresenceState] = Kept(100)
+        self.came: Kept[float] = Kept(20_000)
+        self.sessions: list[dict[str, Any]] = []
+        self.people = 0  # users with an open session
+        self.lists_unread = False  # whether the lists had more pages than were read
+        self.lists_longer = False  # whether the service's lists hold more than was kept of them
+        self.followed: frozenset[str] | None = None  # channels whose messages are heard; None: every one
+        self.channels: dict[str, dict[str, Any]] = {}
+        self.tail: deque[Told] = deque(maxlen=TAIL)
+        self.chain = ChainStatus()
+        self.acts: Kept[AuditEvent] = Kept(500)
+        self.denials: Kept[AuditEvent] = Kept(200)
+        self.messages = 0
+        self.revision = 0
+
+    # --- ways in ----------------------------------------------------------------------------------------------
+
+    def linked(self, live: bool, at: float) -> None:
+        """The connection to the service stands, or does not."""
+        if self.link.linked(live, at):
+            self.revision += 1
+
+    def heard(self, channel: str, event: Event, at: float) -> None:
+        """A message of a channel."""
+        self.revision += 1
+        self.link.heard_at = at
+        match event:
+            case OpsStats(payload=told):
+                topic = channels.identifier(channel)
+                self._counted(topic, told.timestamp, told.values)
+                self._told_rows(topic, told)
+                return  # one a second and topic; the tail is for what people and programs say
+            case RemoteOperation(payload=edit):
+                name = channels.identifier(channel)
+                document = self.documents.get(name) or DocumentView()
+                document.version = max(document.version, edit.version)
+                document.operations.append((at, edit.user_name))
+                self.documents.put(name, document)
+            case RelationshipHealthChange(payload=change):
+                self._relationship(change, at)
+            case AlertState(payload=state):
+                alert = self.alerts.get(state.commitment_id)
+                if alert is not None:
+                    alert.acknowledged_by = state.acknowledged_by if state.state == "acknowledged" else None
+            case _:
+                pass
+        self._tell(channel, event, at)
+
+    def present(self, channel: str, presence: PresenceState, at: float) -> None:
+        """Who is on a channel now."""
+        self.revision += 1
+        before = self.presence.get(channel)
+        gone = before.users.keys() - presence.users.keys() if before else ()
+        for user_id in gone:
+            self.came.drop(f"{channel} {user_id}")
+        for user_id in presence.users:
+            if self.came.get(f"{channel} {user_id}") is None:
+                self.came.put(f"{channel} {user_id}", at)
+        self.presence.put(channel, presence)
+
+    def forgotten(self, channel: str) -> None:
+        """Who is on a channel is not followed any more."""
+        before = self.presence.get(channel)
+        for user_id in before.users if before else ():
+            self.came.drop(f"{channel} {user_id}")
+        self.presence.drop(channel)
+        self.revision += 1
+
+    def listed(
+        self,
+        sessions: list[dict[str, Any]],
+        channels: list[dict[str, Any]],
+        at: float = 0.0,
+        *,
+        followed: frozenset[str] | None = None,
+        more: bool = False,
+    ) -> None:
+        """The operators' lists of sessions and of channels, as the service answered them at a time.
+
+        `followed`: the channels whose messages are heard, if not all are; `more`: there was more than was read.
+        """
+        self.link.listed_at, self.link.refused = at, 0
+        self.sessions = sessions[:LISTED]
+        self.channels = {row["channel"]: row for row in channels[:LISTED]}
+        self.people = len({row["user_id"] for row in sessions})
+        self.lists_unread = more
+        self.lists_longer = more or max(len(sessions), len(channels)) > LISTED
+        self.followed = followed
+        self.revision += 1
+
+    def unlisted(self, status: int) -> None:
+        """The lists were refused with an HTTP status: what is known of them grows old."""
+        self.link.refused = status
+        self.revision += 1
+
+    def audited(self, chain: ChainStatus, acts: Iterable[AuditEvent]) -> None:
+        """How the journal's chain stands, and who did what in the entries that were read of it."""
+        for act in acts:
+            kept = self.denials if act.rule else self.acts  # whoever tries without end pushes out no other act
+            known = kept.get(act.key)
+            kept.put(act.key, replace(act, times=known.times + 1) if known is not None and act.rule else act)
+        self.chain = chain
+        self.revision += 1
+
+    # --- what panes ask ---------------------------------------------------------------------------------------
+
+    @property
+    def live(self) -> bool:
+        """Return whether the connection to the service stands."""
+        return self.link.live
+
+    def follows(self, channel: str) -> bool:
+        """Return whether the messages of a channel are heard."""
+        return self.followed is None or channel in self.followed
+
+    def rate(self, name: str, over: int = 5) -> float:
+        """Occurrences a second, over the last whole seconds."""
+        last = list(self.seconds)[-over:]
+        return sum(second.counts[name] for second in last) / len(last) if last else 0.0
+
+    def level(self, channel: str) -> str:
+        """A channel's classification; what is not known yet is taken for the highest."""
+        row = self.channels.get(channel)
+        return str(row["settings"]["classification"]) if row else HIGHEST
+
+    def sum_of_nodes(self, name: str, at: float) -> float:
+        """A number that nodes say of themselves, over those that spoke lately."""
+        return sum(node.values.get(name, 0) for node in self.nodes.values() if at - node.at <= 10)
+
+    # --- the folding ------------------------------------------------------------------------------------------
+
+    def _counted(self, topic: str, at: int, values: Mapping[str, float]) -> None:
+        second = next((known for known in reversed(self.seconds) if known.at <= at), None)
+        if second is None or second.at < at:
+            if self.seconds and at < self.seconds[-1].at:
+                return  # of a second that is past: a clock went back
+            second = Second(at)
+            self.seconds.append(second)
+        for name, value in values.items():
+            if name in ("events", "edits"):
+                second.counts[name] += int(value)
+            elif topic == "errors" and name.isupper():  # the code that clients are told; rules are in lower case
+                self._total("codes", name, value)
+            elif topic in self.totals and (name in ("warnings", "refused", "opened", "closed") or topic == "errors"):
+                second.counts[topic if topic == "errors" else name] += int(value)
+                self._total(topic, name, value)
+
+    def _total(self, topic: str, name: str, value: float) -> None:
+        totals = self.totals[topic]
+        totals[name if name in totals or len(totals) < 100 else "other"] += int(value)
+
+    def _told_rows(self, topic: str, told: OpsStatsPayload) -> None:
+        at = told.timestamp
+        if topic == "nodes":
+            self.nodes.put(told.node, NodeView(at, told.values))
+        for row in decode_rows(topic, told.rows):
+            match row:
+                case LimitRow():
+                    self._limited(row, at)
+                case AlertRow():
+                    self._alert(row, at)
+                case BriefRow():
+                    self._brief(row, at)
+                case _:
+                    pass
+
+    def _limited(self, row: LimitRow, at: int) -> None:
+        state = row.state or ""
+        if state == "restored":
+            self.limits.drop(row.key)
+            return
+        known = self.limits.get(row.key)
+        limited = known or LimitView(row.user_id or "", row.name or "", row.rate_class or "", state, at)
+        limited.state, limited.at = state, at
+        if row.rate is not UNSET:
+            limited.rate = int(row.rate)
+        if row.until is not UNSET:
+            limited.until = int(row.until)
+        limited.warnings += row.rate is not UNSET
+        limited.refusals += state == "exceeded"
+        self.limits.put(row.key, limited)
+
+    def _alert(self, row: AlertRow, at: int) -> None:
+        level = int(row.alert_level or 1)
+        known = self.alerts.get(row.key)
+        alert = known if known and known.level == level else AlertView(row.key, level, at, at, row)
+        alert.at, alert.facts = at, merged(unmarked(row), known.facts if known else None)
+        alert.fact = (known.fact if known else Fact()).joined(fact_of(row))
+        if row.state is not UNSET:
+            alert.acknowledged_by = str(row.acknowledged_by) if row.state == "acknowledged" else None
+        self.alerts.put(row.key, alert)
+
+    def _brief(self, row: BriefRow, at: int) -> None:
+        brief = self.briefs.get(row.key) or BriefView(row.key, at, at)
+        progress = int(row.progress or brief.progress)
+        if progress != brief.progress or row.state != brief.state:
+            brief.moved = at
+        brief.state = brief.state if row.state is UNSET else row.state
+        brief.progress = max(brief.progress, progress)
+        brief.stage = row.stage or brief.stage
+        brief.facts = merged(unmarked(row), brief.facts)
+        brief.fact = brief.fact.joined(fact_of(row))
+        self.briefs.put(row.key, brief)
+
+    def _relationship(self, change: Any, at: float) -> None:
+        known = self.relationships.get(change.relationship_id)
+        scores = known.scores if known else deque([(at, change.current_score - change.score_change)], maxlen=HISTORY)
+        scores.append((at, change.current_score))
+        self.relationships.put(
+            change.relationship_id,
+            Relationship(change.new_status, change.current_score, change.score_change, change.trigger, at, scores),
+        )
+
+    def _tell(self, channel: str, event: Event, at: float) -> None:
+        self.messages += 1
+        kind = str(type(event).__struct_config__.tag)
+        text = codec.encode(event).decode()
+        if len(text) > MESSAGE_CHARS:
+            text = text[:MESSAGE_CHARS] + "…"
+        self.tail.append(Told(self.messages, at, channel, kind, _author(event), text))
+
+
+def _author(event: Event) -> str:
+    payload: Any = getattr(event, "payload", None)
+    by = getattr(payload, "updated_by", None) or getattr(payload, "user_id", None) or ""
+    return str(getattr(by, "user_id", by))
