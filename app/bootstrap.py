@@ -31,7 +31,7 @@ from app.security import tls, token_secrets
 from app.security.auth import TokenVerifier
 from app.services.alerts import Alerts
 from app.services.briefs import Briefs
-from app.services.channel_admin import ChannelAdministration
+from app.services.channel_admin import ChannelAdmin
 from app.services.editing.cursors import Cursors
 from app.services.editing.documents import Documents
 from app.services.ops_report import report
@@ -94,7 +94,7 @@ class Service:
             quotas,
         )
         cursors = Cursors(self._documents, engine.broker)
-        administration = ChannelAdministration(engine, self._policy)
+        administration = ChannelAdmin(engine, self._policy)
         self.verifier = TokenVerifier(config.auth)
         recorder = Recorder(journal, self._metrics, self._policy, self._aggregator)
         acts = ActRecord(journal, recorder.level_of)

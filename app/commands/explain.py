@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from app.core.authorization import channel_denial
 from app.security.auth import TokenVerifier
 from dossier_realtime.archive import open_journal
-from dossier_realtime.protocol.classification import HIGHEST, ChannelPolicy, Clearance, Settings
+from dossier_realtime.protocol.classification import HIGHEST, ChannelPolicy, ChannelSettings, Clearance
 from dossier_realtime.protocol.explanation import ACTIONS, supposed
 from dossier_realtime.protocol.explanation import explain as explanation_of
 
@@ -65,7 +65,7 @@ def _put_recorded(policy: ChannelPolicy, channel: str, folder: Path, node: str) 
         header = recording.index.entry(number).header
         if header.channel == channel:
             presence, history, frozen = (bool(header.detail.get(name)) for name in ("presence", "history", "frozen"))
-            policy.put(channel, Settings(Clearance.strict(header.level), presence, history, frozen))
+            policy.put(channel, ChannelSettings(Clearance.strict(header.level), presence, history, frozen))
             return True
     return False
 

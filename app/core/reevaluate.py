@@ -17,7 +17,7 @@ from app.core.sessions.effects import VerifyToken
 from app.core.sessions.session import Session
 from dossier_realtime.protocol import codec
 from dossier_realtime.protocol.authorization import Grant, Identity
-from dossier_realtime.protocol.classification import ChannelPolicy, Clearance, Settings
+from dossier_realtime.protocol.classification import ChannelPolicy, ChannelSettings, Clearance
 from dossier_realtime.protocol.errors import ErrorCode
 from dossier_realtime.recording.reading import is_cut
 
@@ -105,7 +105,7 @@ class Reevaluation:
     def _settings(self, header: Header, at: Instant) -> None:
         detail = header.detail
         level = Clearance.parse(header.level)
-        put = Settings(level, bool(detail["presence"]), bool(detail["history"]), bool(detail["frozen"]))
+        put = ChannelSettings(level, bool(detail["presence"]), bool(detail["history"]), bool(detail["frozen"]))
         self._policy.put(header.channel, put)
         for session in self._sessions.values():
             if header.channel in session.subscriptions:

@@ -20,7 +20,7 @@ from app.core.presence import PresenceEvent as PresenceEvent  # noqa: PLC0414 - 
 from app.core.presence import Profile as Profile  # noqa: PLC0414 - likewise
 from app.core.ratelimit import Quota, RateClass, RateLimiter
 from app.engine.delivery_rules import TO_EVERYBODY, DeliveryRules
-from dossier_realtime.protocol.classification import Settings
+from dossier_realtime.protocol.classification import ChannelSettings
 from dossier_realtime.protocol.commands import PresenceChange
 from dossier_realtime.protocol.responses import Roster
 
@@ -345,14 +345,14 @@ class RevocationStore(Protocol):
         """Shut out, durably. Kept for 90 days: longer than any token is good for, also one made to begin later."""
 
 
-class SettingsStore(Protocol):
+class ChannelSettingsStore(Protocol):
     """Settings of single channels. Survive restarts; every node knows them before `put` returns on its own
     node."""
 
-    def start(self, changed: Callable[[str, Settings], None]) -> None:
+    def start(self, changed: Callable[[str, ChannelSettings], None]) -> None:
         """Begin. `changed` is called on the event loop for every channel at start, then for every change."""
 
-    async def put(self, channel: str, settings: Settings) -> None:
+    async def put(self, channel: str, settings: ChannelSettings) -> None:
         """Set durably. Raises Unavailable."""
 
 
@@ -425,7 +425,7 @@ class Engine(Protocol):
     presence: PresenceStore
     sessions: SessionStore
     revocations: RevocationStore
-    settings: SettingsStore
+    settings: ChannelSettingsStore
     quotas: QuotaStore
     rates: RateStore
     control: ControlBus

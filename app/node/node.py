@@ -41,12 +41,12 @@ if TYPE_CHECKING:
     from app.security.auth import TokenVerifier
     from app.services.alerts import Alerts
     from app.services.briefs import Briefs
-    from app.services.channel_admin import ChannelAdministration
+    from app.services.channel_admin import ChannelAdmin
     from app.services.editing.cursors import Cursors
     from app.services.editing.documents import Documents
     from app.services.publisher import EventPublisher
     from dossier_realtime.protocol.authorization import Identity
-    from dossier_realtime.protocol.classification import ChannelPolicy, Settings
+    from dossier_realtime.protocol.classification import ChannelPolicy, ChannelSettings
 
 _TICK = 0.2  # seconds between two looks at the deadlines
 _STANDSTILL = 1.0  # seconds that a look may be late before what waits in the sockets is read first
@@ -66,7 +66,7 @@ class Node:
         alerts: Alerts,
         briefs: Briefs,
         verifier: TokenVerifier,
-        settings: ChannelAdministration,
+        settings: ChannelAdmin,
         recorder: Recorder,
         acts: ActRecord,
         limits: NodeLimits,
@@ -262,7 +262,7 @@ class Node:
         if command.kind == "end_user":
             self.recorder.record_disconnection(command.subject)
 
-    def _settings_changed(self, channel: str, settings: Settings) -> None:
+    def _settings_changed(self, channel: str, settings: ChannelSettings) -> None:
         before = self.policy.settings(channel)
         self.policy.put(channel, settings)
         self.recorder.record_settings(channel, settings)

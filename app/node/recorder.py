@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from app.node.calls import Call
     from app.node.connections.connection import Connection, DecodedMessage
     from app.telemetry.metrics import Metrics
-    from dossier_realtime.protocol.classification import ChannelPolicy, Settings
+    from dossier_realtime.protocol.classification import ChannelPolicy, ChannelSettings
     from dossier_realtime.protocol.errors import ErrorCode
     from dossier_realtime.protocol.events import Event
     from dossier_realtime.recording.entry import Audience, Detail
@@ -235,7 +235,7 @@ class Recorder:
         """Record that from here on the connection receives nothing, in one entry without a channel: it ended."""
         self._journal.record("detach", session=connection.session.session_id, user=connection.user_id)
 
-    def record_settings(self, channel: str, settings: Settings) -> None:
+    def record_settings(self, channel: str, settings: ChannelSettings) -> None:
         """From here on these settings hold on the channel."""
         detail: Detail = {"presence": settings.presence, "history": settings.history, "frozen": settings.frozen}
         self._journal.record(

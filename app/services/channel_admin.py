@@ -10,11 +10,11 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from app.engine.ports import Engine
-    from dossier_realtime.protocol.classification import ChannelPolicy, Settings
+    from dossier_realtime.protocol.classification import ChannelPolicy, ChannelSettings
     from dossier_realtime.protocol.commands import SettingsChange
 
 
-class ChannelAdministration:
+class ChannelAdmin:
     """Reads and changes what holds on a channel."""
 
     def __init__(self, engine: Engine, policy: ChannelPolicy) -> None:
@@ -22,13 +22,16 @@ class ChannelAdministration:
         self._policy = policy
         self._under_way: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
-    def read(self, channel: str) -> Settings:
+    def read(self, channel: str) -> ChannelSettings:
         """Return what holds on the channel now."""
         return self._policy.settings(channel)
 
     async def change(
-        self, channel: str, change: SettingsChange, record: Callable[[Settings, Settings], Awaitable[None]]
-    ) -> tuple[Settings, Settings]:
+        self,
+        channel: str,
+        change: SettingsChange,
+        record: Callable[[ChannelSettings, ChannelSettings], Awaitable[None]],
+    ) -> tuple[ChannelSettings, ChannelSettings]:
         """Apply a change; return what held before and what holds afterwards. Raises Unavailable.
 
         `record` is given the same two before anything is done; what it raises keeps the change from being done.

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from app.node.sockets.turns import Turns
     from app.services.alerts import Alerts
     from app.services.briefs import Briefs
-    from app.services.channel_admin import ChannelAdministration
+    from app.services.channel_admin import ChannelAdmin
     from app.services.editing.documents import Documents
     from app.services.publisher import EventPublisher
     from app.telemetry.metrics import Metrics
@@ -87,7 +87,7 @@ def application(
     documents: Documents,
     alerts: Alerts,
     briefs: Briefs,
-    administration: ChannelAdministration,
+    administration: ChannelAdmin,
     metrics: Metrics,
     connection_quota: ConnectionQuota,
     body_quota: BodyQuota,

@@ -15,7 +15,7 @@ from dashboard.language.i18n import Language, say, say_or
 from dashboard.screen.blocks import Block, Cell, act, badge
 from dashboard.state.store import DashboardState, Kept
 from dossier_realtime.protocol.authorization import Fact, Identity, decide_operator, may_see
-from dossier_realtime.protocol.classification import LEVELS, ChannelPolicy, Clearance, Settings
+from dossier_realtime.protocol.classification import LEVELS, ChannelPolicy, ChannelSettings, Clearance
 
 DashboardRole = Literal["observer", "operator", "security_officer", "auditor"]
 _NO_CHANNELS = ChannelPolicy([])
@@ -76,9 +76,9 @@ class Viewer:
     def shows(self, state: DashboardState, fact: Fact) -> bool:
         """Return whether a fact may be shown. A channel that is not known yet has the level that the fact had."""
 
-        def settings(channel: str) -> Settings:
+        def settings(channel: str) -> ChannelSettings:
             level = Clearance.strict(state.level(channel)) if channel in state.channels else fact.level
-            return Settings(level, presence=True, history=True, raised=True)
+            return ChannelSettings(level, presence=True, history=True, raised=True)
 
         return may_see(self.identity, fact, settings)
 

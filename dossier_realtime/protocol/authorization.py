@@ -15,9 +15,9 @@ from typing import Literal, NamedTuple
 
 from . import channels
 from .channels import Pattern, parse_pattern
-from .classification import ChannelPolicy, Clearance, Settings
+from .classification import ChannelPolicy, ChannelSettings, Clearance
 
-SettingsOf = Callable[[str], Settings]
+SettingsOf = Callable[[str], ChannelSettings]
 """The settings in force on a channel now."""
 
 Rule = Literal[
@@ -166,7 +166,7 @@ class Fact:
         return Fact(channels, max(self.level, other.level), self.personal or other.personal)
 
 
-def decide(identity: Identity, right: Right, channel: str, settings: Settings) -> AccessDecision:
+def decide(identity: Identity, right: Right, channel: str, settings: ChannelSettings) -> AccessDecision:
     """Decide on a well-formed channel name with its settings. Permission and clearance must both reach."""
     held = _held(identity, channel)
     granted = held.right is not None and held.right >= right

@@ -52,7 +52,7 @@ HIGHEST = LEVELS[-1]
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class ChannelSettings:
     """The settings in force on one channel.
 
     `raised`: an administrator set the level above the level that the channel has by the table of patterns.
@@ -68,7 +68,7 @@ class Settings:
         """Return the settings as the wire says them."""
         return SettingsPayload(self.level.label, self.presence, self.history, self.frozen)  # type: ignore[arg-type]  # labels are the Literal
 
-    def changed(self, change: SettingsChange, channel: str) -> Settings:
+    def changed(self, change: SettingsChange, channel: str) -> ChannelSettings:
         """Return the settings with a change applied, as far as the channel's namespace supports it."""
         namespace = namespace_of(channel)
         return replace(
@@ -79,7 +79,7 @@ class Settings:
             frozen=self.frozen if change.frozen is UNSET else change.frozen,
         )
 
-    def at_least(self, level: Clearance) -> Settings:
+    def at_least(self, level: Clearance) -> ChannelSettings:
         """Return the settings with a level that is not below `level`."""
         return self if level <= self.level else replace(self, level=level)
 
@@ -95,21 +95,21 @@ class ChannelPolicy:
                 raise ValueError(f"{text!r} is not a channel pattern")
             self._table.append((pattern, Clearance.parse(label)))
         self._default = default
-        self._set: dict[str, Settings] = {}
+        self._set: dict[str, ChannelSettings] = {}
 
-    def settings(self, channel: str) -> Settings:
+    def settings(self, channel: str) -> ChannelSettings:
         """Return the settings in force on a well-formed channel name."""
         # The table is asked also where it does not decide: the time must not tell which channels were classified.
         inherited = self.inherited(channel)
         return self._set.get(channel, inherited)
 
-    def inherited(self, channel: str) -> Settings:
+    def inherited(self, channel: str) -> ChannelSettings:
         """Return the settings before any change: the first matching row of the table, else the default."""
         namespace = namespace_of(channel)
         level = next((level for pattern, level in self._table if pattern.matches(channel)), self._default)
-        return Settings(level, namespace.presence, namespace.history)
+        return ChannelSettings(level, namespace.presence, namespace.history)
 
-    def put(self, channel: str, settings: Settings) -> None:
+    def put(self, channel: str, settings: ChannelSettings) -> None:
         """Take over settings that were changed, here or on another node; what is as the table has it is no change."""
         inherited = self.inherited(channel)
         if settings == inherited:
@@ -117,6 +117,6 @@ class ChannelPolicy:
         else:
             self._set[channel] = replace(settings, raised=settings.level > inherited.level)
 
-    def changed_channels(self) -> dict[str, Settings]:
+    def changed_channels(self) -> dict[str, ChannelSettings]:
         """Return every channel whose settings were changed."""
         return dict(self._set)

@@ -14,7 +14,7 @@ import msgspec
 
 from . import channels
 from .authorization import EVERYTHING, AccessDecision, Grant, Identity, Remedy, Right, decide
-from .classification import Clearance, Settings
+from .classification import ChannelSettings, Clearance
 from .explanation_texts import ACCEPTED, REMEDIES, RULES, STATUSES, UNKNOWN, Sentence
 from .fields import Localized
 
@@ -59,7 +59,7 @@ class Explanation(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 def explain(
-    identity: Identity, action: str, channel: str, settings: Settings, at: float, *, to_themselves: bool
+    identity: Identity, action: str, channel: str, settings: ChannelSettings, at: float, *, to_themselves: bool
 ) -> Explanation:
     """Explain the decision about an action on a well-formed channel name.
 

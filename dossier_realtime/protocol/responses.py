@@ -145,7 +145,7 @@ class SettingsPayload(Struct):
     frozen: bool
 
 
-class ChannelSettings(Struct, tag_field="type", tag="channel_settings", omit_defaults=True, kw_only=True):
+class ChannelSettingsReply(Struct, tag_field="type", tag="channel_settings", omit_defaults=True, kw_only=True):
     """A channel's whole settings: the answer to reading or changing them."""
 
     channel: ChannelField
@@ -248,7 +248,7 @@ Response = (
     | TokenExpiring
     | Subscribed
     | Unsubscribed
-    | ChannelSettings
+    | ChannelSettingsReply
     | Ack
     | OperationAck
     | ErrorMessage

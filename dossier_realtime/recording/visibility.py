@@ -20,7 +20,7 @@ import msgspec
 from dossier_realtime.protocol import channels
 from dossier_realtime.protocol.authorization import Fact, may_see, reader, split_permission
 from dossier_realtime.protocol.channels import SHAPES
-from dossier_realtime.protocol.classification import HIGHEST, LEVELS, Clearance, Settings
+from dossier_realtime.protocol.classification import HIGHEST, LEVELS, ChannelSettings, Clearance
 from dossier_realtime.protocol.fields import SEGMENT
 
 from .entry import Detail, Header
@@ -153,10 +153,10 @@ class ClearanceFilter:
         then = Clearance.strict(level) if level else Clearance.PUBLIC
         return may_see(self._reader, Fact((channel,), then), self._settings)
 
-    def _settings(self, channel: str) -> Settings:
+    def _settings(self, channel: str) -> ChannelSettings:
         ops = channels.namespace(channel) == "ops"
         level = Clearance.SECRET if ops else Clearance.strict(self._level_of(channel))
-        return Settings(level, presence=False, history=False)
+        return ChannelSettings(level, presence=False, history=False)
 
     def _detail(self, header: Header) -> Detail | None:
         match header.kind:

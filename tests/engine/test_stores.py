@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from app.engine.ports import ControlCommand, OpenedSession, SessionRecord, TooManyConnections
-from dossier_realtime.protocol.classification import Clearance, Settings
+from dossier_realtime.protocol.classification import ChannelSettings, Clearance
 from tests.engine.conftest import Opener
 from tests.engine.events import CHANNEL, OTHER
 
@@ -150,14 +150,14 @@ def test_a_revocation_is_told_once_it_holds(opened: Opener) -> None:
     asyncio.run(scenario())
 
 
-# Settings
+# ChannelSettings
 
 
 def test_settings_are_told_when_they_change_and_again_after_a_restart(opened: Opener) -> None:
     async def scenario() -> None:
-        first = Settings(Clearance.SECRET, presence=True, history=False, frozen=True)
-        second = Settings(Clearance.PUBLIC, presence=False, history=True)
-        told: list[tuple[str, Settings]] = []
+        first = ChannelSettings(Clearance.SECRET, presence=True, history=False, frozen=True)
+        second = ChannelSettings(Clearance.PUBLIC, presence=False, history=True)
+        told: list[tuple[str, ChannelSettings]] = []
         async with opened() as engine:
             engine.settings.start(lambda channel, settings: told.append((channel, settings)))
             await engine.settings.put(CHANNEL, first)

@@ -37,10 +37,10 @@ START_SECONDS = STOP_SECONDS = HANG_SECONDS
 _ADDRESS = re.compile(r"serves wss?://[^:]+:(\d+)/v1")
 _DEFECTS = ("Traceback (most recent call last)", "never retrieved", "never awaited", "background work failed")
 
-Settings = Mapping[str, object]
+Overrides = Mapping[str, object]
 """Settings that differ from config/default.toml, by their dotted key: `{"limits.general": 1000}`."""
 
-QUICK: Settings = {"server.drain_seconds": 0.2, "node.id": "test"}
+QUICK: Overrides = {"server.drain_seconds": 0.2, "node.id": "test"}
 """In force in every test service unless it says otherwise. The name stays the same over a restart on another port."""
 
 
@@ -55,7 +55,7 @@ class Service:
     def __init__(
         self,
         data: Path,
-        settings: Settings | None = None,
+        settings: Overrides | None = None,
         *,
         environment: Mapping[str, str | None] | None = None,
         arguments: Sequence[str] = (),
@@ -220,7 +220,7 @@ class Service:
         return tokens.token(sub, *permissions, **claims)
 
 
-def as_environment(settings: Settings) -> dict[str, str]:
+def as_environment(settings: Overrides) -> dict[str, str]:
     """Settings by dotted key, as the DOSSIER_ variables that make them."""
     return {
         f"DOSSIER_{key.upper().replace('.', '__')}": value

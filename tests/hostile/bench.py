@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from tests.harness import tokens
-from tests.harness.service import Service, Settings
+from tests.harness.service import Overrides, Service
 from tests.harness.wire import Client, Message
 
 ALLOWED = "https://allowed.example"
@@ -25,7 +25,7 @@ RSA_PEM = RSA_KEY.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPu
 
 LIVENESS = 5.0  # seconds
 
-_ROOMY: Settings = {
+_ROOMY: Overrides = {
     "server.allowed_origins": [ALLOWED],
     "limits.general": 1_000_000,
     "limits.ping": 1_000_000,
@@ -36,7 +36,7 @@ _ROOMY: Settings = {
     "session.invalid_messages_per_minute": 10_000,
     "presence.grace": 0.2,
 }
-SERVICES: dict[str, Settings] = {
+SERVICES: dict[str, Overrides] = {
     # Nothing but the row's own fault is in the way of the row.
     "open": _ROOMY,
     # The rates as they are by default, few connections an address, times that a busy machine does not reach by itself.

@@ -22,7 +22,7 @@ import trustme
 from app.engine.embedded.storage.schema import FILE, VERSION
 from tests.harness import tokens
 from tests.harness.eventually import HANG_SECONDS
-from tests.harness.service import ROOT, Service, Settings, as_environment
+from tests.harness.service import ROOT, Overrides, Service, as_environment
 from tests.harness.wire import Client, Raw, upgrade
 
 
@@ -30,7 +30,7 @@ class Start(NamedTuple):
     """A start that fails: what is set, and words of the line that says why."""
 
     id: str
-    settings: Settings
+    settings: Overrides
     says: tuple[str, ...]
 
 
@@ -91,7 +91,7 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     return paths
 
 
-def _start(data: Path, settings: Settings, port: int = 0) -> tuple[int, str]:
+def _start(data: Path, settings: Overrides, port: int = 0) -> tuple[int, str]:
     """Run `serve` until it ends by itself; status and standard error."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("DOSSIER_")}
     environment |= {"DOSSIER_AUTH__SECRET": tokens.SECRET} | as_environment(settings)

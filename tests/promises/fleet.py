@@ -18,7 +18,7 @@ import httpx
 import msgspec
 
 from tests.harness.eventually import HANG_SECONDS
-from tests.harness.service import Settings
+from tests.harness.service import Overrides
 from tests.harness.wire import Message, Reachable, text, upgrade
 from tests.node.rfc6455_cases import CLOSE, PING, PONG, TEXT, frame
 from tests.promises.checker import Ledger, Place, Reader
@@ -26,7 +26,7 @@ from tests.promises.checker import Ledger, Place, Reader
 PATIENCE = HANG_SECONDS
 CHANNEL = "dossier:country:SA"
 
-CROWD: Settings = {
+CROWD: Overrides = {
     "limits.general": 1_000_000,
     "limits.ping": 1_000_000,
     "limits.read": 1_000_000,

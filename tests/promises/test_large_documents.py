@@ -14,7 +14,7 @@ from dossier_realtime.client import DossierRealtimeClient
 from tests.harness.eventually import HANG_SECONDS, eventually_async
 from tests.harness.figures import Report, Sized
 from tests.harness.running import asynchronous
-from tests.harness.service import Service, Settings
+from tests.harness.service import Overrides, Service
 from tests.harness.wire import Client, Raw, request, text
 from tests.promises.proxy import Proxy
 
@@ -27,7 +27,7 @@ SLOW_CONSUMER = 4000
 MIB = 1 << 20
 COST = 1.25 * MIB  # of one reader who does not read
 # Much shorter than the text takes: whoever is alive must be seen to be it while the text is under way.
-IMPATIENT: Settings = {
+IMPATIENT: Overrides = {
     "session.heartbeat_interval": 1,
     "session.ping_interval": 0.5,
     "session.liveness_timeout": 3,

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import httpx
 
-from tests.harness.service import Service, Settings
+from tests.harness.service import Overrides, Service
 from tests.promises.checker import Ledger, Place
 from tests.promises.conftest import Report, Sized
 from tests.promises.fleet import CROWD, Subscriber, door, post, run, settled, until, update
@@ -35,7 +35,7 @@ def test_p03_every_return_within_the_window_is_exact(tmp_path: Path, report: Rep
 
 def test_p03_a_return_beyond_the_window_is_told_so(tmp_path: Path, report: Report, sized: Sized) -> None:
     clients, events, restarts = sized(20, 100), sized(6_000, 20_000), sized(2, 3)
-    small: Settings = {"history.events": 500, "history.seconds": 1}
+    small: Overrides = {"history.events": 500, "history.seconds": 1}
     with Service(tmp_path / "data", {**CROWD, **small}) as service:
         subscribers, ledger = run(
             _come_and_go(service, clients, events, restarts, pause=0.08, absence=3.0, missed=1_500)

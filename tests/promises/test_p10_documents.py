@@ -21,7 +21,7 @@ from dossier_realtime.client import Backoff, DocumentEditor, DossierRealtimeClie
 from dossier_realtime.ot.units import splits_pair, to_units
 from dossier_realtime.protocol.events import Event
 from dossier_realtime.protocol.responses import OperationAck
-from tests.harness.service import Service, Settings
+from tests.harness.service import Overrides, Service
 from tests.harness.wire import Client, Message
 from tests.promises.conftest import Report, Sized
 from tests.promises.fleet import CROWD, PATIENCE, run, until
@@ -31,7 +31,7 @@ from tests.sdk.papers import Mirror
 PEOPLE = 8
 AHEAD = 60  # edits that nobody has confirmed, after which a person waits: enough for a long time offline
 PAPER = "document:p10"
-SETTINGS: Settings = {**CROWD, "limits.edit": 1_000_000, "limits.cursor": 1_000_000, "history.events": 1_000_000}
+SETTINGS: Overrides = {**CROWD, "limits.edit": 1_000_000, "limits.cursor": 1_000_000, "history.events": 1_000_000}
 WORDS = ("the ", "brief ", "مذكرة ", "تفاهم ", "😀", "🇸🇦", "é", "\n", "a", "ب")
 MARK = re.compile("[\u4e00-\ua000]")
 """Each is typed once, by one person, and never deleted on purpose: what is lost or doubled shows in the text itself."""

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 
-from tests.harness.service import Service, Settings
+from tests.harness.service import Overrides, Service
 from tests.harness.wire import Message, text
 from tests.promises.conftest import Report, Sized
 from tests.promises.fleet import CROWD, Peer, door, run, update
@@ -19,7 +19,7 @@ from tests.promises.fuzz import Fuzzer
 MIB = 1 << 20
 LANES = 4
 BURST = 25  # messages that one connection has under way
-TOLERANT: Settings = {
+TOLERANT: Overrides = {
     "session.invalid_messages_per_minute": 10_000,
     "session.frame_timeout": 1,
     "limits.abuse": 1_000_000,

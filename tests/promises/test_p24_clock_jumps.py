@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from tests.harness import tokens
-from tests.harness.service import ROOT, Service, Settings
+from tests.harness.service import ROOT, Overrides, Service
 from tests.harness.wire import Message
 from tests.promises.checker import Ledger, Place
 from tests.promises.conftest import Report, Sized
@@ -29,7 +29,7 @@ RATE = 100  # events a second
 GRACE, LIVENESS, LIFE, LIMIT = 2, 6, 6, 20  # seconds, seconds, seconds, messages a window
 WINDOW = 60  # seconds
 SLACK = 10.0  # seconds: far above what a busy machine adds, far below a jump
-SETTINGS: Settings = {
+SETTINGS: Overrides = {
     "presence.grace": GRACE,
     "session.heartbeat_interval": 1,
     "session.ping_interval": 1,

@@ -9,14 +9,14 @@ from pathlib import Path
 from tests.harness.eventually import eventually_async
 from tests.harness.figures import FULL, Report, Sized
 from tests.harness.running import asynchronous
-from tests.harness.service import Service, Settings
+from tests.harness.service import Overrides, Service
 from tests.harness.wire import Client
 from tests.promises.proxy import Proxy
 
 CHANNEL = "workspace:shared"
 # As they are in production, in full; else everything ten times as fast.
-FAST: Settings = {"session.heartbeat_interval": 3, "session.ping_interval": 2.5, "session.liveness_timeout": 7.5}
-SETTINGS: Settings = {**({} if FULL else FAST), "limits.handshakes_per_second": 10_000}
+FAST: Overrides = {"session.heartbeat_interval": 3, "session.ping_interval": 2.5, "session.liveness_timeout": 7.5}
+SETTINGS: Overrides = {**({} if FULL else FAST), "limits.handshakes_per_second": 10_000}
 TABS, GENERATIONS, CONNECTION_LIMIT = 10, 4, 4503
 
 

@@ -9,11 +9,11 @@ from pathlib import Path
 from tests.harness.eventually import eventually_async
 from tests.harness.figures import Report, Sized
 from tests.harness.running import asynchronous
-from tests.harness.service import Service, Settings
+from tests.harness.service import Overrides, Service
 from tests.harness.wire import Client
 
 LIVENESS = 6.0  # seconds of silence that end a connection here
-SHORT: Settings = {"session.heartbeat_interval": 2, "session.ping_interval": 2, "session.liveness_timeout": LIVENESS}
+SHORT: Overrides = {"session.heartbeat_interval": 2, "session.ping_interval": 2, "session.liveness_timeout": LIVENESS}
 PING = {"type": "ping"}
 
 

@@ -19,7 +19,7 @@ from dashboard.state.store import DashboardState
 from dossier_realtime.protocol import authorization
 from tests.dashboard.dashboards import Dashboard
 from tests.dashboard.samples import NOW, alert, edit, health, listed, ops, session, there, update, viewer
-from tests.harness.service import Service, Settings
+from tests.harness.service import Overrides, Service
 from tests.promises.bounds import assert_bounded
 from tests.promises.conftest import Report, Sized
 from tests.promises.fleet import CROWD, now, run
@@ -30,7 +30,7 @@ RATE = 500  # events a second, all under names that are new
 VISITS = 2  # a second: somebody comes, writes in a new document, and leaves
 STAY = 4.0  # seconds
 TABS = 9
-FORGETFUL: Settings = {**CROWD, "session.resume_window": 10}
+FORGETFUL: Overrides = {**CROWD, "session.resume_window": 10}
 """Else the service lists whoever left for another quarter of an hour, and its answers grow for as long."""
 
 

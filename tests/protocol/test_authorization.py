@@ -20,7 +20,7 @@ from dossier_realtime.protocol.authorization import (
     may_see,
 )
 from dossier_realtime.protocol.channels import SHAPES
-from dossier_realtime.protocol.classification import ChannelPolicy, Clearance, Settings
+from dossier_realtime.protocol.classification import ChannelPolicy, ChannelSettings, Clearance
 
 SEGMENTS = st.from_regex(r"[A-Za-z0-9_-]{1,12}", fullmatch=True)
 CHANNELS = st.one_of(
@@ -33,8 +33,8 @@ def who(*permissions: str, clearance: Clearance = Clearance.SECRET) -> Identity:
     return Identity("ali", "Ali", "editor", None, Grant.parse_all(permissions), clearance, 0)
 
 
-def at(level: Clearance, *, frozen: bool = False, raised: bool = False) -> Settings:
-    return Settings(level, presence=True, history=True, frozen=frozen, raised=raised)
+def at(level: Clearance, *, frozen: bool = False, raised: bool = False) -> ChannelSettings:
+    return ChannelSettings(level, presence=True, history=True, frozen=frozen, raised=raised)
 
 
 PUBLIC = at(Clearance.PUBLIC)
@@ -154,7 +154,7 @@ def test_a_decision_names_its_rule_and_what_decided(
     clearance: int,
     right: Right,
     channel: str,
-    settings: Settings,
+    settings: ChannelSettings,
     rule: str,
     basis: Basis,
 ) -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from app.core.ratelimit import RateClass
 from dossier_realtime.protocol import authorization
 from dossier_realtime.protocol.authorization import Grant, Identity, Right, decide
-from dossier_realtime.protocol.classification import Clearance, Settings
+from dossier_realtime.protocol.classification import ChannelSettings, Clearance
 from dossier_realtime.protocol.explanation import ACTIONS, explain, explain_rule, needed, supposed
 from dossier_realtime.protocol.explanation_texts import REMEDIES, RULES, STATUSES
 from tests.architecture.tree import Tree, read_tree
@@ -28,7 +28,7 @@ PERMISSIONS = st.lists(
     max_size=3,
 )
 LEVELS = st.sampled_from(list(Clearance))
-SETTINGS = st.builds(Settings, LEVELS, st.booleans(), st.booleans(), st.booleans(), st.booleans())
+SETTINGS = st.builds(ChannelSettings, LEVELS, st.booleans(), st.booleans(), st.booleans(), st.booleans())
 CHANNEL = st.one_of(CHANNELS, st.just("user:ali"), st.just("global"), st.just("ops:limits"))
 
 
@@ -38,7 +38,7 @@ def identity(permissions: list[str], clearance: Clearance) -> Identity:
 
 @given(PERMISSIONS, LEVELS, st.sampled_from(list(ACTIONS)), CHANNEL, SETTINGS, st.booleans())
 def test_an_explanation_agrees_with_the_decision(
-    permissions: list[str], clearance: Clearance, action: str, channel: str, settings: Settings, themselves: bool
+    permissions: list[str], clearance: Clearance, action: str, channel: str, settings: ChannelSettings, themselves: bool
 ) -> None:
     who = identity(permissions, clearance)
     told = explain(who, action, channel, settings, 1.0, to_themselves=themselves)
@@ -52,7 +52,12 @@ def test_an_explanation_agrees_with_the_decision(
 
 @given(PERMISSIONS, LEVELS, st.sampled_from(list(ACTIONS)), CHANNEL, SETTINGS, SETTINGS)
 def test_of_a_channel_that_may_not_be_read_nothing_is_told(
-    permissions: list[str], clearance: Clearance, action: str, channel: str, one: Settings, other: Settings
+    permissions: list[str],
+    clearance: Clearance,
+    action: str,
+    channel: str,
+    one: ChannelSettings,
+    other: ChannelSettings,
 ) -> None:
     """Level and settings make no difference to the answer while the channel stays out of reach: an absent channel has
     those of the table, so existence makes none either."""
@@ -65,7 +70,7 @@ def test_of_a_channel_that_may_not_be_read_nothing_is_told(
 
 @given(PERMISSIONS, LEVELS, st.sampled_from(list(ACTIONS)), CHANNEL, SETTINGS)
 def test_the_remedies_turn_the_decision_round(
-    permissions: list[str], clearance: Clearance, action: str, channel: str, settings: Settings
+    permissions: list[str], clearance: Clearance, action: str, channel: str, settings: ChannelSettings
 ) -> None:
     who = identity(permissions, clearance)
     told = explain(who, action, channel, settings, 1.0, to_themselves=False)
@@ -73,7 +78,7 @@ def test_the_remedies_turn_the_decision_round(
     texts = [*permissions, *([needed["permissions"]] if "permissions" in needed else [])]
     level = Clearance.parse(needed.get("clearance", clearance.label))
     frozen = settings.frozen and "frozen" not in needed
-    changed = Settings(settings.level, settings.presence, settings.history, frozen, settings.raised)
+    changed = ChannelSettings(settings.level, settings.presence, settings.history, frozen, settings.raised)
     again = decide(identity(texts, level), ACTIONS[action], channel, changed)
     assert again.allowed or again.rule == "frozen", "a frozen channel is told of once all else is there"
 
@@ -116,7 +121,7 @@ def test_claims_that_are_none_are_refused(permission: str, clearance: str) -> No
 
 @given(PERMISSIONS, LEVELS, st.sampled_from(list(ACTIONS)), CHANNEL, SETTINGS)
 def test_what_a_rule_leaves_to_be_changed_is_what_the_decision_says(
-    permissions: list[str], clearance: Clearance, action: str, channel: str, settings: Settings
+    permissions: list[str], clearance: Clearance, action: str, channel: str, settings: ChannelSettings
 ) -> None:
     told = explain(identity(permissions, clearance), action, channel, settings, 1.0, to_themselves=False)
     said = needed(told.rule, channel, settings.level.label)

@@ -18,9 +18,9 @@ import pytest
 from app.bootstrap import Service
 from app.core.instant import Instant
 from app.journal.exports.export import Archive
-from app.services.channel_admin import ChannelAdministration
+from app.services.channel_admin import ChannelAdmin
 from app.web.operators import journal_handler
-from dossier_realtime.protocol.classification import Settings
+from dossier_realtime.protocol.classification import ChannelSettings
 from dossier_realtime.protocol.commands import SettingsChange
 from tests.harness import tokens
 from tests.harness.figures import Report
@@ -356,12 +356,12 @@ def test_settings_that_wait_for_the_journal_are_not_changed_by_who_was_revoked(t
 
 
 def test_changes_of_one_channel_at_once_are_all_kept(tmp_path: Path) -> None:
-    async def recorded(before: Settings, after: Settings) -> None:
+    async def recorded(before: ChannelSettings, after: ChannelSettings) -> None:
         """Both are recorded in the same turn of the loop, as acts that share one fsync are."""
 
     async def play() -> None:
         async with running(tmp_path / "data") as service:
-            administration = ChannelAdministration(service.engine, service.node.policy)
+            administration = ChannelAdmin(service.engine, service.node.policy)
             changes = (SettingsChange(classification="secret"), SettingsChange(frozen=True))
             await asyncio.gather(*(administration.change(CHANNEL, change, recorded) for change in changes))
             settings = administration.read(CHANNEL)

@@ -18,11 +18,11 @@ from tests.harness import tokens
 from tests.harness.eventually import HANG_SECONDS, eventually_async
 from tests.harness.inside import running
 from tests.harness.running import asynchronous
-from tests.harness.service import Service, Settings
+from tests.harness.service import Overrides, Service
 from tests.harness.wire import Client, Header, Raw, request
 
 BUDGET = 3
-PAUSES: Settings = {
+PAUSES: Overrides = {
     "limits.refusals_per_second": BUDGET,
     "limits.refusal_pause": 5,
     "limits.general": 100_000,
@@ -98,7 +98,7 @@ async def test_a_handful_of_refusals_costs_no_pause(service: Service) -> None:
 @asynchronous
 async def test_whoever_is_not_read_is_not_silent(tmp_path: Path) -> None:
     """The pause is longer than the silence that would end the connection."""
-    quick: Settings = {"session.heartbeat_interval": 1, "session.ping_interval": 0.5, "session.liveness_timeout": 1.2}
+    quick: Overrides = {"session.heartbeat_interval": 1, "session.ping_interval": 0.5, "session.liveness_timeout": 1.2}
     async with (
         running(tmp_path / "s", {**PAUSES, **quick}) as service,
         await Client.connect(service, tokens.token("often")) as client,

@@ -20,7 +20,7 @@ from app.services import quotas
 from tests.harness import tokens
 from tests.harness.figures import Report
 from tests.harness.inside import running
-from tests.harness.service import Service, Settings
+from tests.harness.service import Overrides, Service
 from tests.harness.wire import Client, Message, Raw, Response, request
 
 UPDATE: Message = {
@@ -53,7 +53,7 @@ def _channels(count: int, first: int = 0) -> list[str]:
     return [f"dossier:country:c{number}" for number in range(first, first + count)]
 
 
-def run(tmp_path: Path, settings: Settings, scene: Any) -> None:
+def run(tmp_path: Path, settings: Overrides, scene: Any) -> None:
     with Service(tmp_path / "s", settings) as service:
         asyncio.run(scene(service))
         service.stop()
@@ -197,7 +197,7 @@ def test_what_no_window_is_long_enough_for_is_refused_for_good(tmp_path: Path) -
 
 def test_a_day_goes_on_over_a_restart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(quotas, "KEEP_SECONDS", 0.01)
-    settings: Settings = {"limits.channels": 3, "limits.stored_mib": 1}
+    settings: Overrides = {"limits.channels": 3, "limits.stored_mib": 1}
 
     async def call(service: bootstrap.Service, first: int, count: int) -> int:
         headers = {"Authorization": f"Bearer {tokens.token('u-1', *RIGHTS)}"}

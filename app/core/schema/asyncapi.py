@@ -43,7 +43,7 @@ REPLIES: dict[type[Struct], Reply] = {
     commands.Subscribe: Reply((responses.Subscribed,)),
     commands.Unsubscribe: Reply((responses.Unsubscribed,)),
     commands.UpdatePresence: Reply((responses.Ack,)),
-    commands.ChangeSettings: Reply((responses.ChannelSettings,)),
+    commands.ChangeSettings: Reply((responses.ChannelSettingsReply,)),
     commands.EditOperation: Reply((responses.OperationAck,)),
     commands.MoveCursor: Reply((responses.Ack,)),
     commands.AcknowledgeAlert: Reply((responses.Ack, events.AlertState)),

@@ -110,7 +110,7 @@ class EmbeddedEngine:
         self.presence: ports.PresenceStore = self._presence
         self.sessions: ports.SessionStore = self._sessions
         self.revocations: ports.RevocationStore = self._revocations
-        self.settings: ports.SettingsStore = EmbeddedSettings(writer, settings)
+        self.settings: ports.ChannelSettingsStore = EmbeddedSettings(writer, settings)
         self.quotas: ports.QuotaStore = self._quotas
         self.rates: ports.RateStore = EmbeddedRates(rates)
         self.control: ports.ControlBus = EmbeddedControl()

@@ -7,39 +7,39 @@ from collections.abc import Callable
 from functools import partial
 
 from app.engine.sqlite import Writer
-from dossier_realtime.protocol.classification import Clearance, Settings
+from dossier_realtime.protocol.classification import ChannelSettings, Clearance
 
 
 class EmbeddedSettings:
-    """`ports.SettingsStore`."""
+    """`ports.ChannelSettingsStore`."""
 
-    def __init__(self, writer: Writer, found: dict[str, Settings]) -> None:
+    def __init__(self, writer: Writer, found: dict[str, ChannelSettings]) -> None:
         self._writer, self._found = writer, found
-        self._changed: Callable[[str, Settings], None] = lambda channel, settings: None
+        self._changed: Callable[[str, ChannelSettings], None] = lambda channel, settings: None
 
-    def start(self, changed: Callable[[str, Settings], None]) -> None:
+    def start(self, changed: Callable[[str, ChannelSettings], None]) -> None:
         self._changed = changed
         for channel, settings in self._found.items():
             changed(channel, settings)
         self._found = {}
 
-    async def put(self, channel: str, settings: Settings) -> None:
+    async def put(self, channel: str, settings: ChannelSettings) -> None:
         await self._writer.submit(
             partial(_put, channel=channel, settings=settings), lambda _: self._changed(channel, settings)
         )
 
 
-def stored_settings(db: sqlite3.Connection) -> dict[str, Settings]:
+def stored_settings(db: sqlite3.Connection) -> dict[str, ChannelSettings]:
     """What was set, by channel."""
     return {
-        channel: Settings(Clearance(level), bool(presence), bool(history), bool(frozen))
+        channel: ChannelSettings(Clearance(level), bool(presence), bool(history), bool(frozen))
         for channel, level, presence, history, frozen in db.execute(
             "SELECT channel, level, presence, history, frozen FROM settings"
         )
     }
 
 
-def _put(db: sqlite3.Connection, channel: str, settings: Settings) -> None:
+def _put(db: sqlite3.Connection, channel: str, settings: ChannelSettings) -> None:
     db.execute(
         "INSERT OR REPLACE INTO settings (channel, level, presence, history, frozen) VALUES (?, ?, ?, ?, ?)",
         (channel, settings.level, settings.presence, settings.history, settings.frozen),

@@ -47,7 +47,7 @@ from dossier_realtime.protocol.authorization import Right, access
 from dossier_realtime.protocol.commands import AcknowledgeAlert, CancelBrief, RequestBrief, SettingsChange
 from dossier_realtime.protocol.errors import ErrorCode
 from dossier_realtime.protocol.events import AlertState
-from dossier_realtime.protocol.responses import Ack, ChannelSettings, OperationAck, OperationAckPayload
+from dossier_realtime.protocol.responses import Ack, ChannelSettingsReply, OperationAck, OperationAckPayload
 
 if TYPE_CHECKING:
     import asyncio
@@ -64,12 +64,12 @@ if TYPE_CHECKING:
     from app.security.auth import TokenVerifier
     from app.services.alerts import Alerts
     from app.services.briefs import Briefs
-    from app.services.channel_admin import ChannelAdministration
+    from app.services.channel_admin import ChannelAdmin
     from app.services.editing.cursors import Cursors
     from app.services.editing.documents import Documents
     from app.services.publisher import EventPublisher
     from dossier_realtime.protocol.authorization import Identity
-    from dossier_realtime.protocol.classification import Settings
+    from dossier_realtime.protocol.classification import ChannelSettings
     from dossier_realtime.protocol.commands import MoveCursor
     from dossier_realtime.protocol.events import Event
 
@@ -93,7 +93,7 @@ class EffectRunner:
         alerts: Alerts,
         briefs: Briefs,
         verifier: TokenVerifier,
-        settings: ChannelAdministration,
+        settings: ChannelAdmin,
         registry: Registry,
         subscriptions: Subscriptions,
         recorder: Recorder,
@@ -397,7 +397,7 @@ class EffectRunner:
         channel = effect.channel
         acting = Acting(self._acts, connection, partial(self._holds, connection, Right.ADMIN, channel))
 
-        async def record(before: Settings, after: Settings) -> None:
+        async def record(before: ChannelSettings, after: ChannelSettings) -> None:
             await acting.record(
                 Act("change_settings", "channel", channel, channel, before=before.payload(), after=after.payload())
             )
@@ -414,7 +414,7 @@ class EffectRunner:
         except RightLost:
             return self._refuse(connection, ErrorCode.PERMISSION_DENIED, NO_SENDING, effect.ref, channel)
         if connection.closing is None:
-            connection.send(ChannelSettings(channel=channel, payload=after.payload(), ref=effect.ref))
+            connection.send(ChannelSettingsReply(channel=channel, payload=after.payload(), ref=effect.ref))
         return None
 
     def _acting(self, connection: Connection) -> Acting:

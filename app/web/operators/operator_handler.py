@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from app.journal.acts import Facts, Verb
-    from app.services.channel_admin import ChannelAdministration
-    from dossier_realtime.protocol.classification import Settings
+    from app.services.channel_admin import ChannelAdmin
+    from dossier_realtime.protocol.classification import ChannelSettings
 
 T = TypeVar("T")
 _ID = re.compile(SEGMENT)
@@ -193,7 +193,7 @@ class ChannelSettingsHandler(OperatorHandler):
         if change is None:
             return
 
-        async def record(before: Settings, after: Settings) -> None:
+        async def record(before: ChannelSettings, after: ChannelSettings) -> None:
             await self.act(
                 Act("change_settings", "channel", channel, channel, before=before.payload(), after=after.payload())
             )
@@ -207,11 +207,11 @@ class ChannelSettingsHandler(OperatorHandler):
         self._show(channel, after)
 
     @property
-    def _administration(self) -> ChannelAdministration:
-        administration: ChannelAdministration = self.settings["administration"]
+    def _administration(self) -> ChannelAdmin:
+        administration: ChannelAdmin = self.settings["administration"]
         return administration
 
-    def _show(self, channel: str, settings: Settings) -> None:
+    def _show(self, channel: str, settings: ChannelSettings) -> None:
         self.answer({"channel": channel, "settings": settings.payload()})
 
 
