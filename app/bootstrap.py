@@ -54,11 +54,11 @@ if TYPE_CHECKING:
     from app.engine.ports import Engine
 
 _log = structlog.get_logger("service")
-_SWEEP = 10.0  # seconds between two looks for documents at rest
+_SWEEP_SECONDS = 10.0  # seconds between two looks for documents at rest
 # Connections a second of one address for each WebSocket handshake that it may make: those over TLS cost more.
 _TCP_PER_HANDSHAKE, _TLS_PER_HANDSHAKE = 40, 10
-_DAY = 86_400.0
-_KEY_REFRESH = 300.0  # seconds between two looks at a key set behind a URL
+_DAY_SECONDS = 86_400.0
+_KEY_REFRESH_SECONDS = 300.0  # seconds between two looks at a key set behind a URL
 
 
 def now() -> Instant:
@@ -80,7 +80,7 @@ class Service:
         self._policy = ChannelPolicy((row.pattern, row.level) for row in config.channels.classification)
         self._metrics = Metrics()
         self._aggregator = OpsAggregator(config.node.id)
-        self._quotas = quotas = Quotas(rate_limits(config, _DAY), now, engine.quotas)
+        self._quotas = quotas = Quotas(rate_limits(config, _DAY_SECONDS), now, engine.quotas)
         publisher = EventPublisher(
             engine.broker, engine.alerts, self._policy, self._aggregator, lambda: journal.healthy, quotas
         )
@@ -259,11 +259,11 @@ class Service:
     async def _refresh_keys(self) -> None:
         while True:
             await self.verifier.refresh()
-            await asyncio.sleep(_KEY_REFRESH)
+            await asyncio.sleep(_KEY_REFRESH_SECONDS)
 
     async def _sweep_documents(self) -> None:
         while True:
-            await asyncio.sleep(_SWEEP)
+            await asyncio.sleep(_SWEEP_SECONDS)
             self._documents.sweep()
 
     def _measure(self, connection_quota: ConnectionQuota, body_quota: BodyQuota) -> None:

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 _log = structlog.get_logger("service")
 BAD_START = 2
 _LOGIN_HOURS = 12
-_GIVE_WAY = (
+_LOW_PRIORITY = (
     "dashboard",
     "verify",
     "explain",
@@ -51,12 +51,12 @@ _GIVE_WAY = (
     "backup",
 )  # commands that take only what the service leaves
 _NICE = 10
-_COLLECTIONS = (500, 3, 50)  # small ones sooner than by default, each a short stop of the loop; full ones as often
+_GC_THRESHOLDS = (500, 3, 50)  # small ones sooner than by default, each a short stop of the loop; full ones as often
 _SWITCH_SECONDS = 0.0005  # that a thread beside the loop (the journal's) runs on while the loop waits to go on
 _SERVING = (None, "serve")
 _WITH_KEYS = (*_SERVING, "token", "demo")  # `explain` only for a token that it is given
 _LISTENING = (*_SERVING, "demo")
-_OWN_PLACE = {"dashboard": ("host", "port")}  # options that the command has too, and that mean its own there
+_OWN_OPTIONS = {"dashboard": ("host", "port")}  # options that the command has too, and that mean its own there
 _READERS = {
     "explain": explain.explain,
     "export": export.export,
@@ -76,7 +76,7 @@ def main(arguments: Sequence[str], command: str = "run.py") -> int:
         config = _configuration(asked)
     except ConfigError as wrong:
         return _cannot(str(wrong))
-    if asked.command in _GIVE_WAY:
+    if asked.command in _LOW_PRIORITY:
         os.nice(_NICE)
     try:
         match asked.command:
@@ -139,7 +139,7 @@ async def _serve(config: Config, *, beside: argparse.Namespace | None = None) ->
     except OSError as wrong:
         await service.stop()
         return _cannot(f"cannot listen on {config.server.host}:{config.server.port} ({wrong.strerror})")
-    gc.set_threshold(*_COLLECTIONS)
+    gc.set_threshold(*_GC_THRESHOLDS)
     sys.setswitchinterval(_SWITCH_SECONDS)
     FrozenSurvivors().install()
     host = reachable(config.server.host)
@@ -249,7 +249,7 @@ def _unfit(asked: argparse.Namespace) -> str:
         if hasattr(asked, option):
             behind = f"; its own stands behind it: {asked.command} --{option} …"
             return f"--{option} before {asked.command} is an option of the service" + (
-                behind if option in _OWN_PLACE.get(asked.command, ()) else ", and this command has none"
+                behind if option in _OWN_OPTIONS.get(asked.command, ()) else ", and this command has none"
             )
     return ""
 

@@ -19,18 +19,20 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 _log = structlog.get_logger("service")
-_FIRST_WAIT, _LONGEST_WAIT = 1.0, 60.0  # seconds before it is begun again
-_STEADY = 60.0  # seconds after which a run counts as a good one
-_STOP_SECONDS = 10.0  # between asking it to end and ending it
-_LOOK_SECONDS = 5.0  # between two looks at the wall clock: a machine that slept wakes to a token that is old
+_MIN_PAUSE_SECONDS, _MAX_PAUSE_SECONDS = 1.0, 60.0  # seconds before it is begun again
+_STEADY_SECONDS = 60.0  # seconds after which a run counts as a good one
+_STOP_TIMEOUT_SECONDS = 10.0  # between asking it to end and ending it
+_POLL_SECONDS = 5.0  # between two looks at the wall clock: a machine that slept wakes to a token that is old
 
 _PREFIX = "DOSSIER_"
-_PASSED = ("DOSSIER_DASHBOARD__", "DOSSIER_LOG__", "DOSSIER_AUTH__ALGORITHMS")
+_INHERITED = ("DOSSIER_DASHBOARD__", "DOSSIER_LOG__", "DOSSIER_AUTH__ALGORITHMS")
 
 
 def environment_of_child(environ: Mapping[str, str]) -> dict[str, str]:
     """Return what of an environment the dashboard is given: of the settings its own, the log's, and no key."""
-    return {name: value for name, value in environ.items() if not name.startswith(_PREFIX) or name.startswith(_PASSED)}
+    return {
+        name: value for name, value in environ.items() if not name.startswith(_PREFIX) or name.startswith(_INHERITED)
+    }
 
 
 class Tokens(Protocol):
@@ -61,13 +63,13 @@ class Companion:
 
     async def run(self) -> None:
         """Keep it running. An end with status 0 was wanted by somebody, and is the end."""
-        loop, wait = asyncio.get_running_loop(), _FIRST_WAIT
+        loop, wait = asyncio.get_running_loop(), _MIN_PAUSE_SECONDS
         while True:
             began = loop.time()
             status = await self._once()
             if status == 0:
                 return
-            wait = _FIRST_WAIT if loop.time() - began > _STEADY else min(2 * wait, _LONGEST_WAIT)
+            wait = _MIN_PAUSE_SECONDS if loop.time() - began > _STEADY_SECONDS else min(2 * wait, _MAX_PAUSE_SECONDS)
             _log.error("the dashboard ended and is begun again; the service goes on", status=status, seconds=wait)
             await asyncio.sleep(wait)
 
@@ -96,14 +98,14 @@ async def _feed(pipe: asyncio.StreamWriter, tokens: Tokens) -> None:
             await pipe.drain()
             renewed_at = time.time() + tokens.seconds / 3  # before the service tells its bearer that it ends soon
             while (left := renewed_at - time.time()) > 0 and tokens.holds(token):  # noqa: ASYNC110  time is waited for
-                await asyncio.sleep(min(left, _LOOK_SECONDS))
+                await asyncio.sleep(min(left, _POLL_SECONDS))
 
 
 async def _end(child: asyncio.subprocess.Process) -> None:
     with contextlib.suppress(ProcessLookupError):
         child.terminate()
         try:
-            await asyncio.wait_for(child.wait(), _STOP_SECONDS)
+            await asyncio.wait_for(child.wait(), _STOP_TIMEOUT_SECONDS)
         except TimeoutError:
             child.kill()
             await child.wait()

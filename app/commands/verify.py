@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from app.configuration.config import Config
 
 FOUND_WRONG = 1
-_SHOWN = 10  # damaged lines of a file of checkpoints
+_MAX_SHOWN = 10  # damaged lines of a file of checkpoints
 _FOLDER_ONLY = (
     "  intact as far as this folder can prove: who can write to it could have made all of it anew. "
     "Compare it with checkpoints kept elsewhere: --against FILE"
@@ -100,7 +100,7 @@ def verify(config: Config, asked: argparse.Namespace) -> int:
 def _told_of_damage(file: Path, damaged: list[Damage]) -> Iterator[str]:
     if damaged:
         yield f"{file.name}: BROKEN: {len(damaged)} of its lines were not compared as they stand; all others were"
-    for number, why in damaged[:_SHOWN]:
+    for number, why in damaged[:_MAX_SHOWN]:
         yield f"  line {number}: {why}"
     if damaged:
         yield "  A crash or a full disk leaves a part of a line; once you know that it was so, delete that part"

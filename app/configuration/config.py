@@ -37,7 +37,7 @@ _SECRETS = {
 }
 KEYS_OF_SERVICE = tuple(f"{PREFIX}{'__'.join(path).upper()}" for path in _SECRETS if path[0] != "dashboard")
 """The environment variables that hold a secret of the service's own."""
-_UNSHOWN = {*_SECRETS, ("storage", "engine")}  # values that are, or may hold, a secret
+_HIDDEN = {*_SECRETS, ("storage", "engine")}  # values that are, or may hold, a secret
 
 
 class ConfigError(Exception):
@@ -181,7 +181,7 @@ def _check(setting: _Setting) -> None:
     try:
         msgspec.convert(setting.value, kind, strict=True)
     except msgspec.ValidationError:
-        shown = "this value" if setting.path in _UNSHOWN else repr(setting.value)[:64]
+        shown = "this value" if setting.path in _HIDDEN else repr(setting.value)[:64]
         raise ConfigError(
             f"{setting.key}: {shown}, in {setting.source}, is not allowed; give {_allowed(kind)}"
         ) from None

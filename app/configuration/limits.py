@@ -15,7 +15,7 @@ from app.node.sockets.outbox import OutboxLimits
 if TYPE_CHECKING:
     from app.configuration.config import Config
 
-_SPARE_FILES = 128  # descriptors kept for the store, the journal and listening
+_RESERVED_FILES = 128  # descriptors kept for the store, the journal and listening
 
 
 def rate_limits(config: Config, window: float = 0.0) -> RateLimiter:
@@ -74,4 +74,4 @@ def _room_for_connections() -> int:
     with suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
         soft = hard
-    return max(64, min(soft, 1_000_000) - _SPARE_FILES)
+    return max(64, min(soft, 1_000_000) - _RESERVED_FILES)

@@ -1,2 +1,2 @@
-"""What nodes share: history, presence, sessions, revocations, settings, rates. `ports` says what each make
+"""What nodes share: history, presence, sessions, revocations, settings, rates. `ports` says what each backend
 owes."""

@@ -1,6 +1,6 @@
 """What an engine owes the nodes. Each method says what holds, what may be lost, and in what order.
 
-Two makes are meant: `embedded` (one process, one SQLite file) and Redis (many nodes). Nothing here may be
+Two backends are meant: `embedded` (one process, one SQLite file) and Redis (many nodes). Nothing here may be
 promised that one of them could not keep; a node may lean on nothing that is not written here.
 """
 
@@ -114,7 +114,7 @@ class Publication:
 
 
 @dataclass(frozen=True, slots=True)
-class Placed:
+class PublishResult:
     """Where a published event stands. `offset` None: the channel keeps no history. `repeated`: it was published
     before, under the same key; this call had no effect."""
 
@@ -133,7 +133,9 @@ class Broker(Protocol):
         channel in offset order, without hole or repetition; a batch that was published as one comes as one.
         Called only for what is durable (or was never meant to be), and before the publisher's own call returns."""
 
-    async def publish(self, entries: Sequence[PublicationEntry], key: IdempotencyKey | None = None) -> list[Placed]:
+    async def publish(
+        self, entries: Sequence[PublicationEntry], key: IdempotencyKey | None = None
+    ) -> list[PublishResult]:
         """Commit all entries or none, in the order of the calls on this node, then deliver them.
 
         Returns when they are durable. With a key that was used before: the first result, no second effect. What
@@ -288,7 +290,7 @@ class AlertStore(Protocol):
     async def find(self, commitment_id: str) -> Alert | None:
         """The alert, with everybody whom a committed entry alerted. Raises Unavailable."""
 
-    async def acknowledge(self, alert: Alert, by: str, entries: Sequence[PublicationEntry]) -> list[Placed]:
+    async def acknowledge(self, alert: Alert, by: str, entries: Sequence[PublicationEntry]) -> list[PublishResult]:
         """Put the alert into somebody's hands and publish the entries that say so, both or neither, like `publish`.
 
         Raises Moved when the alert is no longer as given, and Unavailable (nothing was committed).
@@ -302,7 +304,7 @@ class BriefStore(Protocol):
     async def find(self, request_id: str) -> Brief | None:
         """The brief. Raises Unavailable."""
 
-    async def cancel(self, brief: Brief, entries: Sequence[PublicationEntry]) -> list[Placed]:
+    async def cancel(self, brief: Brief, entries: Sequence[PublicationEntry]) -> list[PublishResult]:
         """End the brief and publish the entries that say so, both or neither, like `publish`; no later `publish` gets
         an entry of it through.
 

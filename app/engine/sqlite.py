@@ -27,7 +27,7 @@ import structlog
 T = TypeVar("T")
 Work = Callable[[sqlite3.Connection], T]
 
-WAITING_JOBS: Final = 10_000
+MAX_WAITING_JOBS: Final = 10_000
 BATCH: Final = 512  # jobs a transaction: bounds how long the loop is busy with their outcomes
 RETRY_SECONDS: Final = 1.0
 TURN_SECONDS: Final = 0.005  # in which one turn of the loop tells of outcomes; the others wait for the next
@@ -104,7 +104,7 @@ class Writer:
         unavailable: type[Exception],
         rolled_back: Callable[[], None],
         *,
-        limit: int = WAITING_JOBS,
+        limit: int = MAX_WAITING_JOBS,
     ) -> None:
         self._connection, self._unavailable, self._rolled_back = connection, unavailable, rolled_back
         self._loop = asyncio.get_running_loop()

@@ -20,7 +20,7 @@ from app.journal.store import SEGMENTS, read_head, sync_folder, write_whole
 from dossier_realtime.archive.folder import first_seq, segment_paths
 from dossier_realtime.archive.segments import PACKED, PLAIN, BlockCache, PackedSegment, Segment, pack
 
-LOOK_SECONDS: Final = 20.0
+POLL_SECONDS: Final = 20.0
 _NICE = 19
 
 _log = structlog.get_logger("journal")
@@ -29,8 +29,8 @@ _log = structlog.get_logger("journal")
 class Compressor:
     """Looks for closed segments every 20 seconds, from `start` to `close`."""
 
-    def __init__(self, folder: Path, node: str, look_seconds: float = LOOK_SECONDS) -> None:
-        self._folder, self._node, self._look_seconds = folder, node, look_seconds
+    def __init__(self, folder: Path, node: str, poll_seconds: float = POLL_SECONDS) -> None:
+        self._folder, self._node, self._look_seconds = folder, node, poll_seconds
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="journal-compressor", daemon=True)
 

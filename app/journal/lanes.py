@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
 Lane = Literal["acts", "events", "traffic"]
 
-WAITING_ENTRIES: Final = 50_000
-WAITING_BYTES: Final = 32 * 1024 * 1024
-WAITING_ACTS: Final = 4_096
+MAX_WAITING_ENTRIES: Final = 50_000
+MAX_WAITING_BYTES: Final = 32 * 1024 * 1024
+MAX_WAITING_ACTS: Final = 4_096
 HIGH_WATER: Final = 0.8
 GAP_SECONDS: Final = 1.0  # a gap is written after this time even while more is being lost
 _MAX_NAMES: Final = 1_000  # users counted by name in one gap
-_TOP_NAMES: Final = 10
+_MAX_TOP_NAMES: Final = 10
 
 TRAFFIC: Final[frozenset[Kind]] = frozenset(
     {"refused", "out", "http", "attach", "detach", "conflated", "replayed", "sampled"}
@@ -119,4 +119,4 @@ class LaneState:
 
 
 def _rows(counts: Counter[str]) -> list[str]:
-    return [f"{count} {name}" for name, count in counts.most_common(_TOP_NAMES)]
+    return [f"{count} {name}" for name, count in counts.most_common(_MAX_TOP_NAMES)]

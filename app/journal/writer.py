@@ -23,10 +23,10 @@ from app.journal import store
 from app.journal.lanes import (
     GAP_SECONDS,
     HIGH_WATER,
+    MAX_WAITING_ACTS,
+    MAX_WAITING_BYTES,
+    MAX_WAITING_ENTRIES,
     TRAFFIC,
-    WAITING_ACTS,
-    WAITING_BYTES,
-    WAITING_ENTRIES,
     ActNotRecorded,
     Lane,
     LaneState,
@@ -52,7 +52,7 @@ WAKE_SECONDS: Final = 0.05
 SYNC_SECONDS: Final = 1.0
 SYNC_BYTES: Final = 8 * 1024 * 1024
 RETRY_SECONDS: Final = 1.0
-ACT_SECONDS: Final = 10.0  # an act that is not durable by then is not done
+ACT_TIMEOUT_SECONDS: Final = 10.0  # an act that is not durable by then is not done
 SLICE: Final = 64  # entries encoded between two writes: each write lets the loop have the interpreter
 
 _log = structlog.get_logger("journal")
@@ -87,9 +87,9 @@ class Journal:
         # One queue for all lanes: what happened first stands first.
         self._queue: deque[Waiting] = deque()
         self._lanes: dict[Lane, LaneState] = {
-            "acts": LaneState("acts", WAITING_ACTS, WAITING_BYTES),
-            "events": LaneState("events", WAITING_ENTRIES, WAITING_BYTES),
-            "traffic": LaneState("traffic", WAITING_ENTRIES, WAITING_BYTES),
+            "acts": LaneState("acts", MAX_WAITING_ACTS, MAX_WAITING_BYTES),
+            "events": LaneState("events", MAX_WAITING_ENTRIES, MAX_WAITING_BYTES),
+            "traffic": LaneState("traffic", MAX_WAITING_ENTRIES, MAX_WAITING_BYTES),
         }
         self._own = LaneState("events", 0, 0)  # of the journal's own entries, which no bound refuses
         self._lost_in = self._lost_out = 0
@@ -213,7 +213,7 @@ class Journal:
         self._wake.set()
         self._awaited[waiting] = None
         try:
-            async with asyncio.timeout(ACT_SECONDS):
+            async with asyncio.timeout(ACT_TIMEOUT_SECONDS):
                 return await durable
         except TimeoutError:
             raise ActNotRecorded("The disk took too long to keep the act; try again later", waiting) from None

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from app.core.sessions.effects import Decision
-    from app.engine.ports import Placed, Publication
+    from app.engine.ports import Publication, PublishResult
     from app.journal.lanes import Waiting
     from app.journal.writer import Journal
     from app.node.calls import Call
@@ -242,9 +242,9 @@ class Recorder:
             "settings", channel=channel, level=settings.level.label, detail=detail, **_caused(origin_now.get())
         )
 
-    def record_published(self, placed: Sequence[Placed], seconds: float) -> None:
+    def record_published(self, results: Sequence[PublishResult], seconds: float) -> None:
         """Events were accepted, and are durable and delivered after `seconds`; repetitions count for nothing."""
-        events = sum(not place.repeated for place in placed)
+        events = sum(not result.repeated for result in results)
         self._metrics.totals["published"] += events
         self._metrics.publish_seconds.observe(seconds)
         self._aggregator.count("nodes", "events", events)

@@ -23,9 +23,9 @@ __all__ = ["REFUSAL", "AuthSettings", "KeyUnknown", "TokenError", "TokenVerifier
 
 REFUSAL = "The token is not valid; ask for a new one and authenticate again"
 """What a client is told, whatever the reason."""
-TOKEN_LIMIT = 4096
+MAX_TOKEN_BYTES = 4096
 """The longest token, in bytes."""
-CACHE_LIMIT = 10_000
+MAX_CACHED_TOKENS = 10_000
 _TYPES = frozenset({"jwt", "at+jwt"})
 """The values of `typ`, in any case (RFC 7515 §4.1.9): no other kind of JWT is an access token (RFC 8725 §3.11)."""
 
@@ -151,7 +151,7 @@ class TokenVerifier:
         self._cache.clear()
 
     def _verify(self, token: str, now: float) -> Identity:
-        if len(token) > TOKEN_LIMIT:
+        if len(token) > MAX_TOKEN_BYTES:
             raise TokenError("too long")
         digest = hashlib.sha256(token.encode()).digest()
         keys = self._remote.keys if self._remote else self._local
@@ -165,7 +165,7 @@ class TokenVerifier:
         self._check_addressing(claims)
         identity = identify(claims)
         self._cache[digest] = _Verified(identity, claims, keys)
-        if len(self._cache) > CACHE_LIMIT:
+        if len(self._cache) > MAX_CACHED_TOKENS:
             self._cache.popitem(last=False)
         return identity
 

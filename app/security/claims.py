@@ -19,7 +19,7 @@ from dossier_realtime.protocol.authorization import Grant, Identity
 from dossier_realtime.protocol.classification import Clearance
 from dossier_realtime.protocol.plain_text import one_line
 
-DEPTH_LIMIT = 16
+MAX_CLAIMS_DEPTH = 16
 
 _SHAPE = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)")
 _AVATAR = r'\Ahttps://[^\s\x00-\x1f\x7f<>"\\/?#@]+([/?#][^\s\x00-\x1f\x7f<>"\\]*)?\Z'
@@ -122,7 +122,7 @@ def _json_object(octets: bytes) -> dict[str, Any]:
     value = json.loads(octets.decode(), object_pairs_hook=_unique, parse_constant=_not_finite, parse_float=_finite)
     if not isinstance(value, dict):
         raise TokenError("not a JSON object")
-    _check_tree(value, DEPTH_LIMIT)
+    _check_tree(value, MAX_CLAIMS_DEPTH)
     return value
 
 

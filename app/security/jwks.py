@@ -26,11 +26,11 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from app.security.secret_strength import SECRET_BYTES, weakness
 from dossier_realtime.protocol.loopback import is_loopback
 
-FETCH_TIMEOUT = 5.0
+FETCH_TIMEOUT_SECONDS = 5.0
 """How long anybody waits for a key set, in seconds."""
-FETCH_INTERVAL = 30.0
+FETCH_INTERVAL_SECONDS = 30.0
 """The least time from one fetch to the next, in seconds: unknown key ids are no way to flood the issuer."""
-KEY_SET_LIMIT = 256 * 1024
+MAX_KEY_SET_BYTES = 256 * 1024
 """The largest key set, in bytes."""
 
 log = structlog.get_logger(__name__)
@@ -112,18 +112,18 @@ class RemoteKeys:
         self._fetching: asyncio.Task[bool] | None = None
 
     async def refresh(self) -> bool:
-        """Fetch the set, or join the fetch under way; True if a set came within FETCH_TIMEOUT.
+        """Fetch the set, or join the fetch under way; True if a set came within FETCH_TIMEOUT_SECONDS.
 
-        False at once if the last fetch began less than FETCH_INTERVAL ago.
+        False at once if the last fetch began less than FETCH_INTERVAL_SECONDS ago.
         """
         if self._fetching is None or self._fetching.done():
             now = self._clock()
             if now < self._next_fetch:
                 return False
-            self._next_fetch = now + FETCH_INTERVAL
+            self._next_fetch = now + FETCH_INTERVAL_SECONDS
             self._fetching = asyncio.create_task(self._fetch(), name="fetch the key set")
         try:
-            async with asyncio.timeout(FETCH_TIMEOUT):
+            async with asyncio.timeout(FETCH_TIMEOUT_SECONDS):
                 return await asyncio.shield(self._fetching)  # one caller that leaves does not end it for all
         except TimeoutError:
             return False
@@ -154,21 +154,21 @@ def _download(url: str) -> bytes:
     parts = urlsplit(url)
     connect = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    with closing(connect(parts.hostname or "", parts.port, timeout=FETCH_TIMEOUT)) as connection:
+    with closing(connect(parts.hostname or "", parts.port, timeout=FETCH_TIMEOUT_SECONDS)) as connection:
         connection.connect()
         # The time-out above is for one read; a server that dribbles must not hold the thread for ever.
-        deadline = threading.Timer(FETCH_TIMEOUT, _hang_up, [connection.sock])
+        deadline = threading.Timer(FETCH_TIMEOUT_SECONDS, _hang_up, [connection.sock])
         deadline.start()
         try:
             connection.request("GET", target, headers={"Accept": "application/json", "Connection": "close"})
             response = connection.getresponse()
             if response.status != 200:
                 raise ValueError(f"the issuer answered {response.status}, not 200")
-            body = response.read(KEY_SET_LIMIT + 1)
+            body = response.read(MAX_KEY_SET_BYTES + 1)
         finally:
             deadline.cancel()
-    if len(body) > KEY_SET_LIMIT:
-        raise ValueError(f"the key set is over {KEY_SET_LIMIT} bytes")
+    if len(body) > MAX_KEY_SET_BYTES:
+        raise ValueError(f"the key set is over {MAX_KEY_SET_BYTES} bytes")
     return body
 
 

@@ -20,13 +20,13 @@ SECRET_BYTES = 32
 TOKEN_BYTES = 16
 """The shortest secret that only opens a door over HTTP, where each guess costs a request."""
 
-_BITS = 2.0
+_MIN_BITS_A_BYTE = 2.0
 """The least entropy a byte, in bits, by the frequency of the bytes; 32 random hexadecimal digits have 3.4."""
 _WORDS = re.compile(
     "placeholder|development|production|change|replace|password|passwort|example|default|realtime|dossier|secret|"
     "insert|letmein|qwerty|asdfgh|please|string|random|admin|token|value|super|your|here|test|long|some|this|key|jwt"
 )
-_REST = 12
+_MIN_REST_BYTES = 12
 """Bytes that must remain when such words are taken out."""
 
 
@@ -57,9 +57,9 @@ def guessable(secret: str) -> str:
         return "is one piece again and again"
     if _is_a_row(octets):
         return "is a row of neighbouring characters"
-    if _bits(octets) < _BITS:
+    if _bits(octets) < _MIN_BITS_A_BYTE:
         return "has too few different characters"
-    if len(_WORDS.sub("", re.sub(r"[\W_]", "", secret.lower()))) < _REST:
+    if len(_WORDS.sub("", re.sub(r"[\W_]", "", secret.lower()))) < _MIN_REST_BYTES:
         return "is made of words that everybody tries first"
     return ""
 

@@ -11,7 +11,7 @@ from dossier_realtime.protocol import channels
 
 if TYPE_CHECKING:
     from app.core.domain.alerts import Alert
-    from app.engine.ports import AlertStore, Placed
+    from app.engine.ports import AlertStore, PublishResult
     from app.journal.acts import RecordAct
     from dossier_realtime.protocol.authorization import Identity
     from dossier_realtime.recording.ops_aggregator import OpsAggregator
@@ -23,7 +23,7 @@ class Taken(NamedTuple):
     """An alert that is in hand, and the places of the events that tell it; none where it was before."""
 
     alert: Alert
-    placed: list[Placed]
+    results: list[PublishResult]
 
 
 class Alerts:
@@ -54,12 +54,12 @@ class Alerts:
             if taken == alert:
                 return Taken(alert, [])
             try:
-                placed = await self._store.acknowledge(alert, user_id, self._publisher.entries(taken.events()))
+                results = await self._store.acknowledge(alert, user_id, self._publisher.entries(taken.events()))
             except Moved:
                 continue  # somebody else was quicker, or more were alerted: look again
             self._aggregator.count("alerts", "acknowledged", fact=self._publisher.derived(alert.channels))
             await self._publisher.tell_alerts({commitment_id})
-            return Taken(taken, placed)
+            return Taken(taken, results)
 
     def level(self, alert: Alert) -> str:
         """Return the level of what the alert was derived from, for the journal."""

@@ -12,7 +12,7 @@ from dossier_realtime.recording.ops_rows import BriefRow
 
 if TYPE_CHECKING:
     from app.core.domain.briefs import Brief
-    from app.engine.ports import BriefStore, Placed
+    from app.engine.ports import BriefStore, PublishResult
     from app.journal.acts import RecordAct
     from dossier_realtime.protocol.authorization import Identity
     from dossier_realtime.recording.ops_aggregator import OpsAggregator
@@ -24,7 +24,7 @@ class EndedBrief(NamedTuple):
     """A brief that has ended, and the place of the event that tells it; None where it had ended before."""
 
     brief: Brief
-    placed: Placed | None
+    result: PublishResult | None
 
 
 class Briefs:
@@ -57,13 +57,13 @@ class Briefs:
                 return EndedBrief(brief, None)
             event = core.cancellation(brief, by.name)
             try:
-                (placed,) = await self._store.cancel(brief, self._publisher.entries([(brief.channel, event)]))
+                (result,) = await self._store.cancel(brief, self._publisher.entries([(brief.channel, event)]))
             except Moved:
                 continue  # it has ended meanwhile
             fact = self._publisher.derived((brief.channel,))
             self._aggregator.published(event, fact)
             self._aggregator.row(BriefRow(key=request_id, state="cancelled"), fact)
-            return EndedBrief(replace(brief, ended="cancelled"), placed)
+            return EndedBrief(replace(brief, ended="cancelled"), result)
 
     def level(self, brief: Brief) -> str:
         """Return the level of the owner's channel, for the journal."""

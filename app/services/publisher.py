@@ -9,7 +9,7 @@ from app.core.domain.alerts import AlertRecipient, alert_recipient, mou_channels
 from app.core.domain.briefs import transition
 from app.core.domain.ownership import claim_on_brief, claim_on_commitment
 from app.engine.delivery_rules import TO_EVERYBODY, DeliveryRules
-from app.engine.ports import IdempotencyKey, Placed, PublicationEntry, Unavailable
+from app.engine.ports import IdempotencyKey, PublicationEntry, PublishResult, Unavailable
 from dossier_realtime.protocol import codec
 from dossier_realtime.protocol.authorization import Fact, may_see
 from dossier_realtime.protocol.events import BriefProgress, CommitmentAlert
@@ -49,7 +49,7 @@ class EventPublisher:
 
     async def publish(
         self, events: Sequence[tuple[str, Event]], by: Identity, key: IdempotencyKey | None = None
-    ) -> list[Placed]:
+    ) -> list[PublishResult]:
         """Commit (channel, event) pairs of one sender, all or none; returns when they are durable and delivered.
 
         Raises QuotaExceeded, KeyConflict, DomainFactError, and Unavailable where the store or the journal cannot take a
@@ -60,19 +60,19 @@ class EventPublisher:
         stored = sum(len(entry.body) for entry in kept)
         begun = len({entry.channel for entry in kept if not self._broker.is_begun(entry.channel)})
         self.quotas.charge(by.user_id, by.role, channels=begun, stored=stored)
-        placed: list[Placed] = []
+        results: list[PublishResult] = []
         try:
-            placed = await self._broker.publish(entries, key)
+            results = await self._broker.publish(entries, key)
         finally:
-            if not placed or placed[0].repeated:
+            if not results or results[0].repeated:
                 self.quotas.give_back(by.user_id, channels=begun, stored=stored)
-        if not any(place.repeated for place in placed):
+        if not any(result.repeated for result in results):
             for channel, event in events:
                 self._aggregator.published(event, self.fact(channel, event))
             await self.tell_alerts(
                 {entry.domain_fact.commitment_id for entry in entries if isinstance(entry.domain_fact, AlertRecipient)}
             )
-        return placed
+        return results
 
     def fact(self, channel: str, event: Event) -> Fact:
         """Return the channels that an event is about, its own and an MoU's, with their highest level now."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 import gc
 from typing import Literal
 
-_LEAST = 1_000_000  # frozen objects, below which their cycles are not worth a long collection (about 100 MiB)
+_MIN_FROZEN = 1_000_000  # frozen objects, below which their cycles are not worth a long collection (about 100 MiB)
 _GROWTH = 4
 
 
@@ -21,7 +21,7 @@ class FrozenSurvivors:
     `least`: frozen objects that never cause a long collection; `growth`: so many times as many since the last do.
     """
 
-    def __init__(self, least: int = _LEAST, growth: float = _GROWTH) -> None:
+    def __init__(self, least: int = _MIN_FROZEN, growth: float = _GROWTH) -> None:
         self._least = least
         self._growth = growth
         self._limit = least

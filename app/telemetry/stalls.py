@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 STANDSTILL_SECONDS = 1.0
 """So much later than asked for, and it was no busy turn: the process did not run."""
 
-_SLOT = 10.0  # seconds
+_SLOT_SECONDS = 10.0  # seconds
 _SLOTS = 6
 
 
@@ -29,7 +29,7 @@ class Stalls:
 
     def observe(self, seconds: float, now: float) -> None:
         """A turn that ended at `now` (steady seconds) took so long."""
-        slot = int(now // _SLOT)
+        slot = int(now // _SLOT_SECONDS)
         if not self._slots or self._slots[-1][0] != slot:
             self._slots.append((slot, seconds))
         elif seconds > self._slots[-1][1]:
@@ -37,7 +37,7 @@ class Stalls:
 
     def longest(self, now: float) -> float:
         """The longest turn of the last minute, in seconds."""
-        oldest = int(now // _SLOT) - _SLOTS
+        oldest = int(now // _SLOT_SECONDS) - _SLOTS
         return max((seconds for slot, seconds in self._slots if slot > oldest), default=0.0)
 
 

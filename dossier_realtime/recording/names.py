@@ -18,13 +18,13 @@ from dossier_realtime.protocol.events import Event
 TYPES: Final = frozenset(str(message.__struct_config__.tag) for message in (*get_args(Command), *get_args(Event)))
 """The `type` of every message of the protocol."""
 
-_COMPARED = 20_000  # names: comparing more takes seconds
+_MAX_COMPARED = 20_000  # names: comparing more takes seconds
 _NEAR = 3
 
 
 def near(name: str, known: Iterable[str]) -> list[str]:
     """Return the names that are most like one, the likest first."""
-    return get_close_matches(name, list(islice(known, _COMPARED)), _NEAR, cutoff=0.7)
+    return get_close_matches(name, list(islice(known, _MAX_COMPARED)), _NEAR, cutoff=0.7)
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

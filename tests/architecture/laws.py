@@ -59,7 +59,7 @@ FLOORS: dict[str, set[str]] = {
 }
 """Each floor, and the floors that it may import besides itself. A new one is put here on purpose."""
 
-MAKES = ("app.engine.embedded", "app.engine.redis")
+BACKENDS = ("app.engine.embedded", "app.engine.redis")
 BUILDERS = ("app.engine.build", "app.bootstrap")
 
 PURE = (
@@ -119,11 +119,11 @@ def imports_fall(tree: Tree) -> Iterator[str]:
                 yield f"{module.name} imports {imported}: {floor} may not; pass in what it needs"
 
 
-def only_builders_name_a_make(tree: Tree) -> Iterator[str]:
+def only_builders_name_a_backend(tree: Tree) -> Iterator[str]:
     for module in _own(tree):
-        for make in MAKES:
-            if not module.within(make, *BUILDERS) and any(is_within(name, make) for name in module.imports):
-                yield f"{module.name} imports from {make}: import app.engine.ports, and let bootstrap build"
+        for backend in BACKENDS:
+            if not module.within(backend, *BUILDERS) and any(is_within(name, backend) for name in module.imports):
+                yield f"{module.name} imports from {backend}: import app.engine.ports, and let bootstrap build"
 
 
 def no_circles(tree: Tree) -> Iterator[str]:
@@ -197,7 +197,7 @@ def data_is_never_code(tree: Tree) -> Iterator[str]:
 
 LAWS = (
     imports_fall,
-    only_builders_name_a_make,
+    only_builders_name_a_backend,
     no_circles,
     the_pure_stay_pure,
     files_are_short,

@@ -74,7 +74,7 @@ LOOP = "app/core/a.py: from . import b | app/core/b.py: from .c import x | app/c
         ),
         (laws.imports_fall, "app/nowhere/a.py:", "app.nowhere.a stands on no floor"),
         (
-            laws.only_builders_name_a_make,
+            laws.only_builders_name_a_backend,
             "app/services/a.py: from app.engine.embedded import b | app/engine/embedded/b.py:",
             "app.services.a imports from app.engine.embedded",
         ),

@@ -141,7 +141,7 @@ def test_a_new_key_is_fetched_and_a_withdrawn_one_stops_counting_even_for_known_
         old = signed(ONE, "one")
         await verifier.check(old, NOW)
         issuer.body = text(jwk(TWO, kid="two"))
-        clock.now += jwks.FETCH_INTERVAL
+        clock.now += jwks.FETCH_INTERVAL_SECONDS
         assert (await verifier.check(signed(TWO, "two"), NOW)).user_id == "u-1"
         with pytest.raises(KeyUnknown):
             await verifier.check(old, NOW)
@@ -157,7 +157,7 @@ def test_a_key_that_keeps_its_name_but_changes_refuses_what_the_old_one_signed(
         issuer.body = text(jwk(ONE, kid="k"))
         await verifier.check(signed(ONE, "k"), NOW)
         issuer.body = text(jwk(TWO, kid="k"))
-        clock.now += jwks.FETCH_INTERVAL
+        clock.now += jwks.FETCH_INTERVAL_SECONDS
         assert await verifier.refresh()
         with pytest.raises(TokenError, match="wrong signature"):
             await verifier.check(signed(ONE, "k"), NOW)
@@ -193,7 +193,7 @@ def test_a_storm_of_unknown_keys_makes_one_fetch_and_blocks_nobody(
         assert (await good).user_id == "u-1"
         assert await refused(51)  # within the interval: no further fetch
         assert len(issuer.requests) == 1
-        clock.now += jwks.FETCH_INTERVAL
+        clock.now += jwks.FETCH_INTERVAL_SECONDS
         assert await refused(52)
         return beats
 
@@ -230,7 +230,7 @@ def test_a_dead_issuer_means_a_refused_token(clock: Clock) -> None:
 def test_an_issuer_that_never_answers_means_a_refused_token(
     verifier: TokenVerifier, issuer: Issuer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(jwks, "FETCH_TIMEOUT", 0.05)
+    monkeypatch.setattr(jwks, "FETCH_TIMEOUT_SECONDS", 0.05)
     issuer.held.clear()
     with pytest.raises(KeyUnknown):
         asyncio.run(verifier.check(signed(ONE, "one"), NOW))
@@ -239,7 +239,7 @@ def test_an_issuer_that_never_answers_means_a_refused_token(
 def test_a_fetch_that_no_socket_time_out_ends_keeps_nobody_waiting(
     verifier: TokenVerifier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(jwks, "FETCH_TIMEOUT", 0.05)
+    monkeypatch.setattr(jwks, "FETCH_TIMEOUT_SECONDS", 0.05)
     given_up = threading.Event()
 
     def stuck_in_name_resolution(_: str) -> bytes:
@@ -257,7 +257,7 @@ def test_a_fetch_that_no_socket_time_out_ends_keeps_nobody_waiting(
 
 
 def test_an_issuer_that_dribbles_is_hung_up_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(jwks, "FETCH_TIMEOUT", 0.2)
+    monkeypatch.setattr(jwks, "FETCH_TIMEOUT_SECONDS", 0.2)
     heard_out = threading.Event()
 
     class Dribble(KeysHandler):
@@ -280,7 +280,7 @@ def test_an_issuer_that_dribbles_is_hung_up_on(monkeypatch: pytest.MonkeyPatch) 
 BAD_ANSWERS: dict[str, tuple[int, bytes]] = {
     "500": (500, text(jwk(ONE, kid="one"))),
     "a redirect": (302, text(jwk(ONE, kid="one"))),
-    "too much": (200, text(jwk(ONE, kid="one")) + b" " * jwks.KEY_SET_LIMIT),
+    "too much": (200, text(jwk(ONE, kid="one")) + b" " * jwks.MAX_KEY_SET_BYTES),
     "no JSON": (200, b"<html>"),
     "an array": (200, b"[]"),
     "nesting without end": (200, b'{"keys":' + b"[" * 100_000),
@@ -298,7 +298,7 @@ def test_a_bad_answer_leaves_the_keys_as_they_were(
         assert await verifier.refresh()
         issuer.status, issuer.body = status, body
         issuer.headers = {"Location": "/elsewhere"}
-        clock.now += jwks.FETCH_INTERVAL
+        clock.now += jwks.FETCH_INTERVAL_SECONDS
         assert not await verifier.refresh()
         with pytest.raises(KeyUnknown):
             await verifier.check(signed(ONE, "one"), NOW)

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from app.security.auth import REFUSAL, AuthSettings, TokenError, TokenVerifier
-from app.security.claims import DEPTH_LIMIT
+from app.security.claims import MAX_CLAIMS_DEPTH
 from tests.auth.signing import (
     BODY,
     EC_KEY,
@@ -148,8 +148,8 @@ def test_a23_nesting_is_accepted_to_its_limit_and_no_deeper(verifier: TokenVerif
     def nested(lists: int) -> str:
         return compact(HEAD, b'{"x":' + b"[" * lists + b"]" * lists + b"," + BODY[1:])
 
-    assert verifier.verify(nested(DEPTH_LIMIT - 1), NOW).user_id == "u-1"
-    assert refusal(nested(DEPTH_LIMIT)) == "nested too deeply"
+    assert verifier.verify(nested(MAX_CLAIMS_DEPTH - 1), NOW).user_id == "u-1"
+    assert refusal(nested(MAX_CLAIMS_DEPTH)) == "nested too deeply"
 
 
 def test_a09_a_public_key_used_as_a_shared_secret_proves_nothing(rs256: AuthSettings) -> None:
@@ -251,7 +251,7 @@ def test_a_verified_token_is_remembered_and_still_expires(
 def test_the_cache_forgets_the_token_unused_for_longest(
     verifier: TokenVerifier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.security.auth.CACHE_LIMIT", 2)
+    monkeypatch.setattr("app.security.auth.MAX_CACHED_TOKENS", 2)
     one, two, three = (token(jti=str(n)) for n in range(3))
     first, second = verifier.verify(one, NOW), verifier.verify(two, NOW)
     assert verifier.verify(one, NOW) is first

@@ -1,4 +1,4 @@
-"""Every suite here runs on every make of the engine."""
+"""Every suite here runs on every backend of the engine."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from app.engine.build import open_engine
 from app.engine.limits import EngineLimits
 from app.engine.ports import Engine
 
-MAKES = ("embedded",)
+BACKENDS = ("embedded",)
 """The values of `storage.engine` to run on."""
 
 Opener = Callable[..., AbstractAsyncContextManager[Engine]]
@@ -37,7 +37,7 @@ def clock() -> Clock:
     return Clock()
 
 
-@pytest.fixture(params=MAKES)
+@pytest.fixture(params=BACKENDS)
 def opened(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock) -> Opener:
     """`async with opened(**limits) as engine`; opened again, it is the same store after a restart."""
 

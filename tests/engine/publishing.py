@@ -38,8 +38,8 @@ async def _publish(engine: Engine, lane: str) -> None:
     while True:
         number += 1
         label = f"{lane}.{number}"
-        (placed,) = await engine.broker.publish([event(label)], key(label))
-        sys.stdout.write(f"{label} {placed.offset}\n")
+        (result,) = await engine.broker.publish([event(label)], key(label))
+        sys.stdout.write(f"{label} {result.offset}\n")
         sys.stdout.flush()
 
 

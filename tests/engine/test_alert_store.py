@@ -1,4 +1,4 @@
-"""What every make owes of alerts: kept with the events that tell of them, taken in hand once."""
+"""What every backend owes of alerts: kept with the events that tell of them, taken in hand once."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def test_an_open_alert_outlives_an_acknowledged_one(opened: Opener, clock: Clock
             await engine.alerts.acknowledge(await found(engine, "taken"), "ali", [])
             for days, left in ((29, {"c1", "taken"}), (2, {"c1"}), (148, {"c1"}), (2, set())):
                 clock.passed += days * DAY
-                engine.upkeep()  # type: ignore[attr-defined]  # each make has its own way to be hurried
+                engine.upkeep()  # type: ignore[attr-defined]  # each backend has its own way to be hurried
                 await engine.broker.publish([event(1)])
                 assert {name for name in ("c1", "taken") if await engine.alerts.find(name) is not None} == left
 

@@ -1,4 +1,4 @@
-"""What every make owes of briefs: whose each is, and that nothing comes after a cancel."""
+"""What every backend owes of briefs: whose each is, and that nothing comes after a cancel."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_a_brief_is_forgotten_a_month_after_its_last_step(opened: Opener, clock:
             await engine.broker.publish([step(1), step(1, request="moves")])
             for days, left in ((29, {"r1", "moves"}), (2, {"moves"}), (31, set())):
                 clock.passed += days * DAY
-                engine.upkeep()  # type: ignore[attr-defined]  # each make has its own way to be hurried
+                engine.upkeep()  # type: ignore[attr-defined]  # each backend has its own way to be hurried
                 if left:
                     await engine.broker.publish([step(2, request="moves")])
                 await engine.broker.publish([event(1)])

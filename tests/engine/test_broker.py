@@ -1,4 +1,4 @@
-"""What every make of the Broker owes."""
+"""What every backend of the Broker owes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from app.engine.ports import Broker, KeyConflict, Placed, Publication
+from app.engine.ports import Broker, KeyConflict, Publication, PublishResult
 from tests.engine.conftest import Opener
 from tests.engine.events import CHANNEL, OTHER, Received, event, frame, key, numbers
 
@@ -23,10 +23,10 @@ def test_events_are_numbered_from_one_within_the_epoch_of_their_channel(opened: 
     async def scenario() -> None:
         async with opened() as engine:
             before = await engine.broker.position(CHANNEL)
-            placed = [(await engine.broker.publish([event(n)]))[0] for n in range(3)]
+            results = [(await engine.broker.publish([event(n)]))[0] for n in range(3)]
             (other,) = await engine.broker.publish([event(0, OTHER)])
-            assert placed == [Placed(CHANNEL, n, before.epoch) for n in (1, 2, 3)]
-            assert other == Placed(OTHER, 1, (await engine.broker.position(OTHER)).epoch)
+            assert results == [PublishResult(CHANNEL, n, before.epoch) for n in (1, 2, 3)]
+            assert other == PublishResult(OTHER, 1, (await engine.broker.position(OTHER)).epoch)
             assert other.epoch != before.epoch
             assert (await engine.broker.position(CHANNEL)).offset == 3
 
@@ -40,9 +40,9 @@ def test_a_batch_is_delivered_as_one_before_its_publisher_goes_on(opened: Opener
             engine.broker.start(received)
             await engine.broker.join(CHANNEL)
             await engine.broker.join(OTHER)
-            placed = await engine.broker.publish([event(1), event(2, OTHER), event(3)])
+            results = await engine.broker.publish([event(1), event(2, OTHER), event(3)])
             (batch,) = received.batches
-            assert [(p.channel, p.offset, p.epoch) for p in batch] == [(p.channel, p.offset, p.epoch) for p in placed]
+            assert [(p.channel, p.offset, p.epoch) for p in batch] == [(p.channel, p.offset, p.epoch) for p in results]
             assert [frame(p) | {"padding": ""} for p in batch] == [
                 {"offset": 1, "type": "test", "channel": CHANNEL, "number": 1, "padding": ""},
                 {"offset": 1, "type": "test", "channel": OTHER, "number": 2, "padding": ""},
@@ -70,9 +70,9 @@ def test_what_this_node_commits_is_delivered_also_where_it_did_not_join(opened: 
 def test_four_publishers_at_once_make_one_order_without_hole(opened: Opener) -> None:
     async def publish(broker: Broker, name: int, acked: dict[int, str]) -> None:
         for n in range(200):
-            (placed,) = await broker.publish([event(f"{name}/{n}")])
-            assert placed.offset is not None
-            acked[placed.offset] = f"{name}/{n}"
+            (result,) = await broker.publish([event(f"{name}/{n}")])
+            assert result.offset is not None
+            acked[result.offset] = f"{name}/{n}"
 
     async def scenario() -> None:
         received, acked = Received(), dict[int, str]()
@@ -138,8 +138,8 @@ def test_what_is_not_durable_has_no_offset_and_keeps_its_place_in_the_order(open
             engine.broker.start(received)
             await engine.broker.join(CHANNEL)
             await engine.broker.join("ops:errors")
-            placed = await engine.broker.publish([event(1), event(2, "ops:errors", durable=False), event(3)])
-            assert placed[1] == Placed("ops:errors", None, None)
+            results = await engine.broker.publish([event(1), event(2, "ops:errors", durable=False), event(3)])
+            assert results[1] == PublishResult("ops:errors", None, None)
             assert [numbers(batch) for batch in received.batches] == [[1, 2, 3]]
             told = received.on("ops:errors")[0]
             assert (told.offset, told.commit) == (0, 0)
@@ -213,8 +213,8 @@ def test_history_numbers_and_epochs_survive_a_restart(opened: Opener) -> None:
             assert await engine.broker.position(CHANNEL) == before
             assert await engine.broker.position("user:nobody") == quiet
             assert await engine.broker.read(CHANNEL, 2, 10) == history
-            (placed,) = await engine.broker.publish([event(6)])
-            assert placed == Placed(CHANNEL, 6, before.epoch)
+            (result,) = await engine.broker.publish([event(6)])
+            assert result == PublishResult(CHANNEL, 6, before.epoch)
 
     asyncio.run(scenario())
 

@@ -1,4 +1,4 @@
-"""What every make of the document store owes."""
+"""What every backend of the document store owes."""
 
 from __future__ import annotations
 

@@ -74,8 +74,8 @@ def test_what_was_acknowledged_survives_a_kill(tmp_path: Path, clock: Clock) -> 
             assert acked.items() <= offsets.items()
             # Also a publish whose ack got lost is settled by its key, without a second effect.
             for label in [*list(acked)[-200:], *list(offsets)[-100:]]:
-                (placed,) = await engine.broker.publish([event(label)], key(label))
-                assert placed.offset == offsets[label]
+                (result,) = await engine.broker.publish([event(label)], key(label))
+                assert result.offset == offsets[label]
             with pytest.raises(KeyConflict):
                 await engine.broker.publish([event("x")], key(label, digest=b"other"))
             assert (await engine.broker.position(CHANNEL)).offset == head
@@ -109,8 +109,8 @@ def test_a_full_disk_is_told_costs_nothing_and_heals(small_disk: Path, clock: Cl
     async def fill(engine: EmbeddedEngine, acked: dict[str, int]) -> None:
         for number in range(10_000):
             label = f"full-{number}"
-            placed = await engine.broker.publish([event(label, padding=3000)], key(label))
-            acked[label] = placed[0].offset or 0
+            results = await engine.broker.publish([event(label, padding=3000)], key(label))
+            acked[label] = results[0].offset or 0
 
     async def scenario() -> None:
         received, acked = Received(), dict[str, int]()
@@ -135,9 +135,9 @@ def test_a_full_disk_is_told_costs_nothing_and_heals(small_disk: Path, clock: Cl
             ballast.unlink()
             while not engine.healthy():  # noqa: ASYNC110 - by itself: nobody publishes, and nobody tells
                 await asyncio.sleep(0.05)
-            (placed,) = await engine.broker.publish([event(refused)], key(refused))
-            assert placed.offset == len(acked) + 1
-            acked[refused] = placed.offset
+            (result,) = await engine.broker.publish([event(refused)], key(refused))
+            assert result.offset == len(acked) + 1
+            acked[refused] = result.offset
             assert numbers(received.on(CHANNEL)) == list(acked)
         async with _opened(small_disk, clock) as engine:
             assert numbers(await engine.broker.read(CHANNEL, 0, 10_000)) == list(acked)
@@ -186,8 +186,8 @@ def test_time_that_really_passed_ends_what_is_kept(tmp_path: Path, clock: Clock)
             engine.upkeep()
             clock.passed = DAY + 61
             assert (await engine.sessions.open(_record("s2"), "s1", 10)).session_id == "s2"
-            (placed,) = await engine.broker.publish([event("again")], key("k1", digest=b"other"))
-            assert placed.offset == 201
+            (result,) = await engine.broker.publish([event("again")], key("k1", digest=b"other"))
+            assert result.offset == 201
             for n in range(200, 1000):
                 await engine.broker.publish([event(n)], key(f"k{n}"))
             for _ in range(3):  # trimming goes in steps
@@ -264,8 +264,8 @@ def test_a_store_of_an_earlier_version_is_brought_up_to_date_and_keeps_what_it_h
         db.close()
         for number in (2, 3):
             async with _opened(tmp_path, clock) as engine:
-                (placed,) = await engine.broker.publish([told])
-                assert placed.offset == number
+                (result,) = await engine.broker.publish([told])
+                assert result.offset == number
                 assert await engine.alerts.find("c1") is not None
 
     asyncio.run(scenario())

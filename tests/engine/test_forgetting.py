@@ -34,8 +34,8 @@ def test_the_writer_keeps_the_ends_of_few_channels_and_numbers_go_on(
             engine.broker.start(lambda publications: None)
             for offset in (1, 2, 3):
                 for name in names:
-                    (placed,) = await engine.broker.publish([event(offset, name)])
-                    assert placed.offset == offset
+                    (result,) = await engine.broker.publish([event(offset, name)])
+                    assert result.offset == offset
                 assert len(logs[-1]._tips) == _TIPS  # entries, not bytes
             # One that is used again and again is never looked for in the store.
             for name in names:
@@ -44,8 +44,8 @@ def test_the_writer_keeps_the_ends_of_few_channels_and_numbers_go_on(
             # A new generation of a channel that was forgotten is another epoch, and begins at 1.
             before = await engine.broker.position(names[0])
             await engine.broker.renew_epoch(names[0])
-            (placed,) = await engine.broker.publish([event(1, names[0])])
-            assert placed.offset == 1
-            assert placed.epoch != before.epoch
+            (result,) = await engine.broker.publish([event(1, names[0])])
+            assert result.offset == 1
+            assert result.epoch != before.epoch
 
     asyncio.run(scene())

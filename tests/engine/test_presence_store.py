@@ -1,4 +1,4 @@
-"""What every make of the PresenceStore owes. The rules of the roster are tested in tests/core/test_presence.py."""
+"""What every backend of the PresenceStore owes. The rules of the roster are tested in tests/core/test_presence.py."""
 
 from __future__ import annotations
 

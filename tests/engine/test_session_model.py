@@ -1,4 +1,4 @@
-"""The store of sessions against a simple model, on every make: resuming, ending, limits, time and restarts."""
+"""The store of sessions against a simple model, on every backend: resuming, ending, limits, time and restarts."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from app.core.ratelimit import RateLimiter
 from app.engine.build import open_engine
 from app.engine.limits import EngineLimits
 from app.engine.ports import Engine, OpenedSession, SessionRecord, TooManyConnections
-from tests.engine.conftest import MAKES, Clock
+from tests.engine.conftest import BACKENDS, Clock
 
 LIMIT, WINDOW = 2, 900.0
 USERS = ("u0", "u1")
@@ -44,7 +44,7 @@ class Known:
 class SessionStore(RuleBasedStateMachine):
     """Old connections end late, twice, and after others have taken their sessions over: none of it matters."""
 
-    make = MAKES[0]
+    backend = BACKENDS[0]
 
     def __init__(self) -> None:
         super().__init__()
@@ -65,7 +65,7 @@ class SessionStore(RuleBasedStateMachine):
         async def opened() -> AsyncIterator[Engine]:
             limits = EngineLimits(resume_seconds=WINDOW)
             where = Path(self.folder.name)
-            engine = await open_engine(self.make, where, limits=limits, rates=RateLimiter(), clock=self.clock)
+            engine = await open_engine(self.backend, where, limits=limits, rates=RateLimiter(), clock=self.clock)
             try:
                 yield engine
             finally:

@@ -1,4 +1,4 @@
-"""What every make owes of sessions, revocations, settings, rates and orders."""
+"""What every backend owes of sessions, revocations, settings, rates and orders."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ async def test_acts_that_wait_together_share_one_fsync(tmp_path: Path, synced: l
 async def test_a_flood_that_fills_its_lane_costs_no_act_and_no_event(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(writer, "WAITING_ENTRIES", 500)
+    monkeypatch.setattr(writer, "MAX_WAITING_ENTRIES", 500)
     journal = Journal(tmp_path, NODE)
     acts = []
     for number in range(20):
@@ -126,7 +126,7 @@ async def test_a_cause_is_told_by_its_seq(tmp_path: Path) -> None:
 async def test_an_act_that_is_refused_too_late_to_be_unwritten_has_an_outcome(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(writer, "ACT_SECONDS", 0.01)
+    monkeypatch.setattr(writer, "ACT_TIMEOUT_SECONDS", 0.01)
     journal = Journal(tmp_path, NODE)
     turn, paused, go = journal._turn, asyncio.Event(), threading.Event()
     loop = asyncio.get_running_loop()

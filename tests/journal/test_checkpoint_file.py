@@ -117,7 +117,7 @@ def test_verify_names_a_damaged_line_and_compares_the_others(
 
 
 def test_a_sink_that_fails_in_a_way_nobody_thought_of_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.journal.signatures.sinks._FIRST_PAUSE_SECONDS", 0.0)
+    monkeypatch.setattr("app.journal.signatures.sinks._MIN_PAUSE_SECONDS", 0.0)
     sent: list[bytes] = []
     wrongs = [ValueError("unknown url type"), RuntimeError("whatever")]
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.journal import store
-from app.journal.exports.export import MOST, Archive, Selection
+from app.journal.exports.export import MAX_PAGE_ENTRIES, Archive, Selection
 from app.journal.retention import DAY, Retention, retain
 from app.journal.signatures.signing import Signer
 from app.journal.writer import Journal
@@ -87,7 +87,7 @@ def test_pages_together_are_the_whole(data: Path, after: int, size: int) -> None
     [Selection(session="s1"), Selection(user="u"), Selection(channel="global"), Selection(since=5.0, until=40.0)],
     ids=["session", "user", "channel", "times"],
 )
-@pytest.mark.parametrize("size", [1, 7, MOST])
+@pytest.mark.parametrize("size", [1, 7, MAX_PAGE_ENTRIES])
 def test_pages_of_a_selection_are_that_selection(tmp_path: Path, selection: Selection, size: int) -> None:
     now = iter(range(10_000))
     journal = Journal(tmp_path / "journal", NODE, segment_bytes=SEGMENT, clock=lambda: float(next(now)))
@@ -174,13 +174,13 @@ def test_after_retention_pages_begin_behind_the_anchor(tmp_path: Path) -> None:
     assert anchor is not None
     kept = report(tmp_path / "journal").entries
     for after in (0, 1, anchor.seq - 1, anchor.seq):
-        (page,) = pages(tmp_path, MOST, Selection(after=after))
+        (page,) = pages(tmp_path, MAX_PAGE_ENTRIES, Selection(after=after))
         assert len(page) - 1 == kept
     checked, _ = verify_export(exported(tmp_path, Selection(after=60, limit=10)), known)
     assert checked.ok == (anchor.seq <= 60)
 
 
-@pytest.mark.parametrize("wrong", [{"after": -1}, {"limit": -1}, {"limit": MOST + 1}])
+@pytest.mark.parametrize("wrong", [{"after": -1}, {"limit": -1}, {"limit": MAX_PAGE_ENTRIES + 1}])
 def test_a_page_that_cannot_be_is_refused(wrong: dict[str, int]) -> None:
     with pytest.raises(ValueError, match=r"after is|limit is"):
         Selection(**wrong)  # type: ignore[arg-type]  # two of its fields

@@ -78,7 +78,7 @@ def test_a_full_disk_makes_the_journal_unwell_loses_nothing_accepted_and_heals(s
 def test_what_exceeds_the_bound_on_a_full_disk_is_counted_in_a_gap_in_its_place(
     small_disk: SmallDisk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(writer, "WAITING_ENTRIES", 500)
+    monkeypatch.setattr(writer, "MAX_WAITING_ENTRIES", 500)
     folder = small_disk.folder / "journal"
     journal = Journal(folder, NODE)
     small_disk.fill()
@@ -105,7 +105,7 @@ def test_what_exceeds_the_bound_on_a_full_disk_is_counted_in_a_gap_in_its_place(
 
 
 def test_a_queue_over_four_fifths_of_its_bound_is_not_healthy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(writer, "WAITING_BYTES", 1_000)
+    monkeypatch.setattr(writer, "MAX_WAITING_BYTES", 1_000)
     monkeypatch.setattr(writer, "WAKE_SECONDS", 3600.0)  # the writer sleeps until it is closed
     journal = Journal(tmp_path, NODE)
     journal.record("fanout", frame=b"x" * 799)

@@ -55,7 +55,7 @@ async def test_endless_work_that_fails_or_ends_is_begun_again(monkeypatch: pytes
 
 @asynchronous
 async def test_checkpoints_go_on_after_a_look_that_failed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(checkpoints, "_LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(checkpoints, "_POLL_SECONDS", 0.0)
     folder = tmp_path / "journal"
     signer = open_signer(tmp_path, KeyPlace(), named_key(folder, NODE))
     journal = Journal(folder, NODE, about={"key": signer.fingerprint}, sync_seconds=0.01)

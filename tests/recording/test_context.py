@@ -82,7 +82,7 @@ def test_what_is_older_than_the_lookback_is_not_read(tmp_path: Path, monkeypatch
         seq = seq_before(folder, NODE, moment)
         assert all(entry.header.seq > seq for entry in entries(folder) if entry.header.at >= moment)
     assert seq_before(folder, NODE, times[-1] + 1) > 200
-    monkeypatch.setattr(exporting, "LOOKBACK", 0.0)
+    monkeypatch.setattr(exporting, "LOOKBACK_SECONDS", 0.0)
     archive = Archive(folder, NODE, Signer(tmp_path))
     lines = list(archive.export(Selection(since=times[-2]), made_at=1.0, made_by="auditor"))
     assert len(lines) - 1 == sum(at >= times[-2] for at in times)

@@ -103,7 +103,7 @@ def test_of_many_who_acknowledge_at_once_one_is_first(tmp_path: Path) -> None:
             )
             hands = {one.alert.status.acknowledged_by for one in taken if isinstance(one, Taken)}
             assert len(hands) == 1
-            assert sum(bool(one.placed) for one in taken if one is not None) == 1
+            assert sum(bool(one.results) for one in taken if one is not None) == 1
             for user in PEOPLE:
                 assert await told(here.engine, f"user:{user}") == {"commitment_alert": 1, "alert_state": 1}
             assert await here.alerts.acknowledge("c1", identity("stranger"), unrecorded) is None
@@ -121,7 +121,7 @@ def test_whoever_is_alerted_while_it_is_acknowledged_knows_it_or_can_ask(tmp_pat
             for user in PEOPLE:
                 again = await here.alerts.acknowledge("c1", identity(user), unrecorded)
                 assert again is not None
-                assert (again.alert.status.acknowledged_by, again.placed) == ("ali", [])
+                assert (again.alert.status.acknowledged_by, again.results) == ("ali", [])
                 assert (await told(here.engine, f"user:{user}"))["alert_state"] <= 1
 
     asyncio.run(scenario())
@@ -142,7 +142,7 @@ def test_a_brief_that_is_finished_and_cancelled_at_once_ends_once(tmp_path: Path
                 outcomes = await asyncio.gather(*(works if number % 2 else reversed(works)), return_exceptions=True)
                 (ended,) = [outcome for outcome in outcomes if isinstance(outcome, EndedBrief)]
                 refused = [outcome for outcome in outcomes if isinstance(outcome, BriefCancelled)]
-                assert bool(refused) == (ended.brief.ended == "cancelled") == (ended.placed is not None)
+                assert bool(refused) == (ended.brief.ended == "cancelled") == (ended.result is not None)
                 assert (await told(here.engine, channel)).total() == 2
             assert await here.briefs.cancel("r1", identity("ali2"), unrecorded) is None
 
@@ -191,6 +191,6 @@ def test_without_a_journal_nothing_is_done(tmp_path: Path) -> None:
             assert (await told(here.engine, "user:ali")).total() == 2
             ended = await here.briefs.cancel("r1", identity("ali"), unrecorded)
             assert ended is not None
-            assert ended.placed is not None
+            assert ended.result is not None
 
     asyncio.run(scenario())

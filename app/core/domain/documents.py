@@ -38,7 +38,7 @@ MAX_COMPONENTS = 400
 editor may keep the service busy for half a minute; whoever gets the conflict loads the text and keeps its own."""
 MAX_PARTS = 500  # versions that one whole new text may become
 STRIDE = 200  # operations that an edit is moved past in one go; fewer where it is in many pieces
-_PIECES = 16  # of an edit, that take as long as the edit itself
+_MAX_PIECES = 16  # of an edit, that take as long as the edit itself
 
 
 class EditError(Exception):
@@ -99,7 +99,7 @@ def decide(versioned: VersionedDocument, edit: EditPayload, log: Log) -> Generat
                 work = 0
                 yield
             operation = rebase(operation, version, Log(version, [committed]))
-            work += 1 + len(operation.components) // _PIECES
+            work += 1 + len(operation.components) // _MAX_PIECES
             if len(operation.components) > MAX_COMPONENTS:
                 text = "Too much was written in between; subscribe to the document anew"
                 raise EditError(ErrorCode.VERSION_CONFLICT, text, versioned.version)

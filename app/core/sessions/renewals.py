@@ -14,7 +14,7 @@ from dossier_realtime.protocol.errors import CloseCode, ErrorCode
 if TYPE_CHECKING:
     from app.core.instant import Instant
 
-_MINUTE = 60.0
+_MINUTE_SECONDS = 60.0
 
 
 class Renewals:
@@ -36,9 +36,9 @@ class Renewals:
     def wait(self, steady: float) -> int:
         """Count a renewal; how many whole seconds it came too early, 0 when it is in time."""
         times = self._times
-        if len(times) == times.maxlen and steady - times[0] < _MINUTE:
+        if len(times) == times.maxlen and steady - times[0] < _MINUTE_SECONDS:
             self._refused += 1
-            return max(1, math.ceil(times[0] + _MINUTE - steady))
+            return max(1, math.ceil(times[0] + _MINUTE_SECONDS - steady))
         times.append(steady)
         return 0
 

@@ -415,7 +415,7 @@ class Session:
 
     def _refused(self, denial: authorization.Denial, at: Instant, channel: str | None, ref: str | None) -> Decision:
         if denial.code is ErrorCode.INVALID_MESSAGE_FORMAT:
-            shown = channel if channel is not None and len(channel) <= _ECHO else None
+            shown = channel if channel is not None and len(channel) <= _MAX_ECHO_CHARACTERS else None
             return self._bad_format(f"{denial.text} (at {denial.path})", at, shown, ref)
         return Decision(denial.rule, [Send(error_message(denial.code, denial.text, at, channel=channel, ref=ref))])
 
@@ -426,7 +426,7 @@ class Session:
     def _bad_format(self, text: str, at: Instant, channel: str | None, ref: str | None) -> Decision:
         self._invalid.append(at.steady)
         error = error_message(ErrorCode.INVALID_MESSAGE_FORMAT, text, at, channel=channel, ref=ref)
-        if len(self._invalid) > self._limits.invalid_messages and at.steady - self._invalid[0] < _MINUTE:
+        if len(self._invalid) > self._limits.invalid_messages and at.steady - self._invalid[0] < _MINUTE_SECONDS:
             return self._close("format.abuse", CloseCode.PROTOCOL_ABUSE, "too many invalid messages", error)
         return Decision("format", [Send(error)])
 
@@ -442,5 +442,5 @@ class Session:
         return Decision(rule, [*effects, Close(code, reason)])
 
 
-_MINUTE = 60.0
-_ECHO = 64  # characters of broken input that an answer may hold
+_MINUTE_SECONDS = 60.0
+_MAX_ECHO_CHARACTERS = 64  # characters of broken input that an answer may hold

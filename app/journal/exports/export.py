@@ -36,13 +36,13 @@ from dossier_realtime.recording.verify import DamagedJournalError
 from dossier_realtime.recording.visibility import ClearanceFilter, SelectionFilter
 
 _NOTHING = "no entry fits this selection, so there is no export: check its names and times"
-_COMPARED = 20_000  # names that are kept, to offer one that is near
-MOST = 100_000  # entries of a page
-LOOKBACK = 25 * 3600.0
+_MAX_COMPARED = 20_000  # names that are kept, to offer one that is near
+MAX_PAGE_ENTRIES = 100_000  # entries of a page
+LOOKBACK_SECONDS = 25 * 3600.0
 """Seconds before `since` from which the journal is read: a day of context, an hour for a clock that went back."""
 
 _CONNECTIONS = frozenset({"start", "open", "renewed", "close"})
-_SCENE = _CONNECTIONS | {"attach", "detach", "settings", "lifted"}
+_CONTEXT_KINDS = _CONNECTIONS | {"attach", "detach", "settings", "lifted"}
 _LASTING = frozenset({"user", "relationship", "document"})  # what is told there is still so later
 
 
@@ -69,8 +69,8 @@ class Selection(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_
     def __post_init__(self) -> None:
         if self.after < 0:
             raise ValueError("after is the number of an entry, 0 before the first")
-        if not 0 <= self.limit <= MOST:
-            raise ValueError(f"limit is from 1 to {MOST} entries, 0 for all")
+        if not 0 <= self.limit <= MAX_PAGE_ENTRIES:
+            raise ValueError(f"limit is from 1 to {MAX_PAGE_ENTRIES} entries, 0 for all")
         if self.channel:
             channel_pattern(self.channel)
         if self.surrounds and (self.after or self.limit):
@@ -254,7 +254,7 @@ class _Filter:
         asked = self._selection
         if not asked.since or ((asked.session or asked.user) and not asked.context):
             return 0.0
-        return max(0.0, asked.since - LOOKBACK)
+        return max(0.0, asked.since - LOOKBACK_SECONDS)
 
     def near(self) -> str:
         """The end of a sentence that offers names which are nearly those that were asked for."""
@@ -265,7 +265,7 @@ class _Filter:
 
     def takes(self, header: Header) -> bool:
         asked = self._selection
-        if len(self._names) < _COMPARED:
+        if len(self._names) < _MAX_COMPARED:
             self._names.add(header.session if asked.session else header.user if asked.user else header.channel)
         if (asked.session or asked.user) and not self._concerns(header):
             return False
@@ -294,10 +294,18 @@ class _Filter:
 def _sets_the_scene(header: Header) -> bool:
     """Whether what an entry says may still hold later."""
     if header.kind not in ("fanout", "recovered"):
-        return header.kind in _SCENE
+        return header.kind in _CONTEXT_KINDS
     return header.audience == "presence" or channels.namespace(header.channel) in _LASTING
 
 
 _headers = msgspec.json.Decoder(Header)
 
-__all__ = ["LOOKBACK", "MOST", "Archive", "NothingSelected", "Selection", "Tally", "UnmatchedRedaction"]
+__all__ = [
+    "LOOKBACK_SECONDS",
+    "MAX_PAGE_ENTRIES",
+    "Archive",
+    "NothingSelected",
+    "Selection",
+    "Tally",
+    "UnmatchedRedaction",
+]

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from dossier_realtime.recording.entry import Header
 
 _NAMED = re.compile(rf"(?:{'|'.join(SHAPES)})(?::{SEGMENT}){{1,3}}|global".encode())
-_COMPARED = 20_000  # names of channels that are kept, to offer one that is near
+_MAX_COMPARED = 20_000  # names of channels that are kept, to offer one that is near
 
 
 class UnmatchedRedaction(ValueError):
@@ -40,7 +40,7 @@ class Redaction:
         """Return whether the frame of an entry that is taken gives way to its digest."""
         if not self._patterns:
             return False
-        if len(self._channels) < _COMPARED and header.channel:
+        if len(self._channels) < _MAX_COMPARED and header.channel:
             self._channels.add(header.channel)
         names = [header.channel] if header.channel else _named(body)
         fitting = [text for text, pattern in self._patterns.items() if any(map(pattern.matches, names))]

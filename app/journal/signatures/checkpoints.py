@@ -21,7 +21,7 @@ from app.journal.store import read_head
 from dossier_realtime.recording.checkpoint import Checkpoint
 from dossier_realtime.recording.entry import Detail
 
-_LOOK_SECONDS = 1.0
+_POLL_SECONDS = 1.0
 _log = structlog.get_logger("journal")
 
 
@@ -74,7 +74,7 @@ class Checkpointer:
             else:
                 if self.trouble == fault:
                     fault = self.trouble = ""
-            await asyncio.sleep(_LOOK_SECONDS)
+            await asyncio.sleep(_POLL_SECONDS)
 
     async def look(self) -> None:
         """Make one if it is due."""

@@ -23,8 +23,8 @@ from app.journal.store import sync_folder
 WAITING: Final = 1_000  # checkpoints of a sink; with one a minute, most of a day
 _TIMEOUT_SECONDS = 10.0
 _AUTHPRIV_INFO = 10 * 8 + 6
-_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 1.0, 60.0
-_LAST_SECONDS = 5.0  # for what still waits when the service stops
+_MIN_PAUSE_SECONDS, _MAX_PAUSE_SECONDS = 1.0, 60.0
+_FLUSH_TIMEOUT_SECONDS = 5.0  # for what still waits when the service stops
 
 _log = structlog.get_logger("journal")
 
@@ -58,7 +58,7 @@ class Sink:
         """Send what waits, for five seconds at most. Blocks."""
         self._closing.set()
         self._wake.set()
-        self._thread.join(_LAST_SECONDS)
+        self._thread.join(_FLUSH_TIMEOUT_SECONDS)
         if self._waiting:
             _log.error("checkpoints could not be sent on", sink=self.name, waiting=len(self._waiting))
 
@@ -71,7 +71,7 @@ class Sink:
                     self._write(line)
                 except Exception as wrong:  # whatever it is: a thread that ends would send nothing more, silently
                     self.failures += 1
-                    pause = min(_LONGEST_PAUSE_SECONDS, pause * 2 or _FIRST_PAUSE_SECONDS)
+                    pause = min(_MAX_PAUSE_SECONDS, pause * 2 or _MIN_PAUSE_SECONDS)
                     if self._closing.is_set():
                         return
                     _log.error(

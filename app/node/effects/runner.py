@@ -263,7 +263,7 @@ class EffectRunner:
         if inbound.idempotency_key is not None and effect.digest is not None:
             key = IdempotencyKey(connection.user_id, inbound.idempotency_key, effect.digest)
         try:
-            placed = await self._publisher.publish([(channel, inbound.event)], identity, key)
+            results = await self._publisher.publish([(channel, inbound.event)], identity, key)
         except QuotaExceeded as enough:
             wait = enough.retry_after
             return self._refuse(connection, enough.code, str(enough), inbound.ref, channel, retry_after=wait)
@@ -274,9 +274,9 @@ class EffectRunner:
             return self._refuse(connection, ErrorCode.PERMISSION_DENIED, str(refused), inbound.ref, channel)
         except Unavailable:
             return self._refuse(connection, ErrorCode.SERVICE_UNAVAILABLE, _BUSY, inbound.ref, channel)
-        self._recorder.record_published(placed, connection.now.steady - started)
+        self._recorder.record_published(results, connection.now.steady - started)
         if inbound.ref is not None and connection.closing is None:
-            first = placed[0]
+            first = results[0]
             connection.send(Ack(ref=inbound.ref, channel=channel, offset=first.offset, epoch=first.epoch))
         return None
 
@@ -287,18 +287,18 @@ class EffectRunner:
         try:
             async with acting:
                 taken = await self._alerts.acknowledge(command.payload.commitment_id, identity, acting.record)
-                acting.unchanged = taken is not None and not taken.placed
+                acting.unchanged = taken is not None and not taken.results
         except (Unavailable, ActNotRecorded):
             return self._refuse(connection, ErrorCode.SERVICE_UNAVAILABLE, _BUSY, command.ref)
         except RightLost:
             taken = None
         if taken is None:
             return self._refuse(connection, ErrorCode.PERMISSION_DENIED, _NOT_ALERTED, command.ref)
-        if taken.placed:
-            self._recorder.record_published(taken.placed, connection.now.steady - started)
+        if taken.results:
+            self._recorder.record_published(taken.results, connection.now.steady - started)
         if command.ref is None or connection.closing is not None:
             return None
-        own = next((place for place in taken.placed if place.channel == channels.user(user_id)), None)
+        own = next((result for result in taken.results if result.channel == channels.user(user_id)), None)
         if own is not None:
             connection.send(Ack(ref=command.ref, channel=own.channel, offset=own.offset, epoch=own.epoch))
         else:
@@ -312,20 +312,20 @@ class EffectRunner:
         try:
             async with acting:
                 ended = await self._briefs.cancel(command.payload.request_id, identity, acting.record)
-                acting.unchanged = ended is not None and ended.placed is None
+                acting.unchanged = ended is not None and ended.result is None
         except (Unavailable, ActNotRecorded):
             return self._refuse(connection, ErrorCode.SERVICE_UNAVAILABLE, _BUSY, command.ref)
         except RightLost:
             ended = None
         if ended is None:
             return self._refuse(connection, ErrorCode.PERMISSION_DENIED, _NOT_OWNER, command.ref)
-        place = ended.placed
-        if place is not None:
-            self._recorder.record_published([place], connection.now.steady - started)
+        result = ended.result
+        if result is not None:
+            self._recorder.record_published([result], connection.now.steady - started)
         if command.ref is not None and connection.closing is None:
             ack = Ack(ref=command.ref, channel=ended.brief.channel, ended=ended.brief.ended)
-            if place is not None:
-                ack.offset, ack.epoch = place.offset, place.epoch
+            if result is not None:
+                ack.offset, ack.epoch = result.offset, result.epoch
             connection.send(ack)
         return None
 

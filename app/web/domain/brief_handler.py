@@ -40,8 +40,8 @@ class BriefCancelHandler(OperatorHandler):
         elif ended is None:
             self.refuse(403, ErrorCode.PERMISSION_DENIED, "Insufficient permissions for this call")
         else:
-            self.unchanged = ended.placed is None
+            self.unchanged = ended.result is None
             self.level = briefs.level(ended.brief)
-            if ended.placed is not None:
-                self.node.recorder.record_published([ended.placed], self.node.clock().steady - started)
+            if ended.result is not None:
+                self.node.recorder.record_published([ended.result], self.node.clock().steady - started)
             self.answer({"request_id": request_id, "ended": ended.brief.ended})

@@ -40,8 +40,8 @@ class CommitmentAckHandler(OperatorHandler):
         elif taken is None:
             self.refuse(403, ErrorCode.PERMISSION_DENIED, "Insufficient permissions for this call")
         else:
-            self.unchanged = not taken.placed
+            self.unchanged = not taken.results
             self.level = alerts.level(taken.alert)
-            if taken.placed:
-                self.node.recorder.record_published(taken.placed, self.node.clock().steady - started)
+            if taken.results:
+                self.node.recorder.record_published(taken.results, self.node.clock().steady - started)
             self.answer(taken.alert.state)

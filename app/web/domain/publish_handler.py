@@ -75,7 +75,7 @@ class PublishHandler(AuthenticatedHandler):
                 lambda: all(authorization.send_denial(self.node.policy, identity, name) is None for name in channels)
             )
             await self.act(Act("publish", "events", str(len(events)), only, channels=channels))
-            placed = await publisher.publish(events, identity, named)
+            results = await publisher.publish(events, identity, named)
         except BatchError as no:
             self.refuse(no.status, no.code, no.message, index=no.index, path=no.path)
         except QuotaExceeded as enough:
@@ -95,9 +95,9 @@ class PublishHandler(AuthenticatedHandler):
         except Unavailable:
             self.unavailable()
         else:
-            self.node.recorder.record_published(placed, self.node.clock().steady - started)
-            self.unchanged = all(place.repeated for place in placed)
-            places = [{"channel": p.channel, "offset": p.offset, "epoch": p.epoch} for p in placed]
+            self.node.recorder.record_published(results, self.node.clock().steady - started)
+            self.unchanged = all(result.repeated for result in results)
+            places = [{"channel": p.channel, "offset": p.offset, "epoch": p.epoch} for p in results]
             self.answer({"results": places})
 
     def _key(self) -> str | None:

@@ -12,10 +12,10 @@ from app.core.domain.ownership import Authority, Claim, bind, takes_over
 from app.engine.embedded.events.broker import EmbeddedBroker
 from app.engine.embedded.events.history import Appended, EventLog
 from app.engine.limits import EngineLimits
-from app.engine.ports import ForeignCommitment, Moved, Placed, PublicationEntry
+from app.engine.ports import ForeignCommitment, Moved, PublicationEntry, PublishResult
 from app.engine.sqlite import Reader, Writer
 
-_FORGET: Final = 500  # alerts an upkeep at most: bounds how long publishers wait for it
+_MAX_FORGOTTEN: Final = 500  # alerts an upkeep at most: bounds how long publishers wait for it
 
 
 class EmbeddedAlerts:
@@ -36,9 +36,9 @@ class EmbeddedAlerts:
     async def find(self, commitment_id: str) -> Alert | None:
         return await self._reader.run(partial(_stored, commitment_id=commitment_id))
 
-    async def acknowledge(self, alert: Alert, by: str, entries: Sequence[PublicationEntry]) -> list[Placed]:
+    async def acknowledge(self, alert: Alert, by: str, entries: Sequence[PublicationEntry]) -> list[PublishResult]:
         work = partial(self._acknowledge, alert=alert, by=by, entries=tuple(entries), now=self._now())
-        return (await self._writer.submit(work, self._broker.appended)).placed
+        return (await self._writer.submit(work, self._broker.appended)).results
 
     def upkeep(self) -> None:
         """Forget what nobody has said anything of for long."""
@@ -122,7 +122,7 @@ def _forget(db: sqlite3.Connection, untouched: float, settled: float) -> None:
     gone = db.execute(
         "SELECT commitment FROM alerts WHERE changed <= ? AND (changed <= ? OR acknowledged_by IS NOT NULL)"
         " ORDER BY changed LIMIT ?",
-        (settled, untouched, _FORGET),
+        (settled, untouched, _MAX_FORGOTTEN),
     ).fetchall()
     db.executemany("DELETE FROM alerts WHERE commitment = ?", gone)
     db.executemany("DELETE FROM alerted WHERE commitment = ?", gone)

@@ -12,10 +12,10 @@ from app.core.domain.ownership import Authority, Claim, bind
 from app.engine.embedded.events.broker import EmbeddedBroker
 from app.engine.embedded.events.history import Appended, EventLog
 from app.engine.limits import EngineLimits
-from app.engine.ports import BriefCancelled, ForeignBrief, Moved, Placed, PublicationEntry
+from app.engine.ports import BriefCancelled, ForeignBrief, Moved, PublicationEntry, PublishResult
 from app.engine.sqlite import Reader, Writer
 
-_FORGET: Final = 500  # briefs an upkeep at most: bounds how long publishers wait for it
+_MAX_FORGOTTEN: Final = 500  # briefs an upkeep at most: bounds how long publishers wait for it
 
 
 class EmbeddedBriefs:
@@ -36,9 +36,9 @@ class EmbeddedBriefs:
     async def find(self, request_id: str) -> Brief | None:
         return await self._reader.run(partial(_stored, request_id=request_id))
 
-    async def cancel(self, brief: Brief, entries: Sequence[PublicationEntry]) -> list[Placed]:
+    async def cancel(self, brief: Brief, entries: Sequence[PublicationEntry]) -> list[PublishResult]:
         work = partial(self._cancel, brief=brief, entries=tuple(entries), now=self._now())
-        return (await self._writer.submit(work, self._broker.appended)).placed
+        return (await self._writer.submit(work, self._broker.appended)).results
 
     def upkeep(self) -> None:
         """Forget what has not moved for long."""
@@ -88,5 +88,5 @@ def _stored(db: sqlite3.Connection, request_id: str) -> Brief | None:
 def _forget(db: sqlite3.Connection, past: float) -> None:
     db.execute(
         "DELETE FROM briefs WHERE request IN (SELECT request FROM briefs WHERE changed <= ? ORDER BY changed LIMIT ?)",
-        (past, _FORGET),
+        (past, _MAX_FORGOTTEN),
     )

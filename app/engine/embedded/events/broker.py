@@ -10,7 +10,7 @@ from app.core.position import StreamPosition, epoch_of
 from app.engine.embedded.events import history
 from app.engine.embedded.events.history import Ages, Appended, EventLog, StreamHead
 from app.engine.limits import EngineLimits
-from app.engine.ports import IdempotencyKey, Placed, Publication, PublicationEntry
+from app.engine.ports import IdempotencyKey, Publication, PublicationEntry, PublishResult
 from app.engine.sqlite import Reader, Writer
 from dossier_realtime.protocol.namespaces import frame_of
 
@@ -61,9 +61,11 @@ class EmbeddedBroker:
     def start(self, deliver: Callable[[Sequence[Publication]], None]) -> None:
         self._deliver = deliver
 
-    async def publish(self, entries: Sequence[PublicationEntry], key: IdempotencyKey | None = None) -> list[Placed]:
+    async def publish(
+        self, entries: Sequence[PublicationEntry], key: IdempotencyKey | None = None
+    ) -> list[PublishResult]:
         append = partial(self._log.append, entries=tuple(entries), key=key, now=self._now())
-        return (await self._writer.submit(append, self.appended)).placed
+        return (await self._writer.submit(append, self.appended)).results
 
     async def join(self, channel: str) -> StreamPosition:
         self.joined.add(channel)

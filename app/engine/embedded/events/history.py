@@ -12,14 +12,22 @@ import msgspec
 
 from app.core.position import epoch_of
 from app.engine.delivery_rules import TO_EVERYBODY, DeliveryRules
-from app.engine.ports import IdempotencyKey, KeyConflict, Placed, Publication, PublicationEntry, TipMoved, Version
+from app.engine.ports import (
+    IdempotencyKey,
+    KeyConflict,
+    Publication,
+    PublicationEntry,
+    PublishResult,
+    TipMoved,
+    Version,
+)
 from dossier_realtime.protocol.namespaces import frame_of, namespace_of
 
 TRIM_STEP: Final = 1_000  # events a trim at most: bounds how long publishers wait for it
 CACHED_TIPS: Final = 4_096  # channels whose end the writer need not look for in the store
 PURGE_EVERY: Final = 64  # keys between two purges, each of which takes at most twice as many
 
-_placed = msgspec.json.Decoder(list[Placed])
+_results = msgspec.json.Decoder(list[PublishResult])
 
 
 class Stored(NamedTuple):
@@ -38,7 +46,7 @@ class Stored(NamedTuple):
 class Appended(NamedTuple):
     """What a publish gets, and what it did; `events` is empty when its key had been used before."""
 
-    placed: list[Placed]
+    results: list[PublishResult]
     events: list[Stored]
 
 
@@ -92,7 +100,7 @@ class EventLog:
             if row is not None:
                 if row[0] != key.digest:
                     raise KeyConflict("The idempotency key was used with another body: take a new key")
-                return Appended([replace(placed, repeated=True) for placed in _placed.decode(row[1])], [])
+                return Appended([replace(result, repeated=True) for result in _results.decode(row[1])], [])
         self._keep(db, [entry for entry in entries if entry.domain_fact is not None], now)
         events = [
             self._insert(db, entry)
@@ -100,10 +108,10 @@ class EventLog:
             else Stored(entry.channel, "", 0, entry.body, delivery=entry.delivery)
             for entry in entries
         ]
-        placed = [Placed(e.channel, e.offset or None, e.epoch or None) for e in events]
+        results = [PublishResult(e.channel, e.offset or None, e.epoch or None) for e in events]
         if key is not None:
-            self._remember(db, key, placed, now)
-        return Appended(placed, events)
+            self._remember(db, key, results, now)
+        return Appended(results, events)
 
     def append_at(self, db: sqlite3.Connection, channel: str, tip: int, versions: Sequence[Version]) -> Appended:
         """Commit all versions after `tip`. Raises TipMoved."""
@@ -162,10 +170,10 @@ class EventLog:
         self._tips.pop(channel, None)
         return self._cache(channel, _Tip(stream or 0, generation, epoch_of(self._store, channel, generation), 0))
 
-    def _remember(self, db: sqlite3.Connection, key: IdempotencyKey, placed: list[Placed], now: float) -> None:
+    def _remember(self, db: sqlite3.Connection, key: IdempotencyKey, results: list[PublishResult], now: float) -> None:
         row = db.execute(
             "INSERT OR REPLACE INTO keys (user, key, digest, result, expires) VALUES (?, ?, ?, ?, ?)",
-            (key.user_id, key.key, key.digest, msgspec.json.encode(placed), now + self._key_seconds),
+            (key.user_id, key.key, key.digest, msgspec.json.encode(results), now + self._key_seconds),
         ).lastrowid
         if (row or 0) % PURGE_EVERY == 0:
             db.execute(
