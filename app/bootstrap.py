@@ -44,8 +44,8 @@ from app.web.listeners import PortListeners
 from app.web.transport.body_quota import BodyQuota
 from app.web.transport.connection_quota import AddressLimits, ConnectionQuota
 from dossier_realtime.protocol.classification import ChannelPolicy
-from dossier_realtime.protocol.forwarded import networks
-from dossier_realtime.recording.ops_aggregator import OpsAggregator
+from dossier_realtime.protocol.http.forwarded import networks
+from dossier_realtime.recording.ops.ops_aggregator import OpsAggregator
 
 if TYPE_CHECKING:
     import ssl

@@ -14,7 +14,7 @@ from demo.facts import Facts
 from demo.link import Link
 from demo.people import Person
 from dossier_realtime.client import DossierRealtimeClient, Publisher, PublishError, TokenSource
-from dossier_realtime.protocol.loopback import is_loopback
+from dossier_realtime.protocol.http.loopback import is_loopback
 
 Mint = Callable[[str, str, str, Sequence[str], str], str]
 """Makes a token of (sub, name, role, permissions, clearance)."""

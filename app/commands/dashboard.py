@@ -16,7 +16,7 @@ from app.commands.dashboard_process import Companion
 from app.security.auth import TokenError, mint
 from app.security.secret_strength import TOKEN_BYTES, guessable, weakness
 from app.telemetry import logs
-from dossier_realtime.protocol.forwarded import networks
+from dossier_realtime.protocol.http.forwarded import networks
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -14,8 +14,8 @@ from app.core.authorization import channel_denial
 from app.security.auth import TokenVerifier
 from dossier_realtime.archive import open_journal
 from dossier_realtime.protocol.classification import HIGHEST, ChannelPolicy, ChannelSettings, Clearance
-from dossier_realtime.protocol.explanation import ACTIONS, supposed
-from dossier_realtime.protocol.explanation import explain as explanation_of
+from dossier_realtime.protocol.explanations.explanation import ACTIONS, supposed
+from dossier_realtime.protocol.explanations.explanation import explain as explanation_of
 
 if TYPE_CHECKING:
     import argparse

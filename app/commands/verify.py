@@ -16,9 +16,9 @@ from dossier_realtime.archive.export import read_manifest, verify_file
 from dossier_realtime.archive.folder import nodes, verify_node
 from dossier_realtime.archive.keys import check_by_bytes, named_check
 from dossier_realtime.protocol.plain_text import visible
-from dossier_realtime.recording.checkpoint import Checkpoint, Damage, Outside, read_checkpoints
-from dossier_realtime.recording.signed import Check
-from dossier_realtime.recording.verify import ChainFault, Report
+from dossier_realtime.recording.proof.checkpoint import Checkpoint, Damage, Outside, read_checkpoints
+from dossier_realtime.recording.proof.signed import Check
+from dossier_realtime.recording.proof.verify import ChainFault, Report
 
 if TYPE_CHECKING:
     from app.configuration.config import Config

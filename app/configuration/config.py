@@ -22,8 +22,8 @@ from app.security.auth import TokenVerifier
 from app.security.jwks import is_safe_url
 from app.security.secret_strength import TOKEN_BYTES, guessable, weakness
 from app.security.tls import server_context
-from dossier_realtime.protocol.host_header import parse_hosts
-from dossier_realtime.protocol.loopback import is_loopback
+from dossier_realtime.protocol.http.host_header import parse_hosts
+from dossier_realtime.protocol.http.loopback import is_loopback
 
 DEFAULTS = Path(__file__).parents[2] / "config" / "default.toml"
 PREFIX = "DOSSIER_"

@@ -25,9 +25,9 @@ from dossier_realtime.archive.folder import (
     segment_paths,
     verify_folder,
 )
-from dossier_realtime.recording.chain import Chain
 from dossier_realtime.recording.entry import GENESIS, Anchor, Head, encode_anchor, encode_head
-from dossier_realtime.recording.verify import ChainFault, UnreadableSegmentError, is_torn
+from dossier_realtime.recording.proof.chain import Chain
+from dossier_realtime.recording.proof.verify import ChainFault, UnreadableSegmentError, is_torn
 
 __all__ = [
     "SEGMENTS",

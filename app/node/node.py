@@ -27,7 +27,7 @@ from dossier_realtime.protocol import channels, codec
 from dossier_realtime.protocol.errors import CloseCode
 from dossier_realtime.protocol.events import PresenceJoin, PresenceLeave, PresenceUpdate
 from dossier_realtime.protocol.responses import ConnectionStateMessage
-from dossier_realtime.recording.ops_rows import LimitRow, decode_report
+from dossier_realtime.recording.ops.ops_rows import LimitRow, decode_report
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -20,7 +20,7 @@ from dossier_realtime.protocol.commands import AcknowledgeAlert, Auth, CancelBri
 from dossier_realtime.protocol.inbound import InboundMessage
 from dossier_realtime.protocol.namespaces import NAMESPACES
 from dossier_realtime.protocol.responses import RateLimitWarning
-from dossier_realtime.recording.ops_rows import EndedSessionRow, LimitRow
+from dossier_realtime.recording.ops.ops_rows import EndedSessionRow, LimitRow
 from dossier_realtime.recording.reading import HEAD_BYTES, cut
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from dossier_realtime.protocol.errors import ErrorCode
     from dossier_realtime.protocol.events import Event
     from dossier_realtime.recording.entry import Audience, Detail
-    from dossier_realtime.recording.ops_aggregator import OpsAggregator
+    from dossier_realtime.recording.ops.ops_aggregator import OpsAggregator
 
 
 _log = structlog.get_logger("node")

@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from app.security.secret_strength import SECRET_BYTES, weakness
-from dossier_realtime.protocol.loopback import is_loopback
+from dossier_realtime.protocol.http.loopback import is_loopback
 
 FETCH_TIMEOUT_SECONDS = 5.0
 """How long anybody waits for a key set, in seconds."""

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from app.engine.ports import AlertStore, PublishResult
     from app.journal.acts import RecordAct
     from dossier_realtime.protocol.authorization import Identity
-    from dossier_realtime.recording.ops_aggregator import OpsAggregator
+    from dossier_realtime.recording.ops.ops_aggregator import OpsAggregator
 
     from .publisher import EventPublisher
 

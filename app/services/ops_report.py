@@ -1,4 +1,4 @@
-"""The report to operators, once a second: the aggregate of this node (recording/ops_aggregator.py)."""
+"""The report to operators, once a second: the aggregate of this node (recording/ops/ops_aggregator.py)."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 from app.engine.delivery_rules import DeliveryRules
 from app.engine.ports import PublicationEntry, Unavailable
-from dossier_realtime.recording.ops_rows import encode_report
+from dossier_realtime.recording.ops.ops_rows import encode_report
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from app.core.instant import Instant
     from app.engine.ports import Broker
-    from dossier_realtime.recording.ops_aggregator import OpsAggregator
+    from dossier_realtime.recording.ops.ops_aggregator import OpsAggregator
 
 
 _PER_READER = DeliveryRules(per_reader=True)

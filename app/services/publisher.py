@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from dossier_realtime.protocol.authorization import Identity
     from dossier_realtime.protocol.classification import ChannelPolicy
     from dossier_realtime.protocol.events import Event
-    from dossier_realtime.recording.ops_aggregator import OpsAggregator
+    from dossier_realtime.recording.ops.ops_aggregator import OpsAggregator
 
     from .quotas import Quotas
 

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from app.telemetry.metrics import Metrics
     from app.web.transport.body_quota import BodyQuota
     from app.web.transport.connection_quota import ConnectionQuota
-    from dossier_realtime.protocol.host_policy import HostPolicy
+    from dossier_realtime.protocol.http.host_policy import HostPolicy
 
 _log = structlog.get_logger("access")
 _sampler = Sampler(each=10)

@@ -13,8 +13,8 @@ import tornado.web
 
 from app.security import token_secrets
 from app.web.probes.public_pages import PublicPages
-from dossier_realtime.protocol.host_policy import HostPolicy, host_policy, own_hosts
-from dossier_realtime.protocol.loopback import LOOPBACK_HOSTS, loopback_origins
+from dossier_realtime.protocol.http.host_policy import HostPolicy, host_policy, own_hosts
+from dossier_realtime.protocol.http.loopback import LOOPBACK_HOSTS, loopback_origins
 
 from .application import ROUTES, metrics_application, server
 

@@ -20,7 +20,7 @@ from dashboard.state.store import DashboardState
 from dossier_realtime.client import RealtimeError, TokenSource
 from dossier_realtime.recording.entry import Header, decode_entry
 from dossier_realtime.recording.export import MISSING, Links, Manifest, journal_line, read_trailer, verify_export
-from dossier_realtime.recording.verify import ChainFault
+from dossier_realtime.recording.proof.verify import ChainFault
 
 _log = logging.getLogger("dashboard")
 

@@ -8,8 +8,8 @@ import msgspec
 
 from dossier_realtime.ot.units import to_units
 from dossier_realtime.protocol import channels
-from dossier_realtime.recording.documents import DocumentHistory, RecordedEdit
 from dossier_realtime.recording.recording import Recording
+from dossier_realtime.recording.replay.documents import DocumentHistory, RecordedEdit
 
 MOST = 50  # documents
 EDITS = 20_000  # of one document

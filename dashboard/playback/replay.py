@@ -16,11 +16,11 @@ from dossier_realtime.protocol.classification import Clearance
 from dossier_realtime.protocol.events import AlertState, AlertStatePayload, BriefFailed, CommitmentAlert
 from dossier_realtime.protocol.responses import PresentUser, Roster
 from dossier_realtime.recording.entry import Entry, Header
-from dossier_realtime.recording.ops_aggregator import OpsAggregator
-from dossier_realtime.recording.ops_rows import BriefRow, LimitRow, Number
+from dossier_realtime.recording.ops.ops_aggregator import OpsAggregator
+from dossier_realtime.recording.ops.ops_rows import BriefRow, LimitRow, Number
 from dossier_realtime.recording.reading import UNFIT, cancelled_request, entry_type
-from dossier_realtime.recording.timeline import RecordedState
-from dossier_realtime.recording.transcript import span
+from dossier_realtime.recording.replay.timeline import RecordedState
+from dossier_realtime.recording.replay.transcript import span
 
 _CANCEL = re.compile(r"/v1/briefs/([^/]+)/cancel")
 

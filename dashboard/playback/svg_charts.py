@@ -19,7 +19,7 @@ from dossier_realtime.protocol.plain_text import inert, isolated
 if TYPE_CHECKING:
     import pandas as pd
 
-    from dossier_realtime.recording.documents import Piece
+    from dossier_realtime.recording.replay.documents import Piece
 
 Half = Literal["upper", "lower", "whole"]
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from dossier_realtime.recording.entry import Entry, Header
 from dossier_realtime.recording.reading import entry_type
-from dossier_realtime.recording.routing import Routing
+from dossier_realtime.recording.redaction.routing import Routing
 
 KINDS = ("sent", "refused", "received", "told", "opened", "closed", "decided", "changed", "called", "other")
 """What a mark is: a frame from the client, accepted or refused; one to it alone; one to all who listen; the

@@ -19,8 +19,8 @@ from bokeh.server.tornado import BokehTornado
 from bokeh.util.token import check_token_signature, get_token_payload
 
 from dashboard.site.login_sessions import Visitor, Visitors
-from dossier_realtime.protocol.forwarded import Network, client_address
-from dossier_realtime.protocol.host_policy import STRICT_TRANSPORT, DenialSample, HostPolicy
+from dossier_realtime.protocol.http.forwarded import Network, client_address
+from dossier_realtime.protocol.http.host_policy import STRICT_TRANSPORT, DenialSample, HostPolicy
 
 if TYPE_CHECKING:
     from tornado.httputil import HTTPServerRequest

@@ -21,7 +21,7 @@ from dashboard.site.guard import DashboardApplication
 from dashboard.site.login_sessions import TooManyLogins, Visitor, Visitors
 from dashboard.site.oidc import Provider
 from dashboard.state.store import Kept
-from dossier_realtime.protocol.forwarded import bucket
+from dossier_realtime.protocol.http.forwarded import bucket
 
 _TOKEN = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 _LONGEST = 8_192  # characters of a token

@@ -11,7 +11,7 @@ import asyncio
 from dashboard.live.service_api import ServiceApi
 from dashboard.site.login_sessions import Ending, Visitor, Visitors
 from dossier_realtime.protocol.events import Event, OpsStats
-from dossier_realtime.recording.ops_rows import EndedSessionRow, OpsRow, decode_rows
+from dossier_realtime.recording.ops.ops_rows import EndedSessionRow, OpsRow, decode_rows
 
 TOPIC = "ops:sessions"
 _LOOK_SECONDS = 0.5  # between two looks for logins that are over

@@ -45,9 +45,9 @@ from dashboard.site.oidc_login import AwayHandler, CallbackHandler, DoneHandler
 from dashboard.site.page_session import MODULE_PATH, TICK_MS, PageSession, Views
 from dashboard.state.store import DashboardState
 from dossier_realtime.client import TokenSource
-from dossier_realtime.protocol.forwarded import Network
-from dossier_realtime.protocol.host_policy import host_policy, own_hosts
-from dossier_realtime.protocol.loopback import loopback_origins
+from dossier_realtime.protocol.http.forwarded import Network
+from dossier_realtime.protocol.http.host_policy import host_policy, own_hosts
+from dossier_realtime.protocol.http.loopback import loopback_origins
 
 _log = logging.getLogger("dashboard")
 logging.getLogger("bokeh").setLevel(logging.WARNING)  # it tells of every socket

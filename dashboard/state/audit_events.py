@@ -10,7 +10,7 @@ from urllib.parse import unquote
 from dossier_realtime.protocol import channels
 from dossier_realtime.protocol.classification import HIGHEST
 from dossier_realtime.recording.entry import Header
-from dossier_realtime.recording.verify import ChainFault
+from dossier_realtime.recording.proof.verify import ChainFault
 
 REASON_CHARS: Final = 500
 HEAD: Final = "the head says another link for this entry"

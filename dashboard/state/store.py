@@ -27,7 +27,7 @@ from dossier_realtime.protocol.events import (
     RelationshipHealthChange,
     RemoteOperation,
 )
-from dossier_realtime.recording.ops_rows import (
+from dossier_realtime.recording.ops.ops_rows import (
     AlertRow,
     BriefRow,
     LimitRow,

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING
 from dossier_realtime.protocol.classification import HIGHEST
 from dossier_realtime.recording.moments import span
 from dossier_realtime.recording.recording import Recording
-from dossier_realtime.recording.redacted_view import CLEARANCE, seen_with
-from dossier_realtime.recording.visibility import reach
+from dossier_realtime.recording.redaction.redacted_view import CLEARANCE, seen_with
+from dossier_realtime.recording.redaction.visibility import reach
 
 from .export import ExportSource, download
 from .folder import FolderSource, nodes

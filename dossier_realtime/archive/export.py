@@ -15,8 +15,8 @@ import msgspec
 
 from dossier_realtime.protocol.classification import HIGHEST
 from dossier_realtime.recording.export import ExportWalk, Links, Manifest, foreign, journal_line, read_trailer
-from dossier_realtime.recording.signed import Check
-from dossier_realtime.recording.verify import Report
+from dossier_realtime.recording.proof.signed import Check
+from dossier_realtime.recording.proof.verify import Report
 
 from .keys import ExportError
 from .segments import LINE_BYTES

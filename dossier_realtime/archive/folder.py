@@ -11,11 +11,11 @@ from typing import Final
 
 import msgspec
 
-from dossier_realtime.recording.chain import Chain
-from dossier_realtime.recording.checkpoint import Outside
 from dossier_realtime.recording.entry import FORMAT, Anchor, Head, anchor_text, decode_anchor, decode_entry, decode_head
-from dossier_realtime.recording.signed import Check, signed_text
-from dossier_realtime.recording.verify import (
+from dossier_realtime.recording.proof.chain import Chain
+from dossier_realtime.recording.proof.checkpoint import Outside
+from dossier_realtime.recording.proof.signed import Check, signed_text
+from dossier_realtime.recording.proof.verify import (
     ChainFault,
     DamagedJournalError,
     Report,

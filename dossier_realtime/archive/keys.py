@@ -7,7 +7,7 @@ import binascii
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dossier_realtime.recording.signed import Check, fingerprint
+from dossier_realtime.recording.proof.signed import Check, fingerprint
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey

@@ -17,7 +17,7 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Final
 
-from dossier_realtime.recording.verify import UnreadableSegmentError
+from dossier_realtime.recording.proof.verify import UnreadableSegmentError
 
 LINE_BYTES: Final = 32 * 1024 * 1024  # no entry is longer; a file without line ends does not fill the memory
 BLOCK_BYTES: Final = 1024 * 1024  # of plain text in a frame, and as much more as its last line needs

@@ -29,10 +29,10 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from .chain import CONTRADICTED
 from .entry import GENESIS, Head, Header, has_one_spelling, read_header, redact, stored_digest
-from .signed import Check, signed_text
-from .verify import ChainFault, Report
+from .proof.chain import CONTRADICTED
+from .proof.signed import Check, signed_text
+from .proof.verify import ChainFault, Report
 
 EXPORT_FORMAT: Final = 2
 _READABLE = (1, EXPORT_FORMAT)

@@ -11,7 +11,7 @@ from typing import Protocol
 import msgspec
 
 from .entry import Entry, decode_entry
-from .verify import Report
+from .proof.verify import Report
 
 
 class Source(Protocol):

@@ -8,18 +8,19 @@ from datetime import UTC
 from typing import TYPE_CHECKING, NamedTuple, SupportsIndex, get_args
 
 from dossier_realtime.protocol import channels
-from dossier_realtime.protocol.explanation import explain_rule
+from dossier_realtime.protocol.explanations.explanation import explain_rule
 from dossier_realtime.protocol.fields import Localized
 
-from . import documents, moments
-from .documents import DocumentHistory
+from . import moments
 from .entry import Detail, Entry, Header, Kind
 from .index import Index, Source
 from .moments import Zone, unix
 from .names import TYPES, channel_pattern, did_you_mean, must_be_in, must_be_text
-from .timeline import RecordedState
-from .transcript import Frame, delivery, span, transcript
-from .verify import Report
+from .proof.verify import Report
+from .replay import documents
+from .replay.documents import DocumentHistory
+from .replay.timeline import RecordedState
+from .replay.transcript import Frame, delivery, span, transcript
 
 if TYPE_CHECKING:
     import pandas as pd

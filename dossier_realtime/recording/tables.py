@@ -10,11 +10,11 @@ import pandas as pd
 
 from dossier_realtime.ot.units import to_units
 
-from .documents import DocumentHistory
 from .entry import Entry
 from .index import Index
 from .reading import entry_type
-from .transcript import Frame
+from .replay.documents import DocumentHistory
+from .replay.transcript import Frame
 
 
 def _times(seconds: Iterable[float | None]) -> pd.DatetimeIndex:

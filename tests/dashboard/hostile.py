@@ -25,7 +25,7 @@ from dossier_realtime.protocol.events import (
     RelationshipHealthPayload,
 )
 from dossier_realtime.protocol.responses import PresentUser, Roster
-from dossier_realtime.recording.verify import ChainFault
+from dossier_realtime.recording.proof.verify import ChainFault
 from tests.dashboard.samples import NOW, edit, listed, ops, update
 
 PAYLOADS = (

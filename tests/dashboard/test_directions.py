@@ -17,7 +17,7 @@ from dashboard.playback import svg_charts as pictures
 from dashboard.playback.svg_charts import Mark
 from dashboard.screen.assets import read
 from dossier_realtime.protocol.plain_text import inert
-from dossier_realtime.recording.documents import Piece
+from dossier_realtime.recording.replay.documents import Piece
 
 MARKS = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u2028\ufeff\x07\x9b"
 HOSTILE = (

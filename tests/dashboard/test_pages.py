@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from dashboard.language.i18n import WORDS
 from dashboard.screen.pages import PAGES
-from dossier_realtime.protocol.explanation import explain_rule, needed
+from dossier_realtime.protocol.explanations.explanation import explain_rule, needed
 from tests.dashboard.browsing import logged_in, show
 from tests.dashboard.company import Company
 from tests.dashboard.dashboards import Dashboard

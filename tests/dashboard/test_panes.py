@@ -22,7 +22,7 @@ from dashboard.state.store import DashboardState
 from dossier_realtime.protocol.authorization import Grant, Identity
 from dossier_realtime.protocol.classification import LEVELS, Clearance
 from dossier_realtime.protocol.events import OpsStats, OpsStatsPayload
-from dossier_realtime.protocol.explanation_texts import REMEDIES
+from dossier_realtime.protocol.explanations.texts import REMEDIES
 from tests.dashboard.samples import NOW, alert, busy, listed, ops, session, viewer
 
 KINDS = {"banner", "figures", "actions", "table", "board", "tiles", "opener"}

@@ -25,7 +25,7 @@ from dossier_realtime.archive import open_journal
 from dossier_realtime.protocol.authorization import reader
 from dossier_realtime.protocol.classification import Clearance
 from dossier_realtime.recording.recording import Recording
-from dossier_realtime.recording.transcript import span
+from dossier_realtime.recording.replay.transcript import span
 from tests.dashboard.test_blocks import apply
 from tests.harness import tokens
 from tests.harness.eventually import HANG_SECONDS

@@ -14,7 +14,7 @@ from dashboard.state.audit_events import AuditEvent, ChainStatus, act
 from dashboard.state.store import DashboardState
 from dossier_realtime.recording import export
 from dossier_realtime.recording.entry import Header
-from dossier_realtime.recording.verify import ChainFault
+from dossier_realtime.recording.proof.verify import ChainFault
 from tests.dashboard.samples import NOW, busy, listed, viewer
 
 GOOD = ChainStatus("node-1", first=3, seq=1_040, link="ab" * 32, head=1_040, at=NOW, writable=True)

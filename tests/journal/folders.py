@@ -9,7 +9,7 @@ from pathlib import Path
 from app.journal import store, writer
 from app.journal.writer import Journal
 from dossier_realtime.recording.entry import Entry, decode_entry
-from dossier_realtime.recording.verify import Report
+from dossier_realtime.recording.proof.verify import Report
 from tests.harness.eventually import HANG_SECONDS
 
 NODE = "n1"

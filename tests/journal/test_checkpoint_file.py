@@ -15,7 +15,7 @@ from app.commands import verify
 from app.configuration.config import load
 from app.journal.signatures.signing import PUBLIC
 from app.journal.signatures.sinks import Sink, to_file
-from dossier_realtime.recording.checkpoint import Checkpoint, read_checkpoints
+from dossier_realtime.recording.proof.checkpoint import Checkpoint, read_checkpoints
 from tests.harness.service import as_environment
 from tests.harness.tokens import SECRET
 from tests.journal.folders import NODE, until

@@ -34,7 +34,6 @@ from app.journal.signatures.sinks import Sink, to_file, to_hook, to_syslog
 from app.journal.writer import Journal
 from dossier_realtime.archive.folder import verify_node
 from dossier_realtime.archive.keys import check_by_bytes, named_check
-from dossier_realtime.recording.checkpoint import Checkpoint, Outside, checkpoint_of, read_checkpoints
 from dossier_realtime.recording.entry import (
     GENESIS,
     Head,
@@ -45,8 +44,9 @@ from dossier_realtime.recording.entry import (
     encode_segment_header,
     segment_name,
 )
-from dossier_realtime.recording.signed import Purpose, signed_text
-from dossier_realtime.recording.verify import Report
+from dossier_realtime.recording.proof.checkpoint import Checkpoint, Outside, checkpoint_of, read_checkpoints
+from dossier_realtime.recording.proof.signed import Purpose, signed_text
+from dossier_realtime.recording.proof.verify import Report
 from tests.harness.service import ROOT, Service
 from tests.harness.tokens import SECRET
 from tests.journal.folders import NODE, entries, until

@@ -9,7 +9,7 @@ import msgspec
 from app.journal.exports.export import Archive, Selection
 from app.journal.signatures.signing import named_key, open_signer
 from app.journal.signatures.sinks import Sink, to_file
-from dossier_realtime.recording.checkpoint import Checkpoint, read_checkpoints
+from dossier_realtime.recording.proof.checkpoint import Checkpoint, read_checkpoints
 from tests.journal.folders import NODE
 from tests.journal.test_checkpoints import HERE, run, vouched
 

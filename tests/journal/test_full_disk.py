@@ -13,7 +13,7 @@ import pytest
 
 from app.journal import store, writer
 from app.journal.writer import Journal
-from dossier_realtime.recording.verify import Report
+from dossier_realtime.recording.proof.verify import Report
 from tests.journal.folders import NODE, entries, report, until
 
 

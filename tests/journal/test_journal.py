@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from app.journal import store
 from app.journal.writer import Journal
 from dossier_realtime.recording.entry import redact
-from dossier_realtime.recording.verify import Report
+from dossier_realtime.recording.proof.verify import Report
 from tests.journal.folders import NODE, entries, report, write_some
 
 

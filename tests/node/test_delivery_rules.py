@@ -22,7 +22,7 @@ from app.services.quotas import Quotas
 from dossier_realtime.protocol.classification import ChannelPolicy
 from dossier_realtime.protocol.events import BriefProgress, BriefProgressPayload, Notification, NotificationPayload
 from dossier_realtime.protocol.fields import Localized
-from dossier_realtime.recording.ops_aggregator import OpsAggregator
+from dossier_realtime.recording.ops.ops_aggregator import OpsAggregator
 from tests.engine.conftest import Clock
 from tests.engine.events import CHANNEL, Received, event
 

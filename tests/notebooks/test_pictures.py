@@ -10,7 +10,7 @@ import pandas as pd
 from dashboard.playback import svg_charts as pictures
 from dashboard.playback.svg_charts import Mark
 from dashboard.screen.assets import read
-from dossier_realtime.recording.documents import Piece
+from dossier_realtime.recording.replay.documents import Piece
 
 HOSTILE = "<script>alert('&')</script>\"'"
 

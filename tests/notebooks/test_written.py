@@ -18,8 +18,8 @@ from dossier_realtime.ot.document import Document
 from dossier_realtime.ot.flat import parts, write_remote
 from dossier_realtime.ot.operations import Operation
 from dossier_realtime.ot.units import to_units
-from dossier_realtime.recording.documents import DocumentHistory, RecordedEdit
 from dossier_realtime.recording.recording import Recording
+from dossier_realtime.recording.replay.documents import DocumentHistory, RecordedEdit
 from tests.harness.eventually import HANG_SECONDS
 from tests.ot.strategies import consecutive
 

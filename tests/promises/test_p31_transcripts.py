@@ -22,7 +22,7 @@ from dossier_realtime.protocol.classification import ChannelPolicy
 from dossier_realtime.protocol.inbound import encode_inbound
 from dossier_realtime.recording.reading import cut
 from dossier_realtime.recording.recording import Recording
-from dossier_realtime.recording.transcript import Frame
+from dossier_realtime.recording.replay.transcript import Frame
 from tests.harness.service import Service
 from tests.harness.wire import PATIENCE, Client, Message, Raw
 from tests.harness.wire import Frame as Wire

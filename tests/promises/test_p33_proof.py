@@ -21,8 +21,8 @@ from dossier_realtime.archive.folder import DamagedRecordingWarning, segment_pat
 from dossier_realtime.archive.keys import public_key_check
 from dossier_realtime.recording.entry import Anchor as AnchorOf
 from dossier_realtime.recording.entry import Entry, Head, encode_anchor, encode_head
+from dossier_realtime.recording.proof.signed import Check
 from dossier_realtime.recording.recording import Recording
-from dossier_realtime.recording.signed import Check
 from tests.promises.conftest import Report, Sized
 from tests.promises.mutations import mutated
 

@@ -15,8 +15,8 @@ from app.core.ratelimit import RateClass
 from dossier_realtime.protocol import authorization
 from dossier_realtime.protocol.authorization import Grant, Identity, Right, decide
 from dossier_realtime.protocol.classification import ChannelSettings, Clearance
-from dossier_realtime.protocol.explanation import ACTIONS, explain, explain_rule, needed, supposed
-from dossier_realtime.protocol.explanation_texts import REMEDIES, RULES, STATUSES
+from dossier_realtime.protocol.explanations.explanation import ACTIONS, explain, explain_rule, needed, supposed
+from dossier_realtime.protocol.explanations.texts import REMEDIES, RULES, STATUSES
 from tests.architecture.tree import Tree, read_tree
 from tests.harness.service import ROOT
 from tests.protocol.test_authorization import CHANNELS

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dossier_realtime.protocol.forwarded import bucket, client_address, networks, parse
+from dossier_realtime.protocol.http.forwarded import bucket, client_address, networks, parse
 
 TRUSTED = networks(["10.0.0.0/8", "192.0.2.7", "fd00::/8"])
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dossier_realtime.protocol.host_header import HostHeader, is_allowed_host, parse_host, parse_hosts
+from dossier_realtime.protocol.http.host_header import HostHeader, is_allowed_host, parse_host, parse_hosts
 
 NAMES = ["localhost", "127.0.0.1", "[::1]", "dossier.example.org:8443"]
 ALLOWED = parse_hosts(NAMES)

@@ -6,8 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dossier_realtime.protocol.host_policy import DenialSample, HostPolicy, canonical_origin, host_policy, own_hosts
-from dossier_realtime.protocol.loopback import loopback_origins
+from dossier_realtime.protocol.http.host_policy import (
+    DenialSample,
+    HostPolicy,
+    canonical_origin,
+    host_policy,
+    own_hosts,
+)
+from dossier_realtime.protocol.http.loopback import loopback_origins
 from tests.harness import tokens
 
 POLICY = host_policy(

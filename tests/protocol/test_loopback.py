@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dossier_realtime.protocol.loopback import is_loopback, loopback_origins
+from dossier_realtime.protocol.http.loopback import is_loopback, loopback_origins
 
 ROOT = Path(__file__).parents[2]
 HERE = ["localhost", "LOCALHOST", "127.0.0.1", "127.1.2.3", "::1", "[::1]", "0:0:0:0:0:0:0:1", "::ffff:127.0.0.1"]
@@ -54,4 +54,4 @@ def test_no_other_module_decides_what_a_loopback_address_is() -> None:
         for node in ast.walk(ast.parse(file.read_text()))
         if isinstance(node, ast.Attribute) and node.attr == "is_loopback"
     ]
-    assert asking == ["dossier_realtime/protocol/loopback.py"]
+    assert asking == ["dossier_realtime/protocol/http/loopback.py"]

@@ -12,7 +12,7 @@ from app.journal.signatures.signing import Signer
 from dossier_realtime.archive import open_export
 from dossier_realtime.archive.folder import seq_before
 from dossier_realtime.recording.recording import Recording
-from dossier_realtime.recording.timeline import RecordedState
+from dossier_realtime.recording.replay.timeline import RecordedState
 from tests.journal.folders import NODE, entries, write_some
 from tests.recording.scene import Played
 

@@ -15,8 +15,8 @@ from dossier_realtime.protocol.events import (
 )
 from dossier_realtime.protocol.fields import Localized
 from dossier_realtime.protocol.responses import ErrorMessage
-from dossier_realtime.recording.ops_aggregator import TOPICS, OpsAggregator
-from dossier_realtime.recording.ops_rows import LimitRow
+from dossier_realtime.recording.ops.ops_aggregator import TOPICS, OpsAggregator
+from dossier_realtime.recording.ops.ops_rows import LimitRow
 
 FACT = Fact(("user:ali",), Clearance.INTERNAL)
 

@@ -9,7 +9,7 @@ from msgspec import UNSET
 
 from dossier_realtime.protocol.authorization import Fact
 from dossier_realtime.protocol.classification import Clearance
-from dossier_realtime.recording.ops_rows import (
+from dossier_realtime.recording.ops.ops_rows import (
     AlertRow,
     BriefRow,
     EndedSessionRow,

@@ -17,7 +17,7 @@ from app.journal.signatures.signing import Signer
 from dossier_realtime.archive import open_export, open_journal
 from dossier_realtime.recording.entry import Header
 from dossier_realtime.recording.recording import Recording
-from dossier_realtime.recording.visibility import ClearanceFilter
+from dossier_realtime.recording.redaction.visibility import ClearanceFilter
 from tests.recording.scene import COUNTRY, DOCUMENT
 from tests.recording.secret_scene import BOOK, NAMES, RAISED, VAULT, Scene, play
 

@@ -26,7 +26,7 @@ from dossier_realtime.recording.entry import (
     encode_segment_header,
     segment_name,
 )
-from dossier_realtime.recording.redacted_view import Levels, RedactedView
+from dossier_realtime.recording.redaction.redacted_view import Levels, RedactedView
 
 NODE = "n1"
 SEAL = b"0123456789abcdef" * 2

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from dossier_realtime.recording.entry import Entry, Header
-from dossier_realtime.recording.timeline import RecordedState
+from dossier_realtime.recording.replay.timeline import RecordedState
 
 
 def take(fold: RecordedState, kind: str, **payload: Any) -> tuple[int, str, str | None]:

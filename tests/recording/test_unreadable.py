@@ -20,7 +20,7 @@ from dossier_realtime.protocol.inbound import encode_inbound
 from dossier_realtime.recording import tables
 from dossier_realtime.recording.entry import Entry, Header, decode_entry, encode_entry
 from dossier_realtime.recording.reading import UNREADABLE, cut, entry_type, is_cut
-from dossier_realtime.recording.timeline import RecordedState
+from dossier_realtime.recording.replay.timeline import RecordedState
 from tests.harness.service import Service
 from tests.harness.wire import Client
 

@@ -17,7 +17,7 @@ from dossier_realtime.recording.entry import (
     redact,
     segment_name,
 )
-from dossier_realtime.recording.verify import ChainFault, Report, verify
+from dossier_realtime.recording.proof.verify import ChainFault, Report, verify
 
 SEAL = b"0123456789abcdef" * 2
 Segments = dict[str, list[bytes]]

@@ -34,7 +34,7 @@ from dossier_realtime.protocol.events import (
     CommitmentAlert,
     CommitmentAlertPayload,
 )
-from dossier_realtime.recording.ops_aggregator import OpsAggregator
+from dossier_realtime.recording.ops.ops_aggregator import OpsAggregator
 
 PEOPLE = [f"user{number}" for number in range(20)]
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from app.web.transport.body_quota import BodyQuota
 from app.web.transport.connection_quota import AddressLimits, ConnectionQuota, Ticket
-from dossier_realtime.protocol.forwarded import networks
+from dossier_realtime.protocol.http.forwarded import networks
 
 
 def test_the_connection_past_the_bound_is_told_and_those_far_past_it_are_closed() -> None:

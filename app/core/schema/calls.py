@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from app.core.schema.portable import JsonSchema, channel_name
-from dossier_realtime.protocol import http_forms as forms
 from dossier_realtime.protocol.classification import Clearance
 from dossier_realtime.protocol.commands import SettingsChange
 from dossier_realtime.protocol.events import AlertStatePayload
-from dossier_realtime.protocol.explanation import ACTIONS, Explanation
+from dossier_realtime.protocol.explanations.explanation import ACTIONS, Explanation
 from dossier_realtime.protocol.fields import MAX_SAFE_INTEGER, SEGMENT
+from dossier_realtime.protocol.http import forms
 from dossier_realtime.protocol.namespaces import NAMESPACES
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from app.core.schema.calls import CALLS, JSON, HttpCallForm, Parameter
 from app.core.schema.json_schema import definitions
 from app.core.schema.messages import CONTRACT_VERSION, HOST, Message, camel_case
 from app.core.schema.portable import JsonSchema, described_defaults, portable, text
-from dossier_realtime.protocol import http_forms as forms
 from dossier_realtime.protocol.errors import MEANINGS, ErrorCode
+from dossier_realtime.protocol.http import forms
 from dossier_realtime.protocol.inbound import INBOUND
 
 if TYPE_CHECKING:

@@ -31,9 +31,9 @@ from dossier_realtime.recording.export import (
 )
 from dossier_realtime.recording.moments import must_follow, unix
 from dossier_realtime.recording.names import channel_pattern, did_you_mean
-from dossier_realtime.recording.routing import Routing
-from dossier_realtime.recording.verify import DamagedJournalError
-from dossier_realtime.recording.visibility import ClearanceFilter, SelectionFilter
+from dossier_realtime.recording.proof.verify import DamagedJournalError
+from dossier_realtime.recording.redaction.routing import Routing
+from dossier_realtime.recording.redaction.visibility import ClearanceFilter, SelectionFilter
 
 _NOTHING = "no entry fits this selection, so there is no export: check its names and times"
 _MAX_COMPARED = 20_000  # names that are kept, to offer one that is near

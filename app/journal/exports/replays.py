@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from dossier_realtime.recording.entry import Header
-from dossier_realtime.recording.transcript import span
-from dossier_realtime.recording.verify import DamagedJournalError
+from dossier_realtime.recording.proof.verify import DamagedJournalError
+from dossier_realtime.recording.replay.transcript import span
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -16,8 +16,8 @@ import msgspec
 from dossier_realtime.protocol import channels
 from dossier_realtime.protocol.authorization import Grant
 from dossier_realtime.recording.entry import Header
-from dossier_realtime.recording.verify import DamagedJournalError
-from dossier_realtime.recording.visibility import NAMING_PATH
+from dossier_realtime.recording.proof.verify import DamagedJournalError
+from dossier_realtime.recording.redaction.visibility import NAMING_PATH
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

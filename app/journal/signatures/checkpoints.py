@@ -18,8 +18,8 @@ import structlog
 from app.journal.signatures.signing import Signer, SigningError
 from app.journal.signatures.sinks import Sink
 from app.journal.store import read_head
-from dossier_realtime.recording.checkpoint import Checkpoint
 from dossier_realtime.recording.entry import Detail
+from dossier_realtime.recording.proof.checkpoint import Checkpoint
 
 _POLL_SECONDS = 1.0
 _log = structlog.get_logger("journal")

@@ -26,9 +26,9 @@ from app.journal.signatures.signing import (
 )
 from app.journal.store import JournalError, nodes
 from app.journal.writer import Journal
-from dossier_realtime.recording.checkpoint import rotation_text
 from dossier_realtime.recording.entry import Detail
-from dossier_realtime.recording.signed import fingerprint
+from dossier_realtime.recording.proof.checkpoint import rotation_text
+from dossier_realtime.recording.proof.signed import fingerprint
 
 _NEXT = "journal-key.next.pem"
 

@@ -29,7 +29,7 @@ from app.configuration.settings import JournalSettings
 from app.journal.store import JournalError, write_whole
 from dossier_realtime.archive.folder import read_lines, segment_paths
 from dossier_realtime.recording.entry import Header
-from dossier_realtime.recording.signed import Purpose, fingerprint, signed_text
+from dossier_realtime.recording.proof.signed import Purpose, fingerprint, signed_text
 
 PRIVATE, PUBLIC = "journal-key.pem", "journal-key.pub"
 _ROTATE = "a change on purpose is recorded by `python run.py rotate-key`"

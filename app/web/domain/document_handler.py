@@ -23,7 +23,7 @@ from dossier_realtime.protocol import channels, codec
 from dossier_realtime.protocol.authorization import Right, access
 from dossier_realtime.protocol.errors import ErrorCode
 from dossier_realtime.protocol.fields import MAX_DOCUMENT
-from dossier_realtime.protocol.http_forms import DocumentText
+from dossier_realtime.protocol.http.forms import DocumentText
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

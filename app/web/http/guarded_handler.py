@@ -1,7 +1,7 @@
 """The checks that every handler makes before it reads a body, and the form of every refusal.
 
-Host and Origin come first (`dossier_realtime.protocol.host_policy`); pages of allowed origins may read every answer,
-refusals too (`cors`).
+Host and Origin come first (`dossier_realtime.protocol.http.host_policy`); pages of allowed origins may read every
+answer, refusals too (`cors`).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import structlog
 import tornado.web
 
 from dossier_realtime.protocol.errors import ErrorCode
-from dossier_realtime.protocol.host_policy import STRICT_TRANSPORT, DenialSample
+from dossier_realtime.protocol.http.host_policy import STRICT_TRANSPORT, DenialSample
 
 from . import cors
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from app.web.transport.body_quota import BodyQuota
     from app.web.transport.connection_quota import ConnectionQuota, Ticket
-    from dossier_realtime.protocol.host_policy import HeaderDenial, HostPolicy
+    from dossier_realtime.protocol.http.host_policy import HeaderDenial, HostPolicy
 
 _log = structlog.get_logger("web")
 _denials = DenialSample()

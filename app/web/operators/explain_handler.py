@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from dossier_realtime.protocol.authorization import Right, access, decide_operator
 from dossier_realtime.protocol.errors import ErrorCode
-from dossier_realtime.protocol.explanation import ACTIONS, explain, supposed
+from dossier_realtime.protocol.explanations.explanation import ACTIONS, explain, supposed
 
 from .operator_handler import OperatorHandler
 

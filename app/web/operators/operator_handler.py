@@ -19,7 +19,7 @@ from dossier_realtime.protocol import codec
 from dossier_realtime.protocol.commands import SettingsChange
 from dossier_realtime.protocol.errors import ErrorCode
 from dossier_realtime.protocol.fields import SEGMENT
-from dossier_realtime.protocol.http_forms import LimitsLift, Nothing, Revocation
+from dossier_realtime.protocol.http.forms import LimitsLift, Nothing, Revocation
 from dossier_realtime.protocol.namespaces import namespace_of
 
 if TYPE_CHECKING:

@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from app.core.refusal_budget import RefusalBudget, RefusalLimits
-from dossier_realtime.protocol.forwarded import bucket, client_address, is_trusted
+from dossier_realtime.protocol.http.forwarded import bucket, client_address, is_trusted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from dossier_realtime.protocol.forwarded import Network
+    from dossier_realtime.protocol.http.forwarded import Network
 
 _TOLD_PER_ADDRESS = 256  # connections past the bound that are answered 429
 _TOLD = 64  # connections past the process' bound that are answered 503

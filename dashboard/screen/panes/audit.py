@@ -9,7 +9,7 @@ from dashboard.screen.listing import Rows
 from dashboard.screen.viewer import Viewer
 from dashboard.state.audit_events import GONE, HEAD, REPLACED, AuditEvent, ChainStatus
 from dashboard.state.store import DashboardState
-from dossier_realtime.protocol.explanation import explain_rule, explain_status, needed
+from dossier_realtime.protocol.explanations.explanation import explain_rule, explain_status, needed
 from dossier_realtime.recording import export
 
 _DIGITS = 16  # of a link

@@ -7,7 +7,7 @@ import ssl
 from collections.abc import Awaitable, Callable
 from urllib.parse import urlsplit
 
-from dossier_realtime.protocol.loopback import is_loopback
+from dossier_realtime.protocol.http.loopback import is_loopback
 
 from ..errors import UnusableToken
 

@@ -7,8 +7,7 @@ from typing import Final
 
 import msgspec
 
-from .checkpoint import Outside, checkpoint_of
-from .entry import (
+from ..entry import (
     FORMAT,
     GENESIS,
     Anchor,
@@ -21,6 +20,7 @@ from .entry import (
     segment_name,
     stored_digest,
 )
+from .checkpoint import Outside, checkpoint_of
 from .keys import Keys, RecentLinks
 
 CHANGED: Final = (

@@ -10,10 +10,10 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import Final, Literal, NamedTuple
 
-from .entry import Audience, Entry, Header
-from .index import Index
-from .names import must_be_text
-from .reading import entry_type
+from ..entry import Audience, Entry, Header
+from ..index import Index
+from ..names import must_be_text
+from ..reading import entry_type
 
 BEFORE: Final = "before the recording"
 """The type of a frame whose event was published before the recording begins."""

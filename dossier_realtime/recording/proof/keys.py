@@ -7,8 +7,8 @@ import binascii
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from ..entry import Detail
 from .checkpoint import Checkpoint, rotation_text
-from .entry import Detail
 from .signed import Check, fingerprint
 
 _KEPT: Final = 65_536  # links; a checkpoint is at most 10,000 entries and a minute behind

@@ -11,9 +11,9 @@ import msgspec
 
 from dossier_realtime.protocol import channels
 
-from .entry import Detail, Entry, Header
-from .names import must_be_text
-from .reading import UNFIT, entry_type
+from ..entry import Detail, Entry, Header
+from ..names import must_be_text
+from ..reading import UNFIT, entry_type
 
 
 class _Envelope(msgspec.Struct):

@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from .entry import Detail
+from ..entry import Detail
 from .signed import Check, signed_text
 
 

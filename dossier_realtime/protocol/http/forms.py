@@ -9,9 +9,9 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
-from .errors import ErrorCode
-from .fields import ChannelField, Count, Id
-from .responses import BriefEnd, FormatRun, Roster, SettingsPayload
+from ..errors import ErrorCode
+from ..fields import ChannelField, Count, Id
+from ..responses import BriefEnd, FormatRun, Roster, SettingsPayload
 
 # --- Bodies -------------------------------------------------------------------------------------------------
 

@@ -23,7 +23,7 @@ from dossier_realtime.protocol.channels import SHAPES
 from dossier_realtime.protocol.classification import HIGHEST, LEVELS, ChannelSettings, Clearance
 from dossier_realtime.protocol.fields import SEGMENT
 
-from .entry import Detail, Header
+from ..entry import Detail, Header
 from .routing import Routing
 
 _ENCODED = 8  # times that a text may be percent-encoded and still be looked at

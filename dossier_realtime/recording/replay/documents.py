@@ -16,12 +16,12 @@ from dossier_realtime.ot.units import Units, from_units, to_units
 from dossier_realtime.protocol.events import RemoteOperation, RemoteOperationPayload
 from dossier_realtime.protocol.responses import DocumentState, Subscribed
 
-from .index import Index
-from .moments import Zone, unix, version_or_time, written
-from .reading import UNFIT
+from ..index import Index
+from ..moments import Zone, unix, version_or_time, written
+from ..reading import UNFIT
 
 if TYPE_CHECKING:
-    from .moments import Moment, Place
+    from ..moments import Moment, Place
 
 _operations = msgspec.json.Decoder(RemoteOperation)
 _states = msgspec.json.Decoder(Subscribed)

@@ -18,9 +18,9 @@ import msgspec
 from dossier_realtime.protocol.channels import is_whole_namespace, parse_pattern
 from dossier_realtime.protocol.classification import HIGHEST, LEVELS, Clearance
 
-from .entry import Detail, Header
-from .index import Source, unreadable
-from .verify import ChainFault, Report
+from ..entry import Detail, Header
+from ..index import Source, unreadable
+from ..proof.verify import ChainFault, Report
 from .visibility import ClearanceFilter, reach
 
 CLEARANCE: Final = "internal"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from .entry import Audience, Header
+from ..entry import Audience, Header
 
 
 class Routing:

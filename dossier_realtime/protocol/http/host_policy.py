@@ -12,9 +12,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
+from ..plain_text import visible, without_tokens
 from .host_header import HostHeader, is_allowed_host, parse_host, parse_hosts
 from .loopback import LOOPBACK_HOSTS
-from .plain_text import visible, without_tokens
 
 STRICT_TRANSPORT = f"max-age={365 * 86_400}"
 """The value of Strict-Transport-Security (RFC 6797) where browsers come over TLS."""

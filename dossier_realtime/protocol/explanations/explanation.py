@@ -12,11 +12,11 @@ from typing import Final
 
 import msgspec
 
-from . import channels
-from .authorization import EVERYTHING, AccessDecision, Grant, Identity, Remedy, Right, decide
-from .classification import ChannelSettings, Clearance
-from .explanation_texts import ACCEPTED, REMEDIES, RULES, STATUSES, UNKNOWN, Sentence
-from .fields import Localized
+from .. import channels
+from ..authorization import EVERYTHING, AccessDecision, Grant, Identity, Remedy, Right, decide
+from ..classification import ChannelSettings, Clearance
+from ..fields import Localized
+from .texts import ACCEPTED, REMEDIES, RULES, STATUSES, UNKNOWN, Sentence
 
 ACTIONS: Final[dict[str, Right]] = {
     "read": Right.READ,

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from ..entry import Anchor, Head
 from .chain import Chain
 from .checkpoint import Outside
-from .entry import Anchor, Head
 
 UNCHECKED: Final = "{} checkpoints in it are signed by a key that was not given, and were not checked"
 OTHER_KEY: Final = "the chain names another signing key than the one that was given: {}"

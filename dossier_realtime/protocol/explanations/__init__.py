@@ -1,0 +1,1 @@
+"""Explanations of decisions about rights, in English and Arabic. Pure."""

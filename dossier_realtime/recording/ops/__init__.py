@@ -1,0 +1,1 @@
+"""The rows of the operators' channels, and their aggregation by the second. Pure."""

@@ -1,0 +1,1 @@
+"""The part of a recording that a clearance allows. Pure."""
