@@ -8,14 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
+
+from .initiator import CallText
 
 if TYPE_CHECKING:
     from app.journal.lanes import Waiting
     from app.journal.writer import Journal
     from dossier_realtime.recording.entry import Detail
+
+    from .initiator import Initiator
 
 Outcome = Literal["done", "unchanged", "failed"]
 Verb = Literal[
@@ -35,22 +39,10 @@ Verb = Literal[
 ]
 Facts = msgspec.Struct | Mapping[str, str | int | float | bool | None]
 
-MAX_REASON: Final = 500
 _MAX_FACTS = 2_000  # characters of what holds before or after
 _MAX_CHANNELS = 1_000
 _MAX_GOING_ON = 1_000
 _PAGES_SECONDS = 60.0
-
-
-@dataclass(frozen=True, slots=True)
-class Initiator:
-    """The person or system that acts. `via` is `session:{id}` or `token:{jti}` (`token:` where it has no id)."""
-
-    user_id: str
-    name: str = ""
-    token_id: str = ""
-    address: str = ""
-    via: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +56,7 @@ class Act:
     channels: tuple[str, ...] = ()
     before: Facts | None = None
     after: Facts | None = None
-    why: Mapping[str, str] = field(default_factory=dict)
-    """Return the details that the caller gives: `reason`, `query`, `key` (Idempotency-Key)."""
+    text: CallText = field(default_factory=CallText)
 
     def detail(self, actor: Initiator) -> Detail:
         """The act as the detail of its entry; what is empty is left out."""
@@ -79,7 +70,7 @@ class Act:
             "channels": list(self.channels[:_MAX_CHANNELS]),
             "before": _json(self.before),
             "after": _json(self.after),
-            **{name: text[:MAX_REASON] for name, text in self.why.items()},
+            **self.text.detail(),
         }
         return {name: value for name, value in told.items() if value not in ("", [])}
 

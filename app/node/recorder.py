@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 
     from app.core.sessions.effects import Decision
     from app.engine.ports import Publication, PublishResult
+    from app.journal.calls import Call
     from app.journal.lanes import Waiting
     from app.journal.writer import Journal
-    from app.node.calls import Call
     from app.node.connections.connection import Connection, DecodedMessage
     from app.telemetry.metrics import Metrics
     from dossier_realtime.protocol.classification import ChannelPolicy, ChannelSettings
@@ -283,27 +283,27 @@ class Recorder:
 
     def record_call(self, call: Call) -> None:
         """Count an HTTP call that was answered, and keep those of known callers and those that failed to log in."""
-        self._metrics.requested(call.method, call.status)
-        if (call.caller or call.status == 401) and self._keeps(call, time.monotonic()):
+        status, read, who = call.answer.status, call.answer.read, call.initiator
+        self._metrics.requested(call.method, status)
+        if (who.user_id or status == 401) and self._keeps(call, time.monotonic()):
             self._journal.record(
                 "http",
-                user=call.caller,
-                channel="" if call.read is None else call.read.channel,
+                user=who.user_id,
+                channel="" if read is None else read.channel,
                 level=call.level,
-                via=call.via,
-                cause=call.act,
+                via=who.via,
+                cause=call.answer.act,
                 detail=call.detail(),
             )
 
     def _keeps(self, call: Call, now: float) -> bool:
         """Return whether the call has an entry of its own: of refusals the first ones a second, of what dashboards
         poll one a minute, of everything else each."""
-        address = call.told.get("address", "")
-        if call.status >= 400:
-            return self._sampler.allows(f"http {call.status}", address, now)
+        if call.answer.status >= 400:
+            return self._sampler.allows(f"http {call.answer.status}", call.initiator.address, now)
         if not call.polled:
             return True
-        return self._polls.allows(f"poll {call.path[:80]} {call.caller}", address, now)
+        return self._polls.allows(f"poll {call.path[:80]} {call.initiator.user_id}", call.initiator.address, now)
 
     def record_opened(self, connection: Connection) -> None:
         """A session began or came back."""

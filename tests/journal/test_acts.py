@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from app.journal import writer
-from app.journal.acts import Act, ActRecord, Initiator
+from app.journal.acts import Act, ActRecord
+from app.journal.initiator import Initiator
 from app.journal.lanes import ActNotRecorded
 from app.journal.writer import Journal
 from tests.harness.running import asynchronous

@@ -60,7 +60,7 @@ def test_channels_without_history_and_people_are_forgotten(tmp_path: Path, monke
 
             await eventually_async(is_forgotten, _entries)
 
-    monkeypatch.setattr(documents, "IDLE", 0.0)
+    monkeypatch.setattr(documents, "IDLE_SECONDS", 0.0)
     asyncio.run(scene())
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from app.journal.acts import Act, Initiator
+from app.journal.acts import Act
+from app.journal.initiator import Initiator
 from app.journal.lanes import ActNotRecorded
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from app.core import authorization
 from app.core.domain.documents import EditError
 from app.engine.ports import Unavailable
 from app.journal.acts import Act
-from app.node.calls import Read
+from app.journal.calls import Read
 from app.services.editing.edit_submission import EditSubmission
 from app.web.http.authenticated_handler import AuthenticatedHandler
 from dossier_realtime.ot.units import to_units

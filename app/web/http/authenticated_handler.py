@@ -15,9 +15,9 @@ import tornado.iostream
 import tornado.web
 
 from app.core.origin import Origin, origin_now
-from app.journal.acts import Act, Initiator
+from app.journal.calls import Call, CallAnswer, Read
+from app.journal.initiator import CallText, Initiator
 from app.journal.lanes import ActNotRecorded
-from app.node.calls import Call, Read
 from app.security.auth import TokenError
 from dossier_realtime.protocol.authorization import Fact, Right, access, decide_operator, may_see
 from dossier_realtime.protocol.errors import ErrorCode
@@ -29,13 +29,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from app.core.ratelimit import RateClass
-    from app.journal.acts import ActRecord, Outcome, Verb
+    from app.journal.acts import Act, ActRecord, Outcome, Verb
     from app.node.node import Node
     from dossier_realtime.protocol.authorization import Identity
 
 
 _SLICE = 1 << 16  # bytes of a long answer that wait for its caller
-_REASON = 500  # characters of why somebody did it, as they said in X-Reason (percent-encoded UTF-8)
+_MAX_REASON = 500  # characters of X-Reason (percent-encoded UTF-8), and of the query
+_MAX_KEY = 64  # characters of an Idempotency-Key
 
 
 _CHANGING = ("post", "put", "patch", "delete")
@@ -195,9 +196,7 @@ class AuthenticatedHandler(GuardedHandler):
         assert self.actor is not None  # noqa: S101  who calls is known before what is asked is looked at
         assert self._identity is not None  # noqa: S101  likewise
         accepted = self.node.clock().steady
-        asked = {"query": without_tokens(self.request.query), "reason": self._why()}
-        asked["key"] = self.request.headers.get("Idempotency-Key", "")
-        act = replace(act, why={**asked, **act.why})
+        act = replace(act, text=self._call_text())
         try:
             self._act_seq = await record.begin(self.actor, act)
         except ActNotRecorded as failed:
@@ -268,14 +267,12 @@ class AuthenticatedHandler(GuardedHandler):
         """Every call is counted, and every call by somebody known is in the journal."""
         status = self.get_status()
         method, path = self.request.method or "", without_tokens(self.request.path)
-        told = self._said() | {"address": self.request.remote_ip or ""}
-        via = ""
-        if self.actor is not None:
-            told["token"], via = self.actor.token_id, self.actor.via
+        initiator = self.actor or Initiator("", address=self.request.remote_ip or "")
         read = self.read_of if status < 400 else None
-        if read is not None and self._clearance:
-            told["clearance"] = self._clearance
-        call = Call(method, path, status, self.caller, self.level, via, self._act_seq, self.polled, read, told)
+        if read is not None:
+            read = replace(read, clearance=self._clearance)
+        answer = CallAnswer(status, self._act_seq, read)
+        call = Call(method, path, answer, initiator, self._call_text(), self.level, self.polled)
         self.node.recorder.record_call(call)
         if self._act is not None and self.actor is not None:
             outcome: Outcome = "failed" if status >= 400 else "unchanged" if self.unchanged else "done"
@@ -283,14 +280,14 @@ class AuthenticatedHandler(GuardedHandler):
             record.end(self._act_seq, self.actor, self._act, outcome, status)
         super().on_finish()
 
-    def _said(self) -> dict[str, str]:
-        """Return what the call says beside its path."""
-        query = without_tokens(self.request.query)[:_REASON]
-        key = without_tokens(one_line(self.request.headers.get("Idempotency-Key", "")))[:64]
-        return {"query": query, "reason": self._why(), "key": key}
-
-    def _why(self) -> str:
-        return without_tokens(one_line(unquote(self.request.headers.get("X-Reason", ""))))[:_REASON]
+    def _call_text(self) -> CallText:
+        """Return the text of the call beside its path, without tokens and on one line."""
+        headers = self.request.headers
+        return CallText(
+            without_tokens(self.request.query)[:_MAX_REASON],
+            without_tokens(one_line(unquote(headers.get("X-Reason", ""))))[:_MAX_REASON],
+            without_tokens(one_line(headers.get("Idempotency-Key", "")))[:_MAX_KEY],
+        )
 
     def _unauthorized(self, message: str) -> None:
         self._identity = None

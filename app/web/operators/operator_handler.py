@@ -13,7 +13,7 @@ import msgspec
 from app.core import authorization
 from app.engine.ports import ControlCommand, Unavailable
 from app.journal.acts import Act
-from app.node.calls import Read
+from app.journal.calls import Read
 from app.web.http.authenticated_handler import AuthenticatedHandler
 from dossier_realtime.protocol import codec
 from dossier_realtime.protocol.commands import SettingsChange
