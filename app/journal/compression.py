@@ -30,7 +30,7 @@ class Compressor:
     """Looks for closed segments every 20 seconds, from `start` to `close`."""
 
     def __init__(self, folder: Path, node: str, poll_seconds: float = POLL_SECONDS) -> None:
-        self._folder, self._node, self._look_seconds = folder, node, poll_seconds
+        self._folder, self._node, self._poll_seconds = folder, node, poll_seconds
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="journal-compressor", daemon=True)
 
@@ -47,7 +47,7 @@ class Compressor:
     def _run(self) -> None:
         with suppress(OSError, AttributeError):  # where threads have no priority of their own
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
-        while not self._closing.wait(self._look_seconds):
+        while not self._closing.wait(self._poll_seconds):
             for path in closed(self._folder, self._node):
                 if self._closing.is_set():
                     return

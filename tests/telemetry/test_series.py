@@ -94,7 +94,7 @@ def test_every_rule_that_the_code_names_has_a_series() -> None:
     named: set[str] = set()
     for folder in ("app/core", "app/node"):
         for name, call in _calls(folder):
-            if name in ("Decision", "_close", "_denied", "Denial") and call.args:
+            if name in ("Decision", "_close", "close_decision", "deny", "Denial") and call.args:
                 named.update(text for text in _strings(call.args[0]) if not isinstance(call.args[0], ast.JoinedStr))
     named |= {
         text

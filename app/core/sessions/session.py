@@ -6,32 +6,24 @@ allowed? Everything refused has a rule by which it was refused; the journal keep
 
 from __future__ import annotations
 
-from collections import deque
 from enum import Enum
-from hashlib import sha256
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING
 
-from app.core import authorization
 from app.core.sessions.budget import Budget
+from app.core.sessions.channel_rules import ChannelRules
 from app.core.sessions.deadlines import Deadlines, Due, SessionLimits
+from app.core.sessions.denials import Denials, close_decision
 from app.core.sessions.effects import (
     ACCEPTED,
-    ApplySettings,
     Close,
     Decision,
     DomainCommand,
     Effect,
-    Join,
     Leave,
     OpenSession,
-    Publish,
     ReceiveOwn,
-    RefuseDocument,
     Send,
     SendPing,
-    ShareCursor,
-    SubmitEdit,
-    UpdateOwnPresence,
     VerifyToken,
 )
 from app.core.sessions.error_messages import error_message, login_answer, no_subscription
@@ -43,26 +35,17 @@ from dossier_realtime.protocol.commands import (
     AcknowledgeAlert,
     Auth,
     CancelBrief,
-    ChangeSettings,
     Command,
-    EditOperation,
-    MoveCursor,
     Ping,
     RequestBrief,
-    Subscribe,
-    Unsubscribe,
-    UpdatePresence,
 )
 from dossier_realtime.protocol.errors import CloseCode, ErrorCode
 from dossier_realtime.protocol.inbound import InboundMessage
-from dossier_realtime.protocol.namespaces import NAMESPACES, namespace_of
 
 if TYPE_CHECKING:
     from app.core.instant import Instant
     from app.core.ratelimit import RateLimiter
     from dossier_realtime.protocol.classification import ChannelPolicy
-
-OnChannel = Subscribe | Unsubscribe | UpdatePresence | ChangeSettings | EditOperation | MoveCursor | InboundMessage
 
 
 class SessionState(Enum):
@@ -86,7 +69,8 @@ class Session:
         self.subscriptions: set[str] = set()
         self.own = OwnChannel()
         self.deadlines = Deadlines(limits, at)
-        self._invalid: deque[float] = deque(maxlen=limits.invalid_messages + 1)
+        self._denials = Denials(limits.invalid_messages)
+        self._rules = ChannelRules(policy, limits.max_subscriptions, self.subscriptions, self.own, self._denials)
         self._bad_renewals = 0
         self.token_at = (0.0, 0.0)  # when it was issued (Unix) and came (steady)
         self._budget = Budget(rates, limits)
@@ -115,7 +99,7 @@ class Session:
         warning, refused = self._budget.spend(self.identity, command, at)
         if refused is not None:
             return self._settled(refused)
-        rule, effects = self._judge(command, self.identity, at)
+        rule, effects = self._settled(self._judge(command, self.identity, at))
         if rule.startswith("format"):
             self._budget.was_invalid(self.identity, command, at)
         return Decision(rule, warning + effects if warning else effects)
@@ -133,7 +117,7 @@ class Session:
         warning, refused = self._budget.spend(self.identity, wrong, at)
         if refused is not None:
             return self._settled(refused)
-        decision = self._bad_format(str(wrong), at, wrong.channel, wrong.ref)
+        decision = self._settled(self._denials.bad_format(str(wrong), at, wrong.channel, wrong.ref))
         return Decision(decision.rule, warning + decision.effects)
 
     def heard(self, at: Instant) -> None:
@@ -304,143 +288,19 @@ class Session:
             case Auth():
                 return self._verify(command)
             case _:
-                return self._judge_on_channel(command, identity, at)
-
-    def _judge_on_channel(self, command: OnChannel, identity: Identity, at: Instant) -> Decision:
-        wrong = self._channel_wrong(command.channel, command.ref, at)
-        if wrong is not None:
-            return wrong
-        match command:
-            case Subscribe():
-                return self._subscribe(command, identity, at)
-            case Unsubscribe():
-                self.subscriptions.discard(command.channel)
-                self.own.follow(command.channel, identity, wanted=False)
-                unsubscribed = ev.Unsubscribed(channel=command.channel, ref=command.ref)
-                return Decision(ACCEPTED, [Leave(command.channel), Send(unsubscribed)])
-            case UpdatePresence():
-                return self._presence(command, identity, at)
-            case ChangeSettings():
-                access = self._decide(identity, Right.ADMIN, command.channel)
-                if not access.allowed:
-                    return self._denied(access.rule, command.channel, command.ref, at)
-                return Decision(ACCEPTED, [ApplySettings(command.channel, command.payload, command.ref)])
-            case EditOperation():
-                return self._edit(command, identity, at)
-            case MoveCursor():
-                return self._cursor(command, identity, at)
-            case InboundMessage():
-                return self._publish(command, identity, at)
-            case _:
-                assert_never(command)
-
-    def _subscribe(self, command: Subscribe, identity: Identity, at: Instant) -> Decision:
-        name, params = command.channel, command.params
-        if params.since is not None and params.last is not None:
-            return self._bad_format("Give either since or last (at $.params.last)", at, name, command.ref)
-        right = Right.ADMIN if params.hidden else Right.READ
-        access = self._decide(identity, right, name)
-        # Only the store knows whether a document exists. It is asked before a refusal for want of clearance too, so
-        # that neither answer nor time tells a document above the clearance from an absent one.
-        probed = access.permitted and namespace_of(name) is NAMESPACES["document"]
-        if not (access.allowed or probed):
-            return Decision(access.rule, [Send(no_subscription(name, command.ref, at))])
-        again = name in self.subscriptions
-        if not again and len(self.subscriptions) >= self._limits.max_subscriptions:
-            text = f"This connection has {self._limits.max_subscriptions} subscriptions; unsubscribe from one first"
-            error = error_message(ErrorCode.SUBSCRIPTION_FAILED, text, at, channel=name, ref=command.ref)
-            return Decision("limit.subscriptions", [Send(error)])
-        if not access.allowed:
-            return Decision(access.rule, [RefuseDocument(name, command.ref)])
-        self.subscriptions.add(name)
-        self.own.follow(name, identity, wanted=True)
-        join = Join(name, command.ref, params.include_presence, params.hidden, params.since, params.last, again)
-        return Decision(ACCEPTED, [join])
-
-    def _presence(self, command: UpdatePresence, identity: Identity, at: Instant) -> Decision:
-        name = command.channel
-        if not namespace_of(name).presence:
-            return self._bad_format("Presence is not kept on this channel (at $.channel)", at, name, command.ref)
-        if name not in self.subscriptions:
-            return self._denied("not_subscribed", name, command.ref, at)
-        if command.payload.user_id not in (None, identity.user_id):
-            return self._denied("identity", name, command.ref, at)
-        return Decision(ACCEPTED, [UpdateOwnPresence(name, command.payload, command.ref)])
-
-    def _edit(self, command: EditOperation, identity: Identity, at: Instant) -> Decision:
-        name, payload = command.channel, command.payload
-        if namespace_of(name) is not NAMESPACES["document"]:
-            return self._bad_format("Only documents are edited (at $.channel)", at, name, command.ref)
-        if name not in self.subscriptions:
-            return self._denied("not_subscribed", name, command.ref, at)
-        denial = authorization.send_denial(self._policy, identity, name)
-        if denial is not None:
-            return self._refused(denial, at, name, command.ref)
-        if payload.user_id not in (None, identity.user_id) or payload.user_name not in (None, identity.name):
-            return self._denied("identity", name, command.ref, at)
-        return Decision(ACCEPTED, [SubmitEdit(command)])
-
-    def _cursor(self, command: MoveCursor, identity: Identity, at: Instant) -> Decision:
-        name = command.channel
-        if namespace_of(name) is not NAMESPACES["document"]:
-            return self._bad_format("Only documents have cursors (at $.channel)", at, name, command.ref)
-        if name not in self.subscriptions:
-            return self._denied("not_subscribed", name, command.ref, at)
-        if command.payload.user_id not in (None, identity.user_id):
-            return self._denied("identity", name, command.ref, at)
-        return Decision(ACCEPTED, [ShareCursor(command)])
-
-    def _publish(self, inbound: InboundMessage, identity: Identity, at: Instant) -> Decision:
-        event, name = inbound.event, inbound.event.channel
-        assert name is not None  # noqa: S101  checked with the grammar
-        denial = authorization.carried_denial(event, name) or authorization.send_denial(self._policy, identity, name)
-        if denial is None:
-            # The digest is of what the client said: the stamp of a resend differs, its meaning does not.
-            digest = sha256(codec.encode(event)).digest() if inbound.idempotency_key else None
-            denial = authorization.stamp_denial(event, identity, at.timestamp)
-            if denial is None:
-                return Decision(ACCEPTED, [Publish(inbound, digest)])
-        return self._refused(denial, at, name, inbound.ref)
+                return self._rules.judge(command, identity, at)
 
     # --- rights and refusals ----------------------------------------------------------------------------------
 
     def _decide(self, identity: Identity, right: Right, channel: str) -> AccessDecision:
         return access(identity, right, channel, self._policy)
 
-    def _channel_wrong(self, name: str | None, ref: str | None, at: Instant) -> Decision | None:
-        if name in self.subscriptions:
-            return None  # parsed before
-        denial = authorization.channel_denial(name)
-        return None if denial is None else self._refused(denial, at, name, ref)
-
-    def _refused(self, denial: authorization.Denial, at: Instant, channel: str | None, ref: str | None) -> Decision:
-        if denial.code is ErrorCode.INVALID_MESSAGE_FORMAT:
-            shown = channel if channel is not None and len(channel) <= _MAX_ECHO_CHARACTERS else None
-            return self._bad_format(f"{denial.text} (at {denial.path})", at, shown, ref)
-        return Decision(denial.rule, [Send(error_message(denial.code, denial.text, at, channel=channel, ref=ref))])
-
-    def _denied(self, rule: str, channel: str, ref: str | None, at: Instant) -> Decision:
-        denial = authorization.Denial(rule, ErrorCode.PERMISSION_DENIED, authorization.NO_SENDING)
-        return self._refused(denial, at, channel, ref)
-
-    def _bad_format(self, text: str, at: Instant, channel: str | None, ref: str | None) -> Decision:
-        self._invalid.append(at.steady)
-        error = error_message(ErrorCode.INVALID_MESSAGE_FORMAT, text, at, channel=channel, ref=ref)
-        if len(self._invalid) > self._limits.invalid_messages and at.steady - self._invalid[0] < _MINUTE_SECONDS:
-            return self._close("format.abuse", CloseCode.PROTOCOL_ABUSE, "too many invalid messages", error)
-        return Decision("format", [Send(error)])
-
     def _settled(self, decision: Decision) -> Decision:
-        """The decision, after which the session is closed if it says so."""
-        if isinstance(decision.effects[-1], Close):
+        """Return the decision; the session is closed after one that ends with a close."""
+        if decision.effects and isinstance(decision.effects[-1], Close):
             self.state = SessionState.CLOSED
         return decision
 
     def _close(self, rule: str, code: CloseCode, reason: str, error: ev.ErrorMessage | None = None) -> Decision:
         self.state = SessionState.CLOSED
-        effects: list[Effect] = [] if error is None else [Send(error)]
-        return Decision(rule, [*effects, Close(code, reason)])
-
-
-_MINUTE_SECONDS = 60.0
-_MAX_ECHO_CHARACTERS = 64  # characters of broken input that an answer may hold
+        return close_decision(rule, code, reason, error)
