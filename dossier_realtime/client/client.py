@@ -35,22 +35,22 @@ from dossier_realtime.protocol.responses import Ack, BriefEnd
 from .callbacks import Callbacks, OnError, OnMessage, OnPresence
 from .editor import DocumentEditor
 from .errors import ConnectionClosed, NotSubscribed
-from .io.connection_runner import Driver
+from .io.connection_runner import ConnectionRunner
 from .io.endpoint import TokenSource, check_token, check_url, tls_context
 from .io.listeners import Listeners
 from .io.subscription_state import SubscriptionState
 from .state.backoff import Backoff
 from .state.channel_state import beginning
 from .state.connection import ClientConnection
-from .state.document_replica import Replica
+from .state.document_replica import DocumentReplica
 from .state.effects import (
     Changed,
     ConnectionState,
     CursorsMoved,
     Dial,
     Drop,
+    Effect,
     EnterState,
-    Intent,
     Opened,
     Reject,
     Renew,
@@ -98,8 +98,8 @@ class DossierRealtimeClient:
         self._connection = ClientConnection(
             self._session, backoff or Backoff(), random.random, renewable=not isinstance(token, str)
         )
-        self._driver = Driver(self._connection, url, token, tls, connect_timeout, self._told)
-        self._listeners = Listeners(self._driver.spawn, self._forsaken)
+        self._runner = ConnectionRunner(self._connection, url, token, tls, connect_timeout, self._on_effect)
+        self._listeners = Listeners(self._runner.spawn, self._detached)
         self._sends: dict[str, asyncio.Future[Ack | AlertState]] = {}
         self._editors: dict[str, DocumentEditor] = {}
         self._entered = asyncio.Event()
@@ -114,7 +114,7 @@ class DossierRealtimeClient:
         UnusableToken (a TypeError too) for a token function that is not async or returns no token. Cancelled before
         the client was ever authenticated, it leaves no connection behind; `connect` may be called again.
         """
-        self._driver.perform(self._connection.start())
+        self._runner.perform(self._connection.start())
         self._connecting += 1
         try:
             while self.state is not ConnectionState.AUTHENTICATED:
@@ -123,16 +123,16 @@ class DossierRealtimeClient:
                 await self._entered.wait()
         except asyncio.CancelledError:
             if self._connecting == 1 and self._connection.granted is None:
-                self._driver.abandon()
+                self._runner.abandon()
             raise
         finally:
             self._connecting -= 1
 
     async def close(self) -> None:
         """End it all: subscriptions end, waiting sends raise ConnectionClosed, no callback comes after."""
-        self._driver.perform(self._connection.close())
+        self._runner.perform(self._connection.close())
         self._listeners.stop()
-        await self._driver.stop()
+        await self._runner.stop()
 
     async def __aenter__(self) -> Self:
         try:
@@ -213,19 +213,19 @@ class DossierRealtimeClient:
         channels.parse(channel)
         begin = beginning(since, last)
         self._still_wanted()
-        stream = self._session.streams.get(channel)
-        if stream is not None and (begin is not None or hidden != stream.hidden):
+        state = self._session.channel_states.get(channel)
+        if state is not None and (begin is not None or hidden != state.hidden):
             raise ValueError(f"{channel} is subscribed already; unsubscribe before you change since, last or hidden")
         callbacks = Callbacks(on_message, on_presence, on_error)
-        receiver = SubscriptionState(channel, self._driver.spawn, callbacks, self._driver.flow)
-        self._listeners.add(receiver)
-        if stream is not None and stream.live:
-            receiver.ready(stream.position)
-            if stream.presence is not None:
-                receiver.presence(stream.presence)
+        subscription = SubscriptionState(channel, self._runner.spawn, callbacks, self._runner.flow)
+        self._listeners.add(subscription)
+        if state is not None and state.live:
+            subscription.ready(state.position)
+            if state.presence is not None:
+                subscription.presence(state.presence)
         presence = on_presence is not None if include_presence is None else include_presence
-        self._driver.perform(self._session.subscribe(channel, presence=presence, hidden=hidden, since=begin))
-        return Subscription(receiver, self._listeners.leave, self._session.status, iterable=on_message is None)
+        self._runner.perform(self._session.subscribe(channel, presence=presence, hidden=hidden, since=begin))
+        return Subscription(subscription, self._listeners.leave, self._session.status, iterable=on_message is None)
 
     async def inbox(self, *, since: Position | int | None = None, last: int | None = None) -> AsyncIterator[InboxEvent]:
         """Iterate over what came to the user and wants a person: notifications, tasks, alerts, ends of briefs.
@@ -248,10 +248,10 @@ class DossierRealtimeClient:
 
     def presence(self, channel: str) -> PresenceState:
         """Who is on the channel; nobody until the server has said so. Raises NotSubscribed."""
-        stream = self._session.streams.get(channel)
-        if stream is None or not stream.include_presence:
+        state = self._session.channel_states.get(channel)
+        if state is None or not state.include_presence:
             raise NotSubscribed(f"Subscribe to {channel} with include_presence=True to know who is there")
-        return stream.presence or PresenceState()
+        return state.presence or PresenceState()
 
     async def update_presence(
         self,
@@ -266,7 +266,7 @@ class DossierRealtimeClient:
         A refusal goes to the `on_error` of the channel. Raises NotSubscribed, ValueError (a bad value).
         """
         change = PresenceChange(status=status, activity=activity, field=field)
-        self._driver.perform(self._session.update_presence(channel, change))
+        self._runner.perform(self._session.update_presence(channel, change))
 
     def document(self, document_id: str) -> DocumentEditor:
         """Edit a document with others, over all reconnects, until its `close`. May be called before `connect`.
@@ -279,11 +279,11 @@ class DossierRealtimeClient:
         self._still_wanted()
         editor = self._editors.get(channel)
         if editor is None or editor.closed:
-            replica = Replica(channel, uuid4().hex, self._session.next_ref)
-            editor = DocumentEditor(replica, self._driver.spawn, self._driver.perform, self._put_away)
+            replica = DocumentReplica(channel, uuid4().hex, self._session.next_ref)
+            editor = DocumentEditor(replica, self._runner.spawn, self._runner.perform, self._close_document)
             self._editors[channel] = editor
-            self._listeners.add(editor.receiver)
-            self._driver.perform(self._session.open_document(replica))
+            self._listeners.add(editor.subscription)
+            self._runner.perform(self._session.open_document(replica))
         return editor
 
     async def send(
@@ -345,7 +345,7 @@ class DossierRealtimeClient:
         answer: asyncio.Future[Ack | AlertState] = loop.create_future()
         self._sends[ref] = answer
         try:
-            self._driver.perform(taken)
+            self._runner.perform(taken)
             return await answer
         finally:
             del self._sends[ref]
@@ -353,8 +353,8 @@ class DossierRealtimeClient:
 
     # --- what the connection tells ---------------------------------------------------------------
 
-    def _told(self, intent: Intent) -> None:
-        match intent:
+    def _on_effect(self, effect: Effect) -> None:
+        match effect:
             case Settle(ref, settled):
                 if (answer := self._sends.get(ref)) is not None and not answer.done():
                     answer.set_result(settled)
@@ -362,22 +362,22 @@ class DossierRealtimeClient:
                 if (answer := self._sends.get(ref)) is not None and not answer.done():
                     answer.set_exception(error)
             case Opened() | Changed() | CursorsMoved() | Synced():
-                if (editor := self._editors.get(intent.channel)) is not None:
-                    editor.hear(intent)
+                if (editor := self._editors.get(effect.channel)) is not None:
+                    editor.dispatch(effect)
             case Dial() | Renew() | Write() | Drop():
                 raise AssertionError("the driver carries these out")
             case _:
-                self._listeners.hear(intent)
-                if isinstance(intent, EnterState):
+                self._listeners.dispatch(effect)
+                if isinstance(effect, EnterState):
                     self._entered.set()
 
-    def _put_away(self, editor: DocumentEditor) -> None:
+    def _close_document(self, editor: DocumentEditor) -> None:
         self._session.close_document(editor.channel)
-        self._listeners.leave(editor.receiver)
+        self._listeners.leave(editor.subscription)
         del self._editors[editor.channel]
 
-    def _forsaken(self, channel: str) -> None:
-        self._driver.perform(self._session.unsubscribe(channel))
+    def _detached(self, channel: str) -> None:
+        self._runner.perform(self._session.unsubscribe(channel))
 
     def _still_wanted(self) -> None:
         if self._connection.finished:

@@ -19,11 +19,11 @@ from dossier_realtime.protocol.responses import FormatRun
 
 from .callbacks import Callbacks, OnError
 from .errors import ConnectionClosed, RealtimeError
-from .io.callback_queue import Delivery, Spawn, logger
+from .io.callback_queue import CallbackQueue, Spawn, logger
 from .io.subscription_state import SubscriptionState
 from .state.changes import Change, Cursor
-from .state.document_replica import Replica
-from .state.effects import Changed, CursorsMoved, Edited, Intent, Opened, Synced
+from .state.document_replica import DocumentReplica
+from .state.effects import Changed, CursorsMoved, EditorEffect, Effect, Opened, Synced
 
 OnChange = Callable[[Change], None]
 
@@ -47,16 +47,16 @@ class DocumentEditor:
 
     def __init__(
         self,
-        replica: Replica,
+        replica: DocumentReplica,
         spawn: Spawn,
-        perform: Callable[[Iterable[Intent]], None],
-        put_away: Callable[[DocumentEditor], None],
+        perform: Callable[[Iterable[Effect]], None],
+        close: Callable[[DocumentEditor], None],
     ) -> None:
-        self.receiver = _Standing(replica.channel, spawn, self._fault, self._ended)
+        self.subscription = _DocumentSubscription(replica.channel, spawn, self._fault, self._ended)
         self._replica = replica
         self._perform = perform
-        self._put_away = put_away
-        self._delivery = Delivery(spawn)
+        self._close = close
+        self._callbacks = CallbackQueue(spawn)
         self._on_change: list[OnChange] = []
         self._on_cursors: list[Callable[[Mapping[str, Cursor]], Any]] = []
         self._on_synced: list[Callable[[], Any]] = []
@@ -100,7 +100,7 @@ class DocumentEditor:
     @property
     def closed(self) -> bool:
         """Whether nothing comes and nothing can be edited any more."""
-        return self.receiver.ended
+        return self.subscription.ended
 
     @property
     def cursors(self) -> Mapping[str, Cursor]:
@@ -193,23 +193,23 @@ class DocumentEditor:
     def close(self) -> None:
         """Follow the document no more. What the server has not confirmed (see `wait_synced`) is lost to it."""
         if not self.closed:
-            self._put_away(self)
+            self._close(self)
 
     # --- what the client tells ------------------------------------------------------------------------
 
-    def hear(self, told: Edited) -> None:
+    def dispatch(self, effect: EditorEffect) -> None:
         """What the document's state has decided. Not for users of the SDK."""
         self._news.set()
-        match told:
+        match effect:
             case Changed(_, change):
                 self._changes.append(change)
                 self._tell_changes()
             case CursorsMoved():
                 for on_cursors in self._on_cursors:
-                    self._delivery.put_once(on_cursors, partial(self._show_cursors, on_cursors))
+                    self._callbacks.put_once(on_cursors, partial(self._show_cursors, on_cursors))
             case Synced():
                 for on_synced in self._on_synced:
-                    self._delivery.put_once(on_synced, on_synced)
+                    self._callbacks.put_once(on_synced, on_synced)
             case Opened():
                 pass
 
@@ -237,12 +237,12 @@ class DocumentEditor:
         if not self._on_error:
             logger.warning("%s (on_error of the document tells you)", error)
         for on_error in self._on_error:
-            self._delivery.put(partial(on_error, error))
+            self._callbacks.put(partial(on_error, error))
 
     def _ended(self) -> None:
         self._news.set()
-        if self.receiver.error is None:
-            self._delivery.stop()
+        if self.subscription.error is None:
+            self._callbacks.stop()
 
     # --- details --------------------------------------------------------------------------------------
 
@@ -255,25 +255,25 @@ class DocumentEditor:
         operation = Operation.of(Retain(position), *changing, Retain(rest))
         self._perform(self._replica.edit(operation, now, join=join))
 
-    def _do(self, told: list[Intent]) -> bool:
-        self._perform(told)
-        return bool(told)
+    def _do(self, effects: list[Effect]) -> bool:
+        self._perform(effects)
+        return bool(effects)
 
     def _now(self) -> float:
         if self.closed:
             text = f"{self.channel} is closed; open it again to edit it"
-            raise self.receiver.error or ConnectionClosed(text)
+            raise self.subscription.error or ConnectionClosed(text)
         return asyncio.get_running_loop().time()
 
     async def _until(self, true: Callable[[], bool]) -> None:
         while not true():
             if self.closed:
-                raise self.receiver.error or ConnectionClosed(f"{self.channel} was closed; open it again")
+                raise self.subscription.error or ConnectionClosed(f"{self.channel} was closed; open it again")
             self._news.clear()
             await self._news.wait()
 
 
-class _Standing(SubscriptionState):
+class _DocumentSubscription(SubscriptionState):
     """Whether the document is followed, and what goes wrong; its operations take a shorter way."""
 
     def __init__(

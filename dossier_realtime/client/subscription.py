@@ -22,13 +22,13 @@ class Subscription:
 
     def __init__(
         self,
-        receiver: SubscriptionState,
+        subscription: SubscriptionState,
         leave: Callable[[SubscriptionState], None],
         status: Callable[[str], SubscriptionStatus],
         *,
         iterable: bool,
     ) -> None:
-        self._receiver = receiver
+        self._subscription = subscription
         self._leave = leave
         self._status = status
         self._iterable = iterable
@@ -36,43 +36,43 @@ class Subscription:
     @property
     def channel(self) -> str:
         """The channel's name."""
-        return self._receiver.channel
+        return self._subscription.channel
 
     @property
     def position(self) -> Position | None:
         """That of the last event handed out; what `since=` takes, later or elsewhere. None without history."""
-        return self._receiver.position
+        return self._subscription.position
 
     @property
     def status(self) -> SubscriptionStatus:
         """`waiting` for the server's word on this connection, `recovering` what was missed, `live`, or `ended`."""
-        if self._receiver.ended:
+        if self._subscription.ended:
             return "ended"
         status = self._status(self.channel)
-        return "recovering" if status == "live" and self._receiver.is_behind else status
+        return "recovering" if status == "live" and self._subscription.is_behind else status
 
     async def ready(self) -> None:
         """Wait until the server has confirmed it.
 
         Raises DeniedError, ConnectionClosed after the client's end, NotSubscribed after `unsubscribe`.
         """
-        await self._receiver.settled.wait()
-        if self._receiver.error is not None:
-            raise self._receiver.error
-        if self._receiver.abandoned:
+        await self._subscription.settled.wait()
+        if self._subscription.error is not None:
+            raise self._subscription.error
+        if self._subscription.abandoned:
             raise ConnectionClosed("The client was closed; make a new one to go on")
-        if self._receiver.ended:
+        if self._subscription.ended:
             raise NotSubscribed(f"{self.channel} was unsubscribed; subscribe again")
 
     def unsubscribe(self) -> None:
         """Receive nothing more, from now on. Callable from inside a callback; twice is once."""
-        self._leave(self._receiver)
+        self._leave(self._subscription)
 
     def __aiter__(self) -> AsyncIterator[Event]:
         if not self._iterable:
             raise TypeError("The subscription hands its events to on_message; subscribe without it to iterate")
-        self._receiver.iterated = True
+        self._subscription.iterated = True
         return self
 
     async def __anext__(self) -> Event:
-        return await self._receiver.next()
+        return await self._subscription.next()

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 
-from dossier_realtime.client.io.transport import MAX_FRAME_IN
+from dossier_realtime.client.io.transport import MAX_INBOUND_FRAME_BYTES
 from dossier_realtime.ot.attributes import PLAIN
 from dossier_realtime.ot.document import Document, Run
 from dossier_realtime.ot.flat import (
@@ -163,4 +163,4 @@ def test_the_largest_document_fits_the_messages_that_the_sdk_takes() -> None:
         Document(to_units("x"), (Run(1, fully),))
     )
     largest = len(msgspec.json.encode("\x01" * MAX_DOCUMENT)) + MAX_FORMATTING
-    assert largest < MAX_FRAME_IN - (4 << 20)  # presence and the rest come on top
+    assert largest < MAX_INBOUND_FRAME_BYTES - (4 << 20)  # presence and the rest come on top

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from dossier_realtime.client.state.changes import Change, Edit
-from dossier_realtime.client.state.document_replica import Replica
-from dossier_realtime.client.state.effects import Changed, ErrorReport, Intent, Write
+from dossier_realtime.client.state.document_replica import DocumentReplica
+from dossier_realtime.client.state.effects import Changed, Effect, ErrorReport, Write
 from dossier_realtime.client.state.session import ClientSession
 from dossier_realtime.ot import collab
 from dossier_realtime.ot.document import Document, apply
@@ -121,10 +121,10 @@ class Mirror:
         self.document = Document()
         self.changes: list[Change] = []
 
-    def hear(self, intents: Iterable[Intent]) -> None:
-        for intent in intents:
-            if isinstance(intent, Changed):
-                self.follow(intent.change)
+    def hear(self, effects: Iterable[Effect]) -> None:
+        for effect in effects:
+            if isinstance(effect, Changed):
+                self.follow(effect.change)
 
     def follow(self, change: Change) -> None:
         self.changes.append(change)
@@ -152,19 +152,19 @@ class Editor:
     def __init__(self, name: str) -> None:
         self.name = name
         self.session = ClientSession(send_timeout=120)
-        self.replica = Replica(PAPER, name, self.session.next_ref)
+        self.replica = DocumentReplica(PAPER, name, self.session.next_ref)
         self.mirror = Mirror()
         self.line: Line | None = None
         self.faults: list[Exception] = []
         self.carry_out(self.session.open_document(self.replica))
 
-    def carry_out(self, intents: list[Intent]) -> None:
-        self.mirror.hear(intents)
-        for intent in intents:
-            if isinstance(intent, Write) and self.line is not None:
-                self.line.up.append(intent.frame)
-            elif isinstance(intent, ErrorReport):
-                self.faults.append(intent.error)
+    def carry_out(self, effects: list[Effect]) -> None:
+        self.mirror.hear(effects)
+        for effect in effects:
+            if isinstance(effect, Write) and self.line is not None:
+                self.line.up.append(effect.frame)
+            elif isinstance(effect, ErrorReport):
+                self.faults.append(effect.error)
 
     def connect(self, now: float) -> Line:
         self.line = Line()
@@ -192,14 +192,14 @@ class Desk(Editor):
 
     def __init__(self, paper: Paper) -> None:
         self.paper = paper
-        self.heard: list[Intent] = []
+        self.heard: list[Effect] = []
         self.said: list[object] = []
         super().__init__("me")
 
-    def carry_out(self, intents: list[Intent]) -> None:
-        super().carry_out(intents)
-        self.heard += intents
-        self.said += written(intents)
+    def carry_out(self, effects: list[Effect]) -> None:
+        super().carry_out(effects)
+        self.heard += effects
+        self.said += written(effects)
 
     def take(self, kind: type) -> object:
         """The oldest command, which must be of this kind."""

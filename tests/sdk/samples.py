@@ -6,7 +6,7 @@ from typing import Any
 
 from dossier_realtime.client.state.backoff import Backoff
 from dossier_realtime.client.state.connection import ClientConnection
-from dossier_realtime.client.state.effects import Intent, Write
+from dossier_realtime.client.state.effects import Effect, Write
 from dossier_realtime.client.state.session import ClientSession
 from dossier_realtime.protocol import codec, responses
 from dossier_realtime.protocol.commands import Command
@@ -46,9 +46,9 @@ def auth_success(ref: str | None, *, user_id: str = "tester", heartbeat: int = 3
     return responses.AuthSuccess(payload=payload, ref=ref)
 
 
-def written(intents: list[Intent]) -> list[Command | InboundMessage]:
-    """The commands among the intents, as the server reads them."""
-    return [codec.decode_command(intent.frame) for intent in intents if isinstance(intent, Write)]
+def written(effects: list[Effect]) -> list[Command | InboundMessage]:
+    """The commands among the effects, as the server reads them."""
+    return [codec.decode_command(effect.frame) for effect in effects if isinstance(effect, Write)]
 
 
 def fresh_connection(*, renewable: bool = True, send_timeout: float = 120) -> ClientConnection:
@@ -64,7 +64,7 @@ def live_connection(*, now: float = 0, heartbeat: int = 30, renewable: bool = Tr
     return connection
 
 
-def log_in(connection: ClientConnection, now: float, *, heartbeat: int = 30) -> list[Intent]:
+def log_in(connection: ClientConnection, now: float, *, heartbeat: int = 30) -> list[Effect]:
     """Open the socket and answer its `auth`."""
     (auth,) = written(connection.opened("token", now))
     assert not isinstance(auth, InboundMessage)

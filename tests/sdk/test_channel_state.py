@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dossier_realtime.client.errors import PositionLost
-from dossier_realtime.client.state.channel_state import AHEAD, Stream
+from dossier_realtime.client.state.channel_state import MAX_EVENTS_AHEAD, ChannelState
 from dossier_realtime.client.state.effects import ErrorReport, Ready
 from dossier_realtime.protocol import codec
 from dossier_realtime.protocol.commands import PresenceChange, Since
@@ -23,12 +23,12 @@ from tests.sdk.samples import delivered
 CHANNEL = "dossier:country:SA"
 
 
-def stream(since: Position | None = None) -> Stream:
-    return Stream(CHANNEL, include_presence=False, hidden=False, since=since)
+def state(since: Position | None = None) -> ChannelState:
+    return ChannelState(CHANNEL, include_presence=False, hidden=False, since=since)
 
 
-def live_at(offset: int, epoch: str = "e") -> Stream:
-    made = stream()
+def live_at(offset: int, epoch: str = "e") -> ChannelState:
+    made = state()
     made.ask("1")
     made.subscribed(Subscribed(channel=CHANNEL, position=Position(epoch, offset), ref="1"))
     return made
@@ -38,7 +38,7 @@ def event(offset: int | None) -> Event:
     return codec.decode_event(msgspec.json.encode(delivered(offset)))
 
 
-def arrive(subject: Stream, *offsets: int | None) -> list[int | None]:
+def arrive(subject: ChannelState, *offsets: int | None) -> list[int | None]:
     """What is delivered, in which order."""
     told: list[int | None] = []
     for offset in offsets:
@@ -65,7 +65,7 @@ def test_an_event_is_judged_by_its_offset(offset: int | None, delivers: bool, re
 
 
 def test_nothing_is_delivered_before_the_subscription_is_confirmed() -> None:
-    assert arrive(stream(), 1, None) == []
+    assert arrive(state(), 1, None) == []
 
 
 def test_what_came_too_early_is_delivered_in_its_place() -> None:
@@ -80,8 +80,8 @@ def test_what_came_too_early_is_delivered_in_its_place() -> None:
 def test_no_more_than_a_thousand_events_wait_for_their_predecessor() -> None:
     subject = live_at(0)
     subject.ask("2")
-    assert arrive(subject, *range(2, AHEAD + 100)) == []
-    assert arrive(subject, 1) == list(range(1, AHEAD + 2))
+    assert arrive(subject, *range(2, MAX_EVENTS_AHEAD + 100)) == []
+    assert arrive(subject, 1) == list(range(1, MAX_EVENTS_AHEAD + 2))
 
 
 def test_a_gap_that_recovery_does_not_close_is_a_loss_not_a_loop() -> None:
@@ -96,7 +96,7 @@ def test_a_gap_that_recovery_does_not_close_is_a_loss_not_a_loop() -> None:
 
 
 def test_a_first_subscribe_asks_for_no_past_and_a_later_one_for_what_came_after() -> None:
-    subject = stream()
+    subject = state()
     assert subject.ask("1").params.since is None
     subject.subscribed(Subscribed(channel=CHANNEL, position=Position("e", 5), ref="1"))
     arrive(subject, 6)
@@ -151,21 +151,21 @@ class Log:
     length: int = 0
     epoch: int = 0
     cut: int = 0
-    stream: Stream = field(default_factory=stream)
+    state: ChannelState = field(default_factory=state)
     heard: list[tuple[int, int]] = field(default_factory=list)
     losses: list[PositionLost] = field(default_factory=list)
     refs: int = 0
 
     def subscribe(self) -> None:
         self.refs += 1
-        since = self.stream.ask(str(self.refs)).params.since
+        since = self.state.ask(str(self.refs)).params.since
         answer = Subscribed(channel=CHANNEL, position=Position(str(self.epoch), self.length))
         replay = range(0)
         if since is not None:
             assert since.offset is not None
             answer.recovered = since.epoch == str(self.epoch) and self.cut <= since.offset <= self.length
             replay = range(since.offset + 1, self.length + 1) if answer.recovered else replay
-        for said in self.stream.subscribed(answer):
+        for said in self.state.subscribed(answer):
             if isinstance(said, ErrorReport):
                 assert isinstance(said.error, PositionLost)
                 self.losses.append(said.error)
@@ -173,7 +173,7 @@ class Log:
             self.arrive(offset)
 
     def arrive(self, offset: int) -> None:
-        arrival = self.stream.arrive(event(offset), offset)
+        arrival = self.state.arrive(event(offset), offset)
         if arrival.lost is not None:
             self.losses.append(arrival.lost)
         for _, position in arrival.deliver:
@@ -200,13 +200,13 @@ def test_each_event_comes_once_in_order_and_every_hole_is_told(steps: list[str])
             case "repeat" if log.length:
                 log.arrive(max(1, log.length - 1))
             case "reconnect":
-                log.stream.lost()
+                log.state.lost()
                 log.subscribe()
             case "trim":
                 log.cut = log.length
             case "epoch":
                 log.epoch, log.length, log.cut = log.epoch + 1, 0, 0
-                log.stream.lost()
+                log.state.lost()
                 log.subscribe()
             case _:
                 pass  # there is nothing yet to repeat
@@ -214,7 +214,7 @@ def test_each_event_comes_once_in_order_and_every_hole_is_told(steps: list[str])
     log.arrive(log.length)
 
     assert log.heard == sorted(set(log.heard))
-    assert log.stream.position == Position(str(log.epoch), log.length)
+    assert log.state.position == Position(str(log.epoch), log.length)
     told = {(int(loss.was.epoch), loss.was.offset) for loss in log.losses}
     end = (log.epoch, log.length + 1)
     for before, after in itertools.pairwise([(0, 0), *log.heard, end]):

@@ -201,7 +201,7 @@ def test_it_sends_its_heartbeat_and_leaves_a_server_that_falls_silent() -> None:
 
 @pytest.mark.parametrize("answers_handshake", [False, True])
 def test_a_peer_that_hangs_cannot_hold_up_the_close(monkeypatch: pytest.MonkeyPatch, answers_handshake: bool) -> None:
-    monkeypatch.setattr(transport, "CLOSE_GRACE", 0.05)
+    monkeypatch.setattr(transport, "CLOSE_TIMEOUT_SECONDS", 0.05)
 
     async def scene() -> None:
         reached, released, ended = asyncio.Event(), asyncio.Event(), asyncio.Event()

@@ -1,4 +1,4 @@
-"""The connection's decisions, without a loop: frames and time in, intents out."""
+"""The connection's decisions, without a loop: frames and time in, effects out."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import msgspec
 import pytest
 
 from dossier_realtime.client.errors import AuthFailed, ConnectFailed, ConnectionClosed, ProtocolViolation
-from dossier_realtime.client.state.connection import SILENCE, ClientConnection
+from dossier_realtime.client.state.connection import MAX_SILENT_INTERVALS, ClientConnection
 from dossier_realtime.client.state.effects import (
     ConnectionState,
     Dial,
     Drop,
+    Effect,
     EnterState,
     ErrorReport,
-    Intent,
     Reject,
     Renew,
     Unasked,
@@ -29,7 +29,7 @@ from tests.sdk.samples import SA, auth_success, delivered, fresh_connection, liv
 State = ConnectionState
 
 
-def hear(connection: ClientConnection, event: Event | dict[str, Any], now: float = 1) -> list[Intent]:
+def hear(connection: ClientConnection, event: Event | dict[str, Any], now: float = 1) -> list[Effect]:
     return connection.received(msgspec.json.encode(event), now)
 
 
@@ -122,15 +122,15 @@ def test_a_server_silent_for_two_and_a_half_intervals_is_left() -> None:
 def test_a_server_whose_long_frame_is_still_coming_is_not_silent() -> None:
     connection = live_connection()
     for now in range(10, 600, 10):
-        connection.heard(now)
-        assert not any(isinstance(intent, Drop) for intent in connection.tick(now + 9))
-    assert any(isinstance(intent, Drop) for intent in connection.tick(590 + SILENCE * 30))
+        connection.bytes_received(now)
+        assert not any(isinstance(effect, Drop) for effect in connection.tick(now + 9))
+    assert any(isinstance(effect, Drop) for effect in connection.tick(590 + MAX_SILENT_INTERVALS * 30))
 
 
 def test_any_frame_is_a_sign_of_life() -> None:
     connection = live_connection()
     hear(connection, responses.Pong(timestamp=1), now=70)
-    assert all(not isinstance(intent, Drop) for intent in connection.tick(144))
+    assert all(not isinstance(effect, Drop) for effect in connection.tick(144))
     assert isinstance(connection.tick(145)[0], Drop)
 
 
@@ -145,7 +145,7 @@ def test_silence_says_nothing_while_the_socket_is_not_read_but_pings_go_out() ->
     for now in range(30, 400, 30):
         assert [type(command) for command in written(connection.tick(now))] == [Ping]
     connection.hold(400, held=False)
-    assert all(not isinstance(intent, Drop) for intent in connection.tick(474))
+    assert all(not isinstance(effect, Drop) for effect in connection.tick(474))
     assert isinstance(connection.tick(475)[0], Drop)
 
 
@@ -254,7 +254,7 @@ def test_a_refused_token_ends_it_with_the_servers_words(code: ErrorCode) -> None
     assert (connection.error.error_code, str(connection.error)) == (code, "no")
 
 
-def refuse_the_token(connection: ClientConnection, now: float) -> list[Intent]:
+def refuse_the_token(connection: ClientConnection, now: float) -> list[Effect]:
     connection.opened("token", now)
     hear(connection, error(ErrorCode.INVALID_TOKEN), now)
     return connection.lost(4500, "", now)
@@ -393,13 +393,13 @@ def test_a_refused_renewal_is_told_and_the_connection_kept() -> None:
 )
 def test_an_unreadable_frame_is_told_and_an_unknown_type_ignored(frame: bytes, told: bool) -> None:
     connection = live_connection()
-    intents = connection.received(frame, 1)
-    assert [type(intent) for intent in intents] == [ErrorReport] * told
+    effects = connection.received(frame, 1)
+    assert [type(effect) for effect in effects] == [ErrorReport] * told
     assert connection.state is State.AUTHENTICATED
 
 
 @pytest.mark.parametrize(
-    ("event", "intents"),
+    ("event", "effects"),
     [
         (delivered(1), []),  # K07: nobody subscribed it
         (delivered(1, "user:somebody-else"), []),
@@ -410,8 +410,8 @@ def test_an_unreadable_frame_is_told_and_an_unknown_type_ignored(frame: bytes, t
         ({"type": "presence_leave", "channel": SA, "payload": {"user_id": "a"}}, []),
     ],
 )
-def test_what_nobody_asked_for_is_dropped(event: Event | dict[str, Any], intents: list[Intent]) -> None:
-    assert hear(live_connection(), event) == intents
+def test_what_nobody_asked_for_is_dropped(event: Event | dict[str, Any], effects: list[Effect]) -> None:
+    assert hear(live_connection(), event) == effects
 
 
 def test_ones_own_channel_and_rate_messages_come_unasked() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dossier_realtime.client.errors import DeniedError, ProtocolViolation
-from dossier_realtime.client.state.document_replica import LOAD_INTERVAL, PATIENCE
+from dossier_realtime.client.state.document_replica import RELOAD_INTERVAL_SECONDS, RETRY_AFTER_SECONDS
 from dossier_realtime.protocol import responses
 from dossier_realtime.protocol.commands import Attributes, Subscribe, Unsubscribe
 from dossier_realtime.protocol.errors import ErrorCode
@@ -35,9 +35,9 @@ def test_a_version_conflict_loads_the_document_and_sends_the_edit_under_a_new_id
     ("code", "retry_after", "wait"),
     [
         (ErrorCode.RATE_LIMIT_EXCEEDED, 7, 7),
-        (ErrorCode.RATE_LIMIT_EXCEEDED, None, PATIENCE),
-        (ErrorCode.SERVICE_UNAVAILABLE, None, PATIENCE),
-        (ErrorCode.PERMISSION_DENIED, None, PATIENCE),
+        (ErrorCode.RATE_LIMIT_EXCEEDED, None, RETRY_AFTER_SECONDS),
+        (ErrorCode.SERVICE_UNAVAILABLE, None, RETRY_AFTER_SECONDS),
+        (ErrorCode.PERMISSION_DENIED, None, RETRY_AFTER_SECONDS),
     ],
 )
 def test_what_is_refused_for_now_is_kept_and_sent_again(code: ErrorCode, retry_after: int | None, wait: float) -> None:
@@ -134,8 +134,8 @@ def test_a_server_that_says_nonsense_is_asked_for_the_whole_text(wrong: RemoteOp
     desk.hear(*desk.paper.subscribed(asked))
     desk.be_acked(desk.sent())
     desk.take(Unsubscribe)  # the edit may have been in that text or not: one more load tells
-    desk.tick(LOAD_INTERVAL)
-    desk.be_answered(now=LOAD_INTERVAL)
+    desk.tick(RELOAD_INTERVAL_SECONDS)
+    desk.be_answered(now=RELOAD_INTERVAL_SECONDS)
     desk.be_acked(desk.sent())
     assert desk.is_synced()
     assert desk.text == before == desk.paper.content == desk.mirror.document.content
@@ -160,8 +160,8 @@ def test_a_server_that_is_always_wrong_is_asked_once_a_second() -> None:
     desk.hear(_remote(7, 0), now=100.1)
     desk.take(Unsubscribe)
     assert desk.said == []
-    assert desk.session.deadline(100.1) == 100 + LOAD_INTERVAL
-    desk.tick(100 + LOAD_INTERVAL)
+    assert desk.session.deadline(100.1) == 100 + RELOAD_INTERVAL_SECONDS
+    desk.tick(100 + RELOAD_INTERVAL_SECONDS)
     desk.be_answered(now=101)
     desk.hear(desk.paper.commit(insert(0, "good", 0)), now=101)
     assert desk.text == "good"

@@ -1,4 +1,4 @@
-"""A document's state in the client: what the user does and what arrives go in, intents come out."""
+"""A document's state in the client: what the user does and what arrives go in, effects come out."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from dossier_realtime.client.errors import DeniedError, NotSubscribed
 from dossier_realtime.client.state.changes import Cursor, Edit
-from dossier_realtime.client.state.document_replica import CURSOR_INTERVAL
+from dossier_realtime.client.state.document_replica import CURSOR_INTERVAL_SECONDS
 from dossier_realtime.client.state.effects import CursorsMoved, Opened, Synced
 from dossier_realtime.ot.operations import Format, Operation, Retain
 from dossier_realtime.protocol import responses
@@ -221,7 +221,7 @@ def test_cursors_are_told_ten_times_a_second_and_the_last_one_is() -> None:
         desk.tick(position / 100)
     desk.tick(2)
     places = [command.payload.position for command in desk.said if isinstance(command, MoveCursor)]
-    assert len(places) <= 0.5 / CURSOR_INTERVAL + 2
+    assert len(places) <= 0.5 / CURSOR_INTERVAL_SECONDS + 2
     assert places[-1] == 49
     desk.said.clear()
     desk.lose_connection(0)

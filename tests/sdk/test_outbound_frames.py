@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from dossier_realtime.client.state.outbound_frames import MAX_FRAME, body_of, frame_of
+from dossier_realtime.client.state.outbound_frames import MAX_FRAME_BYTES, body_of, frame_of
 from dossier_realtime.protocol import codec
 from dossier_realtime.protocol import events as ev
 from dossier_realtime.protocol.fields import Actor
@@ -56,7 +56,7 @@ def test_the_users_own_mapping_is_left_as_it_was() -> None:
         (update(channel="dossier:country:EG"), "another channel"),
         ({"type": "dossier_update", "payload": {"entity_id": 1}}, r"\$\.payload"),
         ({"type": "dossier_update", "payload": update()["payload"] | {"surprise": 1}}, "surprise"),
-        (update("x" * MAX_FRAME), "shorten"),
+        (update("x" * MAX_FRAME_BYTES), "shorten"),
     ],
 )
 def test_what_the_server_would_refuse_is_refused_before_it_is_sent(message: dict[str, Any], says: str) -> None:

@@ -16,7 +16,7 @@ from dossier_realtime.client import DossierRealtimeClient, ErrorCode, Overflowed
 from dossier_realtime.client.callbacks import Callbacks
 from dossier_realtime.client.io.subscription_state import SubscriptionState
 from dossier_realtime.client.state import read_flow
-from dossier_realtime.client.state.read_flow import GO_ON_AT, HOLD_AT, STALLED_AFTER, Flow
+from dossier_realtime.client.state.read_flow import PAUSE_READING_AT, RESUME_READING_AT, STALLED_AFTER_SECONDS, ReadFlow
 from dossier_realtime.client.testing import FakeServer
 from dossier_realtime.protocol import codec
 from dossier_realtime.protocol.commands import Ping, Subscribe
@@ -29,7 +29,7 @@ MISSED = 5_000
 
 @dataclass(eq=False)
 class Reading:
-    """A subscription as Flow sees it."""
+    """A subscription as ReadFlow sees it."""
 
     backlog: int = 0
     taken: int = 0
@@ -37,13 +37,18 @@ class Reading:
 
 def test_reading_stops_at_one_mark_and_goes_on_at_a_lower_one() -> None:
     changes = Inbox()
-    subject, one, other = Flow(lambda: changes(subject.full)), Reading(), Reading()
-    for backlog, full in [(HOLD_AT - 1, False), (HOLD_AT, True), (GO_ON_AT, True), (GO_ON_AT - 1, False)]:
+    subject, one, other = ReadFlow(lambda: changes(subject.full)), Reading(), Reading()
+    for backlog, full in [
+        (PAUSE_READING_AT - 1, False),
+        (PAUSE_READING_AT, True),
+        (RESUME_READING_AT, True),
+        (RESUME_READING_AT - 1, False),
+    ]:
         one.backlog = backlog
         subject.look(one)
         assert bool(subject.full) is full
     for reader in (one, other):
-        reader.backlog = HOLD_AT
+        reader.backlog = PAUSE_READING_AT
         subject.look(reader)
     one.backlog = 0
     subject.look(one)
@@ -54,15 +59,15 @@ def test_reading_stops_at_one_mark_and_goes_on_at_a_lower_one() -> None:
 
 
 def test_a_full_reader_that_takes_nothing_holds_up_nobody_for_long() -> None:
-    subject, reader = Flow(lambda: None), Reading(HOLD_AT)
+    subject, reader = ReadFlow(lambda: None), Reading(PAUSE_READING_AT)
     subject.look(reader)
     assert subject.deadline() == 0
     subject.tick(10)
-    assert subject.deadline() == 10 + STALLED_AFTER
+    assert subject.deadline() == 10 + STALLED_AFTER_SECONDS
     reader.taken = 1
-    subject.tick(10 + STALLED_AFTER)
+    subject.tick(10 + STALLED_AFTER_SECONDS)
     assert subject.deadline() is not None
-    subject.tick(10 + 2 * STALLED_AFTER)
+    subject.tick(10 + 2 * STALLED_AFTER_SECONDS)
     assert (subject.full, subject.is_stalled(reader), subject.deadline()) == (False, True, None)
     subject.look(reader)
     assert not subject.full
@@ -98,7 +103,7 @@ def test_what_was_missed_waits_in_the_socket_for_a_slow_async_callback(sends: bo
 
         async def slow(event: Any) -> None:
             nonlocal most
-            most = max(most, subscription._receiver.backlog)
+            most = max(most, subscription._subscription.backlog)
             offsets.append(event.offset)
             await asyncio.sleep(0)
             if sends and event.offset % 500 == 1:  # the answer stands behind what is to be read
@@ -159,7 +164,7 @@ def test_while_nothing_is_read_pings_go_out_and_the_server_is_not_taken_for_dead
 def test_a_subscription_that_nobody_reads_holds_up_the_others_for_a_while_only(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(read_flow, "STALLED_AFTER", 0.05)
+    monkeypatch.setattr(read_flow, "STALLED_AFTER_SECONDS", 0.05)
 
     async def scene(server: FakeServer, client: DossierRealtimeClient) -> None:
         other, told = Inbox(), Inbox()
@@ -220,7 +225,7 @@ def test_a_subscription_that_ended_holds_up_nobody() -> None:
                 unread.unsubscribe()
             else:
                 no = ErrorMessage(error_code=ErrorCode.SUBSCRIPTION_FAILED, message="no", timestamp=1, channel=SA)
-                client._driver.perform(client._session.received(no, 0))
+                client._runner.perform(client._session.received(no, 0))
             assert unread.status == "ended"
             server.publish(update(channel="dossier:country:EG"))
             assert await other.get()
@@ -256,5 +261,5 @@ def test_only_live_events_that_nobody_takes_end_a_subscription(steps: list[str])
             assert subject.backlog == waiting.count(True)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("dossier_realtime.client.io.subscription_state.CAPACITY", few)
+        patch.setattr("dossier_realtime.client.io.subscription_state.MAX_WAITING_EVENTS", few)
         asyncio.run(scene())

@@ -119,7 +119,7 @@ def test_a_refused_send_raises_what_the_server_said() -> None:
 def test_a_rate_limited_send_is_sent_again_unless_the_caller_does_not_want_to_wait(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(session, "PAUSE", 0.01)
+    monkeypatch.setattr(session, "PAUSE_SECONDS", 0.01)
 
     async def scene(server: FakeServer, client: DossierRealtimeClient) -> None:
         def once(inbound: InboundMessage) -> list[Event]:

@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dossier_realtime.client.errors import QueueFull
-from dossier_realtime.client.state.send_queue import Outgoing, SendQueue
+from dossier_realtime.client.state.send_queue import PendingSend, SendQueue
 
 
-def send(ref: int, deadline: float = 100) -> Outgoing:
-    return Outgoing(str(ref), b"%d" % ref, f"key-{ref}", deadline, patient=True)
+def send(ref: int, deadline: float = 100) -> PendingSend:
+    return PendingSend(str(ref), b"%d" % ref, f"key-{ref}", deadline, patient=True)
 
 
 def queue_of(count: int, *, window: int = 64) -> SendQueue:
@@ -60,7 +60,7 @@ def test_what_was_asked_to_wait_keeps_its_place_and_goes_alone_first() -> None:
     list(queue.take(0))
     queue.pause(60)
     for ref in ("1", "0", "3", "2"):
-        flying = queue.flying(ref)
+        flying = queue.in_flight(ref)
         assert flying is not None
         queue.again(flying)
     assert list(queue.take(59)) == []
@@ -104,7 +104,7 @@ def test_every_send_is_acked_once_and_first_goes_out_in_order(steps: list[str]) 
                 assert queue.acked(ref)
                 acked.append(ref)
             case "wait" if flying:
-                paused = queue.flying(flying.pop())
+                paused = queue.in_flight(flying.pop())
                 assert paused is not None
                 queue.again(paused)
             case "disconnect":

@@ -9,9 +9,9 @@ from dossier_realtime.client.state.connection import ClientConnection
 from dossier_realtime.client.state.effects import (
     Deliver,
     Dial,
+    Effect,
     End,
     ErrorReport,
-    Intent,
     Ready,
     Reject,
     Settle,
@@ -43,13 +43,13 @@ def followed(offset: int = 5) -> ClientConnection:
     return connection
 
 
-def send(connection: ClientConnection, *, patient: bool = True, now: float = 1) -> tuple[str, list[Intent]]:
+def send(connection: ClientConnection, *, patient: bool = True, now: float = 1) -> tuple[str, list[Effect]]:
     ref = connection.session.next_ref()
     frame = frame_of(SA, update(), ref, f"key-{ref}")
     return ref, connection.session.send(ref, frame, f"key-{ref}", now, patient=patient)
 
 
-def reconnect(connection: ClientConnection, now: float) -> list[Intent]:
+def reconnect(connection: ClientConnection, now: float) -> list[Effect]:
     connection.lost(1006, "", now)
     assert Dial() in connection.tick(now + 60)
     return log_in(connection, now + 60)
@@ -160,7 +160,7 @@ def test_ones_own_channel_comes_unasked_until_it_is_subscribed_and_then_once() -
     assert hear(connection, delivered(6, own)) == []  # it waits for 5, which recovery brings
     hear(connection, responses.Subscribed(channel=own, position=Position("e", 6), recovered=True, ref=asked.ref))
     told = [hear(connection, delivered(offset, own)) for offset in (4, 5, 6)]
-    assert [len(intents) for intents in told] == [0, 2, 0]  # 6 has come before and waited for 5
+    assert [len(effects) for effects in told] == [0, 2, 0]  # 6 has come before and waited for 5
 
 
 # --- presence --------------------------------------------------------------------------------------
@@ -270,7 +270,7 @@ def test_a_send_that_nobody_answers_times_out_and_names_its_key() -> None:
     for now in range(30, 120, 30):
         hear(connection, responses.Pong(timestamp=1), now)
         connection.tick(now)
-    rejected = next(intent for intent in connection.tick(120) if isinstance(intent, Reject))
+    rejected = next(effect for effect in connection.tick(120) if isinstance(effect, Reject))
     assert isinstance(rejected.error, TimedOut)
     assert rejected.error.idempotency_key == f"key-{ref}"
 
@@ -300,14 +300,14 @@ def test_a_send_that_would_not_wait_for_the_rate_is_refused_at_once() -> None:
     hurried = [
         session.send(str(ref), b"{}", "key", 0, patient=False) for ref in range(100, 200)
     ]  # more than the window
-    assert all(all(isinstance(told, Write) for told in intents) for intents in hurried)
+    assert all(all(isinstance(told, Write) for told in effects) for effects in hurried)
     no = responses.ErrorMessage(
         error_code=ErrorCode.RATE_LIMIT_EXCEEDED, message="no", timestamp=1, ref="7", retry_after=60
     )
     told = session.received(no, 1)
-    rejected = [intent for intent in told if isinstance(intent, Reject)]
-    assert {intent.ref for intent in rejected} == {str(ref) for ref in range(163, 200)}
-    assert all(isinstance(intent.error, DeniedError) and intent.error.retry_after == 60 for intent in rejected)
+    rejected = [effect for effect in told if isinstance(effect, Reject)]
+    assert {effect.ref for effect in rejected} == {str(ref) for ref in range(163, 200)}
+    assert all(isinstance(effect.error, DeniedError) and effect.error.retry_after == 60 for effect in rejected)
     with pytest.raises(DeniedError, match="60 s") as refused:
         session.send("300", b"{}", "key", 1, patient=False)
     assert (refused.value.error_code, refused.value.retry_after) == (ErrorCode.RATE_LIMIT_EXCEEDED, 60)

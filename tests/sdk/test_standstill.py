@@ -82,7 +82,7 @@ def test_after_a_standstill_what_waits_in_the_socket_is_read_before_time_is_judg
     assert len(told) == 1  # neither a drop nor a time-out
     (settled,) = hear(connection, responses.Ack(ref="7", channel=SA), 201)
     assert isinstance(settled, Settle)
-    assert all(not isinstance(intent, Drop) for intent in connection.tick(206))
+    assert all(not isinstance(effect, Drop) for effect in connection.tick(206))
 
 
 def test_a_connection_that_died_in_a_standstill_is_left_soon_after_it() -> None:

@@ -16,7 +16,7 @@ from dossier_realtime.client import (
     Position,
     PositionLost,
 )
-from dossier_realtime.client.io.subscription_state import CAPACITY
+from dossier_realtime.client.io.subscription_state import MAX_WAITING_EVENTS
 from dossier_realtime.client.subscription import Subscription
 from dossier_realtime.client.testing import FakeServer
 from dossier_realtime.protocol.commands import Subscribe, Unsubscribe
@@ -228,16 +228,16 @@ def test_who_reads_too_slowly_is_told_and_can_go_on_where_it_was() -> None:
         told = Inbox()
         slow = client.subscribe(SA, on_error=told)
         await slow.ready()
-        for _ in range(CAPACITY + 5):
+        for _ in range(MAX_WAITING_EVENTS + 5):
             server.publish(update(channel=SA))
         error = await told.first(Overflowed)
-        assert error.position == Position("epoch-1", CAPACITY)
+        assert error.position == Position("epoch-1", MAX_WAITING_EVENTS)
         await server.seen(Unsubscribe)
         with pytest.raises(Overflowed):
-            await receive(slow, CAPACITY + 1)
+            await receive(slow, MAX_WAITING_EVENTS + 1)
         assert slow.position == error.position
         again = client.subscribe(SA, since=error.position)
-        assert await receive(again, 5) == [CAPACITY + n for n in range(1, 6)]
+        assert await receive(again, 5) == [MAX_WAITING_EVENTS + n for n in range(1, 6)]
 
     play(scene)
 
@@ -252,7 +252,7 @@ def test_a_slow_callback_is_told_too_and_a_presence_watcher_never_overflows() ->
         await client.subscribe(SA, slow, on_error=told).ready()
         watcher = client.subscribe(SA, on_presence=lambda presence: None, on_error=told)
         await watcher.ready()
-        for _ in range(CAPACITY + 5):
+        for _ in range(MAX_WAITING_EVENTS + 5):
             server.publish(update(channel=SA))
         seen = Inbox()
         await client.subscribe("dossier:country:EG", seen).ready()  # all of it has arrived by now
@@ -260,7 +260,7 @@ def test_a_slow_callback_is_told_too_and_a_presence_watcher_never_overflows() ->
         assert isinstance(await told.get(), Overflowed)
         await settle()
         assert told.empty()
-        assert watcher.position == Position("epoch-1", CAPACITY + 5)
+        assert watcher.position == Position("epoch-1", MAX_WAITING_EVENTS + 5)
 
     play(scene)
 

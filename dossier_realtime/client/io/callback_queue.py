@@ -33,12 +33,12 @@ def as_exception(error: BaseException) -> Exception:
     """Return what `on_error` may be called with."""
     if isinstance(error, Exception):
         return error
-    told = RuntimeError(f"A callback raised {error!r}; mend it, the connection goes on")
-    told.__cause__ = error
-    return told
+    wrapped = RuntimeError(f"A callback raised {error!r}; mend it, the connection goes on")
+    wrapped.__cause__ = error
+    return wrapped
 
 
-class Delivery:
+class CallbackQueue:
     """A line of calls, each awaited if it is async, in a task that lives only while there is something to call."""
 
     def __init__(self, spawn: Spawn, on_fault: Callable[[Exception], None] | None = None) -> None:

@@ -9,17 +9,19 @@ from typing import Any
 
 from ..errors import AuthFailed, ConnectFailed, RealtimeError, UnusableToken
 from ..state.connection import ClientConnection
-from ..state.effects import ConnectionState, Dial, Drop, ErrorReport, Intent, Renew, Write
-from ..state.read_flow import Flow
+from ..state.effects import ConnectionState, Dial, Drop, Effect, ErrorReport, Renew, Write
+from ..state.read_flow import ReadFlow
 from .callback_queue import is_of_user_code
 from .endpoint import TokenSource, ask
 from .transport import Transport, dial
 
-STANDSTILL = 1.0  # seconds that an alarm rings late when the process did not run (a closed lid, a stopped process)
+STANDSTILL_SECONDS = (
+    1.0  # seconds that an alarm rings late when the process did not run (a closed lid, a stopped process)
+)
 
 
-class Driver:
-    """Runs a `ClientConnection` on the event loop. Intents that concern no socket go to `told`."""
+class ConnectionRunner:
+    """Runs a `ClientConnection` on the event loop. Effects that concern no socket go to `on_effect`."""
 
     def __init__(
         self,
@@ -28,27 +30,27 @@ class Driver:
         token: TokenSource,
         tls: ssl.SSLContext | None,
         connect_timeout: float,
-        told: Callable[[Intent], None],
+        on_effect: Callable[[Effect], None],
     ) -> None:
         self._connection = connection
         self._url = url
         self._token = token
         self._tls = tls
         self._connect_timeout = connect_timeout
-        self._told = told
+        self._on_effect = on_effect
         self._transport: Transport | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self.flow = Flow(self._flow_changed)
+        self.flow = ReadFlow(self._flow_changed)
         self._held = False
         self._dialling: asyncio.Task[None] | None = None
         self._ended = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._hang_ups: set[asyncio.Task[None]] = set()
 
-    def perform(self, intents: Iterable[Intent]) -> None:
-        """Carry the intents out, in order, and set the alarm for what is due next."""
-        for intent in intents:
-            match intent:
+    def perform(self, effects: Iterable[Effect]) -> None:
+        """Carry the effects out, in order, and set the alarm for what is due next."""
+        for effect in effects:
+            match effect:
                 case Dial():
                     self._begin_dialling()
                 case Renew():
@@ -59,7 +61,7 @@ class Driver:
                 case Drop(code, reason):
                     self._drop(code, reason)
                 case _:
-                    self._told(intent)
+                    self._on_effect(effect)
         if self._held or self.flow.full:
             self._hold_or_go_on()
         self._set_alarm()
@@ -137,7 +139,7 @@ class Driver:
                 ssl_context=self._tls,
                 timeout=self._connect_timeout,
                 on_frame=self._received,
-                on_bytes=self._heard,
+                on_bytes=self._bytes_received,
                 on_lost=self._lost,
             )
         except UnusableToken as wrong:
@@ -182,8 +184,8 @@ class Driver:
     def _received(self, frame: str | bytes) -> None:
         self.perform(self._connection.received(frame, _now()))
 
-    def _heard(self) -> None:
-        self._connection.heard(_now())
+    def _bytes_received(self) -> None:
+        self._connection.bytes_received(_now())
 
     def _lost(self, code: int, reason: str) -> None:
         self._transport = None
@@ -216,7 +218,7 @@ class Driver:
     def _alarm(self, due: float) -> None:
         self._timer = None
         now = _now()
-        if now - due >= STANDSTILL:
+        if now - due >= STANDSTILL_SECONDS:
             self._connection.stood_still(now)
         self.flow.tick(now)
         self.perform(self._connection.tick(now))

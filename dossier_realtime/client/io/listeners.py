@@ -10,85 +10,95 @@ from dossier_realtime.protocol.events import Event
 
 from ..callbacks import OnError
 from ..errors import RealtimeError
-from ..state.effects import ConnectionState, Deliver, End, EnterState, ErrorReport, Heard, Ready, ShowPresence, Unasked
-from .callback_queue import Delivery, Spawn, logger
-from .subscription_state import CAPACITY, SubscriptionState
+from ..state.effects import (
+    CallbackEffect,
+    ConnectionState,
+    Deliver,
+    End,
+    EnterState,
+    ErrorReport,
+    Ready,
+    ShowPresence,
+    Unasked,
+)
+from .callback_queue import CallbackQueue, Spawn, logger
+from .subscription_state import MAX_WAITING_EVENTS, SubscriptionState
 
 
 class Listeners:
-    """Hands out what the connection tells. `forsaken` is called with a channel that nobody listens to any more."""
+    """Hands out what the connection tells. `detached` is called with a channel that nobody listens to any more."""
 
-    def __init__(self, spawn: Spawn, forsaken: Callable[[str], None]) -> None:
+    def __init__(self, spawn: Spawn, detached: Callable[[str], None]) -> None:
         self.on_state: list[Callable[[ConnectionState], Any]] = []
         self.on_event: list[Callable[[Event], Any]] = []
         self.on_error: list[OnError] = []
-        self._receivers: dict[str, list[SubscriptionState]] = {}
-        self._delivery = Delivery(spawn)
-        self._forsaken = forsaken
+        self._subscriptions: dict[str, list[SubscriptionState]] = {}
+        self._callbacks = CallbackQueue(spawn)
+        self._detached = detached
 
-    def add(self, receiver: SubscriptionState) -> None:
+    def add(self, subscription: SubscriptionState) -> None:
         """Begin to listen."""
-        self._receivers.setdefault(receiver.channel, []).append(receiver)
+        self._subscriptions.setdefault(subscription.channel, []).append(subscription)
 
-    def leave(self, receiver: SubscriptionState) -> None:
+    def leave(self, subscription: SubscriptionState) -> None:
         """Listen no more; nothing comes after."""
-        receiver.end(None)
-        self._remove(receiver)
+        subscription.end(None)
+        self._remove(subscription)
 
     def stop(self) -> None:
         """Call no callback of the client's any more."""
-        self._delivery.stop()
+        self._callbacks.stop()
 
-    def hear(self, told: Heard) -> None:
+    def dispatch(self, effect: CallbackEffect) -> None:
         """Hand it to those whom it concerns."""
-        match told:
+        match effect:
             case EnterState(state):
                 for on_state in self.on_state:
-                    self._delivery.put(partial(on_state, state))
+                    self._callbacks.put(partial(on_state, state))
             case Unasked(event):
                 self._unasked(event)
             case ErrorReport(error, None):
                 self._report(error)
             case End(channel, error):
-                for receiver in self._receivers.pop(channel, []):
-                    receiver.abandoned = True
-                    receiver.end(error)
+                for subscription in self._subscriptions.pop(channel, []):
+                    subscription.abandoned = True
+                    subscription.end(error)
             case _:
-                for receiver in tuple(self._receivers.get(told.channel or "", ())):
-                    self._hand(receiver, told)
+                for subscription in tuple(self._subscriptions.get(effect.channel or "", ())):
+                    self._hand(subscription, effect)
 
-    def _hand(self, receiver: SubscriptionState, told: Deliver | ShowPresence | Ready | ErrorReport) -> None:
-        match told:
+    def _hand(self, subscription: SubscriptionState, effect: Deliver | ShowPresence | Ready | ErrorReport) -> None:
+        match effect:
             case Deliver(_, event, position, recovered):
-                if not receiver.event(event, position, recovered=recovered):
-                    self._remove(receiver)
+                if not subscription.event(event, position, recovered=recovered):
+                    self._remove(subscription)
             case ShowPresence(_, presence):
-                receiver.presence(presence)
+                subscription.presence(presence)
             case Ready(_, position):
-                receiver.ready(position)
+                subscription.ready(position)
             case ErrorReport(error):
-                receiver.fault(error)
+                subscription.fault(error)
 
-    def _remove(self, receiver: SubscriptionState) -> None:
-        receivers = self._receivers.get(receiver.channel, [])
-        if receiver in receivers:
-            receivers.remove(receiver)
-            if not receivers:
-                del self._receivers[receiver.channel]
-                self._forsaken(receiver.channel)
+    def _remove(self, subscription: SubscriptionState) -> None:
+        subscriptions = self._subscriptions.get(subscription.channel, [])
+        if subscription in subscriptions:
+            subscriptions.remove(subscription)
+            if not subscriptions:
+                del self._subscriptions[subscription.channel]
+                self._detached(subscription.channel)
 
     def _unasked(self, event: Event) -> None:
-        if len(self._delivery) >= CAPACITY:
-            logger.error("%d events wait for on_event, one is dropped; make it faster", CAPACITY)
+        if len(self._callbacks) >= MAX_WAITING_EVENTS:
+            logger.error("%d events wait for on_event, one is dropped; make it faster", MAX_WAITING_EVENTS)
             return
         for on_event in self.on_event:
-            self._delivery.put(partial(on_event, event))
+            self._callbacks.put(partial(on_event, event))
 
     def _report(self, error: RealtimeError) -> None:
-        if len(self._delivery) >= CAPACITY:
-            logger.error("%d calls wait for the client's callbacks, an error is dropped: %s", CAPACITY, error)
+        if len(self._callbacks) >= MAX_WAITING_EVENTS:
+            logger.error("%d calls wait for the client's callbacks, an error is dropped: %s", MAX_WAITING_EVENTS, error)
             return
         if not self.on_error:
             logger.warning("%s (client.on_error tells you)", error)
         for on_error in self.on_error:
-            self._delivery.put(partial(on_error, error))
+            self._callbacks.put(partial(on_error, error))

@@ -13,10 +13,10 @@ from dossier_realtime.protocol.fields import Position
 from ..callbacks import Callbacks, OnError, OnMessage, OnPresence
 from ..errors import Overflowed, PositionLost, RealtimeError
 from ..state.presence import PresenceState
-from ..state.read_flow import Flow
-from .callback_queue import Delivery, Spawn, is_of_user_code, logger
+from ..state.read_flow import ReadFlow
+from .callback_queue import CallbackQueue, Spawn, is_of_user_code, logger
 
-CAPACITY = 1_000  # live events that may wait for a subscriber
+MAX_WAITING_EVENTS = 1_000  # live events that may wait for a subscriber
 
 
 class SubscriptionState:
@@ -27,7 +27,7 @@ class SubscriptionState:
         channel: str,
         spawn: Spawn,
         callbacks: Callbacks,
-        flow: Flow | None = None,
+        flow: ReadFlow | None = None,
     ) -> None:
         self.channel = channel
         self.position: Position | None = None
@@ -39,13 +39,13 @@ class SubscriptionState:
         self.backlog = 0  # recovered events that wait: the socket waits for them, they are no sign of a slow reader
         self.taken = 0
         self._live = 0  # other events that wait
-        self._flow = flow or Flow(lambda: None)
+        self._flow = flow or ReadFlow(lambda: None)
         self._taken: Position | None = None
         self._on_message = callbacks.on_message
         self._on_presence = callbacks.on_presence
         self._on_error = callbacks.on_error
         self._shown = PresenceState()
-        self._delivery = Delivery(spawn, self._tell)
+        self._callbacks = CallbackQueue(spawn, self._tell)
         self._items: deque[tuple[Event, Position | None, bool] | RealtimeError] = deque()
         self._more = asyncio.Event()
 
@@ -62,12 +62,12 @@ class SubscriptionState:
         slow for them.
         """
         stalled = recovered and self._flow.is_stalled(self)
-        if self._live + (self.backlog if stalled else 0) >= CAPACITY:
-            self.end(Overflowed(self.channel, CAPACITY, self._taken))
+        if self._live + (self.backlog if stalled else 0) >= MAX_WAITING_EVENTS:
+            self.end(Overflowed(self.channel, MAX_WAITING_EVENTS, self._taken))
             return False
         self._taken = position
         if self._on_message is not None:
-            self._delivery.put(partial(self._message, self._on_message, event, position, recovered))
+            self._callbacks.put(partial(self._message, self._on_message, event, position, recovered))
         elif self.iterated:
             self._items.append((event, position, recovered))
             self._more.set()
@@ -93,7 +93,7 @@ class SubscriptionState:
         """Who is there now."""
         if self._on_presence is not None:
             self._shown = presence
-            self._delivery.put_once(self._on_presence, partial(self._show, self._on_presence))
+            self._callbacks.put_once(self._on_presence, partial(self._show, self._on_presence))
 
     @property
     def is_behind(self) -> bool:
@@ -117,7 +117,7 @@ class SubscriptionState:
         self.error = error
         if error is None:
             self._items.clear()
-            self._delivery.stop()
+            self._callbacks.stop()
         else:
             self._items.append(error)
             self._tell(error)
@@ -158,7 +158,7 @@ class SubscriptionState:
             if isinstance(error, RealtimeError):
                 logger.warning("%s (subscribe with on_error to be told)", error)
             return
-        self._delivery.put(partial(self._call_on_error, self._on_error, error))
+        self._callbacks.put(partial(self._call_on_error, self._on_error, error))
 
     async def _call_on_error(self, callback: OnError, error: Exception) -> None:
         self._moved(error)

@@ -19,8 +19,8 @@ from tornado.websocket import (
 from ..errors import ConnectFailed
 from .callback_queue import logger
 
-MAX_FRAME_IN = 16 * 1024 * 1024  # bytes; a whole document of 1 Mi UTF-16 units fits, escaped
-CLOSE_GRACE = 2.0  # seconds for the server to answer a close; then the socket is cut
+MAX_INBOUND_FRAME_BYTES = 16 * 1024 * 1024  # bytes; a whole document of 1 Mi UTF-16 units fits, escaped
+CLOSE_TIMEOUT_SECONDS = 2.0  # seconds for the server to answer a close; then the socket is cut
 _NO_CODE = 1006  # RFC 6455: closed without saying why
 _COME_BACK_STATUS = frozenset({408, 425, 429})
 
@@ -120,7 +120,7 @@ class Transport:
         assert self._connection is not None and self._stream is not None  # noqa: S101, PT018  as in `write`
         self._connection.close(code, reason)
         try:
-            async with asyncio.timeout(CLOSE_GRACE):
+            async with asyncio.timeout(CLOSE_TIMEOUT_SECONDS):
                 await self._gone.wait()
         except TimeoutError:
             self._stream.close()
@@ -143,7 +143,7 @@ async def dial(
     request = HTTPRequest(url, connect_timeout=timeout, request_timeout=timeout, ssl_options=ssl_context)
     opening: asyncio.Future[WebSocketClientConnection] | None = None
     try:
-        opening = asyncio.ensure_future(websocket_connect(request, max_message_size=MAX_FRAME_IN))
+        opening = asyncio.ensure_future(websocket_connect(request, max_message_size=MAX_INBOUND_FRAME_BYTES))
         transport.attach(await asyncio.shield(opening))
     except asyncio.CancelledError:
         if opening is not None:

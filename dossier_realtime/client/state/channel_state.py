@@ -19,11 +19,11 @@ from dossier_realtime.protocol.fields import Position
 from dossier_realtime.protocol.responses import Subscribed
 
 from ..errors import PositionLost
-from .document_replica import Replica
-from .effects import ErrorReport, Intent, Ready, ShowPresence
+from .document_replica import DocumentReplica
+from .effects import Effect, ErrorReport, Ready, ShowPresence
 from .presence import PresenceState
 
-AHEAD = 1_000  # events that may wait for those before them
+MAX_EVENTS_AHEAD = 1_000  # events that may wait for those before them
 
 
 class Arrival(NamedTuple):
@@ -62,7 +62,7 @@ def beginning(since: Position | int | None, last: int | None) -> Beginning:
     return since
 
 
-class Stream:
+class ChannelState:
     """`position` is that of the last event delivered; `ref` names the subscribe that waits for its answer.
 
     `document`: what follows the operations, where the channel is a document that is edited.
@@ -79,7 +79,7 @@ class Stream:
         self.ref: str | None = None
         self.retry_at: float | None = None
         self.own: PresenceChange | None = None
-        self.document: Replica | None = None
+        self.document: DocumentReplica | None = None
         self._asked_from: Position | None = None
         self._recovered_at: int | None = None
         self._missed_to: Position | None = None
@@ -111,28 +111,28 @@ class Stream:
         if self.document is not None:
             self.document.lost()
 
-    def subscribed(self, answer: Subscribed) -> list[Intent]:
+    def subscribed(self, answer: Subscribed) -> list[Effect]:
         """The server's answer to `ask`."""
         self.live = True
         self.ref = None
         begin, self._begin = self._begin, None
         self._missed_to = answer.position if answer.recovered or isinstance(begin, Last) else None
-        intents: list[Intent] = []
+        effects: list[Effect] = []
         if self.position is None and begin is not None and answer.position is not None:
-            intents += self._begin_at(begin, answer.position, recovered=answer.recovered is True)
+            effects += self._begin_at(begin, answer.position, recovered=answer.recovered is True)
         elif not self._continues(answer):  # if it does, what was missed follows from where we are
             if self.position is not None:
-                intents.append(ErrorReport(PositionLost(self.channel, self.position, answer.position), self.channel))
+                effects.append(ErrorReport(PositionLost(self.channel, self.position, answer.position), self.channel))
             self.position = answer.position
             self._recovered_at = None
             self._ahead.clear()
-        intents.append(Ready(self.channel, self.position))
+        effects.append(Ready(self.channel, self.position))
         if answer.presence is not None:
             self.presence = PresenceState.of(answer.presence)
-            intents.append(ShowPresence(self.channel, self.presence))
-        return intents
+            effects.append(ShowPresence(self.channel, self.presence))
+        return effects
 
-    def _begin_at(self, begin: int | Last, now: Position, *, recovered: bool) -> list[Intent]:
+    def _begin_at(self, begin: int | Last, now: Position, *, recovered: bool) -> list[Effect]:
         """Take the first place of a subscription that named no epoch."""
         if isinstance(begin, Last):
             # The history may hold fewer: then the first event that comes says where it begins.
@@ -186,7 +186,7 @@ class Stream:
         if self._open_start and self.live:
             self._open_start = False
             position = self.position = Position(position.epoch, offset - 1)
-        if offset == position.offset + 1 or len(self._ahead) < AHEAD:
+        if offset == position.offset + 1 or len(self._ahead) < MAX_EVENTS_AHEAD:
             self._ahead.setdefault(offset, event)
         in_order = self._in_order()
         if in_order or not self.live:

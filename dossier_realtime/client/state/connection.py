@@ -1,6 +1,6 @@
-"""The client's half of the protocol as a state machine. Pure: frames and time come in, intents go out.
+"""The client's half of the protocol as a state machine. Pure: frames and time come in, effects go out.
 
-`now` is seconds on a steady clock. The caller carries intents out in order, and calls `tick` at `deadline`.
+`now` is seconds on a steady clock. The caller carries effects out in order, and calls `tick` at `deadline`.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from dossier_realtime.protocol.events import Event
 
 from ..errors import AuthFailed, ConnectFailed, ConnectionClosed, DeniedError, ProtocolViolation, RealtimeError
 from .backoff import Backoff
-from .effects import ConnectionState, Dial, Drop, EnterState, ErrorReport, Intent, Renew, Write
+from .effects import ConnectionState, Dial, Drop, Effect, EnterState, ErrorReport, Renew, Write
 from .session import ClientSession
 
-AUTH_TIMEOUT = 10.0  # seconds from the open socket to `auth_success`
-SILENCE = 2.5  # heartbeat intervals without a byte, after which the server is taken for dead
-GRACE = 5.0  # seconds after a standstill, in which what waits in the socket is read before time is judged
-GRACE_EVERY = 30.0  # seconds; a program that stands still all the time is not given time without end
-STABLE = 5.0  # seconds an authenticated connection must last before the back-off begins anew
-SECOND_CHANCES = 3  # times a refusal that may pass (a token a moment too old) is tried again
-LONGEST_WAIT = 300.0  # seconds; no server sends a client away for longer
+AUTH_TIMEOUT_SECONDS = 10.0  # seconds from the open socket to `auth_success`
+MAX_SILENT_INTERVALS = 2.5  # heartbeat intervals without a byte, after which the server is taken for dead
+GRACE_SECONDS = 5.0  # seconds after a standstill, in which what waits in the socket is read before time is judged
+GRACE_INTERVAL_SECONDS = 30.0  # seconds; a program that stands still all the time is not given time without end
+STABLE_AFTER_SECONDS = 5.0  # seconds an authenticated connection must last before the back-off begins anew
+MAX_REFUSED_RETRIES = 3  # times a refusal that may pass (a token a moment too old) is tried again
+MAX_RETRY_AFTER_SECONDS = 300.0  # seconds; no server sends a client away for longer
 
 _FINAL = (ConnectionState.DISCONNECTED, ConnectionState.ERROR)
 _KNOWN_TYPES = frozenset(str(event.__struct_config__.tag) for event in get_args(Event))
@@ -57,15 +57,15 @@ class ClientConnection:
         self.started = False
         self._auth_ref: str | None = None
         self._last_refusal: responses.ErrorMessage | None = None
-        self._chances = SECOND_CHANCES
+        self._chances = MAX_REFUSED_RETRIES
         self._dial_at: float | None = None
         self._not_before = 0.0
         self._auth_due = 0.0
         self._authenticated_at: float | None = None
         self._ping_at = 0.0
-        self._heard_at = 0.0
+        self._last_byte_at = 0.0
         self._held = False
-        self._graced_at = -GRACE_EVERY
+        self._graced_at = -GRACE_INTERVAL_SECONDS
 
     @property
     def finished(self) -> bool:
@@ -78,26 +78,26 @@ class ClientConnection:
 
     # --- what the user wants --------------------------------------------------------------------------
 
-    def start(self) -> list[Intent]:
+    def start(self) -> list[Effect]:
         """Connect, and stay connected."""
         if self.started:
             return []
         self.started = True
         return [self._enter(ConnectionState.CONNECTING), Dial()]
 
-    def close(self) -> list[Intent]:
+    def close(self) -> list[Effect]:
         """End it for good."""
         if self.finished:
             return []
         self.started = True
-        hang_up: list[Intent] = [Drop(CloseCode.NORMAL, "the client was closed")] if self._open else []
+        hang_up: list[Effect] = [Drop(CloseCode.NORMAL, "the client was closed")] if self._open else []
         return [*hang_up, *self._finish(ConnectionState.DISCONNECTED, None)]
 
-    def abandon(self) -> list[Intent]:
+    def abandon(self) -> list[Effect]:
         """Take a `start` back that nobody waits for any more; another one may follow."""
         if not self.started or self.finished:
             return []
-        hang_up: list[Intent] = [Drop(CloseCode.NORMAL, "nobody waits for the connection")] if self._open else []
+        hang_up: list[Effect] = [Drop(CloseCode.NORMAL, "nobody waits for the connection")] if self._open else []
         self._hung_up()
         self._dial_at = None
         self.started = False
@@ -105,49 +105,49 @@ class ClientConnection:
 
     # --- what became of a Dial or a Renew -------------------------------------------------------------
 
-    def opened(self, token: str, now: float) -> list[Intent]:
+    def opened(self, token: str, now: float) -> list[Effect]:
         """The socket is open."""
-        self._heard_at = now
-        self._auth_due = now + AUTH_TIMEOUT
+        self._last_byte_at = now
+        self._auth_due = now + AUTH_TIMEOUT_SECONDS
         self._last_refusal = None
         return [self._enter(ConnectionState.CONNECTED), self._auth(token)]
 
-    def refused(self, error: ConnectFailed, now: float) -> list[Intent]:
+    def refused(self, error: ConnectFailed, now: float) -> list[Effect]:
         """The socket could not be opened. A final refusal ends it, unless the address was good before."""
         if error.final and self.granted is None:
             return self._finish(ConnectionState.ERROR, error)
         if error.retry_after is not None:
-            self._not_before = now + min(error.retry_after, LONGEST_WAIT)
+            self._not_before = now + min(error.retry_after, MAX_RETRY_AFTER_SECONDS)
         return [ErrorReport(error), *self._retry(now)]
 
-    def broke_off(self, error: ConnectFailed, now: float) -> list[Intent]:
+    def broke_off(self, error: ConnectFailed, now: float) -> list[Effect]:
         """Try again where an attempt ended without an outcome."""
         if not self.started or self.finished:
             return []
-        hang_up: list[Intent] = [Drop(CloseCode.INTERNAL_ERROR, "the attempt broke off")] if self._open else []
+        hang_up: list[Effect] = [Drop(CloseCode.INTERNAL_ERROR, "the attempt broke off")] if self._open else []
         return [ErrorReport(error), *hang_up, *self._retry(now)]
 
-    def unusable(self, error: RealtimeError, now: float) -> list[Intent]:
+    def unusable(self, error: RealtimeError, now: float) -> list[Effect]:
         """End it for a program that never gave a token; try again for one that did."""
         if self.granted is None:
             return self._finish(ConnectionState.ERROR, error)
         return [ErrorReport(error), *self._retry(now)]
 
-    def give_up(self, error: RealtimeError) -> list[Intent]:
+    def give_up(self, error: RealtimeError) -> list[Effect]:
         """No token is to be had."""
         return self._finish(ConnectionState.ERROR, error)
 
-    def renewed(self, token: str) -> list[Intent]:
+    def renewed(self, token: str) -> list[Effect]:
         """A new token is there; it goes to the live connection, if there is still one."""
         return [self._auth(token)] if self.state is ConnectionState.AUTHENTICATED else []
 
     # --- what comes in --------------------------------------------------------------------------------
 
-    def received(self, frame: str | bytes, now: float) -> list[Intent]:
+    def received(self, frame: str | bytes, now: float) -> list[Effect]:
         """Judge one frame of the open socket."""
         if not self._open:
             return []
-        self._heard_at = now
+        self._last_byte_at = now
         try:
             event = codec.decode_event(frame)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as wrong:
@@ -166,7 +166,7 @@ class ClientConnection:
                 return [Renew()] if self._renewable else []
             case responses.ConnectionStateMessage():
                 if event.retry_after is not None:
-                    self._not_before = now + min(event.retry_after, LONGEST_WAIT)
+                    self._not_before = now + min(event.retry_after, MAX_RETRY_AFTER_SECONDS)
                 self.reconnect_count = event.reconnect_count
                 return []
             case responses.ErrorMessage(error_code=code) if code in _AUTH_ERRORS:
@@ -176,11 +176,11 @@ class ClientConnection:
             case _:
                 return self.session.received(event, now)
 
-    def heard(self, now: float) -> None:
+    def bytes_received(self, now: float) -> None:
         """Note that bytes came: a long frame may take longer on its way than a server may be silent."""
-        self._heard_at = now
+        self._last_byte_at = now
 
-    def lost(self, code: int, reason: str, now: float) -> list[Intent]:
+    def lost(self, code: int, reason: str, now: float) -> list[Effect]:
         """The socket has closed; 1006 where the server did not say why."""
         if not self._open:
             return []
@@ -202,36 +202,36 @@ class ClientConnection:
 
     # --- time -----------------------------------------------------------------------------------------
 
-    def tick(self, now: float) -> list[Intent]:
+    def tick(self, now: float) -> list[Effect]:
         """Do what is due."""
-        intents: list[Intent] = []
+        effects: list[Effect] = []
         if self._dial_at is not None and now >= self._dial_at:
             self._dial_at = None
-            intents.append(Dial())
+            effects.append(Dial())
         if self.state is ConnectionState.CONNECTED and now >= self._auth_due:
-            return [*intents, *self._drop(CloseCode.AUTH_TIMEOUT, "no auth_success", now)]
+            return [*effects, *self._drop(CloseCode.AUTH_TIMEOUT, "no auth_success", now)]
         if self.state is ConnectionState.AUTHENTICATED:
-            if not self._held and now >= self._heard_at + SILENCE * self._interval:
-                return [*intents, *self._drop(CloseCode.HEARTBEAT_LOST, "the server is silent", now)]
+            if not self._held and now >= self._last_byte_at + MAX_SILENT_INTERVALS * self._interval:
+                return [*effects, *self._drop(CloseCode.HEARTBEAT_LOST, "the server is silent", now)]
             if now >= self._ping_at:
                 self._ping_at = now + self._interval
-                intents.append(Write(codec.encode(Ping())))
-        return [*intents, *self.session.tick(now)]
+                effects.append(Write(codec.encode(Ping())))
+        return [*effects, *self.session.tick(now)]
 
     def hold(self, now: float, *, held: bool) -> None:
         """The socket is not read for now, or is read again: silence says nothing about the server meanwhile."""
         self._held = held
-        self._heard_at = now
+        self._last_byte_at = now
 
     def stood_still(self, now: float) -> None:
         """The process did not run for a while: what came meanwhile is to be read before a time-out is judged."""
-        if now < self._graced_at + GRACE_EVERY:
+        if now < self._graced_at + GRACE_INTERVAL_SECONDS:
             return
         self._graced_at = now
-        self._auth_due = max(self._auth_due, now + GRACE)
-        self._heard_at = max(self._heard_at, now + GRACE - SILENCE * self._interval)
+        self._auth_due = max(self._auth_due, now + GRACE_SECONDS)
+        self._last_byte_at = max(self._last_byte_at, now + GRACE_SECONDS - MAX_SILENT_INTERVALS * self._interval)
         self._ping_at = min(self._ping_at, now)
-        self.session.grant(now + GRACE)
+        self.session.grant(now + GRACE_SECONDS)
 
     def deadline(self, now: float) -> float | None:
         """When `tick` has something to do; None while nothing is due."""
@@ -241,7 +241,7 @@ class ClientConnection:
         elif self.state is ConnectionState.AUTHENTICATED:
             due.append(self._ping_at)
             if not self._held:
-                due.append(self._heard_at + SILENCE * self._interval)
+                due.append(self._last_byte_at + MAX_SILENT_INTERVALS * self._interval)
         return min(due, default=None)
 
     # --- authentication and the end of it -------------------------------------------------------------
@@ -255,28 +255,28 @@ class ClientConnection:
         resumed = self.granted.session_id if self.granted and self._authenticated_at is None else None
         return Write(codec.encode(Auth(payload=AuthPayload(token, resumed), ref=self._auth_ref)))
 
-    def _authenticated(self, success: responses.AuthSuccess, now: float) -> list[Intent]:
+    def _authenticated(self, success: responses.AuthSuccess, now: float) -> list[Effect]:
         if self._auth_ref is None or success.ref != self._auth_ref:
             return self._violated("an auth_success that nobody asked for", now)
         self._auth_ref = None
         self.granted = success.payload
         if self.state is ConnectionState.AUTHENTICATED:
             return []  # a renewal
-        self._chances = SECOND_CHANCES
+        self._chances = MAX_REFUSED_RETRIES
         self._authenticated_at = now
         self._ping_at = now + self._interval
         entered = self._enter(ConnectionState.AUTHENTICATED)
         return [entered, *self.session.authenticated(success.payload.user_id, now)]
 
-    def _violated(self, what: str, now: float) -> list[Intent]:
+    def _violated(self, what: str, now: float) -> list[Effect]:
         error = ProtocolViolation(f"The server sent {what}; the client connects anew")
         return [ErrorReport(error), *self._drop(CloseCode.PROTOCOL_ERROR, what, now)]
 
-    def _drop(self, code: int, reason: str, now: float) -> list[Intent]:
+    def _drop(self, code: int, reason: str, now: float) -> list[Effect]:
         return [Drop(code, reason), *self._retry(now)]
 
-    def _retry(self, now: float) -> list[Intent]:
-        if self._authenticated_at is not None and now - self._authenticated_at >= STABLE:
+    def _retry(self, now: float) -> list[Effect]:
+        if self._authenticated_at is not None and now - self._authenticated_at >= STABLE_AFTER_SECONDS:
             self._backoff.reset()
         self._hung_up()
         self._dial_at = max(now, self._not_before) + self._backoff.delay(self._jitter())
@@ -296,13 +296,15 @@ class ClientConnection:
             return self._renewable and refused is not None and refused.error_code is ErrorCode.INVALID_TOKEN
         return code == CloseCode.CONNECTION_LIMIT and self.granted is not None
 
-    def _try_once_more(self, now: float) -> list[Intent]:
+    def _try_once_more(self, now: float) -> list[Effect]:
         """Come back 1, 2, 4 s later (with the usual back-off's base) at the earliest, and with jitter."""
-        self._not_before = max(self._not_before, now + 2 * self._backoff.base * 2 ** (SECOND_CHANCES - self._chances))
+        self._not_before = max(
+            self._not_before, now + 2 * self._backoff.base * 2 ** (MAX_REFUSED_RETRIES - self._chances)
+        )
         self._chances -= 1
         return self._retry(now)
 
-    def _finish(self, state: ConnectionState, error: RealtimeError | None) -> list[Intent]:
+    def _finish(self, state: ConnectionState, error: RealtimeError | None) -> list[Effect]:
         self._hung_up()
         self._dial_at = None
         self.error = error

@@ -1,6 +1,6 @@
 """A document as this client has it: the user's edits at once, everybody's in the server's order. Pure.
 
-What the user does and what arrives go in, intents come out; the algorithm is `dossier_realtime.ot.collab.Pending`.
+What the user does and what arrives go in, effects come out; the algorithm is `dossier_realtime.ot.collab.Pending`.
 One operation is under way at a time. After a reconnect it goes again as it is, under its `op_id`; whatever else the
 user did meanwhile waits in a buffer, connected or not.
 
@@ -25,12 +25,12 @@ from dossier_realtime.protocol.events import CursorPosition, CursorPositionPaylo
 
 from ..errors import DeniedError, NotSubscribed, ProtocolViolation
 from .changes import Change, Cursor, Origin, edits_of
-from .effects import Changed, CursorsMoved, ErrorReport, Intent, Opened, Synced, Write
-from .outbound_frames import MAX_FRAME
+from .effects import Changed, CursorsMoved, Effect, ErrorReport, Opened, Synced, Write
+from .outbound_frames import MAX_FRAME_BYTES
 
-CURSOR_INTERVAL = 0.1  # seconds between two cursors of ours: the server tells no more
-PATIENCE = 15.0  # seconds until what was refused for now is sent again, where the server does not say
-LOAD_INTERVAL = 1.0  # seconds between two loads: a server that is wrong each time is not asked in a circle
+CURSOR_INTERVAL_SECONDS = 0.1  # between two cursors of ours; the server relays no more
+RETRY_AFTER_SECONDS = 15.0  # until a refused operation is sent again, where the server names no delay
+RELOAD_INTERVAL_SECONDS = 1.0  # between two loads; bounds the requests to a server that is wrong each time
 
 _CURSOR = "cursor"  # the ref of every cursor: its refusal matters to nobody
 _FOR_NOW = (ErrorCode.RATE_LIMIT_EXCEEDED, ErrorCode.SERVICE_UNAVAILABLE, ErrorCode.INTERNAL_ERROR)
@@ -39,17 +39,17 @@ Followed = RemoteOperation | responses.OperationAck | CursorPosition
 """What a subscribed document receives."""
 
 
-class Replica:
+class DocumentReplica:
     """One document. `name` is unique in the world and begins the `op_id`s; `next_ref` gives the client's refs.
 
-    `cursors` are the others', by user, on the text as this client shows it. `astray`: the document must be loaded
+    `cursors` are the others', by user, on the text as this client shows it. `out_of_sync`: the document must be loaded
     anew, by a subscription that is asked for now or at `load_at`.
     """
 
     def __init__(self, channel: str, name: str, next_ref: Callable[[], str]) -> None:
         self.channel = channel
         self.cursors: dict[str, Cursor] = {}
-        self.astray = False
+        self.out_of_sync = False
         self.load_at = float("-inf")
         self._name = name
         self._next_ref = next_ref
@@ -94,28 +94,28 @@ class Replica:
 
     # --- what the user does ---------------------------------------------------------------------------
 
-    def edit(self, operation: Operation, now: float, *, join: bool) -> list[Intent]:
+    def edit(self, operation: Operation, now: float, *, join: bool) -> list[Effect]:
         """Make an edit; `join`: it is undone together with the last one.
 
         Raises NotSubscribed before the text is loaded, and ValueError where the edit does not fit: nothing changed.
         """
         before = self._text().local
-        told = self._make("local", operation, now)
-        if told:
+        effects = self._make("local", operation, now)
+        if effects:
             self._history.edited(operation, before, join=join)
-        return told
+        return effects
 
-    def undo(self, now: float) -> list[Intent]:
+    def undo(self, now: float) -> list[Effect]:
         """Take the user's last edit back, whatever others did since; nothing without one."""
         operation = self._history.undo(self._text().local)
         return [] if operation is None else self._make("undo", operation, now)
 
-    def redo(self, now: float) -> list[Intent]:
+    def redo(self, now: float) -> list[Effect]:
         """Make again what was undone last."""
         operation = self._history.redo(self._text().local)
         return [] if operation is None else self._make("redo", operation, now)
 
-    def move_cursor(self, cursor: Cursor, now: float) -> list[Intent]:
+    def move_cursor(self, cursor: Cursor, now: float) -> list[Effect]:
         """Tell the others where the user is. Raises NotSubscribed, and ValueError for a place not in the text."""
         text, (position, selection_length) = self._text().local.text, cursor
         end = position + selection_length
@@ -135,53 +135,55 @@ class Replica:
 
     def lost(self) -> None:
         """Nothing comes or goes."""
-        self._live = self.astray = False
+        self._live = self.out_of_sync = False
         self._ref = None
 
-    def subscribed(self, answer: responses.Subscribed, now: float) -> list[Intent]:
+    def subscribed(self, answer: responses.Subscribed, now: float) -> list[Effect]:
         """The server's answer; what was in flight goes again, as it was."""
-        told: list[Intent] = []
+        effects: list[Effect] = []
         if answer.document is not None:
             try:
-                told = self._loaded(Document.of(answer.document.content, answer.document.format), answer.document)
+                effects = self._loaded(Document.of(answer.document.content, answer.document.format), answer.document)
             except ValueError as wrong:
-                return self._stray(f"{self.channel} came with a text that is none: {wrong}", now)
+                return self._lose_sync(f"{self.channel} came with a text that is none: {wrong}", now)
         elif self._load or not answer.recovered:
-            return self._stray(f"{self.channel} came without its text", now)
+            return self._lose_sync(f"{self.channel} came without its text", now)
         self._live = True
         if answer.presence is not None and not answer.presence.truncated:
             here = {user.user_id for user in answer.presence.users}
-            told += [intent for user_id in list(self.cursors) if user_id not in here for intent in self.left(user_id)]
+            effects += [
+                effect for user_id in list(self.cursors) if user_id not in here for effect in self.left(user_id)
+            ]
         if self._denied:
             self._hold_until = now  # it may be allowed by now
         self._caret_due = self._caret is not None
-        return [*told, *self._send(now)]
+        return [*effects, *self._send(now)]
 
-    def follow(self, event: Followed, now: float) -> list[Intent]:
+    def follow(self, event: Followed, now: float) -> list[Effect]:
         """What comes on the live subscription, in the server's order."""
         pending = self._pending
         if pending is None or not self._live:
             return []
         before = pending.synced
-        told: list[Intent] = []
+        effects: list[Effect] = []
         try:
             match event:
                 case RemoteOperation(payload=by):
                     change = pending.remote(by)
-                    told = self._changed("remote", change, by.user_id, by.user_name)
+                    effects = self._changed("remote", change, by.user_id, by.user_name)
                 case responses.OperationAck(payload=ack):
-                    told = self._changed("reload", pending.acknowledged(ack.op_id, ack.version))
+                    effects = self._changed("reload", pending.acknowledged(ack.op_id, ack.version))
                 case CursorPosition(payload=placed):
                     return self._placed(pending, placed)
         except OutOfStep as wrong:
-            return self._stray(str(wrong), now)
-        return [*told, *self._settled(pending, before), *self._send(now)]
+            return self._lose_sync(str(wrong), now)
+        return [*effects, *self._settled(pending, before), *self._send(now)]
 
-    def refused(self, error: responses.ErrorMessage, now: float) -> list[Intent] | None:
+    def refused(self, error: responses.ErrorMessage, now: float) -> list[Effect] | None:
         """An error; None where it is not about this document's operation or cursor."""
         if error.ref == _CURSOR and error.channel == self.channel:
             if error.error_code in _FOR_NOW:
-                self._caret_due, self._caret_at = True, now + (error.retry_after or PATIENCE)
+                self._caret_due, self._caret_at = True, now + (error.retry_after or RETRY_AFTER_SECONDS)
             return []
         pending = self._pending
         if error.ref is None or error.ref != self._ref or pending is None or pending.in_flight is None:
@@ -192,28 +194,28 @@ class Replica:
         match error.error_code:
             case ErrorCode.VERSION_CONFLICT:
                 if pending.conflict(op_id):
-                    return self._stray(None, now)
+                    return self._lose_sync(None, now)
                 self._doubtful = False
                 return list(self._send(now))
             case code if code in _FOR_NOW:
-                self._hold_until = now + (error.retry_after or PATIENCE)
+                self._hold_until = now + (error.retry_after or RETRY_AFTER_SECONDS)
                 return []
             case ErrorCode.PERMISSION_DENIED:
                 # A frozen document thaws, a lost right returns: the user's text stays and is offered again.
-                self._hold_until = now + PATIENCE
+                self._hold_until = now + RETRY_AFTER_SECONDS
                 first, self._denied = not self._denied, True
                 return [ErrorReport(why, self.channel)] if first else []
             case _:
-                told = self._changed("refused", pending.refused(op_id))
-                return [*told, ErrorReport(why, self.channel), *self._settled(pending, before), *self._send(now)]
+                effects = self._changed("refused", pending.refused(op_id))
+                return [*effects, ErrorReport(why, self.channel), *self._settled(pending, before), *self._send(now)]
 
-    def left(self, user_id: str) -> list[Intent]:
+    def left(self, user_id: str) -> list[Effect]:
         """The user is no longer there."""
         return [] if self.cursors.pop(user_id, None) is None else [CursorsMoved(self.channel)]
 
     # --- time -----------------------------------------------------------------------------------------
 
-    def tick(self, now: float) -> list[Intent]:
+    def tick(self, now: float) -> list[Effect]:
         """Send what had to wait."""
         return list(self._send(now))
 
@@ -233,7 +235,7 @@ class Replica:
             raise NotSubscribed(f"{self.channel} has not come yet; await ready() before you edit it")
         return self._pending
 
-    def _make(self, origin: Origin, operation: Operation, now: float) -> list[Intent]:
+    def _make(self, origin: Origin, operation: Operation, now: float) -> list[Effect]:
         if not operation.changes:
             return []
         pending = self._text()
@@ -241,7 +243,7 @@ class Replica:
         self._move_cursors(operation, ours=True)
         return [Changed(self.channel, self._change(origin, operation)), *self._send(now)]
 
-    def _loaded(self, document: Document, state: responses.DocumentState) -> list[Intent]:
+    def _loaded(self, document: Document, state: responses.DocumentState) -> list[Effect]:
         first = self._pending is None
         if self._pending is None:
             self._pending = Pending(document, state.version)
@@ -250,12 +252,12 @@ class Replica:
             self._doubtful = self._pending.in_flight is not None
             change = self._pending.reload(document, state.version)
         self._load, self._epoch = False, state.epoch
-        told = self._changed("reload", change)
-        return [*told, Opened(self.channel)] if first else told
+        effects = self._changed("reload", change)
+        return [*effects, Opened(self.channel)] if first else effects
 
     def _changed(
         self, origin: Origin, change: Operation, user_id: str | None = None, user_name: str | None = None
-    ) -> list[Intent]:
+    ) -> list[Effect]:
         """The text has changed by what the user did not do."""
         if not change.changes:
             return []
@@ -274,7 +276,7 @@ class Replica:
         if self._caret is not None:
             self._caret = Cursor(*transform_selection(*self._caret, change, own=ours))
 
-    def _placed(self, pending: Pending, said: CursorPositionPayload) -> list[Intent]:
+    def _placed(self, pending: Pending, said: CursorPositionPayload) -> list[Effect]:
         """Somebody's cursor on the server's text. It may be a version off: then it is brought within the text."""
         text = pending.server.text
         start = min(said.position, len(text))
@@ -284,24 +286,24 @@ class Replica:
         self.cursors[said.user_id] = Cursor(*transform_selection(start, end - start, pending.unconfirmed))
         return [CursorsMoved(self.channel)]
 
-    def _settled(self, pending: Pending, before: bool) -> Iterator[Intent]:
+    def _settled(self, pending: Pending, before: bool) -> Iterator[Effect]:
         if pending.in_flight is None:
             self._ref, self._denied, self._doubtful = None, False, False
         if pending.synced and not before:
             yield Synced(self.channel)
 
-    def _stray(self, why: str | None, now: float) -> list[Intent]:
+    def _lose_sync(self, why: str | None, now: float) -> list[Effect]:
         """What the server said does not follow: only its whole text helps, and nothing of the user's is lost."""
         self.lost()
-        self._load = self.astray = True
-        self.load_at = max(now, self.load_at + LOAD_INTERVAL)
+        self._load = self.out_of_sync = True
+        self.load_at = max(now, self.load_at + RELOAD_INTERVAL_SECONDS)
         if why is None or self._doubtful:
             return []
         return [ErrorReport(ProtocolViolation(why), self.channel)]
 
     # --- out ------------------------------------------------------------------------------------------
 
-    def _send(self, now: float) -> Iterator[Intent]:
+    def _send(self, now: float) -> Iterator[Effect]:
         """The next operation, or the one in flight again, unless it is under way; before it, the user's cursor."""
         pending = self._pending
         while self._live and pending is not None and self._ref is None:
@@ -315,24 +317,24 @@ class Replica:
                 return
             ref = self._next_ref()
             frame = codec.encode(EditOperation(channel=self.channel, payload=pending.in_flight, ref=ref))
-            if len(frame) <= MAX_FRAME:
+            if len(frame) <= MAX_FRAME_BYTES:
                 self._ref = ref
                 yield Write(frame)
                 return
             yield from self._too_long(pending)
 
-    def _too_long(self, pending: Pending) -> Iterator[Intent]:
+    def _too_long(self, pending: Pending) -> Iterator[Effect]:
         """JSON spells a control character in six bytes: so many of them that the server would hang up for good."""
         before, op_id = pending.synced, pending.in_flight.op_id if pending.in_flight is not None else None
         yield from self._changed("refused", pending.refused(op_id))
-        text = f"The edit is more than {MAX_FRAME} bytes of JSON; leave control characters out of it"
+        text = f"The edit is more than {MAX_FRAME_BYTES} bytes of JSON; leave control characters out of it"
         yield ErrorReport(DeniedError(ErrorCode.INVALID_MESSAGE_FORMAT, text, self.channel), self.channel)
         yield from self._settled(pending, before)
 
-    def _tell_cursor(self, pending: Pending, now: float) -> Iterator[Intent]:
+    def _tell_cursor(self, pending: Pending, now: float) -> Iterator[Effect]:
         if self._caret is None or not self._caret_due or now < self._caret_at:
             return
-        self._caret_due, self._caret_at = False, now + CURSOR_INTERVAL
+        self._caret_due, self._caret_at = False, now + CURSOR_INTERVAL_SECONDS
         unsent = pending.unconfirmed
         position, selection_length = transform_selection(*self._caret, invert(unsent, pending.server))
         payload = CursorPayload(position, selection_length, pending.version)

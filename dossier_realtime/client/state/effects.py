@@ -151,10 +151,10 @@ class Synced:
     channel: str
 
 
-Heard = EnterState | Unasked | Deliver | ShowPresence | Ready | End | ErrorReport
+CallbackEffect = EnterState | Unasked | Deliver | ShowPresence | Ready | End | ErrorReport
 """What is for the user's callbacks."""
 
-Edited = Opened | Changed | CursorsMoved | Synced
+EditorEffect = Opened | Changed | CursorsMoved | Synced
 """What is for the editor of a document."""
 
-Intent = Dial | Renew | Write | Drop | Settle | Reject | Heard | Edited
+Effect = Dial | Renew | Write | Drop | Settle | Reject | CallbackEffect | EditorEffect

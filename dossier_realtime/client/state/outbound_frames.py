@@ -14,7 +14,7 @@ from dossier_realtime.protocol.commands import AcknowledgeAlert, CancelBrief
 from dossier_realtime.protocol.events import Publishable
 from dossier_realtime.protocol.inbound import InboundMessage, event_type
 
-MAX_FRAME = 64 * 1024  # bytes; the server closes for good on more (docs/protocol.md#frames)
+MAX_FRAME_BYTES = 64 * 1024  # bytes; the server closes for good on more (docs/protocol.md#frames)
 
 Message = Publishable | Mapping[str, Any]
 """An event to send: its Struct, or the contract's JSON as a mapping (`{"type": …, "payload": …}`).
@@ -47,8 +47,8 @@ def frame_of(channel: str, message: Message, ref: str, idempotency_key: str) -> 
         raise ValueError("The event names another channel than send() does; leave the channel out of the event")
     body |= {"channel": channel, "ref": ref, "idempotency_key": idempotency_key}
     frame = msgspec.json.encode(body)
-    if len(frame) > MAX_FRAME:
-        raise ValueError(f"The event is {len(frame)} bytes of JSON, {MAX_FRAME} may be sent; shorten it")
+    if len(frame) > MAX_FRAME_BYTES:
+        raise ValueError(f"The event is {len(frame)} bytes of JSON, {MAX_FRAME_BYTES} may be sent; shorten it")
     if isinstance(decode_command(frame), InboundMessage):
         return frame
     raise ValueError("send() takes the events that a client may publish; for this message there is a method")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-HOLD_AT = 256  # recovered events that wait for one subscription, from which on nothing more is read
-GO_ON_AT = 128
-STALLED_AFTER = 30.0  # seconds; a full subscription that took nothing for so long holds nobody else up any more
+PAUSE_READING_AT = 256  # recovered events that wait for one subscription, from which on nothing more is read
+RESUME_READING_AT = 128
+STALLED_AFTER_SECONDS = 30.0  # seconds; a full subscription that took nothing for so long holds nobody else up any more
 
 
 class FlowReader(Protocol):
@@ -22,7 +22,7 @@ class FlowReader(Protocol):
         """How many events its user has taken, in all."""
 
 
-class Flow:
+class ReadFlow:
     """The full subscriptions. `changed` is called when `full` may have. Pure: time is an argument."""
 
     def __init__(self, changed: Callable[[], None]) -> None:
@@ -38,10 +38,10 @@ class Flow:
     def look(self, reader: FlowReader) -> None:
         """Look at a reader that has got or taken an event, or has ended."""
         before = self.full
-        if reader.backlog < GO_ON_AT:
+        if reader.backlog < RESUME_READING_AT:
             self._full.pop(reader, None)
             self._stalled.discard(reader)
-        elif reader.backlog >= HOLD_AT and reader not in self._full and reader not in self._stalled:
+        elif reader.backlog >= PAUSE_READING_AT and reader not in self._full and reader not in self._stalled:
             self._full[reader] = (reader.taken, None)
         if before != self.full:
             self._changed()
@@ -51,15 +51,15 @@ class Flow:
         return reader in self._stalled
 
     def tick(self, now: float) -> None:
-        """Give up on those that took nothing for `STALLED_AFTER`."""
+        """Give up on those that took nothing for `STALLED_AFTER_SECONDS`."""
         for reader, (taken, since) in list(self._full.items()):
             if since is None or reader.taken != taken:
                 self._full[reader] = (reader.taken, now)
-            elif now >= since + STALLED_AFTER:
+            elif now >= since + STALLED_AFTER_SECONDS:
                 del self._full[reader]
                 self._stalled.add(reader)
 
     def deadline(self) -> float | None:
         """When `tick` is to be called next; None while nothing is full. A time in the past: at once."""
-        due = [0.0 if since is None else since + STALLED_AFTER for _, since in self._full.values()]
+        due = [0.0 if since is None else since + STALLED_AFTER_SECONDS for _, since in self._full.values()]
         return min(due, default=None)

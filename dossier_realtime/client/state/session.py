@@ -14,14 +14,14 @@ from dossier_realtime.protocol.errors import ErrorCode
 from dossier_realtime.protocol.events import AlertState, Event, PresenceJoin, PresenceLeave, PresenceUpdate
 
 from ..errors import ConnectionClosed, DeniedError, NotSubscribed, RealtimeError, TimedOut
-from .channel_state import Beginning, Stream
-from .document_replica import Followed, Replica
-from .effects import Deliver, End, ErrorReport, Intent, Reject, Settle, ShowPresence, Unasked, Write
-from .send_queue import Outgoing, SendQueue
+from .channel_state import Beginning, ChannelState
+from .document_replica import DocumentReplica, Followed
+from .effects import Deliver, Effect, End, ErrorReport, Reject, Settle, ShowPresence, Unasked, Write
+from .send_queue import PendingSend, SendQueue
 
-QUEUE_CAPACITY = 1_000
-WINDOW = 64  # sends on the wire; well below the 200 refusals a minute that cost the connection
-PAUSE = 15.0  # seconds to wait when the server asks to wait, but not how long
+MAX_PENDING_SENDS = 1_000  # sends that wait for their answer
+MAX_IN_FLIGHT = 64  # sends on the wire; well below the 200 refusals a minute that cost the connection
+PAUSE_SECONDS = 15.0  # wait where the server asks to wait, but not how long
 MAX_PAUSES = 5  # how often one send may be asked to wait before it is given up
 
 _WORTH_WAITING = frozenset({ErrorCode.RATE_LIMIT_EXCEEDED, ErrorCode.SERVICE_UNAVAILABLE})
@@ -36,52 +36,54 @@ class ClientSession:
     """The channels and sends of one client, over all its connections."""
 
     def __init__(self, send_timeout: float) -> None:
-        self.streams: dict[str, Stream] = {}
+        self.channel_states: dict[str, ChannelState] = {}
         self.user_id: str | None = None
         self._send_timeout = send_timeout
-        self._sends = SendQueue(QUEUE_CAPACITY, WINDOW)
+        self._sends = SendQueue(MAX_PENDING_SENDS, MAX_IN_FLIGHT)
         self._online = False
         self._paused_until = 0.0
         self._count = 0
 
     # --- what the user wants --------------------------------------------------------------------------
 
-    def subscribe(self, channel: str, *, presence: bool, hidden: bool, since: Beginning = None) -> list[Intent]:
+    def subscribe(self, channel: str, *, presence: bool, hidden: bool, since: Beginning = None) -> list[Effect]:
         """Follow a channel; or, where it is followed, ask for its presence too."""
-        stream = self.streams.get(channel)
-        if stream is None:
-            stream = Stream(channel, include_presence=presence, hidden=hidden, since=since)
-            self.streams[channel] = stream
-        elif stream.include_presence or not presence:
+        state = self.channel_states.get(channel)
+        if state is None:
+            state = ChannelState(channel, include_presence=presence, hidden=hidden, since=since)
+            self.channel_states[channel] = state
+        elif state.include_presence or not presence:
             return []
-        stream.include_presence = presence
-        return self._ask(stream)
+        state.include_presence = presence
+        return self._ask(state)
 
-    def unsubscribe(self, channel: str) -> list[Intent]:
+    def unsubscribe(self, channel: str) -> list[Effect]:
         """Follow a channel no more."""
-        return [] if self.streams.pop(channel, None) is None else self._leave(channel)
+        return [] if self.channel_states.pop(channel, None) is None else self._leave(channel)
 
-    def open_document(self, replica: Replica) -> list[Intent]:
+    def open_document(self, replica: DocumentReplica) -> list[Effect]:
         """Follow a document to edit it."""
         channel = replica.channel
-        stream = self.streams.get(channel)
-        asked = stream is not None
-        if stream is None:
-            stream = self.streams[channel] = Stream(channel, include_presence=True, hidden=False, since=None)
-        stream.document, stream.include_presence = replica, True
-        return self._load(stream) if asked else self._ask(stream)
+        state = self.channel_states.get(channel)
+        asked = state is not None
+        if state is None:
+            state = self.channel_states[channel] = ChannelState(
+                channel, include_presence=True, hidden=False, since=None
+            )
+        state.document, state.include_presence = replica, True
+        return self._load(state) if asked else self._ask(state)
 
     def close_document(self, channel: str) -> None:
         """Follow it, if at all, as any channel."""
-        if (stream := self.streams.get(channel)) is not None:
-            stream.document = None
+        if (state := self.channel_states.get(channel)) is not None:
+            state.document = None
 
-    def send(self, ref: str, frame: bytes, key: str, now: float, *, patient: bool) -> list[Intent]:
+    def send(self, ref: str, frame: bytes, key: str, now: float, *, patient: bool) -> list[Effect]:
         """Take a send in; `ref` from `next_ref`. `key`: empty for what is harmless twice without one. `patient`: waits
         when asked to. Raises QueueFull, and DeniedError for one that would have to wait and is not patient."""
         if not patient and self._paused_until > now:
             raise self._rate_refusal(now)
-        self._sends.add(Outgoing(ref, frame, key, now + self._send_timeout, patient))
+        self._sends.add(PendingSend(ref, frame, key, now + self._send_timeout, patient))
         return list(self._transmit(now))
 
     @property
@@ -92,75 +94,75 @@ class ClientSession:
     @property
     def awaits_answers(self) -> bool:
         """Return whether something is asked of the server that the program may be waiting for."""
-        return self._sends.is_flying or any(
-            stream.ref is not None or (stream.document is not None and not stream.document.synced)
-            for stream in self.streams.values()
+        return self._sends.has_in_flight or any(
+            state.ref is not None or (state.document is not None and not state.document.synced)
+            for state in self.channel_states.values()
         )
 
     def status(self, channel: str) -> SubscriptionStatus:
         """Return how far the channel has come."""
-        stream = self.streams.get(channel)
-        if stream is None:
+        state = self.channel_states.get(channel)
+        if state is None:
             return "ended"
-        return ("live" if stream.whole else "recovering") if stream.live else "waiting"
+        return ("live" if state.whole else "recovering") if state.live else "waiting"
 
     @property
     def recovering(self) -> frozenset[str]:
         """The channels that are not whole (again) yet."""
-        return frozenset(channel for channel, stream in self.streams.items() if not stream.whole)
+        return frozenset(channel for channel, state in self.channel_states.items() if not state.whole)
 
     def forget(self, ref: str) -> None:
         """The sender no longer waits."""
         self._sends.forget(ref)
 
-    def update_presence(self, channel: str, change: PresenceChange) -> list[Intent]:
+    def update_presence(self, channel: str, change: PresenceChange) -> list[Effect]:
         """Say what the user does on a channel, now and after each reconnect. Raises NotSubscribed."""
-        stream = self.streams.get(channel)
-        if stream is None:
+        state = self.channel_states.get(channel)
+        if state is None:
             raise NotSubscribed(f"{channel} is not subscribed; subscribe to it before you update your presence")
-        stream.update_presence(change)
-        return list(self._say_presence(stream))
+        state.update_presence(change)
+        return list(self._say_presence(state))
 
     # --- the connection comes and goes ----------------------------------------------------------------
 
-    def authenticated(self, user_id: str, now: float) -> list[Intent]:
+    def authenticated(self, user_id: str, now: float) -> list[Effect]:
         """A connection may speak: everything wanted is asked for, everything unacknowledged is sent."""
         self.user_id = user_id
         self._online = True
-        asked = [intent for stream in self.streams.values() for intent in self._ask(stream)]
+        asked = [effect for state in self.channel_states.values() for effect in self._ask(state)]
         return [*asked, *self._transmit(now)]
 
     def disconnected(self) -> None:
         """It is gone."""
         self._online = False
         self._sends.disconnected()
-        for stream in self.streams.values():
-            stream.lost()
+        for state in self.channel_states.values():
+            state.lost()
 
-    def end(self, error: RealtimeError | None) -> list[Intent]:
+    def end(self, error: RealtimeError | None) -> list[Effect]:
         """No connection comes any more."""
         self._online = False
         why = error or ConnectionClosed("The client was closed; make a new one to go on")
         rejected = [Reject(send.ref, why) for send in self._sends.clear()]
-        ended = [End(channel, error) for channel in self.streams]
-        self.streams.clear()
+        ended = [End(channel, error) for channel in self.channel_states]
+        self.channel_states.clear()
         return [*rejected, *ended]
 
     # --- time -----------------------------------------------------------------------------------------
 
-    def tick(self, now: float) -> list[Intent]:
+    def tick(self, now: float) -> list[Effect]:
         """Do what is due."""
-        intents: list[Intent] = []
+        effects: list[Effect] = []
         for send in self._sends.expired(now):
             key = " with the same idempotency_key" if send.idempotency_key else ""
             text = f"No ack within {self._send_timeout:g} s; send again{key} to be sure"
-            intents.append(Reject(send.ref, TimedOut(text, send.idempotency_key)))
-        for stream in self.streams.values():
-            if stream.retry_at is not None and stream.retry_at <= now:
-                intents += self._ask(stream)
-            if stream.document is not None:
-                intents += stream.document.tick(now)
-        return [*intents, *self._transmit(now)]
+            effects.append(Reject(send.ref, TimedOut(text, send.idempotency_key)))
+        for state in self.channel_states.values():
+            if state.retry_at is not None and state.retry_at <= now:
+                effects += self._ask(state)
+            if state.document is not None:
+                effects += state.document.tick(now)
+        return [*effects, *self._transmit(now)]
 
     def grant(self, until: float) -> None:
         """Let no send time out before `until`."""
@@ -168,15 +170,15 @@ class ClientSession:
 
     def deadline(self, now: float) -> float | None:
         """When `tick` has something to do."""
-        due = [stream.retry_at for stream in self.streams.values() if stream.retry_at is not None]
-        edited = [stream.document.deadline() for stream in self.streams.values() if stream.document is not None]
+        due = [state.retry_at for state in self.channel_states.values() if state.retry_at is not None]
+        edited = [state.document.deadline() for state in self.channel_states.values() if state.document is not None]
         due += [at for at in edited if at is not None]
         sends = self._sends.deadline(now)
         return min(due if sends is None else [*due, sends], default=None)
 
     # --- what comes in --------------------------------------------------------------------------------
 
-    def received(self, event: Event, now: float) -> list[Intent]:
+    def received(self, event: Event, now: float) -> list[Effect]:
         """Judge one message of an authenticated connection."""
         match event:
             case responses.Ack(ref=str(ref)) | AlertState(ref=str(ref)):
@@ -188,11 +190,11 @@ class ClientSession:
             case responses.Subscribed():
                 return self._subscribed(event, now)
             case responses.Unsubscribed():
-                stream = self.streams.get(event.channel)
-                if stream is None or not stream.live or event.ref is not None:
+                state = self.channel_states.get(event.channel)
+                if state is None or not state.live or event.ref is not None:
                     return []
                 why = ConnectionClosed(f"The server ended the subscription to {event.channel}; subscribe again")
-                return self._end(stream, why)
+                return self._end(state, why)
             case responses.RateLimitExceeded():
                 if event.payload.rate_class in ("general", "bytes"):
                     return [*self._pause(now + event.payload.retry_after, now), Unasked(event)]
@@ -204,79 +206,79 @@ class ClientSession:
             case _:
                 return self._event(event, now)
 
-    def _subscribed(self, answer: responses.Subscribed, now: float) -> list[Intent]:
-        stream = self.streams.get(answer.channel)
-        if stream is None or stream.ref is None or answer.ref != stream.ref:
+    def _subscribed(self, answer: responses.Subscribed, now: float) -> list[Effect]:
+        state = self.channel_states.get(answer.channel)
+        if state is None or state.ref is None or answer.ref != state.ref:
             return []  # the answer to a subscribe that was taken back meanwhile
-        told = [*stream.subscribed(answer), *self._say_presence(stream)]
-        if stream.document is None:
-            return told
-        return told + self._keep_up(stream, stream.document.subscribed(answer, now), now)
+        effects = [*state.subscribed(answer), *self._say_presence(state)]
+        if state.document is None:
+            return effects
+        return effects + self._keep_up(state, state.document.subscribed(answer, now), now)
 
-    def _presence(self, change: PresenceJoin | PresenceLeave | PresenceUpdate) -> list[Intent]:
-        stream = self.streams.get(change.channel)
-        if stream is None or stream.presence is None or not stream.live:
+    def _presence(self, change: PresenceJoin | PresenceLeave | PresenceUpdate) -> list[Effect]:
+        state = self.channel_states.get(change.channel)
+        if state is None or state.presence is None or not state.live:
             return []
-        after = stream.presence.after(change)
-        told: list[Intent] = [] if after is stream.presence else [ShowPresence(stream.channel, after)]
-        stream.presence = after
-        if stream.document is not None and isinstance(change, PresenceLeave):
-            told += stream.document.left(change.payload.user_id)
-        return told
+        after = state.presence.after(change)
+        effects: list[Effect] = [] if after is state.presence else [ShowPresence(state.channel, after)]
+        state.presence = after
+        if state.document is not None and isinstance(change, PresenceLeave):
+            effects += state.document.left(change.payload.user_id)
+        return effects
 
-    def _event(self, event: Event, now: float) -> list[Intent]:
+    def _event(self, event: Event, now: float) -> list[Effect]:
         own = channels.user(self.user_id or "")
         channel = getattr(event, "channel", None) or own
-        stream = self.streams.get(channel)
-        if stream is None or (stream.position is None and not stream.live):
+        state = self.channel_states.get(channel)
+        if state is None or (state.position is None and not state.live):
             # One's own channel comes to every connection unasked; anything else was not asked for.
             return [Unasked(event)] if channel == own else []
-        arrival = stream.arrive(event, getattr(event, "offset", None))
+        arrival = state.arrive(event, getattr(event, "offset", None))
         if arrival.recover:
             # A server replays only what it has not delivered on this subscription: begin a new one.
-            return [*self._leave(channel), *self._ask(stream)]
-        told: list[Intent] = [] if arrival.lost is None else [ErrorReport(arrival.lost, channel)]
-        if stream.document is not None and isinstance(event, Followed):
-            told += self._keep_up(stream, stream.document.follow(event, now), now)
-        return told + [
-            Deliver(channel, event, position, stream.was_missed(position)) for event, position in arrival.deliver
+            return [*self._leave(channel), *self._ask(state)]
+        effects: list[Effect] = [] if arrival.lost is None else [ErrorReport(arrival.lost, channel)]
+        if state.document is not None and isinstance(event, Followed):
+            effects += self._keep_up(state, state.document.follow(event, now), now)
+        return effects + [
+            Deliver(channel, event, position, state.was_missed(position)) for event, position in arrival.deliver
         ]
 
-    def _keep_up(self, stream: Stream, told: list[Intent], now: float) -> list[Intent]:
+    def _keep_up(self, state: ChannelState, effects: list[Effect], now: float) -> list[Effect]:
         """What a document made of a message; one that cannot go on from there is loaded anew."""
-        if stream.document is None or not stream.document.astray:
-            return told
-        if stream.document.load_at <= now:
-            return told + self._load(stream)
-        stream.live, stream.ref, stream.retry_at = False, None, stream.document.load_at
-        return [*told, *self._leave(stream.channel)]
+        if state.document is None or not state.document.out_of_sync:
+            return effects
+        if state.document.load_at <= now:
+            return effects + self._load(state)
+        state.live, state.ref, state.retry_at = False, None, state.document.load_at
+        return [*effects, *self._leave(state.channel)]
 
-    def _load(self, stream: Stream) -> list[Intent]:
+    def _load(self, state: ChannelState) -> list[Effect]:
         """Begin a new subscription: within an old one a server may have sent later versions than its answer has."""
-        return [*self._leave(stream.channel), *self._ask(stream)]
+        return [*self._leave(state.channel), *self._ask(state)]
 
-    def _refused(self, error: responses.ErrorMessage, now: float) -> list[Intent]:
+    def _refused(self, error: responses.ErrorMessage, now: float) -> list[Effect]:
         wait = error.error_code in _WORTH_WAITING
-        until = max(self._paused_until, now + (error.retry_after or (0 if self._paused_until > now else PAUSE)))
+        until = max(self._paused_until, now + (error.retry_after or (0 if self._paused_until > now else PAUSE_SECONDS)))
         why = DeniedError(error.error_code, error.message, error.channel, until - now if wait else None)
-        send = self._sends.flying(error.ref)
+        send = self._sends.in_flight(error.ref)
         if send is not None:
             if wait and send.patient and send.pauses < MAX_PAUSES:
                 self._sends.again(send)
                 return self._pause(until, now)
             self._sends.forget(send.ref)
             return [Reject(send.ref, why), *self._transmit(now)]
-        for stream in self.streams.values():
-            if stream.document is not None and (told := stream.document.refused(error, now)) is not None:
-                return self._keep_up(stream, told, now)
-            asked = error.ref is not None and error.ref == stream.ref
-            taken_away = error.ref is None and error.channel == stream.channel and stream.live
+        for state in self.channel_states.values():
+            if state.document is not None and (effects := state.document.refused(error, now)) is not None:
+                return self._keep_up(state, effects, now)
+            asked = error.ref is not None and error.ref == state.ref
+            taken_away = error.ref is None and error.channel == state.channel and state.live
             if asked and wait:
-                stream.ref, stream.retry_at = None, until
+                state.ref, state.retry_at = None, until
                 return []
             if asked or (taken_away and error.error_code is ErrorCode.SUBSCRIPTION_FAILED):
-                return self._end(stream, why)
-        return [ErrorReport(why, error.channel if error.channel in self.streams else None)]
+                return self._end(state, why)
+        return [ErrorReport(why, error.channel if error.channel in self.channel_states else None)]
 
     # --- what goes out --------------------------------------------------------------------------------
 
@@ -285,22 +287,22 @@ class ClientSession:
         self._count += 1
         return str(self._count)
 
-    def _ask(self, stream: Stream) -> list[Intent]:
-        return [Write(codec.encode(stream.ask(self.next_ref())))] if self._online else []
+    def _ask(self, state: ChannelState) -> list[Effect]:
+        return [Write(codec.encode(state.ask(self.next_ref())))] if self._online else []
 
-    def _leave(self, channel: str) -> list[Intent]:
+    def _leave(self, channel: str) -> list[Effect]:
         return [Write(codec.encode(Unsubscribe(channel=channel, ref=self.next_ref())))] if self._online else []
 
-    def _say_presence(self, stream: Stream) -> Iterator[Intent]:
-        command = stream.say_presence(self.next_ref())
+    def _say_presence(self, state: ChannelState) -> Iterator[Effect]:
+        command = state.say_presence(self.next_ref())
         if command is not None:
             yield Write(codec.encode(command))
 
-    def _transmit(self, now: float) -> Iterator[Intent]:
+    def _transmit(self, now: float) -> Iterator[Effect]:
         if self._online:
             yield from map(Write, self._sends.take(now))
 
-    def _pause(self, until: float, now: float) -> list[Intent]:
+    def _pause(self, until: float, now: float) -> list[Effect]:
         self._paused_until = max(self._paused_until, until)
         self._sends.pause(until)
         return [Reject(send.ref, self._rate_refusal(now)) for send in self._sends.take_impatient()]
@@ -310,6 +312,6 @@ class ClientSession:
         text = f"The rate limit allows no send for {wait:.0f} s; send again then, or with wait_for_rate=True"
         return DeniedError(ErrorCode.RATE_LIMIT_EXCEEDED, text, retry_after=wait)
 
-    def _end(self, stream: Stream, error: RealtimeError) -> list[Intent]:
-        del self.streams[stream.channel]
-        return [End(stream.channel, error)]
+    def _end(self, state: ChannelState, error: RealtimeError) -> list[Effect]:
+        del self.channel_states[state.channel]
+        return [End(state.channel, error)]
