@@ -23,6 +23,7 @@ _BLOCK = re.compile(r"^```.*?^```", re.DOTALL | re.MULTILINE)
 _CODE = re.compile(r"`([^`\n]+)`")
 _PATH = re.compile(rf"(?:{'|'.join(map(re.escape, FOLDERS))})/[\w./*<>-]*|[\w./*<>-]+\.(?:py|toml|md)")
 _NOT_OURS = re.compile(r"^(/|var/|build/|\.venv)|^(NOTES|production|default)\.\w+$|^notebooks/monday")
+_SAVED = re.compile(r"[Ss]ave as\s+`([^`]+)`")
 _RELATIVE = re.compile(
     r"(?:^|[.!?:]\s+|\|\s*|^#+\s+|^\s*[-*]\s+|^\d+\.\s+)(What|Who|Whom|Whose|Whether)\s", re.MULTILINE
 )
@@ -38,9 +39,15 @@ def named_paths(text: str) -> Iterator[str]:
 
 
 def missing(text: str, page: Path) -> list[str]:
-    """Return the paths that are neither in the repository nor beside the page. `*` and `<name>` stand for any name."""
+    """Return the paths that are neither in the repository nor beside the page, nor made by the page ("Save as …").
+
+    `*` and `<name>` stand for any name.
+    """
     gone = []
+    made = set(_SAVED.findall(text))
     for path in named_paths(text):
+        if path in made:
+            continue
         pattern = re.sub(r"<[^>]+>", "*", path).rstrip("/")
         if not any(any(root.glob(pattern)) for root in (ROOT, page.parent)):
             gone.append(path)
@@ -53,7 +60,7 @@ def test_every_path_that_a_page_names_exists(page: Path) -> None:
 
 
 def test_a_path_that_is_gone_is_found() -> None:
-    text = "See `app/node/nothing.py`, `app/core/session.py`, `app/services/<name>.py` and `core/session.py`."
+    text = "See `app/node/nothing.py`, `app/bootstrap.py`, `app/services/<name>.py` and `core/session.py`."
     assert missing(text, ROOT / "README.md") == ["app/node/nothing.py", "core/session.py"]
 
 

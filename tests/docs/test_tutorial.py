@@ -75,10 +75,10 @@ def copy(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def service(copy: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
+def service(copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
     """The service of the copy. `make run` in the page starts it, and starts it again."""
     monkeypatch.setattr(harness, "ROOT", copy)
-    with Service(copy / "var" / "data") as running:
+    with Service(tmp_path / "data") as running:
         yield running
 
 
@@ -99,8 +99,8 @@ class Shell:
 
     def run(self, text: str) -> str:
         """Run a block; return what it prints. Each of its commands must succeed."""
-        text = text.replace("make generate", f"{sys.executable} -m tools.generate; {sys.executable} -m tools.diagrams")
         text = self.local(text).replace(".venv/bin/python", sys.executable)
+        text = text.replace("make generate", f"{sys.executable} -m tools.generate; {sys.executable} -m tools.diagrams")
         assert self._bash.stdin is not None
         assert self._bash.stdout is not None
         self._bash.stdin.write(f"{text}\necho; echo {_DONE}\n")
