@@ -26,6 +26,7 @@ from app.journal.signatures.signing import Signer, key_place, named_key, open_si
 from app.journal.upkeep import Upkeep
 from app.journal.writer import Journal
 from app.node.node import Node
+from app.node.parts import NodeParts, Services
 from app.node.recorder import Recorder
 from app.security import tls, token_secrets
 from app.security.auth import TokenVerifier
@@ -98,23 +99,9 @@ class Service:
         self.verifier = TokenVerifier(config.auth)
         recorder = Recorder(journal, self._metrics, self._policy, self._aggregator)
         acts = ActRecord(journal, recorder.level_of)
-        self.node = Node(
-            config.node.id,
-            engine,
-            self._policy,
-            publisher,
-            self._documents,
-            cursors,
-            alerts,
-            briefs,
-            self.verifier,
-            administration,
-            recorder,
-            acts,
-            node_limits(config),
-            now,
-            lambda: str(uuid.uuid4()),
-        )
+        services = Services(publisher, self._documents, cursors, alerts, briefs, administration, acts)
+        parts = NodeParts(engine, self._policy, self.verifier, recorder, node_limits(config))
+        self.node = Node(config.node.id, parts, services, now, lambda: str(uuid.uuid4()))
         data = Path(config.storage.data)
         self._signer = signer
         self._upkeep = Upkeep(
@@ -304,7 +291,7 @@ class Service:
             }
 
         self._aggregator.gauge("nodes", figures)
-        self._aggregator.gauge_rows("limits", self.node.raised_limits)
+        self._aggregator.gauge_rows("limits", self.node.control.raised_limits)
         self._aggregator.gauge("sessions", lambda: {"open": len(node.registry.by_session)})
 
 

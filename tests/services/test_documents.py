@@ -92,7 +92,9 @@ class Bench:
     def _deliver(self, publications: Sequence[Publication]) -> None:
         for publication in publications:
             self.delivered.append(publication.offset)
-            self.documents.claim(publication.channel, publication.offset, publication.frame)
+            version = self.documents.claim(publication.channel, publication.offset, publication.frame)
+            if version is not None:
+                version.answer(publication.offset)
 
     def submit(self, content: str, version: int = 0, op_id: str | None = None) -> None:
         payload = EditPayload("insert", 0, version, content, op_id=op_id)

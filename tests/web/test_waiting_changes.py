@@ -187,7 +187,7 @@ def test_settings_are_not_changed_by_who_was_revoked_while_that_was_recorded(tmp
     async def play() -> None:
         async with _staged(tmp_path / "data") as scene:
             channel = "dossier:country:SA"
-            gate = Gate(scene.service.node._effects._acts, "begin", after=True)
+            gate = Gate(scene.service.node.services.acts, "begin", after=True)
             change = {"type": "channel_settings", "channel": channel, "payload": {"presence": False}}
             await scene.nora.send(change)
             await _reached(gate)

@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from app.node.sockets.outbox import Flusher, Frame
     from app.node.sockets.timers import Timers
     from app.services.editing.shared_texts import SharedText
-    from dossier_realtime.protocol.classification import ChannelPolicy
     from dossier_realtime.protocol.commands import Command
     from dossier_realtime.protocol.events import Event
     from dossier_realtime.protocol.inbound import InboundMessage
@@ -71,12 +70,12 @@ class ConnectionRecorder(Protocol):
 class ConnectionHost(Protocol):
     """The part of the node that a connection uses."""
 
+    name: str
     loop: asyncio.AbstractEventLoop
     flusher: Flusher
     timers: Timers
     limits: NodeLimits
     clock: Callable[[], Instant]
-    policy: ChannelPolicy
     new_id: Callable[[], str]
 
     @property

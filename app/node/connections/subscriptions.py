@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from app.core.position import StreamPosition
-    from app.core.sessions.effects import Join
+    from app.core.sessions.effects import Join, ReceiveOwn, RefuseDocument
     from app.engine.ports import Engine
     from app.node.connections.connection import Connection
     from app.node.connections.hub import Hub
@@ -76,6 +76,10 @@ class Subscriptions:
         elif channel not in connection.attachments:
             self._attach(connection, channel, position.offset, position.offset)
             self._go_live(connection, channel)
+
+    async def receive_own(self, connection: Connection, asked: ReceiveOwn) -> None:
+        """Deliver the user's own channel again, which had been withheld."""
+        await self.attach_own(connection, asked.channel)
 
     async def join(self, connection: Connection, asked: Join) -> ErrorCode | None:
         """Subscribe, answer, and catch up. Returns the code of a refusal."""
@@ -146,10 +150,10 @@ class Subscriptions:
             return False
         return True
 
-    async def refuse_document(self, connection: Connection, channel: str, ref: str | None) -> None:
+    async def refuse_document(self, connection: Connection, asked: RefuseDocument) -> None:
         """Refuse a document above the clearance, after as much work as for one that does not exist."""
-        await self._may_open(connection, channel)
-        self._refuse(connection, channel, ref)
+        await self._may_open(connection, asked.channel)
+        self._refuse(connection, asked.channel, asked.ref)
 
     async def _may_open(self, connection: Connection, channel: str) -> bool:
         """Return whether a document exists, or the user may begin it."""

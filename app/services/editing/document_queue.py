@@ -40,12 +40,17 @@ SNAPSHOT_VERSIONS = 500  # versions between two snapshots
 _VERSIONS_A_TURN = 10  # versions of one edit that one turn of the loop makes
 
 
-class _Placed(NamedTuple):
-    """A version on its way to the log, and whether it is its edit's last."""
+class PendingVersion(NamedTuple):
+    """A version on its way to the log and to its readers. The last version of an edit answers the edit."""
 
     submission: EditSubmission
     body: bytes
-    last: bool
+    is_last: bool
+
+    def answer(self, version: int) -> None:
+        """Answer the edit's author with `version`, if this is the edit's last one."""
+        if self.is_last:
+            self.submission.reply(version)
 
 
 class DocumentQueue:
@@ -66,7 +71,7 @@ class DocumentQueue:
         self.committed = VersionedDocument()
         self.appending: VersionedDocument | None = None
         self._waiting: deque[EditSubmission] = deque()
-        self._placed: dict[int, _Placed] = {}
+        self._pending: dict[int, PendingVersion] = {}
         self._loop = asyncio.get_running_loop()
         self._used = self._loop.time()
         self._snapshot = 0
@@ -93,14 +98,13 @@ class DocumentQueue:
         if self._working is None:
             self._working = self._loop.create_task(self._work())
 
-    def claim(self, version: int, frame: bytes) -> EditSubmission | None:
-        found = self._placed.get(version)
+    def claim(self, version: int, frame: bytes) -> PendingVersion | None:
+        """Take the version that is delivered as `frame` from those that are pending; the caller answers its author."""
+        found = self._pending.get(version)
         if found is None or found.body != frame:
-            return None  # another node's: ours comes behind it
-        del self._placed[version]
-        if found.last:
-            found.submission.reply(version)
-        return found.submission
+            return None  # another node's: this queue's own version comes behind it
+        del self._pending[version]
+        return found
 
     async def _load(self) -> None:
         position = await self._broker.position(self._channel)
@@ -126,14 +130,14 @@ class DocumentQueue:
             self._take_back(batch)
             self._is_loaded = False
         except Unavailable:
-            self._placed.clear()
+            self._pending.clear()
             self._is_loaded = False
             refusal = EditError(ErrorCode.SERVICE_UNAVAILABLE, "The service cannot store changes now; try again later")
             self._refuse(batch, refusal)
         except Exception:
             # Whatever it was, nobody may wait for ever, and nothing half decided may stay.
             _log.exception("a document's queue failed", channel=self._channel)
-            self._placed.clear()
+            self._pending.clear()
             self._is_loaded = False
             text = "The service failed to take this edit; send it again"
             self._refuse(batch, EditError(ErrorCode.INTERNAL_ERROR, text))
@@ -152,7 +156,7 @@ class DocumentQueue:
         versions: list[Version] = []
         rest = await self._decide_all(batch, known, tentative, versions)
         self._waiting.extendleft(reversed(rest))
-        if not all(one.submission.holds() for one in self._placed.values()):
+        if not all(one.submission.holds() for one in self._pending.values()):
             self._take_back(batch)  # a right was lost while others were decided: once more, without its holder's
             return
         if versions:
@@ -209,7 +213,7 @@ class DocumentQueue:
                     await asyncio.sleep(0)
                 versions.append(version)
                 tentative.advance(step)
-                self._placed[tentative.version] = _Placed(submission, version.body, version is made[-1])
+                self._pending[tentative.version] = PendingVersion(submission, version.body, version is made[-1])
         return []
 
     def _charge(self, submission: EditSubmission, made: Sequence[Version], *, begins: bool) -> None:
@@ -228,13 +232,14 @@ class DocumentQueue:
             submission.reply(EditError(ErrorCode.PERMISSION_DENIED, text))
 
     def _answer_undelivered(self) -> None:
-        """Nobody on this node receives the channel: the versions came by no delivery."""
-        for version, placed in sorted(self._placed.items()):
-            self.claim(version, placed.body)
+        """Answer the authors of versions that no delivery claimed: no connection of this node receives the channel."""
+        pending, self._pending = self._pending, {}
+        for version, one in sorted(pending.items()):
+            one.answer(version)
 
     def _take_back(self, batch: Sequence[EditSubmission]) -> None:
-        placed = {id(one.submission) for one in self._placed.values()}
-        self._placed.clear()
+        placed = {id(one.submission) for one in self._pending.values()}
+        self._pending.clear()
         self._waiting.extendleft(s for s in reversed(batch) if id(s) in placed)
 
     async def _keep_snapshot(self) -> None:

@@ -11,7 +11,7 @@ from dossier_realtime.protocol.responses import DocumentState
 
 from .differences import Differences
 from .document_log import replay
-from .document_queue import DocumentQueue
+from .document_queue import DocumentQueue, PendingVersion
 from .shared_texts import SharedText, SharedTexts
 
 if TYPE_CHECKING:
@@ -96,9 +96,11 @@ class Documents:
         """Take an edit into its document's queue; the order of the calls is the order of the queue."""
         self._queue(channel).submit(submission)
 
-    def claim(self, channel: str, version: int, frame: bytes) -> EditSubmission | None:
-        """Return the submission whose version is being delivered, if it came through here; the last version of an
-        edit answers it."""
+    def claim(self, channel: str, version: int, frame: bytes) -> PendingVersion | None:
+        """Return the pending version that is delivered as `frame`; None for one of another node, or not of an edit.
+
+        The caller answers its author in the version's place.
+        """
         queue = self._queues.get(channel)
         return None if queue is None else queue.claim(version, frame)
 

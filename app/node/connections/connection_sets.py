@@ -1,0 +1,23 @@
+"""The connections of a node, and what is done to many of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from app.node.connections.connection import Connection
+    from app.node.connections.endings import Endings
+    from app.node.connections.hub import Hub
+    from app.node.connections.rechecks import Rechecks
+    from app.node.connections.registry import Registry
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionSets:
+    """All connections (`registry`), each channel's receivers (`hub`), and connections to be checked or ended."""
+
+    registry: Registry
+    hub: Hub[Connection]
+    rechecks: Rechecks
+    endings: Endings

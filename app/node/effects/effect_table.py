@@ -1,0 +1,70 @@
+"""Handlers of effects, by the type of the effect or of the domain's command in it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+
+from app.core.sessions.effects import DomainCommand
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable, Coroutine
+
+    from app.core.sessions.effects import Effect
+    from app.node.connections.connection import Connection
+    from app.node.effects.outcomes import Outcomes
+    from app.node.sockets.background import Background
+    from dossier_realtime.protocol.errors import ErrorCode
+
+E = TypeVar("E")
+Work: TypeAlias = "Coroutine[Any, Any, ErrorCode | None]"
+"""Work that replies to its client itself and returns the code of the refusal, None for an accepted message."""
+
+
+class EffectTable:
+    """One row a type. The row's method says in which way its handler runs."""
+
+    def __init__(self, outcomes: Outcomes, background: Background) -> None:
+        self._outcomes = outcomes
+        self._background = background
+        self._rows: dict[type, Callable[[Connection, Any, Any], asyncio.Task[None] | None]] = {}
+
+    @property
+    def types(self) -> frozenset[type]:
+        """The types of effects and of the domain's commands that have a handler."""
+        return frozenset(self._rows)
+
+    def execute(self, connection: Connection, effect: Effect) -> asyncio.Task[None] | None:
+        """Begin an effect; a returned task must end before the connection's next message."""
+        subject = effect.command if isinstance(effect, DomainCommand) else effect
+        return self._rows[type(subject)](connection, effect, subject)
+
+    def at_once(self, kind: type[E], handler: Callable[[Connection, E], asyncio.Task[None] | None]) -> None:
+        """Call the handler in place. It counts the outcome of the message itself."""
+        self._rows[kind] = lambda connection, _, subject: handler(connection, subject)
+
+    def refused(self, kind: type[E], handler: Callable[[Connection, E], ErrorCode]) -> None:
+        """Call the handler in place; it refuses the message."""
+
+        def row(connection: Connection, effect: Any, subject: E) -> None:
+            self._outcomes.settle(effect, handler(connection, subject))
+
+        self._rows[kind] = row
+
+    def in_turn(self, kind: type[E], handler: Callable[[Connection, E], Work]) -> None:
+        """Run the handler before the connection's next message."""
+        self._rows[kind] = lambda connection, effect, subject: self._outcomes.begin(
+            effect, handler(connection, subject)
+        )
+
+    def concurrent(self, kind: type[E], handler: Callable[[Connection, E], Work]) -> None:
+        """Run the handler beside the connection's next messages; handlers begin in the order of the messages."""
+
+        def row(connection: Connection, effect: Any, subject: E) -> None:
+            self._outcomes.begin(effect, handler(connection, subject))
+
+        self._rows[kind] = row
+
+    def uncounted(self, kind: type[E], handler: Callable[[Connection, E], Coroutine[Any, Any, None]]) -> None:
+        """Run the handler before the connection's next message; the decision counted that message already."""
+        self._rows[kind] = lambda connection, _, subject: self._background.start(handler(connection, subject))

@@ -1,0 +1,44 @@
+"""Parts that bootstrap builds and hands to a node."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from app.engine.ports import Engine
+    from app.journal.acts import ActRecord
+    from app.node.connections.limits import NodeLimits
+    from app.node.recorder import Recorder
+    from app.security.auth import TokenVerifier
+    from app.services.alerts import Alerts
+    from app.services.briefs import Briefs
+    from app.services.channel_admin import ChannelAdmin
+    from app.services.editing.cursors import Cursors
+    from app.services.editing.documents import Documents
+    from app.services.publisher import EventPublisher
+    from dossier_realtime.protocol.classification import ChannelPolicy
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The services of the domain, one a capability."""
+
+    publisher: EventPublisher
+    documents: Documents
+    cursors: Cursors
+    alerts: Alerts
+    briefs: Briefs
+    channel_admin: ChannelAdmin
+    acts: ActRecord
+
+
+@dataclass(frozen=True, slots=True)
+class NodeParts:
+    """The infrastructure of a node: its store, the levels of channels, the keys of tokens, the record, the bounds."""
+
+    engine: Engine
+    policy: ChannelPolicy
+    verifier: TokenVerifier
+    recorder: Recorder
+    limits: NodeLimits
