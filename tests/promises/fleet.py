@@ -27,6 +27,7 @@ PATIENCE = HANG_SECONDS
 CHANNEL = "dossier:country:SA"
 
 CROWD: Overrides = {
+    "limits.refusals_per_second": 1_000_000,
     "limits.general": 1_000_000,
     "limits.ping": 1_000_000,
     "limits.read": 1_000_000,

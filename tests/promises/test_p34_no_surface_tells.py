@@ -67,6 +67,7 @@ SETTINGS = {
     "channels.classification": [{"pattern": "dossier:secret:*", "level": "secret"}],
     **{f"limits.{name}": 1_000_000 for name in ("general", "edit", "cursor", "read", "ping", "strangers_per_second")},
     "limits.handshakes_per_second": 100_000,
+    "limits.refusals_per_second": 1_000_000,
 }
 PERMISSIONS: dict[str, tuple[str, ...]] = {
     "nobody": (),

@@ -27,6 +27,7 @@ SETTINGS = {
         {"pattern": "dossier:secret:*", "level": "secret"},
     ],
     **{f"limits.{name}": 1_000_000 for name in ("general", "read", "strangers_per_second", "handshakes_per_second")},
+    "limits.refusals_per_second": 1_000_000,
 }
 SECRET = f"dossier:secret:{MARK}"
 HIDDEN = (SECRET, f"document:{MARK}", f"workspace:{MARK}", f"relationship:{MARK}", f"user:{MARK}")
