@@ -38,8 +38,9 @@ class Lane(IntEnum):
     REFUSED = 3  # whoever was refused often of late
 
 
-_PHASES = (None, Lane.BULK, None, Lane.NEWCOMERS, None, Lane.BULK, None, Lane.REFUSED)
-"""Whose work a turn does beside that of the sessions: after each unit of it the sockets are looked at once more."""
+_ROTATION = (Lane.BULK, Lane.NEWCOMERS, Lane.BULK, Lane.REFUSED)
+"""Whose work turns do beside that of the sessions, of the lanes that have work. A turn for the sessions alone lies
+between two of these: after each unit of work the sockets are looked at once more."""
 
 
 class Turns:
@@ -64,7 +65,8 @@ class Turns:
         self._spent = 0
         self._others = [0] * len(Lane)  # steps of the lanes beside the sessions
         self._bulk_since = 0.0
-        self._phase = 0
+        self._next = 0  # in the rotation
+        self._is_for_sessions_alone = False
         self.before_others: Callable[[], None] | None = None
         """Sends what the sessions are to be sent."""
         self._since = 0.0
@@ -165,16 +167,25 @@ class Turns:
         self._is_next_turn_asked = False
         self._spent = 0
         self._serve(Lane.SESSIONS)
-        self._phase = (self._phase + 1) % len(_PHASES)
-        lane = _PHASES[self._phase]
-        if lane is not None:
-            self._others[lane] = 0
+        for lane in _ROTATION:
+            if not self._queues[lane]:
+                self._others[lane] = 0  # no crowd: the next one need not wait until it is the lane's turn
+        self._is_for_sessions_alone = not self._is_for_sessions_alone
+        if not self._is_for_sessions_alone:
+            self._serve_next_lane()
+        if self.waiting:
+            self._ask_for_next_turn()
+
+    def _serve_next_lane(self) -> None:
+        for _ in _ROTATION:
+            lane = _ROTATION[self._next]
+            self._next = (self._next + 1) % len(_ROTATION)
             if self._queues[lane]:
+                self._others[lane] = 0
                 if self.before_others is not None:
                     self.before_others()
                 self._serve(lane)
-        if self.waiting or any(self._others):
-            self._ask_for_next_turn()
+                return
 
     def _serve(self, lane: Lane) -> None:
         queue = self._queues[lane]
