@@ -19,7 +19,7 @@ import msgspec
 
 import dossier_realtime
 from app.engine.build import STORE, copy_store
-from app.engine.sqlite import StoreError, lock_folder
+from app.engine.sqlite.connection import StoreError, lock_folder
 from app.journal.node_name import FILE as NODE_NAME
 from app.journal.signatures.signing import PRIVATE
 from app.journal.store import nodes, sync_folder, verify_folder

@@ -19,7 +19,7 @@ from app.core.ratelimit import RateLimiter
 from app.engine.build import open_engine
 from app.engine.embedded.engine import EmbeddedEngine, open_embedded
 from app.engine.embedded.events import history
-from app.engine.embedded.events.history import Ages
+from app.engine.embedded.events.ages import Ages
 from app.engine.embedded.storage.schema import FILE, VERSION
 from app.engine.limits import EngineLimits
 from app.engine.ports import EngineError, KeyConflict, OpenedSession, SessionRecord, Unavailable

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from app.engine.embedded.events import history
-from app.engine.embedded.events.history import EventLog
+from app.engine.embedded.events import event_log
+from app.engine.embedded.events.event_log import EventLog
 from tests.engine.conftest import Opener
 from tests.engine.events import event
 
@@ -26,7 +26,7 @@ def test_the_writer_keeps_the_ends_of_few_channels_and_numbers_go_on(
         begin(log, *parts)
 
     monkeypatch.setattr(EventLog, "__init__", begun)
-    monkeypatch.setattr(history, "CACHED_TIPS", _TIPS)
+    monkeypatch.setattr(event_log, "CACHED_TIPS", _TIPS)
     names = [f"dossier:country:c{n}" for n in range(4 * _TIPS)]
 
     async def scene() -> None:

@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 
-from app.engine.sqlite import Reader, Writer, connect
+from app.engine.sqlite.connection import connect
+from app.engine.sqlite.reader import Reader
+from app.engine.sqlite.writer import Writer
 
 
 class Full(Exception):

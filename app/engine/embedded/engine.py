@@ -6,6 +6,7 @@ import asyncio
 import os
 import sqlite3
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -14,12 +15,15 @@ from app.core.domain.briefs import BriefTransition
 from app.core.instant import Instant
 from app.core.ratelimit import RateLimiter
 from app.engine import ports
+from app.engine.embedded.clocks import engine_clocks
 from app.engine.embedded.control import EmbeddedControl
 from app.engine.embedded.events import alerts, briefs, history
 from app.engine.embedded.events.alerts import EmbeddedAlerts
 from app.engine.embedded.events.briefs import EmbeddedBriefs
 from app.engine.embedded.events.broker import EmbeddedBroker
 from app.engine.embedded.events.documents import EmbeddedDocuments
+from app.engine.embedded.events.event_log import EventLog
+from app.engine.embedded.events.log_access import LogAccess
 from app.engine.embedded.presence import EmbeddedPresence
 from app.engine.embedded.quotas import EmbeddedQuotas, stored_quotas
 from app.engine.embedded.rates import EmbeddedRates
@@ -29,16 +33,32 @@ from app.engine.embedded.settings import EmbeddedSettings, stored_settings
 from app.engine.embedded.storage import mark
 from app.engine.embedded.storage.schema import FILE, open_database
 from app.engine.limits import EngineLimits
-from app.engine.sqlite import Reader, StoreError, Writer, lock_folder
+from app.engine.sqlite.connection import StoreError, lock_folder
+from app.engine.sqlite.reader import Reader
+from app.engine.sqlite.writer import Writer
 
 UPKEEP_SECONDS: Final = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class OpenStore:
+    """The locked file of an engine. `moved` says why it is a copy or was restored; "" where it lies as it was left."""
+
+    lock: int
+    file: Path
+    database: sqlite3.Connection
+    store: str
+    moved: str
 
 
 async def open_embedded(
     data: Path, *, limits: EngineLimits, rates: RateLimiter, clock: Callable[[], Instant], recorded: int = 0
 ) -> EmbeddedEngine:
-    """Open the engine on a folder that is its alone. `recorded`: the last commit that the journal holds, so far as it
-    is known; a store behind it was restored. Raises ports.EngineError."""
+    """Open the engine on a folder that no other process uses.
+
+    `recorded` is the last commit that the journal holds, so far as it is known: a store behind it was restored. Raises
+    ports.EngineError.
+    """
     try:
         lock = lock_folder(data)
         try:
@@ -48,7 +68,7 @@ async def open_embedded(
                 if moved:
                     store = mark.begin_anew(database, recorded)
                 mark.put(database, data / FILE)
-                return EmbeddedEngine(lock, data, database, store, limits, rates, clock, moved)
+                return EmbeddedEngine(OpenStore(lock, data / FILE, database, store, moved), limits, rates, clock)
             except StoreError:
                 database.close()
                 raise
@@ -66,45 +86,32 @@ class EmbeddedEngine:
     """`ports.Engine` in one process."""
 
     def __init__(
-        self,
-        lock: int,
-        data: Path,
-        database: sqlite3.Connection,
-        store: str,
-        limits: EngineLimits,
-        rates: RateLimiter,
-        clock: Callable[[], Instant],
-        moved: str,
+        self, opened: OpenStore, limits: EngineLimits, rates: RateLimiter, clock: Callable[[], Instant]
     ) -> None:
-        self.moved = moved
+        database, start = opened.database, clock().wall
+        self.moved = opened.moved
         self.last_commit = mark.last_commit(database)
-
-        def steady() -> float:
-            return clock().steady
-
-        start = clock()
-
-        def now() -> float:
-            # Unix time as the wall clock had it at the start, carried on by the steady clock: a later jump of
-            # the wall clock neither ends nor prolongs what is kept for a day.
-            return start.wall + (clock().steady - start.steady)
-
-        streams, number = history.heads(database, store), history.last_number(database)
-        ended = ended_sessions(database, start.wall, limits.resume_seconds)
+        clocks = engine_clocks(clock)
+        now = clocks.unix
+        # All that is read from the file is read here, before its connection belongs to the writer's thread.
+        found = history.heads(database, opened.store), history.last_number(database)
+        ended = ended_sessions(database, start, limits.resume_seconds)
         revoked, settings = stored_revocations(database), stored_settings(database)
-        log = history.EventLog(store, limits.idempotency_seconds, _keep_facts)
-        self._lock = lock
-        self._reader = Reader(data / FILE, ports.Unavailable)
+        quotas = stored_quotas(database)
+        log = EventLog(opened.store, limits.idempotency_seconds, _keep_facts)
+        self._lock = opened.lock
+        self._reader = Reader(opened.file, ports.Unavailable)
         self._writer = writer = Writer(database, ports.Unavailable, log.forget)
-        self._broker = EmbeddedBroker(writer, self._reader, log, store, (streams, number), limits, steady, now)
-        self._presence = EmbeddedPresence(self._broker.joined, limits.grace, limits.roster_cap, steady)
+        access = LogAccess(writer, self._reader, log, opened.store)
+        self._broker = EmbeddedBroker(access, found, limits, clocks)
+        self._presence = EmbeddedPresence(self._broker.joined, limits.grace, limits.roster_cap, clocks.steady)
         self._sessions = EmbeddedSessions(writer, ended, limits.resume_seconds, now)
         self._revocations = EmbeddedRevocations(writer, revoked, limits.revocation_seconds, now)
-        self._quotas = EmbeddedQuotas(writer, stored_quotas(database), now)
-        self._alerts = EmbeddedAlerts(writer, self._reader, log, self._broker, limits, now)
-        self._briefs = EmbeddedBriefs(writer, self._reader, log, self._broker, limits, now)
+        self._quotas = EmbeddedQuotas(writer, quotas, now)
+        self._alerts = EmbeddedAlerts(access, self._broker, limits, now)
+        self._briefs = EmbeddedBriefs(access, self._broker, limits, now)
         self.broker: ports.Broker = self._broker
-        self.documents: ports.DocumentStore = EmbeddedDocuments(writer, self._reader, log, self._broker)
+        self.documents: ports.DocumentStore = EmbeddedDocuments(access, self._broker)
         self.alerts: ports.AlertStore = self._alerts
         self.briefs: ports.BriefStore = self._briefs
         self.presence: ports.PresenceStore = self._presence
@@ -130,7 +137,7 @@ class EmbeddedEngine:
             self._lock = -1
 
     def upkeep(self) -> None:
-        """Let go of what need not be kept any longer. The engine does it by itself once a minute."""
+        """Remove data whose time is over. The engine does it by itself once a minute."""
         self._broker.upkeep()
         self._sessions.upkeep()
         self._revocations.upkeep()
@@ -139,7 +146,7 @@ class EmbeddedEngine:
         self._briefs.upkeep()
 
     def _tick(self) -> None:
-        self._timer = self._loop.call_later(UPKEEP_SECONDS, self._tick)  # first: what fails is tried again
+        self._timer = self._loop.call_later(UPKEEP_SECONDS, self._tick)  # first: an upkeep that fails is tried again
         self.upkeep()
 
 

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Final
 
 from app.engine.ports import Spent
-from app.engine.sqlite import Writer
+from app.engine.sqlite.writer import Writer
 
 DAY_SECONDS: Final = 86_400.0
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Literal, NamedTuple
 
-from app.engine.sqlite import Writer
+from app.engine.sqlite.writer import Writer
 
 
 class StoredRevocation(NamedTuple):

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Final, NamedTuple
 
 from app.engine.ports import OpenedSession, SessionRecord, TooManyConnections
-from app.engine.sqlite import Writer
+from app.engine.sqlite.writer import Writer
 
 _PUT: Final = "INSERT OR REPLACE INTO sessions (id, user, reconnects, ended) VALUES (?, ?, ?, ?)"
 

@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Callable
 from functools import partial
 
-from app.engine.sqlite import Writer
+from app.engine.sqlite.writer import Writer
 from dossier_realtime.protocol.classification import ChannelSettings, Clearance
 
 

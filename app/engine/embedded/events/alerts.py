@@ -10,10 +10,10 @@ from typing import Final
 from app.core.domain.alerts import Alert, AlertRecipient, AlertStatus, raise_level
 from app.core.domain.ownership import Authority, Claim, bind, takes_over
 from app.engine.embedded.events.broker import EmbeddedBroker
-from app.engine.embedded.events.history import Appended, EventLog
+from app.engine.embedded.events.event_log import Appended
+from app.engine.embedded.events.log_access import LogAccess
 from app.engine.limits import EngineLimits
 from app.engine.ports import ForeignCommitment, Moved, PublicationEntry, PublishResult
-from app.engine.sqlite import Reader, Writer
 
 _MAX_FORGOTTEN: Final = 500  # alerts an upkeep at most: bounds how long publishers wait for it
 
@@ -22,15 +22,9 @@ class EmbeddedAlerts:
     """`ports.AlertStore`."""
 
     def __init__(
-        self,
-        writer: Writer,
-        reader: Reader,
-        log: EventLog,
-        broker: EmbeddedBroker,
-        limits: EngineLimits,
-        now: Callable[[], float],
+        self, access: LogAccess, broker: EmbeddedBroker, limits: EngineLimits, now: Callable[[], float]
     ) -> None:
-        self._writer, self._reader, self._log, self._broker = writer, reader, log, broker
+        self._writer, self._reader, self._log, self._broker = access.writer, access.reader, access.log, broker
         self._open, self._settled, self._now = limits.alert_seconds, limits.settled_seconds, now
 
     async def find(self, commitment_id: str) -> Alert | None:

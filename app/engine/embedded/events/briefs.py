@@ -10,10 +10,10 @@ from typing import Final
 from app.core.domain.briefs import Brief, BriefTransition, transitioned
 from app.core.domain.ownership import Authority, Claim, bind
 from app.engine.embedded.events.broker import EmbeddedBroker
-from app.engine.embedded.events.history import Appended, EventLog
+from app.engine.embedded.events.event_log import Appended
+from app.engine.embedded.events.log_access import LogAccess
 from app.engine.limits import EngineLimits
 from app.engine.ports import BriefCancelled, ForeignBrief, Moved, PublicationEntry, PublishResult
-from app.engine.sqlite import Reader, Writer
 
 _MAX_FORGOTTEN: Final = 500  # briefs an upkeep at most: bounds how long publishers wait for it
 
@@ -22,15 +22,9 @@ class EmbeddedBriefs:
     """`ports.BriefStore`."""
 
     def __init__(
-        self,
-        writer: Writer,
-        reader: Reader,
-        log: EventLog,
-        broker: EmbeddedBroker,
-        limits: EngineLimits,
-        now: Callable[[], float],
+        self, access: LogAccess, broker: EmbeddedBroker, limits: EngineLimits, now: Callable[[], float]
     ) -> None:
-        self._writer, self._reader, self._log, self._broker = writer, reader, log, broker
+        self._writer, self._reader, self._log, self._broker = access.writer, access.reader, access.log, broker
         self._kept, self._now = limits.settled_seconds, now
 
     async def find(self, request_id: str) -> Brief | None:

@@ -7,18 +7,21 @@ from functools import partial
 from typing import Final
 
 from app.core.position import StreamPosition, epoch_of
+from app.engine.embedded.clocks import Clocks
 from app.engine.embedded.events import history
-from app.engine.embedded.events.history import Ages, Appended, EventLog, StreamHead
+from app.engine.embedded.events.ages import Ages
+from app.engine.embedded.events.event_log import Appended
+from app.engine.embedded.events.history import StreamHead
+from app.engine.embedded.events.log_access import LogAccess
 from app.engine.limits import EngineLimits
 from app.engine.ports import IdempotencyKey, Publication, PublicationEntry, PublishResult
-from app.engine.sqlite import Reader, Writer
 from dossier_realtime.protocol.namespaces import frame_of
 
 TRIM_EVERY: Final = history.TRIM_STEP // 2  # events between two trims: history shrinks faster than it grows
 
 
 class _Channel:
-    """The head of a channel that was ever published on, as the loop has seen it."""
+    """The head of a channel that was ever published on, as far as the loop has seen it."""
 
     __slots__ = ("epoch", "offset", "oldest", "stream", "trim_at")
 
@@ -35,23 +38,15 @@ class EmbeddedBroker:
     """`ports.Broker` on one SQLite file. `joined` is the set of the channels that this node receives."""
 
     def __init__(
-        self,
-        writer: Writer,
-        reader: Reader,
-        log: EventLog,
-        store: str,
-        found: tuple[list[StreamHead], int],
-        limits: EngineLimits,
-        steady: Callable[[], float],
-        now: Callable[[], float],
+        self, access: LogAccess, found: tuple[list[StreamHead], int], limits: EngineLimits, clocks: Clocks
     ) -> None:
-        """`found`: the heads of all streams, and the number of the log's last event. `now`: Unix seconds."""
-        self._writer, self._reader, self._log, self._store = writer, reader, log, store
-        self._kept, self._steady, self._now = limits.history_events, steady, now
+        """Take the heads of all streams and the number of the log's last event (`found`)."""
+        self._writer, self._reader, self._log, self._store = access.writer, access.reader, access.log, access.store
+        self._kept, self._steady, self._now = limits.history_events, clocks.steady, clocks.unix
         self.joined: set[str] = set()
         self._deliver: Callable[[Sequence[Publication]], None] = lambda publications: None
         streams, self._number = found
-        self._ages = Ages(limits.history_seconds, self._number, steady())
+        self._ages = Ages(limits.history_seconds, self._number, clocks.steady())
         self._channels: dict[str, _Channel] = {}
         self._long: set[str] = set()  # channels that keep more than they must
         self._retired: dict[int, int] = {}  # streams that a renewal replaced, and their last offset

@@ -7,16 +7,15 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 
 from app.engine.embedded.events.broker import EmbeddedBroker
-from app.engine.embedded.events.history import EventLog
+from app.engine.embedded.events.log_access import LogAccess
 from app.engine.ports import KnownOperation, Version
-from app.engine.sqlite import Reader, Writer
 
 
 class EmbeddedDocuments:
     """`ports.DocumentStore` on the event log."""
 
-    def __init__(self, writer: Writer, reader: Reader, log: EventLog, broker: EmbeddedBroker) -> None:
-        self._writer, self._reader, self._log, self._broker = writer, reader, log, broker
+    def __init__(self, access: LogAccess, broker: EmbeddedBroker) -> None:
+        self._writer, self._reader, self._log, self._broker = access.writer, access.reader, access.log, broker
 
     async def append(self, channel: str, tip: int, versions: Sequence[Version]) -> None:
         work = partial(self._log.append_at, channel=channel, tip=tip, versions=tuple(versions))

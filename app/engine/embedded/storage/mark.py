@@ -14,7 +14,7 @@ import sqlite3
 from pathlib import Path
 from typing import Final
 
-from app.engine.sqlite import StoreError
+from app.engine.sqlite.connection import StoreError
 
 FILE: Final = "engine.mark"
 COPY: Final = "copy"

@@ -7,7 +7,7 @@ import sqlite3
 from pathlib import Path
 from typing import Final
 
-from app.engine.sqlite import StoreError, connect
+from app.engine.sqlite.connection import StoreError, connect
 
 FILE: Final = "engine.db"
 VERSION: Final = 4

@@ -1,24 +1,20 @@
-"""SQLite beside an event loop: one thread that writes and checkpoints, one that reads.
+"""The thread that writes and checkpoints a SQLite file.
 
-All jobs that wait when the writer wakes share one transaction (group commit), so 64 writers wait for one
-sync, not for 64. `synchronous=FULL` makes a commit survive a power cut; WAL lets the reader go on meanwhile.
-The reader never checkpoints: older SQLite can lose a commit when two connections do.
+Jobs that wait when the thread wakes share one transaction (group commit): 64 publishers wait for one fsync instead of
+64. `synchronous=FULL` makes a commit survive a power cut, and WAL lets the reader go on meanwhile. The reader never
+checkpoints: older SQLite (the WAL-reset bug) can lose a commit when two connections checkpoint.
 """
 
 from __future__ import annotations
 
 import asyncio
-import fcntl
-import os
 import sqlite3
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from contextvars import Context, copy_context
-from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, Final, NamedTuple, TypeVar
 
@@ -28,52 +24,11 @@ T = TypeVar("T")
 Work = Callable[[sqlite3.Connection], T]
 
 MAX_WAITING_JOBS: Final = 10_000
-BATCH: Final = 512  # jobs a transaction: bounds how long the loop is busy with their outcomes
+MAX_BATCH: Final = 512  # jobs a transaction: bounds how many outcomes come to the loop at once
 RETRY_SECONDS: Final = 1.0
-TURN_SECONDS: Final = 0.005  # in which one turn of the loop tells of outcomes; the others wait for the next
+TURN_SECONDS: Final = 0.005  # for outcomes in one turn of the loop; the others wait for the next turn
 
 _log = structlog.get_logger("sqlite")
-
-
-class StoreError(Exception):
-    """The store cannot be opened; the message says what to do."""
-
-
-def lock_folder(folder: Path) -> int:
-    """Make the folder, and take it for this process until the returned descriptor is closed. Raises
-    StoreError."""
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock = os.open(folder / "engine.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise StoreError(
-            f"The data folder {folder} cannot be used ({error.strerror}): check its path, rights and disk"
-        ) from error
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        os.close(lock)
-        raise StoreError(
-            f"Another process uses the data folder {folder}: stop it, or give this one a folder of its own"
-        ) from error
-    return lock
-
-
-def connect(file: Path) -> sqlite3.Connection:
-    """The writing connection. Transactions are begun and ended by hand. Raises sqlite3.Error."""
-    with suppress(OSError):  # SQLite says better what is wrong with the path; its side files take the mode of this one
-        os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-    connection = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
-    for pragma in (
-        "journal_mode=WAL",
-        "synchronous=FULL",
-        "busy_timeout=5000",
-        "foreign_keys=OFF",
-        "temp_store=MEMORY",  # a full disk must not fail what needs no room on it
-        "cache_size=-32768",
-    ):
-        connection.execute(f"PRAGMA {pragma}")
-    return connection
 
 
 class _Job(NamedTuple):
@@ -90,12 +45,12 @@ class _Outcome(NamedTuple):
 
 
 class Writer:
-    """The one who writes. Made on the event loop's thread, and used from there alone.
+    """The queue of jobs and the thread that runs them. It is made on the event loop's thread and used from there.
 
-    A job writes all it has to or raises **before** it wrote anything: then it alone fails, with its own
-    exception. After a failure of SQLite (disk full, I/O) the whole batch is rolled back, and each of its jobs
-    fails with `unavailable(message)`; `rolled_back` is called in the writer's thread, for jobs that remember
-    what they wrote. Later jobs are tried again, so it heals by itself.
+    A job either writes everything or raises **before** it has written anything: then it alone fails, with its own
+    exception. After a failure of SQLite (disk full, I/O) the whole batch is rolled back and each of its jobs fails with
+    `unavailable(message)`. `rolled_back` is then called in the writer's thread, for jobs that remember what they wrote.
+    Later jobs are tried again, so the writer recovers once the disk does.
     """
 
     def __init__(
@@ -119,7 +74,7 @@ class Writer:
 
     @property
     def healthy(self) -> bool:
-        """Whether the last transaction was committed and there is room for more."""
+        """Return True while the last transaction was committed and there is room for more jobs."""
         return not (self._trouble or self._closing) and self._waiting < self._limit
 
     def submit(self, work: Work[T], then: Callable[[T], None] | None = None) -> asyncio.Future[T]:
@@ -139,13 +94,13 @@ class Writer:
         return future
 
     def post(self, work: Work[T], then: Callable[[T], None] | None = None) -> None:
-        """Submit what nobody waits for, and what may be lost when the disk refuses."""
+        """Submit a job without waiting for it; it may be lost when the disk refuses."""
         if not self._closing and self._waiting < self._limit:
             self._waiting += 1
             self._queue.put(_Job(work, then, None, copy_context()))
 
     async def close(self) -> None:
-        """Run all that waits, then stop and close the connection."""
+        """Run all jobs that wait, then stop the thread and close the connection."""
         if not self._closing:
             self._closing = True
             self._queue.put(None)
@@ -165,7 +120,11 @@ class Writer:
         self._connection.close()
 
     def _take(self) -> list[_Job]:
-        """All that waits, at least one and at most BATCH; nothing at the end."""
+        """Return the jobs that wait, at least one and at most `MAX_BATCH`; none at the end.
+
+        While the disk refuses, an empty queue gives the probe once a second: the writer finds out by itself that the
+        disk takes writes again, also when nobody submits because `healthy` is false.
+        """
         jobs: list[_Job] = []
         if self._last:
             return jobs
@@ -173,7 +132,7 @@ class Writer:
             job = self._queue.get(timeout=RETRY_SECONDS if self._trouble else None)
             while job is not None:
                 jobs.append(job)
-                if len(jobs) == BATCH:
+                if len(jobs) == MAX_BATCH:
                     return jobs
                 job = self._queue.get_nowait()
         except Empty:
@@ -183,7 +142,7 @@ class Writer:
 
     def _transact(self, jobs: list[_Job]) -> list[_Outcome]:
         try:
-            self._connection.execute("BEGIN IMMEDIATE")
+            self._connection.execute("BEGIN IMMEDIATE")  # takes the write lock now, not at the first write of a job
             outcomes = [self._outcome(job) for job in jobs]
             self._connection.execute("COMMIT")
         except Exception as error:  # a thread must not die unseen: whatever it is, nothing of the batch holds
@@ -222,7 +181,7 @@ class Writer:
             self._resolve_some()
 
     def _resolve_some(self) -> None:
-        """Tell of as many outcomes as one turn of the loop has room for, in the order of the commits."""
+        """Deliver outcomes in the order of the commits, for `TURN_SECONDS`; the rest in the next turn of the loop."""
         until = time.perf_counter() + TURN_SECONDS
         while self._outcomes:
             self._tell(self._outcomes.popleft())
@@ -252,35 +211,5 @@ class Writer:
 
 
 def _probe(connection: sqlite3.Connection) -> None:
-    """Write the file's first page anew, to see whether the disk takes it; `user_version` means nothing
-    here."""
+    """Write the first page of the file again, to see whether the disk takes it. `user_version` has no meaning here."""
     connection.execute("PRAGMA user_version = 0")
-
-
-class Reader:
-    """Queries on a thread and a read-only connection of their own; they see what is committed."""
-
-    def __init__(self, file: Path, unavailable: type[Exception]) -> None:
-        self._connection = sqlite3.connect(
-            f"{file.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None, check_same_thread=False
-        )
-        self._unavailable = unavailable
-        self._pool = ThreadPoolExecutor(1, "sqlite-reader")
-        self._closed = False
-
-    async def run(self, query: Work[T]) -> T:
-        """The query's result. Raises `unavailable`."""
-        if self._closed:
-            raise self._unavailable("The event store is closed: try again when the service is up")
-        loop = asyncio.get_running_loop()
-        try:
-            return await loop.run_in_executor(self._pool, query, self._connection)
-        except sqlite3.Error as error:
-            raise self._unavailable(f"The event store cannot be read ({error}): check its disk, and the log") from error
-
-    async def close(self) -> None:
-        """Finish what is under way, then stop."""
-        if not self._closed:
-            self._closed = True
-            await asyncio.get_running_loop().run_in_executor(None, self._pool.shutdown)
-            self._connection.close()

@@ -1,0 +1,183 @@
+"""Appending to the log of events in SQLite. All of it runs in the thread of `app.engine.sqlite.writer`.
+
+A channel has one stream an epoch. The end of a stream is not stored: it is the offset of the stream's last event. A
+channel that publishes often would be looked up in the index for each event, so the log keeps the ends of the channels
+that were used last in memory. That memory may run ahead of the file only within one transaction: `forget` is called
+after each rollback.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Final, NamedTuple
+
+import msgspec
+
+from app.core.position import epoch_of
+from app.engine.delivery_rules import TO_EVERYBODY, DeliveryRules
+from app.engine.embedded.events.history import StreamHead
+from app.engine.ports import (
+    IdempotencyKey,
+    KeyConflict,
+    PublicationEntry,
+    PublishResult,
+    TipMoved,
+    Version,
+)
+
+CACHED_TIPS: Final = 4_096  # channels whose end the writer need not look for in the store
+PURGE_EVERY: Final = 64  # keys between two purges, each of which takes at most twice as many
+
+_results = msgspec.json.Decoder(list[PublishResult])
+
+
+class Stored(NamedTuple):
+    """An event that was committed. `number` is its place in the whole log.
+
+    `number`, `stream` and `offset` are 0 where the event is delivered and not kept.
+    """
+
+    channel: str
+    epoch: str
+    offset: int
+    body: bytes
+    stream: int = 0
+    number: int = 0
+    delivery: DeliveryRules = TO_EVERYBODY
+
+
+class Appended(NamedTuple):
+    """The results of a publish and the events that it committed; none where its key had been used before."""
+
+    results: list[PublishResult]
+    events: list[Stored]
+
+
+class _Tip:
+    """The end of a channel's newest stream."""
+
+    __slots__ = ("epoch", "generation", "offset", "stream")
+
+    def __init__(self, stream: int, generation: int, epoch: str, offset: int) -> None:
+        self.stream, self.generation, self.epoch, self.offset = stream, generation, epoch, offset
+
+
+Keep = Callable[[sqlite3.Connection, Sequence[PublicationEntry], float], None]
+"""A job that keeps the domain facts of events in the same transaction.
+
+It raises before it writes anything where a fact is refused: a job that fails must have written nothing.
+"""
+
+
+class EventLog:
+    """The appending half of the log. It belongs to the writer's thread."""
+
+    def __init__(self, store: str, key_seconds: float, keep: Keep) -> None:
+        self._store = store
+        self._key_seconds = key_seconds
+        self._keep = keep
+        self._tips: dict[str, _Tip] = {}
+
+    def forget(self) -> None:
+        """Drop the known ends of all streams: the last transaction was rolled back."""
+        self._tips.clear()
+
+    def append(
+        self, db: sqlite3.Connection, entries: Sequence[PublicationEntry], key: IdempotencyKey | None, now: float
+    ) -> Appended:
+        """Append all entries, unless `key` was used before. `now` is Unix seconds.
+
+        Raises KeyConflict where the key was used with another body, and the exceptions of `keep`.
+        """
+        if key is not None:
+            row = db.execute(
+                "SELECT digest, result FROM keys WHERE user = ? AND key = ? AND expires > ?",
+                (key.user_id, key.key, now),
+            ).fetchone()
+            if row is not None:
+                if row[0] != key.digest:
+                    raise KeyConflict("The idempotency key was used with another body: take a new key")
+                return Appended([replace(result, repeated=True) for result in _results.decode(row[1])], [])
+        # Facts first: they may refuse the entries, and nothing is written by then.
+        self._keep(db, [entry for entry in entries if entry.domain_fact is not None], now)
+        events = [
+            self._insert(db, entry)
+            if entry.durable
+            else Stored(entry.channel, "", 0, entry.body, delivery=entry.delivery)
+            for entry in entries
+        ]
+        results = [PublishResult(e.channel, e.offset or None, e.epoch or None) for e in events]
+        if key is not None:
+            self._remember(db, key, results, now)
+        return Appended(results, events)
+
+    def append_at(self, db: sqlite3.Connection, channel: str, tip: int, versions: Sequence[Version]) -> Appended:
+        """Append versions of a document. Raises TipMoved where its stream does not end with `tip`."""
+        if self._find(db, channel).offset != tip:
+            raise TipMoved(channel)
+        events = []
+        for version in versions:
+            rules = DeliveryRules(exclude_connection=version.exclude_connection)
+            event = self._insert(db, PublicationEntry(channel, version.body, durable=True, delivery=rules))
+            events.append(event)
+            if version.op_id is not None:
+                # An operation of several parts is found by its last version: once that is there, all parts are.
+                db.execute(
+                    "INSERT OR REPLACE INTO operations (stream, op_id, user, version) VALUES (?, ?, ?, ?)",
+                    (event.stream, version.op_id, version.user_id, event.offset),
+                )
+        return Appended([], events)
+
+    def renew(self, db: sqlite3.Connection, channel: str) -> StreamHead:
+        """Begin the channel's next stream; return its head."""
+        tip = self._begin(db, channel, self._find(db, channel).generation + 1)
+        return StreamHead(tip.stream, channel, tip.epoch, 1, 0)
+
+    def _insert(self, db: sqlite3.Connection, entry: PublicationEntry) -> Stored:
+        tip = self._find(db, entry.channel)
+        tip.offset += 1
+        number = db.execute(
+            "INSERT INTO events (stream, offset, body) VALUES (?, ?, ?)", (tip.stream, tip.offset, entry.body)
+        ).lastrowid
+        return Stored(entry.channel, tip.epoch, tip.offset, entry.body, tip.stream, number or 0, entry.delivery)
+
+    def _find(self, db: sqlite3.Connection, channel: str) -> _Tip:
+        tip = self._tips.pop(channel, None)  # put back at the end: the order of the dict is the order of use
+        if tip is None:
+            row = db.execute(
+                "SELECT id, generation, (SELECT max(offset) FROM events WHERE stream = id) FROM streams"
+                " WHERE channel = ? ORDER BY generation DESC LIMIT 1",
+                (channel,),
+            ).fetchone()
+            if row is None:
+                return self._begin(db, channel, 0)
+            stream, generation, offset = row
+            epoch = epoch_of(self._store, channel, generation)
+            tip = _Tip(stream, generation, epoch, offset or 0)
+        return self._cache(channel, tip)
+
+    def _cache(self, channel: str, tip: _Tip) -> _Tip:
+        """Keep the tip as the one used last; above `CACHED_TIPS` drop the one that was used longest ago."""
+        self._tips[channel] = tip
+        if len(self._tips) > CACHED_TIPS:
+            del self._tips[next(iter(self._tips))]
+        return tip
+
+    def _begin(self, db: sqlite3.Connection, channel: str, generation: int) -> _Tip:
+        stream = db.execute("INSERT INTO streams (channel, generation) VALUES (?, ?)", (channel, generation)).lastrowid
+        self._tips.pop(channel, None)
+        return self._cache(channel, _Tip(stream or 0, generation, epoch_of(self._store, channel, generation), 0))
+
+    def _remember(self, db: sqlite3.Connection, key: IdempotencyKey, results: list[PublishResult], now: float) -> None:
+        row = db.execute(
+            "INSERT OR REPLACE INTO keys (user, key, digest, result, expires) VALUES (?, ?, ?, ?, ?)",
+            (key.user_id, key.key, key.digest, msgspec.json.encode(results), now + self._key_seconds),
+        ).lastrowid
+        if (row or 0) % PURGE_EVERY == 0:
+            # Twice as many may go as came since the last purge: the table shrinks, in steps that are never long.
+            db.execute(
+                "DELETE FROM keys WHERE rowid IN (SELECT rowid FROM keys WHERE expires <= ? ORDER BY expires LIMIT ?)",
+                (now, 2 * PURGE_EVERY),
+            )
