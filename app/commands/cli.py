@@ -196,7 +196,7 @@ def _token(config: Config, asked: argparse.Namespace) -> int:
 
 
 def _demo(config: Config, asked: argparse.Namespace) -> int:
-    from demo import office  # noqa: PLC0415  the office is no part of the service
+    from demo import simulation  # noqa: PLC0415  the office is no part of the service
 
     def minted(sub: str, name: str, role: str, permissions: Sequence[str], clearance: str) -> str:
         return mint(
@@ -214,7 +214,7 @@ def _demo(config: Config, asked: argparse.Namespace) -> int:
     host = reachable(config.server.host)
     url = asked.url or f"ws{secure}://{host}:{config.server.port}/v1"
     logs.configure("warning", config.log.format)
-    return asyncio.run(office.work(url, minted, seconds=asked.seconds, people=asked.people))
+    return asyncio.run(simulation.work(url, minted, seconds=asked.seconds, people=asked.people))
 
 
 def _overrides(asked: argparse.Namespace) -> dict[str, object]:

@@ -9,7 +9,7 @@ import pytest
 
 from app.commands import cli
 from app.journal import store
-from tests.harness.running import asynchronous
+from tests.harness.coroutine_tests import asynchronous
 from tests.harness.service import Service
 from tests.harness.wire import Client
 

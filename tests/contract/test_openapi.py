@@ -22,7 +22,7 @@ from dossier_realtime.protocol.errors import ErrorCode
 from dossier_realtime.protocol.events import Publishable
 from tests.contract.mutations import Document, documents, expressible
 from tests.contract.schemas import faults, parts
-from tests.harness.figures import Report
+from tests.harness.measurements import Report
 from tools.generate import examples
 
 METHODS = ("get", "head", "post", "put", "patch", "delete")

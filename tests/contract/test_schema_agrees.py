@@ -24,9 +24,9 @@ from dossier_realtime.protocol.errors import ErrorCode
 from dossier_realtime.protocol.fields import MAX_DOCUMENT
 from tests.contract.mutations import INEXPRESSIBLE, Document, documents, expressible
 from tests.contract.schemas import Validator
-from tests.core.talk import Talk, errors
+from tests.core.session_driver import Talk, errors
 from tests.harness.eventually import HANG_SECONDS
-from tests.harness.figures import Report
+from tests.harness.measurements import Report
 
 pytestmark = pytest.mark.long  # takes seconds of a core
 

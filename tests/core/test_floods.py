@@ -13,7 +13,7 @@ from app.core.sessions.effects import Join, Send, VerifyToken
 from app.core.sessions.renewals import Renewals
 from dossier_realtime.protocol import responses
 from dossier_realtime.protocol.errors import CloseCode, ErrorCode
-from tests.core.talk import SA, Talk, closing, errors, only
+from tests.core.session_driver import SA, Talk, closing, errors, only
 
 
 @given(st.lists(st.integers(1, 40), max_size=60), st.integers(1, 100))

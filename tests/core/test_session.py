@@ -19,7 +19,7 @@ from app.core.sessions.effects import (
 from dossier_realtime.protocol import codec, responses
 from dossier_realtime.protocol.classification import Clearance
 from dossier_realtime.protocol.errors import CloseCode, ErrorCode
-from tests.core.talk import SA, SECRET, UPDATE, Talk, closing, errors, only
+from tests.core.session_driver import SA, SECRET, UPDATE, Talk, closing, errors, only
 
 # --- channels and rights --------------------------------------------------------------------------------------------
 

@@ -15,7 +15,7 @@ from app.core.sessions.effects import (
 from app.core.sessions.session import SessionState
 from dossier_realtime.protocol import responses
 from dossier_realtime.protocol.errors import CloseCode, ErrorCode
-from tests.core.talk import SA, UPDATE, Talk, closing, errors, identity, only
+from tests.core.session_driver import SA, UPDATE, Talk, closing, errors, identity, only
 
 # --- the first message ----------------------------------------------------------------------------------------------
 

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
 
-from tests.dashboard.dashboards import Dashboard
-from tests.dashboard.journeys import oidc_settings
-from tests.dashboard.provider import Provider
+from tests.dashboard.dashboard_process import Dashboard
+from tests.dashboard.identity_provider import Provider
+from tests.dashboard.oidc_logins import oidc_settings
 from tests.harness import tokens
 from tests.harness.eventually import HANG_SECONDS
 from tests.harness.service import ROOT, Service

@@ -11,11 +11,11 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from dashboard.screen.pages import PAGES
-from tests.dashboard.browsing import logged_in, show
-from tests.dashboard.company import Company
-from tests.dashboard.dashboards import Dashboard
+from tests.dashboard.background_clients import Company
+from tests.dashboard.browser_pages import logged_in, show
+from tests.dashboard.dashboard_process import Dashboard
 from tests.harness.eventually import HANG_SECONDS
-from tests.harness.figures import Report
+from tests.harness.measurements import Report
 from tests.harness.service import Service
 
 AXE = Path(__file__).parents[1] / "node" / "node_modules" / "axe-core" / "axe.min.js"

@@ -11,9 +11,9 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from dossier_realtime.recording.entry import Header
-from tests.dashboard.browsing import logged_in, show
-from tests.dashboard.company import Company
-from tests.dashboard.dashboards import Dashboard
+from tests.dashboard.background_clients import Company
+from tests.dashboard.browser_pages import logged_in, show
+from tests.dashboard.dashboard_process import Dashboard
 from tests.harness.eventually import eventually
 from tests.harness.service import Service
 

@@ -12,9 +12,9 @@ from pathlib import Path
 import psutil
 from playwright.sync_api import Browser, expect
 
-from tests.dashboard.browsing import logged_in, show
-from tests.dashboard.company import Company
-from tests.dashboard.dashboards import Dashboard
+from tests.dashboard.background_clients import Company
+from tests.dashboard.browser_pages import logged_in, show
+from tests.dashboard.dashboard_process import Dashboard
 from tests.harness import tokens
 from tests.harness.eventually import HANG_SECONDS, eventually
 from tests.harness.service import ROOT, Service

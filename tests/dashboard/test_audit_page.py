@@ -10,9 +10,9 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from dossier_realtime.archive.folder import read_lines, segment_paths, verify_folder
-from tests.dashboard.browsing import logged_in, show
-from tests.dashboard.company import Company
-from tests.dashboard.dashboards import Dashboard
+from tests.dashboard.background_clients import Company
+from tests.dashboard.browser_pages import logged_in, show
+from tests.dashboard.dashboard_process import Dashboard
 from tests.harness import tokens
 from tests.harness.eventually import eventually
 from tests.harness.service import Service

@@ -10,7 +10,7 @@ from bokeh.util.token import generate_jwt_token, generate_session_id, get_token_
 
 from dashboard.screen.pages import PAGES
 from dashboard.site.login_sessions import COOKIE, HOST_COOKIE
-from tests.dashboard.dashboards import Dashboard
+from tests.dashboard.dashboard_process import Dashboard
 from tests.harness import tokens
 from tests.harness.ports import reserve
 from tests.harness.service import Service

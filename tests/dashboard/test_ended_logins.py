@@ -13,10 +13,10 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from dashboard.language.i18n import WORDS
-from tests.dashboard.browsing import show
-from tests.dashboard.dashboards import Dashboard
+from tests.dashboard.browser_pages import show
+from tests.dashboard.dashboard_process import Dashboard
 from tests.harness import tokens
-from tests.harness.figures import Report
+from tests.harness.measurements import Report
 from tests.harness.service import Service
 
 PATIENCE = 60_000  # milliseconds: a fact is waited for, and what it took is printed

@@ -16,13 +16,13 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from dashboard.language.i18n import LANGUAGES
 from dashboard.screen.pages import PAGES
 from dossier_realtime.protocol.plain_text import inert, one_line
-from tests.dashboard.browsing import logged_in, show
-from tests.dashboard.company import Company
-from tests.dashboard.dashboards import Dashboard
-from tests.dashboard.hostile import PAYLOADS, hostile_state
+from tests.dashboard.background_clients import Company
+from tests.dashboard.browser_pages import logged_in, show
+from tests.dashboard.dashboard_process import Dashboard
+from tests.dashboard.hostile_state import PAYLOADS, hostile_state
 from tests.dashboard.samples import NOW, viewer
 from tests.harness.eventually import eventually
-from tests.harness.figures import Report
+from tests.harness.measurements import Report
 from tests.harness.service import Service
 
 CHANNEL = "dossier:country:EG"
@@ -172,7 +172,7 @@ def test_a_dashboard_of_nothing_but_payloads_runs_none(
     assert len(PAYLOADS) >= 40
     shown = 0
     with (
-        Dashboard(service, tmp_path, program=("-m", "tests.dashboard.hostile")) as hostile,
+        Dashboard(service, tmp_path, program=("-m", "tests.dashboard.hostile_state")) as hostile,
         logged_in(browser, hostile) as page,
     ):
         watch_for_alerts(page)

@@ -20,7 +20,7 @@ from dashboard.screen.viewer import Viewer
 from dashboard.state.store import LISTED, DashboardState
 from dossier_realtime.protocol.authorization import Grant, Identity
 from dossier_realtime.protocol.classification import Clearance
-from tests.dashboard.crowd import MANY, crowd
+from tests.dashboard.crowded_state import MANY, crowd
 from tests.dashboard.samples import NOW, busy, listed, session, viewer
 
 PANES = Path(__file__).parents[2] / "dashboard" / "panes"

@@ -21,9 +21,9 @@ from dashboard.site import oidc
 from dashboard.site.login_sessions import COOKIE
 from dashboard.site.oidc import JOURNEY_SECONDS, MOST, Journey, Journeys, Oidc, ProviderFailed
 from dashboard.site.oidc_login import BROWSER
-from tests.dashboard.dashboards import Dashboard
-from tests.dashboard.journeys import OPERATOR, Traveller, oidc_settings
-from tests.dashboard.provider import CLIENT, SECRET, Manners, Provider, asked_of
+from tests.dashboard.dashboard_process import Dashboard
+from tests.dashboard.identity_provider import CLIENT, SECRET, Manners, Provider, asked_of
+from tests.dashboard.oidc_logins import OPERATOR, Traveller, oidc_settings
 from tests.harness import tokens
 from tests.harness.eventually import HANG_SECONDS
 from tests.harness.service import ROOT, Service

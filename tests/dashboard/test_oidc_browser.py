@@ -8,9 +8,9 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from dashboard.site.login_sessions import COOKIE
-from tests.dashboard.dashboards import Dashboard
-from tests.dashboard.journeys import OPERATOR
-from tests.dashboard.provider import Manners, Provider
+from tests.dashboard.dashboard_process import Dashboard
+from tests.dashboard.identity_provider import Manners, Provider
+from tests.dashboard.oidc_logins import OPERATOR
 from tests.harness.eventually import HANG_SECONDS
 
 

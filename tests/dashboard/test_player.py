@@ -17,7 +17,7 @@ from dossier_realtime.archive import open_journal
 from dossier_realtime.archive.folder import DamagedRecordingWarning
 from dossier_realtime.recording.recording import Recording
 from tests.dashboard.test_blocks import apply
-from tests.recording.scene import Played, play
+from tests.recording.recorded_scenario import Played, play
 
 
 @pytest.fixture(scope="module")

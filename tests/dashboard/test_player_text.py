@@ -11,9 +11,9 @@ from playwright.sync_api import Browser, expect
 
 from dashboard import Player
 from dossier_realtime.archive import open_journal
-from tests.dashboard.hostile import PAYLOADS
+from tests.dashboard.hostile_state import PAYLOADS
 from tests.harness.eventually import HANG_SECONDS
-from tests.recording.scene import Played, play
+from tests.recording.recorded_scenario import Played, play
 
 _STRUCTURE = {"id", "kind", "page", "tone", "key", "columns", "wide", "filter"}  # of a block: made by us
 

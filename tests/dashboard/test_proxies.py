@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.dashboard.dashboards import Dashboard
+from tests.dashboard.dashboard_process import Dashboard
 from tests.harness import tokens
 from tests.harness.service import Service
 

@@ -8,9 +8,9 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from dashboard.language.i18n import WORDS
-from tests.dashboard.browsing import logged_in, show
-from tests.dashboard.company import Company
-from tests.dashboard.dashboards import Dashboard
+from tests.dashboard.background_clients import Company
+from tests.dashboard.browser_pages import logged_in, show
+from tests.dashboard.dashboard_process import Dashboard
 from tests.harness.service import Service
 
 pytestmark = pytest.mark.usefixtures("office")

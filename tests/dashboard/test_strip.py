@@ -13,8 +13,8 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from dashboard.language.i18n import LANGUAGES, WORDS, Language, say
 from dashboard.screen.pages import PAGES
 from dashboard.state.service_link import LATE_LIST_SECONDS, SILENT_SECONDS, ServiceLink
-from tests.dashboard.browsing import logged_in, show
-from tests.dashboard.dashboards import Dashboard
+from tests.dashboard.browser_pages import logged_in, show
+from tests.dashboard.dashboard_process import Dashboard
 from tests.dashboard.samples import NOW
 from tests.harness.service import Service
 

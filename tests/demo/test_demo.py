@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from demo.people import PEOPLE
-from demo.world import COUNTRIES, DOSSIERS, RELATIONSHIPS
+from demo.content.people import PEOPLE
+from demo.content.world import COUNTRIES, DOSSIERS, RELATIONSHIPS
 from dossier_realtime.protocol import channels
 from tests.harness import tokens
 from tests.harness.eventually import HANG_SECONDS

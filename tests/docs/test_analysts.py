@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.harness.service import ROOT
-from tests.recording.scene import play
+from tests.recording.recorded_scenario import play
 
 PAGE = ROOT / "docs" / "analysts.md"
 

@@ -26,10 +26,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from app.journal import store
 from dossier_realtime.recording.entry import Entry, decode_entry
-
-from . import tokens
-from .eventually import HANG_SECONDS
-from .ports import reserve
+from tests.harness import tokens
+from tests.harness.eventually import HANG_SECONDS
+from tests.harness.ports import reserve
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS = STOP_SECONDS = HANG_SECONDS

@@ -18,11 +18,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from tests.harness import tokens
 from tests.harness.tokens import claims, segment, signed
 from tests.harness.wire import Client, Raw, text, upgrade
+from tests.hostile.attacks import first, outcome, post, presents, says, shaken, told
+from tests.hostile.rows import Act, Row, each
+from tests.hostile.target import ISSUER, RSA_KEY, RSA_PEM, Bench
 from tests.node.rfc6455_cases import BINARY, frame
-
-from .acts import first, outcome, post, presents, says, shaken, told
-from .bench import ISSUER, RSA_KEY, RSA_PEM, Bench
-from .rows import Act, Row, each
 
 REFUSED = "E(INVALID_TOKEN) C(4500)"
 ACCEPTED = "auth_success connection_state K"

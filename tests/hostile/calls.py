@@ -11,12 +11,11 @@ from typing import Any
 from tests.harness import tokens
 from tests.harness.tokens import claims, signed
 from tests.harness.wire import PATIENCE, Header, Message, Raw
-
-from .acts import calls, get, post, told
-from .bench import CHANNEL, SECRET, Bench
-from .malformed import BROKEN, DEEP, POISON, UNSOUND_NUMBERS
-from .rows import Act, Row, each
-from .sending import UPDATE, changed
+from tests.hostile.attacks import calls, get, post, told
+from tests.hostile.malformed import BROKEN, DEEP, POISON, UNSOUND_NUMBERS
+from tests.hostile.rows import Act, Row, each
+from tests.hostile.sending import UPDATE, changed
+from tests.hostile.target import CHANNEL, SECRET, Bench
 
 MALFORMED = "H(400) INVALID_MESSAGE_FORMAT"
 _OWN = "dossier:country:calls"

@@ -6,11 +6,10 @@ import asyncio
 import json
 
 from tests.harness.wire import Raw, text
+from tests.hostile.attacks import frames, outcome, shaken
+from tests.hostile.rows import Row, each
+from tests.hostile.target import CHANNEL, LIVENESS, Bench
 from tests.node.rfc6455_cases import CONT, MASK, PING, PONG, TEXT, close, frame, header, masked
-
-from .acts import frames, outcome, shaken
-from .bench import CHANNEL, LIVENESS, Bench
-from .rows import Row, each
 
 _MIB = 1 << 20
 _CLOSE_CODES = (0, 999, 1004, 1005, 1006, 1016, 1100, 2000, 2999, 5000, 65535)

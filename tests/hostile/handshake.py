@@ -7,10 +7,9 @@ import asyncio
 from tests.harness import tokens
 from tests.harness.eventually import eventually_async
 from tests.harness.wire import Client, Raw, request, text, upgrade
-
-from .acts import get, outcome, probe, shaken
-from .bench import ALLOWED, Bench
-from .rows import Row, each
+from tests.hostile.attacks import get, outcome, probe, shaken
+from tests.hostile.rows import Row, each
+from tests.hostile.target import ALLOWED, Bench
 
 _ORIGINS = (
     "https://allowed.example.evil.test",

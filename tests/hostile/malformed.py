@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 
-from .acts import outcome, says
-from .bench import CHANNEL, Bench
-from .rows import Row, each
-from .sending import EDIT, MALFORMED, UPDATE, WRITES_DOCUMENTS, changed
-from .subscribing import subscribe
+from tests.hostile.attacks import outcome, says
+from tests.hostile.rows import Row, each
+from tests.hostile.sending import EDIT, MALFORMED, UPDATE, WRITES_DOCUMENTS, changed
+from tests.hostile.subscribing import subscribe
+from tests.hostile.target import CHANNEL, Bench
 
 # Each is no JSON, or JSON that no two parsers need to agree on. W06 sends them over HTTP as well.
 BROKEN = [

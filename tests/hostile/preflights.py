@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from .acts import calls, get
-from .bench import ALLOWED
-from .rows import Row
+from tests.hostile.attacks import calls, get
+from tests.hostile.rows import Row
+from tests.hostile.target import ALLOWED
 
 _ASKS_FOR_POST = ("Access-Control-Request-Method", "POST")
 _CORS = ("access-control-allow-origin", "access-control-allow-methods")

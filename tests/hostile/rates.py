@@ -6,11 +6,10 @@ import asyncio
 
 from tests.harness import tokens
 from tests.harness.wire import Client, Message, Raw
-
-from .acts import get, outcome, told
-from .bench import CHANNEL, Bench
-from .rows import Row
-from .sending import UPDATE
+from tests.hostile.attacks import get, outcome, told
+from tests.hostile.rows import Row
+from tests.hostile.sending import UPDATE
+from tests.hostile.target import CHANNEL, Bench
 
 _UNSUBSCRIBE: Message = {"type": "unsubscribe", "channel": CHANNEL}
 

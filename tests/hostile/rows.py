@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from .bench import Bench
+from tests.hostile.target import Bench
 
 Act = Callable[[Bench], Awaitable[str]]
 

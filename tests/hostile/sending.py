@@ -7,10 +7,9 @@ from typing import Any
 
 from tests.harness import tokens
 from tests.harness.wire import Client, Message
-
-from .acts import check_error, outcome, says
-from .bench import CHANNEL, SECRET, Bench
-from .rows import Act, Row, each
+from tests.hostile.attacks import check_error, outcome, says
+from tests.hostile.rows import Act, Row, each
+from tests.hostile.target import CHANNEL, SECRET, Bench
 
 MALFORMED = "E(INVALID_MESSAGE_FORMAT) K"
 DENIED = "E(PERMISSION_DENIED) K"

@@ -6,11 +6,10 @@ from typing import Any
 
 from tests.harness import tokens
 from tests.harness.wire import Client, Message
-
-from .acts import outcome, says
-from .bench import CHANNEL, SECRET, Bench
-from .rows import Act, Row, each
-from .sending import MALFORMED, UPDATE, changed
+from tests.hostile.attacks import outcome, says
+from tests.hostile.rows import Act, Row, each
+from tests.hostile.sending import MALFORMED, UPDATE, changed
+from tests.hostile.target import CHANNEL, SECRET, Bench
 
 
 def subscribe(channel: Any, **params: Any) -> Message:

@@ -11,9 +11,8 @@ from typing import Any
 
 from tests.harness.service import Service
 from tests.harness.wire import Client
-
-from .acts import check_error
-from .bench import SERVICES, Bench
+from tests.hostile.attacks import check_error
+from tests.hostile.target import SERVICES, Bench
 
 MESSAGES = 100_000 if os.environ.get("DOSSIER_PROMISES") == "full" else 20_000
 BATCH = 200

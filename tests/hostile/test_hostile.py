@@ -9,10 +9,9 @@ import pytest
 
 from dossier_realtime.recording.entry import Header
 from tests.harness.eventually import eventually
-
-from . import authentication, calls, framing, handshake, malformed, preflights, rates, sending, subscribing
-from .bench import CHANNEL, SECRET, SERVICES, Bench
-from .rows import Row
+from tests.hostile import authentication, calls, framing, handshake, malformed, preflights, rates, sending, subscribing
+from tests.hostile.rows import Row
+from tests.hostile.target import CHANNEL, SECRET, SERVICES, Bench
 
 ROWS: list[Row] = [
     row

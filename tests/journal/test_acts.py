@@ -14,7 +14,7 @@ from app.journal.acts import Act, ActRecord
 from app.journal.initiator import Initiator
 from app.journal.lanes import ActNotRecorded
 from app.journal.writer import Journal
-from tests.harness.running import asynchronous
+from tests.harness.coroutine_tests import asynchronous
 from tests.journal.folders import NODE, entries, report
 
 

@@ -10,8 +10,8 @@ import pytest
 
 from app.journal.node_name import FILE, kept_name
 from app.journal.writer import Journal
+from tests.harness.coroutine_tests import asynchronous
 from tests.harness.ports import reserve
-from tests.harness.running import asynchronous
 from tests.harness.service import Service
 from tests.harness.wire import Client, Message
 

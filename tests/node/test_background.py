@@ -15,8 +15,8 @@ from app.journal.signatures.signing import KeyPlace, named_key, open_signer
 from app.journal.writer import Journal
 from app.node.sockets import background
 from app.node.sockets.background import Background
-from tests.harness.inside import running
-from tests.harness.running import asynchronous
+from tests.harness.coroutine_tests import asynchronous
+from tests.harness.in_process import running
 from tests.journal.folders import NODE, until
 
 APP = Path(background.__file__).parents[2]

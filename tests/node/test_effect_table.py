@@ -7,8 +7,8 @@ from typing import get_args, get_type_hints
 
 from app.core.sessions.effects import Close, DomainCommand, Effect, Leave, Send, SendPing
 from dossier_realtime.protocol import commands
-from tests.harness.inside import running
-from tests.harness.running import asynchronous
+from tests.harness.coroutine_tests import asynchronous
+from tests.harness.in_process import running
 
 BY_THE_CONNECTION = {Send, Close, Leave, SendPing}
 

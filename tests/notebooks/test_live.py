@@ -9,12 +9,12 @@ import nbformat
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.dashboard.company import Company
+from tests.dashboard.background_clients import Company
 from tests.harness import tokens
 from tests.harness.eventually import eventually
 from tests.harness.service import Service
-from tests.notebooks.lab import Lab
-from tests.notebooks.playing import framed, tab
+from tests.notebooks.jupyter_server import Lab
+from tests.notebooks.player_page import framed, tab
 
 
 @pytest.fixture(scope="module")

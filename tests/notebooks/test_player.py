@@ -12,7 +12,7 @@ from dashboard import Player
 from dashboard.language.display_options import Theme
 from dashboard.language.i18n import Language, direction, say
 from dossier_realtime.recording.recording import Recording
-from tests.notebooks.playing import button, clock, entries, plays, press_to, tab
+from tests.notebooks.player_page import button, clock, entries, plays, press_to, tab
 
 
 @pytest.fixture(scope="module")

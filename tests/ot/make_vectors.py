@@ -30,7 +30,7 @@ from dossier_realtime.ot.transform import transform
 from dossier_realtime.ot.units import from_units, to_units
 from dossier_realtime.protocol.commands import Attributes, EditPayload
 from dossier_realtime.protocol.responses import FormatRun
-from tests.ot.chance import Chance, operation_of
+from tests.ot.random_operations import Chance, operation_of
 
 FILE = Path(__file__).with_name("vectors.json")
 SEED = 20_250_925

@@ -26,7 +26,7 @@ from dossier_realtime.ot.units import splits_pair, to_units
 from dossier_realtime.protocol.commands import EditPayload
 from dossier_realtime.protocol.events import RemoteOperationPayload
 from dossier_realtime.protocol.responses import OperationAckPayload
-from tests.ot.chance import Chance, operation_of
+from tests.ot.random_operations import Chance, operation_of
 
 BEGINNING = "aé😀\nم b"
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from dossier_realtime.ot.document import Document, apply
 from dossier_realtime.ot.operations import Operation
-from tests.ot.chance import CHARACTERS, Step, operation_of
+from tests.ot.random_operations import CHARACTERS, Step, operation_of
 
 
 def _walk(kinds: str, drawn: bytes) -> list[Step]:

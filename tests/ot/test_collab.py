@@ -11,7 +11,7 @@ from dossier_realtime.ot.operations import Delete, Insert, Operation, Retain
 from dossier_realtime.ot.units import to_units
 from dossier_realtime.protocol.commands import EditPayload
 from dossier_realtime.protocol.events import RemoteOperationPayload
-from tests.ot import checks
+from tests.ot import properties
 
 
 def _insert(pending: Pending, at: int, text: str) -> None:
@@ -61,7 +61,7 @@ def test_a_delete_split_by_a_concurrent_insert_is_committed_in_two_parts() -> No
 
 
 def test_versions_are_checked() -> None:
-    checks.versions_are_checked()
+    properties.versions_are_checked()
 
 
 def test_an_operation_beyond_the_text_of_its_version_is_a_conflict_that_names_the_server_s_version() -> None:

@@ -13,7 +13,7 @@ from dossier_realtime.ot.collab import Log, Pending
 from dossier_realtime.ot.operations import Delete, Format, Operation, Retain, Span
 from dossier_realtime.ot.units import Units
 from dossier_realtime.protocol.events import RemoteOperationPayload
-from tests.ot import checks
+from tests.ot import properties
 from tests.ot.make_vectors import FILE
 from tests.ot.simulation import Server, World
 
@@ -30,7 +30,7 @@ remote = Pending.remote
 
 def _vectors(kind: str) -> None:
     for vector in VECTORS[kind][:400]:
-        checks.vector_holds(kind, vector)
+        properties.vector_holds(kind, vector)
 
 
 def _schedules() -> None:
@@ -151,22 +151,22 @@ FAULTS: dict[str, tuple[list[Patch], list[Callable[[], None]]]] = {
     "the window ends one operation late": ([(Log, "since", _window_ends_one_late)], [_schedules]),
     "the window begins one version early": (
         [(Log, "since", _window_begins_one_early)],
-        [checks.versions_are_checked, _schedules],
+        [properties.versions_are_checked, _schedules],
     ),
     "cursor not transformed": ([(cursor, "transform_selection", _stays)], [lambda: _vectors("cursor")]),
-    "version unchecked by the server": ([(Log, "since", _any_version)], [checks.versions_are_checked, _schedules]),
+    "version unchecked by the server": ([(Log, "since", _any_version)], [properties.versions_are_checked, _schedules]),
     "version unchecked by the client": (
         [(Pending, "remote", _any_version_of_others)],
-        [checks.versions_are_checked],
+        [properties.versions_are_checked],
     ),
     "parts in the other order": (
         [(module, "parts", _right_to_left) for module in (flat, collab)],
         [lambda: _vectors("flat"), _schedules],
     ),
-    "surrogates unchecked": ([(document, "splits_pair", _never_torn)], [checks.no_character_is_torn]),
+    "surrogates unchecked": ([(document, "splits_pair", _never_torn)], [properties.no_character_is_torn]),
     "compaction drops one": ([(Log, "compact", _drops_one)], [_schedules]),
 }
-"""What is put in, and the checks each of which must find it."""
+"""What is put in, and the properties each of which must find it."""
 
 
 @pytest.mark.parametrize("fault", FAULTS)

@@ -24,7 +24,7 @@ from dossier_realtime.ot.units import Units, from_units, to_units
 from dossier_realtime.protocol.commands import Attributes, EditPayload
 from dossier_realtime.protocol.fields import MAX_DOCUMENT, MAX_INSERT
 from dossier_realtime.protocol.responses import FormatRun
-from tests.ot import checks
+from tests.ot import properties
 from tests.ot.strategies import concurrent
 
 BOLD = Attributes(bold=True)
@@ -33,13 +33,13 @@ BOLD = Attributes(bold=True)
 @given(concurrent)
 @settings(max_examples=1_000)
 def test_any_operation_is_a_row_of_flat_ones(drawn: tuple[Document, Operation, Operation]) -> None:
-    checks.the_flat_form_says_the_same(drawn[0], drawn[1])
+    properties.the_flat_form_says_the_same(drawn[0], drawn[1])
 
 
 def test_a_format_behind_an_insert_that_brings_the_same_is_one_with_it() -> None:
     operation = Operation.of(Insert(to_units("new"), BOLD), Format(4, BOLD), Retain(1))
     assert [write(part, 0).length for part in parts(operation)] == [None, 7]
-    checks.the_flat_form_says_the_same(Document.of("text!"), operation)
+    properties.the_flat_form_says_the_same(Document.of("text!"), operation)
 
 
 def test_the_contract_s_own_example_is_read() -> None:
@@ -94,7 +94,7 @@ def test_an_insert_as_large_as_allowed_is_read() -> None:
 
 
 def test_no_character_is_torn() -> None:
-    checks.no_character_is_torn()
+    properties.no_character_is_torn()
 
 
 def test_nul_is_refused_and_other_controls_are_content() -> None:

@@ -14,7 +14,7 @@ from dossier_realtime.ot.transform import transform
 from dossier_realtime.ot.units import to_units
 from dossier_realtime.protocol.commands import Attributes
 from dossier_realtime.protocol.responses import FormatRun
-from tests.ot import checks
+from tests.ot import properties
 from tests.ot.strategies import concurrent
 
 BOLD = Attributes(bold=True)
@@ -24,7 +24,7 @@ BOLD = Attributes(bold=True)
 @given(concurrent)
 @settings(max_examples=20_000)
 def test_two_operations_lead_to_one_text_in_either_order(drawn: tuple[Document, Operation, Operation]) -> None:
-    checks.meeting_leads_to_one_text(*drawn)
+    properties.meeting_leads_to_one_text(*drawn)
 
 
 def _all_operations(text: str, inserted: str, change: Attributes) -> Iterator[Operation]:
@@ -47,7 +47,7 @@ def test_all_pairs_of_operations_on_a_small_text_meet(text: str) -> None:
     seconds = list(_all_operations(text, "2", Attributes(bold=None, italic=True)))
     for first in _all_operations(text, "😀", BOLD):
         for second in seconds:
-            checks.meeting_leads_to_one_text(document, first, second)
+            properties.meeting_leads_to_one_text(document, first, second)
 
 
 def _both(text: Document, first: Operation, second: Operation) -> Document:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.ot import checks
+from tests.ot import properties
 from tests.ot.make_vectors import COUNTS, FILE, rendered
 
 VECTORS: dict[str, list[Any]] = json.loads(FILE.read_text(encoding="utf-8"))
@@ -22,6 +22,6 @@ def test_the_file_is_what_the_generator_makes() -> None:
 def test_every_vector_holds(kind: str) -> None:
     for number, vector in enumerate(VECTORS[kind]):
         try:
-            checks.vector_holds(kind, vector)
+            properties.vector_holds(kind, vector)
         except AssertionError as wrong:
             raise AssertionError(f"{kind} vector {number}: {wrong}") from wrong

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.package.installing import Environment, build_wheel, install
+from tests.package.environments import Environment, build_wheel, install
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,7 @@ from app.commands import cli
 from tests.harness import tokens
 from tests.harness.eventually import HANG_SECONDS
 from tests.harness.service import ROOT
-from tests.package.installing import Environment, install, run
+from tests.package.environments import Environment, install, run
 
 pytestmark = pytest.mark.long
 

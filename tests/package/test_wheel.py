@@ -13,7 +13,7 @@ import pytest
 
 import dossier_realtime
 from tests.harness.service import ROOT
-from tests.package.installing import Environment, run
+from tests.package.environments import Environment, run
 
 pytestmark = pytest.mark.long
 

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tests.harness.figures import FULL, Report, Sized
+from tests.harness.measurements import FULL, Report, Sized
 
 __all__ = ["FULL", "Report", "Sized"]

@@ -16,12 +16,12 @@ from dashboard.screen.pages import PAGES
 from dashboard.screen.viewer import DashboardRole
 from dashboard.site.page_session import PageSession
 from dashboard.site.server import DashboardServer, Setup
-from tests.dashboard.dashboards import Dashboard
+from tests.dashboard.dashboard_process import Dashboard
 from tests.harness import tokens
 from tests.harness.service import Service
 from tests.promises.conftest import Report, Sized
-from tests.promises.fleet import CROWD, Peer, now, run, until
-from tests.promises.watching import UNDER_WAY, connected, operators, pages
+from tests.promises.dashboard_viewers import UNDER_WAY, connected, operators, pages
+from tests.promises.load_clients import CROWD, Peer, now, run, until
 
 MIB = 1 << 20
 TABS, ASLEEP = 50, 10

@@ -13,13 +13,13 @@ from dashboard.language.display_options import Looks
 from dashboard.screen.pages import PAGES
 from dashboard.site.page_session import TICK_MS, PageSession, Views
 from dossier_realtime.protocol.events import Event
-from tests.dashboard.dashboards import Dashboard
+from tests.dashboard.dashboard_process import Dashboard
 from tests.dashboard.samples import NOW, busy, edit, health, ops, update, viewer
 from tests.harness.service import Service
 from tests.promises.bounds import assert_bounded
 from tests.promises.conftest import Report, Sized
-from tests.promises.fleet import CROWD, now, run, until
-from tests.promises.watching import AT_MOST, operators, other_than, pages
+from tests.promises.dashboard_viewers import AT_MOST, operators, other_than, pages
+from tests.promises.load_clients import CROWD, now, run, until
 
 RATE = 5_000  # events a second
 PUBLISHERS = 4

@@ -11,9 +11,9 @@ import msgspec
 import psutil
 
 from dossier_realtime.client import DossierRealtimeClient
+from tests.harness.coroutine_tests import asynchronous
 from tests.harness.eventually import HANG_SECONDS, eventually_async
-from tests.harness.figures import Report, Sized
-from tests.harness.running import asynchronous
+from tests.harness.measurements import Report, Sized
 from tests.harness.service import Overrides, Service
 from tests.harness.wire import Client, Raw, request, text
 from tests.promises.proxy import Proxy

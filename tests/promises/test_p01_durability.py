@@ -15,7 +15,7 @@ from app.engine.embedded.storage.schema import FILE, open_database
 from tests.harness.service import Service
 from tests.promises.checker import Ledger
 from tests.promises.conftest import Report, Sized
-from tests.promises.fleet import CROWD, Publisher, Subscriber, run, settled, until
+from tests.promises.load_clients import CROWD, Publisher, Subscriber, run, settled, until
 
 FULL, WAL = 2, b"\x02\x02"
 

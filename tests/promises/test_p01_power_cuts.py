@@ -21,7 +21,7 @@ from tests.harness.lossy_disk import LossyDisk, Lost, usable
 from tests.harness.service import Service
 from tests.harness.wire import Client
 from tests.promises.conftest import Report, Sized
-from tests.promises.fleet import CROWD
+from tests.promises.load_clients import CROWD
 
 WRITERS = 8
 SETTINGS = {**CROWD, "limits.handshakes_per_second": 10_000, "limits.connections_per_address": 10_000}

@@ -14,7 +14,7 @@ import httpx
 from tests.harness.service import Overrides, Service
 from tests.promises.checker import Ledger, Place
 from tests.promises.conftest import Report, Sized
-from tests.promises.fleet import CROWD, Subscriber, door, post, run, settled, until, update
+from tests.promises.load_clients import CROWD, Subscriber, door, post, run, settled, until, update
 
 BATCH = 100  # events a request
 

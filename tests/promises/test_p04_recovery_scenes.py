@@ -14,7 +14,7 @@ import pytest
 from tests.harness.service import Service
 from tests.promises.checker import Ledger
 from tests.promises.conftest import Report
-from tests.promises.fleet import CROWD, PATIENCE, Publisher, Subscriber, run, settled
+from tests.promises.load_clients import CROWD, PATIENCE, Publisher, Subscriber, run, settled
 
 TIMES = 100
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from tests.harness.service import Service
 from tests.promises.checker import Ledger
 from tests.promises.conftest import Report, Sized
-from tests.promises.fleet import CROWD, Publisher, Subscriber, door, post, run, settled, update
+from tests.promises.load_clients import CROWD, Publisher, Subscriber, door, post, run, settled, update
 
 SUBSCRIBERS = 50
 BATCH = 10  # events a request

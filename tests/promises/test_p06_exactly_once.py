@@ -18,7 +18,7 @@ from tests.harness.service import Service
 from tests.harness.wire import Message
 from tests.promises.checker import Ledger, Place
 from tests.promises.conftest import Report, Sized
-from tests.promises.fleet import CHANNEL, CROWD, Peer, Subscriber, door, now, post, run, settled, until, update
+from tests.promises.load_clients import CHANNEL, CROWD, Peer, Subscriber, door, now, post, run, settled, until, update
 from tests.promises.proxy import Proxy
 
 IN_FLIGHT = 32

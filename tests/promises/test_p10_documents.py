@@ -24,9 +24,9 @@ from dossier_realtime.protocol.responses import OperationAck
 from tests.harness.service import Overrides, Service
 from tests.harness.wire import Client, Message
 from tests.promises.conftest import Report, Sized
-from tests.promises.fleet import CROWD, PATIENCE, run, until
+from tests.promises.load_clients import CROWD, PATIENCE, run, until
 from tests.promises.proxy import Proxy
-from tests.sdk.papers import Mirror
+from tests.sdk.document_service import Mirror
 
 PEOPLE = 8
 AHEAD = 60  # edits that nobody has confirmed, after which a person waits: enough for a long time offline

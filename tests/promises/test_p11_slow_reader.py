@@ -11,7 +11,19 @@ import psutil
 from tests.harness.service import Service
 from tests.promises.checker import Ledger
 from tests.promises.conftest import Report, Sized
-from tests.promises.fleet import CROWD, PATIENCE, Subscriber, door, now, percentile, post, run, settled, until, update
+from tests.promises.load_clients import (
+    CROWD,
+    PATIENCE,
+    Subscriber,
+    door,
+    now,
+    percentile,
+    post,
+    run,
+    settled,
+    until,
+    update,
+)
 
 MIB = 1 << 20
 EVENT, BIG = 1_024, 12_000  # bytes

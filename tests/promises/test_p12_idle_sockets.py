@@ -8,7 +8,7 @@ from pathlib import Path
 from tests.harness.service import Service
 from tests.harness.wire import Raw, upgrade
 from tests.promises.conftest import Report, Sized
-from tests.promises.fleet import CROWD, PATIENCE, Peer, now, percentile, run
+from tests.promises.load_clients import CROWD, PATIENCE, Peer, now, percentile, run
 
 AUTH_TIMEOUT = 4005
 SLACK = 10.0  # seconds: far above what a busy machine adds to how often the service looks at its deadlines (0.2)

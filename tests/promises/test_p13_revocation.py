@@ -16,7 +16,7 @@ import httpx
 from tests.harness.service import Service
 from tests.promises.checker import Ledger
 from tests.promises.conftest import Report, Sized
-from tests.promises.fleet import CROWD, PATIENCE, Publisher, Subscriber, door, now, run, settled, until
+from tests.promises.load_clients import CROWD, PATIENCE, Publisher, Subscriber, door, now, run, settled, until
 
 REVOKED, TOKEN_EXPIRED = 4501, 4002
 RATE = 100  # events a second

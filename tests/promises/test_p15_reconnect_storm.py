@@ -8,9 +8,9 @@ import time
 from pathlib import Path
 
 from tests.harness.eventually import eventually_async
-from tests.harness.figures import Report, Sized
+from tests.harness.measurements import Report, Sized
 from tests.harness.service import Service
-from tests.promises.fleet import CROWD, Peer, percentile, run, until_connected
+from tests.promises.load_clients import CROWD, Peer, percentile, run, until_connected
 
 CHANNEL = "dossier:country:SA"
 AT_ONCE = 50  # handshakes under way from this one process: more would measure the process that plays the clients

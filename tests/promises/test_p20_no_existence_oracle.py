@@ -19,7 +19,7 @@ import pytest
 from tests.harness.service import Service
 from tests.harness.wire import Message, Raw, request
 from tests.promises.conftest import Report
-from tests.promises.fleet import CROWD, Peer, door, run, update
+from tests.promises.load_clients import CROWD, Peer, door, run, update
 
 PAIRS = 2_000
 AUC = 0.55

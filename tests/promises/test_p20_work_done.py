@@ -20,10 +20,10 @@ import pytest
 
 from app.bootstrap import Service
 from tests.harness import tokens
-from tests.harness.figures import Report
-from tests.harness.inside import running
+from tests.harness.in_process import running
+from tests.harness.measurements import Report
 from tests.harness.wire import Message, Raw, request
-from tests.promises.fleet import Peer
+from tests.promises.load_clients import Peer
 from tests.promises.test_p20_no_existence_oracle import _OWN, auc
 from tests.web.test_actions import alert, brief
 

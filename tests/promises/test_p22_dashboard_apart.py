@@ -5,12 +5,23 @@ from __future__ import annotations
 import signal
 from pathlib import Path
 
-from tests.dashboard.dashboards import Dashboard
+from tests.dashboard.dashboard_process import Dashboard
 from tests.harness.service import Service
 from tests.promises.checker import Ledger
 from tests.promises.conftest import Report, Sized
-from tests.promises.fleet import CHANNEL, CROWD, PATIENCE, Publisher, Subscriber, now, percentile, run, settled, until
-from tests.promises.watching import connected, operators, other_than, pages
+from tests.promises.dashboard_viewers import connected, operators, other_than, pages
+from tests.promises.load_clients import (
+    CHANNEL,
+    CROWD,
+    PATIENCE,
+    Publisher,
+    Subscriber,
+    now,
+    percentile,
+    run,
+    settled,
+    until,
+)
 
 LIVE = 5  # readers who notice nothing
 SIZE = 1_024  # bytes of an event

@@ -13,8 +13,8 @@ import psutil
 from tests.harness.service import Overrides, Service
 from tests.harness.wire import Message, text
 from tests.promises.conftest import Report, Sized
-from tests.promises.fleet import CROWD, Peer, door, run, update
-from tests.promises.fuzz import Fuzzer
+from tests.promises.fuzzer import Fuzzer
+from tests.promises.load_clients import CROWD, Peer, door, run, update
 
 MIB = 1 << 20
 LANES = 4

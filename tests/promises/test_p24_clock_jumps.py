@@ -20,7 +20,7 @@ from tests.harness.service import ROOT, Overrides, Service
 from tests.harness.wire import Message
 from tests.promises.checker import Ledger, Place
 from tests.promises.conftest import Report, Sized
-from tests.promises.fleet import CHANNEL, CROWD, PATIENCE, Peer, Publisher, Subscriber, now, run, settled, update
+from tests.promises.load_clients import CHANNEL, CROWD, PATIENCE, Peer, Publisher, Subscriber, now, run, settled, update
 
 HOUR, DAY = 3_600, 86_400
 JUMPS = ((HOUR, 0, -HOUR, 0), (DAY, 0, -DAY, 0))

@@ -11,10 +11,10 @@ from statistics import linear_regression
 import psutil
 
 from tests.harness.eventually import eventually_async
-from tests.harness.figures import FULL, Report, Sized
+from tests.harness.measurements import FULL, Report, Sized
 from tests.harness.service import Service
 from tests.harness.wire import Message
-from tests.promises.fleet import CROWD, Peer, run, update
+from tests.promises.load_clients import CROWD, Peer, run, update
 
 MIB = 1 << 20
 AT_ONCE = 20

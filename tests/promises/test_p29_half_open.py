@@ -6,9 +6,9 @@ import asyncio
 import time
 from pathlib import Path
 
+from tests.harness.coroutine_tests import asynchronous
 from tests.harness.eventually import eventually_async
-from tests.harness.figures import FULL, Report, Sized
-from tests.harness.running import asynchronous
+from tests.harness.measurements import FULL, Report, Sized
 from tests.harness.service import Overrides, Service
 from tests.harness.wire import Client
 from tests.promises.proxy import Proxy

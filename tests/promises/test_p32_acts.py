@@ -14,8 +14,8 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.harness.inside import running
-from tests.harness.running import asynchronous
+from tests.harness.coroutine_tests import asynchronous
+from tests.harness.in_process import running
 from tests.harness.service import Service
 from tests.harness.tokens import token
 from tests.harness.wire import Client

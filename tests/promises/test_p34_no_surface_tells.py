@@ -34,11 +34,11 @@ from dossier_realtime.protocol.authorization import Grant, Identity
 from dossier_realtime.protocol.classification import Clearance
 from dossier_realtime.protocol.namespaces import NAMESPACES
 from tests.harness import tokens
-from tests.harness.figures import Report
-from tests.harness.inside import running
+from tests.harness.in_process import running
+from tests.harness.measurements import Report
 from tests.harness.service import ROOT
 from tests.harness.wire import Client, Message
-from tests.promises.planting import MARK, NAME, TEXT, messages
+from tests.promises.marked_messages import MARK, NAME, TEXT, messages
 
 CHANNELS = {
     "dossier": f"dossier:secret:{NAME}",

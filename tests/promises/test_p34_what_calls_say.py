@@ -17,7 +17,7 @@ from tornado.routing import PathMatches
 
 from app.bootstrap import Service
 from tests.harness import tokens
-from tests.harness.inside import running
+from tests.harness.in_process import running
 from tests.harness.wire import Client
 
 MARK = "zzasked"

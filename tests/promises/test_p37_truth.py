@@ -23,7 +23,7 @@ from tests.harness import tokens
 from tests.harness.eventually import HANG_SECONDS
 from tests.harness.service import Service
 from tests.promises.conftest import Report
-from tests.promises.fleet import door
+from tests.promises.load_clients import door
 
 PEOPLE = 45
 EYES = Viewer("en", "operator", reader(Clearance.SECRET))

@@ -13,9 +13,20 @@ import psutil
 import pytest
 
 from tests.harness import tokens
-from tests.harness.apart import STRANGERS, Beside, Cores, Rounds, Strangers, is_over, pin, ping, pings_beside, pinned
 from tests.harness.eventually import eventually_async
-from tests.harness.figures import Report, Sized
+from tests.harness.measurements import Report, Sized
+from tests.harness.pinned_cores import (
+    STRANGERS,
+    Beside,
+    Cores,
+    Rounds,
+    Strangers,
+    is_over,
+    pin,
+    ping,
+    pings_beside,
+    pinned,
+)
 from tests.harness.service import Service
 from tests.harness.wire import Client, Message, Raw, Reachable, request, upgrade
 

@@ -6,9 +6,9 @@ import asyncio
 import signal
 from pathlib import Path
 
+from tests.harness.coroutine_tests import asynchronous
 from tests.harness.eventually import eventually_async
-from tests.harness.figures import Report, Sized
-from tests.harness.running import asynchronous
+from tests.harness.measurements import Report, Sized
 from tests.harness.service import Overrides, Service
 from tests.harness.wire import Client
 

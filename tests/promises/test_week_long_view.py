@@ -17,13 +17,13 @@ from dashboard.screen.pages import PAGES
 from dashboard.site.page_session import PageSession, Views
 from dashboard.state.store import DashboardState
 from dossier_realtime.protocol import authorization
-from tests.dashboard.dashboards import Dashboard
+from tests.dashboard.dashboard_process import Dashboard
 from tests.dashboard.samples import NOW, alert, edit, health, listed, ops, session, there, update, viewer
 from tests.harness.service import Overrides, Service
 from tests.promises.bounds import assert_bounded
 from tests.promises.conftest import Report, Sized
-from tests.promises.fleet import CROWD, now, run
-from tests.promises.watching import operators, other_than, pages
+from tests.promises.dashboard_viewers import operators, other_than, pages
+from tests.promises.load_clients import CROWD, now, run
 
 MIB = 1 << 20
 RATE = 500  # events a second, all under names that are new

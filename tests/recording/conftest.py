@@ -6,7 +6,7 @@ import pytest
 
 from dossier_realtime.archive import open_journal
 from dossier_realtime.recording.recording import Recording
-from tests.recording.scene import Played, play
+from tests.recording.recorded_scenario import Played, play
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,7 @@ from dossier_realtime.archive.folder import seq_before
 from dossier_realtime.recording.recording import Recording
 from dossier_realtime.recording.replay.timeline import RecordedState
 from tests.journal.folders import NODE, entries, write_some
-from tests.recording.scene import Played
+from tests.recording.recorded_scenario import Played
 
 
 def part(played: Played, to: Path, selection: Selection, clearance: str = "secret") -> Recording:

@@ -22,7 +22,7 @@ from dossier_realtime.recording.recording import Recording
 from tests.harness.eventually import HANG_SECONDS
 from tests.harness.service import ROOT, Service, as_environment
 from tests.harness.tokens import SECRET as SECRET_OF_TESTS
-from tests.recording.scene import COUNTRY, SECRET, SETTINGS, Played
+from tests.recording.recorded_scenario import COUNTRY, SECRET, SETTINGS, Played
 
 LEVELS = {SECRET: "secret"}
 

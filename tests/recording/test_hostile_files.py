@@ -21,7 +21,7 @@ from dossier_realtime.archive.folder import DamagedRecordingWarning, segment_pat
 from dossier_realtime.recording.recording import Recording
 from tests.harness.eventually import HANG_SECONDS
 from tests.harness.service import ROOT
-from tests.recording.scene import COUNTRY, SECRET, Played
+from tests.recording.recorded_scenario import COUNTRY, SECRET, Played
 
 GIGABYTE = 1 << 30
 FRAMES, FRAME_BYTES = 200, 1 << 20

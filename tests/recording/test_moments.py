@@ -19,7 +19,7 @@ from dashboard.playback.player import Player
 from dossier_realtime.archive import open_service
 from dossier_realtime.recording import moments
 from dossier_realtime.recording.recording import Recording
-from tests.recording.scene import COUNTRY, Played
+from tests.recording.recorded_scenario import COUNTRY, Played
 
 AT = 1_772_000_000.125  # 2026-02-25T06:13:20.125Z
 NAIVE = datetime(2026, 2, 25, 6, 13, 20, 125_000)  # noqa: DTZ001  that is the point

@@ -12,7 +12,7 @@ from dossier_realtime.archive import ExportError, open_export, open_journal
 from dossier_realtime.protocol.channels import SHAPES, Pattern, parse_pattern
 from dossier_realtime.recording.names import must_be_in
 from dossier_realtime.recording.recording import Recording
-from tests.recording.scene import COUNTRY, SECRET, Played
+from tests.recording.recorded_scenario import COUNTRY, SECRET, Played
 
 ASKED: dict[str, Callable[[Recording, str], object]] = {
     "entries": lambda recording, name: recording.entries(channel=name),

@@ -14,7 +14,7 @@ from app.journal.signatures.signing import Signer
 from dossier_realtime.archive import ExportError, open_service
 from tests.harness.service import ROOT, Service, as_environment
 from tests.harness.tokens import SECRET as SECRET_OF_TESTS
-from tests.recording.scene import COUNTRY, SECRET, SETTINGS, Played
+from tests.recording.recorded_scenario import COUNTRY, SECRET, SETTINGS, Played
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ import pytest
 from dossier_realtime.archive import open_journal
 from dossier_realtime.archive.folder import DamagedRecordingWarning, segment_paths
 from dossier_realtime.recording.recording import Recording
-from tests.recording.scene import COUNTRY, DOCUMENT, SECRET, Played
+from tests.recording.recorded_scenario import COUNTRY, DOCUMENT, SECRET, Played
 
 
 def test_sessions_are_listed_with_their_connections_and_their_end(recording: Recording, played: Played) -> None:

@@ -18,8 +18,8 @@ from dossier_realtime.archive import open_export, open_journal
 from dossier_realtime.recording.entry import Header
 from dossier_realtime.recording.recording import Recording
 from dossier_realtime.recording.redaction.visibility import ClearanceFilter
-from tests.recording.scene import COUNTRY, DOCUMENT
-from tests.recording.secret_scene import BOOK, NAMES, RAISED, VAULT, Scene, play
+from tests.recording.recorded_scenario import COUNTRY, DOCUMENT
+from tests.recording.secret_scenario import BOOK, NAMES, RAISED, VAULT, Scene, play
 
 LATE = 4e9
 OWN = ("user:ali", "user:sara", "user:omar", "global")

@@ -16,7 +16,7 @@ from dossier_realtime.recording.recording import Recording
 from tests.harness import tokens
 from tests.harness.service import Service
 from tests.harness.wire import Client
-from tests.recording.scene import COUNTRY, SECRET, Played
+from tests.recording.recorded_scenario import COUNTRY, SECRET, Played
 
 TABLE = [("dossier:secret:*", "secret"), ("global", "public")]
 

@@ -14,7 +14,7 @@ from dossier_realtime.protocol.commands import AcknowledgeAlert, CancelBrief
 from dossier_realtime.protocol.events import AlertState, AlertStatePayload, BriefFailed
 from dossier_realtime.protocol.responses import Ack
 from tests.harness.service import Service
-from tests.sdk.offices import Inbox, play
+from tests.sdk.client_harness import Inbox, play
 
 OWN = "user:tester"
 

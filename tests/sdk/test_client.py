@@ -22,7 +22,7 @@ from dossier_realtime.client.testing import FakeServer
 from dossier_realtime.protocol.commands import Auth, Ping, Subscribe, UpdatePresence
 from dossier_realtime.protocol.errors import ErrorCode
 from dossier_realtime.protocol.responses import TokenExpiring, TokenExpiringPayload
-from tests.sdk.offices import Inbox, client_of, no_task_is_left, nothing_is_left, play, run, settle
+from tests.sdk.client_harness import Inbox, client_of, no_task_is_left, nothing_is_left, play, run, settle
 from tests.sdk.samples import SA, update
 
 State = ConnectionState

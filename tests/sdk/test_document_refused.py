@@ -13,7 +13,7 @@ from dossier_realtime.protocol.events import (
     RemoteOperation,
     RemoteOperationPayload,
 )
-from tests.sdk.papers import PAPER, Desk, Paper, insert, joined, refusal
+from tests.sdk.document_service import PAPER, Desk, Paper, insert, joined, refusal
 
 
 def test_a_version_conflict_loads_the_document_and_sends_the_edit_under_a_new_id() -> None:

@@ -20,8 +20,8 @@ from dossier_realtime.protocol.events import (
     PresenceLeave,
     PresenceLeavePayload,
 )
-from tests.sdk.papers import PAPER, Desk, Paper, delete, insert, joined, refusal
-from tests.sdk.schedules import Office
+from tests.sdk.delivery_schedules import Office
+from tests.sdk.document_service import PAPER, Desk, Paper, delete, insert, joined, refusal
 
 
 @pytest.fixture(scope="module")

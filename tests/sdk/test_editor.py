@@ -24,8 +24,8 @@ from dossier_realtime.protocol.commands import Attributes, EditOperation, MoveCu
 from dossier_realtime.protocol.events import CursorPosition, CursorPositionPayload, RemoteOperation
 from dossier_realtime.protocol.fields import MAX_DOCUMENT
 from dossier_realtime.protocol.responses import FormatRun
-from tests.sdk.offices import Inbox, client_of, play, run, settle
-from tests.sdk.papers import PAPER, Paper, delete, insert, refusal
+from tests.sdk.client_harness import Inbox, client_of, play, run, settle
+from tests.sdk.document_service import PAPER, Paper, delete, insert, refusal
 
 Scene = Callable[[FakeServer, DossierRealtimeClient, Paper, DocumentEditor], Any]
 

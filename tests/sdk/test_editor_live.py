@@ -14,7 +14,7 @@ from dossier_realtime.client import Backoff, Cursor, DeniedError, DocumentEditor
 from tests.harness.service import Service
 from tests.harness.wire import Client, Message
 from tests.promises.proxy import Proxy
-from tests.sdk.offices import Inbox, run
+from tests.sdk.client_harness import Inbox, run
 
 pytestmark = pytest.mark.long
 

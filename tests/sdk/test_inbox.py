@@ -10,7 +10,7 @@ from dossier_realtime.client import DossierRealtimeClient, InboxEvent
 from dossier_realtime.client.testing import FakeServer
 from dossier_realtime.protocol.commands import Subscribe
 from dossier_realtime.protocol.events import Notification
-from tests.sdk.offices import Inbox, play
+from tests.sdk.client_harness import Inbox, play
 
 OWN = "user:tester"
 

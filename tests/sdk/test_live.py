@@ -15,7 +15,7 @@ from dossier_realtime.protocol.events import Notification
 from tests.harness.eventually import eventually_async
 from tests.harness.service import Service
 from tests.promises.proxy import Proxy
-from tests.sdk.offices import Inbox, run
+from tests.sdk.client_harness import Inbox, run
 from tests.sdk.samples import SA, update
 
 pytestmark = pytest.mark.long

@@ -12,7 +12,7 @@ from dossier_realtime.client.testing import FakeServer
 from dossier_realtime.protocol.commands import Since, Subscribe
 from dossier_realtime.protocol.events import Event
 from dossier_realtime.protocol.responses import Subscribed
-from tests.sdk.offices import play
+from tests.sdk.client_harness import play
 from tests.sdk.samples import SA, update
 from tests.sdk.test_subscriptions import receive
 

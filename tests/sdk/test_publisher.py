@@ -13,7 +13,7 @@ from tornado.netutil import bind_sockets
 from tornado.web import Application, RequestHandler
 
 from dossier_realtime.client import AuthFailed, ConnectFailed, ErrorCode, Published, Publisher, PublishError
-from tests.sdk.offices import run
+from tests.sdk.client_harness import run
 from tests.sdk.samples import SA, update
 
 EVENT = update(channel=SA)

@@ -21,7 +21,7 @@ from dossier_realtime.client.testing import FakeServer
 from dossier_realtime.protocol import codec
 from dossier_realtime.protocol.commands import Ping, Subscribe
 from dossier_realtime.protocol.responses import ErrorMessage
-from tests.sdk.offices import Inbox, client_of, play, run, settle
+from tests.sdk.client_harness import Inbox, client_of, play, run, settle
 from tests.sdk.samples import SA, delivered, update
 
 MISSED = 5_000

@@ -13,7 +13,7 @@ from dossier_realtime.protocol.commands import Auth, Subscribe
 from dossier_realtime.protocol.events import Event
 from dossier_realtime.protocol.inbound import InboundMessage
 from dossier_realtime.protocol.responses import ErrorMessage
-from tests.sdk.offices import Inbox, client_of, nothing_is_left, play, run, settle
+from tests.sdk.client_harness import Inbox, client_of, nothing_is_left, play, run, settle
 from tests.sdk.samples import SA, update
 
 ROUNDS = 5

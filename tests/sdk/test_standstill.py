@@ -13,8 +13,8 @@ from dossier_realtime.protocol import responses
 from dossier_realtime.protocol.commands import Auth, Ping
 from dossier_realtime.protocol.inbound import InboundMessage
 from tests.harness.eventually import eventually_async
-from tests.harness.figures import FULL
-from tests.sdk.offices import run
+from tests.harness.measurements import FULL
+from tests.sdk.client_harness import run
 from tests.sdk.samples import SA, auth_success, fresh_connection, live_connection, written
 from tests.sdk.test_connection import hear
 

@@ -23,7 +23,7 @@ from dossier_realtime.protocol.commands import Subscribe, Unsubscribe
 from dossier_realtime.protocol.errors import ErrorCode
 from dossier_realtime.protocol.events import DossierUpdate, Event
 from dossier_realtime.protocol.responses import ErrorMessage
-from tests.sdk.offices import Inbox, client_of, play, run, settle
+from tests.sdk.client_harness import Inbox, client_of, play, run, settle
 from tests.sdk.samples import SA, delivered, update
 
 

@@ -24,8 +24,8 @@ from dossier_realtime.client import (
 from dossier_realtime.client.testing import FakeServer
 from dossier_realtime.protocol.commands import Auth, Subscribe
 from dossier_realtime.protocol.responses import TokenExpiring, TokenExpiringPayload
-from tests.sdk.offices import Inbox, client_of, no_task_is_left, nothing_is_left, play, run
-from tests.sdk.papers import Paper
+from tests.sdk.client_harness import Inbox, client_of, no_task_is_left, nothing_is_left, play, run
+from tests.sdk.document_service import Paper
 from tests.sdk.samples import SA, update
 
 

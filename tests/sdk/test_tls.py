@@ -11,7 +11,7 @@ import trustme
 
 from dossier_realtime.client import ConnectFailed, DossierRealtimeClient, Publisher
 from dossier_realtime.client.testing import FakeServer
-from tests.sdk.offices import nothing_is_left, run
+from tests.sdk.client_harness import nothing_is_left, run
 
 CA = trustme.CA()
 V12, V13 = ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3

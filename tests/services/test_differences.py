@@ -11,7 +11,7 @@ from app.services.editing.differences import Differences
 from dossier_realtime.ot.difference import from_hunks, middle
 from dossier_realtime.ot.document import Document, apply
 from dossier_realtime.ot.units import Units, to_units
-from tests.harness.figures import Report
+from tests.harness.measurements import Report
 
 
 def _words(count: int, seed: int) -> list[str]:

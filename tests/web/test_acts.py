@@ -13,8 +13,8 @@ from app.journal.acts import Verb
 from app.web import application as routes
 from app.web.http.authenticated_handler import AuthenticatedHandler
 from dossier_realtime.recording.entry import Header
+from tests.harness.coroutine_tests import asynchronous
 from tests.harness.eventually import eventually
-from tests.harness.running import asynchronous
 from tests.harness.service import Service
 from tests.harness.wire import Client
 from tests.web.test_actions import alert, brief, call, fresh, publish

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.harness.coroutine_tests import asynchronous
 from tests.harness.eventually import eventually_async
-from tests.harness.running import asynchronous
 from tests.harness.service import Service
 from tests.harness.wire import Client
 

@@ -12,7 +12,7 @@ import pytest
 
 from tests.harness import tokens
 from tests.harness.eventually import eventually_async
-from tests.harness.figures import Report
+from tests.harness.measurements import Report
 from tests.harness.service import Service
 from tests.harness.wire import Client, Raw, Response, request, upgrade
 

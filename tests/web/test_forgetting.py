@@ -17,7 +17,7 @@ from app.services.editing import documents
 from dossier_realtime.protocol import authorization
 from tests.harness import tokens
 from tests.harness.eventually import eventually_async
-from tests.harness.inside import running
+from tests.harness.in_process import running
 from tests.harness.wire import Client, Reachable
 
 MARK = "forgotten-"

@@ -12,7 +12,7 @@ import pytest
 from app.node.connections.connection import Connection
 from tests.harness import tokens
 from tests.harness.eventually import eventually_async
-from tests.harness.inside import running
+from tests.harness.in_process import running
 from tests.harness.wire import Client
 
 CHANNELS = ("dossier:country:SA", "document:d", "workspace:w")

@@ -23,8 +23,8 @@ from app.web.operators import journal_handler
 from dossier_realtime.protocol.classification import ChannelSettings
 from dossier_realtime.protocol.commands import SettingsChange
 from tests.harness import tokens
-from tests.harness.figures import Report
-from tests.harness.inside import Gate, running
+from tests.harness.in_process import Gate, running
+from tests.harness.measurements import Report
 from tests.harness.service import Service as Process
 from tests.harness.wire import Client, Message
 

@@ -18,7 +18,7 @@ from app.bootstrap import Service
 from app.node.sockets.turns import Turns
 from dossier_realtime.archive import open_journal
 from tests.harness import tokens
-from tests.harness.inside import running
+from tests.harness.in_process import running
 from tests.harness.wire import Client, Message
 
 REVOKED = 4501

@@ -17,8 +17,8 @@ from app.engine.ports import PublicationEntry
 from app.node.sockets.turns import Turns
 from app.web.operators.pages import first_after
 from tests.harness import tokens
-from tests.harness.figures import Report
-from tests.harness.inside import running
+from tests.harness.in_process import running
+from tests.harness.measurements import Report
 from tests.harness.wire import Client, Raw, request
 
 _KEYS = st.lists(st.text("abc", max_size=4), max_size=30)

@@ -15,9 +15,9 @@ import pytest
 
 from app.core.refusal_budget import RefusalBudget, RefusalLimits
 from tests.harness import tokens
+from tests.harness.coroutine_tests import asynchronous
 from tests.harness.eventually import HANG_SECONDS, eventually_async
-from tests.harness.inside import running
-from tests.harness.running import asynchronous
+from tests.harness.in_process import running
 from tests.harness.service import Overrides, Service
 from tests.harness.wire import Client, Header, Raw, request
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.harness import tokens
-from tests.harness.running import asynchronous
+from tests.harness.coroutine_tests import asynchronous
 from tests.harness.service import Service
 from tests.harness.wire import Client, Message
 

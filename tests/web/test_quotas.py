@@ -18,8 +18,8 @@ from app.engine.embedded.quotas import stored_quotas
 from app.engine.ports import Spent
 from app.services import quotas
 from tests.harness import tokens
-from tests.harness.figures import Report
-from tests.harness.inside import running
+from tests.harness.in_process import running
+from tests.harness.measurements import Report
 from tests.harness.service import Overrides, Service
 from tests.harness.wire import Client, Message, Raw, Response, request
 

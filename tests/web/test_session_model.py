@@ -16,9 +16,9 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from app.bootstrap import Service
 from tests.harness import tokens
+from tests.harness.coroutine_tests import asynchronous
 from tests.harness.eventually import eventually_async
-from tests.harness.inside import Gate, running
-from tests.harness.running import asynchronous
+from tests.harness.in_process import Gate, running
 from tests.harness.wire import Client, Message
 
 LIMIT = 3

@@ -16,7 +16,7 @@ import pytest
 
 from app.bootstrap import Service
 from tests.harness import tokens
-from tests.harness.inside import Gate, running
+from tests.harness.in_process import Gate, running
 from tests.harness.wire import Client, Message
 
 DOCUMENT = "document:d1"

@@ -6,7 +6,7 @@ import itertools
 
 import pytest
 
-from tests.harness.running import asynchronous
+from tests.harness.coroutine_tests import asynchronous
 from tests.harness.service import Service
 from tests.harness.wire import Client, Message
 

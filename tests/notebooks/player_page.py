@@ -9,7 +9,7 @@ from typing import Literal
 
 from playwright.sync_api import Browser, FrameLocator, Locator, Page, expect
 
-from tests.dashboard.browsing import listen
+from tests.dashboard.browser_pages import listen
 from tests.harness.eventually import HANG_SECONDS
 
 HERE = (

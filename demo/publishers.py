@@ -6,10 +6,10 @@ import time
 from random import Random
 from uuid import uuid4
 
-from demo import texts, world
-from demo.desk import event_of
-from demo.people import ALERTS, BRIEFS, HEALTH
-from demo.stage import Stage
+from demo.content import texts, world
+from demo.content.people import ALERTS, BRIEFS, HEALTH
+from demo.participant import event_of
+from demo.scenario_context import Stage
 from dossier_realtime.client import ErrorCode, PublishError
 from dossier_realtime.protocol import channels
 

@@ -11,10 +11,10 @@ import httpx
 
 from benchmarks.viewers import PageViewer, log_in
 from dashboard.screen.pages import PAGES
-from tests.dashboard.dashboards import Dashboard
+from tests.dashboard.dashboard_process import Dashboard
 from tests.harness import tokens
 from tests.harness.service import Service
-from tests.promises.fleet import PATIENCE, door, now
+from tests.promises.load_clients import PATIENCE, door, now
 
 AT_MOST = 4.0  # updates a second that a page is told
 UNDER_WAY = 6  # messages that wait for a page that does not read

@@ -11,9 +11,8 @@ from uuid import uuid4
 
 from tornado.httpclient import AsyncHTTPClient
 
-from demo import texts
-from demo.desk import event_of
-from demo.people import (
+from demo.content import texts
+from demo.content.people import (
     ALERTS,
     CONSULTANT,
     CURIOUS,
@@ -26,8 +25,9 @@ from demo.people import (
     TINKERER,
     Person,
 )
-from demo.stage import Stage
-from demo.wire import WireClient
+from demo.participant import event_of
+from demo.raw_client import WireClient
+from demo.scenario_context import Stage
 from dossier_realtime.client import (
     AuthFailed,
     ConnectionClosed,

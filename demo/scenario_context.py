@@ -9,10 +9,10 @@ from random import Random
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
-from demo.desk import Desk
-from demo.facts import Facts
-from demo.link import Link
-from demo.people import Person
+from demo.content.people import Person
+from demo.flaky_proxy import Link
+from demo.participant import Desk
+from demo.report import Facts
 from dossier_realtime.client import DossierRealtimeClient, Publisher, PublishError, TokenSource
 from dossier_realtime.protocol.http.loopback import is_loopback
 

@@ -15,7 +15,7 @@ import pytest
 from app.commands import cli
 from tests.harness.ports import reserve
 from tests.harness.service import ROOT
-from tests.harness.spread import GROUPS, group_of
+from tests.harness.xdist_groups import GROUPS, group_of
 
 TESTS = """
 import logging
@@ -35,7 +35,7 @@ def test_wrong(report):
 
 def _pytest(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     (folder / "test_figures.py").write_text(TESTS)
-    command = [sys.executable, "-m", "pytest", "-p", "tests.harness.figures", "-p", "tests.harness.spread"]
+    command = [sys.executable, "-m", "pytest", "-p", "tests.harness.measurements", "-p", "tests.harness.xdist_groups"]
     command += ["-p", "no:cacheprovider", *arguments]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     environment["PYTHONPATH"] = str(ROOT)

@@ -17,9 +17,8 @@ from typing import Any
 
 from app import bootstrap
 from app.configuration.config import load
-
-from .service import QUICK, as_environment
-from .tokens import SECRET
+from tests.harness.service import QUICK, as_environment
+from tests.harness.tokens import SECRET
 
 
 @asynccontextmanager

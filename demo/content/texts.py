@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from demo.world import Entity, Mou
+from demo.content.world import Entity, Mou
 
 Localized = dict[str, str]
 

@@ -9,9 +9,8 @@ import msgspec
 from dossier_realtime.protocol.errors import ErrorCode
 from tests.harness import tokens
 from tests.harness.wire import Client, Header, Message, Raw, Response, request, text, upgrade
-
-from .bench import ALLOWED, Bench
-from .rows import Act
+from tests.hostile.rows import Act
+from tests.hostile.target import ALLOWED, Bench
 
 ECHO = 64  # characters of the input that an answer may hold
 _CODES = {code.value for code in ErrorCode}

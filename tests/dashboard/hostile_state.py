@@ -1,6 +1,6 @@
 """Texts that want to be markup or turn what stands beside them, and a dashboard in which every text is one of them.
 
-    python -m tests.dashboard.hostile --port 0 --service http://127.0.0.1:8000 --data ignored
+    python -m tests.dashboard.hostile_state --port 0 --service http://127.0.0.1:8000 --data ignored
 
 Its state is made by hand, so that a text stands also where the service's grammar would never let it through.
 """

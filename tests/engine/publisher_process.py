@@ -1,4 +1,4 @@
-"""A process that publishes until it is killed: `python -m tests.engine.publishing FOLDER ROUND`.
+"""A process that publishes until it is killed: `python -m tests.engine.publisher_process FOLDER ROUND`.
 
 It opens the session `round-ROUND`, then prints one line for each acknowledged publish: its key and its offset.
 """

@@ -8,10 +8,10 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 from uuid import uuid4
 
-from demo import texts, world
-from demo.desk import Desk, event_of
-from demo.editing import write_a_brief
-from demo.stage import Stage
+from demo.content import texts, world
+from demo.document_scenario import write_a_brief
+from demo.participant import Desk, event_of
+from demo.scenario_context import Stage
 from dossier_realtime.protocol import channels
 
 _OPEN_DOSSIERS = 5  # more are closed again, the oldest first

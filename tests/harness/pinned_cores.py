@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from multiprocessing.synchronize import Event
 from pathlib import Path
 
-from .wire import Client
+from tests.harness.wire import Client
 
 STRANGERS = 8
 _LOWEST = 19

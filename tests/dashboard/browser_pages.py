@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request
 
-from tests.dashboard.dashboards import Dashboard
+from tests.dashboard.dashboard_process import Dashboard
 from tests.harness.eventually import HANG_SECONDS
 
 

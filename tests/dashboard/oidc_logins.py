@@ -8,8 +8,8 @@ from pathlib import Path
 from urllib.parse import urlencode, urlsplit
 
 from dashboard.site.login_sessions import COOKIE
-from tests.dashboard.dashboards import Dashboard
-from tests.dashboard.provider import CLIENT, SECRET, Provider, asked_of
+from tests.dashboard.dashboard_process import Dashboard
+from tests.dashboard.identity_provider import CLIENT, SECRET, Provider, asked_of
 from tests.harness.eventually import HANG_SECONDS
 
 OPERATOR = {"role": "operator", "permissions": ["admin:*"], "clearance": "secret"}

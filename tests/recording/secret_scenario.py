@@ -13,7 +13,7 @@ import msgspec
 from tests.harness.eventually import HANG_SECONDS
 from tests.harness.service import Service
 from tests.harness.wire import Client
-from tests.recording.scene import COUNTRY, DOCUMENT, edit, update
+from tests.recording.recorded_scenario import COUNTRY, DOCUMENT, edit, update
 
 VAULT, RAISED, BOOK = "dossier:secret:vault", "dossier:raised:plan", "document:blackbook"
 NAMES = ("vault", "raised", "blackbook", "codeword")

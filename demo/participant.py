@@ -6,10 +6,10 @@ import asyncio
 from functools import partial
 from typing import Any
 
-from demo.facts import Facts
-from demo.link import Link
-from demo.people import Person
-from demo.texts import BRIEF_STAGES
+from demo.content.people import Person
+from demo.content.texts import BRIEF_STAGES
+from demo.flaky_proxy import Link
+from demo.report import Facts
 from dossier_realtime.client import (
     Backoff,
     ConnectFailed,

@@ -9,12 +9,12 @@ from random import Random
 
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError
 
-from demo.desk import Desk
-from demo.misbehaviour import MISBEHAVIOURS
-from demo.people import PEOPLE, SMALLEST_OFFICE, Person
-from demo.programs import PROGRAMS
-from demo.scenes import SCENES, close_the_lid, settle_in
-from demo.stage import Mint, Stage
+from demo.abuse_scenarios import MISBEHAVIOURS
+from demo.content.people import PEOPLE, SMALLEST_OFFICE, Person
+from demo.participant import Desk
+from demo.publishers import PROGRAMS
+from demo.scenario_context import Mint, Stage
+from demo.scenarios import SCENES, close_the_lid, settle_in
 from dossier_realtime.client import RealtimeError
 
 SEED = 1975

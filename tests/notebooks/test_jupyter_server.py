@@ -13,8 +13,8 @@ from playwright.sync_api import Browser, expect
 
 from tests.harness.service import ROOT
 from tests.notebooks.conftest import NOTEBOOKS
-from tests.notebooks.lab import TOKEN, Lab
-from tests.notebooks.playing import framed, plays, tab
+from tests.notebooks.jupyter_server import TOKEN, Lab
+from tests.notebooks.player_page import framed, plays, tab
 
 NAME = "01_replay_a_session.ipynb"
 

@@ -8,9 +8,9 @@ from random import Random
 
 from tornado.httpclient import AsyncHTTPClient, HTTPRequest
 
-from demo import texts, world
-from demo.desk import BACK_SECONDS, Desk
-from demo.stage import Stage
+from demo.content import texts, world
+from demo.participant import BACK_SECONDS, Desk
+from demo.scenario_context import Stage
 from dossier_realtime.client import DocumentEditor
 from dossier_realtime.ot.units import to_units
 from dossier_realtime.protocol import channels

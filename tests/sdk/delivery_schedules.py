@@ -16,7 +16,7 @@ from dossier_realtime.protocol import codec, responses
 from dossier_realtime.protocol.commands import Attributes, EditOperation, MoveCursor, Subscribe, Unsubscribe
 from dossier_realtime.protocol.errors import ErrorCode
 from dossier_realtime.protocol.events import CursorPosition, CursorPositionPayload
-from tests.sdk.papers import PAPER, Editor, Line, Paper, refusal
+from tests.sdk.document_service import PAPER, Editor, Line, Paper, refusal
 
 _WORDS = ("a", "é", "ب", "😀", "مرحبا ", "brief ", "\n", "ن😀n")
 

@@ -1,0 +1,1 @@
+"""People, entities and texts that the demo works with."""
