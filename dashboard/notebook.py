@@ -12,7 +12,7 @@ from typing import Any
 
 import panel
 
-from dashboard.language.display_options import Looks, Theme
+from dashboard.language.display_options import DisplayOptions, Theme
 from dashboard.language.i18n import Language
 from dashboard.live.actions import Actions
 from dashboard.live.audit import Audit
@@ -22,7 +22,7 @@ from dashboard.playback.player import Player
 from dashboard.playback.recordings import Recordings
 from dashboard.screen.panes import PANES
 from dashboard.screen.viewer import Viewer
-from dashboard.site.page_session import TICK_MS, PageSession, Views
+from dashboard.site.page_session import TICK_MS, PageSession, ViewCache
 from dashboard.state.store import DashboardState
 from dossier_realtime.protocol.authorization import reader
 from dossier_realtime.protocol.classification import Clearance
@@ -50,12 +50,12 @@ class Dashboard:
     ) -> None:
         if (recording is None) == (not url):
             raise ValueError("give either the service's url and a token, or a recording")
-        self._looks = Looks(language, theme)
+        self._display = DisplayOptions(language, theme)
         self._recording = recording
         self._live = (
             None
             if recording
-            else _Live(url, token, Viewer(language, "observer", reader(Clearance.parse(clearance))), self._looks)
+            else _Live(url, token, Viewer(language, "observer", reader(Clearance.parse(clearance))), self._display)
         )
 
     @property
@@ -70,7 +70,7 @@ class Dashboard:
         if name not in PANES:
             raise ValueError(f"there is no page {name!r}; take one of {', '.join(PANES)}")
         if self._recording is not None:
-            return Player(self._recording, language=self._looks.language, theme=self._looks.theme, pages=[name])
+            return Player(self._recording, language=self._display.language, theme=self._display.theme, pages=[name])
         assert self._live is not None  # noqa: S101  one of both was given
         return self._live.page(name)
 
@@ -87,13 +87,13 @@ class Dashboard:
 class _Live:
     """The pages of a running service."""
 
-    def __init__(self, url: str, token: str, viewer: Viewer, looks: Looks) -> None:
+    def __init__(self, url: str, token: str, viewer: Viewer, display: DisplayOptions) -> None:
         panel.extension(inline=True)
         self.state = DashboardState()
         self._api = ServiceApi(url)
         self._token = token
-        self._viewer, self._looks = viewer, looks
-        self._views = Views(self.state)
+        self._viewer, self._display = viewer, display
+        self._views = ViewCache(self.state)
         self._sessions: list[PageSession] = []
         self._work = [
             asyncio.ensure_future(Feed(self._api, token, self.state).run()),
@@ -104,9 +104,9 @@ class _Live:
     def page(self, name: str) -> Any:
         actions = Actions(self._api, self.state, self._viewer, "", "")
         recordings = Recordings(self._api.url, self._token, self._viewer)
-        session = PageSession(self._views, name, self._viewer, self._looks, actions, recordings, served=False)
+        session = PageSession(self._views, name, self._viewer, self._display, actions, recordings, served=False)
         self._sessions.append(session)
-        return session.console
+        return session.component
 
     async def close(self) -> None:
         for task in self._work:

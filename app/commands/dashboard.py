@@ -81,16 +81,16 @@ async def run_dashboard(config: Config, token_fd: int | None, parent_fd: int | N
 
     Returns why it could not begin; nothing after a good run.
     """
-    from dashboard.site.oidc import Oidc  # noqa: PLC0415  the service runs without Panel
-    from dashboard.site.server import DashboardServer, Setup  # noqa: PLC0415  likewise
-    from dashboard.site.token_source import NoToken, TokenFile, TokenPipe  # noqa: PLC0415  likewise
+    from dashboard.site.oidc import OidcConfig  # noqa: PLC0415  the service runs without Panel
+    from dashboard.site.server import DashboardConfig, DashboardServer  # noqa: PLC0415  likewise
+    from dashboard.site.token_source import MissingTokenError, TokenFile, TokenPipe  # noqa: PLC0415  likewise
 
     if token_fd is None and not config.dashboard.token_file:
         return NO_LOGIN_OF_ITS_OWN
     if token_fd is None:
         try:
             await TokenFile(Path(config.dashboard.token_file)).token()
-        except NoToken as wrong:
+        except MissingTokenError as wrong:
             return str(wrong)
     logs.configure(config.log.level, config.log.format)
     settings = config.dashboard
@@ -98,7 +98,7 @@ async def run_dashboard(config: Config, token_fd: int | None, parent_fd: int | N
     service = settings.service or f"http{secure}://{reachable(config.server.host)}:{config.server.port}"
     oidc = None
     if settings.oidc.issuer:
-        oidc = Oidc(
+        oidc = OidcConfig(
             issuer=settings.oidc.issuer,
             client_id=settings.oidc.client_id,
             client_secret=_client_secret(settings.oidc),
@@ -106,7 +106,7 @@ async def run_dashboard(config: Config, token_fd: int | None, parent_fd: int | N
             token=settings.oidc.token,
             names={"en": settings.oidc.name, "ar": settings.oidc.name_ar},
         )
-    setup = Setup(
+    setup = DashboardConfig(
         service_url=service,
         host=settings.host,
         port=settings.port,

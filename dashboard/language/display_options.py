@@ -14,14 +14,14 @@ THEMES: tuple[Theme, ...] = ("light", "dark")
 
 
 @dataclass(frozen=True, slots=True)
-class Looks:
+class DisplayOptions:
     """A language and a theme."""
 
     language: Language = "en"
     theme: Theme = "light"
 
     @classmethod
-    def asked(cls, arguments: Mapping[str, list[bytes]], accepts: str = "") -> Looks:
+    def asked(cls, arguments: Mapping[str, list[bytes]], accepts: str = "") -> DisplayOptions:
         """As the query says; else the browser's language, and light. Anything unknown counts as not said."""
         said = {name: values[-1].decode(errors="replace") for name, values in arguments.items() if values}
         language, theme = said.get("lang", accepts[:2].lower()), said.get("theme")
@@ -38,8 +38,8 @@ class Looks:
     def direction(self) -> str:
         return direction(self.language)
 
-    def other_language(self) -> Looks:
+    def other_language(self) -> DisplayOptions:
         return replace(self, language="en" if self.language == "ar" else "ar")
 
-    def other_theme(self) -> Looks:
+    def other_theme(self) -> DisplayOptions:
         return replace(self, theme="light" if self.theme == "dark" else "dark")

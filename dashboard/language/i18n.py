@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from dashboard.language.translations import WORDS as WORDS  # noqa: PLC0414 - the table, from here too
+from dashboard.language.translations import TRANSLATIONS as TRANSLATIONS  # noqa: PLC0414 - the table, from here too
 from dossier_realtime.protocol.plain_text import isolated
 
 Language = Literal["en", "ar"]
@@ -23,7 +23,7 @@ def locale(language: Language) -> str:
 
 def say(language: Language, key: str, **values: object) -> str:
     """The words of a key, each value in its own direction. Raises KeyError for a key that nobody wrote."""
-    return WORDS[key][LANGUAGES.index(language)].format(**{name: _own(value) for name, value in values.items()})
+    return TRANSLATIONS[key][LANGUAGES.index(language)].format(**{name: _own(value) for name, value in values.items()})
 
 
 def _own(value: object) -> object:
@@ -31,13 +31,13 @@ def _own(value: object) -> object:
     return isolated(value) if isinstance(value, str) and not value.isascii() else value
 
 
-def say_or(language: Language, prefix: str, word: str) -> str:
+def translate_value(language: Language, prefix: str, word: str) -> str:
     """The words for a value of a closed list, such as a status; the value itself when it is a new one."""
-    row = WORDS.get(f"{prefix}.{word}")
+    row = TRANSLATIONS.get(f"{prefix}.{word}")
     return row[LANGUAGES.index(language)] if row else word
 
 
-def words_for(language: Language, prefix: str) -> dict[str, str]:
+def translations_for(language: Language, prefix: str) -> dict[str, str]:
     """All words under a prefix, by what follows it: what the browser needs for its own part."""
     at = LANGUAGES.index(language)
-    return {key.removeprefix(prefix): row[at] for key, row in WORDS.items() if key.startswith(prefix)}
+    return {key.removeprefix(prefix): row[at] for key, row in TRANSLATIONS.items() if key.startswith(prefix)}

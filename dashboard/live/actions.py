@@ -11,16 +11,16 @@ import msgspec
 
 from dashboard.live.service_api import ServiceApi
 from dashboard.screen.blocks import Tone
-from dashboard.screen.viewer import MAY, Viewer
+from dashboard.screen.viewer import ACTIONS_BY_ROLE, Viewer
 from dashboard.state.store import DashboardState
 from dossier_realtime.protocol.classification import LEVELS
 
 _log = logging.getLogger("dashboard")
-_SHORTEST = 3  # letters of a reason
+_MIN_REASON_CHARS = 3  # letters of a reason
 LIFT_SECONDS = 900  # for which a user's limits are lifted
 
 
-class Asked(msgspec.Struct, forbid_unknown_fields=True):
+class ActionRequest(msgspec.Struct, forbid_unknown_fields=True):
     """An action, as the browser asks for it. `given`: what was filled in, the reason among it."""
 
     act: str
@@ -38,12 +38,12 @@ class Actions:
         self._token = token
         self._user_id = user_id
 
-    async def perform(self, asked: Asked) -> tuple[str, Tone]:
+    async def perform(self, asked: ActionRequest) -> tuple[str, Tone]:
         """Do it; what to tell the visitor, and in which tone."""
         say, reason = self._viewer.say, asked.given.get("reason", "").strip()
-        if asked.act not in MAY[self._viewer.role]:
+        if asked.act not in ACTIONS_BY_ROLE[self._viewer.role]:
             return say("act.role"), "bad"
-        if len(reason) < _SHORTEST:
+        if len(reason) < _MIN_REASON_CHARS:
             return say("act.reason_missing"), "warn"
         call = self._call(asked)
         if call is None:
@@ -57,7 +57,7 @@ class Actions:
             return say("act.refused", status=answer.status, why=answer.why), "bad"
         return say("act.done", what=say(f"act.{asked.act}")), "good"
 
-    def _call(self, asked: Asked) -> tuple[str, str, Any] | None:
+    def _call(self, asked: ActionRequest) -> tuple[str, str, Any] | None:
         """Method, path and body; None for a classification that would not rise."""
         of = quote(asked.of, safe="")
         match asked.act:

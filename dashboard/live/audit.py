@@ -15,7 +15,7 @@ from io import BytesIO
 from typing import NamedTuple
 
 from dashboard.live.service_api import ServiceApi
-from dashboard.state.audit_events import GONE, HEAD, REPLACED, AuditEvent, ChainStatus, act
+from dashboard.state.audit_events import GONE, HEAD, REPLACED, AuditEvent, ChainStatus, audit_event
 from dashboard.state.store import DashboardState
 from dossier_realtime.client import RealtimeError, TokenSource
 from dossier_realtime.recording.entry import Header, decode_entry
@@ -24,15 +24,15 @@ from dossier_realtime.recording.proof.verify import ChainFault
 
 _log = logging.getLogger("dashboard")
 
-LOOK = 3.0  # seconds between two looks
-WINDOW = 900.0  # seconds before the first look with which it begins
-PAGE = 5_000  # entries of a call, at most
-FAR = 2_000_000  # entries behind, from which on it begins anew with the last minutes
-_IDLE = 0.3  # seconds between two questions whether somebody looks
-_PAUSE = 0.1  # seconds between two calls of a look: others use the service too
+POLL_SECONDS = 3.0  # seconds between two looks
+WINDOW_SECONDS = 900.0  # seconds before the first look with which it begins
+MAX_ENTRIES_PER_CALL = 5_000  # entries of a call, at most
+MAX_ENTRIES_BEHIND = 2_000_000  # entries behind, from which on it begins anew with the last minutes
+_IDLE_POLL_SECONDS = 0.3  # seconds between two questions whether somebody looks
+_CALL_INTERVAL_SECONDS = 0.1  # seconds between two calls of a look: others use the service too
 
 
-class _Unread(Exception):
+class _UnverifiableError(Exception):
     """Nothing more can be verified now; the word says why."""
 
 
@@ -66,9 +66,9 @@ class Audit:
         self._wanted = wanted
         self._clock = clock
         self._links: Links | None = None
-        self._limit = PAGE
+        self._limit = MAX_ENTRIES_PER_CALL
         self._chain = ChainStatus()
-        self._acts: list[AuditEvent] = []
+        self._audit_events: list[AuditEvent] = []
         self._lost = 0
 
     async def run(self) -> None:
@@ -76,8 +76,8 @@ class Audit:
         while True:
             if self._wanted():
                 await self._look()
-                await asyncio.sleep(LOOK)
-            await asyncio.sleep(_IDLE)
+                await asyncio.sleep(POLL_SECONDS)
+            await asyncio.sleep(_IDLE_POLL_SECONDS)
 
     async def _look(self) -> None:
         trouble = ""
@@ -88,8 +88,8 @@ class Audit:
             while links.seq < until and self._wanted():
                 links = await self._read_on(links, until)
                 self._tell("")
-                await asyncio.sleep(_PAUSE)
-        except _Unread as why:
+                await asyncio.sleep(_CALL_INTERVAL_SECONDS)
+        except _UnverifiableError as why:
             trouble = str(why)
         except ValueError as wrong:
             trouble = "unreadable"
@@ -101,8 +101,8 @@ class Audit:
 
     def _tell(self, trouble: str) -> None:
         self._chain = replace(self._chain, trouble=trouble, lost=self._lost)
-        acts, self._acts = self._acts, []
-        self._state.audited(self._chain, acts)
+        audit_events, self._audit_events = self._audit_events, []
+        self._state.audited(self._chain, audit_events)
 
     async def _ask_whether_writable(self) -> None:
         answer = await self._api.call("GET", "/readyz")
@@ -115,7 +115,7 @@ class Audit:
     async def _begin(self) -> Links:
         """From the first entry of the last minutes on, found by halving: for `since` the service would read it all."""
         first = (await self._page(0, 1)).first
-        low, high, since = 1 if first is None else first[0].seq, self._chain.head, self._clock() - WINDOW
+        low, high, since = 1 if first is None else first[0].seq, self._chain.head, self._clock() - WINDOW_SECONDS
         while low < high:
             middle = (low + high) // 2
             found = (await self._page(middle - 1, 1)).first
@@ -138,7 +138,7 @@ class Audit:
         header, link = page.first
         if header.seq == links.seq and link != links.link.hex():
             return self._wrong(links.seq, REPLACED)
-        if header.seq > links.seq or self._chain.head - links.seq > FAR:
+        if header.seq > links.seq or self._chain.head - links.seq > MAX_ENTRIES_BEHIND:
             return await self._begin()  # retention took it (whether rightly, the signed anchor says); or it is too long
         self._chain = replace(self._chain, at=self._clock())
         return links
@@ -169,7 +169,7 @@ class Audit:
             return self._wrong(links.seq + 1, MISSING, until)
         if links.seq == page.manifest.head_seq and links.link.hex() != page.manifest.head_link:
             return self._wrong(links.seq, HEAD)
-        self._limit = min(PAGE, self._limit * 2)
+        self._limit = min(MAX_ENTRIES_PER_CALL, self._limit * 2)
         return links
 
     def _see(self, header: Header) -> None:
@@ -177,9 +177,9 @@ class Audit:
         if header.kind == "gap":
             lost = header.detail.get("lost")
             self._lost += lost if isinstance(lost, int) else 0
-        done = act(header)
+        done = audit_event(header)
         if done is not None:
-            self._acts.append(done)
+            self._audit_events.append(done)
 
     def _wrong(self, seq: int, what: str, go_on: int = 0) -> Links:
         """Say so, once and for all; and go on behind it."""
@@ -198,23 +198,23 @@ class Audit:
             case 200:
                 pass
             case 400 | 401 | 403:
-                raise _Unread("rights")
+                raise _UnverifiableError("rights")
             case 429:
-                raise _Unread("busy")
+                raise _UnverifiableError("busy")
             case 0:
                 self._shrink(limit)
-                raise _Unread("unreached")
+                raise _UnverifiableError("unreached")
             case _:
                 self._shrink(limit)
-                raise _Unread("unreadable")
+                raise _UnverifiableError("unreadable")
         lines = await asyncio.to_thread(_lines_of, body)
         trailer = read_trailer(lines[-1]) if lines else None
         if trailer is None:  # it broke off at what it cannot read
             self._shrink(limit)
-            raise _Unread("unreadable")
+            raise _UnverifiableError("unreadable")
         manifest = trailer.manifest
         if self._chain.node not in ("", manifest.node):
-            raise _Unread("other_node")
+            raise _UnverifiableError("other_node")
         self._chain = replace(self._chain, node=manifest.node, head=manifest.head_seq)
         return _Page(lines, manifest)
 

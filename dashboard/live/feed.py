@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from dashboard.live.service_api import ServiceApi, ServiceResponse
 from dashboard.site.login_watch import LoginWatch
-from dashboard.state.store import PLACES, DashboardState
+from dashboard.state.store import PRESENCE_NAMESPACES, DashboardState
 from dossier_realtime.client import (
     Backoff,
     ConnectionState,
@@ -29,15 +29,15 @@ from dossier_realtime.protocol.events import Event
 
 _log = logging.getLogger("dashboard")
 
-ALWAYS = ("ops:nodes", "ops:sessions", "ops:limits", "ops:alerts", "ops:briefs", "ops:errors", "global")
-FOLLOWED = 90  # channels besides these; a connection has 100 at most
-LOOK = 4.0  # seconds between two looks at the lists, at least
-_SHARE = 10  # a look takes the service and us a tenth of the time at the most: lists that are long are read seldom
-_LONGEST = 60.0  # seconds between two looks, whatever they take
-_REST = 2.0  # seconds before a connection that ended for good is begun anew
-_MAX_DELAY = 2.0  # seconds between two attempts to connect: the one dashboard of a service needs no crowd's spread
-_MAX_PAGES = 40  # of a thousand rows, that are read of a list
-_OVER = (ConnectionState.DISCONNECTED, ConnectionState.ERROR)
+FIXED_CHANNELS = ("ops:nodes", "ops:sessions", "ops:limits", "ops:alerts", "ops:briefs", "ops:errors", "global")
+MAX_FOLLOWED = 90  # channels besides these; a connection has 100 at most
+POLL_SECONDS = 4.0  # between two readings of the lists, at least
+_POLL_COST_FACTOR = 10  # reading takes a tenth of the time at the most, so that long lists are read less often
+_MAX_POLL_SECONDS = 60.0  # between two readings, however long they take
+_RECONNECT_SECONDS = 2.0  # before a new client replaces one that gave up
+_MAX_BACKOFF_SECONDS = 2.0  # between two attempts to connect: one dashboard makes no crowd that must be spread
+_MAX_LIST_PAGES = 40  # of a thousand rows, that are read of a list
+_ENDED_STATES = (ConnectionState.DISCONNECTED, ConnectionState.ERROR)
 
 
 class Feed:
@@ -70,22 +70,24 @@ class Feed:
             finally:
                 self._state.linked(False, self._clock())
                 await self._leave()
-            await asyncio.sleep(_REST)
+            await asyncio.sleep(_RECONNECT_SECONDS)
 
     async def _session(self) -> None:
-        client = self._client = DossierRealtimeClient(self._token, self._api.socket, backoff=Backoff(cap=_MAX_DELAY))
+        client = self._client = DossierRealtimeClient(
+            self._token, self._api.socket, backoff=Backoff(cap=_MAX_BACKOFF_SECONDS)
+        )
         client.on_state(self._entered)
         client.on_error(lambda error: _log.warning("the service says: %s", error))
-        for channel in ALWAYS:
+        for channel in FIXED_CHANNELS:
             self._follow(channel)
         await client.connect()
         clock = asyncio.get_running_loop().time
-        while client.state not in _OVER:
+        while client.state not in _ENDED_STATES:
             began = clock()
             self._anew.clear()
             if client.state is ConnectionState.AUTHENTICATED:
                 await self._look()
-            await self._rest(min(max(LOOK, _SHARE * (clock() - began)), _LONGEST))
+            await self._rest(min(max(POLL_SECONDS, _POLL_COST_FACTOR * (clock() - began)), _MAX_POLL_SECONDS))
 
     async def _rest(self, seconds: float) -> None:
         """Wait, but no longer than until the connection stands anew: what the lists said before is no longer true."""
@@ -132,7 +134,7 @@ class Feed:
         rows, page = [], 1
         while answer.ok:
             rows += answer.body[name]
-            if "next" not in answer.body or page >= _MAX_PAGES:
+            if "next" not in answer.body or page >= _MAX_LIST_PAGES:
                 answer.body[name] = rows  # a `next` that is left says that there is more
                 break
             answer = await self._api.call("GET", f"/v1/{name}?after={quote(answer.body['next'])}", token)
@@ -142,7 +144,7 @@ class Feed:
     def _choose(self, channels: list[dict[str, Any]]) -> None:
         """Follow the channels where most is going on, and leave those where nothing is any more."""
         rows = sorted((row for row in channels if not _is_fixed(row["channel"])), key=self._importance)
-        wanted = (*ALWAYS, *(row["channel"] for row in rows[:FOLLOWED]))
+        wanted = (*FIXED_CHANNELS, *(row["channel"] for row in rows[:MAX_FOLLOWED]))
         for channel in self._followed.keys() - set(wanted):
             self._unfollow(channel)
         for channel in wanted:
@@ -157,7 +159,7 @@ class Feed:
         assert self._client is not None  # noqa: S101  called within a session only
         if channel in self._followed:
             return
-        there = channels.namespace(channel) in PLACES
+        there = channels.namespace(channel) in PRESENCE_NAMESPACES
         self._followed[channel] = self._client.subscribe(
             channel,
             on_message=partial(self._heard, channel),
@@ -188,4 +190,4 @@ class Feed:
 
 
 def _is_fixed(channel: str) -> bool:
-    return channel in ALWAYS or channels.is_in(channel, "ops")
+    return channel in FIXED_CHANNELS or channels.is_in(channel, "ops")

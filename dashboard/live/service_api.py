@@ -12,8 +12,8 @@ from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest, HT
 
 from dossier_realtime.client.io.endpoint import check_url, tls_context
 
-_TIMEOUT = 10.0  # seconds
-_BIGGEST = 32 << 20  # bytes of an answer
+_CALL_TIMEOUT_SECONDS = 10.0
+_MAX_RESPONSE_BYTES = 32 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class ServiceApi:
         self.url = url.rstrip("/")
         secure = check_url(self.url, ("http", "https"), insecure=False)
         self._tls = tls_context(None, insecure=False) if secure else None
-        self._http = AsyncHTTPClient(force_instance=True, max_body_size=_BIGGEST)
+        self._http = AsyncHTTPClient(force_instance=True, max_body_size=_MAX_RESPONSE_BYTES)
 
     @property
     def socket(self) -> str:
@@ -82,8 +82,8 @@ class ServiceApi:
             method=method,
             headers=headers,
             body=msgspec.json.encode(body) if method in ("POST", "PUT") else None,
-            connect_timeout=_TIMEOUT,
-            request_timeout=_TIMEOUT,
+            connect_timeout=_CALL_TIMEOUT_SECONDS,
+            request_timeout=_CALL_TIMEOUT_SECONDS,
             follow_redirects=False,  # a token goes to no other address
             ssl_options=self._tls,
         )

@@ -11,8 +11,8 @@ from dossier_realtime.protocol import channels
 from dossier_realtime.recording.recording import Recording
 from dossier_realtime.recording.replay.documents import DocumentHistory, RecordedEdit
 
-MOST = 50  # documents
-EDITS = 20_000  # of one document
+MAX_DOCUMENTS = 50  # documents
+MAX_EDITS = 20_000  # of one document
 _KINDS = {"insert": 0, "delete": 1, "format": 2}
 
 
@@ -26,12 +26,12 @@ def documents(recording: Recording, since: float, until: float) -> list[dict[str
         except KeyError:
             continue  # cursors alone, or a text that nobody loaded
     histories.sort(key=lambda history: (-len(history.edits), history.name))
-    return [written(history, since, until) for history in histories[:MOST]]
+    return [written(history, since, until) for history in histories[:MAX_DOCUMENTS]]
 
 
 def written(history: DocumentHistory, since: float, until: float) -> dict[str, Any]:
     edits = [edit for edit in history.edits if edit.at <= until]
-    early = max(0, len(edits) - EDITS)
+    early = max(0, len(edits) - MAX_EDITS)
     base = history.document_at(history.first + early)
     authors: dict[str, str] = {}
     for edit in edits[early:]:

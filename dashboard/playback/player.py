@@ -25,7 +25,7 @@ import msgspec
 
 from dashboard.language.display_options import THEMES, Theme
 from dashboard.language.i18n import LANGUAGES, Language, direction, say
-from dashboard.playback.player_data import SHOWN, playback
+from dashboard.playback.player_data import PLAYER_PAGES, playback
 from dashboard.screen.assets import PLAYER, STYLES, read
 from dashboard.screen.panes import PANES
 from dossier_realtime.recording import moments
@@ -34,7 +34,7 @@ from dossier_realtime.recording.recording import Recording
 if TYPE_CHECKING:
     from dossier_realtime.recording.moments import Moment, Zone
 
-_HEIGHT = 980  # pixels, in a notebook
+_HEIGHT_PIXELS = 980  # pixels, in a notebook
 
 _templates = jinja2.Environment(autoescape=False, undefined=jinja2.StrictUndefined)  # noqa: S701  all texts are escaped or ours
 _page = _templates.from_string(read(["templates/player.html"]))
@@ -57,7 +57,7 @@ class Player:
         since: Moment | None = None,
         until: Moment | None = None,
         tz: Zone = UTC,
-        pages: Sequence[str] = SHOWN,
+        pages: Sequence[str] = PLAYER_PAGES,
     ) -> None:
         for what, value, known in (("language", language, LANGUAGES), ("theme", theme, THEMES)):
             if value not in known:
@@ -100,7 +100,9 @@ class Player:
         """The page in a frame, for notebooks: it is saved with the notebook and plays there without a kernel."""
         title = html.escape(say(self._language, "player.title"))
         frame = 'sandbox="allow-scripts" style="width: 100%; border: 0"'
-        return f'<iframe title="{title}" {frame} height="{_HEIGHT}" srcdoc="{html.escape(self.html())}"></iframe>'
+        return (
+            f'<iframe title="{title}" {frame} height="{_HEIGHT_PIXELS}" srcdoc="{html.escape(self.html())}"></iframe>'
+        )
 
 
 def packed(data: dict[str, Any]) -> bytes:

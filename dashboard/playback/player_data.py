@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from dashboard.language.i18n import LANGUAGES, Language, direction, locale, say, words_for
+from dashboard.language.i18n import LANGUAGES, Language, direction, locale, say, translations_for
 from dashboard.playback.document_text import documents
 from dashboard.playback.replay import Replay
-from dashboard.playback.timeline_marks import Lanes
+from dashboard.playback.timeline_marks import TimelineMarks
 from dashboard.screen.blocks import Block, changes
 from dashboard.screen.listing import ListQuery
 from dashboard.screen.panes import PANES
@@ -22,21 +22,21 @@ from dossier_realtime.protocol.authorization import reader
 from dossier_realtime.protocol.classification import Clearance
 from dossier_realtime.recording.recording import Recording
 
-SHOWN = ("overview", "presence", "documents", "alerts", "briefs", "limits", "relationships", "connections")
+PLAYER_PAGES = ("overview", "presence", "documents", "alerts", "briefs", "limits", "relationships", "connections")
 """The pages whose state a player shows, unless others are asked for."""
 
-MOST = 50_000  # entries that a player holds: more would not fit into a page
+MAX_ENTRIES = 50_000  # entries that a player holds: more would not fit into a page
 _ROWS = ListQuery(size=300)  # of each list; how many there are is said beside it
-_STEP = 0.2  # seconds between two states, at least
-_STATES = 1_200  # states, at most
-_WHOLE = 200  # states between two that are kept whole
+_MIN_STEP_SECONDS = 0.2  # seconds between two states, at least
+_MAX_STATES = 1_200  # states, at most
+_WHOLE_STATE_EVERY = 200  # states between two that are kept whole
 
 
 def playback(
     recording: Recording,
     since: float,
     until: float,
-    pages: Sequence[str] = SHOWN,
+    pages: Sequence[str] = PLAYER_PAGES,
     languages: Sequence[Language] = LANGUAGES,
     *,
     newest: bool = False,
@@ -48,15 +48,15 @@ def playback(
     """
     index = recording.index
     first, last = index.since(since), index.until(until)
-    cut, end = max(0, last - first - MOST), until
+    cut, end = max(0, last - first - MAX_ENTRIES), until
     if cut and newest:
         first += cut
         since = index.times[first]
     elif cut:
         last -= cut
         end = index.times[last - 1]
-    states = _States(pages, languages, since, max(_STEP, (end - since) / _STATES))
-    lanes = Lanes(since)
+    states = _States(pages, languages, since, max(_MIN_STEP_SECONDS, (end - since) / _MAX_STATES))
+    lanes = TimelineMarks(since)
     for number in range(last):
         entry, at = index.entry(number), index.times[number]
         if number == first:  # before the first state is told: it counts nothing
@@ -74,7 +74,7 @@ def playback(
         "proof": {"ok": report.ok, "fault": "" if report.fault is None else str(report.fault)},
         "languages": {
             language: {
-                "words": words_for(language, "js.") | words_for(language, "player."),
+                "words": translations_for(language, "js.") | translations_for(language, "player."),
                 "locale": locale(language),
                 "direction": direction(language),
                 "pages": [[page, say(language, f"page.{page}")] for page in pages],
@@ -121,7 +121,7 @@ class _States:
         told, blocks = self.told[language], _render(self.replay.state, self._pages, language, at)
         delta = changes(self._blocks[language], blocks)
         self._blocks[language] = blocks
-        if len(told) % _WHOLE == 0:
+        if len(told) % _WHOLE_STATE_EVERY == 0:
             delta = {"all": blocks}
         if delta is not None:
             told.append([round(1000 * (at - self._start)), delta])

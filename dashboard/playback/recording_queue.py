@@ -12,12 +12,12 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-AT_ONCE = 2  # recordings that are made at the same time, of all people
-WAITING = 40  # that wait, of all people
-WAITING_OF_ONE = 3  # that wait, of one person
+MAX_CONCURRENT = 2  # recordings that are made at the same time, of all people
+MAX_WAITING = 40  # that wait, of all people
+MAX_WAITING_PER_USER = 3  # that wait, of one person
 
 
-class RecordingQueueFull(Exception):
+class RecordingQueueFullError(Exception):
     """There is no place left; `own`: because this person has so many waiting already."""
 
     def __init__(self, *, own: bool) -> None:
@@ -36,10 +36,12 @@ class _Place:
 class RecordingQueue:
     """First come, first served; but while one of a person is made, that person's next waits and others go ahead."""
 
-    def __init__(self, at_once: int = AT_ONCE, waiting: int = WAITING, of_one: int = WAITING_OF_ONE) -> None:
+    def __init__(
+        self, at_once: int = MAX_CONCURRENT, waiting: int = MAX_WAITING, per_user: int = MAX_WAITING_PER_USER
+    ) -> None:
         self._at_once = at_once
         self._bound = waiting
-        self._of_one = of_one
+        self._of_one = per_user
         self._waiting: list[_Place] = []
         self._busy: list[str] = []
 
@@ -54,9 +56,9 @@ class RecordingQueue:
         A wait or work that is cancelled gives its place to the next. Raises QueueFull, and what the work raises.
         """
         if len(self._waiting) >= self._bound:
-            raise RecordingQueueFull(own=False)
+            raise RecordingQueueFullError(own=False)
         if sum(place.person == person for place in self._waiting) >= self._of_one:
-            raise RecordingQueueFull(own=True)
+            raise RecordingQueueFullError(own=True)
         place = _Place(person, tell)
         self._waiting.append(place)
         self._advance()

@@ -19,31 +19,31 @@ import msgspec
 from dashboard.language.i18n import Language
 from dashboard.playback.player import packed
 from dashboard.playback.player_data import playback
-from dashboard.playback.recording_queue import RecordingQueue, RecordingQueueFull
+from dashboard.playback.recording_queue import RecordingQueue, RecordingQueueFullError
 from dashboard.screen.blocks import Tone
 from dashboard.screen.viewer import Viewer
 from dossier_realtime.archive import ExportError, open_export
 from dossier_realtime.archive.export import download
 
-_PATIENCE = 120.0  # seconds
-_SENTENCE = 300  # characters of why there is none
-_COURTESY = 10  # by which the process stands back for others (nice)
+_PROCESS_TIMEOUT_SECONDS = 120.0  # seconds
+_MAX_ERROR_CHARS = 300  # characters of why there is none
+_NICENESS = 10  # by which the process stands back for others (nice)
 _ROOT = Path(__file__).parents[2]
 
 
 Minutes = Literal["5", "15", "60", "240"]
-Asked = Annotated[str, msgspec.Meta(max_length=200)]
+ShortText = Annotated[str, msgspec.Meta(max_length=200)]
 
 
-class Wanted(msgspec.Struct, forbid_unknown_fields=True):
+class RecordingRequest(msgspec.Struct, forbid_unknown_fields=True):
     """A recording, as the browser asks for it."""
 
     minutes: Minutes
-    user: Asked = ""
-    channel: Asked = ""
+    user: ShortText = ""
+    channel: ShortText = ""
 
 
-class RecordingOrder(msgspec.Struct):
+class RecordingJob(msgspec.Struct):
     """What the process is told. `since` is Unix seconds."""
 
     service: str
@@ -55,7 +55,7 @@ class RecordingOrder(msgspec.Struct):
     channel: str
 
 
-class NotToBeHad(Exception):
+class RecordingUnavailableError(Exception):
     """There is no such recording; the sentence says why."""
 
 
@@ -75,7 +75,7 @@ class Recordings:
         """A player's data, packed; or what to tell the viewer, and in which tone. `tell`: the place meanwhile."""
         say = self._viewer.say
         try:
-            wanted = msgspec.convert(asked, Wanted)
+            wanted = msgspec.convert(asked, RecordingRequest)
         except msgspec.ValidationError as wrong:
             return say("recordings.failed", why=wrong), "bad"
         order = self._order(wanted, now)
@@ -83,14 +83,14 @@ class Recordings:
             return await self._queue.run(
                 self._person, lambda: _made(order), lambda place: tell(say("recordings.place", place=place), "info")
             )
-        except RecordingQueueFull as full:
+        except RecordingQueueFullError as full:
             return say("recordings.busy" if full.own else "recordings.full"), "warn"
-        except NotToBeHad as wrong:
+        except RecordingUnavailableError as wrong:
             return say("recordings.failed", why=wrong), "bad"
 
-    def _order(self, wanted: Wanted, now: float) -> RecordingOrder:
+    def _order(self, wanted: RecordingRequest, now: float) -> RecordingJob:
         viewer, since = self._viewer, now - 60 * int(wanted.minutes)
-        return RecordingOrder(
+        return RecordingJob(
             self._service,
             self._token,
             viewer.clearance,
@@ -101,7 +101,7 @@ class Recordings:
         )
 
 
-async def _made(order: RecordingOrder) -> str:
+async def _made(order: RecordingJob) -> str:
     """What the process makes of the order. Raises NotToBeHad."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "dashboard.playback.recordings"),
@@ -112,20 +112,22 @@ async def _made(order: RecordingOrder) -> str:
         env={name: value for name, value in os.environ.items() if not name.startswith("DOSSIER_")},  # no secret
     )
     try:
-        async with asyncio.timeout(_PATIENCE):
+        async with asyncio.timeout(_PROCESS_TIMEOUT_SECONDS):
             made, wrong = await process.communicate(msgspec.json.encode(order))
     except TimeoutError as late:
-        raise NotToBeHad(f"it took more than {_PATIENCE:g} s; ask for a shorter time") from late
+        raise RecordingUnavailableError(
+            f"it took more than {_PROCESS_TIMEOUT_SECONDS:g} s; ask for a shorter time"
+        ) from late
     finally:
         if process.returncode is None:
             process.kill()
             await process.wait()
     if process.returncode:
-        raise NotToBeHad(wrong.decode(errors="replace").strip()[-_SENTENCE:])
+        raise RecordingUnavailableError(wrong.decode(errors="replace").strip()[-_MAX_ERROR_CHARS:])
     return made.decode()
 
 
-def make(order: RecordingOrder) -> bytes:
+def make(order: RecordingJob) -> bytes:
     """Fetch the recording and pack what a player needs. Raises OSError, ExportError and ValueError."""
     chosen: dict[str, str | float] = {"since": order.since, "context": "true"}
     chosen |= {name: value for name in ("user", "channel") if (value := getattr(order, name))}
@@ -142,9 +144,9 @@ def make(order: RecordingOrder) -> bytes:
 
 def main() -> int:
     """The process: an order on standard input, a player's data on standard output."""
-    os.nice(_COURTESY)
+    os.nice(_NICENESS)
     try:
-        made = make(msgspec.json.decode(sys.stdin.buffer.read(), type=RecordingOrder))
+        made = make(msgspec.json.decode(sys.stdin.buffer.read(), type=RecordingJob))
     except (OSError, ExportError, ValueError) as wrong:
         sys.stderr.write(str(wrong))
         return 1

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET
 
-from dashboard.state.store import PLACES, DashboardState
+from dashboard.state.store import PRESENCE_NAMESPACES, DashboardState
 from dossier_realtime.client.state.presence import PresenceState
 from dossier_realtime.protocol import channels, codec
 from dossier_realtime.protocol.authorization import Fact
@@ -100,7 +100,7 @@ class Replay:
         for message in self._aggregator.messages(int(at)):
             state.heard(message.channel, message, at)
         for channel in sorted(self._moved):
-            if channels.namespace(channel) in PLACES:
+            if channels.namespace(channel) in PRESENCE_NAMESPACES:
                 state.present(channel, self._present(channel), at)
         self._moved.clear()
         known = [name for name in self._sessions if name in self.past.sessions]  # whose beginning could be read

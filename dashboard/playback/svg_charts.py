@@ -37,7 +37,7 @@ _CHARS = 28  # of a label
 _ROUND = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400)
 
 
-class Picture:
+class SvgChart:
     """A drawing, shown by a notebook as it is."""
 
     def __init__(self, markup: str) -> None:
@@ -70,7 +70,7 @@ def lanes(
     title: str,
     spans: Mapping[str, Sequence[tuple[float, float]]] | None = None,
     key: Mapping[Half, str] | None = None,
-) -> Picture:
+) -> SvgChart:
     """Marks in their rows, from `since` to `until` (Unix seconds). `spans`: when a row was there at all."""
     drawn = [_axis(since, until, len(rows))]
     for number, (label, marks) in enumerate(rows.items()):
@@ -93,7 +93,7 @@ def steps(
     *,
     title: str,
     language: Language = "en",
-) -> Picture:
+) -> SvgChart:
     """Alert levels over time, each from its time until the next one's: the higher the level, the taller its step."""
     drawn = [_axis(since, until, len(rows))]
     for number, (label, climbed) in enumerate(rows.items()):
@@ -110,7 +110,7 @@ def steps(
     return _svg(title, drawn, len(rows), {})
 
 
-def heat(table: pd.DataFrame, *, title: str, unit: str) -> Picture:
+def heat(table: pd.DataFrame, *, title: str, unit: str) -> SvgChart:
     """A table of counts, darker where there is more. Rows and columns are named by its index and columns."""
     columns, rows = [str(name) for name in table.columns], [str(name) for name in table.index]
     width = _FIELD / max(1, len(columns))
@@ -135,7 +135,7 @@ def heat(table: pd.DataFrame, *, title: str, unit: str) -> Picture:
     return _svg(f"{title} ({unit})", drawn, len(rows), {})
 
 
-def paper(pieces: Iterable[Piece], names: Mapping[str, str], *, language: Language = "en") -> Picture:
+def paper(pieces: Iterable[Piece], names: Mapping[str, str], *, language: Language = "en") -> SvgChart:
     """A text, each stretch in the colour of who wrote it; `names` by user, in the order of their colours."""
     colours = {user: AUTHORS[number % len(AUTHORS)] for number, user in enumerate(names)}
 
@@ -153,10 +153,10 @@ def paper(pieces: Iterable[Piece], names: Mapping[str, str], *, language: Langua
     )
     body = '<div dir="auto" style="white-space: pre-wrap; overflow-wrap: anywhere; unicode-bidi: plaintext">'
     label = escape(say(language, "player.document_text"))
-    return Picture(f'<section aria-label="{label}" style="{sheet}"><p>{named}</p>{body}{text}</div></section>')
+    return SvgChart(f'<section aria-label="{label}" style="{sheet}"><p>{named}</p>{body}{text}</div></section>')
 
 
-def _svg(title: str, drawn: Iterable[str], rows: int, key: Mapping[Half, str]) -> Picture:
+def _svg(title: str, drawn: Iterable[str], rows: int, key: Mapping[Half, str]) -> SvgChart:
     height = _TOP + rows * _ROW + (_BOTTOM if key else 8)
     back = _rect(0, 0, _WIDTH, height, _LIGHT.surface)
     legend = [
@@ -168,7 +168,7 @@ def _svg(title: str, drawn: Iterable[str], rows: int, key: Mapping[Half, str]) -
     head = f'viewBox="0 0 {_WIDTH} {height}" style="max-width: {_WIDTH}px; width: 100%" font-family="{escape(FONT)}"'
     body = "".join([back, named, *drawn, *legend])
     svg = f'<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-label="{_escaped(title)}" {head} font-size="12">'
-    return Picture(f"{svg}{body}</svg>")
+    return SvgChart(f"{svg}{body}</svg>")
 
 
 def _axis(since: float, until: float, rows: int) -> str:

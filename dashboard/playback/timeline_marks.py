@@ -15,7 +15,7 @@ KINDS = ("sent", "refused", "received", "told", "opened", "closed", "decided", "
 """What a mark is: a frame from the client, accepted or refused; one to it alone; one to all who listen; the
 connection's beginning and end; a decision of the service; settings; a call over HTTP; the node's own."""
 
-CHARS = 2_000  # of a frame
+MAX_FRAME_CHARS = 2_000  # of a frame
 _KINDS = {"in": 0, "refused": 1, "out": 2, "fanout": 3, "recovered": 3, "open": 4, "close": 5, "decided": 6}
 _KINDS |= {
     "replayed": 2,
@@ -43,7 +43,7 @@ class _Texts:
         return list(self._numbers)
 
 
-class Lanes:
+class TimelineMarks:
     """One lane a connection. Every entry is to be given to `take`, in order; those that are `shown` become marks."""
 
     def __init__(self, start: float) -> None:
@@ -131,5 +131,5 @@ def _what(header: Header) -> str:
 def _said(header: Header, frame: bytes | None) -> str:
     if frame is not None:
         text = frame.decode("utf-8", "replace")
-        return text if len(text) <= CHARS else text[:CHARS] + "…"
+        return text if len(text) <= MAX_FRAME_CHARS else text[:MAX_FRAME_CHARS] + "…"
     return ", ".join(f"{name}: {value}" for name, value in header.detail.items() if name != "permissions")

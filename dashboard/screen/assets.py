@@ -7,9 +7,9 @@ from pathlib import Path
 
 ASSETS = Path(__file__).parents[1] / "assets"
 SCRIPTS, STYLE_SHEETS, TEMPLATES = ASSETS / "js", ASSETS / "css", ASSETS / "templates"
-PLAYER = ("js/drawing.js", "js/writing.js", "js/lanes.js", "js/player.js")
-CONSOLE = (*PLAYER, "js/strip.js", "js/console.js")
-STYLES = ("css/theme.css", "css/console.css", "css/player.css")
+PLAYER = ("js/drawing.js", "js/document_text.js", "js/timeline_marks.js", "js/player.js")
+CONSOLE = (*PLAYER, "js/strip.js", "js/page_component.js")
+STYLES = ("css/theme.css", "css/page_component.css", "css/player.css")
 
 
 def read(names: Sequence[str]) -> str:

@@ -19,9 +19,9 @@ Tone = Literal["good", "warn", "bad", "info", "muted"]
 Block = dict[str, Any]
 Cell = str | float | None | dict[str, Any]
 
-TICK = 0.3  # seconds between two renderings: at most so often does anything change before the eyes
-SHARE = 4  # a view that costs much to render rests four times as long
-_KEPT = 8  # deltas: a session that is further behind is sent everything
+MIN_RENDER_SECONDS = 0.3  # seconds between two renderings: at most so often does anything change before the eyes
+RENDER_COST_FACTOR = 4  # a view that costs much to render rests four times as long
+_MAX_DELTAS = 8  # deltas: a session that is further behind is sent everything
 
 
 def badge(text: str, tone: Tone) -> Cell:
@@ -69,12 +69,12 @@ def peek(text: str) -> Cell:
     return {"peek": text}
 
 
-def act(name: str, of: str, label: str, off: str = "", ask: str = "") -> dict[str, str]:
+def action(name: str, of: str, label: str, off: str = "", ask: str = "") -> dict[str, str]:
     """An action on something; `off` says why it cannot be taken now, `ask` what is asked besides the reason."""
     return {"act": name, "of": of, "label": label, "off": off, "ask": ask}
 
 
-def acts(*offered: dict[str, str]) -> Cell:
+def actions(*offered: dict[str, str]) -> Cell:
     return {"acts": list(offered)}
 
 
@@ -154,14 +154,14 @@ class View:
         self._timer = timer
         self.cost = 0.0  # seconds of the last rendering
         self._blocks: list[Block] = []
-        self._deltas: deque[tuple[int, str]] = deque(maxlen=_KEPT)
+        self._deltas: deque[tuple[int, str]] = deque(maxlen=_MAX_DELTAS)
         self._seen: object = None
         self._looked = float("-inf")
         self.version = 0
 
     def look(self, revision: object, at: float) -> None:
         """Render anew if the revision is another than at the last look, and that was a tick ago, or what it costs."""
-        if revision == self._seen or 0 <= at - self._looked < max(TICK, SHARE * self.cost):
+        if revision == self._seen or 0 <= at - self._looked < max(MIN_RENDER_SECONDS, RENDER_COST_FACTOR * self.cost):
             return
         self._seen, self._looked, began = revision, at, self._timer()
         blocks = self._render(at)

@@ -8,24 +8,26 @@ from bokeh.models import ColumnDataSource, DataRange1d, DatetimeTickFormatter
 from bokeh.models.annotations import Title
 from bokeh.plotting import figure
 
-from dashboard.language.display_options import Looks
+from dashboard.language.display_options import DisplayOptions
 from dashboard.language.theme import FONT, PALETTES, Palette
 from dashboard.screen.viewer import Viewer
 from dashboard.state.store import DashboardState
 
-_SHOWN = 300  # seconds
+_WINDOW_SECONDS = 300  # seconds
 
 
-class Traffic:
+class RateChart:
     """Two counts a second, as lines over the last five minutes."""
 
-    def __init__(self, first: tuple[str, str], second: tuple[str, str], title: str, looks: Looks) -> None:
+    def __init__(self, first: tuple[str, str], second: tuple[str, str], title: str, display: DisplayOptions) -> None:
         self._names = first[0], second[0]
         self._last = 0
-        palette = PALETTES[looks.theme]
+        palette = PALETTES[display.theme]
         self._source = ColumnDataSource({"at": [], "first": [], "second": []})
-        plot = _figure(title, palette, looks, height=230)
-        plot.x_range = DataRange1d(follow="end", follow_interval=1000 * _SHOWN, range_padding=0, syncable=False)
+        plot = _figure(title, palette, display, height=230)
+        plot.x_range = DataRange1d(
+            follow="end", follow_interval=1000 * _WINDOW_SECONDS, range_padding=0, syncable=False
+        )
         plot.y_range = DataRange1d(start=0, syncable=False)
         plot.xaxis.formatter = DatetimeTickFormatter(
             seconds="%H:%M:%S", minsec="%H:%M:%S", minutes="%H:%M", hourmin="%H:%M", hours="%H:%M"
@@ -50,7 +52,7 @@ class Traffic:
     def update(self, state: DashboardState, viewer: Viewer) -> None:
         """Stream the seconds that are over: the last one may still be counted on."""
         over = list(state.seconds)[:-1]
-        new = [second for second in over[-_SHOWN:] if second.at > self._last]
+        new = [second for second in over[-_WINDOW_SECONDS:] if second.at > self._last]
         if not new:
             return
         self._last = new[-1].at
@@ -61,18 +63,18 @@ class Traffic:
                 "first": [each.counts[first] for each in new],
                 "second": [each.counts[second] for each in new],
             },
-            rollover=_SHOWN,
+            rollover=_WINDOW_SECONDS,
         )
 
 
-def _figure(title: str, palette: Palette, looks: Looks, height: int) -> Any:
+def _figure(title: str, palette: Palette, display: DisplayOptions, height: int) -> Any:
     plot = figure(
         title=Title(
             text=_isolated(title),
             text_color=palette.ink,
             text_font=FONT,
             text_font_size="15px",
-            align="right" if looks.direction == "rtl" else "left",
+            align="right" if display.direction == "rtl" else "left",
         ),
         height=height,
         sizing_mode="stretch_width",

@@ -15,13 +15,13 @@ import msgspec
 
 T = TypeVar("T")
 Row = dict[str, Any]
-SIZE = 100  # rows of one part
+PART_ROWS = 100  # rows of one part
 MAX_NAMES = 12  # names in one cell; how many more there are is said
 _WORD = re.compile(r"\S+")
 _KEYED = re.compile(r"(?:([a-z_]+):(?=.))?(.*)", re.DOTALL)
 
 
-class AskedQuery(msgspec.Struct, forbid_unknown_fields=True):
+class QueryRequest(msgspec.Struct, forbid_unknown_fields=True):
     """A query as the browser sends it. `parts`: by list, the number of the part that is wanted, from 0."""
 
     filter: Annotated[str, msgspec.Meta(max_length=200)] = ""
@@ -41,7 +41,7 @@ class ListQuery:
 
     filter: str = ""
     parts: tuple[tuple[str, int], ...] = ()
-    size: int = SIZE
+    size: int = PART_ROWS
 
     def part(self, name: str) -> int:
         """Return the number of the part of a list, from 0."""

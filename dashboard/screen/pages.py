@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from dashboard.language.display_options import Looks
+from dashboard.language.display_options import DisplayOptions
 from dashboard.language.i18n import say
-from dashboard.screen.charts import Traffic
+from dashboard.screen.charts import RateChart
 from dashboard.screen.panes import PANES, Pane
 
 
@@ -16,19 +16,19 @@ class Page:
     """One page: `pane` makes its blocks, `chart` its figure."""
 
     pane: Pane
-    chart: Callable[[Looks], Traffic] | None = None
+    chart: Callable[[DisplayOptions], RateChart] | None = None
 
 
-def _traffic(looks: Looks) -> Traffic:
-    words = [say(looks.language, f"chart.{name}") for name in ("events", "edits", "traffic")]
-    return Traffic(("events", words[0]), ("edits", words[1]), words[2], looks)
+def _traffic(display: DisplayOptions) -> RateChart:
+    words = [say(display.language, f"chart.{name}") for name in ("events", "edits", "traffic")]
+    return RateChart(("events", words[0]), ("edits", words[1]), words[2], display)
 
 
-def _limits(looks: Looks) -> Traffic:
-    words = [say(looks.language, f"chart.{name}") for name in ("warnings", "refused", "limits")]
-    return Traffic(("warnings", words[0]), ("refused", words[1]), words[2], looks)
+def _limits(display: DisplayOptions) -> RateChart:
+    words = [say(display.language, f"chart.{name}") for name in ("warnings", "refused", "limits")]
+    return RateChart(("warnings", words[0]), ("refused", words[1]), words[2], display)
 
 
-_CHARTS: dict[str, Callable[[Looks], Traffic]] = {"overview": _traffic, "limits": _limits}
+_CHARTS: dict[str, Callable[[DisplayOptions], RateChart]] = {"overview": _traffic, "limits": _limits}
 
 PAGES: dict[str, Page] = {name: Page(pane, _CHARTS.get(name)) for name, pane in PANES.items()}

@@ -11,9 +11,9 @@ from typing import Any, Literal
 
 from msgspec import UNSET, UnsetType
 
-from dashboard.language.i18n import Language, say, say_or
-from dashboard.screen.blocks import Block, Cell, act, badge
-from dashboard.state.store import DashboardState, Kept
+from dashboard.language.i18n import Language, say, translate_value
+from dashboard.screen.blocks import Block, Cell, action, badge
+from dashboard.state.store import BoundedDict, DashboardState
 from dossier_realtime.protocol.authorization import Fact, Identity, decide_operator, may_see
 from dossier_realtime.protocol.classification import LEVELS, ChannelPolicy, ChannelSettings, Clearance
 
@@ -21,7 +21,7 @@ DashboardRole = Literal["observer", "operator", "security_officer", "auditor"]
 _NO_CHANNELS = ChannelPolicy([])
 
 _OPERATOR = frozenset({"disconnect_user", "disconnect_session", "announce", "acknowledge", "cancel", "lift", "restore"})
-MAY: dict[DashboardRole, frozenset[str]] = {
+ACTIONS_BY_ROLE: dict[DashboardRole, frozenset[str]] = {
     "observer": frozenset(),
     "auditor": frozenset(),
     "operator": _OPERATOR,
@@ -63,7 +63,7 @@ class Viewer:
         return say(self.language, key, **values)
 
     def word(self, prefix: str, word: str) -> str:
-        return say_or(self.language, prefix, word)
+        return translate_value(self.language, prefix, word)
 
     def cleared(self, level: str) -> bool:
         """Return whether what is classified so may be shown, whatever channel it is from."""
@@ -98,7 +98,7 @@ class Viewer:
         """
         return self.say("kept", count=f"{cap:,}") if clipped or not self.sees_everything else ""
 
-    def kept(self, *those: Kept[Any]) -> str:
+    def kept(self, *those: BoundedDict[Any]) -> str:
         """Return the sentence of a list whose rows stand in these, where some were let go."""
         return self.bounded(sum(one.cap for one in those), any(one.dropped for one in those))
 
@@ -128,10 +128,10 @@ class Viewer:
             self.word("level", level), "bad" if level == "secret" else "warn" if level == LEVELS[2] else "info"
         )
 
-    def act(self, name: str, of: str, ask: str = "") -> dict[str, str]:
+    def action(self, name: str, of: str, ask: str = "") -> dict[str, str]:
         """An action as this viewer is offered it."""
-        off = "" if name in MAY[self.role] else self.say("act.role")
-        return act(name, of, self.say(f"act.{name}"), off, ask)
+        off = "" if name in ACTIONS_BY_ROLE[self.role] else self.say("act.role")
+        return action(name, of, self.say(f"act.{name}"), off, ask)
 
     def columns(self, *keys: str) -> list[tuple[str, str]]:
         return [(key, self.say(f"col.{key}")) for key in keys]

@@ -18,7 +18,7 @@ from bokeh.resources import Resources
 from bokeh.server.tornado import BokehTornado
 from bokeh.util.token import check_token_signature, get_token_payload
 
-from dashboard.site.login_sessions import Visitor, Visitors
+from dashboard.site.login_sessions import LoginSession, LoginSessions
 from dossier_realtime.protocol.http.forwarded import Network, client_address
 from dossier_realtime.protocol.http.host_policy import STRICT_TRANSPORT, DenialSample, HostPolicy
 
@@ -49,14 +49,14 @@ class DashboardApplication(BokehTornado):
     def __init__(
         self,
         pages: dict[str, Any],
-        visitors: Visitors,
+        logins: LoginSessions,
         *,
         policy: HostPolicy,
         proxies: Sequence[Network],
         secret: bytes,
         **options: Any,
     ) -> None:
-        self.visitors = visitors
+        self.logins = logins
         self._policy = policy
         self._denials = DenialSample()
         self._proxies = tuple(proxies)
@@ -74,10 +74,10 @@ class DashboardApplication(BokehTornado):
             **options,
         )
 
-    def visitor(self, request: HTTPServerRequest) -> Visitor | None:
+    def login(self, request: HTTPServerRequest) -> LoginSession | None:
         """Who sends the request."""
-        cookie = request.cookies.get(self.visitors.cookie)
-        return None if cookie is None else self.visitors.known(cookie.value, request.remote_ip or "")
+        cookie = request.cookies.get(self.logins.cookie)
+        return None if cookie is None else self.logins.known(cookie.value, request.remote_ip or "")
 
     def resources(self, absolute_url: str | bool | None = None) -> Resources:
         """What of Bokeh a page loads: what Panel's bundle stands on, and no more."""
@@ -106,23 +106,21 @@ class DashboardApplication(BokehTornado):
             return PageDenial(denial.status, denial.message)
         if _OPEN.fullmatch(request.path):
             return None
-        return self._judge_visitor(request, socket=socket)
+        return self._judge_login(request, socket=socket)
 
-    def _judge_visitor(self, request: HTTPServerRequest, *, socket: bool) -> PageDenial | None:
-        visitor = self.visitor(request)
+    def _judge_login(self, request: HTTPServerRequest, *, socket: bool) -> PageDenial | None:
+        login = self.login(request)
         if socket:
-            if visitor is None:
+            if login is None:
                 return PageDenial(403, "Log in first")
-            return (
-                None if self._is_theirs(request, visitor) else PageDenial(403, "This page is not yours; load it anew")
-            )
+            return None if self._is_theirs(request, login) else PageDenial(403, "This page is not yours; load it anew")
         if request.path != "/" and request.path not in self._paths:
             return PageDenial(404, "There is no such page")
         if any(name in parse_qs(request.query) for name in _SECRETS) or "Bokeh-Session-Id" in request.headers:
             return PageDenial(403, "A page is opened without a session; leave it out")
-        return None if visitor is not None else PageDenial(302, "Log in first")
+        return None if login is not None else PageDenial(302, "Log in first")
 
-    def _is_theirs(self, request: HTTPServerRequest, visitor: Visitor) -> bool:
+    def _is_theirs(self, request: HTTPServerRequest, login: LoginSession) -> bool:
         """Whether the socket's token is ours, and of a page that this visitor opened."""
         _, _, token = request.headers.get("Sec-WebSocket-Protocol", "").partition(",")
         token = token.strip()
@@ -132,8 +130,8 @@ class DashboardApplication(BokehTornado):
             payload = get_token_payload(token)
         except Exception:  # Bokeh decodes what a stranger sent, and fails in many ways
             return False
-        fresh = payload.get("session_expiry", 0) > self.visitors.now()
-        return fresh and payload.get("visit") in visitor.visits
+        fresh = payload.get("session_expiry", 0) > self.logins.now()
+        return fresh and payload.get("visit") in login.page_keys
 
 
 class PageDenialHandler(tornado.web.RequestHandler):

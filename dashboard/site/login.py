@@ -13,20 +13,20 @@ import jinja2
 import tornado.web
 from tornado.httputil import url_concat
 
-from dashboard.language.display_options import Looks
+from dashboard.language.display_options import DisplayOptions
 from dashboard.language.i18n import say
 from dashboard.live.service_api import ServiceApi, ServiceResponse
 from dashboard.screen.assets import read
 from dashboard.site.guard import DashboardApplication
-from dashboard.site.login_sessions import TooManyLogins, Visitor, Visitors
+from dashboard.site.login_sessions import LoginSession, LoginSessions, TooManyLoginsError
 from dashboard.site.oidc import Provider
-from dashboard.state.store import Kept
+from dashboard.state.store import BoundedDict
 from dossier_realtime.protocol.http.forwarded import bucket
 
 _TOKEN = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
-_LONGEST = 8_192  # characters of a token
-_ATTEMPTS, _WINDOW = 30, 60.0  # bad tokens of one address in so many seconds
-_ADDRESSES = 10_000  # that are remembered
+_MAX_TOKEN_CHARS = 8_192  # characters of a token
+_MAX_ATTEMPTS, _ATTEMPTS_SECONDS = 30, 60.0  # bad tokens of one address in so many seconds
+_MAX_ADDRESSES = 10_000  # that are remembered
 
 LEFT = "left"
 ENDED = "ended"
@@ -37,24 +37,24 @@ _templates = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefine
 _page = _templates.from_string(read(["templates/login.html"]))
 
 
-class Attempts:
+class FailedLogins:
     """How often an address, or a /64 network of IPv6, came with a bad token of late."""
 
     def __init__(self) -> None:
-        self._failed: Kept[deque[float]] = Kept(_ADDRESSES)
+        self._failed: BoundedDict[deque[float]] = BoundedDict(_MAX_ADDRESSES)
 
     def allows(self, address: str, now: float) -> bool:
         times = self._failed.get(bucket(address))
-        return times is None or len(times) < _ATTEMPTS or now - times[0] >= _WINDOW
+        return times is None or len(times) < _MAX_ATTEMPTS or now - times[0] >= _ATTEMPTS_SECONDS
 
     def failed(self, address: str, now: float) -> None:
         place = bucket(address)
-        times = self._failed.get(place) or deque(maxlen=_ATTEMPTS)
+        times = self._failed.get(place) or deque(maxlen=_MAX_ATTEMPTS)
         times.append(now)
         self._failed.put(place, times)
 
 
-class NotLetIn(Exception):
+class LoginDeniedError(Exception):
     """`said` is the word of the sentence for the person."""
 
     def __init__(self, said: str, status: int) -> None:
@@ -63,37 +63,37 @@ class NotLetIn(Exception):
         self.status = status
 
 
-class Door:
+class Authenticator:
     """Whom a token opens the dashboard to. `secure`: whether browsers come by TLS, and cookies may only so."""
 
     def __init__(self, api: ServiceApi, *, secure: bool) -> None:
-        self.attempts = Attempts()
+        self.attempts = FailedLogins()
         self.secure = secure
         self._api = api
 
     async def authenticate(
-        self, visitors: Visitors, token: str, address: str, *, through_provider: bool = False
-    ) -> Visitor:
+        self, logins: LoginSessions, token: str, address: str, *, through_provider: bool = False
+    ) -> LoginSession:
         """Log in whose token the service accepts, and whose role may. Raises NotLetIn."""
-        answer, endings = ServiceResponse(401), visitors.endings
-        if len(token) <= _LONGEST and _TOKEN.fullmatch(token) is not None:
+        answer, endings = ServiceResponse(401), logins.endings
+        if len(token) <= _MAX_TOKEN_CHARS and _TOKEN.fullmatch(token) is not None:
             answer = await self._api.call("GET", "/v1/channels/global", token)
         if answer.status == 401:
-            self.attempts.failed(address, visitors.now())
-            raise NotLetIn("bad", 401)
+            self.attempts.failed(address, logins.now())
+            raise LoginDeniedError("bad", 401)
         if answer.status not in (200, 403):  # 403: a good token, of somebody who is no administrator
-            raise NotLetIn("down", 503)
+            raise LoginDeniedError("down", 503)
         try:
-            visitor = visitors.admit(token, address, through_provider=through_provider, endings=endings)
-        except TooManyLogins:
-            raise NotLetIn("full", 503) from None
-        if visitor is None:
-            raise NotLetIn("role", 403)
-        return visitor
+            login = logins.admit(token, address, through_provider=through_provider, endings=endings)
+        except TooManyLoginsError:
+            raise LoginDeniedError("full", 503) from None
+        if login is None:
+            raise LoginDeniedError("role", 403)
+        return login
 
-    def open(self, handler: tornado.web.RequestHandler, visitors: Visitors, visitor: Visitor) -> None:
+    def open(self, handler: tornado.web.RequestHandler, logins: LoginSessions, login: LoginSession) -> None:
         """Give the browser its cookie."""
-        handler.set_cookie(visitors.cookie, visitor.key, httponly=True, samesite="Strict", secure=self.secure, path="/")
+        handler.set_cookie(logins.cookie, login.key, httponly=True, samesite="Strict", secure=self.secure, path="/")
 
 
 class LoginHandler(tornado.web.RequestHandler):
@@ -101,10 +101,12 @@ class LoginHandler(tornado.web.RequestHandler):
 
     application: DashboardApplication
 
-    def initialize(self, door: Door, provider: Provider | None) -> None:
+    def initialize(self, door: Authenticator, provider: Provider | None) -> None:
         self._door = door
         self._provider = provider
-        self._looks = Looks.asked(self.request.query_arguments, self.request.headers.get("Accept-Language", ""))
+        self._display = DisplayOptions.asked(
+            self.request.query_arguments, self.request.headers.get("Accept-Language", "")
+        )
 
     def get(self) -> None:
         said = self.request.query_arguments.get("said", [b""])[-1].decode(errors="replace")
@@ -112,20 +114,20 @@ class LoginHandler(tornado.web.RequestHandler):
         self._show(said if known else "", left=said == LEFT)
 
     async def post(self) -> None:
-        visitors, address = self.application.visitors, self.request.remote_ip or ""
-        if not self._door.attempts.allows(address, visitors.now()):
+        logins, address = self.application.logins, self.request.remote_ip or ""
+        if not self._door.attempts.allows(address, logins.now()):
             self._show("often", 429)
             return
         try:
-            visitor = await self._door.authenticate(visitors, self.get_body_argument("token", "").strip(), address)
-        except NotLetIn as refused:
+            login = await self._door.authenticate(logins, self.get_body_argument("token", "").strip(), address)
+        except LoginDeniedError as refused:
             self._show(refused.said, refused.status)
             return
-        self._door.open(self, visitors, visitor)
-        self.redirect(f"/overview{self._looks.query}", status=303)
+        self._door.open(self, logins, login)
+        self.redirect(f"/overview{self._display.query}", status=303)
 
     def _show(self, wrong: str = "", status: int = 200, *, left: bool = False) -> None:
-        language = self._looks.language
+        language = self._display.language
         provider = self._provider.name(language) if self._provider else ""
         self.set_status(status)
         self.set_header("Cache-Control", "no-store")
@@ -147,13 +149,13 @@ class LoginHandler(tornado.web.RequestHandler):
             _page.render(
                 words=words,
                 language=language,
-                direction=self._looks.direction,
-                look=self._looks.theme,
-                query=self._looks.query,
-                other_language=f"/login{self._looks.other_language().query}",
-                other_look=f"/login{self._looks.other_theme().query}",
+                direction=self._display.direction,
+                look=self._display.theme,
+                query=self._display.query,
+                other_language=f"/login{self._display.other_language().query}",
+                other_look=f"/login{self._display.other_theme().query}",
                 wrong=say(language, f"login.{wrong}", provider=provider) if wrong else "",
-                through=f"/login/oidc{self._looks.query}" if self._provider else "",
+                through=f"/login/oidc{self._display.query}" if self._provider else "",
                 leave=self._way_out() if left else "",
             )
         )
@@ -170,20 +172,20 @@ class LogoutHandler(tornado.web.RequestHandler):
 
     application: DashboardApplication
 
-    def initialize(self, door: Door) -> None:
+    def initialize(self, door: Authenticator) -> None:
         self._secure = door.secure
 
     def post(self) -> None:
-        visitor = self.application.visitor(self.request)
+        login = self.application.login(self.request)
         said = ""
-        if visitor is not None:
-            self.application.visitors.leave(visitor)
-            said = f"&said={LEFT}" if visitor.through_provider else ""
-        self.clear_cookie(self.application.visitors.cookie, path="/", secure=self._secure)
-        self.redirect(f"/login{Looks.asked(self.request.query_arguments).query}{said}", status=303)
+        if login is not None:
+            self.application.logins.leave(login)
+            said = f"&said={LEFT}" if login.through_provider else ""
+        self.clear_cookie(self.application.logins.cookie, path="/", secure=self._secure)
+        self.redirect(f"/login{DisplayOptions.asked(self.request.query_arguments).query}{said}", status=303)
 
 
-class AliveHandler(tornado.web.RequestHandler):
+class LivenessHandler(tornado.web.RequestHandler):
     """`GET /healthz`: this process answers."""
 
     def get(self) -> None:
@@ -191,7 +193,7 @@ class AliveHandler(tornado.web.RequestHandler):
         self.finish("ok\n")
 
 
-class FrontDoorHandler(tornado.web.RequestHandler):
+class RootHandler(tornado.web.RequestHandler):
     """`GET /`: to the first page."""
 
     def get(self) -> None:

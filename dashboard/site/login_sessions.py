@@ -25,14 +25,14 @@ COOKIE = "dossier-dashboard"
 HOST_COOKIE = f"__Host-{COOKIE}"
 """The cookie's name where browsers come by TLS: they take one of this name only from this very host and over TLS, so
 that no neighbour under the same domain can plant it (RFC 6265bis)."""
-MOST = 500  # logins at once: with so many nobody else is let in, and nobody loses a login to a stranger
-MOST_OF_ONE = 10  # logins of one person; of more, the one that was away longest ends
-_REMEMBERED = 1_000  # endings that logins which are under way are compared with
+MAX_LOGINS = 500  # logins at once: with so many nobody else is let in, and nobody loses a login to a stranger
+MAX_LOGINS_PER_USER = 10  # logins of one person; of more, the one that was away longest ends
+_MAX_ENDINGS = 1_000  # endings that logins which are under way are compared with
 _T = TypeVar("_T")
-_MOST_VISITS = 200  # pages that one login may open; older ones cannot be come back to
+_MAX_PAGES_PER_LOGIN = 200  # pages that one login may open; older ones cannot be come back to
 
 
-class TooManyLogins(Exception):
+class TooManyLoginsError(Exception):
     """Nobody else is let in for now."""
 
 
@@ -54,17 +54,17 @@ class Ending(NamedTuple):
     user_id: str | None = None
     issued_until: float | None = None
 
-    def hits(self, visitor: Visitor) -> bool:
+    def hits(self, login: LoginSession) -> bool:
         """Return whether the visitor's token is one of those. One without a time of issue counts as issued before."""
         if self.user_id is None:
-            return self.token_id is not None and visitor.token_id == self.token_id
-        if visitor.user_id != self.user_id:
+            return self.token_id is not None and login.token_id == self.token_id
+        if login.user_id != self.user_id:
             return False
-        return self.issued_until is None or visitor.issued_at is None or visitor.issued_at <= self.issued_until
+        return self.issued_until is None or login.issued_at is None or login.issued_at <= self.issued_until
 
 
 @dataclass(slots=True, eq=False)
-class Visitor:
+class LoginSession:
     """Somebody who is logged in. `visits`: the pages opened, by a name that is good for nothing but that page.
 
     `through_provider`: by the identity provider, where they stay logged in when they leave here. `at_end`: called when
@@ -84,7 +84,7 @@ class Visitor:
     token_id: str | None = None
     issued_at: float | None = None
     grants: tuple[Grant, ...] = ()
-    visits: dict[str, None] = field(default_factory=dict)
+    page_keys: dict[str, None] = field(default_factory=dict)
     at_end: set[Callable[[], None]] = field(default_factory=set)
 
     @property
@@ -94,7 +94,7 @@ class Visitor:
         return Identity(self.user_id, self.name, self.role, None, self.grants, clearance, int(self.expires_at))
 
 
-class Visitors:
+class LoginSessions:
     """Everybody who is logged in, until they are idle, their token ends, or they leave."""
 
     def __init__(
@@ -109,8 +109,8 @@ class Visitors:
         self._roles = roles
         self._idle = idle_seconds
         self._clock = clock
-        self._visitors: dict[str, Visitor] = {}
-        self._endings: deque[tuple[int, Ending]] = deque(maxlen=_REMEMBERED)
+        self._logins: dict[str, LoginSession] = {}
+        self._endings: deque[tuple[int, Ending]] = deque(maxlen=_MAX_ENDINGS)
         self._ended = 0
 
     @property
@@ -124,19 +124,19 @@ class Visitors:
 
     def admit(
         self, token: str, address: str, *, through_provider: bool = False, endings: int | None = None
-    ) -> Visitor | None:
+    ) -> LoginSession | None:
         """Let somebody in whose token the service has just accepted; None where the token's role may not, or where the
         service ended it since there were so many `endings`.
 
         Raises TooManyLogins.
         """
-        claims = claims_of(token, _Claims)
+        claims = unverified_claims(token, _Claims)
         role = self._roles.get(claims.role or "")
         if role is None:
             return None
         now = self._clock()
         clearance = claims.clearance if claims.clearance in LEVELS else "internal"
-        visitor = Visitor(
+        login = LoginSession(
             secrets.token_urlsafe(32),
             token,
             claims.sub,
@@ -151,77 +151,77 @@ class Visitors:
             claims.iat,
             Grant.parse_all(claims.permissions),
         )
-        if any(ending.hits(visitor) for number, ending in self._endings if endings is not None and number > endings):
+        if any(ending.hits(login) for number, ending in self._endings if endings is not None and number > endings):
             return None
         self._make_room(claims.sub)
-        self._visitors[visitor.key] = visitor
-        return visitor
+        self._logins[login.key] = login
+        return login
 
     def _make_room(self, user_id: str) -> None:
         """End a person's oldest login for their next one. Raises TooManyLogins where it would be somebody else's."""
         self.sweep()
-        own = [visitor for visitor in self._visitors.values() if visitor.user_id == user_id]
-        if len(own) >= MOST_OF_ONE:
-            self.leave(min(own, key=lambda visitor: visitor.active_at))
-        if len(self._visitors) >= MOST:
-            raise TooManyLogins
+        own = [login for login in self._logins.values() if login.user_id == user_id]
+        if len(own) >= MAX_LOGINS_PER_USER:
+            self.leave(min(own, key=lambda login: login.active_at))
+        if len(self._logins) >= MAX_LOGINS:
+            raise TooManyLoginsError
 
-    def known(self, key: str, address: str) -> Visitor | None:
+    def known(self, key: str, address: str) -> LoginSession | None:
         """Whose cookie this is, if they are still let in, from that address."""
-        visitor = self._visitors.get(key)
-        if visitor is None or visitor.address != address or not self.stays(visitor):
+        login = self._logins.get(key)
+        if login is None or login.address != address or not self.stays(login):
             return None
-        return visitor
+        return login
 
-    def stays(self, visitor: Visitor) -> bool:
+    def stays(self, login: LoginSession) -> bool:
         """Whether the login still holds."""
         now = self._clock()
-        if now >= visitor.expires_at or now - visitor.active_at > self._idle:
-            self.leave(visitor)
-        return visitor.key in self._visitors
+        if now >= login.expires_at or now - login.active_at > self._idle:
+            self.leave(login)
+        return login.key in self._logins
 
-    def touch(self, visitor: Visitor) -> None:
+    def touch(self, login: LoginSession) -> None:
         """The visitor did something."""
-        visitor.active_at = self._clock()
+        login.active_at = self._clock()
 
-    def leave(self, visitor: Visitor) -> None:
+    def leave(self, login: LoginSession) -> None:
         """Log out, on all pages; what goes on for the login ends."""
-        if self._visitors.pop(visitor.key, None) is not None:
-            for end in list(visitor.at_end):
+        if self._logins.pop(login.key, None) is not None:
+            for end in list(login.at_end):
                 end()
 
     def end(self, ending: Ending) -> None:
         """Log out whose tokens or sessions the service ended, and who is just being let in with one of them."""
         self._ended += 1
         self._endings.append((self._ended, ending))
-        for visitor in self.everybody():
-            if ending.hits(visitor):
-                self.leave(visitor)
+        for login in self.all():
+            if ending.hits(login):
+                self.leave(login)
 
     def sweep(self) -> None:
         """Log out whose time is over."""
-        for visitor in self.everybody():
-            self.stays(visitor)
+        for login in self.all():
+            self.stays(login)
 
-    def everybody(self) -> list[Visitor]:
+    def all(self) -> list[LoginSession]:
         """Return all who are logged in."""
-        return list(self._visitors.values())
+        return list(self._logins.values())
 
-    def visit(self, visitor: Visitor) -> str:
+    def open_page(self, login: LoginSession) -> str:
         """A name for the page that is being opened."""
-        self.touch(visitor)
+        self.touch(login)
         name = secrets.token_urlsafe(16)
-        visitor.visits[name] = None
-        if len(visitor.visits) > _MOST_VISITS:
-            del visitor.visits[next(iter(visitor.visits))]
+        login.page_keys[name] = None
+        if len(login.page_keys) > _MAX_PAGES_PER_LOGIN:
+            del login.page_keys[next(iter(login.page_keys))]
         return name
 
-    def who_opened(self, visit: str) -> Visitor | None:
+    def owner_of_page(self, open_page: str) -> LoginSession | None:
         """Whose page that is."""
-        return next((visitor for visitor in self._visitors.values() if visit in visitor.visits), None)
+        return next((login for login in self._logins.values() if open_page in login.page_keys), None)
 
 
-def claims_of(token: str, kind: type[_T]) -> _T:
+def unverified_claims(token: str, kind: type[_T]) -> _T:
     """What a token says. Its signature is checked by the service, which holds the key: nothing is proven here."""
     body = token.split(".")[1]
     decoded: Any = base64.urlsafe_b64decode(body + "=" * (-len(body) % 4))

@@ -9,22 +9,22 @@ from __future__ import annotations
 import asyncio
 
 from dashboard.live.service_api import ServiceApi
-from dashboard.site.login_sessions import Ending, Visitor, Visitors
+from dashboard.site.login_sessions import Ending, LoginSession, LoginSessions
 from dossier_realtime.protocol.events import Event, OpsStats
 from dossier_realtime.recording.ops.ops_rows import EndedSessionRow, OpsRow, decode_rows
 
 TOPIC = "ops:sessions"
-_LOOK_SECONDS = 0.5  # between two looks for logins that are over
+_POLL_SECONDS = 0.5  # between two looks for logins that are over
 _RETRY_SECONDS = 2.0  # after the service did not answer
-_AT_ONCE = 8  # questions to the service
+_MAX_CONCURRENT_CALLS = 8  # questions to the service
 
 
 class LoginWatch:
     """Keeps `visitors` to what the service says of their tokens, until cancelled."""
 
-    def __init__(self, api: ServiceApi, visitors: Visitors) -> None:
+    def __init__(self, api: ServiceApi, logins: LoginSessions) -> None:
         self._api = api
-        self._visitors = visitors
+        self._logins = logins
         self._missed = asyncio.Event()
 
     def linked(self) -> None:
@@ -38,7 +38,7 @@ class LoginWatch:
         for row in decode_rows(EndedSessionRow.TOPIC, event.payload.rows):
             ending = _ending(row)
             if ending is not None:
-                self._visitors.end(ending)
+                self._logins.end(ending)
         if event.payload.values.get("rows_cut"):
             self._missed.set()
 
@@ -48,25 +48,25 @@ class LoginWatch:
 
     async def _sweep(self) -> None:
         while True:
-            self._visitors.sweep()
-            await asyncio.sleep(_LOOK_SECONDS)
+            self._logins.sweep()
+            await asyncio.sleep(_POLL_SECONDS)
 
     async def _ask_when_missed(self) -> None:
         while True:
             await self._missed.wait()
             self._missed.clear()
-            room = asyncio.Semaphore(_AT_ONCE)
-            answers = await asyncio.gather(*(self._ask(visitor, room) for visitor in self._visitors.everybody()))
+            room = asyncio.Semaphore(_MAX_CONCURRENT_CALLS)
+            answers = await asyncio.gather(*(self._ask(login, room) for login in self._logins.all()))
             if not all(answers):
                 self._missed.set()
                 await asyncio.sleep(_RETRY_SECONDS)
 
-    async def _ask(self, visitor: Visitor, room: asyncio.Semaphore) -> bool:
+    async def _ask(self, login: LoginSession, room: asyncio.Semaphore) -> bool:
         """Return whether the service said something of the login; that it does not hold ends it."""
         async with room:
-            answer = await self._api.call("GET", "/v1/channels/global", visitor.token)
+            answer = await self._api.call("GET", "/v1/channels/global", login.token)
         if answer.status == 401:
-            self._visitors.leave(visitor)
+            self._logins.leave(login)
         return answer.status in (200, 401, 403)
 
 

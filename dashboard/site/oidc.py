@@ -22,19 +22,20 @@ from urllib.parse import quote_plus, urlencode
 import msgspec
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
 
-from dashboard.language.display_options import Looks
+from dashboard.language.display_options import DisplayOptions
 from dashboard.language.i18n import Language
-from dashboard.site.login_sessions import claims_of
+from dashboard.site.login_sessions import unverified_claims
 from dossier_realtime.client.io.endpoint import check_url
 
 CALLBACK = "/login/oidc/callback"
-JOURNEY_SECONDS = 600.0
+PENDING_LOGIN_SECONDS = 600.0
 """How long a login may be away at the provider."""
-MOST = 2_000  # logins that are away at once; whichever address has most of them loses its oldest
+MAX_PENDING_LOGINS = 2_000  # logins that are away at once; whichever address has most of them loses its oldest
 
-_TIMEOUT = 5.0  # seconds
-_BIGGEST = 256 * 1024  # bytes of an answer
-_FRESH, _RETRY = 3600.0, 5.0  # seconds until the provider is asked again where its endpoints are: known, not known
+_CALL_TIMEOUT_SECONDS = 5.0
+_MAX_RESPONSE_BYTES = 256 * 1024
+_REFRESH_SECONDS = 3600.0  # after which the endpoints of the provider are read again
+_RETRY_SECONDS = 5.0  # after a failure to read them
 _CODE = re.compile(r"[a-z_]{1,40}")  # an error's name (RFC 6749 §5.2), fit for a log
 
 _log = logging.getLogger("dashboard")
@@ -42,7 +43,7 @@ _T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
-class Oidc:
+class OidcConfig:
     """Which provider, and who we are there. `token`: which of its tokens the service takes."""
 
     issuer: str
@@ -53,7 +54,7 @@ class Oidc:
     names: Mapping[Language, str]
 
 
-class ProviderFailed(Exception):
+class ProviderError(Exception):
     """`said` is the word of the sentence for the person; the reason, without a part of any token, is for the log."""
 
     def __init__(self, said: str, reason: str) -> None:
@@ -89,54 +90,54 @@ class _IdClaims(msgspec.Struct, frozen=True):
 
 
 @dataclass(frozen=True, slots=True)
-class Journey:
+class PendingLogin:
     """A login that is away at the provider. `browser`: the number in a cookie of the browser that it left."""
 
     browser: str
     verifier: str
     nonce: str
     redirect_uri: str
-    looks: Looks
+    display: DisplayOptions
     address: str
     began_at: float
 
 
-class Journeys:
+class PendingLogins:
     """The logins that are away, each under its `state`."""
 
     def __init__(self) -> None:
-        self._away: dict[str, Journey] = {}
+        self._away: dict[str, PendingLogin] = {}
 
-    def begin(self, journey: Journey) -> str:
+    def begin(self, pending: PendingLogin) -> str:
         """The `state` to send along."""
-        while self._away and journey.began_at - next(iter(self._away.values())).began_at > JOURNEY_SECONDS:
+        while self._away and pending.began_at - next(iter(self._away.values())).began_at > PENDING_LOGIN_SECONDS:
             del self._away[next(iter(self._away))]
-        if len(self._away) >= MOST:
+        if len(self._away) >= MAX_PENDING_LOGINS:
             [(crowd, _)] = Counter(away.address for away in self._away.values()).most_common(1)
             del self._away[next(state for state, away in self._away.items() if away.address == crowd)]
         state = secrets.token_urlsafe(32)
-        self._away[state] = journey
+        self._away[state] = pending
         return state
 
-    def end(self, state: str, browser: str, now: float) -> Journey | None:
+    def end(self, state: str, browser: str, now: float) -> PendingLogin | None:
         """The login that comes back; None for one that is unknown, late, or of another browser. Nobody comes twice."""
-        journey = self._away.pop(state, None)
-        if journey is None or now - journey.began_at > JOURNEY_SECONDS:
+        pending = self._away.pop(state, None)
+        if pending is None or now - pending.began_at > PENDING_LOGIN_SECONDS:
             return None
-        return journey if hmac.compare_digest(journey.browser.encode(), browser.encode()) else None
+        return pending if hmac.compare_digest(pending.browser.encode(), browser.encode()) else None
 
 
 class Provider:
     """Calls to the provider. `clock` gives monotonic seconds."""
 
-    def __init__(self, oidc: Oidc, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, oidc: OidcConfig, clock: Callable[[], float] = time.monotonic) -> None:
         self.oidc = oidc
-        self.journeys = Journeys()
+        self.pending_logins = PendingLogins()
         self.known: Endpoints | None = None
         self._clock = clock
         self._ask_again = float("-inf")
         self._asking = asyncio.Lock()
-        self._http = AsyncHTTPClient(force_instance=True, max_body_size=_BIGGEST)
+        self._http = AsyncHTTPClient(force_instance=True, max_body_size=_MAX_RESPONSE_BYTES)
 
     def name(self, language: Language) -> str:
         """What people call it."""
@@ -146,29 +147,29 @@ class Provider:
         """Where it is asked what; ProviderFailed where it does not say. Asked once an hour, one at a time."""
         async with self._asking:
             if self._clock() >= self._ask_again:
-                self.known, self._ask_again = None, self._clock() + _RETRY
+                self.known, self._ask_again = None, self._clock() + _RETRY_SECONDS
                 await self._ask()
         if self.known is None:
-            raise ProviderFailed("oidc_down", "not asked again so soon")
+            raise ProviderError("oidc_down", "not asked again so soon")
         return self.known
 
-    async def redeem(self, code: str, journey: Journey) -> str:
+    async def redeem(self, code: str, pending: PendingLogin) -> str:
         """The token for the service. Raises ProviderFailed."""
         endpoints = await self.endpoints()
         headers, form = self._as_ourselves(endpoints)
         form |= {
             "grant_type": "authorization_code",
             "code": code,
-            "redirect_uri": journey.redirect_uri,
-            "code_verifier": journey.verifier,
+            "redirect_uri": pending.redirect_uri,
+            "code_verifier": pending.verifier,
         }
         request = HTTPRequest(endpoints.token_endpoint, method="POST", headers=headers, body=urlencode(form))
         tokens = _decoded(await self._fetch(request), _Tokens)
         if tokens.id_token is not None:
-            self._check_id_token(tokens.id_token, journey.nonce)
+            self._check_id_token(tokens.id_token, pending.nonce)
         token: str | None = getattr(tokens, self.oidc.token)
         if token is None:
-            raise ProviderFailed("oidc_failed", f"the provider issued no {self.oidc.token}; check dashboard.oidc.token")
+            raise ProviderError("oidc_failed", f"the provider issued no {self.oidc.token}; check dashboard.oidc.token")
         return token
 
     def close(self) -> None:
@@ -179,19 +180,19 @@ class Provider:
         url = f"{self.oidc.issuer.rstrip('/')}/.well-known/openid-configuration"
         try:
             self.known = self._checked(_decoded(await self._fetch(HTTPRequest(url)), Endpoints))
-        except ProviderFailed as failed:
+        except ProviderError as failed:
             _log.warning("the identity provider cannot be used: %s", failed)
             raise
-        self._ask_again = self._clock() + _FRESH
+        self._ask_again = self._clock() + _REFRESH_SECONDS
 
     def _checked(self, endpoints: Endpoints) -> Endpoints:
         if endpoints.issuer != self.oidc.issuer:
-            raise ProviderFailed("oidc_down", "the provider calls itself otherwise than dashboard.oidc.issuer")
+            raise ProviderError("oidc_down", "the provider calls itself otherwise than dashboard.oidc.issuer")
         for url in (endpoints.authorization_endpoint, endpoints.token_endpoint, endpoints.end_session_endpoint):
             try:
                 check_url(url or self.oidc.issuer, ("http", "https"), insecure=False)
             except ValueError:
-                raise ProviderFailed("oidc_down", "an endpoint of the provider is not https://") from None
+                raise ProviderError("oidc_down", "an endpoint of the provider is not https://") from None
         return endpoints
 
     def _as_ourselves(self, endpoints: Endpoints) -> tuple[dict[str, str], dict[str, str]]:
@@ -209,29 +210,29 @@ class Provider:
     def _check_id_token(self, token: str, nonce: str) -> None:
         """That it is for this login (Core §3.1.3.7). Its signature is for the service, if it is the one that counts."""
         try:
-            claims = claims_of(token, _IdClaims)
+            claims = unverified_claims(token, _IdClaims)
         except (ValueError, IndexError, RecursionError, msgspec.MsgspecError):
-            raise ProviderFailed("oidc_failed", "the id token cannot be read") from None
+            raise ProviderError("oidc_failed", "the id token cannot be read") from None
         audience = [claims.aud] if isinstance(claims.aud, str) else claims.aud
         if claims.iss != self.oidc.issuer:
-            raise ProviderFailed("oidc_failed", "the id token is of another issuer")
+            raise ProviderError("oidc_failed", "the id token is of another issuer")
         if self.oidc.client_id not in audience or claims.azp not in (None, self.oidc.client_id):
-            raise ProviderFailed("oidc_failed", "the id token is for another client")
+            raise ProviderError("oidc_failed", "the id token is for another client")
         if claims.nonce is None or not hmac.compare_digest(claims.nonce.encode(), nonce.encode()):
-            raise ProviderFailed("oidc_failed", "the id token is of another login (nonce)")
+            raise ProviderError("oidc_failed", "the id token is of another login (nonce)")
 
     async def _fetch(self, request: HTTPRequest) -> bytes:
         request.follow_redirects = False  # a code and a secret go to no other address
-        request.connect_timeout = request.request_timeout = _TIMEOUT
+        request.connect_timeout = request.request_timeout = _CALL_TIMEOUT_SECONDS
         try:
             response = await self._http.fetch(request, raise_error=False)
         except (OSError, ValueError, HTTPClientError) as error:  # ValueError: an endpoint that is no address
-            raise ProviderFailed("oidc_down", type(error).__name__) from None
+            raise ProviderError("oidc_down", type(error).__name__) from None
         if response.code == 200:
             return response.body
         if response.code in (400, 401, 403):
-            raise ProviderFailed("oidc_failed", f"the provider answered {response.code} {_error_in(response.body)}")
-        raise ProviderFailed("oidc_down", f"the provider answered {response.code}")
+            raise ProviderError("oidc_failed", f"the provider answered {response.code} {_error_in(response.body)}")
+        raise ProviderError("oidc_down", f"the provider answered {response.code}")
 
 
 def named_error(error: str) -> str:
@@ -250,4 +251,4 @@ def _decoded(body: bytes, kind: type[_T]) -> _T:
     try:
         return msgspec.json.decode(body, type=kind)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        raise ProviderFailed("oidc_down", f"the provider's answer is not one of the kind {kind.__name__}") from None
+        raise ProviderError("oidc_down", f"the provider's answer is not one of the kind {kind.__name__}") from None

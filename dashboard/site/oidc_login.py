@@ -22,55 +22,63 @@ import jinja2
 import tornado.web
 from panel.auth import CodeChallengeLoginHandler
 
-from dashboard.language.display_options import Looks
+from dashboard.language.display_options import DisplayOptions
 from dashboard.language.i18n import say
 from dashboard.screen.assets import read
 from dashboard.site.guard import DashboardApplication
-from dashboard.site.login import Door, NotLetIn
-from dashboard.site.oidc import CALLBACK, JOURNEY_SECONDS, Endpoints, Journey, Provider, ProviderFailed, named_error
+from dashboard.site.login import Authenticator, LoginDeniedError
+from dashboard.site.oidc import (
+    CALLBACK,
+    PENDING_LOGIN_SECONDS,
+    Endpoints,
+    PendingLogin,
+    Provider,
+    ProviderError,
+    named_error,
+)
 
-BROWSER = "dossier-login"
+BROWSER_COOKIE = "dossier-login"
 """The cookie that says which browser a login left from: one for all its tabs, gone by itself, and it opens nothing."""
 _PATH = "/login/oidc"  # where that cookie is sent
 _NUMBER = re.compile(r"[\w-]{43}", re.ASCII)
-_LONGEST = 4_096  # characters of what the provider sends along
+_MAX_PARAMETER_CHARS = 4_096  # characters of what the provider sends along
 
 _log = logging.getLogger("dashboard")
 _templates = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
 _page = _templates.from_string(read(["templates/done.html"]))
 
 
-class AwayHandler(CodeChallengeLoginHandler):
+class OidcRedirectHandler(CodeChallengeLoginHandler):
     """`GET /login/oidc`: to the provider's own login page."""
 
     application: DashboardApplication
 
-    def initialize(self, door: Door, provider: Provider, origins: Sequence[str]) -> None:
+    def initialize(self, door: Authenticator, provider: Provider, origins: Sequence[str]) -> None:
         self._door = door
         self._provider = provider
         self._origins = origins
-        self._looks = _looks(self)
+        self._display = _display(self)
 
     async def get(self) -> None:
         self.set_header("Cache-Control", "no-store")
         try:
             self._endpoints: Endpoints = await self._provider.endpoints()
-        except ProviderFailed as failed:
-            _back(self, self._looks, failed.said)
+        except ProviderError as failed:
+            _back(self, self._display, failed.said)
             return
         known = self.get_cookie(_cookie(self._door)) or ""
         browser = known if _NUMBER.fullmatch(known) else secrets.token_urlsafe(32)
         verifier, challenge = self.get_code()  # type: ignore[no-untyped-call]  # Panel is typed in part
-        journey = Journey(
+        pending = PendingLogin(
             browser,
             verifier,
             secrets.token_urlsafe(32),
             self._redirect_uri,
-            self._looks,
+            self._display,
             self.request.remote_ip or "",
-            self.application.visitors.now(),
+            self.application.logins.now(),
         )
-        state = self._provider.journeys.begin(journey)
+        state = self._provider.pending_logins.begin(pending)
         # Lax: it must come along when the provider's site sends the browser back.
         self.set_cookie(
             _cookie(self._door),
@@ -79,18 +87,18 @@ class AwayHandler(CodeChallengeLoginHandler):
             samesite="Lax",
             secure=self._door.secure,
             path=_PATH,
-            max_age=int(JOURNEY_SECONDS),
+            max_age=int(PENDING_LOGIN_SECONDS),
         )
         self.authorize_redirect(
-            redirect_uri=journey.redirect_uri,
+            redirect_uri=pending.redirect_uri,
             client_id=self._provider.oidc.client_id,
             scope=list(self._provider.oidc.scopes),
             extra_params={
                 "state": state,
-                "nonce": journey.nonce,
+                "nonce": pending.nonce,
                 "code_challenge": challenge,
                 "code_challenge_method": "S256",
-                "ui_locales": self._looks.language,
+                "ui_locales": self._display.language,
             },
         )
 
@@ -111,60 +119,60 @@ class AwayHandler(CodeChallengeLoginHandler):
         self.finish(f"{status_code}: {self._reason}\n")
 
 
-class CallbackHandler(tornado.web.RequestHandler):
+class OidcCallbackHandler(tornado.web.RequestHandler):
     """`GET /login/oidc/callback`: a login comes back. No page is shown under an address that has a code in it."""
 
     application: DashboardApplication
 
-    def initialize(self, door: Door, provider: Provider) -> None:
+    def initialize(self, door: Authenticator, provider: Provider) -> None:
         self._door = door
         self._provider = provider
 
     async def get(self) -> None:
         self.set_header("Cache-Control", "no-store")
-        address, now = self.request.remote_ip or "", self.application.visitors.now()
+        address, now = self.request.remote_ip or "", self.application.logins.now()
         if not self._door.attempts.allows(address, now):
-            _back(self, _looks(self), "often")
+            _back(self, _display(self), "often")
             return
         state, browser = self._said("state"), self.get_cookie(_cookie(self._door)) or ""
-        journey = self._provider.journeys.end(state, browser, now)
-        if journey is None:
+        pending = self._provider.pending_logins.end(state, browser, now)
+        if pending is None:
             self._door.attempts.failed(address, now)
-            _back(self, _looks(self), "oidc_again")
+            _back(self, _display(self), "oidc_again")
             return
         try:
             code = self._code(await self._provider.endpoints())
-            token = await self._provider.redeem(code, journey)
-            visitor = await self._door.authenticate(self.application.visitors, token, address, through_provider=True)
-        except ProviderFailed as failed:
+            token = await self._provider.redeem(code, pending)
+            login = await self._door.authenticate(self.application.logins, token, address, through_provider=True)
+        except ProviderError as failed:
             _log.warning("a login through the identity provider failed: %s", failed)
             if failed.said == "oidc_failed":
                 self._door.attempts.failed(address, now)
-            _back(self, journey.looks, failed.said)
-        except NotLetIn as refused:
-            _back(self, journey.looks, "oidc_token" if refused.said == "bad" else refused.said)
+            _back(self, pending.display, failed.said)
+        except LoginDeniedError as refused:
+            _back(self, pending.display, "oidc_token" if refused.said == "bad" else refused.said)
         else:
-            self._door.open(self, self.application.visitors, visitor)
-            self.redirect(f"/login/done{journey.looks.query}", status=303)
+            self._door.open(self, self.application.logins, login)
+            self.redirect(f"/login/done{pending.display.query}", status=303)
 
     def _code(self, endpoints: Endpoints) -> str:
         """The code, of the provider that was asked (RFC 9207). Raises ProviderFailed."""
         error, code = self._said("error"), self._said("code")
         named = "iss" in self.request.query_arguments or endpoints.authorization_response_iss_parameter_supported
         if named and self._said("iss") != endpoints.issuer:
-            raise ProviderFailed("oidc_failed", "the answer is of another issuer")
+            raise ProviderError("oidc_failed", "the answer is of another issuer")
         if error:
             said = "oidc_denied" if error == "access_denied" else "oidc_failed"
-            raise ProviderFailed(said, f"the provider said {named_error(error)}")
+            raise ProviderError(said, f"the provider said {named_error(error)}")
         if not code:
-            raise ProviderFailed("oidc_failed", "the provider sent no code")
+            raise ProviderError("oidc_failed", "the provider sent no code")
         return code
 
     def _said(self, name: str) -> str:
         """A parameter; nothing where it is missing, too long, or there more than once (RFC 6749 §3.1)."""
         values = self.request.query_arguments.get(name, [])
         value = values[0].decode(errors="replace") if len(values) == 1 else ""
-        return value if len(value) <= _LONGEST else ""
+        return value if len(value) <= _MAX_PARAMETER_CHARS else ""
 
     def log_exception(self, *failure: Any) -> None:
         """Tornado's would write the address into the log, with the code in it. Bad requests are not worth a line."""
@@ -172,35 +180,35 @@ class CallbackHandler(tornado.web.RequestHandler):
             _log.error("a login through the identity provider broke", exc_info=failure)
 
 
-class DoneHandler(tornado.web.RequestHandler):
+class LoginDoneHandler(tornado.web.RequestHandler):
     """`GET /login/done`: where the way back ends, and the way to the first page begins."""
 
     def get(self) -> None:
-        looks = _looks(self)
+        display = _display(self)
         self.set_header("Cache-Control", "no-store")
         self.finish(
             _page.render(
-                language=looks.language,
-                direction=looks.direction,
-                look=looks.theme,
-                title=say(looks.language, "title"),
-                done=say(looks.language, "login.done"),
-                go=say(looks.language, "login.on"),
-                onward=f"/overview{looks.query}",
+                language=display.language,
+                direction=display.direction,
+                look=display.theme,
+                title=say(display.language, "title"),
+                done=say(display.language, "login.done"),
+                go=say(display.language, "login.on"),
+                onward=f"/overview{display.query}",
             )
         )
 
 
-def _cookie(door: Door) -> str:
+def _cookie(door: Authenticator) -> str:
     """The cookie's name; where browsers come by TLS, with a prefix with which they take it in no other way (RFC
     6265bis). It is sent to one path, so it cannot have the stricter prefix."""
-    return f"__Secure-{BROWSER}" if door.secure else BROWSER
+    return f"__Secure-{BROWSER_COOKIE}" if door.secure else BROWSER_COOKIE
 
 
-def _looks(handler: tornado.web.RequestHandler) -> Looks:
-    return Looks.asked(handler.request.query_arguments, handler.request.headers.get("Accept-Language", ""))
+def _display(handler: tornado.web.RequestHandler) -> DisplayOptions:
+    return DisplayOptions.asked(handler.request.query_arguments, handler.request.headers.get("Accept-Language", ""))
 
 
-def _back(handler: tornado.web.RequestHandler, looks: Looks, said: str) -> None:
+def _back(handler: tornado.web.RequestHandler, display: DisplayOptions, said: str) -> None:
     """To the login page, which knows the sentence by its name: nobody else's words come along."""
-    handler.redirect(f"/login{looks.query}&said={said}", status=303)
+    handler.redirect(f"/login{display.query}&said={said}", status=303)

@@ -16,14 +16,14 @@ from panel.custom import JSComponent
 from panel.models.esm import ESMEvent
 from panel.viewable import Child
 
-from dashboard.language.display_options import Looks
-from dashboard.language.i18n import locale, words_for
-from dashboard.live.actions import Actions, Asked
+from dashboard.language.display_options import DisplayOptions
+from dashboard.language.i18n import locale, translations_for
+from dashboard.live.actions import ActionRequest, Actions
 from dashboard.playback.recordings import Recordings
 from dashboard.screen.assets import CONSOLE, STYLES, read
-from dashboard.screen.blocks import SHARE, View
-from dashboard.screen.charts import Traffic
-from dashboard.screen.listing import AskedQuery, ListQuery
+from dashboard.screen.blocks import RENDER_COST_FACTOR, View
+from dashboard.screen.charts import RateChart
+from dashboard.screen.listing import ListQuery, QueryRequest
 from dashboard.screen.pages import PAGES
 from dashboard.screen.viewer import Viewer
 from dashboard.state.service_link import Status
@@ -32,14 +32,14 @@ from dossier_realtime.protocol.classification import LEVELS
 
 TICK_MS = 333
 MODULE_PATH = "/assets/console.mjs"
-_WINDOW = 6  # messages that may be under way to a browser: one that sleeps costs no memory
-_BEAT = 3.0  # seconds after which even no news is told
-_LOOKED = 5.0  # seconds for which a look counts
+_MAX_UNSEEN_MESSAGES = 6  # messages that may be under way to a browser: one that sleeps costs no memory
+_HEARTBEAT_SECONDS = 3.0  # seconds after which even no news is told
+_VIEWED_SECONDS = 5.0  # seconds for which a look counts
 _FIRST = ListQuery()
-_UNUSED = 60.0  # seconds after which a view that nobody looks at is let go
+_UNUSED_VIEW_SECONDS = 60.0  # seconds after which a view that nobody looks at is let go
 
 
-class Console(JSComponent):
+class PageComponent(JSComponent):
     """The component in the browser. `on_message` hears what it says."""
 
     words = param.Dict(default={})
@@ -52,13 +52,13 @@ class Console(JSComponent):
 
     _esm = read(CONSOLE)
 
-    def __init__(self, looks: Looks, chart: Traffic | None, *, served: bool) -> None:
+    def __init__(self, display: DisplayOptions, chart: RateChart | None, *, served: bool) -> None:
         super().__init__(  # type: ignore[no-untyped-call]  # Panel is typed in part
-            words=words_for(looks.language, "js."),
-            levels=[[level, words_for(looks.language, "level.")[level]] for level in LEVELS],
-            locale=locale(looks.language),
-            direction=looks.direction,
-            look=looks.theme,
+            words=translations_for(display.language, "js."),
+            levels=[[level, translations_for(display.language, "level.")[level]] for level in LEVELS],
+            locale=locale(display.language),
+            direction=display.direction,
+            look=display.theme,
             served=served,
             charts=None if chart is None else _pane(chart),
             sizing_mode="stretch_width",
@@ -90,11 +90,11 @@ class Console(JSComponent):
             self._document.callbacks.send_event(event)
 
 
-def _pane(chart: Traffic) -> Any:
+def _pane(chart: RateChart) -> Any:
     return panel.pane.Bokeh(chart.figure, sizing_mode="stretch_width")  # type: ignore[no-untyped-call]  # likewise
 
 
-class Views:
+class ViewCache:
     """The views that somebody looks at, shared by all who would see the same."""
 
     def __init__(self, state: DashboardState, clock: Callable[[], float] = time.time) -> None:
@@ -107,7 +107,8 @@ class Views:
         now, key = self.clock(), (page, viewer, query)
         known = self._views.get(key)
         if known is None:
-            unused = {True: _UNUSED, False: _LOOKED}  # what was typed on the way to a filter is not kept long
+            # A filter that is being typed leaves one view for each key press: those are dropped sooner.
+            unused = {True: _UNUSED_VIEW_SECONDS, False: _VIEWED_SECONDS}
             self._views = {k: v for k, v in self._views.items() if now - v[1] < unused[k[2] == _FIRST]}
             pane, state = PAGES[page].pane, self.state
             view = View(lambda at: pane(state, viewer, at, query), time.perf_counter)
@@ -125,7 +126,7 @@ class Views:
     def looked_at(self, page: str) -> bool:
         """Whether somebody looks at the page."""
         now = self.clock()
-        return any(name == page and now - looked < _LOOKED for (name, _, _), (_, looked) in self._views.items())
+        return any(name == page and now - looked < _VIEWED_SECONDS for (name, _, _), (_, looked) in self._views.items())
 
 
 class PageSession:
@@ -133,10 +134,10 @@ class PageSession:
 
     def __init__(
         self,
-        views: Views,
+        views: ViewCache,
         page: str,
         viewer: Viewer,
-        looks: Looks,
+        display: DisplayOptions,
         actions: Actions,
         recordings: Recordings | None = None,
         *,
@@ -148,8 +149,8 @@ class PageSession:
         self._views = views
         self._page = page
         self._viewer = viewer
-        self._looks = looks
-        self._chart = None if make_chart is None else make_chart(looks)
+        self._display = display
+        self._chart = None if make_chart is None else make_chart(display)
         if self._chart is not None:
             self._chart.update(views.state, viewer)
         self._actions = actions
@@ -167,8 +168,8 @@ class PageSession:
         self._news: list[dict[str, Any]] = []
         self._doing: set[asyncio.Task[None]] = set()
         self._fetching: set[asyncio.Task[None]] = set()
-        self.console = Console(looks, self._chart, served=served)
-        self.console.on_message = self._heard
+        self.component = PageComponent(display, self._chart, served=served)
+        self.component.on_message = self._heard
 
     def tick(self) -> None:
         """Tell what is new, if the browser keeps up."""
@@ -177,25 +178,25 @@ class PageSession:
         if not self._stays():
             self._over = True
             self.give_up()
-            self.console.tell({"bye": self._looks.query})
+            self.component.tell({"bye": self._display.query})
             return
         while self._news:
-            self.console.tell(self._news.pop(0))
-        if self._sent - self._seen >= _WINDOW:
+            self.component.tell(self._news.pop(0))
+        if self._sent - self._seen >= _MAX_UNSEEN_MESSAGES:
             return
         now = self._views.clock()
         asked_anew = self._asked != self._query and now >= self._query_at
         news = [] if self._paused and not asked_anew else self._what_is_new(now)
         status = self._views.state.link.status(now)
-        if news or status != self._status or now - self._told_at >= _BEAT:
+        if news or status != self._status or now - self._told_at >= _HEARTBEAT_SECONDS:
             self._status, self._told_at = status, now
             self._sent += 1
-            strip = self._views.state.link.strip(self._looks.language, now)
-            self.console.tell({"news": news, "count": self._sent, "strip": msgspec.to_builtins(strip)})
+            strip = self._views.state.link.strip(self._display.language, now)
+            self.component.tell({"news": news, "count": self._sent, "strip": msgspec.to_builtins(strip)})
         if self._chart is not None and not self._paused:
             self._chart.update(self._views.state, self._viewer)
             if not self._served:
-                panel.io.push_notebook(self.console)  # a server sends what a figure is told by itself
+                panel.io.push_notebook(self.component)  # a server sends what a figure is told by itself
 
     def _what_is_new(self, now: float) -> list[str]:
         """Return the news for the query that was asked last; a search that costs much is not followed by the next."""
@@ -204,7 +205,7 @@ class PageSession:
             self._query, self._version = self._asked, 0
         view = self._views.view(self._page, self._viewer, self._query)
         if anew:
-            self._query_at = now + SHARE * view.cost
+            self._query_at = now + RENDER_COST_FACTOR * view.cost
         news, self._version = view.since(self._version), view.version
         return news
 
@@ -222,13 +223,13 @@ class PageSession:
             case {"query": wanted}:
                 self._touch()
                 with contextlib.suppress(msgspec.ValidationError):  # not what our own page sends
-                    self._asked = msgspec.convert(wanted, AskedQuery).query()
+                    self._asked = msgspec.convert(wanted, QueryRequest).query()
             case {"active": True}:
                 self._touch()
             case {"act": str()}:
                 self._touch()
                 try:
-                    asked = msgspec.convert(message, Asked)
+                    asked = msgspec.convert(message, ActionRequest)
                 except msgspec.ValidationError:
                     return  # not what our own page sends
                 self._begin(self._act(asked), self._doing)
@@ -252,7 +253,7 @@ class PageSession:
         opened = await recordings.open(wanted, self._views.clock(), self._tell)
         self._news.append({"player": opened} if isinstance(opened, str) else {"told": opened[0], "tone": opened[1]})
 
-    async def _act(self, asked: Asked) -> None:
+    async def _act(self, asked: ActionRequest) -> None:
         self._tell(*await self._actions.perform(asked))
 
     def _tell(self, text: str, tone: str) -> None:

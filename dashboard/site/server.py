@@ -25,8 +25,8 @@ from tornado.httpserver import HTTPServer
 from tornado.httputil import HTTPServerRequest
 from tornado.ioloop import IOLoop
 
-from dashboard.language.display_options import Looks
-from dashboard.language.i18n import say, words_for
+from dashboard.language.display_options import DisplayOptions
+from dashboard.language.i18n import say, translations_for
 from dashboard.live.actions import Actions
 from dashboard.live.audit import Audit
 from dashboard.live.feed import Feed
@@ -37,12 +37,12 @@ from dashboard.screen.assets import CONSOLE, SCRIPTS, STYLE_SHEETS, TEMPLATES, r
 from dashboard.screen.pages import PAGES
 from dashboard.screen.viewer import DashboardRole, Viewer
 from dashboard.site.guard import DashboardApplication, SecurityHeaders
-from dashboard.site.login import AliveHandler, Door, FrontDoorHandler, LoginHandler, LogoutHandler
-from dashboard.site.login_sessions import Visitors
+from dashboard.site.login import Authenticator, LivenessHandler, LoginHandler, LogoutHandler, RootHandler
+from dashboard.site.login_sessions import LoginSessions
 from dashboard.site.login_watch import LoginWatch
-from dashboard.site.oidc import CALLBACK, Oidc, Provider
-from dashboard.site.oidc_login import AwayHandler, CallbackHandler, DoneHandler
-from dashboard.site.page_session import MODULE_PATH, TICK_MS, PageSession, Views
+from dashboard.site.oidc import CALLBACK, OidcConfig, Provider
+from dashboard.site.oidc_login import LoginDoneHandler, OidcCallbackHandler, OidcRedirectHandler
+from dashboard.site.page_session import MODULE_PATH, TICK_MS, PageSession, ViewCache
 from dashboard.state.store import DashboardState
 from dossier_realtime.client import TokenSource
 from dossier_realtime.protocol.http.forwarded import Network
@@ -52,13 +52,13 @@ from dossier_realtime.protocol.http.loopback import loopback_origins
 _log = logging.getLogger("dashboard")
 logging.getLogger("bokeh").setLevel(logging.WARNING)  # it tells of every socket
 logging.getLogger("bokeh.server.views.ws").setLevel(logging.ERROR)  # and of every tab that closes under a message
-_HEAD_BYTES = 16_384
-_BODY_BYTES = 65_536
-_UNUSED_MS = 15_000  # after which a session without a browser is let go
+_MAX_HEADER_BYTES = 16_384
+_MAX_BODY_BYTES = 65_536
+_UNUSED_SESSION_MS = 15_000  # after which a session without a browser is let go
 
 
 @dataclass(frozen=True, slots=True)
-class Setup:
+class DashboardConfig:
     """What the dashboard is told. `roles`: by the `role` of a token, what its bearer is here.
 
     `oidc`: the identity provider that people may log in through, if there is one. `proxies`: those in front, whose word
@@ -73,78 +73,80 @@ class Setup:
     roles: Mapping[str, DashboardRole]
     idle_seconds: float
     secure: bool
-    oidc: Oidc | None = None
+    oidc: OidcConfig | None = None
     proxies: tuple[Network, ...] = ()
 
 
 class PageHandler(Handler):
     """Makes the document of one page for the visitor who asked for it."""
 
-    def __init__(self, name: str, views: Views, visitors: Visitors, api: ServiceApi, queue: RecordingQueue) -> None:
+    def __init__(
+        self, name: str, views: ViewCache, logins: LoginSessions, api: ServiceApi, queue: RecordingQueue
+    ) -> None:
         super().__init__()
         self._name = name
         self._views = views
-        self._visitors = visitors
+        self._logins = logins
         self._api = api
         self._queue = queue
         self._template = _templates.get_template("page.html")
 
     def process_request(self, request: HTTPServerRequest) -> dict[str, Any]:
         """What the session is given of the request: a name for the visit, good for nothing else; and the looks."""
-        cookie = request.cookies.get(self._visitors.cookie)
-        visitor = None if cookie is None else self._visitors.known(cookie.value, request.remote_ip or "")
-        if visitor is None:
+        cookie = request.cookies.get(self._logins.cookie)
+        login = None if cookie is None else self._logins.known(cookie.value, request.remote_ip or "")
+        if login is None:
             return {}
-        looks = Looks.asked(request.query_arguments, request.headers.get("Accept-Language", ""))
-        return {"visit": self._visitors.visit(visitor), "language": looks.language, "theme": looks.theme}
+        display = DisplayOptions.asked(request.query_arguments, request.headers.get("Accept-Language", ""))
+        return {"visit": self._logins.open_page(login), "language": display.language, "theme": display.theme}
 
     def modify_document(self, doc: Document) -> None:
         context: Any = doc.session_context  # the server's kind, which knows its token
         payload: dict[str, Any] = context.token_payload
-        visitor = self._visitors.who_opened(payload.get("visit", ""))
-        if visitor is None:
+        login = self._logins.owner_of_page(payload.get("visit", ""))
+        if login is None:
             return
-        looks = Looks(payload["language"], payload["theme"])
-        viewer = Viewer(looks.language, visitor.role, visitor.identity)
-        actions = Actions(self._api, self._views.state, viewer, visitor.token, visitor.user_id)
+        display = DisplayOptions(payload["language"], payload["theme"])
+        viewer = Viewer(display.language, login.role, login.identity)
+        actions = Actions(self._api, self._views.state, viewer, login.token, login.user_id)
         session = PageSession(
             self._views,
             self._name,
             viewer,
-            looks,
+            display,
             actions,
-            Recordings(self._api.url, visitor.token, viewer, self._queue, visitor.user_id),
-            stays=lambda: self._visitors.stays(visitor),
-            touch=lambda: self._visitors.touch(visitor),
+            Recordings(self._api.url, login.token, viewer, self._queue, login.user_id),
+            stays=lambda: self._logins.stays(login),
+            touch=lambda: self._logins.touch(login),
         )
-        title = f"{say(looks.language, f'page.{self._name}')} · {say(looks.language, 'title')}"
-        session.console.server_doc(doc, title=title, location=False)
-        session.console.stand_in(doc)
+        title = f"{say(display.language, f'page.{self._name}')} · {say(display.language, 'title')}"
+        session.component.server_doc(doc, title=title, location=False)
+        session.component.stand_in(doc)
         doc.template = self._template
-        doc.template_variables.update(_shell(self._name, looks, visitor.name, viewer))
+        doc.template_variables.update(_shell(self._name, display, login.name, viewer))
         doc.add_periodic_callback(session.tick, TICK_MS)
-        visitor.at_end.add(session.give_up)
+        login.at_end.add(session.give_up)
 
         def closed(_: Any) -> None:
-            visitor.at_end.discard(session.give_up)
+            login.at_end.discard(session.give_up)
             session.give_up()
 
         doc.on_session_destroyed(closed)
 
 
-def _shell(page: str, looks: Looks, who: str, viewer: Viewer) -> dict[str, Any]:
+def _shell(page: str, display: DisplayOptions, who: str, viewer: Viewer) -> dict[str, Any]:
     return {
-        "language": looks.language,
-        "direction": looks.direction,
-        "look": looks.theme,
-        "query": looks.query,
+        "language": display.language,
+        "direction": display.direction,
+        "look": display.theme,
+        "query": display.query,
         "page": page,
-        "pages": [(name, say(looks.language, f"page.{name}")) for name in PAGES],
-        "words": words_for(looks.language, "shell.") | {"title": say(looks.language, "title")},
+        "pages": [(name, say(display.language, f"page.{name}")) for name in PAGES],
+        "words": translations_for(display.language, "shell.") | {"title": say(display.language, "title")},
         "who": who,
         "role": viewer.word("role", viewer.role),
-        "other_language": f"/{page}{looks.other_language().query}",
-        "other_look": f"/{page}{looks.other_theme().query}",
+        "other_language": f"/{page}{display.other_language().query}",
+        "other_look": f"/{page}{display.other_theme().query}",
         "nonce": secrets.token_urlsafe(16),
     }
 
@@ -152,13 +154,13 @@ def _shell(page: str, looks: Looks, who: str, viewer: Viewer) -> dict[str, Any]:
 class DashboardServer:
     """The server. `port` is the one that it listens on, also where the setup said 0."""
 
-    def __init__(self, setup: Setup, token: TokenSource) -> None:
+    def __init__(self, setup: DashboardConfig, token: TokenSource) -> None:
         self._setup = setup
         self._api = ServiceApi(setup.service_url)
         self.state = DashboardState()
-        self._views = Views(self.state)
-        self._visitors = Visitors(setup.roles, setup.idle_seconds, secure=setup.secure)
-        self._login_watch = LoginWatch(self._api, self._visitors)
+        self._views = ViewCache(self.state)
+        self._logins = LoginSessions(setup.roles, setup.idle_seconds, secure=setup.secure)
+        self._login_watch = LoginWatch(self._api, self._logins)
         self._feed = Feed(self._api, token, self.state, watch=self._login_watch)
         self._audit = Audit(self._api, token, self.state, lambda: self._views.looked_at("audit"))
         self._queue = RecordingQueue()
@@ -172,10 +174,10 @@ class DashboardServer:
         pages = {}
         for name in PAGES:
             page = pages[f"/{name}"] = Application()  # type: ignore[no-untyped-call]  # Panel is typed in part
-            page.add(PageHandler(name, self._views, self._visitors, self._api, self._queue))
+            page.add(PageHandler(name, self._views, self._logins, self._api, self._queue))
         sockets = tornado.netutil.bind_sockets(setup.port, setup.host.strip("[]"))
         self.port = sockets[0].getsockname()[1]
-        door = Door(self._api, secure=setup.secure)
+        door = Authenticator(self._api, secure=setup.secure)
         policy = host_policy(
             "dashboard",
             setup.allowed_hosts,
@@ -186,18 +188,18 @@ class DashboardServer:
         )
         app = DashboardApplication(
             pages,
-            self._visitors,
+            self._logins,
             policy=policy,
             proxies=setup.proxies,
             secret=secrets.token_bytes(32),
-            unused_session_lifetime_milliseconds=_UNUSED_MS,
+            unused_session_lifetime_milliseconds=_UNUSED_SESSION_MS,
             extra_patterns=[
-                (r"/", FrontDoorHandler),
+                (r"/", RootHandler),
                 (r"/login", LoginHandler, {"door": door, "provider": self._provider}),
                 *_through(self._provider, door, policy.origins),
                 (r"/logout", LogoutHandler, {"door": door}),
-                (r"/healthz", AliveHandler),
-                (MODULE_PATH, ConsoleModuleHandler),
+                (r"/healthz", LivenessHandler),
+                (MODULE_PATH, ComponentModuleHandler),
                 (r"/assets/(.*\.m?js)", tornado.web.StaticFileHandler, {"path": str(SCRIPTS)}),
                 (r"/assets/(.*\.css)", tornado.web.StaticFileHandler, {"path": str(STYLE_SHEETS)}),
             ],
@@ -208,8 +210,8 @@ class DashboardServer:
             app,
             idle_connection_timeout=60,
             body_timeout=10,
-            max_header_size=_HEAD_BYTES,
-            max_body_size=_BODY_BYTES,
+            max_header_size=_MAX_HEADER_BYTES,
+            max_body_size=_MAX_BODY_BYTES,
         )
         self._server = BaseServer(IOLoop.current(), app, http)
         http.add_sockets(sockets)
@@ -237,7 +239,7 @@ class DashboardServer:
         self._stopped.set()
 
 
-class ConsoleModuleHandler(tornado.web.RequestHandler):
+class ComponentModuleHandler(tornado.web.RequestHandler):
     """`GET /assets/console.mjs`: the component in the browser, as one module."""
 
     def get(self) -> None:
@@ -246,14 +248,14 @@ class ConsoleModuleHandler(tornado.web.RequestHandler):
         self.finish(_MODULE)
 
 
-def _through(provider: Provider | None, door: Door, origins: Sequence[str]) -> list[tuple[Any, ...]]:
+def _through(provider: Provider | None, door: Authenticator, origins: Sequence[str]) -> list[tuple[Any, ...]]:
     """The addresses of a login through the identity provider."""
     if provider is None:
         return []
     return [
-        (r"/login/oidc", AwayHandler, {"door": door, "provider": provider, "origins": origins}),
-        (CALLBACK, CallbackHandler, {"door": door, "provider": provider}),
-        (r"/login/done", DoneHandler),
+        (r"/login/oidc", OidcRedirectHandler, {"door": door, "provider": provider, "origins": origins}),
+        (CALLBACK, OidcCallbackHandler, {"door": door, "provider": provider}),
+        (r"/login/done", LoginDoneHandler),
     ]
 
 

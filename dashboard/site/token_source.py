@@ -9,11 +9,11 @@ import asyncio
 import os
 from pathlib import Path
 
-_FIRST_SECONDS = 30.0  # to wait for the first token
+_FIRST_TOKEN_TIMEOUT_SECONDS = 30.0  # to wait for the first token
 _WANTED = "put the dashboard's token there (admin:*, clearance secret), for the dashboard's user to read"
 
 
-class NoToken(OSError):
+class MissingTokenError(OSError):
     """No token has come; the message says from where it was expected."""
 
 
@@ -29,11 +29,13 @@ class TokenFile:
             token = (await asyncio.to_thread(self._path.read_text, encoding="utf-8")).strip()
         except OSError as wrong:
             reason = wrong.strerror or type(wrong).__name__
-            raise NoToken(f"dashboard.token_file: {self._path} cannot be read ({reason}): {_WANTED}") from None
+            raise MissingTokenError(
+                f"dashboard.token_file: {self._path} cannot be read ({reason}): {_WANTED}"
+            ) from None
         except UnicodeDecodeError:
-            raise NoToken(f"dashboard.token_file: {self._path} is no text: {_WANTED}") from None
+            raise MissingTokenError(f"dashboard.token_file: {self._path} is no text: {_WANTED}") from None
         if not token:
-            raise NoToken(f"dashboard.token_file is empty: {_WANTED}")
+            raise MissingTokenError(f"dashboard.token_file is empty: {_WANTED}")
         return token
 
 
@@ -48,10 +50,10 @@ class TokenPipe:
     async def token(self) -> str:
         """Return the token in force, the first time after waiting for it. Raises NoToken."""
         try:
-            async with asyncio.timeout(_FIRST_SECONDS):
+            async with asyncio.timeout(_FIRST_TOKEN_TIMEOUT_SECONDS):
                 await self._came.wait()
         except TimeoutError:
-            raise NoToken(f"no token came on file descriptor {self._descriptor}") from None
+            raise MissingTokenError(f"no token came on file descriptor {self._descriptor}") from None
         return self._token
 
     async def run(self) -> None:

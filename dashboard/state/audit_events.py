@@ -12,7 +12,7 @@ from dossier_realtime.protocol.classification import HIGHEST
 from dossier_realtime.recording.entry import Header
 from dossier_realtime.recording.proof.verify import ChainFault
 
-REASON_CHARS: Final = 500
+MAX_REASON_CHARS: Final = 500
 HEAD: Final = "the head says another link for this entry"
 GONE: Final = "this entry was verified and is not in the journal any more"
 REPLACED: Final = "this entry was verified and another stands in its place"
@@ -86,7 +86,7 @@ class AuditEvent:
         return f"{self.user} {self.rule} {self.of}" if self.rule else str(self.seq)
 
 
-def act(header: Header) -> AuditEvent | None:
+def audit_event(header: Header) -> AuditEvent | None:
     """What an entry says that somebody did and an auditor asks for; None for everything else."""
     seq, at, user = header.seq, header.at, header.user
     match header.kind:
@@ -105,7 +105,7 @@ def act(header: Header) -> AuditEvent | None:
 
 def _called(header: Header) -> AuditEvent | None:
     method, path = str(header.detail.get("method", "")), str(header.detail.get("path", ""))
-    reason = str(header.detail.get("reason", ""))[:REASON_CHARS]
+    reason = str(header.detail.get("reason", ""))[:MAX_REASON_CHARS]
     if method not in _CHANGES or (path == "/v1/publish" and not reason):
         return None  # what programs publish is on the live tail
     status = header.detail.get("status")

@@ -37,56 +37,57 @@ from dossier_realtime.recording.ops.ops_rows import (
     unmarked,
 )
 
-SECONDS = 900  # of time series
-LISTED = 5_000  # rows kept of each list of the service
-TAIL = 500  # messages of the live tail
-MESSAGE_CHARS = 2_000  # of a message in the tail
-HISTORY = 60  # changes kept of one relationship
-RECENT = 60  # seconds over which an editor counts as present, and over which a rate is taken
+MAX_SECONDS = 900  # of time series
+MAX_LISTED = 5_000  # rows kept of each list of the service
+MAX_TAIL = 500  # messages of the live tail
+MAX_MESSAGE_CHARS = 2_000  # of a message in the tail
+MAX_SCORES = 60  # changes kept of one relationship
+RECENT_SECONDS = 60  # seconds over which an editor counts as present, and over which a rate is taken
 
-PLACES = ("dossier", "document", "workspace", "relationship")  # where presence is kept (docs/protocol.md#present-users)
+PRESENCE_NAMESPACES = ("dossier", "document", "workspace", "relationship")
+"""The namespaces that keep presence (docs/protocol.md#present-users)."""
 
 V = TypeVar("V")
 
 
-class Kept(Generic[V]):
+class BoundedDict(Generic[V]):
     """A mapping of at most `cap` things; what was touched longest ago goes first, and is counted."""
 
-    __slots__ = ("_things", "cap", "dropped")
+    __slots__ = ("_items", "cap", "dropped")
 
     def __init__(self, cap: int) -> None:
         self.cap = cap
         self.dropped = 0
-        self._things: dict[str, V] = {}
+        self._items: dict[str, V] = {}
 
     def put(self, key: str, thing: V) -> None:
-        self._things.pop(key, None)
-        self._things[key] = thing
-        if len(self._things) > self.cap:
-            del self._things[next(iter(self._things))]
+        self._items.pop(key, None)
+        self._items[key] = thing
+        if len(self._items) > self.cap:
+            del self._items[next(iter(self._items))]
             self.dropped += 1
 
     def get(self, key: str) -> V | None:
-        return self._things.get(key)
+        return self._items.get(key)
 
     def drop(self, key: str) -> None:
-        self._things.pop(key, None)
+        self._items.pop(key, None)
 
     def items(self) -> Iterable[tuple[str, V]]:
-        return self._things.items()
+        return self._items.items()
 
     def values(self) -> Iterable[V]:
-        return self._things.values()
+        return self._items.values()
 
     def __len__(self) -> int:
-        return len(self._things)
+        return len(self._items)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._things)
+        return iter(self._items)
 
 
 @dataclass(slots=True)
-class Second:
+class SecondCounts:
     """What all nodes counted in one second."""
 
     at: int
@@ -159,7 +160,7 @@ class DocumentView:
 
     def editors(self, at: float) -> list[str]:
         """Who wrote within the last minute, latest first."""
-        return list(dict.fromkeys(user for when, user in reversed(self.operations) if at - when <= RECENT))
+        return list(dict.fromkeys(user for when, user in reversed(self.operations) if at - when <= RECENT_SECONDS))
 
     def rate(self, at: float) -> float:
         """Operations a second over the last ten seconds."""
@@ -167,7 +168,7 @@ class DocumentView:
 
 
 @dataclass(slots=True)
-class Relationship:
+class RelationshipView:
     """A relationship's health; `scores`: (time, score) of its last changes."""
 
     status: str
@@ -175,11 +176,11 @@ class Relationship:
     change: int
     trigger: str
     at: float
-    scores: deque[tuple[float, int]] = field(default_factory=lambda: deque(maxlen=HISTORY))
+    scores: deque[tuple[float, int]] = field(default_factory=lambda: deque(maxlen=MAX_SCORES))
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class TailMessage:
     """One message of the live tail. `number` counts from the first message ever."""
 
     number: int
@@ -195,26 +196,26 @@ class DashboardState:
 
     def __init__(self) -> None:
         self.link = ServiceLink()
-        self.seconds: deque[Second] = deque(maxlen=SECONDS)
+        self.seconds: deque[SecondCounts] = deque(maxlen=MAX_SECONDS)
         self.totals: dict[str, Counter[str]] = {topic: Counter() for topic in ("errors", "codes", "limits", "sessions")}
-        self.nodes: Kept[NodeView] = Kept(64)
-        self.limits: Kept[LimitView] = Kept(500)
-        self.alerts: Kept[AlertView] = Kept(1_000)
-        self.briefs: Kept[BriefView] = Kept(500)
-        self.documents: Kept[DocumentView] = Kept(300)
-        self.relationships: Kept[Relationship] = Kept(500)
-        self.presence: Kept[PresenceState] = Kept(100)
-        self.came: Kept[float] = Kept(20_000)
+        self.nodes: BoundedDict[NodeView] = BoundedDict(64)
+        self.limits: BoundedDict[LimitView] = BoundedDict(500)
+        self.alerts: BoundedDict[AlertView] = BoundedDict(1_000)
+        self.briefs: BoundedDict[BriefView] = BoundedDict(500)
+        self.documents: BoundedDict[DocumentView] = BoundedDict(300)
+        self.relationships: BoundedDict[RelationshipView] = BoundedDict(500)
+        self.presence: BoundedDict[PresenceState] = BoundedDict(100)
+        self.came: BoundedDict[float] = BoundedDict(20_000)
         self.sessions: list[dict[str, Any]] = []
         self.people = 0  # users with an open session
         self.lists_unread = False  # whether the lists had more pages than were read
         self.lists_longer = False  # whether the service's lists hold more than was kept of them
         self.followed: frozenset[str] | None = None  # channels whose messages are heard; None: every one
         self.channels: dict[str, dict[str, Any]] = {}
-        self.tail: deque[Told] = deque(maxlen=TAIL)
+        self.tail: deque[TailMessage] = deque(maxlen=MAX_TAIL)
         self.chain = ChainStatus()
-        self.acts: Kept[AuditEvent] = Kept(500)
-        self.denials: Kept[AuditEvent] = Kept(200)
+        self.audit_events: BoundedDict[AuditEvent] = BoundedDict(500)
+        self.denials: BoundedDict[AuditEvent] = BoundedDict(200)
         self.messages = 0
         self.revision = 0
 
@@ -285,11 +286,11 @@ class DashboardState:
         `followed`: the channels whose messages are heard, if not all are; `more`: there was more than was read.
         """
         self.link.listed_at, self.link.refused = at, 0
-        self.sessions = sessions[:LISTED]
-        self.channels = {row["channel"]: row for row in channels[:LISTED]}
+        self.sessions = sessions[:MAX_LISTED]
+        self.channels = {row["channel"]: row for row in channels[:MAX_LISTED]}
         self.people = len({row["user_id"] for row in sessions})
         self.lists_unread = more
-        self.lists_longer = more or max(len(sessions), len(channels)) > LISTED
+        self.lists_longer = more or max(len(sessions), len(channels)) > MAX_LISTED
         self.followed = followed
         self.revision += 1
 
@@ -298,12 +299,13 @@ class DashboardState:
         self.link.refused = status
         self.revision += 1
 
-    def audited(self, chain: ChainStatus, acts: Iterable[AuditEvent]) -> None:
+    def audited(self, chain: ChainStatus, audit_events: Iterable[AuditEvent]) -> None:
         """How the journal's chain stands, and who did what in the entries that were read of it."""
-        for act in acts:
-            kept = self.denials if act.rule else self.acts  # whoever tries without end pushes out no other act
-            known = kept.get(act.key)
-            kept.put(act.key, replace(act, times=known.times + 1) if known is not None and act.rule else act)
+        for event in audit_events:
+            # Apart, so that endless refused attempts push out no action that was carried out.
+            kept = self.denials if event.rule else self.audit_events
+            known = kept.get(event.key)
+            kept.put(event.key, replace(event, times=known.times + 1) if known is not None and event.rule else event)
         self.chain = chain
         self.revision += 1
 
@@ -339,7 +341,7 @@ class DashboardState:
         if second is None or second.at < at:
             if self.seconds and at < self.seconds[-1].at:
                 return  # of a second that is past: a clock went back
-            second = Second(at)
+            second = SecondCounts(at)
             self.seconds.append(second)
         for name, value in values.items():
             if name in ("events", "edits"):
@@ -409,20 +411,20 @@ class DashboardState:
 
     def _relationship(self, change: Any, at: float) -> None:
         known = self.relationships.get(change.relationship_id)
-        scores = known.scores if known else deque([(at, change.current_score - change.score_change)], maxlen=HISTORY)
+        scores = known.scores if known else deque([(at, change.current_score - change.score_change)], maxlen=MAX_SCORES)
         scores.append((at, change.current_score))
         self.relationships.put(
             change.relationship_id,
-            Relationship(change.new_status, change.current_score, change.score_change, change.trigger, at, scores),
+            RelationshipView(change.new_status, change.current_score, change.score_change, change.trigger, at, scores),
         )
 
     def _tell(self, channel: str, event: Event, at: float) -> None:
         self.messages += 1
         kind = str(type(event).__struct_config__.tag)
         text = codec.encode(event).decode()
-        if len(text) > MESSAGE_CHARS:
-            text = text[:MESSAGE_CHARS] + "…"
-        self.tail.append(Told(self.messages, at, channel, kind, _author(event), text))
+        if len(text) > MAX_MESSAGE_CHARS:
+            text = text[:MAX_MESSAGE_CHARS] + "…"
+        self.tail.append(TailMessage(self.messages, at, channel, kind, _author(event), text))
 
 
 def _author(event: Event) -> str:

@@ -99,11 +99,11 @@ def test_the_chain_is_followed_and_who_did_what_is_kept(tmp_path: Path) -> None:
             await audited.caught_up()
             await audited.call("PUT", "/v1/channels/global", {"classification": "internal"}, reason="طارئ")
             await audited.call("POST", "/v1/users/nora/disconnect", {}, reason="left the laptop open")
-            await audited.until(lambda: len(audited.state.acts) >= 3)
+            await audited.until(lambda: len(audited.state.audit_events) >= 3)
             chain = audited.state.chain
             assert (chain.fault, chain.trouble, chain.node, chain.first, chain.writable) == (None, "", NODE, 1, True)
             assert lines(service)[1][chain.seq][:64].decode() == chain.link
-            told = {(act.what, act.user, act.of, act.reason) for act in audited.state.acts.values()}
+            told = {(act.what, act.user, act.of, act.reason) for act in audited.state.audit_events.values()}
             assert ("channel", "operator", "global", "طارئ") in told
             assert ("disconnect_user", "operator", "nora", "left the laptop open") in told
             assert ("settings", "operator", "global", "") in told
@@ -131,7 +131,7 @@ def test_it_goes_on_over_restarts_segments_and_pages(tmp_path: Path, monkeypatch
             assert audited.state.chain.fault is None
             assert audited.state.chain.first == 1
             assert seq > 100
-            assert sum(act.what == "disconnect_user" for act in audited.state.acts.values()) == 90
+            assert sum(act.what == "disconnect_user" for act in audited.state.audit_events.values()) == 90
 
     with Service(tmp_path / "data") as service:
         asyncio.run(scene(service))

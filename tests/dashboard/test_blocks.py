@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.screen.blocks import TICK, Block, View, changes, table
+from dashboard.screen.blocks import MIN_RENDER_SECONDS, Block, View, changes, table
 
 rows = st.lists(st.tuples(st.sampled_from("abcdef"), st.integers(0, 3)), unique_by=lambda row: row[0], max_size=6)
 pages = st.tuples(rows, rows, st.sampled_from(["calm", "storm"]))
@@ -47,7 +47,7 @@ def test_the_changes_lead_from_one_page_to_the_other(before: Any, after: Any) ->
 
 
 @given(st.lists(pages, min_size=1, max_size=30), st.lists(st.integers(0, 40), max_size=8))
-def test_whoever_looks_now_and_then_sees_the_page_as_it_is(states: list[Any], looks: list[int]) -> None:
+def test_whoever_looks_now_and_then_sees_the_page_as_it_is(states: list[Any], display: list[int]) -> None:
     shown = states[0]
     view = View(lambda at: page(shown))
     blocks: list[dict[str, Any]] = []
@@ -55,7 +55,7 @@ def test_whoever_looks_now_and_then_sees_the_page_as_it_is(states: list[Any], lo
     for number, state in enumerate(states):
         shown = state
         view.look(number, float(number))
-        if number in looks or number == len(states) - 1:
+        if number in display or number == len(states) - 1:
             for text in view.since(version):
                 blocks = apply(blocks, json.loads(text))
             version = view.version
@@ -71,7 +71,7 @@ def test_a_page_is_rendered_at_most_once_a_tick() -> None:
 
     view = View(render)
     for revision in range(1_000):
-        view.look(revision, revision * TICK / 100)
+        view.look(revision, revision * MIN_RENDER_SECONDS / 100)
     assert 10 <= len(rendered) <= 11
 
 

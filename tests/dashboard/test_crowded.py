@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from dashboard.language.i18n import LANGUAGES, WORDS, Language, say
-from dashboard.live.feed import FOLLOWED
+from dashboard.language.i18n import LANGUAGES, TRANSLATIONS, Language, say
+from dashboard.live.feed import MAX_FOLLOWED
 from tests.dashboard.background_clients import Company
 from tests.dashboard.browser_pages import logged_in, show
 from tests.dashboard.dashboard_process import Dashboard
@@ -71,7 +71,9 @@ def test_whoever_is_beyond_the_first_part_is_counted_and_found(
 def test_channels_that_are_not_followed_are_said_and_named(
     browser: Browser, crowded: Dashboard, language: Language
 ) -> None:
-    told = re.compile(re.sub(r"\\{\w+\\}", r"([\\d,]+)", re.escape(WORDS["unfollowed"][LANGUAGES.index(language)])))
+    told = re.compile(
+        re.sub(r"\\{\w+\\}", r"([\\d,]+)", re.escape(TRANSLATIONS["unfollowed"][LANGUAGES.index(language)]))
+    )
     with logged_in(browser, crowded) as page:
         for name in ("presence", "tail"):
             show(page, crowded, name, language)
@@ -79,7 +81,7 @@ def test_channels_that_are_not_followed_are_said_and_named(
         found = told.search(page.locator(".banner").inner_text())
         assert found is not None
         missing, count = (int(number.replace(",", "")) for number in found.groups())
-        assert 0 < PEOPLE - FOLLOWED <= missing < count
+        assert 0 < PEOPLE - MAX_FOLLOWED <= missing < count
         show(page, crowded, "connections", language)
         page.get_by_role("searchbox").fill(f"followed:{say(language, 'no')}")
         channels = region(page, say(language, "table.channels"))

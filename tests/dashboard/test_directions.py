@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from playwright.sync_api import Browser, Page
 
 from dashboard.language.i18n import LANGUAGES, direction, say
-from dashboard.playback import svg_charts as pictures
+from dashboard.playback import svg_charts
 from dashboard.playback.svg_charts import Mark
 from dashboard.screen.assets import read
 from dossier_realtime.protocol.plain_text import inert
@@ -96,9 +96,9 @@ def _is_quiet(markup: str) -> bool:
 @given(turning)
 def test_pictures_of_notebooks_hold_no_mark_of_data(text: str) -> None:
     drawn = (
-        pictures.lanes({text: [Mark(1.0, "upper", text)]}, 0.0, 2.0, title=text, key={"upper": text}),
-        pictures.steps({text: [(0.0, 1)]}, 0.0, 1.0, title=text),
-        pictures.paper([Piece("u", text), Piece("v", text)], {"u": text}),
+        svg_charts.lanes({text: [Mark(1.0, "upper", text)]}, 0.0, 2.0, title=text, key={"upper": text}),
+        svg_charts.steps({text: [(0.0, 1)]}, 0.0, 1.0, title=text),
+        svg_charts.paper([Piece("u", text), Piece("v", text)], {"u": text}),
     )
     for picture in drawn:
         assert _is_quiet(picture.markup)

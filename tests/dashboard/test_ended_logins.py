@@ -12,7 +12,7 @@ import psutil
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from dashboard.language.i18n import WORDS
+from dashboard.language.i18n import TRANSLATIONS
 from tests.dashboard.browser_pages import show
 from tests.dashboard.dashboard_process import Dashboard
 from tests.harness import tokens
@@ -90,7 +90,7 @@ def test_whoever_is_shut_out_is_logged_out_of_every_page(
     kept = _open(browser, dashboard, other)
     begun = time.monotonic()
     WAYS[way](service)
-    ended = WORDS["login.ended"][["en", "ar"].index(language)]
+    ended = TRANSLATIONS["login.ended"][["en", "ar"].index(language)]
     for page in pages:
         expect(page.get_by_role("alert").filter(has_text=ended)).to_be_visible(timeout=PATIENCE)
         assert "/login" in page.url
@@ -115,7 +115,7 @@ def test_a_login_ends_with_its_token_without_anybody_looking(
 ) -> None:
     _, dashboard = watched
     page = _open(browser, dashboard, _cookie(dashboard, _token("brief", ttl=20)))
-    expect(page.get_by_role("alert").filter(has_text=WORDS["login.ended"][0])).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_role("alert").filter(has_text=TRANSLATIONS["login.ended"][0])).to_be_visible(timeout=PATIENCE)
     page.context.close()
 
 
@@ -124,7 +124,7 @@ def test_what_is_fetched_for_a_login_ends_with_it(browser: Browser, tmp_path: Pa
     with Service(tmp_path / "data") as service, Dashboard(service, tmp_path) as dashboard:
         page = _open(browser, dashboard, _cookie(dashboard, _token("nora")))
         show(page, dashboard, "recordings")
-        page.get_by_role("button", name=WORDS["recordings.go"][0], exact=True).click()
+        page.get_by_role("button", name=TRANSLATIONS["recordings.go"][0], exact=True).click()
         parent = psutil.Process(dashboard.process.pid)
         while not (children := parent.children()):
             page.wait_for_timeout(5)

@@ -41,7 +41,7 @@ def test_a_service_that_is_gone_is_told(service: Service) -> None:
 def test_recordings_of_one_person_are_made_in_turn_and_the_place_is_told(service: Service) -> None:
     async def all_at_once() -> tuple[list[Any], list[str]]:
         told: list[str] = []
-        queue = RecordingQueue(at_once=2, of_one=2)
+        queue = RecordingQueue(at_once=2, per_user=2)
         pages = [
             Recordings(service.http, tokens.operator(), viewer(language, clearance="secret"), queue, "omar")
             for language in ("en", "ar", "en", "ar")

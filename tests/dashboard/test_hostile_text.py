@@ -109,7 +109,7 @@ def events(number: int, text: str) -> list[dict[str, object]]:
 _INSPECT = """() => {
     const TURNING = /[\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f-\\x9f\\u2028-\\u202e\\u2066-\\u2069\\ufeff\\ud800-\\udfff]/u
     const texts = (node) => node.nodeType === Node.TEXT_NODE ? [node.data] : [...node.childNodes].flatMap(texts)
-    const find = (root) => root.querySelector(".console")
+    const find = (root) => root.querySelector(".page-root")
         ?? [...root.querySelectorAll("*")].map((e) => e.shadowRoot && find(e.shadowRoot)).find(Boolean)
     const top = find(document)
     const all = [...top.querySelectorAll(":scope > *, .blocks > :not(.charts), .blocks > :not(.charts) *, dialog *")]

@@ -8,7 +8,7 @@ from string import Formatter
 
 import pytest
 
-from dashboard.language.i18n import WORDS, direction, say, say_or, words_for
+from dashboard.language.i18n import TRANSLATIONS, direction, say, translate_value, translations_for
 
 DASHBOARD = Path(__file__).parents[2] / "dashboard"
 ARABIC = re.compile(r"[\u0600-\u06ff]")
@@ -16,9 +16,9 @@ _SAME = {"shell.language"}  # names the other language, in that language
 _MADE = {"key": ("sent", "received", "refused"), "col": ("time", "kind", "name", "type", "channel", "payload")}
 
 
-@pytest.mark.parametrize("key", sorted(WORDS))
+@pytest.mark.parametrize("key", sorted(TRANSLATIONS))
 def test_every_key_is_written_in_both_languages(key: str) -> None:
-    english, arabic = WORDS[key]
+    english, arabic = TRANSLATIONS[key]
     assert english.strip()
     assert arabic.strip()
     if key not in _SAME:
@@ -35,24 +35,24 @@ def test_every_key_that_python_names_is_there() -> None:
             re.findall(r'\bsay\((?:\w+\.?\w*, )?"([a-z_]+(?:\.[a-z0-9_]+)?)"', file.read_text(encoding="utf-8"))
         )
     assert len(named) > 40
-    assert named <= WORDS.keys()
+    assert named <= TRANSLATIONS.keys()
 
 
 def test_every_word_that_the_browser_names_is_there() -> None:
     scripts = {path.name: path.read_text(encoding="utf-8") for path in (DASHBOARD / "assets" / "js").glob("*.js")}
     named = {name: set(re.findall(r"\bwords\.([a-z_]+)", script)) for name, script in scripts.items()}
-    everywhere = named["console.js"] | named["drawing.js"] | named["strip.js"]
-    assert everywhere <= words_for("en", "js.").keys()
-    assert words_for("ar", "js.").keys() <= everywhere | {"resume"}
-    player = named["player.js"] | named["lanes.js"]
+    everywhere = named["page_component.js"] | named["drawing.js"] | named["strip.js"]
+    assert everywhere <= translations_for("en", "js.").keys()
+    assert translations_for("ar", "js.").keys() <= everywhere | {"resume"}
+    player = named["player.js"] | named["timeline_marks.js"]
     made = {f"{prefix}_{name}" for prefix, names in _MADE.items() for name in names}
-    assert player | made <= words_for("en", "player.").keys() | words_for("en", "js.").keys()
-    assert words_for("ar", "player.").keys() <= player | made | {"noscript"}
+    assert player | made <= translations_for("en", "player.").keys() | translations_for("en", "js.").keys()
+    assert translations_for("ar", "player.").keys() <= player | made | {"noscript"}
 
 
 def test_a_new_value_of_a_list_is_shown_as_it_is() -> None:
-    assert say_or("ar", "status", "online") == "متصل"
-    assert say_or("ar", "status", "dreaming") == "dreaming"
+    assert translate_value("ar", "status", "online") == "متصل"
+    assert translate_value("ar", "status", "dreaming") == "dreaming"
 
 
 def test_an_unknown_key_is_a_mistake() -> None:

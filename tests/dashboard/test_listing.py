@@ -17,7 +17,7 @@ from dashboard.screen.blocks import badge, names, short, table
 from dashboard.screen.listing import MAX_NAMES, ListQuery, Rows, in_parts, passes, plain, terms
 from dashboard.screen.pages import PAGES
 from dashboard.screen.viewer import Viewer
-from dashboard.state.store import LISTED, DashboardState
+from dashboard.state.store import MAX_LISTED, DashboardState
 from dossier_realtime.protocol.authorization import Grant, Identity
 from dossier_realtime.protocol.classification import Clearance
 from tests.dashboard.crowded_state import MANY, crowd
@@ -142,11 +142,11 @@ def test_panes_cut_nothing_themselves() -> None:
 
 def test_a_list_of_the_service_that_is_longer_than_what_is_kept_says_so() -> None:
     state = busy()
-    sessions = [session(f"u-{number}") for number in range(LISTED + 7)]
-    for more, count in ((False, LISTED), (False, LISTED + 7), (True, 3)):
+    sessions = [session(f"u-{number}") for number in range(MAX_LISTED + 7)]
+    for more, count in ((False, MAX_LISTED), (False, MAX_LISTED + 7), (True, 3)):
         state.listed(sessions[:count], [], NOW, more=more)
         block = lists("connections", state, ListQuery())["sessions"]
-        assert bool(block["kept"]) == (more or count > LISTED)
+        assert bool(block["kept"]) == (more or count > MAX_LISTED)
         (people,) = (
             item
             for block in PAGES["overview"].pane(state, ALL, NOW)

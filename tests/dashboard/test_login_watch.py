@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from dashboard.live.service_api import ServiceApi
-from dashboard.site.login_sessions import Visitors
+from dashboard.site.login_sessions import LoginSessions
 from dashboard.site.login_watch import LoginWatch
 from dossier_realtime.protocol.events import OpsStats, OpsStatsPayload
 from tests.harness import tokens
@@ -28,13 +28,13 @@ from tests.harness.service import Service
     ],
 )
 def test_only_rows_that_end_something_end_a_login(row: dict[str, Any], ends: bool) -> None:
-    known = Visitors({"operator": "operator"}, 600)
+    known = LoginSessions({"operator": "operator"}, 600)
     assert known.admit(tokens.token("omar", role="operator", jti="t1"), "127.0.0.1") is not None
     watch = LoginWatch(ServiceApi("http://127.0.0.1:9"), known)
     for topic in ("ops:limits", "ops:sessions"):
-        before = len(known.everybody())
+        before = len(known.all())
         watch.heard(topic, OpsStats(channel=topic, payload=OpsStatsPayload("n1", 1, {}, [row])))
-        assert len(known.everybody()) == (before - ends if topic == "ops:sessions" else before)
+        assert len(known.all()) == (before - ends if topic == "ops:sessions" else before)
 
 
 def test_after_a_gap_the_service_is_asked_about_every_login(service: Service) -> None:
@@ -42,21 +42,21 @@ def test_after_a_gap_the_service_is_asked_about_every_login(service: Service) ->
 
     async def play() -> list[str]:
         api = ServiceApi(service.http)
-        known = Visitors({"operator": "operator"}, 600)
+        known = LoginSessions({"operator": "operator"}, 600)
         for user in ("stays", "goes"):
             assert known.admit(tokens.token(user, "admin:*", role="operator"), "127.0.0.1") is not None
         revoked = await api.call("POST", "/v1/tokens/revoke", tokens.operator(), {"user": "goes"})
         assert revoked.ok
         watch = LoginWatch(api, known)
         running = asyncio.create_task(watch.run())
-        assert len(known.everybody()) == 2
+        assert len(known.all()) == 2
         watch.linked()
         async with asyncio.timeout(60):
-            while len(known.everybody()) > 1:  # noqa: ASYNC110  it tells nobody
+            while len(known.all()) > 1:  # noqa: ASYNC110  it tells nobody
                 await asyncio.sleep(0.02)
         running.cancel()
         await asyncio.wait([running])
         api.close()
-        return [visitor.user_id for visitor in known.everybody()]
+        return [login.user_id for login in known.all()]
 
     assert asyncio.run(play()) == ["stays"]

@@ -16,11 +16,18 @@ from urllib.parse import quote
 import pytest
 import trustme
 
-from dashboard.language.display_options import Looks
+from dashboard.language.display_options import DisplayOptions
 from dashboard.site import oidc
 from dashboard.site.login_sessions import COOKIE
-from dashboard.site.oidc import JOURNEY_SECONDS, MOST, Journey, Journeys, Oidc, ProviderFailed
-from dashboard.site.oidc_login import BROWSER
+from dashboard.site.oidc import (
+    MAX_PENDING_LOGINS,
+    PENDING_LOGIN_SECONDS,
+    OidcConfig,
+    PendingLogin,
+    PendingLogins,
+    ProviderError,
+)
+from dashboard.site.oidc_login import BROWSER_COOKIE
 from tests.dashboard.dashboard_process import Dashboard
 from tests.dashboard.identity_provider import CLIENT, SECRET, Manners, Provider, asked_of
 from tests.dashboard.oidc_logins import OPERATOR, Traveller, oidc_settings
@@ -56,7 +63,7 @@ def assert_untold(provider: Provider, dashboard: Dashboard, somebody: Traveller)
 
 def test_whom_the_provider_sends_is_let_in(traveller: Traveller) -> None:
     assert traveller.arrive(traveller.agree(traveller.leave("?lang=ar&theme=dark"))) == "/login/done?lang=ar&theme=dark"
-    assert traveller.cookies.keys() == {BROWSER, COOKIE}
+    assert traveller.cookies.keys() == {BROWSER_COOKIE, COOKIE}
     status, _, page = traveller.ask("/overview?lang=en")
     assert status == 200
     assert "<bdi>Omar</bdi>" in page
@@ -68,7 +75,7 @@ def test_the_request_says_all_that_binds_it_and_nothing_secret(traveller: Travel
     asked = asked_of(headers["Location"])
     assert (status, headers["Cache-Control"]) == (302, "no-store")
     assert re.fullmatch(
-        rf"{BROWSER}=[\w-]{{43}}; HttpOnly; Max-Age=600; Path=/login/oidc; SameSite=Lax", headers["Set-Cookie"]
+        rf"{BROWSER_COOKIE}=[\w-]{{43}}; HttpOnly; Max-Age=600; Path=/login/oidc; SameSite=Lax", headers["Set-Cookie"]
     )
     assert {name: value for name, value in asked.items() if name not in ("state", "nonce", "code_challenge")} == {
         "tenant": "office",
@@ -101,7 +108,7 @@ Attack = Callable[[Traveller, dict[str, str]], "dict[str, str] | str"]
 
 
 def _another_browser(traveller: Traveller, answer: dict[str, str]) -> dict[str, str]:
-    traveller.cookies[BROWSER] = "A" * 43
+    traveller.cookies[BROWSER_COOKIE] = "A" * 43
     return answer
 
 
@@ -111,9 +118,9 @@ def _no_browser(traveller: Traveller, answer: dict[str, str]) -> dict[str, str]:
 
 
 def _used(traveller: Traveller, answer: dict[str, str]) -> dict[str, str]:
-    kept = traveller.cookies[BROWSER]
+    kept = traveller.cookies[BROWSER_COOKIE]
     traveller.arrive(answer)
-    traveller.cookies = {BROWSER: kept}
+    traveller.cookies = {BROWSER_COOKIE: kept}
     return answer
 
 
@@ -355,10 +362,10 @@ def test_without_the_setting_nothing_of_it_is_there(dashboard: Dashboard) -> Non
 # --- the parts
 
 
-def _oidc(provider: Provider, **changed: Any) -> Oidc:
+def _oidc(provider: Provider, **changed: Any) -> OidcConfig:
     names = {"en": "x", "ar": "x"}
     values: dict[str, Any] = {"issuer": provider.issuer, "client_id": CLIENT, "client_secret": SECRET}
-    return Oidc(**values | {"scopes": ("openid",), "token": "access_token", "names": names} | changed)
+    return OidcConfig(**values | {"scopes": ("openid",), "token": "access_token", "names": names} | changed)
 
 
 @pytest.mark.parametrize(
@@ -376,7 +383,7 @@ def test_a_provider_that_describes_itself_badly_is_not_used(description: dict[st
     async def ask() -> None:
         provider.manners.description = description
         asking = oidc.Provider(_oidc(provider))
-        with pytest.raises(ProviderFailed) as failed:
+        with pytest.raises(ProviderError) as failed:
             await asking.endpoints()
         assert failed.value.said == "oidc_down"
         asking.close()
@@ -391,7 +398,7 @@ def test_the_provider_is_asked_once_an_hour_and_after_a_failure_soon_again(provi
         before = provider.descriptions
         provider.manners.description = {"issuer": "https://evil.test"}
         for _ in range(3):
-            with pytest.raises(ProviderFailed):
+            with pytest.raises(ProviderError):
                 await asking.endpoints()
         assert provider.descriptions == before + 1
         provider.manners.description = {}
@@ -406,23 +413,23 @@ def test_the_provider_is_asked_once_an_hour_and_after_a_failure_soon_again(provi
     asyncio.run(ask())
 
 
-def _journey(began_at: float, address: str = "192.0.2.1") -> Journey:
-    return Journey("browser", "verifier", "nonce", "http://localhost/", Looks(), address, began_at)
+def _pending(began_at: float, address: str = "192.0.2.1") -> PendingLogin:
+    return PendingLogin("browser", "verifier", "nonce", "http://localhost/", DisplayOptions(), address, began_at)
 
 
 def test_a_login_comes_back_once_and_in_time() -> None:
-    away = Journeys()
-    state = away.begin(_journey(0))
-    assert away.end(state, "browser", JOURNEY_SECONDS) is not None
-    assert away.end(state, "browser", JOURNEY_SECONDS) is None
-    late = away.begin(_journey(0))
-    assert away.end(late, "browser", JOURNEY_SECONDS + 1) is None
+    away = PendingLogins()
+    state = away.begin(_pending(0))
+    assert away.end(state, "browser", PENDING_LOGIN_SECONDS) is not None
+    assert away.end(state, "browser", PENDING_LOGIN_SECONDS) is None
+    late = away.begin(_pending(0))
+    assert away.end(late, "browser", PENDING_LOGIN_SECONDS + 1) is None
 
 
 def test_whoever_begins_very_many_logins_pushes_out_only_their_own() -> None:
-    away = Journeys()
-    mine = away.begin(_journey(0, "192.0.2.7"))
-    first, *_, last = [away.begin(_journey(1)) for _ in range(MOST + 10)]
+    away = PendingLogins()
+    mine = away.begin(_pending(0, "192.0.2.7"))
+    first, *_, last = [away.begin(_pending(1)) for _ in range(MAX_PENDING_LOGINS + 10)]
     assert away.end(mine, "browser", 2) is not None
     assert away.end(last, "browser", 2) is not None
     assert away.end(first, "browser", 2) is None

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from dashboard.language.i18n import WORDS
+from dashboard.language.i18n import TRANSLATIONS
 from dashboard.screen.pages import PAGES
 from dossier_realtime.protocol.explanations.explanation import explain_rule, needed
 from tests.dashboard.background_clients import Company
@@ -64,10 +64,12 @@ def test_every_page_shows_itself(
     with logged_in(browser, dashboard, width=width) as page:
         for name, headings in HEADINGS.items():
             show(page, dashboard, name, language, theme)
-            here = page.get_by_role("navigation").get_by_role("link", name=WORDS[f"page.{name}"][at], exact=True)
+            here = page.get_by_role("navigation").get_by_role("link", name=TRANSLATIONS[f"page.{name}"][at], exact=True)
             expect(here).to_have_attribute("aria-current", "page")
             for key in headings:
-                expect(page.get_by_role("heading", level=2, name=re.compile(re.escape(WORDS[key][at])))).to_be_visible()
+                expect(
+                    page.get_by_role("heading", level=2, name=re.compile(re.escape(TRANSLATIONS[key][at])))
+                ).to_be_visible()
             root = page.locator("html")
             expect(root).to_have_attribute("dir", "rtl" if language == "ar" else "ltr")
             expect(root).to_have_attribute("data-theme", theme)
@@ -120,7 +122,7 @@ def test_a_filter_takes_columns_words_and_their_opposite(
 def test_a_filter_that_nothing_matches_says_so(
     language: str, at: int, browser: Browser, dashboard: Dashboard, company: Company
 ) -> None:
-    nothing = WORDS["js.no_match"][at]
+    nothing = TRANSLATIONS["js.no_match"][at]
     with logged_in(browser, dashboard) as page:
         show(page, dashboard, "presence", language)
         section = page.locator("section.table", has=page.get_by_text("نورة القحطاني")).first
@@ -166,7 +168,7 @@ def test_a_refusal_says_why(browser: Browser, dashboard: Dashboard, service: Ser
         channel = f"dossier:country:why-{language}"
         people.try_to_read("curious", channel)
         row = page.get_by_role("row").filter(has_text=channel)
-        row.get_by_role("button", name=WORDS["js.why"][LANGUAGES.index(language)]).click()
+        row.get_by_role("button", name=TRANSLATIONS["js.why"][LANGUAGES.index(language)]).click()
         for told in (explain_rule("grant.read", channel), needed("grant.read", channel)):
             expect(page.get_by_role("dialog")).to_contain_text(told.ar if language == "ar" else told.en)
         page.keyboard.press("Escape")

@@ -12,11 +12,11 @@ from dashboard.language.i18n import Language, say
 from dashboard.screen.country_tiles import tiles
 from dashboard.screen.pages import PAGES
 from dashboard.screen.panes.alerts import alerts
-from dashboard.screen.panes.briefs import STALLED, briefs
+from dashboard.screen.panes.briefs import STALLED_SECONDS, briefs
 from dashboard.screen.panes.limits import limits
 from dashboard.screen.panes.overview import banner, overview
 from dashboard.screen.panes.presence import countries
-from dashboard.screen.viewer import MAY, Viewer
+from dashboard.screen.viewer import ACTIONS_BY_ROLE, Viewer
 from dashboard.state.audit_events import AuditEvent
 from dashboard.state.store import DashboardState
 from dossier_realtime.protocol.authorization import Grant, Identity
@@ -72,12 +72,12 @@ def test_a_channel_of_unknown_classification_is_masked() -> None:
     assert "u-1" not in text_of("tail", viewer(clearance="confidential"), state)
 
 
-@pytest.mark.parametrize("role", MAY)
+@pytest.mark.parametrize("role", ACTIONS_BY_ROLE)
 def test_actions_beyond_the_role_say_why_they_are_off(role: Any) -> None:
     for page in PAGES:
         blocks = json.loads(text_of(page, viewer(role=role, clearance="secret")))
         for action in actions_in(blocks):
-            assert bool(action["off"]) != (action["act"] in MAY[role])
+            assert bool(action["off"]) != (action["act"] in ACTIONS_BY_ROLE[role])
 
 
 def test_the_overview_counts_what_the_service_counted() -> None:
@@ -161,7 +161,7 @@ def test_a_lifted_user_is_shown_first_until_it_ends() -> None:
 
 def test_a_stalled_brief_comes_first() -> None:
     state = busy()
-    later = NOW + STALLED + 1
+    later = NOW + STALLED_SECONDS + 1
     state.heard("ops:briefs", ops("briefs", {}, {"key": "r-2", "state": "started"}, at=later), later)
     block, *_ = briefs(state, viewer(clearance="secret"), later)
     assert [row["key"] for row in block["rows"]] == ["r-1", "r-2"]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.playback.recording_queue import RecordingQueue, RecordingQueueFull
+from dashboard.playback.recording_queue import RecordingQueue, RecordingQueueFullError
 
 
 @given(st.lists(st.tuples(st.integers(0, 4), st.integers(1, 5), st.booleans()), max_size=30), st.integers(1, 3))
@@ -16,7 +16,7 @@ def test_never_more_at_once_than_may_be_and_never_two_of_one(asked: list[tuple[i
     """Each asks, works for some turns of the loop, and may be cancelled on the way."""
 
     async def play() -> None:
-        queue = RecordingQueue(at_once, waiting=10, of_one=2)
+        queue = RecordingQueue(at_once, waiting=10, per_user=2)
         busy: list[int] = []
         places: list[list[int]] = [[] for _ in asked]
         refused = done = 0
@@ -37,7 +37,7 @@ def test_never_more_at_once_than_may_be_and_never_two_of_one(asked: list[tuple[i
             try:
                 await queue.run(str(person), work, places[number].append)
                 done += 1
-            except RecordingQueueFull:
+            except RecordingQueueFullError:
                 refused += 1
 
         tasks = []
@@ -64,7 +64,7 @@ async def _seven() -> int:
 
 def test_the_queue_is_full_for_one_and_for_all() -> None:
     async def play() -> None:
-        queue = RecordingQueue(at_once=1, waiting=3, of_one=2)
+        queue = RecordingQueue(at_once=1, waiting=3, per_user=2)
         go = asyncio.Event()
 
         async def work() -> None:
@@ -72,11 +72,11 @@ def test_the_queue_is_full_for_one_and_for_all() -> None:
 
         tasks = [asyncio.create_task(queue.run("omar", work, lambda place: None)) for _ in range(3)]
         await asyncio.sleep(0)
-        with pytest.raises(RecordingQueueFull, match="own"):
+        with pytest.raises(RecordingQueueFullError, match="own"):
             await queue.run("omar", work, lambda place: None)
         tasks.append(asyncio.create_task(queue.run("nora", work, lambda place: None)))
         await asyncio.sleep(0)
-        with pytest.raises(RecordingQueueFull, match="all"):
+        with pytest.raises(RecordingQueueFullError, match="all"):
             await queue.run("sami", work, lambda place: None)
         go.set()
         await asyncio.gather(*tasks)

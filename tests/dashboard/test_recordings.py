@@ -7,7 +7,7 @@ import re
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from dashboard.language.i18n import WORDS
+from dashboard.language.i18n import TRANSLATIONS
 from tests.dashboard.background_clients import Company
 from tests.dashboard.browser_pages import logged_in, show
 from tests.dashboard.dashboard_process import Dashboard
@@ -20,11 +20,11 @@ def replay(page: Page, dashboard: Dashboard, language: str = "en", minutes: int 
     """Ask for the last minutes, by default for all that there is, and wait for the player."""
     at = ["en", "ar"].index(language)
     show(page, dashboard, "recordings", language)
-    page.get_by_label(WORDS["recordings.time"][at]).select_option(str(minutes))
+    page.get_by_label(TRANSLATIONS["recordings.time"][at]).select_option(str(minutes))
     for name, text in fields.items():
-        page.get_by_label(WORDS[f"recordings.{name}"][at]).fill(text)
-    page.get_by_role("button", name=WORDS["recordings.go"][at], exact=True).click()
-    expect(page.get_by_role("button", name=WORDS["player.play"][at], exact=True)).to_be_visible()
+        page.get_by_label(TRANSLATIONS[f"recordings.{name}"][at]).fill(text)
+    page.get_by_role("button", name=TRANSLATIONS["recordings.go"][at], exact=True).click()
+    expect(page.get_by_role("button", name=TRANSLATIONS["player.play"][at], exact=True)).to_be_visible()
 
 
 @pytest.mark.parametrize("language", ["en", "ar"])
@@ -34,17 +34,19 @@ def test_the_last_minutes_are_replayed(browser: Browser, dashboard: Dashboard, s
         replay(page, dashboard, language)
         player = page.locator(".player")
         expect(player).to_have_attribute("dir", "rtl" if language == "ar" else "ltr")
-        expect(player.get_by_text(WORDS["player.proven"][at])).to_be_visible()
-        slider = player.get_by_role("slider", name=WORDS["player.time"][at])
+        expect(player.get_by_text(TRANSLATIONS["player.proven"][at])).to_be_visible()
+        slider = player.get_by_role("slider", name=TRANSLATIONS["player.time"][at])
         slider.focus()
         page.keyboard.press("ArrowUp")
         expect(slider).to_have_value("1000")
         page.keyboard.press("End")
-        figure = player.locator(".figure", has=page.get_by_text(WORDS["figure.events_total"][at], exact=True))
+        figure = player.locator(".figure", has=page.get_by_text(TRANSLATIONS["figure.events_total"][at], exact=True))
         published = service.metrics()["dossier_events_published_total"]
         expect(figure.locator("dd")).to_have_text(f"{published:,.0f}")
-        player.get_by_role("button", name=WORDS["page.alerts"][at], exact=True).click()
-        expect(player.get_by_role("heading", level=2, name=re.compile(re.escape(WORDS["alert.3"][at])))).to_be_visible()
+        player.get_by_role("button", name=TRANSLATIONS["page.alerts"][at], exact=True).click()
+        expect(
+            player.get_by_role("heading", level=2, name=re.compile(re.escape(TRANSLATIONS["alert.3"][at])))
+        ).to_be_visible()
 
 
 def test_a_user_can_be_asked_for_and_frames_be_stepped_through(browser: Browser, dashboard: Dashboard) -> None:

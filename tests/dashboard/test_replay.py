@@ -15,7 +15,7 @@ import pytest
 
 from dashboard.live.feed import Feed
 from dashboard.live.service_api import ServiceApi
-from dashboard.playback.player_data import SHOWN, playback
+from dashboard.playback.player_data import PLAYER_PAGES, playback
 from dashboard.playback.replay import Replay
 from dashboard.playback.timeline_marks import KINDS
 from dashboard.screen.panes import PANES
@@ -155,11 +155,11 @@ def test_what_a_player_holds_leads_to_the_state_as_the_panes_show_it(watched: Wa
     blocks: list[dict[str, Any]] = []
     for _, message in told["states"]:
         blocks = apply(blocks, message)
-    assert [name for name, _ in told["pages"]] == list(SHOWN)
-    assert {block["page"] for block in blocks} == set(SHOWN)
+    assert [name for name, _ in told["pages"]] == list(PLAYER_PAGES)
+    assert {block["page"] for block in blocks} == set(PLAYER_PAGES)
     assert not _offered(blocks)
     shown = {block["id"]: block for block in blocks}
-    for page in SHOWN:
+    for page in PLAYER_PAGES:
         for block in PANES[page](replay.state, Viewer(language, "observer", reader(Clearance.SECRET)), index.times[-1]):
             if block["kind"] == "table":
                 keys = {row["key"] for row in block["rows"]}

@@ -7,7 +7,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.state.store import HISTORY, MESSAGE_CHARS, SECONDS, TAIL, DashboardState, Kept
+from dashboard.state.store import MAX_MESSAGE_CHARS, MAX_SCORES, MAX_SECONDS, MAX_TAIL, BoundedDict, DashboardState
 from dossier_realtime.client.state.presence import PresenceState
 from dossier_realtime.protocol.events import AlertState, AlertStatePayload
 from tests.dashboard.samples import NOW, alert, edit, health, listed, ops, session, there, update
@@ -17,7 +17,7 @@ numbers = st.integers(0, 5)
 
 @given(st.lists(st.tuples(st.sampled_from("abcdefgh"), st.integers()), max_size=40), st.integers(1, 4))
 def test_what_is_kept_is_what_was_touched_last(touched: list[tuple[str, int]], cap: int) -> None:
-    kept: Kept[int] = Kept(cap)
+    kept: BoundedDict[int] = BoundedDict(cap)
     for key, value in touched:
         kept.put(key, value)
     last = dict(touched)
@@ -70,8 +70,8 @@ def test_a_week_holds_no_more_than_a_day() -> None:
         state.heard(f"relationship:r-{n}", health(50, 1, f"r-{n}"), at)
         state.present(f"dossier:country:{n}", there("Nora"), at)
         state.listed([session(f"u-{n}")] * 6_000, [listed(f"dossier:country:{n}")])
-    assert len(state.seconds) == SECONDS
-    assert len(state.tail) == TAIL
+    assert len(state.seconds) == MAX_SECONDS
+    assert len(state.tail) == MAX_TAIL
     assert state.messages == 6_000
     for kept in (state.alerts, state.briefs, state.limits, state.documents, state.relationships, state.presence):
         assert len(kept) == kept.cap
@@ -86,7 +86,7 @@ def test_a_long_message_is_kept_in_part() -> None:
     message = edit(1)
     message.payload.content = "x" * 10_000
     state.heard("document:d-1", message, NOW)
-    assert len(state.tail[0].text) == MESSAGE_CHARS + 1
+    assert len(state.tail[0].text) == MAX_MESSAGE_CHARS + 1
 
 
 def test_a_relationship_remembers_its_last_scores() -> None:
@@ -95,7 +95,7 @@ def test_a_relationship_remembers_its_last_scores() -> None:
         state.heard("relationship:SA-FR", health(n, 1), NOW + n)
     known = state.relationships.get("SA-FR")
     assert known is not None
-    assert len(known.scores) == HISTORY
+    assert len(known.scores) == MAX_SCORES
     assert known.scores[-1] == (NOW + 99, 99)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from dashboard.language.i18n import LANGUAGES, WORDS, Language, say
+from dashboard.language.i18n import LANGUAGES, TRANSLATIONS, Language, say
 from dashboard.screen.pages import PAGES
 from dashboard.state.service_link import LATE_LIST_SECONDS, SILENT_SECONDS, ServiceLink
 from tests.dashboard.browser_pages import logged_in, show
@@ -46,7 +46,9 @@ def test_every_page_says_that_the_service_is_dead_paused_or_not(browser: Browser
             pause = page.get_by_role("button", name=say(language, "js.pause"))
             if pause.is_visible() and number % 4 < 2:  # of each language half; a player has its own button
                 pause.click()
-                expect(strip(page)).to_contain_text(re.compile(f"{WORDS['js.paused_at'][number % 2][:6]}.*{CLOCK}"))
+                expect(strip(page)).to_contain_text(
+                    re.compile(f"{TRANSLATIONS['js.paused_at'][number % 2][:6]}.*{CLOCK}")
+                )
         service.kill()
         for page, language in tabs.values():
             expect(strip(page)).to_contain_text(told(language, "strip.unreachable"))

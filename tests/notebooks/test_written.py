@@ -25,7 +25,7 @@ from tests.ot.strategies import consecutive
 
 ANSWER = """
 const source = require("fs").readFileSync(process.argv[1], "utf8")
-const fold = require("vm").runInThisContext(`${source}; writing`)
+const fold = require("vm").runInThisContext(`${source}; documentText`)
 require("readline").createInterface({ input: process.stdin }).on("line", (line) => {
   const { draft, counts } = JSON.parse(line)
   const made = fold(draft)
@@ -63,7 +63,7 @@ class Browser:
 
 @pytest.fixture(scope="module")
 def script() -> Iterator[Browser]:
-    command = ["node", "-e", ANSWER, str(SCRIPTS / "writing.js")]
+    command = ["node", "-e", ANSWER, str(SCRIPTS / "document_text.js")]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         yield Browser(process)
         assert process.stdin is not None
@@ -86,11 +86,11 @@ def units_of(history: DocumentHistory, version: int) -> Units:
     """As the recording has it."""
     authors = [piece.user for piece in history.pieces(version) for _ in to_units(piece.text)]
     document = history.document_at(version)
-    looks: list[dict[str, Any]] = [{} for _ in range(document.length)]
+    display: list[dict[str, Any]] = [{} for _ in range(document.length)]
     for run in document.format:
         look = msgspec.to_builtins(run.attributes)
-        looks[run.position : run.position + run.length] = [look] * run.length
-    return list(zip(document.text, authors, looks, strict=True))
+        display[run.position : run.position + run.length] = [look] * run.length
+    return list(zip(document.text, authors, display, strict=True))
 
 
 @given(consecutive, st.lists(st.integers(0, 3), min_size=1, max_size=5))

@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from dashboard.screen.blocks import View
-from dashboard.site.page_session import PageSession, Views
+from dashboard.site.page_session import PageSession, ViewCache
 from dashboard.state.audit_events import ChainStatus
 from dashboard.state.service_link import ServiceLink
-from dashboard.state.store import DashboardState, Kept
+from dashboard.state.store import BoundedDict, DashboardState
 from dossier_realtime.client.state.presence import PresenceState
 
 LISTED = 5_000  # sessions, and channels
@@ -21,7 +21,7 @@ STREAMED = 300  # seconds of a chart, or countries of a map
 EYES = 64  # kinds of eyes that look at the same time
 
 
-def assert_bounded(state: DashboardState, views: Views, sessions: Iterable[PageSession]) -> None:
+def assert_bounded(state: DashboardState, views: ViewCache, sessions: Iterable[PageSession]) -> None:
     """Every collection there is, found by looking for it: one that is new is judged too."""
     for name, kept in vars(state).items():
         _judge(f"state.{name}", kept)
@@ -38,7 +38,7 @@ def assert_bounded(state: DashboardState, views: Views, sessions: Iterable[PageS
 
 
 def _judge(name: str, kept: object) -> None:
-    if isinstance(kept, Kept):
+    if isinstance(kept, BoundedDict):
         assert len(kept) <= kept.cap, name
         for thing in kept.values():
             for inner in _within(thing):

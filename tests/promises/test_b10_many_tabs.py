@@ -15,7 +15,7 @@ from benchmarks.viewers import PageViewer, log_in
 from dashboard.screen.pages import PAGES
 from dashboard.screen.viewer import DashboardRole
 from dashboard.site.page_session import PageSession
-from dashboard.site.server import DashboardServer, Setup
+from dashboard.site.server import DashboardConfig, DashboardServer
 from tests.dashboard.dashboard_process import Dashboard
 from tests.harness import tokens
 from tests.harness.service import Service
@@ -93,7 +93,7 @@ async def _open_and_close(service: Service, tabs: int) -> tuple[int, float]:
     """A dashboard in this process, so that one can look for what is left of its pages. Sessions, seconds."""
     roles: dict[str, DashboardRole] = {"operator": "operator"}
     hosts = ("127.0.0.1",)
-    setup = Setup(service.http, "127.0.0.1", 0, hosts, ("own",), roles, 1800, secure=False)
+    setup = DashboardConfig(service.http, "127.0.0.1", 0, hosts, ("own",), roles, 1800, secure=False)
 
     async def token() -> str:
         return tokens.operator("dashboard")

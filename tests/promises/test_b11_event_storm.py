@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import turnover
-from dashboard.language.display_options import Looks
+from dashboard.language.display_options import DisplayOptions
 from dashboard.screen.pages import PAGES
-from dashboard.site.page_session import TICK_MS, PageSession, Views
+from dashboard.site.page_session import TICK_MS, PageSession, ViewCache
 from dossier_realtime.protocol.events import Event
 from tests.dashboard.dashboard_process import Dashboard
 from tests.dashboard.samples import NOW, busy, edit, health, ops, update, viewer
@@ -29,7 +29,7 @@ def test_b11_the_fold_at_five_thousand_events_a_second(report: Report, sized: Si
     seconds, clock = sized(3, 60), [float(NOW)]
     state = busy()
     before = sum(second.counts["events"] for second in state.seconds)
-    views = Views(state, lambda: clock[0])
+    views = ViewCache(state, lambda: clock[0])
     told: dict[str, int] = dict.fromkeys(PAGES, 0)
     open_ = [_page(views, name, told) for name in PAGES]
     events, ticks = _storm(), 1000 // TICK_MS
@@ -50,16 +50,16 @@ def test_b11_the_fold_at_five_thousand_events_a_second(report: Report, sized: Si
     assert told["tail"] > seconds, "nothing was told: the test shows nothing"
 
 
-def _page(views: Views, name: str, told: dict[str, int]) -> PageSession:
+def _page(views: ViewCache, name: str, told: dict[str, int]) -> PageSession:
     """A page whose browser keeps up."""
-    session = PageSession(views, name, viewer(clearance="secret"), Looks(), None)  # type: ignore[arg-type]  # none acts
+    session = PageSession(views, name, viewer(clearance="secret"), DisplayOptions(), None)  # type: ignore[arg-type]  # none acts
 
     def tell(message: dict[str, Any]) -> None:
         told[name] += 1
-        session.console.on_message({"seen": message["count"]})
+        session.component.on_message({"seen": message["count"]})
 
-    session.console.tell = tell  # type: ignore[method-assign]  # instead of a socket
-    session.console.on_message({"ready": True})
+    session.component.tell = tell  # type: ignore[method-assign]  # instead of a socket
+    session.component.on_message({"ready": True})
     return session
 
 

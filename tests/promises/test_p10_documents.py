@@ -32,7 +32,7 @@ PEOPLE = 8
 AHEAD = 60  # edits that nobody has confirmed, after which a person waits: enough for a long time offline
 PAPER = "document:p10"
 SETTINGS: Overrides = {**CROWD, "limits.edit": 1_000_000, "limits.cursor": 1_000_000, "history.events": 1_000_000}
-WORDS = ("the ", "brief ", "مذكرة ", "تفاهم ", "😀", "🇸🇦", "é", "\n", "a", "ب")
+TRANSLATIONS = ("the ", "brief ", "مذكرة ", "تفاهم ", "😀", "🇸🇦", "é", "\n", "a", "ب")
 MARK = re.compile("[\u4e00-\ua000]")
 """Each is typed once, by one person, and never deleted on purpose: what is lost or doubled shows in the text itself."""
 
@@ -80,7 +80,7 @@ class Author:
             self.marks.append(mark)
             document.insert(start, mark)
         elif what < 0.6:
-            document.insert(start, dice.choice(WORDS))
+            document.insert(start, dice.choice(TRANSLATIONS))
         elif what < 0.75 and start < end and not MARK.search(units[start:end]):
             document.delete(start, end - start)
         elif what < 0.8 and start < end:

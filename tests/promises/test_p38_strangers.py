@@ -42,7 +42,7 @@ PINGS = 500  # of few, the 99th of a hundred is the longest: one pause of the ma
 FLOODS_AT_MOST = 20  # some doors end a flood within milliseconds
 HANDFUL = 10  # messages between two looks at whether the flood is over
 
-Door = Callable[[Reachable, int, int], Awaitable[int]]
+Authenticator = Callable[[Reachable, int, int], Awaitable[int]]
 """`door(service, who, times)`: what one of the strangers does, until it is over; how often it was done."""
 
 
@@ -141,7 +141,7 @@ async def calls_without_rights(service: Reachable, who: int, times: int) -> int:
     return done
 
 
-DOORS: list[Door] = [
+DOORS: list[Authenticator] = [
     refused_sends,
     invalid_frames,
     renewals,
@@ -154,7 +154,7 @@ DOORS: list[Door] = [
 ]
 
 
-def _through(door: Door, port: int, who: int, times: int) -> int:
+def _through(door: Authenticator, port: int, who: int, times: int) -> int:
     async def scene() -> int:
         return await door(_Port(port), who, times)
 
@@ -200,7 +200,7 @@ def twin(tmp_path_factory: pytest.TempPathFactory, cores: Cores) -> Iterator[Ser
 
 @pytest.mark.parametrize("door", DOORS, ids=[door.__name__ for door in DOORS])
 def test_what_a_stranger_costs_is_bounded(
-    door: Door, tmp_path: Path, cores: Cores, strangers: Strangers, twin: Service, report: Report, sized: Sized
+    door: Authenticator, tmp_path: Path, cores: Cores, strangers: Strangers, twin: Service, report: Report, sized: Sized
 ) -> None:
     """The pings of another user are measured idle, beside a flood of another service, and beside one of their own."""
     times, rounds, flood = sized(150, 2_000), Rounds(), functools.partial(_through, door)

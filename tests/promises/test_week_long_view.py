@@ -12,9 +12,9 @@ from typing import Any
 import psutil
 
 from benchmarks import turnover
-from dashboard.language.display_options import Looks
+from dashboard.language.display_options import DisplayOptions
 from dashboard.screen.pages import PAGES
-from dashboard.site.page_session import PageSession, Views
+from dashboard.site.page_session import PageSession, ViewCache
 from dashboard.state.store import DashboardState
 from dossier_realtime.protocol import authorization
 from tests.dashboard.dashboard_process import Dashboard
@@ -38,7 +38,7 @@ def test_what_new_names_leave_behind(report: Report, sized: Sized) -> None:
     minutes = sized(60, 24 * 60)
     clock = [float(NOW)]
     state = DashboardState()
-    views = Views(state, lambda: clock[0])
+    views = ViewCache(state, lambda: clock[0])
     eyes = product(PAGES, ("en", "ar"))
     open_ = [_page(views, name, language) for name, language in eyes]
     tracemalloc.start()
@@ -62,14 +62,14 @@ def test_what_new_names_leave_behind(report: Report, sized: Sized) -> None:
     assert end - warm <= MIB
 
 
-def _page(views: Views, name: str, language: str) -> PageSession:
-    session = PageSession(views, name, viewer(language, clearance="secret"), Looks(), None)  # type: ignore[arg-type]  # none acts
+def _page(views: ViewCache, name: str, language: str) -> PageSession:
+    session = PageSession(views, name, viewer(language, clearance="secret"), DisplayOptions(), None)  # type: ignore[arg-type]  # none acts
 
     def tell(message: dict[str, Any]) -> None:
-        session.console.on_message({"seen": message["count"]})
+        session.component.on_message({"seen": message["count"]})
 
-    session.console.tell = tell  # type: ignore[method-assign]  # instead of a socket
-    session.console.on_message({"ready": True})
+    session.component.tell = tell  # type: ignore[method-assign]  # instead of a socket
+    session.component.on_message({"ready": True})
     return session
 
 

@@ -23,9 +23,15 @@ from dossier_realtime.recording.ops.ops_rows import (
     unmarked,
 )
 
-WORDS, NUMBERS = st.just(UNSET) | st.text(max_size=5), st.just(UNSET) | st.integers(0, 9)
+TRANSLATIONS, NUMBERS = st.just(UNSET) | st.text(max_size=5), st.just(UNSET) | st.integers(0, 9)
 BRIEFS = st.builds(
-    BriefRow, key=st.just("b"), state=WORDS, stage=WORDS, progress=NUMBERS, error=WORDS, estimated_time=NUMBERS
+    BriefRow,
+    key=st.just("b"),
+    state=TRANSLATIONS,
+    stage=TRANSLATIONS,
+    progress=NUMBERS,
+    error=TRANSLATIONS,
+    estimated_time=NUMBERS,
 )
 FACTS = st.builds(
     Fact,

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from dashboard.playback.player import Player
 from dashboard.playback.replay import Replay
-from dashboard.playback.timeline_marks import Lanes
+from dashboard.playback.timeline_marks import TimelineMarks
 from dossier_realtime.archive import open_journal
 from dossier_realtime.protocol import codec
 from dossier_realtime.protocol.inbound import encode_inbound
@@ -53,7 +53,7 @@ CLIENT_BYTES = st.one_of(
 @settings(max_examples=300)
 @given(st.lists(st.tuples(st.sampled_from(KINDS), CLIENT_BYTES, st.booleans()), max_size=8))
 def test_any_bytes_in_any_kind_of_entry_are_read_or_shown_as_unreadable(rows: list[tuple[str, bytes, bool]]) -> None:
-    state, replay, lanes = RecordedState(), Replay(), Lanes(0.0)
+    state, replay, lanes = RecordedState(), Replay(), TimelineMarks(0.0)
     entries = []
     for number, (kind, frame, limited) in enumerate(rows, 1):
         header = Header(number, kind, float(number), session="s", user="u", channel="dossier:country:SA", offset=number)  # type: ignore[arg-type]

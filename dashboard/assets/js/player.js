@@ -33,7 +33,7 @@ function player(data, view, redraw) {
   const zone = view.zone ? { timeZone: view.zone } : {} // else the reader's own
   const tools = drawing({ words, locale, root, perform: () => {}, now: () => 1000 * data.start + view.at, zone })
   const { make, isolated, formatted, badge, numbers, say } = tools
-  Object.assign(root, { className: "console player", lang: view.language, dir: direction })
+  Object.assign(root, { className: "page-root player", lang: view.language, dir: direction })
   root.dataset.theme = view.theme
   const day = new Intl.DateTimeFormat(locale, { dateStyle: "long", ...zone })
   const precise = new Intl.DateTimeFormat(locale, {
@@ -189,7 +189,7 @@ function player(data, view, redraw) {
   const stateBox = make("section", { class: "state", "aria-label": words.state })
   stateBox.append(make("h2", {}, words.state), make("div", { class: "toolbar tabs" }, ...(tabs.length > 1 ? tabs : [])), asOf, shown, paper)
 
-  const drafts = data.documents.map((each) => ({ ...each, ...writing(each) }))
+  const drafts = data.documents.map((each) => ({ ...each, ...documentText(each) }))
   const text_of = make("div", { class: "paper", dir: "auto", tabindex: 0, role: "region", "aria-label": words.document_text })
   const authors = make("ul", { class: "authors" })
   const version = make("p", { class: "since" })

@@ -4,4 +4,6 @@ from __future__ import annotations
 
 from . import audit, pages, player, shell
 
-WORDS: dict[str, tuple[str, str]] = shell.WORDS | pages.WORDS | audit.WORDS | player.WORDS
+TRANSLATIONS: dict[str, tuple[str, str]] = (
+    shell.TRANSLATIONS | pages.TRANSLATIONS | audit.TRANSLATIONS | player.TRANSLATIONS
+)

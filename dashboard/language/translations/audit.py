@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-WORDS: dict[str, tuple[str, str]] = {
+TRANSLATIONS: dict[str, tuple[str, str]] = {
     # --- audit
     "figure.verified": ("Verified through entry", "تم التحقق حتى القيد"),
     "figure.first": ("Verified from entry", "تم التحقق من القيد"),

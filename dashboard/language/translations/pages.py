@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-WORDS: dict[str, tuple[str, str]] = {
+TRANSLATIONS: dict[str, tuple[str, str]] = {
     # --- columns (a filter names them by their keys)
     "col.user": ("User", "المستخدم"),
     "col.name": ("Name", "الاسم"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-WORDS: dict[str, tuple[str, str]] = {
+TRANSLATIONS: dict[str, tuple[str, str]] = {
     # --- recordings
     "js.opening": ("The recording is being fetched", "جارٍ جلب التسجيل"),
     "recordings.title": ("Replay what happened", "إعادة عرض ما حدث"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-WORDS: dict[str, tuple[str, str]] = {
+TRANSLATIONS: dict[str, tuple[str, str]] = {
     "title": ("Dossier operations", "عمليات الملفات"),
     "page.overview": ("Overview", "نظرة عامة"),
     "page.presence": ("Presence", "الحضور"),

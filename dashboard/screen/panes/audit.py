@@ -13,7 +13,7 @@ from dossier_realtime.protocol.explanations.explanation import explain_rule, exp
 from dossier_realtime.recording import export
 
 _DIGITS = 16  # of a link
-_SOON = 5_000  # entries that the next look brings: where people work there always are some
+_MAX_UNREPORTED_LAG = 5_000  # entries that the next look brings: where people work there always are some
 _FORBIDDEN = 403
 _ASKED_BY: Final = {
     **dict.fromkeys(("disconnect_user", "disconnect_session", "revoke", "lift", "restore"), "grant.all"),
@@ -36,8 +36,8 @@ _FAULTS: Final = {
 
 def audit(state: DashboardState, viewer: Viewer, at: float) -> list[Block]:
     say, chain = viewer.say, state.chain
-    done = [*state.acts.values(), *state.denials.values()] if viewer.operates else []
-    latest = sorted((act for act in done if _shown(act, state, viewer)), key=lambda act: -act.seq)
+    done = [*state.audit_events.values(), *state.denials.values()] if viewer.operates else []
+    latest = sorted((event for event in done if _shown(event, state, viewer)), key=lambda event: -event.seq)
     figures = [
         {"label": say("figure.verified"), "value": chain.seq or None},
         {"label": say("figure.first"), "value": chain.first or None},
@@ -61,10 +61,10 @@ def audit(state: DashboardState, viewer: Viewer, at: float) -> list[Block]:
             "acts",
             say("table.acts"),
             viewer.columns("time", "user", "what", "of", "reason", "outcome"),
-            Rows(latest, lambda act: row(str(act.seq), _act(act, state, viewer))),
+            Rows(latest, lambda event: row(str(event.seq), _cells(event, state, viewer))),
             viewer.nothing("empty.acts"),
             wide=True,
-            kept=viewer.kept(state.acts, state.denials),
+            kept=viewer.kept(state.audit_events, state.denials),
         ),
     ]
 
@@ -83,7 +83,7 @@ def _banner(chain: ChainStatus, viewer: Viewer) -> Block:
         tone, text = "warn", _trouble(chain, viewer)
     elif not chain.seq:
         tone, text = "info", say("audit.reading")
-    elif chain.behind > _SOON:
+    elif chain.behind > _MAX_UNREPORTED_LAG:
         tone, text = "info", say("audit.behind", entry=_number(chain.seq), count=_number(chain.behind))
     else:
         tone, text = "good", say("audit.intact", entry=_number(chain.seq))
@@ -102,46 +102,46 @@ def _standing(chain: ChainStatus, viewer: Viewer) -> list[Cell]:
     return [chain.node, status, short(chain.link, _DIGITS), moment(chain.at), written[chain.writable]]
 
 
-def _shown(act: AuditEvent, state: DashboardState, viewer: Viewer) -> bool:
+def _shown(event: AuditEvent, state: DashboardState, viewer: Viewer) -> bool:
     """Return whether an act may be shown: a channel that it is on must be readable, of a fact the level reached."""
-    if act.of_channel:
-        return viewer.sees(state, act.of)
-    return viewer.cleared(act.needs) if act.needs else True
+    if event.of_channel:
+        return viewer.sees(state, event.of)
+    return viewer.cleared(event.needs) if event.needs else True
 
 
-def _act(act: AuditEvent, state: DashboardState, viewer: Viewer) -> list[Cell]:
+def _cells(event: AuditEvent, state: DashboardState, viewer: Viewer) -> list[Cell]:
     return [
-        moment(act.at),
-        act.user or None,
-        viewer.word("did", act.what),
-        act.of or None,
-        act.reason or None,
-        _outcome(act, state, viewer),
+        moment(event.at),
+        event.user or None,
+        viewer.word("did", event.what),
+        event.of or None,
+        event.reason or None,
+        _outcome(event, state, viewer),
     ]
 
 
-def _outcome(act: AuditEvent, state: DashboardState, viewer: Viewer) -> Cell:
-    if act.level:
-        return viewer.level(act.level)
-    if act.rule or act.status >= 400:
+def _outcome(event: AuditEvent, state: DashboardState, viewer: Viewer) -> Cell:
+    if event.level:
+        return viewer.level(event.level)
+    if event.rule or event.status >= 400:
         text = viewer.say("outcome.refused")
-        more = f" ×{act.times}" if act.times > 1 else f" ({act.status})" if act.status else ""
-        return refusal(text + more, "warn" if act.rule else "bad", _why(act, state, viewer))
+        more = f" ×{event.times}" if event.times > 1 else f" ({event.status})" if event.status else ""
+        return refusal(text + more, "warn" if event.rule else "bad", _why(event, state, viewer))
     return badge(viewer.say("outcome.done"), "good")
 
 
-def _why(act: AuditEvent, state: DashboardState, viewer: Viewer) -> str:
+def _why(event: AuditEvent, state: DashboardState, viewer: Viewer) -> str:
     """Why it was refused, in the sentences that every explanation has: the rule, and what would have to change.
 
     Who is shown the row could read its channel, so its level is told; a channel that is not listed has no known level.
     """
-    level = state.level(act.of) if act.of in state.channels else ""
-    if act.rule:
-        parts = [explain_rule(act.rule, act.of), needed(act.rule, act.of, level)]
+    level = state.level(event.of) if event.of in state.channels else ""
+    if event.rule:
+        parts = [explain_rule(event.rule, event.of), needed(event.rule, event.of, level)]
     else:
-        rule, channel = _ASKED_BY.get(act.what, ""), act.of if act.of_channel else ""
-        parts = [explain_status(act.status)]
-        if act.status == _FORBIDDEN and rule:
+        rule, channel = _ASKED_BY.get(event.what, ""), event.of if event.of_channel else ""
+        parts = [explain_status(event.status)]
+        if event.status == _FORBIDDEN and rule:
             parts.append(needed(rule, channel, level if channel else ""))
     return " ".join(filter(None, (part.ar if viewer.language == "ar" else part.en for part in parts)))
 

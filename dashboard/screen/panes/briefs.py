@@ -8,7 +8,7 @@ from dashboard.screen.viewer import Viewer
 from dashboard.state.store import BriefView, DashboardState
 
 _ID_CHARS = 8  # shown of a brief's id
-STALLED = 30  # seconds without progress
+STALLED_SECONDS = 30  # seconds without progress
 _ORDER = {"stalled": 0, "started": 1, "progress": 1, "failed": 2, "cancelled": 2, "complete": 3}
 _TONES: dict[str, Tone] = {"stalled": "bad", "failed": "bad", "cancelled": "muted", "complete": "good"}
 
@@ -42,14 +42,14 @@ def _cells(how: str, brief: BriefView, viewer: Viewer) -> list[Cell]:
         bar(brief.progress, f"{brief.progress} %"),
         moment(brief.started),
         _expected(brief, how),
-        {"acts": [viewer.act("cancel", brief.request_id)] if _ORDER[how] < 2 else []},
+        {"acts": [viewer.action("cancel", brief.request_id)] if _ORDER[how] < 2 else []},
     ]
 
 
 def standing(brief: BriefView, at: float) -> str:
     """The brief's state; `stalled` when it has not moved for long."""
     running = brief.state in ("started", "progress")
-    if running and at - brief.moved > STALLED:
+    if running and at - brief.moved > STALLED_SECONDS:
         return "stalled"
     return brief.state if brief.state in _ORDER else "progress"
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from dashboard.screen.blocks import Block, Cell, acts, badge, moment, row, table
+from dashboard.screen.blocks import Block, Cell, actions, badge, moment, row, table
 from dashboard.screen.listing import Rows
 from dashboard.screen.viewer import Viewer
-from dashboard.state.store import LISTED, DashboardState
+from dashboard.state.store import MAX_LISTED, DashboardState
 
 
 def connections(state: DashboardState, viewer: Viewer, at: float) -> list[Block]:
@@ -26,7 +26,7 @@ def connections(state: DashboardState, viewer: Viewer, at: float) -> list[Block]
             Rows(sessions, lambda one: row(str(one["session_id"]), _session(one, state, viewer))),
             viewer.nothing("empty.sessions"),
             wide=True,
-            kept=viewer.bounded(LISTED, state.lists_longer),
+            kept=viewer.bounded(MAX_LISTED, state.lists_longer),
         ),
         table(
             "channels",
@@ -38,7 +38,7 @@ def connections(state: DashboardState, viewer: Viewer, at: float) -> list[Block]
             ),
             viewer.nothing("empty.presence"),
             wide=True,
-            kept=viewer.bounded(LISTED, state.lists_longer),
+            kept=viewer.bounded(MAX_LISTED, state.lists_longer),
         ),
     ]
 
@@ -52,7 +52,7 @@ def _channel(row: dict[str, Any], state: DashboardState, viewer: Viewer) -> list
         int(row.get("subscribers", 0)),
         row.get("position", {}).get("offset"),
         badge(viewer.say("yes"), "good") if state.follows(channel) else badge(viewer.say("no"), "muted"),
-        acts(viewer.act("raise", channel, ask="level")),
+        actions(viewer.action("raise", channel, ask="level")),
     ]
 
 
@@ -70,9 +70,9 @@ def _session(row: dict[str, Any], state: DashboardState, viewer: Viewer) -> list
         None if followed is None else sum(viewer.sees(state, channel) for channel in followed),
         None if waiting is None else f"{int(waiting) / 1024:.1f} KiB",
         int(row["reconnect_count"]),
-        acts(
-            viewer.act("disconnect_session", session),
-            viewer.act("disconnect_user", user),
-            viewer.act("revoke", user),
+        actions(
+            viewer.action("disconnect_session", session),
+            viewer.action("disconnect_user", user),
+            viewer.action("revoke", user),
         ),
     ]

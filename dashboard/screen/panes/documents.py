@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dashboard.screen.blocks import Block, Cell, acts, names, row, table
+from dashboard.screen.blocks import Block, Cell, actions, names, row, table
 from dashboard.screen.listing import Rows
 from dashboard.screen.viewer import Viewer
-from dashboard.state.store import LISTED, DashboardState, DocumentView
+from dashboard.state.store import MAX_LISTED, DashboardState, DocumentView
 from dossier_realtime.protocol import channels
 
 
@@ -24,7 +24,7 @@ def documents(state: DashboardState, viewer: Viewer, at: float) -> list[Block]:
             Rows(seen, lambda name: row(name, _cells(name, state, viewer, at))),
             viewer.nothing("empty.documents"),
             wide=True,
-            kept=viewer.bounded(LISTED, state.lists_longer),
+            kept=viewer.bounded(MAX_LISTED, state.lists_longer),
         ),
     ]
 
@@ -45,5 +45,5 @@ def _cells(name: str, state: DashboardState, viewer: Viewer, at: float) -> list[
         document.rate(at) if heard else None,
         there.count if there else int(state.channels.get(channel, {}).get("users", 0)),
         viewer.level(state.level(channel)),
-        acts(viewer.act("raise", channel, ask="level")),
+        actions(viewer.action("raise", channel, ask="level")),
     ]

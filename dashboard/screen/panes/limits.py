@@ -56,8 +56,8 @@ def _row(who: LimitView, viewer: Viewer) -> list[Cell]:
         None if who.until is None else until(who.until),
         {
             "acts": [
-                viewer.act("restore" if lifted else "lift", who.user_id),
-                viewer.act("disconnect_user", who.user_id),
+                viewer.action("restore" if lifted else "lift", who.user_id),
+                viewer.action("disconnect_user", who.user_id),
             ]
         },
     ]

@@ -25,7 +25,7 @@ def overview(state: DashboardState, viewer: Viewer, at: float) -> list[Block]:
     return [
         banner(state, viewer, at),
         {"id": "figures", "kind": "figures", "items": figures},
-        {"id": "actions", "kind": "actions", "acts": [viewer.act("announce", "global", ask="announcement")]},
+        {"id": "actions", "kind": "actions", "acts": [viewer.action("announce", "global", ask="announcement")]},
         table(
             "codes",
             say("table.codes"),

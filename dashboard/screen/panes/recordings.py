@@ -6,14 +6,14 @@ from dashboard.screen.blocks import Block
 from dashboard.screen.viewer import Viewer
 from dashboard.state.store import DashboardState
 
-SPANS = (5, 15, 60, 240)  # minutes, as recordings.Minutes lists them
+SPAN_MINUTES = (5, 15, 60, 240)  # minutes, as recordings.Minutes lists them
 
 
 def recordings(state: DashboardState, viewer: Viewer, at: float) -> list[Block]:
     say = viewer.say
     spans = [
         [span, say("recordings.minutes", count=span) if span <= 60 else say("recordings.hours", count=span // 60)]
-        for span in SPANS
+        for span in SPAN_MINUTES
     ]
     block = {"id": "opener", "kind": "opener", "spans": spans}
     block |= {name: say(f"recordings.{name}") for name in ("title", "help", "time", "go")}

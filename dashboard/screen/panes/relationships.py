@@ -5,7 +5,7 @@ from __future__ import annotations
 from dashboard.screen.blocks import Block, Cell, Tone, badge, line, moment, row, table
 from dashboard.screen.listing import Rows
 from dashboard.screen.viewer import Viewer
-from dashboard.state.store import DashboardState, Relationship
+from dashboard.state.store import DashboardState, RelationshipView
 from dossier_realtime.protocol import channels
 
 _TONES: dict[str, Tone] = {"healthy": "good", "monitor": "info", "at_risk": "warn", "critical": "bad"}
@@ -33,7 +33,7 @@ def relationships(state: DashboardState, viewer: Viewer, at: float) -> list[Bloc
     ]
 
 
-def _cells(name: str, known: Relationship, viewer: Viewer) -> list[Cell]:
+def _cells(name: str, known: RelationshipView, viewer: Viewer) -> list[Cell]:
     return [
         name,
         badge(viewer.word("health", known.status), _TONES.get(known.status, "info")),

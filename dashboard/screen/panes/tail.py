@@ -7,7 +7,7 @@ from typing import Any
 from dashboard.screen.blocks import Block, moment, peek, row, table
 from dashboard.screen.listing import Rows
 from dashboard.screen.viewer import Viewer
-from dashboard.state.store import TAIL, DashboardState, Told
+from dashboard.state.store import MAX_TAIL, DashboardState, TailMessage
 
 
 def tail(state: DashboardState, viewer: Viewer, at: float) -> list[Block]:
@@ -22,10 +22,10 @@ def tail(state: DashboardState, viewer: Viewer, at: float) -> list[Block]:
             Rows(seen, _row),
             viewer.nothing("empty.tail"),
             wide=True,
-            kept=viewer.bounded(TAIL, state.messages > TAIL),
+            kept=viewer.bounded(MAX_TAIL, state.messages > MAX_TAIL),
         ),
     ]
 
 
-def _row(told: Told) -> dict[str, Any]:
+def _row(told: TailMessage) -> dict[str, Any]:
     return row(str(told.number), [moment(told.at), told.channel, told.kind, told.user, peek(told.text)])

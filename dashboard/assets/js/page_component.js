@@ -90,7 +90,7 @@ export function render({ model }) {
     query()
   }
   const strip = serviceStrip(tools, words)
-  Object.assign(root, { className: "console", lang: model.locale.slice(0, 2), dir: model.direction })
+  Object.assign(root, { className: "page-root", lang: model.locale.slice(0, 2), dir: model.direction })
   root.dataset.theme = model.look
   if (model.charts) place.append(make("div", { class: "charts" }, model.get_child("charts")))
   const played = make("div")

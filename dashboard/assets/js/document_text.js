@@ -5,7 +5,7 @@ const INSERT = 0
 const DELETE = 1
 const KEPT = 200 // edits between two texts that are kept
 
-function writing({ content, format, edits }) {
+function documentText({ content, format, edits }) {
   const kept = [dressed(content, format)]
 
   // How many edits there were at a time (ms)

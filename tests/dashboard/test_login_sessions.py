@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dashboard.site.login_sessions import MOST, MOST_OF_ONE, Ending, TooManyLogins, Visitors
+from dashboard.site.login_sessions import MAX_LOGINS, MAX_LOGINS_PER_USER, Ending, LoginSessions, TooManyLoginsError
 from tests.harness import tokens
 
 HERE, ELSEWHERE = "127.0.0.1", "192.0.2.1"
@@ -18,9 +18,9 @@ class Clock:
         return self.now
 
 
-def visitors(idle: float = 60.0) -> tuple[Visitors, Clock]:
+def logins(idle: float = 60.0) -> tuple[LoginSessions, Clock]:
     clock = Clock()
-    return Visitors({"operator": "operator", "watch": "observer"}, idle, clock), clock
+    return LoginSessions({"operator": "operator", "watch": "observer"}, idle, clock), clock
 
 
 def token(role: str = "operator", **claims: object) -> str:
@@ -28,7 +28,7 @@ def token(role: str = "operator", **claims: object) -> str:
 
 
 def test_the_role_of_the_token_decides() -> None:
-    known, _ = visitors()
+    known, _ = logins()
     admitted = known.admit(token("watch", clearance="confidential"), HERE)
     assert admitted is not None
     assert (admitted.role, admitted.clearance, admitted.user_id) == ("observer", "confidential", "omar")
@@ -36,21 +36,21 @@ def test_the_role_of_the_token_decides() -> None:
 
 
 def test_a_name_turns_nothing_around_it() -> None:
-    known, _ = visitors()
+    known, _ = logins()
     admitted = known.admit(token(name="Omar \u202eHaddad"), HERE)
     assert admitted is not None
     assert admitted.name == "Omar Haddad"
 
 
 def test_a_login_without_a_clearance_sees_what_everybody_inside_sees() -> None:
-    known, _ = visitors()
+    known, _ = logins()
     admitted = known.admit(token(), HERE)
     assert admitted is not None
     assert admitted.clearance == "internal"
 
 
 def test_a_cookie_is_good_at_one_address_only() -> None:
-    known, _ = visitors()
+    known, _ = logins()
     admitted = known.admit(token(), HERE)
     assert admitted is not None
     assert known.known(admitted.key, HERE) is admitted
@@ -59,7 +59,7 @@ def test_a_cookie_is_good_at_one_address_only() -> None:
 
 
 def test_idle_visitors_are_logged_out() -> None:
-    known, clock = visitors(idle=60)
+    known, clock = logins(idle=60)
     admitted = known.admit(token(), HERE)
     assert admitted is not None
     clock.now = 59
@@ -72,7 +72,7 @@ def test_idle_visitors_are_logged_out() -> None:
 
 
 def test_a_login_ends_with_its_token() -> None:
-    known, clock = visitors(idle=10_000)
+    known, clock = logins(idle=10_000)
     admitted = known.admit(token(ttl=100), HERE)
     assert admitted is not None
     clock.now = 100
@@ -80,7 +80,7 @@ def test_a_login_ends_with_its_token() -> None:
 
 
 def test_many_logins_of_one_cost_nobody_else_theirs() -> None:
-    known, clock = visitors()
+    known, clock = logins()
     other = known.admit(tokens.token("nora", role="operator", now=0), HERE)
     assert other is not None
     own = []
@@ -88,26 +88,26 @@ def test_many_logins_of_one_cost_nobody_else_theirs() -> None:
         clock.now = number / 100
         own.append(known.admit(token(), HERE))
     assert known.known(other.key, HERE) is other
-    assert [visitor for visitor in own if visitor and known.known(visitor.key, HERE)] == own[-MOST_OF_ONE:]
+    assert [login for login in own if login and known.known(login.key, HERE)] == own[-MAX_LOGINS_PER_USER:]
 
 
 def test_a_person_loses_the_login_that_was_away_longest() -> None:
-    known, clock = visitors()
-    first, *rest = [known.admit(token(), HERE) for _ in range(MOST_OF_ONE)]
+    known, clock = logins()
+    first, *rest = [known.admit(token(), HERE) for _ in range(MAX_LOGINS_PER_USER)]
     assert first is not None
     clock.now = 1
     known.touch(first)
     assert known.admit(token(), HERE) is not None
     assert known.known(first.key, HERE) is first
-    assert sum(visitor is not None and known.stays(visitor) for visitor in rest) == MOST_OF_ONE - 2
+    assert sum(login is not None and known.stays(login) for login in rest) == MAX_LOGINS_PER_USER - 2
 
 
 def test_a_full_house_lets_nobody_in_and_turns_nobody_out() -> None:
-    known, clock = visitors()
-    inside = [known.admit(tokens.token(f"u{n}", role="operator", now=0), HERE) for n in range(MOST)]
-    with pytest.raises(TooManyLogins):
+    known, clock = logins()
+    inside = [known.admit(tokens.token(f"u{n}", role="operator", now=0), HERE) for n in range(MAX_LOGINS)]
+    with pytest.raises(TooManyLoginsError):
         known.admit(token(), HERE)
-    assert all(visitor is not None and known.stays(visitor) for visitor in inside)
+    assert all(login is not None and known.stays(login) for login in inside)
     clock.now = 61  # all of them idle
     assert known.admit(tokens.token("omar", role="operator", now=61), HERE) is not None
 
@@ -125,7 +125,7 @@ def test_a_full_house_lets_nobody_in_and_turns_nobody_out() -> None:
     ],
 )
 def test_a_login_ends_when_the_service_ends_its_token(ending: Ending, ends: bool) -> None:
-    known, clock = visitors()
+    known, clock = logins()
     clock.now = 1000
     admitted = known.admit(tokens.token("omar", role="operator", now=1000, jti="t1"), HERE)
     assert admitted is not None
@@ -138,7 +138,7 @@ def test_a_login_ends_when_the_service_ends_its_token(ending: Ending, ends: bool
 
 
 def test_a_token_that_is_ended_while_the_service_is_asked_lets_nobody_in() -> None:
-    known, _ = visitors()
+    known, _ = logins()
     asked = known.endings
     known.end(Ending(user_id="omar"))
     assert known.admit(token(), HERE, endings=asked) is None
@@ -146,7 +146,7 @@ def test_a_token_that_is_ended_while_the_service_is_asked_lets_nobody_in() -> No
 
 
 def test_what_goes_on_for_a_login_ends_when_its_time_is_over() -> None:
-    known, clock = visitors(idle=60)
+    known, clock = logins(idle=60)
     admitted = known.admit(token(), HERE)
     assert admitted is not None
     told: list[str] = []
@@ -154,16 +154,16 @@ def test_what_goes_on_for_a_login_ends_when_its_time_is_over() -> None:
     clock.now = 61
     known.sweep()
     assert told == ["over"]
-    assert known.everybody() == []
+    assert known.all() == []
 
 
 def test_a_page_belongs_to_the_one_who_opened_it() -> None:
-    known, _ = visitors()
+    known, _ = logins()
     one, other = known.admit(token(), HERE), known.admit(token(), HERE)
     assert one is not None
     assert other is not None
-    visit = known.visit(one)
-    assert known.who_opened(visit) is one
-    assert visit not in other.visits
+    visit = known.open_page(one)
+    assert known.owner_of_page(visit) is one
+    assert visit not in other.page_keys
     known.leave(one)
-    assert known.who_opened(visit) is None
+    assert known.owner_of_page(visit) is None

@@ -7,7 +7,7 @@ from xml.etree import ElementTree as ET
 
 import pandas as pd
 
-from dashboard.playback import svg_charts as pictures
+from dashboard.playback import svg_charts
 from dashboard.playback.svg_charts import Mark
 from dashboard.screen.assets import read
 from dossier_realtime.recording.replay.documents import Piece
@@ -15,24 +15,24 @@ from dossier_realtime.recording.replay.documents import Piece
 HOSTILE = "<script>alert('&')</script>\"'"
 
 
-def drawn(picture: pictures.Picture) -> ET.Element:
+def drawn(picture: svg_charts.SvgChart) -> ET.Element:
     return ET.fromstring(picture.markup)  # noqa: S314  our own: that it is XML at all is part of the test
 
 
-def boxes(picture: pictures.Picture, tip: str) -> list[dict[str, float]]:
+def boxes(picture: svg_charts.SvgChart, tip: str) -> list[dict[str, float]]:
     """The rectangles with this tooltip."""
     found = [box for box in drawn(picture).iter() if box.tag.endswith("rect") and "".join(box.itertext()) == tip]
     return [{name: float(box.attrib[name]) for name in ("x", "y", "width", "height")} for box in found]
 
 
 def test_authors_have_the_colours_that_the_player_gives_them() -> None:
-    colours = re.findall(r"^\.a(\d) \{ text-decoration-color: (#\w+)", read(["player.css"]), re.MULTILINE)
-    assert tuple(colour for _, colour in sorted(colours)) == pictures.AUTHORS
+    colours = re.findall(r"^\.a(\d) \{ text-decoration-color: (#\w+)", read(["css/player.css"]), re.MULTILINE)
+    assert tuple(colour for _, colour in sorted(colours)) == svg_charts.AUTHORS
 
 
 def test_marks_stand_in_their_half_in_the_order_of_time() -> None:
     marks = [Mark(1.0, "upper", "a"), Mark(5.0, "lower", "b"), Mark(9.0, "whole", "c")]
-    picture = pictures.lanes({"نورة": marks, "Omar": []}, 0.0, 10.0, title="t", spans={"Omar": [(2.0, 3.0)]})
+    picture = svg_charts.lanes({"نورة": marks, "Omar": []}, 0.0, 10.0, title="t", spans={"Omar": [(2.0, 3.0)]})
     (one,), (two,), (three,) = (boxes(picture, tip) for tip in "abc")
     assert one["x"] < two["x"] < three["x"]
     assert one["y"] < two["y"]
@@ -41,7 +41,7 @@ def test_marks_stand_in_their_half_in_the_order_of_time() -> None:
 
 
 def test_steps_are_as_tall_as_their_level_and_as_long_as_it_held() -> None:
-    picture = pictures.steps({"mou": [(0.0, 1), (2.0, 2), (6.0, 3)]}, 0.0, 10.0, title="t", language="ar")
+    picture = svg_charts.steps({"mou": [(0.0, 1), (2.0, 2), (6.0, 3)]}, 0.0, 10.0, title="t", language="ar")
     tips = ["المستوى 1 · تنبيه أول", "المستوى 2 · تنبيه ثانٍ", "المستوى 3 · مُصعَّد"]
     one, two, three = (boxes(picture, tip)[0] for tip in tips)
     assert one["height"] < two["height"] < three["height"]
@@ -53,7 +53,7 @@ def test_a_heat_map_is_darker_where_there_is_more() -> None:
     table = pd.DataFrame({"SA": [0, 9], "AE": [3, 0]}, index=["نورة", "Omar"])
     fills = {
         "".join(box.itertext()).translate({0x2068: None, 0x2069: None}): box.attrib["fill"]
-        for box in drawn(pictures.heat(table, title="t", unit="min")).iter()
+        for box in drawn(svg_charts.heat(table, title="t", unit="min")).iter()
         if box.tag.endswith("rect")
     }
     steps = [fills["نورة · SA: 0 min"], fills["نورة · AE: 3 min"], fills["Omar · SA: 9 min"]]
@@ -64,7 +64,9 @@ def test_a_heat_map_is_darker_where_there_is_more() -> None:
 
 def test_a_text_is_whole_and_by_its_authors() -> None:
     pieces = [Piece("u-1", "مرحبا 😀\n"), Piece("u-2", HOSTILE), Piece("", "old")]
-    page = drawn(pictures.Picture(pictures.paper(pieces, {"u-1": "نورة", "u-2": HOSTILE}).markup.replace("&nbsp;", "")))
+    page = drawn(
+        svg_charts.SvgChart(svg_charts.paper(pieces, {"u-1": "نورة", "u-2": HOSTILE}).markup.replace("&nbsp;", ""))
+    )
     assert "".join(page.itertext()).endswith("مرحبا 😀\n" + HOSTILE + "old")
     by = {"".join(span.itertext()): span.attrib["title"] for span in page.iter("span")}
     assert by["مرحبا 😀\n"] == "نورة"
@@ -73,10 +75,10 @@ def test_a_text_is_whole_and_by_its_authors() -> None:
 
 def test_nothing_becomes_markup() -> None:
     made = [
-        pictures.lanes({HOSTILE: [Mark(1.0, "upper", HOSTILE)]}, 0.0, 2.0, title=HOSTILE, key={"upper": HOSTILE}),
-        pictures.steps({HOSTILE: [(0.0, 1)]}, 0.0, 1.0, title=HOSTILE),
-        pictures.heat(pd.DataFrame({HOSTILE: [1]}, index=[HOSTILE]), title=HOSTILE, unit=HOSTILE),
-        pictures.paper([Piece("u-1", HOSTILE)], {"u-1": HOSTILE}),
+        svg_charts.lanes({HOSTILE: [Mark(1.0, "upper", HOSTILE)]}, 0.0, 2.0, title=HOSTILE, key={"upper": HOSTILE}),
+        svg_charts.steps({HOSTILE: [(0.0, 1)]}, 0.0, 1.0, title=HOSTILE),
+        svg_charts.heat(pd.DataFrame({HOSTILE: [1]}, index=[HOSTILE]), title=HOSTILE, unit=HOSTILE),
+        svg_charts.paper([Piece("u-1", HOSTILE)], {"u-1": HOSTILE}),
     ]
     for picture in made:
         assert "<script" not in picture.markup
@@ -85,8 +87,8 @@ def test_nothing_becomes_markup() -> None:
 
 def test_nothing_to_draw_is_no_error() -> None:
     for picture in (
-        pictures.lanes({}, 0.0, 0.0, title="t"),
-        pictures.steps({}, 0.0, 0.0, title="t"),
-        pictures.heat(pd.DataFrame(), title="t", unit="s"),
+        svg_charts.lanes({}, 0.0, 0.0, title="t"),
+        svg_charts.steps({}, 0.0, 0.0, title="t"),
+        svg_charts.heat(pd.DataFrame(), title="t", unit="s"),
     ):
         assert drawn(picture).attrib["aria-label"].startswith("t")

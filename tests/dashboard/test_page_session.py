@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from dashboard.language.display_options import Looks
+from dashboard.language.display_options import DisplayOptions
 from dashboard.screen.listing import ListQuery
-from dashboard.site.page_session import PageSession, Views
+from dashboard.site.page_session import PageSession, ViewCache
 from dashboard.state.store import DashboardState
 from tests.dashboard.samples import NOW, busy, ops, session, viewer
 
@@ -33,17 +33,17 @@ class Open:
         self.now = float(NOW)
         self.logged_in = True
         self.acted = Acted()
-        self.views = Views(self.state, lambda: self.now)
+        self.views = ViewCache(self.state, lambda: self.now)
         self.session = PageSession(
-            *(self.views, page, viewer(), Looks()),
+            *(self.views, page, viewer(), DisplayOptions()),
             self.acted,  # type: ignore[arg-type]  # all that a session asks of actions
             stays=lambda: self.logged_in,
         )
         self.told: list[dict[str, Any]] = []
-        self.session.console.tell = self.told.append  # type: ignore[method-assign, assignment]  # instead of a socket
+        self.session.component.tell = self.told.append  # type: ignore[method-assign, assignment]  # instead of a socket
 
     def say(self, **message: Any) -> None:
-        self.session.console.on_message(message)
+        self.session.component.on_message(message)
 
     def tick(self, events: int = 1) -> list[dict[str, Any]]:
         """A second later, after so many events: what is told."""

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboard.screen.panes.audit import audit
-from dashboard.state.audit_events import AuditEvent, ChainStatus, act
+from dashboard.state.audit_events import AuditEvent, ChainStatus, audit_event
 from dashboard.state.store import DashboardState
 from dossier_realtime.recording import export
 from dossier_realtime.recording.entry import Header
@@ -44,7 +44,7 @@ def call(method: str, path: str, status: int = 200, **more: Any) -> Header:
     ],
 )
 def test_what_somebody_did_is_told_in_a_word_and_of_what(header: Header, what: str, of: str) -> None:
-    found = act(header)
+    found = audit_event(header)
     assert found is not None
     assert (found.what, found.of, found.seq) == (what, of, 7)
 
@@ -61,7 +61,7 @@ def test_what_somebody_did_is_told_in_a_word_and_of_what(header: Header, what: s
     ],
 )
 def test_what_is_no_act_is_not_told(header: Header) -> None:
-    assert act(header) is None
+    assert audit_event(header) is None
 
 
 @given(st.lists(st.sampled_from(["a", "b", "c"]), max_size=30))
@@ -79,10 +79,10 @@ def test_whoever_is_refused_without_end_pushes_out_no_act() -> None:
     for n in range(2, 3_000):
         state.audited(GOOD, [AuditEvent(n, NOW, f"u{n}", "clearance", "x", rule="clearance")])
     assert len(state.denials) == state.denials.cap
-    assert [found.user for found in state.acts.values()] == ["omar"]
+    assert [found.user for found in state.audit_events.values()] == ["omar"]
     for n in range(3_000, 6_000):
         state.audited(GOOD, [AuditEvent(n, NOW, "omar", "channel", "x", status=200)])
-    assert len(state.acts) == state.acts.cap
+    assert len(state.audit_events) == state.audit_events.cap
 
 
 @pytest.mark.parametrize("language", ["en", "ar"])
