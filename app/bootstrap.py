@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 import time
 import uuid
@@ -12,17 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import structlog
-from msgspec import structs
 
-import dossier_realtime
+from app.builders.gauges import GaugeSources, register_gauges, register_ops_rows
+from app.builders.stores import open_stores
 from app.configuration.limits import node_limits, rate_limits
 from app.core.instant import Instant
-from app.engine.build import open_engine
-from app.engine.limits import EngineLimits
 from app.journal.acts import ActRecord
 from app.journal.exports.export import Archive
-from app.journal.node_name import kept_name
-from app.journal.signatures.signing import Signer, key_place, named_key, open_signer
+from app.journal.signatures.signing import Signer
 from app.journal.upkeep import Upkeep
 from app.journal.writer import Journal
 from app.node.node import Node
@@ -39,7 +35,6 @@ from app.services.ops_report import report
 from app.services.publisher import EventPublisher
 from app.services.quotas import Quotas
 from app.telemetry.metrics import Metrics
-from app.telemetry.stalls import longest_stall
 from app.web.application import application
 from app.web.listeners import PortListeners
 from app.web.transport.body_quota import BodyQuota
@@ -254,90 +249,17 @@ class Service:
             self._documents.sweep()
 
     def _measure(self, connection_quota: ConnectionQuota, body_quota: BodyQuota) -> None:
-        node, journal = self.node, self.journal
-        for name, text, read in (
-            ("dossier_sessions", "Authenticated sessions", lambda: len(node.registry.by_session)),
-            ("dossier_subscriptions", "Subscriptions", node.hub.total),
-            ("dossier_documents_open", "Documents in memory", lambda: self._documents.open),
-            ("dossier_journal_waiting", "Journal entries not yet written", lambda: journal.waiting),
-            ("dossier_tcp_connections", "Open TCP connections, WebSocket and HTTP", lambda: connection_quota.open),
-            ("dossier_http_body_bytes", "Bytes of HTTP bodies in memory", lambda: body_quota.held),
-            (
-                "dossier_accepts_refused",
-                "Connections that the system did not accept",
-                lambda: self.listeners.refused,
-            ),
-            ("dossier_work_waiting", "Units of work that wait for a turn of the loop", lambda: node.turns.waiting),
-            ("dossier_work_deferred", "Units of work that had to wait so far", lambda: node.turns.deferred),
-            ("dossier_tasks", "Tasks of the event loop", lambda: len(asyncio.all_tasks())),
-            ("dossier_checkpoints", "Checkpoints signed since the start", lambda: self._upkeep.checkpoints.made),
-            ("dossier_checkpoints_failed", "Failures to send one on", lambda: self._upkeep.checkpoints.failures),
-            ("dossier_loop_stall_seconds", "The longest turn of the event loop in the last minute", longest_stall),
-            ("dossier_journal_lost", "Journal entries that could not be recorded", lambda: journal.lost),
-        ):
-            self._metrics.gauge(name, text, read)
-
-        def figures() -> dict[str, float]:
-            totals = self._metrics.totals
-            return self._metrics.delivery_minute.figures(time.monotonic()) | {
-                "connections": len(node.registry.connections),
-                "sessions": len(node.registry.by_session),
-                "subscriptions": node.hub.total(),
-                "deliveries_total": totals["deliveries"],
-                "events_total": totals["published"],
-                "loop_stall_ms": round(1000 * longest_stall(), 2),
-                "loop_lag_ms": round(1000 * self._metrics.loop_lag.value, 2),
-                "ready": float(all(self.readiness().values())),
-            }
-
-        self._aggregator.gauge("nodes", figures)
-        self._aggregator.gauge_rows("limits", self.node.control.raised_limits)
-        self._aggregator.gauge("sessions", lambda: {"open": len(node.registry.by_session)})
+        documents, upkeep, listeners = self._documents, self._upkeep, self.listeners
+        sources = GaugeSources(self.node, self.journal, upkeep, documents, listeners, connection_quota, body_quota)
+        register_gauges(self._metrics, sources)
+        register_ops_rows(self._aggregator, self._metrics, self.node, self.readiness)
 
 
 async def build(config: Config) -> Service:
     """Open what the configuration names and put it together. Raises EngineError and JournalError."""
-    data = Path(config.storage.data)
-    limits = rate_limits(config)
-    engine_limits = EngineLimits(
-        history_events=config.history.events,
-        history_seconds=config.history.seconds,
-        idempotency_seconds=config.history.idempotency_hours * 3600,
-        resume_seconds=config.session.resume_window,
-        grace=config.presence.grace,
-        roster_cap=config.presence.list_cap,
-    )
-    engine = await open_engine(config.storage.engine, data, limits=engine_limits, rates=limits, clock=now)
-    journal = None
-    try:
-        node = config.node.id or kept_name(data)
-        config = structs.replace(config, node=structs.replace(config.node, id=node))
-        signer = open_signer(data, key_place(config.journal), named_key(data / "journal", node))
-        about = {"node": node, "version": dossier_realtime.__version__, "pid": str(os.getpid())}
-        journal = Journal(
-            data / "journal",
-            node,
-            about=about | {"key": signer.fingerprint},
-            segment_bytes=config.journal.segment_mib << 20,
-            sync_seconds=config.journal.fsync_seconds,
-        )
-        if engine.last_commit < journal.last_commit and not engine.moved:
-            await engine.close()
-            engine = await open_engine(
-                config.storage.engine,
-                data,
-                limits=engine_limits,
-                rates=limits,
-                clock=now,
-                recorded=journal.last_commit,
-            )
-    except BaseException:
-        await engine.close()
-        if journal is not None:
-            journal.close()
-        raise
-    context = None
+    stores = await open_stores(config, now)
+    config, context = stores.config, None
     if config.server.tls_certificate:
         certificate, key = Path(config.server.tls_certificate), Path(config.server.tls_key)
         context = tls.server_context(certificate, key, time.time())
-    return Service(config, engine, journal, signer, context)
+    return Service(config, stores.engine, stores.journal, stores.signer, context)

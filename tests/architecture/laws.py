@@ -46,7 +46,8 @@ FLOORS: dict[str, set[str]] = {
     "app.services": _SERVICES,
     "app.node": _NODE,
     "app.web": _WEB,
-    "app.bootstrap": _WEB | {"app.web", "app.configuration.limits", "dossier_realtime"},
+    "app.builders": _WEB | {"app.web", "app.configuration.limits", "dossier_realtime"},
+    "app.bootstrap": _WEB | {"app.web", "app.builders", "app.configuration.limits"},
     "app.commands": _COMMANDS,
     "app.commands.dashboard": _COMMANDS | {"app.commands", "dashboard"},
     "app.commands.cli": _COMMANDS

@@ -1,0 +1,1 @@
+"""Parts of the service, built from the configuration for the composition root."""
