@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+_MAX_CLIENTS = 4_096  # whose refusals are counted at once
 _HANDFUL = 0.9  # of the budget: whoever has spent no more of it was refused a handful of times
 
 
@@ -48,6 +49,12 @@ class RefusalBudget:
             self._until = min(max(self._until, steady) + pause, steady + self._limits.longest_pause)
             self._pause = min(2 * pause, self._limits.longest_pause)
 
+    def spend(self, steady: float) -> None:
+        """Begin the longest pause: the client was ended for what it sent, and is not to begin anew by returning."""
+        self._at = max(steady, self._at)
+        self._pause = self._limits.longest_pause
+        self._until = steady + self._limits.longest_pause
+
     def pause(self, steady: float) -> float:
         """Return for how many seconds nothing more is to be read: 0.0 within the budget, never above the longest."""
         return max(0.0, self._until - steady)
@@ -68,3 +75,31 @@ class RefusalBudget:
         calm = int(max(0.0, steady - max(self._at, self._until)))
         pause = max(self._limits.first_pause, self._pause / 2 ** min(calm, 30))
         return min(float(self._limits.per_second), self._left + passed * self._limits.per_second), pause
+
+
+class RefusalBudgets:
+    """The budgets of many clients by their name: an address, a user. The calm ones are forgotten, and beyond the bound
+    the one that was asked for the longest ago."""
+
+    def __init__(self, limits: RefusalLimits, most: int = _MAX_CLIENTS) -> None:
+        self._limits = limits
+        self._most = most
+        self._budgets: dict[str, RefusalBudget] = {}
+
+    def __len__(self) -> int:
+        return len(self._budgets)
+
+    def of(self, client: str, steady: float) -> RefusalBudget:
+        """Return the budget of a client, a whole one where none is known."""
+        budget = self._budgets.pop(client, None) or RefusalBudget(self._limits, steady)
+        self._budgets[client] = budget  # the last one: the first is the one that was asked for the longest ago
+        for _ in range(2):
+            oldest, its = next(iter(self._budgets.items()))
+            if oldest != client and (its.is_calm(steady) or len(self._budgets) > self._most):
+                del self._budgets[oldest]
+        return budget
+
+    def is_often(self, client: str, steady: float) -> bool:
+        """Return whether a client was refused so often of late that others go before it."""
+        budget = self._budgets.get(client)
+        return budget is not None and budget.is_often(steady)

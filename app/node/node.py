@@ -6,6 +6,7 @@ import asyncio
 import random
 from typing import TYPE_CHECKING, Final
 
+from app.core.refusal_budget import RefusalBudgets
 from app.core.sessions.session import Session
 from app.node.connections.connection_limit import ConnectionLimit
 from app.node.connections.connection_sets import ConnectionSets
@@ -65,6 +66,7 @@ class Node:
         self.loop = asyncio.get_running_loop()
         self.flusher = Flusher(self.loop, self.recorder.record_written)
         self.timers = Timers()
+        self.refusals = RefusalBudgets(self.limits.refusals)
         self.turns = Turns(self.loop)
         self.turns.before_others = self.flusher.flush
         self.background = Background(self.loop)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.core.instant import Instant
-from app.core.refusal_budget import RefusalBudget, RefusalLimits
+from app.core.refusal_budget import RefusalBudget, RefusalBudgets, RefusalLimits
 from app.core.sessions.deadlines import Deadlines, Due, SessionLimits
 
 LIMITS = RefusalLimits(per_second=20, longest_pause=0.5)
@@ -104,3 +104,23 @@ def test_what_the_server_does_not_read_is_no_silence_of_the_peer(before: float, 
     silent = before + limits.liveness_timeout + pause
     assert Due.SILENT not in deadlines.due(Instant(silent - 0.01, silent - 0.01))
     assert Due.SILENT in deadlines.due(Instant(silent + 0.01, silent + 0.01))
+
+
+def test_an_end_for_abuse_spends_the_budget_and_a_return_does_not_renew_it() -> None:
+    budgets = RefusalBudgets(LIMITS)
+    budgets.of("mal", 0.0).spend(0.0)
+    returned = budgets.of("mal", 0.2)
+    assert returned.pause(0.2) == pytest.approx(LIMITS.longest_pause - 0.2)
+    assert returned.is_often(0.2)
+    assert budgets.of("nora", 0.2).pause(0.2) == 0.0
+
+
+@given(st.lists(st.tuples(st.integers(0, 30), st.floats(0, 2), st.integers(0, 40)), max_size=60))
+def test_no_more_budgets_are_kept_than_the_bound_and_each_client_has_one(uses: list[tuple[int, float, int]]) -> None:
+    budgets, now = RefusalBudgets(LIMITS, most=5), 0.0
+    for client, gap, times in uses:
+        now += gap
+        budget = budgets.of(f"c{client}", now)
+        refuse(budget, now, times)
+        assert budgets.of(f"c{client}", now) is budget
+        assert len(budgets) <= 5

@@ -86,6 +86,25 @@ async def test_the_socket_of_whoever_is_refused_often_is_not_read(tmp_path: Path
 
 
 @asynchronous
+async def test_whoever_returns_after_an_end_for_abuse_is_still_held_back(tmp_path: Path) -> None:
+    settings: Overrides = {**PAUSES, "limits.refusals_per_second": 1_000}
+    async with running(tmp_path / "s", settings) as service:
+        token = tokens.token("faulty")
+        async with await Client.connect(service, token) as client:
+            await client.send(*["[" for _ in range(25)])
+            await client.expect_close(4502)
+        ended = time.monotonic()
+        async with (
+            await Client.connect(service, token) as again,
+            await Client.connect(service, tokens.token("other")) as other,
+        ):
+            (connection,) = service.node.registry.of_user("faulty")
+            assert connection.refusals.pause(service.node.clock().steady) > 0 or time.monotonic() - ended >= 5
+            await other.ask({"type": "ping"})
+            await again.ask({"type": "ping"})  # only later
+
+
+@asynchronous
 async def test_a_handful_of_refusals_costs_no_pause(service: Service) -> None:
     before = service.metrics()["dossier_pauses_total"]
     async with await Client.connect(service, tokens.token("seldom")) as client:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 import msgspec
 
 from app.core.origin import Origin, origin_now
-from app.core.refusal_budget import RefusalBudget
+from app.core.refusal_budget import RefusalBudget, RefusalBudgets
 from app.core.sessions.effects import ACCEPTED, Close, Decision, Leave, Send, SendPing
 from app.core.sessions.session import Session
 from app.node.sockets.frames import close_frame, ping_frame, text_frame
@@ -75,6 +75,7 @@ class ConnectionHost(Protocol):
     flusher: Flusher
     timers: Timers
     limits: NodeLimits
+    refusals: RefusalBudgets
     clock: Callable[[], Instant]
     new_id: Callable[[], str]
 
@@ -188,6 +189,10 @@ class Connection:
             self._frame_since = self.host.clock().steady
             self.host.timers.watch(self)
 
+    def share_refusals(self, user_id: str) -> None:
+        """Go on with the budget of the user: it is one over all connections, and outlives each."""
+        self.refusals = self.host.refusals.of(user_id, self.host.clock().steady)
+
     def take_pause(self) -> float:
         """Return for how many seconds the socket is not to be read now, since so much was refused; 0.0: go on.
 
@@ -286,6 +291,8 @@ class Connection:
                 self._close(effect.code, effect.reason)
 
     def _close(self, code: CloseCode, reason: str) -> None:
+        if code in _ABUSE:
+            self.refusals.spend(self.host.clock().steady)
         self.outbox.push(close_frame(code, reason))
         self._linger()
         self._ended()
@@ -386,6 +393,7 @@ def _nothing() -> None:
     """The socket is closed already."""
 
 
+_ABUSE = (CloseCode.RATE_ABUSE, CloseCode.PROTOCOL_ABUSE)
 _PROBE = ping_frame()
 _NO_STATUS = 1005
 _ABNORMAL = 1006

@@ -110,6 +110,7 @@ class Authentication:
             at.wall,
             0,
         )
+        connection.share_refusals(identity.user_id)
         self._registry.begin_opening(connection)
         opened = None
         try:

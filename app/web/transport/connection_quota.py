@@ -10,7 +10,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from app.core.refusal_budget import RefusalBudget, RefusalLimits
+from app.core.refusal_budget import RefusalBudgets, RefusalLimits
 from dossier_realtime.protocol.http.forwarded import bucket, client_address, is_trusted
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 _TOLD_PER_ADDRESS = 256  # connections past the bound that are answered 429
 _TOLD = 64  # connections past the process' bound that are answered 503
-_REFUSED = 4_096  # addresses whose refusals are counted at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +60,10 @@ class ConnectionQuota:
     _second: Counter[tuple[str, str]] = field(default_factory=Counter)
     _since: float = 0.0
     _total: int = 0
-    _refused: dict[str, RefusalBudget] = field(default_factory=dict)
+    _refused: RefusalBudgets = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._refused = RefusalBudgets(self.limits.refusals)
 
     @property
     def open(self) -> int:
@@ -104,20 +106,13 @@ class ConnectionQuota:
 
     def refused(self, client: str, steady: float) -> float:
         """Count a refused call of the client's; return for how many seconds its answer is to wait."""
-        address = bucket(client)
-        budget = self._refused.pop(address, None) or RefusalBudget(self.limits.refusals, steady)
-        self._refused[address] = budget  # the last one: the first is the one that was refused the longest ago
-        for _ in range(2):
-            oldest, its = next(iter(self._refused.items()))
-            if oldest != address and (its.is_calm(steady) or len(self._refused) > _REFUSED):
-                del self._refused[oldest]
+        budget = self._refused.of(bucket(client), steady)
         budget.refused(steady)
         return budget.pause(steady)
 
     def is_refused_often(self, ticket: Ticket, steady: float) -> bool:
         """Return whether the address of a connection was refused so often of late that others go before it."""
-        budget = self._refused.get(ticket.address)
-        return budget is not None and budget.is_often(steady)
+        return self._refused.is_often(ticket.address, steady)
 
     def release(self, ticket: Ticket) -> None:
         """Give a connection's place back; safe to call again."""
