@@ -18,11 +18,14 @@ PAGES = [
 ]
 READ = [page for page in PAGES if "decisions" not in page.parts and page.name not in ("CHANGELOG.md", "messages.md")]
 """Pages of prose. Decisions and changes keep the words of their day; messages.md is made from the code."""
+PLAIN = [page for page in READ if page.name not in ("promises.md", "security.md")]
+"""Without the two tables that quote names of tests."""
 FOLDERS = sorted(path.name for path in ROOT.iterdir() if path.is_dir() and path.name not in ("build", "var"))
 _BLOCK = re.compile(r"^```.*?^```", re.DOTALL | re.MULTILINE)
 _CODE = re.compile(r"`([^`\n]+)`")
 _PATH = re.compile(rf"(?:{'|'.join(map(re.escape, FOLDERS))})/[\w./*<>-]*|[\w./*<>-]+\.(?:py|toml|md)")
 _NOT_OURS = re.compile(r"^(/|var/|build/|\.venv)|^(NOTES|production|default)\.\w+$|^notebooks/monday")
+_VAGUE = re.compile(r"\b(?:whoever|whomever|nobody|somebody|anybody|everybody)\b", re.IGNORECASE)
 _SAVED = re.compile(r"[Ss]ave as\s+`([^`]+)`")
 _RELATIVE = re.compile(
     r"(?:^|[.!?:]\s+|\|\s*|^#+\s+|^\s*[-*]\s+|^\d+\.\s+)(What|Who|Whom|Whose|Whether)\s", re.MULTILINE
