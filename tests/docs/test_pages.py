@@ -73,6 +73,12 @@ def test_no_sentence_begins_with_a_relative_word(page: Path) -> None:
     assert [text[m.start() : m.start() + 60] for m in _RELATIVE.finditer(text)] == []
 
 
+@pytest.mark.parametrize("page", PLAIN, ids=lambda page: page.stem)
+def test_a_page_names_persons_and_programs_by_what_they_are(page: Path) -> None:
+    text = _BLOCK.sub("", page.read_text("utf-8"))
+    assert [text[m.start() : m.start() + 60] for m in _VAGUE.finditer(text)] == []
+
+
 @pytest.mark.parametrize(
     "text", ["Who asks is heard.", "It ends. What remains is kept.", "## What it raises", "| Whom |"]
 )
