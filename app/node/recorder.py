@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, assert_never
 
 import structlog
 from msgspec import UNSET, UnsetType
 
 from app.core.origin import Origin, origin_now
-from app.core.sessions.effects import Lasting, Send
+from app.core.sessions.effects import RateLimited, RateWarned
 from app.telemetry.logs import Sample, Sampler
 from app.telemetry.series import message_name
 from dossier_realtime.protocol import channels, codec
@@ -19,7 +19,6 @@ from dossier_realtime.protocol.codec import InvalidMessage
 from dossier_realtime.protocol.commands import AcknowledgeAlert, Auth, CancelBrief, ChangeSettings, EditOperation
 from dossier_realtime.protocol.inbound import InboundMessage
 from dossier_realtime.protocol.namespaces import NAMESPACES
-from dossier_realtime.protocol.responses import RateLimitWarning
 from dossier_realtime.recording.ops.ops_rows import EndedSessionRow, LimitRow
 from dossier_realtime.recording.reading import HEAD_BYTES, cut
 
@@ -35,7 +34,6 @@ if TYPE_CHECKING:
     from app.telemetry.metrics import Metrics
     from dossier_realtime.protocol.classification import ChannelPolicy, ChannelSettings
     from dossier_realtime.protocol.errors import ErrorCode
-    from dossier_realtime.protocol.events import Event
     from dossier_realtime.recording.entry import Audience, Detail
     from dossier_realtime.recording.ops.ops_aggregator import OpsAggregator
 
@@ -70,12 +68,9 @@ class Recorder:
         channel = getattr(command if message is None else message, "channel", None) or ""
         if message is None and not is_channel(channel):
             channel = ""  # of a malformed one it is whatever stood there
-        if decision.rule or not (decision.effects and isinstance(decision.effects[-1], Lasting)):
+        if not decision.is_pending:
             self._metrics.judged(message_name(known), decision.rule)
-        if decision.rule:
-            self._note_refusal(connection, decision)
-        elif decision.effects and isinstance(warned := decision.effects[0], Send):
-            self._note_warning(connection, warned.event)
+        self._note(connection, decision)
         if isinstance(known, Auth):
             frame = None
         elif known is None or session.identity is None:
@@ -95,10 +90,23 @@ class Recorder:
             lane="events" if changes else "traffic",
         )
 
-    def _note_warning(self, connection: Connection, event: Event) -> None:
-        if isinstance(event, RateLimitWarning):
-            self._aggregator.count("limits", "warnings")
-            self._note_limit(connection, event.payload.rate_class, "warned", event.payload.current_rate)
+    def _note(self, connection: Connection, decision: Decision) -> None:
+        """Put a decision into the operators' counts and rows: its refusal, or the warning that came with it."""
+        rule, is_limited = decision.rule, False
+        for note in decision.notes:
+            match note:
+                case RateLimited(rate_class):
+                    is_limited = True
+                    self._aggregator.count("limits", "refused")
+                    self._note_limit(connection, rate_class, "exceeded")
+                case RateWarned(rate_class, rate):
+                    if not rule:  # a refusal of the same message says more
+                        self._aggregator.count("limits", "warnings")
+                        self._note_limit(connection, rate_class, "warned", rate)
+                case _:
+                    assert_never(note)
+        if rule and not is_limited:
+            self._aggregator.count("errors", rule)
 
     def _note_limit(self, connection: Connection, rate_class: str, state: str, rate: int | UnsetType = UNSET) -> None:
         identity = connection.session.identity
@@ -106,14 +114,6 @@ class Recorder:
             row = LimitRow(key=f"{identity.user_id} {rate_class}", user_id=identity.user_id, name=identity.name)
             row.rate_class, row.state, row.rate = rate_class, state, rate
             self._aggregator.row(row, _PERSONAL)
-
-    def _note_refusal(self, connection: Connection, decision: Decision) -> None:
-        rule = decision.rule
-        if not rule.startswith("rate."):
-            self._aggregator.count("errors", rule)
-            return
-        self._aggregator.count("limits", "refused")
-        self._note_limit(connection, rule.removeprefix("rate."), "exceeded")
 
     def record_outcome(self, name: str, refused: ErrorCode | None) -> None:
         """A message that took time was carried out, or refused."""

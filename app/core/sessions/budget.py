@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from app.core.ratelimit import class_of
-from app.core.sessions.effects import ACCEPTED, Decision, Effect, Send
+from app.core.sessions.effects import ACCEPTED, Decision, RateWarned, Send
 from app.core.sessions.error_messages import past_limit
 from app.core.sessions.renewals import Renewals
 from dossier_realtime.protocol import codec
@@ -16,11 +16,12 @@ from dossier_realtime.protocol.commands import Subscribe
 
 if TYPE_CHECKING:
     from app.core.instant import Instant
-    from app.core.ratelimit import RateLimiter
+    from app.core.ratelimit import RateLimiter, Verdict
     from app.core.sessions.deadlines import SessionLimits
     from dossier_realtime.protocol.authorization import Identity
     from dossier_realtime.protocol.commands import Command
     from dossier_realtime.protocol.inbound import InboundMessage
+    from dossier_realtime.protocol.responses import RateClass
 
 
 class Budget:
@@ -35,23 +36,27 @@ class Budget:
         """Count a frame's bytes; the refusal, or the warning, where one is due."""
         verdict = self._rates.spend(identity.user_id, identity.role, "bytes", at.steady, len(frame))
         if verdict.allowed:
-            return Decision(ACCEPTED, [Send(verdict.warning("bytes"))]) if verdict.warn else None
+            return _warned(verdict, "bytes") if verdict.warn else None
         return past_limit(verdict, "bytes", codec.reference(frame), at)
 
     def spend(
         self, identity: Identity, message: Command | InboundMessage | codec.InvalidMessage, at: Instant
-    ) -> tuple[list[Effect], Decision | None]:
-        """Count a message in its class: the warning that is due with it, and its refusal."""
+    ) -> Decision:
+        """Count a message in its class; return its refusal, or the warning that is due before its own effects."""
         if isinstance(message, Subscribe) and self._free_subscribes:
             self._free_subscribes -= 1
-            return [], None
+            return Decision(ACCEPTED, [])
         rate_class = class_of(message)
         verdict = self._rates.spend(identity.user_id, identity.role, rate_class, at.steady)
         if verdict.allowed:
-            return [Send(verdict.warning(rate_class))] if verdict.warn else [], None
-        return [], past_limit(verdict, rate_class, message, at)
+            return _warned(verdict, rate_class) if verdict.warn else Decision(ACCEPTED, [])
+        return past_limit(verdict, rate_class, message, at)
 
     def was_invalid(self, identity: Identity, message: Command | InboundMessage, at: Instant) -> None:
         """Count what is refused as invalid as a general message too."""
         if class_of(message) != "general":
             self._rates.spend(identity.user_id, identity.role, "general", at.steady)
+
+
+def _warned(verdict: Verdict, rate_class: RateClass) -> Decision:
+    return Decision(ACCEPTED, [Send(verdict.warning(rate_class))], (RateWarned(rate_class, verdict.count),))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
     from dossier_realtime.protocol.commands import (
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from dossier_realtime.protocol.errors import CloseCode
     from dossier_realtime.protocol.events import Event
     from dossier_realtime.protocol.inbound import InboundMessage
+    from dossier_realtime.protocol.responses import RateClass
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,8 +180,41 @@ Lasting = (
 ACCEPTED = ""
 
 
+@dataclass(frozen=True, slots=True)
+class RateWarned:
+    """A note: the message brought its user near the limit of a class, at `rate` messages in the window."""
+
+    rate_class: RateClass
+    rate: int
+
+
+@dataclass(frozen=True, slots=True)
+class RateLimited:
+    """A note: the message was refused since its user was past the limit of a class; `auth` stands for renewals."""
+
+    rate_class: RateClass | Literal["auth"]
+
+
+Note = RateWarned | RateLimited
+
+
 class Decision(NamedTuple):
-    """What is to be done, and `rule`: the check that refused; empty when the message was accepted."""
+    """The effects to execute, the check that refused, and notes for the operators' rows.
+
+    `rule` names the check; it is empty when the message was accepted.
+    """
 
     rule: str
     effects: list[Effect]
+    notes: tuple[Note, ...] = ()
+
+    @property
+    def is_pending(self) -> bool:
+        """Return whether the message is accepted or refused only when its last effect was carried out."""
+        return not self.rule and bool(self.effects) and isinstance(self.effects[-1], Lasting)
+
+    def then(self, later: Decision) -> Decision:
+        """Return `later` with this decision's effects and notes before its own."""
+        if not self.effects:
+            return later
+        return Decision(later.rule, [*self.effects, *later.effects], self.notes + later.notes)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from app.core.authorization import NO_SUBSCRIPTION
-from app.core.sessions.effects import Close, Decision, Effect, Send
+from app.core.sessions.effects import Close, Decision, Effect, RateLimited, Send
 from dossier_realtime.protocol.errors import CloseCode, ErrorCode
 from dossier_realtime.protocol.responses import AuthSuccess, AuthSuccessPayload, ErrorMessage, ErrorPayload
 
@@ -59,7 +59,7 @@ def past_limit(
     )
     if verdict.abuse:
         effects.append(Close(CloseCode.RATE_ABUSE, "too many messages past the limit"))
-    return Decision(f"rate.{rate_class}", effects)
+    return Decision(f"rate.{rate_class}", effects, (RateLimited(rate_class),))
 
 
 def login_answer(

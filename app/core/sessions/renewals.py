@@ -7,7 +7,7 @@ from collections import deque
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from app.core.sessions.effects import Close, Decision, Effect, Send
+from app.core.sessions.effects import Close, Decision, Effect, RateLimited, Send
 from app.core.sessions.error_messages import error_message
 from dossier_realtime.protocol.errors import CloseCode, ErrorCode
 
@@ -50,7 +50,7 @@ class Renewals:
         ]
         if self.is_abuse:
             effects.append(Close(CloseCode.RATE_ABUSE, "too many renewals; reconnect later"))
-        return Decision("rate.auth", effects)
+        return Decision("rate.auth", effects, (RateLimited("auth"),))
 
     def taken(self, token: str) -> None:
         """This token is in force from now on."""

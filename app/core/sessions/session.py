@@ -96,13 +96,13 @@ class Session:
             return self._first(command, at)
         if isinstance(command, Auth):
             return self._renew(command, at)
-        warning, refused = self._budget.spend(self.identity, command, at)
-        if refused is not None:
-            return self._settled(refused)
-        rule, effects = self._settled(self._judge(command, self.identity, at))
-        if rule.startswith("format"):
+        counted = self._budget.spend(self.identity, command, at)
+        if counted.rule:
+            return self._settled(counted)
+        decision = self._settled(self._judge(command, self.identity, at))
+        if decision.rule.startswith("format"):
             self._budget.was_invalid(self.identity, command, at)
-        return Decision(rule, warning + effects if warning else effects)
+        return counted.then(decision)
 
     def malformed(self, wrong: codec.InvalidMessage, at: Instant) -> Decision:
         """Judge a frame that could not be decoded. It counts as a general message."""
@@ -114,11 +114,10 @@ class Session:
                 error = error_message(ErrorCode.INVALID_MESSAGE_FORMAT, str(wrong), at, ref=wrong.ref)
                 return self._close("format", CloseCode.AUTH_FAILED, "the auth message is malformed", error)
             return self._not_first(wrong.ref, at)
-        warning, refused = self._budget.spend(self.identity, wrong, at)
-        if refused is not None:
-            return self._settled(refused)
-        decision = self._settled(self._denials.bad_format(str(wrong), at, wrong.channel, wrong.ref))
-        return Decision(decision.rule, warning + decision.effects)
+        counted = self._budget.spend(self.identity, wrong, at)
+        if counted.rule:
+            return self._settled(counted)
+        return counted.then(self._settled(self._denials.bad_format(str(wrong), at, wrong.channel, wrong.ref)))
 
     def heard(self, at: Instant) -> None:
         """Any frame at all came in, a control frame too."""
