@@ -1,4 +1,4 @@
-"""The Python SDK of the real-time service: a client for its sockets, a publisher for its HTTP twin."""
+"""The Python SDK of the real-time service: a client for its WebSocket, and a publisher for its HTTP API."""
 
 from dossier_realtime.protocol.codec import InvalidMessage
 from dossier_realtime.protocol.errors import ErrorCode

@@ -1,4 +1,4 @@
-"""The types of the callbacks that a user of the SDK gives."""
+"""The types of the callbacks that a user of the SDK passes."""
 
 from __future__ import annotations
 

@@ -64,20 +64,23 @@ from .state.session import ClientSession
 from .subscription import Subscription
 
 InboxEvent = Notification | TaskAssigned | CommitmentAlert | BriefComplete | BriefFailed
-"""The events that ask for a person's attention, among those on `user:{id}`."""
+"""The events on `user:{id}` that need a person's attention."""
 
 
 class DossierRealtimeClient:
-    """A connection that comes back by itself, its subscriptions and its sends; for one user and one event loop.
+    """A connection that reconnects by itself, its subscriptions and its sends; for one user and one event loop.
 
         async with DossierRealtimeClient(token, url) as client:
             client.subscribe("dossier:country:SA", on_message=print)
 
-    `token`: a token, or an async function that gives a fresh one; it is asked for every connection and before a
+    `token`: a token, or an async function that returns a fresh one; it is called for every connection and before a
     token expires, and may raise AuthFailed to give up. `url`: `wss://…/v1` with TLS 1.3 and a verified certificate
-    (`ssl_context` for an authority of one's own); `ws://` only to this machine, unless `insecure`.
-    The time-outs are seconds. Raises ValueError for an address that is not safe or cannot be connected to (blanks, a
-    user, another scheme), TypeError for a token that is neither a string nor a function.
+    (`ssl_context` for a private certificate authority); `ws://` only to this machine, unless `insecure`.
+    The time-outs are in seconds.
+
+    Raises:
+        ValueError: for an address that is not safe or not usable (blanks, a user, another scheme).
+        TypeError: for a token that is neither a string nor a function.
     """
 
     def __init__(
@@ -108,11 +111,14 @@ class DossierRealtimeClient:
     # --- the connection --------------------------------------------------------------------------
 
     async def connect(self) -> None:
-        """Wait until authenticated, however often that must be tried.
+        """Connect and authenticate, with as many attempts as that takes, and return when it is done.
 
-        Raises AuthFailed, ConnectFailed or ConnectionClosed when it can never be: wrong token, address, certificate;
-        UnusableToken (a TypeError too) for a token function that is not async or returns no token. Cancelled before
-        the client was ever authenticated, it leaves no connection behind; `connect` may be called again.
+        A call that is cancelled before the client was ever authenticated leaves no connection behind; `connect` may be
+        called again.
+
+        Raises:
+            AuthFailed, ConnectFailed, ConnectionClosed: where no attempt can succeed (token, address, certificate).
+            UnusableToken: (a TypeError too) for a token function that is not async or returns no token.
         """
         self._runner.perform(self._connection.start())
         self._connecting += 1
@@ -129,7 +135,7 @@ class DossierRealtimeClient:
             self._connecting -= 1
 
     async def close(self) -> None:
-        """End it all: subscriptions end, waiting sends raise ConnectionClosed, no callback comes after."""
+        """Close the connection. Subscriptions end, waiting sends raise ConnectionClosed, no callback follows."""
         self._runner.perform(self._connection.close())
         self._listeners.stop()
         await self._runner.stop()
@@ -149,43 +155,47 @@ class DossierRealtimeClient:
 
     @property
     def state(self) -> ConnectionState:
-        """The contract's connection state."""
+        """The state of the connection (docs/protocol.md#client-interface)."""
         return self._connection.state
 
     @property
     def session_id(self) -> str | None:
-        """The session as the server knows it, kept over a reconnect. None before the first `auth_success`."""
+        """The id of the session at the server, kept over a reconnect. None before the first `auth_success`."""
         return self._connection.granted.session_id if self._connection.granted else None
 
     @property
     def user_id(self) -> str | None:
-        """Whom the token names. None before the first `auth_success`."""
+        """The id of the user whom the token names. None before the first `auth_success`."""
         return self._connection.granted.user_id if self._connection.granted else None
 
     @property
     def permissions(self) -> tuple[str, ...]:
-        """What the token allows, such as `read:dossier:country:*`. Empty before the first `auth_success`."""
+        """The permissions of the token, such as `read:dossier:country:*`. Empty before the first `auth_success`."""
         return tuple(self._connection.granted.permissions) if self._connection.granted else ()
 
     @property
     def recovering(self) -> frozenset[str]:
-        """The subscribed channels that are not whole: not confirmed on this connection, or with missed events to come.
+        """The subscribed channels that are not confirmed on this connection, or whose missed events are still to come.
 
-        After a reconnect the state is `authenticated` before this is empty; `Subscription.status` tells of one channel.
+        After a reconnect the state is `authenticated` before this is empty. `Subscription.status` is that of one
+        channel.
         """
         return self._session.recovering
 
     def on_state(self, callback: Callable[[ConnectionState], Any]) -> None:
-        """Call it, sync or async, with every new state."""
+        """Call `callback`, sync or async, with every new state."""
         self._listeners.on_state.append(callback)
 
     def on_event(self, callback: Callable[[Event], Any]) -> None:
-        """Call it with what comes unasked: the rate-limit messages, and the events of one's own `user:{id}` while
-        that channel is not subscribed."""
+        """Call `callback` with the messages that belong to no subscription.
+
+        These are the rate-limit messages, and the events of the user's own channel `user:{id}` while that channel is
+        not subscribed.
+        """
         self._listeners.on_event.append(callback)
 
     def on_error(self, callback: OnError) -> None:
-        """Call it with the errors that belong to no subscription and no send."""
+        """Call `callback` with the errors that belong to no subscription and no send."""
         self._listeners.on_error.append(callback)
 
     # --- channels --------------------------------------------------------------------------------
@@ -202,13 +212,16 @@ class DossierRealtimeClient:
         last: int | None = None,
         hidden: bool = False,
     ) -> Subscription:
-        """Receive a channel, over all reconnects, until `unsubscribe`. May be called before `connect`.
+        """Subscribe to a channel, over all reconnects, until `unsubscribe`. May be called before `connect`.
 
-        `include_presence` defaults to whether there is an `on_presence`. `since`: begin with what came after that
-        position, or after that offset of the present epoch; `last`: begin with the last 1 to 100 events. What was
-        missed is read as fast as it is taken. `hidden`: be there unseen (needs `admin`). A channel may be subscribed
-        several times; the first decides `since`, `last` and `hidden`. Raises ValueError for a bad name or place,
-        ConnectionClosed after the end.
+        `include_presence` is True by default where `on_presence` is given. `since`: begin with the events after that
+        position, or after that offset of the present epoch; `last`: begin with the last 1 to 100 events. Missed events
+        are read as fast as they are consumed. `hidden`: take no part in presence (needs `admin`). A channel may be
+        subscribed several times; the first call decides `since`, `last` and `hidden`.
+
+        Raises:
+            ValueError: for an invalid channel name, `since` or `last`.
+            ConnectionClosed: after the client's end.
         """
         channels.parse(channel)
         begin = beginning(since, last)
@@ -228,13 +241,13 @@ class DossierRealtimeClient:
         return Subscription(subscription, self._listeners.leave, self._session.status, iterable=on_message is None)
 
     async def inbox(self, *, since: Position | int | None = None, last: int | None = None) -> AsyncIterator[InboxEvent]:
-        """Iterate over what came to the user and wants a person: notifications, tasks, alerts, ends of briefs.
+        """Iterate over the user's events that need attention: notifications, tasks, alerts, ends of briefs.
 
-        The oldest first, then live ones, each once, over all reconnects. It begins with what is wanted of the last
-        100 events of `user:{id}`, or after `since`, or within the `last` ones. Nothing is marked as read: keep
-        `event.offset` and give it as `since` next time. The channel must not be subscribed otherwise meanwhile.
+        The oldest comes first, then live ones, each once, over all reconnects. It begins within the last 100 events of
+        `user:{id}`, or after `since`, or within the `last` ones. Nothing is marked as read: keep `event.offset` and
+        pass it as `since` next time. The channel must have no other subscription meanwhile.
 
-        Raises what `connect` and iterating a subscription raise; ValueError where the channel is subscribed.
+        Raises what `connect` and the iteration of a subscription raise, and ValueError where the channel is subscribed.
         """
         await self.connect()
         last = 100 if since is None and last is None else last
@@ -247,7 +260,7 @@ class DossierRealtimeClient:
             subscription.unsubscribe()
 
     def presence(self, channel: str) -> PresenceState:
-        """Who is on the channel; nobody until the server has said so. Raises NotSubscribed."""
+        """Return the users on the channel; empty until the server has sent them. Raises NotSubscribed."""
         state = self._session.channel_states.get(channel)
         if state is None or not state.include_presence:
             raise NotSubscribed(f"Subscribe to {channel} with include_presence=True to know who is there")
@@ -261,18 +274,20 @@ class DossierRealtimeClient:
         activity: Activity | UnsetType = UNSET,
         field: str | UnsetType | None = UNSET,
     ) -> None:
-        """Say what the user does on a subscribed channel, now and after each reconnect; `field=None`: in no field.
+        """Announce the user's activity on a subscribed channel, now and after each reconnect; `field=None`: no field.
 
-        A refusal goes to the `on_error` of the channel. Raises NotSubscribed, ValueError (a bad value).
+        A refusal goes to the `on_error` of the channel. Raises NotSubscribed, and ValueError for an invalid value.
         """
         change = PresenceChange(status=status, activity=activity, field=field)
         self._runner.perform(self._session.update_presence(channel, change))
 
     def document(self, document_id: str) -> DocumentEditor:
-        """Edit a document with others, over all reconnects, until its `close`. May be called before `connect`.
+        """Open a document for editing with others, over all reconnects, until its `close`.
 
-        Needs `read` on `document:{document_id}`, and `write` for what one does to be accepted. While it is open,
-        each call gives the same editor. Raises ValueError for a bad id, ConnectionClosed after the end.
+        May be called before `connect`. Needs `read` on `document:{document_id}`, and `write` for edits to be accepted.
+        While it is open, each call returns the same editor.
+
+        Raises ValueError for an invalid id, ConnectionClosed after the client's end.
         """
         channel = channels.document(document_id)
         channels.parse(channel)
@@ -294,14 +309,17 @@ class DossierRealtimeClient:
         idempotency_key: str | None = None,
         wait_for_rate: bool = True,
     ) -> Ack:
-        """Send an event and wait until it is durable: `Ack(channel, offset, epoch)`.
+        """Send an event, wait until it is durable, and return its `Ack(channel, offset, epoch)`.
 
         `message` is the contract's JSON (`{"type": "dossier_update", "payload": {…}}`) or an event's Struct; the
-        server writes who and when. It is sent again after every reconnect until it is answered, under one key, and
-        so takes effect once. A rate limit is waited for, unless `wait_for_rate` is False.
+        server writes the author and the time. It is sent again after every reconnect until it is answered, under one
+        idempotency key, and so takes effect once. With `wait_for_rate` it waits while the rate limit is exceeded.
 
-        Raises TypeError and ValueError (what is no event), QueueFull, DeniedError (at once, with `retry_after`, where
-        the rate would have to be waited for and `wait_for_rate` is False), TimedOut, ConnectionClosed.
+        Raises:
+            TypeError, ValueError: for a message that is no event.
+            QueueFull: while 1,000 sends wait for their answer.
+            DeniedError: at once, with `retry_after`, where the rate limit is exceeded and `wait_for_rate` is False.
+            TimedOut, ConnectionClosed: where no answer came.
         """
         self._still_wanted()
         ref, key = self._session.next_ref(), idempotency_key or uuid4().hex
@@ -310,12 +328,16 @@ class DossierRealtimeClient:
         return answer
 
     async def acknowledge(self, commitment_id: str) -> str:
-        """Take a commitment in hand that one was alerted about, and wait until that is durable.
+        """Acknowledge the alert about a commitment, and wait until that is durable.
 
-        Returns the id of the user who has it in hand: one's own, or that of whoever was first. Everybody who was
-        alerted gets `alert_state`. It is sent again after every reconnect until it is answered, harmlessly.
+        Returns the id of the user whose acknowledgement holds: the client's own user, or another one who was first.
+        Every user who was alerted gets `alert_state`. The message is sent again after every reconnect until it is
+        answered; to acknowledge twice has no further effect.
 
-        Raises ValueError (a bad id), QueueFull, DeniedError (one was not alerted about it), TimedOut, ConnectionClosed.
+        Raises:
+            ValueError: for an invalid id.
+            DeniedError: where the user was not alerted about the commitment.
+            QueueFull, TimedOut, ConnectionClosed: as `send`.
         """
         self._still_wanted()
         ref = self._session.next_ref()
@@ -325,12 +347,15 @@ class DossierRealtimeClient:
         return first or ""
 
     async def cancel_brief(self, request_id: str) -> BriefEnd:
-        """Stop a brief of one's own, and wait until that is durable.
+        """Cancel a brief of the client's user, and wait until that is durable.
 
-        Returns how it ended: `cancelled`, or `complete` or `failed` if it was over before. It is sent again after
-        every reconnect until it is answered, harmlessly.
+        Returns its end: `cancelled`, or `complete` or `failed` where it had ended before. The message is sent again
+        after every reconnect until it is answered; to cancel twice has no further effect.
 
-        Raises ValueError (a bad id), QueueFull, DeniedError (one has no such brief), TimedOut, ConnectionClosed.
+        Raises:
+            ValueError: for an invalid id.
+            DeniedError: where the user has no such brief.
+            QueueFull, TimedOut, ConnectionClosed: as `send`.
         """
         self._still_wanted()
         ref = self._session.next_ref()
@@ -351,7 +376,7 @@ class DossierRealtimeClient:
             del self._sends[ref]
             self._session.forget(ref)
 
-    # --- what the connection tells ---------------------------------------------------------------
+    # --- effects of the connection ---------------------------------------------------------------
 
     def _on_effect(self, effect: Effect) -> None:
         match effect:
@@ -365,7 +390,7 @@ class DossierRealtimeClient:
                 if (editor := self._editors.get(effect.channel)) is not None:
                     editor.dispatch(effect)
             case Dial() | Renew() | Write() | Drop():
-                raise AssertionError("the driver carries these out")
+                raise AssertionError("the runner carries these out")
             case _:
                 self._listeners.dispatch(effect)
                 if isinstance(effect, EnterState):

@@ -1,4 +1,4 @@
-"""A document to edit with others: the user's edits are there at once, connected or not; the rest follows."""
+"""The editor of a shared document: local edits apply at once, online or offline, and are synchronised after."""
 
 from __future__ import annotations
 
@@ -29,18 +29,18 @@ OnChange = Callable[[Change], None]
 
 
 class DocumentEditor:
-    """One document, as `client.document(id)` gives it.
+    """A shared document, as `client.document(id)` returns it.
 
         document = client.document("brief-7")
         await document.ready()
         document.insert(0, "مرحبا 😀")
         await document.wait_synced(5)
 
-    Every position and length counts UTF-16 code units: `"a😀b"` is 4 long. Edits change `text` at once and never
-    wait; without a connection they are kept, and brought together with what others did meanwhile on return. A rate
-    limit is waited for. An edit that the user may not make (the document is frozen, a right is gone) stays in the
-    text, is told to `on_error` once and offered again every 15 s, with `synced` False meanwhile; one that could never
-    be accepted is taken out again (a change of origin "refused") and told.
+    Every position and length counts UTF-16 code units: `"a😀b"` is 4 long. An edit changes `text` at once and never
+    waits. Without a connection edits are kept; after a reconnect they are merged with those of the others. While the
+    rate limit is exceeded, edits wait. An edit that is denied for now (the document is frozen, the right to write is
+    gone) stays in the text, is reported to `on_error` once and sent again every 15 s, with `synced` False meanwhile.
+    An edit that can never be accepted is removed from the text (a change of origin "refused") and reported.
 
     When the subscription ends (`close`, a lost right to read, the client's end), `text` stays as it was.
     """
@@ -65,74 +65,77 @@ class DocumentEditor:
         self._telling = False
         self._news = asyncio.Event()
 
-    # --- what it is -----------------------------------------------------------------------------------
+    # --- state ----------------------------------------------------------------------------------------
 
     @property
     def channel(self) -> str:
-        """`document:{id}`."""
+        """The channel of the document, `document:{id}`."""
         return self._replica.channel
 
     @property
     def text(self) -> str:
-        """The text as the user sees it, edits that the server has not confirmed included."""
+        """The text with all local edits, also those that the server has not confirmed."""
         return self._replica.document.content
 
     @property
     def length(self) -> int:
-        """How long it is, in UTF-16 code units."""
+        """The length of the text in UTF-16 code units."""
         return self._replica.document.length
 
     @property
     def formatting(self) -> list[FormatRun]:
-        """The formatted stretches of the text, in order; what is plain is left out."""
+        """The formatted ranges of the text, in order; plain text is left out."""
         return self._replica.document.format
 
     @property
     def version(self) -> int:
-        """The last of the server's versions that is in the text."""
+        """The last server version that the text includes."""
         return self._replica.version
 
     @property
     def synced(self) -> bool:
-        """Whether the server has confirmed, durably, everything that the user did."""
+        """True when the server has confirmed, durably, every local edit."""
         return self._replica.synced
 
     @property
     def closed(self) -> bool:
-        """Whether nothing comes and nothing can be edited any more."""
+        """True after the end of the subscription: nothing is received, and nothing can be edited."""
         return self.subscription.ended
 
     @property
     def cursors(self) -> Mapping[str, Cursor]:
-        """Where the others are, by user id; they move with every change of the text."""
+        """The cursors of the other users, by user id; they move with every change of the text."""
         return MappingProxyType(self._replica.cursors)
 
     @property
     def cursor(self) -> Cursor | None:
-        """One's own, moved with every change of the text: behind what one inserts there oneself. None until set."""
+        """The user's own cursor, moved with every change of the text; behind text inserted at it. None until set."""
         return self._replica.cursor
 
     # --- editing --------------------------------------------------------------------------------------
 
     def insert(self, position: int, text: str, *, join: bool = False) -> None:
-        """Put `text` at `position`, without formatting. `join`: undone together with the last edit, as typing is.
+        """Insert plain `text` at `position`. `join`: undo it together with the edit before, as for typing.
 
         This and the other edits raise NotSubscribed before `ready`, ConnectionClosed after the end, and ValueError
-        for what does not fit (beyond the text, inside a character, NUL, over 1 Mi units); then nothing has changed.
+        for an edit that does not fit (beyond the text, inside a character, NUL, over 1 Mi units); the text is then
+        unchanged.
         """
         self._edit(position, Insert(_units(text)), join=join)
 
     def delete(self, position: int, length: int, *, join: bool = False) -> None:
-        """Take `length` units out."""
+        """Delete `length` units at `position`."""
         self._edit(position, Delete(length), join=join)
 
     def replace(self, position: int, length: int, text: str, *, join: bool = False) -> None:
-        """Put `text` in the place of `length` units, as one edit."""
+        """Replace `length` units by `text`, as one edit."""
         self._edit(position, Insert(_units(text)), Delete(length), join=join)
 
     def format(self, position: int, length: int, **attributes: Any) -> None:
-        """Set `bold`, `italic`, `underline`, `strike` (True), `heading` (1–3), `list` ("bullet", "ordered") or
-        `link` (https) of `length` units; None removes one."""
+        """Set attributes of `length` units; None removes one.
+
+        `bold`, `italic`, `underline`, `strike` (True), `heading` (1–3), `list` ("bullet", "ordered"), `link` (https).
+        """
         try:
             change = msgspec.convert(attributes, Attributes)
         except msgspec.ValidationError as wrong:
@@ -140,65 +143,68 @@ class DocumentEditor:
         self._edit(position, Format(length, change))
 
     def undo(self) -> bool:
-        """Take one's own last edit back, whatever others did since; False where there is none (200 are kept)."""
+        """Undo the user's last edit, also after edits of others; False where there is none (200 are kept)."""
         return self._do(self._replica.undo(self._now()))
 
     def redo(self) -> bool:
-        """Make again what was undone last, until another edit is made; False where there is nothing."""
+        """Redo the edit that was undone last, until the next edit; False where there is none."""
         return self._do(self._replica.redo(self._now()))
 
     def move_cursor(self, position: int, selection_length: int = 0) -> None:
-        """Tell the others where one's cursor is: ten times a second at most, the latest. It moves with the text.
+        """Move the user's cursor and show it to the others: the latest place, ten times a second at most.
 
-        Raises like an edit.
+        The cursor moves with the text. Raises like an edit.
         """
         now = self._now()
         self._perform(self._replica.move_cursor(Cursor(position, selection_length), now))
 
-    # --- being told -----------------------------------------------------------------------------------
+    # --- callbacks and waiting ------------------------------------------------------------------------
 
     def on_change(self, callback: OnChange) -> None:
-        """Call a plain function with each change of the text, at once: its positions are those of this moment.
+        """Call `callback`, a plain function, with each change of the text, at the moment of the change.
 
-        Own edits are told too (`change.origin`). Applied one after the other to an empty text, the edits of all
-        changes give `text`. What a callback does to the document itself is told after the change it was called with.
+        Local edits are included (`change.origin`). Applied one after the other to an empty text, the edits of all
+        changes produce `text`. An edit made in a callback is reported after the change that the callback got.
         """
         self._on_change.append(callback)
 
     def on_cursors(self, callback: Callable[[Mapping[str, Cursor]], Any]) -> None:
-        """Call it, sync or async, with `cursors` when somebody's has moved by itself or is gone. A slow callback is
-        called with the latest, not with each."""
+        """Call `callback`, sync or async, with `cursors` when another user's cursor was moved or is gone.
+
+        A slow callback is called with the latest state, not with each.
+        """
         self._on_cursors.append(callback)
 
     def on_synced(self, callback: Callable[[], Any]) -> None:
-        """Call it, sync or async, whenever everything has become confirmed."""
+        """Call `callback`, sync or async, whenever the last local edit is confirmed."""
         self._on_synced.append(callback)
 
     def on_error(self, callback: OnError) -> None:
-        """Call it, sync or async, with what went wrong; edits are kept unless a change said otherwise."""
+        """Call `callback`, sync or async, with errors; edits are kept unless a change of origin "refused" came."""
         self._on_error.append(callback)
 
     async def ready(self) -> None:
-        """Wait until the text is there. Raises DeniedError, or ConnectionClosed when it cannot come any more."""
+        """Wait until the text is loaded. Raises DeniedError, or ConnectionClosed where it can not come any more."""
         await self._until(lambda: self._replica.loaded)
 
     async def wait_synced(self, timeout: float | None = None) -> None:  # noqa: ASYNC109  as asyncio.wait_for has it
-        """Wait until the server has confirmed everything.
+        """Wait until the server has confirmed every local edit.
 
-        `timeout`: seconds; raises TimeoutError, and DeniedError or ConnectionClosed when it cannot come any more.
+        `timeout` is in seconds. Raises TimeoutError, and DeniedError or ConnectionClosed where no confirmation can
+        come any more.
         """
         async with asyncio.timeout(timeout):
             await self._until(lambda: self._replica.synced)
 
     def close(self) -> None:
-        """Follow the document no more. What the server has not confirmed (see `wait_synced`) is lost to it."""
+        """Close the document. Edits that the server has not confirmed (see `wait_synced`) do not reach it."""
         if not self.closed:
             self._close(self)
 
-    # --- what the client tells ------------------------------------------------------------------------
+    # --- effects of the document's state --------------------------------------------------------------
 
     def dispatch(self, effect: EditorEffect) -> None:
-        """What the document's state has decided. Not for users of the SDK."""
+        """Carry out an effect of the document's state. Not for users of the SDK."""
         self._news.set()
         match effect:
             case Changed(_, change):
@@ -218,7 +224,7 @@ class DocumentEditor:
 
     def _tell_changes(self) -> None:
         if self._telling:
-            return  # a callback has edited: whoever called it goes on with that
+            return  # a callback made an edit: the loop that called it goes on with this change
         self._telling = True
         try:
             while self._changes:
@@ -235,7 +241,7 @@ class DocumentEditor:
 
     def _fault(self, error: Exception) -> None:
         if not self._on_error:
-            logger.warning("%s (on_error of the document tells you)", error)
+            logger.warning("%s (set on_error of the document to receive it)", error)
         for on_error in self._on_error:
             self._callbacks.put(partial(on_error, error))
 
@@ -274,7 +280,7 @@ class DocumentEditor:
 
 
 class _DocumentSubscription(SubscriptionState):
-    """Whether the document is followed, and what goes wrong; its operations take a shorter way."""
+    """The subscription of a document: its end and its errors. Its operations go to the replica directly."""
 
     def __init__(
         self, channel: str, spawn: Spawn, on_error: Callable[[Exception], None], on_end: Callable[[], None]

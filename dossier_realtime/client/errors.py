@@ -1,4 +1,4 @@
-"""What can go wrong for a user of the SDK, as one tree. Each error's text says what to do next."""
+"""The exceptions of the SDK, as one tree. The text of each says what to do next."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from dossier_realtime.protocol.fields import Position
 
 
 class RealtimeError(Exception):
-    """The root: catch it for everything the SDK raises of its own."""
+    """The base of every exception that the SDK defines."""
 
 
 class AuthFailed(RealtimeError):
-    """The server refused the token for good. A token source may raise it too, to make the client give up."""
+    """The server's final refusal of the token. A token source may raise it too, to make the client give up."""
 
     def __init__(self, message: str, error_code: ErrorCode = ErrorCode.AUTH_FAILED) -> None:
         super().__init__(message)
@@ -19,13 +19,13 @@ class AuthFailed(RealtimeError):
 
 
 class UnusableToken(AuthFailed, TypeError):
-    """The token source is no async function, or did not return a non-empty string: mend the program."""
+    """A token source that is no async function, or that did not return a non-empty string."""
 
 
 class ConnectFailed(RealtimeError):
-    """One attempt to connect failed. `final`: no later one can do better (wrong address, bad certificate).
+    """A failed attempt to connect. `final`: no later attempt can succeed (wrong address, bad certificate).
 
-    `status` is the HTTP status of a refused handshake, `retry_after` what it said, in seconds.
+    `status` is the HTTP status of a refused handshake, `retry_after` the delay that it asked for, in seconds.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class ConnectFailed(RealtimeError):
 
 
 class ConnectionClosed(RealtimeError):
-    """The connection has ended and does not come back; `code` is the WebSocket close code."""
+    """The end of a connection that does not reconnect; `code` is the WebSocket close code."""
 
     def __init__(self, message: str, code: int = CloseCode.NORMAL) -> None:
         super().__init__(message)
@@ -51,11 +51,11 @@ class ConnectionClosed(RealtimeError):
 
 
 class ProtocolViolation(RealtimeError):
-    """The server said something that has no place in the protocol."""
+    """A message from the server that breaks the protocol."""
 
 
 class DeniedError(RealtimeError):
-    """The server refused one message. `retry_after` (seconds) is set where waiting helps."""
+    """The server's refusal of one message. `retry_after` (seconds) is set where waiting helps."""
 
     def __init__(
         self,
@@ -72,7 +72,7 @@ class DeniedError(RealtimeError):
 
 
 class PublishError(DeniedError):
-    """`POST /v1/publish` was refused. `index` and `path` name the event to blame and the place in it."""
+    """The refusal of a `POST /v1/publish`. `index` and `path` name the faulty event and the place in it."""
 
     def __init__(
         self,
@@ -91,11 +91,11 @@ class PublishError(DeniedError):
 
 
 class QueueFull(RealtimeError):
-    """As many sends wait for their `ack` as may; this one was not taken. Await earlier ones first."""
+    """A send that was not taken, because as many as may wait already wait for their `ack`."""
 
 
 class TimedOut(RealtimeError):
-    """No answer in time. The event may be accepted or not: sending it again with the same key is harmless."""
+    """A send without an answer in time. Whether it was accepted is not known; the same key makes a repeat harmless."""
 
     def __init__(self, message: str, idempotency_key: str) -> None:
         super().__init__(message)
@@ -103,7 +103,7 @@ class TimedOut(RealtimeError):
 
 
 class PositionLost(RealtimeError):
-    """Events between `was` and `now` cannot be had: load the state anew. The subscription goes on."""
+    """A gap: the events between `was` and `now` are lost. Load the state again; the subscription goes on."""
 
     def __init__(self, channel: str, was: Position, now: Position | None) -> None:
         super().__init__(f"{channel}: events after {was.offset} were missed; load its state anew")
@@ -113,7 +113,7 @@ class PositionLost(RealtimeError):
 
 
 class Overflowed(RealtimeError):
-    """A subscription was read too slowly and has ended. Subscribe again with `since=error.position`."""
+    """The end of a subscription that was read too slowly. Subscribe again with `since=error.position`."""
 
     def __init__(self, channel: str, capacity: int, position: Position | None) -> None:
         super().__init__(
@@ -125,4 +125,4 @@ class Overflowed(RealtimeError):
 
 
 class NotSubscribed(RealtimeError):
-    """The channel is not subscribed in the way that the call needs."""
+    """A call that needs a subscription which the channel does not have."""

@@ -1,4 +1,4 @@
-"""Publishing over HTTP (`POST /v1/publish`): for programs that only speak and never listen.
+"""Publishing over HTTP (`POST /v1/publish`), for programs that publish and do not subscribe.
 
 Source: docs/protocol.md#publishing-over-http.
 """
@@ -24,13 +24,13 @@ from .io.transport import seconds
 from .state.backoff import Backoff
 from .state.outbound_frames import Message, body_of
 
-MAX_EVENTS = 100  # a request
+MAX_EVENTS = 100  # in one request
 
 _PASSING = frozenset({429, 502, 503, 504})
 
 
 class Published(msgspec.Struct, frozen=True):
-    """Where an event stands now; `offset` and `epoch` where its channel keeps history."""
+    """The position of an accepted event; `offset` and `epoch` are set where its channel keeps history."""
 
     channel: str
     offset: int | None = None
@@ -49,13 +49,14 @@ class _ErrorBody(msgspec.Struct):
 
 
 class Publisher:
-    """Publishes events for the user whom the token names.
+    """A publisher of events for the user whom the token names.
 
         async with Publisher(token, "https://realtime.example") as publisher:
             await publisher.publish([{"channel": "dossier:country:SA", "type": "dossier_update", "payload": {…}}])
 
-    `base_url` is without `/v1`; `http://` only to this machine, unless `insecure`. A request is tried `attempts`
-    times, each within `timeout` seconds, and waits as long as the server says (at most `longest_wait` seconds).
+    `base_url` is without `/v1`; `http://` only to this machine, unless `insecure`. A request is tried up to `attempts`
+    times, each within `timeout` seconds. Between two attempts it waits as long as the server asks for; where that is
+    more than `longest_wait` seconds, it raises instead.
     """
 
     def __init__(
@@ -79,10 +80,14 @@ class Publisher:
         self._http: AsyncHTTPClient | None = None
 
     async def publish(self, events: Sequence[Message], *, idempotency_key: str | None = None) -> list[Published]:
-        """Publish at most 100 events, all or nothing; each names its `channel` or `channels`.
+        """Publish 1 to 100 events, all or nothing; each names its `channel` or `channels`.
 
-        Tried again under the same key, so that it takes effect once. Raises ValueError (none, or too many),
-        PublishError (with the index and the path of what is wrong), AuthFailed, ConnectFailed (after every attempt).
+        Every attempt carries the same idempotency key, so that the events take effect once.
+
+        Raises:
+            ValueError: for no event, or too many.
+            PublishError: with the index of the faulty event and the path of the faulty field.
+            AuthFailed, ConnectFailed: after the last attempt.
         """
         if not 0 < len(events) <= MAX_EVENTS:
             raise ValueError(f"One request takes 1 to {MAX_EVENTS} events; split them up")
@@ -101,7 +106,7 @@ class Publisher:
         raise AssertionError("count() does not end")
 
     async def close(self) -> None:
-        """Give up the connections."""
+        """Close the connections."""
         if self._http is not None:
             self._http.close()
             self._http = None

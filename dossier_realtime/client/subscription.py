@@ -13,11 +13,11 @@ from .state.session import SubscriptionStatus
 
 
 class Subscription:
-    """One's interest in a channel. Iterate it, unless it was made with `on_message`.
+    """A subscription to a channel. Iterate over it, unless it was made with `on_message`.
 
-    `async for` hands out events; it raises PositionLost where events were missed (the next `async for` goes on),
-    Overflowed, DeniedError or ConnectionClosed at the end, and simply stops after `unsubscribe`.
-    Without any callback events wait from the beginning (1,000 of them); with `on_presence` from the first `async for`.
+    `async for` yields events. It raises PositionLost where events were lost (the next `async for` goes on), and
+    Overflowed, DeniedError or ConnectionClosed at the end; after `unsubscribe` it stops. Without any callback events
+    are kept from the beginning (1,000 of them); with `on_presence` from the first `async for`.
     """
 
     def __init__(
@@ -35,24 +35,24 @@ class Subscription:
 
     @property
     def channel(self) -> str:
-        """The channel's name."""
+        """The name of the channel."""
         return self._subscription.channel
 
     @property
     def position(self) -> Position | None:
-        """That of the last event handed out; what `since=` takes, later or elsewhere. None without history."""
+        """The position of the last event that was handed out, to be passed as `since=`. None without history."""
         return self._subscription.position
 
     @property
     def status(self) -> SubscriptionStatus:
-        """`waiting` for the server's word on this connection, `recovering` what was missed, `live`, or `ended`."""
+        """`waiting` for the server's confirmation, `recovering` missed events, `live`, or `ended`."""
         if self._subscription.ended:
             return "ended"
         status = self._status(self.channel)
         return "recovering" if status == "live" and self._subscription.is_behind else status
 
     async def ready(self) -> None:
-        """Wait until the server has confirmed it.
+        """Wait until the server has confirmed the subscription.
 
         Raises DeniedError, ConnectionClosed after the client's end, NotSubscribed after `unsubscribe`.
         """
@@ -65,7 +65,7 @@ class Subscription:
             raise NotSubscribed(f"{self.channel} was unsubscribed; subscribe again")
 
     def unsubscribe(self) -> None:
-        """Receive nothing more, from now on. Callable from inside a callback; twice is once."""
+        """End the subscription: nothing is received after. May be called in a callback, and more than once."""
         self._leave(self._subscription)
 
     def __aiter__(self) -> AsyncIterator[Event]:

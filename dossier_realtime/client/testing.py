@@ -1,5 +1,6 @@
-"""A real server on this machine for the tests of programs that use the SDK. It does what the contract says,
-keeps history and idempotency keys, and fails in whatever way a test asks for.
+"""A real server on this machine, for the tests of programs that use the SDK.
+
+It follows the contract, keeps history and idempotency keys, and fails in the ways that a test asks for.
 
     async with FakeServer() as server, DossierRealtimeClient("any token", server.url) as client:
         client.subscribe("dossier:country:SA", on_message=seen.append)
@@ -47,19 +48,20 @@ from dossier_realtime.protocol.inbound import InboundMessage, stamp
 
 Said = Command | InboundMessage
 Replies = Callable[[Any], Sequence[Event] | None]
-"""Given a command, what to answer (an empty list: nothing at all); None for the usual answer."""
+"""A function from a command to its answers (an empty list: no answer); None for the usual answer."""
 
 _Kind = TypeVar("_Kind")
-_NOW = 1_758_800_000  # its clock stands still
+_NOW = 1_758_800_000  # the time of every message
 _NUMBERED = ("dossier", "workspace", "relationship", "user", "global")
 _PEOPLED = ("dossier", "document", "workspace", "relationship")
 
 
 class FakeServer:
-    """`commands` is all that clients have said, in order; `handshakes` counts their attempts, refused ones too.
+    """A scripted server. `commands` holds all messages of clients, in order; `handshakes` counts all attempts.
 
-    `replies[Subscribe] = lambda command: [...]` answers a kind of command otherwise (`InboundMessage`: every send).
-    `rosters` is who is on a channel, besides the rule: the client alone. A new `epoch` makes every position void.
+    `replies[Subscribe] = lambda command: [...]` replaces the answer to a kind of command (`InboundMessage`: every
+    send). `rosters` holds the users of a channel; without an entry that is the client alone. A new `epoch` makes every
+    position void.
     """
 
     def __init__(self, *, user_id: str = "tester", ssl_context: ssl.SSLContext | None = None) -> None:
@@ -95,24 +97,24 @@ class FakeServer:
         await self.wait_until(lambda: not self.connections)
         await self._http.close_all_connections()
 
-    # --- what it says ----------------------------------------------------------------------------
+    # --- sending ---------------------------------------------------------------------------------
 
     def emit(self, event: Event | Mapping[str, Any]) -> None:
-        """Say it to every client as it is, whatever the protocol thinks of it."""
+        """Send a message to every client as it is, also one that breaks the protocol."""
         for connection in self.connections:
             connection.say(event)
 
     def publish(self, event: Mapping[str, Any]) -> Any:
-        """Publish an event (the contract's JSON with its `channel`) as the real server would; the event, stamped."""
+        """Publish an event (the contract's JSON with its `channel`) as the service does; return it, stamped."""
         inbound = codec.decode_command(msgspec.json.encode(event))
         if isinstance(inbound, InboundMessage):
             return self._publish(inbound)
         raise ValueError("Only events can be published; use emit() for other messages")
 
-    # --- how it fails ----------------------------------------------------------------------------
+    # --- failing ---------------------------------------------------------------------------------
 
     def drop(self) -> None:
-        """Cut every connection, without a close frame."""
+        """Cut every connection without a close frame."""
         for connection in list(self.connections):
             connection.cut()
 
@@ -122,7 +124,7 @@ class FakeServer:
             connection.close(code, reason)
 
     def go_silent(self, *, silent: bool = True) -> None:
-        """Read, commit, but say nothing any more: acks are lost. Or speak again."""
+        """Read and commit, but send nothing any more (acks are lost); or send again."""
         self._silent = silent
 
     def refuse_handshakes(self, status: int | None, retry_after: int | None = None) -> None:
@@ -133,28 +135,28 @@ class FakeServer:
         """Refuse every token from now on, and close."""
         self._auth_refusal = (error_code, code)
 
-    # --- what it has heard -----------------------------------------------------------------------
+    # --- received commands -----------------------------------------------------------------------
 
     def said(self, kind: type[_Kind]) -> list[_Kind]:
-        """The commands of a kind, so far."""
+        """Return the commands of a kind so far."""
         return [command for command in self.commands if isinstance(command, kind)]
 
     async def seen(self, kind: type[_Kind], count: int = 1) -> _Kind:
-        """Wait for the `count`-th command of a kind; by then it is answered."""
+        """Wait for the `count`-th command of a kind, and return it; by then it is answered."""
         await self.wait_until(lambda: len(self.said(kind)) >= count)
         return self.said(kind)[count - 1]
 
     async def wait_until(self, true: Callable[[], bool]) -> None:
-        """Wait until something is true of this server; asked after each handshake, command and loss."""
+        """Wait until a condition holds; it is checked after each handshake, command and loss."""
         while not true():
             self._changed.clear()
             await self._changed.wait()
 
     def changed(self) -> None:
-        """Let `wait_until` look again."""
+        """Let `wait_until` check again."""
         self._changed.set()
 
-    # --- what it does by itself ------------------------------------------------------------------
+    # --- answers ---------------------------------------------------------------------------------
 
     def heard(self, connection: FakeConnection, command: Said) -> None:
         """Answer a command."""
@@ -168,7 +170,7 @@ class FakeServer:
         self.changed()
 
     def may_speak(self) -> bool:
-        """Whether it is not silent."""
+        """Return True unless the server is silent."""
         return not self._silent
 
     def _answer(self, connection: FakeConnection, command: Said) -> None:
@@ -264,31 +266,31 @@ class FakeServer:
         return event
 
     def _acknowledge(self, command: AcknowledgeAlert) -> Event:
-        """Of an alert that came to the user, acknowledge what was told last."""
+        """Acknowledge an alert that came to the user."""
         commitment_id, channel = command.payload.commitment_id, channels.user(self.user_id)
-        told = [event for event in self.history[channel] if isinstance(event, CommitmentAlert | AlertState)]
-        told = [event for event in told if event.payload.commitment_id == commitment_id]
-        if not told:
+        delivered = [event for event in self.history[channel] if isinstance(event, CommitmentAlert | AlertState)]
+        delivered = [event for event in delivered if event.payload.commitment_id == commitment_id]
+        if not delivered:
             return _denied(command.ref)
-        if isinstance(told[-1], AlertState):
-            return AlertState(payload=told[-1].payload, ref=command.ref)
+        if isinstance(delivered[-1], AlertState):
+            return AlertState(payload=delivered[-1].payload, ref=command.ref)
         state = AlertStatePayload(
             commitment_id=commitment_id,
             state="acknowledged",
             acknowledged_by=self.user_id,
-            alert_level=max(event.payload.alert_level for event in told),
+            alert_level=max(event.payload.alert_level for event in delivered),
         )
         event = self._append(channel, AlertState(payload=state))
         return responses.Ack(ref=command.ref or "", channel=channel, offset=event.offset, epoch=self.epoch)
 
     def _cancel(self, command: CancelBrief) -> Event:
-        """Cancel a brief of which the user has heard, unless it has ended."""
+        """Cancel a brief that the user knows of, unless it has ended."""
         request_id, channel = command.payload.request_id, channels.user(self.user_id)
-        told = [event for event in self.history[channel] if getattr(event, "request_id", None) == request_id]
-        if not told:
+        delivered = [event for event in self.history[channel] if getattr(event, "request_id", None) == request_id]
+        if not delivered:
             return _denied(command.ref)
         ack = responses.Ack(ref=command.ref or "", channel=channel)
-        over = next((event for event in told if isinstance(event, BriefComplete | BriefFailed)), None)
+        over = next((event for event in delivered if isinstance(event, BriefComplete | BriefFailed)), None)
         if over is None:
             payload = BriefFailedPayload(f"Cancelled by {self.user_id}", fallback_available=False)
             ack.offset = self._append(channel, BriefFailed(request_id=request_id, payload=payload)).offset
@@ -303,13 +305,13 @@ class FakeConnection(WebSocketHandler):
     """One client of a FakeServer."""
 
     def initialize(self, server: FakeServer) -> None:
-        """Tornado's constructor."""
+        """Set the attributes of the handler, as Tornado asks for."""
         self.server = server
         self.session_id: str | None = None
         self.channels: set[str] = set()
 
     async def prepare(self) -> None:
-        """Count the handshake; refuse it, if the test wants so."""
+        """Count the handshake, and refuse it where the test asks for that."""
         self.server.handshakes += 1
         if self.server.refusal is not None:
             status, retry_after = self.server.refusal
@@ -320,30 +322,30 @@ class FakeConnection(WebSocketHandler):
         self.server.changed()
 
     def open(self, *_: str, **__: str) -> None:
-        """The handshake is done."""
+        """Add the connection to the server's."""
         self.server.connections.append(self)
 
     def on_message(self, message: str | bytes) -> None:
-        """A frame of the client's."""
+        """Answer a frame of the client."""
         self.server.heard(self, codec.decode_command(message.encode() if isinstance(message, str) else message))
 
     def on_close(self) -> None:
-        """The socket is gone."""
+        """Remove the connection from the server's."""
         self.server.connections.remove(self)
         self.server.changed()
 
     def say(self, event: Event | Mapping[str, Any]) -> None:
-        """Write a frame, unless the server is silent."""
+        """Send a message, unless the server is silent."""
         if self.server.may_speak():
             self.say_raw(msgspec.json.encode(event))
 
     def say_raw(self, frame: bytes | str) -> None:
-        """Write whatever it is."""
+        """Send a frame as it is."""
         with suppress(WebSocketClosedError):  # the client has gone meanwhile
             self.write_message(frame).add_done_callback(_forget)
 
     def cut(self) -> None:
-        """Close the socket without a word."""
+        """Close the socket without a close frame."""
         if self.ws_connection is not None and self.ws_connection.stream is not None:
             self.ws_connection.stream.close()
 
@@ -355,4 +357,4 @@ def _denied(ref: str | None) -> Event:
 
 def _forget(written: asyncio.Future[None]) -> None:
     if not written.cancelled():
-        written.exception()  # the client has gone: that is for the test to want, not to mind
+        written.exception()  # the client has gone: the test asked for it

@@ -1,4 +1,4 @@
-"""Callbacks of a user of the SDK, called one after another; what they do wrong stays with them."""
+"""The queue in which callbacks of a user of the SDK are called, one after another; their errors end in it."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ logger = logging.getLogger("dossier_realtime.client")
 
 Call = Callable[[], object]
 Spawn = Callable[[Coroutine[Any, Any, None]], asyncio.Task[None] | None]
-"""Starts a task that ends with the client; None where the client has ended already."""
+"""Start a task that ends with the client; None where the client has ended already."""
 
 
 def is_of_user_code(error: BaseException) -> bool:
-    """Return whether an error that came out of a user's code is to end there.
+    """Return True for an error of a user's code, which the caller of that code catches.
 
-    False for what must end the program, and for the cancellation of the task that called it. A CancelledError that
-    the code raised by itself (a future of its own was cancelled) is an error as any other.
+    False for an error that must end the program, and for the cancellation of the calling task. A CancelledError that
+    the code raised by itself (a future of its own was cancelled) is an error like any other.
     """
     if isinstance(error, KeyboardInterrupt | SystemExit):
         return False
@@ -30,7 +30,7 @@ def is_of_user_code(error: BaseException) -> bool:
 
 
 def as_exception(error: BaseException) -> Exception:
-    """Return what `on_error` may be called with."""
+    """Return the error as `on_error` takes it: wrapped where it is no Exception."""
     if isinstance(error, Exception):
         return error
     wrapped = RuntimeError(f"A callback raised {error!r}; mend it, the connection goes on")
@@ -39,7 +39,7 @@ def as_exception(error: BaseException) -> Exception:
 
 
 class CallbackQueue:
-    """A line of calls, each awaited if it is async, in a task that lives only while there is something to call."""
+    """A queue of calls, each awaited if it is async, in a task that lives only while the queue is not empty."""
 
     def __init__(self, spawn: Spawn, on_fault: Callable[[Exception], None] | None = None) -> None:
         self._spawn = spawn
@@ -53,7 +53,7 @@ class CallbackQueue:
         return len(self._calls)
 
     def put(self, call: Call) -> None:
-        """Call it after all that was put before."""
+        """Append a call."""
         if self._stopped:
             return
         self._calls.append(call)
@@ -61,7 +61,7 @@ class CallbackQueue:
             self._begin()
 
     def put_once(self, key: object, call: Call) -> None:
-        """Call it in its turn, unless a call of this key waits already: `call` looks at what is true by then."""
+        """Append a call, unless one of this key waits already: `call` reads the state when it is called."""
         if key not in self._waiting:
             self._waiting.add(key)
             self.put(partial(self._call_once, key, call))
@@ -71,7 +71,7 @@ class CallbackQueue:
         return call()
 
     def stop(self) -> None:
-        """Call nothing more. A call that is under way may end."""
+        """Drop all calls. A call that is under way may end."""
         self._stopped = True
         self._calls.clear()
 
@@ -83,7 +83,7 @@ class CallbackQueue:
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._task = None
         if self._calls and not self._stopped:
-            self._begin()  # a callback has cancelled the task that called it; the others are still to be called
+            self._begin()  # a callback cancelled the task that called it; the other calls still follow
 
     async def _run(self) -> None:
         while self._calls:

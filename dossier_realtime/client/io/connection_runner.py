@@ -1,4 +1,4 @@
-"""Carries out what the connection decides: tokens, sockets, timers, tasks."""
+"""The runner of a connection on the event loop: tokens, sockets, timers and tasks."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ STANDSTILL_SECONDS = (
 
 
 class ConnectionRunner:
-    """Runs a `ClientConnection` on the event loop. Effects that concern no socket go to `on_effect`."""
+    """The event loop of one `ClientConnection`. Effects that concern no socket go to `on_effect`."""
 
     def __init__(
         self,
@@ -48,7 +48,7 @@ class ConnectionRunner:
         self._hang_ups: set[asyncio.Task[None]] = set()
 
     def perform(self, effects: Iterable[Effect]) -> None:
-        """Carry the effects out, in order, and set the alarm for what is due next."""
+        """Carry out the effects in order, and set the timer for the next deadline."""
         for effect in effects:
             match effect:
                 case Dial():
@@ -72,9 +72,9 @@ class ConnectionRunner:
             self._set_alarm()
 
     def _hold_or_go_on(self) -> None:
-        """Read nothing more while a subscription is full; but read on where the program may wait for an answer.
+        """Pause reading while a subscription is full, unless the program may be waiting for an answer.
 
-        It might wait for that answer in the very callback that is to make room.
+        A callback may await that answer, and only the end of the callback makes room.
         """
         ready = self._connection.state is ConnectionState.AUTHENTICATED
         held = ready and self.flow.full and not self._connection.session.awaits_answers
@@ -95,7 +95,7 @@ class ConnectionRunner:
         return task
 
     async def stop(self) -> None:
-        """End every task but the one that asks, and wait until sockets are closed."""
+        """Cancel every task but the calling one, and wait until the sockets are closed."""
         self._ended = True
         mine = asyncio.current_task()  # a callback may close the client that calls it
         tasks = [task for task in self._tasks if task is not mine]
@@ -106,7 +106,7 @@ class ConnectionRunner:
             await asyncio.wait(ending)
 
     def abandon(self) -> None:
-        """Stop connecting, as if nothing had been started."""
+        """Stop connecting, as if it had not been started."""
         self._stop_dialling()
         self.perform(self._connection.abandon())
 
@@ -121,7 +121,7 @@ class ConnectionRunner:
             task.cancel()
 
     def _dialled(self, task: asyncio.Task[None]) -> None:
-        """See that the connection hears of an attempt that ended without an outcome: else it would wait for ever."""
+        """Report an attempt that ended without an outcome; the connection would wait for one for ever."""
         if task is not self._dialling:
             return  # it was stopped, or another one has begun
         self._dialling = None
@@ -159,7 +159,7 @@ class ConnectionRunner:
             task.add_done_callback(self._renewed)
 
     def _renewed(self, task: asyncio.Task[None]) -> None:
-        """Tell of a renewal that ended without an outcome."""
+        """Report a renewal that ended without an outcome."""
         wrong = None if task.cancelled() else task.exception()
         if not self._ended and (wrong is not None or task.cancelled()):
             self.perform([ErrorReport(ConnectFailed(f"The renewal broke off ({wrong or 'it was cancelled'!r})"))])
@@ -168,7 +168,7 @@ class ConnectionRunner:
         try:
             self.perform(self._connection.renewed(await self._fresh_token()))
         except RealtimeError as failed:
-            self.perform([ErrorReport(failed)])  # the old token is good for a while; then the client connects anew
+            self.perform([ErrorReport(failed)])  # the old token is valid for a while; then the client reconnects
 
     async def _fresh_token(self) -> str:
         try:
@@ -200,12 +200,12 @@ class ConnectionRunner:
             task.add_done_callback(self._hang_ups.discard)
 
     def _set_alarm(self) -> None:
-        # A send waits no longer for its answer than it may, also where nobody has connected yet.
+        # A send times out also while the client is not connected yet.
         running = self._connection.session.waits or (self._connection.started and not self._connection.finished)
         due = self._deadline(_now()) if running else None
         if self._timer is not None:
             if due is not None and self._timer.when() <= due:
-                return  # it rings early, finds nothing due, and is set anew: cheaper than once a frame
+                return  # it fires early, finds nothing due and is set again: cheaper than a new timer a frame
             self._timer.cancel()
             self._timer = None
         if due is not None:

@@ -1,4 +1,4 @@
-"""Where to connect and how safely: which addresses and TLS settings are good enough, and where tokens come from."""
+"""The checks of addresses, TLS settings and token sources."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from dossier_realtime.protocol.http.loopback import is_loopback
 from ..errors import UnusableToken
 
 TokenSource = str | Callable[[], Awaitable[str]]
-"""A token, or an async function that gives a fresh one each time it is called."""
+"""A token, or an async function that returns a fresh one each time it is called."""
 
 
 async def ask(source: TokenSource) -> str:
-    """Return the token to use now. Raises UnusableToken, and whatever the source raises while it is awaited."""
+    """Return the token to use now. Raises UnusableToken, and the errors of the source itself."""
     if isinstance(source, str):
         return source
     try:
@@ -35,7 +35,7 @@ async def ask(source: TokenSource) -> str:
 
 
 def check_token(source: object) -> None:
-    """Refuse what can never give a token. Raises TypeError, and ValueError for an empty one."""
+    """Check that `source` is a token or can be called for one. Raises TypeError, and ValueError for an empty token."""
     if source == "":
         raise ValueError("The token is empty; pass one, or an async function that gives one")
     if not isinstance(source, str) and not callable(source):
@@ -44,10 +44,12 @@ def check_token(source: object) -> None:
 
 
 def check_url(url: str, schemes: tuple[str, str], *, insecure: bool) -> bool:
-    """Return whether `url` speaks TLS. `schemes` are the plain and the secure one.
+    """Return True where `url` uses TLS. `schemes` are the plain and the secure one.
 
-    Raises TypeError for what is no string, ValueError for an address that no connection could be made to, and for a
-    plain address beyond this machine unless `insecure`.
+    Raises:
+        TypeError: for an address that is no string.
+        ValueError: for an address that can not be connected to, and for a plain one beyond this machine unless
+            `insecure`.
     """
     plain, secure = schemes
     given: object = url
@@ -76,7 +78,7 @@ def check_url(url: str, schemes: tuple[str, str], *, insecure: bool) -> bool:
 
 
 def tls_context(given: ssl.SSLContext | None, *, insecure: bool) -> ssl.SSLContext:
-    """The TLS settings to use: TLS 1.3, the certificate and its host name verified (docs/protocol.md#encryption).
+    """Return the TLS settings: TLS 1.3, certificate and host name verified (docs/protocol.md#encryption).
 
     Raises ValueError for a given context that allows less, unless `insecure`.
     """

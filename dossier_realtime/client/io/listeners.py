@@ -1,4 +1,4 @@
-"""Who hears what: the subscriptions of each channel, and the client's own callbacks."""
+"""The subscriptions of each channel and the client's own callbacks, and the dispatch of effects to them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from .subscription_state import MAX_WAITING_EVENTS, SubscriptionState
 
 
 class Listeners:
-    """Hands out what the connection tells. `detached` is called with a channel that nobody listens to any more."""
+    """The receivers of the connection's effects. `detached` is called with a channel without subscriptions."""
 
     def __init__(self, spawn: Spawn, detached: Callable[[str], None]) -> None:
         self.on_state: list[Callable[[ConnectionState], Any]] = []
@@ -37,20 +37,20 @@ class Listeners:
         self._detached = detached
 
     def add(self, subscription: SubscriptionState) -> None:
-        """Begin to listen."""
+        """Add a subscription."""
         self._subscriptions.setdefault(subscription.channel, []).append(subscription)
 
     def leave(self, subscription: SubscriptionState) -> None:
-        """Listen no more; nothing comes after."""
+        """End a subscription and remove it."""
         subscription.end(None)
         self._remove(subscription)
 
     def stop(self) -> None:
-        """Call no callback of the client's any more."""
+        """Call none of the client's callbacks any more."""
         self._callbacks.stop()
 
     def dispatch(self, effect: CallbackEffect) -> None:
-        """Hand it to those whom it concerns."""
+        """Pass an effect to the callbacks or subscriptions that it is for."""
         match effect:
             case EnterState(state):
                 for on_state in self.on_state:
@@ -99,6 +99,6 @@ class Listeners:
             logger.error("%d calls wait for the client's callbacks, an error is dropped: %s", MAX_WAITING_EVENTS, error)
             return
         if not self.on_error:
-            logger.warning("%s (client.on_error tells you)", error)
+            logger.warning("%s (set client.on_error to receive it)", error)
         for on_error in self.on_error:
             self._callbacks.put(partial(on_error, error))

@@ -20,7 +20,7 @@ MAX_WAITING_EVENTS = 1_000  # live events that may wait for a subscriber
 
 
 class SubscriptionState:
-    """What the client hands to one subscription. Not for users of the SDK."""
+    """The events, presence and errors of one subscription. Not for users of the SDK."""
 
     def __init__(
         self,
@@ -33,12 +33,12 @@ class SubscriptionState:
         self.position: Position | None = None
         self.error: RealtimeError | None = None
         self.ended = False
-        self.abandoned = False  # it ended with the client, not by itself
+        self.abandoned = False  # ended with the client, not by itself
         self.settled = asyncio.Event()
         self.iterated = callbacks.on_message is None and callbacks.on_presence is None
-        self.backlog = 0  # recovered events that wait: the socket waits for them, they are no sign of a slow reader
+        self.backlog = 0  # waiting recovered events: reading pauses for them, they are no sign of a slow reader
         self.taken = 0
-        self._live = 0  # other events that wait
+        self._live = 0  # waiting live events
         self._flow = flow or ReadFlow(lambda: None)
         self._taken: Position | None = None
         self._on_message = callbacks.on_message
@@ -50,16 +50,16 @@ class SubscriptionState:
         self._more = asyncio.Event()
 
     def ready(self, position: Position | None) -> None:
-        """The server has confirmed the subscription."""
+        """Note the server's confirmation; events begin after `position`."""
         if not self.settled.is_set():
             self.position = self._taken = position
             self.settled.set()
 
     def event(self, event: Event, position: Position | None, *, recovered: bool = False) -> bool:
-        """Take an event. False when the subscriber is so far behind that the subscription has ended.
+        """Take an event. False where the subscriber is so far behind that the subscription has ended.
 
-        Recovered events are read as fast as they are taken; only a subscriber that takes nothing at all can be too
-        slow for them.
+        Recovered events are read as fast as they are consumed; only a subscriber that consumes nothing at all can be
+        too slow for them.
         """
         stalled = recovered and self._flow.is_stalled(self)
         if self._live + (self.backlog if stalled else 0) >= MAX_WAITING_EVENTS:
@@ -90,18 +90,18 @@ class SubscriptionState:
             self._flow.look(self)
 
     def presence(self, presence: PresenceState) -> None:
-        """Who is there now."""
+        """Show the presence of the channel to `on_presence`."""
         if self._on_presence is not None:
             self._shown = presence
             self._callbacks.put_once(self._on_presence, partial(self._show, self._on_presence))
 
     @property
     def is_behind(self) -> bool:
-        """Return True while recovered events wait to be taken."""
+        """True while recovered events wait to be consumed."""
         return self.backlog > 0
 
     def fault(self, error: RealtimeError) -> None:
-        """Tell an error that the subscription survives; in an iteration a gap is raised, in its place."""
+        """Report an error that the subscription survives; an iteration raises a gap in its place."""
         if isinstance(error, PositionLost):
             self._taken = error.now
             if self.iterated:
@@ -110,7 +110,7 @@ class SubscriptionState:
         self._tell(error)
 
     def end(self, error: RealtimeError | None) -> None:
-        """Nothing more comes. What waits is still handed out, unless the subscriber itself wanted the end."""
+        """End the subscription. Waiting events are still handed out, unless the subscriber itself ended it."""
         if self.ended:
             return
         self.ended = True
@@ -121,13 +121,13 @@ class SubscriptionState:
         else:
             self._items.append(error)
             self._tell(error)
-        self.backlog = 0  # what waits is handed out, but the others need not wait for that
+        self.backlog = 0  # waiting events are still handed out; reading for others does not wait for that
         self._flow.look(self)
         self.settled.set()
         self._more.set()
 
     async def next(self) -> Event:
-        """The next event of the iteration."""
+        """Return the next event of the iteration."""
         while not self._items:
             if self.ended:
                 raise StopAsyncIteration
@@ -156,7 +156,7 @@ class SubscriptionState:
     def _tell(self, error: Exception) -> None:
         if self._on_error is None:
             if isinstance(error, RealtimeError):
-                logger.warning("%s (subscribe with on_error to be told)", error)
+                logger.warning("%s (subscribe with on_error to receive it)", error)
             return
         self._callbacks.put(partial(self._call_on_error, self._on_error, error))
 

@@ -1,4 +1,4 @@
-"""One WebSocket over Tornado: frames in by callback, frames out, and a close that always ends."""
+"""One WebSocket over Tornado: frames in by callback, frames out, and a close within a bounded time."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from ..errors import ConnectFailed
 from .callback_queue import logger
 
 MAX_INBOUND_FRAME_BYTES = 16 * 1024 * 1024  # bytes; a whole document of 1 Mi UTF-16 units fits, escaped
-CLOSE_TIMEOUT_SECONDS = 2.0  # seconds for the server to answer a close; then the socket is cut
-_NO_CODE = 1006  # RFC 6455: closed without saying why
+CLOSE_TIMEOUT_SECONDS = 2.0  # for the server to answer a close; then the socket is cut
+_NO_CODE = 1006  # RFC 6455 §7.1.5: closed without a close frame
 _COME_BACK_STATUS = frozenset({408, 425, 429})
 
 
 class Transport:
-    """An open socket. After `on_lost(code, reason)`, or once `close` was called, no callback comes any more.
+    """An open socket. After `on_lost(code, reason)`, or once `close` was called, no callback is called any more.
 
-    `on_bytes` tells that something came, also where it is part of a frame that is not complete yet.
+    `on_bytes` is called for any bytes, also for part of a frame that is not complete yet.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class Transport:
         self._reading.add_done_callback(self._read_all)
 
     def _watch_bytes(self, stream: IOStream) -> None:
-        # Tornado tells of whole messages only; `read_from_fd` is the method that streams of its users may replace.
+        # Tornado reports whole messages only; `read_from_fd` is the method that a stream of its users may replace.
         read = stream.read_from_fd
 
         def read_and_tell(buf: bytearray | memoryview) -> int | None:
@@ -72,14 +72,14 @@ class Transport:
         stream.read_from_fd = read_and_tell  # type: ignore[method-assign]
 
     def hold(self, *, held: bool) -> None:
-        """Take nothing more from the socket for now; or go on. What the peer sends meanwhile waits in its kernel."""
+        """Pause reading from the socket, or resume it. Meanwhile the bytes of the peer wait in the kernels."""
         if held:
             self._may_read.clear()
         else:
             self._may_read.set()
 
     async def _read(self, connection: WebSocketClientConnection) -> None:
-        # Tornado reads the next message only when this one was taken: that is what reaches the peer as back-pressure.
+        # Tornado reads the next message only when this one was taken: so back-pressure reaches the peer.
         while (message := await connection.read_message()) is not None:
             if not self._quiet:
                 self._on_frame(message)
@@ -87,10 +87,10 @@ class Transport:
                 await self._may_read.wait()
 
     def _read_all(self, task: asyncio.Task[None]) -> None:
-        """See that the end of the socket is told, however the reading ended."""
+        """Call `on_lost` once, however the reading ended."""
         assert self._connection is not None  # noqa: S101  as in `write`
         if not task.cancelled() and (wrong := task.exception()) is not None:
-            logger.error("Reading a connection failed; it is made anew", exc_info=wrong)
+            logger.error("Reading a connection failed; the client reconnects", exc_info=wrong)
         self._gone.set()
         code, reason = self._connection.close_code or _NO_CODE, self._connection.close_reason or ""
         self._connection.close()
@@ -99,7 +99,7 @@ class Transport:
             self._on_lost(code, reason)
 
     def write(self, frame: bytes) -> None:
-        """Send a text frame. On a socket that has just died it is lost; `on_lost` tells."""
+        """Send a text frame. On a socket that is closing the frame is lost, and `on_lost` follows."""
         assert self._connection is not None  # noqa: S101  nobody writes before `attach`
         try:
             written = self._connection.write_message(frame)
@@ -111,10 +111,10 @@ class Transport:
     def _wrote(self, written: asyncio.Future[None]) -> None:
         self._writes.discard(written)
         if not written.cancelled():
-            written.exception()  # a dead socket is told by on_lost, once
+            written.exception()  # a lost socket is reported by on_lost, once
 
     async def close(self, code: int, reason: str) -> None:
-        """Close, waiting a moment for the server to agree; then cut."""
+        """Close the socket; cut it where the server does not answer within CLOSE_TIMEOUT_SECONDS."""
         self._quiet = True
         self._may_read.set()
         assert self._connection is not None and self._stream is not None  # noqa: S101, PT018  as in `write`
@@ -187,5 +187,5 @@ def _refusal(refused: HTTPClientError) -> ConnectFailed:
 
 
 def seconds(header: str | None) -> float | None:
-    """`Retry-After` in seconds; None where it is missing or a date (our server sends seconds)."""
+    """Return `Retry-After` in seconds; None where it is missing or a date (our server sends seconds)."""
     return float(header) if header is not None and header.isascii() and header.isdigit() else None

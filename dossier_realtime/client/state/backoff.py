@@ -1,4 +1,4 @@
-"""Full-jitter back-off: any delay below a bound that doubles. Pure: randomness is an argument."""
+"""Back-off with full jitter: a random delay below a bound that doubles. Pure: randomness is an argument."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ _MAX_DOUBLINGS = 32  # beyond every sensible cap; keeps the power small after da
 
 @dataclass(slots=True)
 class Backoff:
-    """Delays in seconds, `base` doubling up to `cap`; the whole range is used, so that a crowd spreads."""
+    """Delays in seconds below a bound that doubles from `base` to `cap`; the whole range spreads many clients."""
 
     base: float = 0.5
     cap: float = 30.0
     attempts: int = 0
 
     def delay(self, jitter: float) -> float:
-        """The next delay. `jitter` is a random number, 0 ≤ jitter < 1."""
+        """Return the next delay in seconds. `jitter` is a random number, 0 ≤ jitter < 1."""
         bound = min(self.cap, self.base * (1 << min(self.attempts, _MAX_DOUBLINGS)))
         self.attempts += 1
         return bound * jitter
 
     def reset(self) -> None:
-        """The trouble is over: begin at `base` again."""
+        """Begin at `base` again."""
         self.attempts = 0

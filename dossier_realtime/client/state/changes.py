@@ -1,4 +1,4 @@
-"""What happens to a shared document, as its user is told. Pure.
+"""Changes of a shared document, as the user of an editor gets them. Pure.
 
 Every position and length counts UTF-16 code units.
 """
@@ -13,12 +13,12 @@ from dossier_realtime.ot.operations import Operation
 from dossier_realtime.protocol.commands import Attributes
 
 Origin = Literal["local", "undo", "redo", "remote", "reload", "refused"]
-"""Why a text changes: an edit of this client's user; one of somebody else's (or of the same user's elsewhere);
-the text was loaded; the server refused an edit, which is taken out again."""
+"""The cause of a change: `local`, `undo`, `redo`: an edit of this client's user; `remote`: an edit of another user or
+client; `reload`: the text was loaded; `refused`: an edit that the server refused was removed from the text."""
 
 
 class Edit(NamedTuple):
-    """`content` of an insert, `length` of a delete or format, `attributes` of a format (`None` removes one)."""
+    """One edit: `content` of an insert, `length` of a delete or format, `attributes` of a format (None removes one)."""
 
     operation_type: Kind
     position: int
@@ -29,10 +29,10 @@ class Edit(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """Edits to make one after the other, each on the text that the one before left.
+    """Edits to apply one after the other, each to the text that the one before produced.
 
-    `version` is the last one of the server's that the text includes. `user_id` and `user_name`: whose edit came from
-    elsewhere; None for every other origin.
+    `version` is the last server version that the text includes. `user_id` and `user_name` are the author of a
+    `remote` change; None for every other origin.
     """
 
     origin: Origin
@@ -50,6 +50,6 @@ class Cursor(NamedTuple):
 
 
 def edits_of(operation: Operation) -> tuple[Edit, ...]:
-    """The edits that together are `operation`."""
+    """Return the edits that together are `operation`."""
     flat = (write(part, 0) for part in parts(operation))
     return tuple(Edit(p.operation_type, p.position, p.content, p.length, p.attributes) for p in flat)

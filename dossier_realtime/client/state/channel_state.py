@@ -1,4 +1,4 @@
-"""One channel as this client follows it: what was asked for, how far it has come, who is there. Pure."""
+"""The state of one subscribed channel: its parameters, its position and its presence. Pure."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from .document_replica import DocumentReplica
 from .effects import Effect, ErrorReport, Ready, ShowPresence
 from .presence import PresenceState
 
-MAX_EVENTS_AHEAD = 1_000  # events that may wait for those before them
+MAX_EVENTS_AHEAD = 1_000  # events that may wait for earlier ones
 
 
 class Arrival(NamedTuple):
-    """What an event leads to: events to deliver, each with its position; a loss to tell first; a need to recover."""
+    """The outcome of an event: events to deliver, each with its position; a loss to report first; a need to recover."""
 
     deliver: list[tuple[Event, Position | None]]
     lost: PositionLost | None = None
@@ -36,20 +36,20 @@ class Arrival(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Last:
-    """Begin with so many of the latest events."""
+    """A beginning with the latest `count` events."""
 
     count: int
 
 
 Beginning = Position | int | Last | None
-"""Where a subscription begins: after a position, after an offset of the present epoch, with the last events, or now."""
+"""The beginning of a subscription: after a position, after an offset of the present epoch, with the last events, or
+now."""
 
-
-MAX_LAST = 100
+MAX_LAST = 100  # events (docs/protocol.md#history-and-positions)
 
 
 def beginning(since: Position | int | None, last: int | None) -> Beginning:
-    """Return where a subscription begins. Raises ValueError for two places at once, or one that cannot be."""
+    """Return the beginning of a subscription. Raises ValueError for two at once, or one that is out of range."""
     if since is not None and last is not None:
         raise ValueError("Give since or last, not both: a subscription begins at one place")
     if last is not None:
@@ -63,9 +63,11 @@ def beginning(since: Position | int | None, last: int | None) -> Beginning:
 
 
 class ChannelState:
-    """`position` is that of the last event delivered; `ref` names the subscribe that waits for its answer.
+    """The state of one subscribed channel, over all connections.
 
-    `document`: what follows the operations, where the channel is a document that is edited.
+    `position` is that of the last event delivered; `ref` names the subscribe that waits for its answer; `document` is
+    the replica, where the channel is a document that is edited. `live`: the server confirmed the subscription on this
+    connection.
     """
 
     def __init__(self, channel: str, *, include_presence: bool, hidden: bool, since: Beginning = None) -> None:
@@ -87,7 +89,7 @@ class ChannelState:
         self._ahead: dict[int, Event] = {}
 
     def ask(self, ref: str) -> Subscribe:
-        """The subscribe to send now."""
+        """Return the subscribe to send now."""
         self.ref = ref
         self.live = False
         self.retry_at = None
@@ -102,17 +104,17 @@ class ChannelState:
         return Subscribe(channel=self.channel, params=params, ref=ref)
 
     def lost(self) -> None:
-        """The connection is gone."""
+        """Note the loss of the connection."""
         self.live = False
         self.ref = None
         self.retry_at = None
         self._open_start = False
-        self._ahead.clear()  # recovery brings them again
+        self._ahead.clear()  # the recovery sends them again
         if self.document is not None:
             self.document.lost()
 
     def subscribed(self, answer: Subscribed) -> list[Effect]:
-        """The server's answer to `ask`."""
+        """Take the server's answer to `ask`."""
         self.live = True
         self.ref = None
         begin, self._begin = self._begin, None
@@ -120,7 +122,7 @@ class ChannelState:
         effects: list[Effect] = []
         if self.position is None and begin is not None and answer.position is not None:
             effects += self._begin_at(begin, answer.position, recovered=answer.recovered is True)
-        elif not self._continues(answer):  # if it does, what was missed follows from where we are
+        elif not self._continues(answer):  # if it does, the missed events follow from `position` on
             if self.position is not None:
                 effects.append(ErrorReport(PositionLost(self.channel, self.position, answer.position), self.channel))
             self.position = answer.position
@@ -133,7 +135,7 @@ class ChannelState:
         return effects
 
     def _begin_at(self, begin: int | Last, now: Position, *, recovered: bool) -> list[Effect]:
-        """Take the first place of a subscription that named no epoch."""
+        """Take the first position of a subscription that named no epoch."""
         if isinstance(begin, Last):
             # The history may hold fewer: then the first event that comes says where it begins.
             self.position = Position(now.epoch, max(0, now.offset - begin.count))
@@ -156,7 +158,7 @@ class ChannelState:
         )
 
     def was_missed(self, position: Position | None) -> bool:
-        """Return whether an event at `position` is one that the last `subscribed` promised."""
+        """Return True for the position of a missed event, which the last `subscribed` announced."""
         upto = self._missed_to
         return (
             upto is not None
@@ -167,16 +169,17 @@ class ChannelState:
 
     @property
     def whole(self) -> bool:
-        """Return whether everything up to the last `subscribed` has come, so that only live events come now."""
+        """True when every missed event has come, so that only live events follow."""
         if not self.live:
             return False
         upto, position = self._missed_to, self.position
         return upto is None or position is None or position.epoch != upto.epoch or position.offset >= upto.offset
 
     def arrive(self, event: Event, offset: int | None) -> Arrival:
-        """Judge an event by its offset, and move on with what is delivered.
+        """Take an event by its offset, and advance the position with each event that is delivered.
 
-        An event that comes too early waits: its predecessors are on their way, or must be asked for.
+        An event ahead of its predecessors waits for them. While a recovery is possible it is asked for once at each
+        position; a gap that remains after it is a loss, and delivery goes on behind it.
         """
         position = self.position
         if offset is None or position is None:
@@ -210,12 +213,12 @@ class ChannelState:
         return events
 
     def update_presence(self, change: PresenceChange) -> None:
-        """Remember what the user says of itself: a new connection must say it again."""
+        """Remember the user's own presence, which each new connection announces again."""
         before = {} if self.own is None else msgspec.to_builtins(self.own)
         self.own = msgspec.convert({**before, **msgspec.to_builtins(change)}, PresenceChange)
 
     def say_presence(self, ref: str) -> UpdatePresence | None:
-        """The presence to announce now, if there is anything to say and the channel is live."""
+        """Return the presence to announce now; None where there is none, or the channel is not live."""
         if self.own is None or not self.live:
             return None
         return UpdatePresence(channel=self.channel, payload=self.own, ref=ref)

@@ -20,13 +20,13 @@ from .backoff import Backoff
 from .effects import ConnectionState, Dial, Drop, Effect, EnterState, ErrorReport, Renew, Write
 from .session import ClientSession
 
-AUTH_TIMEOUT_SECONDS = 10.0  # seconds from the open socket to `auth_success`
-MAX_SILENT_INTERVALS = 2.5  # heartbeat intervals without a byte, after which the server is taken for dead
-GRACE_SECONDS = 5.0  # seconds after a standstill, in which what waits in the socket is read before time is judged
-GRACE_INTERVAL_SECONDS = 30.0  # seconds; a program that stands still all the time is not given time without end
-STABLE_AFTER_SECONDS = 5.0  # seconds an authenticated connection must last before the back-off begins anew
-MAX_REFUSED_RETRIES = 3  # times a refusal that may pass (a token a moment too old) is tried again
-MAX_RETRY_AFTER_SECONDS = 300.0  # seconds; no server sends a client away for longer
+AUTH_TIMEOUT_SECONDS = 10.0  # from the open socket to `auth_success`
+MAX_SILENT_INTERVALS = 2.5  # heartbeat intervals without a byte, after which the connection is given up
+GRACE_SECONDS = 5.0  # after a standstill: bytes that wait in the socket are read before any time-out is judged
+GRACE_INTERVAL_SECONDS = 30.0  # at most one grace in so long: a process that stalls often still times out
+STABLE_AFTER_SECONDS = 5.0  # an authenticated connection must last so long before the back-off is reset
+MAX_REFUSED_RETRIES = 3  # of a refusal that may be temporary (a token that has just expired)
+MAX_RETRY_AFTER_SECONDS = 300.0  # a longer delay that a server asks for is cut to this
 
 _FINAL = (ConnectionState.DISCONNECTED, ConnectionState.ERROR)
 _KNOWN_TYPES = frozenset(str(event.__struct_config__.tag) for event in get_args(Event))
@@ -38,9 +38,9 @@ class _Typed(msgspec.Struct):
 
 
 class ClientConnection:
-    """One client's connection, over all its sockets. `session` keeps what a new socket must hear again.
+    """The connection of one client, over all its sockets. `session` keeps what is sent again on a new socket.
 
-    `jitter` gives a random number, 0 ≤ n < 1; `renewable`: a new token can be had when one runs out.
+    `jitter` returns a random number, 0 ≤ n < 1; `renewable`: the token source can give a new token.
     """
 
     def __init__(
@@ -69,24 +69,24 @@ class ClientConnection:
 
     @property
     def finished(self) -> bool:
-        """Whether no connection comes any more."""
+        """True when the client does not reconnect any more."""
         return self.started and self.state in _FINAL
 
     @property
     def _open(self) -> bool:
         return self.state in (ConnectionState.CONNECTED, ConnectionState.AUTHENTICATED)
 
-    # --- what the user wants --------------------------------------------------------------------------
+    # --- calls of the user ----------------------------------------------------------------------------
 
     def start(self) -> list[Effect]:
-        """Connect, and stay connected."""
+        """Begin to connect; the connection reconnects until `close`."""
         if self.started:
             return []
         self.started = True
         return [self._enter(ConnectionState.CONNECTING), Dial()]
 
     def close(self) -> list[Effect]:
-        """End it for good."""
+        """Close the connection for good."""
         if self.finished:
             return []
         self.started = True
@@ -94,7 +94,7 @@ class ClientConnection:
         return [*hang_up, *self._finish(ConnectionState.DISCONNECTED, None)]
 
     def abandon(self) -> list[Effect]:
-        """Take a `start` back that nobody waits for any more; another one may follow."""
+        """Undo a `start`; another one may follow."""
         if not self.started or self.finished:
             return []
         hang_up: list[Effect] = [Drop(CloseCode.NORMAL, "nobody waits for the connection")] if self._open else []
@@ -103,17 +103,17 @@ class ClientConnection:
         self.started = False
         return [*hang_up, self._enter(ConnectionState.DISCONNECTED)]
 
-    # --- what became of a Dial or a Renew -------------------------------------------------------------
+    # --- outcomes of a Dial or a Renew ----------------------------------------------------------------
 
     def opened(self, token: str, now: float) -> list[Effect]:
-        """The socket is open."""
+        """Authenticate on the open socket."""
         self._last_byte_at = now
         self._auth_due = now + AUTH_TIMEOUT_SECONDS
         self._last_refusal = None
         return [self._enter(ConnectionState.CONNECTED), self._auth(token)]
 
     def refused(self, error: ConnectFailed, now: float) -> list[Effect]:
-        """The socket could not be opened. A final refusal ends it, unless the address was good before."""
+        """Retry after a failed attempt. A final failure ends the connection, unless the address was good before."""
         if error.final and self.granted is None:
             return self._finish(ConnectionState.ERROR, error)
         if error.retry_after is not None:
@@ -121,30 +121,30 @@ class ClientConnection:
         return [ErrorReport(error), *self._retry(now)]
 
     def broke_off(self, error: ConnectFailed, now: float) -> list[Effect]:
-        """Try again where an attempt ended without an outcome."""
+        """Retry after an attempt that ended without an outcome."""
         if not self.started or self.finished:
             return []
         hang_up: list[Effect] = [Drop(CloseCode.INTERNAL_ERROR, "the attempt broke off")] if self._open else []
         return [ErrorReport(error), *hang_up, *self._retry(now)]
 
     def unusable(self, error: RealtimeError, now: float) -> list[Effect]:
-        """End it for a program that never gave a token; try again for one that did."""
+        """Handle an unusable token: the end for a source that never gave a good one, a retry for one that did."""
         if self.granted is None:
             return self._finish(ConnectionState.ERROR, error)
         return [ErrorReport(error), *self._retry(now)]
 
     def give_up(self, error: RealtimeError) -> list[Effect]:
-        """No token is to be had."""
+        """End the connection: the token source has given up."""
         return self._finish(ConnectionState.ERROR, error)
 
     def renewed(self, token: str) -> list[Effect]:
-        """A new token is there; it goes to the live connection, if there is still one."""
+        """Authenticate again with a new token, if the connection is still up."""
         return [self._auth(token)] if self.state is ConnectionState.AUTHENTICATED else []
 
-    # --- what comes in --------------------------------------------------------------------------------
+    # --- input ----------------------------------------------------------------------------------------
 
     def received(self, frame: str | bytes, now: float) -> list[Effect]:
-        """Judge one frame of the open socket."""
+        """Handle one frame of the open socket."""
         if not self._open:
             return []
         self._last_byte_at = now
@@ -177,11 +177,11 @@ class ClientConnection:
                 return self.session.received(event, now)
 
     def bytes_received(self, now: float) -> None:
-        """Note that bytes came: a long frame may take longer on its way than a server may be silent."""
+        """Note that bytes came. A long frame may take longer to arrive than a server may be silent."""
         self._last_byte_at = now
 
     def lost(self, code: int, reason: str, now: float) -> list[Effect]:
-        """The socket has closed; 1006 where the server did not say why."""
+        """Handle the loss of the socket; `code` is 1006 where no close frame came."""
         if not self._open:
             return []
         if may_come_back(code):
@@ -203,7 +203,7 @@ class ClientConnection:
     # --- time -----------------------------------------------------------------------------------------
 
     def tick(self, now: float) -> list[Effect]:
-        """Do what is due."""
+        """Return the effects that are due."""
         effects: list[Effect] = []
         if self._dial_at is not None and now >= self._dial_at:
             self._dial_at = None
@@ -219,12 +219,12 @@ class ClientConnection:
         return [*effects, *self.session.tick(now)]
 
     def hold(self, now: float, *, held: bool) -> None:
-        """The socket is not read for now, or is read again: silence says nothing about the server meanwhile."""
+        """Stop or start judging silence: while the socket is not read, it says nothing about the server."""
         self._held = held
         self._last_byte_at = now
 
     def stood_still(self, now: float) -> None:
-        """The process did not run for a while: what came meanwhile is to be read before a time-out is judged."""
+        """Defer the time-outs after the process did not run: bytes that came meanwhile are read first."""
         if now < self._graced_at + GRACE_INTERVAL_SECONDS:
             return
         self._graced_at = now
@@ -234,7 +234,7 @@ class ClientConnection:
         self.session.grant(now + GRACE_SECONDS)
 
     def deadline(self, now: float) -> float | None:
-        """When `tick` has something to do; None while nothing is due."""
+        """Return the time of the next `tick`; None while nothing is due."""
         due = [at for at in (self._dial_at, self.session.deadline(now)) if at is not None]
         if self.state is ConnectionState.CONNECTED:
             due.append(self._auth_due)
@@ -284,10 +284,10 @@ class ClientConnection:
         return [] if already else [self._enter(ConnectionState.RECONNECTING)]
 
     def _may_pass(self, code: int) -> bool:
-        """Return whether what a final close code says may be otherwise a moment later.
+        """Return True where the cause of a final close code may be temporary.
 
-        A token function may have given a token that ran out on the way. A client that was in before may meet its own
-        last connection, which the server still takes for alive, and nine others.
+        A token function may have given a token that expired on the way. A client that was connected before may exceed
+        the connection limit by its own last connection, which the server has not given up yet.
         """
         if self.state is not ConnectionState.CONNECTED:
             return False
@@ -297,7 +297,7 @@ class ClientConnection:
         return code == CloseCode.CONNECTION_LIMIT and self.granted is not None
 
     def _try_once_more(self, now: float) -> list[Effect]:
-        """Come back 1, 2, 4 s later (with the usual back-off's base) at the earliest, and with jitter."""
+        """Retry after 1, 2, 4 s (with the default base of the back-off) at the earliest, and with jitter."""
         self._not_before = max(
             self._not_before, now + 2 * self._backoff.base * 2 ** (MAX_REFUSED_RETRIES - self._chances)
         )
@@ -322,7 +322,7 @@ class ClientConnection:
 
 
 def _unknown_type(frame: str | bytes) -> bool:
-    """Whether the frame is a message of a type that a later version of the protocol has added."""
+    """Return True for a message of a type that a later version of the protocol has added."""
     try:
         return msgspec.json.decode(frame, type=_Typed).type not in _KNOWN_TYPES
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

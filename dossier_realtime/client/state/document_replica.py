@@ -1,8 +1,8 @@
-"""A document as this client has it: the user's edits at once, everybody's in the server's order. Pure.
+"""The client's replica of a document: local edits at once, all edits in the server's order. Pure.
 
-What the user does and what arrives go in, effects come out; the algorithm is `dossier_realtime.ot.collab.Pending`.
-One operation is under way at a time. After a reconnect it goes again as it is, under its `op_id`; whatever else the
-user did meanwhile waits in a buffer, connected or not.
+Calls of the user and messages of the server go in, effects come out; the algorithm is
+`dossier_realtime.ot.collab.Pending`. At most one operation is in flight. After a reconnect it is sent again unchanged,
+under its `op_id`, so that the server can recognise it; later edits wait in a buffer, online or offline.
 
 `now` is seconds on a steady clock; positions and lengths count UTF-16 code units.
 """
@@ -32,18 +32,18 @@ CURSOR_INTERVAL_SECONDS = 0.1  # between two cursors of ours; the server relays 
 RETRY_AFTER_SECONDS = 15.0  # until a refused operation is sent again, where the server names no delay
 RELOAD_INTERVAL_SECONDS = 1.0  # between two loads; bounds the requests to a server that is wrong each time
 
-_CURSOR = "cursor"  # the ref of every cursor: its refusal matters to nobody
+_CURSOR = "cursor"  # the ref of every cursor message: its refusal is not reported
 _FOR_NOW = (ErrorCode.RATE_LIMIT_EXCEEDED, ErrorCode.SERVICE_UNAVAILABLE, ErrorCode.INTERNAL_ERROR)
 
 Followed = RemoteOperation | responses.OperationAck | CursorPosition
-"""What a subscribed document receives."""
+"""The messages of a subscribed document that its replica follows."""
 
 
 class DocumentReplica:
-    """One document. `name` is unique in the world and begins the `op_id`s; `next_ref` gives the client's refs.
+    """The replica of one document. `name` is globally unique and begins every `op_id`; `next_ref` returns a new ref.
 
-    `cursors` are the others', by user, on the text as this client shows it. `out_of_sync`: the document must be loaded
-    anew, by a subscription that is asked for now or at `load_at`.
+    `cursors` are those of the other users, by user, on the text as this client shows it. `out_of_sync`: the document
+    must be loaded again, by a subscription that is asked for now or at `load_at`.
     """
 
     def __init__(self, channel: str, name: str, next_ref: Callable[[], str]) -> None:
@@ -57,9 +57,9 @@ class DocumentReplica:
         self._history = History()
         self._sent = 0
         self._live = False
-        self._epoch = ""  # of the history that the version is of
-        self._load = True  # the next subscription asks for the whole text
-        self._doubtful = False  # loaded anew with an operation in flight: to be out of step is nobody's fault
+        self._epoch = ""  # the epoch that the version belongs to
+        self._load = True  # the next subscribe asks for the whole text
+        self._doubtful = False  # reloaded with an operation in flight: to be out of step is then no protocol violation
         self._ref: str | None = None  # of the operation in flight, once it is on this connection
         self._hold_until = 0.0
         self._denied = False
@@ -69,35 +69,36 @@ class DocumentReplica:
 
     @property
     def loaded(self) -> bool:
-        """Whether there is a text; before, nothing can be edited."""
+        """True when the text is loaded; before, nothing can be edited."""
         return self._pending is not None
 
     @property
     def document(self) -> Document:
-        """What the user sees; empty before it is loaded."""
+        """The document with all local edits; empty before it is loaded."""
         return Document() if self._pending is None else self._pending.local
 
     @property
     def version(self) -> int:
-        """The server's last version that is in the text; 0 before it is loaded."""
+        """The last server version that the text includes; 0 before it is loaded."""
         return 0 if self._pending is None else self._pending.version
 
     @property
     def synced(self) -> bool:
-        """Whether the text is loaded and the server has confirmed all that is in it."""
+        """True when the text is loaded and the server has confirmed every local edit."""
         return self._pending is not None and self._pending.synced
 
     @property
     def cursor(self) -> Cursor | None:
-        """The user's own, moved along with the text."""
+        """The user's own cursor, moved along with the text."""
         return self._caret
 
-    # --- what the user does ---------------------------------------------------------------------------
+    # --- calls of the user ----------------------------------------------------------------------------
 
     def edit(self, operation: Operation, now: float, *, join: bool) -> list[Effect]:
         """Make an edit; `join`: it is undone together with the last one.
 
-        Raises NotSubscribed before the text is loaded, and ValueError where the edit does not fit: nothing changed.
+        Raises NotSubscribed before the text is loaded, and ValueError where the edit does not fit; the text is then
+        unchanged.
         """
         before = self._text().local
         effects = self._make("local", operation, now)
@@ -106,17 +107,17 @@ class DocumentReplica:
         return effects
 
     def undo(self, now: float) -> list[Effect]:
-        """Take the user's last edit back, whatever others did since; nothing without one."""
+        """Undo the user's last edit, also after edits of others; no effect where there is none."""
         operation = self._history.undo(self._text().local)
         return [] if operation is None else self._make("undo", operation, now)
 
     def redo(self, now: float) -> list[Effect]:
-        """Make again what was undone last."""
+        """Redo the edit that was undone last."""
         operation = self._history.redo(self._text().local)
         return [] if operation is None else self._make("redo", operation, now)
 
     def move_cursor(self, cursor: Cursor, now: float) -> list[Effect]:
-        """Tell the others where the user is. Raises NotSubscribed, and ValueError for a place not in the text."""
+        """Move the user's cursor. Raises NotSubscribed, and ValueError for a place outside of the text."""
         text, (position, selection_length) = self._text().local.text, cursor
         end = position + selection_length
         if not 0 <= position <= end <= len(text):
@@ -126,20 +127,20 @@ class DocumentReplica:
         self._caret, self._caret_due = cursor, True
         return list(self._send(now))
 
-    # --- the subscription comes and goes --------------------------------------------------------------
+    # --- the subscription -----------------------------------------------------------------------------
 
     def asked(self) -> Since | None:
-        """A subscription is asked for: from where."""
+        """Return the place to subscribe from; None to ask for the whole text."""
         self.lost()
         return None if self._load else Since(version=self.version, epoch=self._epoch or None)
 
     def lost(self) -> None:
-        """Nothing comes or goes."""
+        """Note the loss of the subscription or the connection."""
         self._live = self.out_of_sync = False
         self._ref = None
 
     def subscribed(self, answer: responses.Subscribed, now: float) -> list[Effect]:
-        """The server's answer; what was in flight goes again, as it was."""
+        """Take the server's answer; an operation in flight is sent again unchanged."""
         effects: list[Effect] = []
         if answer.document is not None:
             try:
@@ -155,12 +156,12 @@ class DocumentReplica:
                 effect for user_id in list(self.cursors) if user_id not in here for effect in self.left(user_id)
             ]
         if self._denied:
-            self._hold_until = now  # it may be allowed by now
+            self._hold_until = now  # the edit may be allowed by now
         self._caret_due = self._caret is not None
         return [*effects, *self._send(now)]
 
     def follow(self, event: Followed, now: float) -> list[Effect]:
-        """What comes on the live subscription, in the server's order."""
+        """Apply a message of the live subscription, in the server's order."""
         pending = self._pending
         if pending is None or not self._live:
             return []
@@ -180,7 +181,7 @@ class DocumentReplica:
         return [*effects, *self._settled(pending, before), *self._send(now)]
 
     def refused(self, error: responses.ErrorMessage, now: float) -> list[Effect] | None:
-        """An error; None where it is not about this document's operation or cursor."""
+        """Handle an error; None where it is not about this document's operation or cursor."""
         if error.ref == _CURSOR and error.channel == self.channel:
             if error.error_code in _FOR_NOW:
                 self._caret_due, self._caret_at = True, now + (error.retry_after or RETRY_AFTER_SECONDS)
@@ -201,7 +202,7 @@ class DocumentReplica:
                 self._hold_until = now + (error.retry_after or RETRY_AFTER_SECONDS)
                 return []
             case ErrorCode.PERMISSION_DENIED:
-                # A frozen document thaws, a lost right returns: the user's text stays and is offered again.
+                # The document may be released or the right come back: the edit stays and is sent again later.
                 self._hold_until = now + RETRY_AFTER_SECONDS
                 first, self._denied = not self._denied, True
                 return [ErrorReport(why, self.channel)] if first else []
@@ -210,17 +211,17 @@ class DocumentReplica:
                 return [*effects, ErrorReport(why, self.channel), *self._settled(pending, before), *self._send(now)]
 
     def left(self, user_id: str) -> list[Effect]:
-        """The user is no longer there."""
+        """Remove the cursor of a user who left."""
         return [] if self.cursors.pop(user_id, None) is None else [CursorsMoved(self.channel)]
 
     # --- time -----------------------------------------------------------------------------------------
 
     def tick(self, now: float) -> list[Effect]:
-        """Send what had to wait."""
+        """Send what waited for its time."""
         return list(self._send(now))
 
     def deadline(self) -> float | None:
-        """When `tick` has something to do."""
+        """Return the time of the next `tick`; None while nothing waits for a time."""
         if not self._live or self._pending is None or self._ref is not None:
             return None
         due = [] if self._pending.synced else [self._hold_until]
@@ -228,7 +229,7 @@ class DocumentReplica:
             due.append(self._caret_at)
         return min(due, default=None)
 
-    # --- in -------------------------------------------------------------------------------------------
+    # --- changes of the text and of cursors -----------------------------------------------------------
 
     def _text(self) -> Pending:
         if self._pending is None:
@@ -258,7 +259,7 @@ class DocumentReplica:
     def _changed(
         self, origin: Origin, change: Operation, user_id: str | None = None, user_name: str | None = None
     ) -> list[Effect]:
-        """The text has changed by what the user did not do."""
+        """Report a change that is no local edit, and move the history and the cursors along."""
         if not change.changes:
             return []
         self._history.changed(change)
@@ -277,7 +278,11 @@ class DocumentReplica:
             self._caret = Cursor(*transform_selection(*self._caret, change, own=ours))
 
     def _placed(self, pending: Pending, said: CursorPositionPayload) -> list[Effect]:
-        """Somebody's cursor on the server's text. It may be a version off: then it is brought within the text."""
+        """Place another user's cursor, which is on the server's text, on the local one.
+
+        It may be of another version than the text; so it is first brought within the text and to an edge of a
+        character.
+        """
         text = pending.server.text
         start = min(said.position, len(text))
         end = min(start + said.selection_length, len(text))
@@ -293,7 +298,7 @@ class DocumentReplica:
             yield Synced(self.channel)
 
     def _lose_sync(self, why: str | None, now: float) -> list[Effect]:
-        """What the server said does not follow: only its whole text helps, and nothing of the user's is lost."""
+        """Ask for the whole text, because a message did not continue the known one. No local edit is lost."""
         self.lost()
         self._load = self.out_of_sync = True
         self.load_at = max(now, self.load_at + RELOAD_INTERVAL_SECONDS)
@@ -301,10 +306,13 @@ class DocumentReplica:
             return []
         return [ErrorReport(ProtocolViolation(why), self.channel)]
 
-    # --- out ------------------------------------------------------------------------------------------
+    # --- output ---------------------------------------------------------------------------------------
 
     def _send(self, now: float) -> Iterator[Effect]:
-        """The next operation, or the one in flight again, unless it is under way; before it, the user's cursor."""
+        """Send the next operation, or the one in flight again, unless it is on this connection already.
+
+        The user's cursor goes before it: the cursor is made for the version that the operation is made on.
+        """
         pending = self._pending
         while self._live and pending is not None and self._ref is None:
             if pending.in_flight is None:
@@ -324,7 +332,10 @@ class DocumentReplica:
             yield from self._too_long(pending)
 
     def _too_long(self, pending: Pending) -> Iterator[Effect]:
-        """JSON spells a control character in six bytes: so many of them that the server would hang up for good."""
+        """Take an edit back whose frame is too long: JSON writes a control character in six bytes.
+
+        The server would close the connection for good on such a frame.
+        """
         before, op_id = pending.synced, pending.in_flight.op_id if pending.in_flight is not None else None
         yield from self._changed("refused", pending.refused(op_id))
         text = f"The edit is more than {MAX_FRAME_BYTES} bytes of JSON; leave control characters out of it"

@@ -1,4 +1,4 @@
-"""What `connection.Connection` decides; the client carries it out, in order. Pure."""
+"""The effects that the state of the client decides; they are carried out in order. Pure."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .presence import PresenceState
 
 
 class ConnectionState(StrEnum):
-    """The contract's six states. `error` and `disconnected` are final, but for a client not yet started."""
+    """The six states of a connection. `error` and `disconnected` are final, except before the start."""
 
     CONNECTING = "connecting"
     CONNECTED = "connected"
@@ -27,24 +27,24 @@ class ConnectionState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Dial:
-    """Get a token and open a socket; then say `opened`, `refused` or `give_up`."""
+    """Request to get a token and open a socket; `opened`, `refused`, `unusable` or `give_up` takes the outcome."""
 
 
 @dataclass(frozen=True, slots=True)
 class Renew:
-    """Get a new token; then say `renewed`."""
+    """Request to get a new token; `renewed` takes it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """Put a frame on the socket."""
+    """A frame to write to the socket."""
 
     frame: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Drop:
-    """Close the socket. Nothing that it still brings is to be told any more."""
+    """Request to close the socket. Frames that still arrive on it are dropped."""
 
     code: int
     reason: str
@@ -52,14 +52,14 @@ class Drop:
 
 @dataclass(frozen=True, slots=True)
 class EnterState:
-    """The state has changed."""
+    """A new state of the connection."""
 
     state: ConnectionState
 
 
 @dataclass(frozen=True, slots=True)
 class Deliver:
-    """An event for the subscribers of `channel`; `position` is its own. `recovered`: it had been missed."""
+    """An event for the subscribers of `channel`, at `position`. `recovered`: it had been missed."""
 
     channel: str
     event: Event
@@ -69,14 +69,14 @@ class Deliver:
 
 @dataclass(frozen=True, slots=True)
 class Unasked:
-    """An event that nobody subscribed: of the user's own channel, or about the rate."""
+    """An event without a subscription: of the user's own channel, or about the rate."""
 
     event: Event
 
 
 @dataclass(frozen=True, slots=True)
 class ShowPresence:
-    """Who is on the channel now."""
+    """The users on the channel now."""
 
     channel: str
     presence: PresenceState
@@ -84,7 +84,7 @@ class ShowPresence:
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """The server confirmed the subscription; events come from `position` on."""
+    """The server's confirmation of a subscription; events come from `position` on."""
 
     channel: str
     position: Position | None
@@ -92,7 +92,7 @@ class Ready:
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """Nothing more comes on the channel; `error` says why, where it was not wanted."""
+    """The end of a subscription; `error` is the cause, None where the user ended it."""
 
     channel: str
     error: RealtimeError | None
@@ -100,7 +100,7 @@ class End:
 
 @dataclass(frozen=True, slots=True)
 class Settle:
-    """The send is accepted and durable. An alert that somebody had acknowledged before answers with its state."""
+    """The success of a send, which is durable. An alert acknowledged before is answered with its state."""
 
     ref: str
     answer: Ack | AlertState
@@ -108,7 +108,7 @@ class Settle:
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """The send has failed."""
+    """The failure of a send."""
 
     ref: str
     error: RealtimeError
@@ -116,7 +116,7 @@ class Reject:
 
 @dataclass(frozen=True, slots=True)
 class ErrorReport:
-    """Something went wrong that the connection survives; for the channel's subscribers, or the client."""
+    """An error that the connection survives, for the channel's subscribers, or for the client."""
 
     error: RealtimeError
     channel: str | None = None
@@ -124,14 +124,14 @@ class ErrorReport:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """The document's text is there."""
+    """The first text of a document."""
 
     channel: str
 
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """The document's text has changed."""
+    """A change of a document's text."""
 
     channel: str
     change: Change
@@ -139,22 +139,22 @@ class Changed:
 
 @dataclass(frozen=True, slots=True)
 class CursorsMoved:
-    """Somebody else's cursor moved by itself, or is gone."""
+    """A move of another user's cursor, or its end."""
 
     channel: str
 
 
 @dataclass(frozen=True, slots=True)
 class Synced:
-    """The server has confirmed all that the document's user sees."""
+    """The server's confirmation of the last local edit."""
 
     channel: str
 
 
 CallbackEffect = EnterState | Unasked | Deliver | ShowPresence | Ready | End | ErrorReport
-"""What is for the user's callbacks."""
+"""Effects for the user's callbacks."""
 
 EditorEffect = Opened | Changed | CursorsMoved | Synced
-"""What is for the editor of a document."""
+"""Effects for the editor of a document."""
 
 Effect = Dial | Renew | Write | Drop | Settle | Reject | CallbackEffect | EditorEffect

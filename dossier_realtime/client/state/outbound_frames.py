@@ -1,4 +1,4 @@
-"""From what a user of the SDK hands over to the frame that the server reads. Pure."""
+"""The frames of a user's sends and commands, checked as the server checks them. Pure."""
 
 from __future__ import annotations
 
@@ -19,12 +19,16 @@ MAX_FRAME_BYTES = 64 * 1024  # bytes; the server closes for good on more (docs/p
 Message = Publishable | Mapping[str, Any]
 """An event to send: its Struct, or the contract's JSON as a mapping (`{"type": …, "payload": …}`).
 
-What the server writes itself (who, when, `offset`) may stand in a mapping; of a Struct it is always left out.
+Fields that the server writes (author, time, `offset`) may stand in a mapping; those of a Struct are always left out.
 """
 
 
 def body_of(message: Message) -> dict[str, Any]:
-    """Return the event as JSON-able fields, without what only the server may write. Raises TypeError for no event."""
+    """Return the event as JSON-able fields, without those that only the server may write.
+
+    Raises:
+        TypeError: for a message that is no event.
+    """
     if isinstance(message, Mapping):
         return dict(message)
     if not isinstance(message, Publishable):
@@ -41,7 +45,7 @@ def body_of(message: Message) -> dict[str, Any]:
 
 
 def frame_of(channel: str, message: Message, ref: str, idempotency_key: str) -> bytes:
-    """The frame of a send. Raises ValueError (`codec.InvalidMessage`, with a path) for what is no event."""
+    """Return the frame of a send. Raises ValueError (`codec.InvalidMessage`, with a path) for an invalid event."""
     body = body_of(message)
     if body.get("channel") not in (None, channel):
         raise ValueError("The event names another channel than send() does; leave the channel out of the event")
@@ -55,7 +59,7 @@ def frame_of(channel: str, message: Message, ref: str, idempotency_key: str) -> 
 
 
 def command_frame(command: AcknowledgeAlert | CancelBrief) -> bytes:
-    """The frame of a command. Raises ValueError for an id that is none."""
+    """Return the frame of a command. Raises ValueError for an invalid id."""
     frame = encode(command)
     decode_command(frame)
     return frame

@@ -1,4 +1,4 @@
-"""Who is on a channel: the snapshot of `subscribed` and the changes after it, one immutable value. Pure."""
+"""The presence of a channel: the snapshot of `subscribed` and the changes after it, one immutable value. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dossier_realtime.protocol.responses import PresentUser, Roster
 
 @dataclass(frozen=True, slots=True)
 class PresenceState:
-    """`users` by id, in the order of coming. `count` is exact also where the list is cut (`truncated`)."""
+    """The users on a channel by id, in the order of joining. `count` is exact also where `users` is `truncated`."""
 
     count: int = 0
     users: Mapping[str, PresentUser] = field(default_factory=lambda: MappingProxyType({}))
@@ -22,12 +22,12 @@ class PresenceState:
 
     @classmethod
     def of(cls, roster: Roster) -> PresenceState:
-        """The state that a snapshot shows."""
+        """Return the state of a snapshot."""
         users = {user.user_id: user for user in roster.users}
         return cls(roster.count, MappingProxyType(users), roster.truncated)
 
     def after(self, change: PresenceJoin | PresenceLeave | PresenceUpdate) -> PresenceState:
-        """The state that a change leads to; `self` where it changes nothing."""
+        """Return the state after a change; `self` where it changes nothing."""
         match change:
             case PresenceJoin(payload=come):
                 user = PresentUser(
@@ -44,7 +44,7 @@ class PresenceState:
                 if gone.user_id in self.users:
                     users = {key: user for key, user in self.users.items() if key != gone.user_id}
                     return self._with(users, self.count - 1)
-                # Somebody beyond the cut of the list: counted, but not known by name.
+                # A user beyond the cut of the list is counted, but not known by name.
                 return replace(self, count=self.count - 1) if self.count > len(self.users) else self
             case PresenceUpdate(payload=now):
                 before = self.users.get(now.user_id)

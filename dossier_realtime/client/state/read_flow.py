@@ -1,29 +1,29 @@
-"""Back-pressure: the socket is not read while a subscription is full of recovered events that its user is taking."""
+"""Back-pressure: reading pauses while a subscription is full of recovered events that its user is consuming."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Protocol
 
-PAUSE_READING_AT = 256  # recovered events that wait for one subscription, from which on nothing more is read
-RESUME_READING_AT = 128
-STALLED_AFTER_SECONDS = 30.0  # seconds; a full subscription that took nothing for so long holds nobody else up any more
+PAUSE_READING_AT = 256  # waiting recovered events of one subscription, from which on the socket is not read
+RESUME_READING_AT = 128  # waiting recovered events, below which reading goes on
+STALLED_AFTER_SECONDS = 30.0  # without progress, after which a full subscription does not pause reading any more
 
 
 class FlowReader(Protocol):
-    """A subscription whose recovered events wait. `taken` counts what its user took."""
+    """A subscription with waiting recovered events."""
 
     @property
     def backlog(self) -> int:
-        """How many recovered events wait."""
+        """The number of recovered events that wait."""
 
     @property
     def taken(self) -> int:
-        """How many events its user has taken, in all."""
+        """The number of events that its user has consumed, in all."""
 
 
 class ReadFlow:
-    """The full subscriptions. `changed` is called when `full` may have. Pure: time is an argument."""
+    """The set of full subscriptions. `changed` is called when `full` may have changed. Pure: time is an argument."""
 
     def __init__(self, changed: Callable[[], None]) -> None:
         self._changed = changed
@@ -32,11 +32,11 @@ class ReadFlow:
 
     @property
     def full(self) -> bool:
-        """Return whether a subscription that is being read has enough."""
+        """True while a subscription whose user consumes events is full."""
         return bool(self._full)
 
     def look(self, reader: FlowReader) -> None:
-        """Look at a reader that has got or taken an event, or has ended."""
+        """Update for a reader that got or consumed an event, or has ended."""
         before = self.full
         if reader.backlog < RESUME_READING_AT:
             self._full.pop(reader, None)
@@ -47,11 +47,11 @@ class ReadFlow:
             self._changed()
 
     def is_stalled(self, reader: FlowReader) -> bool:
-        """Return whether the reader is full and its user takes nothing."""
+        """Return True for a reader that is full and whose user consumes nothing."""
         return reader in self._stalled
 
     def tick(self, now: float) -> None:
-        """Give up on those that took nothing for `STALLED_AFTER_SECONDS`."""
+        """Mark readers without progress for `STALLED_AFTER_SECONDS` as stalled."""
         for reader, (taken, since) in list(self._full.items()):
             if since is None or reader.taken != taken:
                 self._full[reader] = (reader.taken, now)
@@ -60,6 +60,6 @@ class ReadFlow:
                 self._stalled.add(reader)
 
     def deadline(self) -> float | None:
-        """When `tick` is to be called next; None while nothing is full. A time in the past: at once."""
+        """Return the time of the next `tick`; None while nothing is full. A time in the past means at once."""
         due = [0.0 if since is None else since + STALLED_AFTER_SECONDS for _, since in self._full.values()]
         return min(due, default=None)

@@ -1,6 +1,6 @@
-"""What outlives a connection: the channels a client follows and the sends that wait for their `ack`. Pure.
+"""The state that outlives a connection: subscribed channels, and sends that wait for their `ack`. Pure.
 
-`now` is seconds on a steady clock. While offline all is remembered; `authenticated` says it (again).
+`now` is seconds on a steady clock. While offline everything is kept; `authenticated` sends it (again).
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from .effects import Deliver, Effect, End, ErrorReport, Reject, Settle, ShowPres
 from .send_queue import PendingSend, SendQueue
 
 MAX_PENDING_SENDS = 1_000  # sends that wait for their answer
-MAX_IN_FLIGHT = 64  # sends on the wire; well below the 200 refusals a minute that cost the connection
+MAX_IN_FLIGHT = 64  # sends; well below the 200 refusals a minute at which the server closes the connection
 PAUSE_SECONDS = 15.0  # wait where the server asks to wait, but not how long
-MAX_PAUSES = 5  # how often one send may be asked to wait before it is given up
+MAX_PAUSES = 5  # requests to wait after which a send fails
 
 _WORTH_WAITING = frozenset({ErrorCode.RATE_LIMIT_EXCEEDED, ErrorCode.SERVICE_UNAVAILABLE})
 
 
 SubscriptionStatus = Literal["waiting", "recovering", "live", "ended"]
-"""`waiting`: the server has not confirmed it on this connection (there may be none). `recovering`: what was missed is
-on its way. `live`: nothing is missing. `ended`: nothing comes any more."""
+"""The status of a subscription. `waiting`: the server has not confirmed it on this connection (there may be none).
+`recovering`: missed events are still to come. `live`: only live events follow. `ended`: nothing follows."""
 
 
 class ClientSession:
@@ -44,10 +44,10 @@ class ClientSession:
         self._paused_until = 0.0
         self._count = 0
 
-    # --- what the user wants --------------------------------------------------------------------------
+    # --- calls of the user ----------------------------------------------------------------------------
 
     def subscribe(self, channel: str, *, presence: bool, hidden: bool, since: Beginning = None) -> list[Effect]:
-        """Follow a channel; or, where it is followed, ask for its presence too."""
+        """Subscribe to a channel; or, where it is subscribed, ask for its presence too."""
         state = self.channel_states.get(channel)
         if state is None:
             state = ChannelState(channel, include_presence=presence, hidden=hidden, since=since)
@@ -58,11 +58,11 @@ class ClientSession:
         return self._ask(state)
 
     def unsubscribe(self, channel: str) -> list[Effect]:
-        """Follow a channel no more."""
+        """Unsubscribe from a channel."""
         return [] if self.channel_states.pop(channel, None) is None else self._leave(channel)
 
     def open_document(self, replica: DocumentReplica) -> list[Effect]:
-        """Follow a document to edit it."""
+        """Subscribe to a document for editing."""
         channel = replica.channel
         state = self.channel_states.get(channel)
         asked = state is not None
@@ -74,13 +74,19 @@ class ClientSession:
         return self._load(state) if asked else self._ask(state)
 
     def close_document(self, channel: str) -> None:
-        """Follow it, if at all, as any channel."""
+        """Detach the replica of a document; a subscription of its channel remains."""
         if (state := self.channel_states.get(channel)) is not None:
             state.document = None
 
     def send(self, ref: str, frame: bytes, key: str, now: float, *, patient: bool) -> list[Effect]:
-        """Take a send in; `ref` from `next_ref`. `key`: empty for what is harmless twice without one. `patient`: waits
-        when asked to. Raises QueueFull, and DeniedError for one that would have to wait and is not patient."""
+        """Queue a send under a `ref` of `next_ref`.
+
+        `key` is empty for a command that is harmless twice without one. `patient`: it waits where the server asks to.
+
+        Raises:
+            QueueFull: while as many sends wait as may.
+            DeniedError: for a send that is not patient while the rate limit is exceeded.
+        """
         if not patient and self._paused_until > now:
             raise self._rate_refusal(now)
         self._sends.add(PendingSend(ref, frame, key, now + self._send_timeout, patient))
@@ -88,19 +94,19 @@ class ClientSession:
 
     @property
     def waits(self) -> bool:
-        """Return whether a send waits for its answer."""
+        """True while a send waits for its answer."""
         return len(self._sends) > 0
 
     @property
     def awaits_answers(self) -> bool:
-        """Return whether something is asked of the server that the program may be waiting for."""
+        """True while the program may be waiting for an answer of the server."""
         return self._sends.has_in_flight or any(
             state.ref is not None or (state.document is not None and not state.document.synced)
             for state in self.channel_states.values()
         )
 
     def status(self, channel: str) -> SubscriptionStatus:
-        """Return how far the channel has come."""
+        """Return the status of the subscription to a channel."""
         state = self.channel_states.get(channel)
         if state is None:
             return "ended"
@@ -108,39 +114,39 @@ class ClientSession:
 
     @property
     def recovering(self) -> frozenset[str]:
-        """The channels that are not whole (again) yet."""
+        """The channels that are not confirmed, or have missed events to come."""
         return frozenset(channel for channel, state in self.channel_states.items() if not state.whole)
 
     def forget(self, ref: str) -> None:
-        """The sender no longer waits."""
+        """Drop a send whose caller no longer waits."""
         self._sends.forget(ref)
 
     def update_presence(self, channel: str, change: PresenceChange) -> list[Effect]:
-        """Say what the user does on a channel, now and after each reconnect. Raises NotSubscribed."""
+        """Announce the user's activity on a channel, now and after each reconnect. Raises NotSubscribed."""
         state = self.channel_states.get(channel)
         if state is None:
             raise NotSubscribed(f"{channel} is not subscribed; subscribe to it before you update your presence")
         state.update_presence(change)
         return list(self._say_presence(state))
 
-    # --- the connection comes and goes ----------------------------------------------------------------
+    # --- the connection -------------------------------------------------------------------------------
 
     def authenticated(self, user_id: str, now: float) -> list[Effect]:
-        """A connection may speak: everything wanted is asked for, everything unacknowledged is sent."""
+        """Subscribe to every channel and send every unacknowledged send on an authenticated connection."""
         self.user_id = user_id
         self._online = True
         asked = [effect for state in self.channel_states.values() for effect in self._ask(state)]
         return [*asked, *self._transmit(now)]
 
     def disconnected(self) -> None:
-        """It is gone."""
+        """Note the loss of the connection."""
         self._online = False
         self._sends.disconnected()
         for state in self.channel_states.values():
             state.lost()
 
     def end(self, error: RealtimeError | None) -> list[Effect]:
-        """No connection comes any more."""
+        """End all subscriptions and reject all sends: the client does not reconnect."""
         self._online = False
         why = error or ConnectionClosed("The client was closed; make a new one to go on")
         rejected = [Reject(send.ref, why) for send in self._sends.clear()]
@@ -151,7 +157,7 @@ class ClientSession:
     # --- time -----------------------------------------------------------------------------------------
 
     def tick(self, now: float) -> list[Effect]:
-        """Do what is due."""
+        """Return the effects that are due."""
         effects: list[Effect] = []
         for send in self._sends.expired(now):
             key = " with the same idempotency_key" if send.idempotency_key else ""
@@ -165,21 +171,21 @@ class ClientSession:
         return [*effects, *self._transmit(now)]
 
     def grant(self, until: float) -> None:
-        """Let no send time out before `until`."""
+        """Defer the time-outs of sends to `until` at the earliest."""
         self._sends.grant(until)
 
     def deadline(self, now: float) -> float | None:
-        """When `tick` has something to do."""
+        """Return the time of the next `tick`; None while nothing is due."""
         due = [state.retry_at for state in self.channel_states.values() if state.retry_at is not None]
         edited = [state.document.deadline() for state in self.channel_states.values() if state.document is not None]
         due += [at for at in edited if at is not None]
         sends = self._sends.deadline(now)
         return min(due if sends is None else [*due, sends], default=None)
 
-    # --- what comes in --------------------------------------------------------------------------------
+    # --- input ----------------------------------------------------------------------------------------
 
     def received(self, event: Event, now: float) -> list[Effect]:
-        """Judge one message of an authenticated connection."""
+        """Handle one message of an authenticated connection."""
         match event:
             case responses.Ack(ref=str(ref)) | AlertState(ref=str(ref)):
                 if not self._sends.acked(ref):
@@ -231,11 +237,11 @@ class ClientSession:
         channel = getattr(event, "channel", None) or own
         state = self.channel_states.get(channel)
         if state is None or (state.position is None and not state.live):
-            # One's own channel comes to every connection unasked; anything else was not asked for.
+            # The server sends the user's own channel to every connection, subscribed or not.
             return [Unasked(event)] if channel == own else []
         arrival = state.arrive(event, getattr(event, "offset", None))
         if arrival.recover:
-            # A server replays only what it has not delivered on this subscription: begin a new one.
+            # A server replays only events that it has not delivered on this subscription: begin a new one.
             return [*self._leave(channel), *self._ask(state)]
         effects: list[Effect] = [] if arrival.lost is None else [ErrorReport(arrival.lost, channel)]
         if state.document is not None and isinstance(event, Followed):
@@ -245,7 +251,7 @@ class ClientSession:
         ]
 
     def _keep_up(self, state: ChannelState, effects: list[Effect], now: float) -> list[Effect]:
-        """What a document made of a message; one that cannot go on from there is loaded anew."""
+        """Return the effects of a document; reload the document where it is out of sync."""
         if state.document is None or not state.document.out_of_sync:
             return effects
         if state.document.load_at <= now:
@@ -254,7 +260,7 @@ class ClientSession:
         return [*effects, *self._leave(state.channel)]
 
     def _load(self, state: ChannelState) -> list[Effect]:
-        """Begin a new subscription: within an old one a server may have sent later versions than its answer has."""
+        """Begin a new subscription: on the old one, versions later than the answer's may have been sent already."""
         return [*self._leave(state.channel), *self._ask(state)]
 
     def _refused(self, error: responses.ErrorMessage, now: float) -> list[Effect]:
@@ -280,10 +286,10 @@ class ClientSession:
                 return self._end(state, why)
         return [ErrorReport(why, error.channel if error.channel in self.channel_states else None)]
 
-    # --- what goes out --------------------------------------------------------------------------------
+    # --- output ---------------------------------------------------------------------------------------
 
     def next_ref(self) -> str:
-        """A ref that this client has not used before."""
+        """Return a ref that this client has not used before."""
         self._count += 1
         return str(self._count)
 
