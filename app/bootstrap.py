@@ -14,6 +14,7 @@ import structlog
 
 from app.builders.gauges import GaugeSources, register_gauges, register_ops_rows
 from app.builders.stores import open_stores
+from app.builders.web import handler_bounds, operator_services
 from app.configuration.limits import node_limits, rate_limits
 from app.core.instant import Instant
 from app.journal.acts import ActRecord
@@ -28,6 +29,7 @@ from app.security import tls, token_secrets
 from app.security.auth import TokenVerifier
 from app.services.alerts import Alerts
 from app.services.briefs import Briefs
+from app.services.callers import Callers
 from app.services.channel_admin import ChannelAdmin
 from app.services.editing.cursors import Cursors
 from app.services.editing.documents import Documents
@@ -35,12 +37,10 @@ from app.services.ops_report import report
 from app.services.publisher import EventPublisher
 from app.services.quotas import Quotas
 from app.telemetry.metrics import Metrics
-from app.web.application import application
+from app.web.handler_context import Access, CallRecords, DomainServices, HandlerContext, Probes
 from app.web.listeners import PortListeners
-from app.web.transport.body_quota import BodyQuota
-from app.web.transport.connection_quota import AddressLimits, ConnectionQuota
+from app.web.websocket.wire import SocketServer
 from dossier_realtime.protocol.classification import ChannelPolicy
-from dossier_realtime.protocol.http.forwarded import networks
 from dossier_realtime.recording.ops.ops_aggregator import OpsAggregator
 
 if TYPE_CHECKING:
@@ -48,11 +48,11 @@ if TYPE_CHECKING:
 
     from app.configuration.config import Config
     from app.engine.ports import Engine
+    from app.web.transport.body_quota import BodyQuota
+    from app.web.transport.connection_quota import ConnectionQuota
 
 _log = structlog.get_logger("service")
 _SWEEP_SECONDS = 10.0  # seconds between two looks for documents at rest
-# Connections a second of one address for each WebSocket handshake that it may make: those over TLS cost more.
-_TCP_PER_HANDSHAKE, _TLS_PER_HANDSHAKE = 40, 10
 _DAY_SECONDS = 86_400.0
 _KEY_REFRESH_SECONDS = 300.0  # seconds between two looks at a key set behind a URL
 
@@ -106,35 +106,19 @@ class Service:
             config.journal,
             lambda detail: journal.record("checkpoint", detail=detail),
         )
-        limits = config.limits
-        connection_quota = ConnectionQuota(
-            AddressLimits(
-                limits.connections_per_address,
-                limits.handshakes_per_second,
-                limits.strangers_per_second,
-                limits.handshakes_per_second * (_TCP_PER_HANDSHAKE if tls_context is None else _TLS_PER_HANDSHAKE),
-                self.node.limits.max_connections,
-                self.node.limits.refusals,
-            ),
-            networks(config.server.trusted_proxies) if config.server.behind_proxy else (),
+        bounds = handler_bounds(config, self.node)
+        callers = Callers(self.verifier, engine.revocations, engine.rates.limiter, now)
+        context = HandlerContext(
+            Access(config.node.id, self._policy, now, callers),
+            DomainServices(publisher, self._documents, alerts, briefs),
+            operator_services(engine, self.node, administration),
+            CallRecords(recorder, acts, Archive(data / "journal", config.node.id, signer)),
+            bounds,
+            Probes(self._metrics, self.readiness),
+            SocketServer(self.node),
         )
-        body_quota = BodyQuota(limits.bodies_mib << 20, limits.bodies_mib_per_user << 20)
-        app = application(
-            self.node,
-            publisher,
-            self._documents,
-            alerts,
-            briefs,
-            administration,
-            self._metrics,
-            connection_quota,
-            body_quota,
-            self.readiness,
-            Archive(data / "journal", config.node.id, self._signer),
-            acts,
-        )
-        self.listeners = PortListeners(config, app, tls_context, connection_quota, self.node.turns)
-        self._measure(connection_quota, body_quota)
+        self.listeners = PortListeners(config, context, tls_context)
+        self._measure(bounds.connection_quota, bounds.body_quota)
         self._stopped = asyncio.Event()
         self._signals = 0
 

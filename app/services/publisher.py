@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
     from .quotas import Quotas
 
+__all__ = ["EventPublisher", "IdempotencyKey", "PublishResult"]
+
 
 class EventPublisher:
     """Takes events that were judged and stamped."""

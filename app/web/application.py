@@ -18,32 +18,20 @@ from app.web.domain.commitment_handler import CommitmentAckHandler
 from app.web.domain.document_handler import DocumentHandler
 from app.web.domain.publish_handler import PublishHandler
 from app.web.http.guarded_handler import NotFoundHandler
+from app.web.operators import channel_handlers as channels
+from app.web.operators import user_handlers as users
 from app.web.operators.explain_handler import ExplainHandler
 from app.web.operators.journal_handler import JournalHandler
 from app.web.transport.http_server import LimitedServer
 from app.web.websocket.socket_handler import SocketHandler
 
 from .operators import listing_handlers as listings
-from .operators import operator_handler as operators
 from .probes import health_handlers as health
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Callable
 
-    from app.journal.acts import ActRecord
-    from app.journal.exports.export import Archive
-    from app.node.node import Node
-    from app.node.sockets.turns import Turns
-    from app.services.alerts import Alerts
-    from app.services.briefs import Briefs
-    from app.services.channel_admin import ChannelAdmin
-    from app.services.editing.documents import Documents
-    from app.services.publisher import EventPublisher
-    from app.telemetry.metrics import Metrics
-    from app.web.transport.body_quota import BodyQuota
-    from app.web.transport.connection_quota import ConnectionQuota
-    from dossier_realtime.protocol.http.host_policy import HostPolicy
+    from .handler_context import Bounds, HandlerContext, Site
 
 _log = structlog.get_logger("access")
 _sampler = Sampler(each=10)
@@ -60,14 +48,14 @@ ROUTES: list[Any] = [
     (r"/v1/commitments/([^/]+)/ack", CommitmentAckHandler),
     (r"/v1/briefs/([^/]+)/cancel", BriefCancelHandler),
     (r"/v1/sessions", listings.SessionListHandler),
-    (r"/v1/sessions/([^/]+)", operators.SessionHandler),
-    (r"/v1/users/([^/]+)/disconnect", operators.DisconnectUserHandler),
-    (r"/v1/users/([^/]+)/limits/lift", operators.LiftLimitsHandler),
-    (r"/v1/tokens/revoke", operators.RevokeTokensHandler),
+    (r"/v1/sessions/([^/]+)", users.SessionHandler),
+    (r"/v1/users/([^/]+)/disconnect", users.DisconnectUserHandler),
+    (r"/v1/users/([^/]+)/limits/lift", users.LiftLimitsHandler),
+    (r"/v1/tokens/revoke", users.RevokeTokensHandler),
     (r"/v1/channels", listings.ChannelListHandler),
-    (_CHANNEL, operators.ChannelSettingsHandler),
-    (_CHANNEL + "/presence", operators.ChannelPresenceHandler),
-    (_CHANNEL + "/history", operators.ChannelHistoryHandler),
+    (_CHANNEL, channels.ChannelSettingsHandler),
+    (_CHANNEL + "/presence", channels.ChannelPresenceHandler),
+    (_CHANNEL + "/history", channels.ChannelHistoryHandler),
     (r"/v1/journal", JournalHandler),
     (r"/v1/explain", ExplainHandler),
     (r"/v1/schema.json", health.SchemaHandler, {"describe": cache(json_schema)}),
@@ -81,56 +69,29 @@ ROUTES: list[Any] = [
 """Every path that the service answers, by its handler."""
 
 
-def application(
-    node: Node,
-    publisher: EventPublisher,
-    documents: Documents,
-    alerts: Alerts,
-    briefs: Briefs,
-    administration: ChannelAdmin,
-    metrics: Metrics,
-    connection_quota: ConnectionQuota,
-    body_quota: BodyQuota,
-    readiness: Callable[[], dict[str, bool]],
-    archive: Archive,
-    acts: ActRecord,
-) -> tornado.web.Application:
-    """Return every path that the service answers. The settings `public_pages` and `host_policy` are to be put in before
-    it serves."""
+def application(context: HandlerContext, site: Site) -> tornado.web.Application:
+    """Return an application that answers at every path, by the rules of one address."""
+    return _application(ROUTES, context, site)
+
+
+def metrics_application(context: HandlerContext, site: Site) -> tornado.web.Application:
+    """Return an application that answers at `/metrics` alone, for an address of its own."""
+    return _application([(r"/metrics", health.MetricsHandler)], context, site)
+
+
+def _application(routes: list[Any], context: HandlerContext, site: Site) -> tornado.web.Application:
     return tornado.web.Application(
-        ROUTES,
-        default_handler_class=NotFoundHandler,
-        log_function=_access,
-        node=node,
-        publisher=publisher,
-        documents=documents,
-        alerts=alerts,
-        briefs=briefs,
-        administration=administration,
-        metrics=metrics,
-        connection_quota=connection_quota,
-        body_quota=body_quota,
-        readiness=readiness,
-        archive=archive,
-        acts=acts,
+        routes, default_handler_class=NotFoundHandler, log_function=_access, context=context, site=site
     )
 
 
-def metrics_application(whole: tornado.web.Application, policy: HostPolicy) -> tornado.web.Application:
-    """The metrics alone, for an address of their own; the rest as in the whole application."""
-    settings = whole.settings | {"host_policy": policy}
-    return tornado.web.Application([(r"/metrics", health.MetricsHandler)], **settings)
-
-
-def server(
-    app: tornado.web.Application, tls: ssl.SSLContext | None, connection_quota: ConnectionQuota, turns: Turns
-) -> LimitedServer:
-    """An HTTP server that no slow or big request holds up."""
+def server(app: tornado.web.Application, tls: ssl.SSLContext | None, bounds: Bounds) -> LimitedServer:
+    """Return an HTTP server that no slow or big request holds up."""
     return LimitedServer(
         app,
         tls,
-        connection_quota,
-        turns,
+        bounds.connection_quota,
+        bounds.turns,
         idle_connection_timeout=_HEAD_SECONDS,
         body_timeout=_HEAD_SECONDS,
         max_header_size=_HEAD_BYTES,

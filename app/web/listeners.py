@@ -16,15 +16,15 @@ from app.web.probes.public_pages import PublicPages
 from dossier_realtime.protocol.http.host_policy import HostPolicy, host_policy, own_hosts
 from dossier_realtime.protocol.http.loopback import LOOPBACK_HOSTS, loopback_origins
 
-from .application import ROUTES, metrics_application, server
+from .application import application, metrics_application, server
+from .handler_context import Site
 
 if TYPE_CHECKING:
     import ssl
 
     from app.configuration.config import Config
-    from app.node.sockets.turns import Turns
-    from app.web.transport.connection_quota import ConnectionQuota
-    from app.web.transport.http_server import LimitedServer
+
+    from .handler_context import HandlerContext
 
 _LOOPBACK = "127.0.0.1"
 
@@ -36,19 +36,16 @@ class PortListeners:
     def __init__(
         self,
         config: Config,
-        app: tornado.web.Application,
+        context: HandlerContext,
         tls: ssl.SSLContext | None,
-        connection_quota: ConnectionQuota,
-        turns: Turns,
     ) -> None:
-        self._config = config
-        self.app, self._metrics_app = app, metrics_application(app, _metrics_policy(config))
-        self._connection_quota, self._turns = connection_quota, turns
-        self._own = server(app, tls, connection_quota, turns)
+        self._config, self._context = config, context
+        self._sites: list[tuple[Site, bool]] = []
+        self._own_site = self._site(_service_policy(config, config.server.port), is_open=not config.server.production)
+        self.app = application(context, self._own_site)
+        self._own = server(self.app, tls, context.bounds)
         self._servers = [self._own]
-        self._apps = [(app, not config.server.production), (self._metrics_app, True)]
         self.port = self.metrics_port = 0
-        self.publish_pages()
 
     @property
     def refused(self) -> int:
@@ -60,32 +57,28 @@ class PortListeners:
         configured, metrics = self._config.server, self._config.metrics
         sockets = _bound(configured.port, configured.host, backlog=1024)
         self.port = sockets[0].getsockname()[1]
-        self.app.settings["host_policy"] = _service_policy(self._config, self.port)
+        self._own_site.host_policy = _service_policy(self._config, self.port)
         self._own.add_sockets(sockets)
         if metrics.host:
             sockets = _bound(metrics.port, metrics.host, backlog=16)
             self.metrics_port = sockets[0].getsockname()[1]
-            self._serve(self._metrics_app, sockets)
+            site = self._site(_metrics_policy(self._config), is_open=True)
+            self._serve(metrics_application(self._context, site), sockets)
 
     def open_for_dashboard(self) -> str:
         """Listen on a free port of the loopback, in the clear, for the dashboard beside the service; return its URL.
 
         The public address may be called by names that lead elsewhere from here, and its certificate is for those.
         """
-        settings = self.app.settings | {"host_policy": host_policy("server", LOOPBACK_HOSTS, ())}  # and no browser
+        site = self._site(host_policy("server", LOOPBACK_HOSTS, ()), is_open=False)  # and no browser
         sockets = _bound(0, _LOOPBACK, backlog=64)
-        app = tornado.web.Application(ROUTES, **settings)
-        self._apps.append((app, False))
-        self.publish_pages()
-        self._serve(app, sockets)
+        self._serve(application(self._context, site), sockets)
         return f"http://{_LOOPBACK}:{sockets[0].getsockname()[1]}"
 
     def publish_pages(self) -> None:
-        """Tell the applications who may read what without an access token. Raises ValueError for a weak token."""
-        config = self._config
-        token = token_secrets.metrics_token(config.metrics.token, config.metrics.token_file)
-        for app, is_open in self._apps:
-            app.settings["public_pages"] = PublicPages(is_open and not token, token, config.security_txt)
+        """Read again which pages need no access token. Raises ValueError for a weak token."""
+        for site, is_open in self._sites:
+            site.public_pages = self._pages(is_open)
 
     def stop(self) -> None:
         """Accept no more."""
@@ -97,8 +90,19 @@ class PortListeners:
         for each in self._servers:
             await each.close_all_connections()
 
+    def _site(self, policy: HostPolicy, *, is_open: bool) -> Site:
+        """Return the rules of another address; `is_open`: the metrics may be read there without a token."""
+        site = Site(policy, self._pages(is_open))
+        self._sites.append((site, is_open))
+        return site
+
+    def _pages(self, is_open: bool) -> PublicPages:
+        config = self._config
+        token = token_secrets.metrics_token(config.metrics.token, config.metrics.token_file)
+        return PublicPages(is_open and not token, token, config.security_txt)
+
     def _serve(self, app: tornado.web.Application, sockets: list[socket.socket]) -> None:
-        added: LimitedServer = server(app, None, self._connection_quota, self._turns)
+        added = server(app, None, self._context.bounds)
         self._servers.append(added)
         added.add_sockets(sockets)
 

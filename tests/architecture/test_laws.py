@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.architecture import fact_laws, laws
+from tests.architecture import fact_laws, laws, room_laws
 from tests.architecture.tree import Tree, read_tree
 
 Law = Callable[[Tree], Iterator[str]]
@@ -96,6 +96,17 @@ LOOP = "app/core/a.py: from . import b | app/core/b.py: from .c import x | app/c
             "imports dossier_realtime.client.b",
         ),
         (laws.names_say_something, "app/web/utils.py:", "app.web.utils"),
+        (
+            laws.imports_fall,
+            "app/web/a.py: from app.engine import ports | app/engine/ports.py:",
+            "app.web.a imports app",
+        ),
+        (
+            laws.imports_fall,
+            "app/web/http/a.py: import app.node.node | app/node/node.py:",
+            "app.web.http.a imports app",
+        ),
+        (room_laws.the_web_knows_services_only, "app/web/a.py: x = self.node.engine.broker", "app.web.a, line 1"),
         (laws.names_say_something, "app/web/frame_helpers.py:", "app.web.frame_helpers"),
         (laws.names_say_something, "app/node/a.py: class ConnectionManager: ...", "a.ConnectionManager"),
         (laws.names_say_something, "app/node/a.py: class MessageHandler: ...", "a.MessageHandler"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from app.engine.ports import Unavailable
+from app.services.errors import Unavailable
 from app.web.operators.operator_handler import OperatorHandler
 from dossier_realtime.protocol.authorization import decide_operator
 from dossier_realtime.protocol.classification import HIGHEST
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from app.journal.acts import Verb
-    from app.services.briefs import Briefs
 
 
 class BriefCancelHandler(OperatorHandler):
@@ -28,8 +27,8 @@ class BriefCancelHandler(OperatorHandler):
         identity = await self.identify()
         if identity is None or not self.identified(request_id) or not self.nothing():
             return
-        briefs: Briefs = self.settings["briefs"]
-        started, everywhere = self.node.clock().steady, decide_operator(identity).allowed
+        briefs = self.context.domain.briefs
+        started, everywhere = self.now(), decide_operator(identity).allowed
         try:
             ended = await briefs.cancel(request_id, identity, self.act, on_behalf=everywhere)
         except Unavailable:
@@ -43,5 +42,5 @@ class BriefCancelHandler(OperatorHandler):
             self.unchanged = ended.result is None
             self.level = briefs.level(ended.brief)
             if ended.result is not None:
-                self.node.recorder.record_published([ended.result], self.node.clock().steady - started)
+                self.record_published([ended.result], started)
             self.answer({"request_id": request_id, "ended": ended.brief.ended})

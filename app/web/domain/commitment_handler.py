@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from app.engine.ports import Unavailable
+from app.services.errors import Unavailable
 from app.web.operators.operator_handler import OperatorHandler
 from dossier_realtime.protocol.authorization import decide_operator
 from dossier_realtime.protocol.classification import HIGHEST
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from app.journal.acts import Verb
-    from app.services.alerts import Alerts
 
 
 class CommitmentAckHandler(OperatorHandler):
@@ -28,8 +27,8 @@ class CommitmentAckHandler(OperatorHandler):
         identity = await self.identify()
         if identity is None or not self.identified(commitment_id) or not self.nothing():
             return
-        alerts: Alerts = self.settings["alerts"]
-        started, everywhere = self.node.clock().steady, decide_operator(identity).allowed
+        alerts = self.context.domain.alerts
+        started, everywhere = self.now(), decide_operator(identity).allowed
         try:
             taken = await alerts.acknowledge(commitment_id, identity, self.act, on_behalf=everywhere)
         except Unavailable:
@@ -43,5 +42,5 @@ class CommitmentAckHandler(OperatorHandler):
             self.unchanged = not taken.results
             self.level = alerts.level(taken.alert)
             if taken.results:
-                self.node.recorder.record_published(taken.results, self.node.clock().steady - started)
+                self.record_published(taken.results, started)
             self.answer(taken.alert.state)

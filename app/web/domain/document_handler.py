@@ -13,10 +13,10 @@ import msgspec
 
 from app.core import authorization
 from app.core.domain.documents import EditError
-from app.engine.ports import Unavailable
 from app.journal.acts import Act
 from app.journal.calls import Read
 from app.services.editing.edit_submission import EditSubmission
+from app.services.errors import Unavailable
 from app.web.http.authenticated_handler import AuthenticatedHandler
 from dossier_realtime.ot.units import to_units
 from dossier_realtime.protocol import channels, codec
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from app.journal.acts import Verb
-    from app.services.editing.documents import Documents
     from dossier_realtime.protocol.authorization import Identity
 
 _VERSION = re.compile(r"\d{1,16}")
@@ -51,7 +50,7 @@ class DocumentHandler(AuthenticatedHandler):
         if asked is not None and _VERSION.fullmatch(asked) is None:
             self.refuse(400, ErrorCode.INVALID_MESSAGE_FORMAT, "version is a whole number")
             return
-        documents: Documents = self.settings["documents"]
+        documents = self.context.domain.documents
         try:
             now = await documents.opened(channel)
             found = now if asked is None else await documents.at(channel, int(asked))
@@ -71,13 +70,13 @@ class DocumentHandler(AuthenticatedHandler):
         channel, identity = await self._open(document_id, Right.WRITE)
         if identity is None:
             return
-        if not self.demand(lambda: authorization.send_denial(self.node.policy, identity, channel) is None):
+        if not self.demand(lambda: authorization.send_denial(self.policy, identity, channel) is None):
             self.forbid()
             return
         text = self._text()
         if text is None:
             return
-        documents: Documents = self.settings["documents"]
+        documents = self.context.domain.documents
         try:
             version = (await documents.state(channel)).version
             expected = self._expected(version)
@@ -143,7 +142,7 @@ class DocumentHandler(AuthenticatedHandler):
         identity = await self.identify()
         if identity is None:
             return channel, None
-        policy, documents = self.node.policy, self.settings["documents"]
+        policy, documents = self.policy, self.context.domain.documents
         known = access(identity, Right.READ, channel, policy).permitted
         known = known and await documents.exists(channel)
         right = Right.READ if known else Right.WRITE  # an unknown document is empty for who may write it
@@ -153,7 +152,7 @@ class DocumentHandler(AuthenticatedHandler):
         return channel, identity
 
     def _allowed(self, identity: Identity, right: Right, channel: str) -> bool:
-        return access(identity, right, channel, self.node.policy).entitled
+        return access(identity, right, channel, self.policy).entitled
 
     def _text(self) -> str | None:
         body = bytes(self.body)

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import msgspec
 
 from app.core import authorization
-from app.engine.ports import DomainFactError, IdempotencyKey, KeyConflict, Unavailable
 from app.journal.acts import Act
+from app.services.errors import DomainFactError, KeyConflict, Unavailable
+from app.services.publisher import IdempotencyKey
 from app.services.quotas import QuotaExceeded
 from app.web.http.authenticated_handler import AuthenticatedHandler
 from dossier_realtime.protocol import codec
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from app.journal.acts import Verb
-    from app.services.publisher import EventPublisher
     from dossier_realtime.protocol.authorization import Identity
     from dossier_realtime.protocol.events import Publishable
 
@@ -62,8 +62,8 @@ class PublishHandler(AuthenticatedHandler):
         identity = await self.identify()
         if identity is None:
             return
-        publisher: EventPublisher = self.settings["publisher"]
-        started = self.node.clock().steady
+        publisher = self.context.domain.publisher
+        started = self.now()
         self._indices: list[int] = []
         try:
             key = self._key()
@@ -72,7 +72,7 @@ class PublishHandler(AuthenticatedHandler):
             channels = tuple(dict.fromkeys(channel for channel, _ in events))
             only = channels[0] if len(channels) == 1 else ""
             self.demand(
-                lambda: all(authorization.send_denial(self.node.policy, identity, name) is None for name in channels)
+                lambda: all(authorization.send_denial(self.policy, identity, name) is None for name in channels)
             )
             await self.act(Act("publish", "events", str(len(events)), only, channels=channels))
             results = await publisher.publish(events, identity, named)
@@ -95,7 +95,7 @@ class PublishHandler(AuthenticatedHandler):
         except Unavailable:
             self.unavailable()
         else:
-            self.node.recorder.record_published(results, self.node.clock().steady - started)
+            self.record_published(results, started)
             self.unchanged = all(result.repeated for result in results)
             places = [{"channel": p.channel, "offset": p.offset, "epoch": p.epoch} for p in results]
             self.answer({"results": places})
@@ -134,13 +134,11 @@ class PublishHandler(AuthenticatedHandler):
 
     def _most(self, identity: Identity) -> int:
         """Return how many messages the caller may send at once: all of a window."""
-        limiter, steady = self.node.engine.rates.limiter, self.node.clock().steady
-        return limiter.limit_of(identity.user_id, identity.role, "general", steady)
+        return self.context.access.callers.limit_of(identity, "general")
 
     def _count(self, identity: Identity, messages: int) -> None:
         """Count every channel of every event as a message of the sender's. Raises BatchError."""
-        steady, limiter = self.node.clock().steady, self.node.engine.rates.limiter
-        verdict = limiter.spend(identity.user_id, identity.role, "general", steady, messages)
+        verdict = self.context.access.callers.spend(identity, "general", messages)
         if not verdict.allowed:
             self.set_header("Retry-After", str(verdict.reset_in))
             text = f"Each channel of an event is a message, {verdict.limit} a window; send fewer, or wait"
@@ -161,7 +159,7 @@ class PublishHandler(AuthenticatedHandler):
         return raw_events
 
     def _judge(self, index: int, event: Publishable, channel: str, identity: Identity) -> None:
-        policy, timestamp = self.node.policy, self.node.clock().timestamp
+        policy, timestamp = self.policy, self.context.access.clock().timestamp
         denial = (
             authorization.channel_denial(channel)
             or authorization.carried_denial(event, channel)

@@ -19,6 +19,7 @@ from app.journal.calls import Call, CallAnswer, Read
 from app.journal.initiator import CallText, Initiator
 from app.journal.lanes import ActNotRecorded
 from app.security.auth import TokenError
+from app.services.callers import TokenRevoked
 from dossier_realtime.protocol.authorization import Fact, Right, access, decide_operator, may_see
 from dossier_realtime.protocol.errors import ErrorCode
 from dossier_realtime.protocol.plain_text import one_line, without_tokens
@@ -29,9 +30,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from app.core.ratelimit import RateClass
-    from app.journal.acts import Act, ActRecord, Outcome, Verb
-    from app.node.node import Node
+    from app.journal.acts import Act, Outcome, Verb
+    from app.services.publisher import PublishResult
     from dossier_realtime.protocol.authorization import Identity
+    from dossier_realtime.protocol.classification import ChannelPolicy
 
 
 _SLICE = 1 << 16  # bytes of a long answer that wait for its caller
@@ -78,10 +80,17 @@ class AuthenticatedHandler(GuardedHandler):
         """Set by a method that answers with events or the text of a channel."""
 
     @property
-    def node(self) -> Node:
-        """The node behind the service."""
-        node: Node = self.settings["node"]
-        return node
+    def policy(self) -> ChannelPolicy:
+        """The settings of all channels."""
+        return self.context.access.policy
+
+    def now(self) -> float:
+        """Return the steady clock, in seconds."""
+        return self.context.access.clock().steady
+
+    def record_published(self, results: Sequence[PublishResult], started: float) -> None:
+        """Count events that the call published; `started` is the steady clock when it began."""
+        self.context.records.recorder.record_published(results, self.now() - started)
 
     async def identify(self) -> Identity | None:
         """Return who calls; None where that was answered, with 401 or 429."""
@@ -102,17 +111,16 @@ class AuthenticatedHandler(GuardedHandler):
             self.clear_header("Connection")
 
     def has_room(self, size: int) -> bool:
-        identity, node = self._identity, self.node
+        identity, callers = self._identity, self.context.access.callers
         if identity is None:
             return True
-        limiter, steady = node.engine.rates.limiter, node.clock().steady
-        most = limiter.limit_of(identity.user_id, identity.role, "bytes", steady)
+        most = callers.limit_of(identity, "bytes")
         if int(self.request.headers.get("Content-Length", "0")) > most:  # no window is long enough
             self.set_header("Connection", "close")
             text = f"The body is bigger than the {most} bytes that you may send in a window; send less at once"
             self.refuse(413, ErrorCode.INVALID_MESSAGE_FORMAT, text)
             return False
-        verdict = limiter.spend(identity.user_id, identity.role, "bytes", steady, size)
+        verdict = callers.spend(identity, "bytes", size)
         if not verdict.allowed:
             self.set_header("Connection", "close")
             self._too_many(f"More than {verdict.limit} bytes in this window", verdict.reset_in)
@@ -124,17 +132,17 @@ class AuthenticatedHandler(GuardedHandler):
 
     async def _identify(self) -> Identity | None:
         scheme, _, token = self.request.headers.get("Authorization", "").partition(" ")
-        node, at = self.node, self.node.clock()
+        callers = self.context.access.callers
         if scheme.lower() != "bearer" or not token:
             self._unauthorized("Send a token in the Authorization header, as a Bearer")
             return None
         try:
-            identity = await node.verifier.check(token, at.wall)
+            identity = await callers.authenticate(token)
         except TokenError as refused:
-            node.recorder.record_refused_token(self.request.remote_ip or "", refused.reason, at.steady)
+            self.context.records.recorder.record_refused_token(self.request.remote_ip or "", refused.reason, self.now())
             self._unauthorized("The token is not valid; ask for a new one")
             return None
-        if node.engine.revocations.is_revoked(identity.user_id, identity.token_id, identity.issued_at):
+        except TokenRevoked:
             self._unauthorized("The token is not valid; ask for a new one")
             return None
         self._identity = identity
@@ -142,7 +150,7 @@ class AuthenticatedHandler(GuardedHandler):
         token_id, address = identity.token_id or "", self.request.remote_ip or ""
         self.actor = Initiator(identity.user_id, identity.name, token_id, address, f"token:{token_id}")
         rate_class: RateClass = "read" if self.request.method == "GET" else "general"
-        verdict = node.engine.rates.limiter.spend(identity.user_id, identity.role, rate_class, at.steady)
+        verdict = callers.spend(identity, rate_class)
         if not verdict.allowed:
             self._too_many(f"More than {verdict.limit} calls in this window", verdict.reset_in)
             return None
@@ -150,7 +158,7 @@ class AuthenticatedHandler(GuardedHandler):
 
     def shows(self, identity: Identity, channel: str) -> bool:
         """Return whether what was derived from a channel may be shown to the caller."""
-        return may_see(identity, Fact((channel,)), self.node.policy.settings)
+        return may_see(identity, Fact((channel,)), self.policy.settings)
 
     async def administrator(self, channel: str | None = None) -> Identity | None:
         """Who calls, if an administrator of the channel, or of all; answers itself where not."""
@@ -160,7 +168,7 @@ class AuthenticatedHandler(GuardedHandler):
         if channel is None:
             good = self.demand(lambda: decide_operator(identity).allowed)
         else:
-            good = self.demand(lambda: access(identity, Right.ADMIN, channel, self.node.policy).allowed)
+            good = self.demand(lambda: access(identity, Right.ADMIN, channel, self.policy).allowed)
         if not good:
             self.forbid()
             return None
@@ -192,10 +200,10 @@ class AuthenticatedHandler(GuardedHandler):
 
     async def act(self, act: Act) -> None:
         """Record durably what is about to be done. Answers itself, and ends the call, where it must not be done."""
-        record: ActRecord = self.settings["acts"]
+        record = self.context.records.acts
         assert self.actor is not None  # noqa: S101  who calls is known before what is asked is looked at
         assert self._identity is not None  # noqa: S101  likewise
-        accepted = self.node.clock().steady
+        accepted = self.now()
         act = replace(act, text=self._call_text())
         try:
             self._act_seq = await record.begin(self.actor, act)
@@ -241,7 +249,7 @@ class AuthenticatedHandler(GuardedHandler):
             for part in parts:
                 for start in range(0, len(part), _SLICE):
                     self.write(part[start : start + _SLICE])
-                    async with asyncio.timeout(self.node.limits.outbox.stall_timeout):
+                    async with asyncio.timeout(self.context.bounds.stall_seconds):
                         await self.flush()
         except (tornado.iostream.StreamClosedError, TimeoutError):
             self._break_off()
@@ -257,11 +265,9 @@ class AuthenticatedHandler(GuardedHandler):
         self.on_finish()
 
     def _token_holds(self) -> bool:
-        identity, node = self._identity, self.node
-        if identity is None:
-            return True  # nobody was let in yet: nothing of theirs can be lost
-        revoked = node.engine.revocations.is_revoked(identity.user_id, identity.token_id, identity.issued_at)
-        return not revoked and node.clock().wall < identity.expires_at
+        identity = self._identity
+        # Before the caller is known there is no right that could be lost.
+        return identity is None or self.context.access.callers.is_valid(identity)
 
     def on_finish(self) -> None:
         """Every call is counted, and every call by somebody known is in the journal."""
@@ -273,11 +279,10 @@ class AuthenticatedHandler(GuardedHandler):
             read = replace(read, clearance=self._clearance)
         answer = CallAnswer(status, self._act_seq, read)
         call = Call(method, path, answer, initiator, self._call_text(), self.level, self.polled)
-        self.node.recorder.record_call(call)
+        self.context.records.recorder.record_call(call)
         if self._act is not None and self.actor is not None:
             outcome: Outcome = "failed" if status >= 400 else "unchanged" if self.unchanged else "done"
-            record: ActRecord = self.settings["acts"]
-            record.end(self._act_seq, self.actor, self._act, outcome, status)
+            self.context.records.acts.end(self._act_seq, self.actor, self._act, outcome, status)
         super().on_finish()
 
     def _call_text(self) -> CallText:

@@ -22,9 +22,10 @@ from . import cors
 if TYPE_CHECKING:
     from collections.abc import Awaitable
 
+    from app.web.handler_context import HandlerContext, Site
     from app.web.transport.body_quota import BodyQuota
     from app.web.transport.connection_quota import ConnectionQuota, Ticket
-    from dossier_realtime.protocol.http.host_policy import HeaderDenial, HostPolicy
+    from dossier_realtime.protocol.http.host_policy import HeaderDenial
 
 _log = structlog.get_logger("web")
 _denials = DenialSample()
@@ -48,16 +49,21 @@ class GuardedHandler(tornado.web.RequestHandler):
         self.request.remote_ip = self.connection_quota.client(peer, headers.get_list("X-Forwarded-For"))
 
     @property
-    def host_policy(self) -> HostPolicy:
-        """The hosts and origins of the address that the request came to."""
-        policy: HostPolicy = self.settings["host_policy"]
-        return policy
+    def context(self) -> HandlerContext:
+        """The parts of the service that handlers know."""
+        context: HandlerContext = self.settings["context"]
+        return context
+
+    @property
+    def site(self) -> Site:
+        """The rules of the address that the request came to."""
+        site: Site = self.settings["site"]
+        return site
 
     @property
     def connection_quota(self) -> ConnectionQuota:
         """The bounds of addresses."""
-        connection_quota: ConnectionQuota = self.settings["connection_quota"]
-        return connection_quota
+        return self.context.bounds.connection_quota
 
     @property
     def ticket(self) -> Ticket:
@@ -110,8 +116,7 @@ class GuardedHandler(tornado.web.RequestHandler):
 
     @property
     def _body_quota(self) -> BodyQuota:
-        body_quota: BodyQuota = self.settings["body_quota"]
-        return body_quota
+        return self.context.bounds.body_quota
 
     def on_finish(self) -> None:
         """Let go of the body."""
@@ -160,7 +165,7 @@ class GuardedHandler(tornado.web.RequestHandler):
         return self.request.headers.get("Content-Length", "0") != "0" or "Transfer-Encoding" in self.request.headers
 
     def _check_head(self) -> None:
-        policy, headers = self.host_policy, self.request.headers
+        policy, headers = self.site.host_policy, self.request.headers
         if sum(1 for _ in headers.get_all()) > _MAX_HEADERS:
             self.refuse(431, *STANDARD[431])
         elif headers.get("Cookie", "").count(";") >= _MAX_COOKIES:
@@ -194,9 +199,9 @@ class GuardedHandler(tornado.web.RequestHandler):
         self.set_header("X-Content-Type-Options", "nosniff")
         self.set_header("Cache-Control", "no-store")
         self.set_header("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
-        if self.host_policy.strict_transport:
+        if self.site.host_policy.strict_transport:
             self.set_header("Strict-Transport-Security", STRICT_TRANSPORT)
-        allowed = self.host_policy.allowed_origin(self.request.headers.get_list("Origin"))
+        allowed = self.site.host_policy.allowed_origin(self.request.headers.get_list("Origin"))
         for name, value in cors.answer_headers(allowed).items():
             self.set_header(name, value)
 
@@ -227,7 +232,7 @@ class GuardedHandler(tornado.web.RequestHandler):
         if seconds:
             connection: Any = self.request.connection
             connection.stream.hold(seconds)
-            self.settings["node"].recorder.record_pause()
+            self.context.records.recorder.record_pause()
 
     def unavailable(self) -> None:
         """The store or the journal takes no change now."""

@@ -44,7 +44,7 @@ class ExplainHandler(OperatorHandler):
         if user == caller.user_id and asked is None:
             self._tell(caller, action, channel, to_themselves=True)
             return
-        if not self.demand(lambda: access(caller, Right.ADMIN, channel, self.node.policy).allowed):
+        if not self.demand(lambda: access(caller, Right.ADMIN, channel, self.policy).allowed):
             self.forbid()
             return
         identity = asked or next(self._open(caller, user, channel), None)
@@ -55,7 +55,7 @@ class ExplainHandler(OperatorHandler):
         self._tell(identity, action, channel, to_themselves=False)
 
     def _tell(self, identity: Identity, action: str, channel: str, *, to_themselves: bool) -> None:
-        settings, at = self.node.policy.settings(channel), self.node.clock().wall
+        settings, at = self.policy.settings(channel), self.context.access.clock().wall
         self.answer(explain(identity, action, channel, settings, at, to_themselves=to_themselves))
 
     def _supposed(self, user: str) -> Identity | None:
@@ -69,7 +69,4 @@ class ExplainHandler(OperatorHandler):
         """The identities of the user's sessions, the newest first. Who does not administer all learns only of sessions
         that receive the channel: that others are connected is not for them."""
         everywhere = decide_operator(caller).allowed
-        for connection in reversed(self.node.registry.of_user(user)):
-            identity = connection.session.identity
-            if identity is not None and (everywhere or channel in connection.attachments):
-                yield identity
+        return self.context.operations.connections.identities(user, None if everywhere else channel)

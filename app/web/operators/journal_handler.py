@@ -28,7 +28,7 @@ from .operator_handler import OperatorHandler
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from app.journal.acts import ActRecord, Verb
+    from app.journal.acts import Verb
     from dossier_realtime.protocol.authorization import Identity
 
 _log = structlog.get_logger("journal")
@@ -57,7 +57,7 @@ class JournalHandler(OperatorHandler):
             self.refuse(400, ErrorCode.INVALID_MESSAGE_FORMAT, text)
             return
         await self._record(selection, channel or "")
-        archive: Archive = self.settings["archive"]
+        archive = self.context.records.archive
         lines = self._export(archive, selection, identity, whole=whole)
         self.set_header("Content-Type", "application/x-ndjson; charset=utf-8")
         try:
@@ -81,13 +81,14 @@ class JournalHandler(OperatorHandler):
 
     async def _record(self, selection: Selection, channel: str) -> None:
         """Record the export; who reads page after page does so in one act."""
-        record: ActRecord = self.settings["acts"]
+        record = self.context.records.acts
         assert self.actor is not None  # noqa: S101  an administrator
-        asked, now = repr(msgspec.structs.replace(selection, after=0, limit=0)), self.node.clock().steady
+        asked, now = repr(msgspec.structs.replace(selection, after=0, limit=0)), self.now()
         if selection.limit and record.goes_on(self.actor, asked, now):
             return
         # Not an entry of that channel: who exports it would always find at least that.
-        await self.act(Act("export_journal", "journal", self.node.name, channels=(channel,) if channel else ()))
+        node_name, channels = self.context.access.node_name, (channel,) if channel else ()
+        await self.act(Act("export_journal", "journal", node_name, channels=channels))
         if selection.limit:
             record.began(self.actor, asked, now)
 
@@ -100,7 +101,7 @@ class JournalHandler(OperatorHandler):
             self.still()
 
     def _export(self, archive: Archive, selection: Selection, identity: Identity, *, whole: bool) -> Iterator[bytes]:
-        policy, at = self.node.policy, self.node.clock().wall
+        policy, at = self.policy, self.context.access.clock().wall
         if whole:
             return archive.export(selection, made_at=at, made_by=identity.user_id)
         return archive.export(

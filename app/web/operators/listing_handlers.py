@@ -31,19 +31,19 @@ class SessionListHandler(OperatorHandler):
         if asked and place is None:
             self.refuse(400, ErrorCode.INVALID_MESSAGE_FORMAT, "after is what `next` of the page before says")
             return
-        node = self.node
-        records = {(record.started_at, record.session_id): record for record in await node.engine.sessions.sessions()}
+        operations, turns = self.context.operations, self.context.bounds.turns
+        records = {(record.started_at, record.session_id): record for record in await operations.operators.sessions()}
         after = None if place is None else (float(place[1]), place[2])
-        keys, more = await first_after([list(records)], after, limit, lambda _: True, node.turns)
+        keys, more = await first_after([list(records)], after, limit, lambda _: True, turns)
         rows: list[dict[str, Any]] = []
         for key in keys:
             row = msgspec.to_builtins(records[key])
-            connection = node.registry.by_session.get(key[1])
-            names = () if connection is None else tuple(connection.attachments)
-            await node.turns.wait(1 + len(names) // _CHANNELS_A_UNIT)
+            connection = operations.connections.connection(key[1])
+            names = () if connection is None else connection.channels
+            await turns.wait(1 + len(names) // _CHANNELS_A_UNIT)
             if connection is not None:
                 row["channels"] = sorted(name for name in names if self.shows(identity, name))
-                row["waiting_bytes"] = connection.outbox.waiting
+                row["waiting_bytes"] = connection.waiting_bytes
             rows.append(row)
         following = {"next": f"{keys[-1][0]:.9f}-{keys[-1][1]}"} if more else {}
         self.answer({"sessions": rows, **following})
@@ -60,17 +60,17 @@ class ChannelListHandler(OperatorHandler):
         limit = None if identity is None else self.number("limit", MAX_ROWS, 1, MAX_ROWS)
         if identity is None or limit is None:
             return
-        node, asked = self.node, self.get_query_argument("after", "")
-        broker = node.engine.broker
-        positions, people = await broker.channels(), await node.engine.presence.counts()
-        lists = [list(positions), list(people), node.hub.channels(), list(node.policy.changed_channels())]
-        names, more = await first_after(lists, asked, limit, lambda name: self.shows(identity, name), node.turns)
+        operations, turns = self.context.operations, self.context.bounds.turns
+        asked = self.get_query_argument("after", "")
+        positions, people = await operations.history.channels(), await operations.presence.counts()
+        lists = [list(positions), list(people), operations.connections.channels(), list(self.policy.changed_channels())]
+        names, more = await first_after(lists, asked, limit, lambda name: self.shows(identity, name), turns)
         rows: list[dict[str, Any]] = []
         for name in names:
-            await node.turns.wait()
-            row = {"channel": name, "settings": node.policy.settings(name).payload(), "users": people.get(name, 0)}
-            row["subscribers"] = node.hub.count(name)
-            position = await broker.position(name)
+            await turns.wait()
+            row = {"channel": name, "settings": self.policy.settings(name).payload(), "users": people.get(name, 0)}
+            row["subscribers"] = operations.connections.subscribers(name)
+            position = await operations.history.position(name)
             if position.offset and name in positions:
                 row["position"] = {"epoch": position.epoch, "offset": position.offset}
             rows.append(row)

@@ -11,10 +11,6 @@ from app.web.http.guarded_handler import STANDARD, GuardedHandler
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from app.telemetry.metrics import Metrics
-
-    from .public_pages import PublicPages
-
 
 class HealthHandler(GuardedHandler):
     """`/healthz`: the process answers."""
@@ -33,7 +29,7 @@ class ReadinessHandler(GuardedHandler):
     is_for_probes = True
 
     def get(self) -> None:
-        checks: dict[str, bool] = self.settings["readiness"]()
+        checks: dict[str, bool] = self.context.probes.readiness()
         ready = all(checks.values())
         if not ready:
             self.set_header("Retry-After", "2")
@@ -48,7 +44,7 @@ class MetricsHandler(AuthenticatedHandler):
     is_for_probes = True
 
     async def get(self) -> None:
-        pages: PublicPages = self.settings["public_pages"]
+        pages = self.site.public_pages
         if pages.metrics_open:
             good = self.admit_anonymous()
         elif pages.is_metrics_token(self.request.headers.get("Authorization", "")):
@@ -57,7 +53,7 @@ class MetricsHandler(AuthenticatedHandler):
             good = await self.administrator() is not None
         if not good:
             return
-        metrics: Metrics = self.settings["metrics"]
+        metrics = self.context.probes.metrics
         self.set_header("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
         self.finish(metrics.text())
 
@@ -70,7 +66,7 @@ class SecurityTxtHandler(GuardedHandler):
     """`/.well-known/security.txt` (RFC 9116): where to report a hole. 404 without a contact and after its end."""
 
     def get(self) -> None:
-        pages: PublicPages = self.settings["public_pages"]
+        pages = self.site.public_pages
         text = pages.security_txt(time.time())
         if not text:
             self.refuse(404, *STANDARD[404])

@@ -1,0 +1,131 @@
+"""The context of every handler: the services that it calls, the bounds that hold for it, the records that it keeps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from app.core.instant import Instant
+    from app.journal.acts import ActRecord
+    from app.journal.calls import Call
+    from app.journal.exports.export import Archive
+    from app.node.sockets.turns import Turns
+    from app.services.alerts import Alerts
+    from app.services.briefs import Briefs
+    from app.services.callers import Callers
+    from app.services.channel_admin import ChannelAdmin
+    from app.services.channel_history import ChannelHistory
+    from app.services.editing.documents import Documents
+    from app.services.local_connections import LocalConnections
+    from app.services.operators import Operators
+    from app.services.presence import PresenceRosters
+    from app.services.publisher import EventPublisher, PublishResult
+    from app.telemetry.metrics import Metrics
+    from dossier_realtime.protocol.classification import ChannelPolicy
+    from dossier_realtime.protocol.http.host_policy import HostPolicy
+
+    from .probes.public_pages import PublicPages
+    from .transport.body_quota import BodyQuota
+    from .transport.connection_quota import ConnectionQuota
+    from .websocket.wire import SocketServer
+
+
+class CallRecorder(Protocol):
+    """The part of the node's recorder that HTTP calls use."""
+
+    def record_call(self, call: Call) -> None:
+        """Count a call that was answered, and keep it in the journal."""
+
+    def record_refused_token(self, address: str, reason: str, steady: float) -> None:
+        """Count and keep a token that was refused."""
+
+    def record_published(self, placed: Sequence[PublishResult], seconds: float) -> None:
+        """Count events that were published, and how long that took."""
+
+    def record_pause(self) -> None:
+        """Count an answer that was held back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """The rules of access: who calls, what holds on a channel, and the clock of both."""
+
+    node_name: str
+    policy: ChannelPolicy
+    clock: Callable[[], Instant]
+    callers: Callers
+
+
+@dataclass(frozen=True, slots=True)
+class DomainServices:
+    """The services of the domain: events, documents, alerts of commitments, briefs."""
+
+    publisher: EventPublisher
+    documents: Documents
+    alerts: Alerts
+    briefs: Briefs
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorServices:
+    """The services for operators and administrators of channels."""
+
+    operators: Operators
+    channel_admin: ChannelAdmin
+    presence: PresenceRosters
+    history: ChannelHistory
+    connections: LocalConnections
+
+
+@dataclass(frozen=True, slots=True)
+class CallRecords:
+    """The records that calls leave, and the archive that they are read from."""
+
+    recorder: CallRecorder
+    acts: ActRecord
+    archive: Archive
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """The bounds of connections, of bodies in memory and of the work of one turn of the loop.
+
+    `stall_seconds`: how long the reader of an answer may take nothing before it is cut off.
+    """
+
+    connection_quota: ConnectionQuota
+    body_quota: BodyQuota
+    turns: Turns
+    stall_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Probes:
+    """The sources of the pages for monitoring."""
+
+    metrics: Metrics
+    readiness: Callable[[], dict[str, bool]]
+
+
+@dataclass(frozen=True, slots=True)
+class HandlerContext:
+    """The parts of the service that handlers know; the same for all addresses that it answers at."""
+
+    access: Access
+    domain: DomainServices
+    operations: OperatorServices
+    records: CallRecords
+    bounds: Bounds
+    probes: Probes
+    sockets: SocketServer
+
+
+@dataclass(slots=True)
+class Site:
+    """The rules of one address that the service answers at. Both are set before it accepts its first connection."""
+
+    host_policy: HostPolicy
+    public_pages: PublicPages

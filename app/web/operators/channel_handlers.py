@@ -1,0 +1,93 @@
+"""Calls about one channel, for its administrators: settings, presence, history (docs/protocol.md#operators-calls)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+import msgspec
+
+from app.journal.acts import Act
+from app.journal.calls import Read
+from app.services.errors import Unavailable
+from dossier_realtime.protocol.commands import SettingsChange
+from dossier_realtime.protocol.errors import ErrorCode
+from dossier_realtime.protocol.namespaces import namespace_of
+
+from .operator_handler import OperatorHandler
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from app.journal.acts import Verb
+    from dossier_realtime.protocol.classification import ChannelSettings
+
+_MAX_EVENTS = 200  # of a page of history
+
+
+class ChannelSettingsHandler(OperatorHandler):
+    """`GET|PUT /v1/channels/{channel}`: read or change its settings."""
+
+    acts: ClassVar[Mapping[str, tuple[Verb, ...]]] = {"put": ("change_settings",)}
+
+    async def get(self, channel: str) -> None:
+        if self.named(channel) and await self.administrator(channel) is not None:
+            self._show(channel, self.context.operations.channel_admin.read(channel))
+
+    async def put(self, channel: str) -> None:
+        if not self.named(channel) or await self.administrator(channel) is None:
+            return
+        change = self.read(SettingsChange)
+        if change is None:
+            return
+
+        async def record(before: ChannelSettings, after: ChannelSettings) -> None:
+            await self.act(
+                Act("change_settings", "channel", channel, channel, before=before.payload(), after=after.payload())
+            )
+
+        try:
+            before, after = await self.context.operations.channel_admin.change(channel, change, record)
+        except Unavailable:
+            self.unavailable()
+            return
+        self.unchanged = before == after
+        self._show(channel, after)
+
+    def _show(self, channel: str, settings: ChannelSettings) -> None:
+        self.answer({"channel": channel, "settings": settings.payload()})
+
+
+class ChannelPresenceHandler(OperatorHandler):
+    """`GET /v1/channels/{channel}/presence`: who is there."""
+
+    async def get(self, channel: str) -> None:
+        if not self.named(channel) or await self.administrator(channel) is None:
+            return
+        if not namespace_of(channel).presence:
+            self.refuse(404, ErrorCode.NOT_FOUND, "Presence is not kept on this channel")
+            return
+        self.read_of = Read(channel)
+        self.answer({"channel": channel, "presence": await self.context.operations.presence.roster(channel)})
+
+
+class ChannelHistoryHandler(OperatorHandler):
+    """`GET /v1/channels/{channel}/history?after=&limit=`: what was published, oldest first."""
+
+    async def get(self, channel: str) -> None:
+        if not self.named(channel) or await self.administrator(channel) is None:
+            return
+        if not namespace_of(channel).history:
+            self.refuse(404, ErrorCode.NOT_FOUND, "History is not kept on this channel")
+            return
+        limit = self.number("limit", 100, 1, _MAX_EVENTS)
+        history = self.context.operations.history
+        position = await history.position(channel)
+        after = self.number("after", max(0, position.oldest - 1, position.offset - (limit or 0)), 0, 2**53 - 1)
+        if limit is None or after is None:
+            return
+        page = await history.page(channel, after, limit)
+        place = {"epoch": position.epoch, "offset": position.offset, "oldest": position.oldest}
+        events = [msgspec.Raw(publication.frame) for publication in page]
+        if page:
+            self.read_of = Read(channel, page[0].offset, page[-1].offset, page[0].epoch)
+        self.answer({"channel": channel, "position": place, "events": events})
