@@ -14,7 +14,7 @@ import structlog
 
 from app.builders.gauges import GaugeSources, register_gauges, register_ops_rows
 from app.builders.stores import open_stores
-from app.builders.web import handler_bounds, operator_services
+from app.builders.web import handler_access, handler_bounds, operator_services
 from app.configuration.limits import node_limits, rate_limits
 from app.core.instant import Instant
 from app.journal.acts import ActRecord
@@ -29,7 +29,6 @@ from app.security import tls, token_secrets
 from app.security.auth import TokenVerifier
 from app.services.alerts import Alerts
 from app.services.briefs import Briefs
-from app.services.callers import Callers
 from app.services.channel_admin import ChannelAdmin
 from app.services.editing.cursors import Cursors
 from app.services.editing.documents import Documents
@@ -37,7 +36,7 @@ from app.services.ops_report import report
 from app.services.publisher import EventPublisher
 from app.services.quotas import Quotas
 from app.telemetry.metrics import Metrics
-from app.web.handler_context import Access, CallRecords, DomainServices, HandlerContext, Probes
+from app.web.handler_context import CallRecords, DomainServices, HandlerContext, Probes
 from app.web.listeners import PortListeners
 from app.web.websocket.wire import SocketServer
 from dossier_realtime.protocol.classification import ChannelPolicy
@@ -107,9 +106,8 @@ class Service:
             lambda detail: journal.record("checkpoint", detail=detail),
         )
         bounds = handler_bounds(config, self.node)
-        callers = Callers(self.verifier, engine.revocations, engine.rates.limiter, now)
         context = HandlerContext(
-            Access(config.node.id, self._policy, now, callers),
+            handler_access(engine, self.node),
             DomainServices(publisher, self._documents, alerts, briefs),
             operator_services(engine, self.node, administration),
             CallRecords(recorder, acts, Archive(data / "journal", config.node.id, signer)),

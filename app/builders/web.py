@@ -5,22 +5,34 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from app.node.connections.connections_view import ConnectionsView
+from app.services.callers import Callers
 from app.services.channel_history import ChannelHistory
 from app.services.operators import Operators
 from app.services.presence import PresenceRosters
-from app.web.handler_context import Bounds, OperatorServices
+from app.web.handler_context import Access, Bounds, OperatorServices
 from app.web.transport.body_quota import BodyQuota
 from app.web.transport.connection_quota import AddressLimits, ConnectionQuota
 from dossier_realtime.protocol.http.forwarded import networks
 
 if TYPE_CHECKING:
     from app.configuration.config import Config
+    from app.core.instant import Instant
     from app.engine.ports import Engine
     from app.node.node import Node
     from app.services.channel_admin import ChannelAdmin
 
 # Connections a second of one address for each WebSocket handshake that it may make: those over TLS cost more.
 _TCP_PER_HANDSHAKE, _TLS_PER_HANDSHAKE = 40, 10
+
+
+def handler_access(engine: Engine, node: Node) -> Access:
+    """Return the rules of access; handlers have the node's clock, whichever it has at the time."""
+
+    def clock() -> Instant:
+        return node.clock()
+
+    callers = Callers(node.verifier, engine.revocations, engine.rates.limiter, clock)
+    return Access(node.name, node.policy, clock, callers)
 
 
 def handler_bounds(config: Config, node: Node) -> Bounds:
