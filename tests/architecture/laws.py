@@ -10,7 +10,7 @@ import ast
 import re
 from collections.abc import Iterator
 
-from tests.architecture import fact_laws, room_laws
+from tests.architecture import fact_laws, room_laws, shape_laws, word_laws
 from tests.architecture.tree import Module, Tree, is_within
 
 PROTOCOL, OT = "dossier_realtime.protocol", "dossier_realtime.ot"
@@ -210,6 +210,8 @@ LAWS = (
     names_say_something,
     data_is_never_code,
     *fact_laws.LAWS,
+    *word_laws.LAWS,
+    *shape_laws.LAWS,
     *room_laws.LAWS,
 )
 

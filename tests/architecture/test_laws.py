@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.architecture import fact_laws, laws, room_laws
+from tests.architecture import fact_laws, laws, room_laws, shape_laws, word_laws
+from tests.architecture.awaited import is_awaited
 from tests.architecture.tree import Tree, read_tree
 
 Law = Callable[[Tree], Iterator[str]]
@@ -31,7 +32,7 @@ def test_the_tree_that_is_judged_is_the_real_one(project: Tree) -> None:
 
 @pytest.mark.parametrize("law", laws.LAWS, ids=lambda law: law.__name__)
 def test_the_tree_obeys(law: Law, project: Tree) -> None:
-    assert list(law(project)) == []
+    assert [breach for breach in law(project) if not is_awaited(law.__name__, breach)] == []
 
 
 LOOP = "app/core/a.py: from . import b | app/core/b.py: from .c import x | app/core/c.py: import app.core.a"
@@ -143,6 +144,23 @@ LOOP = "app/core/a.py: from . import b | app/core/b.py: from .c import x | app/c
             "app/core/a.py: class Alert: ... | dashboard/b.py: class Alert: ...",
             "dashboard.b.Alert: app.core.a has a class of this name",
         ),
+        (word_laws.docstrings_name_their_subject, "app/a.py: def f(): 'Whether it is.'", "begins with “Whether”"),
+        (word_laws.docstrings_name_their_subject, "app/a.py: class A: 'What it is.'", "begins with “What”"),
+        (word_laws.docstrings_name_their_subject, "app/a.py: 'Who is who.'", "begins with “Who”"),
+        (word_laws.docstrings_name_their_subject, "app/a.py: X = 1; 'How many.'", "begins with “How”"),
+        (word_laws.docstrings_name_their_subject, "tests/a.py: def f(): 'Where it is.'", "begins with “Where”"),
+        (word_laws.retired_names_stay_retired, "app/a.py: class Conduct: ...", "the word is EffectRunner"),
+        (word_laws.retired_names_stay_retired, "app/companion.py:", "app.companion uses the name companion"),
+        (word_laws.retired_names_stay_retired, "app/a.py: f(except_user=1)", "the word is exclude_user"),
+        (word_laws.retired_names_stay_retired, "app/a.py: x.knock(let=1)", "the word is probe"),
+        (word_laws.retired_names_stay_retired, "app/a.py: from b import C as Veil", "the word is ClearanceFilter"),
+        (word_laws.retired_names_stay_retired, "app/a.py: class AlertDoor: ...", "the word is AlertHandler"),
+        (word_laws.retired_names_stay_retired, "app/a.py: _PATIENCE = 1", "the word is …_TIMEOUT_SECONDS"),
+        (
+            shape_laws.constructors_take_few_parts,
+            "app/a.py: class A:\n def __init__(self, a, b, c, d, *, e, f, g, h): ...",
+            "app.a.A is made of 8 parameters",
+        ),
         (laws.data_is_never_code, "dashboard/a.py: from pickle import loads", "dashboard.a imports pickle"),
         (laws.data_is_never_code, "demo/a.py: frame.to_pickle(1)", "demo.a calls to_pickle"),
     ],
@@ -164,6 +182,30 @@ def test_a_file_past_the_longest_is_found(tmp_path: Path) -> None:
     assert list(laws.files_are_short(read_tree(tmp_path))) == []
     file.write_text("x = 1\n" * (laws.LONGEST + 1))
     assert "app.core.a has 451 lines" in next(laws.files_are_short(read_tree(tmp_path)))
+
+
+def test_a_dataclass_that_needs_more_than_seven_values_is_found(tmp_path: Path) -> None:
+    file = tmp_path / "app" / "a.py"
+    file.parent.mkdir()
+    fields = "\n".join(f"    field_{number}: int" for number in range(8))
+    file.write_text(f"@dataclass\nclass A:\n{fields}\n")
+    (found,) = shape_laws.constructors_take_few_parts(read_tree(tmp_path))
+    assert "app.a.A is made of 8 parameters" in found
+    for allowed in (f"@dataclass(frozen=True)\nclass A:\n{fields}\n", f"@dataclass\nclass A:\n{fields} = 0\n"):
+        file.write_text(allowed)
+        assert list(shape_laws.constructors_take_few_parts(read_tree(tmp_path))) == []
+
+
+def test_a_folder_of_more_than_twelve_modules_is_found(tmp_path: Path) -> None:
+    folder = tmp_path / "app" / "core"
+    (folder / "sub").mkdir(parents=True)
+    names = [f"module_{number}.py" for number in range(12)]
+    for name in (*names, "__init__.py", "test_a.py", "sub/__init__.py", "sub/a.py"):
+        (folder / name).write_text("")
+    assert list(shape_laws.folders_are_small(read_tree(tmp_path))) == []
+    (folder / "one_more.py").write_text("")
+    (found,) = shape_laws.folders_are_small(read_tree(tmp_path))
+    assert "app.core holds 13 modules" in found
 
 
 def test_what_falls_as_it_should_is_no_breach(tmp_path: Path) -> None:
