@@ -30,7 +30,7 @@ class NodeControl:
         self._registry = connections.registry
         self._hub = connections.hub
         self._rechecks = connections.rechecks
-        self._endings = connections.endings
+        self._disconnects = connections.disconnects
         self._clock = clock
 
     def revoke(self, token_id: str | None, user_id: str | None, moment: float) -> None:
@@ -41,7 +41,7 @@ class NodeControl:
             for connection, identity in self._registry.identified()
             if revocations.is_revoked(identity.user_id, identity.token_id, identity.issued_at)
         ]
-        self._endings.end(revoked, "the token was revoked", at)
+        self._disconnects.disconnect(revoked, "the token was revoked", at)
         self._recorder.record_revocation(token_id, user_id, moment)
 
     def handle(self, command: ControlCommand) -> None:
@@ -53,7 +53,7 @@ class NodeControl:
             name = self._registry.name_of(command.subject)
             self._recorder.record_raised_limit(command.subject, name, command.seconds)
         else:
-            self._registry.handle(command, self._endings, at)
+            self._registry.handle(command, self._disconnects, at)
         if command.kind == "end_user":
             self._recorder.record_disconnection(command.subject)
 

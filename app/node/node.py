@@ -10,9 +10,9 @@ from app.core.refusal_budget import RefusalBudgets
 from app.core.sessions.session import Session
 from app.node.connections.connection_limit import ConnectionLimit
 from app.node.connections.connection_sets import ConnectionSets
-from app.node.connections.endings import Endings
+from app.node.connections.disconnect_queue import DisconnectQueue
 from app.node.connections.hub import Hub
-from app.node.connections.rechecks import Rechecks
+from app.node.connections.recheck_queue import RecheckQueue
 from app.node.connections.registry import Registry
 from app.node.connections.subscriptions import Subscriptions
 from app.node.control import NodeControl
@@ -75,8 +75,8 @@ class Node:
         self._subscriptions = Subscriptions(
             self.hub, self.engine, self.policy, services.documents, self.recorder, self.background, self.turns
         )
-        self.endings = Endings(self.turns, self._subscriptions.shut_out)
-        connections = ConnectionSets(self.registry, self.hub, Rechecks(self.turns, clock), self.endings)
+        self.disconnects = DisconnectQueue(self.turns, self._subscriptions.shut_out)
+        connections = ConnectionSets(self.registry, self.hub, RecheckQueue(self.turns, clock), self.disconnects)
         self._delivery = NodeDelivery(parts, services, connections)
         self.control = NodeControl(parts, services, connections, clock)
         self.effects = self._effect_runner()

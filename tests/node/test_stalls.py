@@ -15,8 +15,8 @@ from app.core.presence import Member, Profile
 from app.engine.embedded.presence import LEAVES, EmbeddedPresence
 from app.engine.ports import PresenceEvent
 from app.node.connections.connection import Connection
-from app.node.connections.endings import Endings
-from app.node.connections.rechecks import Rechecks
+from app.node.connections.disconnect_queue import DisconnectQueue
+from app.node.connections.recheck_queue import RecheckQueue
 from app.node.sockets.outbox import Flusher, Outbox
 from app.node.sockets.turns import Turns
 from app.telemetry.stalls import MeasuredLoop, Stalls
@@ -90,10 +90,10 @@ class _Rechecked:
         pass
 
 
-def _rechecks(units: int) -> tuple[Rechecks, list[Any], _Counted]:
+def _rechecks(units: int) -> tuple[RecheckQueue, list[Any], _Counted]:
     counted = _Counted()
     turns = Turns(asyncio.get_running_loop(), units=units, clock=lambda: 0.0)
-    return Rechecks(turns, lambda: Instant(0.0, 0.0)), [_Rechecked(counted) for _ in range(100)], counted
+    return RecheckQueue(turns, lambda: Instant(0.0, 0.0)), [_Rechecked(counted) for _ in range(100)], counted
 
 
 def test_rights_of_many_members_are_looked_at_so_many_a_turn_each_once() -> None:
@@ -160,11 +160,11 @@ def test_a_connection_that_fails_keeps_no_other_from_its_turn() -> None:
         assert await counted.until(102) <= 7
         rechecks.begin("global", cast("list[Connection]", connections))
         assert await counted.until(202) <= 7
-        endings = Endings(turns, lambda connection: None)
+        disconnects = DisconnectQueue(turns, lambda connection: None)
         failing = [_Ending(counted, fails=number % 2 == 0) for number in range(50)]
         while turns.admit():
             pass
-        endings.end(cast("list[Connection]", failing), "revoked", Instant(0.0, 0.0))
+        disconnects.disconnect(cast("list[Connection]", failing), "revoked", Instant(0.0, 0.0))
         assert await counted.until(252) <= 7
         assert len(told) == 2 + 25
 

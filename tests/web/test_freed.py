@@ -40,7 +40,7 @@ def test_a_connection_that_ended_needs_no_collection(tmp_path: Path, way: str) -
                     case _:
                         connection_now = connection()
                         assert connection_now is not None
-                        service.node.endings.end([connection_now], "ended", service.node.clock())
+                        service.node.disconnects.disconnect([connection_now], "ended", service.node.clock())
                         del connection_now
                 await eventually_async(lambda: connection() is None, "the connection is freed")
             finally:

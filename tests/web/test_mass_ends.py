@@ -64,7 +64,7 @@ def test_nothing_is_delivered_to_sessions_that_are_not_yet_told_that_they_ended(
             async with await Client.connect(service, tokens.token("sami", "read:*")) as kept:
                 await kept.subscribe(CHANNEL, include_presence=True)
                 held = _Held()
-                service.node.endings._turns = held  # type: ignore[assignment]
+                service.node.disconnects._turns = held  # type: ignore[assignment]
                 path, body = END[way]
                 assert (await operator.post(path, json=body)).status_code == 200
                 assert (await operator.post("/publish", json={"events": [EVENT]})).status_code == 200
@@ -75,7 +75,7 @@ def test_nothing_is_delivered_to_sessions_that_are_not_yet_told_that_they_ended(
                 assert len(held.steps) == 1
                 assert all(one.closed is None for one in ended)  # so far nobody was told
                 while held.steps.pop()():
-                    held.steps.append(service.node.endings._next)
+                    held.steps.append(service.node.disconnects._next)
                 for one in ended:
                     await one.expect_close(REVOKED)
                     assert [message["type"] for message in one.messages][-1] == "error"
@@ -95,7 +95,7 @@ def test_many_sessions_are_ended_a_few_a_turn_of_the_loop(tmp_path: Path, way: s
         async with running(tmp_path / "data", ROOM) as service, _operator(service) as operator:
             ended = await _sessions(service, SESSIONS)
             loop, turn, done = asyncio.get_running_loop(), 0, Counter[int]()
-            service.node.endings._turns = Turns(loop, units=UNITS, clock=lambda: 0.0)
+            service.node.disconnects._turns = Turns(loop, units=UNITS, clock=lambda: 0.0)
             through = service.node.ended
 
             def count(connection: Any) -> None:
@@ -127,7 +127,7 @@ def test_a_client_that_goes_before_it_is_told_is_forgotten_like_the_others(tmp_p
         async with running(tmp_path / "data", ROOM) as service, _operator(service) as operator:
             closing, lost = await _sessions(service, 2)
             held = _Held()
-            service.node.endings._turns = held  # type: ignore[assignment]
+            service.node.disconnects._turns = held  # type: ignore[assignment]
             assert (await operator.post("/tokens/revoke", json={"user": "nora"})).status_code == 200
             await closing.close()
             await lost.drop()
@@ -135,7 +135,7 @@ def test_a_client_that_goes_before_it_is_told_is_forgotten_like_the_others(tmp_p
                 while service.node.registry.connections:  # noqa: ASYNC110  what is waited for tells nobody
                     await asyncio.sleep(0.02)
             while held.steps.pop()():
-                held.steps.append(service.node.endings._next)
+                held.steps.append(service.node.disconnects._next)
             await service.node.background.settle(30)
             assert not service.node.hub._shut_out
             assert not service.node.registry.by_session

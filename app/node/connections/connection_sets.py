@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from app.node.connections.connection import Connection
-    from app.node.connections.endings import Endings
+    from app.node.connections.disconnect_queue import DisconnectQueue
     from app.node.connections.hub import Hub
-    from app.node.connections.rechecks import Rechecks
+    from app.node.connections.recheck_queue import RecheckQueue
     from app.node.connections.registry import Registry
 
 
@@ -19,5 +19,5 @@ class ConnectionSets:
 
     registry: Registry
     hub: Hub[Connection]
-    rechecks: Rechecks
-    endings: Endings
+    rechecks: RecheckQueue
+    disconnects: DisconnectQueue

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from app.core.instant import Instant
     from app.engine.ports import ControlCommand, OpenedSession
     from app.node.connections.connection import Connection
-    from app.node.connections.endings import Endings
+    from app.node.connections.disconnect_queue import DisconnectQueue
     from dossier_realtime.protocol.authorization import Identity
 
 
@@ -56,7 +56,7 @@ class Registry:
         heard = self._opening.pop(connection.connection_id, [])
         return [command for command in heard if command.subject == opened.session_id]
 
-    def handle(self, command: ControlCommand, endings: Endings, at: Instant) -> None:
+    def handle(self, command: ControlCommand, disconnects: DisconnectQueue, at: Instant) -> None:
         """Carry out a command to all nodes, as far as it concerns connections of this one."""
         for heard in self._opening.values():
             heard.append(command)
@@ -64,9 +64,9 @@ class Registry:
             case "end_session":
                 connection = self.by_session.get(command.subject)
                 if connection is not None:
-                    endings.end([connection], command.reason, at)
+                    disconnects.disconnect([connection], command.reason, at)
             case "end_user":
-                endings.end(self.of_user(command.subject), command.reason, at)
+                disconnects.disconnect(self.of_user(command.subject), command.reason, at)
             case "replace":
                 connection = self.by_session.get(command.subject)
                 if (

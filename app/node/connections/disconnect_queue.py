@@ -1,7 +1,7 @@
-"""Ends of very many connections at once: no one of them receives anything more, and a few a turn are told and closed.
+"""Ends of very many connections at once: all of them leave the deliveries now, a few per turn are closed.
 
-What costs little is done for all before anything else happens: each is out of the deliveries, and what its client says
-is heard no more. What costs much waits for its turn: the error, the close frame, and leaving each of its channels.
+The cheap part is done for all connections before anything else happens: each leaves the deliveries, and its messages
+are no longer handled. The expensive part waits for its turn: the error, the close frame, leaving every channel.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from app.node.sockets.turns import Turns
 
 
-class Endings:
-    """Connections whose rights were taken by an operator.
+class DisconnectQueue:
+    """The connections whose rights an operator took, until they are closed.
 
-    `shut_out` is called for each at once, and is to take it out of all deliveries.
+    `shut_out` is called for each connection at once and takes it out of all deliveries.
     """
 
     def __init__(self, turns: Turns, shut_out: Callable[[Connection], None]) -> None:
@@ -28,8 +28,8 @@ class Endings:
         self._shut_out = shut_out
         self._waiting: deque[Connection] = deque()
 
-    def end(self, connections: Iterable[Connection], reason: str, at: Instant) -> None:
-        """End these: when it returns, nothing more is delivered to any of them (docs/protocol.md#ended-rights)."""
+    def disconnect(self, connections: Iterable[Connection], reason: str, at: Instant) -> None:
+        """End the connections: after the return nothing is delivered to them (docs/protocol.md#ended-rights)."""
         is_under_way = bool(self._waiting)
         for connection in connections:
             if connection.closing is None:
@@ -42,11 +42,11 @@ class Endings:
             self._turns.later(self._next)
 
     def _next(self) -> bool:
-        """Tell and close one; whether another waits."""
+        """Send the error to one connection and close it; return whether another one waits."""
         connection = self._waiting.popleft()
         try:
             connection.finish_end()
-        except Exception:  # the others are to be closed all the same
+        except Exception:  # one failure must not keep the others open
             if self._waiting:
                 self._turns.later(self._next)
             raise

@@ -1,4 +1,4 @@
-"""Rights of many connections, looked at again a few a turn of the loop, and in any case before the next delivery."""
+"""Rights of many connections, checked again: a few per turn of the loop, and all before the next delivery."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from app.node.sockets.turns import Turns
 
 
-class Rechecks:
-    """Connections whose rights on a channel may have changed."""
+class RecheckQueue:
+    """The connections whose rights on a channel may have changed, by channel."""
 
     def __init__(self, turns: Turns, clock: Callable[[], Instant]) -> None:
         self._turns = turns
@@ -22,7 +22,7 @@ class Rechecks:
         self._waiting: dict[str, deque[Connection]] = {}
 
     def begin(self, channel: str, connections: Iterable[Connection]) -> None:
-        """Look at these again: as many as there is room for now, the others in later turns."""
+        """Check as many connections as this turn has room for, the others in later turns."""
         is_under_way = channel in self._waiting
         waiting = self._waiting.setdefault(channel, deque())
         waiting.extend(connections)
@@ -34,13 +34,13 @@ class Rechecks:
             self._turns.later(lambda: self._next(channel))
 
     def finish(self, channel: str) -> None:
-        """Look at all that wait: something of the channel is about to be delivered."""
+        """Check all connections that wait. Call it before a delivery on the channel."""
         if channel in self._waiting:
             while self._next(channel):
                 pass
 
     def _next(self, channel: str) -> bool:
-        """Look at one connection; whether another waits."""
+        """Check one connection; return whether another one waits."""
         waiting = self._waiting.get(channel)
         if not waiting:
             self._waiting.pop(channel, None)
@@ -49,7 +49,7 @@ class Rechecks:
         try:
             if connection.closing is None and connection.session.identity is not None:
                 connection.execute(connection.session.recheck(self._clock()))
-        except Exception:  # the others are to be looked at all the same
+        except Exception:  # one failure must not keep the others unchecked
             self._turns.later(lambda: self._next(channel))
             raise
         return bool(waiting) or self._next(channel)
