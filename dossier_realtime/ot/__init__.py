@@ -1,4 +1,4 @@
-"""Operational transformation of documents: operations, how two of them meet, both halves. Pure.
+"""Operational transformation of documents: operations, their transformation, the server's and the client's half. Pure.
 
 Source: docs/protocol.md#concurrent-edits.
 

@@ -1,4 +1,4 @@
-"""How formatting combines. One Struct serves as what a text *has* (no `None`) and as a *change* (`None` removes)."""
+"""The algebra of formatting. One Struct is both the state of a text (no `None`) and a change of it (`None` removes)."""
 
 from __future__ import annotations
 
@@ -9,28 +9,28 @@ from msgspec import UNSET
 from dossier_realtime.protocol.commands import Attributes
 
 PLAIN = Attributes()
-"""No formatting, or no change."""
+"""The attributes of plain text; as a change, no change."""
 
 _NAMES = Attributes.__struct_fields__
 
 
 def then(first: Attributes, second: Attributes) -> Attributes:
-    """One change that does what `first` and after it `second` do."""
+    """Return the change that has the effect of `first` and then `second`."""
     return _of(a if b is UNSET else b for a, b in _pairs(first, second))
 
 
 def applied(change: Attributes, has: Attributes) -> Attributes:
-    """What a text with `has` has after `change`."""
+    """Return the attributes of a text with `has` after `change`."""
     return _of(a if b is UNSET else UNSET if b is None else b for a, b in _pairs(has, change))
 
 
 def without(change: Attributes, other: Attributes) -> Attributes:
-    """What `change` still does where `other`, which touches some of the same attributes, has the last word."""
+    """Return the part of `change` that is left where `other`, a change of some of the same attributes, wins."""
     return _of(a if b is UNSET else UNSET for a, b in _pairs(change, other))
 
 
 def between(before: Attributes, after: Attributes) -> Attributes:
-    """The change that leads from a text that has `before` to one that has `after`."""
+    """Return the change from the attributes `before` to the attributes `after`."""
     return _of(UNSET if a == b else None if b is UNSET else b for a, b in _pairs(before, after))
 
 

@@ -1,13 +1,19 @@
-"""Both halves of editing together: the server rebases, the client keeps what is pending.
+"""Both halves of collaborative editing: the server rebases operations, the client keeps its pending ones.
 
-The server puts operations in one order. An operation made against version v is transformed against everything
-committed after v and committed as one version for each of its parts (`flat.parts`): a concurrent insert may have
-split it, or have left none. All parts of an operation are committed together, in consecutive versions.
+The algorithm is that of Jupiter (Nichols, Curtis, Dixon and Lamping, UIST 1995) in the form of Google Wave: the server
+puts all operations in one order, and a client has at most one operation in flight, so that the server keeps one history
+and no state for each client. TP1 alone (transform.py) is then enough for all texts to converge.
 
-The wire gives a client the versions in order and without gap: the others' as `remote_operation`, its own as one
+The server transforms an operation made against version v along everything committed after v, and commits it as one
+version for each of its parts (`flat.parts`): a concurrent insert may have split it, or have left none. All parts of an
+operation are committed together, in consecutive versions.
+
+A client receives the versions in order and without gap: those of others as `remote_operation`, its own as one
 `operation_ack` with the last of them. So a client that has seen version u and is acknowledged at v knows that
-(u, v] are its own; it also knows into how many parts its operation has split, and checks that v is u + that many.
-After a lost connection its own parts may come back in the catch-up; it knows them by their `op_id`.
+(u, v] are its own; it also knows the number of parts that its operation has split into, and checks that v is u plus
+that number. After a lost connection its own parts may come back in the catch-up; it recognises them by their `op_id`.
+
+The invariant of a client at all times: `local` = `server`, then the operation in flight, then the buffer.
 """
 
 from __future__ import annotations
@@ -25,19 +31,22 @@ from .transform import compose, transform
 
 
 class VersionConflict(ValueError):
-    """The operation cannot be brought to the server's text (`VERSION_CONFLICT`); `version` is the server's."""
+    """An operation that can not be transformed to the server's text (`VERSION_CONFLICT`); `version` is the server's."""
 
     def __init__(self, reason: str, version: int) -> None:
-        super().__init__(f"{reason}; subscribe to the document anew")
+        super().__init__(f"{reason}; subscribe to the document again")
         self.version = version
 
 
 class OutOfStep(ValueError):
-    """What the server says does not follow: subscribe anew without `since`, and give `Pending.reload` the answer."""
+    """A message of the server that does not continue the known versions.
+
+    Subscribe again without `since`, and pass the answer to `Pending.reload`.
+    """
 
 
 class Log:
-    """The newest operations of a document, one part a version. `operations[0]` made version `start` into the next."""
+    """The newest operations of a document, one part a version. `operations[0]` is the one after version `start`."""
 
     def __init__(self, start: int = 0, operations: Iterable[Operation] = ()) -> None:
         self.start = start
@@ -49,7 +58,7 @@ class Log:
         return self.start + len(self.operations)
 
     def since(self, version: int) -> list[Operation]:
-        """Everything committed after `version`. Raises VersionConflict for one ahead, or older than the log."""
+        """Return all operations after `version`. Raises VersionConflict for one ahead, or older than the log."""
         if version > self.tip:
             raise VersionConflict(f"Version {version} is ahead of the document", self.tip)
         if version < self.start:
@@ -57,34 +66,34 @@ class Log:
         return self.operations[version - self.start :]
 
     def append(self, part: Operation) -> None:
-        """`part` is committed as the next version."""
+        """Add the operation of the next version."""
         self.operations.append(part)
 
     def compact(self, keep: int) -> None:
-        """Forget all but the newest `keep` operations."""
+        """Drop all but the newest `keep` operations."""
         dropped = max(0, len(self.operations) - keep)
         del self.operations[:dropped]
         self.start += dropped
 
 
 def rebase(operation: Operation, version: int, log: Log) -> Operation:
-    """`operation`, made against `version`, for the text of the tip. What is committed keeps the left place.
+    """Return `operation`, made against `version`, for the text of the tip.
 
-    Raises VersionConflict, also for an operation that is for a text of another length.
+    Raises VersionConflict, also for an operation on a text of another length.
     """
     try:
         for committed in log.since(version):
-            _, operation = transform(committed, operation)
+            _, operation = transform(committed, operation)  # the committed one is first: its insert keeps the left
     except DoesNotFit:
         raise VersionConflict(f"The operation does not fit the text of version {version}", log.tip) from None
     return operation
 
 
 def receive(payload: EditPayload, document: Document, log: Log) -> tuple[list[Operation], Document]:
-    """(the parts to commit as the next versions, the document after them), for `document` at the tip of the log.
+    """Return (the parts to commit as the next versions, the document after them), for `document` at the log's tip.
 
-    Nothing is changed here. Raises VersionConflict, or InvalidOperation for what could never be right: an edge inside
-    a character counts where the character is still there.
+    It changes neither the document nor the log. Raises VersionConflict, or InvalidOperation for an operation that can
+    never be accepted; an edge inside a character is judged on the text of the tip, where the character may be gone.
     """
     later = log.since(payload.version)
     try:
@@ -96,10 +105,11 @@ def receive(payload: EditPayload, document: Document, log: Log) -> tuple[list[Op
 
 
 class Pending:
-    """A client's copy: the server's text, at most one flat operation in flight, and a buffer of what follows it.
+    """A client's copy of a document: the server's text, at most one flat operation in flight, and a buffer behind it.
 
-    `local` is what the user sees: `server`, then the operation in flight, then the buffer. It takes edits at any
-    time, connected or not. What returns an Operation returns the change of `local` that the user did not make.
+    `local` is the text that the user sees: `server`, then the operation in flight, then the buffer. It takes edits at
+    any time, online or offline. A method that returns an Operation returns the change of `local` that its user did
+    not make.
     """
 
     def __init__(self, document: Document, version: int) -> None:
@@ -107,29 +117,32 @@ class Pending:
         self.server = document
         self.local = document
         self.in_flight: EditPayload | None = None
-        """What was sent and is not settled. After a reconnect it is sent again **as it is**: the same `op_id` makes
-        that harmless, also where the first one is still under way to the server."""
+        """The operation that was sent and is not answered. After a reconnect it is sent again **unchanged**: the same
+        `op_id` makes that harmless, also where the first copy is still on its way to the server."""
         self._flight = Operation.nothing(document.length)
         self._buffer = Operation.nothing(document.length)
-        self._reloaded = False  # loaded anew while the operation was in flight: is it in the text or not?
+        self._reloaded = False  # reloaded with an operation in flight: the text may include it or not
 
     @property
     def synced(self) -> bool:
-        """Whether the server has confirmed all that the user sees."""
+        """True when the server has confirmed all of `local`."""
         return self.in_flight is None and not self._buffer.changes
 
     @property
     def unconfirmed(self) -> Operation:
-        """All that leads from `server` to `local`: the operation in flight, then the buffer."""
+        """The operation from `server` to `local`: the one in flight, then the buffer."""
         return compose(self._flight, self._buffer)
 
     def edit(self, operation: Operation) -> None:
-        """The user edits `local`. Raises DoesNotFit and InvalidOperation, and nothing has changed."""
+        """Apply an edit of the user to `local`. Raises DoesNotFit and InvalidOperation, without any change."""
         self.local = admit(operation, self.local)
         self._buffer = compose(self._buffer, operation)
 
     def send(self, op_id: str) -> EditPayload | None:
-        """What to send next, under a new `op_id`; None while an operation is in flight, or where there is nothing."""
+        """Return the next operation to send, under a new `op_id`; None while one is in flight, or without one.
+
+        It is one flat operation: the first part of the buffer. The rest stays in the buffer until the answer.
+        """
         if self.in_flight is not None:
             return None
         divided = split(self._buffer)
@@ -140,9 +153,9 @@ class Pending:
         return self.in_flight
 
     def remote(self, payload: RemoteOperationPayload) -> Operation:
-        """A committed operation of somebody else, or, in a catch-up, one's own. Raises OutOfStep."""
+        """Apply a committed operation: of another client, or, in a catch-up, one's own. Raises OutOfStep."""
         if payload.version != self.version + 1:
-            raise OutOfStep(f"Version {payload.version} came after version {self.version}; load the document anew")
+            raise OutOfStep(f"Version {payload.version} came after version {self.version}; load the document again")
         try:
             operation = read(payload, self.server.length)
             server = apply(operation, self.server)
@@ -151,6 +164,7 @@ class Pending:
         if self.in_flight is not None and payload.op_id == self.in_flight.op_id:
             change = self._came_back(operation)
         else:
+            # The committed operation goes past both pending ones, and they past it: the invariant holds again.
             change, self._flight = transform(operation, self._flight)
             change, self._buffer = transform(change, self._buffer)
             self.local = apply(change, self.local)
@@ -158,24 +172,24 @@ class Pending:
         return change
 
     def acknowledged(self, op_id: str | None, version: int) -> Operation:
-        """The server committed the operation `op_id`, up to `version`. Raises OutOfStep."""
+        """Take the acknowledgement of the operation `op_id`, committed up to `version`. Raises OutOfStep."""
         if self.in_flight is None or op_id != self.in_flight.op_id:
-            return Operation.nothing(self.local.length)  # settled before: an ack sent twice, or after a catch-up
+            return Operation.nothing(self.local.length)  # answered before: an ack sent twice, or after a catch-up
         if self._reloaded and version <= self.version:
-            return self._take_back()  # it was in the text that was loaded, or nothing was left of it
+            return self._take_back()  # the loaded text includes it, or nothing was left of it: remove the second copy
         expected = self.version + sum(1 for _ in parts(self._flight))
         old = not self._flight.changes and version <= self.version  # an answer from before the catch-up
         if self._reloaded or (version != expected and not old):
-            raise OutOfStep(f"Acknowledged at version {version}, not {expected}; load the document anew")
+            raise OutOfStep(f"Acknowledged at version {version}, not {expected}; load the document again")
         self.server, self.version = apply(self._flight, self.server), expected
         self._settle()
         return Operation.nothing(self.local.length)
 
     def conflict(self, op_id: str | None) -> bool:
-        """`VERSION_CONFLICT` for the operation `op_id`: the server has not taken it and never will.
+        """Handle `VERSION_CONFLICT` for the operation `op_id`: the server has not committed it and never will.
 
-        It goes back into the buffer, to be sent under a new id. True where the document is to be loaded anew first:
-        the server may have another text for this version.
+        The operation goes back into the buffer, to be sent under a new id. True where the document must be reloaded
+        first: the server may have another text for this version.
         """
         if self.in_flight is None or op_id != self.in_flight.op_id:
             return False
@@ -185,16 +199,16 @@ class Pending:
         return not loaded
 
     def refused(self, op_id: str | None) -> Operation:
-        """The server will not have the operation `op_id` for another reason: it is taken out of `local`."""
+        """Remove the operation `op_id`, which the server refused for good, from `local`."""
         if self.in_flight is None or op_id != self.in_flight.op_id:
             return Operation.nothing(self.local.length)
         return self._take_back()
 
     def reload(self, document: Document, version: int) -> Operation:
-        """The server sent the whole text, because its operations since are gone. Nothing pending is lost.
+        """Take the server's whole text, sent because its operations since are gone. No pending edit is lost.
 
-        An operation in flight may be in that text or not; only the answer to sending it again tells. Until then it
-        is taken as not: an acknowledgement of what is past takes the second copy out again.
+        The text may include an operation in flight or not; only the answer to sending it again decides. Until then it
+        counts as not included: an acknowledgement at a past version removes the second copy again.
         """
         change = difference(self.server, document)
         change, self._flight = transform(change, self._flight)
@@ -205,16 +219,17 @@ class Pending:
         return change
 
     def _came_back(self, operation: Operation) -> Operation:
-        """A part of the operation in flight is now in the server's text; `local` has it already."""
+        """Take a part of the operation in flight that came back in a catch-up; `local` includes it already."""
         divided = split(self._flight)
         if divided is None or divided[0] != operation:
-            raise OutOfStep("The server committed something else than was sent; load the document anew")
+            raise OutOfStep("The server committed something else than was sent; load the document again")
         self._flight = divided[1]
         if not self._flight.changes:
             self.in_flight, self._reloaded = None, False
         return Operation.nothing(self.local.length)
 
     def _take_back(self) -> Operation:
+        """Remove the operation in flight from `local`: its inverse on `server`, transformed past the buffer."""
         inverse = invert(self._flight, self.server)
         change, self._buffer = transform(inverse, self._buffer)
         self.local = apply(change, self.local)

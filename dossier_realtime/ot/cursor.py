@@ -1,8 +1,9 @@
-"""Where a position or a selection is after an operation. All offsets are UTF-16 code units.
+"""The place of a caret or a selection after an operation. All offsets are UTF-16 code units.
 
-As editors do: a caret stays where it is when somebody else inserts exactly there, so that its owner's next letter
-joins the owner's last one; it follows its owner's own insert. A selection does not grow by text that somebody else
-inserts at its edges. What is deleted around a position leaves it where the deleted text was.
+The rules are those of editors. A caret stays before text that another user inserts exactly at it, so that the next
+letter of its owner joins the last one; it moves behind text that its owner inserts. A selection does not grow by text
+that another user inserts at its edges. Where the text around a position is deleted, the position is that of the
+deleted text.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from .operations import Delete, DoesNotFit, Insert, Operation
 
 
 def transform_position(position: int, operation: Operation, *, own: bool = False) -> int:
-    """Where `position` is after `operation`; `own`: it goes behind a text inserted exactly there.
+    """Return `position` after `operation`; `own`: it moves behind text inserted exactly at it.
 
     Raises DoesNotFit for a position beyond the text.
     """
@@ -34,9 +35,10 @@ def transform_position(position: int, operation: Operation, *, own: bool = False
 def transform_selection(
     position: int, selection_length: int, operation: Operation, *, own: bool = False
 ) -> tuple[int, int]:
-    """(position, selection_length) after `operation`; `own`: its author is the owner of the selection."""
+    """Return (position, selection_length) after `operation`; `own`: its author is the owner of the selection."""
     if not selection_length:
         return transform_position(position, operation, own=own), 0
+    # The start always moves behind an insert exactly at it: text inserted before a selection stays outside of it.
     start = transform_position(position, operation, own=True)
     end = transform_position(position + selection_length, operation, own=own)
     return start, end - start

@@ -1,8 +1,8 @@
-"""An operation that leads from one document to another, where nobody knows how it came about.
+"""The difference of two documents as an operation, where the operations between them are not known.
 
-Needed where the operations between are gone, and where a whole text is put in place of another. It keeps what
-both have in common: line by line, and where lines differ, word by word, so that an edit made elsewhere in the text
-finds its place again.
+It is needed where the operations between two versions are no longer kept, and where a whole text replaces another. It
+keeps the common text: line by line, and where lines differ, word by word, so that an edit elsewhere in the text keeps
+its place.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ from .transform import compose
 from .units import Units, splits_pair
 
 _TOKENS = (re.compile(r"[^\n]*\n|[^\n]+"), re.compile(r"\s*\S+|\s+"))
-_MOST_TOKENS = 2_000  # the comparison is quadratic at worst; beyond this a stretch counts as replaced
+_MAX_TOKENS = 2_000  # the comparison is quadratic at worst; a longer stretch is replaced as a whole
 
 
 def difference(old: Document, new: Document) -> Operation:
-    """An operation that makes `old` into `new`."""
+    """Return an operation that turns `old` into `new`."""
     reworded = Operation.normal(_steps(old.text, new.text, _TOKENS))
     return compose(reworded, Operation.normal(_formats(apply(reworded, old), new)))
 
 
 Hunk = tuple[int, int, int]
-"""(units that stay, units that the new text has in place, units of the old text that go), in this order."""
+"""A step of a difference: the numbers of units that are kept, then inserted, then deleted."""
 
 
 def hunks(old: Units, new: Units) -> list[Hunk]:
-    """How `new` came from `old`, without either text: what `from_hunks` makes an operation of."""
+    """Return the steps from `old` to `new`, without the texts; `from_hunks` makes an operation of them."""
     found: list[Hunk] = []
     for component in Operation.normal(_steps(old, new, _TOKENS)).components:
         match component:
@@ -48,14 +48,14 @@ def hunks(old: Units, new: Units) -> list[Hunk]:
 
 
 def middle(old: Units, new: Units) -> list[Hunk]:
-    """One replacement of all between what both begin and end with."""
+    """Return the steps of one replacement: of all between the common beginning and the common end."""
     prefix = _prefix(old, new)
     suffix = _suffix(old[prefix:], new[prefix:])
     return [(prefix, len(new) - prefix - suffix, len(old) - prefix - suffix), (suffix, 0, 0)]
 
 
 def from_hunks(found: Iterable[Hunk], new: Units) -> Operation:
-    """The operation that hunks stand for."""
+    """Return the operation of the steps `found` to the text `new`."""
 
     def components() -> Iterator[Component]:
         at = 0
@@ -70,7 +70,7 @@ def from_hunks(found: Iterable[Hunk], new: Units) -> Operation:
 
 
 def _steps(old: str, new: str, tokens: Sequence[re.Pattern[str]]) -> Iterator[Component]:
-    """`tokens`: how to cut the text that differs, coarse first."""
+    """Yield the components from `old` to `new`. `tokens` are the patterns to cut differing text by, coarse first."""
     prefix = _prefix(old, new)
     suffix = _suffix(old[prefix:], new[prefix:])
     yield Retain(prefix)
@@ -81,7 +81,7 @@ def _steps(old: str, new: str, tokens: Sequence[re.Pattern[str]]) -> Iterator[Co
 def _replaced(old: str, new: str, tokens: Sequence[re.Pattern[str]]) -> Iterator[Component]:
     if old and new and tokens:
         olds, news = tokens[0].findall(old), tokens[0].findall(new)
-        if max(len(olds), len(news)) <= _MOST_TOKENS:
+        if max(len(olds), len(news)) <= _MAX_TOKENS:
             for tag, i, j, k, m in SequenceMatcher(None, olds, news).get_opcodes():
                 before = "".join(olds[i:j])
                 if tag == "equal":
@@ -94,7 +94,7 @@ def _replaced(old: str, new: str, tokens: Sequence[re.Pattern[str]]) -> Iterator
 
 
 def _formats(reworded: Document, new: Document) -> Iterator[Component]:
-    """What turns the attributes of `reworded` into those of `new`, which has the same text."""
+    """Yield the formats that turn the attributes of `reworded` into those of `new`, which has the same text."""
     whole = (Run(new.length, PLAIN),)
     has, wanted = iter(reworded.runs or whole), iter(new.runs or whole)
     left, right = next(has), next(wanted)
@@ -109,7 +109,10 @@ def _formats(reworded: Document, new: Document) -> Iterator[Component]:
 
 
 def _prefix(old: str, new: str) -> int:
-    """How many units both begin with, in whole characters: by halves, for slices compare at the speed of memory."""
+    """Return the length of the common beginning, in whole characters.
+
+    It bisects: a comparison of two slices runs at the speed of memory, a loop over units does not.
+    """
     low, high = 0, min(len(old), len(new))
     while low < high:
         middle = (low + high + 1) // 2

@@ -1,4 +1,4 @@
-"""A document: its text, its runs of formatting, and what an operation makes of them."""
+"""Documents: a text with runs of formatting, the application of an operation, and its inverse."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .units import Units, from_units, splits_pair, to_units
 
 
 class SplitsPair(ValueError):
-    """The operation has an edge at `offset`, inside a surrogate pair."""
+    """An operation with an edge at `offset`, inside a surrogate pair."""
 
     def __init__(self, offset: int) -> None:
         super().__init__(f"Unit {offset} is inside a surrogate pair; move the edge to a whole character")
@@ -30,14 +30,14 @@ class Run(Struct, frozen=True, gc=False):
 
 
 class Document(Struct, frozen=True, gc=False):
-    """A text and its formatting. `runs` cover the whole text, neighbours differ; none where all is plain."""
+    """A text and its formatting. `runs` cover the whole text and neighbours differ; no runs where all is plain."""
 
     text: Units = Units("")
     runs: tuple[Run, ...] = ()
 
     @classmethod
     def of(cls, content: str, format_runs: Iterable[FormatRun] = ()) -> Document:
-        """From the wire's `content` and `format`. Raises ValueError where runs overlap or leave the text."""
+        """Return the document of the wire's `content` and `format`. Raises ValueError for runs that do not fit."""
         text = to_units(content)
         built: list[Component] = []
         at = 0
@@ -52,17 +52,17 @@ class Document(Struct, frozen=True, gc=False):
 
     @property
     def length(self) -> int:
-        """UTF-16 code units."""
+        """The length in UTF-16 code units."""
         return len(self.text)
 
     @property
     def content(self) -> str:
-        """The text as the wire and people know it."""
+        """The text in whole characters, as the wire has it."""
         return from_units(self.text)
 
     @property
     def format(self) -> list[FormatRun]:
-        """The formatted stretches, as the wire lists them."""
+        """The formatted ranges, as the wire lists them."""
         listed: list[FormatRun] = []
         at = 0
         for run in self.runs:
@@ -73,9 +73,9 @@ class Document(Struct, frozen=True, gc=False):
 
 
 def apply(operation: Operation, document: Document) -> Document:
-    """The document after the operation.
+    """Return the document after the operation.
 
-    Raises DoesNotFit where it is for a text of another length, SplitsPair where an edge cuts a character.
+    Raises DoesNotFit for an operation on a text of another length, SplitsPair for an edge inside a character.
     """
     text = document.text
     pieces: list[str] = []
@@ -94,14 +94,14 @@ def apply(operation: Operation, document: Document) -> Document:
             formats = formats or isinstance(component, Format)
         at = end
     if at != len(text):
-        raise DoesNotFit(f"The operation is for {at} units, the text has {len(text)}; load the document anew")
+        raise DoesNotFit(f"The operation is for {at} units, the text has {len(text)}; load the document again")
     return Document(Units("".join(pieces)), _formatted(operation, document) if formats else ())
 
 
 def invert(operation: Operation, document: Document) -> Operation:
-    """The operation that takes `operation`, made on `document`, back: text, attributes and all.
+    """Return the inverse of `operation`, made on `document`: it restores the text and its attributes.
 
-    Raises DoesNotFit where `operation` is for a text of another length.
+    Raises DoesNotFit for an operation on a text of another length.
     """
     if operation.before != document.length:
         raise DoesNotFit(f"The operation is for {operation.before} units, the text has {document.length}")
@@ -147,14 +147,14 @@ def _append(runs: list[Run], run: Run) -> None:
 
 
 class _Stretches:
-    """A document's runs, taken from the left in pieces of any length."""
+    """The runs of a document, taken from the left in pieces of any length."""
 
     def __init__(self, document: Document) -> None:
         self._runs = iter(document.runs or (Run(document.length, PLAIN),))
         self._rest: Run | None = None
 
     def take(self, length: int) -> Iterator[Run]:
-        """The runs of the next `length` units, which there must be."""
+        """Yield the runs of the next `length` units, which must exist."""
         while length:
             run = self._rest or next(self._runs)
             if run.length > length:

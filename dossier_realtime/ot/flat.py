@@ -1,7 +1,7 @@
-"""The contract's flat form, `insert | delete | format` at one position, to operations and back.
+"""Conversion of the wire's flat form, `insert | delete | format` at one position, to operations and back.
 
-One flat operation is a *part*: an operation with a single component that changes anything. Any operation is a row
-of parts, each for the text that the one before made; an insert with attributes is an insert and then a format.
+One flat operation is a *part*: an operation with a single component that changes anything. Every operation is a
+sequence of parts, each for the text after the one before; an insert with attributes is an insert and then a format.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from .units import Units, from_units, splits_pair, to_units
 
 Flat = EditPayload | RemoteOperationPayload
 MAX_FORMATTING = 4 << 20
-"""Bytes of `format` as JSON, so that the largest document fits a message of 16 MiB with its text escaped."""
+"""The bytes of `format` as JSON, so that the largest document with its text escaped fits a message of 16 MiB."""
+
 _RUN_BYTES = 160  # of a formatted stretch without its link, at most
 _LINK_BYTES = 6  # of one character of a link, at most
 
@@ -29,7 +30,7 @@ Kind = Literal["insert", "delete", "format"]
 
 
 class InvalidOperation(ValueError):
-    """The flat operation is not of its form (`INVALID_MESSAGE_FORMAT`); `path` is the JSON path of what is wrong."""
+    """A malformed flat operation (`INVALID_MESSAGE_FORMAT`); `path` is the JSON path of the faulty field."""
 
     def __init__(self, reason: str, path: str) -> None:
         super().__init__(f"{reason} (at {path})")
@@ -38,19 +39,19 @@ class InvalidOperation(ValueError):
 
 
 def read(payload: Flat, length: int) -> Operation:
-    """The part that `payload` says, for a text of `length` units.
+    """Return the part of a payload, for a text of `length` units.
 
-    Raises InvalidOperation for what no text could make right, DoesNotFit where it reaches beyond this one.
+    Raises InvalidOperation for a payload that fits no text, DoesNotFit where it reaches beyond this one.
     """
     component = _component(payload)
     reach = payload.position + (0 if isinstance(component, Insert) else component.length)
     if reach > length:
-        raise DoesNotFit(f"The operation reaches unit {reach} of a text of {length}; load the document anew")
+        raise DoesNotFit(f"The operation reaches unit {reach} of a text of {length}; load the document again")
     return _place(payload.position, component, length)
 
 
 def write(part: Operation, version: int, op_id: str | None = None) -> EditPayload:
-    """A part as its author sends it, made against `version`."""
+    """Return a part as its author sends it, made against `version`."""
     kind, position, content, length, attributes = _flat(part)
     return EditPayload(kind, position, version, content, length, attributes, op_id)
 
@@ -58,7 +59,7 @@ def write(part: Operation, version: int, op_id: str | None = None) -> EditPayloa
 def write_remote(
     part: Operation, version: int, user_id: str, user_name: str, op_id: str | None = None
 ) -> RemoteOperationPayload:
-    """A part as others receive it, committed as `version`."""
+    """Return a part as others receive it, committed as `version`."""
     kind, position, content, length, attributes = _flat(part)
     return RemoteOperationPayload(
         user_id=user_id,
@@ -74,7 +75,10 @@ def write_remote(
 
 
 def parts(operation: Operation) -> Iterator[Operation]:
-    """The parts that together are `operation`, left to right; none where it changes nothing."""
+    """Yield the parts that together are `operation`, left to right; none where it changes nothing.
+
+    Each position is on the text after the parts before it; `length` is the length of that text.
+    """
     at, length, formatted = 0, operation.before, 0
     for component, following in zip_longest(operation.components, operation.components[1:]):
         if isinstance(component, Insert):
@@ -84,7 +88,8 @@ def parts(operation: Operation) -> Iterator[Operation]:
                 length += len(piece)
                 placed += len(piece)
                 if component.attributes != PLAIN:
-                    # The same format right behind is one format with this: as `split` finds it.
+                    # A following format with the same attributes is merged, as `Operation.of` in `split` merges it:
+                    # both must cut an operation into the same parts.
                     formatted = 0
                     if isinstance(following, Format) and following.attributes == component.attributes:
                         formatted = following.length if placed == len(component.text) else 0
@@ -101,7 +106,7 @@ def parts(operation: Operation) -> Iterator[Operation]:
 
 
 def split(operation: Operation) -> tuple[Operation, Operation] | None:
-    """(the first of the parts, an operation with all the others); None where nothing changes."""
+    """Return (the first part, an operation with all the others); None where nothing changes."""
     first = next(parts(operation), None)
     if first is None:
         return None
@@ -121,10 +126,10 @@ def split(operation: Operation) -> tuple[Operation, Operation] | None:
 
 
 def admit(operation: Operation, document: Document) -> Document:
-    """The document after `operation`.
+    """Return the document after `operation`, checked against the limits of documents.
 
-    Raises InvalidOperation for NUL, a text over 1 Mi units, more formatting than a document holds and an edge inside a
-    character, DoesNotFit where the operation is for a text of another length.
+    Raises InvalidOperation for NUL, a text over 1 Mi units, more formatting than a document may have, and an edge
+    inside a character; DoesNotFit for an operation on a text of another length.
     """
     if any(isinstance(c, Insert) and "\0" in c.text for c in operation.components):
         raise InvalidOperation("A document takes no NUL; remove it", "$.payload.content")
@@ -144,7 +149,7 @@ def admit(operation: Operation, document: Document) -> Document:
 
 
 def formatting_bytes(document: Document) -> int:
-    """Return a bound of the bytes that the document's `format` takes as JSON."""
+    """Return an upper bound of the bytes of the document's `format` as JSON."""
     runs = document.runs
     return sum(_RUN_BYTES + _LINK_BYTES * len(run.attributes.link or "") for run in runs) if runs else 0
 
@@ -197,7 +202,7 @@ def _content(payload: Flat) -> Units:
 
 
 def _place(position: int, component: Span | Insert, length: int) -> Operation:
-    """`component` at `position` of a text of `length` units."""
+    """Return the operation of one component at `position` of a text of `length` units."""
     covered = 0 if isinstance(component, Insert) else component.length
     rest = length - position - covered
     placed: list[Component] = [Retain(position)] if position else []
@@ -208,7 +213,7 @@ def _place(position: int, component: Span | Insert, length: int) -> Operation:
 
 
 def _pieces(text: Units) -> Iterator[Units]:
-    """The text in pieces that an insert may hold, of whole characters."""
+    """Yield the text in pieces that an insert may hold, of whole characters."""
     at = 0
     while at < len(text):
         end = min(at + MAX_INSERT, len(text))

@@ -1,6 +1,7 @@
-"""Undo and redo of one's own edits: their inverses, carried along over what everybody does since.
+"""Undo and redo of one author's edits: their inverses, transformed along every later edit of the others.
 
-What others did since stays: where both touched an attribute, theirs holds.
+Edits of others stay: where both set an attribute, theirs holds. This is local (per-author) undo, as described by
+Prakash and Knister ("A framework for undoing actions in collaborative systems", TOCHI 1994).
 """
 
 from __future__ import annotations
@@ -11,11 +12,11 @@ from .document import Document, invert
 from .operations import Operation
 from .transform import compose, transform
 
-KEPT = 200  # steps back
+MAX_STEPS = 200  # edits that can be undone
 
 
 class History:
-    """The steps back and forth of one author in one document. Every change of the text must be told to it."""
+    """The undo and redo steps of one author in one document. It must be given every change of the text."""
 
     def __init__(self) -> None:
         self._undos: list[_Step] = []
@@ -23,41 +24,47 @@ class History:
 
     @property
     def can_undo(self) -> bool:
-        """Whether there is a step back."""
+        """True where an edit can be undone."""
         return bool(self._undos)
 
     @property
     def can_redo(self) -> bool:
-        """Whether there is a step forth."""
+        """True where an edit can be redone."""
         return bool(self._redos)
 
     def edited(self, operation: Operation, before: Document, *, join: bool = False) -> None:
-        """The author made `operation` on `before`; `join`: it goes back together with the last one."""
+        """Add an edit of the author on `before`; `join`: it is undone together with the last one."""
         step = _Step(invert(operation, before))
         if join and self._undos:
             last = self._undos.pop()
             step = _Step(compose(step.operation, last.operation), last.beneath)
         self._undos.append(step)
-        del self._undos[:-KEPT]
+        del self._undos[:-MAX_STEPS]
         self._redos.clear()
 
     def changed(self, operation: Operation) -> None:
-        """Somebody else changed the text of the author by `operation`."""
+        """Transform the steps along a change of the author's text that another user made."""
         _carry(self._undos, operation)
         _carry(self._redos, operation)
 
     def undo(self, document: Document) -> Operation | None:
-        """The step back from `document`, to be made as an edit that is not told to `edited`; None without one."""
+        """Return the operation that undoes the last edit in `document`; None without one.
+
+        The caller applies it without passing it to `edited`.
+        """
         return _take(self._undos, self._redos, document)
 
     def redo(self, document: Document) -> Operation | None:
-        """The step forth from `document`, likewise."""
+        """Return the operation that redoes the last undone edit in `document`; None without one."""
         return _take(self._redos, self._undos, document)
 
 
 class _Step(NamedTuple):
-    """The last step is for the text as it is, each other one for what the step after it leaves; but `beneath`, which
-    others did meanwhile, is still to be carried down to it. So a change costs the same however many steps there are.
+    """One undo or redo step.
+
+    The last step of a list applies to the present text; every other one to the text that the step after it leaves.
+    `beneath` is the composition of the others' changes that the steps below this one have not been transformed along
+    yet. It is applied to them one by one, when this step is taken: so a change costs the same with any number of steps.
     """
 
     operation: Operation
@@ -65,6 +72,7 @@ class _Step(NamedTuple):
 
 
 def _carry(steps: list[_Step], change: Operation) -> None:
+    # Only the top step is transformed now; the change, transformed past it, is kept for the steps below (`beneath`).
     if steps:
         operation, beneath = steps[-1]
         operation, change = transform(operation, change)
@@ -76,7 +84,7 @@ def _take(taken: list[_Step], other: list[_Step], document: Document) -> Operati
         operation, beneath = taken.pop()
         if beneath is not None:
             _carry(taken, beneath)
-        if operation.changes:  # else others have done it already
+        if operation.changes:  # else edits of the others left nothing of it; the step below is next
             other.append(_Step(invert(operation, document)))
             return operation
     return None

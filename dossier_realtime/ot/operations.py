@@ -1,7 +1,8 @@
-"""An operation: what one edit keeps, inserts, deletes and formats, from the first unit of a text to its last.
+"""Operations: the components that retain, insert, delete and format, from the first unit of a text to its last.
 
-An operation is normal: no empty component, no two neighbours that could be one, an insert before the delete at its
-place. So two operations that do the same to a text of the same length are equal.
+An operation covers the whole text, as in Google Wave and ot.js. It is kept normal: no empty component, no two
+neighbours that could be one, an insert before the delete at its place. So two operations with the same effect on a
+text of the same length are equal, and equality is a comparison of tuples.
 """
 
 from __future__ import annotations
@@ -17,53 +18,54 @@ from .units import Units
 
 
 class DoesNotFit(ValueError):
-    """The operation was made for a text of another length, or two operations for different texts."""
+    """An operation for a text of another length, or two operations for different texts."""
 
 
 class Retain(Struct, frozen=True, gc=False):
-    """`length` units stay."""
+    """`length` units that stay as they are."""
 
     length: int
 
 
 class Insert(Struct, frozen=True, gc=False):
-    """Text that comes here. It has the attributes that it brings and inherits none from its neighbours."""
+    """Inserted text. It has its own attributes and inherits none from its neighbours."""
 
     text: Units
     attributes: Attributes = PLAIN
 
 
 class Delete(Struct, frozen=True, gc=False):
-    """`length` units go."""
+    """`length` units that are deleted."""
 
     length: int
 
 
 class Format(Struct, frozen=True, gc=False):
-    """`length` units stay, their attributes change; `None` removes one."""
+    """`length` units that stay and change their attributes; `None` removes one."""
 
     length: int
     attributes: Attributes
 
 
 Span = Retain | Delete | Format
-"""What covers a stretch of the text before."""
+"""The components that cover units of the text before the operation."""
+
 Component = Span | Insert
 
 
 class Operation(Struct, frozen=True, gc=False):
-    """Normal components. Build one with `Operation.of`, unless the components are known to be normal."""
+    """A sequence of normal components. Build one with `Operation.of`, unless the components are known to be normal."""
 
     components: tuple[Component, ...]
 
     @classmethod
     def of(cls, *components: Component) -> Operation:
-        """The normal operation of these components."""
+        """Return the normal operation of these components."""
         return cls.normal(components)
 
     @classmethod
     def normal(cls, components: Iterable[Component]) -> Operation:
-        """The normal operation of these components."""
+        """Return the normal operation of these components."""
         built: list[Component] = []
         for component in components:
             extend(built, component)
@@ -71,32 +73,32 @@ class Operation(Struct, frozen=True, gc=False):
 
     @classmethod
     def nothing(cls, length: int) -> Operation:
-        """The operation that leaves a text of `length` units as it is."""
+        """Return the operation that leaves a text of `length` units as it is."""
         return cls((Retain(length),) if length else ())
 
     @property
     def before(self) -> int:
-        """The length of the text that it applies to."""
+        """The length of the text before the operation."""
         return sum(c.length for c in self.components if not isinstance(c, Insert))
 
     @property
     def after(self) -> int:
-        """The length of the text that it makes."""
+        """The length of the text after the operation."""
         return sum(size(c) for c in self.components if not isinstance(c, Delete))
 
     @property
     def changes(self) -> bool:
-        """Whether it does anything."""
+        """True for an operation that changes the text or its formatting."""
         return any(not isinstance(c, Retain) for c in self.components)
 
 
 def size(component: Component) -> int:
-    """The units that a component covers or brings."""
+    """Return the number of units that a component covers or inserts."""
     return len(component.text) if isinstance(component, Insert) else component.length
 
 
 def extend(built: list[Component], component: Component) -> None:
-    """Put `component` at the end of the components built so far, which stay normal."""
+    """Append `component` to the components built so far, which stay normal."""
     if isinstance(component, Retain):
         keep(built, component.length)
     elif isinstance(component, Insert):
@@ -118,7 +120,7 @@ def extend(built: list[Component], component: Component) -> None:
 
 
 def keep(built: list[Component], length: int) -> None:
-    """Put `Retain(length)` at the end of the components built so far."""
+    """Append `Retain(length)` to the components built so far."""
     if not length:
         return
     last = built[-1] if built else None
@@ -129,6 +131,7 @@ def keep(built: list[Component], length: int) -> None:
 
 
 def _insert(built: list[Component], component: Insert) -> None:
+    """Append an insert, in front of a delete that ends what is built: the normal order of the two."""
     deleted = built.pop() if built and isinstance(built[-1], Delete) else None
     last = built[-1] if built else None
     if isinstance(last, Insert) and last.attributes == component.attributes:
@@ -140,7 +143,7 @@ def _insert(built: list[Component], component: Insert) -> None:
 
 
 def cut(component: Component, start: int, end: int) -> Component:
-    """The units from `start` to `end` of a component."""
+    """Return the units from `start` to `end` of a component."""
     if isinstance(component, Insert):
         return Insert(Units(component.text[start:end]), component.attributes)
     if isinstance(component, Format):

@@ -1,6 +1,6 @@
-"""How two operations meet: `transform` for two on one text, `compose` for two in a row.
+"""`transform` for two concurrent operations on one text, and `compose` for two operations in a row.
 
-What `transform` decides (docs/protocol.md#concurrent-edits), where `first` was committed first:
+The conflict rules of `transform` (docs/protocol.md#concurrent-edits), where `first` was committed first:
 
 - Inserts at one place: the first keeps the left.
 - Both delete: it is deleted once. One deletes, the other formats: it is deleted.
@@ -8,6 +8,10 @@ What `transform` decides (docs/protocol.md#concurrent-edits), where `first` was 
 - An insert inside a range that the other deletes stays, and one inside a range that the other formats stays as it
   is: an operation acts on the text that its author saw. (Stretching a format over unseen text would also make the
   result depend on how an edit was cut into parts.)
+
+`transform` satisfies TP1 (Ressel, Nitsche-Ruhland and Gunzenhäuser, CSCW 1996): both orders lead to the same text. TP2,
+the harder property of three concurrent operations, is not needed: the server puts all operations in one order, so a
+client only ever transforms against that order (Jupiter; Nichols et al., UIST 1995).
 """
 
 from __future__ import annotations
@@ -15,22 +19,24 @@ from __future__ import annotations
 from .attributes import applied, then, without
 from .operations import Component, Delete, DoesNotFit, Format, Insert, Operation, Retain, Span, cut, extend, keep, size
 
-_DIFFERENT = "The two operations are for texts of different lengths; load the document anew"
-_NOT_AFTER = "The second operation is for another text than the first one makes; load the document anew"
+_DIFFERENT = "The two operations are for texts of different lengths; load the document again"
+_NOT_AFTER = "The second operation is for another text than the first one makes; load the document again"
 
 
 def transform(first: Operation, second: Operation) -> tuple[Operation, Operation]:
-    """(first', second') with `first` then `second'` the same as `second` then `first'` (TP1).
+    """Return (first', second'), so that `first` then `second'` equals `second` then `first'` (TP1).
 
-    Both are for the same text; raises DoesNotFit where its lengths differ. Time is linear in the components.
+    Both operations are for the same text. Time is linear in the number of components. Raises DoesNotFit where they are
+    for texts of different lengths.
     """
     firsts: list[Component] = []
     seconds: list[Component] = []
     xs, ys = iter(first.components), iter(second.components)
     x, y = next(xs, None), next(ys, None)
-    x_left, y_left = _length(x), _length(y)  # units of the span that have not met the other side
+    # Both operations are walked along their common text, span by span; inserts cover none of it and go first.
+    x_left, y_left = _length(x), _length(y)  # units of the span that the other side has not covered yet
     while x is not None or y is not None:
-        if isinstance(x, Insert):
+        if isinstance(x, Insert):  # before an insert of `second` at the same place: the first keeps the left
             extend(firsts, x)
             keep(seconds, len(x.text))
             x = next(xs, None)
@@ -44,7 +50,7 @@ def transform(first: Operation, second: Operation) -> tuple[Operation, Operation
             raise DoesNotFit(_DIFFERENT)
         else:
             shared = x_left if x_left < y_left else y_left
-            if isinstance(x, Retain) and isinstance(y, Retain):  # most of every text
+            if isinstance(x, Retain) and isinstance(y, Retain):  # the common case, without building components
                 keep(firsts, shared)
                 keep(seconds, shared)
             else:
@@ -62,11 +68,11 @@ def transform(first: Operation, second: Operation) -> tuple[Operation, Operation
 
 
 def remains(span: Span, other: Span, length: int, *, overruled: bool) -> Span:
-    """What is left to do of `span` once `other` is done to the same `length` units.
+    """Return the part of `span` that is left once `other` was applied to the same `length` units.
 
-    `overruled`: where both set an attribute, `other` has the last word.
+    `overruled`: where both set an attribute, `other` wins.
     """
-    if isinstance(other, Delete):
+    if isinstance(other, Delete):  # the units are gone: nothing is left to delete, format or retain
         return Retain(0)
     if isinstance(span, Format):
         change = span.attributes
@@ -77,7 +83,7 @@ def remains(span: Span, other: Span, length: int, *, overruled: bool) -> Span:
 
 
 def compose(first: Operation, second: Operation) -> Operation:
-    """One operation that does what `first` does, and `second` to the text that `first` made.
+    """Return one operation with the effect of `first` and then `second`, which is for the text after `first`.
 
     Raises DoesNotFit where `second` is for a text of another length.
     """
@@ -85,10 +91,10 @@ def compose(first: Operation, second: Operation) -> Operation:
     xs, ys = iter(first.components), iter(second.components)
     x, y = next(xs, None), next(ys, None)
     while x is not None or y is not None:
-        if isinstance(x, Delete):
+        if isinstance(x, Delete):  # of the text before both: `second` does not see these units
             extend(built, x)
             x = next(xs, None)
-        elif isinstance(y, Insert):
+        elif isinstance(y, Insert):  # into the text after both: `first` does not see these units
             extend(built, y)
             y = next(ys, None)
         elif x is None or y is None:
@@ -103,11 +109,11 @@ def compose(first: Operation, second: Operation) -> Operation:
 
 
 def _followed(x: Component, y: Component) -> Component:
-    """What `x` and then `y` do to the same units."""
+    """Return the component with the effect of `x` and then `y` on the same units."""
     match x, y:
         case _, Retain():
             return x
-        case Insert(), Delete():
+        case Insert(), Delete():  # inserted and deleted again: no trace is left
             return Retain(0)
         case Insert(text, has), Format(_, change):
             return Insert(text, applied(change, has))

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dossier_realtime.ot.document import Document, apply
-from dossier_realtime.ot.history import KEPT, History
+from dossier_realtime.ot.history import MAX_STEPS, History
 from dossier_realtime.ot.operations import Delete, Format, Insert, Operation, Retain
 from dossier_realtime.ot.units import to_units
 from dossier_realtime.protocol.commands import Attributes
@@ -127,7 +127,7 @@ def test_joined_edits_go_back_together_and_a_new_edit_ends_redo() -> None:
 
 def test_only_so_many_steps_are_kept() -> None:
     author = Author("")
-    for n in range(KEPT + 1):
+    for n in range(MAX_STEPS + 1):
         author.edits(_insert(n, "x", n))
     while author.undoes():
         pass
