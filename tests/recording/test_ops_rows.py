@@ -23,15 +23,9 @@ from dossier_realtime.recording.ops.ops_rows import (
     unmarked,
 )
 
-TRANSLATIONS, NUMBERS = st.just(UNSET) | st.text(max_size=5), st.just(UNSET) | st.integers(0, 9)
+WORDS, NUMBERS = st.just(UNSET) | st.text(max_size=5), st.just(UNSET) | st.integers(0, 9)
 BRIEFS = st.builds(
-    BriefRow,
-    key=st.just("b"),
-    state=TRANSLATIONS,
-    stage=TRANSLATIONS,
-    progress=NUMBERS,
-    error=TRANSLATIONS,
-    estimated_time=NUMBERS,
+    BriefRow, key=st.just("b"), state=WORDS, stage=WORDS, progress=NUMBERS, error=WORDS, estimated_time=NUMBERS
 )
 FACTS = st.builds(
     Fact,
