@@ -22,7 +22,8 @@ from dashboard.playback.player import Player
 from dashboard.playback.recordings import Recordings
 from dashboard.screen.panes import PANES
 from dashboard.screen.viewer import Viewer
-from dashboard.site.page_session import TICK_MS, PageSession, ViewCache
+from dashboard.site.page_session import TICK_MS, OpenPage, PageServices, PageSession
+from dashboard.site.view_cache import ViewCache
 from dashboard.state.store import DashboardState
 from dossier_realtime.protocol.authorization import reader
 from dossier_realtime.protocol.classification import Clearance
@@ -104,7 +105,8 @@ class _Live:
     def page(self, name: str) -> Any:
         actions = Actions(self._api, self.state, self._viewer, "", "")
         recordings = Recordings(self._api.url, self._token, self._viewer)
-        session = PageSession(self._views, name, self._viewer, self._display, actions, recordings, served=False)
+        page = OpenPage(name, self._viewer, self._display, served=False)
+        session = PageSession(self._views, page, PageServices(actions, recordings))
         self._sessions.append(session)
         return session.component
 

@@ -82,7 +82,12 @@ async def run_dashboard(config: Config, token_fd: int | None, parent_fd: int | N
     Returns why it could not begin; nothing after a good run.
     """
     from dashboard.site.oidc import OidcConfig  # noqa: PLC0415  the service runs without Panel
-    from dashboard.site.server import DashboardConfig, DashboardServer  # noqa: PLC0415  likewise
+    from dashboard.site.server import (  # noqa: PLC0415  likewise
+        DashboardConfig,
+        DashboardServer,
+        LoginRules,
+        SiteAddress,
+    )
     from dashboard.site.token_source import MissingTokenError, TokenFile, TokenPipe  # noqa: PLC0415  likewise
 
     if token_fd is None and not config.dashboard.token_file:
@@ -108,15 +113,15 @@ async def run_dashboard(config: Config, token_fd: int | None, parent_fd: int | N
         )
     setup = DashboardConfig(
         service_url=service,
-        host=settings.host,
-        port=settings.port,
-        allowed_hosts=settings.allowed_hosts,
-        allowed_origins=settings.allowed_origins,
-        roles=settings.roles,
-        idle_seconds=60 * settings.idle_minutes,
-        secure=settings.behind_proxy,
-        oidc=oidc,
-        proxies=networks(settings.trusted_proxies) if settings.behind_proxy else (),
+        address=SiteAddress(
+            host=settings.host,
+            port=settings.port,
+            allowed_hosts=settings.allowed_hosts,
+            allowed_origins=settings.allowed_origins,
+            behind_tls=settings.behind_proxy,
+            proxies=networks(settings.trusted_proxies) if settings.behind_proxy else (),
+        ),
+        login=LoginRules(roles=settings.roles, idle_seconds=60 * settings.idle_minutes, oidc=oidc),
     )
     inherited = token_fd if token_fd is not None else parent_fd
     pipe = None if inherited is None else TokenPipe(inherited)

@@ -8,11 +8,10 @@ import logging
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import quote
 
 from dashboard.live.service_api import ServiceApi, ServiceResponse
-from dashboard.site.login_watch import LoginWatch
 from dashboard.state.store import PRESENCE_NAMESPACES, DashboardState
 from dossier_realtime.client import (
     Backoff,
@@ -40,6 +39,16 @@ _MAX_LIST_PAGES = 40  # of a thousand rows, that are read of a list
 _ENDED_STATES = (ConnectionState.DISCONNECTED, ConnectionState.ERROR)
 
 
+class MessageListener(Protocol):
+    """A part that receives the same messages as the state."""
+
+    def linked(self) -> None:
+        """Note that a connection to the service begins: earlier messages may have been missed."""
+
+    def heard(self, channel: str, event: Event) -> None:
+        """Take one message of a channel."""
+
+
 class Feed:
     """Keeps `state` as true as it can be, until cancelled. `token` must allow `admin:*`."""
 
@@ -49,13 +58,13 @@ class Feed:
         token: TokenSource,
         state: DashboardState,
         clock: Callable[[], float] = time.time,
-        watch: LoginWatch | None = None,
+        listener: MessageListener | None = None,
     ) -> None:
         self._api = api
         self._token = token
         self._state = state
         self._clock = clock
-        self._watch = watch
+        self._listener = listener
         self._client: DossierRealtimeClient | None = None
         self._followed: dict[str, Subscription] = {}
         self._anew = asyncio.Event()
@@ -107,8 +116,8 @@ class Feed:
         self._state.linked(state is ConnectionState.AUTHENTICATED, self._clock())
         if state is ConnectionState.AUTHENTICATED:
             self._anew.set()
-        if self._watch is not None and state is ConnectionState.AUTHENTICATED:
-            self._watch.linked()
+        if self._listener is not None and state is ConnectionState.AUTHENTICATED:
+            self._listener.linked()
 
     async def _look(self) -> None:
         token = self._token if isinstance(self._token, str) else await self._token()
@@ -169,8 +178,8 @@ class Feed:
         )
 
     def _heard(self, channel: str, event: Event) -> None:
-        if self._watch is not None:
-            self._watch.heard(channel, event)
+        if self._listener is not None:
+            self._listener.heard(channel, event)
         self._state.heard(channel, event, self._clock())
 
     def _present(self, channel: str, presence: PresenceState) -> None:

@@ -13,9 +13,10 @@ from dashboard.language.i18n import LANGUAGES, Language, direction, locale, say,
 from dashboard.playback.document_text import documents
 from dashboard.playback.replay import Replay
 from dashboard.playback.timeline_marks import TimelineMarks
-from dashboard.screen.blocks import Block, changes
+from dashboard.screen.blocks import Block
 from dashboard.screen.listing import ListQuery
 from dashboard.screen.panes import PANES
+from dashboard.screen.view_model import changes
 from dashboard.screen.viewer import Viewer
 from dashboard.state.store import DashboardState
 from dossier_realtime.protocol.authorization import reader

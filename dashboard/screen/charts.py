@@ -9,11 +9,21 @@ from bokeh.models.annotations import Title
 from bokeh.plotting import figure
 
 from dashboard.language.display_options import DisplayOptions
+from dashboard.language.i18n import say
 from dashboard.language.theme import FONT, PALETTES, Palette
+from dashboard.screen.pane import ChartSpec
 from dashboard.screen.viewer import Viewer
 from dashboard.state.store import DashboardState
 
 _WINDOW_SECONDS = 300  # seconds
+
+
+def rate_chart(spec: ChartSpec, display: DisplayOptions) -> RateChart:
+    """Return the chart of a pane, labelled in the reader's language."""
+    first, second = (
+        (count, say(display.language, label)) for count, label in zip(spec.counts, spec.labels, strict=True)
+    )
+    return RateChart(first, second, say(display.language, spec.title), display)
 
 
 class RateChart:

@@ -13,7 +13,8 @@ from msgspec import UNSET, UnsetType
 
 from dashboard.language.i18n import Language, say, translate_value
 from dashboard.screen.blocks import Block, Cell, action, badge
-from dashboard.state.store import BoundedDict, DashboardState
+from dashboard.state.bounded_dict import BoundedDict
+from dashboard.state.store import DashboardState
 from dossier_realtime.protocol.authorization import Fact, Identity, decide_operator, may_see
 from dossier_realtime.protocol.classification import LEVELS, ChannelPolicy, ChannelSettings, Clearance
 

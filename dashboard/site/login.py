@@ -20,7 +20,7 @@ from dashboard.screen.assets import read
 from dashboard.site.guard import DashboardApplication
 from dashboard.site.login_sessions import LoginSession, LoginSessions, TooManyLoginsError
 from dashboard.site.oidc import Provider
-from dashboard.state.store import BoundedDict
+from dashboard.state.bounded_dict import BoundedDict
 from dossier_realtime.protocol.http.forwarded import bucket
 
 _TOKEN = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")

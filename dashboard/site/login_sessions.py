@@ -57,41 +57,51 @@ class Ending(NamedTuple):
     def hits(self, login: LoginSession) -> bool:
         """Return whether the visitor's token is one of those. One without a time of issue counts as issued before."""
         if self.user_id is None:
-            return self.token_id is not None and login.token_id == self.token_id
+            return self.token_id is not None and login.token.token_id == self.token_id
         if login.user_id != self.user_id:
             return False
-        return self.issued_until is None or login.issued_at is None or login.issued_at <= self.issued_until
+        return self.issued_until is None or login.token.issued_at is None or login.token.issued_at <= self.issued_until
+
+
+@dataclass(frozen=True, slots=True)
+class BearerToken:
+    """A token that the service accepted, with the claims by which its end is recognised. Times are Unix seconds."""
+
+    text: str = field(repr=False)
+    expires_at: float
+    token_id: str | None = None
+    issued_at: float | None = None
 
 
 @dataclass(slots=True, eq=False)
 class LoginSession:
-    """Somebody who is logged in. `visits`: the pages opened, by a name that is good for nothing but that page.
+    """One login: a token, its bearer and the browser's address.
 
-    `through_provider`: by the identity provider, where they stay logged in when they leave here. `at_end`: called when
-    the login ends.
+    `key` is the value of the cookie. `through_provider`: by the identity provider, where a login may outlive this one.
+    `page_keys` name the pages that were opened, each valid for that page alone; `at_end` is called when the login ends.
     """
 
     key: str
-    token: str
-    user_id: str
-    name: str
+    token: BearerToken
+    identity: Identity
     role: DashboardRole
-    clearance: str
-    expires_at: float
     address: str
     active_at: float
     through_provider: bool = False
-    token_id: str | None = None
-    issued_at: float | None = None
-    grants: tuple[Grant, ...] = ()
-    page_keys: dict[str, None] = field(default_factory=dict)
-    at_end: set[Callable[[], None]] = field(default_factory=set)
+    page_keys: dict[str, None] = field(init=False, default_factory=dict)
+    at_end: set[Callable[[], None]] = field(init=False, default_factory=set)
 
     @property
-    def identity(self) -> Identity:
-        """The visitor as rights are decided on."""
-        clearance = Clearance.parse(self.clearance)
-        return Identity(self.user_id, self.name, self.role, None, self.grants, clearance, int(self.expires_at))
+    def user_id(self) -> str:
+        return self.identity.user_id
+
+    @property
+    def name(self) -> str:
+        return self.identity.name
+
+    @property
+    def clearance(self) -> str:
+        return self.identity.clearance.label
 
 
 class LoginSessions:
@@ -136,20 +146,16 @@ class LoginSessions:
             return None
         now = self._clock()
         clearance = claims.clearance if claims.clearance in LEVELS else "internal"
+        name, grants = one_line(claims.name or "") or claims.sub, Grant.parse_all(claims.permissions)
+        level = Clearance.parse(clearance)
         login = LoginSession(
             secrets.token_urlsafe(32),
-            token,
-            claims.sub,
-            one_line(claims.name or "") or claims.sub,
+            BearerToken(token, claims.exp, claims.jti, claims.iat),
+            Identity(claims.sub, name, role, None, grants, level, int(claims.exp)),
             role,
-            clearance,
-            claims.exp,
             address,
             now,
             through_provider,
-            claims.jti,
-            claims.iat,
-            Grant.parse_all(claims.permissions),
         )
         if any(ending.hits(login) for number, ending in self._endings if endings is not None and number > endings):
             return None
@@ -169,14 +175,14 @@ class LoginSessions:
     def known(self, key: str, address: str) -> LoginSession | None:
         """Whose cookie this is, if they are still let in, from that address."""
         login = self._logins.get(key)
-        if login is None or login.address != address or not self.stays(login):
+        if login is None or login.address != address or not self.is_valid(login):
             return None
         return login
 
-    def stays(self, login: LoginSession) -> bool:
+    def is_valid(self, login: LoginSession) -> bool:
         """Whether the login still holds."""
         now = self._clock()
-        if now >= login.expires_at or now - login.active_at > self._idle:
+        if now >= login.token.expires_at or now - login.active_at > self._idle:
             self.leave(login)
         return login.key in self._logins
 
@@ -201,7 +207,7 @@ class LoginSessions:
     def sweep(self) -> None:
         """Log out whose time is over."""
         for login in self.all():
-            self.stays(login)
+            self.is_valid(login)
 
     def all(self) -> list[LoginSession]:
         """Return all who are logged in."""

@@ -64,7 +64,7 @@ class LoginWatch:
     async def _ask(self, login: LoginSession, room: asyncio.Semaphore) -> bool:
         """Return whether the service said something of the login; that it does not hold ends it."""
         async with room:
-            answer = await self._api.call("GET", "/v1/channels/global", login.token)
+            answer = await self._api.call("GET", "/v1/channels/global", login.token.text)
         if answer.status == 401:
             self._logins.leave(login)
         return answer.status in (200, 401, 403)

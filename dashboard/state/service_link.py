@@ -9,24 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from dashboard.language.i18n import Language, say
-from dashboard.screen.blocks import Tone
-
 Status = Literal["connecting", "alive", "silent", "unreachable"]
 SILENT_SECONDS = 5.0
-LATE_LIST_SECONDS = 20.0  # after which the lists are said to be old: they are read every four seconds, long ones seldom
-_TONES: dict[Status, Tone] = {"connecting": "warn", "alive": "good", "silent": "bad", "unreachable": "bad"}
-
-
-@dataclass(frozen=True, slots=True)
-class Strip:
-    """The line above every page. `since`: when this status began; `age`: seconds since the last message."""
-
-    tone: Tone
-    text: str
-    since: int | None
-    age: int | None
-    note: str
 
 
 @dataclass(slots=True)
@@ -51,25 +35,3 @@ class ServiceLink:
         if not self.live:
             return "unreachable" if self.heard_at else "connecting"
         return "silent" if at - max(self.heard_at, self.since) > SILENT_SECONDS else "alive"
-
-    def strip(self, language: Language, at: float) -> Strip:
-        """Return the line that every page shows, at a time."""
-        status = self.status(at)
-        began = max(self.heard_at, self.since) if status == "silent" else self.since
-        return Strip(
-            _TONES[status],
-            say(language, f"strip.{status}"),
-            None if status == "alive" or not began else round(began),
-            max(0, round(at - self.heard_at)) if self.heard_at else None,
-            self._note(language, at, status),
-        )
-
-    def _note(self, language: Language, at: float, status: Status) -> str:
-        """Return what else must be known of the data: the lists come over HTTP, apart from the messages."""
-        if status != "alive":
-            return ""
-        if self.refused:
-            return say(language, "strip.refused", status=self.refused)
-        if self.listed_at and at - self.listed_at > LATE_LIST_SECONDS:
-            return say(language, "strip.lists", age=round(at - self.listed_at))
-        return ""

@@ -7,13 +7,25 @@ Times are Unix seconds.
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any, Generic, TypeVar
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any
 
 from msgspec import UNSET
 
 from dashboard.state.audit_events import AuditEvent, ChainStatus
+from dashboard.state.bounded_dict import BoundedDict
+from dashboard.state.facts import (
+    MAX_SCORES,
+    AlertView,
+    BriefView,
+    DocumentView,
+    LimitView,
+    NodeView,
+    RelationshipView,
+    SecondCounts,
+    TailMessage,
+)
 from dashboard.state.service_link import ServiceLink
 from dossier_realtime.client.state.presence import PresenceState
 from dossier_realtime.protocol import channels, codec
@@ -41,154 +53,9 @@ MAX_SECONDS = 900  # of time series
 MAX_LISTED = 5_000  # rows kept of each list of the service
 MAX_TAIL = 500  # messages of the live tail
 MAX_MESSAGE_CHARS = 2_000  # of a message in the tail
-MAX_SCORES = 60  # changes kept of one relationship
-RECENT_SECONDS = 60  # seconds over which an editor counts as present, and over which a rate is taken
 
 PRESENCE_NAMESPACES = ("dossier", "document", "workspace", "relationship")
 """The namespaces that keep presence (docs/protocol.md#present-users)."""
-
-V = TypeVar("V")
-
-
-class BoundedDict(Generic[V]):
-    """A mapping of at most `cap` things; what was touched longest ago goes first, and is counted."""
-
-    __slots__ = ("_items", "cap", "dropped")
-
-    def __init__(self, cap: int) -> None:
-        self.cap = cap
-        self.dropped = 0
-        self._items: dict[str, V] = {}
-
-    def put(self, key: str, thing: V) -> None:
-        self._items.pop(key, None)
-        self._items[key] = thing
-        if len(self._items) > self.cap:
-            del self._items[next(iter(self._items))]
-            self.dropped += 1
-
-    def get(self, key: str) -> V | None:
-        return self._items.get(key)
-
-    def drop(self, key: str) -> None:
-        self._items.pop(key, None)
-
-    def items(self) -> Iterable[tuple[str, V]]:
-        return self._items.items()
-
-    def values(self) -> Iterable[V]:
-        return self._items.values()
-
-    def __len__(self) -> int:
-        return len(self._items)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._items)
-
-
-@dataclass(slots=True)
-class SecondCounts:
-    """What all nodes counted in one second."""
-
-    at: int
-    counts: Counter[str] = field(default_factory=Counter)
-
-
-@dataclass(slots=True)
-class NodeView:
-    """A node's own numbers, as it said them last."""
-
-    at: int
-    values: Mapping[str, float]
-
-
-@dataclass(slots=True)
-class LimitView:
-    """One user's standing in one class of messages; in all (`*`) while the user's limits are lifted, `until` a time."""
-
-    user_id: str
-    name: str
-    rate_class: str
-    state: str
-    at: int
-    rate: int | None = None
-    warnings: int = 0
-    refusals: int = 0
-    until: int | None = None
-
-
-@dataclass(slots=True)
-class AlertView:
-    """A commitment that climbs. `since`: when it came to its level; `next_level_at`: when it climbs on, where that is
-    known and nobody has acknowledged it."""
-
-    commitment_id: str
-    level: int
-    since: int
-    at: int
-    facts: AlertRow
-    acknowledged_by: str | None = None
-    fact: Fact = field(default_factory=Fact)
-    """The channels that it was derived from: who could not read them is not shown it."""
-
-    @property
-    def next_level_at(self) -> int | None:
-        at = self.facts.next_level_at
-        return int(at) if isinstance(at, int | float) and self.acknowledged_by is None else None
-
-
-@dataclass(slots=True)
-class BriefView:
-    """A brief being written. `moved`: when it last made progress."""
-
-    request_id: str
-    started: int
-    moved: int
-    state: str = "started"
-    progress: int = 0
-    stage: str = ""
-    facts: BriefRow = field(default_factory=BriefRow)
-    fact: Fact = field(default_factory=Fact)
-
-
-@dataclass(slots=True)
-class DocumentView:
-    """A document as its operations show it. `operations`: (time, user) of the last ones."""
-
-    version: int = 0
-    operations: deque[tuple[float, str]] = field(default_factory=lambda: deque(maxlen=600))
-
-    def editors(self, at: float) -> list[str]:
-        """Who wrote within the last minute, latest first."""
-        return list(dict.fromkeys(user for when, user in reversed(self.operations) if at - when <= RECENT_SECONDS))
-
-    def rate(self, at: float) -> float:
-        """Operations a second over the last ten seconds."""
-        return sum(at - when <= 10 for when, _ in self.operations) / 10
-
-
-@dataclass(slots=True)
-class RelationshipView:
-    """A relationship's health; `scores`: (time, score) of its last changes."""
-
-    status: str
-    score: int
-    change: int
-    trigger: str
-    at: float
-    scores: deque[tuple[float, int]] = field(default_factory=lambda: deque(maxlen=MAX_SCORES))
-
-
-@dataclass(frozen=True, slots=True)
-class TailMessage:
-    """One message of the live tail. `number` counts from the first message ever."""
-
-    number: int
-    at: float
-    channel: str
-    kind: str
-    user: str
-    text: str
 
 
 class DashboardState:

@@ -28,6 +28,7 @@ _TURNS = "app.node.sockets.turns"
 _WEB = _SERVICES - {"app.engine"} | CONFIGURATION | {"app.services", _TURNS}
 _ALL = _NODE | {"app.node", _TURNS, "app.web", "app.web.websocket"}
 _COMMANDS = _ENGINE | CONFIGURATION | {"app.engine", "app.journal", ARCHIVE, "dossier_realtime"}
+_DASHBOARD = {"dashboard.language", "dashboard.state", "dashboard.screen"}
 
 FLOORS: dict[str, set[str]] = {
     "dossier_realtime": CONTRACT | {CLIENT, ARCHIVE},
@@ -54,11 +55,18 @@ FLOORS: dict[str, set[str]] = {
     "app.builders": _ALL | {"app.configuration.limits", "dossier_realtime"},
     "app.bootstrap": _ALL | {"app.builders", "app.configuration.limits"},
     "app.commands": _COMMANDS,
-    "app.commands.dashboard": _COMMANDS | {"app.commands", "dashboard"},
+    "app.commands.dashboard": _COMMANDS | {"app.commands", "dashboard.site"},
     "app.commands.cli": _COMMANDS
     | {"app.commands", "app.commands.dashboard", "app.bootstrap", "app.configuration.limits", "demo"},
     "run": {"app.commands.cli"},
-    "dashboard": CONTRACT | {CLIENT, ARCHIVE, "dossier_realtime"},
+    "dashboard": {"dashboard.notebook", "dashboard.playback"},
+    "dashboard.language": {PROTOCOL},
+    "dashboard.state": CONTRACT | {CLIENT},
+    "dashboard.screen": CONTRACT | {"dashboard.language", "dashboard.state"},
+    "dashboard.live": CONTRACT | {CLIENT, ARCHIVE, "dossier_realtime"} | _DASHBOARD,
+    "dashboard.playback": CONTRACT | {CLIENT, ARCHIVE, "dossier_realtime"} | _DASHBOARD,
+    "dashboard.site": CONTRACT | {CLIENT, "dossier_realtime"} | _DASHBOARD | {"dashboard.live", "dashboard.playback"},
+    "dashboard.notebook": CONTRACT | _DASHBOARD | {"dashboard.live", "dashboard.playback", "dashboard.site"},
     "demo": CONTRACT | {CLIENT, "dossier_realtime"},
     "benchmarks": CONTRACT | {CLIENT, ARCHIVE, "app.journal", "app.node", _TURNS, "dossier_realtime"},
     "tools": _CORE,
@@ -75,7 +83,8 @@ PURE = (
     "app.core",
     "dashboard.state",
     *(f"dashboard.language.{name}" for name in ("i18n", "translations")),
-    *(f"dashboard.screen.{name}" for name in ("blocks", "listing", "viewer", "country_tiles", "panes")),
+    *(f"dashboard.screen.{name}" for name in ("blocks", "view_model", "listing", "viewer", "pane", "panes")),
+    *(f"dashboard.screen.{name}" for name in ("service_strip", "country_tiles")),
     *(f"dashboard.playback.{name}" for name in ("replay", "player_data", "timeline_marks", "document_text")),
     f"{CLIENT}.state",
     f"{CLIENT}.errors",
@@ -110,7 +119,7 @@ def floor_of(name: str) -> str | None:
     """The floor that a module of the project stands on; None if nobody gave it one."""
     fitting = [place for place in FLOORS if is_within(name, place)]
     floor = max(fitting, key=len, default=None)
-    return None if floor in ("app", "dossier_realtime") and name != floor else floor
+    return None if floor in ("app", "dashboard", "dossier_realtime") and name != floor else floor
 
 
 def imports_fall(tree: Tree) -> Iterator[str]:

@@ -65,8 +65,8 @@ LOOP = "app/core/a.py: from . import b | app/core/b.py: from .c import x | app/c
         (laws.imports_fall, "demo/a.py: import app.core.b | app/core/b.py:", "demo.a imports app.core.b"),
         (
             laws.imports_fall,
-            "dashboard/a.py: def f(): import app.core.b | app/core/b.py:",
-            "dashboard.a imports app",
+            "dashboard/site/a.py: def f(): import app.core.b | app/core/b.py:",
+            "dashboard.site.a imports app",
         ),
         (
             laws.imports_fall,
@@ -74,6 +74,17 @@ LOOP = "app/core/a.py: from . import b | app/core/b.py: from .c import x | app/c
             "imports app.core.b",
         ),
         (laws.imports_fall, "app/nowhere/a.py:", "app.nowhere.a stands on no floor"),
+        (laws.imports_fall, "dashboard/a.py:", "dashboard.a stands on no floor"),
+        (
+            laws.imports_fall,
+            "dashboard/live/a.py: from dashboard.site import b | dashboard/site/b.py:",
+            "dashboard.live.a imports dashboard.site.b",
+        ),
+        (
+            laws.imports_fall,
+            "dashboard/state/a.py: import dashboard.screen.b | dashboard/screen/b.py:",
+            "dashboard.state.a imports dashboard.screen.b",
+        ),
         (
             laws.only_builders_name_a_backend,
             "app/services/a.py: from app.engine.embedded import b | app/engine/embedded/b.py:",

@@ -12,7 +12,7 @@ import asyncio
 import sys
 from typing import Any
 
-from dashboard.site.server import DashboardConfig, DashboardServer
+from dashboard.site.server import DashboardConfig, DashboardServer, LoginRules, SiteAddress
 from dashboard.state.audit_events import AuditEvent, ChainStatus
 from dashboard.state.store import DashboardState
 from dossier_realtime.client.state.presence import PresenceState
@@ -145,7 +145,8 @@ async def main() -> None:
         parser.add_argument(option)
     asked = parser.parse_args()
     roles: Any = {"operator": "operator"}
-    setup = DashboardConfig(asked.service, "127.0.0.1", 0, ("localhost",), ("own",), roles, 1800, secure=False)
+    address = SiteAddress("127.0.0.1", 0, ("localhost",), ("own",))
+    setup = DashboardConfig(asked.service, address, LoginRules(roles, 1800))
     server = DashboardServer(setup, "no token: nothing is heard of the service")
     server._feed.run = asyncio.Event().wait  # type: ignore[method-assign, assignment]  # the state stays as it is
     vars(server.state).update(vars(hostile_state()))

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from dashboard.screen.pages import PAGES
+from dashboard.screen.panes import PANES
 from tests.dashboard.background_clients import Company
 from tests.dashboard.browser_pages import logged_in, show
 from tests.dashboard.dashboard_process import Dashboard
@@ -66,7 +66,7 @@ def test_nothing_hinders_anybody_on_any_page(
 ) -> None:
     with logged_in(browser, dashboard, width=width, role="security_officer") as page:
         inspection = Inspection(page)
-        for name in PAGES:
+        for name in PANES:
             show(page, dashboard, name, language, theme)
             inspection.look(name)
             for button in page.locator(".blocks button:not([aria-disabled]):not([type=submit])").all()[:1]:
@@ -109,7 +109,7 @@ def test_nothing_hinders_anybody_where_nothing_is_known_yet(browser: Browser, re
         logged_in(browser, quiet, role="observer") as page,
     ):
         inspection = Inspection(page)
-        for name in PAGES:
+        for name in PANES:
             show(page, quiet, name)
             inspection.look(name)
     inspection.say(report)

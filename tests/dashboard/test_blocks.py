@@ -9,7 +9,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.screen.blocks import MIN_RENDER_SECONDS, Block, View, changes, table
+from dashboard.screen.blocks import Block, table
+from dashboard.screen.view_model import MIN_RENDER_SECONDS, View, changes
 
 rows = st.lists(st.tuples(st.sampled_from("abcdef"), st.integers(0, 3)), unique_by=lambda row: row[0], max_size=6)
 pages = st.tuples(rows, rows, st.sampled_from(["calm", "storm"]))

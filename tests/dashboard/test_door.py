@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from bokeh.util.token import generate_jwt_token, generate_session_id, get_token_payload
 
-from dashboard.screen.pages import PAGES
+from dashboard.screen.panes import PANES
 from dashboard.site.login_sessions import COOKIE, HOST_COOKIE
 from tests.dashboard.dashboard_process import Dashboard
 from tests.harness import tokens
@@ -63,7 +63,7 @@ def test_a_changed_port_needs_no_change_of_hosts_or_origins(service: Service, tm
         assert "dashboard.allowed_origins (DOSSIER_DASHBOARD__ALLOWED_ORIGINS)" in elsewhere.log_file.read_text()
 
 
-@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize("name", PANES)
 def test_without_a_login_every_page_leads_to_it(dashboard: Dashboard, name: str) -> None:
     status, headers, body = dashboard.ask(f"/{name}?lang=ar")
     assert (status, headers["Location"], body) == (302, "/login?lang=ar", "")

@@ -14,7 +14,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from dashboard.language.i18n import LANGUAGES
-from dashboard.screen.pages import PAGES
+from dashboard.screen.panes import PANES
 from dossier_realtime.protocol.plain_text import inert, one_line
 from tests.dashboard.background_clients import Company
 from tests.dashboard.browser_pages import logged_in, show
@@ -149,7 +149,7 @@ def shown_in(thing: Any, text: str) -> bool:
 
 def fields(page: str) -> Iterator[tuple[str, list[Any]]]:
     """Every column of every table of a page and every part of its cards, with all that stands there."""
-    for block in PAGES[page].pane(hostile_state(), viewer(clearance="secret", role="security_officer"), NOW):
+    for block in PANES[page](hostile_state(), viewer(clearance="secret", role="security_officer"), NOW):
         for number, (key, _) in enumerate(block.get("columns", []) if block["kind"] == "table" else []):
             yield f"{block['id']} {key}", [row["cells"][number] for row in block["rows"]]
         cards = [card for column in block.get("columns", []) if block["kind"] == "board" for card in column["cards"]]
@@ -158,7 +158,7 @@ def fields(page: str) -> Iterator[tuple[str, list[Any]]]:
                 yield f"{block['id']} {key}", [card[key] for card in cards]
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", PANES)
 def test_every_text_of_a_page_is_under_test(page: str) -> None:
     """A new column says here whether it holds text: then the payloads must reach it."""
     without = {name for name, cells in fields(page) if not all(shown_in(cells, text) for text in PAYLOADS)}
@@ -176,7 +176,7 @@ def test_a_dashboard_of_nothing_but_payloads_runs_none(
         logged_in(browser, hostile) as page,
     ):
         watch_for_alerts(page)
-        for name in PAGES:
+        for name in PANES:
             show(page, hostile, name, language)
             text = assert_nothing_was_made(page)
             if name == LATER:
@@ -209,7 +209,7 @@ def test_what_people_and_programs_write_reaches_the_pages_as_text(
             names = page.get_by_role("region", name=region).locator("tbody tr td:first-child")
             # Of a name the service keeps no mark that turns the direction of what stands around it.
             eventually(partial(_holds_all, names, {one_line(text) for text in PAYLOADS}), names.all_inner_texts)
-        for name in PAGES:
+        for name in PANES:
             show(page, dashboard, name)
             assert_nothing_was_made(page)
 

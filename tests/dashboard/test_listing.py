@@ -15,7 +15,7 @@ from dashboard.language.i18n import LANGUAGES, Language, say
 from dashboard.screen.assets import read
 from dashboard.screen.blocks import badge, names, short, table
 from dashboard.screen.listing import MAX_NAMES, ListQuery, Rows, in_parts, passes, plain, terms
-from dashboard.screen.pages import PAGES
+from dashboard.screen.panes import PANES
 from dashboard.screen.viewer import Viewer
 from dashboard.state.store import MAX_LISTED, DashboardState
 from dossier_realtime.protocol.authorization import Grant, Identity
@@ -23,7 +23,7 @@ from dossier_realtime.protocol.classification import Clearance
 from tests.dashboard.crowded_state import MANY, crowd
 from tests.dashboard.samples import NOW, busy, listed, session, viewer
 
-PANES = Path(__file__).parents[2] / "dashboard" / "panes"
+PANE_FILES = Path(__file__).parents[2] / "dashboard" / "screen" / "panes"
 ALL = viewer(clearance="secret")
 
 EXPECTED = {
@@ -71,7 +71,7 @@ def state() -> DashboardState:
 def lists(page: str, state: DashboardState, query: ListQuery, eyes: Any = ALL) -> dict[str, dict[str, Any]]:
     """Return the lists of a page by name: `rows` of tables, `cards` of the columns of a board as such."""
     found = {}
-    for block in PAGES[page].pane(state, eyes, NOW, query):
+    for block in PANES[page](state, eyes, NOW, query):
         if block["kind"] == "table":
             found[block["id"]] = block
         for column in block["columns"] if block["kind"] == "board" else ():
@@ -79,7 +79,7 @@ def lists(page: str, state: DashboardState, query: ListQuery, eyes: Any = ALL) -
     return found
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", PANES)
 def test_a_thousand_rows_are_counted_reached_and_searched_on_every_page(page: str, state: DashboardState) -> None:
     """A new list joins by being on a page; it must be named in EXPECTED with the rows that it has."""
     for name, block in lists(page, state, ListQuery()).items():
@@ -131,7 +131,7 @@ def test_people_on_channels_that_are_not_followed_are_found_on_the_page_of_prese
 
 def test_panes_cut_nothing_themselves() -> None:
     """A pane offers all that it knows; the one place that cuts is `in_parts`, which counts."""
-    for file in sorted(PANES.glob("*.py")):
+    for file in sorted(PANE_FILES.glob("*.py")):
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             assert not isinstance(node, ast.Slice), f"{file.name}:{node.lower and node.lower.lineno} cuts a list"
             if isinstance(node, ast.Call):
@@ -149,7 +149,7 @@ def test_a_list_of_the_service_that_is_longer_than_what_is_kept_says_so() -> Non
         assert bool(block["kept"]) == (more or count > MAX_LISTED)
         (people,) = (
             item
-            for block in PAGES["overview"].pane(state, ALL, NOW)
+            for block in PANES["overview"](state, ALL, NOW)
             if block["kind"] == "figures"
             for item in block["items"]
             if item["label"] == "People online"
@@ -164,10 +164,10 @@ def test_channels_that_are_not_followed_are_said(page: str, language: Language) 
     rows = [listed(f"document:d-{number}", "secret" if number < 10 else "internal") for number in range(130)]
     state.listed([], rows, NOW, followed=frozenset(row["channel"] for row in rows[:90]))
     for eyes, seen in ((viewer(language, clearance="secret"), 130), (viewer(language, clearance="internal"), 120)):
-        told = [block["text"] for block in PAGES[page].pane(state, eyes, NOW) if block["id"] == "unfollowed"]
+        told = [block["text"] for block in PANES[page](state, eyes, NOW) if block["id"] == "unfollowed"]
         assert told == [say(language, "unfollowed", missing="40", count=f"{seen}")]
     state.listed([], rows, NOW)
-    assert "unfollowed" not in [block["id"] for block in PAGES[page].pane(state, ALL, NOW)]
+    assert "unfollowed" not in [block["id"] for block in PANES[page](state, ALL, NOW)]
 
 
 def test_the_list_of_channels_says_which_are_followed() -> None:
@@ -182,7 +182,7 @@ def test_the_list_of_channels_says_which_are_followed() -> None:
 
 def test_whether_a_bound_was_reached_is_not_told_to_whom_rows_may_be_hidden_from(state: DashboardState) -> None:
     eyes = viewer(clearance="internal")
-    for page in PAGES:
+    for page in PANES:
         said = {name: block["kept"] for name, block in lists(page, DashboardState(), ListQuery(), eyes).items()}
         assert said == {name: block["kept"] for name, block in lists(page, state, ListQuery(), eyes).items()} or (
             page == "presence"

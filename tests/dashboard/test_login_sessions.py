@@ -65,9 +65,9 @@ def test_idle_visitors_are_logged_out() -> None:
     clock.now = 59
     known.touch(admitted)
     clock.now = 119
-    assert known.stays(admitted)
+    assert known.is_valid(admitted)
     clock.now = 119.5
-    assert not known.stays(admitted)
+    assert not known.is_valid(admitted)
     assert known.known(admitted.key, HERE) is None
 
 
@@ -76,7 +76,7 @@ def test_a_login_ends_with_its_token() -> None:
     admitted = known.admit(token(ttl=100), HERE)
     assert admitted is not None
     clock.now = 100
-    assert not known.stays(admitted)
+    assert not known.is_valid(admitted)
 
 
 def test_many_logins_of_one_cost_nobody_else_theirs() -> None:
@@ -99,7 +99,7 @@ def test_a_person_loses_the_login_that_was_away_longest() -> None:
     known.touch(first)
     assert known.admit(token(), HERE) is not None
     assert known.known(first.key, HERE) is first
-    assert sum(login is not None and known.stays(login) for login in rest) == MAX_LOGINS_PER_USER - 2
+    assert sum(login is not None and known.is_valid(login) for login in rest) == MAX_LOGINS_PER_USER - 2
 
 
 def test_a_full_house_lets_nobody_in_and_turns_nobody_out() -> None:
@@ -107,7 +107,7 @@ def test_a_full_house_lets_nobody_in_and_turns_nobody_out() -> None:
     inside = [known.admit(tokens.token(f"u{n}", role="operator", now=0), HERE) for n in range(MAX_LOGINS)]
     with pytest.raises(TooManyLoginsError):
         known.admit(token(), HERE)
-    assert all(login is not None and known.stays(login) for login in inside)
+    assert all(login is not None and known.is_valid(login) for login in inside)
     clock.now = 61  # all of them idle
     assert known.admit(tokens.token("omar", role="operator", now=61), HERE) is not None
 

@@ -9,7 +9,8 @@ import pytest
 
 from dashboard.language.display_options import DisplayOptions
 from dashboard.screen.listing import ListQuery
-from dashboard.site.page_session import PageSession, ViewCache
+from dashboard.site.page_session import LoginHooks, OpenPage, PageServices, PageSession
+from dashboard.site.view_cache import ViewCache
 from dashboard.state.store import DashboardState
 from tests.dashboard.samples import NOW, busy, ops, session, viewer
 
@@ -35,9 +36,10 @@ class Open:
         self.acted = Acted()
         self.views = ViewCache(self.state, lambda: self.now)
         self.session = PageSession(
-            *(self.views, page, viewer(), DisplayOptions()),
-            self.acted,  # type: ignore[arg-type]  # all that a session asks of actions
-            stays=lambda: self.logged_in,
+            self.views,
+            OpenPage(page, viewer(), DisplayOptions()),
+            PageServices(self.acted),  # type: ignore[arg-type]  # all that a session asks of actions
+            LoginHooks(lambda: self.logged_in, lambda: None),
         )
         self.told: list[dict[str, Any]] = []
         self.session.component.tell = self.told.append  # type: ignore[method-assign, assignment]  # instead of a socket

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from dashboard.language.i18n import TRANSLATIONS
-from dashboard.screen.pages import PAGES
+from dashboard.screen.panes import PANES
 from dossier_realtime.protocol.explanations.explanation import explain_rule, needed
 from tests.dashboard.background_clients import Company
 from tests.dashboard.browser_pages import logged_in, show
@@ -53,7 +53,7 @@ def figure(page: Page, label: str) -> Locator:
 
 
 def test_every_page_has_its_headings() -> None:
-    assert HEADINGS.keys() == PAGES.keys()
+    assert HEADINGS.keys() == PANES.keys()
 
 
 @pytest.mark.parametrize(("language", "theme", "width"), LOOKS)

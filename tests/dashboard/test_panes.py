@@ -10,7 +10,7 @@ import pytest
 
 from dashboard.language.i18n import Language, say
 from dashboard.screen.country_tiles import tiles
-from dashboard.screen.pages import PAGES
+from dashboard.screen.panes import PANES
 from dashboard.screen.panes.alerts import alerts
 from dashboard.screen.panes.briefs import STALLED_SECONDS, briefs
 from dashboard.screen.panes.limits import limits
@@ -29,7 +29,7 @@ KINDS = {"banner", "figures", "actions", "table", "board", "tiles", "opener"}
 
 
 def text_of(page: str, eyes: Viewer, state: DashboardState | None = None) -> str:
-    blocks = PAGES[page].pane(state or busy(), eyes, NOW)
+    blocks = PANES[page](state or busy(), eyes, NOW)
     return msgspec.json.encode(blocks).decode()
 
 
@@ -40,7 +40,7 @@ def actions_in(thing: Any) -> list[dict[str, str]]:
 
 
 @pytest.mark.parametrize("language", ["en", "ar"])
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", PANES)
 @pytest.mark.parametrize("state", [DashboardState(), busy()], ids=["empty", "busy"])
 def test_every_page_is_plain_json_of_known_blocks(page: str, language: str, state: DashboardState) -> None:
     blocks = json.loads(text_of(page, viewer(language), state))
@@ -54,7 +54,7 @@ def test_every_page_is_plain_json_of_known_blocks(page: str, language: str, stat
         assert len(keys) == len(set(keys))
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", PANES)
 @pytest.mark.parametrize("clearance", LEVELS[:-1])
 def test_what_is_above_the_clearance_is_on_no_page(page: str, clearance: str) -> None:
     assert "Spy" not in text_of(page, viewer(clearance=clearance))
@@ -74,7 +74,7 @@ def test_a_channel_of_unknown_classification_is_masked() -> None:
 
 @pytest.mark.parametrize("role", ACTIONS_BY_ROLE)
 def test_actions_beyond_the_role_say_why_they_are_off(role: Any) -> None:
-    for page in PAGES:
+    for page in PANES:
         blocks = json.loads(text_of(page, viewer(role=role, clearance="secret")))
         for action in actions_in(blocks):
             assert bool(action["off"]) != (action["act"] in ACTIONS_BY_ROLE[role])
@@ -252,7 +252,7 @@ def marked_state() -> DashboardState:
     return state
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", PANES)
 @pytest.mark.parametrize(
     "who",
     [stranger(), stranger("read:*"), stranger("admin:dossier:*", clearance=Clearance.SECRET)],
@@ -279,7 +279,7 @@ def test_whether_anything_is_hidden_is_not_told() -> None:
 
 
 @pytest.mark.parametrize("language", ["en", "ar"])
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", PANES)
 def test_an_empty_list_says_no_more_than_its_viewer_may_know(page: str, language: Language) -> None:
     for eyes in (viewer(language, clearance="internal"), viewer(language, clearance="secret")):
         blocks = json.loads(text_of(page, eyes, DashboardState()))

@@ -7,7 +7,9 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.state.store import MAX_MESSAGE_CHARS, MAX_SCORES, MAX_SECONDS, MAX_TAIL, BoundedDict, DashboardState
+from dashboard.state.bounded_dict import BoundedDict
+from dashboard.state.facts import MAX_SCORES
+from dashboard.state.store import MAX_MESSAGE_CHARS, MAX_SECONDS, MAX_TAIL, DashboardState
 from dossier_realtime.client.state.presence import PresenceState
 from dossier_realtime.protocol.events import AlertState, AlertStatePayload
 from tests.dashboard.samples import NOW, alert, edit, health, listed, ops, session, there, update

@@ -11,8 +11,9 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from dashboard.language.i18n import LANGUAGES, TRANSLATIONS, Language, say
-from dashboard.screen.pages import PAGES
-from dashboard.state.service_link import LATE_LIST_SECONDS, SILENT_SECONDS, ServiceLink
+from dashboard.screen.panes import PANES
+from dashboard.screen.service_strip import LATE_LIST_SECONDS, service_strip
+from dashboard.state.service_link import SILENT_SECONDS, ServiceLink
 from tests.dashboard.browser_pages import logged_in, show
 from tests.dashboard.dashboard_process import Dashboard
 from tests.dashboard.samples import NOW
@@ -38,7 +39,7 @@ def test_every_page_says_that_the_service_is_dead_paused_or_not(browser: Browser
         logged_in(browser, watching) as first,
     ):
         tabs: dict[str, tuple[Page, Language]] = {}
-        for (number, name), language in zip(enumerate(PAGES), cycle(LANGUAGES), strict=False):
+        for (number, name), language in zip(enumerate(PANES), cycle(LANGUAGES), strict=False):
             page = first if not number else first.context.new_page()
             show(page, watching, name, language)
             tabs[name] = page, language
@@ -80,16 +81,16 @@ def test_what_stands_still_is_said_also_on_a_paused_page(browser: Browser, tmp_p
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_status_is_that_of_the_connection_and_of_what_it_brings(language: Language) -> None:
     link = ServiceLink()
-    assert link.strip(language, NOW).text == say(language, "strip.connecting")
-    assert link.strip(language, NOW).age is None
+    assert service_strip(link, language, NOW).text == say(language, "strip.connecting")
+    assert service_strip(link, language, NOW).age is None
     assert link.linked(True, NOW)
     assert not link.linked(True, NOW + 1)
     link.heard_at = NOW + 2
-    assert (link.strip(language, NOW + 3).tone, link.strip(language, NOW + 3).age) == ("good", 1)
-    silent = link.strip(language, NOW + 3 + SILENT_SECONDS)
+    assert (service_strip(link, language, NOW + 3).tone, service_strip(link, language, NOW + 3).age) == ("good", 1)
+    silent = service_strip(link, language, NOW + 3 + SILENT_SECONDS)
     assert (silent.text, silent.since) == (say(language, "strip.silent"), NOW + 2)
     assert link.linked(False, NOW + 9)
-    dead = link.strip(language, NOW + 60)
+    dead = service_strip(link, language, NOW + 60)
     assert (dead.text, dead.since, dead.age) == (say(language, "strip.unreachable"), NOW + 9, 58)
     link.linked(True, NOW + 70)  # what came before is not taken for silence now
     assert link.status(NOW + 71) == "alive"
@@ -97,7 +98,7 @@ def test_the_status_is_that_of_the_connection_and_of_what_it_brings(language: La
 
 def test_lists_that_are_refused_or_old_are_said() -> None:
     link = ServiceLink(live=True, since=NOW, heard_at=NOW, listed_at=NOW - LATE_LIST_SECONDS)
-    assert link.strip("en", NOW).note == ""
-    assert "lists of sessions and channels are 22 s old" in link.strip("en", NOW + 2).note
+    assert service_strip(link, "en", NOW).note == ""
+    assert "lists of sessions and channels are 22 s old" in service_strip(link, "en", NOW + 2).note
     link.refused = 403
-    assert "cannot be read (403)" in link.strip("en", NOW).note
+    assert "cannot be read (403)" in service_strip(link, "en", NOW).note

@@ -6,11 +6,13 @@ from collections import Counter, deque
 from collections.abc import Iterable
 from typing import Any
 
-from dashboard.screen.blocks import View
-from dashboard.site.page_session import PageSession, ViewCache
+from dashboard.screen.view_model import View
+from dashboard.site.page_session import PageSession
+from dashboard.site.view_cache import ViewCache
 from dashboard.state.audit_events import ChainStatus
+from dashboard.state.bounded_dict import BoundedDict
 from dashboard.state.service_link import ServiceLink
-from dashboard.state.store import BoundedDict, DashboardState
+from dashboard.state.store import DashboardState
 from dossier_realtime.client.state.presence import PresenceState
 
 LISTED = 5_000  # sessions, and channels

@@ -10,7 +10,7 @@ from itertools import cycle, islice
 import httpx
 
 from benchmarks.viewers import PageViewer, log_in
-from dashboard.screen.pages import PAGES
+from dashboard.screen.panes import PANES
 from tests.dashboard.dashboard_process import Dashboard
 from tests.harness import tokens
 from tests.harness.service import Service
@@ -25,7 +25,7 @@ async def pages(dashboard: Dashboard, count: int) -> AsyncIterator[list[PageView
     """So many tabs of one operator, over all pages in turn; closed at the end."""
     token = tokens.token("operator", "admin:*", role="operator", clearance="secret")
     cookie = await log_in(dashboard.url, token)
-    viewers = [await PageViewer.open(dashboard.url, cookie, page) for page in islice(cycle(PAGES), count)]
+    viewers = [await PageViewer.open(dashboard.url, cookie, page) for page in islice(cycle(PANES), count)]
     try:
         yield viewers
     finally:

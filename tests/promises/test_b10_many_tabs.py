@@ -12,10 +12,10 @@ import psutil
 
 from benchmarks import turnover
 from benchmarks.viewers import PageViewer, log_in
-from dashboard.screen.pages import PAGES
+from dashboard.screen.panes import PANES
 from dashboard.screen.viewer import DashboardRole
 from dashboard.site.page_session import PageSession
-from dashboard.site.server import DashboardConfig, DashboardServer
+from dashboard.site.server import DashboardConfig, DashboardServer, LoginRules, SiteAddress
 from tests.dashboard.dashboard_process import Dashboard
 from tests.harness import tokens
 from tests.harness.service import Service
@@ -93,7 +93,8 @@ async def _open_and_close(service: Service, tabs: int) -> tuple[int, float]:
     """A dashboard in this process, so that one can look for what is left of its pages. Sessions, seconds."""
     roles: dict[str, DashboardRole] = {"operator": "operator"}
     hosts = ("127.0.0.1",)
-    setup = DashboardConfig(service.http, "127.0.0.1", 0, hosts, ("own",), roles, 1800, secure=False)
+    address = SiteAddress("127.0.0.1", 0, hosts, ("own",))
+    setup = DashboardConfig(service.http, address, LoginRules(roles, 1800))
 
     async def token() -> str:
         return tokens.operator("dashboard")
@@ -103,7 +104,7 @@ async def _open_and_close(service: Service, tabs: int) -> tuple[int, float]:
     serving = asyncio.create_task(server.run())
     url = f"http://127.0.0.1:{server.port}"
     cookie = await log_in(url, tokens.token("operator", "admin:*", role="operator"))
-    viewers = [await PageViewer.open(url, cookie, page) for page in islice(cycle(PAGES), tabs)]
+    viewers = [await PageViewer.open(url, cookie, page) for page in islice(cycle(PANES), tabs)]
     await until(lambda: all(viewer.told for viewer in viewers))
     opened = len(_sessions())
     for viewer in viewers:

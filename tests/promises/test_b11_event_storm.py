@@ -10,8 +10,9 @@ from typing import Any
 
 from benchmarks import turnover
 from dashboard.language.display_options import DisplayOptions
-from dashboard.screen.pages import PAGES
-from dashboard.site.page_session import TICK_MS, PageSession, ViewCache
+from dashboard.screen.panes import PANES
+from dashboard.site.page_session import TICK_MS, OpenPage, PageServices, PageSession
+from dashboard.site.view_cache import ViewCache
 from dossier_realtime.protocol.events import Event
 from tests.dashboard.dashboard_process import Dashboard
 from tests.dashboard.samples import NOW, busy, edit, health, ops, update, viewer
@@ -30,8 +31,8 @@ def test_b11_the_fold_at_five_thousand_events_a_second(report: Report, sized: Si
     state = busy()
     before = sum(second.counts["events"] for second in state.seconds)
     views = ViewCache(state, lambda: clock[0])
-    told: dict[str, int] = dict.fromkeys(PAGES, 0)
-    open_ = [_page(views, name, told) for name in PAGES]
+    told: dict[str, int] = dict.fromkeys(PANES, 0)
+    open_ = [_page(views, name, told) for name in PANES]
     events, ticks = _storm(), 1000 // TICK_MS
     for tick in range(ticks * seconds):
         clock[0] = NOW + 1 + tick / ticks
@@ -52,7 +53,8 @@ def test_b11_the_fold_at_five_thousand_events_a_second(report: Report, sized: Si
 
 def _page(views: ViewCache, name: str, told: dict[str, int]) -> PageSession:
     """A page whose browser keeps up."""
-    session = PageSession(views, name, viewer(clearance="secret"), DisplayOptions(), None)  # type: ignore[arg-type]  # none acts
+    page = OpenPage(name, viewer(clearance="secret"), DisplayOptions())
+    session = PageSession(views, page, PageServices(None))  # type: ignore[arg-type]  # no page takes an action
 
     def tell(message: dict[str, Any]) -> None:
         told[name] += 1
@@ -89,9 +91,9 @@ def test_b11_the_dashboard_beside_a_service_under_all_the_load_there_is(
 async def _all_there_is(service: Service, dashboard: Dashboard, seconds: float) -> tuple[int, list[float]]:
     """Events published, and how often a second each page was told. The counters are compared when it is over."""
     token = service.token("program", "write:*", role="service")
-    async with operators(service) as client, pages(dashboard, len(PAGES)) as viewers:
+    async with operators(service) as client, pages(dashboard, len(PANES)) as viewers:
         await other_than(client, set())
-        overview = viewers[list(PAGES).index("overview")]
+        overview = viewers[list(PANES).index("overview")]
         overview.news = []
         await until(lambda: bool(overview.news))
         before, begun = [viewer.told for viewer in viewers], now()

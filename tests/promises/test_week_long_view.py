@@ -13,8 +13,9 @@ import psutil
 
 from benchmarks import turnover
 from dashboard.language.display_options import DisplayOptions
-from dashboard.screen.pages import PAGES
-from dashboard.site.page_session import PageSession, ViewCache
+from dashboard.screen.panes import PANES
+from dashboard.site.page_session import OpenPage, PageServices, PageSession
+from dashboard.site.view_cache import ViewCache
 from dashboard.state.store import DashboardState
 from dossier_realtime.protocol import authorization
 from tests.dashboard.dashboard_process import Dashboard
@@ -39,7 +40,7 @@ def test_what_new_names_leave_behind(report: Report, sized: Sized) -> None:
     clock = [float(NOW)]
     state = DashboardState()
     views = ViewCache(state, lambda: clock[0])
-    eyes = product(PAGES, ("en", "ar"))
+    eyes = product(PANES, ("en", "ar"))
     open_ = [_page(views, name, language) for name, language in eyes]
     tracemalloc.start()
     try:
@@ -63,7 +64,8 @@ def test_what_new_names_leave_behind(report: Report, sized: Sized) -> None:
 
 
 def _page(views: ViewCache, name: str, language: str) -> PageSession:
-    session = PageSession(views, name, viewer(language, clearance="secret"), DisplayOptions(), None)  # type: ignore[arg-type]  # none acts
+    page = OpenPage(name, viewer(language, clearance="secret"), DisplayOptions())
+    session = PageSession(views, page, PageServices(None))  # type: ignore[arg-type]  # no page takes an action
 
     def tell(message: dict[str, Any]) -> None:
         session.component.on_message({"seen": message["count"]})

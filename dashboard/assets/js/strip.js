@@ -1,6 +1,6 @@
 // The line above every page: whether the service answers, since when, and how old the data is that is shown.
 
-// `told` (service_link.py) comes with every message; between two, and while the page is paused, time goes on here
+// `told` (service_strip.py) comes with every message; between two, and while the page is paused, time goes on here
 function serviceStrip({ make, badge, clock, lasting, say }, words) {
   const alarm = make("span", { role: "alert" })
   const calm = make("span")

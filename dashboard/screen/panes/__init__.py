@@ -1,15 +1,11 @@
-"""One pane a page: what of the state a page shows, as blocks. Pure."""
+"""The table of pages, in the order of the navigation. Pure.
+
+A new page is one module in this folder, one line in `PANES` and its texts in `dashboard/language/translations`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
-from typing import Protocol
-
-from dashboard.screen.blocks import Block
-from dashboard.screen.listing import ListQuery, in_parts
-from dashboard.screen.viewer import Viewer
-from dashboard.state.store import DashboardState
+from dashboard.screen.pane import ChartSpec, Pane
 
 from .alerts import alerts
 from .audit import audit
@@ -23,33 +19,19 @@ from .recordings import recordings
 from .relationships import relationships
 from .tail import tail
 
-_FIRST = ListQuery()
+_TRAFFIC = ChartSpec(("events", "edits"), ("chart.events", "chart.edits"), "chart.traffic")
+_LIMITS = ChartSpec(("warnings", "refused"), ("chart.warnings", "chart.refused"), "chart.limits")
 
-
-class Pane(Protocol):
-    """The blocks of one page as they are sent: of each list the part that the query asks for, the first one if none."""
-
-    def __call__(self, state: DashboardState, viewer: Viewer, at: float, query: ListQuery = ..., /) -> list[Block]: ...
-
-
-_WHOLE: dict[str, Callable[[DashboardState, Viewer, float], list[Block]]] = {
-    "overview": overview,
-    "presence": presence,
-    "limits": limits,
-    "alerts": alerts,
-    "briefs": briefs,
-    "documents": documents,
-    "relationships": relationships,
-    "connections": connections,
-    "tail": tail,
-    "recordings": recordings,
-    "audit": audit,
+PANES: dict[str, Pane] = {
+    "overview": Pane(overview, _TRAFFIC),
+    "presence": Pane(presence),
+    "limits": Pane(limits, _LIMITS),
+    "alerts": Pane(alerts),
+    "briefs": Pane(briefs),
+    "documents": Pane(documents),
+    "relationships": Pane(relationships),
+    "connections": Pane(connections),
+    "tail": Pane(tail),
+    "recordings": Pane(recordings),
+    "audit": Pane(audit),
 }
-
-
-def _in_parts(name: str, state: DashboardState, viewer: Viewer, at: float, query: ListQuery = _FIRST, /) -> list[Block]:
-    return in_parts(_WHOLE[name](state, viewer, at), query)
-
-
-PANES: dict[str, Pane] = {name: partial(_in_parts, name) for name in _WHOLE}
-"""By the page's name, in the order in which pages are listed."""

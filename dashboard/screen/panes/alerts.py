@@ -7,7 +7,8 @@ from typing import Any
 from dashboard.screen.blocks import Block, until
 from dashboard.screen.listing import Rows
 from dashboard.screen.viewer import Viewer
-from dashboard.state.store import AlertView, DashboardState
+from dashboard.state.facts import AlertView
+from dashboard.state.store import DashboardState
 
 _HIGHEST = 3
 _TONES = {1: "info", 2: "warn", 3: "bad"}

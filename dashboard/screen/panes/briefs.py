@@ -5,7 +5,8 @@ from __future__ import annotations
 from dashboard.screen.blocks import Block, Cell, Tone, badge, bar, moment, row, short, table
 from dashboard.screen.listing import Rows
 from dashboard.screen.viewer import Viewer
-from dashboard.state.store import BriefView, DashboardState
+from dashboard.state.facts import BriefView
+from dashboard.state.store import DashboardState
 
 _ID_CHARS = 8  # shown of a brief's id
 STALLED_SECONDS = 30  # seconds without progress

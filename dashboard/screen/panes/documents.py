@@ -5,7 +5,8 @@ from __future__ import annotations
 from dashboard.screen.blocks import Block, Cell, actions, names, row, table
 from dashboard.screen.listing import Rows
 from dashboard.screen.viewer import Viewer
-from dashboard.state.store import MAX_LISTED, DashboardState, DocumentView
+from dashboard.state.facts import DocumentView
+from dashboard.state.store import MAX_LISTED, DashboardState
 from dossier_realtime.protocol import channels
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dashboard.screen.blocks import Block, Cell, Tone, badge, moment, row, table, until
 from dashboard.screen.listing import Rows
 from dashboard.screen.viewer import Viewer
-from dashboard.state.store import DashboardState, LimitView
+from dashboard.state.facts import LimitView
+from dashboard.state.store import DashboardState
 
 _TONES: dict[str, Tone] = {"exceeded": "bad", "lifted": "info"}
 

@@ -6,7 +6,8 @@ from typing import Any
 
 from dashboard.screen.blocks import Block, badge, moment, table
 from dashboard.screen.viewer import Viewer
-from dashboard.state.store import DashboardState, NodeView
+from dashboard.state.facts import NodeView
+from dashboard.state.store import DashboardState
 
 
 def overview(state: DashboardState, viewer: Viewer, at: float) -> list[Block]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dashboard.screen.blocks import Block, Cell, Tone, badge, line, moment, row, table
 from dashboard.screen.listing import Rows
 from dashboard.screen.viewer import Viewer
-from dashboard.state.store import DashboardState, RelationshipView
+from dashboard.state.facts import RelationshipView
+from dashboard.state.store import DashboardState
 from dossier_realtime.protocol import channels
 
 _TONES: dict[str, Tone] = {"healthy": "good", "monitor": "info", "at_risk": "warn", "critical": "bad"}

@@ -7,7 +7,8 @@ from typing import Any
 from dashboard.screen.blocks import Block, moment, peek, row, table
 from dashboard.screen.listing import Rows
 from dashboard.screen.viewer import Viewer
-from dashboard.state.store import MAX_TAIL, DashboardState, TailMessage
+from dashboard.state.facts import TailMessage
+from dashboard.state.store import MAX_TAIL, DashboardState
 
 
 def tail(state: DashboardState, viewer: Viewer, at: float) -> list[Block]:

@@ -1,0 +1,101 @@
+"""The document of one page, made for the login that opens it."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from functools import partial
+from typing import Any
+
+import jinja2
+from bokeh.application.handlers.handler import Handler
+from bokeh.document import Document
+from tornado.httputil import HTTPServerRequest
+
+from dashboard.language.display_options import DisplayOptions
+from dashboard.language.i18n import say, translations_for
+from dashboard.live.actions import Actions
+from dashboard.live.service_api import ServiceApi
+from dashboard.playback.recording_queue import RecordingQueue
+from dashboard.playback.recordings import Recordings
+from dashboard.screen.assets import TEMPLATES
+from dashboard.screen.panes import PANES
+from dashboard.screen.viewer import Viewer
+from dashboard.site.login_sessions import LoginSessions
+from dashboard.site.page_session import TICK_MS, LoginHooks, OpenPage, PageServices, PageSession
+from dashboard.site.view_cache import ViewCache
+
+
+class PageHandler(Handler):
+    """Makes the document of one page for the visitor who asked for it."""
+
+    def __init__(
+        self, name: str, views: ViewCache, logins: LoginSessions, api: ServiceApi, queue: RecordingQueue
+    ) -> None:
+        super().__init__()
+        self._name = name
+        self._views = views
+        self._logins = logins
+        self._api = api
+        self._queue = queue
+        self._template = _templates.get_template("page.html")
+
+    def process_request(self, request: HTTPServerRequest) -> dict[str, Any]:
+        """What the session is given of the request: a name for the visit, good for nothing else; and the looks."""
+        cookie = request.cookies.get(self._logins.cookie)
+        login = None if cookie is None else self._logins.known(cookie.value, request.remote_ip or "")
+        if login is None:
+            return {}
+        display = DisplayOptions.asked(request.query_arguments, request.headers.get("Accept-Language", ""))
+        return {"visit": self._logins.open_page(login), "language": display.language, "theme": display.theme}
+
+    def modify_document(self, doc: Document) -> None:
+        context: Any = doc.session_context  # the server's kind, which knows its token
+        payload: dict[str, Any] = context.token_payload
+        login = self._logins.owner_of_page(payload.get("visit", ""))
+        if login is None:
+            return
+        display = DisplayOptions(payload["language"], payload["theme"])
+        viewer = Viewer(display.language, login.role, login.identity)
+        actions = Actions(self._api, self._views.state, viewer, login.token.text, login.user_id)
+        page = OpenPage(self._name, viewer, display)
+        recordings = Recordings(self._api.url, login.token.text, viewer, self._queue, login.user_id)
+        hooks = LoginHooks(partial(self._logins.is_valid, login), partial(self._logins.touch, login))
+        session = PageSession(self._views, page, PageServices(actions, recordings), hooks)
+        title = f"{say(display.language, f'page.{self._name}')} · {say(display.language, 'title')}"
+        session.component.server_doc(doc, title=title, location=False)
+        session.component.stand_in(doc)
+        doc.template = self._template
+        doc.template_variables.update(_shell(self._name, display, login.name, viewer))
+        doc.add_periodic_callback(session.tick, TICK_MS)
+        login.at_end.add(session.give_up)
+
+        def closed(_: Any) -> None:
+            login.at_end.discard(session.give_up)
+            session.give_up()
+
+        doc.on_session_destroyed(closed)
+
+
+def _shell(page: str, display: DisplayOptions, who: str, viewer: Viewer) -> dict[str, Any]:
+    return {
+        "language": display.language,
+        "direction": display.direction,
+        "look": display.theme,
+        "query": display.query,
+        "page": page,
+        "pages": [(name, say(display.language, f"page.{name}")) for name in PANES],
+        "words": translations_for(display.language, "shell.") | {"title": say(display.language, "title")},
+        "who": who,
+        "role": viewer.word("role", viewer.role),
+        "other_language": f"/{page}{display.other_language().query}",
+        "other_look": f"/{page}{display.other_theme().query}",
+        "nonce": secrets.token_urlsafe(16),
+    }
+
+
+_SHIMS = re.compile(r"<script[^>]*(esms-options|es-module-shims)[^>]*>.*?</script>", re.DOTALL)
+_templates = jinja2.Environment(
+    loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined
+)
+_templates.filters["without_shims"] = lambda scripts: _SHIMS.sub("", scripts)  # assets/modules.js stands in their place
