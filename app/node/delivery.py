@@ -12,7 +12,7 @@ from msgspec import UNSET
 
 from app.core.origin import origin_now
 from app.node.sockets.frames import text_frame
-from app.node.sockets.outbox import ConflatableFrame, TimedFrame, UnrecordedFrame
+from app.node.sockets.queued_frames import ConflatableFrame, TimedFrame, UnrecordedFrame
 from dossier_realtime.protocol import codec
 from dossier_realtime.protocol.events import PresenceJoin, PresenceLeave, PresenceUpdate
 from dossier_realtime.recording.ops.ops_rows import decode_report

@@ -23,7 +23,7 @@ from app.node.effects.context import EffectContext
 from app.node.effects.outcomes import Outcomes
 from app.node.effects.runner import EffectRunner
 from app.node.sockets.background import Background
-from app.node.sockets.outbox import Flusher
+from app.node.sockets.flusher import Flusher
 from app.node.sockets.timers import Timers
 from app.node.sockets.turns import Turns
 from dossier_realtime.protocol.errors import CloseCode

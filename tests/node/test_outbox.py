@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 
+from app.node.sockets.flusher import Flusher
 from app.node.sockets.frames import close_frame, text_frame
 from app.node.sockets.long_frames import LongFrame
-from app.node.sockets.outbox import ConflatableFrame, Flusher, Outbox, OutboxLimits, TimedFrame
+from app.node.sockets.outbox import Outbox, OutboxLimits
+from app.node.sockets.queued_frames import ConflatableFrame, TimedFrame
 from tests.harness.eventually import HANG_SECONDS, eventually_async
 
 

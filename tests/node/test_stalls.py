@@ -17,7 +17,8 @@ from app.engine.ports import PresenceEvent
 from app.node.connections.connection import Connection
 from app.node.connections.disconnect_queue import DisconnectQueue
 from app.node.connections.recheck_queue import RecheckQueue
-from app.node.sockets.outbox import Flusher, Outbox
+from app.node.sockets.flusher import Flusher
+from app.node.sockets.outbox import Outbox
 from app.node.sockets.turns import Turns
 from app.telemetry.stalls import MeasuredLoop, Stalls
 

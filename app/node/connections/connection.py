@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from app.core.instant import Instant
     from app.core.sessions.effects import Effect
     from app.node.connections.limits import NodeLimits
-    from app.node.sockets.outbox import Flusher, Frame
+    from app.node.sockets.flusher import Flusher
+    from app.node.sockets.queued_frames import Frame
     from app.node.sockets.timers import Timers
     from app.services.editing.shared_texts import SharedText
     from dossier_realtime.protocol.commands import Command

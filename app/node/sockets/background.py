@@ -1,4 +1,4 @@
-"""Work that nobody waits for: kept from being collected, its failures logged, what has no end begun again."""
+"""Background tasks of a node: kept from garbage collection, their failures logged, endless ones restarted."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import structlog
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
-FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 1.0, 60.0
+FIRST_PAUSE_SECONDS, MAX_PAUSE_SECONDS = 1.0, 60.0
 _log = structlog.get_logger("node")
 
 
 class Background:
-    """The tasks of a node."""
+    """The background tasks of a node."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
@@ -23,15 +23,17 @@ class Background:
         self._endless: set[asyncio.Task[None]] = set()
 
     def start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Begin; tasks begin in the order of the calls."""
+        """Start a task; tasks begin in the order of the calls."""
         task = self._loop.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._finished)
         return task
 
     def repeat(self, name: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        """Begin what has no end of its own: `settle` ends it. A failure is logged, and it is begun again after a pause,
-        longer each time."""
+        """Run endless work until `settle`.
+
+        A failure is logged, and the work restarts after a pause, longer each time.
+        """
         self._endless.add(self.start(self._repeat(name, work)))
 
     async def _repeat(self, name: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
@@ -45,11 +47,11 @@ class Background:
             else:
                 _log.error("background work ended; it is begun again", work=name, seconds=pause)
             await asyncio.sleep(pause)
-            steady = self._loop.time() - began > 2 * LONGEST_PAUSE_SECONDS
-            pause = FIRST_PAUSE_SECONDS if steady else min(2 * pause, LONGEST_PAUSE_SECONDS)
+            steady = self._loop.time() - began > 2 * MAX_PAUSE_SECONDS
+            pause = FIRST_PAUSE_SECONDS if steady else min(2 * pause, MAX_PAUSE_SECONDS)
 
     async def settle(self, seconds: float) -> None:
-        """Wait for what is under way, and end what is endless."""
+        """Cancel endless work, and wait for the other tasks, at most so many seconds."""
         for task in self._endless:
             task.cancel()
         deadline = self._loop.time() + seconds

@@ -28,10 +28,14 @@ class Text(msgspec.Struct, frozen=True, gc=False):
 
 
 class PingFrame(msgspec.Struct, frozen=True, gc=False):
+    """A ping; it is answered by a pong with its payload."""
+
     payload: bytes
 
 
 class PongFrame(msgspec.Struct, frozen=True, gc=False):
+    """A pong, asked for or not."""
+
     payload: bytes
 
 
@@ -43,7 +47,7 @@ class CloseFrame(msgspec.Struct, frozen=True, gc=False):
 
 
 class Violation(msgspec.Struct, frozen=True, gc=False):
-    """The peer broke the rules: fail the connection with this close code and reason."""
+    """A breach of RFC 6455 by the peer: fail the connection with this close code and reason."""
 
     code: CloseCode
     reason: str
@@ -53,7 +57,7 @@ Incoming = Text | PingFrame | PongFrame | CloseFrame | Violation
 
 
 class _EndError(Exception):
-    """Nothing after `last` counts."""
+    """Raised after the last item: everything behind it is ignored."""
 
     def __init__(self, last: CloseFrame | Violation) -> None:
         self.last = last
@@ -92,7 +96,7 @@ except ImportError:  # Tornado's compiled extension is optional
 
 
 class FrameParser:
-    """Turns the bytes of one client into whole messages and control frames.
+    """The parser of one client's bytes into whole messages and control frames.
 
     `max_message` bounds a message in bytes, over all its fragments; `max_empty_fragments` bounds the empty
     continuation frames of one message, which that limit cannot see.
@@ -110,7 +114,7 @@ class FrameParser:
 
     @property
     def mid_frame(self) -> bool:
-        """Whether a frame or a fragmented message has begun and not ended.
+        """True while a frame or a fragmented message has begun and not ended.
 
         Under a steady stream this can stay true over many messages: a caller that limits the time of one
         restarts its clock whenever `feed` returned a `Text`.
@@ -263,7 +267,7 @@ def _close(payload: bytes) -> CloseFrame:
 
 
 def text_frame(payload: bytes) -> bytes:
-    """One whole text message; `payload` must be UTF-8."""
+    """Return one whole text message; `payload` must be UTF-8."""
     return text_head(len(payload)) + payload
 
 
@@ -277,17 +281,25 @@ def text_head(size: int) -> bytes:
 
 
 def ping_frame(payload: bytes = b"") -> bytes:
-    """Raises ValueError for a payload over 125 bytes."""
+    """Return a ping.
+
+    Raises:
+        ValueError: the payload has more than 125 bytes.
+    """
     return _control_frame(_PING, payload)
 
 
 def pong_frame(payload: bytes) -> bytes:
-    """Raises ValueError for a payload over 125 bytes (that of a parsed ping never is)."""
+    """Return a pong.
+
+    Raises:
+        ValueError: the payload has more than 125 bytes; that of a parsed ping never has.
+    """
     return _control_frame(_PONG, payload)
 
 
 def close_frame(code: int, reason: str = "") -> bytes:
-    """A close frame, its reason cut at a character to 123 bytes of UTF-8.
+    """Return a close frame, its reason cut at a character to 123 bytes of UTF-8.
 
     Code 1005 ("none given") is never sent but makes the empty frame: a `CloseFrame` is answered with its own code.
     """
@@ -304,7 +316,7 @@ def _control_frame(opcode: int, payload: bytes) -> bytes:
 
 
 def accept_key(key: str) -> str | None:
-    """The Sec-WebSocket-Accept for a Sec-WebSocket-Key, or None unless that is base64 of 16 bytes."""
+    """Return the Sec-WebSocket-Accept for a Sec-WebSocket-Key, None for a key that is not base64 of 16 bytes."""
     try:
         nonce = base64.b64decode(key, validate=True)
     except ValueError:

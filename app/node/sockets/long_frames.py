@@ -1,4 +1,4 @@
-"""Frames of many bytes in parts, which queues share: a document's text is in memory once for all its readers."""
+"""Long frames in parts that queues share: a document's text is in memory once for all its readers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from app.services.editing.shared_texts import SharedText
     from dossier_realtime.protocol.responses import Subscribed
 
-_SHORT = 1 << 16  # bytes, below which a copy of its own costs less than parts
+_MIN_LONG_BYTES = 1 << 16  # of a payload; below this a copy costs less than parts
 
 
 class LongFrame:
@@ -38,6 +38,6 @@ def subscribed_frame(answer: Subscribed, text: SharedText) -> tuple[bytes, bytes
     head, _, tail = codec.encode(answer).partition(EMPTY)
     parts = (head, text.json, tail)
     payload = b"".join(parts)
-    if len(payload) < _SHORT:
+    if len(payload) < _MIN_LONG_BYTES:
         return payload, text_frame(payload)
     return payload, LongFrame((text_head(len(payload)) + parts[0], *parts[1:]), text)

@@ -1,12 +1,12 @@
-"""How bytes leave: one bounded queue a connection, joined into one `send` a tick of the loop.
+"""The outgoing side of a connection: one bounded queue, joined into one `send` a tick of the loop.
 
 A frame is built once and shared by every queue that holds it. Nothing is awaited to deliver, and nothing is unbounded:
 a queue past its bound first drops each `ConflatableFrame` that a later one replaced, then the connection. One frame
 at a time may be longer than the bound by itself (the text of a long document); its size does not count against the
 bound.
 
-The owner is told of an end in a later turn of the loop, never inside `push`: code that sends in the middle of its work
-finds everything as it was.
+The owner hears of an end in a later turn of the loop, never inside `push`: code that sends in the middle of its work
+finds everything unchanged.
 """
 
 from __future__ import annotations
@@ -14,59 +14,31 @@ from __future__ import annotations
 import ssl
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Final, Protocol
 
 from app.node.sockets.long_frames import LongFrame
+from app.node.sockets.queued_frames import ConflatableFrame, UnrecordedFrame
 
 if TYPE_CHECKING:
     import asyncio
     import socket
     from collections.abc import Callable, Iterable, Sequence
 
-_CHUNK = 1 << 16  # bytes handed to the kernel in one call, at most
-_FLUSHES = 500  # outboxes that leave in one turn of the loop; the others leave in the next
-_TOLD = 50  # outboxes that leave between two looks at the clock
+    from app.node.sockets.flusher import Flusher
+    from app.node.sockets.queued_frames import Frame
+
+_MAX_CHUNK: Final = 1 << 16  # bytes handed to the kernel in one call
 _TEXT = 0x81  # the first byte of a whole text frame
 _CLOSE = 0x88  # the first byte of a close frame
 _BUSY = (BlockingIOError, InterruptedError, ssl.SSLWantWriteError, ssl.SSLWantReadError)
 
 
-class TimedFrame(bytes):
-    """A frame of a published event. `accepted`: when the service accepted the event (steady seconds), 0 for unknown."""
-
-    accepted: float = 0.0
-
-    @staticmethod
-    def at(accepted: float, frame: bytes) -> TimedFrame:
-        """Return the frame with the time at which its event was accepted."""
-        stamped = frame if isinstance(frame, TimedFrame) else TimedFrame(frame)
-        stamped.accepted = accepted
-        return stamped
-
-
-class ConflatableFrame(TimedFrame):
-    """A frame that a later one with the same key makes worthless: a cursor, an activity, a progress."""
-
-    key: tuple[str, ...]
-
-    @staticmethod
-    def of(frame: bytes, *key: str) -> ConflatableFrame:
-        """The frame, under its key."""
-        conflatable = ConflatableFrame(frame)
-        conflatable.key = key
-        return conflatable
-
-
-class UnrecordedFrame(bytes):
-    """A frame that the journal does not hold: it counts neither among places nor among what never left."""
-
-
-Frame: TypeAlias = bytes | LongFrame
-
-
 @dataclass(frozen=True, slots=True)
 class OutboxLimits:
-    """What may wait for one reader before it counts as too slow; of one long frame, how many seconds it may rest."""
+    """The bounds past which a reader counts as too slow.
+
+    `stall_timeout`: seconds in which the peer may take nothing of a long frame.
+    """
 
     max_bytes: int = 1 << 20
     max_messages: int = 1000
@@ -74,17 +46,19 @@ class OutboxLimits:
 
 
 class Owner(Protocol):
-    """Whom an outbox tells of what happens to it: of an end once, in a turn of the loop of its own."""
+    """The owner of an outbox. It hears of an end once, in a turn of the loop of its own."""
 
     def too_slow(self) -> None:
-        """The queue was past its bound with nothing left to replace; what waited is dropped."""
+        """Handle a queue past its bound with nothing left to replace; the frames that waited are dropped."""
 
     def wire_lost(self) -> None:
-        """The peer is gone; nothing more can be sent."""
+        """Handle the loss of the socket; nothing more can be sent."""
 
     def replaced_frames(self, places: Sequence[int]) -> None:
-        """Frames that waited were dropped for later ones of the same key. Their places among the messages that
-        wait, counted back from the newest, which is 0."""
+        """Handle messages that were dropped for later ones of the same key.
+
+        `places` are theirs among the messages that wait, counted back from the newest, which is 0.
+        """
 
 
 class _NoOwner:
@@ -98,67 +72,6 @@ class _NoOwner:
 
 
 _NO_OWNER = _NoOwner()
-
-
-class Flusher:
-    """Everything queued in one tick leaves at its end, of very many connections a part.
-
-    `delivered` is told of published frames that the kernel took: how many seconds after they were accepted, when
-    (steady seconds), and of how many.
-    """
-
-    __slots__ = ("_counts", "_delivered", "_dirty", "_loop", "_written")
-
-    def __init__(
-        self, loop: asyncio.AbstractEventLoop, delivered: Callable[[float, float, int], None] | None = None
-    ) -> None:
-        self._loop = loop
-        self._delivered = delivered
-        self._dirty: list[Outbox] = []
-        # What the kernel took since `tell_written` was called last: frames that left at once, and for how many
-        # outboxes in a row. Comparing costs nothing where all received the same.
-        self._written: list[Sequence[Frame]] = []
-        self._counts: list[int] = []
-
-    def add(self, outbox: Outbox) -> None:
-        """Flush this one before the next tick ends."""
-        if not self._dirty:
-            self._loop.call_soon(self._run)
-        self._dirty.append(outbox)
-
-    def flush(self) -> None:
-        """Flush what was added now already, in the middle of a tick."""
-        dirty, self._dirty[:] = self._dirty[:_FLUSHES], self._dirty[_FLUSHES:]
-        for outbox in dirty:
-            outbox.flush()
-
-    def _run(self) -> None:
-        dirty, self._dirty = self._dirty[:_FLUSHES], self._dirty[_FLUSHES:]
-        if self._dirty:
-            self._loop.call_soon(self._run)
-        for start in range(0, len(dirty), _TOLD):
-            for outbox in dirty[start : start + _TOLD]:
-                outbox.hand_over()
-            self.tell_written()
-
-    def wrote(self, frames: Sequence[Frame]) -> None:
-        """Note that the kernel took these frames of one outbox wholly."""
-        if self._written and self._written[-1] == frames:
-            self._counts[-1] += 1
-        else:
-            self._written.append(frames)
-            self._counts.append(1)
-
-    def tell_written(self) -> None:
-        """Tell how long what was written took, with one look at the clock for all of it."""
-        if not self._written:
-            return
-        now, told = self._loop.time(), zip(self._written, self._counts, strict=True)
-        self._written, self._counts = [], []
-        for frames, count in told:
-            for frame in frames:
-                if isinstance(frame, TimedFrame) and frame.accepted and self._delivered is not None:
-                    self._delivered(now - frame.accepted, now, count)
 
 
 class Outbox:
@@ -214,21 +127,21 @@ class Outbox:
 
     @property
     def waiting(self) -> int:
-        """Bytes that the kernel has not taken yet."""
+        """The number of bytes that the kernel has not taken yet."""
         return self._bytes
 
     @property
     def waiting_messages(self) -> int:
-        """Frames that have not been handed to the kernel."""
+        """The number of frames that have not been handed to the kernel."""
         return len(self._queue)
 
     @property
     def holds_long(self) -> bool:
-        """Whether a frame that is longer than the bound waits or is under way."""
+        """True while a frame that is longer than the bound waits or is under way."""
         return self._long is not None
 
     def push(self, frame: Frame) -> None:
-        """Queue a frame. Never blocks and never calls the owner; past the bound the owner is told afterwards."""
+        """Queue a frame. It never blocks and never calls the owner, which hears of an overflow in a later turn."""
         if self._sock is None or (self._overflowed and frame[0] != _CLOSE):
             self.dropped += _is_message(frame)
             return
@@ -244,8 +157,10 @@ class Outbox:
             self._flusher.add(self)
 
     def room(self, frames: Sequence[bytes], most: int) -> int:
-        """Return how many of the frames, one at least, can be queued at once so that no more than `most` bytes wait
-        and neither bound is passed."""
+        """Return the number of the frames, at least one, that can be queued at once.
+
+        With them no more than `most` bytes wait, and neither bound is passed.
+        """
         most = min(most, self._limits.max_bytes)
         waiting, places = self._bytes, self._limits.max_messages - len(self._queue)
         for count, frame in enumerate(frames):
@@ -255,18 +170,18 @@ class Outbox:
         return len(frames)
 
     def flush(self) -> None:
-        """Hand everything to the kernel, as far as it takes it, and tell how long it took."""
+        """Hand as much to the kernel as it takes, and report the frames that were written."""
         self.hand_over()
-        self._flusher.tell_written()
+        self._flusher.report_written()
 
     def hand_over(self) -> None:
-        """Hand everything to the kernel, as far as it takes it; to be told by `Flusher.tell_written`."""
+        """Hand as much to the kernel as it takes; the caller reports by `Flusher.report_written`."""
         self._dirty = False
         sock = self._sock
         if sock is None or self._watching:
             return
         while self._queue or self._rest:
-            data = (self._rest or self._gather())[0][:_CHUNK]
+            data = (self._rest or self._gather())[0][:_MAX_CHUNK]
             try:
                 count = sock.send(data)
             except _BUSY:
@@ -295,12 +210,12 @@ class Outbox:
             return
         rest.popleft()
         if not rest:
-            self._flusher.wrote(self._chunk)
+            self._flusher.note_written(self._chunk)
             self._long = None if self._chunk[0] is self._long else self._long
             self._chunk = ()
 
     def finish(self, last: bytes) -> None:
-        """Drop what still waits, but for a frame that is under way, and queue the very last frame."""
+        """Drop the frames that wait, except one that is under way, and queue `last` as the last one."""
         if self._sock is None:
             return
         self._drop_queue()
@@ -309,7 +224,7 @@ class Outbox:
         self.flush()
 
     def abandon(self) -> None:
-        """Send nothing more; the socket is its owner's to close."""
+        """Stop sending; the owner closes the socket."""
         sock, self._sock = self._sock, None
         if sock is None:
             return
@@ -320,11 +235,11 @@ class Outbox:
         self._rest.clear()
         self._chunk = ()
         self._long, self._exempt, self._bytes = None, 0, 0
-        # Both refer to this outbox: a circle would keep all of them until the next collection.
+        # Both refer to this outbox: such a reference cycle would keep all of them until the next collection.
         self._owner, self.on_empty = _NO_OWNER, None
 
     def _gather(self) -> deque[memoryview]:
-        """Take the frames that go next out of the queue: one, or as many as one call can hand over."""
+        """Take the next frames out of the queue: a long one, or as many short ones as fit into one call."""
         queue = self._queue
         frame = queue.popleft()
         if isinstance(frame, LongFrame):
@@ -332,7 +247,7 @@ class Outbox:
             self._rest.extend(map(memoryview, frame.parts))
             return self._rest
         frames, size = [frame], len(frame)
-        while queue and isinstance(following := queue[0], bytes) and size + len(following) <= _CHUNK:
+        while queue and isinstance(following := queue[0], bytes) and size + len(following) <= _MAX_CHUNK:
             size += len(following)
             frames.append(following)
             queue.popleft()
@@ -360,9 +275,12 @@ class Outbox:
 
     def _relieve(self) -> None:
         if not self._watching:
-            self.flush()  # one busy tick is not a slow reader
+            # Within one tick a queue may pass its bound although the kernel would have taken all of it: only bytes
+            # that the kernel refuses make a slow reader.
+            self.flush()
             if not self._watching:
                 return
+        # From the newest to the oldest: of the frames with one key the first that is met is the one to keep.
         kept: deque[Frame] = deque()
         dropped: list[int] = []
         keys: set[tuple[str, ...]] = set()
@@ -395,7 +313,7 @@ def _is_message(frame: Frame) -> bool:
 
 
 def _unfinished(frames: Sequence[Frame], left: int) -> list[Frame]:
-    """Those of the frames, sent in this order, that are not wholly among the bytes before the last `left`."""
+    """Return the frames that are not wholly sent, of frames sent in this order of which `left` bytes remain."""
     unfinished = []
     for frame in reversed(frames):
         if left <= 0:

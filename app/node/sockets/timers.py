@@ -1,4 +1,4 @@
-"""Deadlines of many connections in one heap: one entry each, looked at only when it is due."""
+"""Deadlines of many connections in one heap: one entry each, which is examined only when it is due."""
 
 from __future__ import annotations
 
@@ -11,18 +11,21 @@ if TYPE_CHECKING:
 
 
 class Timed(Protocol):
-    """Something that time happens to."""
+    """An object with a deadline."""
 
     @property
     def deadline(self) -> float:
-        """When it wants to be looked at, on the steady clock; infinity: never again."""
+        """The time of the next `tick`, on the steady clock; infinity for none."""
 
     def tick(self, at: Instant) -> None:
-        """It is due, or was; the deadline may have moved."""
+        """Do the work that is due; the deadline may have moved."""
 
 
 class Timers:
-    """A deadline that moves back costs nothing: the entry is looked at too early and put back."""
+    """The heap of deadlines.
+
+    Moving a deadline later does not touch the heap; an entry popped too early is pushed again.
+    """
 
     def __init__(self) -> None:
         self._heap: list[tuple[float, int, Timed]] = []
@@ -30,18 +33,18 @@ class Timers:
         self._order = count()
 
     def watch(self, timed: Timed) -> None:
-        """Look at it at its deadline; also to be called when the deadline has come nearer."""
+        """Call `tick` at the deadline. Call this again when the deadline has come nearer."""
         deadline = timed.deadline
         if deadline < self._due.get(timed, float("inf")):
             self._due[timed] = deadline
             heapq.heappush(self._heap, (deadline, next(self._order), timed))
 
     def forget(self, timed: Timed) -> None:
-        """Look at it no more."""
+        """Remove the object; its entry stays in the heap and is skipped when it is popped."""
         self._due.pop(timed, None)
 
     def run(self, at: Instant) -> None:
-        """Look at everything that is due."""
+        """Run all deadlines that are due."""
         while self.is_due(at):
             self.run_next(at)
 
@@ -50,7 +53,7 @@ class Timers:
         return bool(self._heap) and self._heap[0][0] <= at.steady
 
     def run_next(self, at: Instant) -> None:
-        """Look at the first entry, which is due."""
+        """Run the first entry, which must be due."""
         when, _, timed = heapq.heappop(self._heap)
         if self._due.get(timed) != when:
             return  # forgotten, or an earlier entry stands for it

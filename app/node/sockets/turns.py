@@ -1,11 +1,11 @@
 """A bound on the work of one turn of the event loop.
 
-Whatever many connections cause at once (frames, handshakes, lost sockets, deadlines) is done in units. So many units
-a turn, or until so many milliseconds have passed; the rest waits, and the loop looks at its sockets and timers in
-between. Sessions go first. Long and many messages of one of them, then HTTP requests and handshakes, have a share
-beside them, and clients that were refused often of late one unit: however many of these there are, the others wait for
-a single one, since what the sessions are to be sent leaves before it and their sockets are looked at after it. Within
-such a lane it is first come, first served.
+The work that many connections cause at once (frames, handshakes, lost sockets, deadlines) is divided into units. A
+turn does a number of units, or works for a number of milliseconds; the rest waits, and the loop polls its sockets and
+timers in between. Sessions go first. Long and many messages of one session, then HTTP requests and handshakes, have a
+share beside them. Clients that were refused often of late have one unit: however many they are, the others wait for a
+single one, since the frames to sessions leave before it and the sessions' sockets are polled after it. Within a lane
+the order is first come, first served.
 """
 
 from __future__ import annotations
@@ -30,21 +30,23 @@ _BULK_SECONDS = 0.0003  # for which these go on in any turn that is theirs
 
 
 class Lane(IntEnum):
-    """Whose work it is, in the order in which a turn does it."""
+    """The kind of client that a unit of work serves, in the order in which a turn serves them."""
 
     SESSIONS = 0
     BULK = 1  # long messages, and many at once
     NEWCOMERS = 2  # HTTP requests and handshakes
-    REFUSED = 3  # whoever was refused often of late
+    REFUSED = 3  # clients that were refused often of late
 
 
 _ROTATION = (Lane.BULK, Lane.NEWCOMERS, Lane.BULK, Lane.REFUSED)
-"""Whose work turns do beside that of the sessions, of the lanes that have work. A turn for the sessions alone lies
-between two of these: after each unit of work the sockets are looked at once more."""
+"""The lanes that turns serve beside the sessions, those without work skipped.
+
+A turn for the sessions alone lies between two of these: after each unit of work the sockets are polled once more.
+"""
 
 
 class Turns:
-    """The budget of the loop's present turn, and what waits for a later one.
+    """The budget of the loop's present turn, and the work that waits for a later one.
 
     `deferred` counts units that had to wait; `most` is the largest number of units that one turn has done for sessions.
     """
@@ -61,14 +63,14 @@ class Turns:
         self._seconds = seconds
         self._clock = clock
         self._queues: tuple[deque[Callable[[], bool]], ...] = tuple(deque() for _ in Lane)
-        self._context = Context()  # what waits is not done on behalf of who was served when the turn was asked for
+        self._context = Context()  # not the context (the origin) of the work that asks for the turn
         self._spent = 0
         self._others = [0] * len(Lane)  # steps of the lanes beside the sessions
         self._bulk_since = 0.0
         self._next = 0  # in the rotation
         self._is_for_sessions_alone = False
         self.before_others: Callable[[], None] | None = None
-        """Sends what the sessions are to be sent."""
+        """A function that sends the frames that wait for the sessions."""
         self._since = 0.0
         self._is_next_turn_asked = False
         self.deferred = 0
@@ -76,23 +78,23 @@ class Turns:
 
     @property
     def waiting(self) -> int:
-        """Steps that wait for their turn."""
+        """The number of steps that wait for their turn."""
         return sum(map(len, self._queues))
 
     def admit(self, lane: Lane = Lane.SESSIONS) -> bool:
-        """Count one unit of work, and say whether it may be done now. Who waits in the lane already goes first."""
+        """Count one unit of work; return whether it may be done now. Steps that wait in the lane go first."""
         if self._queues[lane] or not self._spend(lane):
             self.deferred += 1
             return False
         return True
 
     def later(self, step: Callable[[], bool], lane: Lane = Lane.SESSIONS) -> None:
-        """Do one unit of work in a later turn. A step that returns true has more, and queues again behind the rest."""
+        """Do one unit of work in a later turn. A step that returns true has more, and queues again at the end."""
         self._queues[lane].append(step)
         self._ask_for_next_turn()
 
     async def wait(self, units: int = 1, lane: Lane = Lane.SESSIONS) -> None:
-        """Return when there is room for work that takes as long as so many units of the sessions."""
+        """Return when the lane has room for work that takes as long as `units` units of the sessions."""
         more = units - 1 if lane is Lane.SESSIONS else 0
         if self.admit(lane):
             self._spent += more
@@ -109,8 +111,8 @@ class Turns:
         await room
 
     async def after_reading(self) -> None:
-        """Return once what waited in the sockets has been read: the loop has looked, and all units queued are done."""
-        for _ in range(2):  # the first look may have been begun before this call
+        """Return once the bytes in the sockets are handled: the loop has polled, and all queued units are done."""
+        for _ in range(2):  # the first poll may have begun before this call
             await asyncio.sleep(0)
         await asyncio.gather(*(self._reached(lane) for lane in Lane))
 
@@ -158,7 +160,7 @@ class Turns:
                 return False
 
     def _ask_for_next_turn(self) -> None:
-        # What is scheduled now runs first in the next turn, before anything that the sockets bring then.
+        # A callback scheduled now runs first in the next turn, before the events that its poll brings.
         if not self._is_next_turn_asked:
             self._is_next_turn_asked = True
             self._loop.call_soon(self._begin, context=self._context)
@@ -194,6 +196,6 @@ class Turns:
             try:
                 if step():
                     queue.append(step)
-            except Exception as wrong:  # one connection's fault must not stop what others wait for
+            except Exception as wrong:  # one connection's failure must not stop the work of others
                 context = {"message": "a unit of work failed", "exception": wrong}
                 self._loop.call_exception_handler(context)
