@@ -1,1 +1,1 @@
-"""What knows the domain: publishing, presence, operations."""
+"""The capabilities of the domain and of operation, one module each; the node and the web call them."""

@@ -1,4 +1,4 @@
-"""Taking alerts of commitments in hand: over the socket by whoever was alerted, over HTTP by operators too."""
+"""Acknowledging alerts of commitments: over the socket by alerted users, over HTTP by operators too."""
 
 from __future__ import annotations
 
@@ -37,10 +37,12 @@ class Alerts:
     async def acknowledge(
         self, commitment_id: str, by: Identity, act: RecordAct, *, on_behalf: bool = False
     ) -> Taken | None:
-        """Put the alert into the user's hands, and tell everybody who was alerted; None where there is nothing that
-        the user was alerted about and may see. `on_behalf`: an operator, who need not have been alerted, and must be
-        cleared for all that the alert was derived from. `act` records it before it is done. Raises Unavailable, and
-        what `act` raises."""
+        """Acknowledge an alert, and notify all users who were alerted.
+
+        Return None where there is no alert that the user received and may see. `on_behalf`: by an operator, who need
+        not have been alerted, but must be cleared for all channels that the alert was derived from. `act` records it
+        before it is done. Raises Unavailable, and the errors of `act`.
+        """
         user_id, recorded = by.user_id, False
         while True:
             alert = await self._store.find(commitment_id)
@@ -56,13 +58,13 @@ class Alerts:
             try:
                 results = await self._store.acknowledge(alert, user_id, self._publisher.entries(taken.events()))
             except Moved:
-                continue  # somebody else was quicker, or more were alerted: look again
+                continue  # acknowledged by another user, or more users were alerted: decide again
             self._aggregator.count("alerts", "acknowledged", fact=self._publisher.derived(alert.channels))
             await self._publisher.tell_alerts({commitment_id})
             return Taken(taken, results)
 
     def level(self, alert: Alert) -> str:
-        """Return the level of what the alert was derived from, for the journal."""
+        """Return the highest level of the channels that the alert was derived from, for the journal."""
         return self._publisher.derived(alert.channels).level.label
 
     def _is_recipient(self, alert: Alert, by: Identity) -> bool:

@@ -38,9 +38,11 @@ class Briefs:
     async def cancel(
         self, request_id: str, by: Identity, act: RecordAct, *, on_behalf: bool = False
     ) -> EndedBrief | None:
-        """End the brief, and tell its owner; None where there is none of that user's. `on_behalf`: an operator, who
-        need not be its owner. Either must be allowed to read the owner's channel. `act` records it before it is done.
-        Raises Unavailable, and what `act` raises."""
+        """Cancel a brief, and notify its owner; return None where the user has no such brief.
+
+        `on_behalf`: by an operator, who need not own it. Either must be allowed to read the owner's channel. `act`
+        records the act before it is done. Raises Unavailable, and the errors of `act`.
+        """
         recorded = False
         while True:
             brief = await self._store.find(request_id)

@@ -1,4 +1,4 @@
-"""The settings of channels: who changes them changes them everywhere (docs/protocol.md#channel-settings)."""
+"""The settings of channels, changed on all nodes at once (docs/protocol.md#channel-settings)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class ChannelAdmin:
-    """Reads and changes what holds on a channel."""
+    """The administration of channels' settings."""
 
     def __init__(self, engine: Engine, policy: ChannelPolicy) -> None:
         self._engine = engine
@@ -23,7 +23,7 @@ class ChannelAdmin:
         self._under_way: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     def read(self, channel: str) -> ChannelSettings:
-        """Return what holds on the channel now."""
+        """Return the settings of a channel."""
         return self._policy.settings(channel)
 
     async def change(
@@ -32,11 +32,11 @@ class ChannelAdmin:
         change: SettingsChange,
         record: Callable[[ChannelSettings, ChannelSettings], Awaitable[None]],
     ) -> tuple[ChannelSettings, ChannelSettings]:
-        """Apply a change; return what held before and what holds afterwards. Raises Unavailable.
+        """Apply a change; return the settings before and after it. Raises Unavailable.
 
-        `record` is given the same two before anything is done; what it raises keeps the change from being done.
-        Changes of one channel are done one after the other: each begins with what the one before has left.
-        Where history is switched, a new epoch begins: a place taken before says nothing any more.
+        `record` is called with the same two before the change is stored; an error of it prevents the change.
+        Changes of one channel are made one after the other, each from the settings that the one before left.
+        Where history is switched, a new epoch begins: positions of before are void.
         """
         async with self._under_way.setdefault(channel, asyncio.Lock()):
             before = self._policy.settings(channel)

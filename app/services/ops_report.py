@@ -27,7 +27,7 @@ async def report(
     listeners: Callable[[str], Sequence[object]],
     clock: Callable[[], Instant],
 ) -> None:
-    """Once a second, tell each topic that somebody listens to, until cancelled."""
+    """Publish a report on each operators' channel that has subscribers, once a second, until cancelled."""
     while True:
         await asyncio.sleep(1.0)
         for made in aggregator.reports(clock().timestamp):

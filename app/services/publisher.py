@@ -31,7 +31,7 @@ __all__ = ["EventPublisher", "IdempotencyKey", "PublishResult"]
 
 
 class EventPublisher:
-    """Takes events that were judged and stamped."""
+    """The publication of events that were authorized and stamped."""
 
     def __init__(
         self,
@@ -86,7 +86,7 @@ class EventPublisher:
         return Fact(channels, max(self._policy.settings(channel).level for channel in channels))
 
     def shown_to(self, identity: Identity, channels: tuple[str, ...]) -> bool:
-        """Return whether what was derived from these channels may be shown to somebody."""
+        """Return whether facts derived from these channels may be shown to a user."""
         return may_see(identity, Fact(channels), self._policy.settings)
 
     def entries(self, events: Sequence[tuple[str, Event]], by: Identity | None = None) -> list[PublicationEntry]:
@@ -108,8 +108,11 @@ class EventPublisher:
         ]
 
     async def tell_alerts(self, commitment_ids: set[str]) -> None:
-        """Tell operators how alerts stand: one that was heard of again may be in hand already. Always read anew, so
-        that of two changes at once the later is told last."""
+        """Report the state of alerts to operators.
+
+        Each is read anew, so that of two changes at once the later is reported last; an alert that is raised again may
+        be acknowledged already.
+        """
         with suppress(Unavailable):
             for commitment_id in commitment_ids:
                 alert = await self._alerts.find(commitment_id)
@@ -124,7 +127,7 @@ class EventPublisher:
 
 
 def _rules(event: Event) -> DeliveryRules:
-    """Return how an event is delivered: of a brief's progress the latest is enough for a slow reader."""
+    """Return the delivery rules of an event: a slow reader gets only the latest progress of a brief."""
     if isinstance(event, BriefProgress):
         return DeliveryRules(conflation_key=("progress", event.request_id))
     return TO_EVERYBODY

@@ -1,9 +1,9 @@
-"""Quotas of one user and day, of what the service keeps: channels begun, and bytes stored.
+"""Daily quotas of a user: channels begun, and bytes stored.
 
 Source: docs/protocol.md#daily-quotas.
 
-Counted on this node; a window of a day begins with the first thing that counts. A service that is begun anew goes on
-counting: what was spent is kept in the engine every few seconds, and at the end.
+Counted on this node; a window of a day begins with the first use. Amounts spent are kept in the engine every few
+seconds and at the end, so that a restarted service goes on counting.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _TEXT = {
 
 
 class QuotaExceeded(Exception):
-    """The user has begun or stored enough for the day. `retry_after` in seconds; None where no day is long enough."""
+    """Raised when a quota of the day is spent. `retry_after` in seconds; None where a whole day would not suffice."""
 
     def __init__(self, text: str, retry_after: int | None) -> None:
         super().__init__(text)
@@ -41,12 +41,12 @@ class QuotaExceeded(Exception):
 
     @property
     def code(self) -> ErrorCode:
-        """The error code that goes with it."""
+        """The error code of the refusal."""
         return ErrorCode.INVALID_MESSAGE_FORMAT if self.retry_after is None else ErrorCode.RATE_LIMIT_EXCEEDED
 
 
 class Quotas:
-    """The day's accounts. `limiter` has a window of a day; without a `store` they begin anew with the process."""
+    """The accounts of a day. `limiter` has a window of a day; without a `store` they begin anew with the process."""
 
     def __init__(self, limiter: RateLimiter, clock: Callable[[], Instant], store: QuotaStore | None = None) -> None:
         self.limiter = limiter
@@ -54,17 +54,17 @@ class Quotas:
         self._changed: dict[tuple[str, Quota], None] = {}
         at = clock()
         for one in store.found if store is not None else ():
-            age = max(0.0, at.wall - one.since)  # a clock that went back makes nobody's day longer than that
+            age = max(0.0, at.wall - one.since)  # a clock that was set back must not prolong a window
             limiter.reopen(one.user_id, one.kind, (age, one.amount), at.steady)
 
     async def run(self) -> None:
-        """Keep what was spent, until cancelled."""
+        """Keep the amounts spent every few seconds, until cancelled."""
         while True:
             await asyncio.sleep(KEEP_SECONDS)
             self.keep()
 
     def keep(self) -> None:
-        """Hand what was spent since the last time to the store."""
+        """Hand the amounts that changed since the last time to the store."""
         if self._store is None or not self._changed:
             return
         at, spent = self._clock(), list[Spent]()
@@ -75,7 +75,7 @@ class Quotas:
         self._store.put(spent)
 
     def charge(self, user_id: str, role: str, *, channels: int, stored: int) -> None:
-        """Count what is about to be kept. Raises QuotaExceeded, and then nothing is counted."""
+        """Charge channels and bytes that are about to be stored. Raises QuotaExceeded, and then charges nothing."""
         self._spend(user_id, role, "channels", channels)
         try:
             self._spend(user_id, role, "stored", stored)
@@ -84,7 +84,7 @@ class Quotas:
             raise
 
     def give_back(self, user_id: str, *, channels: int, stored: int) -> None:
-        """Take back a charge for what was not kept after all."""
+        """Return a charge for channels and bytes that were not stored after all."""
         self.limiter.give_back(user_id, "channels", channels)
         self.limiter.give_back(user_id, "stored", stored)
         self._changed |= {(user_id, "channels"): None, (user_id, "stored"): None}

@@ -30,8 +30,11 @@ _LOOPBACK = "127.0.0.1"
 
 
 class PortListeners:
-    """The listening sockets of a service. `port` is the one that it listens on, also where the configuration said 0;
-    `metrics_port` that of the metrics' own address, 0 without one."""
+    """The listening sockets of a service.
+
+    `port`: the port that it listens on, also where the configuration says 0; `metrics_port`: the port of the metrics'
+    own address, 0 without one.
+    """
 
     def __init__(
         self,
@@ -49,7 +52,7 @@ class PortListeners:
 
     @property
     def refused(self) -> int:
-        """How often the system refused a connection."""
+        """The number of connections that the system did not accept."""
         return sum(each.refused for each in self._servers)
 
     def open(self) -> None:
@@ -68,7 +71,7 @@ class PortListeners:
     def open_for_dashboard(self) -> str:
         """Listen on a free port of the loopback, in the clear, for the dashboard beside the service; return its URL.
 
-        The public address may be called by names that lead elsewhere from here, and its certificate is for those.
+        The public address has names that may resolve differently on this machine, and a certificate for those names.
         """
         site = self._site(host_policy("server", LOOPBACK_HOSTS, ()), is_open=False)  # and no browser
         sockets = _bound(0, _LOOPBACK, backlog=64)

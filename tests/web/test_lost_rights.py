@@ -232,7 +232,7 @@ def test_an_act_that_waits_is_not_done_by_who_was_revoked(
 
 def test_an_export_under_way_is_cut_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It ends without its signed last line, so that whoever reads it sees that it is not whole."""
-    monkeypatch.setattr(journal_handler, "_PIECE", 1)
+    monkeypatch.setattr(journal_handler, "_PIECE_LINES", 1)
 
     async def play() -> None:
         async with running(tmp_path / "data") as service, _caller(service, tokens.operator()) as operator:

@@ -1,4 +1,4 @@
-"""Where people's cursors are: checked, put on the text of now, the latest only, ten a second.
+"""Cursors: checked, transformed to the text of now, and published at most ten times a second, the latest only.
 
 Source: docs/protocol.md#cursors.
 """
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 
     from .documents import Documents
 
-INTERVAL = 0.1  # seconds between two cursors of one user in one document
+INTERVAL_SECONDS = 0.1  # between two cursors of one user in one document
 
 
 @dataclass(slots=True)
 class _Cursor:
-    """A cursor that moved less than `INTERVAL` ago. `moved`: since it was told last."""
+    """A cursor that moved less than `INTERVAL_SECONDS` ago. `moved`: since it was published last."""
 
     payload: CursorPayload
     timer: asyncio.TimerHandle
@@ -35,8 +35,11 @@ class _Cursor:
 
 
 class Cursors:
-    """The cursors that are moving. Nothing of them is stored, and one that rests is forgotten: its user may be on
-    the document without being present there, so that no leave would tell."""
+    """The cursors that are moving; none is stored.
+
+    A cursor that rests is forgotten: its user may have the document open without being present, and then no
+    `presence_leave` would end it.
+    """
 
     def __init__(self, documents: Documents, broker: Broker) -> None:
         self._documents, self._broker = documents, broker
@@ -44,7 +47,10 @@ class Cursors:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def move(self, channel: str, user_id: str, cursor: CursorPayload) -> None:
-        """Tell the others, at once or as soon as they may be told again. Raises EditError and Unavailable."""
+        """Publish a cursor, at once or when the interval since the last one is over.
+
+        Raises EditError and Unavailable.
+        """
         versioned = await self._documents.upcoming(channel)
         position, selection = placed_cursor(versioned, cursor)
         placed = CursorPayload(position, selection, versioned.version)
@@ -56,7 +62,7 @@ class Cursors:
             known.payload, known.moved = placed, True
 
     def left(self, channel: str, user_id: str) -> None:
-        """The user is no longer present on the document."""
+        """Forget the cursor of a user who is no longer present on the document."""
         gone = self._cursors.pop((channel, user_id), None)
         if gone is not None:
             gone.timer.cancel()
@@ -67,14 +73,14 @@ class Cursors:
             del self._cursors[channel, user_id]
             return
         loop = asyncio.get_running_loop()
-        cursor.moved, cursor.timer = False, loop.call_later(INTERVAL, self._due, channel, user_id)
+        cursor.moved, cursor.timer = False, loop.call_later(INTERVAL_SECONDS, self._due, channel, user_id)
         task = loop.create_task(self._tell(channel, user_id, cursor.payload))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
     async def _tell(self, channel: str, user_id: str, cursor: CursorPayload) -> None:
-        # Edits may have come since it was placed; a cursor that no longer fits is not worth telling. Nothing is
-        # awaited between placing and publishing, so it is delivered on just the text that it was placed on.
+        # Edits may have come since it was placed; a cursor that no longer fits is dropped. Nothing is awaited between
+        # placing and publishing, so it is delivered on exactly the text that it was placed on.
         with suppress(EditError, Unavailable):
             position, selection = placed_cursor(await self._documents.upcoming(channel), cursor)
             payload = CursorPositionPayload(user_id=user_id, position=position, selection_length=selection)

@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
 _log = structlog.get_logger("documents")
 _ROOT = Path(__file__).parents[3]
-_SMALL = 1024  # units that differ, up to which the search takes less time than a process takes to start
-_DEADLINE = 3.0  # seconds, the wait for other searches included
-_AT_ONCE = 1
+_SMALL_UNITS = 1024  # that differ: up to here the search takes less time than a process takes to start
+_SEARCH_TIMEOUT_SECONDS = 3.0  # the wait for other searches included
+_MAX_SEARCHES = 1  # at once
 
 _found = msgspec.json.Decoder(list[tuple[int, int, int]])
 
@@ -34,15 +34,15 @@ _found = msgspec.json.Decoder(list[tuple[int, int, int]])
 class Differences:
     """The searches of this process, one at a time. `gave_up` counts those that took too long."""
 
-    def __init__(self, deadline: float = _DEADLINE) -> None:
+    def __init__(self, deadline: float = _SEARCH_TIMEOUT_SECONDS) -> None:
         self._deadline = deadline
-        self._room = asyncio.Semaphore(_AT_ONCE)
+        self._room = asyncio.Semaphore(_MAX_SEARCHES)
         self.gave_up = 0
 
     async def between(self, old: Units, new: Units) -> list[Hunk]:
-        """How `new` came from `old`."""
+        """Return the hunks that turn `old` into `new`."""
         whole = middle(old, new)
-        if max(whole[0][1:]) <= _SMALL or min(whole[0][1:]) == 0:
+        if max(whole[0][1:]) <= _SMALL_UNITS or min(whole[0][1:]) == 0:
             return hunks(old, new)
         try:
             async with asyncio.timeout(self._deadline), self._room:
@@ -61,7 +61,10 @@ class Differences:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,
             cwd=_ROOT,
-            env={"PATH": os.environ.get("PATH", ""), "PYTHONPATH": str(_ROOT)},  # of ours it gets nothing, no secret
+            env={
+                "PATH": os.environ.get("PATH", ""),
+                "PYTHONPATH": str(_ROOT),
+            },  # no secret of the service
         )
         try:
             out, _ = await process.communicate(msgspec.json.encode((from_units(old), from_units(new))))

@@ -37,7 +37,7 @@ _log = structlog.get_logger("documents")
 
 MAX_BATCH = 64  # edits decided and committed together
 SNAPSHOT_VERSIONS = 500  # versions between two snapshots
-_VERSIONS_A_TURN = 10  # versions of one edit that one turn of the loop makes
+_VERSIONS_PER_TURN = 10  # versions of one edit that one turn of the loop makes
 
 
 class PendingVersion(NamedTuple):
@@ -80,6 +80,7 @@ class DocumentQueue:
         self._working: asyncio.Task[None] | None = None
 
     def idle_since(self, now: float) -> float:
+        """Return the seconds without an edit, 0 while there is work."""
         busy = self._working is not None or (self._loading is not None and not self._loading.done())
         return 0.0 if busy else now - self._used
 
@@ -93,6 +94,7 @@ class DocumentQueue:
         await asyncio.shield(self._loading)
 
     def submit(self, submission: EditSubmission) -> None:
+        """Queue an edit, and begin to work if the queue rests."""
         self._used = self._loop.time()
         self._waiting.append(submission)
         if self._working is None:
@@ -135,7 +137,7 @@ class DocumentQueue:
             refusal = EditError(ErrorCode.SERVICE_UNAVAILABLE, "The service cannot store changes now; try again later")
             self._refuse(batch, refusal)
         except Exception:
-            # Whatever it was, nobody may wait for ever, and nothing half decided may stay.
+            # After any failure each author gets an answer, and nothing half decided stays.
             _log.exception("a document's queue failed", channel=self._channel)
             self._pending.clear()
             self._is_loaded = False
@@ -180,7 +182,7 @@ class DocumentQueue:
         tentative: VersionedDocument,
         versions: list[Version],
     ) -> list[EditSubmission]:
-        """Advance the tentative document by each submission in turn; returns those that must wait for the commit."""
+        """Advance the tentative document by each submission in turn; return those that must wait for the commit."""
         taken: set[str] = set()
         for index, submission in enumerate(batch):
             if not submission.holds():
@@ -209,7 +211,7 @@ class DocumentQueue:
             if op_id is not None:
                 taken.add(op_id)
             for number, (step, version) in enumerate(zip(steps, made, strict=True), 1):
-                if number % _VERSIONS_A_TURN == 0:
+                if number % _VERSIONS_PER_TURN == 0:
                     await asyncio.sleep(0)
                 versions.append(version)
                 tentative.advance(step)
@@ -217,7 +219,7 @@ class DocumentQueue:
         return []
 
     def _charge(self, submission: EditSubmission, made: Sequence[Version], *, begins: bool) -> None:
-        """Count what the edit makes the service keep to its author. Raises EditError."""
+        """Charge the bytes and the channel that the edit adds to its author's quotas. Raises EditError."""
         stored = sum(len(version.body) for version in made)
         try:
             self._quotas.charge(submission.user_id, submission.role, channels=int(begins and bool(made)), stored=stored)

@@ -43,26 +43,29 @@ class Documents:
         self._queues: dict[str, DocumentQueue] = {}
 
     async def exists(self, channel: str) -> bool:
-        """Return whether the document has a version: one look at its head, which costs the same for any name."""
+        """Return whether the document has a version. The lookup takes the same time for any name."""
         return (await self._broker.position(channel)).offset > 0
 
     async def state(self, channel: str) -> DocumentState:
-        """The document as it is. An unknown one is version 0 and empty."""
+        """Return the document as it is committed; an unknown one is empty, at version 0."""
         return (await self.committed(channel)).state()
 
     async def opened(self, channel: str) -> tuple[DocumentState, SharedText]:
-        """Return the document as it is, without its text, and the text as it goes to everybody who opens it."""
+        """Return the document as it is without its text, and the text encoded once for all who open it."""
         versioned = await self.committed(channel)
         return DocumentState(versioned.version, "", []), self._texts.of(channel, versioned.document)
 
     async def committed(self, channel: str) -> VersionedDocument:
-        """The document as it is committed; not to be changed."""
+        """Return the document as it is committed; callers must not change it."""
         queue = self._queue(channel)
         await queue.loaded()
         return queue.committed
 
     async def upcoming(self, channel: str) -> VersionedDocument:
-        """The document with what is being committed; not to be changed. What is published now is delivered after it."""
+        """Return the document with the versions that are being committed; callers must not change it.
+
+        Events published now are delivered after those versions.
+        """
         queue = self._queue(channel)
         await queue.loaded()
         return queue.appending or queue.committed
@@ -80,8 +83,10 @@ class Documents:
         return DocumentState(versioned.version, "", []), SharedText(versioned.document)
 
     async def replace(self, channel: str, submission: EditSubmission) -> None:
-        """Take a whole new text into its document's queue, after the difference was looked for. Others edit meanwhile;
-        if they do, it is a conflict. Raises Unavailable."""
+        """Find the difference to a whole new text, then put it into its document's queue. Raises Unavailable.
+
+        Others may edit meanwhile: then the author is answered with a conflict.
+        """
         versioned = await self.committed(channel)
         if submission.expected == versioned.version:
             try:
@@ -93,7 +98,7 @@ class Documents:
         self.submit(channel, submission)
 
     def submit(self, channel: str, submission: EditSubmission) -> None:
-        """Take an edit into its document's queue; the order of the calls is the order of the queue."""
+        """Put an edit into its document's queue; the order of the calls is the order of the queue."""
         self._queue(channel).submit(submission)
 
     def claim(self, channel: str, version: int, frame: bytes) -> PendingVersion | None:
@@ -105,7 +110,7 @@ class Documents:
         return None if queue is None else queue.claim(version, frame)
 
     def sweep(self) -> None:
-        """Let go of documents that rest and that nobody is on."""
+        """Drop documents from memory that were not edited for a while and that no connection has open."""
         now = asyncio.get_running_loop().time()
         for channel, queue in list(self._queues.items()):
             if queue.idle_since(now) > IDLE_SECONDS and not self._in_use(channel):
@@ -113,7 +118,7 @@ class Documents:
 
     @property
     def open(self) -> int:
-        """How many documents are in memory."""
+        """The number of documents in memory."""
         return len(self._queues)
 
     def _queue(self, channel: str) -> DocumentQueue:

@@ -39,7 +39,7 @@ class EditSubmission:
     origin: Origin | None = field(default_factory=origin_now.get)
 
     def reply(self, outcome: int | EditError) -> None:
-        """Answer, once."""
+        """Answer the author; later answers have no effect."""
         if not self.answered:
             self.answered = True
             self.answer(outcome)

@@ -1,4 +1,4 @@
-"""Documents as JSON, each encoded once and in memory once for all clients that are being sent it."""
+"""Documents as JSON: each is encoded once, and is in memory once for all clients that receive it."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class SharedTexts:
 
     @property
     def held(self) -> int:
-        """Return how many are in memory."""
+        """The number of texts in memory."""
         return len(self._held)
 
     def of(self, channel: str, document: Document) -> SharedText:

@@ -17,13 +17,14 @@ if TYPE_CHECKING:
 
 
 class BriefCancelHandler(OperatorHandler):
-    """By the brief's owner, and by `admin:*`; 200 with how it ended, also where it had ended before."""
+    """Cancellation by the brief's owner or by `admin:*`; 200 with the end, also if it had ended before."""
 
     acts: ClassVar[Mapping[str, tuple[Verb, ...]]] = {"post": ("cancel_brief",)}
 
     level = HIGHEST
 
     async def post(self, request_id: str) -> None:
+        """Cancel the brief."""
         identity = await self.identify()
         if identity is None or not self.identified(request_id) or not self.nothing():
             return

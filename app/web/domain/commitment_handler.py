@@ -17,13 +17,14 @@ if TYPE_CHECKING:
 
 
 class CommitmentAckHandler(OperatorHandler):
-    """By whoever was alerted, and by `admin:*` on their behalf; 200 with the alert's state, also where it was so."""
+    """Acknowledgement by a user who was alerted, or by `admin:*` on their behalf; 200 with the alert's state."""
 
     acts: ClassVar[Mapping[str, tuple[Verb, ...]]] = {"post": ("acknowledge_alert",)}
 
     level = HIGHEST
 
     async def post(self, commitment_id: str) -> None:
+        """Acknowledge the alert; the answer is the same where it was acknowledged before."""
         identity = await self.identify()
         if identity is None or not self.identified(commitment_id) or not self.nothing():
             return

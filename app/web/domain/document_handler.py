@@ -1,4 +1,4 @@
-"""`GET|PUT /v1/documents/{id}`: a document's text, now or as it was, and a whole new text.
+"""`GET|PUT /v1/documents/{id}`: read a document's text, now or at a version, and replace it.
 
 Source: docs/protocol.md#documents-over-http.
 """
@@ -39,10 +39,11 @@ class DocumentHandler(AuthenticatedHandler):
     """One document. Its version is its ETag."""
 
     acts: ClassVar[Mapping[str, tuple[Verb, ...]]] = {"put": ("change_document",)}
-    max_body = 8 << 20  # bytes: 1 Mi units, escaped
+    max_body = 8 << 20  # bytes: the longest document, with every unit escaped
     too_big = f"The body is bigger than {max_body} bytes; a document holds {MAX_DOCUMENT} UTF-16 units: shorten it"
 
     async def get(self, document_id: str) -> None:
+        """Answer with the text and formatting, of now or of `version`."""
         channel, identity = await self._open_existing(document_id)
         if identity is None:
             return
@@ -67,6 +68,7 @@ class DocumentHandler(AuthenticatedHandler):
         await self.answer_parts((head, text.json, b"}"))
 
     async def put(self, document_id: str) -> None:
+        """Replace the whole text, if it is at the version in If-Match still."""
         channel, identity = await self._open(document_id, Right.WRITE)
         if identity is None:
             return
@@ -116,7 +118,7 @@ class DocumentHandler(AuthenticatedHandler):
         self.answer({"document": document_id, "version": outcome})
 
     async def _open(self, document_id: str, right: Right) -> tuple[str, Identity | None]:
-        """The channel, and who calls if they may; answers itself where not."""
+        """Return the channel, and the caller if they have the right; answer where not."""
         channel = channels.document(document_id)
         denial = authorization.channel_denial(channel)
         if denial is not None:
@@ -129,7 +131,7 @@ class DocumentHandler(AuthenticatedHandler):
         return channel, identity
 
     async def _open_existing(self, document_id: str) -> tuple[str, Identity | None]:
-        """Return the channel, and the caller if they may read the document; answers itself where not.
+        """Return the channel, and the caller if they may read the document; answer where not.
 
         A document that a permission reaches is looked for before it is refused, also where the clearance does not
         reach: so that neither the answer nor its time tells a document above the clearance from one that is absent.
@@ -145,7 +147,7 @@ class DocumentHandler(AuthenticatedHandler):
         policy, documents = self.policy, self.context.domain.documents
         known = access(identity, Right.READ, channel, policy).permitted
         known = known and await documents.exists(channel)
-        right = Right.READ if known else Right.WRITE  # an unknown document is empty for who may write it
+        right = Right.READ if known else Right.WRITE  # an unknown document is empty to those who may write it
         if not self.demand(lambda: self._allowed(identity, right, channel)):
             self.forbid()
             return channel, None
@@ -168,7 +170,7 @@ class DocumentHandler(AuthenticatedHandler):
         return None
 
     def _expected(self, version: int) -> int | None:
-        """The version that the new text replaces; answers itself where the caller does not say it rightly."""
+        """Return the version that the new text replaces, from If-Match; answer 400 or 428 without one."""
         match = self.request.headers.get("If-Match")
         if match is None:
             if version == 0:

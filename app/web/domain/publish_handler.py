@@ -44,7 +44,7 @@ _targets = msgspec.json.Decoder(_Targets)
 
 
 class BatchError(Exception):
-    """The batch is refused as a whole; `index` and `path` say where."""
+    """An error for which a batch is refused as a whole; `index` and `path` name its place."""
 
     def __init__(
         self, status: int, code: ErrorCode, message: str, index: int | None = None, path: str | None = None
@@ -54,11 +54,12 @@ class BatchError(Exception):
 
 
 class PublishHandler(AuthenticatedHandler):
-    """All events or none; 200 when they are durable."""
+    """Publication of a batch: all events or none; 200 when they are durable."""
 
     acts: ClassVar[Mapping[str, tuple[Verb, ...]]] = {"post": ("publish",)}
 
     async def post(self) -> None:
+        """Publish the batch."""
         identity = await self.identify()
         if identity is None:
             return
@@ -126,18 +127,18 @@ class PublishHandler(AuthenticatedHandler):
         for index, (event, channels) in enumerate(read):
             for channel in channels:
                 copy: Any = msgspec.structs.replace(event, channel=channel, payload=_copy(event.payload))
-                digest.update(codec.encode(copy))  # of one event the same as over the socket: a key is good for both
+                digest.update(codec.encode(copy))  # the same as over the socket, so that a key is valid for both
                 self._judge(index, copy, channel, identity)
                 events.append((channel, copy))
                 self._indices.append(index)
         return events, digest.digest()
 
     def _most(self, identity: Identity) -> int:
-        """Return how many messages the caller may send at once: all of a window."""
+        """Return the number of messages in a whole window: more can never be sent at once."""
         return self.context.access.callers.limit_of(identity, "general")
 
     def _count(self, identity: Identity, messages: int) -> None:
-        """Count every channel of every event as a message of the sender's. Raises BatchError."""
+        """Charge one message for every channel of every event. Raises BatchError."""
         verdict = self.context.access.callers.spend(identity, "general", messages)
         if not verdict.allowed:
             self.set_header("Retry-After", str(verdict.reset_in))
@@ -172,7 +173,7 @@ class PublishHandler(AuthenticatedHandler):
 
 
 def _read(index: int, raw: bytes) -> tuple[Publishable, list[str]]:
-    """One event and the channels it goes to. Raises BatchError."""
+    """Return one event and the channels that it goes to. Raises BatchError."""
     try:
         event = codec.decode_inbound(raw).event
         targets = _targets.decode(raw)
@@ -186,7 +187,7 @@ def _read(index: int, raw: bytes) -> tuple[Publishable, list[str]]:
 
 
 def _subject(event: Publishable) -> str:
-    """The id of the brief or commitment that an event is about."""
+    """Return the id of the brief or commitment that an event is about."""
     payload: Any = event.payload
     return str(getattr(event, "request_id", None) or getattr(payload, "commitment_id", ""))
 

@@ -1,6 +1,6 @@
-"""HTTP calls with a token: who calls, how often, and what the journal keeps of it.
+"""HTTP calls with a token: authentication, rates, and the entry of each call in the journal.
 
-A right is looked at when the call comes, and again when its answer leaves or its act begins: in between the service
+Rights are checked when the call comes, and again when its answer leaves or its act begins: in between the service
 waits for its store, and a revocation, an expiry or a raised classification of that time counts.
 """
 
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from dossier_realtime.protocol.classification import ChannelPolicy
 
 
-_SLICE = 1 << 16  # bytes of a long answer that wait for its caller
+_SLICE_BYTES = 1 << 16  # of a long answer, written before the client must have taken them
 _MAX_REASON = 500  # characters of X-Reason (percent-encoded UTF-8), and of the query
 _MAX_KEY = 64  # characters of an Idempotency-Key
 
@@ -51,9 +51,9 @@ class AuthenticatedHandler(GuardedHandler):
     """
 
     acts: ClassVar[Mapping[str, tuple[Verb, ...]]] = {}
-    """By method, in lower case, the acts that it is."""
+    """The acts that a method may be, by its name in lower case."""
     polled: ClassVar[bool] = False
-    """Return True for a list that dashboards ask for again and again: counted, and kept once a minute."""
+    """True for a list that dashboards poll: each call is counted, and one a minute is kept in the journal."""
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -62,14 +62,15 @@ class AuthenticatedHandler(GuardedHandler):
                 raise TypeError(f"{cls.__name__}.{method} changes something: name its verbs in `acts`, and call `act`")
 
     level = ""
-    """The level of what the path names, for the journal, where it names no channel: HIGHEST until it is known."""
+    """The classification of the subject in the path, for the journal, where that is no channel; HIGHEST until known."""
 
     def initialize(self) -> None:
+        """Set the state of one call."""
         super().initialize()
         self.caller = ""
         self.actor: Initiator | None = None
         self.unchanged = False
-        """Set by a method that found all as it was to be: the outcome of its act."""
+        """Set to True by a method that had nothing to change: the outcome of its act."""
         self._identity: Identity | None = None
         self._is_identified = False
         self._demanded: Callable[[], bool] = lambda: True
@@ -93,15 +94,18 @@ class AuthenticatedHandler(GuardedHandler):
         self.context.records.recorder.record_published(results, self.now() - started)
 
     async def identify(self) -> Identity | None:
-        """Return who calls; None where that was answered, with 401 or 429."""
+        """Return the caller's identity; None where the call was answered with 401 or 429."""
         if not self._is_identified:
             self._is_identified = True
             self._identity = await self._identify()
         return self._identity
 
     async def check_caller(self) -> None:
-        """Before a body is read, verify the token and count the call to its user; refuse, and end the connection, where
-        nobody known calls. Without a body that can wait for the method: then the connection may go on."""
+        """Verify the token, and count the call to its user, before a body is read.
+
+        A call that is refused ends its connection, so that the body is never read. Where there is no body, this is left
+        to the method, and the connection stays open.
+        """
         if not self.has_body():
             return
         self.set_header("Connection", "close")  # in case that the answer comes now
@@ -111,6 +115,7 @@ class AuthenticatedHandler(GuardedHandler):
             self.clear_header("Connection")
 
     def has_room(self, size: int) -> bool:
+        """Charge bytes of the body to the caller's window; answer 413 or 429 where they do not fit."""
         identity, callers = self._identity, self.context.access.callers
         if identity is None:
             return True
@@ -157,11 +162,11 @@ class AuthenticatedHandler(GuardedHandler):
         return identity
 
     def shows(self, identity: Identity, channel: str) -> bool:
-        """Return whether what was derived from a channel may be shown to the caller."""
+        """Return whether facts derived from a channel may be shown to the caller."""
         return may_see(identity, Fact((channel,)), self.policy.settings)
 
     async def administrator(self, channel: str | None = None) -> Identity | None:
-        """Who calls, if an administrator of the channel, or of all; answers itself where not."""
+        """Return the caller, if an administrator of the channel, or of all without one; answer 401 or 403 otherwise."""
         identity = await self.identify()
         if identity is None:
             return None
@@ -175,12 +180,12 @@ class AuthenticatedHandler(GuardedHandler):
         return identity
 
     def demand(self, allowed: Callable[[], bool]) -> bool:
-        """Return whether the caller is allowed; the same is asked again before anything is answered or done."""
+        """Return `allowed()`, and remember it: it is evaluated again before anything is answered or done."""
         self._demanded = allowed
         return allowed()
 
     def holds(self) -> bool:
-        """Return whether the token is still good and what was demanded still true."""
+        """Return whether the token is still valid and the condition of `demand` still true."""
         return self._token_holds() and self._demanded()
 
     def still(self) -> bool:
@@ -194,12 +199,16 @@ class AuthenticatedHandler(GuardedHandler):
         return False
 
     def forbid(self) -> None:
-        """Answer that the caller has no right to this."""
+        """Answer 403: the caller's rights do not suffice."""
         self._identity = None
         self.refuse(403, ErrorCode.PERMISSION_DENIED, "Insufficient permissions for this call")
 
     async def act(self, act: Act) -> None:
-        """Record durably what is about to be done. Answers itself, and ends the call, where it must not be done."""
+        """Record an act durably before it is done.
+
+        Raises tornado.web.Finish, after an answer, where it must not be done: the journal took no entry, or the right
+        to it was lost meanwhile.
+        """
         record = self.context.records.acts
         assert self.actor is not None  # noqa: S101  who calls is known before what is asked is looked at
         assert self._identity is not None  # noqa: S101  likewise
@@ -214,13 +223,13 @@ class AuthenticatedHandler(GuardedHandler):
             raise tornado.web.Finish from failed
         self._act = act
         origin_now.set(Origin(self.actor.user_id, self.actor.via, self._act_seq, accepted))
-        if not self.still():  # it took a moment
+        if not self.still():  # recording it took a moment
             raise tornado.web.Finish
 
     def answer(self, body: Any, status: int = 200) -> None:
-        """Answer, unless this is a read and the right to it is gone: then 401 or 403. An act that is done is done.
+        """Answer; 401 or 403 instead, if this is a read and the right to it was lost. An act is done already.
 
-        Raises RuntimeError where an act is answered that nobody recorded: a defect of the method.
+        Raises RuntimeError where an act is answered that was not recorded: a defect of the method.
         """
         method = (self.request.method or "").lower()
         if status < 400 and method in self.acts and self._act is None:
@@ -229,9 +238,9 @@ class AuthenticatedHandler(GuardedHandler):
             super().answer(body, status)
 
     async def answer_parts(self, parts: Sequence[bytes]) -> None:
-        """Answer a read with JSON in parts, which others may be sent too: a copy of its own is never made of them.
+        """Answer a read with JSON in parts that several answers may share: they are not copied.
 
-        A caller who takes nothing for as long as a client may rest over a long frame is cut off.
+        A client that takes no bytes for `Bounds.stall_seconds` is cut off.
         """
         if self._identity is not None and not self.still():
             return
@@ -243,12 +252,12 @@ class AuthenticatedHandler(GuardedHandler):
             self.set_status(304)
             self.finish()
             return
-        if sum(map(len, parts)) <= _SLICE:
+        if sum(map(len, parts)) <= _SLICE_BYTES:
             parts = (b"".join(parts),)
         try:
             for part in parts:
-                for start in range(0, len(part), _SLICE):
-                    self.write(part[start : start + _SLICE])
+                for start in range(0, len(part), _SLICE_BYTES):
+                    self.write(part[start : start + _SLICE_BYTES])
                     async with asyncio.timeout(self.context.bounds.stall_seconds):
                         await self.flush()
         except (tornado.iostream.StreamClosedError, TimeoutError):
@@ -257,7 +266,7 @@ class AuthenticatedHandler(GuardedHandler):
         self.finish()
 
     def _break_off(self) -> None:
-        """End the connection in the middle of an answer; the call is told of like any other."""
+        """End the connection in the middle of an answer, and record the call like any other."""
         assert self.request.connection is not None  # noqa: S101  it has begun to answer
         self._finished = True
         stream: tornado.iostream.IOStream = self.request.connection.stream  # type: ignore[attr-defined]  # of HTTP/1
@@ -270,7 +279,7 @@ class AuthenticatedHandler(GuardedHandler):
         return identity is None or self.context.access.callers.is_valid(identity)
 
     def on_finish(self) -> None:
-        """Every call is counted, and every call by somebody known is in the journal."""
+        """Count the call, keep it in the journal if its caller is known, and record the outcome of its act."""
         status = self.get_status()
         method, path = self.request.method or "", without_tokens(self.request.path)
         initiator = self.actor or Initiator("", address=self.request.remote_ip or "")

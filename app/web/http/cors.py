@@ -1,4 +1,4 @@
-"""Calls by scripts of allowed origins (Fetch standard, "CORS protocol"): what they may send and read.
+"""CORS: headers that scripts of allowed origins may send and read (Fetch standard, "CORS protocol").
 
 The token is in a header that a script sets itself, so credentials of the browser (cookies, certificates) are never
 allowed, and no answer is for every origin.
@@ -19,11 +19,11 @@ REQUEST_HEADERS = ("Authorization", "Content-Type", "Idempotency-Key", "If-Match
 ANSWER_HEADERS = ("Allow", "ETag", "Retry-After", "WWW-Authenticate")
 """Headers that clients act on, beside those that scripts may always read."""
 
-_MAX_AGE = "600"  # seconds that a browser remembers a preflight
+_MAX_AGE_SECONDS = "600"  # for which a browser remembers a preflight
 
 
 def is_preflight(request: HTTPServerRequest) -> bool:
-    """Return True when a browser asks whether a script may make a call."""
+    """Return True for the preflight of a browser, before a script's call."""
     headers = request.headers
     return request.method == "OPTIONS" and "Origin" in headers and "Access-Control-Request-Method" in headers
 
@@ -47,5 +47,5 @@ def preflight_headers(methods: Iterable[str]) -> dict[str, str]:
     return {
         "Access-Control-Allow-Methods": ", ".join(methods),
         "Access-Control-Allow-Headers": ", ".join(REQUEST_HEADERS),
-        "Access-Control-Max-Age": _MAX_AGE,
+        "Access-Control-Max-Age": _MAX_AGE_SECONDS,
     }

@@ -1,4 +1,4 @@
-"""The checks that every handler makes before it reads a body, and the form of every refusal.
+"""Checks that every handler makes before it reads a body, and the form of every error answer.
 
 Host and Origin come first (`dossier_realtime.protocol.http.host_policy`); pages of allowed origins may read every
 answer, refusals too (`cors`).
@@ -39,18 +39,19 @@ class GuardedHandler(tornado.web.RequestHandler):
     max_body = 65_536  # bytes
     too_big = _TOO_BIG
     opens_socket = False
-    is_for_probes = False  # answered where the process has its fill of connections, too
+    is_for_probes = False  # answered also while the process has as many connections as it may have
     caller = ""
-    """The user whose token came with the request; none until it was verified."""
+    """The user whose token came with the request; "" until it is verified."""
 
     def initialize(self) -> None:
+        """Set the state of one request; behind a trusted proxy, find its client's address."""
         self.body = bytearray()
         peer, headers = self.request.remote_ip or "", self.request.headers
         self.request.remote_ip = self.connection_quota.client(peer, headers.get_list("X-Forwarded-For"))
 
     @property
     def context(self) -> HandlerContext:
-        """The parts of the service that handlers know."""
+        """The parts of the service that handlers call."""
         context: HandlerContext = self.settings["context"]
         return context
 
@@ -67,12 +68,13 @@ class GuardedHandler(tornado.web.RequestHandler):
 
     @property
     def ticket(self) -> Ticket:
-        """The place of the connection that the request came over."""
+        """The ticket of the connection that the request came over."""
         connection: Any = self.request.connection
         ticket: Ticket = connection.stream.ticket
         return ticket
 
     def prepare(self) -> Awaitable[None] | None:
+        """Check place, head and caller before the body is read."""
         self._check_place()
         if not self._finished:
             self._check_head()
@@ -90,14 +92,17 @@ class GuardedHandler(tornado.web.RequestHandler):
         return None
 
     def admit_anonymous(self) -> bool:
-        """Count a request by nobody known; answers 429 where its address has made too many, and ends the connection,
-        so that what is pipelined behind it costs nothing."""
+        """Count a request without a valid token; answer 429 where its address has made too many in this second.
+
+        That ends the connection, so that requests pipelined behind it cost nothing.
+        """
         if self.connection_quota.admit_anonymous(self.request.remote_ip or "", time.monotonic()):
             return True
         self.busy(429, "Too many requests from this address; retry later")
         return False
 
     def data_received(self, chunk: bytes) -> None:
+        """Take a chunk of the body, as far as bounds and the caller's window allow."""
         if self._finished:
             return
         if len(self.body) + len(chunk) > self.max_body:
@@ -111,7 +116,7 @@ class GuardedHandler(tornado.web.RequestHandler):
             self.busy(503, "Too many bodies are under way; retry soon")
 
     def has_room(self, size: int) -> bool:
-        """Return whether the caller may send so many bytes more; answers where not."""
+        """Return whether the caller may send `size` bytes more; answer where not."""
         return True
 
     @property
@@ -119,13 +124,13 @@ class GuardedHandler(tornado.web.RequestHandler):
         return self.context.bounds.body_quota
 
     def on_finish(self) -> None:
-        """Let go of the body."""
+        """Release the memory of the body."""
         if self.body:
             self._body_quota.release(self.caller, len(self.body))
             self.body = bytearray()
 
     def on_connection_close(self) -> None:
-        """The client is gone: so is its body."""
+        """Release the memory of the body of a client that is gone."""
         if not self._finished:
             GuardedHandler.on_finish(self)
 
@@ -137,7 +142,7 @@ class GuardedHandler(tornado.web.RequestHandler):
             self.busy(503, "The service takes no connections now; retry soon")
 
     def busy(self, status: int, message: str) -> None:
-        """Refuse for now, and end the connection."""
+        """Answer 429 or 503 with Retry-After, and end the connection."""
         self.set_header("Connection", "close")
         self.set_header("Retry-After", "1" if status == 429 else "5")
         code = ErrorCode.RATE_LIMIT_EXCEEDED if status == 429 else ErrorCode.SERVICE_UNAVAILABLE
@@ -161,7 +166,7 @@ class GuardedHandler(tornado.web.RequestHandler):
             self.refuse(415, *STANDARD[415])
 
     def has_body(self) -> bool:
-        """Return whether a body comes behind the head."""
+        """Return whether the head announces a body."""
         return self.request.headers.get("Content-Length", "0") != "0" or "Transfer-Encoding" in self.request.headers
 
     def _check_head(self) -> None:
@@ -177,7 +182,7 @@ class GuardedHandler(tornado.web.RequestHandler):
                 self._deny(denial)
 
     def _deny(self, denial: HeaderDenial) -> None:
-        """Refuse a foreign Host or Origin, and name it in the log with the setting that would allow it."""
+        """Refuse a foreign Host or Origin; log it with the setting that would allow it."""
         left_out = _denials.take(denial, time.monotonic())
         if left_out is not None:
             address = self.request.remote_ip
@@ -186,7 +191,7 @@ class GuardedHandler(tornado.web.RequestHandler):
         self.refuse(denial.status, code, denial.message)
 
     def _answer_preflight(self, methods: list[str]) -> None:
-        """Answer the question that a browser asks before a call of a page of an allowed origin."""
+        """Answer a CORS preflight: the question of a browser before a page's script may call."""
         if not methods or not self.admit_anonymous():
             return
         self.set_status(204)
@@ -195,6 +200,7 @@ class GuardedHandler(tornado.web.RequestHandler):
         self.finish()
 
     def set_default_headers(self) -> None:
+        """Set the headers that every answer has."""
         self.clear_header("Server")
         self.set_header("X-Content-Type-Options", "nosniff")
         self.set_header("Cache-Control", "no-store")
@@ -206,7 +212,7 @@ class GuardedHandler(tornado.web.RequestHandler):
             self.set_header(name, value)
 
     def answer(self, body: Any, status: int = 200) -> None:
-        """A JSON body."""
+        """Answer with a JSON body."""
         self.set_status(status)
         self.set_header("Content-Type", "application/json; charset=utf-8")
         self.finish(msgspec.json.encode(body))
@@ -214,7 +220,7 @@ class GuardedHandler(tornado.web.RequestHandler):
     def refuse(
         self, status: int, code: ErrorCode, message: str, *, index: int | None = None, path: str | None = None
     ) -> None:
-        """The error body that every refusal has."""
+        """Answer with an error; `index` and `path` name the event of a batch and the JSON path that are wrong."""
         if self._finished:
             return
         if status < 500:
@@ -227,7 +233,7 @@ class GuardedHandler(tornado.web.RequestHandler):
         self.answer(body, status)
 
     def _keep_waiting(self) -> None:
-        """Hold the answer back for a moment where the client was refused often; its next call is read after it."""
+        """Hold the answer back for a moment where the client was refused often: its next call is read after it."""
         seconds = self.connection_quota.refused(self.request.remote_ip or "", time.monotonic())
         if seconds:
             connection: Any = self.request.connection
@@ -235,11 +241,12 @@ class GuardedHandler(tornado.web.RequestHandler):
             self.context.records.recorder.record_pause()
 
     def unavailable(self) -> None:
-        """The store or the journal takes no change now."""
+        """Answer 503: the store or the journal takes no change now."""
         self.set_header("Retry-After", "2")
         self.refuse(503, ErrorCode.SERVICE_UNAVAILABLE, "Changes cannot be stored now; try again later")
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
+        """Answer a failure, or a method that is not served, in the form of every error."""
         if status_code == 405:
             self.set_header("Allow", ", ".join(self.served_methods()))
         code, message = STANDARD.get(status_code, (ErrorCode.INTERNAL_ERROR, "Something broke here; try again"))
@@ -254,6 +261,7 @@ class GuardedHandler(tornado.web.RequestHandler):
         return [method for method in self.SUPPORTED_METHODS if self.serves(method.lower())]
 
     def log_exception(self, typ: Any, value: Any, tb: Any) -> None:
+        """Log a failed request as an error, and a refusal by Tornado itself as information."""
         if isinstance(value, tornado.web.HTTPError):
             _log.info("refused", status=value.status_code, path=self.request.path)
         else:
@@ -280,9 +288,10 @@ def _is_json(content_type: str) -> bool:
 
 
 class NotFoundHandler(GuardedHandler):
-    """Every path that is none of ours."""
+    """Any path that the service does not serve: 404."""
 
     def prepare(self) -> None:
+        """Answer 404, and end the connection."""
         super().prepare()
         self.set_header("Connection", "close")
         self.refuse(404, *STANDARD[404])

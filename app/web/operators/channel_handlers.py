@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from app.journal.acts import Verb
     from dossier_realtime.protocol.classification import ChannelSettings
 
-_MAX_EVENTS = 200  # of a page of history
+_MAX_EVENTS = 200  # in a page of history
 
 
 class ChannelSettingsHandler(OperatorHandler):
@@ -30,10 +30,12 @@ class ChannelSettingsHandler(OperatorHandler):
     acts: ClassVar[Mapping[str, tuple[Verb, ...]]] = {"put": ("change_settings",)}
 
     async def get(self, channel: str) -> None:
+        """Answer with the settings."""
         if self.named(channel) and await self.administrator(channel) is not None:
             self._show(channel, self.context.operations.channel_admin.read(channel))
 
     async def put(self, channel: str) -> None:
+        """Change the settings that the body names."""
         if not self.named(channel) or await self.administrator(channel) is None:
             return
         change = self.read(SettingsChange)
@@ -58,9 +60,10 @@ class ChannelSettingsHandler(OperatorHandler):
 
 
 class ChannelPresenceHandler(OperatorHandler):
-    """`GET /v1/channels/{channel}/presence`: who is there."""
+    """`GET /v1/channels/{channel}/presence`: the users present on it."""
 
     async def get(self, channel: str) -> None:
+        """Answer with the roster."""
         if not self.named(channel) or await self.administrator(channel) is None:
             return
         if not namespace_of(channel).presence:
@@ -71,9 +74,10 @@ class ChannelPresenceHandler(OperatorHandler):
 
 
 class ChannelHistoryHandler(OperatorHandler):
-    """`GET /v1/channels/{channel}/history?after=&limit=`: what was published, oldest first."""
+    """`GET /v1/channels/{channel}/history?after=&limit=`: its events, oldest first."""
 
     async def get(self, channel: str) -> None:
+        """Answer with a page of events; without `after`, the latest."""
         if not self.named(channel) or await self.administrator(channel) is None:
             return
         if not namespace_of(channel).history:

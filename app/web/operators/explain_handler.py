@@ -1,5 +1,4 @@
-"""`GET /v1/explain?user=&action=&channel=`: why a user may or may not do something there
-(docs/protocol.md#explanations).
+"""`GET /v1/explain?user=&action=&channel=`: explain a decision about a user's rights (docs/protocol.md#explanations).
 
 A user asks about themselves with their own token. An administrator of the channel, or of all, asks about others: by the
 claims of a session that is open, or by those that `permission` (may repeat) and `clearance` suppose.
@@ -22,9 +21,10 @@ if TYPE_CHECKING:
 
 
 class ExplainHandler(OperatorHandler):
-    """Explains the decision that is in force now."""
+    """Explanation of the decision that is in force now."""
 
     async def get(self) -> None:
+        """Answer with the decision, its rule and its reasons."""
         caller = await self.identify()
         if caller is None:
             return
@@ -59,14 +59,19 @@ class ExplainHandler(OperatorHandler):
         self.answer(explain(identity, action, channel, settings, at, to_themselves=to_themselves))
 
     def _supposed(self, user: str) -> Identity | None:
-        """A user with the claims that the query supposes; None where it supposes none. Raises ValueError for what is
-        no claim."""
+        """Return a user with the claims that the query supposes; None where it supposes none.
+
+        Raises ValueError for an invalid claim.
+        """
         if not {"permission", "clearance"} & self.request.query_arguments.keys():
             return None
         return supposed(user, self.get_query_arguments("permission"), self.get_query_argument("clearance", ""))
 
     def _open(self, caller: Identity, user: str, channel: str) -> Iterator[Identity]:
-        """The identities of the user's sessions, the newest first. Who does not administer all learns only of sessions
-        that receive the channel: that others are connected is not for them."""
+        """Return the identities of the user's sessions, newest first.
+
+        A caller who does not administer all channels learns only of sessions that receive this one: other sessions are
+        not to be disclosed to them.
+        """
         everywhere = decide_operator(caller).allowed
         return self.context.operations.connections.identities(user, None if everywhere else channel)

@@ -1,9 +1,9 @@
-"""`GET /v1/journal?session=&user=&channel=&since=&until=&context=&after=&limit=`: the journal as a signed NDJSON stream
-(docs/protocol.md#journal-over-http).
+"""`GET /v1/journal?session=&user=&channel=&since=&until=&context=&after=&limit=`: export the journal.
 
-`admin:*`, or `admin` on the one channel that is named. Below the highest clearance, and for who administers one
-channel, the export is partial: of what the caller may not see there is no trace. Addresses and ids of tokens are for
-`admin:*` alone. Its entries are numbered anew, so it has no pages.
+A signed NDJSON stream (docs/protocol.md#journal-over-http) for `admin:*`, or for `admin` on the one channel that is
+named. Below the highest clearance, and for administrators of one channel, the export is partial: entries that the
+caller may not see leave no trace. Addresses and ids of tokens are for `admin:*` alone. The entries of a partial export
+are numbered anew, so it has no pages.
 """
 
 from __future__ import annotations
@@ -33,16 +33,17 @@ if TYPE_CHECKING:
 
 _log = structlog.get_logger("journal")
 _TIMES = frozenset({"since", "until"})
-_PIECE = 256  # lines read, filtered and written at once
-_PAUSE = 0.002  # seconds between two pieces: the loop has others to serve
+_PIECE_LINES = 256  # lines read, filtered and written at once
+_PAUSE_SECONDS = 0.002  # between two pieces: other connections are served meanwhile
 
 
 class JournalHandler(OperatorHandler):
-    """A stream for an administrator. The service goes on meanwhile: files are read beside its loop."""
+    """An export as a stream. Files are read in a thread, so that the loop goes on serving."""
 
     acts: ClassVar[Mapping[str, tuple[Verb, ...]]] = {"get": ("export_journal",)}
 
     async def get(self) -> None:
+        """Stream the export."""
         named = self.get_query_argument("channel", "")
         channel = named if named and "*" not in named else None
         if channel is not None and not self.named(channel):
@@ -61,13 +62,13 @@ class JournalHandler(OperatorHandler):
         lines = self._export(archive, selection, identity, whole=whole)
         self.set_header("Content-Type", "application/x-ndjson; charset=utf-8")
         try:
-            while piece := await asyncio.to_thread(lambda: b"".join(islice(lines, _PIECE))):
+            while piece := await asyncio.to_thread(lambda: b"".join(islice(lines, _PIECE_LINES))):
                 if not self.holds():
                     self._cut_off()
                     return
                 self.write(piece)
                 await self.flush()
-                await asyncio.sleep(_PAUSE)
+                await asyncio.sleep(_PAUSE_SECONDS)
         except tornado.iostream.StreamClosedError:
             return
         except NothingSelected as nothing:
@@ -75,25 +76,25 @@ class JournalHandler(OperatorHandler):
             self.refuse(404, ErrorCode.NOT_FOUND, str(nothing))
         except (OSError, ValueError) as wrong:
             _log.warning("the journal cannot be exported", error=str(wrong))
-            if not self._headers_written:  # else the last line is missing: what was sent is seen to be cut off
+            if not self._headers_written:  # otherwise readers miss the last line, and see that it was cut off
                 text = "The journal cannot be read here: `python run.py verify` says where it is damaged"
                 self.refuse(500, ErrorCode.INTERNAL_ERROR, text)
 
     async def _record(self, selection: Selection, channel: str) -> None:
-        """Record the export; who reads page after page does so in one act."""
+        """Record the export; reading on page by page is one act."""
         record = self.context.records.acts
         assert self.actor is not None  # noqa: S101  an administrator
         asked, now = repr(msgspec.structs.replace(selection, after=0, limit=0)), self.now()
         if selection.limit and record.goes_on(self.actor, asked, now):
             return
-        # Not an entry of that channel: who exports it would always find at least that.
+        # Not an entry of that channel: an export of it would always hold at least that.
         node_name, channels = self.context.access.node_name, (channel,) if channel else ()
         await self.act(Act("export_journal", "journal", node_name, channels=channels))
         if selection.limit:
             record.began(self.actor, asked, now)
 
     def _cut_off(self) -> None:
-        """End a stream whose caller lost the right to it: without its signed last line, which readers miss."""
+        """End a stream whose caller lost the right to it, without the signed last line that readers expect."""
         if self._headers_written:
             self.detach().close()
             self.on_finish()  # Tornado calls it for what it finishes itself
@@ -114,7 +115,7 @@ class JournalHandler(OperatorHandler):
         )
 
     def _selection(self) -> Selection | None:
-        """What the query asks for; answers 400 itself where that is nothing."""
+        """Return the selection that the query describes; answer 400 where it is invalid."""
         asked: dict[str, str | float] = {name: self.get_query_argument(name) for name in self.request.query_arguments}
         try:
             asked |= {name: unix(self.get_query_argument(name)) for name in _TIMES & asked.keys()}

@@ -12,7 +12,7 @@ from dossier_realtime.protocol.errors import ErrorCode
 from .operator_handler import OperatorHandler
 from .pages import MAX_ROWS, first_after
 
-_CHANNELS_A_UNIT = 16  # names that are looked through in about the time of one message
+_CHANNELS_PER_UNIT = 16  # names that are filtered in about the time of one message
 _PLACE = re.compile(r"([0-9]{1,12}\.[0-9]{1,9})-([A-Za-z0-9._-]{1,64})")
 
 
@@ -22,6 +22,7 @@ class SessionListHandler(OperatorHandler):
     polled = True
 
     async def get(self) -> None:
+        """Answer with a page of sessions."""
         identity = await self.administrator()
         limit = None if identity is None else self.number("limit", MAX_ROWS, 1, MAX_ROWS)
         if identity is None or limit is None:
@@ -40,7 +41,7 @@ class SessionListHandler(OperatorHandler):
             row = msgspec.to_builtins(records[key])
             connection = operations.connections.connection(key[1])
             names = () if connection is None else connection.channels
-            await turns.wait(1 + len(names) // _CHANNELS_A_UNIT)
+            await turns.wait(1 + len(names) // _CHANNELS_PER_UNIT)
             if connection is not None:
                 row["channels"] = sorted(name for name in names if self.shows(identity, name))
                 row["waiting_bytes"] = connection.waiting_bytes
@@ -50,12 +51,15 @@ class SessionListHandler(OperatorHandler):
 
 
 class ChannelListHandler(OperatorHandler):
-    """`GET /v1/channels?after=&limit=`: every channel with history, people, subscribers or changed settings that may be
-    seen, by name. `after` is a channel's name."""
+    """`GET /v1/channels?after=&limit=`: every channel that is in use and that the caller may see, by name.
+
+    In use: it has history, users present, subscribers or changed settings. `after` is a channel's name.
+    """
 
     polled = True
 
     async def get(self) -> None:
+        """Answer with a page of channels."""
         identity = await self.administrator()
         limit = None if identity is None else self.number("limit", MAX_ROWS, 1, MAX_ROWS)
         if identity is None or limit is None:

@@ -19,10 +19,10 @@ _ID = re.compile(SEGMENT)
 
 
 class OperatorHandler(AuthenticatedHandler):
-    """What the endpoints share."""
+    """A handler whose path or query names ids, channels and numbers, and whose body is a Struct."""
 
     def read(self, form: type[T]) -> T | None:
-        """The body as a Struct; answers 400 itself where it is none."""
+        """Return the body as a Struct; answer 400 where it does not fit."""
         try:
             codec.check_shape(bytes(self.body))
             return msgspec.json.decode(bytes(self.body) or b"{}", type=form)
@@ -34,7 +34,7 @@ class OperatorHandler(AuthenticatedHandler):
         return None
 
     def named(self, channel: str) -> bool:
-        """Whether the path names a channel; answers itself where not."""
+        """Return whether the name is a channel's; answer 400 or 404 where not."""
         denial = authorization.channel_denial(channel)
         if denial is not None:
             status = 404 if denial.code is ErrorCode.CHANNEL_NOT_FOUND else 400
@@ -42,18 +42,18 @@ class OperatorHandler(AuthenticatedHandler):
         return denial is None
 
     def identified(self, subject: str) -> bool:
-        """Whether the path holds an id; answers itself where not."""
+        """Return whether the subject is an id; answer 400 where not."""
         if _ID.fullmatch(subject) is None:
             self.refuse(400, ErrorCode.INVALID_MESSAGE_FORMAT, "An id is 1 to 64 of A-Z a-z 0-9 . _ -")
             return False
         return True
 
     def nothing(self) -> bool:
-        """Whether the body says nothing, as the path says all; answers 400 itself where it does."""
+        """Return whether the body is empty, as the path says all; answer 400 where not."""
         return self.read(Nothing) is not None
 
     def number(self, name: str, default: int, low: int, high: int) -> int | None:
-        """A whole number from the query; answers 400 itself where it is none."""
+        """Return a whole number of the query; answer 400 where it is none, or out of bounds."""
         text = self.get_query_argument(name, str(default))
         if re.fullmatch(r"[0-9]{1,16}", text) is None or not low <= int(text) <= high:
             self.refuse(400, ErrorCode.INVALID_MESSAGE_FORMAT, f"{name} is a whole number from {low} to {high}")

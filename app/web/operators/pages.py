@@ -1,4 +1,4 @@
-"""Pages of long lists, sorted: so many keys a turn of the loop, however long the list is."""
+"""Sorted pages of long lists: a bounded number of keys is handled in one turn of the loop."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from app.node.sockets.turns import Turns
 
 MAX_ROWS = 1_000  # in one page
-_SLICE = 500  # keys
-_SLICE_UNITS = 16  # of work in a turn that a slice costs
+_SLICE_KEYS = 500  # keys that are sorted or merged between two waits
+_SLICE_UNITS = 16  # units of work that a slice takes
 
 K = TypeVar("K", str, tuple[float, str])
 
@@ -26,13 +26,13 @@ async def first_after(
     """
     runs = []
     for listed in keys:
-        for start in range(0, len(listed), _SLICE):
+        for start in range(0, len(listed), _SLICE_KEYS):
             await turns.wait(_SLICE_UNITS)
-            runs.append(sorted(key for key in listed[start : start + _SLICE] if after is None or key > after))
+            runs.append(sorted(key for key in listed[start : start + _SLICE_KEYS] if after is None or key > after))
     found: list[K] = []
     last: K | None = None
     for looked_at, key in enumerate(heapq.merge(*runs)):
-        if looked_at % _SLICE == 0:
+        if looked_at % _SLICE_KEYS == 0:
             await turns.wait(_SLICE_UNITS)
         if key == last:
             continue

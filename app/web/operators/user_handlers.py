@@ -22,6 +22,7 @@ class SessionHandler(OperatorHandler):
     acts: ClassVar[Mapping[str, tuple[Verb, ...]]] = {"delete": ("end_session",)}
 
     async def delete(self, session_id: str) -> None:
+        """End the session."""
         if await self.administrator() is None or not self.identified(session_id):
             return
         if await self.context.operations.operators.end_session(session_id, self.act):
@@ -36,6 +37,7 @@ class DisconnectUserHandler(OperatorHandler):
     acts: ClassVar[Mapping[str, tuple[Verb, ...]]] = {"post": ("disconnect_user",)}
 
     async def post(self, user_id: str) -> None:
+        """End the sessions of the user, on all nodes."""
         if await self.administrator() is None or not self.identified(user_id):
             return
         ended = await self.context.operations.operators.disconnect_user(user_id, self.act)
@@ -49,6 +51,7 @@ class LiftLimitsHandler(OperatorHandler):
     acts: ClassVar[Mapping[str, tuple[Verb, ...]]] = {"post": ("lift_limits",), "delete": ("restore_limits",)}
 
     async def post(self, user_id: str) -> None:
+        """Lift the limits for the seconds in the body."""
         if await self.administrator() is None or not self.identified(user_id):
             return
         asked = self.read(LimitsLift)
@@ -56,6 +59,7 @@ class LiftLimitsHandler(OperatorHandler):
             await self._lift(user_id, asked.seconds)
 
     async def delete(self, user_id: str) -> None:
+        """Restore the usual limits."""
         if await self.administrator() is not None and self.identified(user_id):
             await self._lift(user_id, 0)
 
@@ -71,6 +75,7 @@ class RevokeTokensHandler(OperatorHandler):
     acts: ClassVar[Mapping[str, tuple[Verb, ...]]] = {"post": ("revoke_token", "revoke_user")}
 
     async def post(self) -> None:
+        """Revoke the token or the user that the body names."""
         if await self.administrator() is None:
             return
         asked = self.read(Revocation)

@@ -13,22 +13,24 @@ if TYPE_CHECKING:
 
 
 class HealthHandler(GuardedHandler):
-    """`/healthz`: the process answers."""
+    """`/healthz`: 200 while the process answers."""
 
     is_for_probes = True
 
     def get(self) -> None:
+        """Answer that the process is alive."""
         self.answer({"status": "alive"})
 
     head = get
 
 
 class ReadinessHandler(GuardedHandler):
-    """`/readyz`: 200 when the service may be given clients and changes, else 503; the body says which part is not."""
+    """`/readyz`: 200 when the service may be given clients and changes, else 503 with the parts that are not ready."""
 
     is_for_probes = True
 
     def get(self) -> None:
+        """Answer with the state of each part."""
         checks: dict[str, bool] = self.context.probes.readiness()
         ready = all(checks.values())
         if not ready:
@@ -44,6 +46,7 @@ class MetricsHandler(AuthenticatedHandler):
     is_for_probes = True
 
     async def get(self) -> None:
+        """Answer in the text format of Prometheus."""
         pages = self.site.public_pages
         if pages.metrics_open:
             good = self.admit_anonymous()
@@ -58,14 +61,15 @@ class MetricsHandler(AuthenticatedHandler):
         self.finish(metrics.text())
 
     def on_finish(self) -> None:
-        """Reading the metrics, every few seconds, is neither counted in them nor recorded."""
+        """Release the body, and neither count nor record the call: metrics are read every few seconds."""
         GuardedHandler.on_finish(self)
 
 
 class SecurityTxtHandler(GuardedHandler):
-    """`/.well-known/security.txt` (RFC 9116): where to report a hole. 404 without a contact and after its end."""
+    """`/.well-known/security.txt` (RFC 9116): the contact for security reports; 404 without one."""
 
     def get(self) -> None:
+        """Answer with the file, as text."""
         pages = self.site.public_pages
         text = pages.security_txt(time.time())
         if not text:
@@ -81,8 +85,10 @@ class SchemaHandler(GuardedHandler):
     """A document that describes the protocol, generated from its types once."""
 
     def initialize(self, describe: Callable[[], dict[str, Any]]) -> None:  # type: ignore[override]  # Tornado's way
+        """Take the function that makes the schema, and remembers it."""
         super().initialize()
         self._describe = describe
 
     def get(self) -> None:
+        """Answer with the schema as JSON."""
         self.answer(self._describe())

@@ -1,4 +1,4 @@
-"""Pages for callers without an access token: the metrics, or not, and security.txt."""
+"""Pages that need no access token: security.txt, and the metrics where they are open."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class PublicPages:
-    """`metrics_open`: anybody who reaches the address may read the metrics; else `metrics_token` opens them."""
+    """The pages of one address. `metrics_open`: its metrics need no token; otherwise `metrics_token` opens them."""
 
     metrics_open: bool
     metrics_token: str
@@ -42,7 +42,7 @@ class PublicPages:
 
 
 def expires_at(date: str) -> float:
-    """Return the beginning of a day in UTC, as Unix seconds. Raises ValueError for what is no date."""
+    """Return the beginning of a day in UTC, as Unix seconds. Raises ValueError where it is no date."""
     return datetime.strptime(date, "%Y-%m-%d").replace(tzinfo=UTC).timestamp()
 
 

@@ -1,4 +1,4 @@
-"""Bounds of the memory that requests' bodies hold while they come in and are worked on."""
+"""Bounds of the memory that bodies of requests hold while they are received and handled."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 @dataclass(slots=True)
 class BodyQuota:
-    """Bytes of bodies in flight: of everybody (`total`), and of one user (`per_user`)."""
+    """Bytes of bodies in memory: of all users (`total`), and of one user (`per_user`)."""
 
     total: int = 64 << 20
     per_user: int = 16 << 20
@@ -17,11 +17,11 @@ class BodyQuota:
 
     @property
     def held(self) -> int:
-        """Bytes that are held now."""
+        """The bytes that are held now."""
         return self._all
 
     def take(self, user_id: str, size: int) -> bool:
-        """Hold so many bytes more; False, and nothing is held, where there is no room."""
+        """Hold `size` bytes more; return False, and hold nothing, where there is no room."""
         if self._all + size > self.total or self._of[user_id] + size > self.per_user:
             return False
         self._all += size
@@ -29,7 +29,7 @@ class BodyQuota:
         return True
 
     def release(self, user_id: str, size: int) -> None:
-        """Let go of bytes that were held."""
+        """Release bytes that were held."""
         self._all -= size
         self._of[user_id] -= size
         if self._of[user_id] <= 0:

@@ -1,4 +1,4 @@
-"""How many connections one address and the process may have (docs/protocol.md#connections-of-an-address).
+"""Bounds of the connections of one address and of the process (docs/protocol.md#connections-of-an-address).
 
 Every TCP connection counts, whatever is spoken over it. A few beyond the bounds are taken in, so that they can be told
 why they are refused; the others are closed unheard.
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from dossier_realtime.protocol.http.forwarded import Network
 
-_TOLD_PER_ADDRESS = 256  # connections past the bound that are answered 429
-_TOLD = 64  # connections past the process' bound that are answered 503
+_MAX_ANSWERED_PER_ADDRESS = 256  # connections past an address' bound that are answered 429, not closed unheard
+_MAX_ANSWERED = 64  # connections past the process' bound that are answered 503
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class AddressLimits:
 
 @dataclass(slots=True, eq=False)
 class Ticket:
-    """One TCP connection's place. `is_over`: past its address' bound; `is_full`: past the process' bound.
+    """One TCP connection that was counted. `is_over`: past its address' bound; `is_full`: past the process' bound.
 
     Behind a trusted proxy a connection counts for no address until it becomes a WebSocket of one client.
     """
@@ -51,8 +51,10 @@ class Ticket:
 
 @dataclass(slots=True)
 class ConnectionQuota:
-    """Counts by address. Bounded: what happened in the last second, addresses with a connection, and those that were
-    refused of late."""
+    """Counts of connections, handshakes and refusals by address.
+
+    Its size is bounded: it holds the last second, the addresses that have a connection, and those refused of late.
+    """
 
     limits: AddressLimits = field(default_factory=AddressLimits)
     trusted: Sequence[Network] = ()
@@ -67,7 +69,7 @@ class ConnectionQuota:
 
     @property
     def open(self) -> int:
-        """How many connections the process has."""
+        """The number of connections of the process."""
         return self._total
 
     def client(self, peer: str, forwarded: Sequence[str]) -> str:
@@ -75,16 +77,16 @@ class ConnectionQuota:
         return client_address(peer, forwarded, self.trusted) if self.trusted else peer
 
     def acquire(self, peer: str, steady: float) -> Ticket | None:
-        """Count a connection; None: it is to be closed at once."""
+        """Count a connection, and return its ticket; None where it is to be closed at once."""
         is_full = self._total >= self.limits.total
-        if self._total >= self.limits.total + _TOLD:
+        if self._total >= self.limits.total + _MAX_ANSWERED:
             return None
         if is_trusted(peer, self.trusted):
             ticket = Ticket("", behind_proxy=True, is_full=is_full)
         else:
             address, bound = bucket(peer), self.limits.connections
             accepts = self._count("accept", address, steady)
-            if accepts > self.limits.accepts_per_second or self._open[address] >= bound + _TOLD_PER_ADDRESS:
+            if accepts > self.limits.accepts_per_second or self._open[address] >= bound + _MAX_ANSWERED_PER_ADDRESS:
                 return None
             ticket = Ticket(address, is_over=self._open[address] >= bound, is_full=is_full)
             self._open[address] += 1
@@ -92,7 +94,7 @@ class ConnectionQuota:
         return ticket
 
     def admit_handshake(self, ticket: Ticket, client: str, steady: float) -> bool:
-        """Count a handshake of the client's; False when the address has its fill."""
+        """Count a handshake; return False when the address has made too many, or has too many connections."""
         address = bucket(client)
         if ticket.behind_proxy and not ticket.address:
             ticket.address = address
@@ -101,21 +103,21 @@ class ConnectionQuota:
         return self._count("handshake", address, steady) <= self.limits.handshakes_per_second and not ticket.is_over
 
     def admit_anonymous(self, client: str, steady: float) -> bool:
-        """Count a request by nobody known; False when the address has made too many in this second."""
+        """Count a request without a valid token; return False when the address has made too many in this second."""
         return self._count("stranger", bucket(client), steady) <= self.limits.strangers_per_second
 
     def refused(self, client: str, steady: float) -> float:
-        """Count a refused call of the client's; return for how many seconds its answer is to wait."""
+        """Count a refused call; return the seconds for which its answer is held back."""
         budget = self._refused.of(bucket(client), steady)
         budget.refused(steady)
         return budget.pause(steady)
 
     def is_refused_often(self, ticket: Ticket, steady: float) -> bool:
-        """Return whether the address of a connection was refused so often of late that others go before it."""
+        """Return whether the address of a connection was refused so often of late that it yields to others."""
         return self._refused.is_often(ticket.address, steady)
 
     def release(self, ticket: Ticket) -> None:
-        """Give a connection's place back; safe to call again."""
+        """Uncount a connection; safe to call again."""
         if ticket.is_released:
             return
         ticket.is_released = True

@@ -1,4 +1,4 @@
-"""Taking TCP connections in: so many a turn of the loop, within the bounds of addresses, and patient without files."""
+"""An HTTP server that accepts a bounded number of connections in a turn of the loop, and rests while files run out."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
     from .connection_quota import ConnectionQuota, Ticket
 
 _log = structlog.get_logger("accept")
-_ACCEPTS_A_TURN = 2
-_UNSENT = 1 << 17  # bytes the kernel takes ahead of the peer: without it megabytes, which no bound would count
-_REST = 0.5  # seconds without accepting, after the system refused a connection
-_SAID_EVERY = 60.0  # seconds between two lines about it
+_ACCEPTS_PER_TURN = 2
+_MAX_UNSENT_BYTES = 1 << 17  # that the kernel takes ahead of the peer: its default is megabytes outside of any bound
+_REST_SECONDS = 0.5  # without accepting, after the system refused a connection
+_LOG_SECONDS = 60.0  # between two lines of the log about it
 
 
 class _InTurn:
-    """A stream whose requests are served in turn with all other work of the loop, and whose last answer arrives.
+    """A stream whose requests take turns with all other work of the loop, and whose last answer arrives.
 
     An answer can be held back: it is sent, and the next request read, when the pause is over.
     """
@@ -49,7 +49,7 @@ class _InTurn:
     _held: tuple[Any, asyncio.Future[None]] | None = None
 
     def hold(self, seconds: float) -> None:
-        """Send nothing for so long: the one answer that is written meanwhile waits."""
+        """Hold back the answer that is written within the next `seconds`."""
         if self._pause is None:
             self._pause = asyncio.get_running_loop().call_later(seconds, self._go_on)
 
@@ -72,14 +72,14 @@ class _InTurn:
         writing.add_done_callback(lambda done: _pass_on(done, sent))
 
     def close_fd(self) -> None:
-        """Close the socket; one that broke at once, any other as soon as its client has had the answer."""
+        """Close the socket: at once after an error, otherwise as soon as its client has had the answer."""
         if self._pause is not None:
             self._pause.cancel()
             self._pause = None
         held, self._held = self._held, None
         if held is not None:
             held[1].set_exception(tornado.iostream.StreamClosedError())
-            held[1].exception()  # seen: nobody need ask
+            held[1].exception()  # retrieved here: asyncio would log it as never retrieved
         sock, ticket = self.socket, self.ticket
         if self.error is None and not ticket.is_upgraded:
             self.is_lingering = self.lingering.take(sock, lambda: self.connection_quota.release(ticket))
@@ -108,7 +108,7 @@ def _pass_on(done: asyncio.Future[None], to: asyncio.Future[None]) -> None:
         to.set_result(None)
     else:
         to.set_exception(wrong)
-        to.exception()  # seen: nobody need ask
+        to.exception()  # retrieved here: asyncio would log it as never retrieved
 
 
 class _PlainStream(_InTurn, tornado.iostream.IOStream):
@@ -123,11 +123,12 @@ Stream = _PlainStream | _TlsStream
 
 
 class LimitedServer(tornado.httpserver.HTTPServer):
-    """Tornado's HTTP server behind an accept loop of its own: Tornado's spins, and logs, when files run out."""
+    """Tornado's HTTP server with another accept loop: Tornado's own spins and logs while no file can be opened."""
 
     def initialize(  # type: ignore[override]  # Tornado's way to construct
         self, app: Any, tls: ssl.SSLContext | None, connection_quota: ConnectionQuota, turns: Turns, **bounds: Any
     ) -> None:
+        """Take the bounds that Tornado's server knows, and those of this one."""
         super().initialize(app, **bounds)
         self._tls = tls
         self._connection_quota = connection_quota
@@ -136,7 +137,7 @@ class LimitedServer(tornado.httpserver.HTTPServer):
         self._listening: list[socket.socket] = []
         self._said = float("-inf")
         self.refused = 0
-        """How often the system refused a connection."""
+        """The number of connections that the system did not accept."""
 
     def add_sockets(self, sockets: Iterable[socket.socket]) -> None:
         """Accept connections on these listening sockets, until `stop`."""
@@ -153,12 +154,12 @@ class LimitedServer(tornado.httpserver.HTTPServer):
         self._listening.clear()
 
     async def close_all_connections(self) -> None:
-        """Close what is still open, without a wait for clients."""
+        """Close all connections, without waiting for clients."""
         await super().close_all_connections()
         self._lingering.close()
 
     def on_close(self, server_conn: object) -> None:
-        """Give the place of a connection back that speaks HTTP no more; a WebSocket keeps it until it ends."""
+        """Release the ticket of an HTTP connection that is closed; a WebSocket keeps its ticket until it ends."""
         super().on_close(server_conn)
         stream: Stream = server_conn.stream  # type: ignore[attr-defined]  # every one has a stream of ours
         if not (stream.ticket.is_upgraded or stream.is_lingering):
@@ -169,7 +170,7 @@ class LimitedServer(tornado.httpserver.HTTPServer):
             asyncio.get_running_loop().add_reader(listening.fileno(), self._acceptable, listening)
 
     def _acceptable(self, listening: socket.socket) -> None:
-        for _ in range(_ACCEPTS_A_TURN):
+        for _ in range(_ACCEPTS_PER_TURN):
             try:
                 connection, address = listening.accept()
             except (BlockingIOError, InterruptedError):
@@ -182,13 +183,13 @@ class LimitedServer(tornado.httpserver.HTTPServer):
             self._take_in(connection, address)
 
     def _rest(self, listening: socket.socket, wrong: OSError) -> None:
-        """Wait: a socket that cannot be accepted stays readable, and would be tried again at once for ever."""
+        """Stop accepting for a moment: the listening socket stays readable, and the loop would spin on it."""
         loop = asyncio.get_running_loop()
         loop.remove_reader(listening.fileno())
-        loop.call_later(_REST, self._watch, listening)
+        loop.call_later(_REST_SECONDS, self._watch, listening)
         self.refused += 1
         now = time.monotonic()
-        if now - self._said >= _SAID_EVERY:
+        if now - self._said >= _LOG_SECONDS:
             self._said = now
             _log.error("no connection can be accepted; raise the limit of open files", reason=str(wrong))
 
@@ -201,7 +202,7 @@ class LimitedServer(tornado.httpserver.HTTPServer):
         stream: Stream
         try:
             connection.setblocking(False)
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT)
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _MAX_UNSENT_BYTES)
             if self._tls is None:
                 stream = _PlainStream(connection, **bounds)
             else:

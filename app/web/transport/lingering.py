@@ -1,4 +1,4 @@
-"""Ends of connections that let the last answer arrive: half-closed, then read and dropped for a while.
+"""Lingering close: a connection is half-closed, then read and dropped for a while, so that its answer arrives.
 
 A socket that is closed while its client still sends is reset, and the reset destroys the answer that was under way
 (RFC 9112, section 9.6).
@@ -38,14 +38,16 @@ class Lingering:
     def __init__(self, turns: Turns) -> None:
         self._turns = turns
         self._endings: dict[int, _Ending] = {}
-        self._dropped = bytearray(_CHUNK)  # what is read here is read by nobody
+        self._dropped = bytearray(_CHUNK)  # bytes that are dropped
 
     def __len__(self) -> int:
         return len(self._endings)
 
     def take(self, sock: socket.socket, closed: Callable[[], None]) -> bool:
-        """Take over a non-blocking socket until its client closes or a bound is reached, then close it and call
-        `closed`. Return False, and leave the socket alone, where the client is gone or there is no room."""
+        """Take over a non-blocking socket until its client closes or a bound is reached; then close it, call `closed`.
+
+        Return False, and leave the socket alone, where the client is gone or there is no room.
+        """
         if len(self._endings) >= MAX_SOCKETS:
             return False
         try:

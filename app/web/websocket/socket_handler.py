@@ -14,11 +14,12 @@ _SWITCHING = (
 
 
 class SocketHandler(GuardedHandler):
-    """`GET /v1`."""
+    """`GET /v1`: the handshake of a WebSocket."""
 
     opens_socket = True
 
     async def get(self) -> None:
+        """Answer 101 and hand the socket over, or refuse the handshake."""
         headers = self.request.headers
         if headers.get("Upgrade", "").lower() != "websocket":
             self.set_header("Upgrade", "websocket")

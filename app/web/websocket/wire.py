@@ -1,8 +1,8 @@
 """The socket of a WebSocket connection, from the 101 to its end.
 
-The parser is fed with whatever the kernel has; messages are handed to the connection one after the other, and while
-one of them takes time the socket is simply not read: TCP holds the peer back. So it is for a moment when the peer was
-refused often. Each read and each message is a unit of the work that one turn of the loop does for everybody
+The parser is fed with the bytes that the kernel has; messages are handed to the connection one after the other. While
+one of them takes time, the socket is not read, and TCP holds the peer back; so it is for a moment when the peer was
+refused often. Each read and each message is a unit of the work that one turn of the loop does for all connections
 (`app.node.sockets.turns`), so no connection keeps another waiting.
 """
 
@@ -36,12 +36,12 @@ if TYPE_CHECKING:
     from app.node.node import Node
 
 _BUFFER = memoryview(bytearray(1 << 14))  # one for all sockets: a read is parsed before the next begins
-_FEW = 4  # messages of one read that the others may wait for
+_FEW_MESSAGES = 4  # of one read; a peer that sends more at once yields to others
 _BUSY = (BlockingIOError, InterruptedError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 
 class SocketServer:
-    """The node, as handshakes see it: it takes connections, or not."""
+    """The entrance to a node: the handshake asks whether there is room, and hands the socket over."""
 
     def __init__(self, node: Node) -> None:
         self._node = node
@@ -91,7 +91,7 @@ class Wire:
         self._tls = isinstance(sock, ssl.SSLSocket)
         self._parser = FrameParser(node.limits.max_message)
         self._backlog: deque[Incoming] = deque()
-        self._bulk = False  # whether the peer sends more than the others are to wait for
+        self._bulk = False  # whether the peer sends so much at once that it yields to others
         self._reading = False
         self._queued = False  # waits for a turn of the loop, in which it handles or reads something
         self._work: asyncio.Task[None] | None = None
@@ -125,7 +125,7 @@ class Wire:
 
     @property
     def _is_held(self) -> bool:
-        """Return whether something else comes before the next read: a turn, a message at work, a pause."""
+        """Return whether the next read waits for a turn, a message at work, or a pause."""
         return self._queued or self._work is not None or self._pause is not None
 
     def _read(self) -> None:
@@ -133,7 +133,7 @@ class Wire:
             self._reading = True
             self._node.loop.add_reader(self._sock.fileno(), self._readable)
             if self._tls:
-                self._node.loop.call_soon(self._readable)  # TLS may hold bytes that the kernel no longer shows
+                self._node.loop.call_soon(self._readable)  # TLS may hold bytes that the kernel does not report
 
     def _pause_on(self, sock: socket.socket) -> None:
         if self._reading:
@@ -168,7 +168,7 @@ class Wire:
         self._bulk = count == len(_BUFFER) or (self._bulk and self._parser.mid_frame)
         self._take(_BUFFER[:count])
         if self._reading and isinstance(self._sock, ssl.SSLSocket) and self._sock.pending():
-            self._node.loop.call_soon(self._readable)  # decrypted already: the kernel will not tell of it
+            self._node.loop.call_soon(self._readable)  # decrypted already: the kernel does not report it
 
     def _queue(self) -> None:
         """Wait for another turn of the loop; until then nothing is read."""
@@ -178,7 +178,7 @@ class Wire:
         self._node.turns.later(self._continue, self._lane)
 
     def _continue(self) -> bool:
-        """Do one unit of work; true where another waits."""
+        """Do one unit of work; return True where another waits."""
         self._queued = False
         if self._work is None:
             if self._backlog:
@@ -217,7 +217,7 @@ class Wire:
             self._connection.mid_frame(False)
         self._connection.mid_frame(self._parser.mid_frame)
         self._backlog.extend(items)
-        self._bulk = self._bulk or len(items) > _FEW
+        self._bulk = self._bulk or len(items) > _FEW_MESSAGES
         self._work_off()
 
     def _handle(self, item: Incoming) -> None:
