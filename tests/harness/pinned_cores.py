@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from multiprocessing.synchronize import Event
+from multiprocessing.synchronize import Barrier, Event
 from pathlib import Path
 
 from tests.harness.wire import Client
@@ -76,15 +76,21 @@ def pinned(core: int) -> Iterator[None]:
 @dataclass
 class _Begun:
     over: Event | None = None
+    together: Barrier | None = None
 
 
 _begun = _Begun()
 
 
-def _begin(core: int, over: Event) -> None:
+def _begin(core: int, over: Event, together: Barrier) -> None:
     os.sched_setaffinity(0, {core})
     os.nice(_LOWEST)
-    _begun.over = over
+    _begun.over, _begun.together = over, together
+
+
+def _meet() -> None:
+    assert _begun.together is not None
+    _begun.together.wait()
 
 
 def is_over() -> bool:
@@ -98,7 +104,16 @@ class Strangers:
     def __init__(self, core: int) -> None:
         context = multiprocessing.get_context("spawn")
         self._over = context.Event()
-        self._pool = ProcessPoolExecutor(STRANGERS, mp_context=context, initializer=_begin, initargs=(core, self._over))
+        together = context.Barrier(STRANGERS)
+        self._pool = ProcessPoolExecutor(
+            STRANGERS, mp_context=context, initializer=_begin, initargs=(core, self._over, together)
+        )
+
+    def wait(self) -> None:
+        """Return once each of the processes has begun."""
+        present = [self._pool.submit(_meet) for _ in range(STRANGERS)]
+        for one in present:
+            one.result()
 
     def begin(self, flood: Flood, port: int, times: int) -> list[Future[int]]:
         """Let all of them flood a port of the loopback."""
