@@ -1,12 +1,12 @@
-"""Where recordings come from: a journal's folder, an export file, a running service.
+"""The sources of recordings: a journal's folder, an export file, a running service.
 
     recording = open_journal("var/journal")
     recording = open_export("monday.ndjson")
     recording = open_service("http://localhost:8000", token, to="monday.ndjson", channel="dossier:country:SA")
 
-Of the first two nothing is shown that is classified above `clearance`, which is `internal` unless it is named. That
-keeps secrets out of a notebook by default; it is no access control, for who can read the files can read all of them.
-`open_service` shows what the token's permission and clearance let through, and keeps it as an export file.
+The first two show nothing that is classified above `clearance`, which is `internal` by default. That keeps secrets out
+of a notebook; it is no access control, for a user who can read the files can read all of them. `open_service` shows
+what the token's permission and clearance allow, and keeps it as an export file.
 """
 
 from __future__ import annotations
@@ -34,11 +34,13 @@ __all__ = ["ExportError", "open_export", "open_journal", "open_service"]
 def open_journal(
     folder: str | Path, node: str = "", *, clearance: str = CLEARANCE, key: str | Path | None = None
 ) -> Recording:
-    """One node's journal in a folder. `node` may be left out where there is one; `key`: the service's public key,
-    a PEM file, by which `verify` knows its signature.
+    """Open the journal of one node in a folder.
 
-    What is classified above `clearance` (public, internal, confidential, secret) leaves no trace, counts included.
-    Raises ValueError where the node is not there, or for a clearance that is none.
+    `node` may be left out where there is one; `key` is the service's public key (a PEM file), by which `verify` checks
+    signatures. Entries that are classified above `clearance` (public, internal, confidential, secret) leave no trace,
+    counts included.
+
+    Raises ValueError for a node that has no journal there, and for an unknown clearance.
     """
     reach(clearance)
     folder = Path(folder)
@@ -59,8 +61,10 @@ def open_journal(
 
 
 def open_export(file: str | Path, *, clearance: str = CLEARANCE, key: str | Path | None = None) -> Recording:
-    """An export file, likewise up to `clearance`. Raises ExportError for what is none, ValueError for a clearance
-    that is none."""
+    """Open an export file, up to `clearance` as in `open_journal`.
+
+    Raises ExportError for a file that is no export, ValueError for an unknown clearance.
+    """
     reach(clearance)
     if Path(file).is_dir():
         raise ExportError(f"{file} is a folder; name an export's file (a journal's folder is opened with open_journal)")
@@ -78,14 +82,17 @@ def open_service(
     tz: Zone = UTC,
     **selection: str | float,
 ) -> Recording:
-    """Download an export from a running service into the file `to`, and open it: all that the token lets through.
+    """Download an export from a running service into the file `to`, and open it: all that the token allows.
 
-    `since` (included) and `until` (excluded) in any form that a recording takes (recording/moments.py), without a zone
-    in `tz`. `selection`: session, user, channel (a name, or a pattern such as `dossier:*`), context ("true": also what
-    had begun before `since` and shows how things stood then); of a whole export, after (the number of an entry) and
-    limit (entries at most).
-    Raises OSError where the service cannot be reached, ExportError where it says no or nothing fits, TypeError and
-    ValueError for times that are none.
+    `since` (included) and `until` (excluded) may have any form that a recording takes (recording/moments.py); without a
+    zone they are in `tz`. `selection`: session, user, channel (a name, or a pattern such as `dossier:*`), context
+    ("true": also the entries before `since` that give the state at `since`); of a whole export, after (the number of
+    an entry) and limit (a number of entries).
+
+    Raises:
+        OSError: where the service can not be reached.
+        ExportError: where the service refuses, or nothing fits.
+        TypeError, ValueError: for an invalid time.
     """
     ends = zip(("since", "until"), span(since, until, tz), strict=True)
     times = {name: f"{moment:.6f}" for name, moment in ends if moment is not None}

@@ -1,4 +1,4 @@
-"""Export files, read and downloaded; their signature."""
+"""Export files: reading, downloading, and the verification of their signature."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from dossier_realtime.recording.proof.verify import Report
 from .keys import ExportError
 from .segments import LINE_BYTES
 
-_SENTENCE = 300  # characters of an answer that is not of our service
-_PATIENCE = 60.0  # seconds between two pieces of a download
+_MAX_SHOWN_CHARACTERS = 300  # of an answer that is not of our service
+_READ_TIMEOUT_SECONDS = 60.0  # between two pieces of a download
 
 
 def verify_file(file: Path, check: Check | None = None, known: Mapping[int, str] | None = None) -> Report:
-    """Verify an export file, streaming. Without `check` whoever made it may have written the manifest too.
+    """Verify an export file, streaming. Without `check` nothing proves who wrote the manifest.
 
     `known`: links of the journal by seq, from checkpoints; those of a whole export must agree.
     """
@@ -36,8 +36,10 @@ def verify_file(file: Path, check: Check | None = None, known: Mapping[int, str]
 
 
 def read_manifest(file: Path) -> Manifest | None:
-    """Return the manifest in a file's last line, not verified; None where that line is none, and of what can be read
-    only once (a pipe). Raises OSError."""
+    """Return the manifest in a file's last line, not verified. Raises OSError.
+
+    None where that line holds no manifest, and for a file that can be read only once (a pipe).
+    """
     if not file.is_file():
         return None
     with file.open("rb") as opened:
@@ -49,11 +51,11 @@ def read_manifest(file: Path) -> Manifest | None:
 
 
 class ExportSource:
-    """An export file as a `Source`. It is mapped, not read. Only its last line vouches for the entries before it, so of
-    a file that is not proven from its first byte to its last none is shown: `lines` ends in ExportError.
+    """An export file as a `Source`. It is mapped, not read.
 
-    `clearance`: what it was made for; the highest where it is whole, or does not say. Raises ExportError for a file
-    that cannot be read, or is of another format.
+    Only its last line proves the entries before it, so a file that is not proven from its first byte to its last shows
+    no entry: `lines` ends in ExportError. `clearance` is the one that the export was made for; the highest where it is
+    whole, or does not say. Raises ExportError for a file that can not be read, or is of another format.
     """
 
     def __init__(self, file: Path, check: Check | None = None) -> None:
@@ -70,6 +72,7 @@ class ExportSource:
         self.clearance = HIGHEST if found is None or found.manifest.whole else found.manifest.clearance
 
     def lines(self) -> Iterator[tuple[int, bytes]]:
+        """Yield every entry's place and line. Raises ExportError for a file that is not proven."""
         walk = ExportWalk(self._raw_lines(), check=self._check)
         yield from walk
         fault = walk.report.fault
@@ -78,6 +81,7 @@ class ExportSource:
             raise ExportError(f"{self._path} is no export, or is damaged: {where}{fault.what}")
 
     def line(self, place: int) -> bytes:
+        """Return the line at a place."""
         return journal_line(self._map[place : self._map.find(b"\n", place) + 1]) or b""
 
     def _raw_lines(self) -> Iterator[bytes]:
@@ -88,6 +92,7 @@ class ExportSource:
             place = end
 
     def verify(self) -> Report:
+        """Verify the whole file."""
         return verify_file(self._path, self._check)
 
     def _last(self) -> bytes:
@@ -96,14 +101,17 @@ class ExportSource:
 
 
 def download(address: str, token: str, to: Path, selection: Mapping[str, str | float]) -> None:
-    """Stream `GET /v1/journal` into a file. Raises ExportError and OSError; nothing half is left behind."""
+    """Stream `GET /v1/journal` into a file, which is replaced only when all of it has come.
+
+    Raises ExportError and OSError.
+    """
     query = urllib.parse.urlencode(dict(selection))
     request = urllib.request.Request(f"{address.rstrip('/')}/v1/journal?{query}")  # noqa: S310  the caller's own
     request.add_header("Authorization", f"Bearer {token}")
     draft = to.with_name(to.name + ".part")
     last = b""
     try:
-        with urllib.request.urlopen(request, timeout=_PATIENCE) as answer, draft.open("wb") as file:  # noqa: S310  likewise
+        with urllib.request.urlopen(request, timeout=_READ_TIMEOUT_SECONDS) as answer, draft.open("wb") as file:  # noqa: S310  likewise
             for line in answer:
                 file.write(line)
                 last = line
@@ -121,8 +129,8 @@ class _ErrorBody(msgspec.Struct):
 
 
 def _why(body: bytes) -> str:
-    """The service's own sentence, or what else answered."""
+    """Return the message of the service's error; the beginning of the body where another server answered."""
     try:
         return msgspec.json.decode(body, type=_ErrorBody).message
     except (msgspec.MsgspecError, UnicodeDecodeError):
-        return body.decode(errors="replace")[:_SENTENCE]
+        return body.decode(errors="replace")[:_MAX_SHOWN_CHARACTERS]

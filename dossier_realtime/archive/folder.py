@@ -1,4 +1,4 @@
-"""A journal's folder, read: its nodes, segments, heads and anchors (recording/entry.py says what they are)."""
+"""Reading a journal's folder: its nodes, segments, heads and anchors (the format is in recording/entry.py)."""
 
 from __future__ import annotations
 
@@ -34,17 +34,17 @@ _DAMAGED = "this recording is not intact: it is shown up to where it is damaged;
 
 
 class DamagedRecordingWarning(UserWarning):
-    """A recording that is shown only up to where it is damaged."""
+    """The warning about a recording that is shown only up to a damaged entry."""
 
 
 def nodes(folder: Path) -> list[str]:
-    """The nodes that have written to the folder."""
+    """Return the nodes that have written to the folder."""
     found = (_SEGMENT.fullmatch(path.name) or _HEAD.fullmatch(path.name) for path in folder.iterdir())
     return sorted({match[1] for match in found if match})
 
 
 def segment_paths(folder: Path, node: str) -> list[Path]:
-    """The node's segment files, in order; of one that is there both plain and compressed, the plain file."""
+    """Return the node's segment files in order; of a segment that is both plain and compressed, the plain file."""
     found: dict[str, Path] = {}
     for path in folder.iterdir():
         match = _SEGMENT.fullmatch(path.name)
@@ -54,22 +54,25 @@ def segment_paths(folder: Path, node: str) -> list[Path]:
 
 
 def first_seq(path: Path) -> int:
-    """The seq of a segment's first entry."""
+    """Return the seq of a segment's first entry."""
     return int(path.name.removesuffix(".zst").removesuffix(".journal")[-16:])
 
 
 def read_lines(path: Path) -> Iterator[bytes]:
-    """The lines of a segment file with their ends, as they stand in the plain file. Raises UnreadableSegmentError."""
+    """Yield the lines of a segment file with their ends, as in the plain file. Raises UnreadableSegmentError."""
     return open_segment(path).lines()
 
 
 def read_after(folder: Path, node: str, seq: int) -> Iterator[bytes]:
-    """The node's lines from the one before entry `seq + 1` on, segments' first lines among them; so far as each is
-    written. What is before is not read: segments are passed over by their names, and within one a line is found by
-    halving. Each line must go on from the one before it, so a line that the chain does not hold is not among them.
+    """Yield the node's lines from the one before entry `seq + 1` on, as far as each is written.
 
-    Raises DamagedJournalError for such a line, ValueError for one that is no line, OSError for a segment that
-    retention has just removed.
+    The first lines of segments are included. Earlier lines are not read: segments are skipped by their names, and
+    within a segment the line is found by bisection. Each line must continue the chain of the one before it.
+
+    Raises:
+        DamagedJournalError: for a line that does not continue the chain.
+        ValueError: for a line of another form.
+        OSError: for a segment that retention has just removed.
     """
     chain = Chain(read_head(folder, node))
     paths = kept_paths(folder, node, read_anchor(folder, node))
@@ -83,7 +86,7 @@ def read_after(folder: Path, node: str, seq: int) -> Iterator[bytes]:
 
 
 def _lines_on(chain: Chain, segment: Segment, seq: int, *, first: bool, last: bool) -> Iterator[bytes]:
-    """A segment's lines, of the first one from the line before entry `seq + 1` on."""
+    """Yield a segment's lines; those of the `first` segment from the line before entry `seq + 1` on."""
     place = segment.place_before(seq) if first else 0
     begun = not first
     lines = segment.lines(place)
@@ -97,15 +100,17 @@ def _lines_on(chain: Chain, segment: Segment, seq: int, *, first: bool, last: bo
             what = chain.go_on_after(line)
         if what:
             if last and is_torn(line, lines):
-                return  # being written: what is behind it belongs to it
+                return  # being written: the bytes behind it belong to it
             raise DamagedJournalError(ChainFault(chain.seq + 1, segment.name, 0, what))
         yield line
         begun, place = True, place + len(line)
 
 
 def seq_before(folder: Path, node: str, moment: float) -> int:
-    """An entry behind which everything since a moment (Unix seconds) stands, by the first entries of segments: 0 where
-    none began before it."""
+    """Return a seq after which every entry since a moment (Unix seconds) stands, by the first entries of segments.
+
+    0 where no segment began before that moment.
+    """
     seq = 0
     for path in kept_paths(folder, node, read_anchor(folder, node)):
         first = next(islice(read_lines(path), 1, 2), b"")
@@ -113,13 +118,13 @@ def seq_before(folder: Path, node: str, moment: float) -> int:
             if decode_entry(first).header.at >= moment:
                 break
         except ValueError:
-            break  # who reads on says so
+            break  # reading on from here reports it
         seq = first_seq(path) - 1
     return seq
 
 
 def read_head(folder: Path, node: str) -> Head | None:
-    """The node's head, or None when the file is missing or not exactly a head."""
+    """Return the node's head; None where the file is missing or not exactly a head."""
     try:
         return decode_head((folder / f"{node}.head").read_bytes())
     except FileNotFoundError:
@@ -127,7 +132,7 @@ def read_head(folder: Path, node: str) -> Head | None:
 
 
 def read_anchor(folder: Path, node: str) -> Anchor | None:
-    """The node's anchor; None where nothing was removed."""
+    """Return the node's anchor; None where nothing was removed."""
     try:
         return decode_anchor((folder / f"{node}.anchor").read_bytes())
     except FileNotFoundError:
@@ -135,23 +140,25 @@ def read_anchor(folder: Path, node: str) -> Anchor | None:
 
 
 def kept_paths(folder: Path, node: str, anchor: Anchor | None) -> list[Path]:
-    """The segments behind the anchor: those before it are about to be removed."""
+    """Return the segments behind the anchor; those before it are about to be removed."""
     return [path for path in segment_paths(folder, node) if anchor is None or first_seq(path) > anchor.seq]
 
 
 class OpenedJournal:
-    """One node's journal as it is when it is opened. `check`: of the anchor's signature. Raises OSError."""
+    """The journal of one node at the time of opening. `check` is of the anchor's signature. Raises OSError."""
 
     def __init__(self, folder: Path, node: str, check: Check | None = None, outside: Outside | None = None) -> None:
         self._outside = outside
-        self._head = read_head(folder, node)  # before the segments: these may grow meanwhile, it must not be ahead
+        self._head = read_head(
+            folder, node
+        )  # before the segments: they may grow meanwhile, and the head must not be ahead
         self._anchor = read_anchor(folder, node)
         self._fault = _at_anchor(node, self._anchor, check)
         cache = BlockCache()
         self.segments = [open_segment(path, cache) for path in kept_paths(folder, node, self._anchor)]
 
     def walk(self) -> Walk:
-        """Return a walk through all of it."""
+        """Return a walk along the whole chain."""
         lines = ((segment.name, segment.lines()) for segment in self.segments)
         return Walk(lines, self._head, self._anchor, self._fault, self._outside)
 
@@ -161,14 +168,16 @@ def _at_anchor(node: str, anchor: Anchor | None, check: Check | None) -> ChainFa
         return None
     text = anchor_text(anchor)
     if check(signed_text("anchor", text), anchor.signature) or check(text, anchor.signature):
-        return None  # the second is how it was signed before signatures named their purpose
+        return None  # the second form is from before signatures named their purpose
     what = "the anchor is not signed by this service: entries before it were removed by somebody else"
     return ChainFault(anchor.seq + 1, f"{node}.anchor", 0, what)
 
 
 def verify_node(folder: Path, node: str, check: Check | None = None, outside: Outside | None = None) -> Report:
-    """Verify one node's journal; reads only, also while it is being written. `check`: of the anchor's signature;
-    `outside`: what is known of it from elsewhere."""
+    """Verify the journal of one node; reads only, also while it is being written.
+
+    `check` is of the anchor's signature; `outside` is knowledge of the journal from elsewhere.
+    """
     return OpenedJournal(folder, node, check, outside).walk().to_the_end()
 
 
@@ -178,20 +187,23 @@ def verify_folder(folder: Path, check: Check | None = None) -> dict[str, Report]
 
 
 class FolderSource:
-    """One node's journal as a `Source`. What is written after opening is not seen. Segments are mapped, not read.
+    """The journal of one node as a `Source`. Later writes are not seen. Segments are mapped, not read.
 
-    Shows what its proof covers: the entries up to the first fault, with a DamagedRecordingWarning where there is one.
+    It shows the entries that the proof covers: up to the first fault, with a DamagedRecordingWarning for a fault.
     Raises ValueError for a segment of another format.
     """
 
     def __init__(self, folder: Path, node: str, check: Check | None = None) -> None:
         self._folder, self._node, self._check = folder, node, check
         self._opened = OpenedJournal(folder, node, check)
-        self._ends: list[int] | None = None  # of each segment the place behind its last proven line, once walked
+        self._ends: list[int] | None = (
+            None  # of each segment the place behind its last proven line, after the first walk
+        )
         for segment in self._opened.segments:
             _must_be_readable(folder, segment)
 
     def lines(self) -> Iterator[tuple[int, bytes]]:
+        """Yield every proven entry's place and line."""
         segments = self._opened.segments
         if self._ends is not None:
             for number, (segment, end) in enumerate(zip(segments, self._ends, strict=True)):
@@ -212,9 +224,11 @@ class FolderSource:
             warnings.warn(_DAMAGED, DamagedRecordingWarning, stacklevel=2)
 
     def line(self, place: int) -> bytes:
+        """Return the line at a place."""
         return self._opened.segments[place >> _SHIFT].line(place & ((1 << _SHIFT) - 1))
 
     def verify(self) -> Report:
+        """Verify the whole journal."""
         return verify_node(self._folder, self._node, self._check)
 
 

@@ -1,4 +1,4 @@
-"""Public keys, by which signatures of the service are checked."""
+"""Public keys, and the check of the service's signatures by them."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 
 class ExportError(ValueError):
-    """There is no such export; the sentence says why and what to do."""
+    """An export or key that can not be used; the message says why and what to do."""
 
 
 def public_key_check(file: Path) -> Check:
-    """Checks signatures by a public key (PEM). Raises ExportError for a file that holds none."""
+    """Return the check of signatures by a public key (PEM). Raises ExportError for a file that holds none."""
     return named_check(file)[1]
 
 

@@ -25,7 +25,7 @@ def write_parquet(export: Path, to: Path) -> None:
     Raises ExportError where duckdb is not installed, or the file is no export.
     """
     try:
-        import duckdb  # noqa: PLC0415  an extra: only who asks for Parquet needs it
+        import duckdb  # noqa: PLC0415  an extra: only this function needs it
     except ImportError as missing:
         raise ExportError("Parquet needs duckdb: install it with `pip install duckdb`") from missing
     rows = to.with_name(to.name + ".rows")

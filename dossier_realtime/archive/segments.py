@@ -1,8 +1,8 @@
-"""Segment files of a journal, plain (`.journal`) or compressed (`.journal.zst`): their lines, and a line by its place.
+"""Segment files of a journal, plain (`.journal`) or compressed (`.journal.zst`), read by line and by place.
 
 A compressed segment is zstd in the seekable format: frames of about 1 MiB, each of whole lines, and a table of their
-sizes in a last skippable frame. `zstd -d` makes the plain file of it. A place is a byte of the plain file in both. Any
-byte that belongs neither to a frame nor to the table makes the segment unreadable.
+sizes in a last skippable frame. `zstd -d` restores the plain file. A place is a byte offset of the plain file in both.
+Any byte that belongs neither to a frame nor to the table makes the segment unreadable.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from typing import Final
 
 from dossier_realtime.recording.proof.verify import UnreadableSegmentError
 
-LINE_BYTES: Final = 32 * 1024 * 1024  # no entry is longer; a file without line ends does not fill the memory
-BLOCK_BYTES: Final = 1024 * 1024  # of plain text in a frame, and as much more as its last line needs
+LINE_BYTES: Final = 32 * 1024 * 1024  # no entry is longer; bounds the memory for a file without line ends
+BLOCK_BYTES: Final = 1024 * 1024  # of plain text in a frame, plus the rest of its last line
 PLAIN, PACKED = ".journal", ".journal.zst"
 _LEVEL = 6
 _CACHED_BLOCKS = 12
@@ -35,7 +35,7 @@ Block = bytes | mmap.mmap
 
 
 class BlockCache:
-    """The blocks that were decompressed last, of any segments: at most 12, of 1 MiB as a rule."""
+    """A cache of the blocks that were decompressed last, of all segments: at most 12, usually of 1 MiB."""
 
     def __init__(self) -> None:
         self._blocks: OrderedDict[tuple[Segment, int], bytes] = OrderedDict()
@@ -54,7 +54,7 @@ class BlockCache:
 
 
 class Segment:
-    """A segment file, mapped when it is opened: what is written after that is not seen.
+    """A segment file, mapped when it is opened: later writes are not seen.
 
     `name` is the file's name as it was written, without `.zst`. Raises OSError.
     """
@@ -87,8 +87,10 @@ class Segment:
         return content[at : content.find(b"\n", at) + 1]
 
     def place_before(self, seq: int) -> int:
-        """Return where the line before the first entry with a higher seq begins; the last whole line where there is
-        none. Lines that are no entries are passed over."""
+        """Return the place of the line before the first entry with a higher seq, by bisection.
+
+        Where no entry has a higher seq it is that of the last whole line. Lines that are no entries are skipped.
+        """
         starts = self._starts()
         if not starts:
             return 0
@@ -115,13 +117,15 @@ class Segment:
 
 
 class PackedSegment(Segment):
-    """A compressed segment. Its table is read at the first question."""
+    """A compressed segment. Its table is read on first use."""
 
     def __init__(self, path: Path, cache: BlockCache) -> None:
         super().__init__(path)
         self._cache = cache
         self._places: list[int] | None = None
-        self._frames: list[tuple[int, int, int]] = []  # where each begins in the file, its bytes, its plain bytes
+        self._frames: list[
+            tuple[int, int, int]
+        ] = []  # of each frame its beginning in the file, its bytes, its plain bytes
 
     def decompress(self, number: int) -> bytes:
         """Return a block, read from the file. Raises UnreadableSegmentError."""
@@ -152,7 +156,7 @@ class PackedSegment(Segment):
 
 
 def _place_in(content: Block, seq: int, *, first: bool) -> int:
-    """Find the line by halving; `first`: the block begins with the segment's own first line."""
+    """Find the line by bisection; `first`: the block begins with the segment's own first line."""
     low, high = content.find(b"\n") + 1 if first else 0, content.rfind(b"\n") + 1
     while low < high:
         middle = at = content.rfind(b"\n", low, (low + high) // 2) + 1 or low
@@ -166,7 +170,7 @@ def _place_in(content: Block, seq: int, *, first: bool) -> int:
 
 
 def open_segment(path: Path, cache: BlockCache | None = None) -> Segment:
-    """Open a segment, by the path of its plain or of its compressed file: whichever is there now.
+    """Open a segment by the path of its plain or its compressed file, whichever exists now.
 
     Raises OSError where neither is.
     """

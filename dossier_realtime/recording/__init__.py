@@ -1,1 +1,1 @@
-"""What happened on a node, provable and replayable: the journal's format, and how it is verified. Pure."""
+"""The recording of a node: the journal's format, its proof, and queries of it. Pure."""

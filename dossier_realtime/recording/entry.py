@@ -1,9 +1,9 @@
-"""The journal's format, version 1. This text is normative; what it says, this file does.
+"""The journal's format, version 1. This text is normative; this file implements it.
 
-A journal is the append-only record of one node, in the order of the node's event loop: what happened first
-stands first. It is a sequence of entries numbered `seq` = 1, 2, 3 … without holes, kept in segment files
-`{node}-{first seq, 16 digits}.journal`. A segment is lines ended by one line feed. Each line has four parts
-with one tab between them; no part contains a tab or a line feed:
+A journal is the append-only record of one node, in the order of the node's event loop. It is a sequence of
+entries numbered `seq` = 1, 2, 3 … without holes, kept in segment files `{node}-{first seq, 16 digits}.journal`.
+A segment is lines ended by one line feed. Each line has four parts with one tab between them; no part contains
+a tab or a line feed:
 
     link TAB header TAB seal TAB body LF
 
@@ -21,14 +21,14 @@ with one tab between them; no part contains a tab or a line feed:
 - Redaction replaces `seal` by the digest (64 hexadecimal digits) and empties `body`. The chain holds as
   before, and without the seal the digest does not betray a short or guessable frame.
 
-Everything is hashed as the bytes stand in the file and nothing has two spellings, so any change of any byte
-is found, white space and line ends included. Numbers are decimal, hexadecimal digits are lower case.
+Everything is hashed as the bytes stand in the file, and nothing has two spellings: any change of any byte
+is detected, white space and line ends included. Numbers are decimal, hexadecimal digits are lower case.
 
 `{node}.head` holds one JSON object and a line feed, `{"seq": …, "link": …}`: the last entry known to be on
-the disk. It is replaced after each fsync, so entries missing at the end are noticed. Who can rewrite the
-whole folder can also rewrite its chain: what proves a journal to outsiders is its head, kept somewhere else.
+the disk. It is replaced after each fsync, so entries missing at the end are detected. An attacker who can rewrite
+the whole folder can also rewrite its chain: a journal is proven to outsiders by its head, kept somewhere else.
 
-What each kind means is said at `Kind`. A reader derives what each session received from `attach`, `detach`,
+The kinds are described at `Kind`. A reader derives what each session received from `attach`, `detach`,
 `fanout` and `out`, because all stand in the order of the loop: each of the last two stands before what its queueing
 causes. `conflated` takes frames back: `places` are decimal numbers with a blank between, counted back over what was
 queued for the connection and not yet taken back, 0 being the newest. `close` takes the last `unsent` of the rest
@@ -57,48 +57,48 @@ Audience = Literal["all", "presence"]
 Kind = Literal[
     "start",  # the node begins; `detail`: versions, and `cut_bytes` when a torn end was cut off
     "stop",  # the node ends in good order; a `start` without a `stop` before it follows a crash
-    "open",  # a session is authenticated; `detail`: who it is, its rights, address, reconnect_count
+    "open",  # a session is authenticated; `detail`: its user, rights, address, reconnect_count
     "renewed",  # the session goes on with another token; `detail`: its rights
-    "close",  # its connection is gone; `detail`: code, reason, `unsent` (the last so many frames never left)
+    "close",  # its connection is gone; `detail`: code, reason, `unsent` (the number of last frames never sent)
     "attach",  # from here on the session receives the fan-outs of `channel` to this `audience`
-    "detach",  # from here on it does not; without a `channel`: it receives nothing any more, on any
+    "detach",  # from here on it does not; without a `channel`: on no channel any more
     "in",  # a frame from the session, accepted; `rule` is what decided
     "refused",  # a frame from the session, refused; `rule` is what decided
-    "decided",  # by no frame of its own the session was ended, or not let in; `rule` is why
+    "decided",  # the session was ended or not admitted, without a frame of its own; `rule` is the reason
     "out",  # a frame to this one session
-    "fanout",  # a frame to all who are attached to `channel` for its `audience`, but those that it excludes
-    "recovered",  # an event found committed at start that the journal had not got
+    "fanout",  # a frame to all sessions attached to `channel` for its `audience`, except those that it excludes
+    "recovered",  # an event that was found committed at start and was missing in the journal
     "restored",  # the event store is a copy or an older one: new epochs from here on; `detail`: why
-    "conflated",  # frames waiting for the session gave way to later ones; `detail.places`: which, see below
+    "conflated",  # waiting frames of the session were replaced by later ones; `detail.places`: see above
     "settings",  # from here on these settings hold on `channel`; `level`, and in `detail` the others
-    "lifted",  # from here on the limits of `user` are wider for `detail.seconds`; 0: they are as before
-    "act",  # `user` is about to change or export something: durable before it is done; `detail`: see `ActDetail`
-    "outcome",  # what became of the act with seq `cause`; `detail.outcome`: done, unchanged or failed
+    "lifted",  # from here on the limits of `user` are raised for `detail.seconds`; 0: they are as before
+    "act",  # `user` is about to change or export something; durable before it is done; `detail`: the call
+    "outcome",  # the outcome of the act with seq `cause`; `detail.outcome`: done, unchanged or failed
     "http",  # a call over HTTP; `detail`: method, path, query, status, address, token
     "replayed",  # stored events of `channel` to this one session; `detail`: first, last, epoch, count
-    "sampled",  # so many occurrences of a second were counted and not written each; `detail`: what, count, by whom
+    "sampled",  # occurrences of one second that were counted, not written each; `detail`: kind, count, user
     "checkpoint",  # the service vouches for the chain up to an entry; `detail`: see checkpoint.py
     "key",  # another key signs from here on; `detail`: see checkpoint.py
-    "unreadable",  # never written: what a reader shows for an entry of a kind or form that it does not know
-    "gap",  # `detail.lost` entries are missing here: there was no room from `detail.since` on; `kinds`, `users`
+    "unreadable",  # never written: a reader shows it for an entry of a kind or form that it does not know
+    "gap",  # `detail.lost` entries are missing: the queue was full from `detail.since` on; `kinds`, `users`
 ]
 
 
 _KEYS = {"exclude_user": "except_user", "exclude_connection": "besides"}
-"""Fields whose key in a recording is an older word."""
+"""Fields whose key in a recording is an older name."""
 
 
 class Header(msgspec.Struct, frozen=True, omit_defaults=True, rename=_KEYS):
-    """What is known of an entry besides its frame.
+    """The fields of an entry besides its frame.
 
     `at` is Unix time in seconds, to the millisecond. `offset` and `epoch` are the event's place in its
     channel's history, `commit` its row in the event store (0: none of these). `level` is the channel's
-    classification then. A fan-out does not go to the user `exclude_user`, whom it is about,
-    nor to the connection `exclude_connection`, which gets an answer in its place; `receivers` is how many it goes to.
-    `type` is the decoded message's.
+    classification at that time. A fan-out does not go to the user `exclude_user`, its subject,
+    nor to the connection `exclude_connection`, which gets an answer in its place; `receivers` is the number of its
+    receivers. `type` is that of the decoded message.
 
-    Who caused it: `by` is a user, `via` the session (`session:…`) or the HTTP token (`token:…`) through which it was
-    caused, and `cause` the seq of the entry that caused it: a frame of kind `in`, or an `act`.
+    The origin: `by` is a user, `via` the session (`session:…`) or the HTTP token (`token:…`) of the cause, and `cause`
+    the seq of the causing entry: a frame of kind `in`, or an `act`.
     """
 
     seq: int
@@ -124,8 +124,11 @@ class Header(msgspec.Struct, frozen=True, omit_defaults=True, rename=_KEYS):
 
 
 class SegmentHeader(msgspec.Struct, frozen=True):
-    """The first line of a segment: `first` is its first seq, `previous` the last link of the segment before,
-    `commit` the highest commit recorded before it."""
+    """The first line of a segment.
+
+    `first` is its first seq, `previous` the last link of the segment before, `commit` the highest commit recorded
+    before it.
+    """
 
     format: int
     node: str
@@ -142,10 +145,10 @@ class Head(msgspec.Struct, frozen=True):
 
 
 class Anchor(msgspec.Struct, frozen=True):
-    """Where the chain begins once older segments were removed (retention): the last entry that went.
+    """The beginning of the chain after older segments were removed (retention): the last removed entry.
 
     In `{node}.anchor`, as JSON and a line feed. `signature` is base64 of the service's signature of
-    `anchor_text`; with the key kept elsewhere it proves that the service, and nobody else, cut here.
+    `anchor_text`; with the key kept elsewhere it proves that the service itself removed the entries.
     """
 
     node: str
@@ -171,12 +174,12 @@ _text_decoder = msgspec.json.Decoder(str)
 
 
 def encode_entry(header: Header, frame: bytes | str | None, seal: bytes, previous: bytes) -> tuple[bytes, bytes]:
-    """The entry's line and its link. `seal` is 32 fresh random digits, `previous` the link before.
+    """Return an entry's line and its link. `seal` is 32 fresh random digits, `previous` the link before.
 
-    Raises TypeError, ValueError or UnicodeEncodeError for a header that JSON cannot hold.
+    Raises TypeError, ValueError or UnicodeEncodeError for a header that JSON can not represent.
     """
     head = _encode(header)
-    if b":null" in head:  # NaN and infinity have no JSON: such a header could not be read back. Or a text says so
+    if b":null" in head:  # NaN and infinity become null, which can not be read back; a text may hold the same bytes
         read_header(head)
     if frame is None:
         link = sha256(previous + head)
@@ -187,18 +190,19 @@ def encode_entry(header: Header, frame: bytes | str | None, seal: bytes, previou
 
 
 def encode_segment_header(header: SegmentHeader, previous: bytes) -> tuple[bytes, bytes]:
-    """The first line of a segment and its link."""
+    """Return the first line of a segment and its link."""
     head = _encode(header)
     link = sha256(previous + head)
     return b"%b\t%b\t\t\n" % (link.hexdigest().encode(), head), link.digest()
 
 
 def encode_head(head: Head) -> bytes:
+    """Return the content of a head file."""
     return _encode(head) + b"\n"
 
 
 def decode_head(data: bytes) -> Head | None:
-    """The head, or None for anything but the exact bytes of one."""
+    """Return the head; None for anything but the exact bytes of one."""
     try:
         head = msgspec.json.decode(data, type=Head)
     except (ValueError, RecursionError):
@@ -207,16 +211,17 @@ def decode_head(data: bytes) -> Head | None:
 
 
 def anchor_text(anchor: Anchor) -> bytes:
-    """What the signature of an anchor is over."""
+    """Return the text that the signature of an anchor is over."""
     return _encode(msgspec.structs.replace(anchor, signature=""))
 
 
 def encode_anchor(anchor: Anchor) -> bytes:
+    """Return the content of an anchor file."""
     return _encode(anchor) + b"\n"
 
 
 def decode_anchor(data: bytes) -> Anchor | None:
-    """The anchor, or None for anything but the exact bytes of one."""
+    """Return the anchor; None for anything but the exact bytes of one."""
     try:
         anchor = msgspec.json.decode(data, type=Anchor)
     except (ValueError, RecursionError):
@@ -225,8 +230,10 @@ def decode_anchor(data: bytes) -> Anchor | None:
 
 
 def read_header(head: bytes) -> Header:
-    """Return the header that these bytes hold. Raises ValueError for any bytes but those that a writer makes of it:
-    with a member twice, in another order or with white space, a reader could see another header than the proof covers.
+    """Return the header of these bytes, which must be exactly the bytes that a writer makes of it.
+
+    With a member twice, in another order or with white space, a reader could see another header than the proof
+    covers. Raises ValueError for such bytes.
     """
     header = _header_decoder.decode(head)
     if _encode(header) != head:
@@ -235,7 +242,7 @@ def read_header(head: bytes) -> Header:
 
 
 def has_one_spelling(body: bytes) -> bool:
-    """Return whether a body is what a writer makes of its frame, byte for byte."""
+    """Return True for a body that is, byte for byte, the one that a writer makes of its frame."""
     try:
         return not body or _body(_frame(body)) == body
     except ValueError:
@@ -243,7 +250,7 @@ def has_one_spelling(body: bytes) -> bool:
 
 
 def stored_digest(seal: bytes, body: bytes) -> bytes | None:
-    """Return a frame's digest, computed or (redacted) stored; None without a frame; b"" for what no writer writes."""
+    """Return a frame's digest, computed or (redacted) stored; None without a frame; b"" for an invalid seal."""
     if body:
         return frame_digest(seal, body) if len(seal) == SEAL_DIGITS else b""
     if not seal:
@@ -256,7 +263,7 @@ def stored_digest(seal: bytes, body: bytes) -> bytes | None:
 
 
 def decode_entry(line: bytes) -> Entry:
-    """Read one line of a segment, not its first. Nothing is verified here.
+    """Read one line of a segment, not its first, without verifying it.
 
     An entry of a kind or form that this version does not know is `unreadable`, with the kind that it names and the
     SHA-256 of its header. Raises ValueError (of which msgspec's errors are a kind) for a line that is not an entry.
@@ -278,7 +285,7 @@ _any_header_decoder = msgspec.json.Decoder(_AnyHeader)
 
 
 def decode_header(head: bytes) -> Header:
-    """Read the header of an entry. Raises ValueError for what is no header of any version."""
+    """Read the header of an entry. Raises ValueError for bytes that are a header of no version."""
     try:
         return _header_decoder.decode(head)
     except msgspec.ValidationError:
@@ -296,7 +303,7 @@ def decode_header(head: bytes) -> Header:
 
 
 def redact(line: bytes) -> bytes:
-    """The same entry without its frame: the digest takes the place of the seal, and the chain still holds."""
+    """Return the same entry without its frame: the digest replaces the seal, and the chain still holds."""
     link, head, seal, body = line.removesuffix(b"\n").split(b"\t")
     if not body:
         return line
@@ -304,10 +311,12 @@ def redact(line: bytes) -> bytes:
 
 
 def frame_digest(seal: bytes, body: bytes) -> bytes:
+    """Return the digest of a frame, keyed by its seal."""
     return blake2b(body, digest_size=32, key=seal).digest()
 
 
 def segment_name(node: str, first: int) -> str:
+    """Return the file name of the segment that begins with entry `first`."""
     return f"{node}-{first:016d}.journal"
 
 

@@ -1,17 +1,17 @@
-"""The form of an export: NDJSON, one entry a line, and a last line that says what it is and is signed.
+"""The format of an export: NDJSON, one entry a line, and a signed last line with the manifest.
 
-A *whole* export, of all that a selection takes, keeps the chain:
+A *whole* export, of all entries of a selection, keeps the chain:
 
     {"previous": …, "segment": {…}, "link": …, "header": {…}, "seal": …, "body": {…}}
 
 `header`, `seal` and the frame stand as they stand in the journal; `body` is a frame that is a JSON object, `text` any
 other body, as a string. `previous` is the link before and stands only where it is not that of the line before: where
 entries were left out, and where a segment began, whose first line's header is `segment`. So each line proves itself,
-and lines follow each other without a hole where `previous` is absent, or is SHA-256(the link of the line before +
+and no entry is missing between two lines where `previous` is absent, or is SHA-256(the link of the line before +
 segment).
 
-A *partial* export is what a caller with less than the highest clearance may see. Its entries are numbered anew and
-have no links, for the numbers of what is left out are a trace of it:
+A *partial* export is for a caller with less than the highest clearance. Its entries are renumbered and have no links,
+because the numbers of entries that are left out would be a trace of them:
 
     {"header": {…}, "body": {…}}
 
@@ -46,12 +46,15 @@ OTHER_KEY: Final = "the manifest is not signed with this key"
 OLDER_FORM: Final = "it is signed in the older form, which does not name its purpose"
 DAMAGED: Final = "the journal is not intact here: what was exported ends before the first damaged entry"
 OTHER_LINES: Final = "the lines are not those that the manifest was made of: some were changed, added or removed"
-_MADE_HERE = ("fanout", "out", "recovered")  # these frames are JSON, for the service wrote them
+_MADE_HERE = ("fanout", "out", "recovered")  # these frames are JSON: the service wrote them
 
 
 class Manifest(msgspec.Struct, frozen=True):
-    """The content of an export. `selection` as it was asked for; `head` is the journal's seq and link when it was made.
-    `damaged`: it ends before the selection does, for the journal is not intact behind the last entry that was read."""
+    """The description of an export.
+
+    `selection` is the one of the request; `head_seq` and `head_link` are the journal's head at that time. `damaged`:
+    the export ends before the selection does, because the journal is not intact behind the last entry that was read.
+    """
 
     format: int
     node: str
@@ -89,7 +92,7 @@ class _AnyTrailer(msgspec.Struct):
 
 
 class Trailer(NamedTuple):
-    """The last line, read: the manifest, its exact bytes, and the signature over them."""
+    """The content of the last line: the manifest, its exact bytes, and the signature over them."""
 
     manifest: Manifest
     signed: bytes
@@ -104,7 +107,9 @@ _UNREADABLE = (ValueError, RecursionError)
 
 
 def whole_line(line: bytes, header: Header, previous: bytes, segment: bytes = b"") -> bytes:
-    """A journal's line as an export has it; `previous` is the link before in hexadecimal, empty where it follows.
+    """Return a line of a whole export for a journal's line.
+
+    `previous` is the link before in hexadecimal, empty where the line follows the one before it.
 
     `segment`: the header of the segment that this entry is the first of.
     """
@@ -117,31 +122,31 @@ def whole_line(line: bytes, header: Header, previous: bytes, segment: bytes = b"
 
 
 def partial_line(header: Header, body: bytes) -> bytes:
-    """An entry, already fit for the caller, without its place in the chain."""
+    """Return a line of a partial export for an entry that the caller may see."""
     return b'{"header":%b%b}\n' % (_encode(header), _body(header, body))
 
 
 def trailer(manifest: bytes, signature: str) -> bytes:
-    """The last line."""
+    """Return the last line of an export."""
     return b'{"manifest":%b,"signature":"%b"}\n' % (manifest, signature.encode())
 
 
 def encode_manifest(manifest: Manifest) -> bytes:
-    """The bytes that are signed, after the purpose."""
+    """Return the bytes that are signed, after the purpose."""
     return _encode(manifest)
 
 
 def journal_line(line: bytes) -> bytes | None:
-    """An export's line in the journal's form (a partial one has no link); None for the last line.
+    """Return an export's line in the journal's form (a partial one has no link); None for the last line.
 
-    Raises ValueError for a line that is none of an export.
+    Raises ValueError for a line that is not of an export.
     """
     found = _strict(line)
     return None if found.manifest else _in_journal(found)
 
 
 def _strict(line: bytes) -> _Line:
-    """Read a line. Raises ValueError unless it is spelled exactly as an export spells what was read."""
+    """Read a line. Raises ValueError unless it is, byte for byte, the line that an export writes."""
     found = _lines.decode(line)
     if found.manifest:
         spelled = trailer(bytes(found.manifest), found.signature)
@@ -170,7 +175,7 @@ def _in_journal(found: _Line) -> bytes:
 
 
 def read_trailer(line: bytes) -> Trailer | None:
-    """The last line, or None for any other."""
+    """Return the content of the last line; None for any other line."""
     try:
         found = _strict(line)
         return _trailer(found) if found.manifest else None
@@ -183,7 +188,7 @@ def _trailer(found: _Line) -> Trailer:
 
 
 def foreign(line: bytes) -> str:
-    """What to say of the last line of an export of another format; "" for any other line."""
+    """Return the message for the last line of an export of another format; "" for any other line."""
     try:
         form = _forms.decode(line).manifest.format
     except ValueError:
@@ -194,12 +199,12 @@ def foreign(line: bytes) -> str:
 
 
 class Links:
-    """How far the lines of exports are followed, and what is wrong with the next one.
+    """The state of a check of export lines, line by line.
 
-    With `gapless` nothing may be left out between two lines: the second goes on from the link of the first, over the
-    beginning of a segment too. With `known`, an entry read before, the first line already does. So a journal is
-    followed over many exports, each of what came since. `see` is told the header of every good entry. `checkpoints`:
-    links by seq that are known from elsewhere; `compared` of them agreed, the last for entry `vouched`.
+    With `gapless` no entry may be left out between two lines: the second continues the link of the first, also over the
+    beginning of a segment. With `known`, an entry read before, the first line must continue that one; so a journal is
+    followed over many exports, each of later entries. `see` is called with the header of every good entry.
+    `checkpoints`: links by seq that are known from elsewhere; `compared` of them agreed, the last for entry `vouched`.
     """
 
     def __init__(
@@ -219,14 +224,14 @@ class Links:
         self._see = see
 
     def take(self, line: bytes) -> str:
-        """What is wrong with the next line: "", or one English sentence, and then all stands where it stood."""
+        """Check the next line; return "" or the fault in one English sentence. After a fault the state is unchanged."""
         try:
             return self.take_read(_strict(line))
         except _UNREADABLE:
             return NO_LINE
 
     def take_read(self, found: _Line) -> str:
-        """Likewise of a line that was read. Raises ValueError."""
+        """Check a line that was read, as `take`. Raises ValueError."""
         header = read_header(bytes(found.header))
         body = bytes(found.body) or found.text.encode()
         if not has_one_spelling(body) or (not found.link and found.seal):
@@ -262,12 +267,12 @@ class Links:
 
 
 class ExportWalk:
-    """An export, followed from its first line to its end: that it is not cut off, holds what the manifest says and
-    nothing else, and that each link holds.
+    """A check of an export from its first line to its end.
 
-    Iterating yields the place of every entry (the byte at which its line begins) and its line in the journal's form.
-    They are proven once the end is reached and `report` is without a fault: only the last line vouches for the others.
-    With `links`, lines go on where those stand. `check` is of the signature by which the manifest is true.
+    It proves that the export is not cut off, that it holds the entries of its manifest and nothing else, and that each
+    link holds. Iterating yields the place of every entry (the byte at which its line begins) and its line in the
+    journal's form. They are proven when the end is reached and `report` has no fault: only the last line proves the
+    others. With `links`, lines continue from that state. `check` is of the manifest's signature.
     """
 
     def __init__(self, lines: Iterable[bytes], links: Links | None = None, check: Check | None = None) -> None:
@@ -302,7 +307,7 @@ class ExportWalk:
 
     @property
     def report(self) -> Report:
-        """Return what was found; to be asked after the last entry."""
+        """The report, complete after the last entry."""
         redacted = self._links.redacted - self._redacted_before
         return Report(
             self._count,
@@ -315,7 +320,7 @@ class ExportWalk:
         )
 
     def to_the_end(self) -> Report:
-        """Walk on to the end and return what was found."""
+        """Walk to the end and return the report."""
         for _ in self:
             pass
         return self.report
@@ -347,7 +352,7 @@ class ExportWalk:
 
 
 def verify_export(lines: Iterable[bytes], links: Links | None = None) -> tuple[Report, Trailer | None]:
-    """Check an export, streaming. The signature is the caller's to check: by it the manifest is true."""
+    """Check an export, streaming. The caller checks the signature of the returned trailer."""
     walk = ExportWalk(lines, links)
     return walk.to_the_end(), walk.trailer
 

@@ -1,4 +1,4 @@
-"""Where everything is in a recording: one pass over its headers, after which a session is found at once."""
+"""The index of a recording, made in one pass over its headers."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from .proof.verify import Report
 
 
 class Source(Protocol):
-    """Entries somewhere, in the journal's order and form."""
+    """A source of entries, in the journal's order and form."""
 
     def lines(self) -> Iterator[tuple[int, bytes]]:
-        """Every entry's place and line."""
+        """Yield every entry's place and line."""
 
     def line(self, place: int) -> bytes:
-        """The line at a place."""
+        """Return the line at a place."""
 
     def verify(self) -> Report:
-        """Whether all of it is whole and unchanged."""
+        """Verify that all of it is whole and unchanged."""
 
 
 class _Key(msgspec.Struct, gc=False):
@@ -40,7 +40,7 @@ RARE = frozenset({"start", "stop", "open", "renewed", "close", "settings", "gap"
 
 
 def unreadable(number: int, wrong: Exception) -> ValueError:
-    """What to say of an entry that is none."""
+    """Return the error for an entry that can not be read."""
     return ValueError(
         f"entry {number + 1} of this recording cannot be read ({wrong}); verify() says where it is damaged"
     )
@@ -51,12 +51,13 @@ def _numbers() -> array[int]:
 
 
 class Index:
-    """Entries by number: 0, 1, 2 … in the order of the recording, whatever their seq.
+    """An index of entries by number: 0, 1, 2 … in the order of the recording, independent of their seq.
 
-    `sessions`: the entries that name a session; `fanouts`: those that go to a channel; `rare`: those of a kind that
-    is rare; 16 bytes an entry, and four for each of these. `attached`: the sessions that ever received a channel.
-    `users` and `channels`: every one that an entry names.
-    Raises ValueError for an entry that is none.
+    `sessions`: the entries that name a session; `fanouts`: those that go to a channel; `rare`: those of a rare kind. It
+    takes 16 bytes an entry, and four for each of these. `attached`: the sessions that ever received a channel. `users`
+    and `channels`: all that an entry names.
+
+    Raises ValueError for an entry that can not be read.
     """
 
     def __init__(self, source: Source) -> None:
@@ -69,7 +70,7 @@ class Index:
         self.attached: dict[str, set[str]] = defaultdict(set)
         self.users: set[str] = set()
         self.channels: set[str] = set()
-        self._published: dict[str, dict[tuple[str, int], int]] = {}  # of channels that were asked for
+        self._published: dict[str, dict[tuple[str, int], int]] = {}  # filled for a channel on its first use
         latest = 0.0
         for number, (place, line) in enumerate(source.lines()):
             start = line.find(b"\t") + 1
@@ -97,19 +98,19 @@ class Index:
         return len(self._places)
 
     def entry(self, number: int) -> Entry:
-        """The entry, read from its source."""
+        """Return the entry, read from its source."""
         return decode_entry(self._source.line(self._places[number]))
 
     def until(self, moment: float) -> int:
-        """How many entries there are up to a time (Unix seconds), that time included."""
+        """Return the number of entries up to a time (Unix seconds), that time included."""
         return bisect_right(self.times, moment)
 
     def since(self, moment: float) -> int:
-        """The number of the first entry at a time or after it."""
+        """Return the number of the first entry at or after a time."""
         return bisect_left(self.times, moment)
 
     def by_seq(self, seq: int) -> int | None:
-        """Return the number of the entry with a seq, by halving: they rise in the order of the recording."""
+        """Return the number of the entry with a seq, by bisection: seqs rise in the order of the recording."""
         low, high = 0, len(self)
         while low < high:
             middle = (low + high) // 2
@@ -130,7 +131,7 @@ class Index:
                     places.setdefault((header.epoch, header.offset), number)
         return places.get((epoch, offset))
 
-    def told(self, channel: str, after: int, before: int) -> array[int]:
-        """The fan-outs of a channel between two entries."""
+    def fanouts_between(self, channel: str, after: int, before: int) -> array[int]:
+        """Return the fan-outs of a channel between two entries."""
         row = self.fanouts.get(channel)
         return _numbers() if row is None else row[bisect_right(row, after) : bisect_left(row, before)]

@@ -1,8 +1,8 @@
-"""Times and versions as analysts write them: one parser of each, for notebooks, the command line and HTTP.
+"""Parsers of times and versions, as analysts write them: in notebooks, on the command line and over HTTP.
 
 A time is Unix seconds (a number, or text that is one), ISO 8601 text, a `date`, a `datetime`, a pandas `Timestamp` or a
 numpy `datetime64`. A time without a zone is in `tz`, UTC unless another is named. A version is a whole number of any
-integer type. Everything else raises: a value that is read as something else answers another question than was asked.
+integer type. Every other value raises: to guess its meaning would answer another question than the caller's.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def version_or_time(place: Place, tz: Zone = UTC) -> tuple[int | None, float]:
         raise ValueError(f"{_shown(place)} {text}")
     if not isinstance(place, bool | str | float | date) and _kind(place) in ("", "i", "u"):
         try:
-            return operator.index(place), 0.0  # type: ignore[arg-type]  # what has no index raises
+            return operator.index(place), 0.0  # type: ignore[arg-type]  # a value without an index raises
         except TypeError:
             pass
     return None, unix(place, tz)

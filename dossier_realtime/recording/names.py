@@ -1,7 +1,7 @@
-"""Names that are asked for: whether a recording has them, and what to say where it has not.
+"""Look-up of names in a recording, with errors that offer similar names.
 
-The sentence is the same for a name that was never recorded and for one that may not be seen: both are not in the
-recording that is asked, and near names come from that alone.
+The error is the same for a name that was never recorded and for one that the reader may not see: neither is in the
+reader's view of the recording, and similar names come from that view alone.
 """
 
 from __future__ import annotations
@@ -18,26 +18,26 @@ from dossier_realtime.protocol.events import Event
 TYPES: Final = frozenset(str(message.__struct_config__.tag) for message in (*get_args(Command), *get_args(Event)))
 """The `type` of every message of the protocol."""
 
-_MAX_COMPARED = 20_000  # names: comparing more takes seconds
+_MAX_COMPARED = 20_000  # names; comparing more takes seconds
 _NEAR = 3
 
 
 def near(name: str, known: Iterable[str]) -> list[str]:
-    """Return the names that are most like one, the likest first."""
+    """Return the most similar names, the best first."""
     return get_close_matches(name, list(islice(known, _MAX_COMPARED)), _NEAR, cutoff=0.7)
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return the end of a sentence that offers near names; "" where there is none."""
+    """Return the end of a sentence that offers similar names; "" where there is none."""
     found = near(name, known)
     return f"; did you mean {' or '.join(found)}?" if found else ""
 
 
 def must_be_in(known: Collection[str], name: str, what: str, listed: str) -> None:
-    """Raise KeyError where `known` has no such name, TypeError for what is no text.
+    """Raise KeyError where `known` has no such name, TypeError for a value that is no text.
 
-    `listed` is the call that lists what there is. Of channels only well-formed names are offered: what somebody tried
-    to subscribe to stands in a recording too.
+    `listed` is the call that lists the names. Of channels only well-formed names are offered: a recording also holds
+    invalid names that clients tried to subscribe to.
     """
     must_be_text(name, f"the name of a {what}")
     if name not in known:
@@ -56,7 +56,7 @@ def must_be_text(value: object, what: str) -> None:
 def channel_pattern(text: str) -> Pattern:
     """Return a channel's name or a pattern of channels.
 
-    Raises ValueError for text that can name no channel, TypeError for what is no text.
+    Raises ValueError for text that can name no channel, TypeError for a value that is no text.
     """
     must_be_text(text, "the name of a channel")
     pattern = parse_pattern(text)

@@ -1,7 +1,7 @@
-"""Reading what an entry holds without guessing: the type of its message, and what to show where it cannot be read.
+"""Reading the content of an entry: the type of its message, and a mark where it can not be read.
 
-The writer puts the decoded message's type into the header. Recordings of before are decoded strictly; what does not
-decode is `unreadable`, and its bytes stay what they are: nobody looks for a pattern in text that a client wrote.
+The writer puts the decoded message's type into the header. Entries of older recordings are decoded strictly; one that
+can not be decoded is `unreadable`, and its bytes are never searched for a pattern, since a client wrote them.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from .entry import Entry
 
 UNREADABLE: Final = "unreadable"
 UNFIT: Final = (ValueError, LookupError, TypeError, AttributeError, RecursionError)
-"""The errors that reading an entry's content may raise (msgspec's are ValueErrors): show it as unreadable then."""
+"""The errors of reading an entry's content (msgspec's are ValueErrors); such an entry is shown as unreadable."""
 
 HEAD_BYTES: Final = 256
 _CUT = b'{"sha256":"'
@@ -28,8 +28,10 @@ _OUTBOUND = frozenset({"out", "fanout", "recovered"})
 
 
 class CutFrame(msgspec.Struct, omit_defaults=True):
-    """The rest of a frame that was refused: its SHA-256, its length in bytes, and where it was well formed the
-    first 256 bytes of it as it was decoded. In the entry's frame, so that redaction takes it too."""
+    """The trace of a refused frame: its SHA-256, its length in bytes, and of a well-formed one the first 256 bytes.
+
+    It stands in the entry's frame, so that redaction removes it too.
+    """
 
     sha256: str
     length: int
@@ -37,18 +39,18 @@ class CutFrame(msgspec.Struct, omit_defaults=True):
 
 
 def cut(payload: bytes, decoded: bytes = b"") -> bytes:
-    """Return what is kept of a refused frame; `decoded` is its message, encoded anew."""
+    """Return the trace of a refused frame; `decoded` is its message, encoded again."""
     head = decoded[:HEAD_BYTES].decode("utf-8", "ignore")
     return msgspec.json.encode(CutFrame(sha256(payload).hexdigest(), len(payload), head))
 
 
 def is_cut(frame: bytes) -> bool:
-    """Return whether a frame is what `cut` kept of one: no message has a SHA-256 and no type."""
+    """Return True for a trace made by `cut`: no message has a SHA-256 and no type."""
     return frame.startswith(_CUT)
 
 
 def entry_type(entry: Entry) -> str:
-    """Return the type of an entry's message; "" where there is none, `unreadable` where it cannot be read."""
+    """Return the type of an entry's message; "" where there is none, `unreadable` where it can not be read."""
     header, frame, _ = entry
     if header.type or header.kind == UNREADABLE:
         return header.type or UNREADABLE
@@ -64,7 +66,7 @@ def entry_type(entry: Entry) -> str:
 
 
 def cancelled_request(frame: bytes | None) -> str:
-    """Return the brief that a `brief_cancel` names; "" where that cannot be read."""
+    """Return the request id of a `brief_cancel`; "" where it can not be read."""
     try:
         return _cancels.decode(frame or b"").payload.request_id
     except UNFIT:

@@ -1,4 +1,4 @@
-"""A journal read back: who was there, what each received, what stood where at a time, and whether all of it is true."""
+"""Queries of a recorded journal: tables, transcripts, state and documents at a time, receivers, causes and proof."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _KINDS: frozenset[str] = frozenset(get_args(Kind))
 
 
 class EntryReader(NamedTuple):
-    """Somebody who received an event: in which session, with which clearance then."""
+    """A reader of an event: the user, the session, and the clearance at that time."""
 
     user: str
     session: str
@@ -41,8 +41,11 @@ class EntryReader(NamedTuple):
 
 
 class Explained(NamedTuple):
-    """Why something was accepted or refused. `sentence` is in English and Arabic, `at` in Unix seconds; `clearance` and
-    `permissions` are the claims of the session's token then."""
+    """The explanation of an acceptance or a refusal.
+
+    `sentence` is in English and Arabic, `at` in Unix seconds; `clearance` and `permissions` are the claims of the
+    session's token at that time.
+    """
 
     allowed: bool
     rule: str
@@ -56,7 +59,7 @@ class Explained(NamedTuple):
 
 
 class Recording:
-    """Entries of one node, indexed once. Frames are read from the source when they are asked for."""
+    """The recorded entries of one node, indexed once. Frames are read from the source on use."""
 
     def __init__(self, source: Source) -> None:
         self._source = source
@@ -65,13 +68,13 @@ class Recording:
 
     @property
     def index(self) -> Index:
-        """Where everything is; made at the first question."""
+        """The index of the entries, made on first use."""
         if self._found is None:
             self._found = Index(self._source)
         return self._found
 
     def __len__(self) -> int:
-        """How many entries there are."""
+        """Return the number of entries."""
         return len(self.index)
 
     @property
@@ -83,25 +86,25 @@ class Recording:
         return times[0], times[-1]
 
     def verify(self) -> Report:
-        """Whether all of it is whole and unchanged; `report.fault` names the first bad entry."""
+        """Verify that all of it is whole and unchanged; `report.fault` names the first bad entry."""
         return self._source.verify()
 
     # --- tables ---------------------------------------------------------------------------------------------------
 
     def sessions(self) -> pd.DataFrame:
-        """One row a session: user, name, role, clearance, address, times, connections, why it ended."""
-        from . import tables  # noqa: PLC0415  pandas is heavy: who asks for no table does not need it
+        """Return one row a session: user, name, role, clearance, address, times, connections, reason of its end."""
+        from . import tables  # noqa: PLC0415  pandas is heavy, and only tables need it
 
         return tables.sessions(self.index)
 
     def users(self) -> pd.DataFrame:
-        """One row a user: name, sessions, time of the first and the last, frames accepted and refused."""
+        """Return one row a user: name, sessions, time of the first and the last, frames accepted and refused."""
         from . import tables  # noqa: PLC0415  likewise
 
         return tables.users(self.index)
 
     def channels(self) -> pd.DataFrame:
-        """One row a channel: level, events, deliveries, the last offset."""
+        """Return one row a channel: level, events, deliveries, the last offset."""
         from . import tables  # noqa: PLC0415  likewise
 
         return tables.channels(self.index)
@@ -118,7 +121,9 @@ class Recording:
         until: Moment | None = None,
         tz: Zone = UTC,
     ) -> pd.DataFrame:
-        """One row an entry, by time (UTC). `channel` may be a pattern, such as `dossier:*`; `type` is the frame's.
+        """Return one row an entry, by time (UTC).
+
+        `channel` may be a pattern, such as `dossier:*`; `type` is that of the frame.
 
         Raises as `entries`, and ValueError for a type that neither the protocol nor the recording has.
         """
@@ -142,11 +147,13 @@ class Recording:
         until: Moment | None = None,
         tz: Zone = UTC,
     ) -> Iterator[Entry]:
-        """The entries that fit, in order, as the journal holds them; both ends of the time included.
+        """Yield the entries that fit, in order, as the journal holds them; both ends of the time are included.
 
         Times may be Unix seconds, text, a `datetime` and more (moments.py); without a zone they are in `tz`.
-        Raises KeyError for a session, a user or a channel that is not in this recording; ValueError for text that can
-        name no channel, a kind that there is none of, and a `since` after `until`.
+
+        Raises:
+            KeyError: for a session, a user or a channel that is not in this recording.
+            ValueError: for text that can name no channel, an unknown kind, and a `since` after `until`.
         """
         for what, value in (("session", session), ("user", user), ("channel", channel), ("kind", kind)):
             if value is not None:
@@ -178,24 +185,24 @@ class Recording:
             if fits and (pattern is None or (header.channel and pattern.matches(header.channel))):
                 yield entry
 
-    # --- what happened --------------------------------------------------------------------------------------------
+    # --- transcripts, state, receivers and causes -----------------------------------------------------------------
 
     def transcript(self, session: str) -> list[Frame]:
-        """Frame for frame what that client received and sent. Raises KeyError for a session that is not here."""
+        """Return every frame that a session received and sent. Raises KeyError for one that is not in the recording."""
         return transcript(self.index, session)
 
     def frames(self, session: str) -> pd.DataFrame:
-        """A transcript as a table: one row a frame, by time (UTC); `text` is empty where the journal holds none."""
+        """Return a transcript as a table: one row a frame, by time (UTC); `text` may be empty."""
         from . import tables  # noqa: PLC0415  pandas is heavy
 
         return tables.frames(self.transcript(session))
 
     def state_at(self, moment: Moment, tz: Zone = UTC) -> RecordedState:
-        """Everything as it stood at a time: sessions, presence, alerts, briefs, limits, settings, versions.
+        """Return the state at a time: sessions, presence, alerts, briefs, limits, settings, versions.
 
-        Quick where moments are asked for in order of time: the fold goes on. The state is the caller's own. For a
-        document's text: `document(name).at(state.at)`. Times as in `entries`. Raises KeyError for a time before the
-        recording begins: nothing is known of it.
+        Calls in order of time are quick, because the fold continues from the last one. The state is a copy of the
+        caller's own. For a document's text use `document(name).at(state.at)`. Times as in `entries`. Raises KeyError
+        for a time before the recording begins.
         """
         at = unix(moment, tz)
         if at < self.span[0]:
@@ -214,23 +221,23 @@ class Recording:
         return told
 
     def document(self, name: str) -> DocumentHistory:
-        """The versions of a document, `document:strategy` or `strategy`. Raises KeyError where there is none."""
+        """Return the versions of a document, `document:strategy` or `strategy`. Raises KeyError where there is none."""
         must_be_text(name, "the name of a document")
         return documents.history(self.index, name if channels.is_in(name, "document") else channels.document(name))
 
     def history(self, name: str) -> pd.DataFrame:
-        """One row a version of a document: when, who, what; the text itself is `document(name).at(version)`."""
+        """Return one row a version of a document: time, author, edit; the text is `document(name).at(version)`."""
         from . import tables  # noqa: PLC0415  pandas is heavy
 
         return tables.history(self.document(name))
 
     def delivered_to(self, channel: str, offset: SupportsIndex, *, epoch: str = "") -> set[EntryReader]:
-        """Exactly who received an event, live, when they caught up (to whose kernel it was wholly handed), or over HTTP
-        (then the session is `token:` and the token's id).
+        """Return the exact readers of an event: live, by catching up, or over HTTP.
 
-        `epoch`: of which of the channel's histories, if it began anew; else of any. An author knows his own edit by
-        its acknowledgement and is not among them. Raises KeyError for a channel or an event that is not in this
-        recording: of one that is, an empty set says that nobody received it.
+        On a socket a reader is one to whose kernel the whole frame was handed; over HTTP the session is `token:` and
+        the token's id. `epoch` selects one of the channel's histories, if it began again; by default any. The author
+        of an edit gets an acknowledgement in its place and is not among the readers. Raises KeyError for a channel or
+        an event that is not in this recording; an empty set means an event without readers.
         """
         must_be_text(epoch, "the name of an epoch")
         wanted = moments.version(offset, "an offset")
@@ -262,8 +269,11 @@ class Recording:
                 yield EntryReader(header.user, header.via, str(header.detail.get("clearance", "")))
 
     def cause(self, channel: str, offset: SupportsIndex, *, epoch: str = "") -> Entry:
-        """Return the entry that caused an event: the frame of its sender, or the act of an HTTP call (who, from where,
-        by which token). Raises KeyError where the event, or its cause, is not in this recording."""
+        """Return the entry that caused an event.
+
+        It is the frame of the sender, or the act of an HTTP call (its user, address and token). Raises KeyError where
+        the event, or its cause, is not in this recording.
+        """
         must_be_text(epoch, "the name of an epoch")
         must_be_in(self.index.channels, channel, "channel", "channels()")
         wanted = moments.version(offset, "an offset")
@@ -280,10 +290,10 @@ class Recording:
         raise KeyError(f"no event {offset} of {channel} in this recording; events(channel=...) lists those that are")
 
     def explain(self, entry: Entry) -> Explained:
-        """Why an entry of this recording was accepted or refused: its rule in a sentence, and the claims then in force.
+        """Explain why an entry was accepted or refused: its rule in a sentence, and the claims then in force.
 
-        The journal keeps the rule and the claims, and not the settings: how high the level of a channel was is told by
-        `level`, where the entry has it. Raises TypeError for what is no entry.
+        The journal keeps the rule and the claims, but not the settings; `level` is the channel's level at that time,
+        where the entry has it. Raises TypeError for a value that is no entry.
         """
         if not isinstance(entry, Entry):
             raise TypeError(f"{entry!r:.64} is no entry: give one that entries() or cause() returned")
@@ -302,7 +312,7 @@ class Recording:
         )
 
     def _claims(self, header: Header) -> Detail:
-        """The claims of the session's token when an entry was written; empty where its beginning is not recorded."""
+        """Return the claims of the session's token when an entry was written; empty where its start is not recorded."""
         if header.session not in self.index.sessions:
             return {}
         claims: Detail = {}

@@ -23,7 +23,7 @@ def _times(seconds: Iterable[float | None]) -> pd.DatetimeIndex:
 
 
 def sessions(index: Index) -> pd.DataFrame:
-    """One row a session, in the order of their beginnings."""
+    """Return one row a session, in the order of their beginnings."""
     rows: dict[str, dict[str, Any]] = {}
     for number in index.rare["open"]:
         header = index.entry(number).header
@@ -51,7 +51,7 @@ def sessions(index: Index) -> pd.DataFrame:
 
 
 def users(index: Index) -> pd.DataFrame:
-    """One row a user."""
+    """Return one row a user."""
     table = sessions(index).reset_index()
     grouped = table.groupby("user", observed=True)
     frame = grouped.agg(
@@ -70,7 +70,7 @@ def users(index: Index) -> pd.DataFrame:
 
 
 def channels(index: Index) -> pd.DataFrame:
-    """One row a channel that something was told on."""
+    """Return one row a channel that a fan-out went to."""
     rows = []
     for channel, numbers in sorted(index.fanouts.items()):
         row: dict[str, Any] = {"channel": channel, "level": "", "events": 0, "presence": 0, "deliveries": 0}
@@ -92,7 +92,7 @@ def channels(index: Index) -> pd.DataFrame:
 
 
 def events(entries: Iterable[Entry], type_: str) -> pd.DataFrame:
-    """One row an entry, by time."""
+    """Return one row an entry, by time."""
     columns = ["seq", "kind", "type", "session", "user", "channel", "offset", "level", "rule", "receivers", "frame"]
     rows = []
     times = []
@@ -110,7 +110,7 @@ def events(entries: Iterable[Entry], type_: str) -> pd.DataFrame:
 
 
 def frames(transcript: Iterable[Frame]) -> pd.DataFrame:
-    """One row a frame."""
+    """Return one row a frame."""
     columns = ["seq", "direction", "type", "channel", "rule", "connection", "text"]
     rows, times = [], []
     for frame in transcript:
@@ -123,7 +123,7 @@ def frames(transcript: Iterable[Frame]) -> pd.DataFrame:
 
 
 def history(document: DocumentHistory) -> pd.DataFrame:
-    """One row a version of a document; positions and lengths in UTF-16 code units."""
+    """Return one row a version of a document; positions and lengths in UTF-16 code units."""
     rows = []
     for version, _, payload in document.edits:
         length = payload.length or len(to_units(payload.content or ""))

@@ -1,1 +1,1 @@
-"""What every HTTP listener and caller shares: the checks of a request's origin, and the forms of bodies. Pure."""
+"""The parts that HTTP listeners and callers share: checks of Host and Origin, and the forms of bodies. Pure."""

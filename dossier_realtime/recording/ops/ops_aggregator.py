@@ -2,8 +2,8 @@
 
 Source: docs/protocol.md#operators-topics.
 
-However hard the storm, a topic costs one message a second: occurrences are folded as they happen, and rows are cut.
-A node folds what happens, a replay what happened.
+A topic costs one message a second under any load: occurrences are counted as they happen, and rows are cut. A node
+folds its live events, a replay the recorded ones.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _ERROR = re.compile(rb'\{"type":"error","error_code":"([A-Z_]{1,40})"')
 
 
 class OpsAggregator:
-    """Folds what happens into the next second's message of each topic."""
+    """The fold of a node's events into one message a second and topic."""
 
     def __init__(self, node: str) -> None:
         self.node = node
@@ -53,28 +53,28 @@ class OpsAggregator:
         self._gauge_rows: dict[str, Callable[[], Sequence[OpsRow]]] = {}
 
     def gauge(self, topic: str, read: Callable[[], Mapping[str, float]]) -> None:
-        """Numbers that hold at any time, read once a second."""
+        """Add a source of present values, read once a second."""
         self._gauges[topic] = read
 
     def gauge_rows(self, topic: str, read: Callable[[], Sequence[OpsRow]]) -> None:
-        """Rows that hold at any time, read once a second."""
+        """Add a source of present rows, read once a second."""
         self._gauge_rows[topic] = read
 
     def count(self, topic: str, name: str, by: float = 1, fact: Fact = _ANYBODYS) -> None:
-        """Count an occurrence; of one on channels, those who may not read them get no part of the count."""
+        """Count an occurrence. One on channels is left out of the counts of readers who may not read them."""
         self._values[topic][name] += by  # type: ignore[assignment]  # a Counter may count in fractions
         if fact.channels:
             counts = self._restricted[topic].setdefault(fact.level.label, Counter())
             counts[name] += by  # type: ignore[assignment]  # likewise
 
     def sent(self, frame: bytes) -> None:
-        """A frame to one connection alone: an error that a client is told counts by its code, beside its rule."""
+        """Count a frame to one connection, where it is an error: by its code, beside its rule."""
         found = _ERROR.match(frame)
         if found is not None:
             self.count("errors", found[1].decode())
 
     def row(self, row: OpsRow, fact: Fact = _ANYBODYS) -> None:
-        """Tell what is known of one thing (a user, an alert, a brief); what is said last holds."""
+        """Set the row of one thing (a user, an alert, a brief); later values replace earlier ones."""
         rows = self._rows[row.TOPIC]
         if row.key in rows or len(rows) < _ROWS:
             rows[row.key] = merged(marked(row, fact), rows.get(row.key))
@@ -82,7 +82,7 @@ class OpsAggregator:
             self.count(row.TOPIC, "rows_cut", fact=fact)
 
     def alert(self, state: AlertStatePayload, fact: Fact) -> None:
-        """Tell the status of an alert."""
+        """Set the row of an alert to its status."""
         row = AlertRow(
             key=state.commitment_id,
             state=state.state,
@@ -92,7 +92,7 @@ class OpsAggregator:
         self.row(row, fact)
 
     def published(self, event: Event, fact: Fact) -> None:
-        """Fold an accepted event into the topic that operators watch it on. `fact`: the channels that it is about."""
+        """Fold an accepted event into the topic of its kind. `fact`: the channels that it is about."""
         match event:
             case CommitmentAlert(payload=alert):
                 self.count("alerts", f"level_{alert.alert_level}", fact=fact)
@@ -116,11 +116,11 @@ class OpsAggregator:
                 pass
 
     def messages(self, timestamp: int) -> list[OpsStats]:
-        """Return one message for each topic, as who may see everything gets it; then counting begins anew."""
+        """End the second; return one unrestricted message for each topic."""
         return [report.message for report in self.reports(timestamp)]
 
     def reports(self, timestamp: int) -> list[OpsReport]:
-        """End the second (Unix seconds): return one report for each topic, then counting begins anew."""
+        """End the second (Unix seconds); return one report for each topic. All counts begin at zero again."""
         made = []
         for topic in TOPICS:
             values: dict[str, float] = {name: float(value) for name, value in self._values[topic].items()}

@@ -1,9 +1,9 @@
-"""Operators' rows and the facts that they tell: each reader gets those that the reader may see.
+"""The rows of the operators' channels, and the facts they are derived from, by which each reader's are selected.
 
 Source: docs/protocol.md#derived-facts.
 
-A row that was derived from channels says so in `channels` (names, separated by blanks) and `level` (their highest level
-then); one with names of users says `personal`. Pure.
+A row that was derived from channels has their names in `channels` (separated by blanks) and their highest level at that
+time in `level`; one with names of users has `personal`. Pure.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ Number = int | float | UnsetType
 
 
 class OpsRow(Struct, kw_only=True, omit_defaults=True):
-    """The part that rows of every topic have: the thing that it is about, and the fact that it tells.
+    """The fields of rows of every topic: the key of the thing, and the fact that the row is derived from.
 
-    What is not set was not said: a later row about the same thing leaves it as it was.
+    A field that is not set is unchanged: a later row about the same thing keeps the earlier value.
     """
 
     TOPIC: ClassVar[str] = ""
@@ -83,7 +83,7 @@ class AlertRow(OpsRow, kw_only=True, omit_defaults=True):
 
 
 class BriefRow(OpsRow, kw_only=True, omit_defaults=True):
-    """A brief that is being written; durations in milliseconds."""
+    """A brief in progress or ended; durations in milliseconds."""
 
     TOPIC: ClassVar[str] = "briefs"
 
@@ -103,7 +103,7 @@ _ROWS: dict[str, type[OpsRow]] = {row.TOPIC: row for row in (LimitRow, EndedSess
 
 
 class OpsReport(Struct):
-    """A node's words of a second, before it is known who reads it.
+    """The report of a node for one second, before the selection for a reader.
 
     `restricted`: by level, the part of the message's values that was counted on channels of that level.
     """
@@ -144,13 +144,13 @@ def decode_rows(topic: str, rows: Iterable[Wire]) -> list[OpsRow]:
 
 
 def marked(row: _Row, fact: Fact) -> _Row:
-    """Return the row with the fact that it tells."""
+    """Return the row marked with the fact that it is derived from."""
     names, level = (" ".join(fact.channels), fact.level.label) if fact.channels else ("", "")
     return structs.replace(row, channels=names, level=level, personal=fact.personal)
 
 
 def merged(row: _Row, before: _Row | None) -> _Row:
-    """Return a row over what was said before about the same thing: derived from the channels of both."""
+    """Return a row merged over the earlier one of the same thing; it is derived from the channels of both."""
     if before is None:
         return row
     said = {name: getattr(row, name) for name in row.__struct_fields__}
@@ -159,23 +159,23 @@ def merged(row: _Row, before: _Row | None) -> _Row:
 
 
 def unmarked(row: _Row) -> _Row:
-    """Return the row without the fact that it tells."""
+    """Return the row without the fact that it is derived from."""
     return structs.replace(row, channels="", level="", personal=False)
 
 
 def fact_of(row: OpsRow) -> Fact:
-    """Return the fact that a row tells. A row that names channels and no known level has the highest."""
+    """Return the fact that a row is derived from. A row with channels and no known level has the highest."""
     names = tuple(row.channels.split())
     return Fact(names, Clearance.strict(row.level) if names else Clearance.PUBLIC, personal=row.personal)
 
 
 def encode_report(report: OpsReport) -> bytes:
-    """Return the report as nodes pass it on; no client receives it so."""
+    """Return the encoding of a report between nodes; clients never receive it."""
     return _encode(report)
 
 
 def decode_report(body: bytes) -> OpsReport:
-    """Read a report. Raises msgspec.DecodeError for anything else."""
+    """Read a report. Raises msgspec.DecodeError for other bytes."""
     return _reports.decode(body)
 
 

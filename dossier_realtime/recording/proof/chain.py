@@ -1,4 +1,4 @@
-"""The chain of a journal, line by line: each must be spelled as a writer spells it, and go on from the one before."""
+"""The chain of a journal, checked line by line: each must have its one spelling and continue the one before it."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ CUT: Final = "this line is cut off: it does not end in a line feed"
 
 
 class Chain:
-    """The state of the chain between two lines; `take` and `take_header` say what is wrong with the next one.
+    """The state of the chain between two lines; `take` and `take_header` check the next one.
 
-    They return "" or one English sentence; after a sentence the state stands where it stood. The chain must
-    have the link of `head` at the seq of `head`, and those that are known from `outside`; it begins after `anchor`.
+    They return "" or the fault in one English sentence; after a fault the state is unchanged. The chain must have the
+    link of `head` at the seq of `head`, and the links that are known from `outside`; it begins after `anchor`.
     """
 
     def __init__(self, head: Head | None = None, anchor: Anchor | None = None, outside: Outside | None = None) -> None:
@@ -55,7 +55,7 @@ class Chain:
         self.restored: list[int] = []
 
     def take(self, line: bytes) -> str:
-        """The next line of a segment."""
+        """Check the next line of a segment."""
         if not line.endswith(b"\n"):
             return CUT
         parts = line[:-1].split(b"\t")
@@ -88,7 +88,7 @@ class Chain:
         return ""
 
     def go_on_after(self, line: bytes) -> str:
-        """Stand behind an entry's line that was proven before; "" or a sentence for what is no such line."""
+        """Continue behind an entry's line that was proven before; "" or the fault where it is no such line."""
         try:
             link, header, _ = line.split(b"\t", 2)
             self.seq, self.link = _brief.decode(header).seq, bytes.fromhex(link.decode("ascii"))
@@ -105,7 +105,7 @@ class Chain:
         return ""
 
     def _vouched(self, header: Header) -> str:
-        """Return what is wrong with an entry that names a key, or vouches for the chain before it."""
+        """Check an entry that names a key or proves the chain before it; "" or the fault."""
         if header.kind == "start":
             return self._keys.started(header.detail)
         if header.kind == "key":
@@ -123,11 +123,11 @@ class Chain:
 
     @property
     def keys(self) -> Keys:
-        """Return what was found of signing keys and signatures so far."""
+        """The signing keys and signatures found so far."""
         return self._keys
 
     def take_header(self, name: str, line: bytes, *, resume: bool = False) -> str:
-        """The first line of the segment file `name`; with `resume` it says where the chain stands."""
+        """Check the first line of the segment file `name`; with `resume` the chain continues from it."""
         if not line.endswith(b"\n"):
             return CUT
         parts = line.split(b"\t")

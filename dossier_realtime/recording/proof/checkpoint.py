@@ -1,7 +1,7 @@
-"""Checkpoints: signed words of a service about its own journal, to be kept where the journal is not.
+"""Checkpoints: signed statements of a service about its own journal, to be kept outside of the journal's folder.
 
-Whoever holds the journal's folder can cut its end off, or take an entry out and make every link behind it anew: the
-folder alone does not show it. A checkpoint says which link entry `seq` had at a time. One line of JSON each:
+An attacker with the journal's folder can cut its end off, or remove an entry and recompute every link behind it: the
+folder alone does not show it. A checkpoint states the link that entry `seq` had at a time. One line of JSON each:
 
     {"node": …, "seq": …, "link": …, "at": …, "key": …, "signature": …}
 
@@ -36,7 +36,7 @@ class Checkpoint(msgspec.Struct, frozen=True):
 
     @property
     def text(self) -> bytes:
-        """The bytes whose signature it bears."""
+        """The bytes that its signature is over."""
         return signed_text("checkpoint", _encode(msgspec.structs.replace(self, signature="")))
 
     def encode(self) -> bytes:
@@ -50,8 +50,10 @@ class Checkpoint(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True)
 class Outside:
-    """Knowledge of a journal from outside its folder: links by seq, and keys by fingerprint. `make_check` makes a
-    check of a key's 32 bytes; with it a given key vouches for those that follow it."""
+    """Knowledge of a journal from outside its folder: links by seq, and keys by fingerprint.
+
+    `make_check` returns the check by a key's 32 bytes; with it a given key also proves the keys that it is rotated to.
+    """
 
     links: Mapping[int, str] = field(default_factory=dict)
     checks: Mapping[str, Check] = field(default_factory=dict)
@@ -59,18 +61,17 @@ class Outside:
 
 
 class Damage(NamedTuple):
-    """A line of a file of checkpoints that is not wholly one; `number` counts from 1."""
+    """A line of a file of checkpoints that is not exactly one checkpoint; `number` counts from 1."""
 
     number: int
     why: str
 
 
 def read_checkpoints(lines: Iterable[bytes]) -> tuple[list[Checkpoint], list[Damage]]:
-    """Return the checkpoints of a file and its damaged lines. A checkpoint may stand behind the words of a log, as
-    syslog writes it.
+    """Return the checkpoints of a file, and its damaged lines.
 
-    A line may be damaged and hold a checkpoint all the same: behind a part of another. Empty lines, and a last line
-    that is cut off, are passed over.
+    A checkpoint may stand behind the prefix of a log, as syslog writes it. A damaged line may still hold a checkpoint,
+    behind a part of another. Empty lines, and a last line that is cut off, are skipped.
     """
     found, damaged = list[Checkpoint](), list[Damage]()
     for number, line in enumerate(lines, 1):
@@ -86,12 +87,12 @@ def read_checkpoints(lines: Iterable[bytes]) -> tuple[list[Checkpoint], list[Dam
 
 
 def checkpoint_of(node: str, detail: Detail) -> Checkpoint:
-    """Return the checkpoint that an entry tells. Raises ValueError for a detail that is of none."""
+    """Return the checkpoint of an entry. Raises ValueError for a detail that holds none."""
     return msgspec.convert({"node": node, **detail}, Checkpoint)
 
 
 def rotation_text(node: str, detail: Detail) -> bytes:
-    """Return what the keys sign when one follows the other."""
+    """Return the text that both keys sign at a rotation."""
     told = {"node": node, **{name: detail.get(name, "") for name in ("old", "new", "public", "at")}}
     return signed_text("key", _encode(told))
 

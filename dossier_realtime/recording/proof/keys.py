@@ -1,4 +1,4 @@
-"""The signing keys that a chain names, and what they vouch for in it."""
+"""The signing keys that a chain names, and the check of the signatures in it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..entry import Detail
 from .checkpoint import Checkpoint, rotation_text
 from .signed import Check, fingerprint
 
-_KEPT: Final = 65_536  # links; a checkpoint is at most 10,000 entries and a minute behind
+_MAX_LINKS: Final = 65_536  # a checkpoint is at most 10,000 entries and a minute behind
 _LINK_BYTES: Final = 32
 
 
@@ -19,30 +19,29 @@ class RecentLinks:
     """The links of the last 65,536 entries, by seq: 2 MiB."""
 
     def __init__(self) -> None:
-        self._links = bytearray(_KEPT * _LINK_BYTES)
+        self._links = bytearray(_MAX_LINKS * _LINK_BYTES)
         self._first = self._last = 0
 
     def put(self, seq: int, link: bytes) -> None:
         """Keep the link of the next entry."""
-        place = seq % _KEPT * _LINK_BYTES
+        place = seq % _MAX_LINKS * _LINK_BYTES
         self._links[place : place + _LINK_BYTES] = link
         self._first = self._first or seq
         self._last = seq
 
     def get(self, seq: int) -> str | None:
         """Return the link in hexadecimal; None for an entry that is not kept."""
-        if not max(self._first, self._last - _KEPT + 1) <= seq <= self._last or not seq:
+        if not max(self._first, self._last - _MAX_LINKS + 1) <= seq <= self._last or not seq:
             return None
-        place = seq % _KEPT * _LINK_BYTES
+        place = seq % _MAX_LINKS * _LINK_BYTES
         return self._links[place : place + _LINK_BYTES].hex()
 
 
 class Keys:
-    """The key that is in force, and the checks that are known: by fingerprint those that were given, and after a
-    rotation that one of these signed the new key's too.
+    """The key in force, and the known checks by fingerprint: the given ones, and those of keys rotated to from them.
 
-    The methods return "" or a sentence. `named` is the key in force, "" before the first is named; `signatures` counts
-    checkpoints whose signature was checked, `unchecked` those whose key is not known.
+    The methods return "" or the fault in a sentence. `named` is the key in force, "" before the first is named;
+    `signatures` counts checkpoints whose signature was checked, `unchecked` those whose key is not known.
     """
 
     def __init__(self, checks: Mapping[str, Check], make_check: Callable[[bytes], Check] | None = None) -> None:
@@ -54,11 +53,11 @@ class Keys:
 
     @property
     def is_trusted(self) -> bool:
-        """Return whether the key in force is one that was given, or follows one by a signed rotation."""
+        """True for a key in force that was given, or follows a given one by a signed rotation."""
         return not self._given or not self.named or self.named in self._checks
 
     def started(self, detail: Detail) -> str:
-        """A service started with a key."""
+        """Check the key of a `start` entry."""
         key = str(detail.get("key", ""))
         if key and self.named not in ("", key):
             return "the service started with another signing key than the chain names, and no rotation is recorded"
@@ -66,7 +65,7 @@ class Keys:
         return ""
 
     def signed(self, told: Checkpoint) -> str:
-        """A checkpoint stands in the chain."""
+        """Check the key and the signature of a checkpoint in the chain."""
         if self.named not in ("", told.key):
             return "this checkpoint is signed with another key than the chain names, and no rotation is recorded"
         self.named = told.key
@@ -80,7 +79,7 @@ class Keys:
         return ""
 
     def rotated(self, node: str, detail: Detail) -> str:
-        """A key follows another."""
+        """Check a rotation from one key to another."""
         old, new = str(detail.get("old", "")), str(detail.get("new", ""))
         try:
             public = base64.b64decode(str(detail.get("public", "")), validate=True)

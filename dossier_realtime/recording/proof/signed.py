@@ -1,6 +1,6 @@
-"""The text that a signature of the service is over: a first line that names its purpose, then the text.
+"""The text of a signature of the service: a first line that names its purpose, then the signed text.
 
-So a signature of one kind never passes as one of another kind, whatever the texts hold. Signatures are Ed25519 in
+So a signature for one purpose is never valid for another one, whatever the texts are. Signatures are Ed25519 in
 base64. A key is named by its fingerprint: SHA-256 over its 32 public bytes, in 64 lower-case hexadecimal digits.
 """
 
@@ -13,7 +13,7 @@ from typing import Literal
 Purpose = Literal["export", "anchor", "checkpoint", "key"]
 
 Check = Callable[[bytes, str], bool]
-"""A check that a text has this signature (base64) of the service."""
+"""A function that returns True for a text with a valid signature (base64) of the service."""
 
 
 def signed_text(purpose: Purpose, text: bytes) -> bytes:
@@ -22,5 +22,5 @@ def signed_text(purpose: Purpose, text: bytes) -> bytes:
 
 
 def fingerprint(public: bytes) -> str:
-    """Return the name of a key by its 32 public bytes."""
+    """Return the fingerprint of a key by its 32 public bytes."""
     return sha256(public).hexdigest()

@@ -1,6 +1,6 @@
-"""Is a journal whole and unchanged? Walks the exact bytes of its files along the chain (entry.py, chain.py).
+"""Verification that a journal is whole and unchanged: a walk along its chain, byte by byte (entry.py, chain.py).
 
-Verifiers and readers take the same walk, so a reader shows the entries that the proof covers, and no other byte.
+Verifiers and readers use the same walk, so a reader shows the entries that the proof covers, and no other byte.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ Segments = Iterable[tuple[str, Iterable[bytes]]]
 
 
 class UnreadableSegmentError(ValueError):
-    """A segment file whose bytes cannot be turned into lines; the sentence says why."""
+    """A segment file whose bytes can not be read as lines; the message says why."""
 
 
 @dataclass(frozen=True)
 class ChainFault:
-    """The first thing wrong: the seq that belongs there (0: none), the place (line 0: no line), and a sentence."""
+    """The first fault: the seq that belongs there (0: none), the place (line 0: no line), and a sentence."""
 
     seq: int
     segment: str
@@ -46,7 +46,7 @@ class ChainFault:
 
 
 class DamagedJournalError(ValueError):
-    """A journal that does not go on as its chain says; `fault` says where and why."""
+    """A journal that does not continue its chain; `fault` is the place and the reason."""
 
     def __init__(self, fault: ChainFault) -> None:
         super().__init__(str(fault))
@@ -55,14 +55,13 @@ class DamagedJournalError(ValueError):
 
 @dataclass(frozen=True)
 class Report:
-    """What verifying found. `entries` are the good ones, up to the first fault.
+    """The outcome of a verification. `entries` counts the good ones, up to the first fault.
 
-    `gaps` and `lost` count what the journal itself says it could not write; `redacted` the frames taken out
-    since. `torn` is true when the last write, later than the head, is unfinished: normal after a crash, cut
-    off at start. `removed` entries stood before the anchor: their time was over. `checkpoints` in the chain have a
-    signature that was checked; up to entry `vouched` a checkpoint kept elsewhere agrees; of an export
-    `compared` of those speak for entries in it. `notes` are sentences of what
-    else there is to say.
+    `gaps` and `lost` count the entries that the journal itself says it could not write; `redacted` the frames that were
+    removed since. `torn`: the last write, later than the head, is unfinished, as after a crash; the next start cuts
+    it off. `removed` entries stood before the anchor (retention). `checkpoints` counts those in the chain
+    whose signature was checked; up to entry `vouched` a checkpoint kept elsewhere agrees; of an export `compared` of
+    those are of entries in it. `notes` are further remarks in sentences.
     """
 
     entries: int
@@ -80,14 +79,15 @@ class Report:
 
     @property
     def ok(self) -> bool:
+        """True where no fault was found."""
         return self.fault is None
 
 
 class Walk:
-    """One node's journal, followed from its first kept line on.
+    """A walk along the journal of one node, from its first kept line on.
 
     Iterating yields every proven entry: the number of its segment, the byte at which its line begins, and the line. It
-    ends before the first line that is not proven; after that `report` says why, and `chain` where it stands. One line
+    ends before the first line that is not proven; after that `report` says why, and `chain` is at that place. One line
     is in memory at a time. `head` is None when its file is missing or unreadable. With an `anchor` the chain begins
     after it, and segments from before it must not be given. With a `fault` known before, nothing is proven.
     """
@@ -128,7 +128,7 @@ class Walk:
 
     @property
     def report(self) -> Report:
-        """Return what was found; to be asked after the last entry."""
+        """The report, complete after the last entry."""
         chain, removed = self.chain, self._removed
         return Report(
             entries=chain.seq - removed,
@@ -159,7 +159,7 @@ class Walk:
         return None
 
     def to_the_end(self) -> Report:
-        """Walk on to the end and return what was found."""
+        """Walk to the end and return the report."""
         for _ in self:
             pass
         return self.report
@@ -187,14 +187,16 @@ class Walk:
 
 
 def is_torn(line: bytes, following: Iterator[bytes]) -> bool:
-    """Return whether a line that is not proven, and all that follows it in its file, is what a crash leaves of a last
-    write: a line without its end, then at most zeros up to the end of the file. Anything readable behind is not."""
+    """Return True where an unproven line and the rest of its file are the trace of a crash during the last write.
+
+    That is a line without its end, then at most zeros up to the end of the file. With readable bytes behind it is not.
+    """
     started = line.rstrip(b"\0")
     return b"\n" not in started and b"\0" not in started and not any(piece.strip(b"\0") for piece in following)
 
 
 def verify(segments: Segments, head: Head | None, anchor: Anchor | None = None) -> Report:
-    """Follow the whole chain of one node: its segments in order, each the file's name and its lines."""
+    """Verify the whole chain of one node: its segments in order, each the file's name and its lines."""
     return Walk(segments, head, anchor).to_the_end()
 
 

@@ -1,7 +1,7 @@
 """The redacted view of a recording for a lower clearance, made by the filter that the exports of the service use.
 
-One pass finds the level of each channel, a second what may be seen. Kept of them is where each entry stands that may, 8
-bytes, and what is told otherwise than it stands there, which is little; no line is kept.
+A first pass finds the level of each channel, a second the visible entries. It keeps the place of each visible entry (8
+bytes) and the few parts that are shown with changes; no line is kept.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from ..proof.verify import ChainFault, Report
 from .visibility import ClearanceFilter, reach
 
 CLEARANCE: Final = "internal"
-"""What is shown of a recording where nobody asks for more."""
+"""The clearance of a view, unless another one is given."""
 
 _ELSEWHERE: Final = (
     "the chain is broken here: entries were removed, repeated, moved or changed; "
@@ -33,18 +33,18 @@ _ELSEWHERE: Final = (
 
 
 def seen_with(source: Source, clearance: str, within: str = HIGHEST) -> Source:
-    """The source as this clearance sees it; itself, where it holds nothing above (`within`: made for this clearance).
+    """Return the view of a source for a clearance; the source itself, where it holds nothing above.
 
-    Raises ValueError for a clearance that is none.
+    `within` is the clearance that the source was made for. Raises ValueError for an unknown clearance.
     """
     return source if reach(clearance) >= Clearance.strict(within) else RedactedView(source, clearance)
 
 
 class Levels:
-    """Levels by channel: the highest that any entry gives it, so that what was raised is hidden from the beginning.
+    """Levels by channel: the highest in any entry, so that a channel that was raised is hidden from the beginning.
 
-    A name that no entry gives a level may be a secret one: it has the highest. A pattern has the lowest level of the
-    channels that fit, and one that says no more than a namespace that of channels which nobody classified.
+    A name without a level in any entry may be secret: it has the highest level. A pattern has the lowest level of the
+    channels that match; a pattern of a whole namespace has that of unclassified channels.
     """
 
     def __init__(self, lines: Iterable[bytes]) -> None:
@@ -55,7 +55,7 @@ class Levels:
             try:
                 found = _levels.decode(line[start : line.find(b"\t", start)])
             except ValueError:
-                continue  # who reads the entries says so
+                continue  # reading the entry reports it
             if (
                 found.level
                 and found.channel
@@ -64,7 +64,7 @@ class Levels:
                 self._levels[found.channel] = found.level
 
     def of(self, name: str) -> str:
-        """The level of a channel, or of a pattern of channels."""
+        """Return the level of a channel, or of a pattern of channels."""
         known = self._levels.get(name)
         if known is not None:
             return known
@@ -81,9 +81,9 @@ class Levels:
 
 
 class RedactedView:
-    """A source of which nothing above a clearance is to be seen; entries are numbered anew, without their links.
+    """A view of a source without anything above a clearance; entries are renumbered and have no links.
 
-    It is read through at the first question. `verify` still checks all of it.
+    The source is read through on first use. `verify` still checks all of it.
     """
 
     def __init__(self, source: Source, clearance: str) -> None:
@@ -97,14 +97,14 @@ class RedactedView:
         return self._visible
 
     def lines(self) -> Iterator[tuple[int, bytes]]:
-        """Every entry that may be seen; its place is its number. Raises what the source raised on the way."""
+        """Yield every visible entry; its place is its number. Raises the error that the source raised on the way."""
         for number in range(len(self._seen.places)):
             yield number, self.line(number)
         if self._seen.trouble is not None:
             raise self._seen.trouble
 
     def line(self, place: int) -> bytes:
-        """The entry with this number, as it may be seen."""
+        """Return the entry with this number, as it may be seen."""
         seen = self._seen
         _, head, _, body = self._source.line(seen.places[place]).removesuffix(b"\n").split(b"\t", 3)
         header = _headers.decode(head)
@@ -115,7 +115,7 @@ class RedactedView:
         return b"\t%b\t%b\t%b\n" % (shown, b"-" if body else b"", body)
 
     def verify(self) -> Report:
-        """The chain of the whole source, told by what is shown: other numbers would count what is not."""
+        """Verify the chain of the whole source; report numbers of the view, since others would count hidden entries."""
         found = self._source.verify()
         places, fault = self._seen.places, found.fault
         count = len(places)
@@ -146,7 +146,7 @@ class _VisibleEntries:
             self.trouble = wrong
 
     def is_blank(self, number: int) -> bool:
-        """Whether the entry's frame is not shown."""
+        """Return True for an entry whose frame is not shown."""
         at = bisect_left(self._blank, number)
         return at < len(self._blank) and self._blank[at] == number
 

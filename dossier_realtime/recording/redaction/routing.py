@@ -1,4 +1,4 @@
-"""Who receives what, while the entries go by: for who reads a recording once and keeps nothing of it."""
+"""The sessions that receive each entry, for readers that go through a recording once and keep nothing of it."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from ..entry import Audience, Header
 
 
 class Routing:
-    """The attachments of all sessions. Every entry is to be given to `take`, in order."""
+    """The attachments of all sessions. Every entry must be passed to `take`, in order."""
 
     def __init__(self) -> None:
         self._attached: defaultdict[tuple[str, Audience], dict[str, str]] = defaultdict(dict)
         self._connections: dict[str, str] = {}
 
     def take(self, header: Header) -> list[str]:
-        """The next entry; the sessions that its frame is queued for."""
+        """Take the next entry; return the sessions that its frame is queued for."""
         match header.kind:
             case "fanout":
                 attached = self._attached.get((header.channel, header.audience), {})
@@ -47,5 +47,5 @@ class Routing:
         return []
 
     def connection(self, session: str) -> str:
-        """The connection that a session speaks over now; before it is opened its own name."""
+        """Return the present connection of a session; before it is opened its own name."""
         return self._connections.get(session, session)

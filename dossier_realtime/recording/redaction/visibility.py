@@ -1,9 +1,9 @@
-"""What a caller with less than the highest clearance sees of a journal: nothing of a channel above it, counts included.
+"""The filter of a journal for less than the highest clearance: no trace of a channel above it, counts included.
 
-Left out: every entry of such a channel, and what counts over all channels (`ops:` topics, publish calls over HTTP, the
-rates of a user who spoke on such a channel). Made anew: numbers, so that none is missing; the places of frames that
-gave way and the count of those that never left, so that a transcript still fits what is left of it. Taken out: commit
-numbers, permissions and reasons that name such a channel, and frames that cannot be told to be harmless.
+Left out: every entry of such a channel, and entries that count over all channels (`ops:` topics, publish calls over
+HTTP, the rates of a user who sent on such a channel). Renumbered: entries, so that none seems to be missing; the places
+of frames that were replaced and the count of unsent ones, so that transcripts fit the remaining entries. Removed:
+commit numbers, permissions and reasons that name such a channel, and frames that are not known to be harmless.
 """
 
 from __future__ import annotations
@@ -26,58 +26,59 @@ from dossier_realtime.protocol.fields import SEGMENT
 from ..entry import Detail, Header
 from .routing import Routing
 
-_ENCODED = 8  # times that a text may be percent-encoded and still be looked at
-_KEPT = 100_000  # frames that may wait for one connection, at most
+_MAX_ENCODINGS = 8  # percent-encodings of a text that are undone
+_MAX_QUEUED = 100_000  # frames that may wait for one connection
 _TYPE = re.compile(rb'\{"type":"([a-z_]+)"')
 _HARMLESS = re.compile(r"ping|pong|auth_success|connection_state|token_expiring|rate_limit_(warning|exceeded)|error")
 _LOGIN, _RATES = b'{"type":"auth_success"', b'{"type":"rate_limit_'
-_ABOUT = re.compile(r"/v1/(commitments|briefs)/")  # their ids: the level of what was derived is in the header
+_ABOUT = re.compile(r"/v1/(commitments|briefs)/")  # calls by id: the level of the derived fact is in the header
 NAMING_PATH: Final = re.compile(r"/v1/(channels|documents)/([^/]+)")
 _NAMED = re.compile(rf"(?:{'|'.join(SHAPES)})(?::(?:{SEGMENT}|\*)){{1,3}}".encode())
 _SAID: Final = ("reason", "query", "key")
 
 
 def reach(clearance: str) -> Clearance:
-    """Return the highest level that a clearance shows. Raises ValueError for a word that is none."""
+    """Return the highest level that a clearance shows. Raises ValueError for an unknown clearance."""
     if clearance not in LEVELS:
         raise ValueError(f"{clearance!r} is no clearance; there are {', '.join(LEVELS)}")
     return Clearance.parse(clearance)
 
 
 class ClearanceFilter:
-    """The filter that keeps what is above a clearance out of a recording.
+    """The filter that removes everything above a clearance from a recording.
 
-    Every entry goes through `see`, in order. `level_of` says the level of a channel now: what was raised since is
-    hidden too. It is also asked for patterns of whole names, such as `dossier:country:*`.
+    Every entry goes through `see`, in order. `level_of` returns the present level of a channel, so that a channel that
+    was raised later is hidden too. It is also called with patterns of whole names, such as `dossier:country:*`.
 
-    Raises ValueError for a clearance that is none.
+    Raises ValueError for an unknown clearance.
     """
 
     def __init__(self, clearance: str, level_of: Callable[[str], str]) -> None:
-        reach(clearance)  # refuses a word that is none
+        reach(clearance)  # raises for an unknown one
         self._reader = reader(Clearance.parse(clearance))
         self._level_of = level_of
         self._routing = Routing()
-        self._hushed: set[str] = set()  # users who spoke where it is hidden: their rates count that too
-        self._tails: dict[str, bytearray] = {}  # by connection, from its first hidden frame on: 1 is a visible one
-        self._counted: set[str] = set()  # the sessions that have one, or had: most have none
+        self._hushed: set[str] = set()  # users who sent on a hidden channel: their rates count that too
+        self._tails: dict[str, bytearray] = {}  # by connection, from its first hidden frame on; 1 is a visible frame
+        self._counted: set[str] = set()  # the sessions that have or had a tail; most have none
         self._hidden_acts: set[int] = set()  # by seq: their outcomes are hidden with them
         self._seq = 0
         self._seen_seq = 0
-        self._shown_seqs = array("Q")  # in rising order: the place of a seq is the number that is shown, less one
+        self._shown_seqs = array("Q")  # rising; the place of a seq is its shown number less one
 
     def see(self, header: Header, body: bytes, *, selected: bool = True) -> tuple[Header, bytes] | None:
-        """The entry as it may be seen (its body, in the journal's form, empty where it may not); None for nothing.
+        """Return the visible part of an entry; None where nothing is visible.
 
-        `selected`: whether it was asked for; else nothing is shown of it, and the places of frames are counted without.
+        The body is in the journal's form, and empty where it is hidden. An entry that is not `selected` is not shown,
+        and the places of frames are counted without it.
         """
         if header.kind == "checkpoint":
-            return None  # its number counts all entries, and it vouches for links that are not shown
+            return None  # its seq counts all entries, and it proves links that are not shown
         seen = self._may(header) if header.channel or header.kind == "http" else self._may_tell(header, body)
         if not seen and header.kind in ("in", "refused", "http", "act"):
             self._hushed.add(header.user)
         seen = seen and selected
-        if header.kind != "fanout" or self._tails or not seen:  # else nobody keeps count of it
+        if header.kind != "fanout" or self._tails or not seen:  # else no tail counts it
             self._queued(header, seen)
         detail = self._detail(header)
         if not seen or detail is None:
@@ -89,7 +90,7 @@ class ClearanceFilter:
         return msgspec.structs.replace(header, seq=0, commit=0, cause=self._cause(header), detail=detail), body
 
     def may_see(self, header: Header) -> bool:
-        """Return whether an entry on a channel, or a call, is of nothing above the clearance."""
+        """Return True for an entry on a channel, or a call, that concerns nothing above the clearance."""
         if header.kind in ("act", "outcome") and not header.channel:
             return self._detail(header) is not None
         return bool(header.channel or header.kind == "http") and self._may(header)
@@ -101,14 +102,14 @@ class ClearanceFilter:
         return at + 1 if at < len(self._shown_seqs) and self._shown_seqs[at] == header.cause else 0
 
     def number(self, header: Header) -> Header:
-        """The header of the entry that `see` returned last, under the next number."""
+        """Return the header of the entry that `see` returned last, under the next number."""
         self._seq += 1
         self._shown_seqs.append(self._seen_seq)
         return msgspec.structs.replace(header, seq=self._seq)
 
     @property
     def shown(self) -> int:
-        """How many entries were numbered."""
+        """The number of entries shown so far."""
         return self._seq
 
     def _queued(self, header: Header, seen: bool) -> None:
@@ -124,9 +125,9 @@ class ClearanceFilter:
                 tail = self._tails[connection] = bytearray()
                 self._counted.add(session)
             count = header.detail.get("count") if header.kind == "replayed" else 1
-            tail.extend([seen] * min(_KEPT, count if isinstance(count, int) else 1))
-            if len(tail) > 2 * _KEPT:
-                del tail[:_KEPT]
+            tail.extend([seen] * min(_MAX_QUEUED, count if isinstance(count, int) else 1))
+            if len(tail) > 2 * _MAX_QUEUED:
+                del tail[:_MAX_QUEUED]
 
     def _may(self, header: Header) -> bool:
         if header.kind == "http":
@@ -141,7 +142,7 @@ class ClearanceFilter:
         return self._reaches(header.channel, header.level)
 
     def _may_tell(self, header: Header, body: bytes) -> bool:
-        """Whether an entry on no channel is about none that is hidden. A login is not, whatever it permits."""
+        """Return True for an entry on no channel that concerns no hidden one; a login never does."""
         if header.user in self._hushed and body.startswith(_RATES):
             return False
         return body.startswith(_LOGIN) or self._discreet(body)
@@ -149,7 +150,7 @@ class ClearanceFilter:
     def _reaches(self, channel: str, level: str) -> bool:
         namespace = channels.namespace(channel)
         if namespace not in SHAPES:
-            return False  # what names no channel may still hold the name of one
+            return False  # text that is no channel name may still contain one
         then = Clearance.strict(level) if level else Clearance.PUBLIC
         return may_see(self._reader, Fact((channel,), then), self._settings)
 
@@ -197,35 +198,37 @@ class ClearanceFilter:
         return all(map(self._says_nothing_hidden, texts))
 
     def _says_nothing_hidden(self, text: str) -> bool:
-        """Return whether a text names nothing above the clearance, however often it was percent-encoded."""
-        for _ in range(_ENCODED):
+        """Return True for a text that names nothing above the clearance, also after repeated percent-encoding."""
+        for _ in range(_MAX_ENCODINGS):
             plain = unquote(text)
             if plain == text:
                 return self._discreet(text.encode("utf-8", "replace"))
             text = plain
-        return False  # so nobody writes who has nothing to hide, and undoing it further costs ever more
+        return False  # no honest client encodes so often, and each further round costs more
 
     def _reasoned(self, detail: Detail) -> Detail:
-        """The detail without what somebody said in it, a query too, where any of it names something hidden: the reason
-        of a call is about what its query names."""
+        """Return the detail; without its free texts where any of them names something hidden.
+
+        All are removed together: the reason of a call is about the names in its query.
+        """
         said = {name: str(detail[name]) for name in _SAID if name in detail}
         return detail if all(map(self._says_nothing_hidden, said.values())) else {**detail, **dict.fromkeys(said, "")}
 
     def _discreet(self, text: bytes) -> bool:
-        """Whether a text names nothing above the clearance, as far as it writes names as they are."""
+        """Return True for a text without an encoded name that names nothing above the clearance."""
         return all(self._nameable(found[0].rstrip(b".").decode()) for found in _NAMED.finditer(text))
 
     def _grantable(self, permission: str) -> bool:
-        """Whether a permission names nothing above the clearance."""
+        """Return True for a permission that names nothing above the clearance."""
         _, name = split_permission(permission)
         return name == "*" or self._nameable(name)
 
     def _nameable(self, name: str) -> bool:
-        """Whether a name or a pattern is of nothing above the clearance; a last `*` stands for all the rest."""
+        """Return True for a name or pattern of nothing above the clearance; a last `*` stands for all the rest."""
         return self._reaches(channels.filled(name), "")
 
     def _told(self, body: bytes, header: Header) -> bytes:
-        """A frame on no channel, where it is of a kind that names none; of a login the permissions that may be seen."""
+        """Return the visible body of a frame on no channel: of a harmless type, or a login with visible permissions."""
         found = _TYPE.match(body)
         name = header.type or (found[1].decode() if found else "")
         if found is None or _HARMLESS.fullmatch(name) is None or header.rule == "format":
@@ -274,5 +277,5 @@ _encode = msgspec.json.Encoder().encode
 
 
 def _visible(tail: bytearray, count: int) -> int:
-    """How many of the `count` newest frames are visible; those from before the tail all are."""
+    """Return the number of visible frames among the `count` newest; all frames from before the tail are visible."""
     return sum(tail[-count:]) + max(0, count - len(tail)) if count else 0

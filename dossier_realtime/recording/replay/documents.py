@@ -1,4 +1,4 @@
-"""A document as it was at any version or time, and who made it so."""
+"""The text of a document at any version or time, and its authors."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 
 _operations = msgspec.json.Decoder(RemoteOperation)
 _states = msgspec.json.Decoder(Subscribed)
-_CHECKPOINT = 256  # versions between two texts that are kept
-_A_TIME = 100_000_000  # an integer from here on was meant as Unix seconds
+_CHECKPOINT_VERSIONS = 256  # between two texts that are kept
+_MIN_TIME = 100_000_000  # an integer from here on is probably meant as Unix seconds
 _INTEGER = ". An integer is a version: give a time as a float, a datetime or text"
 
 
 class RecordedEdit(NamedTuple):
-    """One version: when it was delivered (Unix seconds), and the operation, which says whose it is."""
+    """One version: the time of its delivery (Unix seconds), and the operation with its author."""
 
     version: int
     at: float
@@ -39,16 +39,16 @@ class RecordedEdit(NamedTuple):
 
 
 class Piece(NamedTuple):
-    """A stretch of text by one user; `user` is empty for what is older than the recording."""
+    """A range of text by one user; `user` is empty for text older than the recording."""
 
     user: str
     text: str
 
 
 class DocumentHistory:
-    """A document's versions. `first` is the first one whose text can be made, `last` the last.
+    """The versions of a document. `first` is the first one with a known text, `last` the last.
 
-    `since`: from when on (Unix seconds) it is known which version is in force; None: from the beginning on.
+    `since`: the time (Unix seconds) from which on the version in force is known; None: from the beginning on.
     """
 
     def __init__(
@@ -68,25 +68,25 @@ class DocumentHistory:
     def at(self, place: Place, tz: Zone = UTC) -> str:
         """Return the text at a version (any integer) or a time (moments.py says which forms; without a zone in `tz`).
 
-        Raises KeyError for a version or a time that is not recorded, TypeError and ValueError for what is neither.
+        Raises KeyError for a version or a time that is not recorded, TypeError and ValueError for other values.
         """
         return self.document_at(place, tz).content
 
     def document_at(self, place: Place, tz: Zone = UTC) -> Document:
-        """Return the text with its formatting; raises likewise."""
+        """Return the text with its formatting; raises as `at`."""
         version = self.version(place, tz)
-        checkpoint = min((version - self.first) // _CHECKPOINT, len(self._texts) - 1)
+        checkpoint = min((version - self.first) // _CHECKPOINT_VERSIONS, len(self._texts) - 1)
         document = self._texts[checkpoint]
-        for edit in self.edits[checkpoint * _CHECKPOINT : version - self.first]:
+        for edit in self.edits[checkpoint * _CHECKPOINT_VERSIONS : version - self.first]:
             document = apply(read(edit.payload, document.length), document)
-            if edit.version == self.first + len(self._texts) * _CHECKPOINT:
+            if edit.version == self.first + len(self._texts) * _CHECKPOINT_VERSIONS:
                 self._texts.append(document)
         return document
 
     def pieces(self, place: Place, tz: Zone = UTC) -> list[Piece]:
-        """Return the text at a version or a time, stretch by stretch by who put it in; raises as `at`.
+        """Return the text at a version or a time in ranges by the user who inserted them; raises as `at`.
 
-        What somebody pasted, or brought back by undoing, counts as theirs.
+        Pasted text, and text restored by an undo, counts as that of the user who did it.
         """
         version = self.version(place, tz)
         text, authors = to_units(self.at(version)), [""] * self._texts[0].length
@@ -112,19 +112,22 @@ class DocumentHistory:
         return self.first + bisect_right(self.edits, at, key=lambda edit: edit.at)
 
     def version(self, place: Place, tz: Zone = UTC) -> int:
-        """Return the version that a version or a time is. Raises KeyError where it is not recorded."""
+        """Return the version of a version or a time. Raises KeyError where it is not recorded."""
         asked, at = version_or_time(place, tz)
         if asked is None:
             return self.version_at(at)
         if not self.first <= asked <= self.last:
             there = f"{self.name} is recorded from version {self.first} to {self.last}; ask for one of these"
-            raise KeyError(there + (_INTEGER if asked >= _A_TIME else ""))
+            raise KeyError(there + (_INTEGER if asked >= _MIN_TIME else ""))
         return asked
 
 
 def history(index: Index, channel: str) -> DocumentHistory:
-    """The history of `document:…`. It begins at version 0, or where somebody loaded the document if the recording
-    begins later. Raises KeyError where the recording holds nothing of it."""
+    """Return the history of `document:…`.
+
+    It begins at version 0, or, where the recording begins later, at the first recorded load of the document. Raises
+    KeyError where the recording holds nothing of it.
+    """
     found: dict[int, RecordedEdit] = {}
     for number in index.fanouts.get(channel, ()):
         header, frame, _ = index.entry(number)
@@ -147,7 +150,7 @@ def history(index: Index, channel: str) -> DocumentHistory:
 
 
 def _loaded(index: Index, channel: str, versions: list[int]) -> tuple[float, tuple[int, Document]]:
-    """The oldest text that somebody was sent, from which the recorded versions go on, and when it was sent first."""
+    """Return the oldest recorded text that the recorded versions continue, and the time when it was first sent."""
     states: list[tuple[int, float, DocumentState]] = []
     for numbers in index.sessions.values():
         for number in numbers:

@@ -1,4 +1,4 @@
-"""The state at a time: a fold over the entries. Nothing here looks ahead, so live and replay could share it."""
+"""The state at a time: a fold over the entries, which never looks ahead."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _STATES = {"started": "started", "progress": "running", "complete": "complete", 
 
 @dataclass(slots=True)
 class Open:
-    """A session that is open. `channels` it receives; `hidden` those where others do not see it."""
+    """An open session. `channels` are those that it receives, `hidden` those where others do not see it."""
 
     user: str
     name: str
@@ -53,7 +53,7 @@ class Present:
 
 @dataclass(slots=True)
 class RecordedAlert:
-    """A commitment's alert: level 1 to 3. `title` as it was sent, in one language or by language."""
+    """An alert of a commitment: level 1 to 3. `title` as it was sent, in one language or by language."""
 
     level: int
     title: str | dict[str, str]
@@ -63,7 +63,7 @@ class RecordedAlert:
 
 @dataclass(slots=True)
 class RecordedBrief:
-    """A brief that is being written, or was; `progress` in percent."""
+    """A brief, in progress or ended; `progress` in percent."""
 
     state: str
     progress: int = 0
@@ -81,10 +81,10 @@ class Limited:
 
 @dataclass(slots=True)
 class RecordedState:
-    """Everything at one time. `take` is the fold; `at` is the time of the last entry taken (Unix seconds).
+    """The state at one time. `take` is the fold; `at` is the time of the last entry taken (Unix seconds).
 
-    `limits` by user and class; `settings` of channels that somebody changed; `briefs` by request, `alerts` by
-    commitment, `health` by relationship. `versions`: of each document the last. `known`: the channels of the whole
+    `limits` by user and class; `settings` of channels where they were changed; `briefs` by request, `alerts` by
+    commitment, `health` by relationship; `versions`: the last one of each document. `known`: the channels of the whole
     recording, where they are known.
     """
 
@@ -102,7 +102,7 @@ class RecordedState:
 
     @property
     def present(self) -> dict[str, dict[str, Present]]:
-        """Who is on each channel, hidden sessions left out."""
+        """The users on each channel, without hidden sessions."""
         found: dict[str, dict[str, Present]] = defaultdict(dict)
         for session in self.sessions.values():
             for channel in session.channels - session.hidden:
@@ -124,7 +124,7 @@ class RecordedState:
         return {key: limited for key, limited in self._limits.items() if limited.until > self.at}
 
     def take(self, entry: Entry) -> None:
-        """Fold one entry more; what cannot be read changes nothing and is counted in `unreadable`."""
+        """Fold the next entry; an entry that can not be read changes nothing and is counted in `unreadable`."""
         self.at = max(self.at, entry.header.at)
         try:
             self._fold(entry)
@@ -152,7 +152,7 @@ class RecordedState:
                 self._attach(header, self.sessions[header.session])
             case "close" if header.session in self.sessions:
                 if self.sessions[header.session].connection == header.detail["connection"]:
-                    del self.sessions[header.session]  # else it was resumed over another connection
+                    del self.sessions[header.session]  # else the session was resumed over another connection
             case "settings":
                 self.settings[header.channel] = {"classification": header.level, **header.detail}
             case "fanout" | "recovered" if frame is not None:
@@ -191,7 +191,7 @@ class RecordedState:
             case "commitment", "alert":
                 level = payload["alert_level"]
                 alert = self.alerts.setdefault(payload["commitment_id"], RecordedAlert(level, payload["title"]))
-                if level > alert.level:  # what climbs is open again
+                if level > alert.level:  # a higher level reopens the alert
                     alert.level, alert.state, alert.acknowledged_by = level, "open", None
             case "alert", "state":
                 alert = self.alerts.setdefault(payload["commitment_id"], RecordedAlert(payload["alert_level"], ""))

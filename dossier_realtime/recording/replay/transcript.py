@@ -1,7 +1,7 @@
-"""What one client received and sent, frame for frame, derived from the order of the loop (entry.py).
+"""The transcript of one client: every frame that it received and sent, derived from the order of the loop (entry.py).
 
-A frame is *received* when it was wholly handed to the kernel: what a broken network swallowed after that, nobody but
-the client can know. What still waited when the connection went, and what gave way to a later frame, is not in it.
+A frame is *received* when all of it was handed to the kernel; a loss in the network after that is not known to the
+service. Frames that still waited when the connection was lost, or were replaced by a later one, are not in it.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ BEFORE: Final = "before the recording"
 class Frame(NamedTuple):
     """One frame of a transcript, with its place in the recording. `at` is Unix seconds, `direction` the client's.
 
-    `frame` is None for what the journal does not hold: tokens, redacted payloads. `rule` is what refused a sent frame,
-    of which a CutFrame is kept where it was long or malformed. `type` is the message's, `unreadable` where it is none.
+    `frame` is None where the journal does not hold it: tokens, redacted payloads. `rule` is the one that refused a sent
+    frame; of a long or malformed one a CutFrame is kept. `type` is that of the message, or `unreadable`.
     """
 
     number: int
@@ -39,7 +39,7 @@ class Frame(NamedTuple):
 
 
 class RecordedAttachment(NamedTuple):
-    """Between these two entries a session received what went to a channel's audience."""
+    """The entries between which a session received the fan-outs to a channel's audience."""
 
     channel: str
     audience: Audience
@@ -48,15 +48,17 @@ class RecordedAttachment(NamedTuple):
 
 
 def transcript(index: Index, session: str) -> list[Frame]:
-    """Every frame of a session, over all its connections, in order. `session` may also be a connection that never had
-    one. Raises KeyError where the recording does not know it."""
+    """Return every frame of a session, over all its connections, in order.
+
+    `session` may also be a connection that never had a session. Raises KeyError for one that is not in the recording.
+    """
     must_be_text(session, "the name of a session")
     if session not in index.sessions:
         raise KeyError(f"no session {session!r} in this recording; sessions() lists them")
     own = {number: index.entry(number) for number in index.sessions[session]}
     user = next((entry.header.user for entry in own.values() if entry.header.user), "")
     for entry in list(own.values()):
-        if entry.header.kind == "open":  # what its connection said before belongs to it
+        if entry.header.kind == "open":  # earlier frames of its connection belong to it
             before = index.sessions.get(_connection(entry.header), ())
             own |= {number: index.entry(number) for number in before}
     told = dict(_told(index, attachments(index, session), user))
@@ -64,8 +66,11 @@ def transcript(index: Index, session: str) -> list[Frame]:
 
 
 def delivery(index: Index, session: str, channel: str, told: set[int], offset: int, epoch: str = "") -> list[int]:
-    """Return the entries by which a session was handed an event: of the fan-outs `told`, and of what it caught up on
-    as `offset` of the channel. Cheap for a session of which nothing was taken back."""
+    """Return the entries by which a session received an event.
+
+    They are among the fan-outs `told`, and the replayed entries that cover `offset` of the channel. It is cheap for a
+    session whose queued frames were all sent: the transcript is then not needed.
+    """
     wanted = set(told)
     certain = True
     for number in index.sessions[session]:
@@ -87,7 +92,7 @@ def delivery(index: Index, session: str, channel: str, told: set[int], offset: i
 
 
 def _holds(header: Header, offset: int, epoch: str) -> bool:
-    """Return whether an entry of one session is, or covers, that event of its channel."""
+    """Return True for an entry of one session that is, or covers, that event of its channel."""
     if header.kind == "out":  # of recordings that hold one for each; these do not know their epoch
         return not epoch and header.offset == offset
     return header.kind == "replayed" and epoch in ("", header.epoch) and offset in span(header)
@@ -100,8 +105,10 @@ def span(header: Header) -> range:
 
 
 def _replayed(index: Index, number: int, header: Header, connection: str) -> Iterator[Frame]:
-    """The frames of a `replayed` entry. Of an event from before the recording's beginning the frame is None and the
-    type says so."""
+    """Yield the frames of a `replayed` entry.
+
+    Of an event from before the recording's beginning the frame is None and the type is BEFORE.
+    """
     for offset in span(header):
         found = index.published(header.channel, header.epoch, offset)
         entry = None if found is None else index.entry(found)
@@ -111,7 +118,7 @@ def _replayed(index: Index, number: int, header: Header, connection: str) -> Ite
 
 
 def attachments(index: Index, session: str) -> Iterator[RecordedAttachment]:
-    """What a session was attached to, and when; the start of a node ends all."""
+    """Yield the attachments of a session; the start of a node ends all."""
     since: dict[tuple[str, Audience], int] = {}
     starts = [number for number in index.rare["start"] if number > index.sessions[session][0]]
     for number in sorted([*index.sessions[session], *starts]):
@@ -131,7 +138,7 @@ def attachments(index: Index, session: str) -> Iterator[RecordedAttachment]:
 
 def _told(index: Index, attached: Iterator[RecordedAttachment], user: str) -> Iterator[tuple[int, Entry]]:
     for channel, audience, start, end in attached:
-        for number in index.told(channel, start, end):
+        for number in index.fanouts_between(channel, start, end):
             entry = index.entry(number)
             header = entry.header
             if header.kind == "fanout" and header.audience == audience and header.exclude_user != user:
@@ -139,7 +146,7 @@ def _told(index: Index, attached: Iterator[RecordedAttachment], user: str) -> It
 
 
 def _kept(index: Index, session: str, entries: list[tuple[int, Entry]]) -> Iterator[Frame]:
-    """The frames that were sent, and of those that were queued what is left in the end."""
+    """Yield the frames that the session sent, and the queued frames that were not taken back."""
     queued: defaultdict[str, list[Frame]] = defaultdict(list)
     connection = session
     for number, entry in entries:
@@ -168,14 +175,14 @@ def _kept(index: Index, session: str, entries: list[tuple[int, Entry]]) -> Itera
 
 
 def take_back(queued: list[Frame], header: Header) -> None:
-    """Remove what a `conflated` or `close` entry says was never sent."""
+    """Remove the frames that a `conflated` or `close` entry names as never sent."""
     if header.kind == "close":
         unsent = int(header.detail.get("unsent", 0))  # type: ignore[arg-type]  # a number, as the format says
         del queued[len(queued) - min(unsent, len(queued)) :]
         return
     newest = len(queued) - 1
     for place in map(int, str(header.detail["places"]).split()):
-        del queued[newest - place]  # they are told from the newest on, so those after are gone already
+        del queued[newest - place]  # places are listed from the newest on: newer ones are removed already
 
 
 def _connection(header: Header) -> str:
