@@ -57,7 +57,7 @@ _KEY_REFRESH_SECONDS = 300.0  # seconds between two looks at a key set behind a 
 
 
 def now() -> Instant:
-    """This moment on both clocks."""
+    """Return this moment on both clocks."""
     return Instant(time.monotonic(), time.time())
 
 
@@ -121,7 +121,7 @@ class Service:
         self._signals = 0
 
     def readiness(self) -> dict[str, bool]:
-        """What must hold for the service to be given clients and changes."""
+        """Return the conditions under which the service is given clients and changes."""
         return {
             "engine": self.engine.healthy(),
             "journal": self.journal.healthy and not self._upkeep.trouble,
@@ -202,7 +202,7 @@ class Service:
         self._stopped.set()
 
     async def _complete_journal(self) -> None:
-        """What was committed before a crash and had not come into the journal comes now."""
+        """Record the events that were committed before a crash and are not in the journal yet."""
         found = 0
         while page := await self.engine.broker.commits_after(self.journal.last_commit, 500):
             for publication in page:

@@ -114,8 +114,11 @@ def _must_be_unused(folder: Path, what_to_do: str) -> None:
 
 
 def _copy_journal(source: Path, to: Path) -> int:
-    """Copy a journal that is being written: heads before segments, so that no head is ahead of its entries. Returns how
-    many entries there are. Raises ValueError where the copy is not intact."""
+    """Copy a journal that is being written; return the number of its entries.
+
+    Heads are copied before segments, so that no head is ahead of its entries. Raises ValueError where the copy is not
+    intact.
+    """
     reports = {}
     for _ in range(_ATTEMPTS):
         shutil.rmtree(to, ignore_errors=True)
@@ -166,7 +169,7 @@ def _manifest(source: Path) -> BackupManifest:
 def add_commands(
     commands: argparse._SubParsersAction[argparse.ArgumentParser], common: argparse.ArgumentParser
 ) -> None:
-    """The commands, with their options."""
+    """Add the commands with their options."""
     making = commands.add_parser("backup", parents=[common], help="copy all that is kept, also while the service runs")
     making.add_argument("to", type=Path, help="a folder that is new or empty")
     putting = commands.add_parser("restore", parents=[common], help="put a backup into an unused data folder")

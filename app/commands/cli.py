@@ -1,7 +1,7 @@
-"""The command line: `serve`, `dashboard`, `token`, `explain`, `verify`, `export`, `rerun`, `backup`,
-`restore`, `demo`.
+"""The command line of the service.
 
-Without a command: the service and the dashboard, and a ready login for both.
+Commands: `serve`, `dashboard`, `token`, `explain`, `verify`, `export`, `rerun`, `backup`, `restore`, `demo`. Without a
+command: the service and the dashboard, and a ready login for both.
 """
 
 from __future__ import annotations
@@ -128,7 +128,7 @@ def _run_measured(work: Coroutine[Any, Any, int]) -> int:
 
 
 async def _serve(config: Config, *, beside: argparse.Namespace | None = None) -> int:
-    """The service; `beside`: and a dashboard, with the same arguments."""
+    """Run the service; with `beside` also a dashboard, with the same arguments."""
     logs.configure(config.log.level, config.log.format)
     tightened = check_folder(Path(config.storage.data), production=config.server.production)
     if tightened:

@@ -51,7 +51,7 @@ class TokensOfDashboard:
 
     @property
     def seconds(self) -> int:
-        """How long each is good for."""
+        """Return the lifetime of each token, in seconds."""
         return min(_TOKEN_SECONDS, self._verifier.settings.max_lifetime)
 
     def make(self) -> str:
@@ -77,9 +77,9 @@ class TokensOfDashboard:
 
 
 async def run_dashboard(config: Config, token_fd: int | None, parent_fd: int | None = None) -> str:
-    """Run the dashboard until it is told to end, or until the other end of either pipe is closed.
+    """Run the dashboard until SIGTERM, or until the other end of either pipe is closed.
 
-    Returns why it could not begin; nothing after a good run.
+    Returns the reason for which it could not start; "" after a run.
     """
     from dashboard.site.oidc import OidcConfig  # noqa: PLC0415  the service runs without Panel
     from dashboard.site.server import (  # noqa: PLC0415  likewise

@@ -40,7 +40,7 @@ class Tokens(Protocol):
 
     @property
     def seconds(self) -> int:
-        """How long each is good for; the next one is made after a third of that."""
+        """Return the lifetime of each token, in seconds; the next one is made after a third of it."""
 
     def make(self) -> str:
         """Return a new one."""
@@ -62,7 +62,7 @@ class Companion:
         self._tokens = tokens
 
     async def run(self) -> None:
-        """Keep it running. An end with status 0 was wanted by somebody, and is the end."""
+        """Keep the dashboard running. An exit with status 0 was wanted: it is not started again."""
         loop, wait = asyncio.get_running_loop(), _MIN_PAUSE_SECONDS
         while True:
             began = loop.time()
@@ -90,7 +90,7 @@ class Companion:
 
 
 async def _feed(pipe: asyncio.StreamWriter, tokens: Tokens) -> None:
-    """Write a token, and the next one before it ends or once the key has changed, as long as somebody reads."""
+    """Write a token, then the next one before it ends or once the key has changed, until the pipe is closed."""
     with contextlib.suppress(ConnectionError):
         while True:
             token = tokens.make()

@@ -71,7 +71,7 @@ def _put_recorded(policy: ChannelPolicy, channel: str, folder: Path, node: str) 
 
 
 def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser], common: argparse.ArgumentParser) -> None:
-    """The command, with its options."""
+    """Add the command with its options."""
     explaining = commands.add_parser("explain", parents=[common], help="say why a user may do something, or may not")
     explaining.add_argument("--action", choices=list(ACTIONS), required=True, help="what the user would do")
     explaining.add_argument("--channel", required=True, help="where, such as dossier:country:SA")

@@ -31,7 +31,7 @@ FOUND_WRONG = 1
 
 
 def _say(text: str) -> None:
-    """Print a line that may hold what somebody wrote into a message or a file: it must not act on the terminal."""
+    """Print a line with its control characters made visible: text of messages must not act on the terminal."""
     print(visible(text))
 
 
@@ -109,7 +109,7 @@ def _only_node(folder: Path) -> str:
 def add_commands(
     commands: argparse._SubParsersAction[argparse.ArgumentParser], common: argparse.ArgumentParser
 ) -> None:
-    """The commands, with their options."""
+    """Add the commands with their options."""
     making = commands.add_parser("export", parents=[common], help="write a signed export of the journal")
     making.add_argument("--to", type=Path, required=True, help="the file, NDJSON")
     making.add_argument("--parquet", type=Path, help="the same as Parquet (needs duckdb)")

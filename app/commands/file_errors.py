@@ -11,8 +11,11 @@ _NUMBER = re.compile(r"\[Errno -?\d+\] ")
 
 
 def told(wrong: Exception) -> str:
-    """Return what to say of an error: its own sentence, or of one of the operating system the path, what is wrong with
-    it, and what to do."""
+    """Return the sentence to print for an error.
+
+    An error of the operating system becomes its path, the fault, and the next step; every other error keeps its own
+    text.
+    """
     reason = without_number(str(wrong))
     if not isinstance(wrong, OSError) or not isinstance(wrong.filename, str):
         return reason

@@ -85,7 +85,7 @@ def verify(config: Config, asked: argparse.Namespace) -> int:
         raise ValueError(f"there is no journal in {data / 'journal'}; name its data folder with --data")
     for name, report in sorted(found.items()):
         for line in _told(name, report, known, exported=asked.export is not None):
-            print(visible(line))  # it may hold what somebody wrote into a file: it must not act on the terminal
+            print(visible(line))  # it may hold text from a file that others wrote: it must not act on the terminal
     for line in _told_of_damage(asked.against, known.damaged):
         print(visible(line))
     if not files:
@@ -181,7 +181,7 @@ def rotate_key(config: Config, asked: argparse.Namespace) -> int:
 def add_commands(
     commands: argparse._SubParsersAction[argparse.ArgumentParser], common: argparse.ArgumentParser
 ) -> None:
-    """The commands, with their options."""
+    """Add the commands with their options."""
     checking = commands.add_parser("verify", parents=[common], help="check the journal's chain, or an export")
     checking.add_argument("--export", type=Path, help="an export file, instead of the journal")
     checking.add_argument(

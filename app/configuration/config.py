@@ -41,7 +41,7 @@ _HIDDEN = {*_SECRETS, ("storage", "engine")}  # values that are, or may hold, a 
 
 
 class ConfigError(Exception):
-    """What is wrong with the configuration, in one line that says what to do."""
+    """A fault of the configuration, in one line that says what to do."""
 
     def __init__(self, message: str) -> None:
         super().__init__("".join(c if c.isprintable() else " " for c in message))
@@ -51,7 +51,7 @@ class Config(Tables, frozen=True):
     """Every setting, checked. `auth.secret` is filled in, from wherever it came."""
 
     development_secret: bool
-    """Whether the secret is one that was made up here, which the start must say."""
+    """True where the secret was made for development, which the start prints."""
 
 
 class _Setting(NamedTuple):
@@ -72,12 +72,14 @@ def load(
     keys: bool = True,
     make: bool = True,
 ) -> Config:
-    """The configuration in force. `overrides` come from the command line: `{"server.port": 0}`.
+    """Return the configuration in force. `overrides` come from the command line: `{"server.port": 0}`.
 
-    Reads the secret's file; outside production, without a secret or a key, makes a development secret, unless `make` is
-    false: then one that was made before is read, and to have none is an error. Without `keys`
-    it is for a process that signs, verifies and serves nothing of the service: no key is read or made, `auth.secret`
-    stays empty, and of what must go together only the dashboard's part is checked.
+    Reads the file of the secret. Outside production, without a secret or a key, it makes a development secret; with
+    `make` false it only reads one that was made before, and to find none is an error.
+
+    Without `keys` it is for a process that signs, verifies and serves nothing of the service: no key is read or made,
+    `auth.secret` stays empty, and of the settings that must fit together only those of the dashboard are checked.
+
     Raises ConfigError and nothing else.
     """
     if not keys:
@@ -111,7 +113,7 @@ def load(
 def _settings(
     config_file: Path | None, environ: Mapping[str, str], overrides: Mapping[str, object]
 ) -> Iterator[_Setting]:
-    """Every single value, the later ones in force over the earlier ones."""
+    """Yield every single value; later ones override earlier ones."""
     for file in (DEFAULTS, config_file):
         if file is not None:
             yield from _from_file(file)
@@ -149,13 +151,13 @@ def _leaves(path: tuple[str, ...], table: dict[str, Any], source: str) -> Iterat
 
 
 def _from_variable(name: str, text: str) -> _Setting | None:
-    """The setting that a DOSSIER_ variable makes; None for a variable that is no setting."""
+    """Return the setting of a DOSSIER_ variable; None for a variable that is no setting."""
     words = name.removeprefix(PREFIX).lower()
     source = f"the environment variable {name}"
     if "__" not in words:
         section, _, key = words.partition("_")
         if _kind((section,)) is None:
-            return None  # somebody else's: DOSSIER_URL and the like
+            return None  # a variable of another program: DOSSIER_URL and the like
         meant = f"{PREFIX}{section}__{key or 'key'}".upper()
         raise ConfigError(f"{source} sets nothing: two underscores follow the section, as in {meant}")
     path = tuple(words.split("__"))
@@ -166,7 +168,7 @@ def _from_variable(name: str, text: str) -> _Setting | None:
     if schema.get("type") == "array" and not text.lstrip().startswith("["):
         value = [item.strip() for item in text.split(",") if item.strip()]
     elif schema.get("type") in ("array", "boolean", "integer", "number"):
-        # What is no JSON stays text, which the check refuses with what is allowed.
+        # A value that is no JSON stays text: the check refuses it and names the allowed values.
         with suppress(msgspec.DecodeError, UnicodeError, RecursionError):
             value = msgspec.json.decode(text)
     return _Setting(path, value, source)
@@ -188,7 +190,7 @@ def _check(setting: _Setting) -> None:
 
 
 def _kind(path: tuple[str, ...]) -> Any:
-    """The type of the value at a path; None if nothing is called so."""
+    """Return the type of the value at a path; None if there is no such setting."""
     kind: Any = Tables
     for name in path:
         fields = _fields(kind)
@@ -206,7 +208,7 @@ def _kind(path: tuple[str, ...]) -> Any:
 
 
 def _fields(kind: Any) -> dict[str, Any] | None:
-    """The keys of a table and their types; None if it is no table."""
+    """Return the keys of a table and their types; None if it is no table."""
     if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
         return {field.name: field.type for field in msgspec.structs.fields(kind)}
     return None
@@ -217,7 +219,7 @@ def _schema(kind: Any) -> dict[str, Any]:
 
 
 def _allowed(kind: Any) -> str:
-    """What a value of this type may be, in words."""
+    """Return the values that a type allows, in words."""
     schema = _schema(kind)
     if "description" in schema:
         return str(schema["description"])
@@ -234,7 +236,7 @@ def _allowed(kind: Any) -> str:
 
 
 def _check_together(config: Tables) -> None:
-    """ValueError, in one line, for values that are each allowed but not with one another."""
+    """Raise ValueError, in one line, for values that are each allowed but not with one another."""
     server, session = config.server, config.session
     if bool(server.tls_certificate) != bool(server.tls_key):
         raise ValueError("server.tls_certificate and server.tls_key go together: set both, or neither")
@@ -260,7 +262,7 @@ def _check_together(config: Tables) -> None:
 
 
 def _check_names(config: Tables) -> None:
-    """ValueError, in one line, for hosts that nobody can name and for lists that let nobody in."""
+    """Raise ValueError, in one line, for hosts that cannot be reached by name and for empty lists of origins."""
     server = config.server
     for name, hosts in (("server", server.allowed_hosts), ("dashboard", config.dashboard.allowed_hosts)):
         try:
@@ -274,7 +276,7 @@ def _check_names(config: Tables) -> None:
 
 
 def _check_public(config: Tables) -> None:
-    """ValueError, in one line, for metrics that strangers could read, and for a security.txt that nobody may trust."""
+    """Raise ValueError, in one line, for metrics open to strangers and for an expired security.txt."""
     metrics, security = config.metrics, config.security_txt
     if metrics.token and metrics.token_file:
         raise ValueError("DOSSIER_METRICS__TOKEN and metrics.token_file are both set: keep one")
@@ -294,7 +296,7 @@ def _check_public(config: Tables) -> None:
 
 
 def _check_dashboard(config: Tables) -> None:
-    """ValueError, in one line, for a dashboard that would be open to others or could not be logged in to."""
+    """Raise ValueError, in one line, for a dashboard open to other machines or without a way to log in."""
     dashboard = config.dashboard
     if not dashboard.behind_proxy and not is_loopback(dashboard.host):
         raise ValueError(
@@ -306,7 +308,7 @@ def _check_dashboard(config: Tables) -> None:
 
 
 def _check_proxies(table: str, proxies: Collection[str], *, behind_proxy: bool) -> None:
-    """ValueError, in one line, for proxies that are no networks, and for a proxy in front that nobody named."""
+    """Raise ValueError, in one line, for proxies that are no networks, and for a proxy that is not named."""
     for proxy in proxies:
         try:
             ipaddress.ip_network(proxy)
@@ -317,7 +319,7 @@ def _check_proxies(table: str, proxies: Collection[str], *, behind_proxy: bool) 
 
 
 def _check_oidc(config: Tables) -> None:
-    """ValueError, in one line, for an identity provider that nobody could log in through."""
+    """Raise ValueError, in one line, for an identity provider that no login can succeed with."""
     dashboard, oidc = config.dashboard, config.dashboard.oidc
     if not oidc.issuer:
         return

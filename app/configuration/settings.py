@@ -91,7 +91,7 @@ class ServerSettings(_Table, frozen=True):
 
 
 class StorageSettings(_Table, frozen=True):
-    """`[storage]`"""
+    """The table `[storage]`."""
 
     data: Folder
     engine: Engine
@@ -137,7 +137,7 @@ class LimitSettings(_Table, frozen=True):
     roles: dict[Role, dict[LimitClass, Messages]]
 
     def limit(self, kind: LimitClass, role: str) -> int:
-        """How many messages of a class a user of that role may send in a window."""
+        """Return the limit of a class of messages, in one window, for a user of that role."""
         everybody: int = getattr(self, kind)
         return self.roles.get(role, {}).get(kind, everybody)
 
@@ -159,7 +159,7 @@ class HistorySettings(_Table, frozen=True):
 
 
 class PresenceSettings(_Table, frozen=True):
-    """`[presence]`"""
+    """The table `[presence]`."""
 
     grace: Annotated[float, Meta(ge=0, le=300)]
     list_cap: Annotated[int, Meta(ge=1, le=10_000)]
@@ -198,7 +198,7 @@ class FrameDays(_Table, frozen=True):
 
 
 class JournalSettings(_Table, frozen=True):
-    """`[journal]`"""
+    """The table `[journal]`."""
 
     segment_mib: Annotated[int, Meta(ge=1, le=4096)]
     fsync_seconds: Annotated[float, Meta(ge=0.01, le=60)]
@@ -220,14 +220,14 @@ class JournalSettings(_Table, frozen=True):
 
 
 class LogSettings(_Table, frozen=True):
-    """`[log]`"""
+    """The table `[log]`."""
 
     level: Literal["debug", "info", "warning", "error"]
     format: Literal["console", "json"]
 
 
 class NodeSettings(_Table, frozen=True):
-    """`[node]`"""
+    """The table `[node]`."""
 
     id: NodeId
 
@@ -309,7 +309,7 @@ class DashboardSettings(_Table, frozen=True):
 
 
 class Tables(_Table, frozen=True):
-    """What a configuration file may hold, table by table."""
+    """The tables that a configuration file may hold."""
 
     server: ServerSettings
     storage: StorageSettings

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Denial(NamedTuple):
-    """Why not. `path` is a JSON path within the message."""
+    """The reason for a refusal. `path` is a JSON path within the message."""
 
     rule: str
     code: ErrorCode
@@ -36,7 +36,7 @@ NO_SENDING = "Insufficient permissions to send to channel"
 
 
 def channel_denial(name: str | None) -> Denial | None:
-    """What is wrong with a channel's name, if anything."""
+    """Return the fault of a channel's name, if there is one."""
     if name is None:
         text = "The message names no channel; add one"
         return Denial("format", ErrorCode.INVALID_MESSAGE_FORMAT, text, "$.channel")
@@ -58,7 +58,7 @@ def send_denial(policy: ChannelPolicy, identity: Identity, channel: str) -> Deni
 
 
 def carried_denial(event: Publishable, channel: str) -> Denial | None:
-    """Why the channel's namespace does not carry the event, if so."""
+    """Return a denial where the channel's namespace does not carry the event."""
     if event_type(event) in namespace_of(channel).carries:
         return None
     text = "This channel does not carry that event"
@@ -66,7 +66,7 @@ def carried_denial(event: Publishable, channel: str) -> Denial | None:
 
 
 def stamp_denial(event: Publishable, identity: Identity, timestamp: int) -> Denial | None:
-    """Stamp the event as the identity's own; a denial where it names somebody else."""
+    """Stamp the event as the identity's own; return a denial where it names another user."""
     try:
         stamp(event, identity.user_id, identity.name, timestamp)
     except ForeignIdentity as foreign:

@@ -6,8 +6,11 @@ from typing import NamedTuple
 
 
 class Instant(NamedTuple):
-    """`steady` never jumps (monotonic seconds): every duration is measured on it. `wall` (Unix seconds) labels
-    messages and judges tokens, and may jump."""
+    """A moment on both clocks.
+
+    `steady` never jumps (monotonic seconds): every duration is measured on it. `wall` (Unix seconds) labels messages
+    and judges tokens, and may jump.
+    """
 
     steady: float
     wall: float

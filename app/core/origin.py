@@ -9,8 +9,11 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """`via` is `session:{id}` or `token:{jti}`; `cause` is the journal's entry that began it, or its seq; `accepted`:
-    when the service accepted it (steady seconds)."""
+    """The sender and the cause of an effect.
+
+    `via` is `session:{id}` or `token:{jti}`. `cause` is the journal's entry that began it, or the entry's seq.
+    `accepted` is the moment at which the service accepted it (steady seconds).
+    """
 
     user_id: str
     via: str

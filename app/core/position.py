@@ -30,9 +30,9 @@ class StreamPosition:
 
 
 def epoch_of(store: str, channel: str, generation: int) -> str:
-    """The epoch of a channel in a store.
+    """Return the epoch of a channel in a store.
 
-    Derived, so that a channel nobody published on yet has one that survives a restart; different for each channel,
-    so that a place taken on another channel never fits by accident.
+    It is derived, so that a channel without events has one that survives a restart. It differs for each channel, so
+    that a position on another channel never fits by accident.
     """
     return blake2b(f"{store}\0{channel}\0{generation}".encode(), digest_size=8).hexdigest()

@@ -1,10 +1,10 @@
-"""Who is on which channel, pure (docs/protocol.md#present-users). Several connections of a user are one presence.
+"""Presence on channels, pure (docs/protocol.md#present-users). Several connections of a user are one presence.
 
-A connection that ended stays as a *ghost* for the grace: while a user has an open connection or a ghost they
-are there, and nobody is told of anything. A return lays the user's ghosts to rest. Hidden connections are not
-recorded at all, so they can be neither listed nor announced.
+A connection that ended stays as a *ghost* for the grace: while a user has an open connection or a ghost, the user is
+present, and no event is sent. A return removes the user's ghosts. Hidden connections are not recorded at all, so they
+can be neither listed nor announced.
 
-Status, activity and field are a connection's. A user is shown as the open connection that changed last; while only
+Status, activity and field belong to a connection. A user is shown as the open connection that changed last; while only
 ghosts are left, as before. Name, role and avatar are the user's, from the newest token.
 """
 
@@ -59,10 +59,13 @@ class Member:
 
 
 class _Place(Struct, gc=False):
-    """One connection on one channel: what it does, when it last said so (a number that grows; 0: never), and its
-    deadline (steady seconds) as a ghost, None while it is open.
+    """One connection on one channel.
 
-    There may be 100,000: the collector of cycles passes over them, and so over the tables that hold nothing else."""
+    It holds the connection's state, a number that grows with each change (0: never changed), and its deadline (steady
+    seconds) as a ghost, None while it is open.
+
+    There may be 100,000: the collector of cycles passes over them, and so over the tables that hold nothing else.
+    """
 
     status: str = "online"
     activity: str = "viewing"
@@ -102,12 +105,11 @@ class Presences:
 
     @property
     def deadline(self) -> float | None:
-        """When `tick` may have something to say next (steady seconds)."""
+        """Return the moment at which `tick` may next have an event (steady seconds)."""
         return self._ghosts[0][0] if self._ghosts else None
 
     def enter(self, channel: str, member: Member) -> list[PresenceEvent]:
-        """The connection is on the channel. Of one that enters again, the last wish to be hidden or not
-        holds."""
+        """Put the connection on the channel. For one that enters again, the last `hidden` holds."""
         if member.hidden:
             return self.leave(channel, member.connection)
         told = self._describe(member.user_id, member.profile)
@@ -127,12 +129,12 @@ class Presences:
         return told + _show(channel, here)
 
     def renew(self, connection: str, profile: Profile) -> list[PresenceEvent]:
-        """The connection goes on with another token."""
+        """Take the profile of the connection's new token."""
         user_id = next(iter(self._places.get(connection, {}).values()), None)
         return [] if user_id is None else self._describe(user_id, profile)
 
     def leave(self, channel: str, connection: str) -> list[PresenceEvent]:
-        """The open connection left of its own will."""
+        """Remove an open connection that left of its own will."""
         places = self._places.get(connection, {})
         user_id = places.pop(channel, None)
         if user_id is None:
@@ -142,7 +144,7 @@ class Presences:
         return self._without(channel, user_id, connection)
 
     def lost(self, connection: str, now: float) -> list[PresenceEvent]:
-        """The connection ended, on all channels; `tick` tells when the grace is over."""
+        """Mark the connection as ended on all channels; `tick` announces it when the grace is over."""
         deadline, told = now + self._grace, list[PresenceEvent]()
         for channel, user_id in self._places.pop(connection, {}).items():
             here = self._channels[channel][user_id]
@@ -165,7 +167,7 @@ class Presences:
         return told
 
     def update(self, channel: str, connection: str, change: PresenceChange) -> list[PresenceEvent]:
-        """The user does something else on this connection; nothing, of one that is not visibly there."""
+        """Change the state of the user on this connection; nothing where it is not visible there."""
         user_id = self._places.get(connection, {}).get(channel)
         if user_id is None:
             return []
@@ -179,7 +181,10 @@ class Presences:
         return _show(channel, here) or [_update(channel, here.user)]
 
     def roster(self, channel: str, cap: int, including: str | None = None) -> Roster:
-        """Who is there, in the order of coming. A list that is cut to `cap` users still has `including`."""
+        """Return the present users, in the order of arrival.
+
+        A list that is cut to `cap` users still has `including`.
+        """
         users = self._channels.get(channel, {})
         listed = [here.user for here in islice(users.values(), cap)]
         own = users.get(including) if including is not None and len(users) > cap else None
@@ -188,11 +193,11 @@ class Presences:
         return Roster(count=len(users), users=listed, truncated=len(users) > cap)
 
     def counts(self) -> dict[str, int]:
-        """How many users are visibly on each channel that has any."""
+        """Return the number of visible users of each channel that has any."""
         return {channel: len(users) for channel, users in self._channels.items()}
 
     def _describe(self, user_id: str, profile: Profile) -> list[PresenceEvent]:
-        """Take the profile over everywhere, if its token is the newest; others are told where something differs."""
+        """Take the profile over everywhere, if its token is the newest, and announce every difference."""
         person = self._people.get(user_id)
         if person is None or profile.token_at < person.profile.token_at:
             return []

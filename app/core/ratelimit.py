@@ -38,17 +38,17 @@ class Limits:
     stored: int = 64 << 20
 
     def of(self, rate_class: RateClass) -> int:
-        """The limit of one class."""
+        """Return the limit of one class."""
         return int(getattr(self, rate_class))
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What the limiter says of one message.
+    """The verdict of the limiter on one message.
 
-    `warn`: this message reached 95 % of the limit. `first_refusal`: the first one past it in this window.
-    `abuse`: so many were refused that the connection is to end. `reset_in`: whole seconds until a new window.
-    `never`: it costs more than a whole window allows, so that waiting does not help.
+    `warn`: this message reached 95 % of the limit. `first_refusal`: the first one past it in this window. `abuse`: so
+    many were refused that the connection is to end. `reset_in`: whole seconds until a new window. `never`: it costs
+    more than a whole window allows, so that waiting does not help.
     """
 
     allowed: bool
@@ -61,14 +61,14 @@ class Verdict:
     never: bool = False
 
     def warning(self, rate_class: MessageClass) -> RateLimitWarning:
-        """The message that goes with `warn`."""
+        """Return the message that goes with `warn`."""
         payload = RateLimitWarningPayload(
             current_rate=self.count, limit=self.limit, reset_in=self.reset_in, rate_class=rate_class
         )
         return RateLimitWarning(payload=payload)
 
     def exceeded(self, rate_class: MessageClass) -> RateLimitExceeded:
-        """The message that goes with `first_refusal`."""
+        """Return the message that goes with `first_refusal`."""
         payload = RateLimitExceededPayload(retry_after=self.reset_in, limit=self.limit, rate_class=rate_class)
         return RateLimitExceeded(payload=payload)
 
@@ -103,7 +103,7 @@ class RateLimiter:
     _raised: dict[str, float] = field(default_factory=dict)
 
     def limits_of(self, role: str) -> Limits:
-        """The limits that hold for a role."""
+        """Return the limits that hold for a role."""
         return self.roles.get(role, self.limits)
 
     def limit_of(self, user_id: str, role: str, rate_class: RateClass, steady: float) -> int:
@@ -112,13 +112,15 @@ class RateLimiter:
         return limit * RAISED_FACTOR if self._raised and self._is_raised(user_id, steady) else limit
 
     def announced(self, role: str) -> RateLimits:
-        """The limits that hold for a role, as a login is told."""
+        """Return the limits that hold for a role, as `auth_success` carries them."""
         limits = self.limits_of(role)
         return RateLimits(limits.general, limits.edit, limits.cursor, limits.ping, int(self.window), bytes=limits.bytes)
 
     def spend(self, user_id: str, role: str, rate_class: RateClass, steady: float, cost: int = 1) -> Verdict:
-        """Count a message at a time on the steady clock, and judge it. What costs more than is left is refused whole,
-        and takes nothing."""
+        """Count a message at a time on the steady clock; return the verdict.
+
+        A message that costs more than is left is refused whole, and takes nothing.
+        """
         key = (user_id, rate_class)
         window = self._windows.get(key)
         if window is None or steady - window.started >= self.window:
@@ -156,14 +158,14 @@ class RateLimiter:
         return (steady - window.started, window.count) if window is not None and open_ else (0.0, 0)
 
     def reopen(self, user_id: str, rate_class: RateClass, spent: tuple[float, int], steady: float) -> None:
-        """Go on with a window as `spent` told it; to be called for the oldest first, before anything is counted."""
+        """Go on with a window from `spent`. Call it for the oldest first, before anything is counted."""
         age, count = spent
         if 0 <= age < self.window:
             window = self._windows[user_id, rate_class] = _Window(steady - age)
             window.count = count
 
     def counts(self, steady: float) -> dict[tuple[str, RateClass], tuple[int, int]]:
-        """(accepted, refused) of every window that is open."""
+        """Return (accepted, refused) of every window that is open."""
         return {k: (w.count, w.refused) for k, w in self._windows.items() if steady - w.started < self.window}
 
     def raise_limit(self, user_id: str, seconds: float, steady: float) -> None:
@@ -197,7 +199,7 @@ class RateLimiter:
 
 
 def class_of(command: object) -> MessageClass:
-    """The class that a client's message counts in."""
+    """Return the class that a client's message counts in."""
     match command:
         case Ping():
             return "ping"

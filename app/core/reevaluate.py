@@ -44,7 +44,7 @@ class Difference(NamedTuple):
 
 
 class Reevaluation:
-    """Give every entry to `take`, in order. `judged` and `skipped` count messages."""
+    """A recording that is run again, entry by entry. `judged` and `skipped` count messages."""
 
     def __init__(self, policy: ChannelPolicy, new_limiter: Callable[[], RateLimiter], limits: SessionLimits) -> None:
         self._policy, self._new_limiter, self._limits = policy, new_limiter, limits
@@ -55,7 +55,7 @@ class Reevaluation:
         self.judged = self.skipped = 0
 
     def take(self, entry: Entry) -> Iterator[Difference]:
-        """The next entry; what is different about it."""
+        """Take the next entry, in order; yield the decisions that differ."""
         header, frame, _ = entry
         at = Instant(header.at, header.at)
         session = self._sessions.get(header.session)
@@ -112,7 +112,7 @@ class Reevaluation:
                 session.recheck(at)
 
     def _follow(self, session: Session, header: Header, frame: bytes | None, at: Instant) -> None:
-        """What others than the session found out, as it was recorded."""
+        """Apply the results that the node found out, as they were recorded."""
         place = (header.session, header.channel)
         match header.kind:
             case "renewed":

@@ -1,15 +1,15 @@
-"""How often one client may be refused before it is made to wait (nothing of the wire changes, but the time).
+"""The number of refusals of one client before it has to wait (only the time on the wire changes).
 
-Being refused costs the sender nothing and the service an answer, an entry in the journal and a place in the loop. So a
-client that is refused often is not read for a while, and TCP holds it back. Each refusal is still answered, in order.
+A refusal costs the sender nothing, and the service an answer, a journal entry and a place in the loop. So a client that
+is refused often is not read for a while, and TCP holds it back. Each refusal is still answered, in order.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-_MAX_CLIENTS = 4_096  # whose refusals are counted at once
-_HANDFUL = 0.9  # of the budget: whoever has spent no more of it was refused a handful of times
+_MAX_CLIENTS = 4_096  # counted at once
+_MIN_LEFT = 0.9  # of the budget, left to a client that was refused a few times only
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class RefusalLimits:
 
     @property
     def first_pause(self) -> float:
-        """The seconds of the first pause."""
+        """Return the seconds of the first pause."""
         return self.longest_pause / 10
 
 
@@ -38,8 +38,10 @@ class RefusalBudget:
         self._pause = limits.first_pause
 
     def refused(self, steady: float) -> None:
-        """Count one refusal, at a time on the steady clock. Where the budget is spent a pause begins, and with it
-        another budget."""
+        """Count one refusal, at a time on the steady clock.
+
+        Where the budget is spent, a pause begins, and with it another budget.
+        """
         left, pause = self._as_of(steady)
         self._at = max(steady, self._at)
         if left >= 1:
@@ -62,7 +64,7 @@ class RefusalBudget:
     def is_often(self, steady: float) -> bool:
         """Return whether the client was refused so often of late that others go before it."""
         left, pause = self._as_of(steady)
-        return steady < self._until or pause > self._limits.first_pause or left < _HANDFUL * self._limits.per_second
+        return steady < self._until or pause > self._limits.first_pause or left < _MIN_LEFT * self._limits.per_second
 
     def is_calm(self, steady: float) -> bool:
         """Return whether the budget is as that of a client that was never refused: it can be forgotten."""
@@ -78,8 +80,10 @@ class RefusalBudget:
 
 
 class RefusalBudgets:
-    """The budgets of many clients by their name: an address, a user. The calm ones are forgotten, and beyond the bound
-    the one that was asked for the longest ago."""
+    """The budgets of many clients by their name: an address, a user.
+
+    Budgets that are whole again are forgotten, and beyond the bound the one that was asked for the longest ago.
+    """
 
     def __init__(self, limits: RefusalLimits, most: int = _MAX_CLIENTS) -> None:
         self._limits = limits

@@ -1,2 +1,4 @@
-"""What nodes share: history, presence, sessions, revocations, settings, rates. `ports` says what each backend
-owes."""
+"""The state that nodes share: history, presence, sessions, revocations, settings, rates.
+
+`ports` is the interface of every backend.
+"""

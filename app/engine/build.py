@@ -25,8 +25,10 @@ async def open_engine(
     clock: Callable[[], Instant],
     recorded: int = 0,
 ) -> Engine:
-    """Open the engine that the setting names; `data` is the folder for what is kept, `recorded` the last commit that
-    the journal holds, so far as it is known. Raises EngineError."""
+    """Open the engine that the setting names, in the folder `data`.
+
+    `recorded` is the last commit that the journal holds, so far as it is known. Raises EngineError.
+    """
     if setting == "embedded":
         return await open_embedded(data, limits=limits, rates=rates, clock=clock, recorded=recorded)
     if setting.startswith(("redis://", "rediss://")):

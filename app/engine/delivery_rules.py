@@ -1,4 +1,4 @@
-"""How an event goes to its receivers: a part of every entry and publication."""
+"""The rules by which an event is delivered: a part of every entry and publication."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final
 
 @dataclass(frozen=True, slots=True)
 class DeliveryRules:
-    """How an event goes to its receivers, set by the service that knows it: delivery reads neither frame nor name.
+    """The delivery of an event, set by the service that knows it: delivery reads neither frame nor name.
 
     `conflation_key`: a later event with this key replaces one that still waits for a reader; empty: each is sent.
     `exclude_user`, `exclude_connection`: not among the receivers. `per_reader`: the frame is an operators' report, of

@@ -1,4 +1,4 @@
-"""What an engine keeps, and for how long."""
+"""The bounds of an engine's memory: how much it keeps, and for how long."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""What an engine owes the nodes. Each method says what holds, what may be lost, and in what order.
+"""The interface of an engine. Each method says what it guarantees, what may be lost, and in which order.
 
-Two backends are meant: `embedded` (one process, one SQLite file) and Redis (many nodes). Nothing here may be
-promised that one of them could not keep; a node may lean on nothing that is not written here.
+Two backends are meant: `embedded` (one process, one SQLite file) and Redis (many nodes). The interface promises nothing
+that one of them could not keep, and a node relies on nothing that is not written here.
 """
 
 from __future__ import annotations
@@ -30,8 +30,10 @@ class EngineError(Exception):
 
 
 class Unavailable(Exception):
-    """The engine cannot keep its promise now (disk full, storage gone). Nothing was changed; try again
-    later."""
+    """Raised when the engine cannot keep its promise now (disk full, storage gone).
+
+    Nothing was changed; try again later.
+    """
 
 
 class KeyConflict(Exception):
@@ -56,9 +58,9 @@ class BriefCancelled(DomainFactError):
 
 
 class ForeignId(DomainFactError):
-    """An event names an id that is another sender's.
+    """Raised when an event names an id of another sender.
 
-    It is told in the words of a send that is forbidden, and no others: that it is refused tells enough.
+    The client gets the answer of a send that is forbidden, in the same words: more would tell that the id exists.
     """
 
     def __init__(self, subject: str) -> None:
@@ -74,7 +76,7 @@ class ForeignCommitment(ForeignId):
 
 
 class Moved(Exception):
-    """Somebody else changed the alert or the brief first: read it, decide, try again."""
+    """Raised when another call changed the alert or the brief first: read it, decide, try again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +104,11 @@ class IdempotencyKey:
 
 @dataclass(frozen=True, slots=True)
 class Publication:
-    """One event as every subscriber receives it. `offset` 0: the channel keeps no history; `commit` is the
-    number of the event in the engine's own log, 0 where there is none."""
+    """One event as every subscriber receives it.
+
+    `offset` 0: the channel keeps no history. `commit` is the number of the event in the engine's own log, 0 where there
+    is none.
+    """
 
     channel: str
     epoch: str
@@ -115,8 +120,11 @@ class Publication:
 
 @dataclass(frozen=True, slots=True)
 class PublishResult:
-    """Where a published event stands. `offset` None: the channel keeps no history. `repeated`: it was published
-    before, under the same key; this call had no effect."""
+    """The place of a published event.
+
+    `offset` None: the channel keeps no history. `repeated`: it was published before, under the same key; this call had
+    no effect.
+    """
 
     channel: str
     offset: int | None
@@ -128,39 +136,44 @@ class Broker(Protocol):
     """Publications: one order a channel, the same for everybody; history."""
 
     def start(self, deliver: Callable[[Sequence[Publication]], None]) -> None:
-        """Begin. `deliver` is called on the event loop with every publication of the channels this node
-        joined, and with what was committed through this node where it did not join (for the journal): per
-        channel in offset order, without hole or repetition; a batch that was published as one comes as one.
-        Called only for what is durable (or was never meant to be), and before the publisher's own call returns."""
+        """Begin to deliver.
+
+        `deliver` is called on the event loop with every publication of the channels this node joined, and with those
+        committed through this node where it did not join (for the journal): per channel in offset order, without hole
+        or repetition; a batch that was published as one comes as one. It is called only for publications that are
+        durable (or were never meant to be), and before the publisher's own call returns.
+        """
 
     async def publish(
         self, entries: Sequence[PublicationEntry], key: IdempotencyKey | None = None
     ) -> list[PublishResult]:
         """Commit all entries or none, in the order of the calls on this node, then deliver them.
 
-        Returns when they are durable. With a key that was used before: the first result, no second effect. What
-        entries say of alerts and briefs is kept in the same commit: nobody is told of what a crash then forgets.
+        Returns when they are durable. With a key that was used before: the first result, no second effect. Domain facts
+        of entries are kept in the same commit, so that a crash never forgets a fact that was delivered.
+
         Raises KeyConflict (same key, other digest), DomainFactError (an entry names a commitment or a brief that its
-        sender may not speak of) and Unavailable; nothing was committed then.
+        sender has no authority over) and Unavailable; nothing was committed then.
         """
 
     async def join(self, channel: str) -> StreamPosition:
-        """This node receives the channel from the returned position on: `position.offset + 1` is the next
-        delivery."""
+        """Receive the channel from the returned position on: `position.offset + 1` is the next delivery."""
 
     async def leave(self, channel: str) -> None:
-        """This node receives the channel no more. What is under way may still come."""
+        """Stop to receive the channel. Publications under way may still come."""
 
     async def position(self, channel: str) -> StreamPosition:
-        """The head of the channel now. A channel nobody published on has offset 0 and an epoch that stays."""
+        """Return the head of the channel now. A channel without events has offset 0 and an epoch that stays."""
 
     def is_begun(self, channel: str) -> bool:
         """Return whether an event of the channel was ever kept, as far as this node knows. Known without waiting."""
 
     async def read(self, channel: str, after: int, limit: int) -> list[Publication]:
-        """At most `limit` publications after offset `after`, oldest first, without hole, none that was not
-        yet delivered. Fewer only at the head; none of it when `after + 1` is no longer kept. At least 10,000
-        events and 15 min of each channel are kept."""
+        """Return at most `limit` publications after offset `after`, oldest first, without hole.
+
+        None is returned that was not yet delivered. There are fewer only at the head, and none when `after + 1` is no
+        longer kept. At least 10,000 events and 15 min of each channel are kept.
+        """
 
     async def renew_epoch(self, channel: str) -> None:
         """Begin a new epoch: every position of before is void."""
@@ -169,42 +182,49 @@ class Broker(Protocol):
         """Return the names of all channels that have events."""
 
     async def commits_after(self, commit: int, limit: int) -> list[Publication]:
-        """Publications of the engine's log after number `commit`, oldest first: what the journal may lack."""
+        """Return publications of the engine's log after number `commit`, oldest first, for the journal."""
 
 
 class PresenceStore(Protocol):
-    """Who is where. Several connections of a user on a channel are one presence."""
+    """Presence on channels. Several connections of a user on a channel are one presence."""
 
     def start(self, deliver: Callable[[PresenceEvent], None]) -> None:
-        """Begin. `deliver` is called on the event loop with every change of the channels this node joined, in
-        the order in which they happened; a roster and the changes after it give the next roster."""
+        """Begin to deliver.
+
+        `deliver` is called on the event loop with every change of the channels this node joined, in the order in which
+        they happened; a roster and the changes after it give the next roster.
+        """
 
     async def enter(self, channel: str, member: Member) -> Roster:
-        """The connection is on the channel; returns who is there, itself included (unless hidden, and the
-        hidden unlisted). Entering twice is once; the later wish to be hidden or not holds. Others learn of a
-        user's first visible connection by PresenceJoin."""
+        """Put the connection on the channel; return the present users, itself included unless hidden.
+
+        Entering twice is entering once; the later `hidden` holds. Others receive PresenceJoin for a user's first
+        visible connection. Hidden connections are not listed.
+        """
 
     async def leave(self, channel: str, connection: str) -> None:
-        """The connection left of its own will: PresenceLeave at once if it was the user's last."""
+        """Remove a connection that left of its own will: PresenceLeave at once if it was the user's last."""
 
     async def lost(self, connection: str) -> None:
-        """The connection ended, on all channels: PresenceLeave after the grace of 5 s, unless the user
-        returned. A user who is there over other connections is shown as these are, by PresenceUpdate."""
+        """End the connection on all channels: PresenceLeave after the grace of 5 s, unless the user returned.
+
+        A user who is present over other connections is shown as these are, by PresenceUpdate.
+        """
 
     async def renew(self, connection: str, profile: Profile) -> None:
-        """The connection goes on with another token: if it is the user's newest, others learn what it says of them."""
+        """Take another token's profile; if it is the user's newest, others receive the difference."""
 
     async def update(self, channel: str, connection: str, change: PresenceChange) -> None:
-        """The user does something else on this connection; others learn by PresenceUpdate with the whole state.
+        """Change the state of the connection; others receive PresenceUpdate with the whole state.
 
         A user is shown as that open connection that changed last.
         """
 
     async def roster(self, channel: str) -> Roster:
-        """Who is there now, hidden members aside; the list is cut at the cap, `count` is exact."""
+        """Return the present users, hidden ones aside; the list is cut at the cap, `count` is exact."""
 
     async def counts(self) -> Mapping[str, int]:
-        """How many users each channel with anybody on it has."""
+        """Return the number of users of each channel that has any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,8 +243,10 @@ class SessionRecord:
 
 @dataclass(frozen=True, slots=True)
 class OpenedSession:
-    """The session's id (kept, when it could be resumed) and how often it came back. `displaced`: the node on
-    which an older connection of the same session is still open; it is to be closed with 4504."""
+    """A session that was opened: its id (kept, when it could be resumed) and how often it came back.
+
+    `displaced`: the node on which an older connection of the same session is still open; it is to be closed with 4504.
+    """
 
     session_id: str
     reconnect_count: int
@@ -236,7 +258,7 @@ class TooManyConnections(Exception):
 
 
 class TipMoved(Exception):
-    """Somebody else committed a version of the document first: read it, transform, try again."""
+    """Raised when another call committed a version of the document first: read it, transform, try again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,8 +283,11 @@ class KnownOperation:
 
 
 class DocumentStore(Protocol):
-    """The operations of documents. They are the log of the document's channel, each version one publication: the
-    Broker reads, keeps and delivers them like events (`offset` is the version), and they count as its commits."""
+    """The operations of documents.
+
+    They are the log of the document's channel, each version one publication: the Broker reads, keeps and delivers them
+    like events (`offset` is the version), and they count as its commits.
+    """
 
     async def append(self, channel: str, tip: int, versions: Sequence[Version]) -> None:
         """Commit all as versions `tip + 1`, `tip + 2` …, or none; returns when they are durable and delivered.
@@ -271,14 +296,16 @@ class DocumentStore(Protocol):
         """
 
     async def known(self, channel: str, op_ids: Sequence[str]) -> Mapping[str, KnownOperation]:
-        """Which of the operations are in the log. Remembered as long as the log keeps them."""
+        """Return those of the operations that are in the log. They are remembered as long as the log keeps them."""
 
     async def keep_snapshot(self, channel: str, version: int, state: bytes) -> None:
         """Keep the document as it was at a version, so that it can be made again without all its log. May be lost."""
 
     async def snapshot(self, channel: str, version: int) -> tuple[int, bytes] | None:
-        """The latest snapshot at or before a version, such that every operation after it is kept; None: there is
-        none, and the log begins at version 1."""
+        """Return the latest snapshot at or before a version, such that every operation after it is kept.
+
+        None: there is none, and the log begins at version 1.
+        """
 
 
 class AlertStore(Protocol):
@@ -288,27 +315,29 @@ class AlertStore(Protocol):
     """
 
     async def find(self, commitment_id: str) -> Alert | None:
-        """The alert, with everybody whom a committed entry alerted. Raises Unavailable."""
+        """Return the alert with every user whom a committed entry alerted. Raises Unavailable."""
 
     async def acknowledge(self, alert: Alert, by: str, entries: Sequence[PublicationEntry]) -> list[PublishResult]:
-        """Put the alert into somebody's hands and publish the entries that say so, both or neither, like `publish`.
+        """Acknowledge the alert and publish the entries that say so, both or neither, like `publish`.
 
         Raises Moved when the alert is no longer as given, and Unavailable (nothing was committed).
         """
 
 
 class BriefStore(Protocol):
-    """Briefs: what published entries said of them, over all nodes and restarts. A brief is kept for 30 days after
-    its last step."""
+    """Briefs, from the facts of published entries, over all nodes and restarts.
+
+    A brief is kept for 30 days after its last step.
+    """
 
     async def find(self, request_id: str) -> Brief | None:
-        """The brief. Raises Unavailable."""
+        """Return the brief. Raises Unavailable."""
 
     async def cancel(self, brief: Brief, entries: Sequence[PublicationEntry]) -> list[PublishResult]:
-        """End the brief and publish the entries that say so, both or neither, like `publish`; no later `publish` gets
-        an entry of it through.
+        """End the brief and publish the entries that say so, both or neither, like `publish`.
 
-        Raises Moved when the brief is no longer as given, and Unavailable (nothing was committed).
+        No later `publish` gets an entry of it through. Raises Moved when the brief is no longer as given, and
+        Unavailable (nothing was committed).
         """
 
 
@@ -316,40 +345,53 @@ class SessionStore(Protocol):
     """Sessions over all nodes."""
 
     async def open(self, record: SessionRecord, resume: str | None, limit: int) -> OpenedSession:
-        """Register, under the record's id if it is a new session. `resume` is kept when it belongs to the
-        same user and is open or ended less than 15 min ago, also across a restart. A displaced connection
-        does not count against the limit. Raises TooManyConnections."""
+        """Register a connection, under the record's id if it is a new session.
+
+        `resume` is kept when it belongs to the same user and is open or ended less than 15 min ago, also across a
+        restart. A displaced connection does not count against the limit. Raises TooManyConnections.
+        """
 
     async def close(self, session_id: str, reconnect_count: int) -> None:
-        """The session ended on the connection that opened it with this count; for 15 min it can be resumed. No effect
-        where a later connection has resumed it: the session goes on over that one."""
+        """End the session on the connection that opened it with this count; for 15 min it can be resumed.
+
+        It has no effect where a later connection has resumed the session: it goes on over that one.
+        """
 
     async def sessions(self) -> list[SessionRecord]:
-        """Every open session, oldest first."""
+        """Return every open session, oldest first."""
 
 
 class RevocationStore(Protocol):
     """Tokens and users that are shut out. A revocation outlives restarts; known on every node within 2 s."""
 
     def start(self, revoked: Callable[[str | None, str | None, float], None]) -> None:
-        """Begin. `revoked(token_id, user_id, at)` is called on the event loop for each revocation, own ones
-        too."""
+        """Begin to deliver.
+
+        `revoked(token_id, user_id, at)` is called on the event loop for each revocation, also for those of this node.
+        """
 
     def is_revoked(self, user_id: str, token_id: str | None, issued_at: int | None) -> bool:
-        """Whether the token is shut out: by its id, or as issued at or before the user's revocation (Unix
-        seconds); one without a time of issue counts as issued before. Known without waiting."""
+        """Return True where the token is revoked, without waiting.
+
+        It is revoked by its id, or when it was issued at or before the user's revocation (Unix seconds); one without a
+        time of issue counts as issued before.
+        """
 
     def revoked_at(self, *, token_id: str | None = None, user_id: str | None = None) -> float | None:
-        """Return when the token, or else the user, was last shut out (Unix seconds); None: never. Known without
-        waiting."""
+        """Return when the token, or else the user, was last revoked (Unix seconds), without waiting.
+
+        None: never.
+        """
 
     async def revoke(self, *, token_id: str | None, user_id: str | None, at: float) -> None:
         """Shut out, durably. Kept for 90 days: longer than any token is good for, also one made to begin later."""
 
 
 class ChannelSettingsStore(Protocol):
-    """Settings of single channels. Survive restarts; every node knows them before `put` returns on its own
-    node."""
+    """Settings of single channels.
+
+    They survive restarts; every node knows them before `put` returns on its own node.
+    """
 
     def start(self, changed: Callable[[str, ChannelSettings], None]) -> None:
         """Begin. `changed` is called on the event loop for every channel at start, then for every change."""
@@ -372,10 +414,10 @@ class QuotaStore(Protocol):
 
     @property
     def found(self) -> Sequence[Spent]:
-        """The state when the engine was opened, the oldest day first."""
+        """Return the state when the engine was opened, the oldest day first."""
 
     def put(self, spent: Sequence[Spent]) -> None:
-        """Replace what is known of these users and kinds. Nobody waits for it."""
+        """Replace the stored state of these users and kinds, without waiting."""
 
 
 class RateStore(Protocol):
@@ -389,7 +431,7 @@ class RateStore(Protocol):
     limiter: RateLimiter
 
     def covered(self, user_id: str, rate_class: RateClass, steady: float) -> bool:
-        """Whether `limiter` may judge the next message now. Always, where there is one node."""
+        """Return True where `limiter` may judge the next message now: always, where there is one node."""
 
     async def cover(self, user_id: str, role: str, rate_class: RateClass) -> None:
         """Ask for more to spend; afterwards `covered` holds."""
@@ -397,8 +439,11 @@ class RateStore(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ControlCommand:
-    """A request of one node to every node. `subject`: a session's or a user's id; `count`: how often the session had
-    come back on the connection that replaces all of before; `seconds`: for how long limits are raised, 0 to end it."""
+    """A request of one node to every node.
+
+    `subject`: a session's or a user's id; `count`: how often the session had come back on the connection that replaces
+    all of before; `seconds`: for how long limits are raised, 0 to end it.
+    """
 
     kind: Literal["end_session", "end_user", "replace", "lift_limits"]
     subject: str
@@ -432,12 +477,12 @@ class Engine(Protocol):
     rates: RateStore
     control: ControlBus
     moved: str
-    """Why the store was found to be a copy or restored when it was opened, so that all its epochs are new; else ""."""
+    """The reason for which the store counts as copied or restored, so that all its epochs are new; else ""."""
     last_commit: int
     """The number of the last event that had been committed when it was opened."""
 
     def healthy(self) -> bool:
-        """Whether changes can be committed now."""
+        """Return True where changes can be committed now."""
 
     async def close(self) -> None:
         """Finish what is under way, then stop."""

@@ -1,1 +1,1 @@
-"""What happened on this node, written beside the loop and never in its way."""
+"""The journal of a node: an append-only record that is written beside the loop and never delays it."""

@@ -59,7 +59,7 @@ class Act:
     text: CallText = field(default_factory=CallText)
 
     def detail(self, actor: Initiator) -> Detail:
-        """The act as the detail of its entry; what is empty is left out."""
+        """Return the act as the detail of its entry, without empty fields."""
         told: Detail = {
             "verb": self.verb,
             "subject_kind": self.subject_kind,
@@ -99,8 +99,10 @@ class ActRecord:
         )
 
     def goes_on(self, actor: Initiator, what: str, steady: float) -> bool:
-        """Return whether this is the next page of what the same token `began` in the last minute: it is no act of its
-        own. `steady` is seconds on the steady clock; each page prolongs the minute."""
+        """Return True for the next page of a listing that the same token `began` in the last minute.
+
+        Such a page is no act of its own. `steady` is seconds on the steady clock; each page prolongs the minute.
+        """
         key = (f"{actor.user_id} {actor.via}", what)
         if steady - self._going_on.get(key, -_PAGES_SECONDS) >= _PAGES_SECONDS:
             return False

@@ -45,7 +45,7 @@ class Compressor:
             self._thread.join()
 
     def _run(self) -> None:
-        with suppress(OSError, AttributeError):  # where threads have no priority of their own
+        with suppress(OSError, AttributeError):  # on systems where threads have no priority of their own
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
         while not self._closing.wait(self._poll_seconds):
             for path in closed(self._folder, self._node):
@@ -59,8 +59,11 @@ class Compressor:
 
 
 def closed(folder: Path, node: str) -> list[Path]:
-    """Return the plain segments that nobody writes any more: an entry of the next one is known to be on the disk, so
-    that a crash can tear nothing off that would make the writer come back to them. Raises OSError."""
+    """Return the plain segments that the writer is done with. Raises OSError.
+
+    A segment counts as closed once an entry of the next one is known to be on the disk: a crash can then tear nothing
+    off that would make the writer return to the segment.
+    """
     try:
         head = read_head(folder, node)
         paths = segment_paths(folder, node)

@@ -81,7 +81,7 @@ class Lost:
             self.users[user if user in self.users or len(self.users) < _MAX_NAMES else "(others)"] += 1
 
     def detail(self) -> Detail:
-        """The detail of the `gap` entry: how many, of which kinds, the users with most."""
+        """Return the detail of the `gap` entry: how many entries, of which kinds, the users with most."""
         detail: Detail = {"lost": self.count, "since": round(self.since, 3), "kinds": _rows(self.kinds)}
         if self.users:
             detail["users"] = _rows(self.users)
@@ -89,7 +89,7 @@ class Lost:
 
 
 class LaneState:
-    """How full a lane is. The loop counts in, the writer's thread counts out: each counter has one writer."""
+    """The fill of a lane. The loop counts in, the writer's thread counts out: each counter has one writer."""
 
     __slots__ = ("bytes_in", "bytes_out", "entries_in", "entries_out", "lost", "max_bytes", "max_entries", "name")
 
@@ -101,7 +101,7 @@ class LaneState:
 
     @property
     def waiting(self) -> int:
-        """Entries recorded and not yet encoded."""
+        """Return the number of entries recorded and not yet encoded."""
         return self.entries_in - self.entries_out
 
     def fits(self, share: float = 1.0) -> bool:

@@ -20,8 +20,10 @@ FILE: Final = "node-id"
 
 
 def kept_name(data: Path) -> str:
-    """Return the name that the data folder holds. Where it holds none, the node whose journal was written last there
-    gives it; else one is made by chance. Call it only while the folder is this process's alone.
+    """Return the name that the data folder holds.
+
+    Where it holds none, the node whose journal was written last there gives it; else one is made at random. Call it
+    only while no other process uses the folder.
 
     Raises:
         ValueError: the file is there and holds no name.

@@ -19,7 +19,7 @@ from dossier_realtime.archive.segments import PACKED, open_segment, pack
 from dossier_realtime.recording.entry import Anchor, Header, SegmentHeader, anchor_text, redact
 
 DAY = 86_400.0
-NO_CHANNEL = "internal"  # the level of frames on no channel, as of channels that nobody classified
+NO_CHANNEL = "internal"  # the level of frames on no channel, as of channels without a classification
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Retention:
 
     @property
     def asked(self) -> bool:
-        """Whether anything is ever to go."""
+        """Return True where anything is ever to be removed."""
         return bool(self.keep_days or any(self.frame_days.values()))
 
 
@@ -58,7 +58,7 @@ def _remove(path: Path) -> None:
 
 
 def _move_anchor(folder: Path, node: str, following: Path, signer: Signer) -> None:
-    """The anchor goes to the end of the segment before `following`, whose first line says what that is."""
+    """Move the anchor to the end of the segment before `following`, whose first line names that end."""
     first = _segment_header(next(read_lines(following)))
     anchor = Anchor(node, first.first - 1, first.previous, first.commit)
     signed = msgspec.structs.replace(anchor, signature=signer.sign("anchor", anchor_text(anchor)))

@@ -62,7 +62,7 @@ class JournalError(Exception):
 
 @dataclass(frozen=True)
 class Tail:
-    """Where to go on: after entry `seq` with link `link`, at byte `size` of the segment `path`.
+    """The place at which writing goes on: after entry `seq` with link `link`, at byte `size` of segment `path`.
 
     `path` is None while there is no segment; `commit` is the highest recorded; `cut_bytes` were torn off.
     """
@@ -149,6 +149,7 @@ def reserve_ballast(folder: Path) -> None:
 
 
 def release_ballast(folder: Path) -> None:
+    """Remove the ballast, so that a full disk has room for the last entries."""
     (folder / "ballast").unlink(missing_ok=True)
 
 
@@ -240,6 +241,7 @@ def _cut(path: Path, size: int) -> None:
 
 
 def sync_folder(folder: Path) -> None:
+    """Make the names of new and removed files in the folder durable."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)

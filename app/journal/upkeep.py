@@ -1,4 +1,4 @@
-"""All that happens to a node's journal besides writing it: checkpoints, compression, retention."""
+"""The upkeep of a node's journal besides writing it: checkpoints, compression, retention."""
 
 from __future__ import annotations
 

@@ -81,7 +81,7 @@ class Journal:
         self.last_commit = tail.commit
         """The highest `commit` recorded; what the event store has beyond it is to come as `recovered`."""
         self.trouble = ""
-        """What is wrong with the disk, in a sentence; "" while nothing is."""
+        """A sentence about a fault of the disk; "" while there is none."""
 
         # Between loop and writer. Each counter has one writing thread, and deque's ends are atomic: no lock.
         # One queue for all lanes: what happened first stands first.
@@ -118,17 +118,17 @@ class Journal:
 
     @property
     def healthy(self) -> bool:
-        """False while the disk refuses or the lane of events is over 80 % of its bound: refuse changes then."""
+        """Return False while the disk refuses or the lane of events is over 80 % of its bound: refuse changes then."""
         return not self.trouble and not self._closed and self._lanes["events"].fits(HIGH_WATER)
 
     @property
     def waiting(self) -> int:
-        """Entries recorded and not yet written."""
+        """Return the number of entries recorded and not yet written."""
         return len(self._queue)
 
     @property
     def lost(self) -> int:
-        """Entries that could not be recorded, since the start."""
+        """Return the number of entries that could not be recorded since the start."""
         return self._lost_in + self._lost_out
 
     def record(
@@ -304,8 +304,11 @@ class Journal:
             self._retry_at = time.monotonic() + RETRY_SECONDS
 
     def _write_queue(self) -> None:
-        """Write what waits. Acts wait for no more than what stands before them: they are synced when that is written,
-        together with the acts that came meanwhile."""
+        """Write the entries that wait.
+
+        An act waits only for the entries before it: acts are synced when those are written, together with the acts that
+        came meanwhile.
+        """
         due = len(self._queue)  # entries after which acts are made durable
         while True:
             self._flush()
@@ -342,14 +345,14 @@ class Journal:
         self._synced_at = time.monotonic()
         done, self._undurable = self._undurable, []
         if done and self._loop is not None:
-            with suppress(RuntimeError):  # the loop is closed: nobody waits
+            with suppress(RuntimeError):  # the loop is closed: no future is awaited
                 self._loop.call_soon_threadsafe(_settle_all, done)
 
     def _fail_acts(self) -> None:
         """Have those who wait for acts told, on their loop, that the disk does not take them."""
         self._undurable.clear()
         if self._loop is not None:
-            with suppress(RuntimeError):  # the loop is closed: nobody waits
+            with suppress(RuntimeError):  # the loop is closed: no future is awaited
                 self._loop.call_soon_threadsafe(self._fail_awaited, self.trouble)
 
     def _fail_awaited(self, trouble: str) -> None:

@@ -22,7 +22,7 @@ from dossier_realtime.protocol.authorization import Grant, Identity
 __all__ = ["REFUSAL", "AuthSettings", "KeyUnknown", "TokenError", "TokenVerifier", "mint"]
 
 REFUSAL = "The token is not valid; ask for a new one and authenticate again"
-"""What a client is told, whatever the reason."""
+"""The message to the client, whatever the reason."""
 MAX_TOKEN_BYTES = 4096
 """The longest token, in bytes."""
 MAX_CACHED_TOKENS = 10_000
@@ -54,7 +54,7 @@ class AuthSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     jwks_url: str = ""
     audience: Annotated[str, Meta(min_length=1)] = "dossier-realtime"
     audience_list: bool = False
-    """Whether `aud` may be a list that contains the audience."""
+    """True where `aud` may be a list that contains the audience."""
     issuer: str = ""
     """The required `iss`; empty: not checked."""
     leeway: Annotated[int, Meta(ge=0, le=60)] = 5
@@ -78,6 +78,7 @@ class AuthSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
     @property
     def symmetric(self) -> bool:
+        """Return True where tokens are signed with a shared secret (HS256)."""
         return "HS256" in self.algorithms
 
     def __repr__(self) -> str:  # the generated one would print the secret
@@ -109,7 +110,7 @@ class TokenVerifier:
             self._local = _local_keys(settings)
 
     def verify(self, token: str, now: float) -> Identity:
-        """The identity that `token` proves at `now` (Unix seconds). Raises TokenError and nothing else."""
+        """Return the identity that `token` proves at `now` (Unix seconds). Raises TokenError and nothing else."""
         try:
             return self._verify(token, now)
         except TokenError:
@@ -143,7 +144,7 @@ class TokenVerifier:
 
     @property
     def settings(self) -> AuthSettings:
-        """The settings in force, the secrets among them."""
+        """Return the settings in force, the secrets among them."""
         return self._settings
 
     def forget(self) -> None:
@@ -227,9 +228,10 @@ def mint(
     clearance: str | None = None,
     jti: str | None = None,
 ) -> str:
-    """A new HS256 token, valid for `ttl` seconds from `now` (Unix seconds), with a random `jti` unless given.
+    """Return a new HS256 token, valid for `ttl` seconds from `now` (Unix seconds).
 
-    ValueError, in one line, for what our own verifier would refuse or drop.
+    Its `jti` is random unless it is given. Raises ValueError, in one line, for claims that the service's own verifier
+    would refuse or drop.
     """
     if not settings.symmetric:
         raise ValueError("tokens can be made only with a shared secret (HS256); ask your issuer for one")
@@ -275,7 +277,7 @@ def _local_keys(settings: AuthSettings) -> tuple[jwt.PyJWK, ...]:
 
 
 def _secret_keys(settings: AuthSettings) -> tuple[jwt.PyJWK, ...]:
-    """The current secret's key, and the previous one's where there is one."""
+    """Return the key of the current secret, and that of the previous one where there is one."""
     if settings.previous_secret == settings.secret != "":
         raise ValueError("auth.previous_secret is the current one: keep what was valid before, or remove it")
     keys = []

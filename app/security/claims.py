@@ -34,7 +34,7 @@ class TokenError(Exception):
 
 
 class TokenHeader(msgspec.Struct, frozen=True):
-    """What we read of the JOSE header; `jwk`, `jku`, `x5c` and `x5u` are never looked at."""
+    """The fields of the JOSE header that are read; `jwk`, `jku`, `x5c` and `x5u` are never looked at."""
 
     alg: str
     kid: Annotated[str, Meta(max_length=256)] | None = None
@@ -72,12 +72,12 @@ class SignedToken(NamedTuple):
     payload: str
     """base64url, not yet decoded."""
     signed: bytes
-    """What the signature covers."""
+    """The bytes that the signature covers."""
     signature: bytes
 
 
 def split_token(token: str) -> SignedToken:
-    """The parts of a compact JWS. Raises TokenError, or whatever its parsers raise, for anything else."""
+    """Return the parts of a compact JWS. Raises TokenError, or the errors of its parsers, for anything else."""
     shape = _SHAPE.fullmatch(token)
     if shape is None:
         raise TokenError("not a compact JWS")
@@ -86,12 +86,12 @@ def split_token(token: str) -> SignedToken:
 
 
 def read_claims(payload: str) -> Claims:
-    """The claims of a payload whose signature is proven. Raises as `split_token` does."""
+    """Return the claims of a payload whose signature is proven. Raises as `split_token` does."""
     return msgspec.convert(_json_object(_octets(payload)), Claims)
 
 
 def identify(claims: Claims) -> Identity:
-    """Whom the claims speak for; permissions that do not parse are dropped."""
+    """Return the identity that the claims speak for; permissions that do not parse are dropped."""
     try:
         clearance = Clearance.parse(claims.clearance)
     except ValueError:
@@ -118,7 +118,7 @@ def _octets(segment: str) -> bytes:
 
 
 def _json_object(octets: bytes) -> dict[str, Any]:
-    """An object that every JSON parser reads alike: no duplicate names, NaN, lone surrogates or depths."""
+    """Return an object that every JSON parser reads alike: no duplicate names, NaN, lone surrogates or depths."""
     value = json.loads(octets.decode(), object_pairs_hook=_unique, parse_constant=_not_finite, parse_float=_finite)
     if not isinstance(value, dict):
         raise TokenError("not a JSON object")

@@ -27,7 +27,7 @@ from app.security.secret_strength import SECRET_BYTES, weakness
 from dossier_realtime.protocol.http.loopback import is_loopback
 
 FETCH_TIMEOUT_SECONDS = 5.0
-"""How long anybody waits for a key set, in seconds."""
+"""The longest wait for a key set, in seconds."""
 FETCH_INTERVAL_SECONDS = 30.0
 """The least time from one fetch to the next, in seconds: unknown key ids are no way to flood the issuer."""
 MAX_KEY_SET_BYTES = 256 * 1024
@@ -41,7 +41,7 @@ class _KeySet(msgspec.Struct, frozen=True):
 
 
 def secret_key(secret: str) -> jwt.PyJWK:
-    """The HS256 key of a shared secret. ValueError, in one line, for a secret that is no good one."""
+    """Return the HS256 key of a shared secret. Raises ValueError, in one line, for a weak secret."""
     octets = secret.encode()
     algorithm = jwt.get_algorithm_by_name("HS256")
     try:
@@ -56,7 +56,7 @@ def secret_key(secret: str) -> jwt.PyJWK:
 
 
 def public_key(pem: bytes, algorithms: Iterable[str]) -> jwt.PyJWK:
-    """The key of a PEM `PUBLIC KEY`. ValueError, in one line, if it does not fit one of `algorithms`."""
+    """Return the key of a PEM `PUBLIC KEY`. Raises ValueError, in one line, if it fits none of `algorithms`."""
     try:
         key = load_pem_public_key(pem)
     except Exception as error:  # cryptography names no closed set of errors for what is not a key
@@ -72,9 +72,9 @@ def public_key(pem: bytes, algorithms: Iterable[str]) -> jwt.PyJWK:
 
 
 def key_set(text: bytes, algorithms: Iterable[str]) -> tuple[jwt.PyJWK, ...]:
-    """The usable public keys of a JWK set; keys of another type, use or strength are ignored.
+    """Return the usable public keys of a JWK set; keys of another type, use or strength are ignored.
 
-    ValueError, in one line, if none is left.
+    Raises ValueError, in one line, if none is left.
     """
     try:
         candidates = msgspec.json.decode(text, type=_KeySet).keys
@@ -92,7 +92,7 @@ def _usable(jwk: Any, algorithms: Iterable[str]) -> jwt.PyJWK | None:
         key = jwt.PyJWK(jwk)
         prepared = key.Algorithm.prepare_key(key.key)  # checks the curve, which from_jwk does not
         strong = key.Algorithm.check_key_length(prepared) is None
-    except Exception:  # somebody else's data: whatever is wrong with one key, the others count
+    except Exception:  # data of the issuer: a fault in one key leaves the others usable
         return None
     public = isinstance(key.key, (RSAPublicKey, EllipticCurvePublicKey))
     signs = key.public_key_use in (None, "sig")
@@ -138,7 +138,7 @@ class RemoteKeys:
 
 
 def is_safe_url(url: str) -> bool:
-    """Whether a key set may be fetched from `url`: https, or http that does not leave this machine."""
+    """Return True where a key set may be fetched from `url`: https, or http that stays on this machine."""
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname or "", parts.port
@@ -150,7 +150,7 @@ def is_safe_url(url: str) -> bool:
 
 
 def _download(url: str) -> bytes:
-    """The body at `url`, without redirects or proxies: the keys come from the issuer itself or not at all."""
+    """Return the body at `url`, fetched without redirects or proxies: only the issuer itself may send keys."""
     parts = urlsplit(url)
     connect = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")

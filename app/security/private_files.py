@@ -25,7 +25,7 @@ class FileEntry(NamedTuple):
 
     @property
     def is_loose(self) -> bool:
-        """Return whether anybody besides the owner may do anything with it."""
+        """Return True where users other than the owner have any right on the file."""
         return bool(self.mode & _OTHERS)
 
 
@@ -75,7 +75,11 @@ def check_folder(data: Path, *, production: bool) -> int:
 
 
 def _entries(data: Path) -> Iterator[FileEntry]:
-    """The folder and all in it. A link counts as what it points to; `lost+found` of a disk's root is the system's."""
+    """Yield the folder and everything in it.
+
+    A link counts as the file that it points to. `lost+found` in the root of a disk belongs to the system and is
+    skipped.
+    """
     if not data.exists():
         return
     yield _entry(data)

@@ -1,10 +1,10 @@
 """The tests that a secret has to pass before anything is signed or opened with it.
 
-`weakness` finds what is never a secret; `guessable` what people type. In production both are refused, elsewhere a
-guessable secret is told with a warning: a developer's machine may use one that is easy to read.
+`weakness` finds secrets that are never acceptable, `guessable` finds secrets that people type. Production refuses both;
+elsewhere a guessable secret gives a warning, because a developer's machine may use one that is easy to read.
 
-No test can prove that a secret is random; this one finds those that people type: short ones, one character or one word
-again and again, the alphabet, the placeholder of an example. Of 20,000 secrets made by chance it refuses none
+No test can prove that a secret is random. This one finds those that people type: short ones, one character or one word
+repeated, the alphabet, the placeholder of an example. Of 20,000 random secrets it refuses none
 (tests/config/test_secrets.py).
 """
 

@@ -8,9 +8,9 @@ from cryptography import x509
 
 
 def server_context(certificate: Path, key: Path, now: float) -> ssl.SSLContext:
-    """The context to listen with. `now` is Unix time in seconds.
+    """Return the context to listen with. `now` is Unix time in seconds.
 
-    ValueError, in one line, for files that cannot be read, do not belong together, or are out of date.
+    Raises ValueError, in one line, for files that cannot be read, do not belong together, or are out of date.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_3

@@ -1,7 +1,7 @@
-"""How long deliveries took in the last minute: quantiles of what was observed then, to five per cent.
+"""The time of deliveries in the last minute: quantiles of the observations, to five per cent.
 
 Durations fall into buckets each of which is a sixteenth of an octave wide, in slots of ten seconds. A slot that is a
-minute old counts no more, so a figure tells of now, and where nothing was observed there is none.
+minute old counts no more, so a figure is about the present, and without observations there is none.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class LastMinute:
         return Spread(total, p50, p95, longest)
 
     def figures(self, now: float) -> dict[str, float]:
-        """Return the minute as operators are told it: the count, and where it is not 0 the durations in ms."""
+        """Return the minute as operators receive it: the count, and where it is not 0 the durations in ms."""
         spread = self.spread(now)
         if spread is None:
             return {"deliveries_minute": 0}

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import MutableMapping
 
 _BAR = "  | "
-_FORMATTERS = ("_record", "_from_structlog")  # what structlog hands on to its own formatter
+_FORMATTERS = ("_record", "_from_structlog")  # fields that structlog hands on to its own formatter
 
 
 def configure(level: str, form: Literal["console", "json"], stream: TextIO | None = None) -> None:
@@ -95,7 +95,7 @@ class Sample:
         self._count = 0
 
     def allows(self, steady: float) -> bool:
-        """Whether one more line may be written at this time of the steady clock."""
+        """Return True where one more line may be written at this time of the steady clock."""
         if int(steady) != self._second:
             self._second, self._count = int(steady), 0
         self._count += 1
@@ -103,9 +103,9 @@ class Sample:
 
 
 class Sampler:
-    """Of what floods, the first occurrences of each kind and address in `seconds`; the rest is counted.
+    """A filter of log lines that flood: the first of each kind and address in `seconds` pass, the rest is counted.
 
-    Bounded: so many addresses a second are told apart, all others are one.
+    It is bounded: it distinguishes so many addresses a second, and all others count as one.
     """
 
     _MAX_KEYS = 1_000

@@ -43,11 +43,12 @@ class Gauge:
         self.value = 0.0
 
     def set(self, value: float) -> None:
+        """Set the number."""
         self.value = value
 
 
 class Histogram:
-    """How long something took, in seconds, since the start."""
+    """The durations of something, in seconds, since the start."""
 
     __slots__ = ("counts", "total")
 
@@ -70,7 +71,7 @@ class Histogram:
 
 
 class Metrics(Collector):
-    """What a node counts."""
+    """The counters of a node."""
 
     def __init__(self) -> None:
         self.connections = Gauge()
@@ -89,7 +90,7 @@ class Metrics(Collector):
         self._registry.register(self)
 
     def gauge(self, name: str, text: str, read: Callable[[], float]) -> None:
-        """A number that somebody else knows."""
+        """Register a number that `read` returns whenever metrics are asked for."""
         self._gauges[name] = (text, read)
 
     def judged(self, name: str, rule: str) -> None:
@@ -113,26 +114,32 @@ class Metrics(Collector):
         self._requests.count(method, str(status))
 
     def sent(self) -> None:
+        """Count a message that was sent."""
         self.totals["sent"] += 1
 
     def delivered(self, receivers: int) -> None:
+        """Count a publication and its receivers."""
         self.totals["publications"] += 1
         self.totals["deliveries"] += receivers
 
     def opened(self) -> None:
+        """Count a connection that was opened."""
         self.totals["opened"] += 1
 
     def closed(self, code: int) -> None:
+        """Count a connection that was closed, by its code."""
         self._closes.count(str(code))
 
     def conflated(self, count: int) -> None:
+        """Count frames that were replaced by later ones before they were sent."""
         self.totals["conflated"] += count
 
     def text(self) -> bytes:
-        """The Prometheus exposition."""
+        """Return the Prometheus exposition."""
         return bytes(generate_latest(self._registry))
 
     def collect(self) -> Iterable[Any]:
+        """Yield every metric for Prometheus."""
         yield _gauge("dossier_connections", "Open connections", self.connections.value)
         yield _gauge("dossier_loop_lag_seconds", "By how much the last tick came late", self.loop_lag.value)
         for name, (text, read) in self._gauges.items():

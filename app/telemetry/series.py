@@ -73,7 +73,7 @@ class Series:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The names of the labels."""
+        """Return the names of the labels."""
         return self._labels
 
     def items(self) -> Iterable[tuple[tuple[str, ...], int]]:

@@ -1,6 +1,6 @@
-"""How long the event loop stood: the longest turn of the last minute, measured at every turn and without a timer.
+"""The longest turn of the event loop in the last minute, measured at every turn and without a timer.
 
-A turn is what runs between two looks at the sockets; while it runs nobody else is served.
+A turn is the work between two looks at the sockets; while it runs no other connection is served.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Stalls:
         self._slots: deque[tuple[int, float]] = deque(maxlen=_SLOTS + 1)
 
     def observe(self, seconds: float, now: float) -> None:
-        """A turn that ended at `now` (steady seconds) took so long."""
+        """Count a turn that ended at `now` (steady seconds) and took `seconds`."""
         slot = int(now // _SLOT_SECONDS)
         if not self._slots or self._slots[-1][0] != slot:
             self._slots.append((slot, seconds))
@@ -36,7 +36,7 @@ class Stalls:
             self._slots[-1] = (slot, seconds)
 
     def longest(self, now: float) -> float:
-        """The longest turn of the last minute, in seconds."""
+        """Return the longest turn of the last minute, in seconds."""
         oldest = int(now // _SLOT_SECONDS) - _SLOTS
         return max((seconds for slot, seconds in self._slots if slot > oldest), default=0.0)
 
@@ -69,6 +69,6 @@ class MeasuredLoop(asyncio.SelectorEventLoop):
 
 
 def longest_stall() -> float:
-    """The running loop's longest turn of the last minute, in seconds; 0 where it is not measured."""
+    """Return the running loop's longest turn of the last minute, in seconds; 0 where it is not measured."""
     loop = asyncio.get_running_loop()
     return loop.stalls.longest(time.monotonic()) if isinstance(loop, MeasuredLoop) else 0.0

@@ -40,12 +40,12 @@ class Alert:
 
     @property
     def channels(self) -> tuple[str, ...]:
-        """The channels that it was derived from: of all recipients, and of its MoU."""
+        """Return the channels that the alert was derived from: those of all recipients, and of its MoU."""
         return (*(channels.user(user_id) for user_id in self.recipients), *mou_channels(self.mou_id))
 
     @property
     def state(self) -> AlertStatePayload:
-        """As messages tell it."""
+        """Return the state as messages carry it."""
         level, by = self.status
         state: AlertStatePayload = AlertStatePayload(
             commitment_id=self.commitment_id,
@@ -81,7 +81,7 @@ def raise_level(known: AlertStatus | None, level: int) -> AlertStatus:
 
 
 def acknowledged(alert: Alert, by: str) -> Alert:
-    """The alert in somebody's hands; whoever took it first keeps it."""
+    """Return the alert as acknowledged by the user; the first acknowledgement holds."""
     if alert.status.acknowledged_by is not None:
         return alert
     return replace(alert, status=AlertStatus(alert.status.level, by))

@@ -40,7 +40,7 @@ class Brief:
 
     @property
     def channel(self) -> str:
-        """Where its owner hears of it."""
+        """Return the channel on which the owner receives its progress."""
         return channels.user(self.user_id)
 
 
@@ -59,8 +59,11 @@ def transition(channel: str, event: Event, claim: Claim | None = None) -> BriefT
 
 
 def transitioned(known: Brief | None, taken: BriefTransition) -> Brief:
-    """Return the brief after a transition that `bind` allows. Its first owner keeps it, and its first end holds: a
-    transition by the same program on another user's channel is a copy, which ends nothing."""
+    """Return the brief after a transition that `bind` allows.
+
+    Its first owner and its first end hold: a transition by the same program on another user's channel is a copy, which
+    ends nothing.
+    """
     if known is None or (known.claim is not None and taken.claim is not None and takes_over(known.claim, taken.claim)):
         return Brief(*taken)
     claim = known.claim or taken.claim
@@ -70,7 +73,7 @@ def transitioned(known: Brief | None, taken: BriefTransition) -> Brief:
 
 
 def cancellation(brief: Brief, name: str) -> BriefFailed:
-    """What the owner is told when somebody of that name cancels."""
+    """Return the event for the owner when the user of that name cancels."""
     error = Localized(f"Cancelled by {isolated(name)}", f"ألغاه {isolated(name)}")
     payload = BriefFailedPayload(error, fallback_available=False)
     failed: BriefFailed = BriefFailed(request_id=brief.request_id, payload=payload, channel=brief.channel)

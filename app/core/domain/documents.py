@@ -1,4 +1,4 @@
-"""What becomes of an edit: its place among those committed after the version it was made against.
+"""The decision on an edit: its place among those committed after the version that it was made against.
 
 Source: docs/protocol.md#edits.
 
@@ -34,16 +34,21 @@ if TYPE_CHECKING:
 RECENT = 1_000  # operations kept in memory; older ones that an edit needs are read from the store
 
 MAX_COMPONENTS = 400
-"""Pieces that what others wrote meanwhile may cut an edit into. The work is their product with the distance, and no
-editor may keep the service busy for half a minute; whoever gets the conflict loads the text and keeps its own."""
+"""The largest number of pieces that concurrent edits may cut an edit into.
+
+The work is the product of the pieces with the distance, and no editor may keep the service busy for half a minute. An
+editor that gets the conflict loads the text and keeps its own.
+"""
 MAX_PARTS = 500  # versions that one whole new text may become
 STRIDE = 200  # operations that an edit is moved past in one go; fewer where it is in many pieces
 _MAX_PIECES = 16  # of an edit, that take as long as the edit itself
 
 
 class EditError(Exception):
-    """Why an edit or a cursor is not taken. `version` is the document's, where the editor needs it to go on;
-    `retry_after` in seconds, where waiting helps."""
+    """The refusal of an edit or a cursor.
+
+    `version` is the document's, where the editor needs it to go on; `retry_after` in seconds, where waiting helps.
+    """
 
     def __init__(
         self, code: ErrorCode, text: str, version: int | None = None, *, retry_after: int | None = None
@@ -61,34 +66,34 @@ class VersionedDocument:
 
     @property
     def version(self) -> int:
-        """The last version."""
+        """Return the last version."""
         return self.log.tip
 
     def state(self) -> DocumentState:
-        """As a subscriber receives it."""
+        """Return the state as a subscriber receives it."""
         return DocumentState(self.version, self.document.content, self.document.format)
 
     def advance(self, part: Operation) -> None:
-        """One version more."""
+        """Apply one more version."""
         self.document = apply(part, self.document)
         self.log.append(part)
         if len(self.log.operations) > 2 * RECENT:
             self.log.compact(RECENT)
 
     def advance_by(self, payload: RemoteOperationPayload) -> None:
-        """One version more, as the store keeps it."""
+        """Apply one more version, as the store keeps it."""
         self.advance(read(payload, self.document.length))
 
     def copy(self) -> VersionedDocument:
-        """The same, to be advanced without touching this one."""
+        """Return a copy that can be advanced without touching this document."""
         return VersionedDocument(self.document, Log(self.log.start, self.log.operations))
 
 
 def decide(versioned: VersionedDocument, edit: EditPayload, log: Log) -> Generator[None, None, list[Operation]]:
-    """The parts, one a version, that the edit becomes; none where nothing is left to do.
+    """Return the parts of the edit, one a version; none where nothing is left to do.
 
-    `log` reaches to the document's version, and back to the edit's. Yields now and then on a long way, so that
-    others have their turn: an edit against a version 10,000 back may take half a second. Raises EditError.
+    `log` reaches to the document's version, and back to the edit's. Yields now and then on a long way, so that other
+    work has its turn: an edit against a version 10,000 back may take half a second. Raises EditError.
     """
     try:
         later = log.since(edit.version)
@@ -113,7 +118,10 @@ def decide(versioned: VersionedDocument, edit: EditPayload, log: Log) -> Generat
 
 
 def extended(log: Log, length: int, older: Iterable[RemoteOperationPayload]) -> Log:
-    """The log with the operations before it, oldest first in `older`; `length` is of the text where `log` begins."""
+    """Return the log with the operations before it, oldest first in `older`.
+
+    `length` is that of the text where `log` begins.
+    """
     operations: list[Operation] = []
     for payload in reversed(list(older)):
         length -= _growth(payload)
@@ -122,13 +130,13 @@ def extended(log: Log, length: int, older: Iterable[RemoteOperationPayload]) -> 
 
 
 def length_at_start(versioned: VersionedDocument) -> int:
-    """The length of the text where the document's log begins."""
+    """Return the length of the text where the document's log begins."""
     operations = versioned.log.operations
     return operations[0].before if operations else versioned.document.length
 
 
 def whole_text(content: str) -> Units:
-    """The units of a document's whole new text. Raises EditError."""
+    """Return the units of a document's whole new text. Raises EditError."""
     if "\0" in content:
         raise EditError(ErrorCode.INVALID_MESSAGE_FORMAT, "A document takes no NUL; remove it (at $.content)")
     new = to_units(content)
@@ -139,9 +147,10 @@ def whole_text(content: str) -> Units:
 
 
 def replacement(document: Document, new: Units, hunks: Sequence[Hunk]) -> list[Operation]:
-    """The parts that make the document's text `new`, as the hunks say; what stays keeps its formatting.
+    """Return the parts that make the document's text `new`, as the hunks say.
 
-    Each part is a version. Where they would be more than MAX_PARTS, all between what stays at both ends is replaced.
+    Text that stays keeps its formatting. Each part is a version. Where there would be more parts than MAX_PARTS,
+    everything between the common beginning and the common end is replaced.
     """
     found = list(islice(parts(from_hunks(hunks, new)), MAX_PARTS + 1))
     return found if len(found) <= MAX_PARTS else list(parts(from_hunks(middle(document.text, new), new)))

@@ -16,7 +16,7 @@ from dossier_realtime.protocol.classification import ChannelPolicy
 
 
 class Authority(IntEnum):
-    """How far a sender may speak for an id; more authority takes an id over from less, and never the other way."""
+    """A sender's authority over an id. Higher authority takes an id over from lower, never the other way."""
 
     CHANNEL = 1
     """`write` on single `user:{id}` channels."""
@@ -56,7 +56,7 @@ def mou_channel(mou_id: str) -> str | None:
 
 
 def bind(known: Claim | None, said: Claim) -> Claim | None:
-    """Return the claim in force after an id was named again; None where the id is somebody else's."""
+    """Return the claim in force after an id was named again; None where the id belongs to another sender."""
     if known is None or takes_over(known, said):
         return said
     if said.authority < known.authority or said.mou_id != (known.mou_id or said.mou_id):

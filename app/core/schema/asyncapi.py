@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from msgspec import Struct
 
 _PRESENCE = (events.PresenceJoin, events.PresenceLeave, events.PresenceUpdate)
-# What comes on a namespace beside the events that are published there.
+# Messages of a namespace beside the events that are published there.
 _SERVED: dict[str, tuple[type[Struct], ...]] = {
     "document": (events.RemoteOperation, events.CursorPosition),
     "user": (events.AlertState,),
@@ -51,7 +51,7 @@ REPLIES: dict[type[Struct], Reply] = {
     commands.CancelBrief: Reply((responses.Ack,)),
     **{inbound: Reply((responses.Ack,)) for inbound in INBOUND.values()},
 }
-"""What answers each message of a client."""
+"""The answers to each message of a client."""
 
 
 def asyncapi(examples: Mapping[str, Sequence[object]] | None = None) -> JsonSchema:

@@ -39,7 +39,7 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What is sent with a call, and what comes back where it succeeds. `body` "PublishBatch": one event or more."""
+    """The contents of a call and of its answer where it succeeds. `body` "PublishBatch": one event or more."""
 
     answer: type[Struct] | Literal["text", "object", "nothing"]
     media: str = JSON

@@ -21,7 +21,7 @@ def struct_definitions(prefix: str = "#/$defs/") -> dict[str, JsonSchema]:
         definition["title"] = each.title
         definition.setdefault("description", each.summary)
         if each.direction == "client":
-            definition["properties"].pop("offset", None)  # the server's own; nobody reads it from a client
+            definition["properties"].pop("offset", None)  # the server's own; it is never read from a client
         parts[each.title] = definition
     return dict(sorted(parts.items()))
 

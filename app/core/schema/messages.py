@@ -35,8 +35,11 @@ class Message:
 
     @property
     def title(self) -> str:
-        """Return the name of its schema, such as `ServerError`. Generators make a class of it, so it is no `Error`,
-        `Event` or `Notification`, which languages and browsers have already."""
+        """Return the name of its schema, such as `ServerError`.
+
+        Generators make a class of it, so it is no `Error`, `Event` or `Notification`, which languages and browsers have
+        already.
+        """
         return camel_case(f"{self.direction}_{self.type}")
 
     @property

@@ -1,4 +1,7 @@
-"""The rules of messages that name a channel: a known one? carried there? allowed? Pure; decisions come out."""
+"""The rules of messages that name a channel. Pure; decisions come out.
+
+The order of the checks: a channel of the protocol, a message that its namespace carries, a right of the identity.
+"""
 
 from __future__ import annotations
 

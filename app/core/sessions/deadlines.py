@@ -1,4 +1,4 @@
-"""How long a connection may live: until its first message, for its token, while it is silent.
+"""The deadlines of a connection: until its first message, for its token, and while it is silent.
 
 Source: docs/protocol.md#deadlines-of-a-connection.
 """
@@ -30,7 +30,7 @@ class SessionLimits:
 
 
 class Due(Enum):
-    """What time has brought."""
+    """The events that time brings."""
 
     AUTH_TIMEOUT = "auth_timeout"
     EXPIRED = "expired"
@@ -56,7 +56,7 @@ class Deadlines:
         self._notice = _NEVER
 
     def heard(self, at: Instant) -> None:
-        """A frame came in, of whatever kind."""
+        """Record that a frame came in, of whatever kind."""
         self._heard = at.steady
 
     def unread(self, seconds: float) -> None:
@@ -64,7 +64,7 @@ class Deadlines:
         self._heard += seconds
 
     def authenticated(self, expires_at: int, at: Instant) -> None:
-        """A token good until `expires_at` (Unix seconds) holds from now on.
+        """Take the end of a token that is in force from now on, at `expires_at` (Unix seconds).
 
         Its end is put on the steady clock once: a later jump of the wall clock neither ends nor prolongs it.
         """
@@ -79,18 +79,18 @@ class Deadlines:
 
     @property
     def heard_at(self) -> float:
-        """When the last frame came in, on the steady clock."""
+        """Return the moment of the last frame, on the steady clock."""
         return self._heard
 
     @property
     def deadline(self) -> float:
-        """When `due` has something to say, at the latest."""
+        """Return the latest moment at which `due` has something to return."""
         if self._auth_by is not _NEVER:
             return self._auth_by
         return min(self._probe, self._heard + self._limits.liveness_timeout, self._notice, self._expires)
 
     def due(self, at: Instant) -> list[Due]:
-        """What is due now; an end of the connection stands alone."""
+        """Return the events that are due now; an end of the connection stands alone."""
         now = at.steady
         if self._auth_by is not _NEVER:
             return [Due.AUTH_TIMEOUT] if now >= self._auth_by else []

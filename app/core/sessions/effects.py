@@ -1,4 +1,4 @@
-"""What a session decides. The node carries effects out, in order; a test asserts on the list."""
+"""The decisions of a session. The node carries effects out, in order; a test asserts on the list."""
 
 from __future__ import annotations
 
@@ -175,7 +175,7 @@ Lasting = (
     | ShareCursor
     | DomainCommand
 )
-"""What takes time: the message that led to it is accepted, or refused, when it was carried out."""
+"""Effects that take time: their message is accepted, or refused, once they were carried out."""
 
 ACCEPTED = ""
 
@@ -199,10 +199,7 @@ Note = RateWarned | RateLimited
 
 
 class Decision(NamedTuple):
-    """The effects to execute, the check that refused, and notes for the operators' rows.
-
-    `rule` names the check; it is empty when the message was accepted.
-    """
+    """The effects to carry out, and `rule`: the check that refused; empty when the message was accepted."""
 
     rule: str
     effects: list[Effect]

@@ -29,7 +29,7 @@ def error_message(
     version: int | None = None,
     retry_after: int | None = None,
 ) -> ErrorMessage:
-    """An `error` for the connection that asked."""
+    """Return an `error` for the connection that asked."""
     return ErrorMessage(
         error_code=code,
         message=message,

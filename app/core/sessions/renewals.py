@@ -1,4 +1,4 @@
-"""How often a connection may renew its token (docs/protocol.md#token-renewal)."""
+"""The rate at which a connection may renew its token (docs/protocol.md#token-renewal)."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Renewals:
         return Decision("rate.auth", effects, (RateLimited("auth"),))
 
     def taken(self, token: str) -> None:
-        """This token is in force from now on."""
+        """Take a token that is in force from now on."""
         self._in_force = sha256(token.encode()).digest()
 
     def is_in_force(self, token: str) -> bool:

@@ -49,6 +49,8 @@ if TYPE_CHECKING:
 
 
 class SessionState(Enum):
+    """The states of a session. `VERIFYING` holds from the `auth` message until its token is judged."""
+
     AWAITING_AUTH = "awaiting_auth"
     VERIFYING = "verifying"
     LIVE = "live"
@@ -72,7 +74,7 @@ class Session:
         self._denials = Denials(limits.invalid_messages)
         self._rules = ChannelRules(policy, limits.max_subscriptions, self.subscriptions, self.own, self._denials)
         self._bad_renewals = 0
-        self.token_at = (0.0, 0.0)  # when it was issued (Unix) and came (steady)
+        self.token_at = (0.0, 0.0)  # the moments at which it was issued (Unix) and came (steady)
         self._budget = Budget(rates, limits)
 
     # --- what comes in --------------------------------------------------------------------------------------
@@ -124,13 +126,13 @@ class Session:
         self.deadlines.heard(at)
 
     def unsolicited_flood(self, at: Instant) -> Decision:
-        """The peer floods with frames that are not messages."""
+        """Close the connection of a peer that floods with frames that are not messages."""
         return self._close("flood", CloseCode.RATE_ABUSE, "too many control frames; slow down and reconnect")
 
     # --- answers to what the node was asked to find out -------------------------------------------------------
 
     def verified(self, identity: Identity, asked: VerifyToken, at: Instant) -> Decision:
-        """The token is good."""
+        """Take the identity of a token that was found good."""
         if self.state is SessionState.CLOSED:
             return Decision("session.closed", [])
         if self.identity is None:
@@ -148,7 +150,7 @@ class Session:
         return Decision(ACCEPTED, [Send(self._auth_success(asked.ref)), *self.recheck(at)])
 
     def token_refused(self, asked: VerifyToken, at: Instant, *, revoked: bool = False) -> Decision:
-        """The token is not good."""
+        """Answer a token that was found bad."""
         message = "The token is not valid; ask for a new one and authenticate again"
         error = error_message(ErrorCode.INVALID_TOKEN, message, at, ref=asked.ref)
         if revoked:
@@ -160,7 +162,7 @@ class Session:
         return Decision("auth.token", [Send(error)])
 
     def opened(self, session_id: str, reconnect_count: int, ref: str | None) -> list[Effect]:
-        """The session is registered; the client may speak."""
+        """Take the id of the session that was registered; the client may send from now on."""
         self.session_id = session_id
         self.reconnect_count = reconnect_count
         self.state = SessionState.LIVE
@@ -171,17 +173,17 @@ class Session:
         return [Send(self._auth_success(ref)), Send(state)]
 
     def connection_limit(self, ref: str | None, at: Instant) -> Decision:
-        """The user has as many connections as a user may have."""
+        """Refuse the login of a user who has as many connections as allowed."""
         message = "Too many connections of this user; close one and connect again"
         error = error_message(ErrorCode.RATE_LIMIT_EXCEEDED, message, at, ref=ref)
         return self._close("limit.connections", CloseCode.CONNECTION_LIMIT, "too many connections", error)
 
     def replaced(self) -> Decision:
-        """The session goes on over another connection."""
+        """Close this connection: the session goes on over another one."""
         return self._close("session.replaced", CloseCode.SESSION_REPLACED, "the session was resumed elsewhere")
 
     def revoked(self, reason: str, at: Instant) -> Decision:
-        """An operator ended it."""
+        """End the session at an operator's request."""
         message = "The session was ended by an operator; ask them before you connect again"
         error = error_message(ErrorCode.INVALID_TOKEN, message, at)
         return self._close("session.revoked", CloseCode.REVOKED, reason, error)
@@ -209,7 +211,7 @@ class Session:
         return self.identity is not None and self._decide(self.identity, right, channel).entitled
 
     def unsubscribable(self, channel: str, ref: str | None, at: Instant) -> list[Effect]:
-        """A subscription that was allowed turns out to be of nothing: the same answer as for a forbidden one."""
+        """Refuse a subscription to a document that does not exist, as a forbidden one is refused."""
         self.subscriptions.discard(channel)
         return [Send(no_subscription(channel, ref, at))]
 
@@ -217,7 +219,7 @@ class Session:
 
     @property
     def deadline(self) -> float:
-        """When `tick` has something to do, at the latest, on the steady clock."""
+        """Return the latest moment at which `tick` has something to do, on the steady clock."""
         return self.deadlines.deadline
 
     def tick(self, at: Instant) -> list[Effect]:

@@ -93,7 +93,7 @@ class EmbeddedEngine:
         self.last_commit = mark.last_commit(database)
         clocks = engine_clocks(clock)
         now = clocks.unix
-        # All that is read from the file is read here, before its connection belongs to the writer's thread.
+        # The stored state is read here, before the connection belongs to the writer's thread.
         found = history.heads(database, opened.store), history.last_number(database)
         ended = ended_sessions(database, start, limits.resume_seconds)
         revoked, settings = stored_revocations(database), stored_settings(database)

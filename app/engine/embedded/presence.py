@@ -1,4 +1,4 @@
-"""Who is where, in one process: the pure roster of `app.core.presence` with a timer."""
+"""Presence in one process: the pure roster of `app.core.presence` with a timer."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class EmbeddedPresence:
         self._presences = Presences(grace)
         self._deliver: Callable[[PresenceEvent], None] = lambda event: None
         self._timer: asyncio.TimerHandle | None = None
-        self._waits = False  # whether overdue leaves wait for those who may be coming back
+        self._waits = False  # True while overdue leaves wait for connections that may come back
 
     def start(self, deliver: Callable[[PresenceEvent], None]) -> None:
         self._deliver = deliver

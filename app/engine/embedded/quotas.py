@@ -1,4 +1,4 @@
-"""How much of a day's quotas users have spent, in SQLite: a service that is begun anew goes on counting."""
+"""The spent part of users' daily quotas, in SQLite: a service that is started again goes on counting."""
 
 from __future__ import annotations
 

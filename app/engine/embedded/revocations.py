@@ -11,7 +11,7 @@ from app.engine.sqlite.writer import Writer
 
 
 class StoredRevocation(NamedTuple):
-    """Who is shut out, since when, and until when that must be known. Times are Unix seconds."""
+    """A revocation: its subject, since when, and until when it is kept. Times are Unix seconds."""
 
     kind: Literal["token", "user"]
     subject: str
@@ -65,7 +65,7 @@ class EmbeddedRevocations:
 
 
 def stored_revocations(db: sqlite3.Connection) -> list[StoredRevocation]:
-    """All that are in force."""
+    """Return all revocations in force."""
     return [StoredRevocation(*row) for row in db.execute("SELECT kind, subject, at, expires FROM revocations")]
 
 

@@ -23,8 +23,11 @@ class EndedSession(NamedTuple):
 
 
 class EmbeddedSessions:
-    """`ports.SessionStore`. Nobody waits for the disk here: a crash forgets at most the last moments' logins,
-    and their clients then get a new session."""
+    """`ports.SessionStore`.
+
+    No login waits for the disk: a crash forgets at most the logins of the last moments, and their clients then get a
+    new session.
+    """
 
     def __init__(
         self, writer: Writer, ended: dict[str, EndedSession], resume_seconds: float, now: Callable[[], float]
@@ -91,7 +94,10 @@ class EmbeddedSessions:
 
 
 def ended_sessions(db: sqlite3.Connection, now: float, resume_seconds: float) -> dict[str, EndedSession]:
-    """The sessions of before, oldest end first. One that was open ends `now`: its process is dead."""
+    """Return the sessions of earlier processes, oldest end first.
+
+    One that was open ends `now`: its process is dead.
+    """
     rows = db.execute(
         "SELECT id, user, reconnects, coalesce(ended, ?) AS at FROM sessions WHERE at > ? ORDER BY at",
         (now, now - resume_seconds),

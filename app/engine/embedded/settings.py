@@ -30,7 +30,7 @@ class EmbeddedSettings:
 
 
 def stored_settings(db: sqlite3.Connection) -> dict[str, ChannelSettings]:
-    """What was set, by channel."""
+    """Return the stored settings, by channel."""
     return {
         channel: ChannelSettings(Clearance(level), bool(presence), bool(history), bool(frozen))
         for channel, level, presence, history, frozen in db.execute(

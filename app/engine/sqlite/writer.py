@@ -80,9 +80,9 @@ class Writer:
     def submit(self, work: Work[T], then: Callable[[T], None] | None = None) -> asyncio.Future[T]:
         """Run `work` in the writer's thread; the future has its result once that is durable.
 
-        Jobs run in the order of their submission. `then` gets the result on the event loop, in that order and
-        before the future is done, also when nobody waits for the future any more, and in the caller's context. Raises
-        `unavailable` at once when too many wait.
+        Jobs run in the order of their submission. `then` gets the result on the event loop, in that order, in the
+        caller's context and before the future is done, also when the future was cancelled. Raises `unavailable` at once
+        when too many wait.
         """
         if self._closing:
             raise self._unavailable("The event store is closed: try again when the service is up")
@@ -105,7 +105,7 @@ class Writer:
             self._closing = True
             self._queue.put(None)
             await self._loop.run_in_executor(None, self._thread.join)
-            while self._outcomes:  # noqa: ASYNC110  they are told in turns of this loop
+            while self._outcomes:  # noqa: ASYNC110  they are delivered in turns of this loop
                 await asyncio.sleep(0)
 
     # In the writer's thread
@@ -113,7 +113,7 @@ class Writer:
     def _run(self) -> None:
         while jobs := self._take():
             outcomes = self._transact(jobs)
-            with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            with suppress(RuntimeError):  # the loop is closed: no future is awaited any more
                 self._loop.call_soon_threadsafe(self._resolve, outcomes)
         with suppress(sqlite3.Error):
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -122,8 +122,8 @@ class Writer:
     def _take(self) -> list[_Job]:
         """Return the jobs that wait, at least one and at most `MAX_BATCH`; none at the end.
 
-        While the disk refuses, an empty queue gives the probe once a second: the writer finds out by itself that the
-        disk takes writes again, also when nobody submits because `healthy` is false.
+        While the disk refuses, an empty queue gives the probe once a second: the writer notices by itself that the disk
+        takes writes again, also when no job comes because `healthy` is false.
         """
         jobs: list[_Job] = []
         if self._last:
@@ -184,7 +184,7 @@ class Writer:
         """Deliver outcomes in the order of the commits, for `TURN_SECONDS`; the rest in the next turn of the loop."""
         until = time.perf_counter() + TURN_SECONDS
         while self._outcomes:
-            self._tell(self._outcomes.popleft())
+            self._deliver(self._outcomes.popleft())
             if time.perf_counter() >= until:
                 break
         if self._outcomes:
@@ -192,14 +192,14 @@ class Writer:
         else:
             self._is_resolving = False
 
-    def _tell(self, outcome: _Outcome) -> None:
+    def _deliver(self, outcome: _Outcome) -> None:
         (work, then, future, caller), result, error = outcome
         if work is not _probe:
             self._waiting -= 1
         if error is None and then is not None:
             try:
                 caller.run(then, result)
-            except Exception as wrong:  # what one delivery does wrong must not cost another its ack
+            except Exception as wrong:  # a fault in one delivery must not cost another its ack
                 context = {"message": "delivery of a commit failed", "exception": wrong}
                 self._loop.call_exception_handler(context)
         if future is None or future.cancelled():

@@ -43,18 +43,22 @@ LOOKBACK_SECONDS = 25 * 3600.0
 
 _CONNECTIONS = frozenset({"start", "open", "renewed", "close"})
 _CONTEXT_KINDS = _CONNECTIONS | {"attach", "detach", "settings", "lifted"}
-_LASTING = frozenset({"user", "relationship", "document"})  # what is told there is still so later
+_LASTING = frozenset({"user", "relationship", "document"})  # facts of these namespaces still hold later
 
 
 class Selection(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """What is asked for; empty: all. `channel` is a name or a pattern; times are Unix seconds, `until` excluded.
+    """The selection of an export; empty: everything.
 
-    A session's entries are its own and every frame that it received; a user's are those of the user's sessions.
-    `context`: also what had begun before `since`, up to a day, and shows how things stood then: connections and what
-    they received, settings, presence, alerts, briefs, relationships, documents. `after`: entries with a higher seq;
-    `limit`: of these so many. Both are for whole exports, page by page.
-    Raises ValueError for text that can name no channel, for numbers out of range and times that are none, and for
-    `since` after `until`.
+    `channel` is a name or a pattern; times are Unix seconds, `until` excluded. A session's entries are its own and
+    every frame that it received; a user's are those of the user's sessions.
+
+    `context` adds the entries from before `since`, up to a day, that show the state at that moment: connections and
+    their subscriptions, settings, presence, alerts, briefs, relationships, documents.
+
+    `after`: entries with a higher seq; `limit`: at most so many of these. Both are for whole exports, page by page.
+
+    Raises ValueError for text that can name no channel, for numbers out of range, for invalid times, and for `since`
+    after `until`.
     """
 
     session: str = ""
@@ -96,8 +100,10 @@ class NothingSelected(ValueError):
 
 @dataclass(slots=True)
 class Tally:
-    """Counts of an export: its entries, and by pattern of the redaction the frames that gave way. `damaged`: it
-    ends where the journal is not intact."""
+    """Counts of an export: its entries, and by pattern of the redaction the frames that were redacted.
+
+    `damaged`: the export ends where the journal is not intact.
+    """
 
     entries: int = 0
     damaged: bool = False
@@ -122,14 +128,16 @@ class Archive:
         redacted: Sequence[str] = (),
         tally: Tally | None = None,
     ) -> Iterator[bytes]:
-        """The lines of the export, the last one signed. One line is in memory at a time.
+        """Yield the lines of the export, the last one signed. One line is in memory at a time.
 
-        With `level_of` (of a channel, now) the export is partial: what `clearance` does not reach leaves no trace, and
-        without `personal` neither do addresses, ids of tokens, and permissions that reach no channel asked for.
-        The frames that a pattern of `redacted` covers give way to their digests. `tally` is told what went in. Where
-        the journal is not intact the export ends, and its manifest says so.
-        Raises ValueError and OSError where it cannot be read; NothingSelected where no entry fits, unless the page may
-        be empty; UnmatchedRedaction where a pattern of `redacted` fits nothing.
+        With `level_of` (of a channel, now) the export is partial: entries above `clearance` leave no trace, and without
+        `personal` neither do addresses, ids of tokens, and permissions that reach none of the selected channels.
+
+        Frames that match a pattern of `redacted` are replaced by their digests. `tally` counts the entries that were
+        written. Where the journal is not intact the export ends, and its manifest says so.
+
+        Raises ValueError and OSError where the journal cannot be read; NothingSelected where no entry fits, unless the
+        page may be empty; UnmatchedRedaction where a pattern of `redacted` fits nothing.
         """
         head = read_head(self._folder, self._node)
         clearance_filter = (
@@ -155,7 +163,7 @@ class Archive:
                 digest.update(line)
                 count += 1
                 yield line
-        except DamagedJournalError:  # what is behind is not proven, and so not passed on
+        except DamagedJournalError:  # entries behind the fault are not proven, and so not exported
             damaged = True
         if not count and not damaged and not selection.follows:
             raise NothingSelected(_NOTHING + ("" if level_of else selected.near()))
@@ -182,7 +190,7 @@ class Archive:
         yield trailer(signed, self._signer.sign("export", signed))
 
     def _scope(self, selection: Selection, selected: _Filter, clearance_filter: ClearanceFilter | None) -> Scope | None:
-        """The surroundings of channels that are asked for with context; read before anything is written."""
+        """Return the surroundings of the selected channels, read before anything is written."""
         if clearance_filter is None or not selection.surrounds:
             return None
         lines = read_after(self._folder, self._node, self._begin(selected, filtered=True))
@@ -257,7 +265,7 @@ class _Filter:
         return max(0.0, asked.since - LOOKBACK_SECONDS)
 
     def near(self) -> str:
-        """The end of a sentence that offers names which are nearly those that were asked for."""
+        """Return the end of a sentence that offers names close to those that were asked for."""
         asked = self._selection
         name = asked.session or asked.user
         offered = self._names - {""} if name else filter(is_channel, self._names)
@@ -292,7 +300,7 @@ class _Filter:
 
 
 def _sets_the_scene(header: Header) -> bool:
-    """Whether what an entry says may still hold later."""
+    """Return True where the content of an entry may still hold later."""
     if header.kind not in ("fanout", "recovered"):
         return header.kind in _CONTEXT_KINDS
     return header.audience == "presence" or channels.namespace(header.channel) in _LASTING

@@ -24,10 +24,11 @@ class UnmatchedRedaction(ValueError):
 
 
 class Redaction:
-    """Decides for each entry of an export, and counts. Raises ValueError for text that can name no channel.
+    """The decision, for each entry of an export, whether its frame is redacted; it counts them.
 
-    Covered are the frames of a channel that fits; of no channel, those that name one that fits, and those that could
-    not be read as a message: nobody can say which channel they were meant for.
+    It covers the frames of a channel that fits. Of frames on no channel, it covers those that name one that fits, and
+    those that could not be read as a message, because their channel is unknown. Raises ValueError for text that can
+    name no channel.
     """
 
     def __init__(self, patterns: Sequence[str] = ()) -> None:

@@ -27,7 +27,7 @@ _log = structlog.get_logger("journal")
 
 @dataclass(frozen=True)
 class CheckpointSchedule:
-    """How often: after these seconds or entries, whichever comes first."""
+    """The interval of checkpoints: these seconds or entries, whichever comes first."""
 
     seconds: float = 60.0
     entries: int = 10_000
@@ -58,7 +58,7 @@ class Checkpointer:
 
     @property
     def failures(self) -> int:
-        """Attempts to send one on that failed, over all sinks."""
+        """Return the number of failed attempts to send a checkpoint on, over all sinks."""
         return sum(sink.failures for sink in self._sinks)
 
     async def run(self) -> None:
@@ -67,7 +67,7 @@ class Checkpointer:
         while True:
             try:
                 await self.look()
-            except Exception as wrong:  # a journal that nobody vouches for any more must not look like one that is
+            except Exception as wrong:  # a journal without checkpoints must not look like one that has them
                 if not self.trouble:
                     _log.exception("no checkpoint of the journal could be made; it is tried again")
                 fault = self.trouble = f"no checkpoint of the journal could be made: {wrong!r}"

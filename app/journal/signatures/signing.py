@@ -42,8 +42,11 @@ class SigningError(OSError):
 
 @dataclass(frozen=True)
 class KeyPlace:
-    """Where the signing key is: a PEM file, or a command that gets the text on its standard input and prints the
-    signature in base64, with the file of its public key. Neither: in the data folder."""
+    """The place of the signing key.
+
+    Either a PEM file; or a command that gets the text on its standard input and prints the signature in base64, with
+    the file of its public key. Neither: the data folder.
+    """
 
     file: str = ""
     command: str = ""
@@ -81,12 +84,12 @@ class Signer:
 
     @property
     def fingerprint(self) -> str:
-        """The key's name in the chain."""
+        """Return the name of the key in the chain."""
         return fingerprint(raw(self._public))
 
     @property
     def public_bytes(self) -> bytes:
-        """The public key's 32 bytes."""
+        """Return the 32 bytes of the public key."""
         return raw(self._public)
 
     @staticmethod
@@ -124,6 +127,7 @@ class CommandSigner(Signer):
             ) from wrong
 
     def sign_bytes(self, text: bytes) -> str:
+        """Return the signature that the command prints, in base64. Raises SigningError."""
         try:
             done = subprocess.run(  # noqa: S603  the administrator's own command
                 self._command, input=text, capture_output=True, timeout=self._timeout, check=True

@@ -1,6 +1,6 @@
-"""Where checkpoints are sent on: a file, syslog, an HTTP hook. Each has a thread and a bounded queue of its own.
+"""The sinks of checkpoints: a file, syslog, an HTTP hook. Each has a thread and a bounded queue of its own.
 
-Nothing waits for a sink. What fails is said in the log, counted, and tried again, each time after a longer pause.
+Nothing waits for a sink. A failure is logged, counted, and tried again, each time after a longer pause.
 """
 
 from __future__ import annotations

@@ -35,7 +35,7 @@ class EmbeddedAlerts:
         return (await self._writer.submit(work, self._broker.appended)).results
 
     def upkeep(self) -> None:
-        """Forget what nobody has said anything of for long."""
+        """Remove alerts that had no event for long."""
         now = self._now()
         self._writer.post(partial(_forget, untouched=now - self._open, settled=now - self._settled))
 
@@ -51,7 +51,7 @@ class EmbeddedAlerts:
 
 
 def bound(db: sqlite3.Connection, told: Iterable[AlertRecipient]) -> dict[str, Claim]:
-    """Return the claims in force once all are told. Raises ForeignCommitment; writes nothing."""
+    """Return the claims in force once all recipients are alerted. Raises ForeignCommitment; writes nothing."""
     claims: dict[str, Claim] = {}
     for one in told:
         if one.claim is not None:
@@ -64,7 +64,7 @@ def bound(db: sqlite3.Connection, told: Iterable[AlertRecipient]) -> dict[str, C
 
 
 def take_over(db: sqlite3.Connection, claims: Mapping[str, Claim]) -> None:
-    """Forget what was told of a commitment by who may not speak for it, where somebody who may names it now."""
+    """Remove recipients alerted by a sender without authority, where one with authority names the commitment now."""
     for commitment, claim in claims.items():
         known = _claim(db, commitment)
         if known is not None and takes_over(known, claim):
@@ -73,7 +73,7 @@ def take_over(db: sqlite3.Connection, claims: Mapping[str, Claim]) -> None:
 
 
 def keep(db: sqlite3.Connection, told: AlertRecipient, claim: Claim | None, now: float) -> None:
-    """Keep that one more is told."""
+    """Keep one more recipient of an alert."""
     known = _status(db, told.commitment_id)
     level, by = raise_level(known, told.level)
     claim = claim or _claim(db, told.commitment_id)

@@ -35,7 +35,7 @@ class EmbeddedBriefs:
         return (await self._writer.submit(work, self._broker.appended)).results
 
     def upkeep(self) -> None:
-        """Forget what has not moved for long."""
+        """Remove briefs that had no step for long."""
         self._writer.post(partial(_forget, past=self._now() - self._kept))
 
     def _cancel(
@@ -49,7 +49,7 @@ class EmbeddedBriefs:
 
 
 def check(db: sqlite3.Connection, steps: Iterable[BriefTransition]) -> None:
-    """Raises ForeignBrief or BriefCancelled where a step is of another's brief, or of a cancelled one."""
+    """Raise ForeignBrief or BriefCancelled where a step is of another sender's brief, or of a cancelled one."""
     briefs: dict[str, Brief | None] = {}
     for step in steps:
         known = briefs[step.request_id] if step.request_id in briefs else _stored(db, step.request_id)

@@ -50,7 +50,7 @@ def read(db: sqlite3.Connection, head: StreamHead, after: int, limit: int) -> li
     """Return at most `limit` events of a stream, after an offset and up to its head; none where the first is gone.
 
     A trim may remove events between the caller's look at the head and this query. A history with a hole would be taken
-    for a whole one, so none is returned and the client is told that the events cannot be recovered.
+    for a whole one, so none is returned and the client learns that the events cannot be recovered.
     """
     rows = db.execute(
         "SELECT offset, number, body FROM events WHERE stream = ? AND offset > ? AND offset <= ?"

@@ -47,8 +47,10 @@ def moved(db: sqlite3.Connection, store: Path, recorded: int) -> str:
 
 
 def begin_anew(db: sqlite3.Connection, recorded: int) -> str:
-    """Give the store a new id, from which all epochs are derived; return it. Its commits are numbered on behind
-    `recorded`, so that no number stands for two."""
+    """Give the store a new id, from which all epochs are derived; return it.
+
+    Its commits are numbered from `recorded` on, so that no number stands for two.
+    """
     store = secrets.token_hex(16)
     db.execute("BEGIN IMMEDIATE")
     db.execute("UPDATE meta SET value = ? WHERE name = 'store'", (store,))
@@ -103,7 +105,7 @@ def last_commit(db: sqlite3.Connection) -> int:
 
 
 def _place(store: Path) -> str:
-    """Which files these are: whatever copies them, or puts others in their place, makes others of them."""
+    """Return the identity of both files: a copy, or a file put in the place of another, has a different one."""
     mark = store.with_name(FILE)
     return f"{os.statvfs(mark).f_fsid}:{_file(mark)}:{_file(store)}"
 
