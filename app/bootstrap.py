@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     import ssl
 
     from app.configuration.config import Config
-    from app.engine.ports import Engine
+    from app.engine.ports.engine import Engine
     from app.web.transport.body_quota import BodyQuota
     from app.web.transport.connection_quota import ConnectionQuota
 

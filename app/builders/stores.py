@@ -21,7 +21,7 @@ from app.journal.writer import Journal
 if TYPE_CHECKING:
     from app.configuration.config import Config
     from app.core.instant import Instant
-    from app.engine.ports import Engine
+    from app.engine.ports.engine import Engine
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from dossier_realtime.protocol.http.forwarded import networks
 if TYPE_CHECKING:
     from app.configuration.config import Config
     from app.core.instant import Instant
-    from app.engine.ports import Engine
+    from app.engine.ports.engine import Engine
     from app.node.node import Node
     from app.services.channel_admin import ChannelAdmin
 

@@ -25,7 +25,7 @@ from app.commands.dashboard import NO_LOGIN_OF_ITS_OWN, beside_service, reachabl
 from app.commands.file_errors import told, without_number
 from app.configuration.config import KEYS_OF_SERVICE, Config, ConfigError, load
 from app.configuration.limits import rate_limits, session_limits
-from app.engine.ports import EngineError
+from app.engine.ports.errors import EngineError
 from app.journal import store
 from app.security.auth import mint
 from app.security.private_files import check_folder, keep_private

@@ -11,7 +11,8 @@ from app.engine.embedded.engine import open_embedded
 from app.engine.embedded.storage.copying import copy_store
 from app.engine.embedded.storage.schema import FILE as STORE
 from app.engine.limits import EngineLimits
-from app.engine.ports import Engine, EngineError
+from app.engine.ports.engine import Engine
+from app.engine.ports.errors import EngineError
 
 __all__ = ["STORE", "copy_store", "open_engine"]
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from app.core.instant import Instant
-    from app.engine.ports import ControlCommand
+    from app.engine.ports.control import ControlCommand
     from app.node.connections.connection_sets import ConnectionSets
     from app.node.parts import NodeParts, Services
     from dossier_realtime.protocol.classification import ChannelSettings

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from app.core.origin import Origin
-    from app.engine.ports import PresenceEvent, Publication
+    from app.core.presence import PresenceEvent
+    from app.engine.ports.events import Publication
     from app.node.connections.connection_sets import ConnectionSets
     from app.node.parts import NodeParts, Services
     from dossier_realtime.protocol.authorization import Identity

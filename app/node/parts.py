@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from app.engine.ports import Engine
+    from app.engine.ports.engine import Engine
     from app.journal.acts import ActRecord
     from app.node.connections.limits import NodeLimits
     from app.node.recorder import Recorder

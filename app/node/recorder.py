@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from app.core.sessions.effects import Decision
-    from app.engine.ports import Publication, PublishResult
+    from app.engine.ports.events import Publication, PublishResult
     from app.journal.calls import Call
     from app.journal.lanes import Waiting
     from app.journal.writer import Journal

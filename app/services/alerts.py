@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from app.core.domain import alerts as core
-from app.engine.ports import Moved
+from app.engine.ports.errors import Moved
 from app.journal.acts import Act
 from dossier_realtime.protocol import channels
 
 if TYPE_CHECKING:
     from app.core.domain.alerts import Alert
-    from app.engine.ports import AlertStore, PublishResult
+    from app.engine.ports.domain import AlertStore
+    from app.engine.ports.events import PublishResult
     from app.journal.acts import RecordAct
     from dossier_realtime.protocol.authorization import Identity
     from dossier_realtime.recording.ops.ops_aggregator import OpsAggregator

@@ -6,13 +6,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from app.core.domain import briefs as core
-from app.engine.ports import Moved
+from app.engine.ports.errors import Moved
 from app.journal.acts import Act
 from dossier_realtime.recording.ops.ops_rows import BriefRow
 
 if TYPE_CHECKING:
     from app.core.domain.briefs import Brief
-    from app.engine.ports import BriefStore, PublishResult
+    from app.engine.ports.domain import BriefStore
+    from app.engine.ports.events import PublishResult
     from app.journal.acts import RecordAct
     from dossier_realtime.protocol.authorization import Identity
     from dossier_realtime.recording.ops.ops_aggregator import OpsAggregator

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
     from app.core.instant import Instant
     from app.core.ratelimit import RateClass, RateLimiter, Verdict
-    from app.engine.ports import RevocationStore
+    from app.engine.ports.sessions import RevocationStore
     from dossier_realtime.protocol.authorization import Identity
 
 

@@ -9,7 +9,7 @@ from weakref import WeakValueDictionary
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from app.engine.ports import Engine
+    from app.engine.ports.engine import Engine
     from dossier_realtime.protocol.classification import ChannelPolicy, ChannelSettings
     from dossier_realtime.protocol.commands import SettingsChange
 

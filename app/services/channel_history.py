@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from app.core.position import StreamPosition
-    from app.engine.ports import Broker, Publication
+    from app.engine.ports.events import Broker, Publication
 
 
 class ChannelHistory:

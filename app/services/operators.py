@@ -7,14 +7,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from app.engine.ports import ControlCommand
+from app.engine.ports.control import ControlCommand
 from app.journal.acts import Act
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from app.core.instant import Instant
-    from app.engine.ports import Engine, SessionRecord
+    from app.engine.ports.engine import Engine
+    from app.engine.ports.sessions import SessionRecord
     from app.journal.acts import Facts, RecordAct, Verb
 
 _REASON = "ended by an operator"

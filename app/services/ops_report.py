@@ -7,14 +7,15 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from app.engine.delivery_rules import DeliveryRules
-from app.engine.ports import PublicationEntry, Unavailable
+from app.engine.ports.errors import Unavailable
+from app.engine.ports.events import PublicationEntry
 from dossier_realtime.recording.ops.ops_rows import encode_report
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from app.core.instant import Instant
-    from app.engine.ports import Broker
+    from app.engine.ports.events import Broker
     from dossier_realtime.recording.ops.ops_aggregator import OpsAggregator
 
 

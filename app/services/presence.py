@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from app.engine.ports import PresenceStore
+    from app.engine.ports.presence import PresenceStore
     from dossier_realtime.protocol.responses import Roster
 
 

@@ -9,7 +9,8 @@ from app.core.domain.alerts import AlertRecipient, alert_recipient, mou_channels
 from app.core.domain.briefs import transition
 from app.core.domain.ownership import claim_on_brief, claim_on_commitment
 from app.engine.delivery_rules import TO_EVERYBODY, DeliveryRules
-from app.engine.ports import IdempotencyKey, PublicationEntry, PublishResult, Unavailable
+from app.engine.ports.errors import Unavailable
+from app.engine.ports.events import IdempotencyKey, PublicationEntry, PublishResult
 from dossier_realtime.protocol import codec
 from dossier_realtime.protocol.authorization import Fact, may_see
 from dossier_realtime.protocol.events import BriefProgress, CommitmentAlert
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from app.core.domain.domain_facts import DomainFact
-    from app.engine.ports import AlertStore, Broker
+    from app.engine.ports.domain import AlertStore
+    from app.engine.ports.events import Broker
     from dossier_realtime.protocol.authorization import Identity
     from dossier_realtime.protocol.classification import ChannelPolicy
     from dossier_realtime.protocol.events import Event

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final
 
-from app.engine.ports import Spent
+from app.engine.ports.limits import Spent
 from dossier_realtime.protocol.errors import ErrorCode
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from app.core.instant import Instant
     from app.core.ratelimit import Quota, RateLimiter
-    from app.engine.ports import QuotaStore
+    from app.engine.ports.limits import QuotaStore
 
 KEEP_SECONDS: Final = 5.0
 _NEVER = {

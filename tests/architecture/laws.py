@@ -138,7 +138,7 @@ def only_builders_name_a_backend(tree: Tree) -> Iterator[str]:
     for module in _own(tree):
         for backend in BACKENDS:
             if not module.within(backend, *BUILDERS) and any(is_within(name, backend) for name in module.imports):
-                yield f"{module.name} imports from {backend}: import app.engine.ports, and let bootstrap build"
+                yield f"{module.name} imports from {backend}: import from app.engine.ports, and let bootstrap build"
 
 
 def no_circles(tree: Tree) -> Iterator[str]:

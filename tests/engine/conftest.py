@@ -13,7 +13,7 @@ from app.core.instant import Instant
 from app.core.ratelimit import RateLimiter
 from app.engine.build import open_engine
 from app.engine.limits import EngineLimits
-from app.engine.ports import Engine
+from app.engine.ports.engine import Engine
 
 BACKENDS = ("embedded",)
 """The values of `storage.engine` to run on."""

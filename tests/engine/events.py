@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from app.engine.ports import IdempotencyKey, Publication, PublicationEntry
+from app.engine.ports.events import IdempotencyKey, Publication, PublicationEntry
 
 CHANNEL = "dossier:country:SA"
 OTHER = "workspace:7"

@@ -14,7 +14,8 @@ from app.core.instant import Instant
 from app.core.ratelimit import RateLimiter
 from app.engine.build import open_engine
 from app.engine.limits import EngineLimits
-from app.engine.ports import Engine, SessionRecord
+from app.engine.ports.engine import Engine
+from app.engine.ports.sessions import SessionRecord
 from tests.engine.events import event, key
 
 IN_FLIGHT = 64

@@ -8,7 +8,9 @@ from dataclasses import replace
 import pytest
 
 from app.core.domain.alerts import Alert, AlertRecipient, AlertStatus
-from app.engine.ports import Engine, KeyConflict, Moved, PublicationEntry
+from app.engine.ports.engine import Engine
+from app.engine.ports.errors import KeyConflict, Moved
+from app.engine.ports.events import PublicationEntry
 from tests.engine.conftest import Clock, Opener
 from tests.engine.events import Received, event, key, numbers
 

@@ -8,7 +8,9 @@ from dataclasses import replace
 import pytest
 
 from app.core.domain.briefs import Brief, BriefTransition
-from app.engine.ports import BriefCancelled, Engine, Moved, PublicationEntry
+from app.engine.ports.engine import Engine
+from app.engine.ports.errors import BriefCancelled, Moved
+from app.engine.ports.events import PublicationEntry
 from dossier_realtime.protocol.responses import BriefEnd
 from tests.engine.conftest import Clock, Opener
 from tests.engine.events import event, key

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from app.engine.ports import Broker, KeyConflict, Publication, PublishResult
+from app.engine.ports.errors import KeyConflict
+from app.engine.ports.events import Broker, Publication, PublishResult
 from tests.engine.conftest import Opener
 from tests.engine.events import CHANNEL, OTHER, Received, event, frame, key, numbers
 

@@ -7,7 +7,10 @@ import json
 
 import pytest
 
-from app.engine.ports import Engine, KnownOperation, Publication, TipMoved, Version
+from app.engine.ports.documents import KnownOperation, Version
+from app.engine.ports.engine import Engine
+from app.engine.ports.errors import TipMoved
+from app.engine.ports.events import Publication
 from tests.engine.conftest import Clock, Opener
 from tests.harness.eventually import eventually_async
 

@@ -22,7 +22,8 @@ from app.engine.embedded.events import history
 from app.engine.embedded.events.ages import Ages
 from app.engine.embedded.storage.schema import FILE, VERSION
 from app.engine.limits import EngineLimits
-from app.engine.ports import EngineError, KeyConflict, OpenedSession, SessionRecord, Unavailable
+from app.engine.ports.errors import EngineError, KeyConflict, Unavailable
+from app.engine.ports.sessions import OpenedSession, SessionRecord
 from tests.engine.conftest import Clock
 from tests.engine.events import CHANNEL, OTHER, Received, event, frame, key, numbers
 from tests.harness.eventually import HANG_SECONDS

@@ -15,7 +15,7 @@ from app.core.ratelimit import RateLimiter
 from app.engine.embedded.engine import open_embedded
 from app.engine.embedded.storage.mark import FILE
 from app.engine.limits import EngineLimits
-from app.engine.ports import PublicationEntry
+from app.engine.ports.events import PublicationEntry
 from tests.engine.conftest import Clock
 
 CHANNEL = "dossier:country:SA"

@@ -6,7 +6,8 @@ import asyncio
 
 from msgspec import UNSET
 
-from app.engine.ports import Engine, Member, PresenceEvent, Profile
+from app.core.presence import Member, PresenceEvent, Profile
+from app.engine.ports.engine import Engine
 from dossier_realtime.protocol.commands import PresenceChange
 from dossier_realtime.protocol.events import PresenceJoin, PresenceLeave, PresenceUpdate
 from tests.engine.conftest import Opener

@@ -18,7 +18,9 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from app.core.ratelimit import RateLimiter
 from app.engine.build import open_engine
 from app.engine.limits import EngineLimits
-from app.engine.ports import Engine, OpenedSession, SessionRecord, TooManyConnections
+from app.engine.ports.engine import Engine
+from app.engine.ports.errors import TooManyConnections
+from app.engine.ports.sessions import OpenedSession, SessionRecord
 from tests.engine.conftest import BACKENDS, Clock
 
 LIMIT, WINDOW = 2, 900.0

@@ -6,7 +6,9 @@ import asyncio
 
 import pytest
 
-from app.engine.ports import ControlCommand, OpenedSession, SessionRecord, TooManyConnections
+from app.engine.ports.control import ControlCommand
+from app.engine.ports.errors import TooManyConnections
+from app.engine.ports.sessions import OpenedSession, SessionRecord
 from dossier_realtime.protocol.classification import ChannelSettings, Clearance
 from tests.engine.conftest import Opener
 from tests.engine.events import CHANNEL, OTHER

@@ -13,7 +13,9 @@ from app.core.ratelimit import RateLimiter
 from app.engine.build import open_engine
 from app.engine.delivery_rules import TO_EVERYBODY, DeliveryRules
 from app.engine.limits import EngineLimits
-from app.engine.ports import AlertStore, Publication, Version
+from app.engine.ports.documents import Version
+from app.engine.ports.domain import AlertStore
+from app.engine.ports.events import Publication
 from app.node.connections.hub import Hub
 from app.node.delivery import NodeDelivery
 from app.node.sockets.outbox import Outbox

@@ -11,9 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.core.instant import Instant
-from app.core.presence import Member, Profile
+from app.core.presence import Member, PresenceEvent, Profile
 from app.engine.embedded.presence import LEAVES, EmbeddedPresence
-from app.engine.ports import PresenceEvent
 from app.node.connections.connection import Connection
 from app.node.connections.disconnect_queue import DisconnectQueue
 from app.node.connections.recheck_queue import RecheckQueue

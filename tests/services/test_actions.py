@@ -18,7 +18,8 @@ from app.core.instant import Instant
 from app.core.ratelimit import RateLimiter
 from app.engine.build import open_engine
 from app.engine.limits import EngineLimits
-from app.engine.ports import BriefCancelled, Engine, Unavailable
+from app.engine.ports.engine import Engine
+from app.engine.ports.errors import BriefCancelled, Unavailable
 from app.journal.acts import Act
 from app.services.alerts import Alerts, Taken
 from app.services.briefs import Briefs, EndedBrief

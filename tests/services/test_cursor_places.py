@@ -11,7 +11,7 @@ from app.core.ratelimit import RateLimiter
 from app.engine.build import open_engine
 from app.engine.embedded.events.documents import EmbeddedDocuments
 from app.engine.limits import EngineLimits
-from app.engine.ports import Publication
+from app.engine.ports.events import Publication
 from app.services.editing.cursors import Cursors
 from app.services.editing.documents import Documents
 from app.services.editing.edit_submission import EditSubmission

@@ -13,7 +13,10 @@ from app.core.domain.documents import EditError
 from app.core.ratelimit import RateLimiter
 from app.engine.build import open_engine
 from app.engine.limits import EngineLimits
-from app.engine.ports import DocumentStore, Engine, KnownOperation, Publication, TipMoved, Unavailable, Version
+from app.engine.ports.documents import DocumentStore, KnownOperation, Version
+from app.engine.ports.engine import Engine
+from app.engine.ports.errors import TipMoved, Unavailable
+from app.engine.ports.events import Publication
 from app.services.editing import document_queue, documents
 from app.services.editing.documents import Documents
 from app.services.editing.edit_submission import EditSubmission

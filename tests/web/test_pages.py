@@ -13,7 +13,7 @@ from urllib.parse import quote
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.engine.ports import PublicationEntry
+from app.engine.ports.events import PublicationEntry
 from app.node.sockets.turns import Turns
 from app.web.operators.pages import first_after
 from tests.harness import tokens

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from app import bootstrap
 from app.core.ratelimit import Limits, RateLimiter
 from app.engine.embedded.quotas import stored_quotas
-from app.engine.ports import Spent
+from app.engine.ports.limits import Spent
 from app.services import quotas
 from tests.harness import tokens
 from tests.harness.in_process import running

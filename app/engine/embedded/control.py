@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from app.engine.ports import ControlCommand
+from app.engine.ports.control import ControlCommand
 
 
 class EmbeddedControl:

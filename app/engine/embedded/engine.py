@@ -14,7 +14,6 @@ from app.core.domain.alerts import AlertRecipient
 from app.core.domain.briefs import BriefTransition
 from app.core.instant import Instant
 from app.core.ratelimit import RateLimiter
-from app.engine import ports
 from app.engine.embedded.clocks import engine_clocks
 from app.engine.embedded.control import EmbeddedControl
 from app.engine.embedded.events import alerts, briefs, history
@@ -33,6 +32,14 @@ from app.engine.embedded.settings import EmbeddedSettings, stored_settings
 from app.engine.embedded.storage import mark
 from app.engine.embedded.storage.schema import FILE, open_database
 from app.engine.limits import EngineLimits
+from app.engine.ports.control import ControlBus
+from app.engine.ports.documents import DocumentStore
+from app.engine.ports.domain import AlertStore, BriefStore
+from app.engine.ports.errors import EngineError, Unavailable
+from app.engine.ports.events import Broker, PublicationEntry
+from app.engine.ports.limits import ChannelSettingsStore, QuotaStore, RateStore
+from app.engine.ports.presence import PresenceStore
+from app.engine.ports.sessions import RevocationStore, SessionStore
 from app.engine.sqlite.connection import StoreError, lock_folder
 from app.engine.sqlite.reader import Reader
 from app.engine.sqlite.writer import Writer
@@ -57,7 +64,7 @@ async def open_embedded(
     """Open the engine on a folder that no other process uses.
 
     `recorded` is the last commit that the journal holds, so far as it is known: a store behind it was restored. Raises
-    ports.EngineError.
+    EngineError.
     """
     try:
         lock = lock_folder(data)
@@ -79,7 +86,7 @@ async def open_embedded(
             os.close(lock)
             raise
     except StoreError as refused:
-        raise ports.EngineError(str(refused)) from refused
+        raise EngineError(str(refused)) from refused
 
 
 class EmbeddedEngine:
@@ -100,8 +107,8 @@ class EmbeddedEngine:
         quotas = stored_quotas(database)
         log = EventLog(opened.store, limits.idempotency_seconds, _keep_facts)
         self._lock = opened.lock
-        self._reader = Reader(opened.file, ports.Unavailable)
-        self._writer = writer = Writer(database, ports.Unavailable, log.forget)
+        self._reader = Reader(opened.file, Unavailable)
+        self._writer = writer = Writer(database, Unavailable, log.forget)
         access = LogAccess(writer, self._reader, log, opened.store)
         self._broker = EmbeddedBroker(access, found, limits, clocks)
         self._presence = EmbeddedPresence(self._broker.joined, limits.grace, limits.roster_cap, clocks.steady)
@@ -110,17 +117,17 @@ class EmbeddedEngine:
         self._quotas = EmbeddedQuotas(writer, quotas, now)
         self._alerts = EmbeddedAlerts(access, self._broker, limits, now)
         self._briefs = EmbeddedBriefs(access, self._broker, limits, now)
-        self.broker: ports.Broker = self._broker
-        self.documents: ports.DocumentStore = EmbeddedDocuments(access, self._broker)
-        self.alerts: ports.AlertStore = self._alerts
-        self.briefs: ports.BriefStore = self._briefs
-        self.presence: ports.PresenceStore = self._presence
-        self.sessions: ports.SessionStore = self._sessions
-        self.revocations: ports.RevocationStore = self._revocations
-        self.settings: ports.ChannelSettingsStore = EmbeddedSettings(writer, settings)
-        self.quotas: ports.QuotaStore = self._quotas
-        self.rates: ports.RateStore = EmbeddedRates(rates)
-        self.control: ports.ControlBus = EmbeddedControl()
+        self.broker: Broker = self._broker
+        self.documents: DocumentStore = EmbeddedDocuments(access, self._broker)
+        self.alerts: AlertStore = self._alerts
+        self.briefs: BriefStore = self._briefs
+        self.presence: PresenceStore = self._presence
+        self.sessions: SessionStore = self._sessions
+        self.revocations: RevocationStore = self._revocations
+        self.settings: ChannelSettingsStore = EmbeddedSettings(writer, settings)
+        self.quotas: QuotaStore = self._quotas
+        self.rates: RateStore = EmbeddedRates(rates)
+        self.control: ControlBus = EmbeddedControl()
         self._loop = asyncio.get_running_loop()
         self._timer = self._loop.call_later(UPKEEP_SECONDS, self._tick)
 
@@ -150,7 +157,7 @@ class EmbeddedEngine:
         self.upkeep()
 
 
-def _keep_facts(db: sqlite3.Connection, entries: Sequence[ports.PublicationEntry], now: float) -> None:
+def _keep_facts(db: sqlite3.Connection, entries: Sequence[PublicationEntry], now: float) -> None:
     steps = [entry.domain_fact for entry in entries if isinstance(entry.domain_fact, BriefTransition)]
     told = [entry.domain_fact for entry in entries if isinstance(entry.domain_fact, AlertRecipient)]
     briefs.check(db, steps)

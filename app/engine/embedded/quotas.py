@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final
 
-from app.engine.ports import Spent
+from app.engine.ports.limits import Spent
 from app.engine.sqlite.writer import Writer
 
 DAY_SECONDS: Final = 86_400.0

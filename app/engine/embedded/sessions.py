@@ -8,7 +8,8 @@ from dataclasses import replace
 from functools import partial
 from typing import Final, NamedTuple
 
-from app.engine.ports import OpenedSession, SessionRecord, TooManyConnections
+from app.engine.ports.errors import TooManyConnections
+from app.engine.ports.sessions import OpenedSession, SessionRecord
 from app.engine.sqlite.writer import Writer
 
 _PUT: Final = "INSERT OR REPLACE INTO sessions (id, user, reconnects, ended) VALUES (?, ?, ?, ?)"

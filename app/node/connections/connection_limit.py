@@ -12,14 +12,14 @@ import asyncio
 from typing import TYPE_CHECKING, Final
 
 from app.core.sessions.effects import Close, Decision, SendPing
-from app.engine.ports import TooManyConnections
+from app.engine.ports.errors import TooManyConnections
 from dossier_realtime.protocol.errors import CloseCode
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from app.core.instant import Instant
-    from app.engine.ports import OpenedSession, SessionRecord, SessionStore
+    from app.engine.ports.sessions import OpenedSession, SessionRecord, SessionStore
     from app.node.connections.connection import Connection
     from app.node.connections.registry import Registry
     from app.node.sockets.turns import Turns

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from app.core.instant import Instant
-    from app.engine.ports import ControlCommand, OpenedSession
+    from app.engine.ports.control import ControlCommand
+    from app.engine.ports.sessions import OpenedSession
     from app.node.connections.connection import Connection
     from app.node.connections.disconnect_queue import DisconnectQueue
     from dossier_realtime.protocol.authorization import Identity

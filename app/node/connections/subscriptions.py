@@ -12,7 +12,8 @@ from collections import Counter
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from app.engine.ports import Member, Profile, Unavailable
+from app.core.presence import Member, Profile
+from app.engine.ports.errors import Unavailable
 from app.node.connections.connection import Attachment
 from app.node.sockets.frames import text_frame
 from dossier_realtime.protocol.authorization import Right
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
     from app.core.position import StreamPosition
     from app.core.sessions.effects import Join, ReceiveOwn, RefuseDocument
-    from app.engine.ports import Engine
+    from app.engine.ports.engine import Engine
     from app.node.connections.connection import Connection
     from app.node.connections.hub import Hub
     from app.node.recorder import Recorder

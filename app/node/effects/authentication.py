@@ -10,8 +10,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from app.core.presence import Profile
 from app.core.sessions.effects import OpenSession
-from app.engine.ports import ControlCommand, Profile, SessionRecord, TooManyConnections, Unavailable
+from app.engine.ports.control import ControlCommand
+from app.engine.ports.errors import TooManyConnections, Unavailable
+from app.engine.ports.sessions import SessionRecord
 from app.node.effects.replies import refuse_busy
 from app.security.auth import KeyUnknown, TokenError
 from dossier_realtime.protocol import channels

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from dossier_realtime.protocol.authorization import access
 
 if TYPE_CHECKING:
-    from app.engine.ports import RevocationStore
+    from app.engine.ports.sessions import RevocationStore
     from app.node.connections.connection import Connection
     from dossier_realtime.protocol.authorization import Right
     from dossier_realtime.protocol.classification import ChannelPolicy

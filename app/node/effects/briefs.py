@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from app.engine.ports import Unavailable
+from app.engine.ports.errors import Unavailable
 from app.journal.lanes import ActNotRecorded
 from app.node.effects.recorded_act import RecordedAct, RightLostError
 from app.node.effects.replies import acknowledge, refuse, refuse_busy

@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from app.core.authorization import NO_SENDING
-from app.engine.ports import Unavailable
+from app.engine.ports.errors import Unavailable
 from app.journal.acts import Act
 from app.journal.lanes import ActNotRecorded
 from app.node.effects.recorded_act import RecordedAct, RightLostError

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from app.engine.ports import Engine
+    from app.engine.ports.engine import Engine
     from app.node.effects.author_rights import AuthorRights
     from app.node.effects.outcomes import Outcomes
     from app.node.parts import Services

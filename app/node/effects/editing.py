@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from app.core.authorization import NO_SENDING
 from app.core.domain.documents import EditError
 from app.core.sessions.error_messages import error_message
-from app.engine.ports import Unavailable
+from app.engine.ports.errors import Unavailable
 from app.node.effects.replies import acknowledge, refuse, refuse_busy
 from app.services.editing.edit_submission import EditSubmission
 from dossier_realtime.protocol.authorization import Right

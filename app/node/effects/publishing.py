@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from app.engine.ports import DomainFactError, IdempotencyKey, KeyConflict, Unavailable
+from app.engine.ports.errors import DomainFactError, KeyConflict, Unavailable
+from app.engine.ports.events import IdempotencyKey
 from app.node.effects.replies import acknowledge, refuse, refuse_busy
 from app.services.quotas import QuotaExceeded
 from dossier_realtime.protocol.errors import ErrorCode

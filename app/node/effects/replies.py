@@ -9,7 +9,7 @@ from dossier_realtime.protocol.errors import ErrorCode
 from dossier_realtime.protocol.responses import Ack
 
 if TYPE_CHECKING:
-    from app.engine.ports import PublishResult
+    from app.engine.ports.events import PublishResult
     from app.node.connections.connection import Connection
     from dossier_realtime.protocol.responses import BriefEnd
 

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING
 
 from app.core.domain.documents import EditError, placed_cursor
 from app.engine.delivery_rules import DeliveryRules
-from app.engine.ports import PublicationEntry, Unavailable
+from app.engine.ports.errors import Unavailable
+from app.engine.ports.events import PublicationEntry
 from dossier_realtime.protocol import codec
 from dossier_realtime.protocol.commands import CursorPayload
 from dossier_realtime.protocol.events import CursorPosition, CursorPositionPayload
 
 if TYPE_CHECKING:
-    from app.engine.ports import Broker
+    from app.engine.ports.events import Broker
 
     from .documents import Documents
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from app.engine.ports import Unavailable
+from app.engine.ports.errors import Unavailable
 from dossier_realtime.protocol import codec
 from dossier_realtime.protocol.events import RemoteOperation, RemoteOperationPayload
 
 if TYPE_CHECKING:
     from app.core.domain.documents import VersionedDocument
-    from app.engine.ports import Broker
+    from app.engine.ports.events import Broker
 
 _PAGE_VERSIONS = 500  # versions read at once
 

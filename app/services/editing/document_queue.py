@@ -17,7 +17,8 @@ import structlog
 from app.core.authorization import NO_SENDING
 from app.core.domain import documents as core
 from app.core.domain.documents import EditError, VersionedDocument
-from app.engine.ports import TipMoved, Unavailable, Version
+from app.engine.ports.documents import Version
+from app.engine.ports.errors import TipMoved, Unavailable
 from app.services.quotas import QuotaExceeded
 from dossier_realtime.protocol.errors import ErrorCode
 
@@ -27,7 +28,8 @@ from .edit_decision import EditDecision
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from app.engine.ports import Broker, DocumentStore, KnownOperation
+    from app.engine.ports.documents import DocumentStore, KnownOperation
+    from app.engine.ports.events import Broker
     from app.services.quotas import Quotas
 
     from .differences import Differences

@@ -17,7 +17,8 @@ from .shared_texts import SharedText, SharedTexts
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from app.engine.ports import Broker, DocumentStore
+    from app.engine.ports.documents import DocumentStore
+    from app.engine.ports.events import Broker
     from app.services.quotas import Quotas
 
     from .edit_submission import EditSubmission

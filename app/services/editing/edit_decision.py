@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from app.core.domain import documents as core
 from app.core.domain.documents import EditError, VersionedDocument
-from app.engine.ports import Version
+from app.engine.ports.documents import Version
 from dossier_realtime.ot.flat import write_remote
 from dossier_realtime.protocol import codec
 from dossier_realtime.protocol.errors import ErrorCode
@@ -19,7 +19,7 @@ from dossier_realtime.protocol.events import RemoteOperation, RemoteOperationPay
 from .document_log import payload_of
 
 if TYPE_CHECKING:
-    from app.engine.ports import Broker
+    from app.engine.ports.events import Broker
     from dossier_realtime.ot.collab import Log
     from dossier_realtime.ot.operations import Operation
 

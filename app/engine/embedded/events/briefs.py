@@ -13,7 +13,8 @@ from app.engine.embedded.events.broker import EmbeddedBroker
 from app.engine.embedded.events.event_log import Appended
 from app.engine.embedded.events.log_access import LogAccess
 from app.engine.limits import EngineLimits
-from app.engine.ports import BriefCancelled, ForeignBrief, Moved, PublicationEntry, PublishResult
+from app.engine.ports.errors import BriefCancelled, ForeignBrief, Moved
+from app.engine.ports.events import PublicationEntry, PublishResult
 
 _MAX_FORGOTTEN: Final = 500  # briefs an upkeep at most: bounds how long publishers wait for it
 

@@ -14,7 +14,7 @@ from app.engine.embedded.events.event_log import Appended
 from app.engine.embedded.events.history import StreamHead
 from app.engine.embedded.events.log_access import LogAccess
 from app.engine.limits import EngineLimits
-from app.engine.ports import IdempotencyKey, Publication, PublicationEntry, PublishResult
+from app.engine.ports.events import IdempotencyKey, Publication, PublicationEntry, PublishResult
 from dossier_realtime.protocol.namespaces import frame_of
 
 TRIM_EVERY: Final = history.TRIM_STEP // 2  # events between two trims: history shrinks faster than it grows

@@ -8,7 +8,7 @@ from functools import partial
 
 from app.engine.embedded.events.broker import EmbeddedBroker
 from app.engine.embedded.events.log_access import LogAccess
-from app.engine.ports import KnownOperation, Version
+from app.engine.ports.documents import KnownOperation, Version
 
 
 class EmbeddedDocuments:

@@ -18,14 +18,9 @@ import msgspec
 from app.core.position import epoch_of
 from app.engine.delivery_rules import TO_EVERYBODY, DeliveryRules
 from app.engine.embedded.events.history import StreamHead
-from app.engine.ports import (
-    IdempotencyKey,
-    KeyConflict,
-    PublicationEntry,
-    PublishResult,
-    TipMoved,
-    Version,
-)
+from app.engine.ports.documents import Version
+from app.engine.ports.errors import KeyConflict, TipMoved
+from app.engine.ports.events import IdempotencyKey, PublicationEntry, PublishResult
 
 CACHED_TIPS: Final = 4_096  # channels whose end the writer need not look for in the store
 PURGE_EVERY: Final = 64  # keys between two purges, each of which takes at most twice as many

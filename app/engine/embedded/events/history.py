@@ -10,7 +10,7 @@ import sqlite3
 from typing import Final, NamedTuple
 
 from app.core.position import epoch_of
-from app.engine.ports import Publication
+from app.engine.ports.events import Publication
 from dossier_realtime.protocol.namespaces import frame_of, namespace_of
 
 TRIM_STEP: Final = 1_000  # events that one step removes at most: bounds how long publishers wait for it

@@ -1,0 +1,43 @@
+"""Alerts and briefs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from app.core.domain.alerts import Alert
+from app.core.domain.briefs import Brief
+from app.engine.ports.events import PublicationEntry, PublishResult
+
+
+class AlertStore(Protocol):
+    """Alerts of commitments: what published entries said of them, over all nodes and restarts.
+
+    An alert is kept for 180 days after anything was last said of it, once it is acknowledged for 30.
+    """
+
+    async def find(self, commitment_id: str) -> Alert | None:
+        """Return the alert with every user whom a committed entry alerted. Raises Unavailable."""
+
+    async def acknowledge(self, alert: Alert, by: str, entries: Sequence[PublicationEntry]) -> list[PublishResult]:
+        """Acknowledge the alert and publish the entries that say so, both or neither, like `publish`.
+
+        Raises Moved when the alert is no longer as given, and Unavailable (nothing was committed).
+        """
+
+
+class BriefStore(Protocol):
+    """Briefs, from the facts of published entries, over all nodes and restarts.
+
+    A brief is kept for 30 days after its last step.
+    """
+
+    async def find(self, request_id: str) -> Brief | None:
+        """Return the brief. Raises Unavailable."""
+
+    async def cancel(self, brief: Brief, entries: Sequence[PublicationEntry]) -> list[PublishResult]:
+        """End the brief and publish the entries that say so, both or neither, like `publish`.
+
+        No later `publish` gets an entry of it through. Raises Moved when the brief is no longer as given, and
+        Unavailable (nothing was committed).
+        """

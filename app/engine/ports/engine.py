@@ -1,0 +1,39 @@
+"""The engine as a whole."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from app.engine.ports.control import ControlBus
+from app.engine.ports.documents import DocumentStore
+from app.engine.ports.domain import AlertStore, BriefStore
+from app.engine.ports.events import Broker
+from app.engine.ports.limits import ChannelSettingsStore, QuotaStore, RateStore
+from app.engine.ports.presence import PresenceStore
+from app.engine.ports.sessions import RevocationStore, SessionStore
+
+
+class Engine(Protocol):
+    """All of it."""
+
+    broker: Broker
+    documents: DocumentStore
+    alerts: AlertStore
+    briefs: BriefStore
+    presence: PresenceStore
+    sessions: SessionStore
+    revocations: RevocationStore
+    settings: ChannelSettingsStore
+    quotas: QuotaStore
+    rates: RateStore
+    control: ControlBus
+    moved: str
+    """The reason for which the store counts as copied or restored, so that all its epochs are new; else ""."""
+    last_commit: int
+    """The number of the last event that had been committed when it was opened."""
+
+    def healthy(self) -> bool:
+        """Return True where changes can be committed now."""
+
+    async def close(self) -> None:
+        """Finish what is under way, then stop."""

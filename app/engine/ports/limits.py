@@ -1,0 +1,59 @@
+"""Settings of channels, quotas and rates."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, Protocol
+
+from app.core.ratelimit import Quota, RateClass, RateLimiter
+from dossier_realtime.protocol.classification import ChannelSettings
+
+
+class ChannelSettingsStore(Protocol):
+    """Settings of single channels.
+
+    They survive restarts; every node knows them before `put` returns on its own node.
+    """
+
+    def start(self, changed: Callable[[str, ChannelSettings], None]) -> None:
+        """Begin. `changed` is called on the event loop for every channel at start, then for every change."""
+
+    async def put(self, channel: str, settings: ChannelSettings) -> None:
+        """Set durably. Raises Unavailable."""
+
+
+class Spent(NamedTuple):
+    """A user's share of a day's quota that is spent, since that day began (Unix seconds)."""
+
+    user_id: str
+    kind: Quota
+    since: float
+    amount: int
+
+
+class QuotaStore(Protocol):
+    """Quotas that users have spent of their day. Survive restarts, but for what was put last before a crash."""
+
+    @property
+    def found(self) -> Sequence[Spent]:
+        """Return the state when the engine was opened, the oldest day first."""
+
+    def put(self, spent: Sequence[Spent]) -> None:
+        """Replace the stored state of these users and kinds, without waiting."""
+
+
+class RateStore(Protocol):
+    """The user's budget over all connections and nodes.
+
+    `limiter` judges messages on this node, without waiting; where several nodes share the budget, a node
+    judges only what it has been given to spend. Every node is ordered to raise a user's limits, and what it is given
+    for that user grows alike.
+    """
+
+    limiter: RateLimiter
+
+    def covered(self, user_id: str, rate_class: RateClass, steady: float) -> bool:
+        """Return True where `limiter` may judge the next message now: always, where there is one node."""
+
+    async def cover(self, user_id: str, role: str, rate_class: RateClass) -> None:
+        """Ask for more to spend; afterwards `covered` holds."""

@@ -1,0 +1,52 @@
+"""Presence on channels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from app.core.presence import Member, PresenceEvent, Profile
+from dossier_realtime.protocol.commands import PresenceChange
+from dossier_realtime.protocol.responses import Roster
+
+
+class PresenceStore(Protocol):
+    """Presence on channels. Several connections of a user on a channel are one presence."""
+
+    def start(self, deliver: Callable[[PresenceEvent], None]) -> None:
+        """Begin to deliver.
+
+        `deliver` is called on the event loop with every change of the channels this node joined, in the order in which
+        they happened; a roster and the changes after it give the next roster.
+        """
+
+    async def enter(self, channel: str, member: Member) -> Roster:
+        """Put the connection on the channel; return the present users, itself included unless hidden.
+
+        Entering twice is entering once; the later `hidden` holds. Others receive PresenceJoin for a user's first
+        visible connection. Hidden connections are not listed.
+        """
+
+    async def leave(self, channel: str, connection: str) -> None:
+        """Remove a connection that left of its own will: PresenceLeave at once if it was the user's last."""
+
+    async def lost(self, connection: str) -> None:
+        """End the connection on all channels: PresenceLeave after the grace of 5 s, unless the user returned.
+
+        A user who is present over other connections is shown as these are, by PresenceUpdate.
+        """
+
+    async def renew(self, connection: str, profile: Profile) -> None:
+        """Take another token's profile; if it is the user's newest, others receive the difference."""
+
+    async def update(self, channel: str, connection: str, change: PresenceChange) -> None:
+        """Change the state of the connection; others receive PresenceUpdate with the whole state.
+
+        A user is shown as that open connection that changed last.
+        """
+
+    async def roster(self, channel: str) -> Roster:
+        """Return the present users, hidden ones aside; the list is cut at the cap, `count` is exact."""
+
+    async def counts(self) -> Mapping[str, int]:
+        """Return the number of users of each channel that has any."""
