@@ -31,12 +31,12 @@ from dossier_realtime.recording.recording import Recording
 
 
 class Dashboard:
-    """Any page of the dashboard as something that a notebook shows. It looks; it does not act.
+    """The pages of the dashboard as values that a notebook displays. They are read-only.
 
-    Live: `url` is the service's `http(s)://host:port`, `token` one that may `admin:*`; `clearance` is how high the
-    notebook may show, internal unless said otherwise, for what is shown is saved with it. Needs a running event loop.
-    Over a `recording`: the same pages, with a scrubber; what the recording shows, they show.
-    Raises ValueError where neither or both are given.
+    Live: `url` is the service's `http(s)://host:port`, `token` one that may `admin:*`; `clearance` bounds the facts
+    that are shown, internal unless given, because they are saved with the notebook. Needs a running event loop. Over a
+    `recording`: the same pages, with a scrubber; they show all that the recording shows. Raises ValueError where
+    neither or both are given.
     """
 
     def __init__(
@@ -61,13 +61,13 @@ class Dashboard:
 
     @property
     def state(self) -> DashboardState:
-        """What the live dashboard knows. Raises ValueError over a recording, which has a state at every time."""
+        """The state of the live dashboard. Raises ValueError over a recording, which has a state at every time."""
         if self._live is None:
             raise ValueError("a recording has a state at every time: ask it for state_at(time)")
         return self._live.state
 
     def page(self, name: str) -> Any:
-        """One page by its name, such as "overview". Raises ValueError for a name that is none."""
+        """Return a page by its name, such as "overview". Raises ValueError for an unknown name."""
         if name not in PANES:
             raise ValueError(f"there is no page {name!r}; take one of {', '.join(PANES)}")
         if self._recording is not None:
@@ -76,11 +76,11 @@ class Dashboard:
         return self._live.page(name)
 
     def overview(self) -> Any:
-        """People, figures, errors, nodes."""
+        """Return the overview: people, figures, errors, nodes."""
         return self.page("overview")
 
     async def close(self) -> None:
-        """Stop watching; what is shown stays as it is."""
+        """Disconnect; pages that are shown keep their last state."""
         if self._live is not None:
             await self._live.close()
 
@@ -103,6 +103,7 @@ class _Live:
         ]
 
     def page(self, name: str) -> Any:
+        """Return the component of a page."""
         actions = Actions(self._api, self.state, self._viewer, "", "")
         recordings = Recordings(self._api.url, self._token, self._viewer)
         page = OpenPage(name, self._viewer, self._display, served=False)
@@ -111,6 +112,7 @@ class _Live:
         return session.component
 
     async def close(self) -> None:
+        """Stop the tasks and close the connections."""
         for task in self._work:
             task.cancel()
         await asyncio.gather(*self._work, return_exceptions=True)

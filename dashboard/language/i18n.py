@@ -1,4 +1,4 @@
-"""What the dashboard says, in the reader's language. The words themselves are in words/."""
+"""Texts of the dashboard in the reader's language; the texts themselves are in translations/."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ LANGUAGES: tuple[Language, ...] = ("en", "ar")
 
 
 def direction(language: Language) -> str:
-    """The writing direction, as HTML says it."""
+    """Return the writing direction, as HTML names it."""
     return "rtl" if language == "ar" else "ltr"
 
 
 def locale(language: Language) -> str:
-    """How browsers write numbers and times: Gregorian, and with digits that both languages read."""
+    """Return the locale of numbers and times: Gregorian, with digits that both languages read."""
     return "ar-u-nu-latn-ca-gregory" if language == "ar" else "en-GB"
 
 
 def say(language: Language, key: str, **values: object) -> str:
-    """The words of a key, each value in its own direction. Raises KeyError for a key that nobody wrote."""
+    """Return the text of a key, each value isolated in its own direction. Raises KeyError for an unknown key."""
     return TRANSLATIONS[key][LANGUAGES.index(language)].format(**{name: _own(value) for name, value in values.items()})
 
 
@@ -32,12 +32,12 @@ def _own(value: object) -> object:
 
 
 def translate_value(language: Language, prefix: str, word: str) -> str:
-    """The words for a value of a closed list, such as a status; the value itself when it is a new one."""
+    """Return the text for a value of a closed list, such as a status; an unknown value itself."""
     row = TRANSLATIONS.get(f"{prefix}.{word}")
     return row[LANGUAGES.index(language)] if row else word
 
 
 def translations_for(language: Language, prefix: str) -> dict[str, str]:
-    """All words under a prefix, by what follows it: what the browser needs for its own part."""
+    """Return all texts under a prefix, by the rest of their keys: the texts that the browser needs."""
     at = LANGUAGES.index(language)
     return {key.removeprefix(prefix): row[at] for key, row in TRANSLATIONS.items() if key.startswith(prefix)}

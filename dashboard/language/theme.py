@@ -1,4 +1,4 @@
-"""Colours of the figures that are drawn on canvases, where style sheets do not reach; the rest is assets/theme.css."""
+"""Colours of charts, whose canvases style sheets do not reach; all other colours are in assets/css/theme.css."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from dashboard.language.display_options import Theme
 
 @dataclass(frozen=True, slots=True)
 class Palette:
+    """The colours of one theme."""
+
     surface: str
     ink: str
     quiet: str

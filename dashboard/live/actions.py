@@ -1,4 +1,4 @@
-"""What operators do, through the service's public interface and with their own token."""
+"""Actions of operators, through the service's public interface and with the operator's own token."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from dashboard.state.store import DashboardState
 from dossier_realtime.protocol.classification import LEVELS
 
 _log = logging.getLogger("dashboard")
-_MIN_REASON_CHARS = 3  # letters of a reason
+_MIN_REASON_CHARS = 3
 LIFT_SECONDS = 900  # for which a user's limits are lifted
 
 
 class ActionRequest(msgspec.Struct, forbid_unknown_fields=True):
-    """An action, as the browser asks for it. `given`: what was filled in, the reason among it."""
+    """An action that the browser asks for. `given` holds the fields of the form, the reason among them."""
 
     act: str
     of: str
@@ -29,7 +29,7 @@ class ActionRequest(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Actions:
-    """Carries actions out for one visitor."""
+    """The actions of one user, with that user's token."""
 
     def __init__(self, api: ServiceApi, state: DashboardState, viewer: Viewer, token: str, user_id: str) -> None:
         self._api = api
@@ -39,7 +39,7 @@ class Actions:
         self._user_id = user_id
 
     async def perform(self, asked: ActionRequest) -> tuple[str, Tone]:
-        """Do it; what to tell the visitor, and in which tone."""
+        """Carry an action out. Return the sentence for the user, and its tone."""
         say, reason = self._viewer.say, asked.given.get("reason", "").strip()
         if asked.act not in ACTIONS_BY_ROLE[self._viewer.role]:
             return say("act.role"), "bad"
@@ -58,7 +58,7 @@ class Actions:
         return say("act.done", what=say(f"act.{asked.act}")), "good"
 
     def _call(self, asked: ActionRequest) -> tuple[str, str, Any] | None:
-        """Method, path and body; None for a classification that would not rise."""
+        """Return method, path and body of an action's call; None for a classification that would not rise."""
         of = quote(asked.of, safe="")
         match asked.act:
             case "disconnect_user":

@@ -24,20 +24,20 @@ from dossier_realtime.recording.proof.verify import ChainFault
 
 _log = logging.getLogger("dashboard")
 
-POLL_SECONDS = 3.0  # seconds between two looks
-WINDOW_SECONDS = 900.0  # seconds before the first look with which it begins
-MAX_ENTRIES_PER_CALL = 5_000  # entries of a call, at most
-MAX_ENTRIES_BEHIND = 2_000_000  # entries behind, from which on it begins anew with the last minutes
-_IDLE_POLL_SECONDS = 0.3  # seconds between two questions whether somebody looks
-_CALL_INTERVAL_SECONDS = 0.1  # seconds between two calls of a look: others use the service too
+POLL_SECONDS = 3.0  # while the page is viewed
+WINDOW_SECONDS = 900.0  # before the first poll, with which the audit begins
+MAX_ENTRIES_PER_CALL = 5_000
+MAX_ENTRIES_BEHIND = 2_000_000  # beyond which it starts anew at the last minutes
+_IDLE_POLL_SECONDS = 0.3  # between two checks that the page is viewed
+_CALL_INTERVAL_SECONDS = 0.1  # between two calls, which leaves the service to others
 
 
 class _UnverifiableError(Exception):
-    """Nothing more can be verified now; the word says why."""
+    """Raised when no further entry can be verified now; the message is the word of the reason."""
 
 
 class _Page(NamedTuple):
-    """What a call brought."""
+    """The entries of one call."""
 
     lines: list[bytes]
     manifest: Manifest
@@ -50,7 +50,7 @@ class _Page(NamedTuple):
 
 
 class Audit:
-    """Follows one node's journal while `wanted()` says that somebody looks, until cancelled."""
+    """The audit of one node's journal, while `wanted()` says that its page is viewed."""
 
     def __init__(
         self,
@@ -72,7 +72,7 @@ class Audit:
         self._lost = 0
 
     async def run(self) -> None:
-        """Look, and again, whatever happens."""
+        """Poll until cancelled; a failed poll is reported to the state, and the next one follows."""
         while True:
             if self._wanted():
                 await self._look()
@@ -93,7 +93,7 @@ class Audit:
             trouble = str(why)
         except ValueError as wrong:
             trouble = "unreadable"
-            _log.warning("what the service sends is no journal: %s", wrong)
+            _log.warning("the service's export is no journal: %s", wrong)
         except (RealtimeError, OSError) as wrong:
             trouble = "rights"
             _log.warning("no token for the audit: %s", wrong)
@@ -110,10 +110,10 @@ class Audit:
         writable = checks.get("journal")
         self._chain = replace(self._chain, writable=writable if isinstance(writable, bool) else None)
 
-    # --- where to go on ---------------------------------------------------------------------------------------
+    # --- start and resume -------------------------------------------------------------------------------------
 
     async def _begin(self) -> Links:
-        """From the first entry of the last minutes on, found by halving: for `since` the service would read it all."""
+        """Start at the first entry of the last minutes, by bisection: `since` would read the whole journal."""
         first = (await self._page(0, 1)).first
         low, high, since = 1 if first is None else first[0].seq, self._chain.head, self._clock() - WINDOW_SECONDS
         while low < high:
@@ -126,7 +126,7 @@ class Audit:
         return self._anew(low - 1)
 
     async def _return(self, links: Links) -> Links:
-        """Is the last entry that was verified still there, as it was?"""
+        """Check that the last verified entry still stands with its link. Return the chain to go on with."""
         page = await self._page(max(0, links.seq - 1), 1)
         if not links.count:
             return links
@@ -139,7 +139,8 @@ class Audit:
         if header.seq == links.seq and link != links.link.hex():
             return self._wrong(links.seq, REPLACED)
         if header.seq > links.seq or self._chain.head - links.seq > MAX_ENTRIES_BEHIND:
-            return await self._begin()  # retention took it (whether rightly, the signed anchor says); or it is too long
+            # Retention removed the entry (`verify` checks that against the signed anchor), or the audit lags too far.
+            return await self._begin()
         self._chain = replace(self._chain, at=self._clock())
         return links
 
@@ -148,7 +149,7 @@ class Audit:
         self._links.seq = after
         return self._links
 
-    # --- what came since --------------------------------------------------------------------------------------
+    # --- new entries -----------------------------------------------------------------------------------------
 
     async def _read_on(self, links: Links, until: int) -> Links:
         page = await self._page(links.seq, min(self._limit, until - links.seq))
@@ -173,7 +174,7 @@ class Audit:
         return links
 
     def _see(self, header: Header) -> None:
-        """In a thread beside the loop, which waits for it."""
+        """Collect audit events of a verified entry. Called in a thread while the event loop waits for it."""
         if header.kind == "gap":
             lost = header.detail.get("lost")
             self._lost += lost if isinstance(lost, int) else 0
@@ -182,7 +183,7 @@ class Audit:
             self._audit_events.append(done)
 
     def _wrong(self, seq: int, what: str, go_on: int = 0) -> Links:
-        """Say so, once and for all; and go on behind it."""
+        """Report a fault, which stays on the page, and go on behind it."""
         _log.error("the journal is not what it was: entry %s: %s", seq, what)
         known = self._chain
         self._chain = replace(known, fault=known.fault or ChainFault(seq, "", 0, what), faults=known.faults + 1)
@@ -191,7 +192,7 @@ class Audit:
     # --- the service ------------------------------------------------------------------------------------------
 
     async def _page(self, after: int, limit: int) -> _Page:
-        """Entries behind one, and how far the journal is. Raises _Unread."""
+        """Return entries after a number, and note the journal's head. Raises _UnverifiableError."""
         token = self._token if isinstance(self._token, str) else await self._token()
         status, body = await self._api.read(f"/v1/journal?after={after}&limit={limit}", token)
         match status:
@@ -209,7 +210,7 @@ class Audit:
                 raise _UnverifiableError("unreadable")
         lines = await asyncio.to_thread(_lines_of, body)
         trailer = read_trailer(lines[-1]) if lines else None
-        if trailer is None:  # it broke off at what it cannot read
+        if trailer is None:  # the export ends at the first unreadable line, without its trailer
             self._shrink(limit)
             raise _UnverifiableError("unreadable")
         manifest = trailer.manifest
@@ -219,10 +220,10 @@ class Audit:
         return _Page(lines, manifest)
 
     def _shrink(self, limit: int) -> None:
-        """The next call asks for less: where a line cannot be read, all before it still can."""
+        """Ask for fewer entries in the next call, so that those before an unreadable line are still verified."""
         self._limit = max(1, limit // 8)
 
 
 def _lines_of(body: bytes) -> list[bytes]:
-    """Every byte of it, as it came: what is no line is for the verifier to say."""
+    """Return the body as lines, each byte as it was received: the verifier judges lines that are no entries."""
     return BytesIO(body).readlines()

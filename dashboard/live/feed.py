@@ -1,4 +1,4 @@
-"""The one connection of the process: what it hears, it folds into the state. Nobody sees it on the channels."""
+"""The dashboard's one connection to the service: messages and lists go into the state. Hidden from presence."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _POLL_COST_FACTOR = 10  # reading takes a tenth of the time at the most, so that
 _MAX_POLL_SECONDS = 60.0  # between two readings, however long they take
 _RECONNECT_SECONDS = 2.0  # before a new client replaces one that gave up
 _MAX_BACKOFF_SECONDS = 2.0  # between two attempts to connect: one dashboard makes no crowd that must be spread
-_MAX_LIST_PAGES = 40  # of a thousand rows, that are read of a list
+_MAX_LIST_PAGES = 40  # of a thousand rows each
 _ENDED_STATES = (ConnectionState.DISCONNECTED, ConnectionState.ERROR)
 
 
@@ -50,7 +50,7 @@ class MessageListener(Protocol):
 
 
 class Feed:
-    """Keeps `state` as true as it can be, until cancelled. `token` must allow `admin:*`."""
+    """The connection that keeps `state` up to date, until cancelled. `token` must allow `admin:*`."""
 
     def __init__(
         self,
@@ -70,7 +70,7 @@ class Feed:
         self._anew = asyncio.Event()
 
     async def run(self) -> None:
-        """Connect, listen, look at the lists; and again, whatever happens."""
+        """Connect, listen and read the lists; reconnect after every end."""
         while True:
             try:
                 await self._session()
@@ -99,7 +99,7 @@ class Feed:
             await self._rest(min(max(POLL_SECONDS, _POLL_COST_FACTOR * (clock() - began)), _MAX_POLL_SECONDS))
 
     async def _rest(self, seconds: float) -> None:
-        """Wait, but no longer than until the connection stands anew: what the lists said before is no longer true."""
+        """Wait, at most until the connection stands anew: the lists that were read before are then out of date."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._anew.wait()
@@ -121,7 +121,7 @@ class Feed:
 
     async def _look(self) -> None:
         token = self._token if isinstance(self._token, str) else await self._token()
-        # One after the other: nobody else waits for more than one of them.
+        # One after the other, so that other users of the service wait for one of them at most.
         sessions = await self._listed("sessions", token)
         channels = await self._listed("channels", token)
         if sessions.ok and channels.ok:
@@ -138,20 +138,20 @@ class Feed:
             _log.warning("the lists cannot be read (%s): is the token an admin:* one?", refused)
 
     async def _listed(self, name: str, token: str) -> ServiceResponse:
-        """Return all rows of a list that the service gives in pages, up to a bound; or the answer that failed."""
+        """Return all rows of a paged list, up to a bound; or the response that failed."""
         answer = await self._api.call("GET", f"/v1/{name}", token)
         rows, page = [], 1
         while answer.ok:
             rows += answer.body[name]
             if "next" not in answer.body or page >= _MAX_LIST_PAGES:
-                answer.body[name] = rows  # a `next` that is left says that there is more
+                answer.body[name] = rows  # a remaining `next` means that there is more
                 break
             answer = await self._api.call("GET", f"/v1/{name}?after={quote(answer.body['next'])}", token)
             page += 1
         return answer
 
     def _choose(self, channels: list[dict[str, Any]]) -> None:
-        """Follow the channels where most is going on, and leave those where nothing is any more."""
+        """Follow the channels with most users and subscribers; leave those that are no longer among them."""
         rows = sorted((row for row in channels if not _is_fixed(row["channel"])), key=self._importance)
         wanted = (*FIXED_CHANNELS, *(row["channel"] for row in rows[:MAX_FOLLOWED]))
         for channel in self._followed.keys() - set(wanted):
@@ -187,7 +187,7 @@ class Feed:
 
     def _lost(self, channel: str, error: Exception) -> None:
         if isinstance(error, PositionLost):
-            return  # some messages were missed; a view of now goes on
+            return  # a view of the present needs none of the missed messages
         _log.warning("%s is not followed for a moment: %s", channel, error)
         self._unfollow(channel)
 

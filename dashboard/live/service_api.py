@@ -1,4 +1,4 @@
-"""The service's HTTP interface, as any client calls it: a token in, a status and JSON out."""
+"""Calls to the service's HTTP interface: a token in, a status and JSON out."""
 
 from __future__ import annotations
 
@@ -18,18 +18,19 @@ _MAX_RESPONSE_BYTES = 32 << 20
 
 @dataclass(frozen=True, slots=True)
 class ServiceResponse:
-    """What the service said; `status` 0 when it did not answer."""
+    """The response of the service; `status` is 0 when there was none."""
 
     status: int
     body: Any = None
 
     @property
     def ok(self) -> bool:
+        """Return whether the call succeeded."""
         return self.status == 200
 
     @property
     def why(self) -> str:
-        """The reason of a refusal, in the service's words."""
+        """The reason of a denial, as the service words it."""
         return str(self.body.get("message", "")) if isinstance(self.body, dict) else ""
 
 
@@ -51,7 +52,7 @@ class ServiceApi:
     async def call(
         self, method: str, path: str, token: str = "", body: object = None, *, reason: str = ""
     ) -> ServiceResponse:
-        """One call. `reason`: why a person does this, for whoever reads the journal."""
+        """Send one call. `reason` is the user's, and is kept in the journal."""
         response = await self._ask(method, path, token, body, reason)
         if response is None:
             return ServiceResponse(0)
@@ -63,7 +64,7 @@ class ServiceApi:
             return ServiceResponse(response.code)
 
     async def read(self, path: str, token: str) -> tuple[int, bytes]:
-        """Something that is no JSON: the status, 0 without an answer or where it is too big, and what was sent."""
+        """Return the status and the raw body of a GET; status 0 without a response, or for one that is too long."""
         response = await self._ask("GET", path, token)
         return (0, b"") if response is None else (response.code, response.body)
 
@@ -90,17 +91,17 @@ class ServiceApi:
         answering = asyncio.ensure_future(self._http.fetch(request, raise_error=False))
         answering.add_done_callback(_look_at)
         try:
-            response = await asyncio.shield(answering)  # Tornado reports as an error what fails once it is cancelled
+            response = await asyncio.shield(answering)  # once it is cancelled, Tornado logs its failure as an error
         except (OSError, HTTPClientError):
             return None
         return None if response.code == 599 else response
 
     def close(self) -> None:
-        """Give up the connections."""
+        """Close the connections."""
         self._http.close()
 
 
 def _look_at(answering: asyncio.Future[HTTPResponse]) -> None:
-    """Nobody waits any more: that it failed is no news."""
+    """Retrieve the exception of a call that was abandoned, so that it is not reported as unhandled."""
     if not answering.cancelled():
         answering.exception()

@@ -1,4 +1,4 @@
-"""The documents of a recording as they were written: a text to begin with and every edit with its author. Pure."""
+"""The documents of a recording: an initial text, and every edit with its author. Pure."""
 
 from __future__ import annotations
 
@@ -11,25 +11,26 @@ from dossier_realtime.protocol import channels
 from dossier_realtime.recording.recording import Recording
 from dossier_realtime.recording.replay.documents import DocumentHistory, RecordedEdit
 
-MAX_DOCUMENTS = 50  # documents
+MAX_DOCUMENTS = 50
 MAX_EDITS = 20_000  # of one document
 _KINDS = {"insert": 0, "delete": 1, "format": 2}
 
 
 def documents(recording: Recording, since: float, until: float) -> list[dict[str, Any]]:
-    """The documents that were edited before `until`, the busiest first. Times are milliseconds since `since`."""
+    """Return the documents that were edited before `until`, the busiest first. Times are ms since `since`."""
     named = [channel for channel in recording.index.fanouts if channels.is_in(channel, "document")]
     histories = []
     for channel in named:
         try:
             histories.append(recording.document(channel))
         except KeyError:
-            continue  # cursors alone, or a text that nobody loaded
+            continue  # cursors alone, or a document whose text is not in the recording
     histories.sort(key=lambda history: (-len(history.edits), history.name))
     return [written(history, since, until) for history in histories[:MAX_DOCUMENTS]]
 
 
 def written(history: DocumentHistory, since: float, until: float) -> dict[str, Any]:
+    """Return one document as a player needs it, with the last MAX_EDITS edits until `until`."""
     edits = [edit for edit in history.edits if edit.at <= until]
     early = max(0, len(edits) - MAX_EDITS)
     base = history.document_at(history.first + early)
@@ -48,7 +49,7 @@ def written(history: DocumentHistory, since: float, until: float) -> dict[str, A
 
 
 def _edit(edit: RecordedEdit, numbers: dict[str, int], since: float) -> list[Any]:
-    """When, who, which kind, where, how many units, and the text or the attributes."""
+    """Return time, author, kind, position, length in UTF-16 units, and the text or the attributes."""
     payload = edit.payload
     length = payload.length or len(to_units(payload.content or ""))
     what = payload.content if payload.operation_type == "insert" else None

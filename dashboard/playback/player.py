@@ -1,11 +1,11 @@
-"""A recording to look at: in a notebook, in a saved notebook without a kernel, as a file, and on the dashboard.
+"""The player of a recording: in a notebook, in a saved notebook without a kernel, as a file, and on the dashboard.
 
     from dashboard import Player
     Player(recording)                      # plays in the notebook's cell
     Player(recording).save("monday.html")  # plays in any browser, offline
 
-Everything that it needs is in its page, which asks nobody for anything: a frame of its own that may run its script and
-nothing else. What a recording shows, its player shows: open the recording with the clearance of who will look.
+The page holds all that it needs and sends no request: it is a frame that may run its script and nothing else. A player
+shows all that its recording shows: open the recording with the clearance of the player's readers.
 """
 
 from __future__ import annotations
@@ -34,18 +34,18 @@ from dossier_realtime.recording.recording import Recording
 if TYPE_CHECKING:
     from dossier_realtime.recording.moments import Moment, Zone
 
-_HEIGHT_PIXELS = 980  # pixels, in a notebook
+_HEIGHT_PIXELS = 980  # of the frame in a notebook
 
 _templates = jinja2.Environment(autoescape=False, undefined=jinja2.StrictUndefined)  # noqa: S701  all texts are escaped or ours
 _page = _templates.from_string(read(["templates/player.html"]))
 
 
 class Player:
-    """Plays a recording, in both languages.
+    """A player of a recording, in both languages.
 
     `since` and `until` choose a time of it, in any form that a recording takes; one without a zone is in `tz`. `pages`
-    are those whose state is shown. Raises ValueError for a page, a language or a theme that there is none of, for a
-    recording that is empty, and for times that hold nothing.
+    are those whose state is shown. Raises ValueError for an unknown page, language or theme, for an empty recording,
+    and for times without entries.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class Player:
         self.data = playback(recording, first, last, pages)
 
     def html(self) -> str:
-        """The page that plays it, whole."""
+        """Return the whole page."""
         options: dict[str, Any] = {"language": self._language, "theme": self._theme, "switches": True}
         return _page.render(
             language=self._language,
@@ -97,7 +97,7 @@ class Player:
         return path
 
     def _repr_html_(self) -> str:
-        """The page in a frame, for notebooks: it is saved with the notebook and plays there without a kernel."""
+        """Return the page in a frame, for notebooks: it is saved with the notebook and plays without a kernel."""
         title = html.escape(say(self._language, "player.title"))
         frame = 'sandbox="allow-scripts" style="width: 100%; border: 0"'
         return (
@@ -106,5 +106,5 @@ class Player:
 
 
 def packed(data: dict[str, Any]) -> bytes:
-    """A player's data as it travels: base64 of gzip of JSON."""
+    """Return a player's data as the page holds it: base64 of gzip of JSON."""
     return b64encode(gzip.compress(msgspec.json.encode(data), compresslevel=6, mtime=0))

@@ -1,7 +1,7 @@
-"""What a player plays, as plain JSON: the state at any time as the panes show it, every frame, every text. Pure.
+"""The data of a player, as plain JSON: the panes' blocks over time, every frame, every text. Pure.
 
-The state is that of the dashboard's own reducer, rendered by the dashboard's own panes a few times a second and kept as
-what changed; so the browser only puts blocks in place. Times are milliseconds since `start` (Unix seconds).
+The state is that of the dashboard's own reducer, rendered by the dashboard's own panes a few times a second and kept
+as changes; the browser only puts blocks in place. Times are milliseconds since `start` (Unix seconds).
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from dossier_realtime.protocol.classification import Clearance
 from dossier_realtime.recording.recording import Recording
 
 PLAYER_PAGES = ("overview", "presence", "documents", "alerts", "briefs", "limits", "relationships", "connections")
-"""The pages whose state a player shows, unless others are asked for."""
+"""The pages that a player shows by default."""
 
-MAX_ENTRIES = 50_000  # entries that a player holds: more would not fit into a page
-_ROWS = ListQuery(size=300)  # of each list; how many there are is said beside it
-_MIN_STEP_SECONDS = 0.2  # seconds between two states, at least
-_MAX_STATES = 1_200  # states, at most
-_WHOLE_STATE_EVERY = 200  # states between two that are kept whole
+MAX_ENTRIES = 50_000  # more would make the page too large for browsers
+_ROWS = ListQuery(size=300)  # of each list; the number of all is shown beside it
+_MIN_STEP_SECONDS = 0.2  # between two states
+_MAX_STATES = 1_200
+_WHOLE_STATE_EVERY = 200  # the others are kept as changes, for a quick jump in time
 
 
 def playback(
@@ -42,10 +42,10 @@ def playback(
     *,
     newest: bool = False,
 ) -> dict[str, Any]:
-    """What happened from `since` to `until` (Unix seconds), and the state it happened in. Counts begin then.
+    """Return the data of a player from `since` to `until` (Unix seconds). Counts begin at `since`.
 
-    Where there are more than MOST entries it ends before the next one, or with `newest` begins after what is too much,
-    and says so by `cut`: the entries left out.
+    With more than MAX_ENTRIES entries it ends before the next one, or with `newest` begins behind the surplus; `cut`
+    is the number of entries left out.
     """
     index = recording.index
     first, last = index.since(since), index.until(until)
@@ -60,7 +60,7 @@ def playback(
     lanes = TimelineMarks(since)
     for number in range(last):
         entry, at = index.entry(number), index.times[number]
-        if number == first:  # before the first state is told: it counts nothing
+        if number == first:  # before the first rendering: earlier entries are not counted
             states.replay.begin(since)
         states.until(at)
         lanes.take(entry, at, shown=number >= first)
@@ -89,7 +89,7 @@ def playback(
 
 
 class _States:
-    """The state, rendered whenever a step of time is over in which something happened."""
+    """The state, rendered after each step of time in which entries came."""
 
     def __init__(self, pages: Sequence[str], languages: Sequence[Language], start: float, step: float) -> None:
         self.replay = Replay()
@@ -98,11 +98,11 @@ class _States:
         self._pages = pages
         self._blocks: dict[Language, list[Block]] = {language: [] for language in languages}
         self._start = start
-        self._steps = 0  # that are over
+        self._steps = 0  # that were rendered
         self._revision = -1
 
     def until(self, at: float) -> None:
-        """Everything before `at` was taken."""
+        """Render the steps that are over before `at`; all earlier entries were taken."""
         over = int((at - self._start) / self.step)
         if over < self._steps or at < self._start:
             return
@@ -111,7 +111,7 @@ class _States:
         self.tell(now)
 
     def tell(self, now: float) -> None:
-        """It is `now`, and everything up to it was taken."""
+        """Render at `now`, if the state changed; all entries up to it were taken."""
         self.replay.tell(now)
         if self.replay.state.revision != self._revision:
             self._revision = self.replay.state.revision
@@ -129,8 +129,8 @@ class _States:
 
 
 def _render(state: DashboardState, pages: Sequence[str], language: Language, at: float) -> list[Block]:
-    """The blocks of all pages, each with its page's name. What is past is not acted upon."""
-    viewer = Viewer(language, "observer", reader(Clearance.SECRET))  # what may not be seen is not in the recording
+    """Return the blocks of all pages, each with its page's name, without their actions: the past is read-only."""
+    viewer = Viewer(language, "observer", reader(Clearance.SECRET))  # the recording holds permitted facts only
     return [
         {**_seen(block), "id": f"{page}.{block['id']}", "page": page}
         for page in pages
@@ -140,7 +140,7 @@ def _render(state: DashboardState, pages: Sequence[str], language: Language, at:
 
 
 def _seen(block: Block) -> Block:
-    """A block without what can be done."""
+    """Return a block without its actions."""
     if block["kind"] == "board":
         columns = [
             {**column, "cards": [{**card, "acts": []} for card in column["cards"]]} for column in block["columns"]

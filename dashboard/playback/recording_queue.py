@@ -1,6 +1,6 @@
-"""The queue for recordings: so many are made at once, one of each person, and who waits is told the place.
+"""The queue for recordings: a bound on those that are made at once, one per user, and the place of each that waits.
 
-Making one costs a process and its memory: without a bound, tabs that ask would take the machine.
+Each recording costs a process and its memory: without a bound, a few tabs could exhaust the machine.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-MAX_CONCURRENT = 2  # recordings that are made at the same time, of all people
-MAX_WAITING = 40  # that wait, of all people
-MAX_WAITING_PER_USER = 3  # that wait, of one person
+MAX_CONCURRENT = 2  # jobs that run at once, of all users
+MAX_WAITING = 40  # jobs of all users
+MAX_WAITING_PER_USER = 3
 
 
 class RecordingQueueFullError(Exception):
-    """There is no place left; `own`: because this person has so many waiting already."""
+    """Raised when no place is left; `own`: because this user already has too many waiting."""
 
     def __init__(self, *, own: bool) -> None:
         super().__init__("own" if own else "all")
@@ -34,7 +34,7 @@ class _Place:
 
 
 class RecordingQueue:
-    """First come, first served; but while one of a person is made, that person's next waits and others go ahead."""
+    """A first-in, first-out queue with one running job per user: a user's next job waits while others go ahead."""
 
     def __init__(
         self, at_once: int = MAX_CONCURRENT, waiting: int = MAX_WAITING, per_user: int = MAX_WAITING_PER_USER
@@ -47,13 +47,14 @@ class RecordingQueue:
 
     @property
     def waiting(self) -> int:
-        """How many wait."""
+        """The number of jobs that wait."""
         return len(self._waiting)
 
     async def run(self, person: str, work: Callable[[], Awaitable[T]], tell: Callable[[int], None]) -> T:
-        """Do the work when its turn has come. `tell` is called with the place, from 1, when it changes.
+        """Run the work when its turn has come. `tell` is called with the place, from 1, whenever it changes.
 
-        A wait or work that is cancelled gives its place to the next. Raises QueueFull, and what the work raises.
+        Work that is cancelled, waiting or running, gives its place to the next. Raises RecordingQueueFullError, and
+        the exceptions of the work.
         """
         if len(self._waiting) >= self._bound:
             raise RecordingQueueFullError(own=False)
@@ -68,7 +69,7 @@ class RecordingQueue:
             if place in self._waiting:
                 self._waiting.remove(place)
             elif not place.turn.cancelled():
-                self._busy.remove(person)  # it was its turn already
+                self._busy.remove(person)  # its turn had come before it was cancelled
             self._advance()
             raise
         try:

@@ -1,7 +1,7 @@
-"""Recordings on the dashboard: fetched from the service with the viewer's own token, by a process of its own.
+"""Recordings on the dashboard: fetched from the service with the viewer's own token, in a process of their own.
 
-What a recording costs in memory and time is gone when that process ends, and nobody else's page waits for it. How many
-are made at once is bounded (recording_queue.py), and one whose viewer is logged out ends.
+The memory and the time that a recording costs end with that process, and no other page waits for it. The number made
+at once is bounded (recording_queue.py); the process of a viewer whose login ends is killed.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from dashboard.screen.viewer import Viewer
 from dossier_realtime.archive import ExportError, open_export
 from dossier_realtime.archive.export import download
 
-_PROCESS_TIMEOUT_SECONDS = 120.0  # seconds
-_MAX_ERROR_CHARS = 300  # characters of why there is none
-_NICENESS = 10  # by which the process stands back for others (nice)
+_PROCESS_TIMEOUT_SECONDS = 120.0
+_MAX_ERROR_CHARS = 300  # of the process's message
+_NICENESS = 10  # added to the process's niceness
 _ROOT = Path(__file__).parents[2]
 
 
@@ -36,7 +36,7 @@ ShortText = Annotated[str, msgspec.Meta(max_length=200)]
 
 
 class RecordingRequest(msgspec.Struct, forbid_unknown_fields=True):
-    """A recording, as the browser asks for it."""
+    """A recording that the browser asks for."""
 
     minutes: Minutes
     user: ShortText = ""
@@ -44,7 +44,7 @@ class RecordingRequest(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class RecordingJob(msgspec.Struct):
-    """What the process is told. `since` is Unix seconds."""
+    """The input of the process. `since` is Unix seconds."""
 
     service: str
     token: str
@@ -56,11 +56,11 @@ class RecordingJob(msgspec.Struct):
 
 
 class RecordingUnavailableError(Exception):
-    """There is no such recording; the sentence says why."""
+    """Raised when there is no such recording; the message says why."""
 
 
 class Recordings:
-    """Fetches recordings for one page. `person`: whose turn it is in the `queue` that all pages share."""
+    """The recordings of one page. `person` is the user whose turn it is in the `queue`, which all pages share."""
 
     def __init__(
         self, service: str, token: str, viewer: Viewer, queue: RecordingQueue | None = None, person: str = ""
@@ -72,7 +72,7 @@ class Recordings:
         self._person = person
 
     async def open(self, asked: object, now: float, tell: Callable[[str, Tone], None]) -> str | tuple[str, Tone]:
-        """A player's data, packed; or what to tell the viewer, and in which tone. `tell`: the place meanwhile."""
+        """Return a player's packed data; or a sentence and its tone. `tell` receives the place meanwhile."""
         say = self._viewer.say
         try:
             wanted = msgspec.convert(asked, RecordingRequest)
@@ -102,14 +102,14 @@ class Recordings:
 
 
 async def _made(order: RecordingJob) -> str:
-    """What the process makes of the order. Raises NotToBeHad."""
+    """Run the process and return its output. Raises RecordingUnavailableError."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "dashboard.playback.recordings"),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
         cwd=_ROOT,
-        env={name: value for name, value in os.environ.items() if not name.startswith("DOSSIER_")},  # no secret
+        env={name: value for name, value in os.environ.items() if not name.startswith("DOSSIER_")},  # without secrets
     )
     try:
         async with asyncio.timeout(_PROCESS_TIMEOUT_SECONDS):
@@ -143,7 +143,7 @@ def make(order: RecordingJob) -> bytes:
 
 
 def main() -> int:
-    """The process: an order on standard input, a player's data on standard output."""
+    """Read a job from standard input and write a player's data to standard output. Return the exit status."""
     os.nice(_NICENESS)
     try:
         made = make(msgspec.json.decode(sys.stdin.buffer.read(), type=RecordingJob))

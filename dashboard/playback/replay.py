@@ -1,4 +1,4 @@
-"""A recording, told to a DashboardState as the node and its lists would have told it: replay is the same fold. Pure."""
+"""The replay of a recording into a DashboardState, by the same fold as live messages and lists. Pure."""
 
 from __future__ import annotations
 
@@ -38,24 +38,24 @@ _warnings = msgspec.json.Decoder(_Warning)
 
 
 class Replay:
-    """Give it every entry in order; `tell` brings `state` up to what was given."""
+    """The replay. `take` receives every entry in order; `tell` brings `state` up to the last one."""
 
     def __init__(self) -> None:
         self.state = DashboardState()
         self.past = RecordedState()
-        self._aggregator = OpsAggregator("node")  # until its start says how it is called
+        self._aggregator = OpsAggregator("node")  # until a start entry names it
         self._aggregator.gauge("nodes", self._figures)
         self._sessions: dict[str, dict[str, Any]] = {}
         self._levels: dict[str, str] = {}
         self._offsets: dict[str, int] = {}
         self._moved: set[str] = set()
-        self._cancelling: set[str] = set()  # briefs whose owners asked for their end
+        self._cancelling: set[str] = set()  # briefs whose owners cancelled them
         self._ready = self._news = False
         self._events = self._deliveries = 0
         self.unreadable = 0
 
     def take(self, entry: Entry) -> None:
-        """One entry more."""
+        """Take the next entry."""
         header = entry.header
         self._news = True
         if header.level:
@@ -92,7 +92,7 @@ class Replay:
                 pass
 
     def tell(self, at: float) -> None:
-        """It is `at` (Unix seconds): say what is known, if anything was taken since it was said last."""
+        """Bring the state up to `at` (Unix seconds), if entries came since the last call."""
         if not self._news:
             return
         state, self._news = self.state, False
@@ -103,21 +103,21 @@ class Replay:
             if channels.namespace(channel) in PRESENCE_NAMESPACES:
                 state.present(channel, self._present(channel), at)
         self._moved.clear()
-        known = [name for name in self._sessions if name in self.past.sessions]  # whose beginning could be read
+        known = [name for name in self._sessions if name in self.past.sessions]  # those whose open entry was readable
         state.listed([self._session(name) for name in known], self._channel_rows())
 
     def begin(self, at: float) -> None:
-        """Count from now on: what was before is only how things stand."""
+        """Start counting at `at`: earlier entries only set the initial state."""
         self.tell(at)
         self._events = self._deliveries = 0
-        if list(self.state.nodes.values()):  # their own numbers are those that were told last
+        if list(self.state.nodes.values()):  # nodes report the counts of the last call: report them again, as 0
             self._news = True
             self.tell(at)
         self.state.seconds.clear()
         for counted in self.state.totals.values():
             counted.clear()
 
-    # --- what was told ----------------------------------------------------------------------------------------
+    # --- deliveries -------------------------------------------------------------------------------------------
 
     def _told(self, header: Header, frame: bytes | None) -> None:
         channel = header.channel
@@ -131,7 +131,7 @@ class Replay:
             self._events += not edit
             self._offsets[channel] = header.offset
         if frame is None or channels.is_in(channel, "ops"):
-            return  # redacted; or what another dashboard was told of what is counted here
+            return  # redacted; or a report to another dashboard, which the replay computes itself
         event = codec.decode_event(frame)
         fact = _fact(header)
         self._aggregator.published(event, fact)
@@ -145,7 +145,7 @@ class Replay:
         self.state.heard(channel, event, header.at)
 
     def _stands(self, commitment: str, fact: Fact) -> None:
-        """An alert as it stands now: one that is acknowledged stays so until it climbs."""
+        """Report an alert's current row: an acknowledged alert stays acknowledged until it climbs."""
         alert = self.past.alerts[commitment]
         known = {"alert_level": alert.level, "state": alert.state, "acknowledged_by": alert.acknowledged_by}
         self._aggregator.alert(msgspec.convert({"commitment_id": commitment, **known}, AlertStatePayload), fact)
@@ -156,7 +156,7 @@ class Replay:
         if brief is not None and brief.state == "failed":
             self._aggregator.row(BriefRow(key=request, state="cancelled"))
 
-    # --- what was asked for -----------------------------------------------------------------------------------
+    # --- requests ---------------------------------------------------------------------------------------------
 
     def _asked(self, header: Header, entry: Entry) -> None:
         match header.kind:
@@ -191,7 +191,7 @@ class Replay:
         row.rate_class, row.state, row.rate = rate_class, state, rate
         self._aggregator.row(row)
 
-    # --- who is there, and the lists ----------------------------------------------------------------------------------
+    # --- connections and lists ------------------------------------------------------------------------------
 
     def _connected(self, header: Header) -> None:
         match header.kind:
@@ -207,7 +207,7 @@ class Replay:
                 self._aggregator.count("sessions", "closed")
                 self._sessions.pop(header.session, None)
             case _:
-                pass  # it was resumed over another connection
+                pass  # the session was resumed over another connection
 
     def _open(self, header: Header) -> None:
         self._aggregator.count("sessions", "opened")
@@ -244,7 +244,7 @@ class Replay:
         return rows
 
     def _channels(self, header: Header) -> set[str]:
-        """Where somebody may be no more after this entry."""
+        """Return the channels whose presence may shrink by this entry."""
         ending = [one for name, one in self.past.sessions.items() if header.kind == "start" or name == header.session]
         return {channel for session in ending for channel in session.channels}
 
@@ -268,5 +268,5 @@ class Replay:
 
 
 def _fact(header: Header) -> Fact:
-    """An event's channel, at the level that it had."""
+    """Return an event's channel, with its classification at the time."""
     return Fact((header.channel,), Clearance.strict(header.level))

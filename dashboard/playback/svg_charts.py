@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 Half = Literal["upper", "lower", "whole"]
 
 AUTHORS = ("#1f77b4", "#d1495b", "#2a9d4a", "#8e5bc0", "#d98200", "#0aa5b5", "#8c6d3f", "#d65bb0")
-"""Colours of authors, those of the player."""
+"""Colours of authors, as in the player."""
 
 _LIGHT = PALETTES["light"]
-_STEPS = ("#eef2f4", "#cfe9e6", "#7cc5be", "#0f7a73", "#0b5c57")  # from nothing to much, as on the map of countries
+_STEPS = ("#eef2f4", "#cfe9e6", "#7cc5be", "#0f7a73", "#0b5c57")  # from none to many, as on the map of countries
 _STEPS_INK = ("#55636f", "#17222c", "#0b2b29", "#ffffff", "#ffffff")
 _LEVELS = {1: "#1f5687", 2: "#b45309", 3: "#a3211b"}
 _TONES: dict[Half, str] = {"upper": _LIGHT.second, "lower": _LIGHT.first, "whole": "#a3211b"}
@@ -38,13 +38,13 @@ _ROUND = (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600
 
 
 class SvgChart:
-    """A drawing, shown by a notebook as it is."""
+    """A chart that a notebook displays as it is."""
 
     def __init__(self, markup: str) -> None:
         self.markup = markup
 
     def save(self, file: str | Path) -> Path:
-        """Write it to a file that a browser opens. Returns its path."""
+        """Write the chart to a file that a browser opens. Return its path."""
         path = Path(file)
         path.write_text(f'<!DOCTYPE html>\n<meta charset="utf-8">\n{self.markup}\n', encoding="utf-8")
         return path
@@ -54,8 +54,10 @@ class SvgChart:
 
 
 class Mark(NamedTuple):
-    """Something at a time (Unix seconds). `half` of its row: sent in the upper one, received in the lower, refused in
-    all of it; `title` is read when the pointer rests on it."""
+    """An event at a time (Unix seconds).
+
+    `half` of its row: `upper` for sent, `lower` for received, `whole` for refused. `title` is its tooltip.
+    """
 
     at: float
     half: Half
@@ -71,7 +73,7 @@ def lanes(
     spans: Mapping[str, Sequence[tuple[float, float]]] | None = None,
     key: Mapping[Half, str] | None = None,
 ) -> SvgChart:
-    """Marks in their rows, from `since` to `until` (Unix seconds). `spans`: when a row was there at all."""
+    """Return marks in one row each, from `since` to `until` (Unix seconds). `spans`: the times of each row."""
     drawn = [_axis(since, until, len(rows))]
     for number, (label, marks) in enumerate(rows.items()):
         top = _TOP + number * _ROW
@@ -94,7 +96,7 @@ def steps(
     title: str,
     language: Language = "en",
 ) -> SvgChart:
-    """Alert levels over time, each from its time until the next one's: the higher the level, the taller its step."""
+    """Return alert levels over time, each until the next one: the higher the level, the taller the step."""
     drawn = [_axis(since, until, len(rows))]
     for number, (label, climbed) in enumerate(rows.items()):
         top = _TOP + number * _ROW
@@ -111,14 +113,14 @@ def steps(
 
 
 def heat(table: pd.DataFrame, *, title: str, unit: str) -> SvgChart:
-    """A table of counts, darker where there is more. Rows and columns are named by its index and columns."""
+    """Return a table of counts as a heat map. Its index and its columns name rows and columns."""
     columns, rows = [str(name) for name in table.columns], [str(name) for name in table.index]
     width = _FIELD / max(1, len(columns))
     most = float(table.to_numpy().max(initial=0)) or 1.0
     last = len(_STEPS) - 1
     drawn = []
     widest = max((len(name) for name in columns), default=0)
-    room = ceil((7 * widest + 6) / width)  # columns that a name needs: it runs into no other
+    room = ceil((7 * widest + 6) / width)  # columns that a name takes, so that labels do not overlap
     for number, name in enumerate(columns):
         if number % room == 0:
             middle = _LABEL + (number + 0.5) * width
@@ -136,7 +138,7 @@ def heat(table: pd.DataFrame, *, title: str, unit: str) -> SvgChart:
 
 
 def paper(pieces: Iterable[Piece], names: Mapping[str, str], *, language: Language = "en") -> SvgChart:
-    """A text, each stretch in the colour of who wrote it; `names` by user, in the order of their colours."""
+    """Return a text with each author's stretches in a colour of their own."""
     colours = {user: AUTHORS[number % len(AUTHORS)] for number, user in enumerate(names)}
 
     def dressed(user: str, text: str, title: str) -> str:
@@ -172,7 +174,7 @@ def _svg(title: str, drawn: Iterable[str], rows: int, key: Mapping[Half, str]) -
 
 
 def _axis(since: float, until: float, rows: int) -> str:
-    """Lines at round times, which are UTC."""
+    """Return lines at round times, in UTC."""
     length = max(until - since, 0.001)
     step = next((step for step in _ROUND if length / step <= 8), length / 8)
     form = "%H:%M:%S" if step < 60 else "%H:%M" if step < 86400 else "%d.%m."
@@ -188,7 +190,7 @@ def _axis(since: float, until: float, rows: int) -> str:
 
 
 def _escaped(text: str) -> str:
-    """Text of data as markup: nothing in it is an element, and no mark in it turns or breaks what stands beside it."""
+    """Return data as markup: no part of it becomes an element, and no mark of direction reaches its neighbours."""
     return escape(inert(text))
 
 

@@ -1,6 +1,6 @@
-"""Every frame of a recording in its place: which connection sent it, which received it. Pure.
+"""The frames of a recording on a timeline: the connection that sent each, and those that received it. Pure.
 
-One column a fact and one number a frame, for a browser that draws tens of thousands of them. Texts stand once each.
+One column per fact and one number per frame, for browsers that draw tens of thousands of them. Each text is kept once.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from dossier_realtime.recording.reading import entry_type
 from dossier_realtime.recording.redaction.routing import Routing
 
 KINDS = ("sent", "refused", "received", "told", "opened", "closed", "decided", "changed", "called", "other")
-"""What a mark is: a frame from the client, accepted or refused; one to it alone; one to all who listen; the
-connection's beginning and end; a decision of the service; settings; a call over HTTP; the node's own."""
+"""The kinds of marks: a frame from the client, accepted or refused; a frame to it alone, or to all receivers; the
+beginning and the end of the connection; a decision of the service; settings; an HTTP call; an entry of the node."""
 
 MAX_FRAME_CHARS = 2_000  # of a frame
 _KINDS = {"in": 0, "refused": 1, "out": 2, "fanout": 3, "recovered": 3, "open": 4, "close": 5, "decided": 6}
@@ -37,14 +37,19 @@ class _Texts:
         self._numbers: dict[str, int] = {}
 
     def number(self, text: str) -> int:
+        """Return the number of a text."""
         return self._numbers.setdefault(text, len(self._numbers))
 
     def all(self) -> list[str]:
+        """Return all texts, by number."""
         return list(self._numbers)
 
 
 class TimelineMarks:
-    """One lane a connection. Every entry is to be given to `take`, in order; those that are `shown` become marks."""
+    """The marks of a timeline, one lane per connection.
+
+    `take` needs every entry, in order; those that are `shown` become marks.
+    """
 
     def __init__(self, start: float) -> None:
         self._start = start
@@ -57,7 +62,7 @@ class TimelineMarks:
         }
 
     def take(self, entry: Entry, at: float, *, shown: bool) -> None:
-        """One entry more, at `at` (Unix seconds)."""
+        """Take the next entry, at `at` (Unix seconds)."""
         header = entry.header
         told = [self._routing.connection(session) for session in self._routing.take(header)]
         connection = self._connection(header)
@@ -69,7 +74,7 @@ class TimelineMarks:
             self._mark(entry, at, connection, told if header.kind == "fanout" else [])
 
     def told(self) -> dict[str, Any]:
-        """`lanes`, `marks` by column, and the `names` and `texts` that their numbers mean."""
+        """Return `lanes`, `marks` by column, and the `names` and `texts` that their numbers refer to."""
         lanes = [self._lanes[connection] for connection in self._numbers]
         return {"lanes": lanes, "marks": self._columns, "names": self._names.all(), "texts": self._texts.all()}
 
@@ -103,9 +108,9 @@ class TimelineMarks:
             self._columns[name].append(value)
 
     def _lane(self, connection: str, header: Header, at: float) -> int:
-        if connection not in self._lanes:  # it never logged in, or did before this recording begins
+        if connection not in self._lanes:  # it never logged in, or did so before the recording begins
             self._lanes[connection] = {
-                "user": header.user,  # of a fan-out: nobody's
+                "user": header.user,  # empty for a fan-out
                 "name": "",
                 "session": header.session or connection,
                 "since": self._ms(at),
@@ -118,7 +123,7 @@ class TimelineMarks:
 
 
 def _what(header: Header) -> str:
-    """What a mark without a frame is called."""
+    """Return the label of a mark without a frame."""
     if header.kind == "http":
         return f"{header.detail.get('method', '')} {header.detail.get('path', '')}"
     if header.kind == "replayed":

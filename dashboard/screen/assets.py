@@ -1,4 +1,4 @@
-"""The browser's own part: scripts and styles that stand in one page together, in this order; templates of pages."""
+"""The assets of the browser: scripts and styles that one page holds together, in this order; templates of pages."""
 
 from __future__ import annotations
 

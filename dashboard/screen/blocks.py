@@ -1,7 +1,7 @@
-"""What a page is made of, as plain JSON, and what changed from one look to the next. Pure.
+"""The blocks of a page, as plain JSON. Pure.
 
 A page is a list of blocks; a block has an `id`, a `kind` (banner, figures, actions, table, board) and, being data,
-only text and numbers: the browser makes elements of them and never reads them as HTML. Rows of tables and cards of
+only text and numbers: the browser makes elements of them and never parses them as HTML. Rows of tables and cards of
 boards have a `key`, so that only those that changed are sent.
 """
 
@@ -18,56 +18,60 @@ Cell = str | float | None | dict[str, Any]
 
 
 def badge(text: str, tone: Tone) -> Cell:
-    """A word with a colour and, beside it, the colour's sign."""
+    """Return a word with a colour and the colour's sign."""
     return {"badge": text, "tone": tone}
 
 
 def refusal(text: str, tone: Tone, why: str) -> Cell:
-    """A badge with the reason behind a button."""
+    """Return a badge with the reason behind a button."""
     return {"badge": text, "tone": tone, "why": why}
 
 
 def moment(at: float) -> Cell:
-    """A time, in Unix seconds; written in the reader's own zone."""
+    """Return a time, in Unix seconds; the browser writes it in the reader's zone."""
     return {"at": round(at)}
 
 
 def until(at: float) -> Cell:
-    """How long it is still to a time (Unix seconds), counted down before the reader's eyes; then by how much it is
-    overdue."""
+    """Return a countdown to a time in Unix seconds; afterwards it counts the time overdue."""
     return {"until": round(at)}
 
 
 def bar(percent: float, text: str) -> Cell:
+    """Return a progress bar with its text."""
     return {"bar": max(0, min(100, round(percent))), "text": text}
 
 
 def names(those: Iterable[str]) -> Cell:
-    """Names of people, each in the direction of its own script."""
+    """Return names of people, each in the direction of its own script."""
     return {"names": list(those)}
 
 
 def line(values: Iterable[float], text: str) -> Cell:
-    """A small line; `text` says it to those who do not see it."""
+    """Return a small line chart; `text` describes it for screen readers."""
     return {"line": list(values), "text": text}
 
 
 def short(text: str, chars: int) -> Cell:
-    """Return the beginning of an id; a filter and the pointer find the whole of it."""
+    """Return the beginning of an id; filters and the tooltip use the whole id."""
     return {"short": text if len(text) <= chars else f"{text[:chars]}…", "text": text}
 
 
 def peek(text: str) -> Cell:
-    """A long text behind a button."""
+    """Return a long text behind a button."""
     return {"peek": text}
 
 
 def action(name: str, of: str, label: str, off: str = "", ask: str = "") -> dict[str, str]:
-    """An action on something; `off` says why it cannot be taken now, `ask` what is asked besides the reason."""
+    """Return an action on a subject.
+
+    `off` is the reason for which it cannot be taken now; `ask` names the form that is shown besides the reason.
+    """
     return {"act": name, "of": of, "label": label, "off": off, "ask": ask}
 
 
 def actions(*offered: dict[str, str]) -> Cell:
+    """Return a cell of actions."""
     return {"acts": list(offered)}
 
 
@@ -81,10 +85,10 @@ def table(
     wide: bool = False,
     kept: str = "",
 ) -> Block:
-    """Columns are (key, label): a filter names a column by its key. `wide`: nothing stands beside it.
+    """Return a table. Columns are (key, label): a filter names a column by its key.
 
-    `rows` are all there are: `in_parts` of listing.py shows a part of them. `kept`: what to say where even these are
-    not all.
+    `wide`: it takes the whole width. `rows` are all rows: `in_parts` of listing.py cuts a part of them. `kept` is the
+    sentence for a list of which not all rows are kept.
     """
     return {
         "id": name,

@@ -1,4 +1,4 @@
-"""The figure that runs with the state: a Bokeh source that is streamed into, never drawn anew."""
+"""The chart above a page: a Bokeh source that is streamed into and never redrawn."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from dashboard.screen.pane import ChartSpec
 from dashboard.screen.viewer import Viewer
 from dashboard.state.store import DashboardState
 
-_WINDOW_SECONDS = 300  # seconds
+_WINDOW_SECONDS = 300
 
 
 def rate_chart(spec: ChartSpec, display: DisplayOptions) -> RateChart:
@@ -101,7 +101,7 @@ def _figure(title: str, palette: Palette, display: DisplayOptions, height: int) 
     plot.axis.major_label_text_color = palette.quiet
     plot.axis.major_label_text_font = FONT
     for model in (plot, plot.x_range, plot.y_range):
-        model.syncable = False  # how far the browser has drawn is nothing that the server must hear of each second
+        model.syncable = False  # otherwise each browser sends its ranges to the server every second
     return plot
 
 

@@ -1,7 +1,7 @@
-"""Long lists of a page: searched as a whole, shown in parts, never cut in silence. Pure.
+"""Lists of a page: filtered as a whole, sent in parts, with the number of rows left out. Pure.
 
-A pane offers every row that it knows, made only when it is needed. `in_parts` makes of them what a page is sent: of the
-rows that satisfy the filter one part, and how many there are in all. A list of which not all is kept says so (`kept`).
+A pane offers every row that it knows, made only when it is needed. `in_parts` makes the blocks that are sent: of the
+rows that satisfy the filter one part, and the number of all. A list that is not kept whole says so (`kept`).
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ import msgspec
 
 T = TypeVar("T")
 Row = dict[str, Any]
-PART_ROWS = 100  # rows of one part
-MAX_NAMES = 12  # names in one cell; how many more there are is said
+PART_ROWS = 100
+MAX_NAMES = 12  # in one cell; the number of the others is shown
 _WORD = re.compile(r"\S+")
 _KEYED = re.compile(r"(?:([a-z_]+):(?=.))?(.*)", re.DOTALL)
 
 
 class QueryRequest(msgspec.Struct, forbid_unknown_fields=True):
-    """A query as the browser sends it. `parts`: by list, the number of the part that is wanted, from 0."""
+    """A query from the browser. `parts`: by list, the number of the wanted part, from 0."""
 
     filter: Annotated[str, msgspec.Meta(max_length=200)] = ""
     parts: Annotated[
@@ -31,13 +31,13 @@ class QueryRequest(msgspec.Struct, forbid_unknown_fields=True):
     ] = {}
 
     def query(self) -> ListQuery:
-        """Return it as a value that can be compared: two pages that ask the same share a view."""
+        """Return the query as a comparable value: pages with equal queries share a view."""
         return ListQuery(self.filter.strip(), tuple(sorted(self.parts.items())))
 
 
 @dataclass(frozen=True, slots=True)
 class ListQuery:
-    """The rows that a page wants of its lists: `size` of those that satisfy `filter`, from the part that is named."""
+    """The rows that a page wants: `size` rows of those that satisfy `filter`, from the named part of each list."""
 
     filter: str = ""
     parts: tuple[tuple[str, int], ...] = ()
@@ -49,7 +49,7 @@ class ListQuery:
 
 
 class Rows(Sequence[Row]):
-    """A sequence of rows, each made from its item when it is asked for: of 5,000 sessions a page shows a hundred."""
+    """A sequence of rows, each made when it is read: of 5,000 sessions a page shows a hundred."""
 
     __slots__ = ("_items", "_make")
 
@@ -71,7 +71,7 @@ class Rows(Sequence[Row]):
 
 
 class Term(NamedTuple):
-    """One word of a filter: a row must hold it, in the column `key` if there is one; with `negated` it must not."""
+    """One word of a filter. A row must hold it, in the column `key` if given; with `negated` it must not."""
 
     negated: bool
     key: str | None
@@ -100,7 +100,7 @@ def passes(wanted: Iterable[Term], texts: Mapping[str, str]) -> bool:
 
 
 def plain(cell: Any) -> str:
-    """Return the text of a cell that a filter looks at."""
+    """Return the text of a cell, as filters read it."""
     if cell is None:
         return ""
     if isinstance(cell, dict):
@@ -142,7 +142,7 @@ _LISTS: dict[str, Callable[[Row, list[Term], ListQuery], Row]] = {"table": _tabl
 def _part(
     name: str, rows: Sequence[Row], texts: Callable[[Row], dict[str, str]], wanted: list[Term], query: ListQuery
 ) -> tuple[Sequence[Row], dict[str, Any]]:
-    """Return one part of a list and the count of all. A part beyond the last is the last."""
+    """Return one part of a list, and the counts. A part beyond the last is the last."""
     found = [row for row in rows if passes(wanted, texts(row))] if wanted else rows
     last = max(0, (len(found) - 1) // query.size)
     first = query.size * min(query.part(name), last)
@@ -156,7 +156,7 @@ def _card_texts(card: Row) -> dict[str, str]:
 
 
 def _cell(cell: Any) -> Any:
-    """Return a cell as it is sent: of many names the first, and how many more there are."""
+    """Return a cell as it is sent: the first MAX_NAMES names, and the number of the others."""
     if isinstance(cell, dict) and len(cell.get("names", ())) > MAX_NAMES:
         return {"names": cell["names"][:MAX_NAMES], "more": len(cell["names"]) - MAX_NAMES}
     return cell

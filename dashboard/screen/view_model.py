@@ -11,15 +11,15 @@ import msgspec
 from dashboard.screen.blocks import Block
 
 MIN_RENDER_SECONDS = 0.3  # between two renderings of a view
-RENDER_COST_FACTOR = 4  # a view that took s seconds to render is rendered again after 4 s at the earliest
-_MAX_DELTAS = 8  # that are kept; a session that is further behind receives all blocks
+RENDER_COST_FACTOR = 4  # a view is rendered again after four times its last rendering, at the earliest
+_MAX_DELTAS = 8  # kept; a session that is further behind receives all blocks
 
 
 def changes(before: Sequence[Block], after: Sequence[Block]) -> dict[str, Any] | None:
-    """What turns one list of blocks into the other; None where nothing changed.
+    """Return the changes that turn one list of blocks into the other; None where there are none.
 
-    `blocks`: those that are sent whole; `rows`: by table, the rows that are new or changed and, where they are others,
-    the order of all and the count.
+    `blocks`: those that are sent whole; `rows`: by table, the rows that are new or changed and, where it changed, the
+    order of all and the count.
     """
     known = {block["id"]: block for block in before}
     whole: list[Block] = []
@@ -51,10 +51,10 @@ def _row_changes(before: Block, after: Block) -> dict[str, Any]:
 
 
 class View:
-    """One rendering for all who look at the same page with the same eyes: rendered and encoded once a change."""
+    """One rendering for all viewers who see the same: rendered and encoded once per change."""
 
     def __init__(self, render: Callable[[float], list[Block]], timer: Callable[[], float] = lambda: 0.0) -> None:
-        """`timer` tells the seconds by which the cost of a rendering is measured."""
+        """Make a view. `timer` returns seconds, by which the cost of a rendering is measured."""
         self._render = render
         self._timer = timer
         self.cost = 0.0  # seconds of the last rendering
@@ -65,7 +65,7 @@ class View:
         self.version = 0
 
     def look(self, revision: object, at: float) -> None:
-        """Render anew if the revision is another than at the last look, and that was a tick ago, or what it costs."""
+        """Render if the revision changed, MIN_RENDER_SECONDS or several times the last rendering's cost after it."""
         if revision == self._seen or 0 <= at - self._looked < max(MIN_RENDER_SECONDS, RENDER_COST_FACTOR * self.cost):
             return
         self._seen, self._looked, began = revision, at, self._timer()
@@ -78,7 +78,7 @@ class View:
             self._deltas.append((self.version, msgspec.json.encode(delta).decode()))
 
     def since(self, version: int) -> list[str]:
-        """The JSON of what came after a version: deltas, or everything for those too far behind."""
+        """Return the JSON of the changes after a version; of all blocks for a version that is too far behind."""
         if version == self.version:
             return []
         missed = [text for number, text in self._deltas if number > version]

@@ -1,7 +1,7 @@
-"""The viewer of a page: language, role, permissions, clearance; what that lets them see and do. Pure.
+"""The viewer of a page: language, role, permissions, clearance, and the facts and actions that these allow. Pure.
 
-The process holds facts up to secret. A page is told of them what its viewer could read at the service: it is decided by
-the same function, on the viewer's own permissions and clearance.
+The process holds facts up to secret. A page receives those that its viewer could read at the service: the same
+function decides, on the viewer's own permissions and clearance.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ ACTIONS_BY_ROLE: dict[DashboardRole, frozenset[str]] = {
     "operator": _OPERATOR,
     "security_officer": _OPERATOR | {"revoke", "raise"},
 }
-"""What each role is offered. Whether it is done is for the service to say: it is asked with the viewer's own token."""
+"""The actions that each role is offered. The service decides on each, by the viewer's own token."""
 
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
-    """Everything about a visitor that a page depends on. Two equal viewers see the same."""
+    """The properties of a user that a page depends on. Two equal viewers see the same."""
 
     language: Language
     role: DashboardRole
@@ -46,32 +46,34 @@ class Viewer:
 
     @property
     def operates(self) -> bool:
-        """Return whether names and addresses of sessions may be shown, and what others did."""
+        """Return whether the viewer may see names and addresses of sessions, and the actions of others."""
         return decide_operator(self.identity).allowed
 
     @property
     def sees_everything(self) -> bool:
-        """Return whether nothing is ever hidden."""
+        """Return whether no fact is hidden from the viewer."""
         return self.operates and self.identity.clearance is Clearance.SECRET
 
     def text(self, text: str | UnsetType, arabic: str | UnsetType, otherwise: str = "") -> str:
-        """Return a text that people wrote, in the viewer's language where it was written in both."""
+        """Return a text that people wrote, in the viewer's language where both languages are given."""
         if self.language == "ar" and arabic is not UNSET:
             return arabic
         return otherwise if text is UNSET else text
 
     def say(self, key: str, **values: object) -> str:
+        """Return the text of a key in the viewer's language."""
         return say(self.language, key, **values)
 
     def word(self, prefix: str, word: str) -> str:
+        """Return the text for a value of a closed list."""
         return translate_value(self.language, prefix, word)
 
     def cleared(self, level: str) -> bool:
-        """Return whether what is classified so may be shown, whatever channel it is from."""
+        """Return whether a fact of this classification may be shown, on whatever channel."""
         return may_see(self.identity, Fact(level=Clearance.strict(level)), _NO_CHANNELS.settings)
 
     def sees(self, state: DashboardState, channel: str) -> bool:
-        """Return whether what is said on the channel may be shown. A channel that is not known yet counts as secret."""
+        """Return whether messages of the channel may be shown. A channel that is not known yet counts as secret."""
         return self.shows(state, Fact((channel,), Clearance.PUBLIC if channel in state.channels else Clearance.SECRET))
 
     def shows(self, state: DashboardState, fact: Fact) -> bool:
@@ -84,27 +86,28 @@ class Viewer:
         return may_see(self.identity, fact, settings)
 
     def note(self) -> list[Block]:
-        """Return the sentence that not everything is shown, for whom that can be so.
+        """Return the sentence that rows may be hidden, for viewers from whom they can be.
 
-        It stands there also while nothing is hidden: that it comes and goes would tell what is.
+        It is shown also while no row is hidden: its coming and going would reveal hidden rows.
         """
         if self.sees_everything:
             return []
         return [{"id": "hidden", "kind": "banner", "tone": "info", "text": self.say("hidden")}]
 
     def bounded(self, cap: int, clipped: bool) -> str:
-        """Return the sentence of a list of which no more than `cap` rows are kept, where it may not be whole.
+        """Return the sentence of a list of which at most `cap` rows are kept, where rows may be missing.
 
-        Like `note` it is always there for whom rows may be hidden from: how many there are would tell of them.
+        Like `note` it is always shown to viewers from whom rows may be hidden: it would reveal the number of rows
+        otherwise.
         """
         return self.say("kept", count=f"{cap:,}") if clipped or not self.sees_everything else ""
 
     def kept(self, *those: BoundedDict[Any]) -> str:
-        """Return the sentence of a list whose rows stand in these, where some were let go."""
+        """Return the sentence of a list whose rows are in these dicts, where some were dropped."""
         return self.bounded(sum(one.cap for one in those), any(one.dropped for one in those))
 
     def unfollowed(self, state: DashboardState) -> list[Block]:
-        """Return the sentence that not every channel is followed, with how many of those that may be seen are not."""
+        """Return the sentence that not every channel is followed, with counts of the channels that may be seen."""
         seen = [channel for channel in state.channels if self.sees(state, channel)]
         missing = sum(not state.follows(channel) for channel in seen)
         if not missing:
@@ -113,26 +116,30 @@ class Viewer:
         return [{"id": "unfollowed", "kind": "banner", "tone": "warn", "text": text}]
 
     def heard(self, state: DashboardState) -> list[Block]:
-        """Return the sentence of a page whose facts are heard, not listed: those from before may be missing."""
+        """Return the sentence of a page whose facts come as messages: earlier facts may be missing."""
         if not state.live:
             return []
         since = round(state.link.since)
         return [{"id": "heard", "kind": "banner", "tone": "info", "text": self.say("heard"), "at": since}]
 
     def nothing(self, key: str) -> str:
-        """Return the sentence of an empty list from which rows may be hidden: for whom that can be so, it says no more
-        than that there is nothing for them. It is the same whether any row is hidden."""
+        """Return the sentence of an empty list.
+
+        Viewers from whom rows may be hidden read one neutral sentence, whether or not rows are hidden.
+        """
         return self.say(key if self.sees_everything else "empty.hidden")
 
     def level(self, level: str) -> Cell:
+        """Return the badge of a classification."""
         return badge(
             self.word("level", level), "bad" if level == "secret" else "warn" if level == LEVELS[2] else "info"
         )
 
     def action(self, name: str, of: str, ask: str = "") -> dict[str, str]:
-        """An action as this viewer is offered it."""
+        """Return an action, disabled where the viewer's role may not take it."""
         off = "" if name in ACTIONS_BY_ROLE[self.role] else self.say("act.role")
         return action(name, of, self.say(f"act.{name}"), off, ask)
 
     def columns(self, *keys: str) -> list[tuple[str, str]]:
+        """Return columns with their labels, by their keys."""
         return [(key, self.say(f"col.{key}")) for key in keys]

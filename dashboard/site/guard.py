@@ -1,7 +1,7 @@
-"""The checks before Panel: the Host, the Origin, the login, and whose page a socket is for.
+"""The checks before Panel: the Host, the Origin, the login, and the page that a socket belongs to.
 
-Bokeh opens sessions for whoever asks: so every request is judged here first, by the same `host_policy` as at the
-service, and what nobody needs is not served at all.
+Bokeh opens a session for every request: so each request is judged here first, by the same `host_policy` as at the
+service, and paths that no page needs are not served.
 """
 
 from __future__ import annotations
@@ -36,14 +36,16 @@ _log = logging.getLogger("dashboard")
 
 
 class PageDenial(NamedTuple):
+    """The response to a request that is denied."""
+
     status: int
     text: str
 
 
 class DashboardApplication(BokehTornado):
-    """Panel's server behind our own door. `policy`: the hosts and origins that browsers may call it by.
+    """Panel's application behind the checks. `policy`: the hosts and origins that browsers may call it by.
 
-    `proxies`: the only ones whose X-Forwarded-For is believed; no other header tells an address.
+    `proxies`: the only ones whose X-Forwarded-For is believed; no other header names an address.
     """
 
     def __init__(
@@ -67,7 +69,7 @@ class DashboardApplication(BokehTornado):
             extra_websocket_origins=[origin.partition("://")[2] for origin in policy.origins],
             sign_sessions=True,
             secret_key=secret,
-            include_headers=[],  # the page repeats those that are named here
+            include_headers=[],  # Bokeh puts those that are named here into the page
             include_cookies=[],
             use_index=False,
             websocket_max_message_size_bytes=65_536,
@@ -75,18 +77,19 @@ class DashboardApplication(BokehTornado):
         )
 
     def login(self, request: HTTPServerRequest) -> LoginSession | None:
-        """Who sends the request."""
+        """Return the login that sends the request."""
         cookie = request.cookies.get(self.logins.cookie)
         return None if cookie is None else self.logins.known(cookie.value, request.remote_ip or "")
 
     def resources(self, absolute_url: str | bool | None = None) -> Resources:
-        """What of Bokeh a page loads: what Panel's bundle stands on, and no more."""
+        """Return Bokeh's resources that a page loads: those that Panel's bundle needs."""
         whole = super().resources(absolute_url)
         whole.components = ["bokeh", "bokeh-widgets", "bokeh-tables"]
         return whole
 
     def find_handler(self, request: HTTPServerRequest, **kwargs: Any) -> Any:
-        # Before anything looks at it: logins, their limiter and the pages all take the address from the request.
+        """Judge the request, and return the handler for it or for its denial."""
+        # First of all: logins, their limiter and the pages read the address from the request.
         forwarded = request.headers.get_list("X-Forwarded-For")
         request.remote_ip = client_address(request.remote_ip or "", forwarded, self._proxies)
         denial = self._judge(request)
@@ -113,7 +116,11 @@ class DashboardApplication(BokehTornado):
         if socket:
             if login is None:
                 return PageDenial(403, "Log in first")
-            return None if self._is_theirs(request, login) else PageDenial(403, "This page is not yours; load it anew")
+            return (
+                None
+                if self._is_theirs(request, login)
+                else PageDenial(403, "This page belongs to another login; load it anew")
+            )
         if request.path != "/" and request.path not in self._paths:
             return PageDenial(404, "There is no such page")
         if any(name in parse_qs(request.query) for name in _SECRETS) or "Bokeh-Session-Id" in request.headers:
@@ -121,26 +128,28 @@ class DashboardApplication(BokehTornado):
         return None if login is not None else PageDenial(302, "Log in first")
 
     def _is_theirs(self, request: HTTPServerRequest, login: LoginSession) -> bool:
-        """Whether the socket's token is ours, and of a page that this visitor opened."""
+        """Return whether the socket's token is signed by this server, and of a page that this login opened."""
         _, _, token = request.headers.get("Sec-WebSocket-Protocol", "").partition(",")
         token = token.strip()
         try:
             if not check_token_signature(token, secret_key=self._secret, signed=True):
                 return False
             payload = get_token_payload(token)
-        except Exception:  # Bokeh decodes what a stranger sent, and fails in many ways
+        except Exception:  # Bokeh's decoder raises many types on foreign input
             return False
         fresh = payload.get("session_expiry", 0) > self.logins.now()
         return fresh and payload.get("visit") in login.page_keys
 
 
 class PageDenialHandler(tornado.web.RequestHandler):
-    """Says no, or where to log in."""
+    """The response of a denial: its text, or the way to the login."""
 
     def initialize(self, denial: PageDenial) -> None:
+        """Take the denial."""
         self._denial = denial
 
     def prepare(self) -> None:
+        """Finish the response before any method runs."""
         if self._denial.status == 302:
             query = f"?{self.request.query}" if self.request.query else ""
             self.redirect(f"/login{query}")
@@ -151,7 +160,7 @@ class PageDenialHandler(tornado.web.RequestHandler):
 
 
 class SecurityHeaders(tornado.web.OutputTransform):
-    """The headers of every answer. Scripts run if they are files of ours or bear the page's own number."""
+    """The headers of every response. Scripts run if they are files of this server or bear the page's nonce."""
 
     def __init__(self, request: HTTPServerRequest, *, policy: HostPolicy) -> None:
         super().__init__(request)
@@ -160,13 +169,14 @@ class SecurityHeaders(tornado.web.OutputTransform):
     def transform_first_chunk(
         self, status_code: int, headers: Any, chunk: bytes, finishing: bool
     ) -> tuple[int, Any, bytes]:
+        """Add the headers, with the nonce that the page holds."""
         found = re.search(rb'<script nonce="([\w-]+)"', chunk)
         headers["Content-Security-Policy"] = _POLICY.format(nonce=f" 'nonce-{found[1].decode()}'" if found else "")
         if self._policy.strict_transport:
             headers["Strict-Transport-Security"] = STRICT_TRANSPORT
         headers["X-Content-Type-Options"] = "nosniff"
         headers["X-Frame-Options"] = "DENY"
-        headers["Referrer-Policy"] = "same-origin"  # with less, browsers hide the Origin of our own forms
+        headers["Referrer-Policy"] = "same-origin"  # a stricter policy makes browsers omit the Origin of our own forms
         headers["Cross-Origin-Opener-Policy"] = "same-origin"
         headers["Cross-Origin-Resource-Policy"] = "same-origin"
         headers.pop("Server", None)

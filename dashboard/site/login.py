@@ -1,6 +1,6 @@
 """The login page: a token that the service accepts opens the dashboard, for the role that the token names.
 
-It is pasted here, or comes from the identity provider (`oidc_login.py`); either way it goes through the same door.
+The token is pasted here, or comes from the identity provider (`oidc_login.py`); both ways use one `Authenticator`.
 """
 
 from __future__ import annotations
@@ -24,30 +24,32 @@ from dashboard.state.bounded_dict import BoundedDict
 from dossier_realtime.protocol.http.forwarded import bucket
 
 _TOKEN = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
-_MAX_TOKEN_CHARS = 8_192  # characters of a token
-_MAX_ATTEMPTS, _ATTEMPTS_SECONDS = 30, 60.0  # bad tokens of one address in so many seconds
-_MAX_ADDRESSES = 10_000  # that are remembered
+_MAX_TOKEN_CHARS = 8_192
+_MAX_ATTEMPTS, _ATTEMPTS_SECONDS = 30, 60.0  # bad tokens of one address in that time
+_MAX_ADDRESSES = 10_000  # kept
 
 LEFT = "left"
 ENDED = "ended"
 _SAID = {"often", "down", "role", "full", "oidc_down", "oidc_again", "oidc_denied", "oidc_failed", "oidc_token"}
-"""The sentences that a login through the provider may come back with."""
+"""Keys of the sentences that a login through the provider may end with."""
 
 _templates = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
 _page = _templates.from_string(read(["templates/login.html"]))
 
 
 class FailedLogins:
-    """How often an address, or a /64 network of IPv6, came with a bad token of late."""
+    """The recent bad tokens of each address, or of each /64 network of IPv6."""
 
     def __init__(self) -> None:
         self._failed: BoundedDict[deque[float]] = BoundedDict(_MAX_ADDRESSES)
 
     def allows(self, address: str, now: float) -> bool:
+        """Return whether the address may try again at `now`, in Unix seconds."""
         times = self._failed.get(bucket(address))
         return times is None or len(times) < _MAX_ATTEMPTS or now - times[0] >= _ATTEMPTS_SECONDS
 
     def failed(self, address: str, now: float) -> None:
+        """Note a bad token."""
         place = bucket(address)
         times = self._failed.get(place) or deque(maxlen=_MAX_ATTEMPTS)
         times.append(now)
@@ -55,7 +57,7 @@ class FailedLogins:
 
 
 class LoginDeniedError(Exception):
-    """`said` is the word of the sentence for the person."""
+    """Raised when a login is denied. `said` is the key of the sentence for the user, `status` the HTTP status."""
 
     def __init__(self, said: str, status: int) -> None:
         super().__init__(said)
@@ -64,7 +66,10 @@ class LoginDeniedError(Exception):
 
 
 class Authenticator:
-    """Whom a token opens the dashboard to. `secure`: whether browsers come by TLS, and cookies may only so."""
+    """The check of tokens, for both ways to log in.
+
+    `secure`: whether browsers use TLS, so that cookies are sent over TLS only.
+    """
 
     def __init__(self, api: ServiceApi, *, secure: bool) -> None:
         self.attempts = FailedLogins()
@@ -74,14 +79,14 @@ class Authenticator:
     async def authenticate(
         self, logins: LoginSessions, token: str, address: str, *, through_provider: bool = False
     ) -> LoginSession:
-        """Log in whose token the service accepts, and whose role may. Raises NotLetIn."""
+        """Log a user in whose token the service accepts, and whose role is known. Raises LoginDeniedError."""
         answer, endings = ServiceResponse(401), logins.endings
         if len(token) <= _MAX_TOKEN_CHARS and _TOKEN.fullmatch(token) is not None:
             answer = await self._api.call("GET", "/v1/channels/global", token)
         if answer.status == 401:
             self.attempts.failed(address, logins.now())
             raise LoginDeniedError("bad", 401)
-        if answer.status not in (200, 403):  # 403: a good token, of somebody who is no administrator
+        if answer.status not in (200, 403):  # 403: a valid token of a user who is no administrator
             raise LoginDeniedError("down", 503)
         try:
             login = logins.admit(token, address, through_provider=through_provider, endings=endings)
@@ -92,16 +97,17 @@ class Authenticator:
         return login
 
     def open(self, handler: tornado.web.RequestHandler, logins: LoginSessions, login: LoginSession) -> None:
-        """Give the browser its cookie."""
+        """Set the cookie of the login."""
         handler.set_cookie(logins.cookie, login.key, httponly=True, samesite="Strict", secure=self.secure, path="/")
 
 
 class LoginHandler(tornado.web.RequestHandler):
-    """`GET`: the form, and what was said about the login before. `POST`: let in whose token the service accepts."""
+    """`GET`: the form, with the outcome of the last attempt. `POST`: the login with a pasted token."""
 
     application: DashboardApplication
 
     def initialize(self, door: Authenticator, provider: Provider | None) -> None:
+        """Take the authenticator, and the identity provider if there is one."""
         self._door = door
         self._provider = provider
         self._display = DisplayOptions.asked(
@@ -109,11 +115,13 @@ class LoginHandler(tornado.web.RequestHandler):
         )
 
     def get(self) -> None:
+        """Show the form."""
         said = self.request.query_arguments.get("said", [b""])[-1].decode(errors="replace")
         known = said == ENDED or (said in _SAID and self._provider is not None)
         self._show(said if known else "", left=said == LEFT)
 
     async def post(self) -> None:
+        """Log in, or show the form again with the reason."""
         logins, address = self.application.logins, self.request.remote_ip or ""
         if not self._door.attempts.allows(address, logins.now()):
             self._show("often", 429)
@@ -161,21 +169,23 @@ class LoginHandler(tornado.web.RequestHandler):
         )
 
     def _way_out(self) -> str:
-        """The provider's own logout, where it has one (OpenID Connect RP-Initiated Logout 1.0)."""
+        """Return the provider's own logout, where it has one (OpenID Connect RP-Initiated Logout 1.0)."""
         if self._provider is None or self._provider.known is None or not self._provider.known.end_session_endpoint:
             return ""
         return url_concat(self._provider.known.end_session_endpoint, {"client_id": self._provider.oidc.client_id})
 
 
 class LogoutHandler(tornado.web.RequestHandler):
-    """`POST`: the login is over, on every page."""
+    """`POST`: the end of the login, on every page."""
 
     application: DashboardApplication
 
     def initialize(self, door: Authenticator) -> None:
+        """Take the authenticator."""
         self._secure = door.secure
 
     def post(self) -> None:
+        """End the login and clear its cookie."""
         login = self.application.login(self.request)
         said = ""
         if login is not None:
@@ -186,15 +196,17 @@ class LogoutHandler(tornado.web.RequestHandler):
 
 
 class LivenessHandler(tornado.web.RequestHandler):
-    """`GET /healthz`: this process answers."""
+    """`GET /healthz`: the liveness of this process."""
 
     def get(self) -> None:
+        """Answer."""
         self.set_header("Cache-Control", "no-store")
         self.finish("ok\n")
 
 
 class RootHandler(tornado.web.RequestHandler):
-    """`GET /`: to the first page."""
+    """`GET /`: the way to the first page."""
 
     def get(self) -> None:
+        """Redirect."""
         self.redirect(f"/overview{'?' + self.request.query if self.request.query else ''}")

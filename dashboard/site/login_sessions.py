@@ -1,7 +1,7 @@
-"""Visitors that are logged in. A cookie holds a number that means nothing elsewhere; the token stays in this process.
+"""The logins of the dashboard. A cookie holds a random key; the token stays in this process.
 
-A login ends with its token, when it is idle, when its bearer leaves, and when the service says so. Whatever goes on for
-it (pages, recordings that are being made) ends with it.
+A login ends with its token, when it is idle, by logging out, and when the service ends it. Its pages and the
+recordings that are being made for it end with it.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ from dossier_realtime.protocol.plain_text import one_line
 
 COOKIE = "dossier-dashboard"
 HOST_COOKIE = f"__Host-{COOKIE}"
-"""The cookie's name where browsers come by TLS: they take one of this name only from this very host and over TLS, so
-that no neighbour under the same domain can plant it (RFC 6265bis)."""
-MAX_LOGINS = 500  # logins at once: with so many nobody else is let in, and nobody loses a login to a stranger
-MAX_LOGINS_PER_USER = 10  # logins of one person; of more, the one that was away longest ends
-_MAX_ENDINGS = 1_000  # endings that logins which are under way are compared with
+"""The cookie's name over TLS: browsers accept it from this very host and over TLS only, so that no other host of the
+domain can set it (RFC 6265bis)."""
+MAX_LOGINS = 500  # at once: a further one is denied, so that no user loses a login to another
+MAX_LOGINS_PER_USER = 10  # the next one ends the one that was idle longest
+_MAX_ENDINGS = 1_000  # kept, to be compared with logins that are being admitted
 _T = TypeVar("_T")
-_MAX_PAGES_PER_LOGIN = 200  # pages that one login may open; older ones cannot be come back to
+_MAX_PAGES_PER_LOGIN = 200  # the keys of older pages are dropped
 
 
 class TooManyLoginsError(Exception):
-    """Nobody else is let in for now."""
+    """Raised when no further login is accepted for now."""
 
 
 class _Claims(msgspec.Struct):
@@ -48,14 +48,14 @@ class _Claims(msgspec.Struct):
 
 
 class Ending(NamedTuple):
-    """An end by the service: one token, or of a user all tokens issued until then (None: whatever they are)."""
+    """An end of logins by the service: of one token, or of a user's tokens issued until a time (None: of all)."""
 
     token_id: str | None = None
     user_id: str | None = None
     issued_until: float | None = None
 
     def hits(self, login: LoginSession) -> bool:
-        """Return whether the visitor's token is one of those. One without a time of issue counts as issued before."""
+        """Return whether the login's token is among those. One without a time of issue counts as issued before."""
         if self.user_id is None:
             return self.token_id is not None and login.token.token_id == self.token_id
         if login.user_id != self.user_id:
@@ -93,19 +93,22 @@ class LoginSession:
 
     @property
     def user_id(self) -> str:
+        """The user's id."""
         return self.identity.user_id
 
     @property
     def name(self) -> str:
+        """The user's name."""
         return self.identity.name
 
     @property
     def clearance(self) -> str:
+        """The word of the user's clearance."""
         return self.identity.clearance.label
 
 
 class LoginSessions:
-    """Everybody who is logged in, until they are idle, their token ends, or they leave."""
+    """All logins, until they are idle, their token ends, or they are logged out."""
 
     def __init__(
         self,
@@ -125,20 +128,20 @@ class LoginSessions:
 
     @property
     def endings(self) -> int:
-        """How many endings were heard of so far: a login that asks the service remembers it, for `admit`."""
+        """The number of endings so far. A login that asks the service notes it, for `admit`."""
         return self._ended
 
     def now(self) -> float:
-        """Unix seconds, by the clock that logins go by."""
+        """Return Unix seconds, by the clock of the logins."""
         return self._clock()
 
     def admit(
         self, token: str, address: str, *, through_provider: bool = False, endings: int | None = None
     ) -> LoginSession | None:
-        """Let somebody in whose token the service has just accepted; None where the token's role may not, or where the
-        service ended it since there were so many `endings`.
+        """Return a new login for a token that the service has just accepted.
 
-        Raises TooManyLogins.
+        None where the token's role may not log in, or where the service ended the token since `endings`. Raises
+        TooManyLoginsError.
         """
         claims = unverified_claims(token, _Claims)
         role = self._roles.get(claims.role or "")
@@ -164,7 +167,7 @@ class LoginSessions:
         return login
 
     def _make_room(self, user_id: str) -> None:
-        """End a person's oldest login for their next one. Raises TooManyLogins where it would be somebody else's."""
+        """End a user's oldest login for the next one. Raises TooManyLoginsError rather than end another user's."""
         self.sweep()
         own = [login for login in self._logins.values() if login.user_id == user_id]
         if len(own) >= MAX_LOGINS_PER_USER:
@@ -173,31 +176,31 @@ class LoginSessions:
             raise TooManyLoginsError
 
     def known(self, key: str, address: str) -> LoginSession | None:
-        """Whose cookie this is, if they are still let in, from that address."""
+        """Return the valid login of a cookie, from that address."""
         login = self._logins.get(key)
         if login is None or login.address != address or not self.is_valid(login):
             return None
         return login
 
     def is_valid(self, login: LoginSession) -> bool:
-        """Whether the login still holds."""
+        """Return whether the login still holds; end it otherwise."""
         now = self._clock()
         if now >= login.token.expires_at or now - login.active_at > self._idle:
             self.leave(login)
         return login.key in self._logins
 
     def touch(self, login: LoginSession) -> None:
-        """The visitor did something."""
+        """Note that the user did something."""
         login.active_at = self._clock()
 
     def leave(self, login: LoginSession) -> None:
-        """Log out, on all pages; what goes on for the login ends."""
+        """Log out, on all pages, and call `at_end`."""
         if self._logins.pop(login.key, None) is not None:
             for end in list(login.at_end):
                 end()
 
     def end(self, ending: Ending) -> None:
-        """Log out whose tokens or sessions the service ended, and who is just being let in with one of them."""
+        """Log out the logins that the service ended, and those that are just being admitted with such a token."""
         self._ended += 1
         self._endings.append((self._ended, ending))
         for login in self.all():
@@ -205,16 +208,16 @@ class LoginSessions:
                 self.leave(login)
 
     def sweep(self) -> None:
-        """Log out whose time is over."""
+        """Log out the logins whose time is over."""
         for login in self.all():
             self.is_valid(login)
 
     def all(self) -> list[LoginSession]:
-        """Return all who are logged in."""
+        """Return all logins."""
         return list(self._logins.values())
 
     def open_page(self, login: LoginSession) -> str:
-        """A name for the page that is being opened."""
+        """Return the key of a page that is being opened."""
         self.touch(login)
         name = secrets.token_urlsafe(16)
         login.page_keys[name] = None
@@ -223,12 +226,12 @@ class LoginSessions:
         return name
 
     def owner_of_page(self, open_page: str) -> LoginSession | None:
-        """Whose page that is."""
+        """Return the login that opened the page."""
         return next((login for login in self._logins.values() if open_page in login.page_keys), None)
 
 
 def unverified_claims(token: str, kind: type[_T]) -> _T:
-    """What a token says. Its signature is checked by the service, which holds the key: nothing is proven here."""
+    """Return the claims of a token. The service checks its signature: they prove nothing here."""
     body = token.split(".")[1]
     decoded: Any = base64.urlsafe_b64decode(body + "=" * (-len(body) % 4))
     return msgspec.json.decode(decoded, type=kind)

@@ -1,7 +1,7 @@
-"""The service's word on logins: who was shut out or disconnected there is logged out here, within two seconds.
+"""The ends of logins by the service: a user whose token it revokes, or whom it disconnects, is logged out in 2 s.
 
-It tells administrators each second, on `ops:sessions`, whose tokens or sessions it ended. After a time without a
-connection, in which something may have been missed, it is asked about every login with that login's own token.
+The service reports each second, on `ops:sessions`, the tokens and sessions that it ended. After a time without a
+connection, in which a report may have been missed, it is asked about every login with that login's own token.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from dossier_realtime.protocol.events import Event, OpsStats
 from dossier_realtime.recording.ops.ops_rows import EndedSessionRow, OpsRow, decode_rows
 
 TOPIC = "ops:sessions"
-_POLL_SECONDS = 0.5  # between two looks for logins that are over
-_RETRY_SECONDS = 2.0  # after the service did not answer
-_MAX_CONCURRENT_CALLS = 8  # questions to the service
+_POLL_SECONDS = 0.5  # between two sweeps
+_RETRY_SECONDS = 2.0  # after a call without a response
+_MAX_CONCURRENT_CALLS = 8
 
 
 class LoginWatch:
-    """Keeps `visitors` to what the service says of their tokens, until cancelled."""
+    """The watch that ends `logins` when the service ends their tokens, until cancelled."""
 
     def __init__(self, api: ServiceApi, logins: LoginSessions) -> None:
         self._api = api
@@ -28,11 +28,11 @@ class LoginWatch:
         self._missed = asyncio.Event()
 
     def linked(self) -> None:
-        """A connection to the service begins: what it said before was not heard."""
+        """Note that a connection to the service begins: earlier reports may have been missed."""
         self._missed.set()
 
     def heard(self, channel: str, event: Event) -> None:
-        """Take what the feed brings."""
+        """End the logins that a report of `ops:sessions` names."""
         if channel != TOPIC or not isinstance(event, OpsStats):
             return
         for row in decode_rows(EndedSessionRow.TOPIC, event.payload.rows):
@@ -43,7 +43,7 @@ class LoginWatch:
             self._missed.set()
 
     async def run(self) -> None:
-        """Log out whose time is over, and ask about everybody where something may have been missed."""
+        """Log out expired logins, and ask about every login where a report may have been missed."""
         await asyncio.gather(self._sweep(), self._ask_when_missed())
 
     async def _sweep(self) -> None:
@@ -62,7 +62,7 @@ class LoginWatch:
                 await asyncio.sleep(_RETRY_SECONDS)
 
     async def _ask(self, login: LoginSession, room: asyncio.Semaphore) -> bool:
-        """Return whether the service said something of the login; that it does not hold ends it."""
+        """Return whether the service answered about the login. A login whose token it does not accept is ended."""
         async with room:
             answer = await self._api.call("GET", "/v1/channels/global", login.token.text)
         if answer.status == 401:
@@ -71,7 +71,7 @@ class LoginWatch:
 
 
 def _ending(row: OpsRow) -> Ending | None:
-    """Return the ending of sessions that a row of `ops:sessions` tells; None for another row."""
+    """Return the ending that a row of `ops:sessions` reports; None for another row."""
     match row:
         case EndedSessionRow(state="revoked", token_id=str(token_id)):
             return Ending(token_id=token_id)

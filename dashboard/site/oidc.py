@@ -1,7 +1,7 @@
-"""The office's identity provider: where it is asked, and a code changed into a token (OpenID Connect Core 1.0).
+"""The identity provider: its endpoints, and the exchange of a code for a token (OpenID Connect Core 1.0).
 
-Authorization code with PKCE. What a login needs when it comes back waits in this process, under a `state` that works
-once and in one browser. The token that comes out is one that the service itself verifies; here it is only passed on.
+Authorization code with PKCE. The facts that a login needs when it comes back wait in this process, under a `state`
+that is valid once and in one browser. The token that comes out is verified by the service; here it is only passed on.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ from dossier_realtime.client.io.endpoint import check_url
 
 CALLBACK = "/login/oidc/callback"
 PENDING_LOGIN_SECONDS = 600.0
-"""How long a login may be away at the provider."""
-MAX_PENDING_LOGINS = 2_000  # logins that are away at once; whichever address has most of them loses its oldest
+"""The time that a login may take at the provider."""
+MAX_PENDING_LOGINS = 2_000  # at once; then the address that has most of them loses its oldest
 
 _CALL_TIMEOUT_SECONDS = 5.0
 _MAX_RESPONSE_BYTES = 256 * 1024
 _REFRESH_SECONDS = 3600.0  # after which the endpoints of the provider are read again
 _RETRY_SECONDS = 5.0  # after a failure to read them
-_CODE = re.compile(r"[a-z_]{1,40}")  # an error's name (RFC 6749 §5.2), fit for a log
+_CODE = re.compile(r"[a-z_]{1,40}")  # an error code (RFC 6749 §5.2) that may be logged
 
 _log = logging.getLogger("dashboard")
 _T = TypeVar("_T")
@@ -44,7 +44,7 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True, slots=True)
 class OidcConfig:
-    """Which provider, and who we are there. `token`: which of its tokens the service takes."""
+    """The provider, and this client's registration there. `token`: the token that the service accepts."""
 
     issuer: str
     client_id: str
@@ -55,7 +55,10 @@ class OidcConfig:
 
 
 class ProviderError(Exception):
-    """`said` is the word of the sentence for the person; the reason, without a part of any token, is for the log."""
+    """Raised when the provider fails. `said` is the key of the sentence for the user; the reason is for the log.
+
+    The reason holds no part of any token.
+    """
 
     def __init__(self, said: str, reason: str) -> None:
         super().__init__(reason)
@@ -63,7 +66,7 @@ class ProviderError(Exception):
 
 
 class Endpoints(msgspec.Struct, frozen=True):
-    """What we read of the provider's own description (OpenID Connect Discovery 1.0 §3, RFC 9207 §3)."""
+    """The used part of the provider's metadata (OpenID Connect Discovery 1.0 §3, RFC 9207 §3)."""
 
     issuer: str
     authorization_endpoint: str
@@ -91,7 +94,7 @@ class _IdClaims(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class PendingLogin:
-    """A login that is away at the provider. `browser`: the number in a cookie of the browser that it left."""
+    """A login that waits for the provider. `browser` is the random number in a cookie of the browser that began it."""
 
     browser: str
     verifier: str
@@ -103,13 +106,13 @@ class PendingLogin:
 
 
 class PendingLogins:
-    """The logins that are away, each under its `state`."""
+    """The logins that wait for the provider, each under its `state`."""
 
     def __init__(self) -> None:
         self._away: dict[str, PendingLogin] = {}
 
     def begin(self, pending: PendingLogin) -> str:
-        """The `state` to send along."""
+        """Return the `state` to send along."""
         while self._away and pending.began_at - next(iter(self._away.values())).began_at > PENDING_LOGIN_SECONDS:
             del self._away[next(iter(self._away))]
         if len(self._away) >= MAX_PENDING_LOGINS:
@@ -120,7 +123,7 @@ class PendingLogins:
         return state
 
     def end(self, state: str, browser: str, now: float) -> PendingLogin | None:
-        """The login that comes back; None for one that is unknown, late, or of another browser. Nobody comes twice."""
+        """Return the login that comes back, once; None for one that is unknown, late, or of another browser."""
         pending = self._away.pop(state, None)
         if pending is None or now - pending.began_at > PENDING_LOGIN_SECONDS:
             return None
@@ -128,7 +131,7 @@ class PendingLogins:
 
 
 class Provider:
-    """Calls to the provider. `clock` gives monotonic seconds."""
+    """Calls to the provider. `clock` returns monotonic seconds."""
 
     def __init__(self, oidc: OidcConfig, clock: Callable[[], float] = time.monotonic) -> None:
         self.oidc = oidc
@@ -140,11 +143,11 @@ class Provider:
         self._http = AsyncHTTPClient(force_instance=True, max_body_size=_MAX_RESPONSE_BYTES)
 
     def name(self, language: Language) -> str:
-        """What people call it."""
+        """Return the provider's name for users."""
         return self.oidc.names[language]
 
     async def endpoints(self) -> Endpoints:
-        """Where it is asked what; ProviderFailed where it does not say. Asked once an hour, one at a time."""
+        """Return the provider's endpoints, read once an hour, one reader at a time. Raises ProviderError."""
         async with self._asking:
             if self._clock() >= self._ask_again:
                 self.known, self._ask_again = None, self._clock() + _RETRY_SECONDS
@@ -154,7 +157,7 @@ class Provider:
         return self.known
 
     async def redeem(self, code: str, pending: PendingLogin) -> str:
-        """The token for the service. Raises ProviderFailed."""
+        """Return the token for the service, in exchange for a code. Raises ProviderError."""
         endpoints = await self.endpoints()
         headers, form = self._as_ourselves(endpoints)
         form |= {
@@ -173,7 +176,7 @@ class Provider:
         return token
 
     def close(self) -> None:
-        """Give up the connections."""
+        """Close the connections."""
         self._http.close()
 
     async def _ask(self) -> None:
@@ -196,7 +199,7 @@ class Provider:
         return endpoints
 
     def _as_ourselves(self, endpoints: Endpoints) -> tuple[dict[str, str], dict[str, str]]:
-        """The header and the form fields that say who we are (RFC 6749 §2.3.1)."""
+        """Return the headers and form fields that authenticate this client (RFC 6749 §2.3.1)."""
         name, secret = self.oidc.client_id, self.oidc.client_secret
         headers = {"Accept": "application/json", "Content-Type": "application/x-www-form-urlencoded"}
         methods = endpoints.token_endpoint_auth_methods_supported
@@ -208,7 +211,10 @@ class Provider:
         return headers | {"Authorization": f"Basic {credentials}"}, {}
 
     def _check_id_token(self, token: str, nonce: str) -> None:
-        """That it is for this login (Core §3.1.3.7). Its signature is for the service, if it is the one that counts."""
+        """Check that the id token is for this login (Core §3.1.3.7).
+
+        The service checks its signature, if it is the token that the service accepts.
+        """
         try:
             claims = unverified_claims(token, _IdClaims)
         except (ValueError, IndexError, RecursionError, msgspec.MsgspecError):
@@ -222,11 +228,11 @@ class Provider:
             raise ProviderError("oidc_failed", "the id token is of another login (nonce)")
 
     async def _fetch(self, request: HTTPRequest) -> bytes:
-        request.follow_redirects = False  # a code and a secret go to no other address
+        request.follow_redirects = False  # a code and a secret are sent to no other address
         request.connect_timeout = request.request_timeout = _CALL_TIMEOUT_SECONDS
         try:
             response = await self._http.fetch(request, raise_error=False)
-        except (OSError, ValueError, HTTPClientError) as error:  # ValueError: an endpoint that is no address
+        except (OSError, ValueError, HTTPClientError) as error:  # ValueError: an endpoint that is no URL
             raise ProviderError("oidc_down", type(error).__name__) from None
         if response.code == 200:
             return response.body
@@ -236,7 +242,7 @@ class Provider:
 
 
 def named_error(error: str) -> str:
-    """An error of the provider as it may stand in a log: a name, or nothing."""
+    """Return the provider's error as a log may hold it: a name, or a placeholder."""
     return error if _CODE.fullmatch(error) else "(no name)"
 
 

@@ -38,10 +38,10 @@ from dashboard.site.oidc import (
 )
 
 BROWSER_COOKIE = "dossier-login"
-"""The cookie that says which browser a login left from: one for all its tabs, gone by itself, and it opens nothing."""
-_PATH = "/login/oidc"  # where that cookie is sent
+"""The cookie that identifies the browser of a pending login: one for all its tabs. It expires, and opens nothing."""
+_PATH = "/login/oidc"  # the path that the cookie is sent to
 _NUMBER = re.compile(r"[\w-]{43}", re.ASCII)
-_MAX_PARAMETER_CHARS = 4_096  # characters of what the provider sends along
+_MAX_PARAMETER_CHARS = 4_096  # of one parameter from the provider
 
 _log = logging.getLogger("dashboard")
 _templates = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
@@ -49,17 +49,19 @@ _page = _templates.from_string(read(["templates/done.html"]))
 
 
 class OidcRedirectHandler(CodeChallengeLoginHandler):
-    """`GET /login/oidc`: to the provider's own login page."""
+    """`GET /login/oidc`: the way to the provider's own login page."""
 
     application: DashboardApplication
 
     def initialize(self, door: Authenticator, provider: Provider, origins: Sequence[str]) -> None:
+        """Take the authenticator, the provider, and the origins that the provider may send browsers back to."""
         self._door = door
         self._provider = provider
         self._origins = origins
         self._display = _display(self)
 
     async def get(self) -> None:
+        """Begin a login and redirect to the provider."""
         self.set_header("Cache-Control", "no-store")
         try:
             self._endpoints: Endpoints = await self._provider.endpoints()
@@ -79,7 +81,7 @@ class OidcRedirectHandler(CodeChallengeLoginHandler):
             self.application.logins.now(),
         )
         state = self._provider.pending_logins.begin(pending)
-        # Lax: it must come along when the provider's site sends the browser back.
+        # Lax: browsers must send it when the provider's site redirects back.
         self.set_cookie(
             _cookie(self._door),
             browser,
@@ -108,27 +110,29 @@ class OidcRedirectHandler(CodeChallengeLoginHandler):
 
     @property
     def _redirect_uri(self) -> str:
-        """Back to the configured origin under which the browser is here: never to what a Host header makes up."""
+        """Return the callback under the configured origin that the browser uses, never under a foreign Host."""
         host = self.request.host.lower()
         origin = next((origin for origin in self._origins if origin.partition("://")[2] == host), self._origins[0])
         return origin + CALLBACK
 
     def write_error(self, status_code: int, **_: Any) -> None:
-        """Panel's would end every login of the browser, on a page from elsewhere."""
+        """Write a plain error: Panel's would end every login of the browser, on a page from elsewhere."""
         self.set_header("Content-Type", "text/plain; charset=utf-8")
         self.finish(f"{status_code}: {self._reason}\n")
 
 
 class OidcCallbackHandler(tornado.web.RequestHandler):
-    """`GET /login/oidc/callback`: a login comes back. No page is shown under an address that has a code in it."""
+    """`GET /login/oidc/callback`: the return from the provider. No page is shown under an address with a code."""
 
     application: DashboardApplication
 
     def initialize(self, door: Authenticator, provider: Provider) -> None:
+        """Take the authenticator and the provider."""
         self._door = door
         self._provider = provider
 
     async def get(self) -> None:
+        """Redeem the code and log in, or go back to the login page with the reason."""
         self.set_header("Cache-Control", "no-store")
         address, now = self.request.remote_ip or "", self.application.logins.now()
         if not self._door.attempts.allows(address, now):
@@ -156,7 +160,7 @@ class OidcCallbackHandler(tornado.web.RequestHandler):
             self.redirect(f"/login/done{pending.display.query}", status=303)
 
     def _code(self, endpoints: Endpoints) -> str:
-        """The code, of the provider that was asked (RFC 9207). Raises ProviderFailed."""
+        """Return the code, if it is of the provider that was asked (RFC 9207). Raises ProviderError."""
         error, code = self._said("error"), self._said("code")
         named = "iss" in self.request.query_arguments or endpoints.authorization_response_iss_parameter_supported
         if named and self._said("iss") != endpoints.issuer:
@@ -169,21 +173,22 @@ class OidcCallbackHandler(tornado.web.RequestHandler):
         return code
 
     def _said(self, name: str) -> str:
-        """A parameter; nothing where it is missing, too long, or there more than once (RFC 6749 §3.1)."""
+        """Return a parameter; "" where it is missing, too long, or given twice (RFC 6749 §3.1)."""
         values = self.request.query_arguments.get(name, [])
         value = values[0].decode(errors="replace") if len(values) == 1 else ""
         return value if len(value) <= _MAX_PARAMETER_CHARS else ""
 
     def log_exception(self, *failure: Any) -> None:
-        """Tornado's would write the address into the log, with the code in it. Bad requests are not worth a line."""
+        """Log without the address, which holds the code. Bad requests are not logged."""
         if not isinstance(failure[1], tornado.web.HTTPError):
             _log.error("a login through the identity provider broke", exc_info=failure)
 
 
 class LoginDoneHandler(tornado.web.RequestHandler):
-    """`GET /login/done`: where the way back ends, and the way to the first page begins."""
+    """`GET /login/done`: the page on which the redirects end, and which goes on to the first page by itself."""
 
     def get(self) -> None:
+        """Show the page."""
         display = _display(self)
         self.set_header("Cache-Control", "no-store")
         self.finish(
@@ -200,8 +205,11 @@ class LoginDoneHandler(tornado.web.RequestHandler):
 
 
 def _cookie(door: Authenticator) -> str:
-    """The cookie's name; where browsers come by TLS, with a prefix with which they take it in no other way (RFC
-    6265bis). It is sent to one path, so it cannot have the stricter prefix."""
+    """Return the cookie's name.
+
+    Over TLS it has a prefix with which browsers accept it in no other way (RFC 6265bis). It is sent to one path, so it
+    cannot have the stricter prefix.
+    """
     return f"__Secure-{BROWSER_COOKIE}" if door.secure else BROWSER_COOKIE
 
 
@@ -210,5 +218,5 @@ def _display(handler: tornado.web.RequestHandler) -> DisplayOptions:
 
 
 def _back(handler: tornado.web.RequestHandler, display: DisplayOptions, said: str) -> None:
-    """To the login page, which knows the sentence by its name: nobody else's words come along."""
+    """Redirect to the login page with the key of a sentence: no foreign text is passed on."""
     handler.redirect(f"/login{display.query}&said={said}", status=303)

@@ -22,7 +22,7 @@ MODULE_PATH = "/assets/console.mjs"
 
 
 class PageComponent(JSComponent):
-    """The component in the browser. `on_message` hears what it says."""
+    """The component in the browser. `on_message` receives its messages."""
 
     words = param.Dict(default={})
     levels = param.List(default=[])
@@ -50,11 +50,11 @@ class PageComponent(JSComponent):
         self._document: Document | None = None
 
     def stand_in(self, document: Document) -> None:
-        """The document whose only root this is, on our own server."""
+        """Set the document whose only root this component is, on the dashboard's own server."""
         self._document = document
 
     def _get_properties(self, doc: Document | None) -> dict[str, Any]:
-        """On our own server the browser loads the component by its address: made from text it would need `blob:`."""
+        """Return the properties, with the component's address on our own server: from text it would need `blob:`."""
         properties: dict[str, Any] = super()._get_properties(doc)
         if self.served:
             properties |= {"bundle": "url", "esm": MODULE_PATH}
@@ -64,7 +64,7 @@ class PageComponent(JSComponent):
         self.on_message(data)
 
     def tell(self, message: dict[str, Any]) -> None:
-        """Send it to the browser: through Bokeh where it can be, which waits for sockets and minds those that close."""
+        """Send a message to the browser, through Bokeh where possible: it waits for sockets, and for closing ones."""
         if self._document is None:
             self._send_msg(message)
         else:

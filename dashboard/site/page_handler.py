@@ -27,7 +27,7 @@ from dashboard.site.view_cache import ViewCache
 
 
 class PageHandler(Handler):
-    """Makes the document of one page for the visitor who asked for it."""
+    """The maker of one page's document, for the login that asks for it."""
 
     def __init__(
         self, name: str, views: ViewCache, logins: LoginSessions, api: ServiceApi, queue: RecordingQueue
@@ -41,7 +41,7 @@ class PageHandler(Handler):
         self._template = _templates.get_template("page.html")
 
     def process_request(self, request: HTTPServerRequest) -> dict[str, Any]:
-        """What the session is given of the request: a name for the visit, good for nothing else; and the looks."""
+        """Return the session's payload: the key of the page, valid for it alone, and the display options."""
         cookie = request.cookies.get(self._logins.cookie)
         login = None if cookie is None else self._logins.known(cookie.value, request.remote_ip or "")
         if login is None:
@@ -50,7 +50,8 @@ class PageHandler(Handler):
         return {"visit": self._logins.open_page(login), "language": display.language, "theme": display.theme}
 
     def modify_document(self, doc: Document) -> None:
-        context: Any = doc.session_context  # the server's kind, which knows its token
+        """Fill the document with the page's component, and tick until its session ends."""
+        context: Any = doc.session_context  # the server's class of it has `token_payload`
         payload: dict[str, Any] = context.token_payload
         login = self._logins.owner_of_page(payload.get("visit", ""))
         if login is None:
@@ -71,6 +72,7 @@ class PageHandler(Handler):
         login.at_end.add(session.give_up)
 
         def closed(_: Any) -> None:
+            """End the page with its session."""
             login.at_end.discard(session.give_up)
             session.give_up()
 
@@ -98,4 +100,4 @@ _SHIMS = re.compile(r"<script[^>]*(esms-options|es-module-shims)[^>]*>.*?</scrip
 _templates = jinja2.Environment(
     loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined
 )
-_templates.filters["without_shims"] = lambda scripts: _SHIMS.sub("", scripts)  # assets/modules.js stands in their place
+_templates.filters["without_shims"] = lambda scripts: _SHIMS.sub("", scripts)  # assets/js/modules.js replaces them

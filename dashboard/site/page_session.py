@@ -1,4 +1,4 @@
-"""One page before one pair of eyes: a component that draws blocks, fed with what changed, at most thrice a second."""
+"""The session of one open page: a component that draws blocks, sent the changes at most three times a second."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ from dashboard.site.view_cache import ViewCache
 from dashboard.state.service_link import Status
 
 TICK_MS = 333
-_MAX_UNSEEN_MESSAGES = 6  # messages that may be under way to a browser: one that sleeps costs no memory
-_HEARTBEAT_SECONDS = 3.0  # seconds after which even no news is told
+_MAX_UNSEEN_MESSAGES = 6  # in flight: a browser that sleeps costs no memory
+_HEARTBEAT_SECONDS = 3.0  # after which a message is sent even without changes
 _FIRST = ListQuery()
 
 
 @dataclass(frozen=True, slots=True)
 class OpenPage:
-    """A page that is open, and the eyes before it. `served`: by the dashboard's own server, not in a notebook."""
+    """An open page, and its viewer. `served`: by the dashboard's own server, not in a notebook."""
 
     name: str
     viewer: Viewer
@@ -50,7 +50,7 @@ class PageServices:
 
 @dataclass(frozen=True, slots=True)
 class LoginHooks:
-    """The login that a page belongs to: whether it still holds, and a call for each sign of its user."""
+    """The login that a page belongs to: a check that it still holds, and a call for each sign of its user."""
 
     is_valid: Callable[[], bool]
     touch: Callable[[], None]
@@ -61,7 +61,7 @@ ALWAYS_LOGGED_IN = LoginHooks(lambda: True, lambda: None)
 
 
 class PageSession:
-    """What one open page has been told. `stays` says whether its visitor is still logged in."""
+    """One open page: the messages that its browser was sent and has seen, and the requests that it sends."""
 
     def __init__(
         self, views: ViewCache, page: OpenPage, services: PageServices, login: LoginHooks = ALWAYS_LOGGED_IN
@@ -75,11 +75,11 @@ class PageSession:
         self._services = services
         self._login = login
         self._query, self._asked = _FIRST, _FIRST
-        self._query_at = 0.0  # when another query may be answered
+        self._query_at = 0.0  # the time from which the next query may be answered
         self._version = 0
         self._sent = self._seen = 0
         self._told_at = 0.0
-        self._status: Status | None = None  # of the service, as the page was told it last
+        self._status: Status | None = None  # of the service, as last sent to the page
         self._ready = self._paused = self._over = False
         self._news: list[dict[str, Any]] = []
         self._doing: set[asyncio.Task[None]] = set()
@@ -88,7 +88,7 @@ class PageSession:
         self.component.on_message = self._heard
 
     def tick(self) -> None:
-        """Tell what is new, if the browser keeps up."""
+        """Send the changes, if the browser keeps up."""
         if not self._ready or self._over:
             return
         if not self._login.is_valid():
@@ -112,10 +112,10 @@ class PageSession:
         if self._chart is not None and not self._paused:
             self._chart.update(self._views.state, self._page.viewer)
             if not self._page.served:
-                panel.io.push_notebook(self.component)  # a server sends what a figure is told by itself
+                panel.io.push_notebook(self.component)  # on a server, Bokeh sends a figure's changes itself
 
     def _what_is_new(self, now: float) -> list[str]:
-        """Return the news for the query that was asked last; a search that costs much is not followed by the next."""
+        """Return the changes for the query that was asked last; an expensive search delays the next one."""
         anew = self._asked != self._query and now >= self._query_at
         if anew:
             self._query, self._version = self._asked, 0
@@ -138,7 +138,7 @@ class PageSession:
                 self._version = 0
             case {"query": wanted}:
                 self._login.touch()
-                with contextlib.suppress(msgspec.ValidationError):  # not what our own page sends
+                with contextlib.suppress(msgspec.ValidationError):  # not sent by our own page
                     self._asked = msgspec.convert(wanted, QueryRequest).query()
             case {"active": True}:
                 self._login.touch()
@@ -147,7 +147,7 @@ class PageSession:
                 try:
                     asked = msgspec.convert(message, ActionRequest)
                 except msgspec.ValidationError:
-                    return  # not what our own page sends
+                    return  # not sent by our own page
                 self._begin(self._act(asked), self._doing)
             case {"open": wanted} if self._services.recordings is not None:
                 self._login.touch()
@@ -161,7 +161,7 @@ class PageSession:
         task.add_done_callback(kept.discard)
 
     def give_up(self) -> None:
-        """End what is fetched for the page: its login is over, or nobody looks any more."""
+        """Cancel the recordings that are being fetched: the login is over, or the page is closed."""
         for task in self._fetching:
             task.cancel()
 

@@ -1,4 +1,4 @@
-"""The dashboard's own process: Panel behind our door, one feed, one tick a page."""
+"""The dashboard's own process: Panel behind the guard, one feed, one tick per page."""
 
 from __future__ import annotations
 
@@ -43,11 +43,11 @@ from dossier_realtime.protocol.http.host_policy import host_policy, own_hosts
 from dossier_realtime.protocol.http.loopback import loopback_origins
 
 _log = logging.getLogger("dashboard")
-logging.getLogger("bokeh").setLevel(logging.WARNING)  # it tells of every socket
-logging.getLogger("bokeh.server.views.ws").setLevel(logging.ERROR)  # and of every tab that closes under a message
+logging.getLogger("bokeh").setLevel(logging.WARNING)  # it logs every socket
+logging.getLogger("bokeh.server.views.ws").setLevel(logging.ERROR)  # and every tab that closes while a message is sent
 _MAX_HEADER_BYTES = 16_384
 _MAX_BODY_BYTES = 65_536
-_UNUSED_SESSION_MS = 15_000  # after which a session without a browser is let go
+_UNUSED_SESSION_MS = 15_000  # after which a session without a browser is dropped
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,11 @@ class SiteAddress:
 
 @dataclass(frozen=True, slots=True)
 class LoginRules:
-    """The role on the dashboard by the `role` of a token; the seconds until an idle login ends; a provider, if any."""
+    """The rules of logins.
+
+    `roles`: the role on the dashboard by the `role` of a token. `idle_seconds`: the time after which an idle login
+    ends. `oidc`: the identity provider, if there is one.
+    """
 
     roles: Mapping[str, DashboardRole]
     idle_seconds: float
@@ -85,7 +89,7 @@ class DashboardConfig:
 
 
 class DashboardServer:
-    """The server. `port` is the one that it listens on, also where the configuration says 0."""
+    """The server. `port` is the port that it listens on, also where the configuration says 0."""
 
     def __init__(self, config: DashboardConfig, token: TokenSource) -> None:
         self._config = config
@@ -176,13 +180,14 @@ class ComponentModuleHandler(tornado.web.RequestHandler):
     """`GET /assets/console.mjs`: the component in the browser, as one module."""
 
     def get(self) -> None:
+        """Send the module."""
         self.set_header("Content-Type", "text/javascript; charset=utf-8")
         self.set_header("Cache-Control", "no-cache")
         self.finish(_MODULE)
 
 
 def _through(provider: Provider | None, door: Authenticator, origins: Sequence[str]) -> list[tuple[Any, ...]]:
-    """The addresses of a login through the identity provider."""
+    """Return the handlers of a login through the identity provider."""
     if provider is None:
         return []
     return [

@@ -1,4 +1,4 @@
-"""The dashboard's own token: from a file that somebody renews, or from whoever started the process, over a pipe.
+"""The dashboard's own token: from a file that is renewed, or from the process that started it, over a pipe.
 
 Neither way needs the key that signs tokens, and this process never reads it.
 """
@@ -9,22 +9,22 @@ import asyncio
 import os
 from pathlib import Path
 
-_FIRST_TOKEN_TIMEOUT_SECONDS = 30.0  # to wait for the first token
+_FIRST_TOKEN_TIMEOUT_SECONDS = 30.0
 _WANTED = "put the dashboard's token there (admin:*, clearance secret), for the dashboard's user to read"
 
 
 class MissingTokenError(OSError):
-    """No token has come; the message says from where it was expected."""
+    """Raised when there is no token; the message says where it was expected."""
 
 
 class TokenFile:
-    """A token in a file, read again each time one is needed."""
+    """A token in a file, read again for each use."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
     async def token(self) -> str:
-        """Return what the file holds now. Raises NoToken."""
+        """Return the content of the file. Raises MissingTokenError."""
         try:
             token = (await asyncio.to_thread(self._path.read_text, encoding="utf-8")).strip()
         except OSError as wrong:
@@ -40,7 +40,7 @@ class TokenFile:
 
 
 class TokenPipe:
-    """Tokens from an inherited file descriptor, one a line; the last one is in force."""
+    """Tokens from an inherited file descriptor, one per line; the last one is in force."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
@@ -48,7 +48,7 @@ class TokenPipe:
         self._came = asyncio.Event()
 
     async def token(self) -> str:
-        """Return the token in force, the first time after waiting for it. Raises NoToken."""
+        """Return the token in force, the first time after waiting for it. Raises MissingTokenError."""
         try:
             async with asyncio.timeout(_FIRST_TOKEN_TIMEOUT_SECONDS):
                 await self._came.wait()
@@ -57,7 +57,7 @@ class TokenPipe:
         return self._token
 
     async def run(self) -> None:
-        """Read until the other end is closed. Raises OSError and ValueError for what is no pipe."""
+        """Read until the other end is closed. Raises OSError and ValueError for a descriptor that is no pipe."""
         reader = asyncio.StreamReader()
         loop = asyncio.get_running_loop()
         with os.fdopen(self._descriptor, "rb", buffering=0, closefd=False) as pipe:

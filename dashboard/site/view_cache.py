@@ -17,7 +17,7 @@ _FIRST = ListQuery()
 
 
 class ViewCache:
-    """The views that somebody looks at, shared by all who would see the same."""
+    """The views of all open pages, shared by viewers who see the same."""
 
     def __init__(self, state: DashboardState, clock: Callable[[], float] = time.time) -> None:
         self.state = state
@@ -25,7 +25,7 @@ class ViewCache:
         self._views: dict[tuple[str, Viewer, ListQuery], tuple[View, float]] = {}
 
     def view(self, page: str, viewer: Viewer, query: ListQuery = _FIRST) -> View:
-        """The view, as of now."""
+        """Return the view, rendered up to now."""
         now, key = self.clock(), (page, viewer, query)
         known = self._views.get(key)
         if known is None:
@@ -42,10 +42,10 @@ class ViewCache:
 
     @property
     def known(self) -> int:
-        """Return how many views are kept."""
+        """The number of views that are kept."""
         return len(self._views)
 
     def looked_at(self, page: str) -> bool:
-        """Whether somebody looks at the page."""
+        """Return whether the page is viewed."""
         now = self.clock()
         return any(name == page and now - looked < _VIEWED_SECONDS for (name, _, _), (_, looked) in self._views.items())

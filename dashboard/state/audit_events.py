@@ -1,4 +1,4 @@
-"""What the audit of the journal found: how its chain stands, and who did what. Pure."""
+"""The results of the audit of the journal: the state of its chain, and the actions in its entries. Pure."""
 
 from __future__ import annotations
 
@@ -32,11 +32,12 @@ _CALLS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class ChainStatus:
-    """How the chain stands: verified from entry `first` to `seq`, whose link is `link`, at the time `at`.
+    """The state of the chain: verified from entry `first` to `seq`, whose link is `link`, at the time `at`.
 
-    `head` is the last entry that the service says it has; `lost` and `redacted` are of what was verified. `trouble`
-    is why nothing more can be verified now, "" while it can; `fault` the first thing found wrong, of `faults` in all,
-    and it stays. `writable`: whether the service says that the journal can be written; None while it says nothing.
+    `head` is the last entry that the service reports; `lost` and `redacted` count in the verified ones. `trouble` is
+    the reason for which no entry can be verified now, "" while there is none; `fault` the first of `faults` faults,
+    and it stays. `writable`: whether the service reports that the journal can be written; None while it reports
+    nothing.
     """
 
     node: str = ""
@@ -54,16 +55,16 @@ class ChainStatus:
 
     @property
     def behind(self) -> int:
-        """Entries that are there and not verified yet."""
+        """The number of entries that are not verified yet."""
         return max(0, self.head - self.seq)
 
 
 @dataclass(frozen=True, slots=True)
 class AuditEvent:
-    """Something that was done, or refused by `rule`: what, on what, and why.
+    """An action of a user, or its denial by `rule`: the action, its subject and its reason.
 
     `what` is a word of a closed list, or method and path. `of` is a channel where `of_channel` says so. `status` is
-    that of an HTTP call, `level` a classification that holds from here on. `times`: how often the same was refused.
+    that of an HTTP call, `level` a classification that holds from here on. `times`: the number of equal denials.
     """
 
     seq: int
@@ -78,16 +79,16 @@ class AuditEvent:
     level: str = ""
     times: int = 1
     needs: str = ""
-    """The clearance that it takes to be told of it, where it is on no channel: of what its subject was derived from."""
+    """The clearance needed to see an event that is on no channel: that of the facts its subject was derived from."""
 
     @property
     def key(self) -> str:
-        """What makes it another act than the next: refusals of the same are one."""
+        """The key of the row: equal denials share one."""
         return f"{self.user} {self.rule} {self.of}" if self.rule else str(self.seq)
 
 
 def audit_event(header: Header) -> AuditEvent | None:
-    """What an entry says that somebody did and an auditor asks for; None for everything else."""
+    """Return the audit event of a journal entry; None for entries that are no action of a user."""
     seq, at, user = header.seq, header.at, header.user
     match header.kind:
         case "http":
@@ -107,7 +108,7 @@ def _called(header: Header) -> AuditEvent | None:
     method, path = str(header.detail.get("method", "")), str(header.detail.get("path", ""))
     reason = str(header.detail.get("reason", ""))[:MAX_REASON_CHARS]
     if method not in _CHANGES or (path == "/v1/publish" and not reason):
-        return None  # what programs publish is on the live tail
+        return None  # events of publishers are on the live tail
     status = header.detail.get("status")
     what, of = _meant(method, path)
     return AuditEvent(

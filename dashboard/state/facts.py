@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 from dossier_realtime.protocol.authorization import Fact
 from dossier_realtime.recording.ops.ops_rows import AlertRow, BriefRow
 
-MAX_SCORES = 60  # changes kept of one relationship
-RECENT_SECONDS = 60  # seconds over which an editor counts as present, and over which a rate is taken
+MAX_SCORES = 60  # kept of one relationship
+RECENT_SECONDS = 60  # for which a writer counts as an editor of a document
 
 
 @dataclass(slots=True)
 class SecondCounts:
-    """What all nodes counted in one second."""
+    """The counts of all nodes in one second."""
 
     at: int
     counts: Counter[str] = field(default_factory=Counter)
@@ -26,7 +26,7 @@ class SecondCounts:
 
 @dataclass(slots=True)
 class NodeView:
-    """A node's own numbers, as it said them last."""
+    """A node's own figures, of its last report."""
 
     at: int
     values: Mapping[str, float]
@@ -34,7 +34,7 @@ class NodeView:
 
 @dataclass(slots=True)
 class LimitView:
-    """One user's standing in one class of messages; in all (`*`) while the user's limits are lifted, `until` a time."""
+    """One user's limits in one class of messages; in all (`*`) while they are lifted, `until` a time."""
 
     user_id: str
     name: str
@@ -49,8 +49,7 @@ class LimitView:
 
 @dataclass(slots=True)
 class AlertView:
-    """A commitment that climbs. `since`: when it came to its level; `next_level_at`: when it climbs on, where that is
-    known and nobody has acknowledged it."""
+    """A commitment's alert. `since`: the start of its level."""
 
     commitment_id: str
     level: int
@@ -59,17 +58,18 @@ class AlertView:
     facts: AlertRow
     acknowledged_by: str | None = None
     fact: Fact = field(default_factory=Fact)
-    """The channels that it was derived from: who could not read them is not shown it."""
+    """The channels that it was derived from: it is shown to viewers who may read them."""
 
     @property
     def next_level_at(self) -> int | None:
+        """The time at which the alert climbs, where it is known and the alert is not acknowledged."""
         at = self.facts.next_level_at
         return int(at) if isinstance(at, int | float) and self.acknowledged_by is None else None
 
 
 @dataclass(slots=True)
 class BriefView:
-    """A brief being written. `moved`: when it last made progress."""
+    """A brief that is being written. `moved`: the time of its last progress."""
 
     request_id: str
     started: int
@@ -83,23 +83,23 @@ class BriefView:
 
 @dataclass(slots=True)
 class DocumentView:
-    """A document as its operations show it. `operations`: (time, user) of the last ones."""
+    """A document, as its edits show it. `operations`: (time, user) of the last ones."""
 
     version: int = 0
     operations: deque[tuple[float, str]] = field(default_factory=lambda: deque(maxlen=600))
 
     def editors(self, at: float) -> list[str]:
-        """Who wrote within the last minute, latest first."""
+        """Return the users who wrote in the last RECENT_SECONDS, latest first."""
         return list(dict.fromkeys(user for when, user in reversed(self.operations) if at - when <= RECENT_SECONDS))
 
     def rate(self, at: float) -> float:
-        """Operations a second over the last ten seconds."""
+        """Return edits per second over the last ten seconds."""
         return sum(at - when <= 10 for when, _ in self.operations) / 10
 
 
 @dataclass(slots=True)
 class RelationshipView:
-    """A relationship's health; `scores`: (time, score) of its last changes."""
+    """A relationship's health. `scores`: (time, score) of its last changes."""
 
     status: str
     score: int
@@ -111,7 +111,7 @@ class RelationshipView:
 
 @dataclass(frozen=True, slots=True)
 class TailMessage:
-    """One message of the live tail. `number` counts from the first message ever."""
+    """One message of the live tail. `number` counts from the first message of all."""
 
     number: int
     at: float

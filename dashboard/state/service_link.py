@@ -1,7 +1,7 @@
-"""The dashboard's link to the service: whether the service answers, since when, and how old the data is. Pure.
+"""The connection to the service: its status, since when, and the age of the data. Pure.
 
-Times are Unix seconds. `ops:nodes` comes once a second and node, so a link that is up and brings nothing for
-`SILENT_SECONDS` leads to a service that stands still.
+Times are Unix seconds. Each node reports once a second on `ops:nodes`, so a connection that stands and brings nothing
+for `SILENT_SECONDS` leads to a service that hangs.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ SILENT_SECONDS = 5.0
 
 @dataclass(slots=True)
 class ServiceLink:
-    """What is known of the link. `refused`: the HTTP status with which the lists were refused the last time, or 0."""
+    """The state of the connection. `refused`: the HTTP status of the last refusal of the lists, or 0."""
 
     live: bool = False
     since: float = 0.0
@@ -24,7 +24,7 @@ class ServiceLink:
     refused: int = 0
 
     def linked(self, live: bool, at: float) -> bool:
-        """Record that the connection stands or does not. Return whether that is news."""
+        """Record that the connection stands or does not. Return whether that changed."""
         if live == self.live and self.since:
             return False
         self.live, self.since = live, at

@@ -1,7 +1,7 @@
-"""What an operator can know, folded message by message. Pure: times come in, live and replay are the same fold.
+"""The state that operators see, folded message by message. Pure: times are arguments, live and replay use one fold.
 
-Everything is bounded by number: a view that stays open for a week holds no more than one that stays open for a day.
-Times are Unix seconds.
+Every collection is bounded by number: a view that stays open for a week holds no more than after a day. Times are Unix
+seconds.
 """
 
 from __future__ import annotations
@@ -49,8 +49,8 @@ from dossier_realtime.recording.ops.ops_rows import (
     unmarked,
 )
 
-MAX_SECONDS = 900  # of time series
-MAX_LISTED = 5_000  # rows kept of each list of the service
+MAX_SECONDS = 900  # of the time series
+MAX_LISTED = 5_000  # rows of each list of the service
 MAX_TAIL = 500  # messages of the live tail
 MAX_MESSAGE_CHARS = 2_000  # of a message in the tail
 
@@ -59,7 +59,7 @@ PRESENCE_NAMESPACES = ("dossier", "document", "workspace", "relationship")
 
 
 class DashboardState:
-    """The fold. `heard`, `present`, `listed`, `audited` and `linked` are its only ways in."""
+    """The fold. It changes by `heard`, `present`, `forgotten`, `listed`, `unlisted`, `audited` and `linked` only."""
 
     def __init__(self) -> None:
         self.link = ServiceLink()
@@ -75,9 +75,9 @@ class DashboardState:
         self.came: BoundedDict[float] = BoundedDict(20_000)
         self.sessions: list[dict[str, Any]] = []
         self.people = 0  # users with an open session
-        self.lists_unread = False  # whether the lists had more pages than were read
-        self.lists_longer = False  # whether the service's lists hold more than was kept of them
-        self.followed: frozenset[str] | None = None  # channels whose messages are heard; None: every one
+        self.lists_unread = False  # True: the lists had more pages than were read
+        self.lists_longer = False  # True: the service's lists have more rows than are kept
+        self.followed: frozenset[str] | None = None  # channels whose messages are received; None: all
         self.channels: dict[str, dict[str, Any]] = {}
         self.tail: deque[TailMessage] = deque(maxlen=MAX_TAIL)
         self.chain = ChainStatus()
@@ -86,15 +86,15 @@ class DashboardState:
         self.messages = 0
         self.revision = 0
 
-    # --- ways in ----------------------------------------------------------------------------------------------
+    # --- input ------------------------------------------------------------------------------------------------
 
     def linked(self, live: bool, at: float) -> None:
-        """The connection to the service stands, or does not."""
+        """Record that the connection to the service stands or does not."""
         if self.link.linked(live, at):
             self.revision += 1
 
     def heard(self, channel: str, event: Event, at: float) -> None:
-        """A message of a channel."""
+        """Fold a message of a channel."""
         self.revision += 1
         self.link.heard_at = at
         match event:
@@ -102,7 +102,7 @@ class DashboardState:
                 topic = channels.identifier(channel)
                 self._counted(topic, told.timestamp, told.values)
                 self._told_rows(topic, told)
-                return  # one a second and topic; the tail is for what people and programs say
+                return  # one per second and topic: kept out of the tail, which is for events
             case RemoteOperation(payload=edit):
                 name = channels.identifier(channel)
                 document = self.documents.get(name) or DocumentView()
@@ -120,7 +120,7 @@ class DashboardState:
         self._tell(channel, event, at)
 
     def present(self, channel: str, presence: PresenceState, at: float) -> None:
-        """Who is on a channel now."""
+        """Set the users who are on a channel now."""
         self.revision += 1
         before = self.presence.get(channel)
         gone = before.users.keys() - presence.users.keys() if before else ()
@@ -132,7 +132,7 @@ class DashboardState:
         self.presence.put(channel, presence)
 
     def forgotten(self, channel: str) -> None:
-        """Who is on a channel is not followed any more."""
+        """Drop the users of a channel that is no longer followed."""
         before = self.presence.get(channel)
         for user_id in before.users if before else ():
             self.came.drop(f"{channel} {user_id}")
@@ -148,9 +148,10 @@ class DashboardState:
         followed: frozenset[str] | None = None,
         more: bool = False,
     ) -> None:
-        """The operators' lists of sessions and of channels, as the service answered them at a time.
+        """Set the lists of sessions and channels, as the service returned them at a time.
 
-        `followed`: the channels whose messages are heard, if not all are; `more`: there was more than was read.
+        `followed`: the channels whose messages are received, if not all are; `more`: the lists were longer than was
+        read.
         """
         self.link.listed_at, self.link.refused = at, 0
         self.sessions = sessions[:MAX_LISTED]
@@ -162,12 +163,12 @@ class DashboardState:
         self.revision += 1
 
     def unlisted(self, status: int) -> None:
-        """The lists were refused with an HTTP status: what is known of them grows old."""
+        """Record that the lists were refused with an HTTP status: those that are known grow old."""
         self.link.refused = status
         self.revision += 1
 
     def audited(self, chain: ChainStatus, audit_events: Iterable[AuditEvent]) -> None:
-        """How the journal's chain stands, and who did what in the entries that were read of it."""
+        """Set the state of the journal's chain, and add the audit events of the entries that were read."""
         for event in audit_events:
             # Apart, so that endless refused attempts push out no action that was carried out.
             kept = self.denials if event.rule else self.audit_events
@@ -176,7 +177,7 @@ class DashboardState:
         self.chain = chain
         self.revision += 1
 
-    # --- what panes ask ---------------------------------------------------------------------------------------
+    # --- for the panes ---------------------------------------------------------------------------------------
 
     @property
     def live(self) -> bool:
@@ -184,36 +185,36 @@ class DashboardState:
         return self.link.live
 
     def follows(self, channel: str) -> bool:
-        """Return whether the messages of a channel are heard."""
+        """Return whether the messages of a channel are received."""
         return self.followed is None or channel in self.followed
 
     def rate(self, name: str, over: int = 5) -> float:
-        """Occurrences a second, over the last whole seconds."""
+        """Return occurrences per second, over the last whole seconds."""
         last = list(self.seconds)[-over:]
         return sum(second.counts[name] for second in last) / len(last) if last else 0.0
 
     def level(self, channel: str) -> str:
-        """A channel's classification; what is not known yet is taken for the highest."""
+        """Return a channel's classification; the highest for a channel that is not known yet."""
         row = self.channels.get(channel)
         return str(row["settings"]["classification"]) if row else HIGHEST
 
     def sum_of_nodes(self, name: str, at: float) -> float:
-        """A number that nodes say of themselves, over those that spoke lately."""
+        """Return the sum of a figure over the nodes that reported in the last ten seconds."""
         return sum(node.values.get(name, 0) for node in self.nodes.values() if at - node.at <= 10)
 
-    # --- the folding ------------------------------------------------------------------------------------------
+    # --- the fold ---------------------------------------------------------------------------------------------
 
     def _counted(self, topic: str, at: int, values: Mapping[str, float]) -> None:
         second = next((known for known in reversed(self.seconds) if known.at <= at), None)
         if second is None or second.at < at:
             if self.seconds and at < self.seconds[-1].at:
-                return  # of a second that is past: a clock went back
+                return  # a report of a past second, from a node whose clock went back
             second = SecondCounts(at)
             self.seconds.append(second)
         for name, value in values.items():
             if name in ("events", "edits"):
                 second.counts[name] += int(value)
-            elif topic == "errors" and name.isupper():  # the code that clients are told; rules are in lower case
+            elif topic == "errors" and name.isupper():  # an error code, as clients receive it; rules are in lower case
                 self._total("codes", name, value)
             elif topic in self.totals and (name in ("warnings", "refused", "opened", "closed") or topic == "errors"):
                 second.counts[topic if topic == "errors" else name] += int(value)

@@ -1,4 +1,4 @@
-"""Every word that the dashboard says, by key: in English, and in Arabic. Data is never translated."""
+"""Every text of the dashboard, by key: in English and in Arabic. Data is never translated."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the audit page says."""
+"""Texts of the audit page."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What pages say: columns, figures, values of closed lists."""
+"""Texts of pages: columns, figures, values of closed lists."""
 
 from __future__ import annotations
 

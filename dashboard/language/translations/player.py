@@ -1,4 +1,4 @@
-"""What recordings and their player say."""
+"""Texts of recordings and of their player."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What stands around the pages: their names, the login, the browser's own part, actions."""
+"""Texts around the pages: their names, the login, the browser's own part, actions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Commitments that climb, on a board of three levels."""
+"""The page of alerts: commitments on a board of three levels."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ _TONES = {1: "info", 2: "warn", 3: "bad"}
 
 
 def alerts(state: DashboardState, viewer: Viewer, at: float) -> list[Block]:
+    """Return the board, the most urgent alert of each level first."""
     levels: dict[int, list[AlertView]] = {3: [], 2: [], 1: []}
     for alert in state.alerts.values():
         if not viewer.shows(state, alert.fact):

@@ -1,4 +1,4 @@
-"""Is the journal what it was? And who did what."""
+"""The page of the audit: the state of the journal's hash chain, and the actions of users."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from dossier_realtime.protocol.explanations.explanation import explain_rule, exp
 from dossier_realtime.recording import export
 
 _DIGITS = 16  # of a link
-_MAX_UNREPORTED_LAG = 5_000  # entries that the next look brings: where people work there always are some
+_MAX_UNREPORTED_LAG = 5_000  # entries: fewer are verified by the next poll, and new ones always come
 _FORBIDDEN = 403
 _ASKED_BY: Final = {
     **dict.fromkeys(("disconnect_user", "disconnect_session", "revoke", "lift", "restore"), "grant.all"),
     "channel": "grant.admin",
     "document": "grant.write",
 }
-"""By what was done: the right that its call asks for, as the rule that refuses whoever lacks it."""
+"""The permission that each call needs, by action, as the rule that denies it."""
 _FAULTS: Final = {
     export.CHANGED: "changed",
     export.MISSING: "missing",
@@ -35,6 +35,7 @@ _FAULTS: Final = {
 
 
 def audit(state: DashboardState, viewer: Viewer, at: float) -> list[Block]:
+    """Return the state of the chain, and the audit events that the viewer may see, latest first."""
     say, chain = viewer.say, state.chain
     done = [*state.audit_events.values(), *state.denials.values()] if viewer.operates else []
     latest = sorted((event for event in done if _shown(event, state, viewer)), key=lambda event: -event.seq)
@@ -70,7 +71,7 @@ def audit(state: DashboardState, viewer: Viewer, at: float) -> list[Block]:
 
 
 def _banner(chain: ChainStatus, viewer: Viewer) -> Block:
-    """What an auditor must know first."""
+    """Return the most important sentence: a fault, then an unwritable journal, then a stop, then the progress."""
     say = viewer.say
     tone: Tone = "bad"
     if chain.fault is not None:
@@ -103,7 +104,7 @@ def _standing(chain: ChainStatus, viewer: Viewer) -> list[Cell]:
 
 
 def _shown(event: AuditEvent, state: DashboardState, viewer: Viewer) -> bool:
-    """Return whether an act may be shown: a channel that it is on must be readable, of a fact the level reached."""
+    """Return whether an audit event may be shown: its channel must be readable, its facts' level reached."""
     if event.of_channel:
         return viewer.sees(state, event.of)
     return viewer.cleared(event.needs) if event.needs else True
@@ -131,9 +132,10 @@ def _outcome(event: AuditEvent, state: DashboardState, viewer: Viewer) -> Cell:
 
 
 def _why(event: AuditEvent, state: DashboardState, viewer: Viewer) -> str:
-    """Why it was refused, in the sentences that every explanation has: the rule, and what would have to change.
+    """Return the reason of a denial, and the change that would allow it, as every explanation words them.
 
-    Who is shown the row could read its channel, so its level is told; a channel that is not listed has no known level.
+    The viewer of a row could read its channel, so the channel's level is named; one that is not listed has no known
+    level.
     """
     level = state.level(event.of) if event.of in state.channels else ""
     if event.rule:

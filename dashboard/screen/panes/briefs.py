@@ -1,4 +1,4 @@
-"""Briefs being written: how far, how long, and which ones stand still."""
+"""The page of briefs: progress, duration, and the ones that are stalled."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from dashboard.screen.viewer import Viewer
 from dashboard.state.facts import BriefView
 from dashboard.state.store import DashboardState
 
-_ID_CHARS = 8  # shown of a brief's id
-STALLED_SECONDS = 30  # seconds without progress
+_ID_CHARS = 8  # of a brief's id
+STALLED_SECONDS = 30  # without progress
 _ORDER = {"stalled": 0, "started": 1, "progress": 1, "failed": 2, "cancelled": 2, "complete": 3}
 _TONES: dict[str, Tone] = {"stalled": "bad", "failed": "bad", "cancelled": "muted", "complete": "good"}
 
 
 def briefs(state: DashboardState, viewer: Viewer, at: float) -> list[Block]:
+    """Return the briefs, stalled ones first."""
     say = viewer.say
     seen = [brief for brief in state.briefs.values() if viewer.shows(state, brief.fact)]
     rows = sorted(((standing(brief, at), brief) for brief in seen), key=_rank)
@@ -48,7 +49,7 @@ def _cells(how: str, brief: BriefView, viewer: Viewer) -> list[Cell]:
 
 
 def standing(brief: BriefView, at: float) -> str:
-    """The brief's state; `stalled` when it has not moved for long."""
+    """Return the brief's state; `stalled` after STALLED_SECONDS without progress."""
     running = brief.state in ("started", "progress")
     if running and at - brief.moved > STALLED_SECONDS:
         return "stalled"

@@ -1,4 +1,4 @@
-"""Open sessions and known channels, and what can be done about them."""
+"""The page of connections: open sessions and known channels, with their actions."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from dashboard.state.store import MAX_LISTED, DashboardState
 
 
 def connections(state: DashboardState, viewer: Viewer, at: float) -> list[Block]:
+    """Return the sessions and the channels that the viewer may see."""
     say = viewer.say
     known = state.sessions if viewer.operates else []
     sessions = sorted(known, key=lambda row: (-int(row.get("waiting_bytes") or 0), row["started_at"]))

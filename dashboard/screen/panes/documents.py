@@ -1,4 +1,4 @@
-"""Documents at work: version, editors, operations a second."""
+"""The page of documents: version, editors, edits per second."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from dossier_realtime.protocol import channels
 
 
 def documents(state: DashboardState, viewer: Viewer, at: float) -> list[Block]:
+    """Return the documents, the busiest first."""
     listed = (channels.identifier(channel) for channel in state.channels if channels.is_in(channel, "document"))
     seen = [name for name in {*state.documents, *listed} if viewer.sees(state, channels.document(name))]
     rates = {name: document.rate(at) for name, document in state.documents.items()}
@@ -38,7 +39,7 @@ def _version(state: DashboardState, name: str) -> int:
 def _cells(name: str, state: DashboardState, viewer: Viewer, at: float) -> list[Cell]:
     channel, document = channels.document(name), state.documents.get(name) or DocumentView()
     there = state.presence.get(channel)
-    heard = state.follows(channel)  # of what is not followed it is not known whether somebody writes
+    heard = state.follows(channel)  # the editors of other documents are unknown
     return [
         name,
         _version(state, name),

@@ -1,4 +1,4 @@
-"""Who is near a limit, and who is past it."""
+"""The page of limits: users near a limit, and users past it."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ _TONES: dict[str, Tone] = {"exceeded": "bad", "lifted": "info"}
 
 
 def limits(state: DashboardState, viewer: Viewer, at: float) -> list[Block]:
+    """Return the users with warnings or refusals, lifted limits first."""
     say = viewer.say
     totals = state.totals["limits"]
     known = state.limits.items() if viewer.operates else ()

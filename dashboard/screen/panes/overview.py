@@ -1,4 +1,4 @@
-"""Can people work? The banner, the figures, the errors, the nodes."""
+"""The overview: the banner, the figures, the errors, the nodes."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from dashboard.state.store import DashboardState
 
 
 def overview(state: DashboardState, viewer: Viewer, at: float) -> list[Block]:
+    """Return the banner, the figures, the errors and the nodes."""
     say = viewer.say
     figures = [
         {"label": say("figure.people"), "value": state.people, "more": state.lists_unread},
@@ -66,7 +67,7 @@ def overview(state: DashboardState, viewer: Viewer, at: float) -> list[Block]:
 
 
 def banner(state: DashboardState, viewer: Viewer, at: float) -> Block:
-    """The one line that says whether something must be done now."""
+    """Return the banner: the one problem that needs attention first, or that there is none."""
     open_alerts = (alert for alert in state.alerts.values() if alert.level == 3 and alert.acknowledged_by is None)
     escalated = sum(viewer.shows(state, alert.fact) for alert in open_alerts)
     if state.link.status(at) != "alive":

@@ -1,4 +1,4 @@
-"""Who is where, by country, by channel and by person."""
+"""The page of presence: users by country, by channel and by person."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _TONES: dict[str, Tone] = {"online": "good", "away": "muted", "busy": "warn"}
 
 
 def countries(state: DashboardState, viewer: Viewer) -> dict[str, int]:
-    """People by ISO code, of the countries whose dossiers are known and may be seen."""
+    """Return people by ISO code, of the countries whose dossiers are known and may be seen."""
     found = {
         channel.removeprefix(COUNTRY): int(row.get("users", 0))
         for channel, row in state.channels.items()
@@ -30,6 +30,7 @@ def countries(state: DashboardState, viewer: Viewer) -> dict[str, int]:
 
 
 def presence(state: DashboardState, viewer: Viewer, at: float) -> list[Block]:
+    """Return the map, and the users by country, by channel and by person."""
     say = viewer.say
     seen = {channel: there for channel, there in state.presence.items() if there.count and viewer.sees(state, channel)}
     people = [
@@ -84,7 +85,7 @@ def presence(state: DashboardState, viewer: Viewer, at: float) -> list[Block]:
 
 
 class _Person(NamedTuple):
-    """One user on one channel. `doing`: what they do there, which is known only of a channel that is followed."""
+    """One user on one channel. `doing` is known only on channels that are followed."""
 
     channel: str
     user_id: str
@@ -93,7 +94,7 @@ class _Person(NamedTuple):
 
 
 def _unfollowed(state: DashboardState, viewer: Viewer) -> dict[str, int]:
-    """Return how many people the list of channels counts where nobody is followed, by channel."""
+    """Return the number of people on each channel that is not followed, from the list of channels."""
     return {
         channel: int(row["users"])
         for channel, row in state.channels.items()
@@ -102,7 +103,7 @@ def _unfollowed(state: DashboardState, viewer: Viewer) -> dict[str, int]:
 
 
 def _subscribers(state: DashboardState, viewer: Viewer, wanted: Set[str]) -> list[_Person]:
-    """Return whose sessions subscribe these channels, as the list of sessions says, for whom it may be shown."""
+    """Return the users whose sessions subscribe these channels, from the list of sessions, if it may be shown."""
     if not viewer.operates:
         return []
     found = {

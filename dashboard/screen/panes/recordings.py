@@ -1,4 +1,4 @@
-"""What happened, to be asked for: the player comes when it is there (recordings.py)."""
+"""The page of recordings: a form that opens a player (dashboard/playback/recordings.py)."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from dashboard.screen.blocks import Block
 from dashboard.screen.viewer import Viewer
 from dashboard.state.store import DashboardState
 
-SPAN_MINUTES = (5, 15, 60, 240)  # minutes, as recordings.Minutes lists them
+SPAN_MINUTES = (5, 15, 60, 240)  # as playback.recordings.Minutes lists them
 
 
 def recordings(state: DashboardState, viewer: Viewer, at: float) -> list[Block]:
+    """Return the form."""
     say = viewer.say
     spans = [
         [span, say("recordings.minutes", count=span) if span <= 60 else say("recordings.hours", count=span // 60)]

@@ -1,4 +1,4 @@
-"""Relationships: score and status, and how they came there."""
+"""The page of relationships: score, status and their history."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ _TONES: dict[str, Tone] = {"healthy": "good", "monitor": "info", "at_risk": "war
 
 
 def relationships(state: DashboardState, viewer: Viewer, at: float) -> list[Block]:
+    """Return the relationships, the lowest score first."""
     seen = [
         (name, known)
         for name, known in sorted(state.relationships.items(), key=lambda item: (item[1].score, item[0]))

@@ -1,4 +1,4 @@
-"""Every message, as it passes."""
+"""The live tail: every message as it passes."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from dashboard.state.store import MAX_TAIL, DashboardState
 
 
 def tail(state: DashboardState, viewer: Viewer, at: float) -> list[Block]:
+    """Return the messages that the viewer may read, latest first."""
     seen = [told for told in reversed(state.tail) if viewer.sees(state, told.channel)]
     return [
         *viewer.note(),
