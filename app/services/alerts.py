@@ -20,15 +20,15 @@ if TYPE_CHECKING:
     from .publisher import EventPublisher
 
 
-class Taken(NamedTuple):
-    """An alert that is in hand, and the places of the events that tell it; none where it was before."""
+class AcknowledgedAlert(NamedTuple):
+    """An alert that is acknowledged, and the results of publishing that; none where it was acknowledged before."""
 
     alert: Alert
     results: list[PublishResult]
 
 
 class Alerts:
-    """Who was alerted is kept with the events that alert (`EventPublisher`); what is done about it stands here."""
+    """The acknowledgement of alerts; their recipients are kept with the events that `EventPublisher` commits."""
 
     def __init__(self, store: AlertStore, publisher: EventPublisher, aggregator: OpsAggregator) -> None:
         self._store = store
@@ -37,7 +37,7 @@ class Alerts:
 
     async def acknowledge(
         self, commitment_id: str, by: Identity, act: RecordAct, *, on_behalf: bool = False
-    ) -> Taken | None:
+    ) -> AcknowledgedAlert | None:
         """Acknowledge an alert, and notify all users who were alerted.
 
         Return None where there is no alert that the user received and may see. `on_behalf`: by an operator, who need
@@ -55,14 +55,14 @@ class Alerts:
                 await act(_act(alert, taken))
                 continue  # it may have moved meanwhile
             if taken == alert:
-                return Taken(alert, [])
+                return AcknowledgedAlert(alert, [])
             try:
                 results = await self._store.acknowledge(alert, user_id, self._publisher.entries(taken.events()))
             except Moved:
                 continue  # acknowledged by another user, or more users were alerted: decide again
             self._aggregator.count("alerts", "acknowledged", fact=self._publisher.derived(alert.channels))
             await self._publisher.tell_alerts({commitment_id})
-            return Taken(taken, results)
+            return AcknowledgedAlert(taken, results)
 
     def level(self, alert: Alert) -> str:
         """Return the highest level of the channels that the alert was derived from, for the journal."""

@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 
 
 class EndedBrief(NamedTuple):
-    """A brief that has ended, and the place of the event that tells it; None where it had ended before."""
+    """A brief that has ended, and the result of publishing its end; None where it had ended before."""
 
     brief: Brief
     result: PublishResult | None
 
 
 class Briefs:
-    """Whose a brief is, is kept with its events (`EventPublisher`); what is done about it stands here."""
+    """The cancellation of briefs; their owners and states are kept with the events that `EventPublisher` commits."""
 
     def __init__(self, store: BriefStore, publisher: EventPublisher, aggregator: OpsAggregator) -> None:
         self._store = store

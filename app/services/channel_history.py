@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class ChannelHistory:
-    """What was published on channels, as the engine keeps it."""
+    """The events of channels, as the engine keeps them."""
 
     def __init__(self, broker: Broker) -> None:
         self._broker = broker

@@ -51,7 +51,7 @@ class CallRecorder(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """The rules of access: who calls, what holds on a channel, and the clock of both."""
+    """The rules of access: the authentication of callers, the settings of channels, and the clock of both."""
 
     node_name: str
     policy: ChannelPolicy

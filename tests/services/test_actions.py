@@ -21,7 +21,7 @@ from app.engine.limits import EngineLimits
 from app.engine.ports.engine import Engine
 from app.engine.ports.errors import BriefCancelled, Unavailable
 from app.journal.acts import Act
-from app.services.alerts import Alerts, Taken
+from app.services.alerts import AcknowledgedAlert, Alerts
 from app.services.briefs import Briefs, EndedBrief
 from app.services.publisher import EventPublisher
 from app.services.quotas import Quotas
@@ -102,7 +102,7 @@ def test_of_many_who_acknowledge_at_once_one_is_first(tmp_path: Path) -> None:
             taken = await asyncio.gather(
                 *(here.alerts.acknowledge("c1", identity(user), unrecorded) for user in PEOPLE)
             )
-            hands = {one.alert.status.acknowledged_by for one in taken if isinstance(one, Taken)}
+            hands = {one.alert.status.acknowledged_by for one in taken if isinstance(one, AcknowledgedAlert)}
             assert len(hands) == 1
             assert sum(bool(one.results) for one in taken if one is not None) == 1
             for user in PEOPLE:

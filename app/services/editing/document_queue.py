@@ -56,7 +56,7 @@ class PendingVersion(NamedTuple):
 
 
 class DocumentQueue:
-    """One document: what is committed, what waits, and what is being appended."""
+    """One document: its committed state, the edits that wait, and the versions that are being appended."""
 
     def __init__(
         self,

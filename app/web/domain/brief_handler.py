@@ -25,8 +25,8 @@ class BriefCancelHandler(OperatorHandler):
 
     async def post(self, request_id: str) -> None:
         """Cancel the brief."""
-        identity = await self.identify()
-        if identity is None or not self.identified(request_id) or not self.nothing():
+        identity = await self.authenticate()
+        if identity is None or not self.check_id(request_id) or not self.check_empty_body():
             return
         briefs = self.context.domain.briefs
         started, everywhere = self.now(), decide_operator(identity).allowed

@@ -25,8 +25,8 @@ class CommitmentAckHandler(OperatorHandler):
 
     async def post(self, commitment_id: str) -> None:
         """Acknowledge the alert; the answer is the same where it was acknowledged before."""
-        identity = await self.identify()
-        if identity is None or not self.identified(commitment_id) or not self.nothing():
+        identity = await self.authenticate()
+        if identity is None or not self.check_id(commitment_id) or not self.check_empty_body():
             return
         alerts = self.context.domain.alerts
         started, everywhere = self.now(), decide_operator(identity).allowed

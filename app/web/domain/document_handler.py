@@ -72,7 +72,7 @@ class DocumentHandler(AuthenticatedHandler):
         channel, identity = await self._open(document_id, Right.WRITE)
         if identity is None:
             return
-        if not self.demand(lambda: authorization.send_denial(self.policy, identity, channel) is None):
+        if not self.require(lambda: authorization.send_denial(self.policy, identity, channel) is None):
             self.forbid()
             return
         text = self._text()
@@ -110,7 +110,7 @@ class DocumentHandler(AuthenticatedHandler):
             self.unavailable()
             return
         if isinstance(outcome, EditError):
-            if self.still():
+            if self.recheck():
                 self._refuse_edit(outcome)
             return
         self.unchanged = outcome == expected
@@ -124,8 +124,8 @@ class DocumentHandler(AuthenticatedHandler):
         if denial is not None:
             self.refuse(400, denial.code, denial.text)
             return channel, None
-        identity = await self.identify()
-        if identity is not None and not self.demand(lambda: self._allowed(identity, right, channel)):
+        identity = await self.authenticate()
+        if identity is not None and not self.require(lambda: self._allowed(identity, right, channel)):
             self.forbid()
             return channel, None
         return channel, identity
@@ -141,14 +141,14 @@ class DocumentHandler(AuthenticatedHandler):
         if denial is not None:
             self.refuse(400, denial.code, denial.text)
             return channel, None
-        identity = await self.identify()
+        identity = await self.authenticate()
         if identity is None:
             return channel, None
         policy, documents = self.policy, self.context.domain.documents
         known = access(identity, Right.READ, channel, policy).permitted
         known = known and await documents.exists(channel)
         right = Right.READ if known else Right.WRITE  # an unknown document is empty to those who may write it
-        if not self.demand(lambda: self._allowed(identity, right, channel)):
+        if not self.require(lambda: self._allowed(identity, right, channel)):
             self.forbid()
             return channel, None
         return channel, identity

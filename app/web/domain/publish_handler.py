@@ -60,7 +60,7 @@ class PublishHandler(AuthenticatedHandler):
 
     async def post(self) -> None:
         """Publish the batch."""
-        identity = await self.identify()
+        identity = await self.authenticate()
         if identity is None:
             return
         publisher = self.context.domain.publisher
@@ -72,7 +72,7 @@ class PublishHandler(AuthenticatedHandler):
             named = None if key is None else IdempotencyKey(identity.user_id, key, digest)
             channels = tuple(dict.fromkeys(channel for channel, _ in events))
             only = channels[0] if len(channels) == 1 else ""
-            self.demand(
+            self.require(
                 lambda: all(authorization.send_denial(self.policy, identity, name) is None for name in channels)
             )
             await self.act(Act("publish", "events", str(len(events)), only, channels=channels))

@@ -72,8 +72,8 @@ class AuthenticatedHandler(GuardedHandler):
         self.unchanged = False
         """Set to True by a method that had nothing to change: the outcome of its act."""
         self._identity: Identity | None = None
-        self._is_identified = False
-        self._demanded: Callable[[], bool] = lambda: True
+        self._is_authenticated = False
+        self._required: Callable[[], bool] = lambda: True
         self._act: Act | None = None
         self._act_seq = 0
         self._clearance = ""
@@ -93,11 +93,11 @@ class AuthenticatedHandler(GuardedHandler):
         """Count events that the call published; `started` is the steady clock when it began."""
         self.context.records.recorder.record_published(results, self.now() - started)
 
-    async def identify(self) -> Identity | None:
+    async def authenticate(self) -> Identity | None:
         """Return the caller's identity; None where the call was answered with 401 or 429."""
-        if not self._is_identified:
-            self._is_identified = True
-            self._identity = await self._identify()
+        if not self._is_authenticated:
+            self._is_authenticated = True
+            self._identity = await self._authenticate()
         return self._identity
 
     async def check_caller(self) -> None:
@@ -111,7 +111,7 @@ class AuthenticatedHandler(GuardedHandler):
         self.set_header("Connection", "close")  # in case that the answer comes now
         if not self.serves((self.request.method or "").lower()):
             self.write_error(405)
-        elif await self.identify() is not None:
+        elif await self.authenticate() is not None:
             self.clear_header("Connection")
 
     def has_room(self, size: int) -> bool:
@@ -135,7 +135,7 @@ class AuthenticatedHandler(GuardedHandler):
         self.set_header("Retry-After", str(wait))
         self.refuse(429, ErrorCode.RATE_LIMIT_EXCEEDED, f"{text}; wait {wait} s")
 
-    async def _identify(self) -> Identity | None:
+    async def _authenticate(self) -> Identity | None:
         scheme, _, token = self.request.headers.get("Authorization", "").partition(" ")
         callers = self.context.access.callers
         if scheme.lower() != "bearer" or not token:
@@ -161,37 +161,37 @@ class AuthenticatedHandler(GuardedHandler):
             return None
         return identity
 
-    def shows(self, identity: Identity, channel: str) -> bool:
+    def may_show(self, identity: Identity, channel: str) -> bool:
         """Return whether facts derived from a channel may be shown to the caller."""
         return may_see(identity, Fact((channel,)), self.policy.settings)
 
-    async def administrator(self, channel: str | None = None) -> Identity | None:
+    async def authorize_administrator(self, channel: str | None = None) -> Identity | None:
         """Return the caller, if an administrator of the channel, or of all without one; answer 401 or 403 otherwise."""
-        identity = await self.identify()
+        identity = await self.authenticate()
         if identity is None:
             return None
         if channel is None:
-            good = self.demand(lambda: decide_operator(identity).allowed)
+            good = self.require(lambda: decide_operator(identity).allowed)
         else:
-            good = self.demand(lambda: access(identity, Right.ADMIN, channel, self.policy).allowed)
+            good = self.require(lambda: access(identity, Right.ADMIN, channel, self.policy).allowed)
         if not good:
             self.forbid()
             return None
         return identity
 
-    def demand(self, allowed: Callable[[], bool]) -> bool:
+    def require(self, allowed: Callable[[], bool]) -> bool:
         """Return `allowed()`, and remember it: it is evaluated again before anything is answered or done."""
-        self._demanded = allowed
+        self._required = allowed
         return allowed()
 
     def holds(self) -> bool:
-        """Return whether the token is still valid and the condition of `demand` still true."""
-        return self._token_holds() and self._demanded()
+        """Return whether the token is still valid and the condition of `require` still true."""
+        return self._token_holds() and self._required()
 
-    def still(self) -> bool:
+    def recheck(self) -> bool:
         """Return `holds()`; answer 401 or 403 where it is false. For acts, after each wait and before the act."""
         if self._token_holds():
-            if self._demanded():
+            if self._required():
                 return True
             self.forbid()
         else:
@@ -223,7 +223,7 @@ class AuthenticatedHandler(GuardedHandler):
             raise tornado.web.Finish from failed
         self._act = act
         origin_now.set(Origin(self.actor.user_id, self.actor.via, self._act_seq, accepted))
-        if not self.still():  # recording it took a moment
+        if not self.recheck():  # recording it took a moment
             raise tornado.web.Finish
 
     def answer(self, body: Any, status: int = 200) -> None:
@@ -234,7 +234,7 @@ class AuthenticatedHandler(GuardedHandler):
         method = (self.request.method or "").lower()
         if status < 400 and method in self.acts and self._act is None:
             raise RuntimeError(f"{type(self).__name__}.{method} did something without calling `act` first")
-        if self._identity is None or method not in ("get", "head") or self.still():
+        if self._identity is None or method not in ("get", "head") or self.recheck():
             super().answer(body, status)
 
     async def answer_parts(self, parts: Sequence[bytes]) -> None:
@@ -242,7 +242,7 @@ class AuthenticatedHandler(GuardedHandler):
 
         A client that takes no bytes for `Bounds.stall_seconds` is cut off.
         """
-        if self._identity is not None and not self.still():
+        if self._identity is not None and not self.recheck():
             return
         self.set_header("Content-Type", "application/json; charset=utf-8")
         self.set_header("Content-Length", str(sum(map(len, parts))))

@@ -98,7 +98,7 @@ class GuardedHandler(tornado.web.RequestHandler):
         """
         if self.connection_quota.admit_anonymous(self.request.remote_ip or "", time.monotonic()):
             return True
-        self.busy(429, "Too many requests from this address; retry later")
+        self.refuse_for_now(429, "Too many requests from this address; retry later")
         return False
 
     def data_received(self, chunk: bytes) -> None:
@@ -113,7 +113,7 @@ class GuardedHandler(tornado.web.RequestHandler):
         elif self._body_quota.take(self.caller, len(chunk)):
             self.body += chunk
         else:
-            self.busy(503, "Too many bodies are under way; retry soon")
+            self.refuse_for_now(503, "Too many bodies are under way; retry soon")
 
     def has_room(self, size: int) -> bool:
         """Return whether the caller may send `size` bytes more; answer where not."""
@@ -137,11 +137,11 @@ class GuardedHandler(tornado.web.RequestHandler):
     def _check_place(self) -> None:
         ticket = self.ticket
         if ticket.is_over and not self.opens_socket:
-            self.busy(429, "Too many connections from this address; retry later")
+            self.refuse_for_now(429, "Too many connections from this address; retry later")
         elif ticket.is_full and not self.is_for_probes:
-            self.busy(503, "The service takes no connections now; retry soon")
+            self.refuse_for_now(503, "The service takes no connections now; retry soon")
 
-    def busy(self, status: int, message: str) -> None:
+    def refuse_for_now(self, status: int, message: str) -> None:
         """Answer 429 or 503 with Retry-After, and end the connection."""
         self.set_header("Connection", "close")
         self.set_header("Retry-After", "1" if status == 429 else "5")

@@ -31,14 +31,14 @@ class ChannelSettingsHandler(OperatorHandler):
 
     async def get(self, channel: str) -> None:
         """Answer with the settings."""
-        if self.named(channel) and await self.administrator(channel) is not None:
+        if self.check_channel(channel) and await self.authorize_administrator(channel) is not None:
             self._show(channel, self.context.operations.channel_admin.read(channel))
 
     async def put(self, channel: str) -> None:
         """Change the settings that the body names."""
-        if not self.named(channel) or await self.administrator(channel) is None:
+        if not self.check_channel(channel) or await self.authorize_administrator(channel) is None:
             return
-        change = self.read(SettingsChange)
+        change = self.read_body(SettingsChange)
         if change is None:
             return
 
@@ -64,7 +64,7 @@ class ChannelPresenceHandler(OperatorHandler):
 
     async def get(self, channel: str) -> None:
         """Answer with the roster."""
-        if not self.named(channel) or await self.administrator(channel) is None:
+        if not self.check_channel(channel) or await self.authorize_administrator(channel) is None:
             return
         if not namespace_of(channel).presence:
             self.refuse(404, ErrorCode.NOT_FOUND, "Presence is not kept on this channel")
@@ -78,15 +78,15 @@ class ChannelHistoryHandler(OperatorHandler):
 
     async def get(self, channel: str) -> None:
         """Answer with a page of events; without `after`, the latest."""
-        if not self.named(channel) or await self.administrator(channel) is None:
+        if not self.check_channel(channel) or await self.authorize_administrator(channel) is None:
             return
         if not namespace_of(channel).history:
             self.refuse(404, ErrorCode.NOT_FOUND, "History is not kept on this channel")
             return
-        limit = self.number("limit", 100, 1, _MAX_EVENTS)
+        limit = self.query_number("limit", 100, 1, _MAX_EVENTS)
         history = self.context.operations.history
         position = await history.position(channel)
-        after = self.number("after", max(0, position.oldest - 1, position.offset - (limit or 0)), 0, 2**53 - 1)
+        after = self.query_number("after", max(0, position.oldest - 1, position.offset - (limit or 0)), 0, 2**53 - 1)
         if limit is None or after is None:
             return
         page = await history.page(channel, after, limit)

@@ -25,7 +25,7 @@ class ExplainHandler(OperatorHandler):
 
     async def get(self) -> None:
         """Answer with the decision, its rule and its reasons."""
-        caller = await self.identify()
+        caller = await self.authenticate()
         if caller is None:
             return
         action, channel = self.get_query_argument("action", ""), self.get_query_argument("channel", "")
@@ -34,7 +34,7 @@ class ExplainHandler(OperatorHandler):
             text = f"Ask with user, channel and an action: {', '.join(ACTIONS)}"
             self.refuse(400, ErrorCode.INVALID_MESSAGE_FORMAT, text)
             return
-        if not self.named(channel) or not self.identified(user):
+        if not self.check_channel(channel) or not self.check_id(user):
             return
         try:
             asked = self._supposed(user)
@@ -44,7 +44,7 @@ class ExplainHandler(OperatorHandler):
         if user == caller.user_id and asked is None:
             self._tell(caller, action, channel, to_themselves=True)
             return
-        if not self.demand(lambda: access(caller, Right.ADMIN, channel, self.policy).allowed):
+        if not self.require(lambda: access(caller, Right.ADMIN, channel, self.policy).allowed):
             self.forbid()
             return
         identity = asked or next(self._open(caller, user, channel), None)

@@ -46,9 +46,9 @@ class JournalHandler(OperatorHandler):
         """Stream the export."""
         named = self.get_query_argument("channel", "")
         channel = named if named and "*" not in named else None
-        if channel is not None and not self.named(channel):
+        if channel is not None and not self.check_channel(channel):
             return
-        identity = await self.administrator(channel)
+        identity = await self.authorize_administrator(channel)
         selection = None if identity is None else self._selection()
         if identity is None or selection is None:
             return
@@ -99,7 +99,7 @@ class JournalHandler(OperatorHandler):
             self.detach().close()
             self.on_finish()  # Tornado calls it for what it finishes itself
         else:
-            self.still()
+            self.recheck()
 
     def _export(self, archive: Archive, selection: Selection, identity: Identity, *, whole: bool) -> Iterator[bytes]:
         policy, at = self.policy, self.context.access.clock().wall

@@ -23,8 +23,8 @@ class SessionListHandler(OperatorHandler):
 
     async def get(self) -> None:
         """Answer with a page of sessions."""
-        identity = await self.administrator()
-        limit = None if identity is None else self.number("limit", MAX_ROWS, 1, MAX_ROWS)
+        identity = await self.authorize_administrator()
+        limit = None if identity is None else self.query_number("limit", MAX_ROWS, 1, MAX_ROWS)
         if identity is None or limit is None:
             return
         asked = self.get_query_argument("after", "")
@@ -43,7 +43,7 @@ class SessionListHandler(OperatorHandler):
             names = () if connection is None else connection.channels
             await turns.wait(1 + len(names) // _CHANNELS_PER_UNIT)
             if connection is not None:
-                row["channels"] = sorted(name for name in names if self.shows(identity, name))
+                row["channels"] = sorted(name for name in names if self.may_show(identity, name))
                 row["waiting_bytes"] = connection.waiting_bytes
             rows.append(row)
         following = {"next": f"{keys[-1][0]:.9f}-{keys[-1][1]}"} if more else {}
@@ -60,15 +60,15 @@ class ChannelListHandler(OperatorHandler):
 
     async def get(self) -> None:
         """Answer with a page of channels."""
-        identity = await self.administrator()
-        limit = None if identity is None else self.number("limit", MAX_ROWS, 1, MAX_ROWS)
+        identity = await self.authorize_administrator()
+        limit = None if identity is None else self.query_number("limit", MAX_ROWS, 1, MAX_ROWS)
         if identity is None or limit is None:
             return
         operations, turns = self.context.operations, self.context.bounds.turns
         asked = self.get_query_argument("after", "")
         positions, people = await operations.history.channels(), await operations.presence.counts()
         lists = [list(positions), list(people), operations.connections.channels(), list(self.policy.changed_channels())]
-        names, more = await first_after(lists, asked, limit, lambda name: self.shows(identity, name), turns)
+        names, more = await first_after(lists, asked, limit, lambda name: self.may_show(identity, name), turns)
         rows: list[dict[str, Any]] = []
         for name in names:
             await turns.wait()

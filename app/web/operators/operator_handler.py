@@ -21,7 +21,7 @@ _ID = re.compile(SEGMENT)
 class OperatorHandler(AuthenticatedHandler):
     """A handler whose path or query names ids, channels and numbers, and whose body is a Struct."""
 
-    def read(self, form: type[T]) -> T | None:
+    def read_body(self, form: type[T]) -> T | None:
         """Return the body as a Struct; answer 400 where it does not fit."""
         try:
             codec.check_shape(bytes(self.body))
@@ -33,7 +33,7 @@ class OperatorHandler(AuthenticatedHandler):
         self.refuse(400, ErrorCode.INVALID_MESSAGE_FORMAT, text, path=path)
         return None
 
-    def named(self, channel: str) -> bool:
+    def check_channel(self, channel: str) -> bool:
         """Return whether the name is a channel's; answer 400 or 404 where not."""
         denial = authorization.channel_denial(channel)
         if denial is not None:
@@ -41,18 +41,18 @@ class OperatorHandler(AuthenticatedHandler):
             self.refuse(status, denial.code, denial.text)
         return denial is None
 
-    def identified(self, subject: str) -> bool:
+    def check_id(self, subject: str) -> bool:
         """Return whether the subject is an id; answer 400 where not."""
         if _ID.fullmatch(subject) is None:
             self.refuse(400, ErrorCode.INVALID_MESSAGE_FORMAT, "An id is 1 to 64 of A-Z a-z 0-9 . _ -")
             return False
         return True
 
-    def nothing(self) -> bool:
+    def check_empty_body(self) -> bool:
         """Return whether the body is empty, as the path says all; answer 400 where not."""
-        return self.read(Nothing) is not None
+        return self.read_body(Nothing) is not None
 
-    def number(self, name: str, default: int, low: int, high: int) -> int | None:
+    def query_number(self, name: str, default: int, low: int, high: int) -> int | None:
         """Return a whole number of the query; answer 400 where it is none, or out of bounds."""
         text = self.get_query_argument(name, str(default))
         if re.fullmatch(r"[0-9]{1,16}", text) is None or not low <= int(text) <= high:

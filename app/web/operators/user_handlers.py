@@ -23,7 +23,7 @@ class SessionHandler(OperatorHandler):
 
     async def delete(self, session_id: str) -> None:
         """End the session."""
-        if await self.administrator() is None or not self.identified(session_id):
+        if await self.authorize_administrator() is None or not self.check_id(session_id):
             return
         if await self.context.operations.operators.end_session(session_id, self.act):
             self.answer({"ended": 1})
@@ -38,7 +38,7 @@ class DisconnectUserHandler(OperatorHandler):
 
     async def post(self, user_id: str) -> None:
         """End the sessions of the user, on all nodes."""
-        if await self.administrator() is None or not self.identified(user_id):
+        if await self.authorize_administrator() is None or not self.check_id(user_id):
             return
         ended = await self.context.operations.operators.disconnect_user(user_id, self.act)
         self.unchanged = not ended
@@ -52,15 +52,15 @@ class LiftLimitsHandler(OperatorHandler):
 
     async def post(self, user_id: str) -> None:
         """Lift the limits for the seconds in the body."""
-        if await self.administrator() is None or not self.identified(user_id):
+        if await self.authorize_administrator() is None or not self.check_id(user_id):
             return
-        asked = self.read(LimitsLift)
+        asked = self.read_body(LimitsLift)
         if asked is not None:
             await self._lift(user_id, asked.seconds)
 
     async def delete(self, user_id: str) -> None:
         """Restore the usual limits."""
-        if await self.administrator() is not None and self.identified(user_id):
+        if await self.authorize_administrator() is not None and self.check_id(user_id):
             await self._lift(user_id, 0)
 
     async def _lift(self, user_id: str, seconds: int) -> None:
@@ -76,9 +76,9 @@ class RevokeTokensHandler(OperatorHandler):
 
     async def post(self) -> None:
         """Revoke the token or the user that the body names."""
-        if await self.administrator() is None:
+        if await self.authorize_administrator() is None:
             return
-        asked = self.read(Revocation)
+        asked = self.read_body(Revocation)
         if asked is None:
             return
         operators = self.context.operations.operators

@@ -53,7 +53,7 @@ class MetricsHandler(AuthenticatedHandler):
         elif pages.is_metrics_token(self.request.headers.get("Authorization", "")):
             good = True
         else:
-            good = await self.administrator() is not None
+            good = await self.authorize_administrator() is not None
         if not good:
             return
         metrics = self.context.probes.metrics

@@ -52,6 +52,6 @@ class SocketHandler(GuardedHandler):
             return False
         steady = self.context.access.clock().steady
         if not self.connection_quota.admit_handshake(self.ticket, self.request.remote_ip or "", steady):
-            self.busy(429, "Too many connections from this address; retry later")
+            self.refuse_for_now(429, "Too many connections from this address; retry later")
             return False
         return True
