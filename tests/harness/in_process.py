@@ -17,12 +17,13 @@ from typing import Any
 
 from app import bootstrap
 from app.configuration.config import load
+from app.lifecycle import Service
 from tests.harness.service import QUICK, as_environment
 from tests.harness.tokens import SECRET
 
 
 @asynccontextmanager
-async def running(data: Path, settings: Mapping[str, object] | None = None) -> AsyncIterator[bootstrap.Service]:
+async def running(data: Path, settings: Mapping[str, object] | None = None) -> AsyncIterator[Service]:
     """A service on a free port of the loopback; `port` is that."""
     asked = {**QUICK, "server.port": 0, "storage.data": str(data), **(settings or {})}
     service = await bootstrap.build(load(None, {"DOSSIER_AUTH__SECRET": SECRET, **as_environment(asked)}))

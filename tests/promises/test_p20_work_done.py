@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from app.bootstrap import Service
+from app.lifecycle import Service
 from tests.harness import tokens
 from tests.harness.in_process import running
 from tests.harness.measurements import Report

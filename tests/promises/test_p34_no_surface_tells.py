@@ -22,7 +22,7 @@ import httpx
 import msgspec
 from tornado.routing import PathMatches
 
-from app.bootstrap import Service
+from app.lifecycle import Service
 from dashboard.language.i18n import LANGUAGES
 from dashboard.live.feed import Feed
 from dashboard.live.service_api import ServiceApi

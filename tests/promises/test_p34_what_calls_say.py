@@ -15,7 +15,7 @@ import httpx
 import pytest
 from tornado.routing import PathMatches
 
-from app.bootstrap import Service
+from app.lifecycle import Service
 from tests.harness import tokens
 from tests.harness.in_process import running
 from tests.harness.wire import Client

@@ -15,9 +15,9 @@ from typing import Any
 import httpx
 import pytest
 
-from app.bootstrap import Service
 from app.core.instant import Instant
 from app.journal.exports.export import Archive
+from app.lifecycle import Service
 from app.services.channel_admin import ChannelAdmin
 from app.web.operators import journal_handler
 from dossier_realtime.protocol.classification import ChannelSettings

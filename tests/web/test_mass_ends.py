@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
-from app.bootstrap import Service
+from app.lifecycle import Service
 from app.node.sockets.turns import Turns
 from dossier_realtime.archive import open_journal
 from tests.harness import tokens

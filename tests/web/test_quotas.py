@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app import bootstrap
+from app import lifecycle
 from app.core.ratelimit import Limits, RateLimiter
 from app.engine.embedded.quotas import stored_quotas
 from app.engine.ports.limits import Spent
@@ -199,7 +199,7 @@ def test_a_day_goes_on_over_a_restart(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(quotas, "KEEP_SECONDS", 0.01)
     settings: Overrides = {"limits.channels": 3, "limits.stored_mib": 1}
 
-    async def call(service: bootstrap.Service, first: int, count: int) -> int:
+    async def call(service: lifecycle.Service, first: int, count: int) -> int:
         headers = {"Authorization": f"Bearer {tokens.token('u-1', *RIGHTS)}"}
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{service.port}", headers=headers) as caller:
             return (await caller.post("/v1/publish", json=_to(*_channels(count, first)))).status_code

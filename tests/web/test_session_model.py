@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
-from app.bootstrap import Service
+from app.lifecycle import Service
 from tests.harness import tokens
 from tests.harness.coroutine_tests import asynchronous
 from tests.harness.eventually import eventually_async

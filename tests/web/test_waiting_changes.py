@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import httpx
 import pytest
 
-from app.bootstrap import Service
+from app.lifecycle import Service
 from tests.harness import tokens
 from tests.harness.in_process import Gate, running
 from tests.harness.wire import Client, Message
