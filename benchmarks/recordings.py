@@ -24,10 +24,10 @@ from app.journal.compression import closed, compress
 from app.journal.exports.export import Archive, Selection
 from app.journal.signatures.signing import Signer
 from app.journal.writer import Journal
-from app.node.connections.hub import Hub
 from app.node.sockets.flusher import Flusher
 from app.node.sockets.frames import text_frame
 from app.node.sockets.outbox import Outbox, OutboxLimits
+from app.node.subscriptions.hub import Hub
 from dossier_realtime.archive import open_journal
 from dossier_realtime.archive.folder import read_after, segment_paths, verify_node
 from dossier_realtime.protocol import channels

@@ -11,10 +11,8 @@ from app.core.sessions.session import Session
 from app.node.connections.connection_limit import ConnectionLimit
 from app.node.connections.connection_sets import ConnectionSets
 from app.node.connections.disconnect_queue import DisconnectQueue
-from app.node.connections.hub import Hub
 from app.node.connections.recheck_queue import RecheckQueue
 from app.node.connections.registry import Registry
-from app.node.connections.subscriptions import Subscriptions
 from app.node.control import NodeControl
 from app.node.delivery import NodeDelivery
 from app.node.effects.authentication import Authentication
@@ -26,6 +24,8 @@ from app.node.sockets.background import Background
 from app.node.sockets.flusher import Flusher
 from app.node.sockets.timers import Timers
 from app.node.sockets.turns import Turns
+from app.node.subscriptions.hub import Hub
+from app.node.subscriptions.subscriptions import Subscriptions
 from dossier_realtime.protocol.errors import CloseCode
 from dossier_realtime.protocol.responses import ConnectionStateMessage
 

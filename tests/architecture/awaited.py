@@ -10,11 +10,10 @@ AWAITED: dict[str, tuple[str, ...]] = {
         *("dossier_realtime.recording", "tests"),
     ),
     "retired_names_stay_retired": (
-        *("app.commands.cli", "app.node.connections", "demo", "dossier_realtime.archive"),
+        *("app.commands.cli", "demo", "dossier_realtime.archive"),
         *("dossier_realtime.protocol.codec", "tests"),
     ),
     "constructors_take_few_parts": ("dashboard.site.login_sessions", "dashboard.site.page_session"),
-    "folders_are_small": ("app.node.effects",),
 }
 
 

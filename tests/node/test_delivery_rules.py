@@ -16,9 +16,9 @@ from app.engine.limits import EngineLimits
 from app.engine.ports.documents import Version
 from app.engine.ports.domain import AlertStore
 from app.engine.ports.events import Publication
-from app.node.connections.hub import Hub
 from app.node.delivery import NodeDelivery
 from app.node.sockets.outbox import Outbox
+from app.node.subscriptions.hub import Hub
 from app.services.publisher import EventPublisher
 from app.services.quotas import Quotas
 from dossier_realtime.protocol.classification import ChannelPolicy

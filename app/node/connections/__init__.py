@@ -1,1 +1,1 @@
-"""The connections of a node: each one, all of them, and the channels they receive."""
+"""The connections of a node: each one, all of them, and the bounds on them."""

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
-import msgspec
-
 from app.core.origin import Origin, origin_now
 from app.core.refusal_budget import RefusalBudget, RefusalBudgets
 from app.core.sessions.effects import ACCEPTED, Close, Decision, Leave, Send, SendPing
@@ -31,6 +29,7 @@ if TYPE_CHECKING:
     from app.node.sockets.flusher import Flusher
     from app.node.sockets.queued_frames import Frame
     from app.node.sockets.timers import Timers
+    from app.node.subscriptions.attachment import Attachment
     from app.services.editing.shared_texts import SharedText
     from dossier_realtime.protocol.commands import Command
     from dossier_realtime.protocol.events import Event
@@ -95,20 +94,6 @@ class ConnectionHost(Protocol):
 
     def ended(self, connection: Connection) -> None:
         """Take the connection out of all deliveries; its socket may still be closing."""
-
-
-class Attachment(msgspec.Struct, gc=False):
-    """A subscription of this connection. Everything after offset `start` was or will be delivered to it.
-
-    There may be 100,000: the collector of cycles passes over them.
-    """
-
-    channel: str
-    start: int
-    catching_up: asyncio.Task[None] | None = None
-    hidden: bool = False
-    held: tuple[Event, ...] = ()
-    """Answers that take their place behind what is being caught up on."""
 
 
 class Connection:

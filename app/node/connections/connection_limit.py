@@ -1,9 +1,9 @@
-"""The bound on a user's connections, in which those that are gone without a word do not count.
+"""The bound on a user's connections. A connection whose peer is gone does not count.
 
 Source: docs/protocol.md#connections-of-a-user.
 
-A line that broke half open looks alive until its silence is too long. When it keeps its user out, it is asked by a
-protocol ping, and gives way if no frame answers.
+A half-open connection looks alive until its silence is too long. When such connections fill the user's bound, the
+node sends them a protocol ping; a connection that does not answer is closed for the new one.
 """
 
 from __future__ import annotations
@@ -24,14 +24,16 @@ if TYPE_CHECKING:
     from app.node.connections.registry import Registry
     from app.node.sockets.turns import Turns
 
-ANSWER_SECONDS: Final = 3.0
-_LOOK_SECONDS: Final = 0.05
+_ANSWER_TIMEOUT_SECONDS: Final = 3.0
+_POLL_SECONDS: Final = 0.05
 _GONE: Final = Decision("limit.silent", [Close(CloseCode.HEARTBEAT_LOST, "no answer; it gave way to another one")])
 
 
 class ConnectionLimit:
-    """Opens sessions within the bound of `per_user`. Who was silent for `silent_seconds` is asked to answer or give
-    way."""
+    """The opening of sessions within the bound of `per_user`.
+
+    A connection that was silent for `silent_seconds` must answer a ping, or is closed for a new one.
+    """
 
     def __init__(
         self,
@@ -48,13 +50,15 @@ class ConnectionLimit:
         self._clock = clock
         self._per_user = per_user
         self._silent_seconds = silent_seconds
-        self._asking: dict[str, asyncio.Task[bool]] = {}  # by user: all who come meanwhile wait for the same answer
+        self._asking: dict[
+            str, asyncio.Task[bool]
+        ] = {}  # by user: all new connections of a user wait for the same answer
 
     async def open(self, record: SessionRecord, resume: str | None) -> OpenedSession:
-        """Open the session, if need be after silent connections gave way.
+        """Open the session, if need be after silent connections were closed.
 
         Raises:
-            TooManyConnections: all that the user may have are there.
+            TooManyConnections: the user has as many connections as allowed, and all of them answer.
             Unavailable: the engine cannot do it now.
         """
         try:
@@ -77,7 +81,7 @@ class ConnectionLimit:
         return await asyncio.shield(asking)
 
     async def _ask(self, silent: list[Connection]) -> bool:
-        """Ask, wait for answers, and end those who gave none; whether there is room now."""
+        """Send pings, wait for answers, and close the silent connections; return whether there is room now."""
         heard = {one: one.session.deadlines.heard_at for one in silent}
         for one in silent:
             one.execute([SendPing()])
@@ -85,9 +89,9 @@ class ConnectionLimit:
         def unanswered() -> list[Connection]:
             return [one for one in silent if one.closing is None and one.session.deadlines.heard_at == heard[one]]
 
-        deadline = self._clock().steady + ANSWER_SECONDS
-        while unanswered() and self._clock().steady < deadline:  # noqa: ASYNC110  frames of many, and a deadline
-            await asyncio.sleep(_LOOK_SECONDS)
+        deadline = self._clock().steady + _ANSWER_TIMEOUT_SECONDS
+        while unanswered() and self._clock().steady < deadline:  # noqa: ASYNC110  frames of many connections, and a deadline
+            await asyncio.sleep(_POLL_SECONDS)
         await self._turns.after_reading()
         for one in unanswered():
             one.apply(_GONE)

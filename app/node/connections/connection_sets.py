@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from app.node.connections.connection import Connection
     from app.node.connections.disconnect_queue import DisconnectQueue
-    from app.node.connections.hub import Hub
     from app.node.connections.recheck_queue import RecheckQueue
     from app.node.connections.registry import Registry
+    from app.node.subscriptions.hub import Hub
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,10 @@ from app.services.local_connections import OpenConnection
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from app.node.connections.connection import Connection
+    from app.node.connections.registry import Registry
+    from app.node.subscriptions.hub import Hub
     from dossier_realtime.protocol.authorization import Identity
-
-    from .connection import Connection
-    from .hub import Hub
-    from .registry import Registry
 
 
 class ConnectionsView:

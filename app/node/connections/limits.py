@@ -11,7 +11,7 @@ from app.node.sockets.outbox import OutboxLimits
 
 @dataclass(frozen=True, slots=True)
 class NodeLimits:
-    """Bounds of this node and of each of its connections. Times in seconds."""
+    """The bounds of a node and of each of its connections. Times are in seconds, sizes in bytes."""
 
     session: SessionLimits
     outbox: OutboxLimits

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from app.node.connections.connection import Connection
     from app.node.connections.connection_limit import ConnectionLimit
     from app.node.connections.registry import Registry
-    from app.node.connections.subscriptions import Subscriptions
     from app.node.effects.context import EffectContext
+    from app.node.subscriptions.subscriptions import Subscriptions
     from app.security.auth import TokenVerifier
     from dossier_realtime.protocol.authorization import Identity
 

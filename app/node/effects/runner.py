@@ -21,7 +21,8 @@ from app.core.sessions.effects import (
     UpdateOwnPresence,
     VerifyToken,
 )
-from app.node.effects import alerts, briefs, channel_settings, editing, presence, publishing
+from app.node.effects import channel_settings, editing, presence, publishing
+from app.node.effects.domain import alerts, briefs
 from app.node.effects.effect_table import EffectTable
 from dossier_realtime.protocol.commands import AcknowledgeAlert, CancelBrief, RequestBrief
 
@@ -30,9 +31,9 @@ if TYPE_CHECKING:
 
     from app.core.sessions.effects import Effect
     from app.node.connections.connection import Connection
-    from app.node.connections.subscriptions import Subscriptions
     from app.node.effects.authentication import Authentication
     from app.node.effects.context import EffectContext
+    from app.node.subscriptions.subscriptions import Subscriptions
 
 
 class EffectRunner:

@@ -1,4 +1,4 @@
-"""Who receives what on this node: one encoded frame goes to many outboxes."""
+"""The receivers of each channel on this node: one encoded frame goes to many outboxes."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ if TYPE_CHECKING:
     from app.node.sockets.outbox import Outbox
 
 
-class Receiver(Protocol):
-    """Somebody whom frames are delivered to."""
+class Subscriber(Protocol):
+    """A connection, as the hub sees it."""
 
     outbox: Outbox
     user_id: str
     connection_id: str
 
 
-R = TypeVar("R", bound=Receiver)
+R = TypeVar("R", bound=Subscriber)
 
 
 class Hub(Generic[R]):
     """The subscriptions of this node's connections.
 
-    A *member* of a channel is subscribed; it is *live* once it has everything that came before, and then receives
-    each delivery; a *watcher* receives presence too. `heads` holds the last offset delivered on each joined channel.
+    A *member* of a channel is subscribed. A *live* member has received all earlier events, and receives each delivery.
+    A *watcher* receives changes of presence. `heads` holds the last offset delivered on each joined channel.
     """
 
     def __init__(self) -> None:
@@ -36,12 +36,12 @@ class Hub(Generic[R]):
         self.heads: dict[str, int] = {}
 
     def add(self, channel: str, connection: R, head: int) -> None:
-        """The connection subscribes; `head` is the channel's last offset, as the broker told on joining."""
+        """Make the connection a member; `head` is the channel's last offset, which the broker returned on joining."""
         self._members.setdefault(channel, {})[connection] = None
         self.heads[channel] = max(head, self.heads.get(channel, 0))
 
     def discard(self, channel: str, connection: R) -> bool:
-        """The connection receives nothing more of the channel. True when it was the node's last member."""
+        """Remove the connection from the channel; return whether it was the node's last member."""
         self.pause(channel, connection)
         self.unwatch(channel, connection)
         members = self._members.get(channel)
@@ -55,32 +55,32 @@ class Hub(Generic[R]):
         return True
 
     def resume(self, channel: str, connection: R) -> None:
-        """The connection has all that came before; it receives from now on."""
+        """Make the connection live: it has received all earlier events."""
         self._live.setdefault(channel, {})[connection] = None
 
     def pause(self, channel: str, connection: R) -> None:
-        """The connection reads from the log for a while."""
+        """Make the connection a member that is not live, while it reads from the log."""
         _remove(self._live, channel, connection)
 
     def watch(self, channel: str, connection: R) -> None:
-        """The connection receives changes of presence too."""
+        """Make the connection a watcher."""
         self._watching.setdefault(channel, {})[connection] = None
 
     def unwatch(self, channel: str, connection: R) -> None:
-        """No more presence."""
+        """Make the connection no watcher."""
         _remove(self._watching, channel, connection)
 
     def advance(self, channel: str, offset: int) -> None:
-        """The channel's head is at `offset` now."""
+        """Set the channel's head; an `offset` of 0 belongs to an event that is not numbered."""
         if offset and channel in self._members:
             self.heads[channel] = offset
 
     def shut_out(self, connection: R) -> None:
-        """The connection receives nothing more of any channel, before it is discarded from each."""
+        """Exclude the connection from all deliveries at once; discarding it from each channel takes time."""
         self._shut_out.add(connection)
 
     def forget(self, connection: R) -> bool:
-        """The connection was discarded from each of its channels; whether it had been shut out before."""
+        """Forget an exclusion by `shut_out`; return whether there was one."""
         if connection not in self._shut_out:
             return False
         self._shut_out.remove(connection)
@@ -108,20 +108,20 @@ class Hub(Generic[R]):
         return [one for one in connections if one not in shut_out] if shut_out else connections
 
     def deliver(self, frame: bytes, receivers: tuple[R, ...]) -> None:
-        """Queue one frame for each. A push may end a slow reader and with it its entries here."""
+        """Queue one frame for each receiver. A push may end a slow reader, which removes it from the tables here."""
         for connection in receivers:
             connection.outbox.push(frame)
 
     def members(self, channel: str) -> tuple[R, ...]:
-        """Everybody who subscribes the channel here."""
+        """Return the members of the channel on this node."""
         return tuple(self._members.get(channel, ()))
 
     def is_live(self, channel: str, connection: R) -> bool:
-        """Whether deliveries reach the connection."""
+        """Return whether the connection receives the channel's deliveries."""
         return connection not in self._shut_out and connection in self._live.get(channel, ())
 
     def is_watching(self, channel: str, connection: R) -> bool:
-        """Whether changes of presence reach the connection."""
+        """Return whether the connection receives the channel's changes of presence."""
         return connection not in self._shut_out and connection in self._watching.get(channel, ())
 
     def channels(self) -> list[str]:
