@@ -67,6 +67,11 @@ check: $(DEV) $(NOTEBOOKS)  ## style, types, generated files, leaks; changes not
 	$(BIN)/python -m tools.diagrams --check
 	.ci/leaks
 
+.PHONY: format
+format: $(DEV)  ## format the code, and mend what ruff can mend by itself
+	$(BIN)/ruff check --fix --quiet $(SOURCES)
+	$(BIN)/ruff format --quiet $(SOURCES)
+
 .PHONY: check-fast
 check-fast: $(DEV) $(NOTEBOOKS)  ## the checks and the tests of what is pure, side by side, in a minute and a half
 	$(MAKE) --no-print-directory --output-sync=recurse -j2 check pure

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.long
 
 _BLOCK = re.compile(r"([^\n]*(?:\n[^\n]+)*)\n\n```(\w+)\n(.*?)^```", re.DOTALL | re.MULTILINE)
 _SAVED = re.compile(r"[Ss]ave as\s+`([^`]+)`:$")
-_CHANGED = re.compile(r"In `([^`]+)`:$")
+_CHANGED = re.compile(r"In\s+`([^`]+)`:$")
 
 
 _DONE = "=== done ==="
@@ -101,6 +101,7 @@ class Shell:
         """Run a block; return what it prints. Each of its commands must succeed."""
         text = self.local(text).replace(".venv/bin/python", sys.executable)
         text = text.replace("make generate", f"{sys.executable} -m tools.generate; {sys.executable} -m tools.diagrams")
+        text = text.replace("make format", f"{sys.executable} -m ruff format -q .")
         assert self._bash.stdin is not None
         assert self._bash.stdout is not None
         self._bash.stdin.write(f"{text}\necho; echo {_DONE}\n")
