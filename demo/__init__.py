@@ -1,1 +1,1 @@
-"""An office at work against a running service: `python run.py demo`."""
+"""A simulated office that works against a running service: `python run.py demo`."""

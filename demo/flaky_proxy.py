@@ -1,4 +1,4 @@
-"""A laptop's network: forwards bytes to the service until it is cut or stalls."""
+"""A TCP proxy in front of the service that can cut or stall its connections."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import socket
 from contextlib import suppress
 from urllib.parse import urlsplit, urlunsplit
 
-_CHUNK = 1 << 16
-_NARROW = 1 << 13  # bytes of the kernel's receive buffer: a stalled line is soon felt at the other end
+_CHUNK_BYTES = 1 << 16
+_STALLED_RECEIVE_BYTES = 1 << 13  # a small kernel buffer makes the service feel a stall soon
 
 
-class Link:
-    """A line of one's own to the service. `url` is what its owner connects to; bytes pass unchanged, TLS too."""
+class FlakyProxy:
+    """A proxy for one participant. Connect to `url`; bytes pass unchanged, TLS included."""
 
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)
@@ -28,14 +28,14 @@ class Link:
         self.url = ""
 
     async def open(self) -> None:
-        """Be there to be connected to."""
+        """Listen on a free port of the loopback."""
         self._up = True
         self._server = await asyncio.start_server(self._forward, "127.0.0.1", 0)
         port = self._server.sockets[0].getsockname()[1]
         self.url = urlunsplit(self._parts._replace(netloc=f"{self._host}:{port}"))
 
     async def close(self) -> None:
-        """End every connection and take no more."""
+        """End every connection and stop listening."""
         self.cut()
         if self._server is not None:
             self._server.close()
@@ -44,21 +44,21 @@ class Link:
             await asyncio.wait(self._tasks)
 
     def cut(self) -> None:
-        """The line is dead: nobody is told, nothing gets through until `restore`."""
+        """Reset every connection and accept none until `restore`."""
         self._up = False
         self._flows.set()
         for writer in tuple(self._writers):
             writer.transport.abort()
 
     def restore(self) -> None:
-        """The line is back; whoever was on it must connect anew."""
+        """Accept connections again."""
         self._up = True
 
     def stall(self) -> None:
-        """Nothing comes from the service any more, until `cut`; what it sends waits on its side."""
+        """Stop reading from the service until `cut`: its messages wait in the service's send buffers."""
         self._flows.clear()
         for writer in self._writers:
-            writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _NARROW)
+            writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _STALLED_RECEIVE_BYTES)
 
     async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
@@ -85,9 +85,9 @@ class Link:
 
 
 async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, gate: asyncio.Event | None = None) -> None:
-    """Pass bytes on, while the gate is open, until one side ends."""
+    """Forward bytes while the gate is open, until one side ends."""
     with suppress(OSError):
-        while data := await reader.read(_CHUNK):
+        while data := await reader.read(_CHUNK_BYTES):
             if gate is not None:
                 await gate.wait()
             writer.write(data)

@@ -1,4 +1,4 @@
-"""One connection of one person, over the SDK: it joins, sends, says what it does, and watches what it is told."""
+"""One connection of one person over the SDK, which checks the order of everything that it receives."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 
 from demo.content.people import Person
 from demo.content.texts import BRIEF_STAGES
-from demo.flaky_proxy import Link
-from demo.report import Facts
+from demo.flaky_proxy import FlakyProxy
+from demo.report import Report
 from dossier_realtime.client import (
     Backoff,
     ConnectFailed,
@@ -25,91 +25,93 @@ from dossier_realtime.protocol.fields import Activity, Status
 
 _STAGES = [stage for stage, _ in BRIEF_STAGES]
 _PEOPLED = frozenset({"dossier", "workspace", "relationship"})
-BACK_SECONDS = 20.0  # that a broken connection, or a long recovery, may take
-_LOOKS = 400
+RECONNECT_TIMEOUT_SECONDS = 20.0  # for a broken connection, or a long recovery
+_MAX_POLLS = 400
 
 
-class Desk:
-    """`here` while the person is at it; `shaky` while the connection may break without anybody's surprise.
+class Participant:
+    """One person's connection. `connected`: after `connect`; `expects_disconnect`: the connection may break.
 
-    `tasks` are the assignments that came and wait for their person.
+    `tasks` are the assignments that were received and not worked on yet.
     """
 
-    def __init__(self, person: Person, url: str, token: TokenSource, facts: Facts, link: Link | None = None) -> None:
+    def __init__(
+        self, person: Person, url: str, token: TokenSource, report: Report, proxy: FlakyProxy | None = None
+    ) -> None:
         self.person = person
-        self.link = link
-        self.here = False
-        self.shaky = False
+        self.proxy = proxy
+        self.connected = False
+        self.expects_disconnect = False
         self.tasks: list[events.TaskAssigned] = []
         self._url = url
         self._token = token
-        self._facts = facts
+        self._report = report
         self._client: DossierRealtimeClient | None = None
         self._subscriptions: dict[str, Subscription] = {}
         self._offsets: dict[str, int] = {}
-        self._climbed: dict[str, tuple[int, int]] = {}
+        self._last_ranks: dict[str, tuple[int, int]] = {}
         self._state = ConnectionState.DISCONNECTED
         self._changed = asyncio.Event()
 
     @property
     def client(self) -> DossierRealtimeClient:
-        """The SDK's client of somebody who is here."""
-        assert self._client is not None  # noqa: S101  scenes play with people who have arrived
+        """The SDK's client; only while connected."""
+        assert self._client is not None  # noqa: S101  scenarios run with connected participants
         return self._client
 
     @property
     def channels(self) -> list[str]:
-        """What is subscribed, in the order of joining."""
+        """Names of the subscribed channels, in the order of joining."""
         return list(self._subscriptions)
 
     @property
     def channels_with_presence(self) -> list[str]:
-        """Those of them on which people see each other."""
+        """Names of the subscribed channels that keep presence."""
         return [channel for channel in self._subscriptions if channels.namespace(channel) in _PEOPLED]
 
     # --- coming and going ---------------------------------------------------------------------------
 
-    async def arrive(self) -> None:
-        """Connect, and follow the announcements and the person's own channel."""
-        if self.link is not None:
-            await self.link.open()
-        url = self._url if self.link is None else self.link.url
+    async def connect(self) -> None:
+        """Connect, and subscribe to `global` and the person's own channel."""
+        if self.proxy is not None:
+            await self.proxy.open()
+        url = self._url if self.proxy is None else self.proxy.url
         client = DossierRealtimeClient(self._token, url, backoff=Backoff(base=0.2, cap=2.0))
-        client.on_state(partial(self._entered, client))
-        client.on_event(self._told)
-        client.on_error(self._fault)
+        client.on_state(partial(self._on_state, client))
+        client.on_event(self._on_event)
+        client.on_error(self._on_error)
         self._client = client
         try:
             await client.connect()
             await self.join("global")
             await self.join(channels.user(self.person.user_id))
-            self.here = True
+            self.connected = True
         except BaseException:
-            await self.leave()
+            await self.close()
             raise
 
-    async def leave(self) -> None:
-        """Close everything."""
-        self.here = False
+    async def close(self) -> None:
+        """Close the client and the proxy."""
+        self.connected = False
         if self._client is not None:
             await self._client.close()
             self._client = None
-        if self.link is not None:
-            await self.link.close()
+        if self.proxy is not None:
+            await self.proxy.close()
         self._subscriptions.clear()
         self._offsets.clear()
 
-    async def back(self) -> None:
-        """Wait until a connection that broke on purpose is there again, with its session."""
-        async with asyncio.timeout(BACK_SECONDS):
+    async def wait_connected(self) -> None:
+        """Wait until the client is authenticated again. Raises TimeoutError."""
+        async with asyncio.timeout(RECONNECT_TIMEOUT_SECONDS):
             while self._state is not ConnectionState.AUTHENTICATED:
                 self._changed.clear()
                 await self._changed.wait()
-        self.shaky = False
+        self.expects_disconnect = False
 
-    async def broken(self) -> None:
-        """Wait until the client has noticed that its connection is gone."""
-        async with asyncio.timeout(BACK_SECONDS):
+    async def wait_disconnected(self) -> None:
+        """Wait until the client has noticed that its connection is lost. Raises TimeoutError."""
+        async with asyncio.timeout(RECONNECT_TIMEOUT_SECONDS):
             while self._state is ConnectionState.AUTHENTICATED:
                 self._changed.clear()
                 await self._changed.wait()
@@ -117,13 +119,13 @@ class Desk:
     # --- what it does -------------------------------------------------------------------------------
 
     async def join(self, channel: str) -> None:
-        """Follow a channel, with presence where it is kept. Raises DeniedError."""
+        """Subscribe to a channel, with presence where the channel keeps it. Raises DeniedError."""
         if channel in self._subscriptions:
             return
         subscription = self.client.subscribe(
             channel,
-            on_message=partial(self._heard, channel),
-            on_error=self._fault,
+            on_message=partial(self._on_message, channel),
+            on_error=self._on_error,
             include_presence=channels.namespace(channel) in _PEOPLED,
         )
         self._subscriptions[channel] = subscription
@@ -133,103 +135,105 @@ class Desk:
             self._subscriptions.pop(channel, None)
             raise
 
-    def part(self, channel: str) -> None:
-        """Follow it no more."""
+    def unsubscribe_from(self, channel: str) -> None:
+        """Unsubscribe from a channel."""
         self._subscriptions.pop(channel).unsubscribe()
         self._offsets.pop(channel, None)
 
     async def send(self, channel: str, message: Message) -> None:
         """Send an event and wait until it is durable."""
-        self._facts.sent += 1
+        self._report.sent += 1
         ack = await self.client.send(channel, message)
-        self._facts.acked(ack.channel, ack.offset)
+        self._report.record_ack(ack.channel, ack.offset)
 
-    async def show(self, channel: str, activity: Activity, field: str | None = None, status: Status = "online") -> None:
-        """Say what the person does on a channel."""
+    async def update_presence(
+        self, channel: str, activity: Activity, field: str | None = None, status: Status = "online"
+    ) -> None:
+        """Publish the person's activity on a channel."""
         await self.client.update_presence(channel, activity=activity, field=field, status=status)
 
     # --- what it sees -------------------------------------------------------------------------------
 
-    def behind(self) -> list[str]:
-        """The channels on which something acknowledged has not come yet."""
+    def channels_behind(self) -> list[str]:
+        """Return the channels on which an acknowledged event was not received yet."""
         late = []
         for channel, subscription in self._subscriptions.items():
             position = subscription.position
-            if position is None or position.offset < self._facts.heads.get(channel, 0):
+            if position is None or position.offset < self._report.highest_offsets.get(channel, 0):
                 late.append(channel)
         return late
 
-    async def caught_up(self) -> bool:
-        """Wait until nothing is behind; False when that takes too long."""
-        for _ in range(_LOOKS):
-            if not self.behind():
+    async def wait_caught_up(self) -> bool:
+        """Wait until no channel is behind; return False after RECONNECT_TIMEOUT_SECONDS."""
+        for _ in range(_MAX_POLLS):
+            if not self.channels_behind():
                 return True
-            await asyncio.sleep(BACK_SECONDS / _LOOKS)
+            await asyncio.sleep(RECONNECT_TIMEOUT_SECONDS / _MAX_POLLS)
         return False
 
-    def sees(self, channel: str) -> set[str]:
-        """The ids of those who are on the channel, as far as this desk has been told."""
+    def present_users(self, channel: str) -> set[str]:
+        """Return the ids of the users that are present on a channel, as this client knows them."""
         return set(self.client.presence(channel).users)
 
-    def _heard(self, channel: str, event: Event) -> None:
-        self._facts.received += 1
+    def _on_message(self, channel: str, event: Event) -> None:
+        self._report.received += 1
         offset: int | None = getattr(event, "offset", None)
         if offset is not None:
             before = self._offsets.get(channel)
             if before is not None and offset != before + 1:
-                self._wrong(f"{channel}: event {offset} came after {before}")
+                self._violation(f"{channel}: event {offset} came after {before}")
             self._offsets[channel] = offset
-        self._told_in_order(event)
+        self._check_order(event)
         if isinstance(event, events.TaskAssigned):
             self.tasks.append(event)
 
-    def _told_in_order(self, event: Event) -> None:
-        """Briefs and alerts only climb."""
+    def _check_order(self, event: Event) -> None:
+        """Record a violation when a brief or an alert goes back to an earlier stage or level."""
         match event:
             case events.BriefStarted():
                 key, rank = event.request_id, (-1, 0)
             case events.BriefProgress(payload=progress):
                 key, rank = event.request_id, (_STAGES.index(progress.stage), progress.progress)
             case events.BriefComplete() | events.BriefFailed():
-                self._climbed.pop(event.request_id, None)
+                self._last_ranks.pop(event.request_id, None)
                 return
             case events.CommitmentAlert(payload=alert):
                 key, rank = alert.commitment_id, (alert.alert_level, 0)
             case _:
                 return
-        before = self._climbed.get(key)
+        before = self._last_ranks.get(key)
         if before is not None and rank <= before:
-            self._wrong(f"{type(event).__name__} {key} went back from {before} to {rank}")
-        self._climbed[key] = rank
+            self._violation(f"{type(event).__name__} {key} went back from {before} to {rank}")
+        self._last_ranks[key] = rank
 
-    def _told(self, event: Event) -> None:
-        """One's own channel speaks from the login on; nothing else comes unasked to people who behave."""
+    def _on_event(self, event: Event) -> None:
+        """Take events of the own channel, which come without a subscription; any other is a violation."""
         own = channels.user(self.person.user_id)
         if getattr(event, "channel", None) == own:
-            self._heard(own, event)
+            self._on_message(own, event)
         else:
-            self._wrong(f"was told unasked: {event}")
+            self._violation(f"received without a subscription: {event}")
 
-    def _entered(self, client: DossierRealtimeClient, state: ConnectionState) -> None:
+    def _on_state(self, client: DossierRealtimeClient, state: ConnectionState) -> None:
         if client is not self._client:
             return
         if state is ConnectionState.AUTHENTICATED:
-            self._facts.connections += 1
-            self._facts.reconnections += self.here
-        elif state is ConnectionState.RECONNECTING and not self.shaky:
-            self._wrong("lost the connection")
+            self._report.connections += 1
+            self._report.reconnections += self.connected
+        elif state is ConnectionState.RECONNECTING and not self.expects_disconnect:
+            self._violation("lost the connection")
         self._state = state
         self._changed.set()
 
-    def _fault(self, error: Exception) -> None:
-        if self.shaky and isinstance(error, ConnectFailed):
+    def _on_error(self, error: Exception) -> None:
+        if self.expects_disconnect and isinstance(error, ConnectFailed):
             return
-        self._wrong(str(error))
+        self._violation(str(error))
 
-    def _wrong(self, what: str) -> None:
-        self._facts.surprise(f"{self.person.user_id}: {what}")
+    def _violation(self, what: str) -> None:
+        self._report.record_violation(f"{self.person.user_id}: {what}")
 
 
 def event_of(kind: str, payload: dict[str, Any], **fields: Any) -> dict[str, Any]:
-    """The contract's JSON of an event."""
+    """Return an event as the contract's JSON."""
     return {"type": kind, **fields, "payload": payload}

@@ -1,4 +1,4 @@
-"""What programs publish on their own account, over HTTP: climbing alerts, briefs, relationship health, reminders."""
+"""Programs that publish over HTTP: rising alerts, briefs, relationship health, reminders."""
 
 from __future__ import annotations
 
@@ -9,43 +9,45 @@ from uuid import uuid4
 from demo.content import texts, world
 from demo.content.people import ALERTS, BRIEFS, HEALTH
 from demo.participant import event_of
-from demo.scenario_context import Stage
+from demo.scenario_context import ScenarioContext
 from dossier_realtime.client import ErrorCode, PublishError
 from dossier_realtime.protocol import channels
 
 _PRIORITIES = ("medium", "high", "urgent")
 _LEVELS = 3
-_DAY = 86_400  # seconds
+_DAY_SECONDS = 86_400
 _FAILS_EVERY = 4  # briefs
-_CLIMBS_FREELY_EVERY = 2  # commitments; the others are delivered before the last alert
+_REACHES_LAST_LEVEL_EVERY = 2  # commitments; the others are delivered before the last alert
 
 
 def _channel(user_id: str) -> str:
     return channels.user(user_id)
 
 
-async def commitments(stage: Stage, rng: Random) -> None:
-    """Alerts of commitments: level 1 to the owner, 2 to the head of department too, 3 to the directors too."""
+async def commitments(context: ScenarioContext, rng: Random) -> None:
+    """Publish alerts of commitments: level 1 to the owner, 2 also to the head of department, 3 also to directors."""
     number = 0
-    while not stage.over.is_set():
-        await stage.pause(rng, 1, 3)
+    while not context.finished.is_set():
+        await context.pause(rng, 1, 3)
         number += 1
         mou = rng.choice(world.MOUS)
-        owners = stage.colleagues("editor", "analyst")
+        owners = context.connected_participants("editor", "analyst")
         if not owners:
             continue
         owner = rng.choice(owners).person
-        heads = [desk.person for desk in stage.colleagues("head")]
+        heads = [participant.person for participant in context.connected_participants("head")]
         head = next((head for head in heads if head.department == owner.department), None)
-        directors = [desk.person for desk in stage.colleagues("director")]
-        told = [[owner], [head] if head else heads[:1], directors]
-        last = _LEVELS if number % _CLIMBS_FREELY_EVERY else rng.randint(1, _LEVELS)
-        await _climb(stage, rng, mou, [[person.user_id for person in group] for group in told], last)
+        directors = [participant.person for participant in context.connected_participants("director")]
+        recipients = [[owner], [head] if head else heads[:1], directors]
+        last = _LEVELS if number % _REACHES_LAST_LEVEL_EVERY else rng.randint(1, _LEVELS)
+        await _raise_level(context, rng, mou, [[person.user_id for person in group] for group in recipients], last)
 
 
-async def _climb(stage: Stage, rng: Random, mou: world.Mou, groups: list[list[str]], last: int) -> None:
+async def _raise_level(
+    context: ScenarioContext, rng: Random, mou: world.Mou, groups: list[list[str]], last: int
+) -> None:
     commitment_id, owner = str(uuid4()), groups[0][0]
-    department = stage.desks[owner].person.department
+    department = context.participants[owner].person.department
     for level in range(1, last + 1):
         payload: dict[str, object] = {
             "commitment_id": commitment_id,
@@ -56,33 +58,33 @@ async def _climb(stage: Stage, rng: Random, mou: world.Mou, groups: list[list[st
             "alert_level": level,
         }
         if level < _LEVELS:
-            payload["next_level_at"] = int(time.time()) + _DAY * (mou.days[level - 1] - mou.days[level])
+            payload["next_level_at"] = int(time.time()) + _DAY_SECONDS * (mou.days[level - 1] - mou.days[level])
         channels = [_channel(user_id) for group in groups[:level] for user_id in group]
         priority = _PRIORITIES[level - 1]
-        await stage.publish(ALERTS, [event_of("commitment_alert", payload, priority=priority, channels=channels)])
-        await stage.pause(rng, 2, 5)
+        await context.publish(ALERTS, [event_of("commitment_alert", payload, priority=priority, channels=channels)])
+        await context.pause(rng, 2, 5)
 
 
-async def briefs(stage: Stage, rng: Random) -> None:
-    """Briefs, one after the other: through the four stages in their order, never backwards, to one end."""
+async def briefs(context: ScenarioContext, rng: Random) -> None:
+    """Publish briefs one after another, each through the four stages in order to completion or failure."""
     number = 0
-    while not stage.over.is_set():
-        await stage.pause(rng, 1, 2)
-        colleagues = stage.colleagues()
+    while not context.finished.is_set():
+        await context.pause(rng, 1, 2)
+        colleagues = context.connected_participants()
         if colleagues:
             number += 1
             try:
-                await _brief(stage, rng, rng.choice(colleagues).person.user_id, fails=number % _FAILS_EVERY == 2)
+                await _brief(context, rng, rng.choice(colleagues).person.user_id, fails=number % _FAILS_EVERY == 2)
             except PublishError as refused:
                 if refused.error_code is not ErrorCode.PERMISSION_DENIED:
                     raise  # else somebody has cancelled it: on to the next
 
 
-async def _brief(stage: Stage, rng: Random, requester: str, *, fails: bool) -> None:
+async def _brief(context: ScenarioContext, rng: Random, requester: str, *, fails: bool) -> None:
     channel, request_id = _channel(requester), str(uuid4())
 
     async def tell(kind: str, payload: dict[str, object]) -> None:
-        await stage.publish(BRIEFS, [event_of(kind, payload, channel=channel, request_id=request_id)])
+        await context.publish(BRIEFS, [event_of(kind, payload, channel=channel, request_id=request_id)])
 
     entity = rng.choice(world.DOSSIERS)
     brief_type = rng.choice(texts.BRIEF_TYPES)
@@ -93,7 +95,7 @@ async def _brief(stage: Stage, rng: Random, requester: str, *, fails: bool) -> N
         for _ in range(2):
             progress += rng.randint(8, 12)
             await tell("brief_generation_progress", {"stage": stage_name, "progress": progress, "message": message})
-            await stage.pause(rng, 0.3, 1)
+            await context.pause(rng, 0.3, 1)
         if fails and index == 1:
             await tell("brief_generation_failed", {"error": texts.BRIEF_FAILED, "fallback_available": True})
             return
@@ -105,11 +107,11 @@ async def _brief(stage: Stage, rng: Random, requester: str, *, fails: bool) -> N
     await tell("brief_generation_complete", complete)
 
 
-async def relationships(stage: Stage, rng: Random) -> None:
-    """Scores go up and down; a change of status is published."""
+async def relationships(context: ScenarioContext, rng: Random) -> None:
+    """Change scores of relationships and publish each change of status."""
     scores = {relationship: rng.randint(35, 95) for relationship in world.RELATIONSHIPS}
-    while not stage.over.is_set():
-        await stage.pause(rng, 0.5, 1.5)
+    while not context.finished.is_set():
+        await context.pause(rng, 0.5, 1.5)
         relationship = rng.choice(world.RELATIONSHIPS)
         before = scores[relationship]
         now = scores[relationship] = min(100, max(0, before + rng.randint(-25, 25)))
@@ -126,14 +128,14 @@ async def relationships(stage: Stage, rng: Random) -> None:
             "recommendations": rng.sample(texts.RECOMMENDATIONS, 2) if now < before else [],
         }
         event = event_of("relationship_health_change", payload, channel=channels.relationship(relationship))
-        await stage.publish(HEALTH, [event])
+        await context.publish(HEALTH, [event])
 
 
-async def reminders(stage: Stage, rng: Random) -> None:
-    """Notifications that an MoU runs out, with something to do."""
-    while not stage.over.is_set():
-        await stage.pause(rng, 2, 5)
-        colleagues = stage.colleagues("editor", "head")
+async def reminders(context: ScenarioContext, rng: Random) -> None:
+    """Publish notifications that an MoU expires, with an action."""
+    while not context.finished.is_set():
+        await context.pause(rng, 2, 5)
+        colleagues = context.connected_participants("editor", "head")
         if not colleagues:
             continue
         readers = rng.sample(colleagues, min(3, len(colleagues)))
@@ -149,10 +151,10 @@ async def reminders(stage: Stage, rng: Random) -> None:
             "actions": [{"label": texts.REVIEW, "url": f"/mous/{mou.dossier.id}/review"}],
         }
         channels = [_channel(reader.person.user_id) for reader in readers]
-        await stage.publish(ALERTS, [event_of("notification", payload, priority="high", channels=channels)])
+        await context.publish(ALERTS, [event_of("notification", payload, priority="high", channels=channels)])
 
 
-PROGRAMS = {
+PUBLISHERS = {
     "commitments": commitments,
     "briefs": briefs,
     "more briefs": briefs,

@@ -1,15 +1,15 @@
-"""What happened, counted; and what should not have happened, one line each."""
+"""The counts of a run, and one line for each violation."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
 
-_SHOWN = 20  # surprises that are printed in full
+_MAX_PRINTED_VIOLATIONS = 20
 
 
-class Facts:
-    """The counts of one run. `connections` are authenticated sessions, each return of one counted again."""
+class Report:
+    """The counts of one run. `connections` counts authentications, each resumption included."""
 
     def __init__(self) -> None:
         self.people = 0
@@ -21,29 +21,29 @@ class Facts:
         self.edits = 0
         self.expected: Counter[str] = Counter()
         self.refused: Counter[str] = Counter()
-        self.surprises: list[str] = []
-        self.heads: dict[str, int] = {}
+        self.violations: list[str] = []
+        self.highest_offsets: dict[str, int] = {}
 
-    def acked(self, channel: str | None, offset: int | None) -> None:
-        """An event was accepted and is durable."""
+    def record_ack(self, channel: str | None, offset: int | None) -> None:
+        """Count an acknowledged event and keep the highest offset of its channel."""
         self.acknowledged += 1
         if channel is not None and offset is not None:
-            self.heads[channel] = max(offset, self.heads.get(channel, 0))
+            self.highest_offsets[channel] = max(offset, self.highest_offsets.get(channel, 0))
 
-    def refusal(self, rule: str, *, got: bool, of: str) -> None:
-        """A refusal by `rule` was due to `of`; did it come?"""
+    def record_refusal(self, rule: str, *, got: bool, of: str) -> None:
+        """Count an expected refusal of `of` by `rule`; `got` is False when it did not come."""
         self.expected[rule] += 1
         if got:
             self.refused[rule] += 1
         else:
-            self.surprise(f"{of} should have been refused ({rule}) and was not")
+            self.record_violation(f"{of} should have been refused ({rule}) and was not")
 
-    def surprise(self, what: str) -> None:
-        """Something did not happen as it should."""
-        self.surprises.append(" ".join(what.split()))
+    def record_violation(self, what: str) -> None:
+        """Keep one line about something that went wrong."""
+        self.violations.append(" ".join(what.split()))
 
     def lines(self) -> Iterable[str]:
-        """The summary, one `what  number` a line, and then the surprises."""
+        """Return the summary, one `name  number` a line, followed by the violations."""
         rows = {
             "people": self.people,
             "connections": self.connections,
@@ -55,9 +55,9 @@ class Facts:
             "refusals expected": self.expected.total(),
             "refusals got": self.refused.total(),
             **{f"refused {rule}": count for rule, count in sorted(self.refused.items())},
-            "surprises": len(self.surprises),
+            "violations": len(self.violations),
         }
         yield from (f"{what:<28}{number:>8}" for what, number in rows.items())
-        yield from (f"surprise: {surprise}" for surprise in self.surprises[:_SHOWN])
-        if len(self.surprises) > _SHOWN:
-            yield f"surprise: and {len(self.surprises) - _SHOWN} more"
+        yield from (f"violation: {violation}" for violation in self.violations[:_MAX_PRINTED_VIOLATIONS])
+        if len(self.violations) > _MAX_PRINTED_VIOLATIONS:
+            yield f"violation: and {len(self.violations) - _MAX_PRINTED_VIOLATIONS} more"

@@ -1,4 +1,4 @@
-"""Where the scenes play: the service's address, everybody's tokens, who is here, and when the day is over."""
+"""The surroundings of all scenarios: the service's address, tokens, participants, and the end of the run."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from demo.content.people import Person
-from demo.flaky_proxy import Link
-from demo.participant import Desk
-from demo.report import Facts
+from demo.flaky_proxy import FlakyProxy
+from demo.participant import Participant
+from demo.report import Report
 from dossier_realtime.client import DossierRealtimeClient, Publisher, PublishError, TokenSource
 from dossier_realtime.protocol.http.loopback import is_loopback
 
 Mint = Callable[[str, str, str, Sequence[str], str], str]
-"""Makes a token of (sub, name, role, permissions, clearance)."""
+"""Return a token of (sub, name, role, permissions, clearance)."""
 
-_HANDSHAKE_GAP = 1 / 25  # seconds; half of what the service allows one address
+_HANDSHAKE_INTERVAL_SECONDS = 1 / 25  # half of the rate that the service allows one address
 
 
-class Stage:
-    """`over` is set when the day is over: nobody waits any more, what was begun is finished."""
+class ScenarioContext:
+    """The state that scenarios share. When `finished` is set, pauses end at once and no new scenario begins."""
 
     def __init__(self, url: str, mint: Mint, seed: int) -> None:
         self.url = url
-        self.facts = Facts()
-        self.over = asyncio.Event()
-        self.desks: dict[str, Desk] = {}
+        self.report = Report()
+        self.finished = asyncio.Event()
+        self.participants: dict[str, Participant] = {}
         self._mint = mint
         self._seed = seed
         self._publishers: dict[str, Publisher] = {}
@@ -37,76 +37,80 @@ class Stage:
 
     @property
     def http(self) -> str:
-        """The root of the service's HTTP addresses."""
+        """The root of the service's HTTP addresses, without a slash at its end."""
         parts = urlsplit(self.url)
         return urlunsplit(("https" if parts.scheme == "wss" else "http", parts.netloc, "", "", ""))
 
     @property
-    def is_near(self) -> bool:
-        """Whether the service runs on this machine, so that a link can stand between."""
+    def is_local(self) -> bool:
+        """True when the service runs on this machine, so that a proxy can stand between."""
         return is_loopback(urlsplit(self.url).hostname or "")
 
     def rng(self, name: str) -> Random:
-        """Chance of one's own: the same for the same seed, whatever others do meanwhile."""
-        return Random(f"{self._seed}/{name}")  # noqa: S311  it chooses scenes, no secrets
+        """Return a random generator for `name`: the same for the same seed, independent of all others."""
+        return Random(f"{self._seed}/{name}")  # noqa: S311  it chooses scenarios, no secrets
 
     async def pause(self, rng: Random, low: float, high: float) -> None:
-        """Some seconds; none once the day is over."""
+        """Wait between `low` and `high` seconds, or until the run is over."""
         with suppress(TimeoutError):
-            await asyncio.wait_for(self.over.wait(), rng.uniform(low, high))
+            await asyncio.wait_for(self.finished.wait(), rng.uniform(low, high))
 
-    async def turn(self) -> None:
-        """Wait for one's turn to shake hands with the service."""
+    async def wait_handshake_turn(self) -> None:
+        """Wait until the service's handshake rate allows one more handshake."""
         now = asyncio.get_running_loop().time()
-        self._next_handshake = max(now, self._next_handshake + _HANDSHAKE_GAP)
+        self._next_handshake = max(now, self._next_handshake + _HANDSHAKE_INTERVAL_SECONDS)
         await asyncio.sleep(self._next_handshake - now)
 
     # --- people -------------------------------------------------------------------------------------
 
     def token(self, person: Person) -> str:
-        """A fresh token."""
+        """Return a fresh token."""
         return self._mint(person.user_id, person.name, person.role, person.permissions, person.clearance)
 
     def tokens(self, person: Person) -> TokenSource:
-        """Where a client gets its tokens."""
+        """Return a source of fresh tokens for an SDK client."""
 
         async def fresh() -> str:
             return self.token(person)
 
         return fresh
 
-    def desk(self, person: Person, *, laptop: bool = False) -> Desk:
-        """A desk for somebody who is about to come. A laptop has a link of its own, where that can be."""
-        link = Link(self.url) if laptop and self.is_near else None
-        return Desk(person, self.url, self.tokens(person), self.facts, link)
+    def participant(self, person: Person, *, laptop: bool = False) -> Participant:
+        """Return a participant that is not connected yet; a laptop gets a proxy when the service is local."""
+        proxy = FlakyProxy(self.url) if laptop and self.is_local else None
+        return Participant(person, self.url, self.tokens(person), self.report, proxy)
 
     def client(self, person: Person) -> DossierRealtimeClient:
-        """A bare client, for somebody who does not come to work."""
+        """Return an SDK client for a person outside the office."""
         return DossierRealtimeClient(self.tokens(person), self.url)
 
-    def colleagues(self, *roles: str) -> list[Desk]:
-        """Those who are here, of these roles or of any, in the order of coming."""
-        return [desk for desk in self.desks.values() if desk.here and (not roles or desk.person.role in roles)]
+    def connected_participants(self, *roles: str) -> list[Participant]:
+        """Return the connected participants of these roles (or of any), in the order of their start."""
+        return [
+            participant
+            for participant in self.participants.values()
+            if participant.connected and (not roles or participant.person.role in roles)
+        ]
 
     # --- programs -----------------------------------------------------------------------------------
 
     async def publish(self, program: Person, events: Sequence[Mapping[str, Any]]) -> None:
-        """Publish events over HTTP, all or none."""
+        """Publish events over HTTP, all or none. Raises PublishError."""
         count = sum(len(event["channels"]) if "channels" in event else 1 for event in events)
-        self.facts.sent += count
+        self.report.sent += count
         publisher = self._publishers.get(program.user_id)
         if publisher is None:
             publisher = self._publishers[program.user_id] = Publisher(self.tokens(program), self.http)
         try:
             places = await publisher.publish(events)
         except PublishError:
-            self.facts.sent -= count  # it was answered: nothing of it is under way
+            self.report.sent -= count  # the service has answered: none of them was accepted
             raise
         for published in places:
-            self.facts.acked(published.channel, published.offset)
+            self.report.record_ack(published.channel, published.offset)
 
-    async def close(self, desks: Iterable[Desk]) -> None:
-        """Everybody goes home."""
-        await asyncio.gather(*(desk.leave() for desk in desks))
+    async def close(self, participants: Iterable[Participant]) -> None:
+        """Close all participants and publishers."""
+        await asyncio.gather(*(participant.close() for participant in participants))
         for publisher in self._publishers.values():
             await publisher.close()

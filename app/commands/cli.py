@@ -214,7 +214,7 @@ def _demo(config: Config, asked: argparse.Namespace) -> int:
     host = reachable(config.server.host)
     url = asked.url or f"ws{secure}://{host}:{config.server.port}/v1"
     logs.configure("warning", config.log.format)
-    return asyncio.run(simulation.work(url, minted, seconds=asked.seconds, people=asked.people))
+    return asyncio.run(simulation.run_simulation(url, minted, seconds=asked.seconds, people=asked.people))
 
 
 def _overrides(asked: argparse.Namespace) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""Who works in the office, and what each role may do there."""
+"""The people of the simulated office, and the permissions of each role."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PERMISSIONS: dict[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """One person, or one program that works on its own account (`role` service)."""
+    """One person, or one program with an account of its own (`role` service)."""
 
     user_id: str
     name: str
@@ -33,7 +33,7 @@ class Person:
         return PERMISSIONS[self.role]
 
     def may(self, permission: str) -> bool:
-        """Whether the role has exactly this permission."""
+        """Return True when the role has exactly this permission."""
         return permission in self.permissions
 
 
@@ -89,9 +89,9 @@ PEOPLE = _people(
     adwoa.mensah | Adwoa Mensah | analyst | multilateral
     """
 )
-"""In the order in which they are hired: a small office is the first of them. Director, head, editor, analyst lead."""
+"""In the order in which they are taken: a small office has the first of them, of all roles that scenarios need."""
 
-SMALLEST_OFFICE = 6  # a director, two heads, two editors and an analyst: every scene has its cast
+SMALLEST_OFFICE = 6  # a director, two heads, two editors and an analyst: every scenario finds its roles
 
 ALERTS = Person("svc.commitments", "Commitment monitor", "service", "systems", "secret")
 BRIEFS = Person("svc.briefs", "Brief generator", "service", "systems", "secret")

@@ -1,4 +1,4 @@
-"""What the office says, in both languages, as the contract's `{en, ar}`."""
+"""Texts of the simulated office in both languages, as the contract's `{en, ar}`."""
 
 from __future__ import annotations
 
@@ -59,19 +59,19 @@ ANNOUNCEMENTS: tuple[tuple[Localized, Localized], ...] = (
 
 
 def mou_expires(mou: Mou, days: int) -> tuple[Localized, Localized]:
-    """Title and message of the reminder that an MoU runs out."""
+    """Return title and message of the reminder that an MoU expires."""
     title = _both("MoU expiring soon", "مذكرة التفاهم على وشك الانتهاء")
     return title, _both(f"{mou.dossier.en} ends in {days} days", f"تنتهي مذكرة {mou.dossier.ar} خلال {days} يومًا")
 
 
 def comment_on(entity: Entity, name: str) -> tuple[Localized, Localized]:
-    """Title and message for somebody whose dossier was commented on."""
+    """Return title and message of the notification about a comment."""
     title = _both("New comment", "تعليق جديد")
     return title, _both(f"{name} commented on {entity.en}", f"علّق {name} على {entity.ar}")
 
 
 def deadline_near(mou: Mou) -> Localized:
-    """The title of a commitment's alert."""
+    """Return the title of a commitment's alert."""
     return _both(f"Delivery due: {mou.dossier.en}", f"موعد تسليم يقترب: {mou.dossier.ar}")
 
 
@@ -87,6 +87,6 @@ _PARAGRAPH = _both("The annex lists every series, its source and its unit. ", "�
 
 
 def circular(number: int) -> tuple[Localized, Localized]:
-    """Title and message of a circular so long (some 11 kB) that a pile of them fills a slow line."""
+    """Return title and message of a circular of some 11 kB: a few of them fill a slow connection."""
     title = _both(f"Circular no. {number}", f"تعميم رقم {number}")
     return title, {language: (text * 100)[:3900] for language, text in _PARAGRAPH.items()}

@@ -1,4 +1,4 @@
-"""What the office works on: countries (ISO 3166-1), international organisations, MoUs, relationships, workspaces."""
+"""Entities of the simulated office: countries (ISO 3166-1), organisations, MoUs, relationships, workspaces."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dossier_realtime.protocol import channels
 
 @dataclass(frozen=True, slots=True)
 class Entity:
-    """Something with a dossier. `kind` and `id` are the segments of its channel; the names are for people."""
+    """An entity with a dossier. `kind` and `id` are the segments of its channel; `en` and `ar` are its names."""
 
     kind: str
     id: str
@@ -125,7 +125,7 @@ FIELDS = (
 
 
 def health_of(score: int) -> str:
-    """The status that a relationship of that score has."""
+    """Return the status of a relationship with that score."""
     if score >= 80:
         return "healthy"
     if score >= 60:

@@ -37,7 +37,7 @@ def play(service: Service, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 def summary(output: str) -> dict[str, int]:
     """The counted facts, by name."""
-    counted = [line for line in output.splitlines() if not line.startswith("surprise:")]
+    counted = [line for line in output.splitlines() if not line.startswith("violation:")]
     return {name.strip(): int(number) for name, number in (line.rsplit(maxsplit=1) for line in counted)}
 
 
@@ -94,8 +94,8 @@ def test_a_service_that_refuses_too_little_makes_the_demo_fail(tmp_path: Path) -
     with Service(tmp_path / "data", {"limits.general": 1_000}) as service:
         demo = play(service, "--seconds", "5", "--people", "6")
     assert demo.returncode == 1
-    assert "surprise: 101 messages at once were let through; the limit is 100" in demo.stdout
-    assert summary(demo.stdout)["surprises"] == 1
+    assert "violation: 101 messages at once were let through; the limit is 100" in demo.stdout
+    assert summary(demo.stdout)["violations"] == 1
 
 
 @pytest.mark.parametrize(
