@@ -9,7 +9,7 @@ from typing import Any
 from demo.content.people import Person
 from demo.content.texts import BRIEF_STAGES
 from demo.flaky_proxy import FlakyProxy
-from demo.report import Report
+from demo.report import SimulationReport
 from dossier_realtime.client import (
     Backoff,
     ConnectFailed,
@@ -36,7 +36,7 @@ class Participant:
     """
 
     def __init__(
-        self, person: Person, url: str, token: TokenSource, report: Report, proxy: FlakyProxy | None = None
+        self, person: Person, url: str, token: TokenSource, report: SimulationReport, proxy: FlakyProxy | None = None
     ) -> None:
         self.person = person
         self.proxy = proxy

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 _MAX_PRINTED_VIOLATIONS = 20
 
 
-class Report:
+class SimulationReport:
     """The counts of one run. `connections` counts authentications, each resumption included."""
 
     def __init__(self) -> None:

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit, urlunsplit
 from demo.content.people import Person
 from demo.flaky_proxy import FlakyProxy
 from demo.participant import Participant
-from demo.report import Report
+from demo.report import SimulationReport
 from dossier_realtime.client import DossierRealtimeClient, Publisher, PublishError, TokenSource
 from dossier_realtime.protocol.http.loopback import is_loopback
 
@@ -27,7 +27,7 @@ class ScenarioContext:
 
     def __init__(self, url: str, mint: Mint, seed: int) -> None:
         self.url = url
-        self.report = Report()
+        self.report = SimulationReport()
         self.finished = asyncio.Event()
         self.participants: dict[str, Participant] = {}
         self._mint = mint

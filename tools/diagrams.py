@@ -70,7 +70,7 @@ class Parts(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="
     rows: list[Row]
 
 
-class Participant(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Lifeline(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A class or module that takes part in a sequence. `path`: its file; empty for a program elsewhere."""
 
     id: str
@@ -95,7 +95,7 @@ class CallSequence(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_
 
     title: str
     summary: str
-    participants: list[Participant]
+    participants: list[Lifeline]
     steps: list[Step]
 
 

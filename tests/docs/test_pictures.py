@@ -12,7 +12,7 @@ import pytest
 from tests.architecture.tree import is_within, read_tree
 from tests.harness.service import ROOT
 from tools import diagrams
-from tools.diagrams import CallSequence, Participant, Parts
+from tools.diagrams import CallSequence, Lifeline, Parts
 
 SOURCES = sorted(diagrams.SOURCES.glob("*.yaml"))
 SEQUENCES = [source for source in SOURCES if isinstance(diagrams.read(source), CallSequence)]
@@ -25,7 +25,7 @@ def sequence(source: Path) -> CallSequence:
     return found
 
 
-def code(participant: Participant) -> str:
+def code(participant: Lifeline) -> str:
     return (ROOT / participant.path).read_text("utf-8") if participant.path else ""
 
 
