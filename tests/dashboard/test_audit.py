@@ -28,9 +28,9 @@ NODE = "test"
 @pytest.fixture(autouse=True)
 def brisk(monkeypatch: pytest.MonkeyPatch) -> None:
     """Looks follow each other at once."""
-    monkeypatch.setattr(auditing, "LOOK", 0.05)
-    monkeypatch.setattr(auditing, "_IDLE", 0.01)
-    monkeypatch.setattr(auditing, "_PAUSE", 0.0)
+    monkeypatch.setattr(auditing, "POLL_SECONDS", 0.05)
+    monkeypatch.setattr(auditing, "_IDLE_POLL_SECONDS", 0.01)
+    monkeypatch.setattr(auditing, "_CALL_INTERVAL_SECONDS", 0.0)
 
 
 class Audited:
@@ -114,7 +114,7 @@ def test_the_chain_is_followed_and_who_did_what_is_kept(tmp_path: Path) -> None:
 
 
 def test_it_goes_on_over_restarts_segments_and_pages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(auditing, "PAGE", 7)
+    monkeypatch.setattr(auditing, "MAX_ENTRIES_PER_CALL", 7)
 
     async def scene(service: Service) -> None:
         async with Audited(service) as audited:
@@ -163,7 +163,7 @@ def test_it_begins_with_the_last_minutes(tmp_path: Path, monkeypatch: pytest.Mon
             await busy(past, service, 20)
             begun = len(service.journal())
         await asyncio.sleep(1.0)  # the window is a second
-        monkeypatch.setattr(auditing, "WINDOW", 1.0)
+        monkeypatch.setattr(auditing, "WINDOW_SECONDS", 1.0)
         async with Audited(service) as audited:
             await audited.until(lambda: audited.state.chain.seq > 0)
             assert audited.state.chain.first > begun - 5
@@ -173,14 +173,14 @@ def test_it_begins_with_the_last_minutes(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_it_does_not_read_for_ever_what_nobody_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(auditing, "FAR", 10)
+    monkeypatch.setattr(auditing, "MAX_ENTRIES_BEHIND", 10)
 
     async def scene(service: Service) -> None:
         async with Audited(service) as audited:
             seq = await audited.caught_up()
             audited.looking = False
             await busy(audited, service, 20)
-            monkeypatch.setattr(auditing, "WINDOW", 0.0)
+            monkeypatch.setattr(auditing, "WINDOW_SECONDS", 0.0)
             audited.looking = True
             await audited.until(lambda: audited.state.chain.first > seq + 10)
             assert audited.state.chain.fault is None

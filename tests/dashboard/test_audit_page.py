@@ -25,7 +25,7 @@ def banner(page: Page) -> Locator:
 
 
 def acts(page: Page) -> Locator:
-    return page.get_by_role("region", name=re.compile("Who did what")).locator("tbody tr")
+    return page.get_by_role("region", name=re.compile("^Actions")).locator("tbody tr")
 
 
 def verified(page: Page) -> int:
@@ -49,7 +49,7 @@ def test_the_page_agrees_with_the_journal(browser: Browser, dashboard: Dashboard
         assert link.encode() in links
         lost = page.locator(".figure", has=page.get_by_text("Entries lost", exact=True)).locator("dd")
         expect(lost).to_have_text(str(after.lost))
-        tried = acts(page).filter(has_text="Tried what is above clearance")
+        tried = acts(page).filter(has_text="Tried to exceed the clearance")
         expect(tried.first).to_be_visible()
 
 

@@ -20,7 +20,8 @@ def test_what_cannot_be_had_says_why(service: Service) -> None:
 
     refused = asyncio.run(opened(service.token("nobody"), minutes="5"))
     assert refused[1] == "bad"
-    assert refused[0] == "Not to be had: the service refused (403): Insufficient permissions for this call"
+    reason = "the service refused (403): Insufficient permissions for this call"
+    assert refused[0] == f"The recording is not available: {reason}"
     assert "ask for a longer time" in asyncio.run(opened(tokens.operator(), minutes="5"))[0]  # it is not yet 2033
     for nonsense in ({"minutes": "6"}, {"minutes": 5}, {"minutes": "5", "user": "x" * 201}, {}):
         assert asyncio.run(opened(tokens.operator(), **nonsense))[1] == "bad"

@@ -110,14 +110,14 @@ def test_a_time_of_a_recording_begins_with_no_counts(played: Played, recording: 
 
 
 def test_what_does_not_fit_is_counted(recording: Recording, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(made, "MOST", 10)
+    monkeypatch.setattr(made, "MAX_ENTRIES", 10)
     data = Player(recording).data
     assert data["cut"] == len(recording) - 10
     assert data["length"] == round(1000 * (recording.index.times[9] - recording.index.times[0]))
 
 
 def test_of_what_does_not_fit_the_newest_can_be_kept(recording: Recording, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(made, "MOST", 10)
+    monkeypatch.setattr(made, "MAX_ENTRIES", 10)
     begins, ends = recording.span
     data = made.playback(recording, begins, ends, ["overview"], ["en"], newest=True)
     assert data["cut"] == len(recording) - 10

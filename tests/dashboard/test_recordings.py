@@ -52,16 +52,16 @@ def test_the_last_minutes_are_replayed(browser: Browser, dashboard: Dashboard, s
 def test_a_user_can_be_asked_for_and_frames_be_stepped_through(browser: Browser, dashboard: Dashboard) -> None:
     with logged_in(browser, dashboard) as page:
         replay(page, dashboard, user="sarah.johnson")
-        frames = page.get_by_role("region", name=re.compile("What led here")).locator("tbody tr")
+        frames = page.get_by_role("region", name=re.compile("Entries up to this moment")).locator("tbody tr")
         page.locator(".player").get_by_role("searchbox").fill("type:subscribe kind:sent")
         count = page.locator(".player").get_by_text(re.compile(r"^[1-9]\d* of [\d,]+ entries$"))
         expect(count).to_be_visible()
         known = frames.count()
-        page.get_by_role("button", name="On one").click()
+        page.get_by_role("button", name="Next entry").click()
         expect(frames.nth(known)).to_contain_text("subscribe")
-        page.get_by_role("button", name="Back one").click()
+        page.get_by_role("button", name="Previous entry").click()
         expect(frames).to_have_count(known)
-        page.get_by_role("button", name="On one").click()
+        page.get_by_role("button", name="Next entry").click()
         frames.first.get_by_role("button", name="Inspect").click()
         expect(page.get_by_role("dialog")).to_contain_text('"type": "subscribe"')
 

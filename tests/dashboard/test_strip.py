@@ -72,7 +72,7 @@ def test_what_stands_still_is_said_also_on_a_paused_page(browser: Browser, tmp_p
         service.signal(signal.SIGCONT)
         expect(strip(page)).to_contain_text("The service answers")
         watching.process.send_signal(signal.SIGSTOP)
-        expect(strip(page)).to_contain_text(re.compile(f"No news from the dashboard since .*{CLOCK}"))
+        expect(strip(page)).to_contain_text(re.compile(f"No messages from the dashboard since .*{CLOCK}"))
         watching.process.send_signal(signal.SIGCONT)
         expect(strip(page)).to_contain_text("The service answers")
         expect(strip(page)).to_contain_text("Paused: the page shows")

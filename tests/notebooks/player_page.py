@@ -81,7 +81,7 @@ def plays(player: Place) -> None:
     button(player, "Pause").click()
     paused = clock(player)
     assert paused > before
-    button(player, "On one").click()
+    button(player, "Next entry").click()
     assert clock(player) > paused
     _, among = entries(player)
     search = player.get_by_role("searchbox", name="Filter")

@@ -38,13 +38,13 @@ TRANSLATIONS: dict[str, tuple[str, str]] = {
         "لا تقبل الخدمة هذا الرمز. اطلب رمزاً جديداً.",
     ),
     "login.role": (
-        "The token is good, but its role may not see the dashboard. Ask an administrator for a role.",
+        "The token is valid, but its role may not see the dashboard. Ask an administrator for a role.",
         "الرمز صالح، لكن دوره لا يسمح برؤية اللوحة. اطلب دوراً من مسؤول النظام.",
     ),
     "login.down": ("The service cannot be reached. Try again in a moment.", "تعذر الوصول إلى الخدمة. حاول بعد قليل."),
     "login.full": (
-        "The dashboard has as many people as it takes. Try again in a few minutes.",
-        "بلغت اللوحة أقصى عدد من المستخدمين. حاول مجدداً بعد بضع دقائق.",
+        "The dashboard has reached its limit of logins. Try again in a few minutes.",
+        "بلغت اللوحة الحد الأقصى لعدد المستخدمين. حاول مجدداً بعد بضع دقائق.",
     ),
     "login.ended": (
         "You are logged out: your login has ended, or an administrator ended it. Log in again to go on.",
@@ -76,8 +76,8 @@ TRANSLATIONS: dict[str, tuple[str, str]] = {
         "لم ينجح تسجيل الدخول. ابدأ من جديد، وإن تكرر ذلك فأبلغ مسؤول النظام.",
     ),
     "login.oidc_token": (
-        "You are known, but the service does not accept the token that was issued for you. Tell an administrator.",
-        "تم التعرف عليك، لكن الخدمة لا تقبل الرمز الصادر لك. أبلغ مسؤول النظام.",
+        "The identity provider knows you, but the service does not accept its token. Tell an administrator.",
+        "تعرّف عليك مزود الهوية، لكن الخدمة لا تقبل رمزه. أبلغ مسؤول النظام.",
     ),
     "login.often": ("Too many attempts. Wait a minute.", "محاولات كثيرة. انتظر دقيقة."),
     # --- the strip above every page
@@ -106,10 +106,10 @@ TRANSLATIONS: dict[str, tuple[str, str]] = {
     ),
     "js.pause": ("Pause", "إيقاف مؤقت"),
     "js.resume": ("Resume", "استئناف"),
-    "js.paused": ("Paused: what you see stands still", "متوقف مؤقتاً: ما تراه ثابت"),
-    "js.silent": ("No news from the dashboard since {time}", "لا أخبار من اللوحة منذ {time}"),
+    "js.paused": ("Paused: the page does not change", "متوقف مؤقتاً: لا تتغير الصفحة"),
+    "js.silent": ("No messages from the dashboard since {time}", "لا رسائل من اللوحة منذ {time}"),
     "js.reason": ("Reason", "السبب"),
-    "js.reason_help": ("It is kept with the action", "يُحفظ مع الإجراء"),
+    "js.reason_help": ("The reason is recorded with the action", "يُسجَّل السبب مع الإجراء"),
     "js.confirm": ("Confirm", "تأكيد"),
     "js.cancel": ("Cancel", "إلغاء"),
     "js.close": ("Close", "إغلاق"),
@@ -146,7 +146,10 @@ TRANSLATIONS: dict[str, tuple[str, str]] = {
     "act.role": ("Your role may not do this", "دورك لا يسمح بهذا"),
     "act.done": ("Done: {what}", "تم: {what}"),
     "act.refused": ("Refused ({status}): {why}", "مرفوض ({status}): {why}"),
-    "act.unreached": ("The service cannot be reached; nothing was done", "تعذر الوصول إلى الخدمة؛ لم يتم شيء"),
+    "act.unreached": (
+        "The service cannot be reached; the action was not carried out",
+        "تعذر الوصول إلى الخدمة؛ لم يُنفَّذ الإجراء",
+    ),
     "act.reason_missing": ("Give a reason of at least three letters", "اكتب سبباً من ثلاثة أحرف على الأقل"),
     "act.lower": ("A classification can only be raised here", "لا يمكن هنا إلا رفع التصنيف"),
 }
