@@ -1,7 +1,7 @@
-"""The journal's chain, followed as it grows: by a client like any other, which trusts only what it has read itself.
+"""The audit of the journal's chain while it grows, by a client that trusts its own reading only.
 
-It reads while somebody looks. Each time the last entry that was verified must still stand where it stood; what came
-since must go on from it. The first time it begins with the last minutes.
+It reads while its page is viewed. At each poll the last verified entry must still stand with its link, and the new
+entries must continue the chain from there. The first poll begins with the last minutes.
 """
 
 from __future__ import annotations

@@ -1,13 +1,13 @@
-"""Logging in through the identity provider: out to it, back from it, and on to the first page.
+"""The login through the identity provider: the redirect to it, the return, and the way to the first page.
 
-Of Panel this uses its provider for any OAuth server with PKCE, `panel.auth.CodeChallengeLoginHandler`: the verifier
-and challenge that it makes, and the authorization request of the class below it. The rest is not used. Panel's way
-back puts the access, id and refresh token into cookies of the browser, where ours stay in this process; sends no
-verifier when the client has a secret; rewrites quotes in the provider's JSON; logs its answers, tokens among them;
-answers a provider's error by its own text, or begins again without end; and has one provider a process, in globals.
+Of Panel this uses `panel.auth.CodeChallengeLoginHandler`, the handler for OAuth servers with PKCE: the verifier and the
+challenge that it makes, and the authorization request of its base class. The rest is not used. Panel's callback puts
+the access, id and refresh token into cookies of the browser, where ours stay in this process; sends no verifier when
+the client has a secret; rewrites quotes in the provider's JSON; logs its responses with their tokens; answers a
+provider's error by its own text, or begins again without end; and has one provider per process, in globals.
 
-The session cookie is SameSite=Strict, and the browser comes back on a redirect chain that another site began, on which
-it sends no such cookie. So the chain ends on a page of ours, and that page goes on by itself.
+The session cookie is SameSite=Strict: browsers do not send it on a redirect chain that another site began. So the chain
+ends on a page of ours, and that page goes on by itself.
 """
 
 from __future__ import annotations

@@ -1,14 +1,14 @@
-// A document as it was at any time: runs of text with their author and attributes. Positions are UTF-16 code units, the
-// wire's and this language's own.
+// The text of a document at any time: runs with their author and attributes. Positions are UTF-16 code units, as on the
+// wire and in JavaScript.
 
 const INSERT = 0
 const DELETE = 1
-const KEPT = 200 // edits between two texts that are kept
+const KEPT = 200 // edits between two kept texts
 
 function documentText({ content, format, edits }) {
   const kept = [dressed(content, format)]
 
-  // How many edits there were at a time (ms)
+  // The number of edits until a time (ms)
   function count(at) {
     let low = 0
     let high = edits.length
@@ -20,7 +20,7 @@ function documentText({ content, format, edits }) {
     return low
   }
 
-  // The runs after so many edits
+  // The runs after a number of edits
   function runs(count) {
     let from = Math.min(Math.floor(count / KEPT), kept.length - 1)
     let made = kept[from].slice()
@@ -40,7 +40,7 @@ function dressed(content, format) {
   return runs
 }
 
-// Runs are replaced, never changed: other versions hold them too
+// Runs are replaced, never changed: other versions share them
 function edit(runs, [, author, kind, position, length, what]) {
   const start = cut(runs, position)
   if (kind === INSERT) {
@@ -53,7 +53,7 @@ function edit(runs, [, author, kind, position, length, what]) {
   join(runs, start)
 }
 
-// The number of the run that begins at a position, which is made if there is none
+// The index of the run that begins at a position; a run across it is divided
 function cut(runs, position) {
   let at = 0
   for (let number = 0; number < runs.length; number += 1) {
@@ -68,7 +68,7 @@ function cut(runs, position) {
   return runs.length
 }
 
-// Neighbours by the same author that look the same become one, around a place
+// Merges neighbours of the same author and attributes, around an index
 function join(runs, place) {
   for (let at = Math.min(place + 1, runs.length - 1); at > Math.max(0, place - 1); at -= 1) {
     const [one, other] = [runs[at - 1], runs[at]]

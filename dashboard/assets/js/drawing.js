@@ -1,9 +1,9 @@
-// Draws the blocks of a page (blocks.py) and keeps them as they are told to be. Data becomes text nodes, never markup.
+// Draws the blocks of a page (blocks.py) and updates them. Data becomes text nodes, never markup.
 
 const SIGNS = { good: "✓", warn: "!", bad: "✕", info: "•", muted: "–" }
 
-// What would act in a text of data, as \u202e or \x07: direction marks, control characters, lone surrogates. Line
-// breaks, tabs and whole isolates stay. `inert` of plain_text.py; never for what Intl wrote, whose marks are meant.
+// Removes characters that would act in a text of data, such as \u202e or \x07: direction marks, control characters, lone
+// surrogates. Line breaks, tabs and whole isolates stay. `inert` of plain_text.py; not for texts of Intl, which need marks.
 const ACTING = "\\x00-\\x1f\\x7f-\\x9f\\u2028\\u2029\\u061c\\u200e\\u200f\\u202a-\\u202e\\u2066-\\u2069\\ufeff\\ufff9-\\ufffb\\ud800-\\udfff"
 const ACTS = new RegExp(`\\u2068[^${ACTING}]*\\u2069|(?![\\t\\n\\r])[${ACTING}]`, "gu")
 function inert(text) {
@@ -11,7 +11,7 @@ function inert(text) {
   return String(text).replace(ACTS, (found) => (found.length > 1 ? found : escaped(found.charCodeAt(0))))
 }
 
-// The words that a filter is made of: words that a row must hold · key:word for one column · -word for rows without it
+// The terms of a filter: words that a row must hold · key:word for one column · -word for rows without it
 function filterTerms(text) {
   return (text.toLowerCase().match(/\S+/g) ?? []).map((word) => {
     const not = word.length > 1 && word.startsWith("-")
@@ -20,7 +20,7 @@ function filterTerms(text) {
   })
 }
 
-// Whether texts by key, in lower case, satisfy all terms
+// Returns true if texts by key, in lower case, satisfy all terms
 function passes(terms, texts) {
   return terms.every(({ not, key, word }) => {
     const known = key !== undefined && key in texts
@@ -30,14 +30,14 @@ function passes(terms, texts) {
   })
 }
 
-// What of a cell a filter looks at
+// The text of a cell that filters read
 function plain(value) {
   if (value == null) return ""
   if (typeof value !== "object") return String(value)
   return value.badge ?? value.text ?? value.peek ?? value.names?.join("\n") ?? ""
 }
 
-// What a message of blocks.py makes of a list of blocks: a new list, in which what did not change is the same object
+// Applies a message of view_model.py to a list of blocks: a new list, which shares the unchanged objects
 function changed(before, { all, blocks = [], rows = {} }) {
   if (all) return all
   const after = new Map(before.map((block) => [block.id, block]))
@@ -53,8 +53,8 @@ function changed(before, { all, blocks = [], rows = {} }) {
 
 const UNITS = { day: 86_400, hour: 3_600, minute: 60, second: 1 }
 
-// `perform` is told which action a person asks for, or why it is off; `root` is where dialogs are opened; `now` (ms) is
-// what countdowns count from; `zone`: the time zone, if it is not the reader's own; `turn` asks for another part of a list
+// `perform` receives the action that a user asks for, or the reason for which it is off; `root` holds dialogs; countdowns
+// count from `now` (ms); `zone`: the time zone, if not the reader's own; `turn` requests another part of a list
 function drawing({ words, locale, root, perform, turn = null, now = Date.now, zone = {} }) {
   const numbers = new Intl.NumberFormat(locale, { maximumFractionDigits: 1 })
   const clock = new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23", ...zone })
@@ -76,7 +76,7 @@ function drawing({ words, locale, root, perform, turn = null, now = Date.now, zo
     return node
   }
 
-  // Text of data in its own direction, whatever is in it; and what Intl wrote
+  // Text of data, isolated in its own direction; and text of Intl
   const isolated = (text, attributes = {}) => make("bdi", attributes, inert(text))
   const formatted = (text, attributes = {}) => make("bdi", attributes, text)
 
@@ -85,7 +85,7 @@ function drawing({ words, locale, root, perform, turn = null, now = Date.now, zo
     return make("time", { datetime: date.toISOString(), title: full.format(date) }, clock.format(date))
   }
 
-  // A countdown: drawn once, and then kept by `count`. A screen reader reads it when it comes there, and no more.
+  // A countdown: drawn once, then updated by `count`. Screen readers read it on demand, not at each update.
   const still = matchMedia("(prefers-reduced-motion: reduce)")
   const units = Object.keys(UNITS).map((unit) => [unit, new Intl.NumberFormat(locale, { style: "unit", unit, unitDisplay: "long" })])
   const list = new Intl.ListFormat(locale, { type: "unit", style: "long" })
@@ -93,7 +93,7 @@ function drawing({ words, locale, root, perform, turn = null, now = Date.now, zo
     const seconds = Math.round(at - now() / 1000)
     return say(seconds < 0 ? words.overdue : words.left, { time: lasting(Math.abs(seconds), still.matches ? "minute" : "second") })
   }
-  // A length of time in words, no finer than `smallest`
+  // A duration in words, no finer than `smallest`
   function lasting(seconds, smallest = "second") {
     let rest = Math.ceil(seconds / UNITS[smallest]) * UNITS[smallest]
     const parts = []
@@ -194,7 +194,7 @@ function drawing({ words, locale, root, perform, turn = null, now = Date.now, zo
     try {
       shown = JSON.stringify(JSON.parse(text), null, 2)
     } catch {
-      // A message that was cut is shown as it is.
+      // A truncated message is no JSON: it is shown as text.
     }
     const close = make("button", { type: "button", onclick: () => box.close() }, words.close)
     const box = dialog(words.inspect, make("pre", { dir: "ltr", tabindex: 0 }, inert(shown)), make("p", { class: "buttons" }, close))
@@ -212,7 +212,7 @@ function drawing({ words, locale, root, perform, turn = null, now = Date.now, zo
     return { count, title: make("h2", { id: `title-${block.id}` }, block.title, " ", count) }
   }
 
-  // How many rows there are, and which of them are shown. A heading never gives a part of a list for the whole.
+  // The number of rows, and those that are shown: a heading must not present a part of a list as the whole.
   const asked = (count) => !terms.length || count?.filter === filtered
   function counted(count, rows, passed) {
     const { total, found, first } = count ?? { total: rows, found: rows, first: 0 }
@@ -223,13 +223,13 @@ function drawing({ words, locale, root, perform, turn = null, now = Date.now, zo
     return part || (total ? number(total) : "")
   }
 
-  // Whether a filter leaves nothing of a whole list: of a part of one, what is on the others decides
+  // Returns true if a filter matches no row of the list. Of a list in parts the other parts count too
   function isUnmatched(count, rows, passed) {
     const { total, found } = count ?? { total: rows, found: rows }
     return terms.length > 0 && total > 0 && passed === 0 && (total <= rows || (asked(count) && found === 0))
   }
 
-  // Leads through the parts of a list that is longer than one
+  // The buttons of a list in more than one part
   function pager(id, title, count) {
     const longer = turn && count && count.found > count.size
     const node = make("nav", { class: "pager", "aria-label": say(words.parts, { title: inert(title) }), hidden: !longer })
@@ -244,7 +244,7 @@ function drawing({ words, locale, root, perform, turn = null, now = Date.now, zo
     return node
   }
 
-  // What must be known of a list that is not kept whole
+  // The note of a list that is not kept whole
   const kept = (text) => make("p", { class: "since", hidden: !text }, inert(text ?? ""))
 
   const draw = {
@@ -358,7 +358,7 @@ function drawing({ words, locale, root, perform, turn = null, now = Date.now, zo
 
   // --- the blocks of a page ---------------------------------------------------------------------------------
 
-  // Shows lists of blocks in a place, and draws only what is another than it was
+  // Shows lists of blocks in an element, and draws changed blocks only
   function board(place) {
     const drawn = new Map()
     const frame = ({ rows, count, ...rest }) => JSON.stringify(rest)
@@ -389,7 +389,7 @@ function drawing({ words, locale, root, perform, turn = null, now = Date.now, zo
         known.block = block
         known.update(block)
       }
-      // What was drawn anew under the keyboard gets the focus back.
+      // An element that had the focus and was drawn anew gets it back.
       if (focused && root.getRootNode().activeElement?.dataset?.focus !== focused) {
         root.querySelector(`[data-focus="${CSS.escape(focused)}"]`)?.focus()
       }

@@ -1,4 +1,4 @@
-// One page of the dashboard: its toolbar, its blocks, and the news that keep them as the server says they are.
+// One page of the dashboard: its toolbar, its blocks, and the messages from the server that update them.
 
 const SILENCE = 10_000 // ms without a message from the dashboard
 const TYPING = 200 // ms without another letter, after which a filter is asked of the dashboard
@@ -9,7 +9,7 @@ export function render({ model }) {
   const tools = drawing({ words, locale: model.locale, root, perform, turn })
   const { make, badge, dialog, isolated } = tools
 
-  // --- what a person does -----------------------------------------------------------------------------------
+  // --- actions of the user ---------------------------------------------------------------------------------
 
   const status = make("p", { class: "status", role: "status", "aria-live": "polite" })
   let hush = 0
@@ -75,7 +75,7 @@ export function render({ model }) {
     else status.replaceChildren()
   })
   const search = make("input", { type: "search", "aria-label": words.filter, placeholder: words.filter, title: words.filter_help, maxlength: 200, dir: "auto" })
-  // At once among the rows that are here; the dashboard then looks through all that it knows.
+  // At once among the rows of this page; the dashboard then searches all its rows.
   let parts = {}
   let typed = 0
   const query = () => model.send_msg({ query: { filter: search.value, parts } })
@@ -102,7 +102,7 @@ export function render({ model }) {
   }
   root.append(strip.node, make("div", { class: "toolbar" }, search, pause, status), place, played)
 
-  // --- news from the dashboard ------------------------------------------------------------------------------
+  // --- messages of the dashboard ----------------------------------------------------------------------------
 
   model.on("msg:custom", (message) => {
     strip.tell(message.strip)
@@ -124,7 +124,7 @@ export function render({ model }) {
     try {
       if ((await fetch("/healthz", { cache: "no-store" })).ok) location.reload()
     } catch {
-      // It is still away: the next round looks again.
+      // The dashboard is still away: the next round tries again.
     } finally {
       looking = false
     }

@@ -1,18 +1,18 @@
-// Plays a recording: a scrubber over its time, a lane a connection, the state at the cursor, the frames that led there.
+// The player of a recording: a scrubber, one lane per connection, the state at the cursor, the frames before it.
 
 const SPEEDS = [0.25, 0.5, 1, 2, 4, 8, 16, 32, 64]
 const WINDOWS = [0, 600, 60, 10] // seconds that the lanes show; 0: all
 const IDLE = 2_000 // ms without a frame, after which time is skipped
 const LISTED = 14 // frames before the cursor
-const AUTHORS = 8 // looks of authors
+const AUTHORS = 8 // styles of authors
 
-// What a player was packed into: base64 of gzip of JSON
+// Unpacks the data of a player: base64 of gzip of JSON
 function unpacked(packed) {
   const bytes = Uint8Array.from(atob(packed), (letter) => letter.charCodeAt(0))
   return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"))).json()
 }
 
-// Puts a player into `host` and keeps it there through changes of language and theme. `switches`: whether it offers them
+// Mounts a player in `host`, again after each change of language and theme. `switches`: true if it offers these changes
 function mountPlayer(host, data, { language, theme, switches }) {
   const view = { at: 0, speed: 1, skip: true, window: 0, filter: "", page: 0, document: 0, theme, language, zone: switches ? "UTC" : "" }
   let stop = () => {}
@@ -66,7 +66,7 @@ function player(data, view, redraw) {
       sender: `${name(user[mark])} ${lane[mark] >= 0 ? person(lane[mark]) : ""}`.toLowerCase(),
       payload: data.texts[text[mark]].toLowerCase(),
     }
-    // Who received it counts as well, but only where people are asked for
+    // Receivers count as well, but only where the filter asks for users
     return Object.defineProperty(found, "user", { get: () => [found.sender, ...to[mark].map(person)].join("\n") })
   }
 

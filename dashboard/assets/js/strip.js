@@ -1,6 +1,6 @@
-// The line above every page: whether the service answers, since when, and how old the data is that is shown.
+// The line above every page: the status of the service, its beginning, and the age of the shown data.
 
-// `told` (service_strip.py) comes with every message; between two, and while the page is paused, time goes on here
+// `told` (service_strip.py) comes with every message; between two, and while the page is paused, the age is counted here
 function serviceStrip({ make, badge, clock, lasting, say }, words) {
   const alarm = make("span", { role: "alert" })
   const calm = make("span")
@@ -14,7 +14,7 @@ function serviceStrip({ make, badge, clock, lasting, say }, words) {
   let pausedAt = 0
   let status = ""
 
-  // The status is replaced only when it changes: a screen reader reads an alarm once
+  // The status is replaced only when it changes, so that screen readers read an alarm once
   function put(tone, text, since = "") {
     const key = `${tone} ${text} ${since}`
     if (key === status) return

@@ -1,4 +1,4 @@
-// The marks of a recording on canvases: how many there were when, and which connection sent and received each.
+// The marks of a recording on canvases: their number over time, and the connections that sent and received each.
 
 const SENT = 0
 const REFUSED = 1
@@ -26,7 +26,7 @@ function strips({ make, isolated }, data, words, direction) {
     return (name) => style.getPropertyValue(`--${name}`)
   }
 
-  // How many marks there are, over the whole time; refused ones again in their own colour, and hatched
+  // The number of marks over the whole time; refused ones also in a colour of their own, and hatched
   function density(canvas, seen) {
     const [drawn, width] = reach(canvas, 48)
     const colour = colours(canvas)
@@ -48,7 +48,7 @@ function strips({ make, isolated }, data, words, direction) {
     }
   }
 
-  // The lanes that have a mark among `seen` and are `named`, drawn from `from` to `until` (ms)
+  // Draws the lanes that have a mark among `seen` and are `named`, from `from` to `until` (ms)
   function lanes(place) {
     const labels = make("ol", { class: "names" })
     const canvas = make("canvas", { role: "img" })
@@ -63,7 +63,7 @@ function strips({ make, isolated }, data, words, direction) {
         if (lane[mark] >= 0) used.add(lane[mark])
         for (const each of to[mark]) used.add(each)
       }
-      // A session's connections stand together, where its first one began.
+      // The connections of a session stand together, at the place of the first one.
       const ordered = [...used].filter(named).sort((one, other) => begun(one) - begun(other) || data.lanes[one].since - data.lanes[other].since)
       rows = new Map(ordered.slice(0, MOST_LANES).map((number, row) => [number, row]))
       labels.replaceChildren(
