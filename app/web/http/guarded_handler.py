@@ -1,7 +1,6 @@
-"""Checks that every handler makes before it reads a body, and the form of every error answer.
+"""Checks that every handler makes before it reads a body: place, head, caller, body.
 
-Host and Origin come first (`dossier_realtime.protocol.http.host_policy`); pages of allowed origins may read every
-answer, refusals too (`cors`).
+Host and Origin come first (`dossier_realtime.protocol.http.host_policy`).
 """
 
 from __future__ import annotations
@@ -10,34 +9,35 @@ import re
 import time
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 import structlog
 import tornado.web
 
 from dossier_realtime.protocol.errors import ErrorCode
-from dossier_realtime.protocol.http.host_policy import STRICT_TRANSPORT, DenialSample
+from dossier_realtime.protocol.http.host_policy import DenialSample
 
 from . import cors
+from .answering_handler import STANDARD, TOO_BIG, AnsweringHandler
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
 
-    from app.web.handler_context import HandlerContext, Site
     from app.web.transport.body_quota import BodyQuota
-    from app.web.transport.connection_quota import ConnectionQuota, Ticket
+    from app.web.transport.connection_quota import Ticket
     from dossier_realtime.protocol.http.host_policy import HeaderDenial
 
 _log = structlog.get_logger("web")
 _denials = DenialSample()
-_TOO_BIG = "The body is too big; send less at once"
+_MAX_HEADERS = 100
+_MAX_COOKIES = 100
+_LENGTH = re.compile(r"[0-9]{1,18}")
 
 
 @tornado.web.stream_request_body
-class GuardedHandler(tornado.web.RequestHandler):
+class GuardedHandler(AnsweringHandler):
     """A handler that checks before it reads: a body is read only after its head passed, up to `max_body`."""
 
     max_body = 65_536  # bytes
-    too_big = _TOO_BIG
+    too_big = TOO_BIG
     opens_socket = False
     is_for_probes = False  # answered also while the process has as many connections as it may have
     caller = ""
@@ -48,23 +48,6 @@ class GuardedHandler(tornado.web.RequestHandler):
         self.body = bytearray()
         peer, headers = self.request.remote_ip or "", self.request.headers
         self.request.remote_ip = self.connection_quota.client(peer, headers.get_list("X-Forwarded-For"))
-
-    @property
-    def context(self) -> HandlerContext:
-        """The parts of the service that handlers call."""
-        context: HandlerContext = self.settings["context"]
-        return context
-
-    @property
-    def site(self) -> Site:
-        """The rules of the address that the request came to."""
-        site: Site = self.settings["site"]
-        return site
-
-    @property
-    def connection_quota(self) -> ConnectionQuota:
-        """The bounds of addresses."""
-        return self.context.bounds.connection_quota
 
     @property
     def ticket(self) -> Ticket:
@@ -141,13 +124,6 @@ class GuardedHandler(tornado.web.RequestHandler):
         elif ticket.is_full and not self.is_for_probes:
             self.refuse_for_now(503, "The service takes no connections now; retry soon")
 
-    def refuse_for_now(self, status: int, message: str) -> None:
-        """Answer 429 or 503 with Retry-After, and end the connection."""
-        self.set_header("Connection", "close")
-        self.set_header("Retry-After", "1" if status == 429 else "5")
-        code = ErrorCode.RATE_LIMIT_EXCEEDED if status == 429 else ErrorCode.SERVICE_UNAVAILABLE
-        self.refuse(status, code, message)
-
     def _check_body(self) -> None:
         headers = self.request.headers
         length = headers.get("Content-Length", "0")
@@ -198,87 +174,6 @@ class GuardedHandler(tornado.web.RequestHandler):
         for name, value in cors.preflight_headers(methods).items():
             self.set_header(name, value)
         self.finish()
-
-    def set_default_headers(self) -> None:
-        """Set the headers that every answer has."""
-        self.clear_header("Server")
-        self.set_header("X-Content-Type-Options", "nosniff")
-        self.set_header("Cache-Control", "no-store")
-        self.set_header("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
-        if self.site.host_policy.strict_transport:
-            self.set_header("Strict-Transport-Security", STRICT_TRANSPORT)
-        allowed = self.site.host_policy.allowed_origin(self.request.headers.get_list("Origin"))
-        for name, value in cors.answer_headers(allowed).items():
-            self.set_header(name, value)
-
-    def answer(self, body: Any, status: int = 200) -> None:
-        """Answer with a JSON body."""
-        self.set_status(status)
-        self.set_header("Content-Type", "application/json; charset=utf-8")
-        self.finish(msgspec.json.encode(body))
-
-    def refuse(
-        self, status: int, code: ErrorCode, message: str, *, index: int | None = None, path: str | None = None
-    ) -> None:
-        """Answer with an error; `index` and `path` name the event of a batch and the JSON path that are wrong."""
-        if self._finished:
-            return
-        if status < 500:
-            self._keep_waiting()
-        body: dict[str, Any] = {"error_code": code, "message": message}
-        if index is not None:
-            body["index"] = index
-        if path is not None:
-            body["path"] = path
-        self.answer(body, status)
-
-    def _keep_waiting(self) -> None:
-        """Hold the answer back for a moment where the client was refused often: its next call is read after it."""
-        seconds = self.connection_quota.refused(self.request.remote_ip or "", time.monotonic())
-        if seconds:
-            connection: Any = self.request.connection
-            connection.stream.hold(seconds)
-            self.context.records.recorder.record_pause()
-
-    def unavailable(self) -> None:
-        """Answer 503: the store or the journal takes no change now."""
-        self.set_header("Retry-After", "2")
-        self.refuse(503, ErrorCode.SERVICE_UNAVAILABLE, "Changes cannot be stored now; try again later")
-
-    def write_error(self, status_code: int, **kwargs: Any) -> None:
-        """Answer a failure, or a method that is not served, in the form of every error."""
-        if status_code == 405:
-            self.set_header("Allow", ", ".join(self.served_methods()))
-        code, message = STANDARD.get(status_code, (ErrorCode.INTERNAL_ERROR, "Something broke here; try again"))
-        self.refuse(status_code, code, message)
-
-    def serves(self, method: str) -> bool:
-        """Return whether the handler has an answer to a method."""
-        return getattr(type(self), method) is not getattr(tornado.web.RequestHandler, method)
-
-    def served_methods(self) -> list[str]:
-        """Return the methods that the handler has an answer to."""
-        return [method for method in self.SUPPORTED_METHODS if self.serves(method.lower())]
-
-    def log_exception(self, typ: Any, value: Any, tb: Any) -> None:
-        """Log a failed request as an error, and a refusal by Tornado itself as information."""
-        if isinstance(value, tornado.web.HTTPError):
-            _log.info("refused", status=value.status_code, path=self.request.path)
-        else:
-            _log.error("request failed", path=self.request.path, exc_info=(typ, value, tb))
-
-
-STANDARD = {
-    400: (ErrorCode.INVALID_MESSAGE_FORMAT, "The request cannot be understood; check its form"),
-    404: (ErrorCode.NOT_FOUND, "Nothing is served at this path"),
-    405: (ErrorCode.METHOD_NOT_ALLOWED, "This method is not served at this path"),
-    413: (ErrorCode.INVALID_MESSAGE_FORMAT, _TOO_BIG),
-    415: (ErrorCode.INVALID_MESSAGE_FORMAT, "Send application/json, uncompressed"),
-    431: (ErrorCode.INVALID_MESSAGE_FORMAT, "Too many headers; send fewer"),
-}
-_MAX_HEADERS = 100
-_MAX_COOKIES = 100
-_LENGTH = re.compile(r"[0-9]{1,18}")
 
 
 def _is_json(content_type: str) -> bool:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
+from app.web.http.answering_handler import STANDARD
 from app.web.http.authenticated_handler import AuthenticatedHandler
-from app.web.http.guarded_handler import STANDARD, GuardedHandler
+from app.web.http.guarded_handler import GuardedHandler
 
 if TYPE_CHECKING:
     from collections.abc import Callable
