@@ -5,7 +5,7 @@ from __future__ import annotations
 AWAITED: dict[str, tuple[str, ...]] = {
     "docstrings_name_their_subject": (
         *("app.bootstrap", "app.commands", "app.configuration", "app.core", "app.engine", "app.journal", "app.node"),
-        *("app.security", "app.services", "app.telemetry", "app.web", "benchmarks", "dashboard", "demo"),
+        *("app.security", "app.services", "app.telemetry", "app.web", "benchmarks", "demo"),
         *("dossier_realtime.archive", "dossier_realtime.client", "dossier_realtime.ot", "dossier_realtime.protocol"),
         *("dossier_realtime.recording", "tests"),
     ),
@@ -13,7 +13,6 @@ AWAITED: dict[str, tuple[str, ...]] = {
         *("app.commands.cli", "demo", "dossier_realtime.archive"),
         *("dossier_realtime.protocol.codec", "tests"),
     ),
-    "constructors_take_few_parts": ("dashboard.site.login_sessions", "dashboard.site.page_session"),
 }
 
 

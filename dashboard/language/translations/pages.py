@@ -120,8 +120,8 @@ TRANSLATIONS: dict[str, tuple[str, str]] = {
         "بعض الصفوف تتطلب صلاحيات أخرى أو تصريحًا أعلى من تصريحك، ولا تُعرض.",
     ),
     "heard": (
-        "This page shows facts received since the connection began. Earlier facts may be missing",
-        "تعرض هذه الصفحة ما ورد منذ بدء الاتصال. وقد تنقصها وقائع أقدم",
+        "This page shows facts received over the connection. Facts may be missing from before",
+        "تعرض هذه الصفحة ما ورد عبر الاتصال. وقد تنقصها وقائع حدثت قبل",
     ),
     "kept": (
         "No more than {count} rows are kept of this list; it may be longer.",
