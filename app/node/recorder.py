@@ -1,25 +1,22 @@
-"""What the node tells the journal and the metrics: everything that came in, was decided, and went out."""
+"""The node's record: journal entries, metrics and operators' rows of all that came in, was decided and went out."""
 
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any, assert_never
+from typing import TYPE_CHECKING, Any, Final
 
 import structlog
-from msgspec import UNSET, UnsetType
 
 from app.core.origin import Origin, origin_now
-from app.core.sessions.effects import RateLimited, RateWarned
+from app.node.operator_rows import OperatorRows
 from app.telemetry.logs import Sample, Sampler
 from app.telemetry.series import message_name
 from dossier_realtime.protocol import channels, codec
-from dossier_realtime.protocol.authorization import Fact
 from dossier_realtime.protocol.channels import is_channel
 from dossier_realtime.protocol.codec import InvalidMessage
 from dossier_realtime.protocol.commands import AcknowledgeAlert, Auth, CancelBrief, ChangeSettings, EditOperation
 from dossier_realtime.protocol.inbound import InboundMessage
 from dossier_realtime.protocol.namespaces import NAMESPACES
-from dossier_realtime.recording.ops.ops_rows import EndedSessionRow, LimitRow
 from dossier_realtime.recording.reading import HEAD_BYTES, cut
 
 if TYPE_CHECKING:
@@ -39,38 +36,40 @@ if TYPE_CHECKING:
 
 
 _log = structlog.get_logger("node")
-_PERSONAL = Fact(personal=True)
 _CHANGES = (InboundMessage, EditOperation, ChangeSettings, AcknowledgeAlert, CancelBrief)
-_POLL_SECONDS = 60.0
+_POLLED_CALL_SECONDS: Final = 60.0  # between two entries of one polled call
 
 
 class Recorder:
-    """One call an occurrence; each is cheap, none waits."""
+    """One method an occurrence. Each is cheap and awaits nothing."""
 
     def __init__(self, journal: Journal, metrics: Metrics, policy: ChannelPolicy, aggregator: OpsAggregator) -> None:
         self._journal = journal
         self._metrics = metrics
         self._policy = policy
         self._aggregator = aggregator
+        self._rows = OperatorRows(aggregator)
         self._sample = Sample(per_second=10)
         self._sampler = Sampler(each=10)
-        self._polls = Sampler(each=1, seconds=_POLL_SECONDS)
+        self._polls = Sampler(each=1, seconds=_POLLED_CALL_SECONDS)
 
     def record_received(
         self, connection: Connection, payload: bytes, decoded: bytes, command: DecodedMessage, decision: Decision
     ) -> Waiting | None:
-        """A message came in and was judged. Kept is the message as it was decoded, without what was ignored in it; of
-        a refused one that is long the beginning, of a malformed one and a stranger's its digest alone. Never a token.
+        """Record a message and the decision on it; return its entry, None where the journal had no room.
+
+        The entry holds the message as it was decoded, without the fields that were ignored; of a long refused message
+        the beginning; of a malformed one, and of a client that is not authenticated, a digest; of `auth` nothing.
         """
         session = connection.session
         known = None if isinstance(command, InvalidMessage | None) else command
         message = known.event if isinstance(known, InboundMessage) else known
         channel = getattr(command if message is None else message, "channel", None) or ""
         if message is None and not is_channel(channel):
-            channel = ""  # of a malformed one it is whatever stood there
+            channel = ""  # in a malformed message any text may stand there
         if not decision.is_pending:
             self._metrics.judged(message_name(known), decision.rule)
-        self._note(connection, decision)
+        self._rows.judged(session.identity, decision)
         if isinstance(known, Auth):
             frame = None
         elif known is None or session.identity is None:
@@ -90,37 +89,12 @@ class Recorder:
             lane="events" if changes else "traffic",
         )
 
-    def _note(self, connection: Connection, decision: Decision) -> None:
-        """Put a decision into the operators' counts and rows: its refusal, or the warning that came with it."""
-        rule, is_limited = decision.rule, False
-        for note in decision.notes:
-            match note:
-                case RateLimited(rate_class):
-                    is_limited = True
-                    self._aggregator.count("limits", "refused")
-                    self._note_limit(connection, rate_class, "exceeded")
-                case RateWarned(rate_class, rate):
-                    if not rule:  # a refusal of the same message says more
-                        self._aggregator.count("limits", "warnings")
-                        self._note_limit(connection, rate_class, "warned", rate)
-                case _:
-                    assert_never(note)
-        if rule and not is_limited:
-            self._aggregator.count("errors", rule)
-
-    def _note_limit(self, connection: Connection, rate_class: str, state: str, rate: int | UnsetType = UNSET) -> None:
-        identity = connection.session.identity
-        if identity is not None:
-            row = LimitRow(key=f"{identity.user_id} {rate_class}", user_id=identity.user_id, name=identity.name)
-            row.rate_class, row.state, row.rate = rate_class, state, rate
-            self._aggregator.row(row, _PERSONAL)
-
     def record_outcome(self, name: str, refused: ErrorCode | None) -> None:
-        """A message that took time was carried out, or refused."""
+        """Count a message that took time, carried out or refused."""
         self._metrics.settled(name, refused)
 
     def record_decision(self, connection: Connection, decision: Decision) -> None:
-        """The connection was ended, or its rights were taken, by nobody's message."""
+        """Record a decision that no message of the client caused: it ends the connection or takes rights."""
         self._metrics.refused(decision.rule)
         self._journal.record(
             "decided",
@@ -132,7 +106,7 @@ class Recorder:
         )
 
     def record_sent(self, connection: Connection, payload: bytes, type_: str, channel: str = "") -> None:
-        """A message to one connection alone."""
+        """Record a message to one connection alone."""
         self._metrics.sent()
         self._aggregator.sent(payload)
         self._journal.record(
@@ -146,12 +120,14 @@ class Recorder:
         )
 
     def record_report(self) -> None:
-        """Count a report to an operator. It is not journalled: it tells of what is, and an idle node would write on."""
+        """Count a report to an operator. It has no entry: it holds states, and an idle node would write for ever."""
         self._metrics.sent()
 
     def record_replay(self, connection: Connection, channel: str, page: Sequence[Publication]) -> None:
-        """Record that stored events go to one connection, in one entry: they stand in the journal as fan-outs. To be
-        told before they are queued."""
+        """Record stored events to one connection, in one entry: the events themselves stand in the journal as fan-outs.
+
+        Call it before they are queued: what the queueing causes stands behind it.
+        """
         self._metrics.totals["sent"] += len(page)
         first, last = page[0], page[-1]
         detail: Detail = {"first": first.offset, "last": last.offset, "count": len(page)}
@@ -166,8 +142,10 @@ class Recorder:
         )
 
     def record_delivery(self, publication: Publication, receivers: int, origin: Origin | None) -> None:
-        """Record a publication to the live connections of its channel, without those that its rules exclude. To be
-        called before it is queued: what the queueing causes stands after it."""
+        """Record a publication to the live connections of its channel, without those that its rules exclude.
+
+        Call it before it is queued: what the queueing causes stands behind it.
+        """
         self._metrics.delivered(receivers)
         self._journal.record(
             "fanout",
@@ -185,14 +163,14 @@ class Recorder:
         )
 
     def record_written(self, seconds: float, now: float, receivers: int) -> None:
-        """The kernel took a published event for so many receivers, `seconds` after the service accepted it."""
+        """Count the receivers for which the kernel took an event, `seconds` after the service accepted it."""
         self._metrics.delivery_seconds.observe(seconds, receivers)
         self._metrics.delivery_minute.observe(seconds, now, receivers)
 
     def record_presence_change(
         self, channel: str, payload: bytes, type_: str, receivers: int, exclude_user: str, by: str
     ) -> None:
-        """A change of presence to the channel's watchers. To be told before it is queued."""
+        """Record a change of presence to the channel's watchers. Call it before it is queued."""
         self._metrics.delivered(receivers)
         self._journal.record(
             "fanout",
@@ -209,7 +187,7 @@ class Recorder:
     def record_attached(
         self, connection: Connection, channel: str, audience: Audience = "all", *, hidden: bool = False
     ) -> None:
-        """From here on the connection receives the channel's fan-outs to this audience."""
+        """Record that from here on the connection receives the channel's fan-outs to this audience."""
         self._journal.record(
             "attach",
             session=connection.session.session_id,
@@ -221,7 +199,7 @@ class Recorder:
         )
 
     def record_detached(self, connection: Connection, channel: str, audience: Audience = "all") -> None:
-        """From here on it does not."""
+        """Record that from here on the connection does not receive the channel's fan-outs to this audience."""
         self._journal.record(
             "detach",
             session=connection.session.session_id,
@@ -236,53 +214,44 @@ class Recorder:
         self._journal.record("detach", session=connection.session.session_id, user=connection.user_id)
 
     def record_settings(self, channel: str, settings: ChannelSettings) -> None:
-        """From here on these settings hold on the channel."""
+        """Record that from here on these settings are in force on the channel."""
         detail: Detail = {"presence": settings.presence, "history": settings.history, "frozen": settings.frozen}
         self._journal.record(
             "settings", channel=channel, level=settings.level.label, detail=detail, **_caused(origin_now.get())
         )
 
     def record_published(self, results: Sequence[PublishResult], seconds: float) -> None:
-        """Events were accepted, and are durable and delivered after `seconds`; repetitions count for nothing."""
+        """Count events that are durable and delivered, `seconds` after they were accepted; repetitions do not count."""
         events = sum(not result.repeated for result in results)
         self._metrics.totals["published"] += events
         self._metrics.publish_seconds.observe(seconds)
         self._aggregator.count("nodes", "events", events)
 
     def record_edit(self) -> None:
-        """An edit of a document is committed."""
+        """Count a committed edit of a document."""
         self._metrics.totals["edits"] += 1
         self._aggregator.count("nodes", "edits")
 
     def record_raised_limit(self, user_id: str, name: str, seconds: int) -> None:
-        """The user's limits are wider for so long from here on; 0: they are as before."""
+        """Record that the user's limits are raised for `seconds` from here on; 0 restores them."""
         if not seconds:
-            row = LimitRow(key=f"{user_id} *", user_id=user_id, name=name, rate_class="*", state="restored")
-            self._aggregator.row(row, _PERSONAL)
+            self._rows.restored(user_id, name)
         self._journal.record("lifted", user=user_id, detail={"seconds": seconds}, **_caused(origin_now.get()))
 
     def record_revocation(self, token_id: str | None, user_id: str | None, until: float) -> None:
-        """A token, or what was issued to a user until then (Unix seconds), is good no more: whoever let somebody in
-        with it hears so."""
-        if token_id is not None:
-            self._aggregator.row(
-                EndedSessionRow(key=f"token {token_id}", state="revoked", token_id=token_id), _PERSONAL
-            )
-        if user_id is not None:
-            row = EndedSessionRow(key=f"user {user_id}", state="revoked", user_id=user_id, until=until)
-            self._aggregator.row(row, _PERSONAL)
+        """Record that a token, or a user's tokens issued until `until` (Unix seconds), are revoked."""
+        self._rows.revoked(token_id, user_id, until)
 
     def record_disconnection(self, user_id: str) -> None:
-        """All sessions of a user were ended by an operator; the user may come back."""
-        row = EndedSessionRow(key=f"disconnected {user_id}", state="disconnected", user_id=user_id)
-        self._aggregator.row(row, _PERSONAL)
+        """Record that an operator ended all sessions of a user, who may come back."""
+        self._rows.disconnected(user_id)
 
     def record_pause(self) -> None:
-        """Count a pause: somebody who was refused often is not read, or not answered, for a moment."""
+        """Count a pause in reading or answering a client that was refused often."""
         self._metrics.totals["pauses"] += 1
 
     def record_call(self, call: Call) -> None:
-        """Count an HTTP call that was answered, and keep those of known callers and those that failed to log in."""
+        """Count an HTTP call that was answered; record it if its caller is known or failed to authenticate."""
         status, read, who = call.answer.status, call.answer.read, call.initiator
         self._metrics.requested(call.method, status)
         if (who.user_id or status == 401) and self._keeps(call, time.monotonic()):
@@ -297,8 +266,10 @@ class Recorder:
             )
 
     def _keeps(self, call: Call, now: float) -> bool:
-        """Return whether the call has an entry of its own: of refusals the first ones a second, of what dashboards
-        poll one a minute, of everything else each."""
+        """Return whether the call gets an entry of its own.
+
+        Of refusals the first ones in a second do, of polled calls one a minute, of all others each.
+        """
         if call.answer.status >= 400:
             return self._sampler.allows(f"http {call.answer.status}", call.initiator.address, now)
         if not call.polled:
@@ -306,7 +277,7 @@ class Recorder:
         return self._polls.allows(f"poll {call.path[:80]} {call.initiator.user_id}", call.initiator.address, now)
 
     def record_opened(self, connection: Connection) -> None:
-        """A session began or came back."""
+        """Record a session that was opened or resumed."""
         self._metrics.opened()
         self._aggregator.count("sessions", "opened")
         self._journal.record(
@@ -322,7 +293,7 @@ class Recorder:
         )
 
     def record_renewed(self, connection: Connection) -> None:
-        """The session goes on with another token of the same user."""
+        """Record that the session goes on with another token of the same user."""
         self._journal.record(
             "renewed",
             session=connection.session.session_id,
@@ -331,11 +302,11 @@ class Recorder:
         )
 
     def record_connected(self, connections: int) -> None:
-        """A handshake was completed."""
+        """Count a connection whose handshake was completed."""
         self._metrics.connections.set(connections)
 
     def record_tick(self, late: float) -> None:
-        """The loop came to its deadlines, `late` seconds late."""
+        """Measure that the loop came to its deadlines `late` seconds late; record what samplers counted."""
         self._metrics.loop_lag.set(late)
         now = time.monotonic()
         for sampler in (self._sampler, self._polls):
@@ -343,14 +314,14 @@ class Recorder:
                 self._journal.record("sampled", detail=dict(told))
 
     def record_refused_token(self, address: str, reason: str, steady: float) -> None:
-        """A token was not good. Logged at most ten times a second: whoever guesses tokens must not fill the disk."""
+        """Count a refused token. The log gets at most ten a second, so that guessed tokens cannot fill the disk."""
         self._metrics.totals["tokens_refused"] += 1
         self._aggregator.count("errors", "token_refused")
         if self._sample.allows(steady):
             _log.info("token refused", address=address, reason=reason)
 
     def record_closed(self, connection: Connection, connections: int) -> None:
-        """The socket is closed; `unsent` messages never wholly left the queue."""
+        """Record a closed socket. Its `unsent` messages never wholly left the queue."""
         code, reason = connection.closing or (1006, "")
         self._metrics.connections.set(connections)
         self._metrics.closed(code)
@@ -371,7 +342,7 @@ class Recorder:
         )
 
     def record_conflated(self, connection: Connection, places: Sequence[int]) -> None:
-        """Messages that waited gave way to later ones: those at these places, 0 being the newest that waits."""
+        """Record that waiting messages were dropped for later ones: those at `places`, 0 being the newest."""
         self._metrics.conflated(len(places))
         self._journal.record(
             "conflated",

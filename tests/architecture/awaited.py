@@ -4,7 +4,7 @@ from __future__ import annotations
 
 AWAITED: dict[str, tuple[str, ...]] = {
     "docstrings_name_their_subject": (
-        *("app.bootstrap", "app.commands", "app.configuration", "app.core", "app.engine", "app.journal", "app.node"),
+        *("app.bootstrap", "app.commands", "app.configuration", "app.core", "app.engine", "app.journal"),
         *("app.security", "app.services", "app.telemetry", "app.web", "benchmarks", "demo"),
         *("dossier_realtime.archive", "dossier_realtime.client", "dossier_realtime.ot", "dossier_realtime.protocol"),
         *("dossier_realtime.recording", "tests"),

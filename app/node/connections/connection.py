@@ -1,9 +1,9 @@
-"""One client: its session (which decides), its outbox (which sends), and the node (which does the rest)."""
+"""One client: its session, which decides, its outbox, which sends, and its host, which does the rest."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 
 from app.core.origin import Origin, origin_now
 from app.core.refusal_budget import RefusalBudget, RefusalBudgets
@@ -37,12 +37,12 @@ if TYPE_CHECKING:
     from dossier_realtime.protocol.responses import Subscribed
 
 DecodedMessage: TypeAlias = "Command | InboundMessage | InvalidMessage | None"
-"""A message as it was decoded, or why it could not be; None: it was refused undecoded."""
+"""A decoded message, or the reason why it cannot be decoded; None for one that was refused before."""
 
-_CONTROL_FRAMES = 2_000  # pings and pongs in one window of ten seconds: far above any use
-_CONTROL_WINDOW = 10.0
-LINGER = 3.0  # seconds a closing handshake may take
-_LONGEST_LINGER = 30.0  # seconds, where the peer still reads what goes before the close frame
+_MAX_CONTROL_FRAMES: Final = 2_000  # pings and pongs in one window: far above any use
+_CONTROL_WINDOW_SECONDS: Final = 10.0
+_LINGER_SECONDS: Final = 3.0  # for the peer's answer to a close frame
+_MAX_LINGER_SECONDS: Final = 30.0  # for a peer that still reads the frames before the close frame
 
 
 class ConnectionRecorder(Protocol):
@@ -97,7 +97,7 @@ class ConnectionHost(Protocol):
 
 
 class Connection:
-    """What one socket is to the service. `hang_up` closes the socket itself."""
+    """One socket of a client. `hang_up` closes the socket itself."""
 
     def __init__(self, host: ConnectionHost, sock: socket.socket, address: str, hang_up: Callable[[], None]) -> None:
         self.host = host
@@ -109,7 +109,7 @@ class Connection:
         self.closing: tuple[int, str] | None = None
         self.hang_up = hang_up
         self._gone = False
-        self._end: Sequence[Effect] = ()  # how it ends, decided and not yet carried out
+        self._end: Sequence[Effect] = ()  # the end that was decided and is not yet carried out
         at = host.clock()
         self.session: Session = host.new_session(at)
         self._frame_since: float | None = None
@@ -121,13 +121,13 @@ class Connection:
 
     @property
     def now(self) -> Instant:
-        """This moment."""
+        """The present time on both clocks."""
         return self.host.clock()
 
     # --- from the wire ----------------------------------------------------------------------------------------
 
     def received(self, payload: bytes) -> asyncio.Task[None] | None:
-        """One text message. A returned task wants to be over before the next message is handed in."""
+        """Handle one text message; a returned task must end before the connection's next message."""
         at = self.now
         if self.session.identity is None and len(payload) > self.host.limits.auth_max_bytes:
             self.fail(CloseCode.TOO_BIG, "the first message is too big")
@@ -143,7 +143,7 @@ class Connection:
                 return None
         try:
             command = codec.decode_command(payload)
-            decoded = encode_inbound(command)  # before it is judged, which stamps it
+            decoded = encode_inbound(command)  # before the session judges it and stamps its fields
         except InvalidMessage as wrong:
             command, decision = wrong, self.session.malformed(wrong, at)
         else:
@@ -156,19 +156,19 @@ class Connection:
             origin_now.reset(origin)
 
     def control_frame(self, pong: bytes | None) -> None:
-        """A ping (then `pong` is its answer) or a pong came in."""
+        """Handle a ping, whose answer is `pong`, or a pong (None)."""
         at = self.host.clock()
         self.session.heard(at)
-        if at.steady - self._control_since > _CONTROL_WINDOW:
+        if at.steady - self._control_since > _CONTROL_WINDOW_SECONDS:
             self._control_since, self._control = at.steady, 0
         self._control += 1
-        if self._control > _CONTROL_FRAMES:
+        if self._control > _MAX_CONTROL_FRAMES:
             self.apply(self.session.unsolicited_flood(at))
         elif pong is not None:
             self.outbox.push(pong)
 
     def mid_frame(self, unfinished: bool) -> None:
-        """Whether a frame has begun that is not complete; called again for each that is."""
+        """Start the timeout of a frame that is incomplete (`unfinished`), or stop it when the frame is complete."""
         if not unfinished:
             self._frame_since = None
         elif self._frame_since is None:
@@ -180,9 +180,9 @@ class Connection:
         self.refusals = self.host.refusals.of(user_id, self.host.clock().steady)
 
     def take_pause(self) -> float:
-        """Return for how many seconds the socket is not to be read now, since so much was refused; 0.0: go on.
+        """Return the seconds in which the socket is not read, since much was refused; 0.0 for none.
 
-        Until then the peer counts neither as silent nor as slow with a frame; to be called once a pause.
+        Meanwhile the peer counts neither as silent nor as slow with a frame. Call it once a pause.
         """
         pause = self.refusals.pause(self.host.clock().steady)
         if pause:
@@ -193,21 +193,21 @@ class Connection:
 
     @property
     def lane(self) -> Lane:
-        """Whose work the connection's is, in a turn of the loop."""
+        """The lane of the connection's work in a turn of the loop."""
         if self.refusals.is_often(self.host.clock().steady):
             return Lane.REFUSED
         return Lane.SESSIONS if self.user_id else Lane.NEWCOMERS
 
     def restart(self) -> None:
-        """The node cannot serve this client now."""
+        """Close the connection: the node cannot serve it now."""
         self.fail(CloseCode.TRY_AGAIN_LATER, "the service cannot serve now; reconnect later")
 
     def violated(self, code: CloseCode, reason: str) -> None:
-        """The peer broke RFC 6455 or a bound of the transport."""
+        """Close the connection: the peer broke RFC 6455 or a bound of the transport."""
         self.fail(code, reason)
 
     def peer_closed(self, code: int, reason: str) -> None:
-        """The peer's close frame: answer it once, then hang up."""
+        """Answer the peer's close frame once, then hang up."""
         if self.closing is None:
             self.closing = (code, reason)
             self.outbox.on_empty = self.hang_up
@@ -219,7 +219,7 @@ class Connection:
             self.hang_up()
 
     def wire_lost(self) -> None:
-        """The socket is gone."""
+        """End the connection: its socket is lost."""
         if not self._gone:
             if self.closing is None:
                 self.closing = (_ABNORMAL, "")
@@ -229,14 +229,14 @@ class Connection:
     # --- to the wire ------------------------------------------------------------------------------------------
 
     def send(self, event: Event) -> None:
-        """One message to this client alone."""
-        if isinstance(event, ErrorMessage):  # whichever part refused: how long the pause is tells nothing of the reason
+        """Send one message to this client alone."""
+        if isinstance(event, ErrorMessage):  # whichever part refused: a pause must not depend on the reason
             self.refusals.refused(self.host.clock().steady)
         payload = codec.encode(event)
         self._send(payload, text_frame(payload), codec.message_type(event), getattr(event, "channel", None) or "")
 
     def send_document(self, answer: Subscribed, text: SharedText) -> None:
-        """Send a `subscribed` with a document whose text, empty in `answer`, may be on its way to others too."""
+        """Send a `subscribed` with a document. Its text, empty in `answer`, is shared with other readers' frames."""
         payload, frame = subscribed_frame(answer, text)
         self._send(payload, frame, codec.message_type(answer), answer.channel)
 
@@ -249,7 +249,7 @@ class Connection:
             self.host.timers.watch(self)
 
     def fail(self, code: CloseCode, reason: str) -> None:
-        """Close: what waits goes first, then the close frame; the peer has a moment to answer."""
+        """Close the connection: frames that wait, then the close frame, then a moment for the peer's answer."""
         if self.closing is not None:
             self.finish_end()
             return
@@ -257,16 +257,18 @@ class Connection:
         self._close(code, reason)
 
     def begin_end(self, decision: Decision) -> None:
-        """Take a decision that ends the connection; from here on nothing is handled or sent but what it says, and that
-        by `finish_end`."""
+        """Take a decision that ends the connection; `finish_end` carries it out.
+
+        From here on no message is handled, and none is sent but those of the decision.
+        """
         self.host.recorder.record_decision(self, decision)
         self._end = decision.effects
         last = decision.effects[-1]
-        assert isinstance(last, Close)  # noqa: S101  the caller's to see to
+        assert isinstance(last, Close)  # noqa: S101  the caller's duty
         self.closing = (int(last.code), last.reason)
 
     def finish_end(self) -> None:
-        """Carry out what `begin_end` was told, unless the socket was lost meanwhile; once."""
+        """Carry out the decision of `begin_end`, once, unless the socket was lost meanwhile."""
         effects, self._end = self._end, ()
         if self._gone:
             return
@@ -284,19 +286,19 @@ class Connection:
         self._ended()
 
     def _linger(self, seconds: float = 0.0) -> None:
-        """Hang up in a moment; later while the peer still reads what goes before the close frame."""
+        """Hang up after a moment, and later as long as the peer reads the frames before the close frame."""
 
         def judge() -> None:
-            if self.outbox.taken_late == taken or seconds + LINGER >= _LONGEST_LINGER:
+            if self.outbox.taken_late == taken or seconds + _LINGER_SECONDS >= _MAX_LINGER_SECONDS:
                 self.hang_up()
             else:
-                self._linger(seconds + LINGER)
+                self._linger(seconds + _LINGER_SECONDS)
 
         taken = self.outbox.taken_late
-        self.host.loop.call_later(LINGER, judge)
+        self.host.loop.call_later(_LINGER_SECONDS, judge)
 
     def too_slow(self) -> None:
-        """The outbox is past its bound: the client is to come back and recover what it missed."""
+        """Close a connection whose outbox is past its bound; the client reconnects and recovers missed events."""
         if self.closing is not None:
             self.wire_lost()
             return
@@ -307,19 +309,19 @@ class Connection:
         self._ended()
 
     def replaced_frames(self, places: Sequence[int]) -> None:
-        """Queued frames gave way to later ones."""
+        """Record queued frames that were dropped for later ones."""
         self.host.recorder.record_conflated(self, places)
 
     # --- decisions --------------------------------------------------------------------------------------------
 
     def apply(self, decision: Decision) -> None:
-        """Carry out a decision that nobody's message caused."""
+        """Carry out a decision that no message of the client caused."""
         if decision.rule != ACCEPTED:
             self.host.recorder.record_decision(self, decision)
         self.execute(decision.effects)
 
     def execute(self, effects: Iterable[Effect]) -> asyncio.Task[None] | None:
-        """Do what the session decided, in order."""
+        """Execute the effects in their order; a returned task must end before the connection's next message."""
         for effect in effects:
             match effect:
                 case Send(event):
@@ -338,7 +340,7 @@ class Connection:
 
     @property
     def deadline(self) -> float:
-        """When `tick` has something to do."""
+        """The time of the next `tick`, on the steady clock; infinity once the connection closes."""
         if self.closing is not None:
             return float("inf")
         deadline = self.session.deadline
@@ -349,7 +351,7 @@ class Connection:
         return deadline
 
     def tick(self, at: Instant) -> None:
-        """Time has passed."""
+        """Do the work that is due at a time."""
         self._note_progress(at)
         if self._frame_since is not None and at.steady >= self._frame_since + self.host.limits.frame_timeout:
             self.fail(CloseCode.HEARTBEAT_LOST, "a frame took too long; reconnect")
@@ -359,8 +361,10 @@ class Connection:
             self.execute(self.session.tick(at))
 
     def _note_progress(self, at: Instant) -> None:
-        """Take a peer for alive that has made room for more since the last time: its pongs may stand behind a frame
-        that takes minutes on a slow line."""
+        """Count a peer as alive that took bytes since the last time.
+
+        Its pongs may stand behind a frame that takes minutes on a slow line.
+        """
         if self.outbox.taken_late != self._taken:
             self._taken, self._taken_at = self.outbox.taken_late, at.steady
             self.session.heard(at)
@@ -371,12 +375,12 @@ class Connection:
             self.host.ended(self)
 
     def let_go(self) -> None:
-        """Refer no more to the closed socket, which refers to this: both are freed without a collection of cycles."""
+        """Drop the reference to the closed socket, which refers back: both are freed without cyclic collection."""
         self.hang_up = _nothing
 
 
 def _nothing() -> None:
-    """The socket is closed already."""
+    """Do nothing: the socket is closed already."""
 
 
 _ABUSE = (CloseCode.RATE_ABUSE, CloseCode.PROTOCOL_ABUSE)

@@ -39,7 +39,7 @@ class Registry:
         return [connection for connection, identity in self.identified() if identity.user_id == user_id]
 
     def name_of(self, user_id: str) -> str:
-        """Return the name that the user logged in with; the id of one who is not here."""
+        """Return the name that the user logged in with; the id of a user without a connection here."""
         return next((identity.name for _, identity in self.identified() if identity.user_id == user_id), user_id)
 
     # --- sessions -------------------------------------------------------------------------------------------------

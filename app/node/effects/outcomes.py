@@ -1,4 +1,4 @@
-"""Count each message by its outcome, once: one that takes time when it was carried out, not when it began."""
+"""Outcomes of messages that take time, counted once each, when they were carried out."""
 
 from __future__ import annotations
 
@@ -29,18 +29,18 @@ if TYPE_CHECKING:
 
 
 class Outcomes:
-    """The outcomes of what takes time."""
+    """The counter of outcomes."""
 
     def __init__(self, recorder: Recorder, background: Background) -> None:
         self._recorder = recorder
         self._background = background
 
     def begin(self, effect: Lasting, work: Coroutine[Any, Any, ErrorCode | None]) -> asyncio.Task[None]:
-        """Begin to carry an effect out. `work` returns the error code of its refusal, None where it was accepted."""
+        """Start `work`, which carries the effect out and returns its refusal's code, and count its outcome."""
         return self._background.start(self._watch(effect, work))
 
     def settle(self, effect: Lasting, refused: ErrorCode | None) -> None:
-        """Count the message that led to the effect."""
+        """Count the message that led to the effect, accepted (None) or refused."""
         self._recorder.record_outcome(_name(effect), refused)
 
     async def _watch(self, effect: Lasting, work: Coroutine[Any, Any, ErrorCode | None]) -> None:
