@@ -14,7 +14,7 @@ from app.engine.limits import EngineLimits
 from app.engine.ports.events import Publication
 from app.services.editing.cursors import Cursors
 from app.services.editing.documents import Documents
-from app.services.editing.edit_submission import EditSubmission
+from app.services.editing.edit_submission import EditAuthor, EditSubmission
 from app.services.quotas import Quotas
 from dossier_realtime.protocol import codec
 from dossier_realtime.protocol.commands import CursorPayload, EditPayload
@@ -66,4 +66,4 @@ def test_a_cursor_behind_an_edit_that_is_being_committed_is_placed_behind_it(tmp
 
 
 def _edit(answers: asyncio.Queue[object], content: str, version: int) -> EditSubmission:
-    return EditSubmission("", "ali", "Ali", answers.put_nowait, EditPayload("insert", 0, version, content))
+    return EditSubmission(EditAuthor("ali", "Ali"), EditPayload("insert", 0, version, content), answers.put_nowait)

@@ -19,7 +19,7 @@ from app.engine.ports.errors import TipMoved, Unavailable
 from app.engine.ports.events import Publication
 from app.services.editing import document_queue, documents
 from app.services.editing.documents import Documents
-from app.services.editing.edit_submission import EditSubmission
+from app.services.editing.edit_submission import EditAuthor, EditSubmission
 from app.services.quotas import Quotas
 from dossier_realtime.protocol import codec
 from dossier_realtime.protocol.commands import EditPayload
@@ -101,7 +101,7 @@ class Bench:
 
     def submit(self, content: str, version: int = 0, op_id: str | None = None) -> None:
         payload = EditPayload("insert", 0, version, content, op_id=op_id)
-        self.documents.submit(DOC, EditSubmission("", "ali", "Ali", self.answers.append, payload))
+        self.documents.submit(DOC, EditSubmission(EditAuthor("ali", "Ali"), payload, self.answers.append))
 
     async def answered(self, count: int) -> list[int | EditError]:
         async with asyncio.timeout(HANG_SECONDS):

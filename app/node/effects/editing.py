@@ -10,7 +10,7 @@ from app.core.domain.documents import EditError
 from app.core.sessions.error_messages import error_message
 from app.engine.ports.errors import Unavailable
 from app.node.effects.replies import acknowledge, refuse, refuse_busy
-from app.services.editing.edit_submission import EditSubmission
+from app.services.editing.edit_submission import EditAuthor, EditSubmission
 from dossier_realtime.protocol.authorization import Right
 from dossier_realtime.protocol.errors import ErrorCode
 from dossier_realtime.protocol.responses import OperationAck, OperationAckPayload
@@ -27,12 +27,9 @@ def submit(context: EffectContext, connection: Connection, effect: SubmitEdit) -
     command, identity = effect.command, connection.session.identity
     assert identity is not None  # noqa: S101  the session checked
     submission = EditSubmission(
-        connection.connection_id,
-        identity.user_id,
-        identity.name,
-        partial(_answer, context, connection, effect),
+        EditAuthor(identity.user_id, identity.name, identity.role, connection.connection_id),
         command.payload,
-        role=identity.role,
+        partial(_answer, context, connection, effect),
         holds=partial(context.rights.holds, connection, Right.WRITE, command.channel),
     )
     context.services.documents.submit(command.channel, submission)

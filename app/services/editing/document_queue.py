@@ -161,7 +161,9 @@ class DocumentQueue:
         rest = await self._decide_all(batch, known, tentative, versions)
         self._waiting.extendleft(reversed(rest))
         if not all(one.submission.holds() for one in self._pending.values()):
-            self._take_back(batch)  # a right was lost while others were decided: once more, without its holder's
+            self._take_back(
+                batch
+            )  # an author lost the right while others were decided: decide again without their edits
             return
         if versions:
             self.appending = tentative
@@ -174,7 +176,7 @@ class DocumentQueue:
             await self._keep_snapshot()
 
     async def _known(self, batch: Sequence[EditSubmission]) -> dict[str, KnownOperation]:
-        ids = [s.edit.op_id for s in batch if s.edit is not None and s.edit.op_id is not None]
+        ids = [one.op_id for one in batch if one.op_id is not None]
         return dict(await self._store.known(self._channel, ids)) if ids else {}
 
     async def _decide_all(
@@ -190,9 +192,9 @@ class DocumentQueue:
             if not submission.holds():
                 submission.reply(EditError(ErrorCode.PERMISSION_DENIED, NO_SENDING))
                 continue
-            op_id = submission.edit.op_id if submission.edit is not None else None
+            op_id = submission.op_id
             if op_id is not None and op_id in taken:
-                return list(batch[index:])  # its twin is being committed: then it is known
+                return list(batch[index:])  # the same edit, sent twice, is being committed: after that it is known
             if op_id is not None and op_id in known:
                 self._answer_known(submission, known[op_id])
                 continue
@@ -207,7 +209,7 @@ class DocumentQueue:
                 continue
             if not steps:
                 if versions:
-                    return list(batch[index:])  # its ack comes after the versions before it
+                    return list(batch[index:])  # it has no version: its ack comes after those before it
                 submission.reply(tentative.version)
                 continue
             if op_id is not None:
@@ -224,12 +226,13 @@ class DocumentQueue:
         """Charge the bytes and the channel that the edit adds to its author's quotas. Raises EditError."""
         stored = sum(len(version.body) for version in made)
         try:
-            self._quotas.charge(submission.user_id, submission.role, channels=int(begins and bool(made)), stored=stored)
+            author, channels = submission.author, int(begins and bool(made))
+            self._quotas.charge(author.user_id, author.role, channels=channels, stored=stored)
         except QuotaExceeded as enough:
             raise EditError(enough.code, str(enough), retry_after=enough.retry_after) from None
 
     def _answer_known(self, submission: EditSubmission, known: KnownOperation) -> None:
-        if known.user_id == submission.user_id:
+        if known.user_id == submission.author.user_id:
             submission.reply(known.version)
         else:
             text = "This op_id is another user's; make a new one (at $.payload.op_id)"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from app.core.domain import documents as core
@@ -12,6 +13,7 @@ from dossier_realtime.protocol.responses import DocumentState
 from .differences import Differences
 from .document_log import replay
 from .document_queue import DocumentQueue, PendingVersion
+from .edit_submission import WholeText
 from .shared_texts import SharedText, SharedTexts
 
 if TYPE_CHECKING:
@@ -88,14 +90,15 @@ class Documents:
 
         Others may edit meanwhile: then the author is answered with a conflict.
         """
-        versioned = await self.committed(channel)
-        if submission.expected == versioned.version:
+        versioned, change = await self.committed(channel), submission.change
+        if isinstance(change, WholeText) and change.expected == versioned.version:
             try:
-                new = core.whole_text(submission.whole)
+                new = core.whole_text(change.text)
             except EditError as refusal:
                 submission.reply(refusal)
                 return
-            submission.hunks = await self.differences.between(versioned.document.text, new)
+            hunks = await self.differences.between(versioned.document.text, new)
+            submission.change = replace(change, hunks=hunks)
         self.submit(channel, submission)
 
     def submit(self, channel: str, submission: EditSubmission) -> None:

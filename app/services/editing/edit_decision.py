@@ -17,6 +17,7 @@ from dossier_realtime.protocol.errors import ErrorCode
 from dossier_realtime.protocol.events import RemoteOperation, RemoteOperationPayload
 
 from .document_log import payload_of
+from .edit_submission import WholeText
 
 if TYPE_CHECKING:
     from app.engine.ports.events import Broker
@@ -38,20 +39,20 @@ class EditDecision:
 
         Gives the loop to others now and then. Raises EditError and Unavailable.
         """
-        edit = submission.edit
-        if edit is None:
-            if submission.expected != tentative.version:
+        change = submission.change
+        if isinstance(change, WholeText):
+            if change.expected != tentative.version:
                 text = f"The document is at version {tentative.version}; read it and try again"
                 raise EditError(ErrorCode.VERSION_CONFLICT, text, tentative.version)
-            new = core.whole_text(submission.whole)
-            found = submission.hunks
-            if found is None:  # its version came only after it was submitted
+            new = core.whole_text(change.text)
+            found = change.hunks
+            if found is None:  # the version that it expects was committed only after it was submitted
                 found = await self._differences.between(tentative.document.text, new)
             return core.replacement(tentative.document, new, found)
         log = tentative.log
-        if edit.version < log.start:
-            log = await self._reaching(edit.version, tentative)
-        deciding = core.decide(tentative, edit, log)
+        if change.version < log.start:
+            log = await self._reaching(change.version, tentative)
+        deciding = core.decide(tentative, change, log)
         while True:
             try:
                 next(deciding)
@@ -72,7 +73,7 @@ class EditDecision:
 
     def version(self, submission: EditSubmission, step: Operation, version: int) -> Version:
         """Return the entry of the log for one operation of a submission, as subscribers will receive it."""
-        op_id = submission.edit.op_id if submission.edit is not None else None
-        payload = write_remote(step, version, submission.user_id, submission.user_name, op_id)
+        author, op_id = submission.author, submission.op_id
+        payload = write_remote(step, version, author.user_id, author.name, op_id)
         body = codec.encode(RemoteOperation(channel=self._channel, payload=payload))
-        return Version(body, submission.user_id, op_id, submission.connection_id)
+        return Version(body, author.user_id, op_id, author.connection_id)

@@ -15,7 +15,7 @@ from app.core import authorization
 from app.core.domain.documents import EditError
 from app.journal.acts import Act
 from app.journal.calls import Read
-from app.services.editing.edit_submission import EditSubmission
+from app.services.editing.edit_submission import EditAuthor, EditSubmission, WholeText
 from app.services.errors import Unavailable
 from app.web.http.authenticated_handler import AuthenticatedHandler
 from dossier_realtime.ot.units import to_units
@@ -95,13 +95,9 @@ class DocumentHandler(AuthenticatedHandler):
             await self.act(act)
             answered: asyncio.Future[int | EditError] = asyncio.get_running_loop().create_future()
             submission = EditSubmission(
-                "",
-                identity.user_id,
-                identity.name,
+                EditAuthor(identity.user_id, identity.name, identity.role),
+                WholeText(text, expected),
                 answered.set_result,
-                whole=text,
-                expected=expected,
-                role=identity.role,
                 holds=self.holds,
             )
             await documents.replace(channel, submission)
