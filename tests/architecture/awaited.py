@@ -11,7 +11,7 @@ AWAITED: dict[str, tuple[str, ...]] = {
     ),
     "retired_names_stay_retired": (
         *("app.commands.cli", "demo", "dossier_realtime.archive"),
-        *("dossier_realtime.protocol.codec", "tests"),
+        *("dossier_realtime.protocol.codec",),
     ),
 }
 

@@ -24,7 +24,7 @@ from dossier_realtime.protocol.errors import ErrorCode
 from dossier_realtime.protocol.fields import MAX_DOCUMENT
 from tests.contract.mutations import INEXPRESSIBLE, Document, documents, expressible
 from tests.contract.schemas import Validator
-from tests.core.session_driver import Talk, errors
+from tests.core.session_driver import SessionDriver, errors
 from tests.harness.eventually import HANG_SECONDS
 from tests.harness.measurements import Report
 
@@ -55,8 +55,8 @@ def _is_accepted(document: Document) -> bool:
         command = codec.decode_command(json.dumps(document).encode())
     except codec.InvalidMessage:
         return False
-    talk = Talk("admin:*", clearance=Clearance.SECRET).live()
-    if FORM & set(errors(talk.session.receive(command, talk.at))):
+    driver = SessionDriver("admin:*", clearance=Clearance.SECRET).live()
+    if FORM & set(errors(driver.session.receive(command, driver.at))):
         return False
     if isinstance(command, EditOperation):
         try:

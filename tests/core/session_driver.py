@@ -36,7 +36,7 @@ def identity(
     return Identity(user, user.title(), "editor", None, grants, clearance, ends)
 
 
-class Talk:
+class SessionDriver:
     """A session and a clock that the test moves."""
 
     def __init__(
@@ -48,7 +48,7 @@ class Talk:
         self.session = Session(self.policy, self.rates, SessionLimits(), self.at)
         self.who = identity(*permissions, clearance=clearance)
 
-    def say(self, **message: Any) -> Decision:
+    def send(self, **message: Any) -> Decision:
         frame = json.dumps(message).encode()
         try:
             command = codec.decode_command(frame)
@@ -56,8 +56,8 @@ class Talk:
             return self.session.malformed(wrong, self.at)
         return self.session.receive(command, self.at)
 
-    def live(self) -> Talk:
-        asked = only(self.say(type="auth", payload={"token": "t"}), VerifyToken)
+    def live(self) -> SessionDriver:
+        asked = only(self.send(type="auth", payload={"token": "t"}), VerifyToken)
         only(self.session.verified(self.who, asked, self.at), OpenSession)
         self.session.opened("s-1", 0, None)
         return self

@@ -289,7 +289,7 @@ class Watcher:
             for user in presences.roster(channel, 100).users
         }
 
-    def hear(self, event: PresenceEvent) -> None:
+    def receive(self, event: PresenceEvent) -> None:
         if event.channel != self.channel:
             return
         user = event.payload.user_id
@@ -315,7 +315,7 @@ class SnapshotAndChanges(RuleBasedStateMachine):
     def tell(self, events: list[PresenceEvent]) -> None:
         for event in events:
             for watcher in self.watchers:
-                watcher.hear(event)
+                watcher.receive(event)
 
     @rule(channel=channels, connection=connections, hidden=st.sampled_from([False, False, True]), described=profiles)
     def enter(self, channel: str, connection: str, described: Profile, *, hidden: bool) -> None:

@@ -19,16 +19,16 @@ from app.core.sessions.effects import (
 from dossier_realtime.protocol import codec, responses
 from dossier_realtime.protocol.classification import Clearance
 from dossier_realtime.protocol.errors import CloseCode, ErrorCode
-from tests.core.session_driver import SA, SECRET, UPDATE, Talk, closing, errors, only
+from tests.core.session_driver import SA, SECRET, UPDATE, SessionDriver, closing, errors, only
 
 # --- channels and rights --------------------------------------------------------------------------------------------
 
 
 def test_a_subscription_is_joined_with_what_was_asked() -> None:
-    talk = Talk("read:dossier:*").live()
-    join = only(talk.say(type="subscribe", channel=SA, ref="s", params={"include_presence": True}), Join)
+    driver = SessionDriver("read:dossier:*").live()
+    join = only(driver.send(type="subscribe", channel=SA, ref="s", params={"include_presence": True}), Join)
     assert join == Join(SA, "s", True, False, None, None, again=False)
-    assert only(talk.say(type="subscribe", channel=SA), Join).again
+    assert only(driver.send(type="subscribe", channel=SA), Join).again
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_a_subscription_is_joined_with_what_was_asked() -> None:
 def test_every_refused_subscription_is_equal_to_the_letter(
     permissions: tuple[str, ...], clearance: Clearance, channel: str, rule: str
 ) -> None:
-    decision = Talk(*permissions, clearance=clearance).live().say(type="subscribe", channel=channel, ref="s")
+    decision = SessionDriver(*permissions, clearance=clearance).live().send(type="subscribe", channel=channel, ref="s")
     assert decision.rule == rule
     event = only(decision, Send).event
     text = codec.encode(event).replace(channel.encode(), b"X")
@@ -56,44 +56,44 @@ def test_every_refused_subscription_is_equal_to_the_letter(
 
 @pytest.mark.parametrize("channel", ["global", "user:ali"])
 def test_everybody_reads_global_and_their_own_channel(channel: str) -> None:
-    only(Talk().live().say(type="subscribe", channel=channel), Join)
+    only(SessionDriver().live().send(type="subscribe", channel=channel), Join)
 
 
 def test_hidden_presence_needs_admin() -> None:
-    talk = Talk("write:dossier:*", "admin:workspace:*").live()
-    assert errors(talk.say(type="subscribe", channel=SA, params={"hidden": True})) == [ErrorCode.SUBSCRIPTION_FAILED]
-    assert only(talk.say(type="subscribe", channel="workspace:1", params={"hidden": True}), Join).hidden
+    driver = SessionDriver("write:dossier:*", "admin:workspace:*").live()
+    assert errors(driver.send(type="subscribe", channel=SA, params={"hidden": True})) == [ErrorCode.SUBSCRIPTION_FAILED]
+    assert only(driver.send(type="subscribe", channel="workspace:1", params={"hidden": True}), Join).hidden
 
 
 def test_the_hundred_and_first_subscription_is_refused() -> None:
-    talk = Talk("read:*", limits=Limits(general=1000)).live()
+    driver = SessionDriver("read:*", limits=Limits(general=1000)).live()
     for n in range(100):
-        only(talk.say(type="subscribe", channel=f"workspace:{n}"), Join)
-    assert errors(talk.say(type="subscribe", channel="workspace:100")) == [ErrorCode.SUBSCRIPTION_FAILED]
-    only(talk.say(type="subscribe", channel="workspace:7"), Join)
-    talk.say(type="unsubscribe", channel="workspace:7")
-    only(talk.say(type="subscribe", channel="workspace:100"), Join)
+        only(driver.send(type="subscribe", channel=f"workspace:{n}"), Join)
+    assert errors(driver.send(type="subscribe", channel="workspace:100")) == [ErrorCode.SUBSCRIPTION_FAILED]
+    only(driver.send(type="subscribe", channel="workspace:7"), Join)
+    driver.send(type="unsubscribe", channel="workspace:7")
+    only(driver.send(type="subscribe", channel="workspace:100"), Join)
 
 
 @pytest.mark.parametrize("message", ["subscribe", "unsubscribe", "presence_update", "channel_settings"])
 def test_a_channel_of_no_namespace_is_not_found_and_one_of_bad_grammar_is_invalid(message: str) -> None:
-    talk = Talk("admin:*").live()
-    assert errors(talk.say(type=message, channel="foo:1", payload={})) == [ErrorCode.CHANNEL_NOT_FOUND]
-    assert errors(talk.say(type=message, channel="dossier:*", payload={})) == [ErrorCode.INVALID_MESSAGE_FORMAT]
+    driver = SessionDriver("admin:*").live()
+    assert errors(driver.send(type=message, channel="foo:1", payload={})) == [ErrorCode.CHANNEL_NOT_FOUND]
+    assert errors(driver.send(type=message, channel="dossier:*", payload={})) == [ErrorCode.INVALID_MESSAGE_FORMAT]
 
 
 def test_unsubscribing_from_what_was_never_subscribed_is_answered() -> None:
-    decision = Talk().live().say(type="unsubscribe", channel="dossier:secret:xyz", ref="u")
+    decision = SessionDriver().live().send(type="unsubscribe", channel="dossier:secret:xyz", ref="u")
     assert decision.effects == [Leave(SECRET), Send(responses.Unsubscribed(channel=SECRET, ref="u"))]
 
 
 def test_raising_a_level_ends_the_subscriptions_of_the_uncleared() -> None:
-    talk = Talk("read:dossier:*").live()
-    talk.say(type="subscribe", channel=SA)
-    settings = talk.policy.settings(SA)
-    talk.policy.put(SA, settings.changed(codec.decode_command(_settings("secret")).payload, SA))  # type: ignore[union-attr,arg-type]
-    assert talk.session.recheck(talk.at)[0] == Leave(SA)
-    assert talk.session.subscriptions == set()
+    driver = SessionDriver("read:dossier:*").live()
+    driver.send(type="subscribe", channel=SA)
+    settings = driver.policy.settings(SA)
+    driver.policy.put(SA, settings.changed(codec.decode_command(_settings("secret")).payload, SA))  # type: ignore[union-attr,arg-type]
+    assert driver.session.recheck(driver.at)[0] == Leave(SA)
+    assert driver.session.subscriptions == set()
 
 
 def _settings(level: str) -> bytes:
@@ -104,8 +104,8 @@ def _settings(level: str) -> bytes:
 
 
 def test_a_send_is_stamped_with_the_sender_and_the_time() -> None:
-    talk = Talk("write:dossier:*").live()
-    effect = only(talk.say(**UPDATE), Publish)
+    driver = SessionDriver("write:dossier:*").live()
+    effect = only(driver.send(**UPDATE), Publish)
     payload = effect.inbound.event.payload
     assert json.loads(codec.encode(effect.inbound.event))["payload"]["updated_by"] == {"user_id": "ali", "name": "Ali"}
     assert payload.timestamp == 1000  # type: ignore[union-attr]
@@ -113,12 +113,12 @@ def test_a_send_is_stamped_with_the_sender_and_the_time() -> None:
 
 
 def test_the_digest_of_a_resend_is_the_same_whatever_the_time() -> None:
-    talk = Talk("write:dossier:*").live()
-    first = only(talk.say(**UPDATE, idempotency_key="k"), Publish)
-    talk.wait(10.0)
-    again = only(talk.say(**{**UPDATE, "ref": "r2"}, idempotency_key="k"), Publish)
+    driver = SessionDriver("write:dossier:*").live()
+    first = only(driver.send(**UPDATE, idempotency_key="k"), Publish)
+    driver.wait(10.0)
+    again = only(driver.send(**{**UPDATE, "ref": "r2"}, idempotency_key="k"), Publish)
     other = only(
-        talk.say(**{**UPDATE, "payload": {**UPDATE["payload"], "operation": "delete"}}, idempotency_key="k"), Publish
+        driver.send(**{**UPDATE, "payload": {**UPDATE["payload"], "operation": "delete"}}, idempotency_key="k"), Publish
     )
     assert first.digest == again.digest != other.digest
 
@@ -144,51 +144,51 @@ def test_the_digest_of_a_resend_is_the_same_whatever_the_time() -> None:
 def test_what_may_not_be_sent_is_refused_with_its_code(
     permissions: tuple[str, ...], change: dict[str, object], code: ErrorCode, rule: str
 ) -> None:
-    decision = Talk(*permissions).live().say(**{**UPDATE, **change})
+    decision = SessionDriver(*permissions).live().send(**{**UPDATE, **change})
     assert errors(decision) == [code]
     assert decision.rule == rule
     assert closing(decision) is None
 
 
 def test_a_frozen_channel_takes_nothing() -> None:
-    talk = Talk("admin:dossier:*").live()
-    effect = only(talk.say(type="channel_settings", channel=SA, payload={"frozen": True}), ApplySettings)
-    talk.policy.put(SA, talk.policy.settings(SA).changed(effect.change, SA))
-    decision = talk.say(**UPDATE)
+    driver = SessionDriver("admin:dossier:*").live()
+    effect = only(driver.send(type="channel_settings", channel=SA, payload={"frozen": True}), ApplySettings)
+    driver.policy.put(SA, driver.policy.settings(SA).changed(effect.change, SA))
+    decision = driver.send(**UPDATE)
     assert errors(decision) == [ErrorCode.PERMISSION_DENIED]
     assert decision.rule == "frozen"
 
 
 def test_settings_need_admin() -> None:
-    decision = Talk("write:dossier:*").live().say(type="channel_settings", channel=SA, payload={})
+    decision = SessionDriver("write:dossier:*").live().send(type="channel_settings", channel=SA, payload={})
     assert errors(decision) == [ErrorCode.PERMISSION_DENIED]
 
 
 def test_presence_is_updated_where_one_is_subscribed_and_for_oneself() -> None:
-    talk = Talk("read:dossier:*").live()
+    driver = SessionDriver("read:dossier:*").live()
     update = {"type": "presence_update", "channel": SA, "payload": {"activity": "editing"}}
-    assert talk.say(**update).rule == "not_subscribed"
-    talk.say(type="subscribe", channel=SA)
-    only(talk.say(**update), UpdateOwnPresence)
-    foreign = talk.say(**{**update, "payload": {"activity": "editing", "user_id": "bea"}})
+    assert driver.send(**update).rule == "not_subscribed"
+    driver.send(type="subscribe", channel=SA)
+    only(driver.send(**update), UpdateOwnPresence)
+    foreign = driver.send(**{**update, "payload": {"activity": "editing", "user_id": "bea"}})
     assert errors(foreign) == [ErrorCode.PERMISSION_DENIED]
-    assert errors(talk.say(**{**update, "channel": "global"})) == [ErrorCode.INVALID_MESSAGE_FORMAT]
+    assert errors(driver.send(**{**update, "channel": "global"})) == [ErrorCode.INVALID_MESSAGE_FORMAT]
 
 
 def test_a_pong_carries_the_servers_time_and_the_ref() -> None:
-    talk = Talk().live()
-    assert only(talk.say(type="ping", ref="p"), Send).event == responses.Pong(timestamp=1000, ref="p")
+    driver = SessionDriver().live()
+    assert only(driver.send(type="ping", ref="p"), Send).event == responses.Pong(timestamp=1000, ref="p")
 
 
 # --- abuse ----------------------------------------------------------------------------------------------------------
 
 
 def test_the_window_warns_once_at_ninety_five_then_refuses_then_closes() -> None:
-    talk = Talk().live()
+    driver = SessionDriver().live()
     seen: list[tuple[int, str]] = []
     closed_at = 0
     for n in range(1, 320):
-        decision = talk.say(type="unsubscribe", channel="global", ref="x")
+        decision = driver.send(type="unsubscribe", channel="global", ref="x")
         names = [type(effect.event).__name__ for effect in decision.effects if isinstance(effect, Send)]
         seen += [(n, name) for name in names if name.startswith("RateLimit")]
         if closing(decision) is CloseCode.RATE_ABUSE:
@@ -200,25 +200,25 @@ def test_the_window_warns_once_at_ninety_five_then_refuses_then_closes() -> None
 
 
 def test_classes_are_counted_apart_and_auth_not_at_all() -> None:
-    talk = Talk(limits=Limits(general=5, ping=3)).live()
+    driver = SessionDriver(limits=Limits(general=5, ping=3)).live()
     for _ in range(5):
-        talk.say(type="unsubscribe", channel="global")
-    assert errors(talk.say(type="unsubscribe", channel="global")) == [ErrorCode.RATE_LIMIT_EXCEEDED]
-    assert errors(talk.say(type="ping")) == []
-    only(talk.say(type="auth", payload={"token": "another"}), VerifyToken)
+        driver.send(type="unsubscribe", channel="global")
+    assert errors(driver.send(type="unsubscribe", channel="global")) == [ErrorCode.RATE_LIMIT_EXCEEDED]
+    assert errors(driver.send(type="ping")) == []
+    only(driver.send(type="auth", payload={"token": "another"}), VerifyToken)
 
 
 def test_twenty_invalid_messages_are_answered_and_the_next_closes() -> None:
-    talk = Talk().live()
+    driver = SessionDriver().live()
     for _ in range(20):
-        decision = talk.say(type="nonsense")
+        decision = driver.send(type="nonsense")
         assert errors(decision) == [ErrorCode.INVALID_MESSAGE_FORMAT]
         assert closing(decision) is None
-    assert closing(talk.say(type="nonsense")) is CloseCode.PROTOCOL_ABUSE
+    assert closing(driver.send(type="nonsense")) is CloseCode.PROTOCOL_ABUSE
 
 
 def test_invalid_messages_spread_over_time_close_nothing() -> None:
-    talk = Talk(limits=Limits(general=10_000)).live()
+    driver = SessionDriver(limits=Limits(general=10_000)).live()
     for _ in range(60):
-        assert closing(talk.say(type="nonsense")) is None
-        talk.wait(3.5)
+        assert closing(driver.send(type="nonsense")) is None
+        driver.wait(3.5)

@@ -19,7 +19,7 @@ UPDATE: dict[str, Any] = {
 }
 
 
-class Company:
+class BackgroundClients:
     """Started by `with`; everybody leaves at its end."""
 
     def __init__(self, service: Service) -> None:
@@ -39,35 +39,35 @@ class Company:
         self._thread.join()
         self._loop.close()
 
-    def come(self, user_id: str, name: str, *channels: str, field: str | None = None) -> None:
+    def connect(self, user_id: str, name: str, *channels: str, field: str | None = None) -> None:
         """Somebody logs in and is on these channels."""
-        self._run(self._come(user_id, name, channels, field))
+        self._run(self._connect(user_id, name, channels, field))
 
     def publish(self, *events: dict[str, Any], name: str = "A program") -> None:
         """A program says this, over HTTP."""
         self._run(self._publish(list(events), name))
 
-    def hammer(self, user_id: str, name: str) -> None:
+    def exceed_rate_limit(self, user_id: str, name: str) -> None:
         """Somebody logs in and sends until a limit is reached."""
-        self._run(self._hammer(user_id, name))
+        self._run(self._exceed_rate_limit(user_id, name))
 
-    def try_to_read(self, user_id: str, channel: str) -> None:
+    def subscribe_without_right(self, user_id: str, channel: str) -> None:
         """Somebody without any right asks for a channel, and is refused."""
-        self._run(self._try_to_read(user_id, channel))
+        self._run(self._subscribe_without_right(user_id, channel))
 
-    async def _try_to_read(self, user_id: str, channel: str) -> None:
+    async def _subscribe_without_right(self, user_id: str, channel: str) -> None:
         client = await Client.connect(self._service, self._service.token(user_id))
         await client.send({"type": "subscribe", "channel": channel})
         await client.settle()
         await client.close()
 
-    async def _hammer(self, user_id: str, name: str) -> None:
-        await self._come(user_id, name, (), None)
+    async def _exceed_rate_limit(self, user_id: str, name: str) -> None:
+        await self._connect(user_id, name, (), None)
         with suppress(DeniedError):
             while True:
                 await self._clients[-1].send("dossier:country:SA", UPDATE, wait_for_rate=False)
 
-    async def _come(self, user_id: str, name: str, channels: tuple[str, ...], field: str | None) -> None:
+    async def _connect(self, user_id: str, name: str, channels: tuple[str, ...], field: str | None) -> None:
         token = self._service.token(user_id, "write:*", name=name, clearance="secret")
         client = DossierRealtimeClient(token, self._service.url)
         await client.connect()

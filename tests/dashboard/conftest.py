@@ -22,7 +22,7 @@ FLAGS = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 )
-OFFICE_SECONDS = 10
+DEMO_SECONDS = 10
 
 
 @pytest.fixture(scope="session")
@@ -49,7 +49,7 @@ def provider() -> Iterator[Provider]:
 
 
 @pytest.fixture(scope="session")
-def trusting(provider: Provider, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+def oidc_service(provider: Provider, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """A service that takes the provider's tokens, by its key set."""
     settings = {
         "auth.algorithms": ["RS256"],
@@ -57,28 +57,30 @@ def trusting(provider: Provider, tmp_path_factory: pytest.TempPathFactory) -> It
         "auth.issuer": provider.issuer,
         "auth.audience_list": True,
     }
-    data = tmp_path_factory.mktemp("trusting") / "data"
+    data = tmp_path_factory.mktemp("oidc_service") / "data"
     with Service(data, settings, environment={"DOSSIER_AUTH__SECRET": None}) as running:
         yield running
     running.assert_log_clean()
 
 
 @pytest.fixture(scope="session")
-def through(provider: Provider, trusting: Service, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
+def oidc_dashboard(
+    provider: Provider, oidc_service: Service, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Dashboard]:
     """A dashboard that people may log in to through the provider."""
-    folder = tmp_path_factory.mktemp("through")
-    with Dashboard(trusting, folder, oidc_settings(provider, folder)) as running:
+    folder = tmp_path_factory.mktemp("oidc_dashboard")
+    with Dashboard(oidc_service, folder, oidc_settings(provider, folder)) as running:
         provider.redirect_uris.add(f"{running.url}/login/oidc/callback")
         yield running
     running.assert_log_clean()
 
 
 @pytest.fixture(scope="session")
-def office(service: Service, dashboard: Dashboard) -> None:
+def demo_run(service: Service, dashboard: Dashboard) -> None:
     """A day at the office, watched from its beginning and over when this is made."""
     environment = os.environ | {"DOSSIER_AUTH__SECRET": tokens.SECRET}
     command = [sys.executable, "run.py", "demo", "--url", service.url, "--data", str(service.data)]
-    command += ["--seconds", str(OFFICE_SECONDS)]
+    command += ["--seconds", str(DEMO_SECONDS)]
     day = subprocess.run(
         command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=HANG_SECONDS, check=False
     )

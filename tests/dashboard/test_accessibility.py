@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from dashboard.screen.panes import PANES
-from tests.dashboard.background_clients import Company
+from tests.dashboard.background_clients import BackgroundClients
 from tests.dashboard.browser_pages import logged_in, show
 from tests.dashboard.dashboard_process import Dashboard
 from tests.harness.eventually import HANG_SECONDS
@@ -21,7 +21,7 @@ from tests.harness.service import Service
 AXE = Path(__file__).parents[1] / "node" / "node_modules" / "axe-core" / "axe.min.js"
 GRAVE = ("serious", "critical")
 DESK, PHONE = 1440, 400
-LOOKS = [("en", "light", DESK), ("en", "dark", PHONE), ("ar", "dark", DESK), ("ar", "light", PHONE)]
+DISPLAYS = [("en", "light", DESK), ("en", "dark", PHONE), ("ar", "dark", DESK), ("ar", "light", PHONE)]
 """Each language with each theme and each width: all pairs, in half of the looks."""
 
 
@@ -51,16 +51,16 @@ class Inspection:
 
 
 @pytest.fixture(scope="module")
-def company(service: Service) -> Iterator[Company]:
+def clients(service: Service) -> Iterator[BackgroundClients]:
     """People who are there while the pages are looked at."""
-    with Company(service) as people:
-        people.come("nora.alqahtani", "نورة القحطاني", "dossier:country:SA", "document:brief-1", field="summary_ar")
-        people.come("omar.haddad", "Omar Haddad", "dossier:country:SA", "relationship:SA-FR")
+    with BackgroundClients(service) as people:
+        people.connect("nora.alqahtani", "نورة القحطاني", "dossier:country:SA", "document:brief-1", field="summary_ar")
+        people.connect("omar.haddad", "Omar Haddad", "dossier:country:SA", "relationship:SA-FR")
         yield people
 
 
-@pytest.mark.usefixtures("office", "company")
-@pytest.mark.parametrize(("language", "theme", "width"), LOOKS)
+@pytest.mark.usefixtures("demo_run", "clients")
+@pytest.mark.parametrize(("language", "theme", "width"), DISPLAYS)
 def test_nothing_hinders_anybody_on_any_page(
     browser: Browser, dashboard: Dashboard, report: Report, language: str, theme: str, width: int
 ) -> None:
@@ -84,7 +84,7 @@ def test_nothing_hinders_anybody_on_any_page(
     assert inspection.grave == []
 
 
-@pytest.mark.parametrize(("language", "theme", "width"), LOOKS)
+@pytest.mark.parametrize(("language", "theme", "width"), DISPLAYS)
 def test_nothing_hinders_anybody_at_the_door(
     browser: Browser, dashboard: Dashboard, report: Report, language: str, theme: str, width: int
 ) -> None:

@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from dossier_realtime.recording.entry import Header
-from tests.dashboard.background_clients import Company
+from tests.dashboard.background_clients import BackgroundClients
 from tests.dashboard.browser_pages import logged_in, show
 from tests.dashboard.dashboard_process import Dashboard
 from tests.harness.eventually import eventually
@@ -21,8 +21,8 @@ DAY = 86_400
 
 
 @pytest.fixture(scope="module")
-def company(service: Service) -> Iterator[Company]:
-    with Company(service) as people:
+def clients(service: Service) -> Iterator[BackgroundClients]:
+    with BackgroundClients(service) as people:
         yield people
 
 
@@ -75,11 +75,11 @@ def asked(service: Service, path: str) -> dict[str, Any]:
 
 
 def test_an_alert_is_acknowledged_and_loses_its_clock(
-    browser: Browser, dashboard: Dashboard, service: Service, company: Company
+    browser: Browser, dashboard: Dashboard, service: Service, clients: BackgroundClients
 ) -> None:
     with logged_in(browser, dashboard) as page:
         watch(page, dashboard, "alerts")
-        company.publish(alert("c-ack", next_level_at=int(time.time()) + 2 * DAY + 3600))
+        clients.publish(alert("c-ack", next_level_at=int(time.time()) + 2 * DAY + 3600))
         shown = card(page, "Report c-ack")
         expect(shown.get_by_role("timer")).to_have_text(re.compile(r"^in 2 days"))
         act(page, shown.get_by_role("button", name="Acknowledge"), "Acknowledge", "spoke with the ministry")
@@ -96,12 +96,14 @@ def test_an_alert_is_acknowledged_and_loses_its_clock(
     assert b'"acknowledged_by":"operator"' in history[1]
 
 
-def test_a_brief_is_cancelled(browser: Browser, dashboard: Dashboard, service: Service, company: Company) -> None:
+def test_a_brief_is_cancelled(
+    browser: Browser, dashboard: Dashboard, service: Service, clients: BackgroundClients
+) -> None:
     started = {"type": "meeting", "entity_id": "SA", "estimated_time": 60_000}
     event = {"type": "brief_generation_started", "channel": "user:nora", "request_id": "brief-x", "payload": started}
     with logged_in(browser, dashboard) as page:
         watch(page, dashboard, "briefs")
-        company.publish(event)
+        clients.publish(event)
         shown = row(page, "brief-x")
         act(page, shown.get_by_role("button", name="Cancel brief"), "Cancel brief", "the visit is off")
         expect(shown).to_contain_text("cancelled")
@@ -113,12 +115,12 @@ def test_a_brief_is_cancelled(browser: Browser, dashboard: Dashboard, service: S
 
 @pytest.mark.parametrize("role", ["operator", "security_officer"])
 def test_a_limit_is_lifted_for_a_quarter_of_an_hour_and_the_lift_ended(
-    browser: Browser, dashboard: Dashboard, service: Service, company: Company, role: str
+    browser: Browser, dashboard: Dashboard, service: Service, clients: BackgroundClients, role: str
 ) -> None:
     user = f"busy.{role}"
     with logged_in(browser, dashboard, role=role) as page:
         watch(page, dashboard, "limits")
-        company.hammer(user, "Busy Person")
+        clients.exceed_rate_limit(user, "Busy Person")
         talker = row(page, user).filter(has_text="general")
         act(
             page,
@@ -139,11 +141,11 @@ def test_a_limit_is_lifted_for_a_quarter_of_an_hour_and_the_lift_ended(
 
 
 def test_a_clock_runs_before_the_eyes_and_takes_no_focus(
-    browser: Browser, dashboard: Dashboard, company: Company
+    browser: Browser, dashboard: Dashboard, clients: BackgroundClients
 ) -> None:
     with logged_in(browser, dashboard) as page:
         watch(page, dashboard, "alerts")
-        company.publish(alert("c-run", next_level_at=int(time.time()) + 20), alert("c-rest"))
+        clients.publish(alert("c-run", next_level_at=int(time.time()) + 20), alert("c-rest"))
         clock = card(page, "Report c-run").get_by_role("timer")
         page.get_by_role("searchbox").focus()
         expect(clock).to_have_text(re.compile(r"^in \d+ seconds?$"))
@@ -154,20 +156,20 @@ def test_a_clock_runs_before_the_eyes_and_takes_no_focus(
         expect(clock).to_have_text("overdue by 1 minute")
 
 
-def test_a_clock_speaks_arabic(browser: Browser, dashboard: Dashboard, company: Company) -> None:
+def test_a_clock_speaks_arabic(browser: Browser, dashboard: Dashboard, clients: BackgroundClients) -> None:
     with logged_in(browser, dashboard) as page:
         watch(page, dashboard, "alerts", "ar")
-        company.publish(alert("c-ar", next_level_at=int(time.time()) + 5 * DAY + 60))
+        clients.publish(alert("c-ar", next_level_at=int(time.time()) + 5 * DAY + 60))
         clock = card(page, "تقرير c-ar").get_by_role("timer")
         expect(clock).to_have_text(re.compile("^بعد 5 أيام"))
         expect(card(page, "تقرير c-ar")).to_contain_text("المستوى التالي:")
 
 
 @pytest.mark.parametrize("role", ["observer", "auditor"])
-def test_who_may_not_sees_why(browser: Browser, dashboard: Dashboard, company: Company, role: str) -> None:
+def test_who_may_not_sees_why(browser: Browser, dashboard: Dashboard, clients: BackgroundClients, role: str) -> None:
     with logged_in(browser, dashboard, role=role) as page:
         watch(page, dashboard, "alerts")
-        company.publish(alert(f"c-{role}"))
+        clients.publish(alert(f"c-{role}"))
         button = card(page, f"Report c-{role}").get_by_role("button", name="Acknowledge")
         expect(button).to_have_attribute("aria-disabled", "true")
         button.focus()

@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 from playwright.sync_api import Browser, expect
 
-from tests.dashboard.background_clients import Company
+from tests.dashboard.background_clients import BackgroundClients
 from tests.dashboard.browser_pages import logged_in, show
 from tests.dashboard.dashboard_process import Dashboard
 from tests.harness import tokens
@@ -27,8 +27,12 @@ UPDATE = {
 
 
 def test_a_dashboard_that_stands_still_or_dies_holds_nobody_up(tmp_path: Path) -> None:
-    with Service(tmp_path / "data") as service, Dashboard(service, tmp_path) as watching, Company(service) as people:
-        people.come("nora", "Nora", "dossier:country:SA")
+    with (
+        Service(tmp_path / "data") as service,
+        Dashboard(service, tmp_path) as watching,
+        BackgroundClients(service) as people,
+    ):
+        people.connect("nora", "Nora", "dossier:country:SA")
         for blow in (signal.SIGSTOP, signal.SIGKILL):
             watching.process.send_signal(blow)
             for _ in range(20):

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from dossier_realtime.archive.folder import read_lines, segment_paths, verify_folder
-from tests.dashboard.background_clients import Company
+from tests.dashboard.background_clients import BackgroundClients
 from tests.dashboard.browser_pages import logged_in, show
 from tests.dashboard.dashboard_process import Dashboard
 from tests.harness import tokens
@@ -34,17 +34,17 @@ def verified(page: Page) -> int:
     return int(re.sub(r"\D", "", banner(page).inner_text()))
 
 
-@pytest.mark.usefixtures("office")
+@pytest.mark.usefixtures("demo_run")
 def test_the_page_agrees_with_the_journal(browser: Browser, dashboard: Dashboard, service: Service) -> None:
     with logged_in(browser, dashboard) as page:
         before = verify_folder(service.data / "journal")["test"]
         show(page, dashboard, "audit")
         eventually(lambda: verified(page) >= before.entries)
         chain = page.get_by_role("region", name=re.compile("Hash chain")).locator("tbody tr td")
-        through, link = verified(page), chain.nth(2).inner_text().removesuffix("…")
+        verified_entries, link = verified(page), chain.nth(2).inner_text().removesuffix("…")
         after = verify_folder(service.data / "journal")["test"]
         assert after.ok
-        assert before.entries <= through <= after.entries
+        assert before.entries <= verified_entries <= after.entries
         links = [line[:16] for path in segment_paths(service.data / "journal", "test") for line in read_lines(path)]
         assert link.encode() in links
         lost = page.locator(".figure", has=page.get_by_text("Entries lost", exact=True)).locator("dd")
@@ -54,8 +54,8 @@ def test_the_page_agrees_with_the_journal(browser: Browser, dashboard: Dashboard
 
 
 def test_an_operators_act_is_there_with_its_reason(browser: Browser, dashboard: Dashboard, service: Service) -> None:
-    with Company(service) as people, logged_in(browser, dashboard) as page:
-        people.come("dismissed", "Soon Gone", "dossier:country:JP")
+    with BackgroundClients(service) as people, logged_in(browser, dashboard) as page:
+        people.connect("dismissed", "Soon Gone", "dossier:country:JP")
         show(page, dashboard, "connections")
         session = page.get_by_role("region", name=re.compile("Open sessions")).locator("tbody tr")
         session = session.filter(has_text="Soon Gone")
@@ -76,12 +76,12 @@ def test_a_byte_that_was_changed_on_the_disk_is_told(browser: Browser, tmp_path:
     with (
         Service(tmp_path / "data") as service,
         Dashboard(service, tmp_path) as watching,
-        Company(service) as people,
+        BackgroundClients(service) as people,
         logged_in(browser, watching) as page,
     ):
         show(page, watching, "audit")
         verified(page)
-        people.come("nora", "Nora", "dossier:country:SA")
+        people.connect("nora", "Nora", "dossier:country:SA")
         watching.process.send_signal(signal.SIGSTOP)  # it reads nothing meanwhile
         people.publish({"type": "dossier_update", "channel": "dossier:country:SA", "payload": UPDATE})
         (path,) = segment_paths(service.data / "journal", "test")

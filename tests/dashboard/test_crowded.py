@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from dashboard.language.i18n import LANGUAGES, TRANSLATIONS, Language, say
 from dashboard.live.feed import MAX_FOLLOWED
-from tests.dashboard.background_clients import Company
+from tests.dashboard.background_clients import BackgroundClients
 from tests.dashboard.browser_pages import logged_in, show
 from tests.dashboard.dashboard_process import Dashboard
 from tests.harness.service import Service
@@ -23,9 +23,12 @@ SESSIONS = PEOPLE + 1  # the dashboard's own
 def crowded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
     """A dashboard over 130 people, each on a channel of their own: 90 channels are followed."""
     folder = tmp_path_factory.mktemp("crowded")
-    with Service(folder / "data", {"limits.handshakes_per_second": 1_000}) as service, Company(service) as people:
+    with (
+        Service(folder / "data", {"limits.handshakes_per_second": 1_000}) as service,
+        BackgroundClients(service) as people,
+    ):
         for number in range(PEOPLE):
-            people.come(f"person-{number:03}", f"Person {number:03}", f"dossier:country:X{number:03}")
+            people.connect(f"person-{number:03}", f"Person {number:03}", f"dossier:country:X{number:03}")
         with Dashboard(service, folder) as watching:
             yield watching
         watching.assert_log_clean()

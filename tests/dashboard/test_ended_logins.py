@@ -19,7 +19,7 @@ from tests.harness import tokens
 from tests.harness.measurements import Report
 from tests.harness.service import Service
 
-PATIENCE = 60_000  # milliseconds: a fact is waited for, and what it took is printed
+_TIMEOUT_MILLISECONDS = 60_000  # a fact is waited for, and what it took is printed
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +47,7 @@ def _open(browser: Browser, dashboard: Dashboard, cookie: str, language: str = "
     context = browser.new_context()
     context.add_cookies([{"name": name, "value": value, "url": dashboard.url, "httpOnly": True, "sameSite": "Strict"}])
     page = context.new_page()
-    page.set_default_timeout(PATIENCE)
+    page.set_default_timeout(_TIMEOUT_MILLISECONDS)
     show(page, dashboard, "overview", language)
     return page
 
@@ -92,7 +92,7 @@ def test_whoever_is_shut_out_is_logged_out_of_every_page(
     WAYS[way](service)
     ended = TRANSLATIONS["login.ended"][["en", "ar"].index(language)]
     for page in pages:
-        expect(page.get_by_role("alert").filter(has_text=ended)).to_be_visible(timeout=PATIENCE)
+        expect(page.get_by_role("alert").filter(has_text=ended)).to_be_visible(timeout=_TIMEOUT_MILLISECONDS)
         assert "/login" in page.url
     took = time.monotonic() - begun
     report(f"{way}: two pages logged out {took:.1f} s later")
@@ -115,7 +115,9 @@ def test_a_login_ends_with_its_token_without_anybody_looking(
 ) -> None:
     _, dashboard = watched
     page = _open(browser, dashboard, _cookie(dashboard, _token("brief", ttl=20)))
-    expect(page.get_by_role("alert").filter(has_text=TRANSLATIONS["login.ended"][0])).to_be_visible(timeout=PATIENCE)
+    expect(page.get_by_role("alert").filter(has_text=TRANSLATIONS["login.ended"][0])).to_be_visible(
+        timeout=_TIMEOUT_MILLISECONDS
+    )
     page.context.close()
 
 

@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from dashboard.language.i18n import LANGUAGES
 from dashboard.screen.panes import PANES
 from dossier_realtime.protocol.plain_text import inert, one_line
-from tests.dashboard.background_clients import Company
+from tests.dashboard.background_clients import BackgroundClients
 from tests.dashboard.browser_pages import logged_in, show
 from tests.dashboard.dashboard_process import Dashboard
 from tests.dashboard.hostile_state import PAYLOADS, hostile_state
@@ -196,10 +196,10 @@ def test_a_dashboard_of_nothing_but_payloads_runs_none(
 def test_what_people_and_programs_write_reaches_the_pages_as_text(
     browser: Browser, dashboard: Dashboard, service: Service
 ) -> None:
-    with Company(service) as people, logged_in(browser, dashboard) as page:
+    with BackgroundClients(service) as people, logged_in(browser, dashboard) as page:
         watch_for_alerts(page)
         for number, text in enumerate(PAYLOADS):
-            people.come(f"hostile-{number}", _as_name(text), CHANNEL)
+            people.connect(f"hostile-{number}", _as_name(text), CHANNEL)
             people.publish(*events(number, text), name=_as_name(text))
         show(page, dashboard, "alerts")
         cards = page.locator(".card h3")

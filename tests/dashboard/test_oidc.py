@@ -48,11 +48,11 @@ def manners(provider: Provider) -> Iterator[Manners]:
 
 
 @pytest.fixture
-def traveller(through: Dashboard, provider: Provider) -> Iterator[Traveller]:
+def traveller(oidc_dashboard: Dashboard, provider: Provider) -> Iterator[Traveller]:
     """A browser. At its end: neither it nor the log got anything that the provider hands out."""
-    somebody = Traveller(through, provider)
+    somebody = Traveller(oidc_dashboard, provider)
     yield somebody
-    assert_untold(provider, through, somebody)
+    assert_untold(provider, oidc_dashboard, somebody)
 
 
 def assert_untold(provider: Provider, dashboard: Dashboard, somebody: Traveller) -> None:
@@ -70,7 +70,7 @@ def test_whom_the_provider_sends_is_let_in(traveller: Traveller) -> None:
     assert "Operator" in page
 
 
-def test_the_request_says_all_that_binds_it_and_nothing_secret(traveller: Traveller, through: Dashboard) -> None:
+def test_the_request_says_all_that_binds_it_and_nothing_secret(traveller: Traveller, oidc_dashboard: Dashboard) -> None:
     status, headers, _ = traveller.ask("/login/oidc?lang=ar")
     asked = asked_of(headers["Location"])
     assert (status, headers["Cache-Control"]) == (302, "no-store")
@@ -81,7 +81,7 @@ def test_the_request_says_all_that_binds_it_and_nothing_secret(traveller: Travel
         "tenant": "office",
         "response_type": "code",
         "client_id": CLIENT,
-        "redirect_uri": f"{through.url}/login/oidc/callback",
+        "redirect_uri": f"{oidc_dashboard.url}/login/oidc/callback",
         "scope": "openid profile",
         "code_challenge_method": "S256",
         "ui_locales": "ar",
@@ -90,8 +90,8 @@ def test_the_request_says_all_that_binds_it_and_nothing_secret(traveller: Travel
     assert not {asked[name] for name in ("state", "nonce", "code_challenge")} & set(again.values())
 
 
-def test_the_way_back_ends_on_a_page_that_goes_on_by_itself(through: Dashboard) -> None:
-    status, headers, page = through.ask("/login/done?lang=ar&theme=dark&next=http://evil.test")
+def test_the_way_back_ends_on_a_page_that_goes_on_by_itself(oidc_dashboard: Dashboard) -> None:
+    status, headers, page = oidc_dashboard.ask("/login/done?lang=ar&theme=dark&next=http://evil.test")
     assert (status, headers["Cache-Control"]) == (200, "no-store")
     assert 'http-equiv="refresh" content="0; url=/overview?lang=ar&amp;theme=dark"' in page
     assert "evil" not in page
@@ -160,7 +160,7 @@ def _query(answer: dict[str, str]) -> str:
 
 @pytest.mark.parametrize("attack", ATTACKS)
 def test_who_comes_back_another_way_than_they_left_is_not_let_in(
-    attack: str, traveller: Traveller, through: Dashboard
+    attack: str, traveller: Traveller, oidc_dashboard: Dashboard
 ) -> None:
     alter, said = ATTACKS[attack]
     location = traveller.arrive(alter(traveller, traveller.agree(traveller.leave())))
@@ -168,7 +168,7 @@ def test_who_comes_back_another_way_than_they_left_is_not_let_in(
     assert COOKIE not in traveller.cookies
     status, _, page = traveller.ask(location)
     assert (status, page.count('role="alert"'), page.count("onerror")) == (200, 1, 0)
-    assert "onerror" not in through.log_file.read_text()
+    assert "onerror" not in oidc_dashboard.log_file.read_text()
 
 
 @pytest.mark.parametrize(
@@ -209,11 +209,11 @@ def test_whatever_the_provider_answers_only_a_good_token_opens(
 
 @pytest.fixture(scope="module")
 def fresh_attempts(
-    provider: Provider, trusting: Service, tmp_path_factory: pytest.TempPathFactory
+    provider: Provider, oidc_service: Service, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Dashboard]:
     """Another dashboard: one address may fail only so often."""
     folder = tmp_path_factory.mktemp("fresh")
-    with Dashboard(trusting, folder, oidc_settings(provider, folder)) as running:
+    with Dashboard(oidc_service, folder, oidc_settings(provider, folder)) as running:
         provider.redirect_uris.add(f"{running.url}/login/oidc/callback")
         yield running
     running.assert_log_clean()
@@ -223,51 +223,51 @@ def fresh_attempts(
     "query",
     ["?redirect_uri=http://evil.test/", "?next=http://evil.test/", "?lang=http://evil.test/&theme=//evil.test"],
 )
-def test_no_address_is_taken_from_the_query(query: str, traveller: Traveller, through: Dashboard) -> None:
+def test_no_address_is_taken_from_the_query(query: str, traveller: Traveller, oidc_dashboard: Dashboard) -> None:
     address = traveller.leave(query)
     assert "evil" not in address
-    assert asked_of(address)["redirect_uri"] == f"{through.url}/login/oidc/callback"
+    assert asked_of(address)["redirect_uri"] == f"{oidc_dashboard.url}/login/oidc/callback"
     assert traveller.arrive(_query(traveller.agree(address)) + query.replace("?", "&")) == f"/login/done?{HOME}"
 
 
-def test_no_address_is_taken_from_the_host(traveller: Traveller, through: Dashboard) -> None:
+def test_no_address_is_taken_from_the_host(traveller: Traveller, oidc_dashboard: Dashboard) -> None:
     assert traveller.ask("/login/oidc", Host="evil.test")[0] == 421
     assert traveller.ask("/login/oidc/callback", Host="evil.test")[0] == 421
     for headers in ({"Host": "localhost:1"}, {"Host": "[::1]"}, {"X_Forwarded_Host": "evil.test"}):
         back = asked_of(traveller.leave(**headers))["redirect_uri"]
-        assert back in ("http://localhost:5006/login/oidc/callback", f"{through.url}/login/oidc/callback")
-    here = asked_of(traveller.leave(Host=f"127.0.0.1:{through.port}"))["redirect_uri"]
-    assert here == f"http://127.0.0.1:{through.port}/login/oidc/callback"
+        assert back in ("http://localhost:5006/login/oidc/callback", f"{oidc_dashboard.url}/login/oidc/callback")
+    here = asked_of(traveller.leave(Host=f"127.0.0.1:{oidc_dashboard.port}"))["redirect_uri"]
+    assert here == f"http://127.0.0.1:{oidc_dashboard.port}/login/oidc/callback"
 
 
 @pytest.mark.parametrize("said", [MARKUP, "title", "../x", "%ff", "token"])
-def test_the_login_page_says_only_what_it_knows(said: str, through: Dashboard) -> None:
-    status, _, page = through.ask(f"/login?said={quote(said, safe='%')}")
+def test_the_login_page_says_only_what_it_knows(said: str, oidc_dashboard: Dashboard) -> None:
+    status, _, page = oidc_dashboard.ask(f"/login?said={quote(said, safe='%')}")
     assert (status, page.count('role="alert"'), page.count("onerror")) == (200, 0, 0)
     assert "Log in with Office &lt;Account&gt;" in page
 
 
-def test_only_the_front_of_the_way_is_open(through: Dashboard) -> None:
+def test_only_the_front_of_the_way_is_open(oidc_dashboard: Dashboard) -> None:
     for path in ("/login/oidc/", "/login/oidc/callback/x", "/login/other"):
-        assert through.ask(path)[0] == 404
+        assert oidc_dashboard.ask(path)[0] == 404
     for path in ("/login/oidc", "/login/oidc/callback", "/login/done"):
-        assert through.ask(path, "POST", "x=1", Origin=through.url)[0] == 405
+        assert oidc_dashboard.ask(path, "POST", "x=1", Origin=oidc_dashboard.url)[0] == 405
 
 
 def test_who_leaves_is_shown_the_way_out_of_the_provider_too(
-    traveller: Traveller, through: Dashboard, provider: Provider
+    traveller: Traveller, oidc_dashboard: Dashboard, provider: Provider
 ) -> None:
     traveller.arrive(traveller.agree(traveller.leave()))
-    _, headers, _ = traveller.ask("/logout", "POST", Origin=through.url)
+    _, headers, _ = traveller.ask("/logout", "POST", Origin=oidc_dashboard.url)
     assert headers["Location"] == f"/login?{HOME}&said=left"
     assert COOKIE not in traveller.cookies
     page = traveller.ask(headers["Location"])[2]
     assert f'href="{provider.issuer}/logout?client_id={CLIENT.replace(" ", "+")}"' in page
 
 
-def test_the_id_token_may_be_the_one_that_counts(provider: Provider, trusting: Service, tmp_path: Path) -> None:
+def test_the_id_token_may_be_the_one_that_counts(provider: Provider, oidc_service: Service, tmp_path: Path) -> None:
     settings = oidc_settings(provider, tmp_path, token="id_token")
-    with Dashboard(trusting, tmp_path, settings) as running:
+    with Dashboard(oidc_service, tmp_path, settings) as running:
         provider.redirect_uris.add(f"{running.url}/login/oidc/callback")
         for audience, place in (([CLIENT, "dossier-realtime"], "/login/done?"), (CLIENT, "/login?")):
             provider.manners.id_claims = {"aud": audience}
@@ -277,18 +277,20 @@ def test_the_id_token_may_be_the_one_that_counts(provider: Provider, trusting: S
             assert_untold(provider, running, somebody)
 
 
-def test_coming_back_wrongly_is_slowed_down(provider: Provider, trusting: Service, tmp_path: Path) -> None:
-    with Dashboard(trusting, tmp_path, oidc_settings(provider, tmp_path)) as running:
+def test_coming_back_wrongly_is_slowed_down(provider: Provider, oidc_service: Service, tmp_path: Path) -> None:
+    with Dashboard(oidc_service, tmp_path, oidc_settings(provider, tmp_path)) as running:
         somebody = Traveller(running, provider)
         said = [somebody.arrive(f"state={number}").partition("said=")[2] for number in range(31)]
         assert running.login("a.b.c")[0] == 429
     assert said == ["oidc_again"] * 30 + ["often"]
 
 
-def test_without_the_provider_there_is_a_sentence_and_the_token_still_opens(trusting: Service, tmp_path: Path) -> None:
+def test_without_the_provider_there_is_a_sentence_and_the_token_still_opens(
+    oidc_service: Service, tmp_path: Path
+) -> None:
     with Provider() as gone:
         settings = oidc_settings(gone, tmp_path)
-    with Dashboard(trusting, tmp_path, settings) as running:
+    with Dashboard(oidc_service, tmp_path, settings) as running:
         status, headers, _ = running.ask("/login/oidc")
         assert (status, headers["Location"]) == (303, f"/login?{HOME}&said=oidc_down")
         assert "does not work at the moment" in running.ask(headers["Location"])[2]
@@ -296,20 +298,22 @@ def test_without_the_provider_there_is_a_sentence_and_the_token_still_opens(trus
     running.assert_log_clean()
 
 
-def test_the_certificate_of_the_provider_is_checked(trusting: Service, tmp_path: Path) -> None:
+def test_the_certificate_of_the_provider_is_checked(oidc_service: Service, tmp_path: Path) -> None:
     authority, context = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("127.0.0.1").configure_cert(context)
     authority.cert_pem.write_to_path(tmp_path / "authority.pem")
     with Provider(context) as secured:
         settings = oidc_settings(secured, tmp_path)
-        with Dashboard(trusting, tmp_path, settings) as running:
+        with Dashboard(oidc_service, tmp_path, settings) as running:
             assert running.ask("/login/oidc")[1]["Location"] == f"/login?{HOME}&said=oidc_down"
-        with Dashboard(trusting, tmp_path, settings | {"SSL_CERT_FILE": str(tmp_path / "authority.pem")}) as running:
+        with Dashboard(
+            oidc_service, tmp_path, settings | {"SSL_CERT_FILE": str(tmp_path / "authority.pem")}
+        ) as running:
             assert running.ask("/login/oidc")[1]["Location"].startswith(f"{secured.issuer}/authorize?")
 
 
-def test_a_good_token_opens_beside_the_provider(provider: Provider, through: Dashboard) -> None:
-    status, headers, _ = through.login(provider.token(sub="nora", **OPERATOR))
+def test_a_good_token_opens_beside_the_provider(provider: Provider, oidc_dashboard: Dashboard) -> None:
+    status, headers, _ = oidc_dashboard.login(provider.token(sub="nora", **OPERATOR))
     assert (status, headers["Location"]) == (303, f"/overview?{HOME}")
 
 

@@ -46,26 +46,26 @@ def test_one_logs_in_at_the_provider_and_out_again(
     out: str,
     left: str,
     context: BrowserContext,
-    through: Dashboard,
+    oidc_dashboard: Dashboard,
     provider: Provider,
 ) -> None:
     page, addresses = watched(context)
     wrong: list[str] = []
     page.on("pageerror", lambda error: wrong.append(str(error)))
     page.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)
-    page.goto(f"{through.url}/overview?lang={language}&theme=dark")
+    page.goto(f"{oidc_dashboard.url}/overview?lang={language}&theme=dark")
     expect(page.locator("html")).to_have_attribute("dir", direction)
     page.get_by_role("link", name=button, exact=True).click()
     page.wait_for_url(f"{provider.issuer}/**")
     expect(page.locator("html")).to_have_attribute("lang", language)
     page.get_by_label("User").fill("omar")
     page.get_by_role("button", name="Yes").click()
-    page.wait_for_url(f"{through.url}/overview?lang={language}&theme=dark")
+    page.wait_for_url(f"{oidc_dashboard.url}/overview?lang={language}&theme=dark")
     expect(page.locator("header bdi")).to_have_text("Omar")
     page.locator(".blocks > *").first.wait_for()  # the socket of the page is open too
 
-    assert f"{through.url}/login/done?lang={language}&theme=dark" in addresses
-    (cookie,) = context.cookies(through.url)
+    assert f"{oidc_dashboard.url}/login/done?lang={language}&theme=dark" in addresses
+    (cookie,) = context.cookies(oidc_dashboard.url)
     assert (cookie["name"], cookie["httpOnly"], cookie["sameSite"]) == (COOKIE, True, "Strict")
     kept = page.evaluate("JSON.stringify([{...localStorage}, {...sessionStorage}, document.cookie])")
     for secret in provider.handed_out:
@@ -78,34 +78,34 @@ def test_one_logs_in_at_the_provider_and_out_again(
     page.get_by_role("button", name=out, exact=True).click()
     page.get_by_role("link", name=left, exact=True).click()
     expect(page.get_by_role("heading")).to_have_text("Goodbye from the provider")
-    page.goto(f"{through.url}/overview")
+    page.goto(f"{oidc_dashboard.url}/overview")
     page.wait_for_url("**/login")
     assert wrong == []
 
 
 def test_one_who_says_no_at_the_provider_reads_our_words(
-    context: BrowserContext, through: Dashboard, provider: Provider
+    context: BrowserContext, oidc_dashboard: Dashboard, provider: Provider
 ) -> None:
     page, addresses = watched(context)
-    page.goto(f"{through.url}/login?lang=en")
+    page.goto(f"{oidc_dashboard.url}/login?lang=en")
     page.get_by_role("link", name="Log in with").click()
     page.get_by_role("button", name="No").click()
     expect(page.get_by_role("alert")).to_contain_text("The login was cancelled or refused")
     assert "never mind" not in page.content()
-    assert not any("state=" in address for address in addresses if address.startswith(through.url))
+    assert not any("state=" in address for address in addresses if address.startswith(oidc_dashboard.url))
 
 
 def test_a_link_from_the_provider_finds_the_login_it_left(
-    context: BrowserContext, through: Dashboard, provider: Provider
+    context: BrowserContext, oidc_dashboard: Dashboard, provider: Provider
 ) -> None:
     """The session cookie is Strict: a foreign page that links here shows the login, and ours shows the dashboard."""
     page, _ = watched(context)
-    page.goto(f"{through.url}/login/oidc?lang=en")
+    page.goto(f"{oidc_dashboard.url}/login/oidc?lang=en")
     page.get_by_label("User").fill("omar")
     page.get_by_role("button", name="Yes").click()
     page.wait_for_url("**/overview?**")
     page.goto(f"{provider.issuer}/logout?client_id=dossier+dashboard")
-    page.evaluate("address => { location.href = address }", f"{through.url}/overview")
+    page.evaluate("address => { location.href = address }", f"{oidc_dashboard.url}/overview")
     page.wait_for_url("**/login")
-    page.goto(f"{through.url}/overview")
+    page.goto(f"{oidc_dashboard.url}/overview")
     expect(page.locator("header bdi")).to_have_text("Omar")

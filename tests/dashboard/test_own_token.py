@@ -21,11 +21,11 @@ from tests.dashboard.dashboard_process import Dashboard
 from tests.harness import tokens
 from tests.harness.service import ROOT, Service
 
-PATIENCE = 120.0  # seconds that a fact may take on a loaded machine
+_TIMEOUT_SECONDS = 120.0  # that a fact may take on a loaded machine
 
 
 def _until(holds: Callable[[], Any], log: Path) -> Any:
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + _TIMEOUT_SECONDS
     while not (found := holds()):
         assert time.monotonic() < deadline, log.read_text()[-4000:]
         time.sleep(0.1)
@@ -169,7 +169,7 @@ def test_when_the_service_is_gone_there_is_no_dashboard_in_its_place(tmp_path: P
     with both(tmp_path, settings) as started:
         child = started.child()
         started.process.send_signal(signal.SIGKILL)
-        assert child.wait(PATIENCE) is None or not child.is_running()
+        assert child.wait(_TIMEOUT_SECONDS) is None or not child.is_running()
 
 
 @pytest.mark.parametrize("key", [{}, {"DOSSIER_AUTH__SECRET": tokens.SECRET}])
@@ -188,8 +188,8 @@ def test_alone_with_a_token_it_has_no_use_for_the_key(dashboard: Dashboard) -> N
     assert b"DOSSIER_AUTH" not in held
 
 
-def test_a_service_that_cannot_make_tokens_says_so_and_goes_on(tmp_path: Path, trusting: Service) -> None:
-    public = {name: value for name, value in trusting.settings.items() if name.startswith("auth.")}
+def test_a_service_that_cannot_make_tokens_says_so_and_goes_on(tmp_path: Path, oidc_service: Service) -> None:
+    public = {name: value for name, value in oidc_service.settings.items() if name.startswith("auth.")}
     environment = {name: value for name, value in os.environ.items() if not name.startswith("DOSSIER_")} | {
         "DOSSIER_SERVER__PORT": "0",
         "DOSSIER_STORAGE__DATA": str(tmp_path / "data"),

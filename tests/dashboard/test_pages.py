@@ -11,12 +11,12 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from dashboard.language.i18n import TRANSLATIONS
 from dashboard.screen.panes import PANES
 from dossier_realtime.protocol.explanations.explanation import explain_rule, needed
-from tests.dashboard.background_clients import Company
+from tests.dashboard.background_clients import BackgroundClients
 from tests.dashboard.browser_pages import logged_in, show
 from tests.dashboard.dashboard_process import Dashboard
 from tests.harness.service import Service
 
-pytestmark = pytest.mark.usefixtures("office")
+pytestmark = pytest.mark.usefixtures("demo_run")
 
 HEADINGS = {
     "overview": ["table.codes", "table.errors", "table.nodes"],
@@ -32,15 +32,15 @@ HEADINGS = {
     "audit": ["table.chain", "table.acts"],
 }
 LANGUAGES = ["en", "ar"]
-LOOKS = [("en", "light", 1440), ("en", "dark", 400), ("ar", "dark", 1440), ("ar", "light", 400)]
+DISPLAYS = [("en", "light", 1440), ("en", "dark", 400), ("ar", "dark", 1440), ("ar", "light", 400)]
 
 
 @pytest.fixture(scope="module")
-def company(service: Service) -> Iterator[Company]:
+def clients(service: Service) -> Iterator[BackgroundClients]:
     """Two people who stay while the pages are looked at."""
-    with Company(service) as people:
-        people.come("nora.alqahtani", "نورة القحطاني", "dossier:country:SA", "document:brief-1", field="summary_ar")
-        people.come("omar.haddad", "Omar Haddad", "dossier:country:SA", "dossier:country:FR")
+    with BackgroundClients(service) as people:
+        people.connect("nora.alqahtani", "نورة القحطاني", "dossier:country:SA", "document:brief-1", field="summary_ar")
+        people.connect("omar.haddad", "Omar Haddad", "dossier:country:SA", "dossier:country:FR")
         yield people
 
 
@@ -56,9 +56,9 @@ def test_every_page_has_its_headings() -> None:
     assert HEADINGS.keys() == PANES.keys()
 
 
-@pytest.mark.parametrize(("language", "theme", "width"), LOOKS)
+@pytest.mark.parametrize(("language", "theme", "width"), DISPLAYS)
 def test_every_page_shows_itself(
-    browser: Browser, dashboard: Dashboard, company: Company, language: str, theme: str, width: int
+    browser: Browser, dashboard: Dashboard, clients: BackgroundClients, language: str, theme: str, width: int
 ) -> None:
     at = LANGUAGES.index(language)
     with logged_in(browser, dashboard, width=width) as page:
@@ -95,7 +95,9 @@ def test_the_overview_agrees_with_the_metrics(browser: Browser, dashboard: Dashb
         assert float(codes["RATE_LIMIT_EXCEEDED"]) >= limited  # the limit of connections has the same code
 
 
-def test_presence_shows_who_is_where_and_what_they_do(browser: Browser, dashboard: Dashboard, company: Company) -> None:
+def test_presence_shows_who_is_where_and_what_they_do(
+    browser: Browser, dashboard: Dashboard, clients: BackgroundClients
+) -> None:
     with logged_in(browser, dashboard) as page:
         show(page, dashboard, "presence")
         expect(rows(page, "Countries").filter(has_text="SA")).to_contain_text("2")
@@ -106,7 +108,7 @@ def test_presence_shows_who_is_where_and_what_they_do(browser: Browser, dashboar
 
 
 def test_a_filter_takes_columns_words_and_their_opposite(
-    browser: Browser, dashboard: Dashboard, company: Company
+    browser: Browser, dashboard: Dashboard, clients: BackgroundClients
 ) -> None:
     with logged_in(browser, dashboard) as page:
         show(page, dashboard, "presence")
@@ -120,7 +122,7 @@ def test_a_filter_takes_columns_words_and_their_opposite(
 
 @pytest.mark.parametrize(("language", "at"), [("en", 0), ("ar", 1)])
 def test_a_filter_that_nothing_matches_says_so(
-    language: str, at: int, browser: Browser, dashboard: Dashboard, company: Company
+    language: str, at: int, browser: Browser, dashboard: Dashboard, clients: BackgroundClients
 ) -> None:
     nothing = TRANSLATIONS["js.no_match"][at]
     with logged_in(browser, dashboard) as page:
@@ -135,24 +137,26 @@ def test_a_filter_that_nothing_matches_says_so(
         expect(page.get_by_text(nothing)).to_have_count(0)
 
 
-def test_a_paused_page_stands_still_and_catches_up(browser: Browser, dashboard: Dashboard, company: Company) -> None:
+def test_a_paused_page_stands_still_and_catches_up(
+    browser: Browser, dashboard: Dashboard, clients: BackgroundClients
+) -> None:
     update = {"entity_type": "country", "entity_id": "SA", "operation": "update", "fields_changed": ["commitments"]}
     event = {"type": "dossier_update", "channel": "dossier:country:SA", "payload": update}
     with logged_in(browser, dashboard) as page:
         show(page, dashboard, "tail")
         newest = rows(page, "Messages").first
-        company.publish({**event, "payload": {**update, "entity_id": "before"}})
+        clients.publish({**event, "payload": {**update, "entity_id": "before"}})
         expect(newest).to_contain_text("dossier_update")
         before = newest.inner_text()
         page.get_by_role("button", name="Pause").click()
         expect(page.get_by_role("status")).to_contain_text("Paused")
-        company.publish({**event, "payload": {**update, "entity_id": "behind"}})
+        clients.publish({**event, "payload": {**update, "entity_id": "behind"}})
         with logged_in(browser, dashboard) as beside:  # told at the same ticks, and not paused
             show(beside, dashboard, "tail")
             other = rows(beside, "Messages").first
             expect(other).to_contain_text("dossier_update")
             moved = other.inner_text()
-            company.publish(event)
+            clients.publish(event)
             expect(other).not_to_have_text(moved)
         assert newest.inner_text() == before
         page.get_by_role("button", name="Resume").click()
@@ -163,10 +167,10 @@ def test_a_paused_page_stands_still_and_catches_up(browser: Browser, dashboard: 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_refusal_says_why(browser: Browser, dashboard: Dashboard, service: Service, language: str) -> None:
-    with Company(service) as people, logged_in(browser, dashboard) as page:
+    with BackgroundClients(service) as people, logged_in(browser, dashboard) as page:
         show(page, dashboard, "audit", language)
         channel = f"dossier:country:why-{language}"
-        people.try_to_read("curious", channel)
+        people.subscribe_without_right("curious", channel)
         row = page.get_by_role("row").filter(has_text=channel)
         row.get_by_role("button", name=TRANSLATIONS["js.why"][LANGUAGES.index(language)]).click()
         for told in (explain_rule("grant.read", channel), needed("grant.read", channel)):
@@ -176,8 +180,8 @@ def test_a_refusal_says_why(browser: Browser, dashboard: Dashboard, service: Ser
 
 
 def test_a_session_is_ended_with_a_reason_by_keyboard(browser: Browser, dashboard: Dashboard, service: Service) -> None:
-    with Company(service) as people, logged_in(browser, dashboard) as page:
-        people.come("leaving", "About To Leave", "dossier:country:JP")
+    with BackgroundClients(service) as people, logged_in(browser, dashboard) as page:
+        people.connect("leaving", "About To Leave", "dossier:country:JP")
         show(page, dashboard, "connections")
         session = rows(page, "Open sessions").filter(has_text="About To Leave")
         session.get_by_role("button", name="Disconnect session").focus()
@@ -189,7 +193,7 @@ def test_a_session_is_ended_with_a_reason_by_keyboard(browser: Browser, dashboar
         expect(session).to_have_count(0)
 
 
-def test_what_the_role_may_not_do_says_so(browser: Browser, dashboard: Dashboard, company: Company) -> None:
+def test_what_the_role_may_not_do_says_so(browser: Browser, dashboard: Dashboard, clients: BackgroundClients) -> None:
     with logged_in(browser, dashboard, role="observer") as page:
         show(page, dashboard, "connections")
         button = rows(page, "Open sessions").first.get_by_role("button", name="Disconnect user")
@@ -220,8 +224,8 @@ def test_an_announcement_reaches_everybody_in_both_languages(browser: Browser, d
 
 
 def test_a_security_officer_raises_a_classification(browser: Browser, dashboard: Dashboard, service: Service) -> None:
-    with Company(service) as people, logged_in(browser, dashboard, role="security_officer") as page:
-        people.come("careful", "Careful One", "dossier:country:ZA")
+    with BackgroundClients(service) as people, logged_in(browser, dashboard, role="security_officer") as page:
+        people.connect("careful", "Careful One", "dossier:country:ZA")
         show(page, dashboard, "connections")
         channel = rows(page, "Channels").filter(has_text="dossier:country:ZA")
         channel.get_by_role("button", name="Raise classification").click()

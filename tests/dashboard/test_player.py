@@ -17,16 +17,16 @@ from dossier_realtime.archive import open_journal
 from dossier_realtime.archive.folder import DamagedRecordingWarning
 from dossier_realtime.recording.recording import Recording
 from tests.dashboard.test_blocks import apply
-from tests.recording.recorded_scenario import Played, play
+from tests.recording.recorded_scenario import RecordedScenario, play
 
 
 @pytest.fixture(scope="module")
-def played(tmp_path_factory: pytest.TempPathFactory) -> Played:
+def played(tmp_path_factory: pytest.TempPathFactory) -> RecordedScenario:
     return play(tmp_path_factory.mktemp("player") / "data")
 
 
 @pytest.fixture(scope="module")
-def recording(played: Played) -> Recording:
+def recording(played: RecordedScenario) -> Recording:
     return open_journal(played.service.data / "journal", clearance="secret")
 
 
@@ -54,7 +54,7 @@ def test_a_frame_in_a_notebook_may_run_its_script_and_nothing_else(recording: Re
     assert held(html.unescape(inner[1]))["languages"].keys() == {"en", "ar"}
 
 
-def test_no_token_is_in_a_page(played: Played, recording: Recording) -> None:
+def test_no_token_is_in_a_page(played: RecordedScenario, recording: Recording) -> None:
     text = json.dumps(held(Player(recording).html()))
     assert "eyJ" not in text
     assert '"token"' not in text
@@ -76,7 +76,7 @@ def test_the_text_of_a_document_is_there_with_its_authors(recording: Recording) 
     ]
 
 
-def test_a_time_of_a_recording_has_the_state_that_it_began_in(played: Played, recording: Recording) -> None:
+def test_a_time_of_a_recording_has_the_state_that_it_began_in(played: RecordedScenario, recording: Recording) -> None:
     moments = played.moments
     player = Player(recording, since=moments["one edit"], until=moments["busy"], pages=["presence"])
     assert player.data["length"] == round(1000 * (moments["busy"] - moments["one edit"]))
@@ -86,7 +86,7 @@ def test_a_time_of_a_recording_has_the_state_that_it_began_in(played: Played, re
     assert all(0 <= at <= player.data["length"] for at in player.data["marks"]["at"])
 
 
-def test_a_time_of_a_recording_counts_from_its_beginning(played: Played, recording: Recording) -> None:
+def test_a_time_of_a_recording_counts_from_its_beginning(played: RecordedScenario, recording: Recording) -> None:
     def published(since: float | None) -> list[float]:
         told = Player(recording, since=since, pages=["overview"]).data["languages"]["en"]["states"]
         blocks: list[Any] = []
@@ -99,7 +99,7 @@ def test_a_time_of_a_recording_counts_from_its_beginning(played: Played, recordi
     assert published(played.moments["busy"]) == [1]
 
 
-def test_a_time_of_a_recording_begins_with_no_counts(played: Played, recording: Recording) -> None:
+def test_a_time_of_a_recording_begins_with_no_counts(played: RecordedScenario, recording: Recording) -> None:
     data = Player(recording, since=played.moments["busy"], pages=["overview"]).data
     blocks = apply([], data["languages"]["en"]["states"][0][1])
     (figures,) = (block for block in blocks if block["id"] == "overview.figures")
@@ -124,7 +124,7 @@ def test_of_what_does_not_fit_the_newest_can_be_kept(recording: Recording, monke
     assert (data["start"], data["length"]) == (recording.index.times[-10], round(1000 * (ends - data["start"])))
 
 
-def test_one_changed_byte_is_shown(played: Played, recording: Recording, tmp_path: Any) -> None:
+def test_one_changed_byte_is_shown(played: RecordedScenario, recording: Recording, tmp_path: Any) -> None:
     folder = tmp_path / "journal"
     folder.mkdir()
     for file in (played.service.data / "journal").iterdir():

@@ -13,7 +13,7 @@ from dashboard import Player
 from dossier_realtime.archive import open_journal
 from tests.dashboard.hostile_state import PAYLOADS
 from tests.harness.eventually import HANG_SECONDS
-from tests.recording.recorded_scenario import Played, play
+from tests.recording.recorded_scenario import RecordedScenario, play
 
 _STRUCTURE = {"id", "kind", "page", "tone", "key", "columns", "wide", "filter"}  # of a block: made by us
 
@@ -62,13 +62,13 @@ class Poison:
 
 
 @pytest.fixture(scope="module")
-def played(tmp_path_factory: pytest.TempPathFactory) -> Played:
+def played(tmp_path_factory: pytest.TempPathFactory) -> RecordedScenario:
     return play(tmp_path_factory.mktemp("poisoned") / "data")
 
 
 @pytest.mark.parametrize("language", ["en", "ar"])
 def test_no_text_of_a_recording_runs_or_becomes_an_element(
-    played: Played, browser: Browser, tmp_path: Path, language: Any
+    played: RecordedScenario, browser: Browser, tmp_path: Path, language: Any
 ) -> None:
     player = Player(open_journal(played.service.data / "journal", clearance="secret"), language=language)
     poison = Poison()

@@ -8,12 +8,12 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from dashboard.language.i18n import TRANSLATIONS
-from tests.dashboard.background_clients import Company
+from tests.dashboard.background_clients import BackgroundClients
 from tests.dashboard.browser_pages import logged_in, show
 from tests.dashboard.dashboard_process import Dashboard
 from tests.harness.service import Service
 
-pytestmark = pytest.mark.usefixtures("office")
+pytestmark = pytest.mark.usefixtures("demo_run")
 
 
 def replay(page: Page, dashboard: Dashboard, language: str = "en", minutes: int = 60, **fields: str) -> None:
@@ -82,7 +82,7 @@ def test_what_is_above_the_viewers_clearance_is_not_in_it(
 ) -> None:
     secret = {"type": "dossier_update", "channel": "dossier:secret:heron"}
     payload = {"entity_type": "country", "entity_id": "heron", "operation": "update", "fields_changed": ["cover"]}
-    with Company(service) as people:
+    with BackgroundClients(service) as people:
         people.publish({**secret, "payload": payload})
     for clearance, seen in (("secret", True), ("internal", False)):
         with logged_in(browser, dashboard, clearance=clearance) as page:

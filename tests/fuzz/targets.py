@@ -21,7 +21,7 @@ from tests.fuzz import recordings
 from tests.node.rfc6455_cases import CASES
 
 EXAMPLES = Path(__file__).parents[1] / "contract" / "examples"
-ECHO = 64
+MAX_QUOTED_CHARACTERS = 64
 """Characters of the input that a refusal may quote (docs/protocol.md#quoting-input)."""
 
 
@@ -96,8 +96,8 @@ def reading(data: bytes) -> None:
 
 def _assert_quotes_little(reason: str, data: bytes) -> None:
     text = data.decode(errors="replace")
-    for at in range(len(reason) - ECHO):
-        assert reason[at : at + ECHO + 1] not in text
+    for at in range(len(reason) - MAX_QUOTED_CHARACTERS):
+        assert reason[at : at + MAX_QUOTED_CHARACTERS + 1] not in text
 
 
 def _no_constant(name: str) -> None:

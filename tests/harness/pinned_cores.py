@@ -148,7 +148,7 @@ class Beside:
 async def ping(client: Client) -> float:
     """Return the milliseconds that one ping takes."""
     began = time.perf_counter()
-    await client.ask({"type": "ping"}, patience=60.0)
+    await client.ask({"type": "ping"}, timeout_seconds=60.0)
     return 1000 * (time.perf_counter() - began)
 
 

@@ -1,6 +1,6 @@
 """Clients for tests: `Raw` speaks bytes, however hostile; `Client` speaks the protocol, in dicts.
 
-Everything waits at most `PATIENCE` seconds and then fails with what did come.
+Everything waits at most `HANG_SECONDS` seconds and then fails with what did come.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ import msgspec
 from tests.harness.eventually import HANG_SECONDS
 from tests.node.rfc6455_cases import CLOSE, PING, PONG, TEXT, close, frame, header
 
-PATIENCE = HANG_SECONDS
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
 
 Message = dict[str, Any]
@@ -133,9 +132,9 @@ class Raw:
                 self._writer.write(piece)
                 await self._writer.drain()
 
-    async def response(self, patience: float = PATIENCE) -> Response:
+    async def response(self, timeout_seconds: float = HANG_SECONDS) -> Response:
         """One HTTP answer; a 101 has no body. Status 0 when the connection ends without any."""
-        async with asyncio.timeout(patience):
+        async with asyncio.timeout(timeout_seconds):
             try:
                 head = await self._reader.readuntil(b"\r\n\r\n")
             except (asyncio.IncompleteReadError, ConnectionError):
@@ -146,9 +145,9 @@ class Raw:
             length = 0 if status in (101, 204, 304) else int(headers.get("content-length", "0"))
             return Response(status, headers, await self._reader.readexactly(length))
 
-    async def frame(self, patience: float = PATIENCE) -> Frame | None:
+    async def frame(self, timeout_seconds: float = HANG_SECONDS) -> Frame | None:
         """The next frame, whole and unmasked; None when the connection has ended."""
-        async with asyncio.timeout(patience):
+        async with asyncio.timeout(timeout_seconds):
             try:
                 first, second = await self._reader.readexactly(2)
                 assert first & 0xF0 == 0x80, f"a server's frame begins with {first:#x}"
@@ -160,19 +159,19 @@ class Raw:
             except (asyncio.IncompleteReadError, ConnectionError):
                 return None
 
-    async def frames(self, patience: float = PATIENCE) -> list[Frame]:
+    async def frames(self, timeout_seconds: float = HANG_SECONDS) -> list[Frame]:
         """Every frame until the connection ends; the close frame is answered, as a good client does."""
         found: list[Frame] = []
-        async with asyncio.timeout(patience):
-            while (one := await self.frame(patience)) is not None:
+        async with asyncio.timeout(timeout_seconds):
+            while (one := await self.frame(timeout_seconds)) is not None:
                 found.append(one)
                 if one.opcode == CLOSE:
                     await self.send(frame(CLOSE, one.payload[:2]))
         return found
 
-    async def ended(self, patience: float = PATIENCE) -> bytes:
+    async def ended(self, timeout_seconds: float = HANG_SECONDS) -> bytes:
         """What still comes, until the connection ends."""
-        async with asyncio.timeout(patience):
+        async with asyncio.timeout(timeout_seconds):
             with suppress(ConnectionError):
                 return await self._reader.read()
         return b""
@@ -248,12 +247,12 @@ class Client:
         """Send messages (dicts as JSON, text as it is), in one packet."""
         await self.raw.send(b"".join(map(text, messages)))
 
-    async def ask(self, message: Message, patience: float = PATIENCE) -> Message:
+    async def ask(self, message: Message, timeout_seconds: float = HANG_SECONDS) -> Message:
         """Send with a fresh `ref`, and return whatever answers with that ref: subscribed, ack, error …"""
         self._refs += 1
         ref = f"r{self._refs}"
         await self.send(message | {"ref": ref})
-        return await self.receive(patience=patience, ref=ref)
+        return await self.receive(timeout_seconds=timeout_seconds, ref=ref)
 
     async def subscribe(self, channel: str, **params: Any) -> Message:
         """Subscribe; fails unless that succeeds. Returns the `subscribed` message."""
@@ -272,14 +271,20 @@ class Client:
 
     # --- in ---------------------------------------------------------------------------------------------------
 
-    async def receive(self, type: str | None = None, *, patience: float = PATIENCE, **fields: Any) -> Message:  # noqa: A002  the field's name
+    async def receive(
+        self,
+        type: str | None = None,  # noqa: A002  the field's name
+        *,
+        timeout_seconds: float = HANG_SECONDS,
+        **fields: Any,
+    ) -> Message:
         """Take the first message of that type and with those top-level fields out of the mailbox, or wait for it.
 
         What does not fit stays in the mailbox. Fails when the connection ends first.
         """
         wanted = fields if type is None else {"type": type, **fields}
         try:
-            async with asyncio.timeout(patience):
+            async with asyncio.timeout(timeout_seconds):
                 while True:
                     self._news.clear()
                     for message in self._mailbox:
@@ -291,7 +296,7 @@ class Client:
                     await self._news.wait()
         except TimeoutError:
             pass
-        state = f"closed with {self.closed}" if self.closed else f"silent for {patience:g} s"
+        state = f"closed with {self.closed}" if self.closed else f"silent for {timeout_seconds:g} s"
         raise AssertionError(f"no {wanted} came; {state}; the mailbox holds {list(self._mailbox)[-5:]}")
 
     async def expect_error(self, code: str, **fields: Any) -> Message:
@@ -300,15 +305,15 @@ class Client:
         assert error["error_code"] == code, error
         return error
 
-    async def expect_close(self, *codes: int, patience: float = PATIENCE) -> str:
+    async def expect_close(self, *codes: int, timeout_seconds: float = HANG_SECONDS) -> str:
         """The connection must end with one of these codes; returns the reason."""
         try:
-            async with asyncio.timeout(patience):
+            async with asyncio.timeout(timeout_seconds):
                 while self.closed is None:
                     self._news.clear()
                     await self._news.wait()
         except TimeoutError:
-            raise AssertionError(f"not closed within {patience:g} s; came: {self.messages[-5:]}") from None
+            raise AssertionError(f"not closed within {timeout_seconds:g} s; came: {self.messages[-5:]}") from None
         assert self.closed[0] in codes, f"closed with {self.closed}; came: {self.messages[-5:]}"
         return self.closed[1]
 
@@ -334,7 +339,7 @@ class Client:
             self.resume()
             await self.raw.send(close(code))
             with suppress(TimeoutError):
-                async with asyncio.timeout(PATIENCE):
+                async with asyncio.timeout(HANG_SECONDS):
                     await asyncio.shield(self._task)
         await self.drop()
 
@@ -347,7 +352,7 @@ class Client:
 
     async def _read(self) -> None:
         try:
-            while (one := await self.raw.frame(patience=float("inf"))) is not None:
+            while (one := await self.raw.frame(timeout_seconds=float("inf"))) is not None:
                 await self._reading.wait()
                 if one.opcode == TEXT:
                     self._take(msgspec.json.decode(one.payload))

@@ -9,38 +9,38 @@ import msgspec
 from dossier_realtime.protocol.errors import ErrorCode
 from tests.harness import tokens
 from tests.harness.wire import Client, Header, Message, Raw, Response, request, text, upgrade
-from tests.hostile.rows import Act
-from tests.hostile.target import ALLOWED, Bench
+from tests.hostile.rows import Attack
+from tests.hostile.target import ALLOWED, Target
 
-ECHO = 64  # characters of the input that an answer may hold
+MAX_QUOTED_CHARACTERS = 64  # characters of the input that an answer may hold
 _CODES = {code.value for code in ErrorCode}
 
 
-def probe(data: bytes, *tell: str) -> Act:
+def probe(data: bytes, *tell: str) -> Attack:
     """Send a handshake; its status, and which of the headers `tell` the answer has."""
 
-    async def act(bench: Bench) -> str:
-        raw = await Raw.open(bench.service)
+    async def attack(target: Target) -> str:
+        raw = await Raw.open(target.service)
         await raw.send(data)
         answer = await raw.response()
         await raw.close()
         _check_body(answer, data)
         return " ".join((f"H({answer.status})", *(name for name in tell if name in answer.headers)))
 
-    return act
+    return attack
 
 
-def calls(data: bytes, *tell: str) -> Act:
+def calls(data: bytes, *tell: str) -> Attack:
     """Send an HTTP request; its status, the error code of its body, and which of the headers `tell` it has."""
 
-    async def act(bench: Bench) -> str:
-        raw = await Raw.open(bench.service)
+    async def attack(target: Target) -> str:
+        raw = await Raw.open(target.service)
         await raw.send(data)
         answer = await raw.response()
         await raw.close()
         return told(answer, data, *tell)
 
-    return act
+    return attack
 
 
 def told(answer: Response, data: bytes = b"", *tell: str) -> str:
@@ -69,49 +69,49 @@ def get(path: str, *headers: Header, method: str = "GET", token: str = "") -> by
     return request(method, path, *given, *headers)
 
 
-def first(*messages: Message | str | bytes) -> Act:
+def first(*messages: Message | str | bytes) -> Attack:
     """Say these as the very first, in one packet, on a connection that has not authenticated."""
 
-    async def act(bench: Bench) -> str:
+    async def attack(target: Target) -> str:
         # A browser's handshake, so that it is also good where an Origin is required.
-        client = Client(await shaken(bench))
+        client = Client(await shaken(target))
         await client.send(*messages)
         return await outcome(client, *messages)
 
-    return act
+    return attack
 
 
-def presents(token: str) -> Act:
+def presents(token: str) -> Attack:
     """Authenticate with this token."""
     return first({"type": "auth", "payload": {"token": token}})
 
 
-def says(*messages: Message | str | bytes, permissions: tuple[str, ...] = (), **claims: Any) -> Act:
+def says(*messages: Message | str | bytes, permissions: tuple[str, ...] = (), **claims: Any) -> Attack:
     """Say these on an authenticated connection, in one packet."""
 
-    async def act(bench: Bench) -> str:
-        client = await bench.client(*permissions, **claims)
+    async def attack(target: Target) -> str:
+        client = await target.client(*permissions, **claims)
         await client.send(*messages)
         return await outcome(client, *messages)
 
-    return act
+    return attack
 
 
-def frames(*chunks: bytes) -> Act:
+def frames(*chunks: bytes) -> Attack:
     """Send these bytes on an authenticated connection."""
 
-    async def act(bench: Bench) -> str:
-        client = await bench.client()
+    async def attack(target: Target) -> str:
+        client = await target.client()
         client.take_all()
         await client.raw.send(*chunks)
         return await outcome(client)
 
-    return act
+    return attack
 
 
-async def shaken(bench: Bench, address: str | None = None) -> Raw:
+async def shaken(target: Target, address: str | None = None) -> Raw:
     """A connection after its handshake, which names an allowed Origin."""
-    raw = await Raw.open(bench.service, address=address)
+    raw = await Raw.open(target.service, address=address)
     await raw.send(upgrade("/v1", ("Origin", ALLOWED)))
     answer = await raw.response()
     assert answer.status == 101, answer
@@ -163,8 +163,10 @@ def _check_body(answer: Response, data: bytes) -> None:
 
 
 def _check_echo(answer: str, said: str) -> None:
-    for at in range(len(answer) - ECHO):
-        assert answer[at : at + ECHO + 1] not in said, f"the answer quotes more than {ECHO} characters: {answer}"
+    for at in range(len(answer) - MAX_QUOTED_CHARACTERS):
+        assert answer[at : at + MAX_QUOTED_CHARACTERS + 1] not in said, (
+            f"the answer quotes more than {MAX_QUOTED_CHARACTERS} characters: {answer}"
+        )
 
 
 def _plain(message: Message | str | bytes) -> str:

@@ -19,8 +19,8 @@ from tests.harness import tokens
 from tests.harness.tokens import claims, segment, signed
 from tests.harness.wire import Client, Raw, text, upgrade
 from tests.hostile.attacks import first, outcome, post, presents, says, shaken, told
-from tests.hostile.rows import Act, Row, each
-from tests.hostile.target import ISSUER, RSA_KEY, RSA_PEM, Bench
+from tests.hostile.rows import Attack, Row, each
+from tests.hostile.target import ISSUER, RSA_KEY, RSA_PEM, Target
 from tests.node.rfc6455_cases import BINARY, frame
 
 REFUSED = "E(INVALID_TOKEN) C(4500)"
@@ -66,79 +66,79 @@ def _long_token(size: int) -> str:
     return _GOOD + "A" * (size - len(_GOOD))
 
 
-def _just_made(make: Callable[[int], str]) -> Act:
+def _just_made(make: Callable[[int], str]) -> Attack:
     """Present a token that is made for the present moment (Unix seconds): the suite may have begun long ago."""
 
-    async def act(bench: Bench) -> str:
-        return await presents(make(int(time.time())))(bench)
+    async def attack(target: Target) -> str:
+        return await presents(make(int(time.time())))(target)
 
-    return act
-
-
-async def first_message_too_big(bench: Bench) -> str:
-    return await first(json.dumps(_auth(_GOOD)).ljust(8193))(bench)
+    return attack
 
 
-async def keys_are_never_fetched(bench: Bench) -> str:
+async def first_message_too_big(target: Target) -> str:
+    return await first(json.dumps(_auth(_GOOD)).ljust(8193))(target)
+
+
+async def keys_are_never_fetched(target: Target) -> str:
     """A header that points to the attacker's keys: nobody asks there."""
     asked: list[object] = []
     server = await asyncio.start_server(lambda reader, writer: asked.append(writer), "127.0.0.1", 0)
     address = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/keys"
     outcomes = set()
     for headers in ({"jku": address}, {"x5u": address}, {"jwk": _jwk(_ATTACKER)}, {"x5c": ["AAAA"]}, {"kid": address}):
-        outcomes.add(await presents(_rs256(_ATTACKER, headers))(bench))
+        outcomes.add(await presents(_rs256(_ATTACKER, headers))(target))
     server.close()
     await server.wait_closed()
     assert asked == []
     return " / ".join(outcomes)
 
 
-async def permissions_that_do_not_parse(bench: Bench) -> str:
+async def permissions_that_do_not_parse(target: Target) -> str:
     odd = ["execute:*", "read", "read:", 5, None, "READ:global", "read:dossier:[a-z]:*", "read:dossier:country:*"]
-    async with await Client.connect(bench.service, signed(claims(permissions=odd))) as client:
+    async with await Client.connect(target.service, signed(claims(permissions=odd))) as client:
         return " ".join(client.login["permissions"])
 
 
-async def no_permissions_claim(bench: Bench) -> str:
-    async with await Client.connect(bench.service, signed(claims())) as client:
+async def no_permissions_claim(target: Target) -> str:
+    async with await Client.connect(target.service, signed(claims())) as client:
         return " ".join(client.login["permissions"])
 
 
-async def _revoke(bench: Bench, **whom: str) -> None:
-    raw = await Raw.open(bench.service)
+async def _revoke(target: Target, **whom: str) -> None:
+    raw = await Raw.open(target.service)
     await raw.send(post(dict(whom), path="/v1/tokens/revoke", token=tokens.operator()))
     assert told(await raw.response()) == "H(200)"
     await raw.close()
 
 
-async def revoked_by_id(bench: Bench) -> str:
+async def revoked_by_id(target: Target) -> str:
     """A35, A36: one token at two addresses is two sessions; its revocation ends both, and it is good no more."""
     token = tokens.token("twice", jti="jti-of-twice")
-    one = await Client.connect(bench.service, token)
-    two = await Client.connect(bench.service, token, address="127.0.0.2")
+    one = await Client.connect(target.service, token)
+    two = await Client.connect(target.service, token, address="127.0.0.2")
     assert one.login["session_id"] != two.login["session_id"]
-    listed = bench.service.get("/v1/sessions", tokens.operator())[1].decode()
+    listed = target.service.get("/v1/sessions", tokens.operator())[1].decode()
     assert {one.login["session_id"], two.login["session_id"]} <= set(re.findall(r'"session_id":"([^"]+)"', listed))
-    await _revoke(bench, jti="jti-of-twice")
+    await _revoke(target, jti="jti-of-twice")
     for client in (one, two):
         await client.expect_error("INVALID_TOKEN")
         await client.expect_close(4501)
         await client.close()
-    return await presents(token)(bench)
+    return await presents(token)(target)
 
 
-async def revoked_by_user(bench: Bench) -> str:
+async def revoked_by_user(target: Target) -> str:
     token = tokens.token("disabled")
-    client = await Client.connect(bench.service, token)
-    await _revoke(bench, user="disabled")
+    client = await Client.connect(target.service, token)
+    await _revoke(target, user="disabled")
     await client.expect_close(4501)
     await client.close()
-    return await presents(token)(bench)
+    return await presents(token)(target)
 
 
-async def bad_renewals(bench: Bench) -> str:
+async def bad_renewals(target: Target) -> str:
     """Two bad renewals are forgiven, the third is not; a good one in between would start anew."""
-    client = await bench.client()
+    client = await target.client()
     for _ in range(2):
         await client.send(_auth("bad.to.ken"))
         await client.expect_error("INVALID_TOKEN")
@@ -147,14 +147,14 @@ async def bad_renewals(bench: Bench) -> str:
     return await outcome(client)
 
 
-async def a_thousand_bad_tokens(bench: Bench) -> str:
+async def a_thousand_bad_tokens(target: Target) -> str:
     """One address guesses: it is slowed down, others are not, and the log stays short and holds no token."""
     began = time.monotonic()
-    bench.log_news()
+    target.log_news()
     outcomes: set[str] = set()
 
     async def guess(number: int) -> None:
-        raw = await Raw.open(bench.service, address="127.0.0.8")
+        raw = await Raw.open(target.service, address="127.0.0.8")
         await raw.send(upgrade() + text(_auth(f"eyJhbGciOiJIUzI1NiJ9.guess{number:04}.AAAAAAAA")))
         status = (await raw.response()).status
         if status == 101:
@@ -165,23 +165,23 @@ async def a_thousand_bad_tokens(bench: Bench) -> str:
 
     for start in range(0, 1000, 50):
         guesses = [asyncio.create_task(guess(number)) for number in range(start, start + 50)]
-        async with await bench.client() as real:
+        async with await target.client() as real:
             await real.settle()
         await asyncio.gather(*guesses)
-    lines = [line for line in bench.log_news().splitlines() if "127.0.0.8" in line]
+    lines = [line for line in target.log_news().splitlines() if "127.0.0.8" in line]
     assert len(lines) <= 20 * (time.monotonic() - began + 2), f"{len(lines)} lines"  # ten of each of two kinds
-    assert "guess" not in bench.service.log()
+    assert "guess" not in target.service.log()
     return " / ".join(sorted(outcomes))
 
 
-async def _binary_first(bench: Bench) -> str:
-    client = Client(await shaken(bench))
+async def _binary_first(target: Target) -> str:
+    client = Client(await shaken(target))
     await client.raw.send(frame(BINARY, b"x"))
     return await outcome(client)
 
 
-async def _silence(bench: Bench) -> str:
-    client = Client(await shaken(bench))
+async def _silence(target: Target) -> str:
+    client = Client(await shaken(target))
     await client.expect_close(4005)
     return await outcome(client)
 

@@ -9,13 +9,18 @@ from contextlib import suppress
 from typing import Any
 
 from tests.harness import tokens
+from tests.harness.eventually import HANG_SECONDS
 from tests.harness.tokens import claims, signed
-from tests.harness.wire import PATIENCE, Header, Message, Raw
+from tests.harness.wire import (
+    Header,
+    Message,
+    Raw,
+)
 from tests.hostile.attacks import calls, get, post, told
 from tests.hostile.malformed import BROKEN, DEEP, POISON, UNSOUND_NUMBERS
-from tests.hostile.rows import Act, Row, each
+from tests.hostile.rows import Attack, Row, each
 from tests.hostile.sending import UPDATE, changed
-from tests.hostile.target import CHANNEL, SECRET, Bench
+from tests.hostile.target import CHANNEL, SECRET, Target
 
 MALFORMED = "H(400) INVALID_MESSAGE_FORMAT"
 _OWN = "dossier:country:calls"
@@ -27,7 +32,7 @@ def _batch(*events: Message) -> Message:
     return {"events": list(events)}
 
 
-def publishes(body: bytes | Message, *headers: Header, token: str | None = None) -> Act:
+def publishes(body: bytes | Message, *headers: Header, token: str | None = None) -> Attack:
     return calls(post(body, *headers, token=token), "retry-after", "access-control-allow-origin")
 
 
@@ -53,20 +58,20 @@ def _as_text(event: Message, path: str, value: str) -> bytes:
     return json.dumps(_batch(changed(event, path, "@"))).replace('"@"', value).encode()
 
 
-async def _said(bench: Bench, *data: bytes, patience: float = PATIENCE) -> str:
-    raw = await Raw.open(bench.service)
+async def _said(target: Target, *data: bytes, timeout_seconds: float = HANG_SECONDS) -> str:
+    raw = await Raw.open(target.service)
     await raw.send(*data)
-    answer = await raw.response(patience)
+    answer = await raw.response(timeout_seconds)
     await raw.close()
     return told(answer)
 
 
-async def an_endless_chunked_body(bench: Bench) -> str:
+async def an_endless_chunked_body(target: Target) -> str:
     head = post(b"", ("Transfer-Encoding", "chunked")).replace(b"Content-Length: 0\r\n", b"")
-    before = bench.memory()
+    before = target.memory()
 
     def pour() -> bytes:
-        with socket.create_connection(("127.0.0.1", bench.service.port), timeout=PATIENCE) as sock:
+        with socket.create_connection(("127.0.0.1", target.service.port), timeout=HANG_SECONDS) as sock:
             sock.sendall(head)
             with suppress(ConnectionError):
                 for _ in range(10_000):
@@ -74,56 +79,56 @@ async def an_endless_chunked_body(bench: Bench) -> str:
             return sock.recv(4096)
 
     answer = await asyncio.to_thread(pour)
-    assert bench.memory() - before < 4 << 20
+    assert target.memory() - before < 4 << 20
     return answer.split(b"\r\n")[0].decode()
 
 
-async def a_body_that_does_not_come(bench: Bench) -> str:
-    return await _said(bench, post(b"{", ("Content-Length", "100")))
+async def a_body_that_does_not_come(target: Target) -> str:
+    return await _said(target, post(b"{", ("Content-Length", "100")))
 
 
-async def _published(bench: Bench, key: str, body: Message, token: str) -> tuple[str, Any]:
-    raw = await Raw.open(bench.service)
+async def _published(target: Target, key: str, body: Message, token: str) -> tuple[str, Any]:
+    raw = await Raw.open(target.service)
     await raw.send(post(body, ("Idempotency-Key", key), token=token))
     answer = await raw.response()
     await raw.close()
     return told(answer), answer.json().get("results")
 
 
-async def the_same_key_again(bench: Bench) -> str:
+async def the_same_key_again(target: Target) -> str:
     token = tokens.token("twice-publisher", "write:dossier:country:*")
-    first = await _published(bench, "k-w10", _batch(_EVENT), token)
-    assert await _published(bench, "k-w10", _batch(_EVENT), token) == first
-    other, _ = await _published(bench, "k-w10", _batch(changed(_EVENT, "payload.entity_id", "other")), token)
+    first = await _published(target, "k-w10", _batch(_EVENT), token)
+    assert await _published(target, "k-w10", _batch(_EVENT), token) == first
+    other, _ = await _published(target, "k-w10", _batch(changed(_EVENT, "payload.entity_id", "other")), token)
     return f"{first[0]} then {other}"
 
 
-async def gone_before_the_answer(bench: Bench) -> str:
+async def gone_before_the_answer(target: Target) -> str:
     """Whether it was stored or not, the retry settles it: one event."""
     channel = "dossier:country:gone"
     token = tokens.token("leaver", f"write:{channel}")
     body = _batch(changed(UPDATE, "channel", channel))
     for _ in range(5):
-        raw = await Raw.open(bench.service)
+        raw = await Raw.open(target.service)
         await raw.send(post(body, ("Idempotency-Key", "k-w13"), token=token))
         raw.reset()
         await raw.close()
-    status, results = await _published(bench, "k-w13", body, token)
+    status, results = await _published(target, "k-w13", body, token)
     return f"{status} at {results[0]['offset']}"
 
 
-async def distinct_methods_do_not_grow_the_metrics(bench: Bench) -> str:
-    await _said(bench, get("/v1/sessions", method="FIRST"))
-    before = bench.service.metrics().keys()
-    outcomes = {await _said(bench, get("/v1/sessions", method=f"M{number}")) for number in range(50)}
-    return f"{' / '.join(outcomes)}, {len(bench.service.metrics().keys() - before)} more"
+async def distinct_methods_do_not_grow_the_metrics(target: Target) -> str:
+    await _said(target, get("/v1/sessions", method="FIRST"))
+    before = target.service.metrics().keys()
+    outcomes = {await _said(target, get("/v1/sessions", method=f"M{number}")) for number in range(50)}
+    return f"{' / '.join(outcomes)}, {len(target.service.metrics().keys() - before)} more"
 
 
-async def nothing_injected(bench: Bench) -> str:
+async def nothing_injected(target: Target) -> str:
     """A line end in a path or a value never becomes a header of the answer."""
     outcomes = set()
     for path in ("/v1/channels/a%0d%0aX-Injected:%201", "/v1/sessions?x=%0d%0aX-Injected:%201", "/%0d%0aX-Injected:1"):
-        raw = await Raw.open(bench.service)
+        raw = await Raw.open(target.service)
         await raw.send(get(path, token=_ADMIN))
         answer = await raw.response()
         assert "x-injected" not in answer.headers

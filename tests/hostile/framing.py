@@ -8,7 +8,7 @@ import json
 from tests.harness.wire import Raw, text
 from tests.hostile.attacks import frames, outcome, shaken
 from tests.hostile.rows import Row, each
-from tests.hostile.target import CHANNEL, LIVENESS, Bench
+from tests.hostile.target import CHANNEL, LIVENESS, Target
 from tests.node.rfc6455_cases import CONT, MASK, PING, PONG, TEXT, close, frame, header, masked
 
 _MIB = 1 << 20
@@ -21,29 +21,29 @@ def _ping_of(size: int) -> bytes:
     return json.dumps({"type": "ping", "padding": ""}).replace('""', '"' + "x" * (size - 31) + '"').encode()
 
 
-async def a_declared_length_costs_nothing(bench: Bench) -> str:
-    before, outcomes = bench.memory(), set()
+async def a_declared_length_costs_nothing(target: Target) -> str:
+    before, outcomes = target.memory(), set()
     for length in (2**63 - 1, 2**63, 2**64 - 1):
-        act = frames(b"\x81\xff" + length.to_bytes(8, "big") + MASK)
-        outcomes.add(await act(bench))
-    assert bench.memory() - before < 2 * _MIB
+        attack = frames(b"\x81\xff" + length.to_bytes(8, "big") + MASK)
+        outcomes.add(await attack(target))
+    assert target.memory() - before < 2 * _MIB
     return " / ".join(outcomes)
 
 
-async def empty_fragments(bench: Bench) -> str:
-    before = bench.memory()
-    act = frames(frame(TEXT, b"{", fin=False) + frame(CONT, fin=False) * 100_000)
-    told = await act(bench)
-    assert bench.memory() - before < 8 * _MIB
+async def empty_fragments(target: Target) -> str:
+    before = target.memory()
+    attack = frames(frame(TEXT, b"{", fin=False) + frame(CONT, fin=False) * 100_000)
+    told = await attack(target)
+    assert target.memory() - before < 8 * _MIB
     return told
 
 
-async def torn_connections(bench: Bench) -> str:
+async def torn_connections(target: Target) -> str:
     """RST in the middle of a frame, and FIN without a close frame: after the grace the user has left."""
-    watcher = await bench.client()
+    watcher = await target.client()
     await watcher.subscribe(CHANNEL, include_presence=True)
     for reset in (True, False):
-        client = await bench.client()
+        client = await target.client()
         user = client.login["user_id"]
         await client.subscribe(CHANNEL)
         await watcher.receive("presence_join")
@@ -53,12 +53,12 @@ async def torn_connections(bench: Bench) -> str:
         assert left["payload"]["user_id"] == user
         await client.drop()
     await watcher.close()
-    assert "[warning" not in bench.log_news()
+    assert "[warning" not in target.log_news()
     return "left"
 
 
-async def a_dribbled_frame(bench: Bench) -> str:
-    client = await bench.client()
+async def a_dribbled_frame(target: Target) -> str:
+    client = await target.client()
     data = text(_ping_of(200))
     dribbling = asyncio.create_task(_dribble(client.raw, data))
     await client.expect_close(4001)
@@ -72,28 +72,28 @@ async def _dribble(raw: Raw, data: bytes) -> None:
         await asyncio.sleep(0.1)
 
 
-async def a_client_that_only_answers_pings(bench: Bench) -> str:
-    client = await bench.client()
+async def a_client_that_only_answers_pings(target: Target) -> str:
+    client = await target.client()
     await asyncio.sleep(2 * LIVENESS)  # by then a client that is dead has been ended
     return await outcome(client)
 
 
-async def a_client_that_is_silent(bench: Bench) -> str:
-    client = await bench.client()
+async def a_client_that_is_silent(target: Target) -> str:
+    client = await target.client()
     client.answers_pings = False
     await client.expect_close(4001)
     return await outcome(client)
 
 
-async def nothing_behind_a_violation(bench: Bench) -> str:
+async def nothing_behind_a_violation(target: Target) -> str:
     """What follows broken bytes is not obeyed."""
     event = {"type": "subscribe", "channel": CHANNEL}
-    return await frames(frame(3) + text(event))(bench)
+    return await frames(frame(3) + text(event))(target)
 
 
-async def never_reads_its_close(bench: Bench) -> str:
+async def never_reads_its_close(target: Target) -> str:
     """A peer that keeps sending behind its own violation is cut off all the same."""
-    raw = await shaken(bench)
+    raw = await shaken(target)
     await raw.send(frame(3))
     flood = asyncio.create_task(_flood(raw))
     end = await raw.frame()

@@ -9,7 +9,7 @@ from tests.harness.eventually import eventually_async
 from tests.harness.wire import Client, Raw, request, text, upgrade
 from tests.hostile.attacks import get, outcome, probe, shaken
 from tests.hostile.rows import Row, each
-from tests.hostile.target import ALLOWED, Bench
+from tests.hostile.target import ALLOWED, Target
 
 _ORIGINS = (
     "https://allowed.example.evil.test",
@@ -35,20 +35,20 @@ def _padded(size: int, headers: int = 1) -> bytes:
     return upgrade("/v1", *((f"X-{n}", "x" * (size // headers)) for n in range(headers)))
 
 
-async def token_in_the_url(bench: Bench) -> str:
+async def token_in_the_url(target: Target) -> str:
     """A token that does not authenticate, and that nobody finds in the log."""
     token = tokens.token("url-user")
-    raw = await Raw.open(bench.service)
+    raw = await Raw.open(target.service)
     await raw.send(upgrade(f"/v1?token={token}", ("Authorization", f"Bearer {token}")))
     assert (await raw.response()).status == 101
     told = await outcome(Client(raw))
-    assert token not in bench.service.log()
+    assert token not in target.service.log()
     return told
 
 
-async def frames_in_the_packet_of_the_handshake(bench: Bench) -> str:
+async def frames_in_the_packet_of_the_handshake(target: Target) -> str:
     token = tokens.token("early", "read:dossier:country:*")
-    raw = await Raw.open(bench.service)
+    raw = await Raw.open(target.service)
     await raw.send(
         upgrade()
         + text({"type": "auth", "payload": {"token": token}})
@@ -58,32 +58,32 @@ async def frames_in_the_packet_of_the_handshake(bench: Bench) -> str:
     return await outcome(Client(raw))
 
 
-async def a_ping_in_the_packet_of_the_handshake(bench: Bench) -> str:
-    raw = await Raw.open(bench.service)
+async def a_ping_in_the_packet_of_the_handshake(target: Target) -> str:
+    raw = await Raw.open(target.service)
     await raw.send(upgrade() + text({"type": "ping"}) + text({"type": "subscribe", "channel": "global"}))
     assert (await raw.response()).status == 101
     return await outcome(Client(raw))
 
 
-async def gone_before_the_answer(bench: Bench) -> str:
+async def gone_before_the_answer(target: Target) -> str:
     """Peers that are gone when their 101 is written leave nothing behind, and nobody is counted down twice."""
     for reset in (False, True):
-        raws = [await Raw.open(bench.service, address="127.0.0.7") for _ in range(_SENT_AT_ONCE)]
+        raws = [await Raw.open(target.service, address="127.0.0.7") for _ in range(_SENT_AT_ONCE)]
         for raw in raws:
             await raw.send(_with_origin(ALLOWED))
             raw.reset() if reset else raw.finish_writing()
         for raw in raws:
             await raw.close()
-    await eventually_async(lambda: bench.service.metrics()["dossier_connections"] == 0)
+    await eventually_async(lambda: target.service.metrics()["dossier_connections"] == 0)
     # A place counted as taken would be missing, one given back twice would be too many.
-    return await connections_of_one_address(bench, "127.0.0.7")
+    return await connections_of_one_address(target, "127.0.0.7")
 
 
-async def connections_of_one_address(bench: Bench, address: str = "127.0.0.5") -> str:
+async def connections_of_one_address(target: Target, address: str = "127.0.0.5") -> str:
     """The limit's last connection is taken, the next one is not, and the old ones live."""
-    limit = int(str(bench.service.settings["limits.connections_per_address"]))
-    raws = [await shaken(bench, address) for _ in range(limit)]
-    late = await Raw.open(bench.service, address=address)
+    limit = int(str(target.service.settings["limits.connections_per_address"]))
+    raws = [await shaken(target, address) for _ in range(limit)]
+    late = await Raw.open(target.service, address=address)
     await late.send(_with_origin(ALLOWED))
     answer = await late.response()
     await late.close()
@@ -96,10 +96,10 @@ async def connections_of_one_address(bench: Bench, address: str = "127.0.0.5") -
     return f"H({answer.status})" + (" retry-after" if "retry-after" in answer.headers else "")
 
 
-async def an_eleventh_connection_of_a_user(bench: Bench) -> str:
+async def an_eleventh_connection_of_a_user(target: Target) -> str:
     token = tokens.token("crowd")
-    ten = [await Client.connect(bench.service, token, address="127.0.0.6") for _ in range(10)]
-    eleventh = Client(await shaken(bench, "127.0.0.6"))
+    ten = [await Client.connect(target.service, token, address="127.0.0.6") for _ in range(10)]
+    eleventh = Client(await shaken(target, "127.0.0.6"))
     await eleventh.send({"type": "auth", "payload": {"token": token}})
     told = await outcome(eleventh)
     for client in ten:
@@ -108,9 +108,9 @@ async def an_eleventh_connection_of_a_user(bench: Bench) -> str:
     return told
 
 
-async def two_hundred_slow_heads(bench: Bench) -> str:
+async def two_hundred_slow_heads(target: Target) -> str:
     """Heads that come a byte at a time, for minutes until they were whole, are ended, while others log in."""
-    slow = [await Raw.open(bench.service) for _ in range(200)]
+    slow = [await Raw.open(target.service) for _ in range(200)]
     head = iter(upgrade())
 
     async def dribble() -> None:
@@ -121,7 +121,7 @@ async def two_hundred_slow_heads(bench: Bench) -> str:
     dribbling = asyncio.create_task(dribble())
     ends = [asyncio.create_task(raw.ended()) for raw in slow]
     for _ in range(100):
-        async with await bench.client() as real:
+        async with await target.client() as real:
             await real.settle()
     rests = await asyncio.gather(*ends)
     dribbling.cancel()

@@ -8,7 +8,7 @@ from tests.hostile.attacks import outcome, says
 from tests.hostile.rows import Row, each
 from tests.hostile.sending import EDIT, MALFORMED, UPDATE, WRITES_DOCUMENTS, changed
 from tests.hostile.subscribing import subscribe
-from tests.hostile.target import CHANNEL, Bench
+from tests.hostile.target import CHANNEL, Target
 
 # Each is no JSON, or JSON that no two parsers need to agree on. W06 sends them over HTTP as well.
 BROKEN = [
@@ -48,20 +48,20 @@ def _with_ref(spelled: str) -> str:
     return f'{{"type":"ping","ref":"{spelled}"}}'
 
 
-async def distinct_types_do_not_grow_the_metrics(bench: Bench) -> str:
-    await says({"type": "first-unknown"})(bench)
-    before = bench.service.metrics().keys()
-    client = await bench.client()
+async def distinct_types_do_not_grow_the_metrics(target: Target) -> str:
+    await says({"type": "first-unknown"})(target)
+    before = target.service.metrics().keys()
+    client = await target.client()
     for start in range(0, 10_000, 500):
         await client.send(*({"type": f"unknown-{start + n}"} for n in range(500)))
         await client.ask({"type": "ping"})
     assert set((await outcome(client)).split()) == {"E(INVALID_MESSAGE_FORMAT)", "K"}
-    after = bench.service.metrics().keys()
+    after = target.service.metrics().keys()
     return f"{len(after - before)} more"
 
 
-async def twenty_one_invalid_messages(bench: Bench) -> str:
-    client = await bench.client()
+async def twenty_one_invalid_messages(target: Target) -> str:
+    client = await target.client()
     for _ in range(20):
         await client.send("{")
         await client.expect_error("INVALID_MESSAGE_FORMAT")

@@ -9,14 +9,14 @@ from tests.harness.wire import Client, Message, Raw
 from tests.hostile.attacks import get, outcome, told
 from tests.hostile.rows import Row
 from tests.hostile.sending import UPDATE
-from tests.hostile.target import CHANNEL, Bench
+from tests.hostile.target import CHANNEL, Target
 
 _UNSUBSCRIBE: Message = {"type": "unsubscribe", "channel": CHANNEL}
 
 
-async def a_hundred_and_one_messages(bench: Bench) -> str:
+async def a_hundred_and_one_messages(target: Target) -> str:
     """The 95th message brings one warning, the 101st and later ones are refused, the first of them with the news."""
-    client = await bench.client()
+    client = await target.client()
     await client.send(*(_UNSUBSCRIBE | {"ref": f"n{number}"} for number in range(1, 104)))
     await client.receive(ref="n103")
     came = client.take_all()
@@ -31,9 +31,9 @@ async def a_hundred_and_one_messages(bench: Bench) -> str:
     return f"{accepted} accepted, refused {refused}, then {await outcome(client)}"
 
 
-async def one_user_over_ten_connections(bench: Bench) -> str:
+async def one_user_over_ten_connections(target: Target) -> str:
     token = tokens.token("ten-handed", "write:dossier:country:*")
-    ten = [await Client.connect(bench.service, token) for _ in range(10)]
+    ten = [await Client.connect(target.service, token) for _ in range(10)]
     for client in ten:
         await client.send(*([_UNSUBSCRIBE] * 11))
     for client in ten:
@@ -44,9 +44,9 @@ async def one_user_over_ten_connections(bench: Bench) -> str:
     return f"{accepted} accepted, {refused} refused"
 
 
-async def a_flood_of_pings(bench: Bench) -> str:
+async def a_flood_of_pings(target: Target) -> str:
     """A bucket of its own: 60 a window (docs/protocol.md#rate-windows, over the table's one a second)."""
-    client = await bench.client()
+    client = await target.client()
     await client.send(*([{"type": "ping"}] * 60))
     await client.send(_UNSUBSCRIBE | {"ref": "general"})
     assert (await client.receive(ref="general"))["type"] == "unsubscribed"
@@ -56,9 +56,9 @@ async def a_flood_of_pings(bench: Bench) -> str:
     return f"{pongs} pongs, then {(await outcome(client)).split()[-1]}"
 
 
-async def invalid_messages_count(bench: Bench) -> str:
+async def invalid_messages_count(target: Target) -> str:
     """What is refused as invalid is counted as a general message."""
-    client = await bench.client()
+    client = await target.client()
     await client.send(*(["{"] * 10), *([_UNSUBSCRIBE] * 91))
     await client.settle()
     accepted = sum(message["type"] == "unsubscribed" for message in client.messages)
@@ -66,9 +66,9 @@ async def invalid_messages_count(bench: Bench) -> str:
     return f"{accepted} accepted"
 
 
-async def seven_renewals_in_a_minute(bench: Bench) -> str:
+async def seven_renewals_in_a_minute(target: Target) -> str:
     """Six are verified, the seventh is not even looked at, and the connection is kept."""
-    client = await bench.client()
+    client = await target.client()
     for number in range(7):
         token = tokens.token(client.login["user_id"], ttl=600 + number)
         await client.send({"type": "auth", "payload": {"token": token}, "ref": f"a{number}"})
@@ -80,9 +80,9 @@ async def seven_renewals_in_a_minute(bench: Bench) -> str:
     return f"{accepted} accepted, refused {refused}, then {await outcome(client)}"
 
 
-async def subscribing_a_hundred_times(bench: Bench) -> str:
+async def subscribing_a_hundred_times(target: Target) -> str:
     """The first hundred of a connection do not count: all other messages are still there."""
-    client = await bench.client("read:dossier:*")
+    client = await target.client("read:dossier:*")
     channels = [f"dossier:country:c{number}" for number in range(100)]
     await client.send(*({"type": "subscribe", "channel": channel} for channel in channels))
     await client.send(*([_UNSUBSCRIBE] * 101))
@@ -93,9 +93,9 @@ async def subscribing_a_hundred_times(bench: Bench) -> str:
     return f"{subscribed} subscribed, {accepted} more accepted"
 
 
-async def a_flood_beside_another_user(bench: Bench) -> str:
+async def a_flood_beside_another_user(target: Target) -> str:
     """While one user floods until it is cut off, another one's messages are all taken."""
-    flooder, other = await bench.client(), await bench.client()
+    flooder, other = await target.client(), await target.client()
     flood = asyncio.create_task(flooder.send(*([UPDATE] * 1000)))
     answers = [await other.ask(_UNSUBSCRIBE) for _ in range(50)]
     await flood
@@ -105,9 +105,9 @@ async def a_flood_beside_another_user(bench: Bench) -> str:
     return (await outcome(flooder)).split()[-1]
 
 
-async def seven_hundred_edits_in_flight(bench: Bench) -> str:
+async def seven_hundred_edits_in_flight(target: Target) -> str:
     """D18: without waiting for an ack; taken in their order up to the rate, the rest refused."""
-    client = await bench.client("write:document:*")
+    client = await target.client("write:document:*")
     await client.subscribe("document:in-flight")
     payload = {"operation_type": "insert", "position": 0, "content": "x", "version": 0}
     edit = {"type": "edit_operation", "channel": "document:in-flight", "payload": payload}
@@ -119,12 +119,12 @@ async def seven_hundred_edits_in_flight(bench: Bench) -> str:
     return f"{len(acks)} in order, refused {refused[0]} to {refused[-1]}, {(await outcome(client)).split()[-1]}"
 
 
-async def a_flood_of_calls(bench: Bench) -> str:
+async def a_flood_of_calls(target: Target) -> str:
     """Reads over HTTP have a limit too, after which others still get through."""
     token = tokens.token("reader", "admin:*", clearance="secret")
     outcomes = []
-    raw = await Raw.open(bench.service)
-    for _ in range(int(str(bench.service.settings["limits.read"])) + 2):
+    raw = await Raw.open(target.service)
+    for _ in range(int(str(target.service.settings["limits.read"])) + 2):
         await raw.send(get("/v1/sessions", token=token))
         outcomes.append(told(await raw.response(), b"", "retry-after"))
     await raw.close()

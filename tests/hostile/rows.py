@@ -14,9 +14,9 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from tests.hostile.target import Bench
+from tests.hostile.target import Target
 
-Act = Callable[[Bench], Awaitable[str]]
+Attack = Callable[[Target], Awaitable[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Row:
 
     id: str
     what: str
-    act: Act
+    attack: Attack
     expected: str
     service: str = "open"
     slow: bool = False
@@ -40,11 +40,11 @@ class Row:
 def each(
     row: str,
     inputs: Iterable[tuple[str, Any]],
-    act: Callable[[Any], Act],
+    attack: Callable[[Any], Attack],
     expected: str,
     service: str = "open",
 ) -> list[Row]:
     """A row of the table that has several inputs and one result: `X04.1`, `X04.2` and so on."""
     return [
-        Row(f"{row}.{number}", what, act(value), expected, service) for number, (what, value) in enumerate(inputs, 1)
+        Row(f"{row}.{number}", what, attack(value), expected, service) for number, (what, value) in enumerate(inputs, 1)
     ]

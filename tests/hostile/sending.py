@@ -8,8 +8,8 @@ from typing import Any
 from tests.harness import tokens
 from tests.harness.wire import Client, Message
 from tests.hostile.attacks import check_error, outcome, says
-from tests.hostile.rows import Act, Row, each
-from tests.hostile.target import CHANNEL, SECRET, Bench
+from tests.hostile.rows import Attack, Row, each
+from tests.hostile.target import CHANNEL, SECRET, Target
 
 MALFORMED = "E(INVALID_MESSAGE_FORMAT) K"
 DENIED = "E(PERMISSION_DENIED) K"
@@ -58,46 +58,46 @@ _SERVER_ONLY = (
 )
 
 
-def _presence(payload: Message) -> Act:
+def _presence(payload: Message) -> Attack:
     """Subscribe, then tell this about oneself; only the answer to that counts."""
 
-    async def act(bench: Bench) -> str:
-        client = await bench.client()
+    async def attack(target: Target) -> str:
+        client = await target.client()
         await client.subscribe(CHANNEL)
         message = {"type": "presence_update", "channel": CHANNEL, "payload": payload}
         await client.send(message)
         return await outcome(client, message)
 
-    return act
+    return attack
 
 
-def _asks(message: Message) -> Act:
+def _asks(message: Message) -> Attack:
     """Ask by somebody who may write everywhere, and wait for the answer."""
 
-    async def act(bench: Bench) -> str:
-        client = await bench.client("write:*", "admin:user:*", clearance="secret")
+    async def attack(target: Target) -> str:
+        client = await target.client("write:*", "admin:user:*", clearance="secret")
         refused = await client.ask(message)
         check_error(refused)
         return f"E({refused['error_code']}) {await outcome(client)}"
 
-    return act
+    return attack
 
 
-async def sent_again(bench: Bench) -> str:
+async def sent_again(target: Target) -> str:
     """The first ack again, on this connection and on another; one event in the channel."""
     message = changed(UPDATE, "idempotency_key", "key-x13") | {"channel": "dossier:country:once"}
     token = tokens.token("resender", "write:dossier:country:*")
     acks = []
     for _ in range(2):
-        async with await Client.connect(bench.service, token) as client:
+        async with await Client.connect(target.service, token) as client:
             acks += [await client.ask(message) for _ in range(2)]
-    async with await Client.connect(bench.service, token) as client:
+    async with await Client.connect(target.service, token) as client:
         position = (await client.subscribe("dossier:country:once"))["position"]
     return f"{ {(ack['type'], ack['offset']) for ack in acks} }, offset {position['offset']}"
 
 
-async def key_of_another_body(bench: Bench) -> str:
-    client = await bench.client()
+async def key_of_another_body(target: Target) -> str:
+    client = await target.client()
     message = changed(UPDATE, "idempotency_key", "key-x14") | {"channel": "dossier:country:once"}
     await client.ask(message)
     refused = await client.ask(changed(message, "payload.entity_id", "other"))

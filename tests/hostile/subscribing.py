@@ -7,18 +7,18 @@ from typing import Any
 from tests.harness import tokens
 from tests.harness.wire import Client, Message
 from tests.hostile.attacks import outcome, says
-from tests.hostile.rows import Act, Row, each
+from tests.hostile.rows import Attack, Row, each
 from tests.hostile.sending import MALFORMED, UPDATE, changed
-from tests.hostile.target import CHANNEL, SECRET, Bench
+from tests.hostile.target import CHANNEL, SECRET, Target
 
 
 def subscribe(channel: Any, **params: Any) -> Message:
     return {"type": "subscribe", "channel": channel} | ({"params": params} if params else {})
 
 
-async def subscribed_twice(bench: Bench) -> str:
-    client, writer = await bench.client(), await bench.client("write:dossier:country:*")
-    watcher = await bench.client()
+async def subscribed_twice(target: Target) -> str:
+    client, writer = await target.client(), await target.client("write:dossier:country:*")
+    watcher = await target.client()
     await watcher.subscribe("dossier:country:twice", include_presence=True)
     twice = subscribe("dossier:country:twice", include_presence=True)
     await client.send(twice, twice)
@@ -31,55 +31,55 @@ async def subscribed_twice(bench: Bench) -> str:
     return f"counts {counts}, then {seen}, others saw {joins}"
 
 
-async def ten_thousand_channels(bench: Bench) -> str:
-    before = bench.service.metrics()["dossier_subscriptions"]
-    client = await bench.client("read:dossier:*")
+async def ten_thousand_channels(target: Target) -> str:
+    before = target.service.metrics()["dossier_subscriptions"]
+    client = await target.client("read:dossier:*")
     for start in range(0, 10_000, 500):
         await client.send(*(subscribe(f"dossier:many:{start + n}") for n in range(500)))
         await client.ask({"type": "ping"})  # who does not read is cut off for another reason
     told = (await outcome(client)).split()
-    metrics = bench.service.metrics()["dossier_subscriptions"]
+    metrics = target.service.metrics()["dossier_subscriptions"]
     assert metrics - before <= 1 + 100
     return " ".join(f"{told.count(word)} {word}" for word in dict.fromkeys(told))
 
 
-async def a_capped_presence_list(bench: Bench) -> str:
+async def a_capped_presence_list(target: Target) -> str:
     """The table asks for 64 kB; the cap counts users: 1,000, and 5 on this service.
 
     Source: docs/protocol.md#presence-lists.
     """
-    clients = [await bench.client() for _ in range(7)]
+    clients = [await target.client() for _ in range(7)]
     presence = [(await client.subscribe(CHANNEL, include_presence=True))["presence"] for client in clients][-1]
     for client in clients:
         await client.close()
     return f"count {presence['count']}, {len(presence['users'])} users, truncated {presence.get('truncated')}"
 
 
-def _since(**since: Any) -> Act:
+def _since(**since: Any) -> Attack:
     """Subscribe with this place; `recovered` of the answer."""
 
-    async def act(bench: Bench) -> str:
-        async with await bench.client() as client:
+    async def attack(target: Target) -> str:
+        async with await target.client() as client:
             message = subscribe(CHANNEL, since=since)
             answer = await client.ask(message)
             kept = await client.settle()
             assert kept == []
         return f"recovered {answer['recovered']}" if "recovered" in answer else str(answer.get("error_code"))
 
-    return act
+    return attack
 
 
-async def place_of_another_channel(bench: Bench) -> str:
-    async with await bench.client() as client:
+async def place_of_another_channel(target: Target) -> str:
+    async with await target.client() as client:
         other = await client.subscribe("dossier:country:other")
-    return await _since(**other["position"])(bench)
+    return await _since(**other["position"])(target)
 
 
-async def rights_lost_while_subscribing(bench: Bench) -> str:
+async def rights_lost_while_subscribing(target: Target) -> str:
     """The channel is put out of reach while clients subscribe: nobody receives what is published afterwards."""
     channel = "dossier:country:race"
-    admin = await Client.connect(bench.service, tokens.operator("racing-admin"))
-    clients = [await bench.client() for _ in range(5)]
+    admin = await Client.connect(target.service, tokens.operator("racing-admin"))
+    clients = [await target.client() for _ in range(5)]
     for _ in range(40):
         await admin.send(_level(channel, "internal"))
         for client in clients:

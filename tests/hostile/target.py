@@ -63,7 +63,7 @@ SERVICES: dict[str, Overrides] = {
 }
 
 
-class Bench:
+class Target:
     """One service, and an observer who may see everything and must never see what a row has sent."""
 
     def __init__(self, name: str, folder: Path) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 from tests.harness.service import Service
 from tests.harness.wire import Client
 from tests.hostile.attacks import check_error
-from tests.hostile.target import SERVICES, Bench
+from tests.hostile.target import SERVICES, Target
 
 MESSAGES = 100_000 if os.environ.get("DOSSIER_PROMISES") == "full" else 20_000
 BATCH = 200
@@ -79,13 +79,13 @@ def with_another_value(chance: random.Random, whole: str) -> str:
     return json.dumps(message)
 
 
-async def fuzz(bench: Bench, chance: random.Random) -> int:
+async def fuzz(target: Target, chance: random.Random) -> int:
     """Send them, batch by batch, and look at every error; how many were refused."""
     examples = [path.read_text() for path in EXAMPLES]
     refused = 0
     client: Client | None = None
     for _ in range(0, MESSAGES, BATCH):
-        client = client or await bench.client("write:*")
+        client = client or await target.client("write:*")
         batch = [almost(chance, chance.choice(examples)) for _ in range(BATCH)]
         await client.send(*batch, {"type": "ping", "ref": "the batch is over"})
         try:
@@ -110,17 +110,17 @@ def test_what_is_almost_a_message_breaks_nothing(tmp_path: Path) -> None:
     print(f"seed {seed}")  # noqa: T201  shown when it fails
     settings = {**SERVICES["open"], "limits.edit": 1_000_000, "limits.cursor": 1_000_000}
     with Service(tmp_path / "data", settings) as service:
-        bench = Bench("open", tmp_path)
-        bench.service = service
+        target = Target("open", tmp_path)
+        target.service = service
 
         async def scenario() -> tuple[int, int]:
-            async with await bench.client() as client:
+            async with await target.client() as client:
                 await client.settle()
-            before = bench.memory()
-            refused = await fuzz(bench, random.Random(seed))  # noqa: S311  likewise
-            async with await bench.client() as control:
+            before = target.memory()
+            refused = await fuzz(target, random.Random(seed))  # noqa: S311  likewise
+            async with await target.client() as control:
                 await control.settle()
-            return refused, bench.memory() - before
+            return refused, target.memory() - before
 
         refused, growth = asyncio.run(scenario())
     service.assert_log_clean()

@@ -16,7 +16,7 @@ TOKEN = "of-these-tests"
 _ADDRESS = re.compile(r"http://127\.0\.0\.1:(\d+)/lab")
 
 
-class Lab:
+class JupyterServer:
     """Started by `with`, on a free port, showing the notebooks of `root`. Without `kernels` there are none."""
 
     def __init__(self, root: Path, environment: Mapping[str, str], log: Path, *, kernels: bool = True) -> None:
@@ -26,7 +26,7 @@ class Lab:
         self._port = 0
 
     def __enter__(self) -> Self:
-        command = [sys.executable, "-m", "jupyter", "lab", "--no-browser"]
+        command = [sys.executable, "-m", "jupyter", "server", "--no-browser"]
         command += ["--allow-root", "--ServerApp.port=0", f"--ServerApp.root_dir={self._root}"]
         if not self._kernels:
             command += ["--KernelSpecManager.ensure_native_kernel=False"]

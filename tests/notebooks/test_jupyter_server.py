@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, expect
 
 from tests.harness.service import ROOT
 from tests.notebooks.conftest import NOTEBOOKS
-from tests.notebooks.jupyter_server import TOKEN, Lab
+from tests.notebooks.jupyter_server import TOKEN, JupyterServer
 from tests.notebooks.player_page import framed, plays, tab
 
 NAME = "01_replay_a_session.ipynb"
@@ -21,8 +21,8 @@ NAME = "01_replay_a_session.ipynb"
 
 def test_it_plays_in_jupyterlab(browser: Browser, jupyter: dict[str, str], tmp_path: Path) -> None:
     shutil.copy(NOTEBOOKS / NAME, tmp_path)
-    with Lab(tmp_path, jupyter, tmp_path / "lab.log") as lab, tab(browser, errors=False) as page:
-        page.goto(lab.page(NAME))
+    with JupyterServer(tmp_path, jupyter, tmp_path / "lab.log") as server, tab(browser, errors=False) as page:
+        page.goto(server.page(NAME))
         page.get_by_text("Python 3 (ipykernel) | Idle").wait_for()
         page.get_by_role("menuitem", name="Run", exact=True).click()
         page.locator("[data-command='runmenu:run-all']").click()
@@ -37,18 +37,18 @@ def test_it_plays_without_a_kernel_once_the_notebook_is_trusted(
     browser: Browser, executed: Path, jupyter: dict[str, str], tmp_path: Path
 ) -> None:
     shutil.copy(executed / NAME, tmp_path)
-    with Lab(tmp_path, jupyter, tmp_path / "lab.log", kernels=False) as lab:
+    with JupyterServer(tmp_path, jupyter, tmp_path / "lab.log", kernels=False) as server:
         with tab(browser, errors=False) as page:
-            page.goto(lab.page(NAME))
+            page.goto(server.page(NAME))
             page.get_by_role("heading", name="Play it").wait_for()
             expect(page.locator("iframe[title='Recording']")).to_have_count(0)
         subprocess.run([sys.executable, "-m", "jupyter", "trust", str(tmp_path / NAME)], env=jupyter, check=True)
         with tab(browser, errors=False) as page:
-            page.goto(lab.page(NAME))
+            page.goto(server.page(NAME))
             page.get_by_role("heading", name="Play it").wait_for()
             page.get_by_role("dialog").get_by_role("button", name="No Kernel").click()
             plays(framed(page))
-            answer = page.request.get(f"{lab.url}/api/kernels", headers={"Authorization": f"token {TOKEN}"})
+            answer = page.request.get(f"{server.url}/api/kernels", headers={"Authorization": f"token {TOKEN}"})
             assert answer.json() == []
 
 

@@ -9,11 +9,11 @@ import nbformat
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.dashboard.background_clients import Company
+from tests.dashboard.background_clients import BackgroundClients
 from tests.harness import tokens
 from tests.harness.eventually import eventually
 from tests.harness.service import Service
-from tests.notebooks.jupyter_server import Lab
+from tests.notebooks.jupyter_server import JupyterServer
 from tests.notebooks.player_page import framed, tab
 
 
@@ -59,14 +59,14 @@ def test_a_page_is_live_in_jupyterlab(
     token = tokens.operator()
     environment = jupyter | {"URL": service.http, "TOKEN": token}
     with (
-        Company(service) as people,
-        Lab(tmp_path, environment, tmp_path / "lab.log") as lab,
+        BackgroundClients(service) as people,
+        JupyterServer(tmp_path, environment, tmp_path / "lab.log") as server,
         tab(browser, errors=False) as page,
     ):
-        run_all(page, lab.page("live.ipynb"))
+        run_all(page, server.page("live.ipynb"))
         banner = page.get_by_text("All nodes are ready")
         expect(banner).to_be_visible()
-        people.come("nora.alqahtani", "نورة القحطاني", "dossier:country:SA")
+        people.connect("nora.alqahtani", "نورة القحطاني", "dossier:country:SA")
         expect(page.get_by_text("نورة القحطاني").first).to_be_visible()
         page.wait_for_function(_STREAMED)
         saved = (tmp_path / "live.ipynb").read_text()
@@ -80,8 +80,8 @@ def test_the_same_page_is_shown_over_a_recording(browser: Browser, jupyter: dict
     opened = "import os\nfrom dashboard import Dashboard\nfrom dossier_realtime.archive import open_journal"
     shown = "Dashboard(recording=open_journal(os.environ['DOSSIER_JOURNAL'])).overview()"
     notebook(tmp_path, "past.ipynb", opened, shown)
-    with Lab(tmp_path, jupyter, tmp_path / "lab.log") as lab, tab(browser, errors=False) as page:
-        run_all(page, lab.page("past.ipynb"))
+    with JupyterServer(tmp_path, jupyter, tmp_path / "lab.log") as server, tab(browser, errors=False) as page:
+        run_all(page, server.page("past.ipynb"))
         player = framed(page)
         player.get_by_role("slider").press("End")
         expect(player.get_by_text("Events published", exact=True)).to_be_visible()

@@ -13,8 +13,12 @@ from benchmarks.viewers import PageViewer, log_in
 from dashboard.screen.panes import PANES
 from tests.dashboard.dashboard_process import Dashboard
 from tests.harness import tokens
+from tests.harness.eventually import HANG_SECONDS
 from tests.harness.service import Service
-from tests.promises.load_clients import PATIENCE, door, now
+from tests.promises.load_clients import (
+    door,
+    now,
+)
 
 AT_MOST = 4.0  # updates a second that a page is told
 UNDER_WAY = 6  # messages that wait for a page that does not read
@@ -39,7 +43,7 @@ def operators(service: Service) -> httpx.AsyncClient:
 
 async def other_than(client: httpx.AsyncClient, before: set[str]) -> set[str]:
     """Wait until those sessions are no more what they were; what they are now."""
-    deadline = now() + PATIENCE
+    deadline = now() + HANG_SECONDS
     while (sessions := await connected(client)) == before:
         assert now() < deadline, f"the sessions of dashboards are still {before}"
         await asyncio.sleep(0.05)

@@ -23,7 +23,6 @@ from tests.harness.wire import Message, Reachable, text, upgrade
 from tests.node.rfc6455_cases import CLOSE, PING, PONG, TEXT, frame
 from tests.promises.checker import Ledger, Place, Reader
 
-PATIENCE = HANG_SECONDS
 CHANNEL = "dossier:country:SA"
 
 CROWD: Overrides = {
@@ -145,7 +144,7 @@ class Peer(asyncio.Protocol):
         """Bytes as they are."""
         self._transport.write(data)
 
-    async def ask(self, message: Message, patience: float = PATIENCE) -> Message:
+    async def ask(self, message: Message, timeout_seconds: float = HANG_SECONDS) -> Message:
         """Send with a fresh `ref`, and wait for what carries it. Raises ConnectionError when the connection ends."""
         if self.closed.done():
             raise ConnectionError(f"closed with {self.closed.result()}")
@@ -153,7 +152,7 @@ class Peer(asyncio.Protocol):
         ref = str(self._refs)
         answer = self._waiting[ref] = asyncio.get_running_loop().create_future()
         self.send(message | {"ref": ref})
-        return await self._within(answer, patience)
+        return await self._within(answer, timeout_seconds)
 
     # --- its life ---------------------------------------------------------------------------------------------
 
@@ -252,8 +251,8 @@ class Peer(asyncio.Protocol):
                 waiting.exception()  # nobody may be waiting any more
         self._waiting.clear()
 
-    async def _within(self, future: asyncio.Future[T], patience: float = PATIENCE) -> T:
-        return await asyncio.wait_for(future, patience)
+    async def _within(self, future: asyncio.Future[T], timeout_seconds: float = HANG_SECONDS) -> T:
+        return await asyncio.wait_for(future, timeout_seconds)
 
 
 class Subscriber:
@@ -382,7 +381,7 @@ class Publisher:
 
 async def until_connected(attempt: Callable[[], Awaitable[None]]) -> None:
     """Try to connect until somebody answers."""
-    deadline = now() + PATIENCE
+    deadline = now() + HANG_SECONDS
     while True:
         try:
             return await attempt()
@@ -392,18 +391,18 @@ async def until_connected(attempt: Callable[[], Awaitable[None]]) -> None:
             await asyncio.sleep(0.02)
 
 
-async def settled(ledger: Ledger, subscribers: Iterable[Subscriber], patience: float = PATIENCE) -> None:
+async def settled(ledger: Ledger, subscribers: Iterable[Subscriber], timeout_seconds: float = HANG_SECONDS) -> None:
     """Wait until every subscriber who is there has come to the last acknowledged event, or for `patience`."""
     accounts = [one.account for one in subscribers]
     with suppress(AssertionError):  # the ledger's check says better what is missing
-        await until(lambda: all(ledger.caught_up(one) for one in accounts if one.present), patience, 0.02)
+        await until(lambda: all(ledger.caught_up(one) for one in accounts if one.present), timeout_seconds, 0.02)
 
 
-async def until(happened: Callable[[], bool], patience: float = PATIENCE, step: float = 0.01) -> None:
+async def until(happened: Callable[[], bool], timeout_seconds: float = HANG_SECONDS, step: float = 0.01) -> None:
     """Wait until it has happened; fails after `patience` seconds."""
-    deadline = now() + patience
+    deadline = now() + timeout_seconds
     while not happened():
-        assert now() < deadline, f"did not happen within {patience:g} s"
+        assert now() < deadline, f"did not happen within {timeout_seconds:g} s"
         await asyncio.sleep(step)
 
 
@@ -412,7 +411,7 @@ def door(to: Reachable, token: str) -> httpx.AsyncClient:
     return httpx.AsyncClient(
         base_url=f"http://127.0.0.1:{to.port}/v1",
         headers={"Authorization": f"Bearer {token}", "Host": "localhost"},
-        timeout=PATIENCE,
+        timeout=HANG_SECONDS,
         trust_env=False,
     )
 

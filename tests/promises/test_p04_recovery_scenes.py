@@ -11,10 +11,17 @@ from pathlib import Path
 
 import pytest
 
+from tests.harness.eventually import HANG_SECONDS
 from tests.harness.service import Service
 from tests.promises.checker import Ledger
 from tests.promises.conftest import Report
-from tests.promises.load_clients import CROWD, PATIENCE, Publisher, Subscriber, run, settled
+from tests.promises.load_clients import (
+    CROWD,
+    Publisher,
+    Subscriber,
+    run,
+    settled,
+)
 
 TIMES = 100
 
@@ -84,7 +91,7 @@ async def immediate_reconnect(stage: Stage) -> None:
     assert stage.reader.peer is not None
     assert stage.reader.peer.login["session_id"] == old.login["session_id"]
     old.resume()
-    assert await asyncio.wait_for(old.closed, PATIENCE) == 4504
+    assert await asyncio.wait_for(old.closed, HANG_SECONDS) == 4504
     await stage.publish(1)
 
 

@@ -21,10 +21,15 @@ from dossier_realtime.client import Backoff, DocumentEditor, DossierRealtimeClie
 from dossier_realtime.ot.units import splits_pair, to_units
 from dossier_realtime.protocol.events import Event
 from dossier_realtime.protocol.responses import OperationAck
+from tests.harness.eventually import HANG_SECONDS
 from tests.harness.service import Overrides, Service
 from tests.harness.wire import Client, Message
 from tests.promises.conftest import Report, Sized
-from tests.promises.load_clients import CROWD, PATIENCE, run, until
+from tests.promises.load_clients import (
+    CROWD,
+    run,
+    until,
+)
 from tests.promises.proxy import Proxy
 from tests.sdk.document_service import Mirror
 
@@ -123,7 +128,7 @@ async def _edit_and_kill(service: Service, kills: int) -> str:
                 await asyncio.to_thread(service.start)
             over.set()
             await asyncio.gather(*writing)
-            await asyncio.gather(*(author.document.wait_synced(PATIENCE) for author in authors))
+            await asyncio.gather(*(author.document.wait_synced(HANG_SECONDS) for author in authors))
             found = await _kept(service)
             await until(lambda: all(author.document.version == found["version"] for author in authors))
             _everybody_has(authors, found)

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import psutil
 
+from tests.harness.eventually import HANG_SECONDS
 from tests.harness.service import Service
 from tests.promises.checker import Ledger
 from tests.promises.conftest import Report, Sized
 from tests.promises.load_clients import (
     CROWD,
-    PATIENCE,
     Subscriber,
     door,
     now,
@@ -122,7 +122,7 @@ class Load:
         await until(lambda: session not in self._open)
         phase.closed_after.append((self.ledger.acks - acks) / self.rate)
         peer.resume()
-        phase.codes.append(await asyncio.wait_for(peer.closed, PATIENCE))
+        phase.codes.append(await asyncio.wait_for(peer.closed, HANG_SECONDS))
         one.account.left()
 
     async def _watch(self, phase: Phase) -> None:

@@ -5,10 +5,17 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+from tests.harness.eventually import HANG_SECONDS
 from tests.harness.service import Service
 from tests.harness.wire import Raw, upgrade
 from tests.promises.conftest import Report, Sized
-from tests.promises.load_clients import CROWD, PATIENCE, Peer, now, percentile, run
+from tests.promises.load_clients import (
+    CROWD,
+    Peer,
+    now,
+    percentile,
+    run,
+)
 
 AUTH_TIMEOUT = 4005
 SLACK = 10.0  # seconds: far above what a busy machine adds to how often the service looks at its deadlines (0.2)
@@ -51,7 +58,7 @@ async def _idle(service: Service, gate: asyncio.Semaphore) -> float:
     async with gate:
         peer = await Peer.open(service)
     begun = now()
-    assert await asyncio.wait_for(peer.closed, PATIENCE) == AUTH_TIMEOUT
+    assert await asyncio.wait_for(peer.closed, HANG_SECONDS) == AUTH_TIMEOUT
     return now() - begun
 
 
@@ -59,7 +66,7 @@ async def _dribble(service: Service) -> float:
     """A handshake, a byte a second, which never ends."""
     raw = await Raw.open(service)
     begun = now()
-    ending = asyncio.create_task(raw.ended(patience=PATIENCE))
+    ending = asyncio.create_task(raw.ended(timeout_seconds=HANG_SECONDS))
     for byte in upgrade()[:-2]:
         await raw.send(bytes([byte]))
         await asyncio.wait([ending], timeout=1.0)

@@ -13,10 +13,20 @@ from pathlib import Path
 
 import httpx
 
+from tests.harness.eventually import HANG_SECONDS
 from tests.harness.service import Service
 from tests.promises.checker import Ledger
 from tests.promises.conftest import Report, Sized
-from tests.promises.load_clients import CROWD, PATIENCE, Publisher, Subscriber, door, now, run, settled, until
+from tests.promises.load_clients import (
+    CROWD,
+    Publisher,
+    Subscriber,
+    door,
+    now,
+    run,
+    settled,
+    until,
+)
 
 REVOKED, TOKEN_EXPIRED = 4501, 4002
 RATE = 100  # events a second
@@ -130,5 +140,5 @@ async def _raised(service: Service, ledger: Ledger, operator: httpx.AsyncClient,
 async def _closed(one: Subscriber, code: int) -> float:
     """When the connection was closed, with this code."""
     assert one.peer is not None
-    assert await asyncio.wait_for(asyncio.shield(one.peer.closed), PATIENCE) == code
+    assert await asyncio.wait_for(asyncio.shield(one.peer.closed), HANG_SECONDS) == code
     return now()

@@ -6,6 +6,7 @@ import signal
 from pathlib import Path
 
 from tests.dashboard.dashboard_process import Dashboard
+from tests.harness.eventually import HANG_SECONDS
 from tests.harness.service import Service
 from tests.promises.checker import Ledger
 from tests.promises.conftest import Report, Sized
@@ -13,7 +14,6 @@ from tests.promises.dashboard_viewers import connected, operators, other_than, p
 from tests.promises.load_clients import (
     CHANNEL,
     CROWD,
-    PATIENCE,
     Publisher,
     Subscriber,
     now,
@@ -73,7 +73,7 @@ async def _blows(service: Service, dashboard: Dashboard, rate: int, seconds: flo
     async with operators(service) as client, pages(dashboard, TABS) as viewers:
         tail = next(viewer for viewer in viewers if viewer.page == "tail")
         tail.news = []
-        hang = now() + PATIENCE
+        hang = now() + HANG_SECONDS
         while not any(CHANNEL in text for text in tail.news):  # until it has looked at the lists
             await load.phase(1)
             assert now() < hang, "the dashboard does not follow the channel"

@@ -16,11 +16,22 @@ from typing import Any
 import pytest
 
 from tests.harness import tokens
+from tests.harness.eventually import HANG_SECONDS
 from tests.harness.service import ROOT, Overrides, Service
 from tests.harness.wire import Message
 from tests.promises.checker import Ledger, Place
 from tests.promises.conftest import Report, Sized
-from tests.promises.load_clients import CHANNEL, CROWD, PATIENCE, Peer, Publisher, Subscriber, now, run, settled, update
+from tests.promises.load_clients import (
+    CHANNEL,
+    CROWD,
+    Peer,
+    Publisher,
+    Subscriber,
+    now,
+    run,
+    settled,
+    update,
+)
 
 HOUR, DAY = 3_600, 86_400
 JUMPS = ((HOUR, 0, -HOUR, 0), (DAY, 0, -DAY, 0))
@@ -140,7 +151,7 @@ class Jumping:
     async def jump(self, peer: Peer, offset: int) -> None:
         """Set the service's wall clock, and wait until it shows that."""
         self.clock.set(offset)
-        deadline = now() + PATIENCE
+        deadline = now() + HANG_SECONDS
         while abs((await peer.ask({"type": "ping"}))["timestamp"] - self.clock.time) > 2:
             assert now() < deadline, "the clock of the service did not jump"
             await asyncio.sleep(0.05)
@@ -187,7 +198,7 @@ class Jumping:
 
     async def closed(self, name: str, peer: Peer, code: int, begun: float, least: float, most: float) -> None:
         """The connection ends, in its time."""
-        assert await asyncio.wait_for(peer.closed, PATIENCE) == code
+        assert await asyncio.wait_for(peer.closed, HANG_SECONDS) == code
         self.take_time(name, now() - begun, least, most)
 
     async def leaving(self) -> Ending:
@@ -208,7 +219,7 @@ class Jumping:
 
     async def left(self, watcher: Peer, told: asyncio.Future[float], begun: float) -> None:
         """The watcher is told, in time."""
-        self.take_time("presence_leave", await asyncio.wait_for(told, PATIENCE) - begun, GRACE, GRACE)
+        self.take_time("presence_leave", await asyncio.wait_for(told, HANG_SECONDS) - begun, GRACE, GRACE)
         await watcher.close()
 
     def take_time(self, name: str, took: float, least: float, most: float) -> None:

@@ -23,8 +23,13 @@ from dossier_realtime.protocol.inbound import encode_inbound
 from dossier_realtime.recording.reading import cut
 from dossier_realtime.recording.recording import Recording
 from dossier_realtime.recording.replay.transcript import Frame
+from tests.harness.eventually import HANG_SECONDS
 from tests.harness.service import Service
-from tests.harness.wire import PATIENCE, Client, Message, Raw
+from tests.harness.wire import (
+    Client,
+    Message,
+    Raw,
+)
 from tests.harness.wire import Frame as Wire
 from tests.node.rfc6455_cases import TEXT
 from tests.promises.conftest import Report, Sized
@@ -48,8 +53,8 @@ class _Kept(Raw):
 
     frames_kept: list[bytes]
 
-    async def frame(self, patience: float = PATIENCE) -> Wire | None:
-        one = await super().frame(patience)
+    async def frame(self, timeout_seconds: float = HANG_SECONDS) -> Wire | None:
+        one = await super().frame(timeout_seconds)
         if one is not None and one.opcode == TEXT:
             self.frames_kept.append(one.payload)
         return one

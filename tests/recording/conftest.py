@@ -6,14 +6,14 @@ import pytest
 
 from dossier_realtime.archive import open_journal
 from dossier_realtime.recording.recording import Recording
-from tests.recording.recorded_scenario import Played, play
+from tests.recording.recorded_scenario import RecordedScenario, play
 
 
 @pytest.fixture(scope="session")
-def played(tmp_path_factory: pytest.TempPathFactory) -> Played:
+def played(tmp_path_factory: pytest.TempPathFactory) -> RecordedScenario:
     return play(tmp_path_factory.mktemp("recording") / "data")
 
 
 @pytest.fixture(scope="session")
-def recording(played: Played) -> Recording:
+def recording(played: RecordedScenario) -> Recording:
     return open_journal(played.service.data / "journal", clearance="secret")

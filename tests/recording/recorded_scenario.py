@@ -14,7 +14,7 @@ COUNTRY, SECRET, DOCUMENT = "dossier:country:SA", "dossier:secret:X", "document:
 SETTINGS = {"limits.cursor": 4, "limits.warning_ratio": 0.5}
 
 
-class Played(NamedTuple):
+class RecordedScenario(NamedTuple):
     """Where the service is, and moments (Unix seconds) and sessions of the scene."""
 
     service: Service
@@ -32,22 +32,22 @@ def edit(version: int, content: str, position: int = 0) -> Message:
     return {"type": "edit_operation", "channel": DOCUMENT, "payload": payload}
 
 
-def play(data: Path) -> Played:
+def play(data: Path) -> RecordedScenario:
     """Ali and Sara work; Omar, cleared for secret, works on a secret dossier too. The service is stopped."""
-    played = Played(Service(data, SETTINGS), {}, {})
+    played = RecordedScenario(Service(data, SETTINGS), {}, {})
     with played.service:
         asyncio.run(_scene(played))
     played.service.assert_log_clean()
     return played
 
 
-async def _moment(played: Played, name: str) -> None:
+async def _moment(played: RecordedScenario, name: str) -> None:
     await asyncio.sleep(0.01)  # entries carry milliseconds: before and after differ
     played.moments[name] = time.time()
     await asyncio.sleep(0.01)
 
 
-async def _scene(played: Played) -> None:
+async def _scene(played: RecordedScenario) -> None:
     service = played.service
     rights = ("write:dossier:*", "write:document:*", "write:user:*")
 

@@ -14,10 +14,10 @@ from dossier_realtime.archive.folder import seq_before
 from dossier_realtime.recording.recording import Recording
 from dossier_realtime.recording.replay.timeline import RecordedState
 from tests.journal.folders import NODE, entries, write_some
-from tests.recording.recorded_scenario import Played
+from tests.recording.recorded_scenario import RecordedScenario
 
 
-def part(played: Played, to: Path, selection: Selection, clearance: str = "secret") -> Recording:
+def part(played: RecordedScenario, to: Path, selection: Selection, clearance: str = "secret") -> Recording:
     data = played.service.data
     archive = Archive(data / "journal", "test", Signer(data))
     level_of = None if clearance == "secret" else (lambda name: "secret" if "secret" in name else "internal")
@@ -32,7 +32,7 @@ def standing(state: RecordedState) -> tuple[object, ...]:
 
 @pytest.mark.parametrize("moment", ["before", "one edit", "busy"])
 def test_with_context_the_state_is_what_it_was(
-    played: Played, recording: Recording, tmp_path: Path, moment: str
+    played: RecordedScenario, recording: Recording, tmp_path: Path, moment: str
 ) -> None:
     at = played.moments[moment]
     whole = part(played, tmp_path / "with.ndjson", Selection(since=at, context=True))
@@ -43,14 +43,14 @@ def test_with_context_the_state_is_what_it_was(
         without.state_at(at)
 
 
-def test_with_context_a_document_has_its_text_from_the_beginning(played: Played, tmp_path: Path) -> None:
+def test_with_context_a_document_has_its_text_from_the_beginning(played: RecordedScenario, tmp_path: Path) -> None:
     at = played.moments["busy"]
     assert (
         part(played, tmp_path / "part.ndjson", Selection(since=at, context=True)).document("strategy").at(2) == "مرحبا!"
     )
 
 
-def test_what_happened_since_is_all_there(played: Played, recording: Recording, tmp_path: Path) -> None:
+def test_what_happened_since_is_all_there(played: RecordedScenario, recording: Recording, tmp_path: Path) -> None:
     at = played.moments["one edit"]
     found = part(played, tmp_path / "part.ndjson", Selection(since=at, context=True))
     since = [entry for entry in found.entries() if entry.header.at >= at]
@@ -60,7 +60,9 @@ def test_what_happened_since_is_all_there(played: Played, recording: Recording, 
     assert not before & {"in", "out", "http"}
 
 
-def test_a_channel_asked_for_keeps_who_touched_it(played: Played, recording: Recording, tmp_path: Path) -> None:
+def test_a_channel_asked_for_keeps_who_touched_it(
+    played: RecordedScenario, recording: Recording, tmp_path: Path
+) -> None:
     at = played.moments["busy"]
     found = part(played, tmp_path / "part.ndjson", Selection(channel="document:*", since=at, context=True))
     touched = {played.sessions["ali"], played.sessions["sara"]}
@@ -68,7 +70,9 @@ def test_a_channel_asked_for_keeps_who_touched_it(played: Played, recording: Rec
     assert {entry.header.channel.partition(":")[0] for entry in found.entries()} == {"", "document"}
 
 
-def test_the_context_of_a_lower_clearance_has_no_trace_of_what_is_above(played: Played, tmp_path: Path) -> None:
+def test_the_context_of_a_lower_clearance_has_no_trace_of_what_is_above(
+    played: RecordedScenario, tmp_path: Path
+) -> None:
     file = tmp_path / "part.ndjson"
     part(played, file, Selection(since=played.moments["busy"], context=True), "internal")
     assert b"secret:X" not in file.read_bytes()

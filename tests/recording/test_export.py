@@ -22,18 +22,18 @@ from dossier_realtime.recording.recording import Recording
 from tests.harness.eventually import HANG_SECONDS
 from tests.harness.service import ROOT, Service, as_environment
 from tests.harness.tokens import SECRET as SECRET_OF_TESTS
-from tests.recording.recorded_scenario import COUNTRY, SECRET, SETTINGS, Played
+from tests.recording.recorded_scenario import COUNTRY, SECRET, SETTINGS, RecordedScenario
 
 LEVELS = {SECRET: "secret"}
 
 
 @pytest.fixture(scope="session")
-def archive(played: Played) -> Archive:
+def archive(played: RecordedScenario) -> Archive:
     return Archive(played.service.data / "journal", "test", Signer(played.service.data))
 
 
 @pytest.fixture(scope="session")
-def key(played: Played, archive: Archive) -> Path:
+def key(played: RecordedScenario, archive: Archive) -> Path:
     return played.service.data / PUBLIC
 
 
@@ -90,7 +90,7 @@ def test_another_key_does_not_pass(archive: Archive, tmp_path: Path) -> None:
 
 
 def test_the_export_of_a_session_holds_its_transcript_and_its_links(
-    archive: Archive, recording: Recording, played: Played, key: Path, tmp_path: Path
+    archive: Archive, recording: Recording, played: RecordedScenario, key: Path, tmp_path: Path
 ) -> None:
     session = played.sessions["sara"]
     export = open_export(
@@ -103,7 +103,7 @@ def test_the_export_of_a_session_holds_its_transcript_and_its_links(
 
 
 def test_selections_by_user_channel_and_time(
-    archive: Archive, recording: Recording, played: Played, tmp_path: Path
+    archive: Archive, recording: Recording, played: RecordedScenario, tmp_path: Path
 ) -> None:
     omar = open_export(written(archive, tmp_path / "omar.ndjson", Selection(user="omar")), clearance="secret")
     assert {e.header.user for e in omar.entries() if e.header.session} == {"omar"}
@@ -133,7 +133,7 @@ def test_redacted_frames_are_gone_and_the_chain_holds(archive: Archive, key: Pat
 
 @pytest.mark.parametrize("clearance", ["public", "internal", "confidential"])
 def test_a_lower_clearance_sees_no_trace_of_a_secret_channel(
-    archive: Archive, recording: Recording, played: Played, key: Path, tmp_path: Path, clearance: str
+    archive: Archive, recording: Recording, played: RecordedScenario, key: Path, tmp_path: Path, clearance: str
 ) -> None:
     file = redacted(archive, tmp_path / "partial.ndjson", clearance)
     text = file.read_text()
@@ -191,7 +191,7 @@ def test_exporting_keeps_one_line_in_memory(archive: Archive) -> None:
     assert sizes[1] < 2 * sizes[0] + 1_000_000
 
 
-def test_the_commands_export_and_verify(played: Played, tmp_path: Path) -> None:
+def test_the_commands_export_and_verify(played: RecordedScenario, tmp_path: Path) -> None:
     def run(*arguments: str) -> tuple[int, str]:
         command = [sys.executable, "run.py", *arguments, "--data", str(played.service.data)]
         settings = {"PATH": os.environ["PATH"], "DOSSIER_AUTH__SECRET": SECRET_OF_TESTS, **as_environment(SETTINGS)}
@@ -214,7 +214,7 @@ def test_the_commands_export_and_verify(played: Played, tmp_path: Path) -> None:
     assert (status, text.rstrip().rpartition(": ")[2]) == (0, "0 differences"), text
 
 
-def test_a_running_service_shows_what_the_token_lets_through(played: Played, tmp_path: Path) -> None:
+def test_a_running_service_shows_what_the_token_lets_through(played: RecordedScenario, tmp_path: Path) -> None:
     shutil.copytree(played.service.data, tmp_path / "data")
     with Service(tmp_path / "data") as service:
         operator = service.token("auditor", "admin:*", clearance="secret")

@@ -21,14 +21,14 @@ from dossier_realtime.archive.folder import DamagedRecordingWarning, segment_pat
 from dossier_realtime.recording.recording import Recording
 from tests.harness.eventually import HANG_SECONDS
 from tests.harness.service import ROOT
-from tests.recording.recorded_scenario import COUNTRY, SECRET, Played
+from tests.recording.recorded_scenario import COUNTRY, SECRET, RecordedScenario
 
 GIGABYTE = 1 << 30
 FRAMES, FRAME_BYTES = 200, 1 << 20
 
 
 @pytest.fixture
-def folder(played: Played, tmp_path: Path) -> Path:
+def folder(played: RecordedScenario, tmp_path: Path) -> Path:
     return Path(shutil.copytree(played.service.data / "journal", tmp_path / "journal"))
 
 

@@ -19,7 +19,7 @@ from dashboard.playback.player import Player
 from dossier_realtime.archive import open_service
 from dossier_realtime.recording import moments
 from dossier_realtime.recording.recording import Recording
-from tests.recording.recorded_scenario import COUNTRY, Played
+from tests.recording.recorded_scenario import COUNTRY, RecordedScenario
 
 AT = 1_772_000_000.125  # 2026-02-25T06:13:20.125Z
 NAIVE = datetime(2026, 2, 25, 6, 13, 20, 125_000)  # noqa: DTZ001  that is the point
@@ -179,7 +179,9 @@ FORMS: dict[str, Callable[[float], Any]] = {
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_every_function_answers_the_same_for_every_form(recording: Recording, played: Played, form: str) -> None:
+def test_every_function_answers_the_same_for_every_form(
+    recording: Recording, played: RecordedScenario, form: str
+) -> None:
     at = round(played.moments["one edit"], 6)
     for name, ask in times_asked(recording).items():
         if name.startswith("Player"):

@@ -12,7 +12,7 @@ from dossier_realtime.archive import ExportError, open_export, open_journal
 from dossier_realtime.protocol.channels import SHAPES, Pattern, parse_pattern
 from dossier_realtime.recording.names import must_be_in
 from dossier_realtime.recording.recording import Recording
-from tests.recording.recorded_scenario import COUNTRY, SECRET, Played
+from tests.recording.recorded_scenario import COUNTRY, SECRET, RecordedScenario
 
 ASKED: dict[str, Callable[[Recording, str], object]] = {
     "entries": lambda recording, name: recording.entries(channel=name),
@@ -25,7 +25,9 @@ ASKED: dict[str, Callable[[Recording, str], object]] = {
 
 
 @pytest.mark.parametrize("asked", ASKED)
-def test_a_channel_that_is_not_there_raises_the_same_as_one_that_is_hidden(played: Played, asked: str) -> None:
+def test_a_channel_that_is_not_there_raises_the_same_as_one_that_is_hidden(
+    played: RecordedScenario, asked: str
+) -> None:
     low = open_journal(played.service.data / "journal", clearance="internal")
     said = []
     for name in (SECRET, SECRET.replace("X", "Y")):
@@ -144,7 +146,7 @@ def test_a_name_that_no_channel_can_have_is_not_offered() -> None:
     assert "or dossier:country?" not in str(refused.value)
 
 
-def test_a_file_and_a_folder_are_told_apart(played: Played, tmp_path: Path) -> None:
+def test_a_file_and_a_folder_are_told_apart(played: RecordedScenario, tmp_path: Path) -> None:
     (tmp_path / "export.ndjson").write_text("{}")
     with pytest.raises(ValueError, match=r"is a file; name a journal's folder .*open_export"):
         open_journal(tmp_path / "export.ndjson")

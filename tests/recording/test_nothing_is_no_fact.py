@@ -14,11 +14,11 @@ from app.journal.signatures.signing import Signer
 from dossier_realtime.archive import ExportError, open_service
 from tests.harness.service import ROOT, Service, as_environment
 from tests.harness.tokens import SECRET as SECRET_OF_TESTS
-from tests.recording.recorded_scenario import COUNTRY, SECRET, SETTINGS, Played
+from tests.recording.recorded_scenario import COUNTRY, SECRET, SETTINGS, RecordedScenario
 
 
 @pytest.fixture(scope="module")
-def archive(played: Played) -> Archive:
+def archive(played: RecordedScenario) -> Archive:
     return Archive(played.service.data / "journal", "test", Signer(played.service.data))
 
 
@@ -92,7 +92,7 @@ def test_what_went_in_is_counted(archive: Archive) -> None:
     assert min(tally.redacted.values()) > 0
 
 
-def run(played: Played, *arguments: str) -> tuple[int, str]:
+def run(played: RecordedScenario, *arguments: str) -> tuple[int, str]:
     command = [sys.executable, "run.py", *arguments, "--data", str(played.service.data)]
     settings = {"PATH": os.environ["PATH"], "DOSSIER_AUTH__SECRET": SECRET_OF_TESTS, **as_environment(SETTINGS)}
     done = subprocess.run(command, cwd=ROOT, env=settings, capture_output=True, text=True, timeout=300, check=False)
@@ -118,7 +118,7 @@ def run(played: Played, *arguments: str) -> tuple[int, str]:
     ids=lambda value: "-".join(value).replace("--", "") if isinstance(value, list) else None,
 )
 def test_the_command_says_what_it_did_or_why_not(
-    played: Played, tmp_path: Path, arguments: list[str], status: int, says: str
+    played: RecordedScenario, tmp_path: Path, arguments: list[str], status: int, says: str
 ) -> None:
     file = tmp_path / "export.ndjson"
     done, text = run(played, "export", "--to", str(file), *arguments)

@@ -13,10 +13,12 @@ import pytest
 from dossier_realtime.archive import open_journal
 from dossier_realtime.archive.folder import DamagedRecordingWarning, segment_paths
 from dossier_realtime.recording.recording import Recording
-from tests.recording.recorded_scenario import COUNTRY, DOCUMENT, SECRET, Played
+from tests.recording.recorded_scenario import COUNTRY, DOCUMENT, SECRET, RecordedScenario
 
 
-def test_sessions_are_listed_with_their_connections_and_their_end(recording: Recording, played: Played) -> None:
+def test_sessions_are_listed_with_their_connections_and_their_end(
+    recording: Recording, played: RecordedScenario
+) -> None:
     table = recording.sessions()
     assert list(table["user"]) == ["ali", "sara", "omar"]
     sara = table.loc[played.sessions["sara"]]
@@ -40,7 +42,7 @@ def test_channels_are_listed_with_their_level(recording: Recording) -> None:
     assert table.loc[DOCUMENT, "offset"] == 2
 
 
-def test_events_are_filtered_and_indexed_by_time(recording: Recording, played: Played) -> None:
+def test_events_are_filtered_and_indexed_by_time(recording: Recording, played: RecordedScenario) -> None:
     table = recording.events(channel="dossier:*", type="dossier_update", kind="fanout")
     assert list(table["channel"]) == [COUNTRY, SECRET, COUNTRY]
     assert isinstance(table.index, pd.DatetimeIndex)
@@ -60,7 +62,7 @@ def test_a_session_that_is_not_there_is_said_to_be_so(recording: Recording) -> N
         recording.transcript("nobody")
 
 
-def test_a_recovered_session_reads_on_where_it_was(recording: Recording, played: Played) -> None:
+def test_a_recovered_session_reads_on_where_it_was(recording: Recording, played: RecordedScenario) -> None:
     frames = recording.transcript(played.sessions["sara"])
     types = [msgspec.json.decode(f.frame)["type"] for f in frames if f.frame and f.direction == "received"]
     assert types.count("auth_success") == 2
@@ -68,7 +70,7 @@ def test_a_recovered_session_reads_on_where_it_was(recording: Recording, played:
     assert [frame.rule for frame in frames if frame.rule] == ["rate.cursor", "rate.cursor", "clearance"]
 
 
-def test_the_state_at_a_time_is_what_it_was(recording: Recording, played: Played) -> None:
+def test_the_state_at_a_time_is_what_it_was(recording: Recording, played: RecordedScenario) -> None:
     before = recording.state_at(played.moments["before"])
     assert set(before.present[COUNTRY]) == {"ali", "sara"}
     assert DOCUMENT not in before.present
@@ -84,7 +86,7 @@ def test_the_state_at_a_time_is_what_it_was(recording: Recording, played: Played
     assert recording.state_at(played.moments["busy"] + 3_600).sessions == {}
 
 
-def test_a_document_is_told_by_version_and_by_time(recording: Recording, played: Played) -> None:
+def test_a_document_is_told_by_version_and_by_time(recording: Recording, played: RecordedScenario) -> None:
     document = recording.document("strategy")
     assert [document.at(version) for version in range(3)] == ["", "مرحبا", "مرحبا!"]
     assert document.at(played.moments["one edit"]) == "مرحبا"
@@ -114,7 +116,7 @@ def test_a_recording_verifies_itself(recording: Recording) -> None:
     assert report.entries == len(recording)
 
 
-def _changed(played: Played, tmp_path: Path, old: bytes, new: bytes) -> Path:
+def _changed(played: RecordedScenario, tmp_path: Path, old: bytes, new: bytes) -> Path:
     folder = tmp_path / "journal"
     shutil.copytree(played.service.data / "journal", folder)
     (path,) = segment_paths(folder, "test")
@@ -124,7 +126,7 @@ def _changed(played: Played, tmp_path: Path, old: bytes, new: bytes) -> Path:
     return folder
 
 
-def test_an_edited_journal_is_read_up_to_its_first_bad_entry(played: Played, tmp_path: Path) -> None:
+def test_an_edited_journal_is_read_up_to_its_first_bad_entry(played: RecordedScenario, tmp_path: Path) -> None:
     edited = open_journal(_changed(played, tmp_path, b'"gdp"', b'"GDP"'), clearance="secret")
     report = edited.verify()
     assert report.fault is not None
@@ -141,13 +143,15 @@ def test_an_edited_journal_is_read_up_to_its_first_bad_entry(played: Played, tmp
     ],
 )
 def test_what_cannot_be_read_is_said_to_be_so(
-    played: Played, tmp_path: Path, old: bytes, new: bytes, says: str
+    played: RecordedScenario, tmp_path: Path, old: bytes, new: bytes, says: str
 ) -> None:
     with pytest.raises(ValueError, match=says):
         len(open_journal(_changed(played, tmp_path, old, new)))
 
 
-def test_a_journal_that_is_cut_off_is_read_up_to_there(played: Played, tmp_path: Path, recording: Recording) -> None:
+def test_a_journal_that_is_cut_off_is_read_up_to_there(
+    played: RecordedScenario, tmp_path: Path, recording: Recording
+) -> None:
     folder = tmp_path / "journal"
     shutil.copytree(played.service.data / "journal", folder)
     (path,) = segment_paths(folder, "test")

@@ -16,7 +16,7 @@ from dossier_realtime.recording.recording import Recording
 from tests.harness import tokens
 from tests.harness.service import Service
 from tests.harness.wire import Client
-from tests.recording.recorded_scenario import COUNTRY, SECRET, Played
+from tests.recording.recorded_scenario import COUNTRY, SECRET, RecordedScenario
 
 TABLE = [("dossier:secret:*", "secret"), ("global", "public")]
 
@@ -35,7 +35,7 @@ def test_the_same_code_and_settings_decide_the_same(recording: Recording) -> Non
     assert (run.judged, run.skipped) == (24, 4)  # the four logins cannot be judged
 
 
-def test_another_limit_is_told(recording: Recording, played: Played) -> None:
+def test_another_limit_is_told(recording: Recording, played: RecordedScenario) -> None:
     differences, _ = again(recording, cursor=5)
     assert [(d.session, d.recorded, d.now) for d in differences] == [(played.sessions["sara"], "rate.cursor", "")]
     assert "refused by rate.cursor, now accepted" in str(differences[0])

@@ -16,7 +16,7 @@ from dossier_realtime.protocol import codec, responses
 from dossier_realtime.protocol.commands import Attributes, EditOperation, MoveCursor, Subscribe, Unsubscribe
 from dossier_realtime.protocol.errors import ErrorCode
 from dossier_realtime.protocol.events import CursorPosition, CursorPositionPayload
-from tests.sdk.document_service import PAPER, Editor, Line, Paper, refusal
+from tests.sdk.document_service import PAPER, DocumentService, Editor, Line, refusal
 
 _WORDS = ("a", "é", "ب", "😀", "مرحبا ", "brief ", "\n", "ن😀n")
 
@@ -26,7 +26,7 @@ class Office:
 
     def __init__(self, seed: int) -> None:
         self.chance = Random(seed)  # noqa: S311  a schedule, no secret
-        self.paper = Paper("aé😀\nم b", keep=self.chance.choice((3, 12, 1_000_000)))
+        self.service = DocumentService("aé😀\nم b", keep=self.chance.choice((3, 12, 1_000_000)))
         self.inserts_only = self.chance.random() < 0.3
         self.now = 0.0
         self.frozen = False
@@ -55,7 +55,7 @@ class Office:
         elif what < 0.96:
             self.frozen = not self.frozen
         elif what > 0.98:
-            self.paper.compact()
+            self.service.compact()
         for each in self.editors:
             each.tick(self.now)
 
@@ -114,7 +114,7 @@ class Office:
         match command:
             case Subscribe():
                 line.subscribed = True
-                answer = self.paper.subscribed(command)
+                answer = self.service.subscribed(command)
                 assert isinstance(answer[0], responses.Subscribed)
                 self.met["caught up" if answer[0].recovered else "loaded"] += 1
                 line.down.extend(answer)
@@ -140,15 +140,15 @@ class Office:
             line.down.append(refusal(code, command.ref, retry_after=1))
             self.met["asked to wait"] += 1
             return
-        before = self.paper.log.tip
-        answer = self.paper.edited(command, editor.name)
-        for version in range(before + 1, self.paper.log.tip + 1):
+        before = self.service.log.tip
+        answer = self.service.edited(command, editor.name)
+        for version in range(before + 1, self.service.log.tip + 1):
             for other, _ in self.lines:
                 if other is not line and other.subscribed and other.open:
-                    other.down.append(self.paper.remote(version))
+                    other.down.append(self.service.remote(version))
         if isinstance(answer, responses.OperationAck):
             self.acked[command.payload.op_id or ""] = answer.payload.version
-            self.met["sent again"] += self.paper.log.tip == before
+            self.met["sent again"] += self.service.log.tip == before
         line.down.append(answer)
 
     def _cursor(self, command: MoveCursor, editor: Editor) -> None:

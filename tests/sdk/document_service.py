@@ -38,7 +38,7 @@ def delete(position: int, count: int, length: int) -> Operation:
     return Operation.of(Retain(position), Delete(count), Retain(length - position - count))
 
 
-class Paper:
+class DocumentService:
     """The service's half: rebases, commits, knows an `op_id` as long as the log. `keep`: operations of the log."""
 
     def __init__(self, content: str = "", keep: int = 1_000_000) -> None:
@@ -121,7 +121,7 @@ class Mirror:
         self.document = Document()
         self.changes: list[Change] = []
 
-    def hear(self, effects: Iterable[Effect]) -> None:
+    def receive(self, effects: Iterable[Effect]) -> None:
         for effect in effects:
             if isinstance(effect, Changed):
                 self.follow(effect.change)
@@ -159,7 +159,7 @@ class Editor:
         self.carry_out(self.session.open_document(self.replica))
 
     def carry_out(self, effects: list[Effect]) -> None:
-        self.mirror.hear(effects)
+        self.mirror.receive(effects)
         for effect in effects:
             if isinstance(effect, Write) and self.line is not None:
                 self.line.up.append(effect.frame)
@@ -187,11 +187,11 @@ class Editor:
             self.carry_out(self.session.tick(now))
 
 
-class Desk(Editor):
+class EditorDriver(Editor):
     """One editor and a paper; `said` is what went to the service and was not looked at yet."""
 
-    def __init__(self, paper: Paper) -> None:
-        self.paper = paper
+    def __init__(self, service: DocumentService) -> None:
+        self.service = service
         self.heard: list[Effect] = []
         self.said: list[object] = []
         super().__init__("me")
@@ -207,7 +207,7 @@ class Desk(Editor):
         assert isinstance(command, kind), command
         return command
 
-    def hear(self, *events: Event, now: float = 0) -> None:
+    def receive(self, *events: Event, now: float = 0) -> None:
         for event in events:
             self.carry_out(self.session.received(codec.decode_event(codec.encode(event)), now))
 
@@ -219,7 +219,7 @@ class Desk(Editor):
     def be_answered(self, now: float = 0) -> Subscribe:
         asked = self.take(Subscribe)
         assert isinstance(asked, Subscribe)
-        self.hear(*self.paper.subscribed(asked), now=now)
+        self.receive(*self.service.subscribed(asked), now=now)
         return asked
 
     def type(self, position: int, text: str, now: float = 0, *, join: bool = False) -> None:
@@ -232,7 +232,7 @@ class Desk(Editor):
         return command
 
     def be_acked(self, command: EditOperation, now: float = 0) -> None:
-        self.hear(self.paper.edited(command, "me"), now=now)
+        self.receive(self.service.edited(command, "me"), now=now)
 
     @property
     def text(self) -> str:
@@ -242,8 +242,8 @@ class Desk(Editor):
         return self.replica.synced
 
 
-def joined(content: str = "") -> Desk:
-    desk = Desk(Paper(content))
-    desk.join()
-    desk.heard.clear()
-    return desk
+def joined(content: str = "") -> EditorDriver:
+    driver = EditorDriver(DocumentService(content))
+    driver.join()
+    driver.heard.clear()
+    return driver

@@ -29,7 +29,7 @@ from tests.sdk.samples import SA, auth_success, delivered, fresh_connection, liv
 State = ConnectionState
 
 
-def hear(connection: ClientConnection, event: Event | dict[str, Any], now: float = 1) -> list[Effect]:
+def receive(connection: ClientConnection, event: Event | dict[str, Any], now: float = 1) -> list[Effect]:
     return connection.received(msgspec.json.encode(event), now)
 
 
@@ -44,7 +44,7 @@ def test_it_dials_then_authenticates_then_is_authenticated() -> None:
     (auth,) = written(opened)
     assert isinstance(auth, Auth)
     assert (opened[0], auth.payload.token) == (EnterState(State.CONNECTED), "secret")
-    assert hear(connection, auth_success(auth.ref)) == [EnterState(State.AUTHENTICATED)]
+    assert receive(connection, auth_success(auth.ref)) == [EnterState(State.AUTHENTICATED)]
     assert connection.start() == []
 
 
@@ -53,7 +53,7 @@ def test_it_dials_then_authenticates_then_is_authenticated() -> None:
 
 def test_an_auth_success_that_nobody_asked_for_breaks_the_connection() -> None:
     connection = live_connection()
-    report, drop, entered = hear(connection, auth_success("1"))
+    report, drop, entered = receive(connection, auth_success("1"))
     assert isinstance(report, ErrorReport)
     assert isinstance(report.error, ProtocolViolation)
     assert isinstance(drop, Drop)
@@ -65,14 +65,14 @@ def test_an_auth_success_that_answers_no_auth_of_ours_breaks_the_connection(ref:
     connection = fresh_connection()
     connection.start()
     connection.opened("token", 0)
-    hear(connection, auth_success(ref))
+    receive(connection, auth_success(ref))
     assert connection.state is State.RECONNECTING
 
 
 def test_what_comes_before_the_socket_is_open_means_nothing() -> None:
     connection = fresh_connection()
     connection.start()
-    assert hear(connection, auth_success(None)) == []
+    assert receive(connection, auth_success(None)) == []
     assert connection.state is State.CONNECTING
 
 
@@ -80,7 +80,7 @@ def test_a_message_before_auth_success_breaks_the_connection() -> None:
     connection = fresh_connection()
     connection.start()
     connection.opened("token", 0)
-    hear(connection, delivered(1))
+    receive(connection, delivered(1))
     assert connection.state is State.RECONNECTING
 
 
@@ -129,7 +129,7 @@ def test_a_server_whose_long_frame_is_still_coming_is_not_silent() -> None:
 
 def test_any_frame_is_a_sign_of_life() -> None:
     connection = live_connection()
-    hear(connection, responses.Pong(timestamp=1), now=70)
+    receive(connection, responses.Pong(timestamp=1), now=70)
     assert all(not isinstance(effect, Drop) for effect in connection.tick(144))
     assert isinstance(connection.tick(145)[0], Drop)
 
@@ -209,7 +209,7 @@ def test_it_stays_away_as_long_as_the_server_says_within_reason(said: float, kep
     farewell = responses.ConnectionStateMessage(
         state="reconnecting", session_id="session-1", reconnect_count=0, retry_after=said
     )
-    hear(connection, farewell, now=6)
+    receive(connection, farewell, now=6)
     connection.lost(1012, "restart", 6.5)
     assert connection.deadline(7) == pytest.approx(6 + kept + 0.25)
 
@@ -248,7 +248,7 @@ def test_a_refused_token_ends_it_with_the_servers_words(code: ErrorCode) -> None
     connection = fresh_connection(renewable=False)
     connection.start()
     connection.opened("token", 0)
-    assert hear(connection, error(code)) == []
+    assert receive(connection, error(code)) == []
     connection.lost(4500, "", 1)
     assert isinstance(connection.error, AuthFailed)
     assert (connection.error.error_code, str(connection.error)) == (code, "no")
@@ -256,7 +256,7 @@ def test_a_refused_token_ends_it_with_the_servers_words(code: ErrorCode) -> None
 
 def refuse_the_token(connection: ClientConnection, now: float) -> list[Effect]:
     connection.opened("token", now)
-    hear(connection, error(ErrorCode.INVALID_TOKEN), now)
+    receive(connection, error(ErrorCode.INVALID_TOKEN), now)
     return connection.lost(4500, "", now)
 
 
@@ -294,7 +294,7 @@ def test_neither_a_revoked_token_nor_another_fault_is_tried_again(code: ErrorCod
     connection = fresh_connection()
     connection.start()
     connection.opened("token", 0)
-    hear(connection, error(code))
+    receive(connection, error(code))
     connection.lost(closed, "", 1)
     assert connection.state is State.ERROR
 
@@ -304,7 +304,7 @@ def test_who_was_in_before_may_meet_its_own_half_open_connections_three_times() 
     connection.lost(1006, "", 1)
     for now in (10, 20, 30):
         connection.opened("token", now)
-        hear(connection, error(ErrorCode.RATE_LIMIT_EXCEEDED), now)
+        receive(connection, error(ErrorCode.RATE_LIMIT_EXCEEDED), now)
         connection.lost(4503, "too many connections", now)
         assert connection.state is State.RECONNECTING
     connection.opened("token", 40)
@@ -327,7 +327,7 @@ def test_too_many_connections_are_no_failure_of_the_token() -> None:
     connection = fresh_connection()
     connection.start()
     connection.opened("token", 0)
-    hear(connection, error(ErrorCode.RATE_LIMIT_EXCEEDED))
+    receive(connection, error(ErrorCode.RATE_LIMIT_EXCEEDED))
     connection.lost(4503, "too many connections", 1)
     assert isinstance(connection.error, ConnectionClosed)
     assert connection.error.code == 4503
@@ -352,25 +352,25 @@ EXPIRING = responses.TokenExpiring(payload=responses.TokenExpiringPayload(60))
 
 def test_an_expiring_token_is_renewed_on_the_same_connection() -> None:
     connection = live_connection()
-    assert hear(connection, EXPIRING) == [Renew()]
+    assert receive(connection, EXPIRING) == [Renew()]
     (auth,) = written(connection.renewed("newer"))
     assert isinstance(auth, Auth)
     assert (auth.payload.token, auth.payload.session_id) == ("newer", None)
     renewed = auth_success(auth.ref)
     renewed.payload.permissions = ["read:global"]
-    assert hear(connection, renewed) == []
+    assert receive(connection, renewed) == []
     assert connection.granted is not None
     assert connection.granted.permissions == ["read:global"]
 
 
 def test_a_fixed_token_cannot_be_renewed() -> None:
-    assert hear(live_connection(renewable=False), EXPIRING) == []
+    assert receive(live_connection(renewable=False), EXPIRING) == []
 
 
 def test_a_refused_renewal_is_told_and_the_connection_kept() -> None:
     connection = live_connection()
     (auth,) = written(connection.renewed("bad"))
-    (told,) = hear(connection, error(ErrorCode.INVALID_TOKEN, ref=auth.ref))
+    (told,) = receive(connection, error(ErrorCode.INVALID_TOKEN, ref=auth.ref))
     assert isinstance(told, ErrorReport)
     assert connection.state is State.AUTHENTICATED
 
@@ -411,7 +411,7 @@ def test_an_unreadable_frame_is_told_and_an_unknown_type_ignored(frame: bytes, t
     ],
 )
 def test_what_nobody_asked_for_is_dropped(event: Event | dict[str, Any], effects: list[Effect]) -> None:
-    assert hear(live_connection(), event) == effects
+    assert receive(live_connection(), event) == effects
 
 
 def test_ones_own_channel_and_rate_messages_come_unasked() -> None:
@@ -419,8 +419,8 @@ def test_ones_own_channel_and_rate_messages_come_unasked() -> None:
     texts = {"title": {"en": "a", "ar": "ب"}, "message": {"en": "a", "ar": "ب"}}
     for channel in ({}, {"channel": "user:tester", "offset": 4}):
         said = {"type": "notification", "priority": "low", "payload": {"id": "n", **texts}, **channel}
-        (unasked,) = hear(connection, said)
+        (unasked,) = receive(connection, said)
         assert unasked == Unasked(codec.decode_event(msgspec.json.encode(said)))
     warning = responses.RateLimitWarningPayload(current_rate=95, limit=100, reset_in=9, rate_class="general")
-    (told,) = hear(connection, responses.RateLimitWarning(payload=warning))
+    (told,) = receive(connection, responses.RateLimitWarning(payload=warning))
     assert isinstance(told, Unasked)

@@ -21,7 +21,7 @@ from dossier_realtime.protocol.events import (
     PresenceLeavePayload,
 )
 from tests.sdk.delivery_schedules import Office
-from tests.sdk.document_service import PAPER, Desk, Paper, delete, insert, joined, refusal
+from tests.sdk.document_service import PAPER, DocumentService, EditorDriver, delete, insert, joined, refusal
 
 
 @pytest.fixture(scope="module")
@@ -37,18 +37,18 @@ def test_everybody_ends_with_the_same_text_whatever_the_network_does(seed: int, 
     met += office.met
     for editor in office.editors:
         assert editor.replica.synced, editor.name
-        assert editor.replica.document == office.paper.document, editor.name
-        assert editor.replica.version == office.paper.log.tip
+        assert editor.replica.document == office.service.document, editor.name
+        assert editor.replica.version == office.service.log.tip
         assert editor.mirror.document == editor.replica.document
         assert all(0 <= c.position <= editor.replica.document.length for c in editor.replica.cursors.values())
         assert all(isinstance(fault, DeniedError) for fault in editor.faults), editor.faults
-    made = Counter(op_id for op_id, _ in office.paper.committed)
+    made = Counter(op_id for op_id, _ in office.service.committed)
     for op_id, version in office.acked.items():
-        places = [number for number, (name, _) in enumerate(office.paper.committed, 1) if name == op_id]
+        places = [number for number, (name, _) in enumerate(office.service.committed, 1) if name == op_id]
         assert not places or places == list(range(version - made[op_id] + 1, version + 1)), op_id
-    if office.inserts_only and office.paper.keep > 1_000:
-        assert Counter(office.paper.content) >= Counter("".join(office.typed)), "something typed is lost"
-        assert all(office.paper.content.count(character) == 1 for word in office.typed for character in word)
+    if office.inserts_only and office.service.keep > 1_000:
+        assert Counter(office.service.content) >= Counter("".join(office.typed)), "something typed is lost"
+        assert all(office.service.content.count(character) == 1 for word in office.typed for character in word)
 
 
 def test_the_schedules_meet_what_they_are_for(met: Counter[str]) -> None:
@@ -57,111 +57,111 @@ def test_the_schedules_meet_what_they_are_for(met: Counter[str]) -> None:
 
 
 def test_the_text_comes_with_the_subscription_and_is_told_as_a_change() -> None:
-    desk = Desk(Paper("مرحبا 😀"))
+    driver = EditorDriver(DocumentService("مرحبا 😀"))
     with pytest.raises(NotSubscribed, match="await ready"):
-        desk.type(0, "x")
-    asked = desk.join()
+        driver.type(0, "x")
+    asked = driver.join()
     assert asked.params.include_presence
     assert asked.params.since is None
-    assert (desk.text, desk.replica.version, desk.is_synced()) == ("مرحبا 😀", 0, True)
-    assert desk.mirror.document.content == "مرحبا 😀"
-    assert desk.mirror.changes[0].origin == "reload"
-    assert Opened(PAPER) in desk.heard
+    assert (driver.text, driver.replica.version, driver.is_synced()) == ("مرحبا 😀", 0, True)
+    assert driver.mirror.document.content == "مرحبا 😀"
+    assert driver.mirror.changes[0].origin == "reload"
+    assert Opened(PAPER) in driver.heard
 
 
 def test_an_edit_is_there_at_once_and_one_operation_is_under_way_at_a_time() -> None:
-    desk = joined("ab")
-    desk.type(1, "😀")
-    desk.type(3, "م")
-    desk.type(4, "!")
-    assert desk.text == "a😀م!b"
-    assert not desk.is_synced()
-    assert [change.edits for change in desk.mirror.changes[1:]] == [
+    driver = joined("ab")
+    driver.type(1, "😀")
+    driver.type(3, "م")
+    driver.type(4, "!")
+    assert driver.text == "a😀م!b"
+    assert not driver.is_synced()
+    assert [change.edits for change in driver.mirror.changes[1:]] == [
         (Edit("insert", 1, "😀", None, None),),
         (Edit("insert", 3, "م", None, None),),
         (Edit("insert", 4, "!", None, None),),
     ]
-    first = desk.sent()
+    first = driver.sent()
     assert (first.payload.position, first.payload.content, first.payload.version) == (1, "😀", 0)
-    assert desk.said == []
-    desk.be_acked(first)
-    second = desk.sent()
+    assert driver.said == []
+    driver.be_acked(first)
+    second = driver.sent()
     assert (second.payload.content, second.payload.version) == ("م!", 1)
     assert second.payload.op_id != first.payload.op_id
-    desk.be_acked(second)
-    assert desk.is_synced()
-    assert desk.heard.count(Synced(PAPER)) == 1
-    assert desk.paper.content == desk.text
+    driver.be_acked(second)
+    assert driver.is_synced()
+    assert driver.heard.count(Synced(PAPER)) == 1
+    assert driver.service.content == driver.text
 
 
 def test_what_others_do_is_told_with_who_did_it_on_the_text_of_the_user() -> None:
-    desk = joined("ab")
-    desk.type(0, "me ")
-    desk.hear(desk.paper.commit(insert(2, "!", 2), "noura"))
-    change = desk.mirror.changes[-1]
+    driver = joined("ab")
+    driver.type(0, "me ")
+    driver.receive(driver.service.commit(insert(2, "!", 2), "noura"))
+    change = driver.mirror.changes[-1]
     assert (change.origin, change.user_id, change.user_name, change.version) == ("remote", "noura", "noura", 1)
     assert change.edits == (Edit("insert", 5, "!", None, None),)
-    assert desk.text == "me ab!"
+    assert driver.text == "me ab!"
 
 
 def test_a_lost_ack_is_made_good_by_sending_the_same_again() -> None:
-    desk = joined()
-    desk.type(0, "once")
-    first = desk.sent()
-    desk.paper.edited(first, "me")
-    desk.paper.commit(insert(4, "!", 4))
-    desk.lose_connection(0)
-    desk.type(4, " more")
-    asked = desk.join()
+    driver = joined()
+    driver.type(0, "once")
+    first = driver.sent()
+    driver.service.edited(first, "me")
+    driver.service.commit(insert(4, "!", 4))
+    driver.lose_connection(0)
+    driver.type(4, " more")
+    asked = driver.join()
     assert asked.params.since is not None
     assert asked.params.since.version == 0
-    again = desk.sent()
+    again = driver.sent()
     assert again.payload == first.payload
-    assert desk.text == "once! more"  # its own part came back, and the other's
-    later = desk.sent()
+    assert driver.text == "once! more"  # its own part came back, and the other's
+    later = driver.sent()
     assert (later.payload.content, later.payload.version) == (" more", 1)
-    desk.be_acked(again)
-    assert not desk.is_synced()
-    desk.be_acked(later)
-    assert desk.is_synced()
-    assert desk.paper.content == desk.text
+    driver.be_acked(again)
+    assert not driver.is_synced()
+    driver.be_acked(later)
+    assert driver.is_synced()
+    assert driver.service.content == driver.text
 
 
 def test_edits_made_offline_outlive_a_log_that_is_gone() -> None:
-    paper = Paper("one two three", keep=1)
-    desk = Desk(paper)
-    desk.join()
-    desk.lose_connection(0)
-    desk.type(4, "mine ")
-    desk.type(18, " 😀")
-    paper.commit(insert(0, "so ", 13))
-    paper.commit(delete(3, 4, 16))
-    paper.compact()
-    assert desk.join().params.since is not None
-    assert desk.text == "so mine two three 😀"
+    service = DocumentService("one two three", keep=1)
+    driver = EditorDriver(service)
+    driver.join()
+    driver.lose_connection(0)
+    driver.type(4, "mine ")
+    driver.type(18, " 😀")
+    service.commit(insert(0, "so ", 13))
+    service.commit(delete(3, 4, 16))
+    service.compact()
+    assert driver.join().params.since is not None
+    assert driver.text == "so mine two three 😀"
     for _ in range(2):
-        desk.be_acked(desk.sent())
-    assert desk.is_synced()
-    assert paper.content == desk.text == desk.mirror.document.content
-    assert [change.origin for change in desk.mirror.changes] == ["reload", "local", "local", "reload"]
+        driver.be_acked(driver.sent())
+    assert driver.is_synced()
+    assert service.content == driver.text == driver.mirror.document.content
+    assert [change.origin for change in driver.mirror.changes] == ["reload", "local", "local", "reload"]
 
 
 def test_an_operation_that_was_in_the_text_already_is_not_there_twice() -> None:
-    paper = Paper(keep=1)
-    desk = Desk(paper)
-    desk.join()
-    desk.type(0, "in flight")
-    first = desk.sent()
-    paper.edited(first, "me")
-    desk.lose_connection(0)
-    paper.commit(insert(9, "!", 9))
-    paper.log.compact(0)  # the id is still known
-    desk.join()
-    again = desk.sent()
+    service = DocumentService(keep=1)
+    driver = EditorDriver(service)
+    driver.join()
+    driver.type(0, "in flight")
+    first = driver.sent()
+    service.edited(first, "me")
+    driver.lose_connection(0)
+    service.commit(insert(9, "!", 9))
+    service.log.compact(0)  # the id is still known
+    driver.join()
+    again = driver.sent()
     assert again.payload == first.payload
-    desk.be_acked(again)
-    assert (desk.text, desk.is_synced()) == ("in flight!", True)
-    assert desk.mirror.document.content == desk.text
+    driver.be_acked(again)
+    assert (driver.text, driver.is_synced()) == ("in flight!", True)
+    assert driver.mirror.document.content == driver.text
 
 
 def _cursor(user_id: str, position: int, length: int = 0) -> CursorPosition:
@@ -171,106 +171,106 @@ def _cursor(user_id: str, position: int, length: int = 0) -> CursorPosition:
 
 
 def test_cursors_of_others_move_with_the_text_and_go_with_their_owners() -> None:
-    desk = joined("hello 😀")
-    desk.type(0, ">>")
-    desk.sent()
-    desk.hear(_cursor("noura", 6, 2), _cursor("omar", 5))
-    assert desk.replica.cursors == {"noura": Cursor(8, 2), "omar": Cursor(7, 0)}
-    desk.type(7, "!")  # at the caret of another: it stays
-    assert desk.replica.cursors == {"noura": Cursor(9, 2), "omar": Cursor(7, 0)}
-    desk.hear(desk.paper.commit(insert(5, ",", 8), "omar"))  # its owner's own letter pushes it
-    assert desk.replica.cursors["omar"] == Cursor(8, 0)
-    desk.hear(_cursor("far", 900, 7), _cursor("torn", 8))
-    assert desk.replica.cursors["far"] == Cursor(desk.replica.document.length, 0)
-    desk.heard.clear()
-    desk.lose_connection(0)
-    desk.connect(0)
-    asked = desk.take(Subscribe)
+    driver = joined("hello 😀")
+    driver.type(0, ">>")
+    driver.sent()
+    driver.receive(_cursor("noura", 6, 2), _cursor("omar", 5))
+    assert driver.replica.cursors == {"noura": Cursor(8, 2), "omar": Cursor(7, 0)}
+    driver.type(7, "!")  # at the caret of another: it stays
+    assert driver.replica.cursors == {"noura": Cursor(9, 2), "omar": Cursor(7, 0)}
+    driver.receive(driver.service.commit(insert(5, ",", 8), "omar"))  # its owner's own letter pushes it
+    assert driver.replica.cursors["omar"] == Cursor(8, 0)
+    driver.receive(_cursor("far", 900, 7), _cursor("torn", 8))
+    assert driver.replica.cursors["far"] == Cursor(driver.replica.document.length, 0)
+    driver.heard.clear()
+    driver.lose_connection(0)
+    driver.connect(0)
+    asked = driver.take(Subscribe)
     assert isinstance(asked, Subscribe)
     users = [responses.PresentUser(user_id=name, name=name, role="") for name in ("omar", "torn", "me")]
     roster = responses.Roster(count=3, users=users)
-    desk.hear(responses.Subscribed(channel=PAPER, ref=asked.ref, recovered=True, presence=roster))
-    assert set(desk.replica.cursors) == {"omar", "torn"}
-    desk.hear(PresenceLeave(channel=PAPER, payload=PresenceLeavePayload(user_id="torn")))
-    assert set(desk.replica.cursors) == {"omar"}
-    assert desk.heard.count(CursorsMoved(PAPER)) == 3
+    driver.receive(responses.Subscribed(channel=PAPER, ref=asked.ref, recovered=True, presence=roster))
+    assert set(driver.replica.cursors) == {"omar", "torn"}
+    driver.receive(PresenceLeave(channel=PAPER, payload=PresenceLeavePayload(user_id="torn")))
+    assert set(driver.replica.cursors) == {"omar"}
+    assert driver.heard.count(CursorsMoved(PAPER)) == 3
 
 
 def test_the_own_cursor_is_told_on_the_text_that_the_server_has() -> None:
-    desk = joined("abc")
-    desk.carry_out(desk.replica.move_cursor(Cursor(1, 2), 0))
-    told = desk.take(MoveCursor)
+    driver = joined("abc")
+    driver.carry_out(driver.replica.move_cursor(Cursor(1, 2), 0))
+    told = driver.take(MoveCursor)
     assert isinstance(told, MoveCursor)
     assert (told.payload.position, told.payload.selection_length, told.payload.version) == (1, 2, 0)
-    desk.type(0, "xx", 1)
-    first = desk.sent()
-    desk.type(2, "yy", 1)
-    desk.carry_out(desk.replica.move_cursor(Cursor(6, 0), 1))
-    assert desk.said == []  # while an operation is under way it would be misunderstood
-    desk.hear(desk.paper.edited(first, "me"), now=1)
-    told = desk.take(MoveCursor)
+    driver.type(0, "xx", 1)
+    first = driver.sent()
+    driver.type(2, "yy", 1)
+    driver.carry_out(driver.replica.move_cursor(Cursor(6, 0), 1))
+    assert driver.said == []  # while an operation is under way it would be misunderstood
+    driver.receive(driver.service.edited(first, "me"), now=1)
+    told = driver.take(MoveCursor)
     assert isinstance(told, MoveCursor)
     assert (told.payload.position, told.payload.version) == (4, 1)
-    assert desk.sent().payload.content == "yy"
+    assert driver.sent().payload.content == "yy"
 
 
 def test_cursors_are_told_ten_times_a_second_and_the_last_one_is() -> None:
-    desk = joined("x" * 100)
+    driver = joined("x" * 100)
     for position in range(50):
-        desk.carry_out(desk.replica.move_cursor(Cursor(position, 0), position / 100))
-        desk.tick(position / 100)
-    desk.tick(2)
-    places = [command.payload.position for command in desk.said if isinstance(command, MoveCursor)]
+        driver.carry_out(driver.replica.move_cursor(Cursor(position, 0), position / 100))
+        driver.tick(position / 100)
+    driver.tick(2)
+    places = [command.payload.position for command in driver.said if isinstance(command, MoveCursor)]
     assert len(places) <= 0.5 / CURSOR_INTERVAL_SECONDS + 2
     assert places[-1] == 49
-    desk.said.clear()
-    desk.lose_connection(0)
-    desk.join(now=3)
-    assert isinstance(desk.take(MoveCursor), MoveCursor)  # nobody remembers it: it is told again
-    desk.hear(refusal(ErrorCode.RATE_LIMIT_EXCEEDED, "cursor", retry_after=5), now=3)
-    desk.tick(7.9)
-    assert desk.said == []
-    desk.tick(8)
-    assert isinstance(desk.take(MoveCursor), MoveCursor)
-    desk.hear(refusal(ErrorCode.INVALID_MESSAGE_FORMAT, "cursor"), now=8)
-    assert desk.faults == []
+    driver.said.clear()
+    driver.lose_connection(0)
+    driver.join(now=3)
+    assert isinstance(driver.take(MoveCursor), MoveCursor)  # nobody remembers it: it is told again
+    driver.receive(refusal(ErrorCode.RATE_LIMIT_EXCEEDED, "cursor", retry_after=5), now=3)
+    driver.tick(7.9)
+    assert driver.said == []
+    driver.tick(8)
+    assert isinstance(driver.take(MoveCursor), MoveCursor)
+    driver.receive(refusal(ErrorCode.INVALID_MESSAGE_FORMAT, "cursor"), now=8)
+    assert driver.faults == []
 
 
 @pytest.mark.parametrize(
     "cursor", [Cursor(-1, 0), Cursor(5, 0), Cursor(1, 4), Cursor(2, 0), Cursor(1, 1), Cursor(3, -2)]
 )
 def test_a_cursor_outside_the_text_or_inside_a_character_is_refused_at_once(cursor: Cursor) -> None:
-    desk = joined("a😀b")
+    driver = joined("a😀b")
     with pytest.raises(ValueError, match=r"."):
-        desk.replica.move_cursor(cursor, 0)
-    assert desk.said == []
+        driver.replica.move_cursor(cursor, 0)
+    assert driver.said == []
 
 
 def test_undo_takes_back_ones_own_and_leaves_what_others_did() -> None:
-    desk = joined("base")
-    desk.type(4, " mine")
-    desk.hear(desk.paper.commit(insert(0, "theirs ", 4)))
-    desk.type(16, "!", join=True)
-    assert desk.text == "theirs base mine!"
-    desk.carry_out(desk.replica.undo(0))
-    assert desk.text == "theirs base"
-    assert desk.replica.undo(0) == []
-    desk.carry_out(desk.replica.redo(0))
-    assert desk.text == "theirs base mine!"
-    assert [change.origin for change in desk.mirror.changes[1:]] == ["local", "remote", "local", "undo", "redo"]
-    while desk.said:
-        desk.be_acked(desk.sent())
-    assert desk.paper.content == desk.text
+    driver = joined("base")
+    driver.type(4, " mine")
+    driver.receive(driver.service.commit(insert(0, "theirs ", 4)))
+    driver.type(16, "!", join=True)
+    assert driver.text == "theirs base mine!"
+    driver.carry_out(driver.replica.undo(0))
+    assert driver.text == "theirs base"
+    assert driver.replica.undo(0) == []
+    driver.carry_out(driver.replica.redo(0))
+    assert driver.text == "theirs base mine!"
+    assert [change.origin for change in driver.mirror.changes[1:]] == ["local", "remote", "local", "undo", "redo"]
+    while driver.said:
+        driver.be_acked(driver.sent())
+    assert driver.service.content == driver.text
 
 
 def test_formatting_goes_over_the_wire_and_back() -> None:
-    desk = joined("abc")
+    driver = joined("abc")
     bold = Operation.of(Retain(1), Format(2, Attributes(bold=True, heading=1)))
-    desk.carry_out(desk.replica.edit(bold, 0, join=False))
-    command = desk.sent()
+    driver.carry_out(driver.replica.edit(bold, 0, join=False))
+    command = driver.sent()
     assert command.payload.attributes == Attributes(bold=True, heading=1)
-    desk.be_acked(command)
-    assert desk.replica.document.format == desk.paper.document.format
-    desk.carry_out(desk.replica.undo(0))
-    assert desk.replica.document.format == []
-    assert desk.sent().payload.attributes == Attributes(bold=None, heading=None)
+    driver.be_acked(command)
+    assert driver.replica.document.format == driver.service.document.format
+    driver.carry_out(driver.replica.undo(0))
+    assert driver.replica.document.format == []
+    assert driver.sent().payload.attributes == Attributes(bold=None, heading=None)

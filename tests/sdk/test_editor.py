@@ -25,32 +25,34 @@ from dossier_realtime.protocol.events import CursorPosition, CursorPositionPaylo
 from dossier_realtime.protocol.fields import MAX_DOCUMENT
 from dossier_realtime.protocol.responses import FormatRun
 from tests.sdk.client_harness import Inbox, client_of, play, run, settle
-from tests.sdk.document_service import PAPER, Paper, delete, insert, refusal
+from tests.sdk.document_service import PAPER, DocumentService, delete, insert, refusal
 
-Scene = Callable[[FakeServer, DossierRealtimeClient, Paper, DocumentEditor], Any]
+Scene = Callable[[FakeServer, DossierRealtimeClient, DocumentService, DocumentEditor], Any]
 
 
-def lay_out(server: FakeServer, paper: Paper) -> None:
+def lay_out(server: FakeServer, service: DocumentService) -> None:
     """Let the server keep the paper."""
-    server.replies[Subscribe] = paper.subscribed
-    server.replies[EditOperation] = lambda command: [paper.edited(command, "tester")]
+    server.replies[Subscribe] = service.subscribed
+    server.replies[EditOperation] = lambda command: [service.edited(command, "tester")]
 
 
 def edit(scene: Scene, content: str = "") -> None:
     """Run a scene with an open document."""
 
     async def whole(server: FakeServer, client: DossierRealtimeClient) -> None:
-        paper = Paper(content)
-        lay_out(server, paper)
+        service = DocumentService(content)
+        lay_out(server, service)
         document = client.document("paper")
         await document.ready()
-        await scene(server, client, paper, document)
+        await scene(server, client, service, document)
 
     play(whole)
 
 
 def test_edits_are_there_at_once_and_confirmed_later() -> None:
-    async def scene(server: FakeServer, _: DossierRealtimeClient, paper: Paper, document: DocumentEditor) -> None:
+    async def scene(
+        server: FakeServer, _: DossierRealtimeClient, service: DocumentService, document: DocumentEditor
+    ) -> None:
         synced = Inbox()
         document.on_synced(lambda: synced(document.version))
         assert (document.text, document.length, document.version, document.synced) == ("a😀b", 4, 0, True)
@@ -61,13 +63,13 @@ def test_edits_are_there_at_once_and_confirmed_later() -> None:
         document.format(1, 1, heading=None)
         assert (document.text, document.synced) == ("Abمرحبا", False)
         await document.wait_synced()
-        assert paper.content == document.text
-        assert document.formatting == paper.document.format
+        assert service.content == document.text
+        assert document.formatting == service.document.format
         assert document.formatting == [
             FormatRun(0, 1, Attributes(bold=True, heading=2)),
             FormatRun(1, 1, Attributes(bold=True)),
         ]
-        assert await synced.get() == document.version == paper.log.tip
+        assert await synced.get() == document.version == service.log.tip
         assert server.said(Subscribe)[0].params.include_presence
 
     edit(scene, "a😀b")
@@ -76,12 +78,14 @@ def test_edits_are_there_at_once_and_confirmed_later() -> None:
 def test_the_longest_text_there_is_comes_whole() -> None:
     content = "\x01" * MAX_DOCUMENT  # six bytes a unit on the wire
 
-    async def scene(_: FakeServer, client: DossierRealtimeClient, paper: Paper, document: DocumentEditor) -> None:
+    async def scene(
+        _: FakeServer, client: DossierRealtimeClient, service: DocumentService, document: DocumentEditor
+    ) -> None:
         assert document.length == MAX_DOCUMENT
         assert document.text == content
         document.delete(0, 1)
         await document.wait_synced()
-        assert paper.content == document.text
+        assert service.content == document.text
 
     edit(scene, content)
 
@@ -124,7 +128,9 @@ def test_nothing_is_edited_before_the_text_is_there() -> None:
     ],
 )
 def test_what_does_not_fit_raises_and_changes_nothing(wrong: Callable[[DocumentEditor], None]) -> None:
-    async def scene(server: FakeServer, _: DossierRealtimeClient, paper: Paper, document: DocumentEditor) -> None:
+    async def scene(
+        server: FakeServer, _: DossierRealtimeClient, service: DocumentService, document: DocumentEditor
+    ) -> None:
         with pytest.raises(ValueError, match=r"\w"):
             wrong(document)
         assert (document.text, document.synced) == ("a😀b", True)
@@ -138,7 +144,9 @@ def test_what_does_not_fit_raises_and_changes_nothing(wrong: Callable[[DocumentE
 
 
 def test_changes_are_told_at_once_in_one_order_whatever_a_callback_does() -> None:
-    async def scene(server: FakeServer, _: DossierRealtimeClient, paper: Paper, document: DocumentEditor) -> None:
+    async def scene(
+        server: FakeServer, _: DossierRealtimeClient, service: DocumentService, document: DocumentEditor
+    ) -> None:
         first: list[Change] = []
         second: list[Change] = []
 
@@ -156,7 +164,7 @@ def test_changes_are_told_at_once_in_one_order_whatever_a_callback_does() -> Non
         document.insert(0, "b")
         assert [change.edits for change in second] == [(Edit("insert", 0, "b", None, None),)]
         await document.wait_synced()
-        server.emit(paper.commit(insert(0, "a", 1), "noura"))
+        server.emit(service.commit(insert(0, "a", 1), "noura"))
         await server.seen(EditOperation, 2)
         await document.wait_synced()
         assert first == second
@@ -165,13 +173,15 @@ def test_changes_are_told_at_once_in_one_order_whatever_a_callback_does() -> Non
             ("remote", "noura"),
             ("local", None),
         ]
-        assert document.text == paper.content == "seen ab"
+        assert document.text == service.content == "seen ab"
 
     edit(scene)
 
 
 def test_undo_and_redo_say_whether_there_was_something() -> None:
-    async def scene(server: FakeServer, _: DossierRealtimeClient, paper: Paper, document: DocumentEditor) -> None:
+    async def scene(
+        server: FakeServer, _: DossierRealtimeClient, service: DocumentService, document: DocumentEditor
+    ) -> None:
         assert not document.undo()
         document.insert(0, "x")
         document.insert(1, "y", join=True)
@@ -180,13 +190,15 @@ def test_undo_and_redo_say_whether_there_was_something() -> None:
         assert document.redo()
         assert (document.text, document.redo()) == ("xy", False)
         await document.wait_synced()
-        assert paper.content == "xy"
+        assert service.content == "xy"
 
     edit(scene)
 
 
 def test_cursors_go_out_and_come_in() -> None:
-    async def scene(server: FakeServer, _: DossierRealtimeClient, paper: Paper, document: DocumentEditor) -> None:
+    async def scene(
+        server: FakeServer, _: DossierRealtimeClient, service: DocumentService, document: DocumentEditor
+    ) -> None:
         moved = Inbox()
         document.on_cursors(lambda cursors: moved(dict(cursors)))
         document.move_cursor(1, 2)
@@ -203,7 +215,9 @@ def test_cursors_go_out_and_come_in() -> None:
 
 
 def test_an_edit_whose_ack_is_lost_takes_effect_once() -> None:
-    async def scene(server: FakeServer, _: DossierRealtimeClient, paper: Paper, document: DocumentEditor) -> None:
+    async def scene(
+        server: FakeServer, _: DossierRealtimeClient, service: DocumentService, document: DocumentEditor
+    ) -> None:
         server.go_silent()
         document.insert(0, "once")
         await server.seen(EditOperation)
@@ -211,7 +225,7 @@ def test_an_edit_whose_ack_is_lost_takes_effect_once() -> None:
         server.drop()
         document.insert(4, "!")
         await document.wait_synced()
-        assert paper.content == document.text == "once!"
+        assert service.content == document.text == "once!"
         asked = server.said(Subscribe)[1].params.since
         assert asked is not None
         assert asked.version == 0
@@ -220,42 +234,48 @@ def test_an_edit_whose_ack_is_lost_takes_effect_once() -> None:
 
 
 def test_edits_made_offline_are_brought_together_with_what_others_did() -> None:
-    async def scene(server: FakeServer, _: DossierRealtimeClient, paper: Paper, document: DocumentEditor) -> None:
+    async def scene(
+        server: FakeServer, _: DossierRealtimeClient, service: DocumentService, document: DocumentEditor
+    ) -> None:
         server.refuse_handshakes(503)
         server.drop()
         await server.wait_until(lambda: server.handshakes > 2)
         document.insert(5, " 😀")
         document.undo()
         document.insert(5, " مرحبا")
-        paper.commit(insert(0, "they said ", 5))
-        paper.commit(delete(0, 5, 15))
+        service.commit(insert(0, "they said ", 5))
+        service.commit(delete(0, 5, 15))
         assert not document.synced
         server.refuse_handshakes(None)
         await document.wait_synced()
-        assert paper.content == document.text == "said hello مرحبا"
+        assert service.content == document.text == "said hello مرحبا"
 
     edit(scene, "hello")
 
 
 def test_a_rate_limit_is_waited_for() -> None:
-    async def scene(server: FakeServer, _: DossierRealtimeClient, paper: Paper, document: DocumentEditor) -> None:
+    async def scene(
+        server: FakeServer, _: DossierRealtimeClient, service: DocumentService, document: DocumentEditor
+    ) -> None:
         def refuse_the_first(command: EditOperation) -> list[Any]:
             if len(server.said(EditOperation)) == 1:
                 return [refusal(ErrorCode.RATE_LIMIT_EXCEEDED, command.ref, retry_after=1)]
-            return [paper.edited(command, "tester")]
+            return [service.edited(command, "tester")]
 
         server.replies[EditOperation] = refuse_the_first
         document.insert(0, "patience")
         await document.wait_synced()
         first, second = server.said(EditOperation)
         assert first.payload == second.payload
-        assert paper.content == "patience"
+        assert service.content == "patience"
 
     edit(scene)
 
 
 def test_a_denied_edit_is_told_and_kept_until_it_is_allowed() -> None:
-    async def scene(server: FakeServer, _: DossierRealtimeClient, paper: Paper, document: DocumentEditor) -> None:
+    async def scene(
+        server: FakeServer, _: DossierRealtimeClient, service: DocumentService, document: DocumentEditor
+    ) -> None:
         faults = Inbox()
         document.on_error(faults)
         server.replies[EditOperation] = lambda command: [refusal(ErrorCode.PERMISSION_DENIED, command.ref)]
@@ -266,20 +286,22 @@ def test_a_denied_edit_is_told_and_kept_until_it_is_allowed() -> None:
         assert (document.text, document.synced) == ("mine", False)
         with pytest.raises(TimeoutError):
             await document.wait_synced(0.01)
-        lay_out(server, paper)
+        lay_out(server, service)
         server.drop()
         await document.wait_synced()
-        assert paper.content == "mine"
+        assert service.content == "mine"
 
     edit(scene)
 
 
 def test_an_operation_that_cannot_be_is_answered_by_loading_the_text() -> None:
-    async def scene(server: FakeServer, _: DossierRealtimeClient, paper: Paper, document: DocumentEditor) -> None:
+    async def scene(
+        server: FakeServer, _: DossierRealtimeClient, service: DocumentService, document: DocumentEditor
+    ) -> None:
         faults = Inbox()
         document.on_error(faults)
-        told = paper.commit(insert(3, " beyond", 3))
-        server.emit(RemoteOperation(channel=PAPER, payload=paper.remote(1).payload))
+        told = service.commit(insert(3, " beyond", 3))
+        server.emit(RemoteOperation(channel=PAPER, payload=service.remote(1).payload))
         told.payload.version = 7
         server.emit(told)
         await server.seen(Subscribe, 2)
@@ -288,7 +310,7 @@ def test_an_operation_that_cannot_be_is_answered_by_loading_the_text() -> None:
         assert document.text == "abc beyond"
         document.insert(0, "still ")
         await document.wait_synced()
-        assert paper.content == document.text == "still abc beyond"
+        assert service.content == document.text == "still abc beyond"
 
     edit(scene, "abc")
 
@@ -307,7 +329,7 @@ def test_a_document_that_may_not_be_read_ends() -> None:
         assert document.closed
         with pytest.raises(DeniedError):
             document.insert(0, "x")
-        lay_out(server, Paper("now it may"))
+        lay_out(server, DocumentService("now it may"))
         again = client.document("paper")
         await again.ready()
         assert again is not document
@@ -317,7 +339,9 @@ def test_a_document_that_may_not_be_read_ends() -> None:
 
 
 def test_a_lost_right_ends_the_document_and_leaves_its_text() -> None:
-    async def scene(server: FakeServer, _: DossierRealtimeClient, paper: Paper, document: DocumentEditor) -> None:
+    async def scene(
+        server: FakeServer, _: DossierRealtimeClient, service: DocumentService, document: DocumentEditor
+    ) -> None:
         faults = Inbox()
         document.on_error(faults)
         server.emit(refusal(ErrorCode.SUBSCRIPTION_FAILED, None))
@@ -328,14 +352,16 @@ def test_a_lost_right_ends_the_document_and_leaves_its_text() -> None:
 
 
 def test_one_document_has_one_editor_until_it_is_closed() -> None:
-    async def scene(server: FakeServer, client: DossierRealtimeClient, paper: Paper, document: DocumentEditor) -> None:
+    async def scene(
+        server: FakeServer, client: DossierRealtimeClient, service: DocumentService, document: DocumentEditor
+    ) -> None:
         told: list[Change] = []
         document.on_change(told.append)
         assert client.document("paper") is document
         document.close()
         document.close()
         await server.seen(Unsubscribe)
-        server.emit(paper.commit(insert(0, "later ", 3)))
+        server.emit(service.commit(insert(0, "later ", 3)))
         await settle()
         assert (document.text, told, document.closed) == ("abc", [], True)
         with pytest.raises(ConnectionClosed, match="open it again"):
@@ -351,17 +377,17 @@ def test_one_document_has_one_editor_until_it_is_closed() -> None:
 
 def test_a_plain_subscription_goes_on_beside_the_editor_and_after_it() -> None:
     async def scene(server: FakeServer, client: DossierRealtimeClient) -> None:
-        paper = Paper("abc")
-        lay_out(server, paper)
+        service = DocumentService("abc")
+        lay_out(server, service)
         seen = Inbox()
         await client.subscribe(PAPER, on_message=seen).ready()
         document = client.document("paper")
         await document.ready()
-        server.emit(paper.commit(insert(3, "d", 3)))
+        server.emit(service.commit(insert(3, "d", 3)))
         assert (await seen.first(RemoteOperation)).payload.version == 1
         assert document.text == "abcd"
         document.close()
-        server.emit(paper.commit(insert(4, "e", 4)))
+        server.emit(service.commit(insert(4, "e", 4)))
         assert (await seen.first(RemoteOperation)).payload.version == 2
         assert document.text == "abcd"
 

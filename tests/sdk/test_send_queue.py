@@ -60,9 +60,9 @@ def test_what_was_asked_to_wait_keeps_its_place_and_goes_alone_first() -> None:
     list(queue.take(0))
     queue.pause(60)
     for ref in ("1", "0", "3", "2"):
-        flying = queue.in_flight(ref)
-        assert flying is not None
-        queue.again(flying)
+        sent_refs = queue.in_flight(ref)
+        assert sent_refs is not None
+        queue.again(sent_refs)
     assert list(queue.take(59)) == []
     assert queue.deadline(59) == 60
     assert list(queue.take(60)) == [b"0"]
@@ -84,11 +84,11 @@ STEPS = st.lists(st.sampled_from(["add", "take", "ack", "wait", "disconnect"]), 
 @given(STEPS)
 def test_every_send_is_acked_once_and_first_goes_out_in_order(steps: list[str]) -> None:
     queue, added, acked, first_seen = SendQueue(1_000, 3), 0, [], []
-    flying: list[str] = []
+    sent_refs: list[str] = []
 
     def take() -> None:
         for frame in queue.take(0):
-            flying.append(frame.decode())
+            sent_refs.append(frame.decode())
             if frame.decode() not in first_seen:
                 first_seen.append(frame.decode())
 
@@ -99,22 +99,22 @@ def test_every_send_is_acked_once_and_first_goes_out_in_order(steps: list[str]) 
                 added += 1
             case "take":
                 take()
-            case "ack" if flying:
-                ref = flying.pop()
+            case "ack" if sent_refs:
+                ref = sent_refs.pop()
                 assert queue.acked(ref)
                 acked.append(ref)
-            case "wait" if flying:
-                paused = queue.in_flight(flying.pop())
+            case "wait" if sent_refs:
+                paused = queue.in_flight(sent_refs.pop())
                 assert paused is not None
                 queue.again(paused)
             case "disconnect":
                 queue.disconnected()
-                flying.clear()
+                sent_refs.clear()
             case _:
                 pass  # nothing is on the wire
     while len(queue):
         take()
-        ref = flying.pop()
+        ref = sent_refs.pop()
         assert queue.acked(ref)
         acked.append(ref)
     assert sorted(acked, key=int) == [str(ref) for ref in range(added)]

@@ -25,7 +25,7 @@ from dossier_realtime.protocol.errors import ErrorCode
 from dossier_realtime.protocol.fields import Position
 from dossier_realtime.protocol.inbound import InboundMessage
 from tests.sdk.samples import SA, delivered, live_connection, log_in, update, written
-from tests.sdk.test_connection import error, hear
+from tests.sdk.test_connection import error, receive
 
 
 def follow(connection: ClientConnection, *, presence: bool = False) -> str:
@@ -38,7 +38,7 @@ def follow(connection: ClientConnection, *, presence: bool = False) -> str:
 def followed(offset: int = 5) -> ClientConnection:
     connection = live_connection()
     ref = follow(connection)
-    ready = hear(connection, responses.Subscribed(channel=SA, position=Position("e", offset), ref=ref))
+    ready = receive(connection, responses.Subscribed(channel=SA, position=Position("e", offset), ref=ref))
     assert ready == [Ready(SA, Position("e", offset))]
     return connection
 
@@ -70,7 +70,7 @@ def test_a_channel_subscribed_offline_is_asked_for_once_authenticated() -> None:
 
 def test_after_a_reconnect_every_channel_is_asked_for_from_its_position_and_then_the_sends() -> None:
     connection = followed(5)
-    hear(connection, delivered(6))
+    receive(connection, delivered(6))
     ref, _ = send(connection)
     asked, sent = written(reconnect(connection, 2))
     assert isinstance(asked, Subscribe)
@@ -81,16 +81,16 @@ def test_after_a_reconnect_every_channel_is_asked_for_from_its_position_and_then
 
 def test_a_gap_is_asked_for_and_what_comes_meanwhile_waits_for_its_turn() -> None:
     connection = followed(5)
-    left, asked = written(hear(connection, delivered(8)))
+    left, asked = written(receive(connection, delivered(8)))
     assert isinstance(left, Unsubscribe)
     assert isinstance(asked, Subscribe)
     assert asked.params.since == Since(epoch="e", offset=5)
-    assert hear(connection, delivered(9)) == []
-    hear(connection, responses.Subscribed(channel=SA, position=Position("e", 9), recovered=True, ref=asked.ref))
+    assert receive(connection, delivered(9)) == []
+    receive(connection, responses.Subscribed(channel=SA, position=Position("e", 9), recovered=True, ref=asked.ref))
     positions = []
-    assert hear(connection, responses.Unsubscribed(channel=SA, ref=left.ref)) == []
+    assert receive(connection, responses.Unsubscribed(channel=SA, ref=left.ref)) == []
     for offset in (6, 7, 8, 9, 9, 10):
-        positions += [told.position for told in hear(connection, delivered(offset)) if isinstance(told, Deliver)]
+        positions += [told.position for told in receive(connection, delivered(offset)) if isinstance(told, Deliver)]
     assert positions == [Position("e", offset) for offset in (6, 7, 8, 9, 10)]
 
 
@@ -100,10 +100,10 @@ def test_the_answer_to_a_subscribe_that_was_taken_back_is_ignored() -> None:
     (left,) = written(connection.session.unsubscribe(SA))
     assert isinstance(left, Unsubscribe)
     again = follow(connection)
-    assert hear(connection, responses.Subscribed(channel=SA, position=Position("e", 1), ref=ref)) == []
-    assert hear(connection, responses.Unsubscribed(channel=SA, ref=left.ref)) == []
-    assert hear(connection, delivered(2)) == []
-    assert hear(connection, responses.Subscribed(channel=SA, position=Position("e", 2), ref=again)) == [
+    assert receive(connection, responses.Subscribed(channel=SA, position=Position("e", 1), ref=ref)) == []
+    assert receive(connection, responses.Unsubscribed(channel=SA, ref=left.ref)) == []
+    assert receive(connection, delivered(2)) == []
+    assert receive(connection, responses.Subscribed(channel=SA, position=Position("e", 2), ref=again)) == [
         Ready(SA, Position("e", 2))
     ]
 
@@ -113,7 +113,7 @@ def test_the_answer_to_a_subscribe_that_was_taken_back_is_ignored() -> None:
 )
 def test_a_refused_subscribe_ends_with_the_servers_error(code: ErrorCode) -> None:
     connection = live_connection()
-    (ended,) = hear(connection, error(code, ref=follow(connection), channel=SA))
+    (ended,) = receive(connection, error(code, ref=follow(connection), channel=SA))
     assert isinstance(ended, End)
     assert isinstance(ended.error, DeniedError)
     assert ended.error.error_code is code
@@ -123,7 +123,7 @@ def test_a_refused_subscribe_ends_with_the_servers_error(code: ErrorCode) -> Non
 @pytest.mark.parametrize("code", [ErrorCode.RATE_LIMIT_EXCEEDED, ErrorCode.SERVICE_UNAVAILABLE])
 def test_a_subscribe_that_came_at_a_bad_time_is_tried_again(code: ErrorCode) -> None:
     connection = live_connection()
-    assert hear(connection, error(code, ref=follow(connection), channel=SA), now=1) == []
+    assert receive(connection, error(code, ref=follow(connection), channel=SA), now=1) == []
     assert written(connection.tick(15.9)) == []
     (again,) = written(connection.tick(16))
     assert isinstance(again, Subscribe)
@@ -131,12 +131,12 @@ def test_a_subscribe_that_came_at_a_bad_time_is_tried_again(code: ErrorCode) -> 
 
 def test_a_subscription_that_is_taken_away_ends_and_says_why() -> None:
     connection = followed()
-    (ended,) = hear(connection, error(ErrorCode.SUBSCRIPTION_FAILED, channel=SA))
+    (ended,) = receive(connection, error(ErrorCode.SUBSCRIPTION_FAILED, channel=SA))
     assert isinstance(ended, End)
     assert isinstance(ended.error, DeniedError)
-    assert hear(connection, responses.Unsubscribed(channel=SA)) == []
+    assert receive(connection, responses.Unsubscribed(channel=SA)) == []
     bare = followed()
-    (ended,) = hear(bare, responses.Unsubscribed(channel=SA))
+    (ended,) = receive(bare, responses.Unsubscribed(channel=SA))
     assert isinstance(ended, End)
     assert isinstance(ended.error, ConnectionClosed)
 
@@ -145,7 +145,7 @@ def test_a_new_epoch_after_a_reconnect_is_told_as_a_loss() -> None:
     connection = followed(5)
     (asked,) = written(reconnect(connection, 2))
     answer = responses.Subscribed(channel=SA, position=Position("new", 1), recovered=False, ref=asked.ref)
-    report, ready = hear(connection, answer, now=63)
+    report, ready = receive(connection, answer, now=63)
     assert isinstance(report, ErrorReport)
     assert (report.channel, ready) == (SA, Ready(SA, Position("new", 1)))
 
@@ -154,12 +154,12 @@ def test_ones_own_channel_comes_unasked_until_it_is_subscribed_and_then_once() -
     connection = live_connection()
     own = "user:tester"
     said = delivered(4, own)
-    assert [type(told).__name__ for told in hear(connection, said)] == ["Unasked"]
+    assert [type(told).__name__ for told in receive(connection, said)] == ["Unasked"]
     (asked,) = written(connection.session.subscribe(own, presence=False, hidden=False, since=Position("e", 3)))
-    assert hear(connection, said) != []  # the next of its line, though not yet confirmed
-    assert hear(connection, delivered(6, own)) == []  # it waits for 5, which recovery brings
-    hear(connection, responses.Subscribed(channel=own, position=Position("e", 6), recovered=True, ref=asked.ref))
-    told = [hear(connection, delivered(offset, own)) for offset in (4, 5, 6)]
+    assert receive(connection, said) != []  # the next of its line, though not yet confirmed
+    assert receive(connection, delivered(6, own)) == []  # it waits for 5, which recovery brings
+    receive(connection, responses.Subscribed(channel=own, position=Position("e", 6), recovered=True, ref=asked.ref))
+    told = [receive(connection, delivered(offset, own)) for offset in (4, 5, 6)]
     assert [len(effects) for effects in told] == [0, 2, 0]  # 6 has come before and waited for 5
 
 
@@ -171,10 +171,12 @@ ROSTER = responses.Roster(count=1, users=[responses.PresentUser(user_id="a", nam
 def test_presence_is_the_snapshot_and_then_the_changes() -> None:
     connection = live_connection()
     ref = follow(connection, presence=True)
-    _, shown = hear(connection, responses.Subscribed(channel=SA, position=Position("e", 0), presence=ROSTER, ref=ref))
+    _, shown = receive(
+        connection, responses.Subscribed(channel=SA, position=Position("e", 0), presence=ROSTER, ref=ref)
+    )
     assert isinstance(shown, ShowPresence)
     assert shown.presence.users["a"].name == "Aisha"
-    (left,) = hear(connection, {"type": "presence_leave", "channel": SA, "payload": {"user_id": "a"}})
+    (left,) = receive(connection, {"type": "presence_leave", "channel": SA, "payload": {"user_id": "a"}})
     assert isinstance(left, ShowPresence)
     assert (left.presence.count, dict(left.presence.users)) == (0, {})
 
@@ -185,7 +187,7 @@ def test_asking_for_presence_later_asks_the_server_again_and_loses_nothing() -> 
     assert isinstance(asked, Subscribe)
     assert asked.params.include_presence
     assert asked.params.since == Since(epoch="e", offset=5)
-    assert len(hear(connection, delivered(6))) == 1
+    assert len(receive(connection, delivered(6))) == 1
 
 
 def test_ones_own_presence_is_said_again_after_a_reconnect() -> None:
@@ -194,7 +196,7 @@ def test_ones_own_presence_is_said_again_after_a_reconnect() -> None:
     assert isinstance(said, UpdatePresence)
     (asked,) = written(reconnect(connection, 2))
     answer = responses.Subscribed(channel=SA, position=Position("e", 5), recovered=True, ref=asked.ref)
-    (again,) = written(hear(connection, answer, now=63))
+    (again,) = written(receive(connection, answer, now=63))
     assert isinstance(again, UpdatePresence)
     assert again.payload.activity == "editing"
 
@@ -211,14 +213,14 @@ def test_an_ack_settles_its_send_once() -> None:
     connection = live_connection()
     ref, _ = send(connection)
     ack = responses.Ack(ref=ref, channel=SA, offset=1, epoch="e")
-    assert hear(connection, ack) == [Settle(ref, ack)]
-    assert hear(connection, ack) == []
+    assert receive(connection, ack) == [Settle(ref, ack)]
+    assert receive(connection, ack) == []
 
 
 def test_a_refused_send_is_rejected_with_the_servers_error_and_not_sent_again() -> None:
     connection = live_connection()
     ref, _ = send(connection)
-    (rejected,) = hear(connection, error(ErrorCode.PERMISSION_DENIED, ref=ref, channel=SA))
+    (rejected,) = receive(connection, error(ErrorCode.PERMISSION_DENIED, ref=ref, channel=SA))
     assert isinstance(rejected, Reject)
     assert isinstance(rejected.error, DeniedError)
     assert rejected.error.retry_after is None
@@ -233,8 +235,8 @@ def exceeded(retry_after: int) -> responses.RateLimitExceeded:
 def test_a_rate_limited_send_waits_as_long_as_told_and_goes_again() -> None:
     connection = live_connection()
     ref, _ = send(connection)
-    hear(connection, exceeded(40), now=1)
-    assert hear(connection, error(ErrorCode.RATE_LIMIT_EXCEEDED, ref=ref), now=1) == []
+    receive(connection, exceeded(40), now=1)
+    assert receive(connection, error(ErrorCode.RATE_LIMIT_EXCEEDED, ref=ref), now=1) == []
     _, held_back = send(connection, now=2)
     assert held_back == []
     assert [c for c in written(connection.tick(40.9)) if isinstance(c, InboundMessage)] == []
@@ -245,8 +247,8 @@ def test_a_rate_limited_send_waits_as_long_as_told_and_goes_again() -> None:
 def test_who_does_not_want_to_wait_is_told_how_long_it_would_be() -> None:
     connection = live_connection()
     ref, _ = send(connection, patient=False)
-    hear(connection, exceeded(40), now=1)
-    (rejected,) = hear(connection, error(ErrorCode.RATE_LIMIT_EXCEEDED, ref=ref), now=1)
+    receive(connection, exceeded(40), now=1)
+    (rejected,) = receive(connection, error(ErrorCode.RATE_LIMIT_EXCEEDED, ref=ref), now=1)
     assert isinstance(rejected, Reject)
     assert isinstance(rejected.error, DeniedError)
     assert rejected.error.retry_after == 40
@@ -256,7 +258,7 @@ def test_a_send_is_asked_to_wait_five_times_and_then_given_up() -> None:
     connection = live_connection()
     ref, _ = send(connection)
     now, refusals = 1.0, 0
-    while not (told := hear(connection, error(ErrorCode.RATE_LIMIT_EXCEEDED, ref=ref), now)):
+    while not (told := receive(connection, error(ErrorCode.RATE_LIMIT_EXCEEDED, ref=ref), now)):
         refusals += 1
         now += 16
         connection.tick(now)
@@ -268,7 +270,7 @@ def test_a_send_that_nobody_answers_times_out_and_names_its_key() -> None:
     connection = live_connection()
     ref, _ = send(connection, now=0)
     for now in range(30, 120, 30):
-        hear(connection, responses.Pong(timestamp=1), now)
+        receive(connection, responses.Pong(timestamp=1), now)
         connection.tick(now)
     rejected = next(effect for effect in connection.tick(120) if isinstance(effect, Reject))
     assert isinstance(rejected.error, TimedOut)

@@ -16,7 +16,7 @@ from tests.harness.eventually import eventually_async
 from tests.harness.measurements import FULL
 from tests.sdk.client_harness import run
 from tests.sdk.samples import SA, auth_success, fresh_connection, live_connection, written
-from tests.sdk.test_connection import hear
+from tests.sdk.test_connection import receive
 
 State = ConnectionState
 
@@ -80,7 +80,7 @@ def test_after_a_standstill_what_waits_in_the_socket_is_read_before_time_is_judg
     told = connection.tick(200)
     assert [type(command) for command in written(told)] == [Ping]
     assert len(told) == 1  # neither a drop nor a time-out
-    (settled,) = hear(connection, responses.Ack(ref="7", channel=SA), 201)
+    (settled,) = receive(connection, responses.Ack(ref="7", channel=SA), 201)
     assert isinstance(settled, Settle)
     assert all(not isinstance(effect, Drop) for effect in connection.tick(206))
 
@@ -103,7 +103,7 @@ def test_an_answer_to_auth_that_came_in_a_standstill_is_read() -> None:
     assert isinstance(auth, Auth)
     connection.stood_still(100)
     assert connection.tick(100) == []
-    assert hear(connection, auth_success(auth.ref), 100) == [EnterState(State.AUTHENTICATED)]
+    assert receive(connection, auth_success(auth.ref), 100) == [EnterState(State.AUTHENTICATED)]
 
 
 def test_a_program_that_stands_still_all_the_time_is_not_given_time_without_end() -> None:

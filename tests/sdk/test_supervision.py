@@ -25,7 +25,7 @@ from dossier_realtime.client.testing import FakeServer
 from dossier_realtime.protocol.commands import Auth, Subscribe
 from dossier_realtime.protocol.responses import TokenExpiring, TokenExpiringPayload
 from tests.sdk.client_harness import Inbox, client_of, no_task_is_left, nothing_is_left, play, run
-from tests.sdk.document_service import Paper
+from tests.sdk.document_service import DocumentService
 from tests.sdk.samples import SA, update
 
 
@@ -271,8 +271,8 @@ def test_an_on_change_that_misbehaves_leaves_the_connection(
     error: BaseException, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def scene(server: FakeServer, client: DossierRealtimeClient) -> None:
-        paper, seen = Paper("text"), Inbox()
-        server.replies[Subscribe] = paper.subscribed
+        service, seen = DocumentService("text"), Inbox()
+        server.replies[Subscribe] = service.subscribed
         document = client.document("paper")
 
         def fail(change: Change) -> None:

@@ -21,7 +21,7 @@ NOTICE = {"id": "n", "title": {"en": "a", "ar": "ب"}, "message": {"en": "c", "a
 REFUSED = "Insufficient permissions to subscribe to channel"
 
 
-class Desk:
+class OwnChannel:
     """A user with an own channel, and an administrator who classifies it."""
 
     def __init__(self, service: Service, clearance: str) -> None:
@@ -50,7 +50,7 @@ class Desk:
         assert answer.status_code == 200, answer.text
 
 
-Play = Callable[[Desk, Client], Awaitable[None]]
+Play = Callable[[OwnChannel, Client], Awaitable[None]]
 
 
 async def ended(client: Client, channel: str) -> None:
@@ -63,49 +63,49 @@ async def received(client: Client) -> list[str]:
     return [message["payload"]["id"] for message in await client.settle() if message["type"] == "notification"]
 
 
-async def raised_while_there(desk: Desk, client: Client) -> None:
-    desk.notify(1)
+async def raised_while_there(own: OwnChannel, client: Client) -> None:
+    own.notify(1)
     assert (await client.receive("notification"))["payload"]["id"] == "1"
-    desk.classify("secret")
-    await ended(client, desk.channel)
-    desk.notify(2)
+    own.classify("secret")
+    await ended(client, own.channel)
+    own.notify(2)
     assert await received(client) == []
-    answer = await client.ask({"type": "subscribe", "channel": desk.channel})
+    answer = await client.ask({"type": "subscribe", "channel": own.channel})
     assert (answer["type"], answer["message"]) == ("error", REFUSED)
-    desk.classify("internal")  # lowered again: received again, as before without a subscription
-    desk.notify(3)
+    own.classify("internal")  # lowered again: received again, as before without a subscription
+    own.notify(3)
     assert (await client.receive("notification"))["payload"]["id"] == "3"
 
 
-async def raised_before_the_login(desk: Desk, client: Client) -> None:
-    desk.classify("secret")
-    await ended(client, desk.channel)
-    later = await desk.enter()
-    desk.notify(1)
+async def raised_before_the_login(own: OwnChannel, client: Client) -> None:
+    own.classify("secret")
+    await ended(client, own.channel)
+    later = await own.enter()
+    own.notify(1)
     assert await received(later) == []
     await later.close()
 
 
-async def subscribed_too(desk: Desk, client: Client) -> None:
-    assert (await client.ask({"type": "subscribe", "channel": desk.channel}))["type"] == "subscribed"
-    desk.classify("secret")
-    await ended(client, desk.channel)
-    desk.notify(1)
+async def subscribed_too(own: OwnChannel, client: Client) -> None:
+    assert (await client.ask({"type": "subscribe", "channel": own.channel}))["type"] == "subscribed"
+    own.classify("secret")
+    await ended(client, own.channel)
+    own.notify(1)
     assert await received(client) == []
 
 
-async def raised_and_renewed_with_a_higher_clearance(desk: Desk, client: Client) -> None:
-    desk.classify("secret")
-    await ended(client, desk.channel)
-    await client.send({"type": "auth", "payload": {"token": desk.token("secret")}})
+async def raised_and_renewed_with_a_higher_clearance(own: OwnChannel, client: Client) -> None:
+    own.classify("secret")
+    await ended(client, own.channel)
+    await client.send({"type": "auth", "payload": {"token": own.token("secret")}})
     await client.receive("auth_success")
     await client.settle()
-    desk.notify(1)
+    own.notify(1)
     assert (await client.receive("notification"))["payload"]["id"] == "1"
-    await client.send({"type": "auth", "payload": {"token": desk.token("internal")}})  # and back
+    await client.send({"type": "auth", "payload": {"token": own.token("internal")}})  # and back
     await client.receive("auth_success")
-    await ended(client, desk.channel)
-    desk.notify(2)
+    await ended(client, own.channel)
+    own.notify(2)
     assert await received(client) == []
 
 
@@ -119,9 +119,9 @@ def test_what_an_administrator_raised_above_the_clearance_is_not_delivered(
     play: Play, clearance: str, service: Service
 ) -> None:
     async def scene() -> None:
-        desk = Desk(service, clearance)
-        client = await desk.enter()
-        await play(desk, client)
+        own = OwnChannel(service, clearance)
+        client = await own.enter()
+        await play(own, client)
         await client.close()
 
     asyncio.run(asyncio.wait_for(scene(), 60))
@@ -129,9 +129,9 @@ def test_what_an_administrator_raised_above_the_clearance_is_not_delivered(
 
 def test_the_rights_of_the_newest_token_decide(service: Service) -> None:
     async def scene() -> None:
-        desk = Desk(service, "internal")
-        client = await desk.enter()
-        await raised_and_renewed_with_a_higher_clearance(desk, client)
+        own = OwnChannel(service, "internal")
+        client = await own.enter()
+        await raised_and_renewed_with_a_higher_clearance(own, client)
         await client.close()
 
     asyncio.run(asyncio.wait_for(scene(), 60))
@@ -141,11 +141,11 @@ def test_ones_own_channel_is_readable_below_its_usual_level(service: Service) ->
     """Nobody raised it: `internal` by the table, and its user cleared for `public` alone."""
 
     async def scene() -> None:
-        desk = Desk(service, "public")
-        client = await desk.enter()
-        answer = await client.ask({"type": "subscribe", "channel": desk.channel})
+        own = OwnChannel(service, "public")
+        client = await own.enter()
+        answer = await client.ask({"type": "subscribe", "channel": own.channel})
         assert answer["type"] == "subscribed", answer
-        desk.notify(1)
+        own.notify(1)
         heard: Message = await client.receive("notification")
         assert heard["payload"]["id"] == "1"
         await client.close()

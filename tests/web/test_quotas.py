@@ -130,7 +130,7 @@ def test_a_text_that_is_rewritten_all_over_stops_nobody_and_makes_few_versions(t
             headers = (("Host", "localhost"), ("Authorization", f"Bearer {token}"), ("If-Match", str(first)))
             length = ("Content-Length", str(len(data)))
             await raw.send(request("PUT", "/v1/documents/d", *headers, length, body=data))
-            answer = asyncio.create_task(raw.response(patience=60))
+            answer = asyncio.create_task(raw.response(timeout_seconds=60))
             pings = 0
             while not answer.done():
                 await editor.ask({"type": "unsubscribe", "channel": "global"})

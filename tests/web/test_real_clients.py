@@ -21,9 +21,12 @@ import pytest
 import websockets
 from playwright.async_api import Page, async_playwright
 
-from tests.harness.eventually import eventually_async
+from tests.harness.eventually import HANG_SECONDS, eventually_async
 from tests.harness.service import ROOT, Service
-from tests.harness.wire import PATIENCE, Client, Message
+from tests.harness.wire import (
+    Client,
+    Message,
+)
 
 CHANNEL = "dossier:country:SA"
 CONTRACT_CLIENT = Path(__file__).parents[1] / "node" / "contract_client.mjs"
@@ -48,7 +51,7 @@ UPDATE: Message = {
     },
 }
 
-Talk = Callable[[Service, str, str], Coroutine[Any, Any, list[Message]]]
+ClientProgram = Callable[[Service, str, str], Coroutine[Any, Any, list[Message]]]
 """Holds the conversation, with a token and, in a browser, on a page of an origin; returns everything it received."""
 
 
@@ -113,10 +116,10 @@ async def browser_page(service: Service, token: str, origin: str) -> list[Messag
     return received
 
 
-@pytest.mark.parametrize("talk", [node_ws, python_websockets, browser_page])
-def test_a_client_of_the_printed_contract_gets_through(talk: Talk, tmp_path: Path, origin: str) -> None:
+@pytest.mark.parametrize("program", [node_ws, python_websockets, browser_page])
+def test_a_client_of_the_printed_contract_gets_through(program: ClientProgram, tmp_path: Path, origin: str) -> None:
     with Service(tmp_path / "data", {"server.allowed_origins": [origin]}) as service:
-        received = asyncio.run(_watched(service, talk, origin))
+        received = asyncio.run(_watched(service, program, origin))
         service.assert_log_clean()
     _judge(received)
 
@@ -185,16 +188,16 @@ async def _console_of(address: str, until: str) -> list[str]:
     return lines
 
 
-async def _watched(service: Service, talk: Talk, origin: str) -> list[Message]:
+async def _watched(service: Service, program: ClientProgram, origin: str) -> list[Message]:
     watcher = await Client.connect(service, service.token("u-2", "write:dossier:*", name="Jane Smith"))
     await watcher.subscribe(CHANNEL, include_presence=True)
     token = service.token("u-1", "read:dossier:*", name="Ahmed Al-Rashid")
-    talking = asyncio.create_task(talk(service, token, origin))
-    came = asyncio.create_task(watcher.receive("presence_join", patience=PATIENCE))
-    await asyncio.wait([talking, came], return_when=asyncio.FIRST_COMPLETED)
-    if talking.done():
+    running = asyncio.create_task(program(service, token, origin))
+    came = asyncio.create_task(watcher.receive("presence_join", timeout_seconds=HANG_SECONDS))
+    await asyncio.wait([running, came], return_when=asyncio.FIRST_COMPLETED)
+    if running.done():
         came.cancel()
-        raise AssertionError(f"it left without having come: {talking.result()}")
+        raise AssertionError(f"it left without having come: {running.result()}")
     assert came.result()["payload"] == {
         "user_id": "u-1",
         "name": "Ahmed Al-Rashid",
@@ -204,7 +207,7 @@ async def _watched(service: Service, talk: Talk, origin: str) -> list[Message]:
         "activity": "viewing",
     }
     await watcher.send(UPDATE)
-    received = await talking
+    received = await running
     assert (await watcher.receive("presence_leave"))["payload"] == {"user_id": "u-1"}
     await watcher.close()
     return received

@@ -16,12 +16,12 @@ import pytest
 
 from app.lifecycle import Service
 from tests.harness import tokens
+from tests.harness.eventually import HANG_SECONDS
 from tests.harness.in_process import Gate, running
 from tests.harness.wire import Client, Message
 
 DOCUMENT = "document:d1"
 WRITER = ("write:document:*",)
-PATIENCE = 30  # seconds, after which a test that hangs fails
 
 
 class Scene(NamedTuple):
@@ -75,7 +75,7 @@ def _insert(text: str, op_id: str | None = None) -> Message:
 
 
 async def _reached(gate: Gate) -> None:
-    await asyncio.wait_for(gate.reached.wait(), PATIENCE)
+    await asyncio.wait_for(gate.reached.wait(), HANG_SECONDS)
 
 
 @pytest.mark.parametrize("take", [_revoke_user, _revoke_token, _raise_level])
@@ -100,7 +100,7 @@ def test_an_edit_behind_anothers_is_not_committed_once_its_author_lost_the_right
                 await scene.nora.expect_close(4501)
                 assert "operation_ack" not in [message["type"] for message in scene.nora.messages]
 
-    asyncio.run(asyncio.wait_for(play(), 2 * PATIENCE))
+    asyncio.run(asyncio.wait_for(play(), 2 * HANG_SECONDS))
 
 
 @pytest.mark.parametrize("take", [_revoke_user, _raise_level])
@@ -129,7 +129,7 @@ def test_an_edit_that_is_being_decided_beside_others_falls_out_and_they_do_not(
             assert "nora" not in await scene.text()
             assert sorted((await scene.text()).split()) == ["0", "1", "2"]
 
-    asyncio.run(asyncio.wait_for(play(), 2 * PATIENCE))
+    asyncio.run(asyncio.wait_for(play(), 2 * HANG_SECONDS))
 
 
 def _decided(queue: Any) -> Gate:
@@ -156,7 +156,7 @@ def test_a_whole_text_that_waits_is_not_taken_from_who_was_revoked(tmp_path: Pat
             assert (await first)["type"] == "operation_ack"
             assert await scene.text() == "sami "
 
-    asyncio.run(asyncio.wait_for(play(), 2 * PATIENCE))
+    asyncio.run(asyncio.wait_for(play(), 2 * HANG_SECONDS))
 
 
 @pytest.mark.parametrize("take", [_revoke_user, _revoke_token, _raise_level])
@@ -180,7 +180,7 @@ def test_a_whole_text_whose_comparison_lasts_is_not_taken_from_who_lost_the_righ
                 assert (await put).status_code == (403 if take is _raise_level else 401)
             assert await scene.text() == "sami "
 
-    asyncio.run(asyncio.wait_for(play(), 2 * PATIENCE))
+    asyncio.run(asyncio.wait_for(play(), 2 * HANG_SECONDS))
 
 
 def test_settings_are_not_changed_by_who_was_revoked_while_that_was_recorded(tmp_path: Path) -> None:
@@ -197,13 +197,13 @@ def test_settings_are_not_changed_by_who_was_revoked_while_that_was_recorded(tmp
             gate.open()
             assert (await calls).status_code == 200
             await scene.nora.expect_close(4501)
-            await scene.service.node.background.settle(PATIENCE)
+            await scene.service.node.background.settle(HANG_SECONDS)
             assert scene.service.node.policy.settings(channel).presence
 
-    asyncio.run(asyncio.wait_for(play(), 2 * PATIENCE))
+    asyncio.run(asyncio.wait_for(play(), 2 * HANG_SECONDS))
 
 
 async def _until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(HANG_SECONDS):
         while not holds():  # noqa: ASYNC110  what is waited for tells nobody
             await asyncio.sleep(0.02)
