@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.architecture.tree import read_tree
 from tests.harness.service import ROOT
 
 PAGES = [
@@ -65,6 +67,21 @@ def test_every_path_that_a_page_names_exists(page: Path) -> None:
 def test_a_path_that_is_gone_is_found() -> None:
     text = "See `app/node/nothing.py`, `app/bootstrap.py`, `app/services/<name>.py` and `core/session.py`."
     assert missing(text, ROOT / "README.md") == ["app/node/nothing.py", "core/session.py"]
+
+
+@pytest.mark.parametrize("name", ["docs/architecture.md", "docs/testing.md", "CONTRIBUTING.md"])
+def test_every_class_and_method_that_a_page_names_is_defined(name: str) -> None:
+    defined: dict[str, set[str]] = {}
+    for module in read_tree(ROOT).values():
+        for node in ast.walk(module.tree):
+            if isinstance(node, ast.ClassDef):
+                inside = ast.walk(node)
+                names = {one.name for one in inside if isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef)}
+                defined.setdefault(node.name, set()).update(names)
+    text = _BLOCK.sub("", (ROOT / name).read_text("utf-8"))
+    named = re.findall(r"`([A-Z][a-z]+(?:[A-Z][a-z]+)+|[A-Z][a-z]+(?=\.))(?:\.(\w+))?`", text)
+    gone = [(kind, method) for kind, method in named if kind not in defined or (method and method not in defined[kind])]
+    assert gone == []
 
 
 @pytest.mark.parametrize("page", READ, ids=lambda page: page.stem)
