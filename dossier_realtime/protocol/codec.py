@@ -19,7 +19,7 @@ from .inbound import INBOUND, InboundMessage
 
 MAX_DEPTH = 16
 
-_DRAFTS = frozenset(INBOUND.values())
+_INBOUND_TYPES = frozenset(INBOUND.values())
 _commands: msgspec.json.Decoder[Any] = msgspec.json.Decoder(reduce(or_, INBOUND.values(), Command))
 _drafts: msgspec.json.Decoder[Any] = msgspec.json.Decoder(reduce(or_, INBOUND.values()))
 _events: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
@@ -32,9 +32,9 @@ _FOLDED = bytes.maketrans(b"{}", b"[]")
 # so these bytes followed by a colon can only be a key.
 _POISON_WORDS = (b"__proto__", b"__class__", b"constructor", b"prototype")
 _POISON = re.compile(rb'"(?:' + b"|".join(_POISON_WORDS) + rb')"\s*:')
-_ECHO = 60
+_MAX_QUOTED_CHARACTERS = 60
 # What the decoder quotes of the input stands between the first quotation mark and the last.
-_QUOTED = re.compile(rf"([`'\"].{{{_ECHO}}}).+(?=[`'\"])", re.DOTALL)
+_QUOTED = re.compile(rf"([`'\"].{{{_MAX_QUOTED_CHARACTERS}}}).+(?=[`'\"])", re.DOTALL)
 
 
 class InvalidMessage(ValueError):
@@ -80,7 +80,7 @@ def decode_command(frame: bytes) -> Command | InboundMessage:
         raise _explained(frame, wrong.reason, wrong.path) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as wrong:
         raise _explained(frame, *reason(wrong)) from None
-    if type(message) not in _DRAFTS:
+    if type(message) not in _INBOUND_TYPES:
         return message  # type: ignore[no-any-return]  # the Decoder's union is made at run time
     return _inbound(message)
 

@@ -19,12 +19,12 @@ TYPES: Final = frozenset(str(message.__struct_config__.tag) for message in (*get
 """The `type` of every message of the protocol."""
 
 _MAX_COMPARED = 20_000  # names; comparing more takes seconds
-_NEAR = 3
+_MAX_SUGGESTIONS = 3
 
 
 def near(name: str, known: Iterable[str]) -> list[str]:
     """Return the most similar names, the best first."""
-    return get_close_matches(name, list(islice(known, _MAX_COMPARED)), _NEAR, cutoff=0.7)
+    return get_close_matches(name, list(islice(known, _MAX_COMPARED)), _MAX_SUGGESTIONS, cutoff=0.7)
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

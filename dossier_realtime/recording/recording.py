@@ -216,9 +216,9 @@ class Recording:
             state.take(self.index.entry(place))
         state.at = max(state.at, at)
         self._folded = (until, state)
-        told = deepcopy(state)
-        told.known = self.index.channels
-        return told
+        copied = deepcopy(state)
+        copied.known = self.index.channels
+        return copied
 
     def document(self, name: str) -> DocumentHistory:
         """Return the versions of a document, `document:strategy` or `strategy`. Raises KeyError where there is none."""
@@ -244,19 +244,19 @@ class Recording:
         if wanted < 1:
             raise ValueError("offsets begin with 1")
         must_be_in(self.index.channels, channel, "channel", "channels()")
-        told = {
+        kinds = {
             number: header.kind
             for number in self.index.fanouts.get(channel, ())
             for header in [self.index.entry(number).header]
             if header.offset == wanted and epoch in ("", header.epoch)
         }
-        live = {number for number, kind in told.items() if kind == "fanout"}
+        live = {number for number, kind in kinds.items() if kind == "fanout"}
         readers = set()
         for session in self.index.attached.get(channel, ()):
             for number in delivery(self.index, session, channel, live, wanted, epoch):
                 readers.add(self._reader(session, number))
         readers.update(self._readers_over_http(channel, wanted, epoch))
-        if not told and not readers:
+        if not kinds and not readers:
             what = f"event {wanted} of epoch {epoch!r}" if epoch else f"event {wanted}"
             raise KeyError(f"no {what} on {channel!r} in this recording; channels() has the last offset of each")
         return readers
@@ -282,9 +282,9 @@ class Recording:
             if header.kind == "fanout" and header.offset == wanted and epoch in ("", header.epoch):
                 found = self.index.by_seq(header.cause) if header.cause else None
                 if found is None:
-                    told = f"by {header.by} via {header.via}" if header.by else "by nobody that it names"
+                    origin = f"by {header.by} via {header.via}" if header.by else "by nobody that it names"
                     raise KeyError(
-                        f"what caused event {offset} of {channel} is not in this recording: published {told}"
+                        f"what caused event {offset} of {channel} is not in this recording: published {origin}"
                     )
                 return self.index.entry(found)
         raise KeyError(f"no event {offset} of {channel} in this recording; events(channel=...) lists those that are")

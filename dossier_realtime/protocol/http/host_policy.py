@@ -23,7 +23,7 @@ OWN = "own"
 """The word in a list of hosts or origins for those that follow from where a server listens."""
 
 _EVERY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104  compared, not listened on
-_SHOWN = 200  # characters of what was sent, in a log line
+_MAX_SHOWN_CHARACTERS = 200  # characters of what was sent, in a log line
 _FOREIGN_ORIGIN = "This origin is not allowed here; an administrator can add it to {}.allowed_origins"
 _DEFAULT_PORTS = {"http": "80", "https": "443"}
 _ORIGIN = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*)://(?P<host>\[[^\]]*\]|[^:/]*)(:(?P<port>\d+))?")
@@ -75,7 +75,7 @@ class HostPolicy:
         return None
 
     def _denial(self, status: Literal[400, 403, 421], message: str, sent: Sequence[str]) -> HeaderDenial:
-        text = visible(without_tokens(", ".join(sent)[: 4 * _SHOWN]))[:_SHOWN]
+        text = visible(without_tokens(", ".join(sent)[: 4 * _MAX_SHOWN_CHARACTERS]))[:_MAX_SHOWN_CHARACTERS]
         if status != 403:
             setting = f"{self.section}.allowed_hosts"
             remedy = f"if clients are to call it so, add the name to {setting} ({_variable(setting)})"

@@ -35,9 +35,9 @@ if TYPE_CHECKING:
 
     from dossier_realtime.protocol.events import Event
 
-_ANYBODYS: Final = Fact()
+_UNRESTRICTED: Final = Fact()
 TOPICS = ("nodes", "sessions", "limits", "alerts", "briefs", "errors")
-_ROWS = 200
+_MAX_ROWS = 200
 _ERROR = re.compile(rb'\{"type":"error","error_code":"([A-Z_]{1,40})"')
 
 
@@ -60,7 +60,7 @@ class OpsAggregator:
         """Add a source of present rows, read once a second."""
         self._gauge_rows[topic] = read
 
-    def count(self, topic: str, name: str, by: float = 1, fact: Fact = _ANYBODYS) -> None:
+    def count(self, topic: str, name: str, by: float = 1, fact: Fact = _UNRESTRICTED) -> None:
         """Count an occurrence. One on channels is left out of the counts of readers who may not read them."""
         self._values[topic][name] += by  # type: ignore[assignment]  # a Counter may count in fractions
         if fact.channels:
@@ -73,10 +73,10 @@ class OpsAggregator:
         if found is not None:
             self.count("errors", found[1].decode())
 
-    def row(self, row: OpsRow, fact: Fact = _ANYBODYS) -> None:
+    def row(self, row: OpsRow, fact: Fact = _UNRESTRICTED) -> None:
         """Set the row of one thing (a user, an alert, a brief); later values replace earlier ones."""
         rows = self._rows[row.TOPIC]
-        if row.key in rows or len(rows) < _ROWS:
+        if row.key in rows or len(rows) < _MAX_ROWS:
             rows[row.key] = merged(marked(row, fact), rows.get(row.key))
         else:
             self.count(row.TOPIC, "rows_cut", fact=fact)
@@ -128,7 +128,7 @@ class OpsAggregator:
                 values.update(self._gauges[topic]())
             said: list[OpsRow] = list(self._rows[topic].values())
             if topic in self._gauge_rows:
-                said += self._gauge_rows[topic]()[: _ROWS - len(said)]
+                said += self._gauge_rows[topic]()[: _MAX_ROWS - len(said)]
             self._values[topic].clear()
             self._rows[topic].clear()
             payload = OpsStatsPayload(self.node, timestamp, values, [encode_row(row) for row in said])

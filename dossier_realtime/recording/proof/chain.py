@@ -113,13 +113,13 @@ class Chain:
         if header.kind != "checkpoint":
             return ""
         try:
-            told = checkpoint_of(self.node, header.detail)
+            checkpoint = checkpoint_of(self.node, header.detail)
         except ValueError:
             return "this checkpoint cannot be read"
-        known = self._links.get(told.seq)
-        if told.seq > self.seq or (known is not None and known != told.link):
+        known = self._links.get(checkpoint.seq)
+        if checkpoint.seq > self.seq or (known is not None and known != checkpoint.link):
             return "this checkpoint was made of another chain: entries before it were removed, changed or made anew"
-        return self._keys.signed(told)
+        return self._keys.signed(checkpoint)
 
     @property
     def keys(self) -> Keys:

@@ -93,8 +93,8 @@ def checkpoint_of(node: str, detail: Detail) -> Checkpoint:
 
 def rotation_text(node: str, detail: Detail) -> bytes:
     """Return the text that both keys sign at a rotation."""
-    told = {"node": node, **{name: detail.get(name, "") for name in ("old", "new", "public", "at")}}
-    return signed_text("key", _encode(told))
+    fields = {"node": node, **{name: detail.get(name, "") for name in ("old", "new", "public", "at")}}
+    return signed_text("key", _encode(fields))
 
 
 _BEGIN = b'{"node":'

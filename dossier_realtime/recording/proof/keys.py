@@ -64,15 +64,15 @@ class Keys:
         self.named = key or self.named
         return ""
 
-    def signed(self, told: Checkpoint) -> str:
+    def signed(self, checkpoint: Checkpoint) -> str:
         """Check the key and the signature of a checkpoint in the chain."""
-        if self.named not in ("", told.key):
+        if self.named not in ("", checkpoint.key):
             return "this checkpoint is signed with another key than the chain names, and no rotation is recorded"
-        self.named = told.key
-        check = self._checks.get(told.key)
+        self.named = checkpoint.key
+        check = self._checks.get(checkpoint.key)
         if check is None:
             self.unchecked += 1
-        elif not check(told.text, told.signature):
+        elif not check(checkpoint.text, checkpoint.signature):
             return "the signature of this checkpoint is not by the key that it names"
         else:
             self.signatures += 1

@@ -20,7 +20,7 @@ RESTORED: Final = (
     "at entry {} the service went on from a copy or an older state of its store: another journal may hold what "
     "happened between that state and this entry"
 )
-_SHOWN: Final = 3
+_MAX_RESTORED_SHOWN: Final = 3
 
 Segments = Iterable[tuple[str, Iterable[bytes]]]
 
@@ -141,7 +141,7 @@ class Walk:
             removed=removed,
             notes=(
                 *((UNCHECKED.format(chain.keys.unchecked),) if chain.keys.unchecked else ()),
-                *(RESTORED.format(seq) for seq in chain.restored[-_SHOWN:]),
+                *(RESTORED.format(seq) for seq in chain.restored[-_MAX_RESTORED_SHOWN:]),
             ),
             checkpoints=chain.keys.signatures,
             vouched=max((seq for seq in self._outside.links if seq <= chain.seq), default=0),

@@ -109,9 +109,11 @@ class RedactedView:
         _, head, _, body = self._source.line(seen.places[place]).removesuffix(b"\n").split(b"\t", 3)
         header = _headers.decode(head)
         detail = seen.details.get(place)
-        told = header.detail if detail is None else _details.decode(detail)
+        shown_detail = header.detail if detail is None else _details.decode(detail)
         body = b"" if seen.is_blank(place) else seen.bodies.get(place, body)
-        shown = _encode(msgspec.structs.replace(header, seq=place + 1, commit=0, cause=seen.causes[place], detail=told))
+        shown = _encode(
+            msgspec.structs.replace(header, seq=place + 1, commit=0, cause=seen.causes[place], detail=shown_detail)
+        )
         return b"\t%b\t%b\t%b\n" % (shown, b"-" if body else b"", body)
 
     def verify(self) -> Report:
@@ -161,12 +163,12 @@ class _VisibleEntries:
         if seen is None:
             return
         self.places.append(place)
-        shown, told = seen
+        shown, shown_body = seen
         self.causes.append(clearance_filter.number(shown).cause)
-        if body and not told:
+        if body and not shown_body:
             self._blank.append(number)
-        elif body != told:
-            self.bodies[number] = told
+        elif body != shown_body:
+            self.bodies[number] = shown_body
         if shown.detail != header.detail:
             self.details[number] = _encode(shown.detail)
 

@@ -86,7 +86,7 @@ class ClearanceFilter:
                 self._hidden_acts.add(header.seq)
             return None
         if not header.channel and body:
-            body = self._told(body, header)
+            body = self._visible_body(body, header)
         return msgspec.structs.replace(header, seq=0, commit=0, cause=self._cause(header), detail=detail), body
 
     def may_see(self, header: Header) -> bool:
@@ -227,7 +227,7 @@ class ClearanceFilter:
         """Return True for a name or pattern of nothing above the clearance; a last `*` stands for all the rest."""
         return self._reaches(channels.filled(name), "")
 
-    def _told(self, body: bytes, header: Header) -> bytes:
+    def _visible_body(self, body: bytes, header: Header) -> bytes:
         """Return the visible body of a frame on no channel: of a harmless type, or a login with visible permissions."""
         found = _TYPE.match(body)
         name = header.type or (found[1].decode() if found else "")
@@ -242,8 +242,8 @@ class ClearanceFilter:
         except (ValueError, KeyError):
             return b""
         payload["permissions"] = msgspec.Raw(_encode([text for text in permissions if self._grantable(text)]))
-        told = _encode(login | {"payload": payload})
-        return told if self._discreet(told) else b""
+        visible = _encode(login | {"payload": payload})
+        return visible if self._discreet(visible) else b""
 
 
 class SelectionFilter(ClearanceFilter):

@@ -61,30 +61,30 @@ def transcript(index: Index, session: str) -> list[Frame]:
         if entry.header.kind == "open":  # earlier frames of its connection belong to it
             before = index.sessions.get(_connection(entry.header), ())
             own |= {number: index.entry(number) for number in before}
-    told = dict(_told(index, attachments(index, session), user))
-    return sorted(_kept(index, session, sorted((own | told).items())), key=lambda frame: frame.number)
+    fanouts = dict(_fanouts(index, attachments(index, session), user))
+    return sorted(_kept(index, session, sorted((own | fanouts).items())), key=lambda frame: frame.number)
 
 
-def delivery(index: Index, session: str, channel: str, told: set[int], offset: int, epoch: str = "") -> list[int]:
+def delivery(index: Index, session: str, channel: str, fanouts: set[int], offset: int, epoch: str = "") -> list[int]:
     """Return the entries by which a session received an event.
 
-    They are among the fan-outs `told`, and the replayed entries that cover `offset` of the channel. It is cheap for a
-    session whose queued frames were all sent: the transcript is then not needed.
+    They are among `fanouts`, and the replayed entries that cover `offset` of the channel. It is cheap for a session
+    whose queued frames were all sent: the transcript is then not needed.
     """
-    wanted = set(told)
+    wanted = set(fanouts)
     certain = True
     for number in index.sessions[session]:
         header = index.entry(number).header
         if header.channel == channel and _holds(header, offset, epoch):
             wanted.add(number)
         certain = certain and header.kind != "conflated" and not header.detail.get("unsent")
-    if certain and not any(index.entry(number).header.exclude_connection for number in told):
+    if certain and not any(index.entry(number).header.exclude_connection for number in fanouts):
         user = index.entry(index.sessions[session][0]).header.user
         spans = [span for span in attachments(index, session) if (span.channel, span.audience) == (channel, "all")]
         return [
             number
             for number in wanted
-            if number not in told or any(span.start < number < span.end for span in spans)
+            if number not in fanouts or any(span.start < number < span.end for span in spans)
             if index.entry(number).header.exclude_user != user
         ]
     frames = transcript(index, session)
@@ -113,8 +113,8 @@ def _replayed(index: Index, number: int, header: Header, connection: str) -> Ite
         found = index.published(header.channel, header.epoch, offset)
         entry = None if found is None else index.entry(found)
         type_ = BEFORE if entry is None else entry_type(entry)
-        told = (header.channel, None if entry is None else entry.frame, "", type_, offset)
-        yield Frame(number, header.seq, header.at, "received", connection, *told)
+        rest = (header.channel, None if entry is None else entry.frame, "", type_, offset)
+        yield Frame(number, header.seq, header.at, "received", connection, *rest)
 
 
 def attachments(index: Index, session: str) -> Iterator[RecordedAttachment]:
@@ -136,7 +136,7 @@ def attachments(index: Index, session: str) -> Iterator[RecordedAttachment]:
     yield from (RecordedAttachment(*place, start, len(index)) for place, start in since.items())
 
 
-def _told(index: Index, attached: Iterator[RecordedAttachment], user: str) -> Iterator[tuple[int, Entry]]:
+def _fanouts(index: Index, attached: Iterator[RecordedAttachment], user: str) -> Iterator[tuple[int, Entry]]:
     for channel, audience, start, end in attached:
         for number in index.fanouts_between(channel, start, end):
             entry = index.entry(number)
@@ -160,8 +160,8 @@ def _kept(index: Index, session: str, entries: list[tuple[int, Entry]]) -> Itera
                     number, header.seq, header.at, "sent", name, header.channel, frame, header.rule, entry_type(entry)
                 )
             case "out" | "fanout" if header.exclude_connection != name:
-                told = (header.channel, frame, "", entry_type(entry), header.offset)
-                queued[name].append(Frame(number, header.seq, header.at, "received", name, *told))
+                rest = (header.channel, frame, "", entry_type(entry), header.offset)
+                queued[name].append(Frame(number, header.seq, header.at, "received", name, *rest))
             case "replayed":
                 queued[name] += _replayed(index, number, header, name)
             case "conflated":
