@@ -1,8 +1,8 @@
-"""The one decision about rights: may this identity do that on this channel? (docs/protocol.md#permissions) Pure.
+"""Authorization: the one decision about the rights of an identity on a channel (docs/protocol.md#permissions). Pure.
 
-`decide` answers for a channel, `decide_operator` for calls that name none, `may_see` for a fact that was derived from
-channels. The socket, HTTP, operators' rows, exports and the dashboard all ask here. An answer is data: the rule by its
-name, the claim or setting that decided, and each change that would turn a refusal round. Default deny.
+`decide` is for a channel, `decide_operator` for calls that name none, `may_see` for a fact that was derived from
+channels. The socket, HTTP, operators' rows, exports and the dashboard all use it. A decision is data: the rule by its
+name, the claim or setting that decided, and each change that would reverse a refusal. The default is to deny.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ EVERYTHING = "*"
 
 
 class Right(IntEnum):
-    """A right that a grant gives, and that is asked for; each includes the one before.
+    """A right, as a grant gives it and a call needs it; each includes the one before.
 
     READ: subscribe, recover, receive, read over HTTP. WRITE: send and edit. ADMIN: change settings, hide one's
     presence, read presence and history over HTTP.
@@ -101,12 +101,12 @@ class Identity:
     issued_at: int | None = None
 
     def __hash__(self) -> int:
-        # A thousand grants are not hashed anew for each message.
+        # Not the grants: a thousand of them would be hashed for each message.
         return hash((self.user_id, self.expires_at, self.token_id))
 
     @property
     def permissions(self) -> list[str]:
-        """Every permission in force, the two that everybody has included."""
+        """Every permission in force, with the two that every user has."""
         texts = [grant.text for grant in self.grants]
         own = (f"{Right.READ.label}:{name}" for name in (channels.GLOBAL, channels.user(self.user_id)))
         return texts + [text for text in own if text not in texts]
@@ -129,7 +129,7 @@ class Remedy(NamedTuple):
 
 
 class AccessDecision(NamedTuple):
-    """The answer to one question about rights. `remedies`: all of them are needed; none where it is allowed."""
+    """One decision about rights. `remedies`: all changes that the other answer needs; none where allowed."""
 
     allowed: bool
     rule: Rule
@@ -138,18 +138,18 @@ class AccessDecision(NamedTuple):
 
     @property
     def entitled(self) -> bool:
-        """Return whether the claims reach, even where the channel is frozen."""
+        """True where the claims are sufficient, also on a frozen channel."""
         return self.allowed or self.rule == "frozen"
 
     @property
     def permitted(self) -> bool:
-        """Return whether a permission reaches, whatever the clearance."""
+        """True where a permission is sufficient, whatever the clearance."""
         return self.allowed or self.rule in ("clearance", "frozen")
 
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """Something that was derived from channels, to be shown elsewhere.
+    """A fact that was derived from channels and is shown elsewhere.
 
     `level`: the highest level of the channels when it was derived; it is kept where a channel's level falls later.
     `personal`: it holds names or addresses of sessions, which only `admin:*` may see
@@ -161,13 +161,13 @@ class Fact:
     personal: bool = False
 
     def joined(self, other: Fact) -> Fact:
-        """Return the fact that both together tell."""
+        """Return the fact derived from the channels of both."""
         channels = tuple(dict.fromkeys((*self.channels, *other.channels)))
         return Fact(channels, max(self.level, other.level), self.personal or other.personal)
 
 
 def decide(identity: Identity, right: Right, channel: str, settings: ChannelSettings) -> AccessDecision:
-    """Decide on a well-formed channel name with its settings. Permission and clearance must both reach."""
+    """Decide on a well-formed channel name with its settings. Both permission and clearance must be sufficient."""
     held = _held(identity, channel)
     granted = held.right is not None and held.right >= right
     cleared = identity.clearance >= settings.level
@@ -188,7 +188,7 @@ def decide(identity: Identity, right: Right, channel: str, settings: ChannelSett
 
 
 def access(identity: Identity, right: Right, channel: str, policy: ChannelPolicy) -> AccessDecision:
-    """Decide on a well-formed channel name with the settings in force: the question of the socket and of HTTP."""
+    """Decide on a well-formed channel name with the settings in force, for the socket and for HTTP."""
     return decide(identity, right, channel, policy.settings(channel))
 
 
@@ -202,13 +202,13 @@ def decide_operator(identity: Identity) -> AccessDecision:
 
 
 def holds_on_all(identity: Identity, right: Right, namespace: str) -> bool:
-    """Return whether one permission gives the right on every channel of a namespace: `write:user:*`, `write:*`."""
+    """Return True where one permission gives the right on a whole namespace: `write:user:*`, `write:*`."""
     patterns = (EVERYTHING, f"{namespace}:{EVERYTHING}")
     return any(grant.right >= right and grant.pattern.text in patterns for grant in identity.grants)
 
 
 def may_see(identity: Identity, fact: Fact, settings_of: SettingsOf) -> bool:
-    """Return whether a fact may be shown: whoever sees it could read every channel it comes from, then and now."""
+    """Return True where the identity may read every channel that the fact comes from, then and now."""
     if fact.personal and not decide_operator(identity).allowed:
         return False
     return all(
@@ -218,7 +218,7 @@ def may_see(identity: Identity, fact: Fact, settings_of: SettingsOf) -> bool:
 
 
 def reader(clearance: Clearance) -> Identity:
-    """Return who reads a recording or an export of one clearance: permissions are not asked for there."""
+    """Return the identity of a reader of recordings and exports with a clearance; permissions do not matter there."""
     return Identity("", "", "", None, Grant.parse_all([f"admin:{EVERYTHING}"]), clearance, 0)
 
 
@@ -238,7 +238,7 @@ def _held(identity: Identity, channel: str) -> _Held:
     for grant in identity.grants:
         if (right is None or grant.right > right) and grant.pattern.matches(channel):
             right, text = grant.right, grant.text
-    # `ops:*` is for operators alone: less than admin on it is nothing.
+    # `ops:*` is for operators alone: a right below admin on it has no effect.
     if channels.is_in(channel, "ops") and right is not Right.ADMIN:
         return _Held(None, text, right is not None)
     return _Held(right, text)
@@ -251,7 +251,7 @@ def _granted(held: _Held) -> AccessDecision:
 
 
 def _missing(held: _Held, right: Right, channel: str) -> tuple[Rule, str]:
-    """The rule of a missing permission, and the least right that would do."""
+    """Return the rule of a missing permission, and the least sufficient right."""
     if channels.is_in(channel, "ops"):
         return "ops" if held.partial else _GRANT_RULES[right], Right.ADMIN.label
     return _GRANT_RULES[right], right.label

@@ -1,8 +1,8 @@
 """The grammar of channel names (docs/protocol.md#channel-names).
 
 A name is segments joined by `:`; the first is the namespace. A pattern, as permissions and tables use it,
-is a name in which `*` stands for one whole segment or, as the last, for all the rest. Names are built and taken apart
-here and nowhere else.
+is a name in which `*` stands for one whole segment or, as the last, for all the rest. Names are built and parsed only
+here.
 """
 
 from __future__ import annotations
@@ -32,15 +32,15 @@ SHAPES: dict[str, tuple[str, ...]] = {
 
 
 GLOBAL = "global"
-"""The one channel of everybody."""
+"""The channel that every user may read."""
 
 
 class ChannelError(ValueError):
-    """The name is no channel name; the message says what is wrong with it."""
+    """A malformed channel name; the message names the fault."""
 
 
 class UnknownNamespace(ValueError):
-    """The name is well formed, but nothing here is called so."""
+    """A well-formed name in an unknown namespace."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ def identifier(name: str) -> str:
 
 
 def is_in(name: str, namespace: NamespaceName) -> bool:
-    """Return whether a name or a pattern begins with this namespace."""
+    """Return True for a name or a pattern that begins with this namespace."""
     return name.partition(":")[0] == namespace
 
 
@@ -117,7 +117,7 @@ def parse(name: str) -> Channel:
 
 
 def is_channel(name: str) -> bool:
-    """Return whether the text is the name of a channel of a known namespace."""
+    """Return True for the name of a channel of a known namespace."""
     try:
         parse(name)
     except ValueError:
@@ -133,7 +133,7 @@ class Pattern:
     segments: tuple[str, ...]
 
     def matches(self, name: str) -> bool:
-        """Whether a well-formed channel name belongs to the set."""
+        """Return True for a well-formed channel name that belongs to the set."""
         mine = self.segments
         theirs = name.split(":")
         if mine[-1] == "*":
@@ -146,11 +146,11 @@ class Pattern:
 
     @property
     def names_something(self) -> bool:
-        """Return whether a channel of any namespace could belong to the set."""
+        """True where a channel of any namespace could belong to the set."""
         return any(self._overlaps((namespace, *["*"] * len(shape))) for namespace, shape in SHAPES.items())
 
     def overlaps(self, other: Pattern) -> bool:
-        """Return whether a channel could belong to both sets."""
+        """Return True where a channel could belong to both sets."""
         return any(
             self._overlaps(whole) and other._overlaps(whole) and self._agrees(other)
             for whole in ((namespace, *["*"] * len(shape)) for namespace, shape in SHAPES.items())

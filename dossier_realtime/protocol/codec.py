@@ -1,6 +1,6 @@
-"""Frames to commands, events to frames.
+"""The codec: frames to commands, events to frames.
 
-Every refusal names the JSON path and quotes at most 64 characters of the input.
+Every error names the JSON path and quotes at most 64 characters of the input.
 """
 
 from __future__ import annotations
@@ -28,20 +28,20 @@ _encoder = msgspec.json.Encoder()
 _KEEP = b'"[{]}'
 _DROPPED = bytes(set(range(256)) - set(_KEEP))
 _FOLDED = bytes.maketrans(b"{}", b"[]")
-# Keys that turn into something else when a browser copies an object. A quote inside a JSON string is escaped,
+# Keys with a special meaning when a browser copies an object. A quote inside a JSON string is escaped,
 # so these bytes followed by a colon can only be a key.
 _POISON_WORDS = (b"__proto__", b"__class__", b"constructor", b"prototype")
 _POISON = re.compile(rb'"(?:' + b"|".join(_POISON_WORDS) + rb')"\s*:')
 _MAX_QUOTED_CHARACTERS = 60
-# What the decoder quotes of the input stands between the first quotation mark and the last.
+# The decoder quotes the input between the first and the last quotation mark.
 _QUOTED = re.compile(rf"([`'\"].{{{_MAX_QUOTED_CHARACTERS}}}).+(?=[`'\"])", re.DOTALL)
 
 
 class InvalidMessage(ValueError):
     """A frame that is no message of the protocol.
 
-    `path` is the JSON path of what is wrong; `type`, `ref` and `channel` are the frame's own where they could
-    be read.
+    `path` is the JSON path of the fault; `type`, `ref` and `channel` are those of the frame, where they could be
+    read.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class InvalidMessage(ValueError):
 
 
 class _Envelope(Struct):
-    """What an answer to a broken message can still refer to."""
+    """The fields of an invalid message that an answer can refer to."""
 
     type: Any = None
     ref: Any = None
@@ -95,21 +95,21 @@ def decode_inbound(frame: bytes) -> InboundMessage:
 
 
 def _inbound(message: Any) -> InboundMessage:
-    """Take apart an event that a client sent: what is the sender's own does not go out with it."""
+    """Separate a client's event from its `ref` and `idempotency_key`, which are not delivered to others."""
     inbound = InboundMessage(message, message.ref, message.idempotency_key)
     message.ref = message.idempotency_key = message.offset = None
     return inbound
 
 
 def check_shape(frame: bytes) -> None:
-    """Refuse what no Struct can see: bytes that are not UTF-8 in fields that are ignored, depth over 16, and keys that
-    poison objects. Raises InvalidMessage.
+    """Check the faults that no Struct sees. Raises InvalidMessage.
 
-    Linear in the frame, in a fixed number of passes that run in C: it is the first thing done with a stranger's bytes.
+    These are bytes that are not UTF-8 in ignored fields, depth over 16, and keys that change the prototype of objects.
+    It is linear in the frame, in a fixed number of passes that run in C: it is the first check of untrusted bytes.
     """
     if not frame.isascii():
         try:
-            frame.decode()  # msgspec skips the fields that it does not know without looking into their text
+            frame.decode()  # msgspec skips unknown fields without decoding their text
         except UnicodeDecodeError as wrong:
             raise InvalidMessage(*reason(wrong)) from None
     if frame.count(b"[") + frame.count(b"{") > MAX_DEPTH and _too_deep(_brackets(frame)):
@@ -119,31 +119,31 @@ def check_shape(frame: bytes) -> None:
 
 
 def _brackets(frame: bytes) -> bytes:
-    """The brackets outside strings, braces told as brackets."""
+    """Return the brackets outside of strings, with braces as brackets."""
     if b"\\" in frame:
-        # First the backslashes that escape each other: one that is left before a quote escapes it.
+        # First remove the backslashes that escape each other: one that is left before a quote escapes it.
         frame = frame.replace(b"\\\\", b"").replace(b'\\"', b"")
     marks = frame.translate(_FOLDED, _DROPPED)
     if b'"' in marks:
-        # Two quotes side by side enclose nothing that counts, or join two strings: either way they can go.
+        # Two adjacent quotes enclose no bracket, or join two strings: both pairs can be removed.
         marks = b"".join(marks.replace(b'""', b"").split(b'"')[::2])
     return marks
 
 
 def _too_deep(brackets: bytes) -> bool:
-    """Return whether brackets nest deeper than MAX_DEPTH. What is never closed is taken as closed at the end."""
+    """Return True for brackets nested deeper than MAX_DEPTH. Unclosed ones count as closed at the end."""
     unclosed = brackets.count(b"[") - brackets.count(b"]")
     if unclosed > MAX_DEPTH:
         return True
     brackets += b"]" * unclosed
     for _ in range(MAX_DEPTH):
-        # Each pass takes away the innermost level: what is left after MAX_DEPTH of them is deeper.
+        # Each pass removes the innermost level: brackets that are left after MAX_DEPTH passes are deeper.
         brackets = brackets.replace(b"[]", b"")
     return b"[]" in brackets
 
 
 def reference(frame: bytes) -> InvalidMessage:
-    """Return what a refusal can refer to (`ref`, `channel`, `type`) of a frame that is not looked at any further."""
+    """Return the fields (`ref`, `channel`, `type`) that a refusal of an unread frame refers to."""
     return _explained(frame, "This message was not read", "$")
 
 
@@ -160,7 +160,7 @@ def _short(value: Any) -> str | None:
 
 
 def reason(wrong: Exception) -> tuple[str, str]:
-    """An English reason and the JSON path, from what the decoder says."""
+    """Return the reason in English and the JSON path of a decoder's error."""
     if isinstance(wrong, RecursionError):
         return f"The message is nested deeper than {MAX_DEPTH} levels; flatten it", "$"
     if not isinstance(wrong, msgspec.ValidationError):
@@ -176,12 +176,12 @@ def reason(wrong: Exception) -> tuple[str, str]:
 
 
 def encode(event: Event | Command) -> bytes:
-    """One message as a JSON frame."""
+    """Return a message as a JSON frame."""
     return _encoder.encode(event)
 
 
 def decode_event(frame: bytes | str) -> Event:
-    """Read one server frame; unknown fields are ignored. Raises msgspec.DecodeError for what is no event."""
+    """Read one server frame; unknown fields are ignored. Raises msgspec.DecodeError for other frames."""
     try:
         return _events.decode(frame)
     except (RecursionError, UnicodeError):
@@ -189,7 +189,7 @@ def decode_event(frame: bytes | str) -> Event:
 
 
 def with_offset(body: bytes, offset: int) -> bytes:
-    """The frame of a channel event: an encoded event, its `offset` spliced in without encoding it anew."""
+    """Return the frame of a channel event: an encoded event with its `offset` spliced in, without encoding it again."""
     return b'{"offset":%d,%b' % (offset, body[1:])
 
 

@@ -1,7 +1,7 @@
 """Client to server: one Struct a message.
 
 Unknown top-level fields are ignored; inside `payload` and `params` they are refused. Where a field may be
-absent, `null` says the same, but for formatting and the `field` of presence, where it removes.
+absent, `null` means the same, except for formatting and the `field` of presence, where it removes.
 
 The events that a client may publish are not repeated here: `inbound` derives their inbound form from `events`.
 """
@@ -32,18 +32,18 @@ from .fields import (
 
 
 class Strict(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """What stands inside `payload` or `params`: a field that is not known is an error, not a hint."""
+    """The base of Structs inside `payload` and `params`, in which an unknown field is an error."""
 
 
 class Auth(Struct, tag_field="type", tag="auth", omit_defaults=True, kw_only=True):
-    """The first message of a connection; later, the renewal of its token."""
+    """The first message of a connection; later the renewal of its token."""
 
     payload: AuthPayload
     ref: Ref | None = None
 
 
 class AuthPayload(Strict, frozen=True):
-    """`session_id` asks to resume a session that ended less than 15 min ago."""
+    """The token. `session_id` asks to resume a session that ended less than 15 min ago."""
 
     token: str
     session_id: Id | None = None
@@ -57,8 +57,11 @@ class Ping(Struct, tag_field="type", tag="ping", omit_defaults=True, kw_only=Tru
 
 
 class Since(Strict, frozen=True):
-    """Where the client was: `{epoch?, offset}` on a channel with history (without `epoch`: in the present one),
-    `{version, epoch?}` on a document."""
+    """The client's last position.
+
+    It is `{epoch?, offset}` on a channel with history (without `epoch`: in the present one), and `{version, epoch?}` on
+    a document.
+    """
 
     epoch: str | None = None
     offset: Integer | None = None
@@ -70,8 +73,11 @@ class Since(Strict, frozen=True):
 
 
 class SubscribeParams(NullIsAbsent, Strict, frozen=True):
-    """`include_presence`: the snapshot and then changes. `hidden`: be there unseen (needs admin). `since`: what was
-    missed after this place comes first. `last`: so many of the latest events come first; not together with `since`."""
+    """The parameters of a subscription.
+
+    `include_presence`: the snapshot and then changes. `hidden`: take no part in presence (needs admin). `since`: the
+    events missed after this position come first. `last`: so many of the latest events come first; not with `since`.
+    """
 
     include_presence: OrNull[bool] = False
     hidden: OrNull[bool] = False
@@ -80,7 +86,7 @@ class SubscribeParams(NullIsAbsent, Strict, frozen=True):
 
 
 class Subscribe(NullIsAbsent, Struct, tag_field="type", tag="subscribe", omit_defaults=True, kw_only=True):
-    """Receive a channel from now on, or from `params.since` on."""
+    """Subscribe to a channel from now on, or from `params.since` on."""
 
     channel: ChannelField
     params: OrNull[SubscribeParams] = SubscribeParams()
@@ -88,16 +94,16 @@ class Subscribe(NullIsAbsent, Struct, tag_field="type", tag="subscribe", omit_de
 
 
 class Unsubscribe(Struct, tag_field="type", tag="unsubscribe", omit_defaults=True, kw_only=True):
-    """Receive the channel no more."""
+    """End the subscription to a channel."""
 
     channel: ChannelField
     ref: Ref | None = None
 
 
 class PresenceChange(NullIsAbsent, Strict, frozen=True):
-    """What a user says of itself; a field left out stays as it was. `field: null` says "in no field".
+    """A user's own presence; a field left out is unchanged. `field: null` means "in no field".
 
-    `user_id` may be said, as the contract prints it, but only the sender's own.
+    `user_id` may be given, as the contract prints it, but only the sender's own.
     """
 
     status: OrNull[Status | UnsetType] = UNSET
@@ -107,7 +113,7 @@ class PresenceChange(NullIsAbsent, Strict, frozen=True):
 
 
 class UpdatePresence(Struct, tag_field="type", tag="presence_update", omit_defaults=True, kw_only=True):
-    """The user's activity on a channel that this connection subscribes."""
+    """The user's activity on a channel that this connection subscribes to."""
 
     channel: ChannelField
     payload: PresenceChange
@@ -115,7 +121,7 @@ class UpdatePresence(Struct, tag_field="type", tag="presence_update", omit_defau
 
 
 class SettingsChange(NullIsAbsent, Strict, frozen=True):
-    """A field left out stays as it was; an empty payload only reads."""
+    """A change of settings; a field left out is unchanged, an empty payload only reads."""
 
     classification: OrNull[Level | UnsetType] = UNSET
     presence: OrNull[bool | UnsetType] = UNSET
@@ -132,7 +138,7 @@ class ChangeSettings(NullIsAbsent, Struct, tag_field="type", tag="channel_settin
 
 
 class Attributes(Strict, frozen=True):
-    """Formatting; `null` removes an attribute, a field left out stays as it was."""
+    """Attributes of formatting; `null` removes one, a field left out is unchanged."""
 
     bold: bool | UnsetType | None = UNSET
     italic: bool | UnsetType | None = UNSET
@@ -151,7 +157,7 @@ OperationId = Annotated[str, Meta(min_length=1, max_length=64)]
 class EditPayload(Strict, frozen=True):
     """One flat operation.
 
-    `position` and `length` are UTF-16 code units; `version` is what it was made against.
+    `position` and `length` are in UTF-16 code units; `version` is the one that it was made against.
     """
 
     operation_type: Literal["insert", "delete", "format"]
@@ -174,7 +180,7 @@ class EditOperation(Struct, tag_field="type", tag="edit_operation", omit_default
 
 
 class CursorPayload(NullIsAbsent, Strict, frozen=True):
-    """`position` and `selection_length` are UTF-16 code units."""
+    """A cursor or selection; `position` and `selection_length` are in UTF-16 code units."""
 
     position: UnitOffset
     selection_length: OrNull[UnitOffset] = 0
@@ -183,7 +189,7 @@ class CursorPayload(NullIsAbsent, Strict, frozen=True):
 
 
 class MoveCursor(Struct, tag_field="type", tag="cursor_position", omit_defaults=True, kw_only=True):
-    """Where the user's cursor is; only the latest counts."""
+    """The position of the user's cursor; only the latest counts."""
 
     channel: ChannelField
     payload: CursorPayload
@@ -191,17 +197,21 @@ class MoveCursor(Struct, tag_field="type", tag="cursor_position", omit_defaults=
 
 
 class AlertAckPayload(Strict, frozen=True):
+    """The commitment whose alert is acknowledged."""
+
     commitment_id: Id
 
 
 class AcknowledgeAlert(Struct, tag_field="type", tag="alert_ack", omit_defaults=True, kw_only=True):
-    """A recipient takes the commitment in hand; answered by `ack`; by `alert_state` if somebody had done so."""
+    """Acknowledge an alert; answered by `ack`, or by `alert_state` if it was acknowledged before."""
 
     payload: AlertAckPayload
     ref: Ref | None = None
 
 
 class BriefRequestPayload(Strict, frozen=True):
+    """The brief to write: its type, its subject and its language."""
+
     type: Name
     entity_id: Id
     language: Literal["en", "ar"]
@@ -209,18 +219,20 @@ class BriefRequestPayload(Strict, frozen=True):
 
 
 class RequestBrief(Struct, tag_field="type", tag="brief_request", omit_defaults=True, kw_only=True):
-    """Ask for a brief; its progress comes to every connection of the user."""
+    """Request a brief; its progress goes to every connection of the user."""
 
     payload: BriefRequestPayload
     ref: Ref | None = None
 
 
 class BriefCancelPayload(Strict, frozen=True):
+    """The request to cancel."""
+
     request_id: Id
 
 
 class CancelBrief(Struct, tag_field="type", tag="brief_cancel", omit_defaults=True, kw_only=True):
-    """Stop a brief of one's own; answered by `ack`, which says how it `ended`."""
+    """Cancel a brief of the sender; answered by `ack` with its end in `ended`."""
 
     payload: BriefCancelPayload
     ref: Ref | None = None
@@ -239,4 +251,4 @@ Command = (
     | RequestBrief
     | CancelBrief
 )
-"""Everything a client says, but for the events it publishes."""
+"""Every message of a client, except the events that it publishes."""

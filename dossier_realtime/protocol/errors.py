@@ -1,4 +1,4 @@
-"""Error codes and close codes. A close code's range tells a client what to do: come back, or stay away."""
+"""Error codes and close codes. The range of a close code decides whether a client reconnects."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class ErrorCode(StrEnum):
     INVALID_MESSAGE_FORMAT = "INVALID_MESSAGE_FORMAT"
     CHANNEL_NOT_FOUND = "CHANNEL_NOT_FOUND"
     VERSION_CONFLICT = "VERSION_CONFLICT"
-    # Additions: what the contract's eight cannot say.
+    # Additions, for cases that the contract's eight do not cover.
     SERVICE_UNAVAILABLE = "SERVICE_UNAVAILABLE"
     NOT_FOUND = "NOT_FOUND"
     METHOD_NOT_ALLOWED = "METHOD_NOT_ALLOWED"
@@ -35,14 +35,14 @@ class CloseCode(IntEnum):
     INTERNAL_ERROR = 1011
     SERVICE_RESTART = 1012
     TRY_AGAIN_LATER = 1013
-    # 4000-4499: come back, with jitter.
+    # 4000-4499: reconnect, with jitter.
     SLOW_CONSUMER = 4000
     HEARTBEAT_LOST = 4001
     TOKEN_EXPIRED = 4002
     POSITION_LOST = 4003
     RATE_ABUSE = 4004
     AUTH_TIMEOUT = 4005
-    # 4500-4999: do not come back.
+    # 4500-4999: do not reconnect.
     AUTH_FAILED = 4500
     REVOKED = 4501
     PROTOCOL_ABUSE = 4502
@@ -51,7 +51,7 @@ class CloseCode(IntEnum):
 
     @property
     def come_back(self) -> bool:
-        """Whether a client that was closed with this code should connect again."""
+        """True where a client that was closed with this code should reconnect."""
         return may_come_back(self)
 
 
@@ -59,7 +59,7 @@ _FINAL_STANDARD = frozenset({1000, 1002, 1003, 1007, 1009})
 
 
 def may_come_back(code: int) -> bool:
-    """Whether `code` invites the client back. Unknown and missing codes (1005, 1006) do: networks break."""
+    """Return True where the client should reconnect; also for unknown and missing codes (1005, 1006)."""
     return code not in _FINAL_STANDARD and not 4500 <= code <= 4999
 
 
@@ -97,4 +97,4 @@ MEANINGS: dict[ErrorCode | CloseCode, str] = {
     CloseCode.CONNECTION_LIMIT: "The user has too many connections; close another first.",
     CloseCode.SESSION_REPLACED: "A newer connection resumed this session.",
 }
-"""What each code says and what to do about it, in one sentence or two."""
+"""The meaning of each code and the remedy, in one sentence or two."""

@@ -1,6 +1,6 @@
 """Server to client: what happens on channels, in the contract's own order: one Struct a message.
 
-Fields beyond the contract's are additive: left out of the frame where they have nothing to say
+Fields beyond the contract's are additive: left out of the frame where they have their default
 (docs/protocol.md#additional-fields).
 """
 
@@ -44,6 +44,8 @@ from .responses import Response
 
 
 class DossierUpdatePayload(Struct, kw_only=True):
+    """The changed entity and its changed fields."""
+
     entity_type: Name
     entity_id: Id
     operation: Literal["create", "update", "delete"]
@@ -53,7 +55,7 @@ class DossierUpdatePayload(Struct, kw_only=True):
 
 
 class DossierUpdate(Struct, tag_field="type", tag="dossier_update", omit_defaults=True, kw_only=True):
-    """A dossier changed."""
+    """A change of a dossier."""
 
     channel: ChannelField
     payload: DossierUpdatePayload
@@ -64,7 +66,7 @@ class DossierUpdate(Struct, tag_field="type", tag="dossier_update", omit_default
 
 
 class RemoteOperationPayload(Struct, omit_defaults=True, kw_only=True):
-    """One committed operation, as it applies to the text of `version - 1`. Positions in UTF-16 code units."""
+    """One committed operation on the text of `version - 1`. Positions are in UTF-16 code units."""
 
     user_id: Id
     user_name: Line
@@ -78,20 +80,22 @@ class RemoteOperationPayload(Struct, omit_defaults=True, kw_only=True):
 
 
 class RemoteOperation(Struct, tag_field="type", tag="remote_operation", omit_defaults=True, kw_only=True):
-    """Somebody's edit of a document."""
+    """A user's committed edit of a document."""
 
     channel: ChannelField
     payload: RemoteOperationPayload
 
 
 class CursorPositionPayload(Struct, kw_only=True):
+    """A user's cursor or selection, in UTF-16 code units."""
+
     user_id: Id
     position: UnitOffset
     selection_length: UnitOffset
 
 
 class CursorPosition(Struct, tag_field="type", tag="cursor_position", omit_defaults=True, kw_only=True):
-    """Where somebody's cursor is. Never stored; the latest replaces the one before."""
+    """The position of a user's cursor. Never stored; the latest replaces the one before."""
 
     channel: ChannelField
     payload: CursorPositionPayload
@@ -101,6 +105,8 @@ class CursorPosition(Struct, tag_field="type", tag="cursor_position", omit_defau
 
 
 class PresenceJoinPayload(NullIsAbsent, Struct, kw_only=True):
+    """The user who joined."""
+
     user_id: Id
     name: Line
     role: OrNull[str] = ""
@@ -110,26 +116,31 @@ class PresenceJoinPayload(NullIsAbsent, Struct, kw_only=True):
 
 
 class PresenceJoin(Struct, tag_field="type", tag="presence_join", omit_defaults=True, kw_only=True):
-    """A user came."""
+    """A user's first connection on a channel."""
 
     channel: ChannelField
     payload: PresenceJoinPayload
 
 
 class PresenceLeavePayload(Struct):
+    """The user who left."""
+
     user_id: Id
 
 
 class PresenceLeave(Struct, tag_field="type", tag="presence_leave", omit_defaults=True, kw_only=True):
-    """A user's last connection is gone."""
+    """The end of a user's last connection on a channel."""
 
     channel: ChannelField
     payload: PresenceLeavePayload
 
 
 class PresenceUpdatePayload(NullIsAbsent, Struct, kw_only=True):
-    """`status` left out: as it was. This server always says all three. `name`, `role` and `avatar` come only where a
-    newer token of the user's says something else of them."""
+    """The user's present activity.
+
+    `status` left out is unchanged; this server always sends it. `name`, `role` and `avatar` are sent only where a newer
+    token of the user changes them.
+    """
 
     user_id: Id
     status: OrNull[Status | UnsetType] = UNSET
@@ -141,7 +152,7 @@ class PresenceUpdatePayload(NullIsAbsent, Struct, kw_only=True):
 
 
 class PresenceUpdate(Struct, tag_field="type", tag="presence_update", omit_defaults=True, kw_only=True):
-    """A user's activity, as it is now."""
+    """A change of a user's activity."""
 
     channel: ChannelField
     payload: PresenceUpdatePayload
@@ -151,11 +162,15 @@ class PresenceUpdate(Struct, tag_field="type", tag="presence_update", omit_defau
 
 
 class Action(Struct):
+    """A link that a notification offers."""
+
     label: Text
     url: Link
 
 
 class NotificationPayload(NullIsAbsent, Struct, kw_only=True):
+    """The text of a notification, its subject and its links."""
+
     id: Id
     title: Localized
     message: Localized
@@ -166,7 +181,7 @@ class NotificationPayload(NullIsAbsent, Struct, kw_only=True):
 
 
 class Notification(Struct, tag_field="type", tag="notification", omit_defaults=True, kw_only=True):
-    """Something a person should read, in both languages."""
+    """A notification for a person, in both languages."""
 
     priority: Priority
     payload: NotificationPayload
@@ -178,6 +193,8 @@ class Notification(Struct, tag_field="type", tag="notification", omit_defaults=T
 
 
 class TaskUpdatePayload(Struct, kw_only=True):
+    """The task and its old and new status."""
+
     task_id: Id
     previous_status: Name
     new_status: Name
@@ -187,7 +204,7 @@ class TaskUpdatePayload(Struct, kw_only=True):
 
 
 class TaskUpdate(Struct, tag_field="type", tag="task_update", omit_defaults=True, kw_only=True):
-    """A task's status changed."""
+    """A change of a task's status."""
 
     channel: ChannelField
     payload: TaskUpdatePayload
@@ -195,6 +212,8 @@ class TaskUpdate(Struct, tag_field="type", tag="task_update", omit_defaults=True
 
 
 class TaskAssignedPayload(Struct, kw_only=True):
+    """The assigned task."""
+
     task_id: Id
     title: Text
     assigned_by: StampedActor
@@ -203,7 +222,7 @@ class TaskAssignedPayload(Struct, kw_only=True):
 
 
 class TaskAssigned(Struct, tag_field="type", tag="task_assigned", omit_defaults=True, kw_only=True):
-    """A task is yours."""
+    """The assignment of a task to the receiver."""
 
     channel: ChannelField
     payload: TaskAssignedPayload
@@ -214,7 +233,7 @@ class TaskAssigned(Struct, tag_field="type", tag="task_assigned", omit_defaults=
 
 
 class BriefStartedPayload(Struct):
-    """`estimated_time` in milliseconds."""
+    """The brief and its `estimated_time` in milliseconds."""
 
     type: Name
     entity_id: Id
@@ -222,7 +241,7 @@ class BriefStartedPayload(Struct):
 
 
 class BriefStarted(Struct, tag_field="type", tag="brief_generation_started", omit_defaults=True, kw_only=True):
-    """A brief is being written."""
+    """The start of a brief's generation."""
 
     request_id: Id
     payload: BriefStartedPayload
@@ -231,13 +250,15 @@ class BriefStarted(Struct, tag_field="type", tag="brief_generation_started", omi
 
 
 class BriefProgressPayload(Struct):
+    """The stage of a brief and its progress in percent."""
+
     stage: Stage
     progress: Percentage
     message: Text
 
 
 class BriefProgress(Struct, tag_field="type", tag="brief_generation_progress", omit_defaults=True, kw_only=True):
-    """How far it is."""
+    """The progress of a brief's generation."""
 
     request_id: Id
     payload: BriefProgressPayload
@@ -246,7 +267,7 @@ class BriefProgress(Struct, tag_field="type", tag="brief_generation_progress", o
 
 
 class BriefCompletePayload(Struct):
-    """`generation_time` in milliseconds."""
+    """The finished brief and its `generation_time` in milliseconds."""
 
     brief_id: Id
     generation_time: Milliseconds
@@ -254,7 +275,7 @@ class BriefCompletePayload(Struct):
 
 
 class BriefComplete(Struct, tag_field="type", tag="brief_generation_complete", omit_defaults=True, kw_only=True):
-    """The brief can be read."""
+    """The success of a brief's generation; the brief can be read."""
 
     request_id: Id
     payload: BriefCompletePayload
@@ -263,12 +284,14 @@ class BriefComplete(Struct, tag_field="type", tag="brief_generation_complete", o
 
 
 class BriefFailedPayload(Struct):
+    """The error, and whether a fallback exists."""
+
     error: Text
     fallback_available: bool
 
 
 class BriefFailed(Struct, tag_field="type", tag="brief_generation_failed", omit_defaults=True, kw_only=True):
-    """There will be no brief."""
+    """The failure or cancellation of a brief's generation."""
 
     request_id: Id
     payload: BriefFailedPayload
@@ -280,9 +303,9 @@ class BriefFailed(Struct, tag_field="type", tag="brief_generation_failed", omit_
 
 
 class CommitmentAlertPayload(Struct, omit_defaults=True, kw_only=True):
-    """`alert_level`: 1 first alert, 2 second, 3 escalated.
+    """The commitment and its level. `alert_level`: 1 first alert, 2 second, 3 escalated.
 
-    `next_level_at`: Unix time at which it climbs, if nobody takes it in hand; absent at level 3, or if not known.
+    `next_level_at`: Unix time of the next level, unless it is acknowledged; absent at level 3, or if not known.
     """
 
     commitment_id: Id
@@ -304,6 +327,8 @@ class CommitmentAlert(Struct, tag_field="type", tag="commitment_alert", omit_def
 
 
 class AlertStatePayload(Struct, kw_only=True):
+    """The state of a commitment's alert."""
+
     commitment_id: Id
     state: Literal["open", "acknowledged"]
     acknowledged_by: Id | None
@@ -311,9 +336,9 @@ class AlertStatePayload(Struct, kw_only=True):
 
 
 class AlertState(Struct, tag_field="type", tag="alert_state", omit_defaults=True, kw_only=True):
-    """An alert was taken in hand; a later `commitment_alert` above `alert_level` opens it again.
+    """The acknowledgement of an alert; a later `commitment_alert` above `alert_level` reopens it.
 
-    Everybody who was alerted gets it. With a `ref` it answers an `alert_ack` that changed nothing: the state as it is.
+    Every user who was alerted gets it. With a `ref` it answers an `alert_ack` that changed nothing: the present state.
     """
 
     payload: AlertStatePayload
@@ -328,6 +353,8 @@ Score = Annotated[int, Meta(ge=0, le=100)]
 
 
 class RelationshipHealthPayload(Struct, kw_only=True):
+    """The relationship and its old and new health."""
+
     relationship_id: Id
     previous_status: Health
     new_status: Health
@@ -340,7 +367,7 @@ class RelationshipHealthPayload(Struct, kw_only=True):
 class RelationshipHealthChange(
     Struct, tag_field="type", tag="relationship_health_change", omit_defaults=True, kw_only=True
 ):
-    """A relationship became better or worse."""
+    """A change of a relationship's health."""
 
     channel: ChannelField
     payload: RelationshipHealthPayload
@@ -351,7 +378,7 @@ class RelationshipHealthChange(
 
 
 class OpsStatsPayload(Struct):
-    """What happened on `node` in the second before, as numbers by name."""
+    """The counts of `node` in the last second by name, and rows of single things."""
 
     node: Id
     timestamp: Timestamp
@@ -391,4 +418,4 @@ Event = (
     | AlertState
     | OpsStats
 )
-"""Everything a server says."""
+"""Every message of a server."""

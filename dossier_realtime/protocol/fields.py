@@ -1,4 +1,4 @@
-"""The values that messages are made of: their grammar and their bounds, said once.
+"""The types of fields in messages: their grammar and their bounds.
 
 Units: `timestamp` is Unix time in whole seconds; durations name their unit in the field's own docstring;
 text positions and lengths are UTF-16 code units.
@@ -13,19 +13,19 @@ import msgspec
 from msgspec import Meta, Struct
 
 __all__ = ["Activity", "Actor", "Health", "Level", "Localized", "Position", "Priority", "Stage", "Status"]
-# What programs that use the SDK name; the rest is for this package.
+# The public names of the SDK; the others are for this package.
 
 MAX_SAFE_INTEGER = 2**53 - 1  # JSON numbers beyond it change their value in a browser
 
 T = TypeVar("T")
 
-# Beside END, patterns hold only what Python, ECMAScript and RE2 read alike: no look-around, no `\s`, no `\d`,
-# characters beyond ASCII as themselves. END is "end of input" in Python, whose `$` lets a trailing newline pass; the
-# published schema says `$` instead, as ECMAScript and RE2 mean it.
+# Besides END, patterns use only syntax with one meaning in Python, ECMAScript and RE2: no look-around, no `\s`, no
+# `\d`, characters beyond ASCII as themselves. END is "end of input" in Python, whose `$` accepts a trailing newline;
+# the published schema has `$` instead, which means the same in ECMAScript and RE2.
 END = r"(?![\s\S])"
 SEGMENT = r"[A-Za-z0-9._-]{1,64}"
 
-# Dots alone are no id: in a URL or a path, `..` is another place.
+# Dots alone are no id: in a URL or a path, `..` is another folder.
 Id = Annotated[str, Meta(max_length=64, pattern=rf"^\.{{0,63}}[A-Za-z0-9_-][A-Za-z0-9._-]{{0,63}}{END}")]
 Ref = Annotated[str, Meta(min_length=1, max_length=64)]
 IdempotencyKey = Annotated[str, Meta(min_length=1, max_length=64)]
@@ -68,7 +68,7 @@ else:
 
 
 class NullIsAbsent:
-    """Part of a Struct in which `null` in a field of type OrNull says the same as a field left out."""
+    """The base of Structs in which `null` in a field of type OrNull means the same as a field left out."""
 
     __slots__ = ()
 
@@ -98,24 +98,24 @@ def _maker(field: msgspec.structs.FieldInfo) -> Any:
     return lambda: field.default
 
 
-# Fields that the server writes itself; what a sender puts there must be its own (docs/protocol.md#stamped-fields).
+# Fields that the server writes; a sender may only send its own values (docs/protocol.md#stamped-fields).
 StampedTime = Annotated[Timestamp, Meta(extra={"stamp": "time"})]
 StampedUser = Annotated[Id, Meta(extra={"stamp": "user"})]
 
 
 class Localized(Struct, forbid_unknown_fields=True):
-    """One text in both languages of the house."""
+    """A text in English and Arabic."""
 
     en: Paragraph
     ar: Paragraph
 
 
 Text = Line | Localized
-"""Text that people read: one string, or both languages."""
+"""A text for people: one string, or both languages."""
 
 
 class Actor(Struct):
-    """Who did it, as the contract prints it."""
+    """The user who acted, as the contract prints it."""
 
     user_id: Id
     name: Line

@@ -1,7 +1,7 @@
-"""What a client may publish: the inbound form of each publishable event, derived from its outbound Struct.
+"""The inbound form of each publishable event, derived from its outbound Struct.
 
-Inbound differs in three ways: fields inside `payload` that are not known are refused, what the server writes
-itself (identity, time) may be absent, and `ref` and `idempotency_key` may stand at the top.
+Inbound differs in three ways: unknown fields inside `payload` are refused, fields that the server writes (identity,
+time) may be absent, and `ref` and `idempotency_key` may stand at the top.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from .fields import Actor, IdempotencyKey, Ref
 
 @dataclass(slots=True)
 class InboundMessage:
-    """An event as a client sent it, before the server has stamped it."""
+    """An event of a client, before the server has stamped it."""
 
     event: Publishable
     ref: str | None = None
@@ -28,12 +28,12 @@ class InboundMessage:
 
     @property
     def channel(self) -> str | None:
-        """Where it shall go."""
+        """The channel to publish on."""
         return self.event.channel
 
 
 def encode_inbound(message: Struct | InboundMessage) -> bytes:
-    """Return a decoded message as a frame again: without the fields that were ignored in it."""
+    """Return a decoded message as a frame again, without the ignored fields."""
     if not isinstance(message, InboundMessage):
         return msgspec.json.encode(message)
     event: Any = message.event
@@ -44,7 +44,7 @@ def encode_inbound(message: Struct | InboundMessage) -> bytes:
 
 
 class ForeignIdentity(ValueError):
-    """The payload names somebody else than its sender; the message holds the JSON path."""
+    """A payload that names another user than its sender; the message holds the JSON path."""
 
 
 def _stamp_kind(annotation: Any) -> str | None:
@@ -56,7 +56,7 @@ def _stamp_kind(annotation: Any) -> str | None:
 
 
 def _strict(annotation: Any) -> Any:
-    """The same type, with every Struct in it refusing unknown fields."""
+    """Return the same type, with Structs that refuse unknown fields."""
     origin = get_origin(annotation)
     if origin is Annotated:
         return Annotated[_strict(annotation.__origin__), *annotation.__metadata__]
@@ -131,7 +131,7 @@ _STAMPS: dict[type[Struct], list[tuple[str, str]]] = {
 def stamp(event: Publishable, user_id: str, name: str, now: int) -> None:
     """Write the sender's identity and the time (Unix seconds) into the event, in place.
 
-    Raises ForeignIdentity when the payload already names somebody else.
+    Raises ForeignIdentity where the payload names another user.
     """
     payload: Any = event.payload
     event.offset = None
@@ -150,5 +150,5 @@ def stamp(event: Publishable, user_id: str, name: str, now: int) -> None:
 
 
 def event_type(event: Publishable) -> type[Struct]:
-    """The Struct of `events` that the event is an instance of."""
+    """Return the Struct of `events` that the event is an instance of."""
     return type(event).__mro__[1] if type(event) not in INBOUND else type(event)

@@ -1,4 +1,4 @@
-"""What each namespace of channels carries and keeps (docs/protocol.md#history-and-positions). One row a namespace."""
+"""The namespaces of channels: their events and features (docs/protocol.md#history-and-positions). One row each."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Namespace:
-    """`history`: events are numbered and can be recovered. `presence`: who is there is known."""
+    """A namespace. `history`: events are numbered and can be recovered. `presence`: the users on it are known."""
 
     name: str
     history: bool
@@ -47,11 +47,13 @@ NAMESPACES: dict[str, Namespace] = {
 
 
 def namespace_of(channel: str) -> Namespace:
-    """The row of a well-formed channel name."""
+    """Return the row of a well-formed channel name."""
     return NAMESPACES[channels.namespace(channel)]
 
 
 def frame_of(channel: str, body: bytes, offset: int) -> bytes:
-    """The frame of a logged event: its encoded body, numbered where the namespace numbers its events. A document's
-    operations carry their version themselves."""
+    """Return the frame of a logged event: its encoded body, numbered where the namespace numbers its events.
+
+    A document's operations carry their version themselves.
+    """
     return with_offset(body, offset) if offset and namespace_of(channel).history else body

@@ -1,9 +1,8 @@
-"""Text from outside on its way into a sentence, a log line or a terminal: nothing in it may act there.
+"""Escaping of untrusted text for a sentence, a log line, a page or a terminal.
 
-Four ways, by where the text goes: `visible` writes what would act as an escape (log lines, terminals), `inert` does so
-for pages and pictures, where lines may break, `one_line` takes it out (names, reasons), and `isolated` keeps the
-direction of a name to itself within a sentence (UAX #9, FSI).
-`without_tokens` is for whatever is kept: logs and the journal.
+Four functions, by the destination: `visible` escapes every control character (log lines, terminals), `inert` does so
+for pages and pictures, where lines may break, `one_line` removes them (names, reasons), and `isolated` keeps the
+direction of a name to itself within a sentence (UAX #9, FSI). `without_tokens` is for stored text (logs, journal).
 """
 
 from __future__ import annotations
@@ -16,12 +15,12 @@ _ACTING = re.compile(f"[{_BREAKS}{_BIDI}\ufeff\ufff9-\ufffb\ud800-\udfff]")
 _DIRECTING = re.compile(f"[{_BIDI}\ufeff\ufff9-\ufffb]")
 _BREAKING = re.compile(f"[{_BREAKS}\ud800-\udfff]")
 _ISOLATE, _POP = "\u2068", "\u2069"
-# What pages show: a whole isolate stays, for it acts on nothing outside; so do line breaks and tabs, which are blanks.
+# On pages a whole isolate stays, since it has no effect outside; so do line breaks and tabs, which are blanks.
 _ACTING_ON_PAGES = re.compile(
     f"{_ISOLATE}[^{_BREAKS}{_BIDI}\ufeff\ufff9-\ufffb\ud800-\udfff]*{_POP}"
     f"|(?![\t\n\r])[{_BREAKS}{_BIDI}\ufeff\ufff9-\ufffb\ud800-\udfff]"
 )
-# Each alternative begins where no other match could have begun, and gives nothing back: linear in a stranger's text.
+# Each alternative begins where no other match could have begun, and never backtracks: linear in untrusted text.
 _TOKEN = re.compile(
     r"(?<![A-Za-z0-9_-])[A-Za-z0-9_-]{8,}+\.[A-Za-z0-9_-]{8,}+\.[A-Za-z0-9_-]*+"
     r"|(?P<kept>bearer\s++|basic\s++|(?:token|secret|password|assertion|(?<![a-z0-9_-])code)(?:=|%3d))[^&\s\"',;]++",
@@ -30,7 +29,7 @@ _TOKEN = re.compile(
 
 
 def without_tokens(text: str) -> str:
-    """Return the text with [token] in place of whatever looks like a token, a secret or a password."""
+    """Return the text with [token] in place of anything that looks like a token, a secret or a password."""
     return _TOKEN.sub(lambda found: f"{found['kept'] or ''}[token]", text)
 
 
@@ -53,7 +52,7 @@ def one_line(text: str) -> str:
 
 
 def isolated(text: str) -> str:
-    """Return the text for use within a sentence: its direction is its own, and cannot turn the words around it."""
+    """Return the text for use within a sentence, isolated: its direction does not affect the words around it."""
     return f"{_ISOLATE}{_DIRECTING.sub('', text)}{_POP}"
 
 

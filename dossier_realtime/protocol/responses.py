@@ -1,6 +1,6 @@
-"""Server to client: what answers or concerns one connection alone, in the contract's own order.
+"""Server to client: answers, and messages to one connection alone, in the contract's own order.
 
-Fields beyond the contract's are additive: left out of the frame where they have nothing to say
+Fields beyond the contract's are additive: left out of the frame where they have their default
 (docs/protocol.md#additional-fields).
 """
 
@@ -32,7 +32,7 @@ from .fields import (
 
 
 class RateLimits(Struct, omit_defaults=True):
-    """Messages a window (`window` seconds), by class; of `bytes` the bytes of frames."""
+    """Limits of messages by class in a window of `window` seconds; `bytes` limits the bytes of frames."""
 
     general: Count
     edit: Count
@@ -43,9 +43,9 @@ class RateLimits(Struct, omit_defaults=True):
 
 
 class AuthSuccessPayload(NullIsAbsent, Struct):
-    """`expires_at` in Unix seconds, `heartbeat_interval` in seconds.
+    """The session. `expires_at` is in Unix seconds, `heartbeat_interval` in seconds.
 
-    The contract prints the first three; a server that knows no more sends no more.
+    The contract prints the first three fields; another server may send only those.
     """
 
     user_id: Id
@@ -58,7 +58,7 @@ class AuthSuccessPayload(NullIsAbsent, Struct):
 
 
 class AuthSuccess(Struct, tag_field="type", tag="auth_success", omit_defaults=True, kw_only=True):
-    """The token is good; the connection may speak."""
+    """The acceptance of the token; the connection may send other messages."""
 
     payload: AuthSuccessPayload
     ref: Ref | None = None
@@ -72,11 +72,13 @@ class Pong(Struct, tag_field="type", tag="pong", omit_defaults=True, kw_only=Tru
 
 
 class TokenExpiringPayload(Struct):
+    """The seconds until the token expires."""
+
     expires_in: Count
 
 
 class TokenExpiring(Struct, tag_field="type", tag="token_expiring", omit_defaults=True, kw_only=True):
-    """Send a second `auth` within `expires_in` seconds."""
+    """The request to send a second `auth` within `expires_in` seconds."""
 
     payload: TokenExpiringPayload
 
@@ -85,7 +87,7 @@ class TokenExpiring(Struct, tag_field="type", tag="token_expiring", omit_default
 
 
 class PresentUser(NullIsAbsent, Struct, kw_only=True):
-    """One person on a channel."""
+    """A user on a channel."""
 
     user_id: Id
     name: Line
@@ -97,7 +99,7 @@ class PresentUser(NullIsAbsent, Struct, kw_only=True):
 
 
 class Roster(NullIsAbsent, Struct, omit_defaults=True, kw_only=True):
-    """Who is there. `count` is exact also where the list is cut (`truncated`)."""
+    """The users on a channel. `count` is exact also where the list is cut (`truncated`)."""
 
     count: Count
     users: list[PresentUser]
@@ -105,8 +107,11 @@ class Roster(NullIsAbsent, Struct, omit_defaults=True, kw_only=True):
 
 
 class DocumentState(NullIsAbsent, Struct, omit_defaults=True):
-    """A document as a subscriber receives it; `format` lists runs of attributes over UTF-16 code units. `epoch` names
-    the history that its versions are of: give it in `params.since` with the version."""
+    """A document as a subscriber receives it.
+
+    `format` lists runs of attributes over UTF-16 code units. `epoch` names the history of its versions; a client sends
+    it in `params.since` with the version.
+    """
 
     version: Count
     content: str
@@ -115,13 +120,15 @@ class DocumentState(NullIsAbsent, Struct, omit_defaults=True):
 
 
 class FormatRun(Struct):
+    """A range of text with the same attributes, in UTF-16 code units."""
+
     position: Count
     length: Count
     attributes: Attributes
 
 
 class Subscribed(Struct, tag_field="type", tag="subscribed", omit_defaults=True, kw_only=True):
-    """The channel is received from here on. `position` where it keeps history."""
+    """The start of a subscription; `position` is set where the channel keeps history."""
 
     channel: ChannelField
     presence: Roster | None = None
@@ -132,13 +139,15 @@ class Subscribed(Struct, tag_field="type", tag="subscribed", omit_defaults=True,
 
 
 class Unsubscribed(Struct, tag_field="type", tag="unsubscribed", omit_defaults=True, kw_only=True):
-    """Nothing of this channel comes after this."""
+    """The end of a subscription; no message of this channel follows."""
 
     channel: ChannelField
     ref: Ref | None = None
 
 
 class SettingsPayload(Struct):
+    """The settings of a channel."""
+
     classification: Level
     presence: bool
     history: bool
@@ -157,9 +166,9 @@ BriefEnd = Literal["complete", "failed", "cancelled"]
 
 
 class Ack(Struct, tag_field="type", tag="ack", omit_defaults=True, kw_only=True):
-    """The send is accepted and durable; `offset` and `epoch` where something was numbered in the channel's history.
+    """The acceptance of a durable send; `offset` and `epoch` are set for an event in the channel's history.
 
-    `ended`: how the brief that was to be cancelled ended, now or before.
+    `ended`: the end of the brief that was to be cancelled, now or before.
     """
 
     ref: Ref
@@ -170,12 +179,14 @@ class Ack(Struct, tag_field="type", tag="ack", omit_defaults=True, kw_only=True)
 
 
 class OperationAckPayload(Struct, omit_defaults=True, kw_only=True):
+    """The version of the committed edit."""
+
     version: Count
     op_id: OperationId | None = None
 
 
 class OperationAck(Struct, tag_field="type", tag="operation_ack", omit_defaults=True, kw_only=True):
-    """One's own edit is committed and durable as `version`."""
+    """The acceptance of the sender's edit, which is durable as `version`."""
 
     channel: ChannelField
     payload: OperationAckPayload
@@ -186,11 +197,13 @@ class OperationAck(Struct, tag_field="type", tag="operation_ack", omit_defaults=
 
 
 class ErrorPayload(Struct):
+    """The present version of a document."""
+
     version: Count
 
 
 class ErrorMessage(Struct, tag_field="type", tag="error", omit_defaults=True, kw_only=True):
-    """Something was refused; `message` says why and what to do. `retry_after`: seconds, where waiting helps."""
+    """A refusal; `message` gives the reason and the remedy. `retry_after`: seconds, where waiting helps."""
 
     error_code: ErrorCode
     message: str
@@ -205,7 +218,7 @@ RateClass = Literal["general", "edit", "cursor", "ping", "bytes"]
 
 
 class RateLimitWarningPayload(NullIsAbsent, Struct, rename={"rate_class": "class"}, kw_only=True):
-    """`current_rate` and `limit` in messages a minute, `reset_in` in seconds."""
+    """The use of a limit: `current_rate` and `limit` in messages a minute, `reset_in` in seconds."""
 
     current_rate: Count
     limit: Count
@@ -214,13 +227,13 @@ class RateLimitWarningPayload(NullIsAbsent, Struct, rename={"rate_class": "class
 
 
 class RateLimitWarning(Struct, tag_field="type", tag="rate_limit_warning", omit_defaults=True, kw_only=True):
-    """95 % of the window is used."""
+    """The warning that 95 % of the window is used."""
 
     payload: RateLimitWarningPayload
 
 
 class RateLimitExceededPayload(NullIsAbsent, Struct, rename={"rate_class": "class"}, kw_only=True):
-    """`retry_after` in seconds."""
+    """The exceeded limit; `retry_after` is in seconds."""
 
     retry_after: Count
     limit: Count
@@ -228,13 +241,13 @@ class RateLimitExceededPayload(NullIsAbsent, Struct, rename={"rate_class": "clas
 
 
 class RateLimitExceeded(Struct, tag_field="type", tag="rate_limit_exceeded", omit_defaults=True, kw_only=True):
-    """The window is used up; nothing more of this class is processed in it."""
+    """The end of the window's limit; further messages of this class are refused in it."""
 
     payload: RateLimitExceededPayload
 
 
 class ConnectionStateMessage(Struct, tag_field="type", tag="connection_state", omit_defaults=True, kw_only=True):
-    """`authenticated` after a login; `reconnecting`: the client shall come back in `retry_after` seconds."""
+    """The state of the connection: `authenticated` after a login; `reconnecting`: connect again in `retry_after` s."""
 
     state: Literal["connecting", "connected", "authenticated", "reconnecting", "disconnected", "error"]
     session_id: Id
@@ -256,4 +269,4 @@ Response = (
     | RateLimitExceeded
     | ConnectionStateMessage
 )
-"""Everything a server says to one connection alone."""
+"""Every message of a server to one connection alone."""

@@ -1,8 +1,8 @@
-"""An explanation of a decision about rights: the rule, the claim or setting that decided, what would change it. Pure.
+"""The explanation of a decision about rights: its rule, the deciding claim or setting, and the remedies. Pure.
 
-It never tells more than its reader may know. Of a channel that the reader may not read, an explanation follows from the
-reader's own claims and the channel's name alone: it is the same whatever its level and settings are, and whether it
-exists (docs/protocol.md#explanations).
+It discloses nothing that its reader may not read. For a channel that the reader may not read, an explanation follows
+from the reader's own claims and the channel's name alone: it does not depend on the channel's level, settings or
+existence (docs/protocol.md#explanations).
 """
 
 from __future__ import annotations
@@ -95,30 +95,29 @@ def explain_rule(rule: str, channel: str = "") -> Localized:
 
 
 def needed(rule: str, channel: str, level: str = "") -> Localized:
-    """Return what a refusal by a rule leaves to be changed, as far as the rule and the channel's name tell it, in both
-    languages; empty where they tell nothing.
+    """Return the remedies of a refusal in both languages, as far as they follow from its rule and channel name.
 
-    `level`: the channel's classification, where the reader knows it; "" where not. The refused token's claims are not
-    asked for: the clearance is named beside a missing permission as what is needed too.
+    Empty where none follows. `level`: the channel's classification, where the reader knows it, else "". The refused
+    token's claims are not known here, so the clearance is always named beside a missing permission.
     """
     everything = f"{Right.ADMIN.label}:{EVERYTHING}"
-    told: list[tuple[str, str]] = []
+    remedies: list[tuple[str, str]] = []
     match rule:
         case "grant.read" | "grant.write" | "ops" if channels.is_in(channel, "ops"):
-            told.append(("permissions", f"{Right.ADMIN.label}:{channel}"))
+            remedies.append(("permissions", f"{Right.ADMIN.label}:{channel}"))
         case "grant.read" | "grant.write" | "grant.admin" if channel:
-            told.append(("permissions", f"{rule.partition('.')[2]}:{channel}"))
+            remedies.append(("permissions", f"{rule.partition('.')[2]}:{channel}"))
         case "grant.all" | "personal":
             return _filled(REMEDIES["permissions"], channel, everything)
         case "clearance":
-            told.append(("clearance", level) if level else ("higher", ""))
+            remedies.append(("clearance", level) if level else ("higher", ""))
         case "frozen" | "identity" | "not_subscribed":
-            told.append((rule, ""))
+            remedies.append((rule, ""))
         case _:
             pass
-    if level and told and told[0][0] == "permissions" and Clearance.strict(level) > Clearance.PUBLIC:
-        told.append(("level", level))
-    found = [_filled(REMEDIES[name], channel, value) for name, value in told]
+    if level and remedies and remedies[0][0] == "permissions" and Clearance.strict(level) > Clearance.PUBLIC:
+        remedies.append(("level", level))
+    found = [_filled(REMEDIES[name], channel, value) for name, value in remedies]
     return Localized(" ".join(one.en for one in found), " ".join(one.ar for one in found))
 
 
@@ -139,20 +138,22 @@ def supposed(user: str, permissions: Sequence[str], clearance: str = "") -> Iden
 
 
 def _blinded(decision: AccessDecision) -> tuple[Remedy, ...]:
-    """Return the change that is needed, without the level of the channel: a permission where one is missing, else a
-    higher clearance."""
+    """Return the remedy without the level of the channel.
+
+    It is a permission where one is missing, else a higher clearance.
+    """
     if decision.rule == "clearance":
         return (Remedy("claim", "clearance", ""),)
     return tuple(remedy for remedy in decision.remedies if remedy.name != "clearance")
 
 
 def _sentence(decision: AccessDecision, remedies: tuple[Remedy, ...], channel: str) -> Localized:
-    told = _filled(RULES.get(decision.rule, UNKNOWN), channel, decision.basis.value or decision.rule)
+    sentence = _filled(RULES.get(decision.rule, UNKNOWN), channel, decision.basis.value or decision.rule)
     for remedy in remedies:
         name = remedy.name if remedy.value else "higher"
         more = _filled(REMEDIES[name], channel, remedy.value)
-        told = Localized(f"{told.en} {more.en}", f"{told.ar} {more.ar}")
-    return told
+        sentence = Localized(f"{sentence.en} {more.en}", f"{sentence.ar} {more.ar}")
+    return sentence
 
 
 def _filled(sentence: Sentence, channel: str, value: str) -> Localized:

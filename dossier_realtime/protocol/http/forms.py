@@ -23,27 +23,27 @@ class DocumentText(Struct, forbid_unknown_fields=True):
 
 
 class Revocation(Struct, forbid_unknown_fields=True):
-    """The tokens to shut out: one by its `jti`, or all of a user that were issued so far. Exactly one of the two."""
+    """The tokens to revoke: one by its `jti`, or all that were issued to a user so far. Exactly one of the two."""
 
     jti: str | None = None
     user: str | None = None
 
 
 class LimitsLift(Struct, forbid_unknown_fields=True):
-    """For how many seconds a user has ten times the limits."""
+    """The seconds for which a user has ten times the limits."""
 
     seconds: Annotated[int, Meta(ge=1, le=3600)]
 
 
 class Nothing(Struct, forbid_unknown_fields=True):
-    """A body that says nothing, as the path says all; it may be left out."""
+    """An empty body, which may be left out: the path is sufficient."""
 
 
 # --- Answers ------------------------------------------------------------------------------------------------
 
 
 class HttpError(Struct, omit_defaults=True):
-    """The body of every refusal. `index` and `path`: the event of a batch and the JSON path that are wrong."""
+    """The body of every refusal. `index` and `path`: the faulty event of a batch and the JSON path in it."""
 
     error_code: ErrorCode
     message: str
@@ -75,14 +75,14 @@ class DocumentAnswer(Struct):
 
 
 class DocumentVersion(Struct):
-    """The version that the new text became, or that had the text before."""
+    """The version of the new text, or of the same text before."""
 
     document: Id
     version: Count
 
 
 class BriefEnded(Struct):
-    """How a brief ended, now or before."""
+    """The end of a brief, now or before."""
 
     request_id: Id
     ended: BriefEnd
@@ -111,20 +111,20 @@ class SessionPage(Struct, omit_defaults=True):
 
 
 class EndedSessions(Struct):
-    """How many sessions were ended."""
+    """The number of sessions that were ended."""
 
     ended: Count
 
 
 class LiftedLimits(Struct):
-    """Until when the limits are lifted; null: they are the usual ones."""
+    """The time until which the limits are raised; null: they are the usual ones."""
 
     user: Id
     until: Count | None
 
 
 class Revoked(Struct):
-    """The tokens are shut out."""
+    """The confirmation of a revocation."""
 
     revoked: bool
 
@@ -177,13 +177,13 @@ class HistoryAnswer(Struct):
 
 
 class Health(Struct):
-    """The process answers."""
+    """The answer of a running process."""
 
     status: Literal["alive"]
 
 
 class Readiness(Struct):
-    """Whether the service may be given clients and changes, and which part is not ready."""
+    """The readiness of the service for clients and changes, by part."""
 
     status: Literal["ready", "not ready"]
     checks: dict[str, bool]

@@ -1,6 +1,6 @@
-"""The Host header, read strictly (RFC 9110 §7.2, RFC 3986 §3.2): a name or address, and a port or none.
+"""A strict parser of the Host header (RFC 9110 §7.2, RFC 3986 §3.2): a name or address, and a port or none.
 
-What two readers could read differently names nobody: an account before `@`, two ports, a trailing dot, a scope.
+A header that two parsers could read differently is invalid: an account before `@`, two ports, a trailing dot, a scope.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The check of Host and Origin that every listener makes first, of the service and of the dashboard alike.
 
-Tornado skips its own Origin check when Origin equals Host, which a rebound name makes true: so the check is ours and
-comes before anything else (docs/protocol.md#hosts-and-origins). A browser tells its page nothing of a refusal; so the
-log names the header that was sent and the setting that would allow it.
+Tornado skips its own Origin check when Origin equals Host, which a rebound name makes true: so this check
+comes before anything else (docs/protocol.md#hosts-and-origins). A browser hides the reason of a refusal from its page;
+so the log names the header that was sent and the setting that would allow it.
 """
 
 from __future__ import annotations
@@ -20,18 +20,21 @@ STRICT_TRANSPORT = f"max-age={365 * 86_400}"
 """The value of Strict-Transport-Security (RFC 6797) where browsers come over TLS."""
 
 OWN = "own"
-"""The word in a list of hosts or origins for those that follow from where a server listens."""
+"""The word in a list of hosts or origins for those that follow from a server's own addresses."""
 
 _EVERY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104  compared, not listened on
-_MAX_SHOWN_CHARACTERS = 200  # characters of what was sent, in a log line
+_MAX_SHOWN_CHARACTERS = 200  # of a header's value, in a log line
 _FOREIGN_ORIGIN = "This origin is not allowed here; an administrator can add it to {}.allowed_origins"
 _DEFAULT_PORTS = {"http": "80", "https": "443"}
 _ORIGIN = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*)://(?P<host>\[[^\]]*\]|[^:/]*)(:(?P<port>\d+))?")
 
 
 class HeaderDenial(NamedTuple):
-    """A refusal by Host or Origin: the answer's `status` and `message`, and for the log what was `sent` in which
-    `header` and what to change. `sent` is cleaned of what acts in a terminal and of tokens."""
+    """A refusal by Host or Origin.
+
+    `status` and `message` are for the answer; `header`, its value in `sent`, the `setting` and the `remedy` are for the
+    log. `sent` is free of control characters and tokens.
+    """
 
     status: Literal[400, 403, 421]
     message: str
@@ -46,10 +49,10 @@ class HeaderDenial(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class HostPolicy:
-    """The hosts that a listener is called by, and the origins whose pages may call it.
+    """The hosts that a listener answers to, and the origins whose pages may call it.
 
     Hosts without a port match any port; origins match exactly (scheme, host, port). `section` is the table of the
-    configuration that holds both lists. `strict_transport`: browsers are told to come over TLS only from now on.
+    configuration that holds both lists. `strict_transport`: the answers ask browsers for TLS only (HSTS).
     """
 
     section: Literal["server", "dashboard"]
@@ -63,7 +66,7 @@ class HostPolicy:
         return origins[0] if len(origins) == 1 and origins[0].lower() in self.origins else ""
 
     def judge(self, hosts: Sequence[str], origins: Sequence[str], *, needs_origin: bool) -> HeaderDenial | None:
-        """Return why a request with these Host and Origin headers is refused; None where it is not."""
+        """Return the denial of a request with these Host and Origin headers; None where it is allowed."""
         if len(hosts) != 1:
             return self._denial(400, "A request has one Host header", hosts)
         if not is_allowed_host(hosts[0], self.hosts):
@@ -115,7 +118,7 @@ def host_policy(
 
 
 def own_hosts(host: str) -> tuple[str, ...]:
-    """Return the names under which programs call what listens on `host`, as they stand in a Host header."""
+    """Return the names in the Host headers of programs that call a listener on `host`."""
     bare = host.strip("[]").lower()
     name = f"[{bare}]" if ":" in bare else bare
     if bare in _EVERY_ADDRESS or parse_host(name) is None:
@@ -143,7 +146,7 @@ def canonical_origin(origin: str) -> str:
 class DenialSample:
     """The refusals of a minute that are worth a log line: each header's value once, and `most` in all.
 
-    Bounded in lines and in memory, whatever strangers send; refusals without a line are counted for the next one.
+    Bounded in lines and in memory for any input; refusals without a line are counted for the next one.
     """
 
     most: int = 20

@@ -1,4 +1,4 @@
-"""Addresses of this machine itself: which ones they are, and the origins of pages that are served there."""
+"""The addresses of this machine itself, and the origins of pages that are served there."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "[::1]")
 
 
 def is_loopback(host: str) -> bool:
-    """Return whether a name or an address, with or without brackets, never leaves this machine."""
+    """Return True for a loopback name or address, with or without brackets."""
     try:
         address = ip_address(host.removeprefix("[").removesuffix("]"))
     except ValueError:
