@@ -12,8 +12,9 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from app.commands.dashboard_process import Companion
-from app.security.auth import TokenError, mint
+from app.commands.dashboard_process import DashboardProcess
+from app.security.auth import TokenError
+from app.security.minting import mint
 from app.security.secret_strength import TOKEN_BYTES, guessable, weakness
 from app.telemetry import logs
 from dossier_realtime.protocol.http.forwarded import networks
@@ -33,14 +34,14 @@ NO_LOGIN_OF_ITS_OWN = (
 _TOKEN_SECONDS = 3600  # that a token handed to it is good for
 
 
-def beside_service(config: Config, file: Path | None, url: str, verifier: TokenVerifier) -> Companion:
+def beside_service(config: Config, file: Path | None, url: str, verifier: TokenVerifier) -> DashboardProcess:
     """Return the dashboard of the service at `url`: with the token of its own file, else with those handed to it."""
     arguments = ["dashboard", "--service", url]
     if file is not None:
         arguments += ["--config", str(file)]
     if config.dashboard.token_file:
-        return Companion([*arguments, "--parent-fd", "0"], os.environ)
-    return Companion([*arguments, "--token-fd", "0"], os.environ, TokensOfDashboard(verifier))
+        return DashboardProcess([*arguments, "--parent-fd", "0"], os.environ)
+    return DashboardProcess([*arguments, "--token-fd", "0"], os.environ, TokensOfDashboard(verifier))
 
 
 class TokensOfDashboard:

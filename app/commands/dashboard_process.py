@@ -49,7 +49,7 @@ class Tokens(Protocol):
         """Return whether the service still takes it."""
 
 
-class Companion:
+class DashboardProcess:
     """One child, `python run.py …`, as long as `run` is not cancelled.
 
     It reads `tokens` from its standard input, one a line. Without them it has a token of its own, and nothing is

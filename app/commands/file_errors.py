@@ -5,8 +5,12 @@ from __future__ import annotations
 import errno
 import os
 import re
+import sys
 from pathlib import Path
 
+from dossier_realtime.protocol.plain_text import visible
+
+BAD_START = 2  # the exit status of a command that could not begin
 _NUMBER = re.compile(r"\[Errno -?\d+\] ")
 
 
@@ -59,3 +63,9 @@ def expect_place(file: Path) -> None:
 
 
 __all__ = ["expect_place", "told", "without_number"]
+
+
+def refuse_start(message: str) -> int:
+    """Print why a command cannot start; return its exit status."""
+    print(f"dossier: {visible(' '.join(without_number(message).split()))}", file=sys.stderr)
+    return BAD_START

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from app.security.auth import AuthSettings
+from app.security.auth_settings import AuthSettings
 from dossier_realtime.protocol.channels import parse_pattern
 from dossier_realtime.protocol.fields import Level
 

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import math
-import secrets
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from time import monotonic
-from typing import Annotated, NamedTuple
+from typing import NamedTuple
 
 import jwt
 import msgspec
-from msgspec import UNSET, Meta
+from msgspec import UNSET
 
 from app.security import jwks
+from app.security.auth_settings import AuthSettings
 from app.security.claims import Claims, TokenError, TokenHeader, identify, read_claims, split_token
-from dossier_realtime.protocol.authorization import Grant, Identity
+from dossier_realtime.protocol.authorization import Identity
 
-__all__ = ["REFUSAL", "AuthSettings", "KeyUnknown", "TokenError", "TokenVerifier", "mint"]
+__all__ = ["REFUSAL", "KeyUnknown", "TokenError", "TokenVerifier"]
 
 REFUSAL = "The token is not valid; ask for a new one and authenticate again"
 """The message to the client, whatever the reason."""
@@ -36,53 +36,6 @@ class KeyUnknown(TokenError):
     def __init__(self, kid: str | None) -> None:
         super().__init__("signed with a key that the key set does not hold")
         self.kid = kid
-
-
-class AuthSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The `[auth]` table. ValueError, in one line, for settings that contradict each other."""
-
-    algorithms: tuple[str, ...] = ("HS256",)
-    """`HS256`; or `RS256`, `ES256` or both."""
-    secret: str = ""
-    """The HS256 secret, 32 bytes or more; from the environment or `secret_file`, never from the TOML file."""
-    secret_file: str = ""
-    previous_secret: str = ""
-    """The secret before the current one: what it signed is still good. It comes from where `secret` may."""
-    previous_secret_file: str = ""
-    public_key_file: str = ""
-    jwks_file: str = ""
-    jwks_url: str = ""
-    audience: Annotated[str, Meta(min_length=1)] = "dossier-realtime"
-    audience_list: bool = False
-    """True where `aud` may be a list that contains the audience."""
-    issuer: str = ""
-    """The required `iss`; empty: not checked."""
-    leeway: Annotated[int, Meta(ge=0, le=60)] = 5
-    """Seconds that `iat` and `nbf` may be ahead of our clock; `exp` is exact."""
-    max_lifetime: Annotated[int, Meta(ge=1, le=86_400)] = 86_400
-    """The longest time that a token may be valid, in seconds."""
-
-    def __post_init__(self) -> None:
-        named = set(self.algorithms)
-        if named != {"HS256"} and (not named or not named <= {"RS256", "ES256"}):
-            raise ValueError('auth.algorithms must be ["HS256"], or "RS256", "ES256" or both: one family')
-        if not self.symmetric and (self.previous_secret or self.previous_secret_file):
-            raise ValueError("auth.previous_secret goes with HS256 only; remove it, or set auth.algorithms")
-        sources = [name for name in ("public_key_file", "jwks_file", "jwks_url") if getattr(self, name)]
-        if self.symmetric and sources:
-            raise ValueError(f"auth.{sources[0]} does not go with HS256; remove it, or set auth.algorithms")
-        if not self.symmetric and len(sources) != 1:
-            raise ValueError("set exactly one of auth.public_key_file, auth.jwks_file and auth.jwks_url")
-        if self.jwks_url and not jwks.is_safe_url(self.jwks_url):
-            raise ValueError("auth.jwks_url must begin with https:// (http:// only for a loopback address)")
-
-    @property
-    def symmetric(self) -> bool:
-        """Return True where tokens are signed with a shared secret (HS256)."""
-        return "HS256" in self.algorithms
-
-    def __repr__(self) -> str:  # the generated one would print the secret
-        return f"AuthSettings(algorithms={self.algorithms!r}, audience={self.audience!r}, …)"
 
 
 class _Verified(NamedTuple):
@@ -213,53 +166,6 @@ class TokenVerifier:
             raise TokenError("for another audience")
         if self._settings.issuer and claims.iss != self._settings.issuer:
             raise TokenError("from another issuer")
-
-
-def mint(
-    settings: AuthSettings,
-    *,
-    sub: str,
-    now: float,
-    ttl: int = 3600,
-    name: str | None = None,
-    role: str | None = None,
-    avatar: str | None = None,
-    permissions: Sequence[str] = (),
-    clearance: str | None = None,
-    jti: str | None = None,
-) -> str:
-    """Return a new HS256 token, valid for `ttl` seconds from `now` (Unix seconds).
-
-    Its `jti` is random unless it is given. Raises ValueError, in one line, for claims that the service's own verifier
-    would refuse or drop.
-    """
-    if not settings.symmetric:
-        raise ValueError("tokens can be made only with a shared secret (HS256); ask your issuer for one")
-    for permission in permissions:
-        if Grant.parse(permission) is None:
-            raise ValueError(f'bad permission {permission[:64]!r}; write it like "read:dossier:country:*"')
-    issued = math.floor(now)
-    claims = {
-        "sub": sub,
-        "aud": settings.audience,
-        "iss": settings.issuer or None,
-        "iat": issued,
-        "exp": issued + ttl,
-        "jti": jti if jti is not None else secrets.token_urlsafe(16),
-        "name": name,
-        "role": role,
-        "avatar": avatar,
-        "permissions": permissions,
-        "clearance": clearance,
-    }
-    verifier = TokenVerifier(settings)
-    given = {claim: value for claim, value in claims.items() if value is not None}
-    token = jwt.encode(given, settings.secret, "HS256")
-    try:
-        verifier.verify(token, now)
-    except TokenError as refused:
-        raise ValueError(f"such a token would be refused: {refused.reason}; change that value") from None
-    return token
 
 
 def _local_keys(settings: AuthSettings) -> tuple[jwt.PyJWK, ...]:

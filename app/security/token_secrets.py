@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from app.security.auth import AuthSettings
+from app.security.auth_settings import AuthSettings
 from app.security.secret_strength import SECRET_BYTES, TOKEN_BYTES, guessable, weakness
 
 SECRET_FILE = "development-secret"  # noqa: S105 - the name of a file, not what is in it

@@ -12,7 +12,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from app.security.auth import AuthSettings, TokenError, TokenVerifier
+from app.security.auth import TokenError, TokenVerifier
+from app.security.auth_settings import AuthSettings
 
 NOW = 1_750_000_000
 SECRET = "a shared secret of forty bytes, not a key"

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from app.security.auth import AuthSettings, TokenVerifier
+from app.security.auth import TokenVerifier
+from app.security.auth_settings import AuthSettings
 from dossier_realtime.protocol.classification import Clearance
 from tests.auth.signing import NOW, SECRET, SETTINGS, refusal, token, user_of
 

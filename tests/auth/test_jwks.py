@@ -16,7 +16,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 from app.security import jwks
-from app.security.auth import AuthSettings, KeyUnknown, TokenError, TokenVerifier
+from app.security.auth import KeyUnknown, TokenError, TokenVerifier
+from app.security.auth_settings import AuthSettings
 
 NOW = 1_750_000_000
 CLAIMS = {"sub": "u-1", "exp": NOW + 600, "aud": "dossier-realtime"}

@@ -10,7 +10,9 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from app.security.auth import AuthSettings, TokenVerifier, mint
+from app.security.auth import TokenVerifier
+from app.security.auth_settings import AuthSettings
+from app.security.minting import mint
 from dossier_realtime.protocol.classification import Clearance
 from tests.auth.signing import EC_KEY, NOW, RSA_KEY, SECRET, SETTINGS, pem
 

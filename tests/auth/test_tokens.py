@@ -16,7 +16,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from app.security.auth import REFUSAL, AuthSettings, TokenError, TokenVerifier
+from app.security.auth import REFUSAL, TokenError, TokenVerifier
+from app.security.auth_settings import AuthSettings
 from app.security.claims import MAX_CLAIMS_DEPTH
 from tests.auth.signing import (
     BODY,

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from app.commands import cli
+from app.commands.file_errors import BAD_START
 from app.journal import store
 from tests.harness.coroutine_tests import asynchronous
 from tests.harness.service import Service
@@ -63,8 +64,8 @@ def test_nothing_is_overwritten(data: Path, tmp_path: Path) -> None:
     kept = tmp_path / "kept"
     assert run("backup", kept, "--data", data) == 0
     before = {path: path.read_bytes() for folder in (data, kept) for path in folder.rglob("*") if path.is_file()}
-    assert run("backup", kept, "--data", data) == cli.BAD_START
-    assert run("restore", kept, "--data", data) == cli.BAD_START
+    assert run("backup", kept, "--data", data) == BAD_START
+    assert run("restore", kept, "--data", data) == BAD_START
     assert {path: path.read_bytes() for path in before} == before
 
 
@@ -75,9 +76,9 @@ def test_a_backup_that_was_changed_is_refused(data: Path, tmp_path: Path, name: 
     changed = bytearray((kept / name).read_bytes())
     changed[len(changed) // 2] ^= 1
     (kept / name).write_bytes(changed)
-    assert run("restore", kept, "--data", tmp_path / "new") == cli.BAD_START
+    assert run("restore", kept, "--data", tmp_path / "new") == BAD_START
     (kept / name).unlink()
-    assert run("restore", kept, "--data", tmp_path / "new") == cli.BAD_START
+    assert run("restore", kept, "--data", tmp_path / "new") == BAD_START
     assert not (tmp_path / "new").exists()
 
 
@@ -86,11 +87,11 @@ def test_a_manifest_names_no_file_outside(data: Path, tmp_path: Path) -> None:
     run("backup", kept, "--data", data)
     manifest = (kept / "backup.json").read_text()
     (kept / "backup.json").write_text(manifest.replace('"engine.db"', '"../engine.db"'))
-    assert run("restore", kept, "--data", tmp_path / "new") == cli.BAD_START
+    assert run("restore", kept, "--data", tmp_path / "new") == BAD_START
 
 
 def test_a_damaged_journal_is_said_and_not_kept_as_a_backup(data: Path, tmp_path: Path) -> None:
     (path,) = store.segment_paths(data / "journal", "test")
     path.write_bytes(path.read_bytes().replace(b'"kind":"fanout"', b'"kind":"fanouu"', 1))
-    assert run("backup", tmp_path / "kept", "--data", data) == cli.BAD_START
+    assert run("backup", tmp_path / "kept", "--data", data) == BAD_START
     assert not (tmp_path / "kept" / "backup.json").exists()

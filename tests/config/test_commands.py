@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from app.commands import cli
+from app.commands.arguments import parse, parser
+from app.commands.file_errors import BAD_START
 from tests.harness.service import ROOT, Service
 from tests.harness.tokens import SECRET
 
@@ -43,7 +45,7 @@ READERS = sorted(set(REQUIRED) - {"serve", "dashboard"})
 def _commands() -> list[str]:
     (found,) = (
         action
-        for action in cli._parser()._actions
+        for action in parser()._actions
         if isinstance(action, argparse._SubParsersAction)  # every command, also one that is added
     )
     return list(found.choices)
@@ -60,9 +62,9 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def _meant(arguments: Sequence[str], option: str) -> object:
     """The value in force, or "refused"."""
     try:
-        asked = cli._parse(arguments)
+        asked = parse(arguments)
     except SystemExit as end:
-        return "refused" if end.code == cli.BAD_START else end
+        return "refused" if end.code == BAD_START else end
     config = cli._configuration(asked)
     here = config.dashboard if asked.command == "dashboard" else config.server
     return {
@@ -111,7 +113,7 @@ def test_a_command_that_reads_makes_neither_folder_nor_secret(
         return  # there is no service: it says so in its own way
     assert "Traceback" not in done.stderr
     good = command == "explain" or (command == "token" and secret)
-    assert done.returncode == (0 if good else cli.BAD_START), done.stderr
+    assert done.returncode == (0 if good else BAD_START), done.stderr
     if command in ("token", "demo"):
         assert secret or "DOSSIER_AUTH__SECRET" in done.stderr
 
@@ -122,10 +124,10 @@ def test_another_journal_is_verified_where_the_option_stands_before_the_command(
     for arguments in (["--data", str(tmp_path / "data"), "verify"], ["verify", "--data", str(tmp_path / "data")]):
         assert cli.main(arguments) == 0
     for arguments in (["--data", str(tmp_path / "none"), "verify"], ["verify", "--data", str(tmp_path / "none")]):
-        assert cli.main(arguments) == cli.BAD_START
+        assert cli.main(arguments) == BAD_START
 
 
 def test_a_configuration_that_stands_before_the_command_is_read(capsys: pytest.CaptureFixture[str]) -> None:
     Path("wrong.toml").write_text("[server]\nnonsense = 1\n")
-    assert cli.main(["--config", "wrong.toml", "serve"]) == cli.BAD_START
+    assert cli.main(["--config", "wrong.toml", "serve"]) == BAD_START
     assert "server.nonsense" in capsys.readouterr().err

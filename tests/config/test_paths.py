@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from app.commands import cli
-from app.commands.file_errors import told
+from app.commands.file_errors import BAD_START, told
 from tests.harness.service import Service
 from tests.harness.tokens import SECRET
 
@@ -47,7 +47,7 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def refused(arguments: list[str], path: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Run a command that cannot begin: one line names the path and the next step, and no number of an error."""
-    assert cli.main(arguments) == cli.BAD_START
+    assert cli.main(arguments) == BAD_START
     said = capsys.readouterr().err
     assert said.count("\n") == 1
     assert path in said

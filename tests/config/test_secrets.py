@@ -18,7 +18,9 @@ from hypothesis import strategies as st
 
 from app.configuration.config import ConfigError, load
 from app.security import token_secrets
-from app.security.auth import AuthSettings, TokenError, TokenVerifier, mint
+from app.security.auth import TokenError, TokenVerifier
+from app.security.auth_settings import AuthSettings
+from app.security.minting import mint
 from app.security.secret_strength import SECRET_BYTES, TOKEN_BYTES, guessable, weakness
 from app.security.token_secrets import guessable_secret
 from tests.harness import tokens

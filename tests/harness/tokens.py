@@ -9,7 +9,8 @@ import json
 import time
 from typing import Any
 
-from app.security.auth import AuthSettings, mint
+from app.security.auth_settings import AuthSettings
+from app.security.minting import mint
 
 SECRET = "the secret that all services under test share"
 LIFE = 10 * 3600  # seconds
@@ -19,7 +20,7 @@ SETTINGS = AuthSettings(secret=SECRET)
 def token(sub: str, *permissions: str, **claims: Any) -> str:
     """A good token for user `sub`: `token("u-1", "write:dossier:*", clearance="secret", ttl=60)`.
 
-    `claims` are those of `app.security.auth.mint`: ttl (seconds; longer than any run), name, role, avatar,
+    `claims` are those of `app.security.minting.mint`: ttl (seconds; longer than any run), name, role, avatar,
     clearance, jti.
     """
     claims.setdefault("now", time.time())

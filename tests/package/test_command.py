@@ -11,7 +11,7 @@ from urllib.request import urlopen
 
 import pytest
 
-from app.commands import cli
+from app.commands.arguments import parser
 from tests.harness import tokens
 from tests.harness.eventually import HANG_SECONDS
 from tests.harness.service import ROOT
@@ -50,7 +50,7 @@ def test_the_command_has_every_command_of_the_checkout(server: Environment, tmp_
     said = run([str(server.command), "--help"], cwd=tmp_path).stdout
     assert said.startswith("usage: dossier-realtime ")
     listed = re.findall(r"^    ([a-z-]+)", said, re.MULTILINE)
-    assert listed == re.findall(r"^    ([a-z-]+)", cli._parser().format_help(), re.MULTILINE)
+    assert listed == re.findall(r"^    ([a-z-]+)", parser().format_help(), re.MULTILINE)
     assert {"serve", "dashboard", "token", "verify", "export", "backup", "restore", "rerun", "demo"} <= set(listed)
 
 

@@ -1,0 +1,92 @@
+"""The command `serve`: the service, its lines on the terminal, and the dashboard beside it."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import gc
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from app import bootstrap
+from app.commands.dashboard import NO_LOGIN_OF_ITS_OWN, beside_service, reachable
+from app.commands.file_errors import refuse_start
+from app.configuration.config import Config
+from app.security.minting import mint
+from app.security.private_files import check_folder
+from app.security.token_secrets import guessable_secret
+from app.telemetry import logs
+from app.telemetry.collections import FrozenSurvivors
+from app.telemetry.stalls import MeasuredLoop
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+_log = structlog.get_logger("service")
+_LOGIN_HOURS = 12
+_GC_THRESHOLDS = (500, 3, 50)  # small ones sooner than by default, each a short stop of the loop; full ones as often
+_SWITCH_SECONDS = 0.0005  # that a thread beside the loop (the journal's) runs on while the loop waits to go on
+
+
+def run_measured(work: Coroutine[Any, Any, int]) -> int:
+    """Run a coroutine on a loop that measures its longest turns; return its exit status."""
+    with asyncio.Runner(loop_factory=MeasuredLoop) as runner:
+        return runner.run(work)
+
+
+async def serve(config: Config, *, beside: argparse.Namespace | None = None) -> int:
+    """Run the service; with `beside` also a dashboard, with the same arguments."""
+    logs.configure(config.log.level, config.log.format)
+    tightened = check_folder(Path(config.storage.data), production=config.server.production)
+    if tightened:
+        _log.warning("the data folder was open to others and is tightened", folder=config.storage.data, files=tightened)
+    service = await bootstrap.build(config)
+    try:
+        await service.start()
+    except OSError as wrong:
+        await service.stop()
+        return refuse_start(f"cannot listen on {config.server.host}:{config.server.port} ({wrong.strerror})")
+    gc.set_threshold(*_GC_THRESHOLDS)
+    sys.setswitchinterval(_SWITCH_SECONDS)
+    FrozenSurvivors().install()
+    host = reachable(config.server.host)
+    secure = "s" if config.server.tls_certificate else ""
+    print(f"Dossier Realtime serves ws{secure}://{host}:{service.port}/v1", flush=True)
+    print(f"  publish   http{secure}://{host}:{service.port}/v1/publish", flush=True)
+    print(f"  health    http{secure}://{host}:{service.port}/readyz", flush=True)
+    if service.listeners.metrics_port:
+        print(f"  metrics   http://{config.metrics.host}:{service.listeners.metrics_port}/metrics", flush=True)
+    if config.development_secret:
+        print(f"  secret    made for development, in {config.storage.data}/development-secret", flush=True)
+    if warning := guessable_secret(config.auth):
+        print(f"  warning   {warning}; production refuses this one", flush=True)
+    if beside is not None and config.auth.symmetric and not config.server.production:
+        token = mint(
+            config.auth,
+            sub="operator",
+            name="Operator",
+            role="operator",
+            permissions=["admin:*"],
+            clearance="secret",
+            ttl=min(_LOGIN_HOURS * 3600, config.auth.max_lifetime),
+            now=int(time.time()),
+        )
+        print(f"  login     a token for the user operator, good for {_LOGIN_HOURS} hours:\n{token}", flush=True)
+    dashboard = None
+    if beside is not None and (config.dashboard.token_file or config.auth.symmetric):
+        url = config.dashboard.service or service.listeners.open_for_dashboard()
+        child = beside_service(config, getattr(beside, "config", None), url, service.verifier)
+        dashboard = asyncio.create_task(child.run())
+    elif beside is not None:
+        print(f"  dashboard is not started: {NO_LOGIN_OF_ITS_OWN}", flush=True)
+    await service.run()
+    if dashboard is not None:
+        dashboard.cancel()
+        with suppress(asyncio.CancelledError):
+            await dashboard
+    return 0

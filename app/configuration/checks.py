@@ -1,0 +1,131 @@
+"""Checks of settings that are each allowed but not with one another, or that are unsafe together."""
+
+import ipaddress
+import time
+from collections.abc import Collection
+from datetime import date
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from app.configuration.settings import Tables
+from app.security.jwks import is_safe_url
+from app.security.secret_strength import TOKEN_BYTES, guessable, weakness
+from app.security.tls import server_context
+from dossier_realtime.protocol.http.host_header import parse_hosts
+from dossier_realtime.protocol.http.loopback import is_loopback
+
+
+def check_together(config: Tables) -> None:
+    """Raise ValueError, in one line, for values that are each allowed but not with one another."""
+    server, session = config.server, config.session
+    if bool(server.tls_certificate) != bool(server.tls_key):
+        raise ValueError("server.tls_certificate and server.tls_key go together: set both, or neither")
+    if server.tls_certificate:
+        server_context(Path(server.tls_certificate), Path(server.tls_key), time.time())
+    elif not server.behind_proxy and not is_loopback(server.host):
+        raise ValueError(
+            f"server.host: {server.host} can be reached from other machines, in the clear; set "
+            "server.tls_certificate and server.tls_key, or server.behind_proxy, or listen on 127.0.0.1"
+        )
+    _check_proxies("server", server.trusted_proxies, behind_proxy=server.behind_proxy)
+    _check_public(config)
+    _check_names(config)
+    if session.liveness_timeout <= max(session.heartbeat_interval, session.ping_interval):
+        raise ValueError(
+            "session.liveness_timeout must be more than heartbeat_interval and ping_interval, "
+            "or every quiet connection is closed: raise it"
+        )
+    try:
+        urlsplit(config.storage.engine).port  # noqa: B018 - reading it is what checks its range
+    except ValueError:
+        raise ValueError("storage.engine: the port is out of range; give one from 0 to 65535") from None
+
+
+def _check_names(config: Tables) -> None:
+    """Raise ValueError, in one line, for hosts that cannot be reached by name and for empty lists of origins."""
+    server = config.server
+    for name, hosts in (("server", server.allowed_hosts), ("dashboard", config.dashboard.allowed_hosts)):
+        try:
+            parse_hosts(hosts)
+        except ValueError as wrong:
+            raise ValueError(f"{name}.allowed_hosts: {wrong}") from None
+    if not server.allowed_hosts:
+        raise ValueError("server.allowed_hosts is empty: nobody could connect; name the service's own hosts")
+    if server.production and not server.allowed_origins:
+        raise ValueError("server.allowed_origins is empty: name the sites whose pages may connect")
+
+
+def _check_public(config: Tables) -> None:
+    """Raise ValueError, in one line, for metrics open to strangers and for an expired security.txt."""
+    metrics, security = config.metrics, config.security_txt
+    if metrics.token and metrics.token_file:
+        raise ValueError("DOSSIER_METRICS__TOKEN and metrics.token_file are both set: keep one")
+    guarded = metrics.token or metrics.token_file
+    if config.server.production and metrics.host and not guarded and not _is_internal(metrics.host):
+        raise ValueError(
+            f"metrics.host: strangers could reach {metrics.host}; name one internal address of this machine, "
+            "such as 127.0.0.1 or 10.0.0.5, or set metrics.token_file"
+        )
+    if security.contact or security.expires:
+        try:
+            date.fromisoformat(security.expires)
+        except ValueError:
+            raise ValueError(
+                "security_txt.expires is no date: give the day until which it holds, as 2027-06-30"
+            ) from None
+
+
+def check_dashboard(config: Tables) -> None:
+    """Raise ValueError, in one line, for a dashboard open to other machines or without a way to log in."""
+    dashboard = config.dashboard
+    if not dashboard.behind_proxy and not is_loopback(dashboard.host):
+        raise ValueError(
+            f"dashboard.host: {dashboard.host} can be reached from other machines, in the clear; "
+            "set dashboard.behind_proxy, or listen on 127.0.0.1"
+        )
+    _check_proxies("dashboard", dashboard.trusted_proxies, behind_proxy=dashboard.behind_proxy)
+    _check_oidc(config)
+
+
+def _check_proxies(table: str, proxies: Collection[str], *, behind_proxy: bool) -> None:
+    """Raise ValueError, in one line, for proxies that are no networks, and for a proxy that is not named."""
+    for proxy in proxies:
+        try:
+            ipaddress.ip_network(proxy)
+        except ValueError:
+            raise ValueError(f"{table}.trusted_proxies: {proxy} is no network; write it as 10.1.0.0/16") from None
+    if behind_proxy and not proxies:
+        raise ValueError(f"{table}.trusted_proxies is empty: name the addresses of the proxy in front")
+
+
+def _check_oidc(config: Tables) -> None:
+    """Raise ValueError, in one line, for an identity provider that no login can succeed with."""
+    dashboard, oidc = config.dashboard, config.dashboard.oidc
+    if not oidc.issuer:
+        return
+    if not is_safe_url(oidc.issuer):
+        raise ValueError("dashboard.oidc.issuer must begin with https:// (http:// only for a loopback address)")
+    if not oidc.client_id:
+        raise ValueError("dashboard.oidc.client_id is empty: register the dashboard at the provider, and give its id")
+    if "openid" not in oidc.scopes:
+        raise ValueError('dashboard.oidc.scopes lacks "openid": add it, or the provider does not speak OpenID Connect')
+    if oidc.client_secret and oidc.client_secret_file:
+        raise ValueError(
+            "DOSSIER_DASHBOARD__OIDC__CLIENT_SECRET and dashboard.oidc.client_secret_file are both set: keep one"
+        )
+    if oidc.client_secret and (weak := weakness(oidc.client_secret, TOKEN_BYTES) or guessable(oidc.client_secret)):
+        raise ValueError(f"DOSSIER_DASHBOARD__OIDC__CLIENT_SECRET {weak}: give the one that the provider made")
+    if not dashboard.allowed_origins:
+        raise ValueError("dashboard.allowed_origins is empty: name the address that the provider sends people back to")
+    if config.auth.symmetric and not dashboard.service:
+        raise ValueError(
+            "dashboard.oidc: the service must take the provider's tokens; set auth.algorithms and auth.jwks_url"
+        )
+
+
+def _is_internal(host: str) -> bool:
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return is_loopback(host)
+    return (address.is_private or is_loopback(host)) and not address.is_unspecified
