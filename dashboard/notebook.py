@@ -98,7 +98,7 @@ class _Live:
         self._sessions: list[PageSession] = []
         self._work = [
             asyncio.ensure_future(Feed(self._api, token, self.state).run()),
-            asyncio.ensure_future(Audit(self._api, token, self.state, lambda: self._views.looked_at("audit")).run()),
+            asyncio.ensure_future(Audit(self._api, token, self.state, lambda: self._views.is_viewed("audit")).run()),
             asyncio.ensure_future(self._tick()),
         ]
 

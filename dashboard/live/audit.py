@@ -50,20 +50,20 @@ class _Page(NamedTuple):
 
 
 class Audit:
-    """The audit of one node's journal, while `wanted()` says that its page is viewed."""
+    """The audit of one node's journal, while `is_viewed()` returns true for its page."""
 
     def __init__(
         self,
         api: ServiceApi,
         token: TokenSource,
         state: DashboardState,
-        wanted: Callable[[], bool],
+        is_viewed: Callable[[], bool],
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._api = api
         self._token = token
         self._state = state
-        self._wanted = wanted
+        self._is_viewed = is_viewed
         self._clock = clock
         self._links: Links | None = None
         self._limit = MAX_ENTRIES_PER_CALL
@@ -74,20 +74,20 @@ class Audit:
     async def run(self) -> None:
         """Poll until cancelled; a failed poll is reported to the state, and the next one follows."""
         while True:
-            if self._wanted():
-                await self._look()
+            if self._is_viewed():
+                await self._poll()
                 await asyncio.sleep(POLL_SECONDS)
             await asyncio.sleep(_IDLE_POLL_SECONDS)
 
-    async def _look(self) -> None:
+    async def _poll(self) -> None:
         trouble = ""
         try:
             await self._ask_whether_writable()
-            links = await self._begin() if self._links is None else await self._return(self._links)
+            links = await self._begin() if self._links is None else await self._resume(self._links)
             until = self._chain.head
-            while links.seq < until and self._wanted():
+            while links.seq < until and self._is_viewed():
                 links = await self._read_on(links, until)
-                self._tell("")
+                self._publish("")
                 await asyncio.sleep(_CALL_INTERVAL_SECONDS)
         except _UnverifiableError as why:
             trouble = str(why)
@@ -97,9 +97,9 @@ class Audit:
         except (RealtimeError, OSError) as wrong:
             trouble = "rights"
             _log.warning("no token for the audit: %s", wrong)
-        self._tell(trouble)
+        self._publish(trouble)
 
-    def _tell(self, trouble: str) -> None:
+    def _publish(self, trouble: str) -> None:
         self._chain = replace(self._chain, trouble=trouble, lost=self._lost)
         audit_events, self._audit_events = self._audit_events, []
         self._state.audited(self._chain, audit_events)
@@ -123,29 +123,29 @@ class Audit:
                 low = middle + 1
             else:
                 high = middle
-        return self._anew(low - 1)
+        return self._restart(low - 1)
 
-    async def _return(self, links: Links) -> Links:
+    async def _resume(self, links: Links) -> Links:
         """Check that the last verified entry still stands with its link. Return the chain to go on with."""
         page = await self._page(max(0, links.seq - 1), 1)
         if not links.count:
             return links
         report, _ = await asyncio.to_thread(verify_export, page.lines)
         if report.fault is not None:
-            return self._wrong(links.seq, report.fault.what)
+            return self._report_fault(links.seq, report.fault.what)
         if page.first is None:
-            return self._wrong(links.seq, GONE, self._chain.head)
+            return self._report_fault(links.seq, GONE, self._chain.head)
         header, link = page.first
         if header.seq == links.seq and link != links.link.hex():
-            return self._wrong(links.seq, REPLACED)
+            return self._report_fault(links.seq, REPLACED)
         if header.seq > links.seq or self._chain.head - links.seq > MAX_ENTRIES_BEHIND:
             # Retention removed the entry (`verify` checks that against the signed anchor), or the audit lags too far.
             return await self._begin()
         self._chain = replace(self._chain, at=self._clock())
         return links
 
-    def _anew(self, after: int) -> Links:
-        self._links = Links(gapless=True, see=self._see)
+    def _restart(self, after: int) -> Links:
+        self._links = Links(gapless=True, see=self._collect)
         self._links.seq = after
         return self._links
 
@@ -165,15 +165,15 @@ class Audit:
                 at=self._clock(),
             )
         if report.fault is not None:
-            return self._wrong(report.fault.seq or links.seq, report.fault.what)
+            return self._report_fault(report.fault.seq or links.seq, report.fault.what)
         if not report.entries:
-            return self._wrong(links.seq + 1, MISSING, until)
+            return self._report_fault(links.seq + 1, MISSING, until)
         if links.seq == page.manifest.head_seq and links.link.hex() != page.manifest.head_link:
-            return self._wrong(links.seq, HEAD)
+            return self._report_fault(links.seq, HEAD)
         self._limit = min(MAX_ENTRIES_PER_CALL, self._limit * 2)
         return links
 
-    def _see(self, header: Header) -> None:
+    def _collect(self, header: Header) -> None:
         """Collect audit events of a verified entry. Called in a thread while the event loop waits for it."""
         if header.kind == "gap":
             lost = header.detail.get("lost")
@@ -182,12 +182,12 @@ class Audit:
         if done is not None:
             self._audit_events.append(done)
 
-    def _wrong(self, seq: int, what: str, go_on: int = 0) -> Links:
+    def _report_fault(self, seq: int, what: str, go_on: int = 0) -> Links:
         """Report a fault, which stays on the page, and go on behind it."""
         _log.error("the journal is not what it was: entry %s: %s", seq, what)
         known = self._chain
         self._chain = replace(known, fault=known.fault or ChainFault(seq, "", 0, what), faults=known.faults + 1)
-        return self._anew(go_on or seq)
+        return self._restart(go_on or seq)
 
     # --- the service ------------------------------------------------------------------------------------------
 

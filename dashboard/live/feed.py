@@ -78,14 +78,14 @@ class Feed:
                 _log.warning("no connection to the service, trying again: %s", wrong)
             finally:
                 self._state.linked(False, self._clock())
-                await self._leave()
+                await self._disconnect()
             await asyncio.sleep(_RECONNECT_SECONDS)
 
     async def _session(self) -> None:
         client = self._client = DossierRealtimeClient(
             self._token, self._api.socket, backoff=Backoff(cap=_MAX_BACKOFF_SECONDS)
         )
-        client.on_state(self._entered)
+        client.on_state(self._state_changed)
         client.on_error(lambda error: _log.warning("the service says: %s", error))
         for channel in FIXED_CHANNELS:
             self._follow(channel)
@@ -95,16 +95,16 @@ class Feed:
             began = clock()
             self._anew.clear()
             if client.state is ConnectionState.AUTHENTICATED:
-                await self._look()
-            await self._rest(min(max(POLL_SECONDS, _POLL_COST_FACTOR * (clock() - began)), _MAX_POLL_SECONDS))
+                await self._poll()
+            await self._wait(min(max(POLL_SECONDS, _POLL_COST_FACTOR * (clock() - began)), _MAX_POLL_SECONDS))
 
-    async def _rest(self, seconds: float) -> None:
+    async def _wait(self, seconds: float) -> None:
         """Wait, at most until the connection stands anew: the lists that were read before are then out of date."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._anew.wait()
 
-    async def _leave(self) -> None:
+    async def _disconnect(self) -> None:
         client, self._client = self._client, None
         for channel in self._followed:
             self._state.forgotten(channel)
@@ -112,20 +112,20 @@ class Feed:
         if client is not None:
             await client.close()
 
-    def _entered(self, state: ConnectionState) -> None:
+    def _state_changed(self, state: ConnectionState) -> None:
         self._state.linked(state is ConnectionState.AUTHENTICATED, self._clock())
         if state is ConnectionState.AUTHENTICATED:
             self._anew.set()
         if self._listener is not None and state is ConnectionState.AUTHENTICATED:
             self._listener.linked()
 
-    async def _look(self) -> None:
+    async def _poll(self) -> None:
         token = self._token if isinstance(self._token, str) else await self._token()
         # One after the other, so that other users of the service wait for one of them at most.
         sessions = await self._listed("sessions", token)
         channels = await self._listed("channels", token)
         if sessions.ok and channels.ok:
-            self._choose(channels.body["channels"])
+            self._follow_busiest(channels.body["channels"])
             self._state.listed(
                 sessions.body["sessions"],
                 channels.body["channels"],
@@ -150,7 +150,7 @@ class Feed:
             page += 1
         return answer
 
-    def _choose(self, channels: list[dict[str, Any]]) -> None:
+    def _follow_busiest(self, channels: list[dict[str, Any]]) -> None:
         """Follow the channels with most users and subscribers; leave those that are no longer among them."""
         rows = sorted((row for row in channels if not _is_fixed(row["channel"])), key=self._importance)
         wanted = (*FIXED_CHANNELS, *(row["channel"] for row in rows[:MAX_FOLLOWED]))
@@ -171,13 +171,13 @@ class Feed:
         there = channels.namespace(channel) in PRESENCE_NAMESPACES
         self._followed[channel] = self._client.subscribe(
             channel,
-            on_message=partial(self._heard, channel),
+            on_message=partial(self._receive, channel),
             on_presence=partial(self._present, channel) if there else None,
-            on_error=partial(self._lost, channel),
+            on_error=partial(self._subscription_failed, channel),
             hidden=True,
         )
 
-    def _heard(self, channel: str, event: Event) -> None:
+    def _receive(self, channel: str, event: Event) -> None:
         if self._listener is not None:
             self._listener.heard(channel, event)
         self._state.heard(channel, event, self._clock())
@@ -185,7 +185,7 @@ class Feed:
     def _present(self, channel: str, presence: PresenceState) -> None:
         self._state.present(channel, presence, self._clock())
 
-    def _lost(self, channel: str, error: Exception) -> None:
+    def _subscription_failed(self, channel: str, error: Exception) -> None:
         if isinstance(error, PositionLost):
             return  # a view of the present needs none of the missed messages
         _log.warning("%s is not followed for a moment: %s", channel, error)

@@ -53,7 +53,7 @@ class ServiceApi:
         self, method: str, path: str, token: str = "", body: object = None, *, reason: str = ""
     ) -> ServiceResponse:
         """Send one call. `reason` is the user's, and is kept in the journal."""
-        response = await self._ask(method, path, token, body, reason)
+        response = await self._fetch(method, path, token, body, reason)
         if response is None:
             return ServiceResponse(0)
         if "json" not in response.headers.get("Content-Type", ""):
@@ -65,10 +65,10 @@ class ServiceApi:
 
     async def read(self, path: str, token: str) -> tuple[int, bytes]:
         """Return the status and the raw body of a GET; status 0 without a response, or for one that is too long."""
-        response = await self._ask("GET", path, token)
+        response = await self._fetch("GET", path, token)
         return (0, b"") if response is None else (response.code, response.body)
 
-    async def _ask(
+    async def _fetch(
         self, method: str, path: str, token: str, body: object = None, reason: str = ""
     ) -> HTTPResponse | None:
         headers = {}
@@ -89,7 +89,7 @@ class ServiceApi:
             ssl_options=self._tls,
         )
         answering = asyncio.ensure_future(self._http.fetch(request, raise_error=False))
-        answering.add_done_callback(_look_at)
+        answering.add_done_callback(_retrieve_exception)
         try:
             response = await asyncio.shield(answering)  # once it is cancelled, Tornado logs its failure as an error
         except (OSError, HTTPClientError):
@@ -101,7 +101,7 @@ class ServiceApi:
         self._http.close()
 
 
-def _look_at(answering: asyncio.Future[HTTPResponse]) -> None:
+def _retrieve_exception(answering: asyncio.Future[HTTPResponse]) -> None:
     """Retrieve the exception of a call that was abandoned, so that it is not reported as unhandled."""
     if not answering.cancelled():
         answering.exception()

@@ -132,14 +132,14 @@ def _render(state: DashboardState, pages: Sequence[str], language: Language, at:
     """Return the blocks of all pages, each with its page's name, without their actions: the past is read-only."""
     viewer = Viewer(language, "observer", reader(Clearance.SECRET))  # the recording holds permitted facts only
     return [
-        {**_seen(block), "id": f"{page}.{block['id']}", "page": page}
+        {**_read_only(block), "id": f"{page}.{block['id']}", "page": page}
         for page in pages
         for block in PANES[page](state, viewer, at, _ROWS)
         if block["kind"] not in ("actions", "banner")
     ]
 
 
-def _seen(block: Block) -> Block:
+def _read_only(block: Block) -> Block:
     """Return a block without its actions."""
     if block["kind"] == "board":
         columns = [

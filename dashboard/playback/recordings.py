@@ -75,33 +75,35 @@ class Recordings:
         """Return a player's packed data; or a sentence and its tone. `tell` receives the place meanwhile."""
         say = self._viewer.say
         try:
-            wanted = msgspec.convert(asked, RecordingRequest)
+            request = msgspec.convert(asked, RecordingRequest)
         except msgspec.ValidationError as wrong:
             return say("recordings.failed", why=wrong), "bad"
-        order = self._order(wanted, now)
+        job = self._job(request, now)
         try:
             return await self._queue.run(
-                self._person, lambda: _made(order), lambda place: tell(say("recordings.place", place=place), "info")
+                self._person,
+                lambda: _run_process(job),
+                lambda place: tell(say("recordings.place", place=place), "info"),
             )
         except RecordingQueueFullError as full:
             return say("recordings.busy" if full.own else "recordings.full"), "warn"
         except RecordingUnavailableError as wrong:
             return say("recordings.failed", why=wrong), "bad"
 
-    def _order(self, wanted: RecordingRequest, now: float) -> RecordingJob:
-        viewer, since = self._viewer, now - 60 * int(wanted.minutes)
+    def _job(self, request: RecordingRequest, now: float) -> RecordingJob:
+        viewer, since = self._viewer, now - 60 * int(request.minutes)
         return RecordingJob(
             self._service,
             self._token,
             viewer.clearance,
             viewer.language,
             since,
-            wanted.user.strip(),
-            wanted.channel.strip(),
+            request.user.strip(),
+            request.channel.strip(),
         )
 
 
-async def _made(order: RecordingJob) -> str:
+async def _run_process(job: RecordingJob) -> str:
     """Run the process and return its output. Raises RecordingUnavailableError."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "dashboard.playback.recordings"),
@@ -113,7 +115,7 @@ async def _made(order: RecordingJob) -> str:
     )
     try:
         async with asyncio.timeout(_PROCESS_TIMEOUT_SECONDS):
-            made, wrong = await process.communicate(msgspec.json.encode(order))
+            made, wrong = await process.communicate(msgspec.json.encode(job))
     except TimeoutError as late:
         raise RecordingUnavailableError(
             f"it took more than {_PROCESS_TIMEOUT_SECONDS:g} s; ask for a shorter time"
@@ -127,18 +129,18 @@ async def _made(order: RecordingJob) -> str:
     return made.decode()
 
 
-def make(order: RecordingJob) -> bytes:
+def make(job: RecordingJob) -> bytes:
     """Fetch the recording and pack what a player needs. Raises OSError, ExportError and ValueError."""
-    chosen: dict[str, str | float] = {"since": order.since, "context": "true"}
-    chosen |= {name: value for name in ("user", "channel") if (value := getattr(order, name))}
+    chosen: dict[str, str | float] = {"since": job.since, "context": "true"}
+    chosen |= {name: value for name in ("user", "channel") if (value := getattr(job, name))}
     with tempfile.TemporaryDirectory(prefix="dossier-recording-") as folder:
         file = Path(folder) / "recording.ndjson"
-        download(order.service, order.token, file, chosen)
-        recording = open_export(file, clearance=order.clearance)
-        if not len(recording) or recording.span[1] < order.since:
+        download(job.service, job.token, file, chosen)
+        recording = open_export(file, clearance=job.clearance)
+        if not len(recording) or recording.span[1] < job.since:
             raise ValueError("nothing was recorded then; ask for a longer time")
         begins, ends = recording.span
-        made = playback(recording, max(order.since, begins), ends, languages=[order.language], newest=True)
+        made = playback(recording, max(job.since, begins), ends, languages=[job.language], newest=True)
         return packed(made)
 
 

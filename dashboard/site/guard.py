@@ -118,7 +118,7 @@ class DashboardApplication(BokehTornado):
                 return PageDenial(403, "Log in first")
             return (
                 None
-                if self._is_theirs(request, login)
+                if self._is_own_page(request, login)
                 else PageDenial(403, "This page belongs to another login; load it anew")
             )
         if request.path != "/" and request.path not in self._paths:
@@ -127,7 +127,7 @@ class DashboardApplication(BokehTornado):
             return PageDenial(403, "A page is opened without a session; leave it out")
         return None if login is not None else PageDenial(302, "Log in first")
 
-    def _is_theirs(self, request: HTTPServerRequest, login: LoginSession) -> bool:
+    def _is_own_page(self, request: HTTPServerRequest, login: LoginSession) -> bool:
         """Return whether the socket's token is signed by this server, and of a page that this login opened."""
         _, _, token = request.headers.get("Sec-WebSocket-Protocol", "").partition(",")
         token = token.strip()

@@ -30,7 +30,7 @@ _MAX_ADDRESSES = 10_000  # kept
 
 LEFT = "left"
 ENDED = "ended"
-_SAID = {"often", "down", "role", "full", "oidc_down", "oidc_again", "oidc_denied", "oidc_failed", "oidc_token"}
+_MESSAGE_KEYS = {"often", "down", "role", "full", "oidc_down", "oidc_again", "oidc_denied", "oidc_failed", "oidc_token"}
 """Keys of the sentences that a login through the provider may end with."""
 
 _templates = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
@@ -106,9 +106,9 @@ class LoginHandler(tornado.web.RequestHandler):
 
     application: DashboardApplication
 
-    def initialize(self, door: Authenticator, provider: Provider | None) -> None:
+    def initialize(self, authenticator: Authenticator, provider: Provider | None) -> None:
         """Take the authenticator, and the identity provider if there is one."""
-        self._door = door
+        self._authenticator = authenticator
         self._provider = provider
         self._display = DisplayOptions.asked(
             self.request.query_arguments, self.request.headers.get("Accept-Language", "")
@@ -117,21 +117,21 @@ class LoginHandler(tornado.web.RequestHandler):
     def get(self) -> None:
         """Show the form."""
         said = self.request.query_arguments.get("said", [b""])[-1].decode(errors="replace")
-        known = said == ENDED or (said in _SAID and self._provider is not None)
+        known = said == ENDED or (said in _MESSAGE_KEYS and self._provider is not None)
         self._show(said if known else "", left=said == LEFT)
 
     async def post(self) -> None:
         """Log in, or show the form again with the reason."""
         logins, address = self.application.logins, self.request.remote_ip or ""
-        if not self._door.attempts.allows(address, logins.now()):
+        if not self._authenticator.attempts.allows(address, logins.now()):
             self._show("often", 429)
             return
         try:
-            login = await self._door.authenticate(logins, self.get_body_argument("token", "").strip(), address)
+            login = await self._authenticator.authenticate(logins, self.get_body_argument("token", "").strip(), address)
         except LoginDeniedError as refused:
             self._show(refused.said, refused.status)
             return
-        self._door.open(self, logins, login)
+        self._authenticator.open(self, logins, login)
         self.redirect(f"/overview{self._display.query}", status=303)
 
     def _show(self, wrong: str = "", status: int = 200, *, left: bool = False) -> None:
@@ -164,11 +164,11 @@ class LoginHandler(tornado.web.RequestHandler):
                 other_look=f"/login{self._display.other_theme().query}",
                 wrong=say(language, f"login.{wrong}", provider=provider) if wrong else "",
                 through=f"/login/oidc{self._display.query}" if self._provider else "",
-                leave=self._way_out() if left else "",
+                leave=self._provider_logout() if left else "",
             )
         )
 
-    def _way_out(self) -> str:
+    def _provider_logout(self) -> str:
         """Return the provider's own logout, where it has one (OpenID Connect RP-Initiated Logout 1.0)."""
         if self._provider is None or self._provider.known is None or not self._provider.known.end_session_endpoint:
             return ""
@@ -180,9 +180,9 @@ class LogoutHandler(tornado.web.RequestHandler):
 
     application: DashboardApplication
 
-    def initialize(self, door: Authenticator) -> None:
+    def initialize(self, authenticator: Authenticator) -> None:
         """Take the authenticator."""
-        self._secure = door.secure
+        self._secure = authenticator.secure
 
     def post(self) -> None:
         """End the login and clear its cookie."""

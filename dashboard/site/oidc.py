@@ -159,7 +159,7 @@ class Provider:
     async def redeem(self, code: str, pending: PendingLogin) -> str:
         """Return the token for the service, in exchange for a code. Raises ProviderError."""
         endpoints = await self.endpoints()
-        headers, form = self._as_ourselves(endpoints)
+        headers, form = self._client_credentials(endpoints)
         form |= {
             "grant_type": "authorization_code",
             "code": code,
@@ -198,7 +198,7 @@ class Provider:
                 raise ProviderError("oidc_down", "an endpoint of the provider is not https://") from None
         return endpoints
 
-    def _as_ourselves(self, endpoints: Endpoints) -> tuple[dict[str, str], dict[str, str]]:
+    def _client_credentials(self, endpoints: Endpoints) -> tuple[dict[str, str], dict[str, str]]:
         """Return the headers and form fields that authenticate this client (RFC 6749 §2.3.1)."""
         name, secret = self.oidc.client_id, self.oidc.client_secret
         headers = {"Accept": "application/json", "Content-Type": "application/x-www-form-urlencoded"}

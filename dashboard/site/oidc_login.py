@@ -53,9 +53,9 @@ class OidcRedirectHandler(CodeChallengeLoginHandler):
 
     application: DashboardApplication
 
-    def initialize(self, door: Authenticator, provider: Provider, origins: Sequence[str]) -> None:
+    def initialize(self, authenticator: Authenticator, provider: Provider, origins: Sequence[str]) -> None:
         """Take the authenticator, the provider, and the origins that the provider may send browsers back to."""
-        self._door = door
+        self._authenticator = authenticator
         self._provider = provider
         self._origins = origins
         self._display = _display(self)
@@ -68,7 +68,7 @@ class OidcRedirectHandler(CodeChallengeLoginHandler):
         except ProviderError as failed:
             _back(self, self._display, failed.said)
             return
-        known = self.get_cookie(_cookie(self._door)) or ""
+        known = self.get_cookie(_cookie(self._authenticator)) or ""
         browser = known if _NUMBER.fullmatch(known) else secrets.token_urlsafe(32)
         verifier, challenge = self.get_code()  # type: ignore[no-untyped-call]  # Panel is typed in part
         pending = PendingLogin(
@@ -83,11 +83,11 @@ class OidcRedirectHandler(CodeChallengeLoginHandler):
         state = self._provider.pending_logins.begin(pending)
         # Lax: browsers must send it when the provider's site redirects back.
         self.set_cookie(
-            _cookie(self._door),
+            _cookie(self._authenticator),
             browser,
             httponly=True,
             samesite="Lax",
-            secure=self._door.secure,
+            secure=self._authenticator.secure,
             path=_PATH,
             max_age=int(PENDING_LOGIN_SECONDS),
         )
@@ -126,44 +126,46 @@ class OidcCallbackHandler(tornado.web.RequestHandler):
 
     application: DashboardApplication
 
-    def initialize(self, door: Authenticator, provider: Provider) -> None:
+    def initialize(self, authenticator: Authenticator, provider: Provider) -> None:
         """Take the authenticator and the provider."""
-        self._door = door
+        self._authenticator = authenticator
         self._provider = provider
 
     async def get(self) -> None:
         """Redeem the code and log in, or go back to the login page with the reason."""
         self.set_header("Cache-Control", "no-store")
         address, now = self.request.remote_ip or "", self.application.logins.now()
-        if not self._door.attempts.allows(address, now):
+        if not self._authenticator.attempts.allows(address, now):
             _back(self, _display(self), "often")
             return
-        state, browser = self._said("state"), self.get_cookie(_cookie(self._door)) or ""
+        state, browser = self._parameter("state"), self.get_cookie(_cookie(self._authenticator)) or ""
         pending = self._provider.pending_logins.end(state, browser, now)
         if pending is None:
-            self._door.attempts.failed(address, now)
+            self._authenticator.attempts.failed(address, now)
             _back(self, _display(self), "oidc_again")
             return
         try:
             code = self._code(await self._provider.endpoints())
             token = await self._provider.redeem(code, pending)
-            login = await self._door.authenticate(self.application.logins, token, address, through_provider=True)
+            login = await self._authenticator.authenticate(
+                self.application.logins, token, address, through_provider=True
+            )
         except ProviderError as failed:
             _log.warning("a login through the identity provider failed: %s", failed)
             if failed.said == "oidc_failed":
-                self._door.attempts.failed(address, now)
+                self._authenticator.attempts.failed(address, now)
             _back(self, pending.display, failed.said)
         except LoginDeniedError as refused:
             _back(self, pending.display, "oidc_token" if refused.said == "bad" else refused.said)
         else:
-            self._door.open(self, self.application.logins, login)
+            self._authenticator.open(self, self.application.logins, login)
             self.redirect(f"/login/done{pending.display.query}", status=303)
 
     def _code(self, endpoints: Endpoints) -> str:
         """Return the code, if it is of the provider that was asked (RFC 9207). Raises ProviderError."""
-        error, code = self._said("error"), self._said("code")
+        error, code = self._parameter("error"), self._parameter("code")
         named = "iss" in self.request.query_arguments or endpoints.authorization_response_iss_parameter_supported
-        if named and self._said("iss") != endpoints.issuer:
+        if named and self._parameter("iss") != endpoints.issuer:
             raise ProviderError("oidc_failed", "the answer is of another issuer")
         if error:
             said = "oidc_denied" if error == "access_denied" else "oidc_failed"
@@ -172,7 +174,7 @@ class OidcCallbackHandler(tornado.web.RequestHandler):
             raise ProviderError("oidc_failed", "the provider sent no code")
         return code
 
-    def _said(self, name: str) -> str:
+    def _parameter(self, name: str) -> str:
         """Return a parameter; "" where it is missing, too long, or given twice (RFC 6749 §3.1)."""
         values = self.request.query_arguments.get(name, [])
         value = values[0].decode(errors="replace") if len(values) == 1 else ""
@@ -204,13 +206,13 @@ class LoginDoneHandler(tornado.web.RequestHandler):
         )
 
 
-def _cookie(door: Authenticator) -> str:
+def _cookie(authenticator: Authenticator) -> str:
     """Return the cookie's name.
 
     Over TLS it has a prefix with which browsers accept it in no other way (RFC 6265bis). It is sent to one path, so it
     cannot have the stricter prefix.
     """
-    return f"__Secure-{BROWSER_COOKIE}" if door.secure else BROWSER_COOKIE
+    return f"__Secure-{BROWSER_COOKIE}" if authenticator.secure else BROWSER_COOKIE
 
 
 def _display(handler: tornado.web.RequestHandler) -> DisplayOptions:

@@ -49,7 +49,7 @@ class PageComponent(JSComponent):
         self.on_message: Callable[[Any], None] = lambda message: None
         self._document: Document | None = None
 
-    def stand_in(self, document: Document) -> None:
+    def attach_document(self, document: Document) -> None:
         """Set the document whose only root this component is, on the dashboard's own server."""
         self._document = document
 

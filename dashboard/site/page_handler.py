@@ -65,16 +65,16 @@ class PageHandler(Handler):
         session = PageSession(self._views, page, PageServices(actions, recordings), hooks)
         title = f"{say(display.language, f'page.{self._name}')} · {say(display.language, 'title')}"
         session.component.server_doc(doc, title=title, location=False)
-        session.component.stand_in(doc)
+        session.component.attach_document(doc)
         doc.template = self._template
         doc.template_variables.update(_shell(self._name, display, login.name, viewer))
         doc.add_periodic_callback(session.tick, TICK_MS)
-        login.at_end.add(session.give_up)
+        login.at_end.add(session.cancel_recordings)
 
         def closed(_: Any) -> None:
             """End the page with its session."""
-            login.at_end.discard(session.give_up)
-            session.give_up()
+            login.at_end.discard(session.cancel_recordings)
+            session.cancel_recordings()
 
         doc.on_session_destroyed(closed)
 

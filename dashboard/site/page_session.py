@@ -78,34 +78,34 @@ class PageSession:
         self._query_at = 0.0  # the time from which the next query may be answered
         self._version = 0
         self._sent = self._seen = 0
-        self._told_at = 0.0
+        self._sent_at = 0.0
         self._status: Status | None = None  # of the service, as last sent to the page
-        self._ready = self._paused = self._over = False
-        self._news: list[dict[str, Any]] = []
+        self._ready = self._paused = self._ended = False
+        self._outgoing: list[dict[str, Any]] = []
         self._doing: set[asyncio.Task[None]] = set()
         self._fetching: set[asyncio.Task[None]] = set()
         self.component = PageComponent(page.display, self._chart, served=page.served)
-        self.component.on_message = self._heard
+        self.component.on_message = self._receive
 
     def tick(self) -> None:
         """Send the changes, if the browser keeps up."""
-        if not self._ready or self._over:
+        if not self._ready or self._ended:
             return
         if not self._login.is_valid():
-            self._over = True
-            self.give_up()
+            self._ended = True
+            self.cancel_recordings()
             self.component.tell({"bye": self._page.display.query})
             return
-        while self._news:
-            self.component.tell(self._news.pop(0))
+        while self._outgoing:
+            self.component.tell(self._outgoing.pop(0))
         if self._sent - self._seen >= _MAX_UNSEEN_MESSAGES:
             return
         now = self._views.clock()
         asked_anew = self._asked != self._query and now >= self._query_at
-        news = [] if self._paused and not asked_anew else self._what_is_new(now)
+        news = [] if self._paused and not asked_anew else self._changes(now)
         status = self._views.state.link.status(now)
-        if news or status != self._status or now - self._told_at >= _HEARTBEAT_SECONDS:
-            self._status, self._told_at = status, now
+        if news or status != self._status or now - self._sent_at >= _HEARTBEAT_SECONDS:
+            self._status, self._sent_at = status, now
             self._sent += 1
             strip = service_strip(self._views.state.link, self._page.display.language, now)
             self.component.tell({"news": news, "count": self._sent, "strip": msgspec.to_builtins(strip)})
@@ -114,7 +114,7 @@ class PageSession:
             if not self._page.served:
                 panel.io.push_notebook(self.component)  # on a server, Bokeh sends a figure's changes itself
 
-    def _what_is_new(self, now: float) -> list[str]:
+    def _changes(self, now: float) -> list[str]:
         """Return the changes for the query that was asked last; an expensive search delays the next one."""
         anew = self._asked != self._query and now >= self._query_at
         if anew:
@@ -125,8 +125,8 @@ class PageSession:
         news, self._version = view.since(self._version), view.version
         return news
 
-    def _heard(self, message: Any) -> None:
-        if self._over or not self._login.is_valid():
+    def _receive(self, message: Any) -> None:
+        if self._ended or not self._login.is_valid():
             return
         match message:
             case {"ready": True}:
@@ -160,17 +160,17 @@ class PageSession:
         kept.add(task)
         task.add_done_callback(kept.discard)
 
-    def give_up(self) -> None:
+    def cancel_recordings(self) -> None:
         """Cancel the recordings that are being fetched: the login is over, or the page is closed."""
         for task in self._fetching:
             task.cancel()
 
     async def _open(self, recordings: Recordings, wanted: Any) -> None:
         opened = await recordings.open(wanted, self._views.clock(), self._tell)
-        self._news.append({"player": opened} if isinstance(opened, str) else {"told": opened[0], "tone": opened[1]})
+        self._outgoing.append({"player": opened} if isinstance(opened, str) else {"told": opened[0], "tone": opened[1]})
 
     async def _act(self, asked: ActionRequest) -> None:
         self._tell(*await self._services.actions.perform(asked))
 
     def _tell(self, text: str, tone: str) -> None:
-        self._news.append({"told": text, "tone": tone})
+        self._outgoing.append({"told": text, "tone": tone})

@@ -99,7 +99,7 @@ class DashboardServer:
         self._logins = LoginSessions(config.login.roles, config.login.idle_seconds, secure=config.address.behind_tls)
         self._login_watch = LoginWatch(self._api, self._logins)
         self._feed = Feed(self._api, token, self.state, listener=self._login_watch)
-        self._audit = Audit(self._api, token, self.state, lambda: self._views.looked_at("audit"))
+        self._audit = Audit(self._api, token, self.state, lambda: self._views.is_viewed("audit"))
         self._queue = RecordingQueue()
         self._provider = Provider(config.login.oidc) if config.login.oidc else None
         self._stopped = asyncio.Event()
@@ -114,7 +114,7 @@ class DashboardServer:
             page.add(PageHandler(name, self._views, self._logins, self._api, self._queue))
         sockets = tornado.netutil.bind_sockets(address.port, address.host.strip("[]"))
         self.port = sockets[0].getsockname()[1]
-        door = Authenticator(self._api, secure=address.behind_tls)
+        authenticator = Authenticator(self._api, secure=address.behind_tls)
         policy = host_policy(
             "dashboard",
             address.allowed_hosts,
@@ -132,9 +132,9 @@ class DashboardServer:
             unused_session_lifetime_milliseconds=_UNUSED_SESSION_MS,
             extra_patterns=[
                 (r"/", RootHandler),
-                (r"/login", LoginHandler, {"door": door, "provider": self._provider}),
-                *_through(self._provider, door, policy.origins),
-                (r"/logout", LogoutHandler, {"door": door}),
+                (r"/login", LoginHandler, {"authenticator": authenticator, "provider": self._provider}),
+                *_provider_handlers(self._provider, authenticator, policy.origins),
+                (r"/logout", LogoutHandler, {"authenticator": authenticator}),
                 (r"/healthz", LivenessHandler),
                 (MODULE_PATH, ComponentModuleHandler),
                 (r"/assets/(.*\.m?js)", tornado.web.StaticFileHandler, {"path": str(SCRIPTS)}),
@@ -186,13 +186,19 @@ class ComponentModuleHandler(tornado.web.RequestHandler):
         self.finish(_MODULE)
 
 
-def _through(provider: Provider | None, door: Authenticator, origins: Sequence[str]) -> list[tuple[Any, ...]]:
+def _provider_handlers(
+    provider: Provider | None, authenticator: Authenticator, origins: Sequence[str]
+) -> list[tuple[Any, ...]]:
     """Return the handlers of a login through the identity provider."""
     if provider is None:
         return []
     return [
-        (r"/login/oidc", OidcRedirectHandler, {"door": door, "provider": provider, "origins": origins}),
-        (CALLBACK, OidcCallbackHandler, {"door": door, "provider": provider}),
+        (
+            r"/login/oidc",
+            OidcRedirectHandler,
+            {"authenticator": authenticator, "provider": provider, "origins": origins},
+        ),
+        (CALLBACK, OidcCallbackHandler, {"authenticator": authenticator, "provider": provider}),
         (r"/login/done", LoginDoneHandler),
     ]
 

@@ -45,7 +45,7 @@ class ViewCache:
         """The number of views that are kept."""
         return len(self._views)
 
-    def looked_at(self, page: str) -> bool:
+    def is_viewed(self, page: str) -> bool:
         """Return whether the page is viewed."""
         now = self.clock()
         return any(name == page and now - looked < _VIEWED_SECONDS for (name, _, _), (_, looked) in self._views.items())

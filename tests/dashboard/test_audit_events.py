@@ -95,7 +95,7 @@ def test_whoever_is_refused_without_end_pushes_out_no_act() -> None:
         (replace(GOOD, head=101_040), "info", "100,000 entries still to verify"),
         (replace(GOOD, trouble="unreached"), "warn", "cannot be reached"),
         (replace(GOOD, trouble="rights"), "warn", "highest clearance"),
-        (replace(GOOD, trouble="busy"), "warn", "no more for a moment"),
+        (replace(GOOD, trouble="busy"), "warn", "reading for a moment"),
         (replace(GOOD, trouble="unreadable"), "warn", "from entry 1,041 on"),
         (replace(GOOD, trouble="other_node"), "warn", "Another node than node-1"),
         (replace(GOOD, writable=False), "bad", "cannot be written"),

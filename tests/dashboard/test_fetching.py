@@ -36,7 +36,7 @@ def test_a_service_that_is_gone_is_told(service: Service) -> None:
 
     text, tone = asyncio.run(opened())
     assert tone == "bad"
-    assert text.startswith("تعذر ذلك")
+    assert text.startswith("التسجيل غير متاح")
 
 
 def test_recordings_of_one_person_are_made_in_turn_and_the_place_is_told(service: Service) -> None:
@@ -56,7 +56,7 @@ def test_recordings_of_one_person_are_made_in_turn_and_the_place_is_told(service
 
     (first, second, third, fourth), told = asyncio.run(all_at_once())
     assert "ask for a longer time" in first[0]
-    assert second[0].startswith("تعذر ذلك")
+    assert second[0].startswith("التسجيل غير متاح")
     assert "ask for a longer time" in third[0]
     assert fourth == ("لديك عدة تسجيلات في الطابور: انتظر حتى يكتمل أحدها", "warn")
     assert told[0] == "تُعدّ التسجيلات بالدور. موقعك في الطابور: 1"

@@ -103,14 +103,14 @@ def test_a_paused_page_is_told_nothing(page: Open) -> None:
 
 
 def test_a_page_is_looked_at_while_its_browser_keeps_up_and_is_not_paused(page: Open) -> None:
-    assert not page.views.looked_at("overview")
+    assert not page.views.is_viewed("overview")
     page.tick()
-    assert page.views.looked_at("overview")
-    assert not page.views.looked_at("audit")
+    assert page.views.is_viewed("overview")
+    assert not page.views.is_viewed("audit")
     page.say(pause=True)
     for _ in range(6):
         page.tick()
-    assert not page.views.looked_at("overview")
+    assert not page.views.is_viewed("overview")
 
 
 def test_whoever_is_logged_out_is_sent_away_and_does_nothing_more(page: Open) -> None:

@@ -31,7 +31,7 @@ def assert_bounded(state: DashboardState, views: ViewCache, sessions: Iterable[P
     for view, _ in views._views.values():
         _judge_view(view)
     for session in sessions:
-        assert len(session._news) <= 1
+        assert len(session._outgoing) <= 1
         assert len(session._doing) <= 1
         assert session._sent - session._seen <= 6
         if session._chart is not None:
