@@ -1,6 +1,6 @@
-"""Write what is made from the message types: `python -m tools.generate`, or `--check` to change nothing.
+"""Write the files that are made from the message types: `python -m tools.generate`, or `--check` to change nothing.
 
-With `--check`, files that are not what they should be are named and the exit status is 1.
+With `--check`, stale files are named and the exit status is 1.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class MissingExample(Exception):
 
 
 def examples() -> dict[str, list[Any]]:
-    """The example payloads of each message by its name: `<type>.json`, then any `<type>.<case>.json`."""
+    """Return the example payloads of each message by its name: `<type>.json`, then any `<type>.<case>.json`."""
     found: dict[str, list[Any]] = {}
     for message in messages():
         folder = EXAMPLES / message.direction
@@ -45,7 +45,7 @@ def examples() -> dict[str, list[Any]]:
 
 
 def outputs() -> dict[str, str]:
-    """Each generated file, by its path in the repository, as it should be."""
+    """Return each generated file as it should be, by its path in the repository."""
     given = examples()
     settings = (ROOT / "config" / "default.toml").read_text("utf-8")
     return {
@@ -62,7 +62,7 @@ def _yaml(document: dict[str, Any]) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Write or check; returns the exit status."""
+    """Write or check the generated files; return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m tools.generate", description=__doc__)
     parser.add_argument("--check", action="store_true", help="change nothing; exit 1 when a file is stale")
     check = parser.parse_args(arguments).check

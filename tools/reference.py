@@ -104,7 +104,7 @@ def _anchor(message: Message) -> str:
 
 
 def _rows(definition: dict[str, Any], definitions: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, str, str]]:
-    """Path, type and note of each field, those inside it after it."""
+    """Yield path, type and note of each field, then those of the fields inside it."""
     for name, field in definition["properties"].items():
         if prefix or name != "type":
             path = f"{prefix}{name}"
@@ -124,7 +124,7 @@ def _null_is_absent(field: dict[str, Any]) -> bool:
 
 
 def _inner(field: dict[str, Any], definitions: dict[str, Any]) -> tuple[dict[str, Any] | None, str]:
-    """The object that a field holds, if it holds one, and `[]` when it holds a list of them."""
+    """Return the object that a field holds, None if it holds none, and `[]` if it holds a list of objects."""
     for part in field.get("anyOf", [field]):
         if part.get("type") == "array":
             return _inner(part["items"], definitions)[0], "[]"
@@ -177,7 +177,7 @@ def _codes() -> Iterator[str]:
     yield "## Error codes\n\nOf `error.error_code`, and of every HTTP error body.\n\n| code | |\n|---|---|"
     for error in ErrorCode:
         yield f"| `{error}` | {MEANINGS[error]} |"
-    yield "\n## Close codes\n\nWho comes back does so after a random delay that grows.\n"
+    yield "\n## Close codes\n\nA client that comes back does so after a random delay that grows.\n"
     yield "| code | then | |\n|---|---|---|"
     for close in CloseCode:
         yield f"| {close:d} | {'come back' if close.come_back else 'stay away'} | {MEANINGS[close]} |"

@@ -62,7 +62,7 @@ def rewritten(text: str, place: str) -> str:
 
 def decisions() -> str:
     """Return a page that lists the decisions by their titles."""
-    lines = ["# Decisions", "", "Why things are as they are, one page each.", ""]
+    lines = ["# Decisions", "", "The reasons for large choices, one page each.", ""]
     for path in sorted((ROOT / DOCS / "decisions").glob("0*.md")):
         title = path.read_text("utf-8").partition("\n")[0].removeprefix("# ")
         number, _, name = title.partition(". ")

@@ -1,4 +1,4 @@
-"""What the page for analysts shows in Python works, on the journal of a real scene."""
+"""The Python code of the page for analysts works, on the journal of a real scene."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the pages tell people to type works: every shell block and the Python example, against a running service."""
+"""The commands of the pages work: every shell block and every Python example, against a running service."""
 
 from __future__ import annotations
 

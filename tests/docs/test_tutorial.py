@@ -55,7 +55,7 @@ BLOCKS = [Block(*found.groups()) for found in _BLOCK.finditer((ROOT / "docs" / "
 
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
-    """The tree as it is checked out, without what is installed in it; a repository with one commit."""
+    """Copy the tree as it is checked out, without installed packages, into a repository with one commit."""
     listed = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
         cwd=ROOT,
@@ -76,7 +76,7 @@ def copy(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def service(copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
-    """The service of the copy. `make run` in the page starts it, and starts it again."""
+    """Start the service of the copy, in place of the page's `make run`."""
     monkeypatch.setattr(harness, "ROOT", copy)
     with Service(tmp_path / "data") as running:
         yield running
