@@ -21,7 +21,8 @@ from pathlib import Path
 import psutil
 
 from app.journal.compression import closed, compress
-from app.journal.exports.export import Archive, Selection
+from app.journal.exports.export import Archive
+from app.journal.exports.selection import Selection
 from app.journal.signatures.signing import Signer
 from app.journal.writer import Journal
 from app.node.sockets.flusher import Flusher

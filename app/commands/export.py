@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from app.commands.file_errors import expect_place
 from app.core import reevaluate
-from app.journal.exports.export import Archive, NothingSelected, Selection, Tally
+from app.journal.exports.export import Archive
+from app.journal.exports.selection import NothingSelected, Selection, Tally
 from app.journal.signatures.signing import key_place, named_key, open_signer
 from app.security.private_files import open_private
 from dossier_realtime.archive import ExportError, open_export, open_journal

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-from app.journal.exports.export import Archive, Selection
+from app.journal.exports.export import Archive
+from app.journal.exports.selection import Selection
 from app.journal.signatures.signing import Signer
 from app.journal.writer import Journal
 from dossier_realtime.archive import open_export, open_journal

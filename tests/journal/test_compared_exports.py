@@ -6,7 +6,8 @@ from pathlib import Path
 
 import msgspec
 
-from app.journal.exports.export import Archive, Selection
+from app.journal.exports.export import Archive
+from app.journal.exports.selection import Selection
 from app.journal.signatures.signing import named_key, open_signer
 from app.journal.signatures.sinks import Sink, to_file
 from dossier_realtime.recording.proof.checkpoint import Checkpoint, read_checkpoints

@@ -12,7 +12,8 @@ import pytest
 
 from app.journal import store
 from app.journal.compression import Compressor, closed, compress
-from app.journal.exports.export import Archive, Selection
+from app.journal.exports.export import Archive
+from app.journal.exports.selection import Selection
 from app.journal.retention import DAY, Retention, retain
 from app.journal.signatures.signing import PUBLIC, Signer
 from app.journal.writer import Journal

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.journal import store
-from app.journal.exports.export import MAX_PAGE_ENTRIES, Archive, Selection
+from app.journal.exports.export import Archive
+from app.journal.exports.selection import MAX_PAGE_ENTRIES, Selection
 from app.journal.retention import DAY, Retention, retain
 from app.journal.signatures.signing import Signer
 from app.journal.writer import Journal

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.journal.exports.export import Archive, NothingSelected, Selection
+from app.journal.exports.export import Archive
+from app.journal.exports.selection import NothingSelected, Selection
 from app.journal.signatures.signing import Signer
 from app.journal.writer import Journal
 from dossier_realtime.archive import open_export, open_journal

@@ -14,7 +14,8 @@ import msgspec
 from app.core.ratelimit import Limits, RateLimiter
 from app.core.reevaluate import Reevaluation
 from app.core.sessions.deadlines import SessionLimits
-from app.journal.exports.export import Archive, Selection
+from app.journal.exports.export import Archive
+from app.journal.exports.selection import Selection
 from app.journal.signatures.signing import Signer
 from dossier_realtime.archive import open_export, open_journal
 from dossier_realtime.protocol import codec

@@ -12,7 +12,8 @@ from typing import NamedTuple
 import pytest
 
 from app.journal.compression import closed, compress
-from app.journal.exports.export import Archive, Selection
+from app.journal.exports.export import Archive
+from app.journal.exports.selection import Selection
 from app.journal.signatures.signing import PUBLIC, Signer
 from app.journal.writer import Journal
 from dossier_realtime.archive import open_export, open_journal, segments

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from app.journal.exports import export as exporting
-from app.journal.exports.export import Archive, Selection
+from app.journal.exports.export import Archive
+from app.journal.exports.selection import Selection
 from app.journal.signatures.signing import Signer
 from dossier_realtime.archive import open_export
 from dossier_realtime.archive.folder import seq_before

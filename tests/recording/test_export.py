@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from app.journal.exports.export import Archive, Selection
+from app.journal.exports.export import Archive
+from app.journal.exports.selection import Selection
 from app.journal.signatures.signing import PUBLIC, Signer
 from dossier_realtime.archive import ExportError, open_export, open_service
 from dossier_realtime.archive.export import verify_file

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.journal.exports.export import Selection
+from app.journal.exports.selection import Selection
 from dashboard.playback.player import Player
 from dossier_realtime.archive import open_service
 from dossier_realtime.recording import moments

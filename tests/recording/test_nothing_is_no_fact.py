@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from app.journal.exports.export import Archive, NothingSelected, Selection, Tally, UnmatchedRedaction
+from app.journal.exports.export import Archive
+from app.journal.exports.redaction import UnmatchedRedaction
+from app.journal.exports.selection import NothingSelected, Selection, Tally
 from app.journal.signatures.signing import Signer
 from dossier_realtime.archive import ExportError, open_service
 from tests.harness.service import ROOT, Service, as_environment

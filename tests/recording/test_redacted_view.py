@@ -12,7 +12,8 @@ import msgspec
 import pandas as pd
 import pytest
 
-from app.journal.exports.export import Archive, Selection
+from app.journal.exports.export import Archive
+from app.journal.exports.selection import Selection
 from app.journal.signatures.signing import Signer
 from dossier_realtime.archive import open_export, open_journal
 from dossier_realtime.recording.entry import Header

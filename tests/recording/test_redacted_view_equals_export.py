@@ -10,7 +10,8 @@ import msgspec
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.journal.exports.export import Archive, Selection
+from app.journal.exports.export import Archive
+from app.journal.exports.selection import Selection
 from app.journal.signatures.signing import Signer
 from dossier_realtime.archive import open_export, open_journal
 from dossier_realtime.archive.export import ExportSource

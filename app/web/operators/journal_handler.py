@@ -17,7 +17,8 @@ import structlog
 import tornado.iostream
 
 from app.journal.acts import Act
-from app.journal.exports.export import Archive, NothingSelected, Selection
+from app.journal.exports.export import Archive
+from app.journal.exports.selection import NothingSelected, Selection
 from dossier_realtime.protocol.authorization import decide_operator
 from dossier_realtime.protocol.classification import Clearance
 from dossier_realtime.protocol.errors import ErrorCode
