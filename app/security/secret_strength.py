@@ -5,7 +5,7 @@ elsewhere a guessable secret gives a warning, because a developer's machine may 
 
 No test can prove that a secret is random. This one finds those that people type: short ones, one character or one word
 repeated, the alphabet, the placeholder of an example. Of 20,000 random secrets it refuses none
-(tests/config/test_secrets.py).
+(tests/security/test_secrets.py).
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from app.security.auth import REFUSAL, TokenError, TokenVerifier
 from app.security.auth_settings import AuthSettings
 from app.security.claims import MAX_CLAIMS_DEPTH
-from tests.auth.signing import (
+from tests.security.signing import (
     BODY,
     EC_KEY,
     GOOD,

@@ -9,7 +9,7 @@ import pytest
 from app.security.auth import TokenVerifier
 from app.security.auth_settings import AuthSettings
 from dossier_realtime.protocol.classification import Clearance
-from tests.auth.signing import NOW, SECRET, SETTINGS, refusal, token, user_of
+from tests.security.signing import NOW, SECRET, SETTINGS, refusal, token, user_of
 
 
 @pytest.fixture

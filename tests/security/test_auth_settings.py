@@ -14,7 +14,7 @@ from app.security.auth import TokenVerifier
 from app.security.auth_settings import AuthSettings
 from app.security.minting import mint
 from dossier_realtime.protocol.classification import Clearance
-from tests.auth.signing import EC_KEY, NOW, RSA_KEY, SECRET, SETTINGS, pem
+from tests.security.signing import EC_KEY, NOW, RSA_KEY, SECRET, SETTINGS, pem
 
 BAD_SETTINGS: dict[str, dict[str, Any]] = {
     "algorithm none": {"algorithms": ["none"]},
