@@ -45,7 +45,7 @@ _ADDRESS = re.compile(r"dashboard at (http://[^/]+)/")
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """What a stretch of time with an open dashboard showed."""
+    """The measurements of one round with an open dashboard."""
 
     cpu: float
     rss: float
@@ -98,7 +98,7 @@ class Watch:
         return msgspec.json.decode(self._hear(), type=list[int])
 
     async def during(self, work: Any) -> tuple[Watched, Any]:
-        """What it took while the work was done."""
+        """Return the measurements of the time while `work` ran."""
         dashboard, viewers = psutil.Process(self._dashboard.pid), psutil.Process(self._viewers.pid)
         before, began = await asyncio.to_thread(self._told), time.monotonic()
         cpu, of_viewers = seconds_of([dashboard]), seconds_of(family(viewers))
@@ -124,7 +124,7 @@ def family(process: psutil.Process) -> list[psutil.Process]:
 
 
 def seconds_of(processes: Iterable[psutil.Process]) -> float:
-    """Seconds of processor time, so far."""
+    """Return the seconds of processor time so far."""
     total = 0.0
     for process in processes:
         with suppress(psutil.NoSuchProcess):
@@ -134,7 +134,7 @@ def seconds_of(processes: Iterable[psutil.Process]) -> float:
 
 
 async def measure(running: Running, asked: argparse.Namespace, kind: str, *, apart: bool) -> str:
-    """All rounds of one row."""
+    """Measure all rounds of one row."""
     url, http = f"ws://127.0.0.1:{running.port}/v1", f"http://127.0.0.1:{running.port}"
     if apart:
         running.process.cpu_affinity(list(FIRST))
@@ -167,7 +167,7 @@ async def measure(running: Running, asked: argparse.Namespace, kind: str, *, apa
 
 
 def row(kind: str, watched: list[Watched], pairs: list[tuple[list[float], list[float]]], *, apart: bool) -> str:
-    """Medians over the rounds. The change of a quantile is that of each pair."""
+    """Return the medians over the rounds. The change of a quantile is that of each pair."""
     middle = statistics.median
     pinged = []
     for part in (0.5, 0.99):
@@ -190,7 +190,7 @@ def row(kind: str, watched: list[Watched], pairs: list[tuple[list[float], list[f
 
 
 async def pings(url: str, token: str, seconds: float) -> list[float]:
-    """Milliseconds from ping to pong, sorted."""
+    """Return the milliseconds from ping to pong, sorted."""
     socket: WebSocketClientConnection = await websocket_connect(url)
     await socket.write_message(msgspec.json.encode({"type": "auth", "payload": {"token": token}}))
     await heard(socket, "auth_success")
@@ -215,7 +215,7 @@ async def heard(socket: WebSocketClientConnection, kind: str) -> None:
 
 
 def share(times: list[float], part: float) -> float:
-    """The quantile."""
+    """Return the quantile."""
     return times[min(len(times) - 1, int(part * len(times)))]
 
 

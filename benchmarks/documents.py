@@ -69,7 +69,7 @@ class Editor:
 
 
 async def throughput(running: Running, editors: int, window: int) -> str:
-    """One document, everybody writing for some seconds."""
+    """Let all editors write in one document for some seconds, and print a row."""
     channel = channels.document(f"bench-{editors}-{window}")
     sockets = [await Socket.open(running.port, running.token) for _ in range(editors)]
     for socket in sockets:
@@ -95,7 +95,7 @@ async def throughput(running: Running, editors: int, window: int) -> str:
 
 
 def distances(length: int = 10_000) -> Iterator[str]:
-    """What it costs to bring an edit past inserts all over a text of `length` units that its author has not seen.
+    """Measure the cost of rebasing an edit past inserts all over a text of `length` units that its author has not seen.
 
     A letter stays one operation; a delete of a third of the text is cut in two by each insert that it meets.
     """
@@ -125,7 +125,7 @@ def _median(work: Callable[[], object], rounds: int) -> float:
 
 
 async def memory(running: Running) -> str:
-    """What documents weigh that somebody has open: 2,000 units of text and ten edits each."""
+    """Measure the memory of open documents: 2,000 units of text and ten edits each."""
     sockets = [await Socket.open(running.port, running.token) for _ in range(DOCUMENTS // PER_CONNECTION)]
     before = running.rss
     for number, socket in enumerate(sockets):
@@ -154,7 +154,7 @@ async def over_sockets(running: Running) -> None:
 
 
 def main() -> None:
-    """Print the figures."""
+    """Run all measurements and print their tables."""
     with service() as running:
         asyncio.run(over_sockets(running))
     print("\nlater operations  a letter, ms  a delete, ms")

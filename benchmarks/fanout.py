@@ -52,7 +52,7 @@ _SETTINGS = {
 
 
 def framed(message: object) -> bytes:
-    """A masked text frame, as clients send it."""
+    """Return a masked text frame, as clients send it."""
     payload = message.encode() if isinstance(message, str) else json.dumps(message).encode()
     mask = secrets.token_bytes(4)
     body = bytes(octet ^ mask[index % 4] for index, octet in enumerate(payload))
@@ -106,7 +106,7 @@ def connect(server: FanoutServer) -> socket.socket:
 
 
 def measure(server: FanoutServer, connections: int, seconds: float, window: int) -> tuple[float, float]:
-    """(CPU microseconds a delivery, deliveries a second) with `window` events under way."""
+    """Return (CPU microseconds a delivery, deliveries a second) with `window` events under way."""
     selector = selectors.DefaultSelector()
     sockets = [connect(server) for _ in range(connections)]
     for sock in sockets:
@@ -131,7 +131,7 @@ def measure(server: FanoutServer, connections: int, seconds: float, window: int)
 
 
 def broadcaster() -> None:
-    """The peer: every message of anybody goes to everybody who said `subscribe`."""
+    """Run the peer: every message goes to every connection that said `subscribe`."""
     from websockets import ConnectionClosed  # noqa: PLC0415  the peer's process alone
     from websockets.asyncio.server import ServerConnection, broadcast, serve  # noqa: PLC0415  the peer's process alone
 

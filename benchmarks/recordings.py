@@ -52,8 +52,10 @@ def timed(what: str) -> Iterator[None]:
 
 
 def write(folder: Path, entries: int) -> None:
-    """A busy node's journal: seven of ten entries are fan-outs, the others go to or come from single sessions. Every
-    tenth channel is secret."""
+    """Write the journal of a busy node.
+
+    Seven of ten entries are fan-outs, the others go to or come from single sessions. Every tenth channel is secret.
+    """
     rng = random.Random(1)  # noqa: S311  a load, no secret
     journal = Journal(folder, "bench")
     names = [channels.dossier("country", f"c{number}") for number in range(CHANNELS)]
@@ -157,13 +159,13 @@ def compressed(folder: Path) -> None:
 
 
 def _memory() -> int:
-    """What the process itself holds: without the pages of mapped files, which the system takes back when it likes."""
+    """Return the process's own memory in bytes, without the pages of mapped files, which the system may take back."""
     found = psutil.Process().memory_info()
     return int(found.rss - found.shared)
 
 
 class _Reader:
-    """A client whose socket somebody else empties."""
+    """A client whose socket another thread empties."""
 
     user_id = "u1"
     connection_id = "c1"
@@ -180,7 +182,7 @@ class _Reader:
 
 
 async def fan_out(folder: Path) -> None:
-    """CPU time of a fan-out with the journal and without, alternating in one run."""
+    """Measure the CPU time of a fan-out with the journal and without, alternating in one run."""
     loop = asyncio.get_running_loop()
     hub: Hub[_Reader] = Hub()
     flusher = Flusher(loop)

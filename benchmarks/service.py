@@ -34,7 +34,7 @@ ROOMY = {
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A service that is ready."""
+    """A running service."""
 
     port: int
     token: str
@@ -42,24 +42,24 @@ class Running:
     data: Path
 
     def mint(self, sub: str, permission: str, *more: str) -> str:
-        """A token; `more` as in ("--role", "operator")."""
+        """Return a token; `more` as in ("--role", "operator")."""
         return _mint(self.data, "--sub", sub, "--permission", permission, *more)
 
     @property
     def rss(self) -> int:
-        """Resident memory, in bytes."""
+        """Return the resident memory in bytes."""
         return int(self.process.memory_info().rss)
 
     @property
     def cpu(self) -> float:
-        """Seconds of processor time, so far."""
+        """Return the seconds of processor time so far."""
         times = self.process.cpu_times()
         return float(times.user + times.system)
 
 
 @contextmanager
 def service() -> Iterator[Running]:
-    """Start it, and stop it in the end."""
+    """Start the service, and stop it at the end."""
     with tempfile.TemporaryDirectory() as data:
         folder = Path(data)
         token = _mint(folder, "--sub", "bench", "--permission", "write:document:*")
@@ -73,7 +73,7 @@ def service() -> Iterator[Running]:
 
 
 def begin(output: Path, *arguments: str) -> subprocess.Popen[bytes]:
-    """`run.py` with these arguments and roomy limits; what it prints goes to a file."""
+    """Start `run.py` with these arguments and roomy limits; its output goes to a file."""
     with output.open("wb") as written:
         return subprocess.Popen(  # noqa: S603  our own program
             [sys.executable, "run.py", *arguments], cwd=ROOT, env=_environment(), stdout=written

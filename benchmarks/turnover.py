@@ -1,4 +1,4 @@
-"""What happens in an office, as fast as asked: events of every kind, and people who come and go.
+"""The load of an office at any rate: events of every kind, and users who connect and leave.
 
 Names are few and come again, or are always new: then what remembers them for good grows, and is found. The service
 remembers every channel for good, by design, and lists it: so channels of always new things come again in the end.
@@ -23,7 +23,7 @@ _KINDS = 5
 
 
 def event(number: int, *, new_names: bool) -> dict[str, Any]:
-    """The event of that number: of five kinds in turn."""
+    """Return the event of that number: of five kinds in turn."""
     turn = number // _KINDS
     name = turn // _EACH if new_names else turn % _NAMES
     place = name % _CHANNELS
@@ -70,7 +70,7 @@ def event(number: int, *, new_names: bool) -> dict[str, Any]:
 
 
 async def publish(http: str, token: str, rate: int, *, new_names: bool = False) -> None:
-    """So many events a second, until cancelled. Where that is more than is acknowledged, as many as are."""
+    """Publish `rate` events a second until cancelled, or as many as are acknowledged."""
     async with Publisher(token, http) as publisher:
         due, number = time.monotonic(), 0
         while True:
@@ -84,7 +84,7 @@ async def publish(http: str, token: str, rate: int, *, new_names: bool = False) 
 
 
 async def visit(url: str, token: str, number: int, seconds: float) -> None:
-    """Somebody comes, writes in a document that nobody has written in, and leaves."""
+    """Connect a user, edit a new document, and leave."""
     client = DossierRealtimeClient(token, url)
     try:
         await client.connect()

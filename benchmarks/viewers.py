@@ -20,7 +20,7 @@ _ITEM = re.compile(r'"token":"([^"]+)".*?"root_ids":\["([^"]+)"\]')
 
 
 async def log_in(url: str, token: str) -> str:
-    """Through the login form; the cookie. Raises ConnectionError where the dashboard does not let the token in."""
+    """Log in by the form and return the cookie. Raises ConnectionError when the token is refused."""
     form = {"Content-Type": "application/x-www-form-urlencoded", "Origin": url}
     body = urlencode({"token": token})
     request = HTTPRequest(f"{url}/login", method="POST", headers=form, body=body, follow_redirects=False)
@@ -38,7 +38,7 @@ class PageViewer:
         self.told = 0
         self.mute = False
         self.news: list[str] | None = None
-        """Where it is a list, what is told is kept in it."""
+        """Received messages are kept here when it is a list."""
         self._socket = socket
         self._root = root
         self._awake = asyncio.Event()
@@ -74,7 +74,7 @@ class PageViewer:
 
     @property
     def gone(self) -> bool:
-        """Whether the dashboard has ended the connection, and all that it had sent was read."""
+        """Return whether the dashboard has ended the connection and all that it had sent was read."""
         return self._reading.done()
 
     async def close(self) -> None:

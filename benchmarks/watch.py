@@ -40,7 +40,7 @@ Count = Callable[[], Awaitable[list[int]]]
 
 @asynccontextmanager
 async def sockets(url: str, token: str, pages: list[str]) -> AsyncIterator[Count]:
-    """Pages without a browser."""
+    """Open pages without a browser."""
     cookie = await log_in(url, token)
     viewers = [await PageViewer.open(url, cookie, page) for page in pages]
 
@@ -54,7 +54,7 @@ async def sockets(url: str, token: str, pages: list[str]) -> AsyncIterator[Count
 
 @asynccontextmanager
 async def tabs(url: str, token: str, pages: list[str]) -> AsyncIterator[Count]:
-    """Pages in one Chromium."""
+    """Open pages in one Chromium."""
     name, _, value = (await log_in(url, token)).partition("=")
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)

@@ -38,20 +38,20 @@ class Socket(asyncio.Protocol):
         await self.until(b'"type":"connection_state"')
 
     def send(self, message: dict[str, Any]) -> None:
-        """One text frame; its mask is zeros, which costs nothing."""
+        """Send one text frame; its mask is zeros, which costs nothing."""
         payload = msgspec.json.encode(message)
         size = len(payload)
         head = bytes((0x81, 0x80 | size)) if size < 126 else b"\x81\xfe" + size.to_bytes(2, "big")
         self._transport.write(head + b"\0\0\0\0" + payload)
 
     async def until(self, part: bytes) -> bytes:
-        """The next frame that contains `part`; those before it are dropped."""
+        """Return the next frame that contains `part`; those before it are dropped."""
         while part not in (frame := await self._answers.get()):
             pass
         return frame
 
     def close(self) -> None:
-        """End it without a word."""
+        """Abort the connection without a close frame."""
         self._transport.abort()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:

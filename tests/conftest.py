@@ -1,4 +1,4 @@
-"""What every test shares: hypothesis profiles, figures to print, and an event loop for pytest-tornado."""
+"""Shared by every test: hypothesis profiles, printed measurements, and an event loop for pytest-tornado."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 @pytest.fixture
 def io_loop() -> Iterator[IOLoop]:
-    """A fresh loop for one test; pytest-tornado's own calls what Tornado has deprecated."""
+    """Return a fresh loop for one test; pytest-tornado's own fixture calls functions that Tornado has deprecated."""
     asyncio_loop = asyncio.new_event_loop()
     asyncio.set_event_loop(asyncio_loop)
     loop = IOLoop.current()

@@ -106,7 +106,7 @@ WORLD = {
     *("ssl", "select", "selectors", "signal", "subprocess", "multiprocessing", "concurrent", "queue", "http"),
     *("urllib.request", "tempfile", "shutil", "logging", "structlog", "prometheus_client"),
 }
-"""What a pure module has no part in: time, chance, input, output."""
+"""Modules that a pure module must not import: time, chance, input, output."""
 
 UNPICKLE = {"pickle", "cPickle", "cloudpickle", "dill", "joblib", "marshal", "shelve"}
 
@@ -116,7 +116,7 @@ VAGUE_CLASS = re.compile(r"Base[A-Z].*|.*(Utils?|Helpers?|Managers?|Data)")
 
 
 def floor_of(name: str) -> str | None:
-    """The floor that a module of the project stands on; None if nobody gave it one."""
+    """Return the floor that a module stands on; None when FLOORS gives it none."""
     fitting = [place for place in FLOORS if is_within(name, place)]
     floor = max(fitting, key=len, default=None)
     return None if floor in ("app", "dashboard", "dossier_realtime") and name != floor else floor

@@ -31,12 +31,12 @@ Tree = dict[str, Module]
 
 
 def is_within(name: str, place: str) -> bool:
-    """Whether a dotted name is `place` or lies in it."""
+    """Return whether a dotted name is `place` or lies in it."""
     return name == place or name.startswith(place + ".")
 
 
 def read_tree(root: Path) -> Tree:
-    """Every module of the project under `root`, by name."""
+    """Return every module of the project under `root`, by name."""
     files = {_name(root, file): file for file in _files(root)}
     tree: Tree = {}
     for name, file in sorted(files.items()):

@@ -155,7 +155,7 @@ INEXPRESSIBLE: dict[str, tuple[Callable[[Document], bool], str]] = {
         '{"type":"ping","more":' + "[" * 16 + "]" * 16 + "}",
     ),
 }
-"""What the service refuses and a schema cannot say: whether it may concern a message, and a message that it does."""
+"""Refusals that a schema cannot express: a test of a message, and a message that it concerns."""
 
 
 def expressible(document: Document) -> bool:

@@ -20,7 +20,7 @@ Validator = extend(jsonschema.Draft202012Validator, {"pattern": _pattern})
 
 
 def faults(document: dict[str, Any], schema: dict[str, Any], value: object) -> list[str]:
-    """What does not fit a schema, whose references point into a document."""
+    """Return the errors of a value against a schema whose references point into a document."""
     whole = {**document, **schema}
     return [f"{error.json_path}: {error.message[:300]}" for error in Validator(whole).iter_errors(value)]
 

@@ -1,4 +1,4 @@
-"""A session to talk to, and words for what it decides."""
+"""A driver of a session, and readers of its decisions."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def identity(
 
 
 class SessionDriver:
-    """A session and a clock that the test moves."""
+    """A session, and a clock that the test moves."""
 
     def __init__(
         self, *permissions: str, clearance: Clearance = Clearance.INTERNAL, limits: Limits | None = None

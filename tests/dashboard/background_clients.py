@@ -1,4 +1,4 @@
-"""People at work on a loop of their own, so that a test that drives a browser can wait for them."""
+"""Clients on a loop of their own, so that a test that drives a browser can wait for them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ UPDATE: dict[str, Any] = {
 
 
 class BackgroundClients:
-    """Started by `with`; everybody leaves at its end."""
+    """SDK clients and publishers of a service. Started by `with`; every client is closed at its end."""
 
     def __init__(self, service: Service) -> None:
         self._service = service
@@ -40,19 +40,19 @@ class BackgroundClients:
         self._loop.close()
 
     def connect(self, user_id: str, name: str, *channels: str, field: str | None = None) -> None:
-        """Somebody logs in and is on these channels."""
+        """Connect a user, subscribe to these channels, and keep the connection."""
         self._run(self._connect(user_id, name, channels, field))
 
     def publish(self, *events: dict[str, Any], name: str = "A program") -> None:
-        """A program says this, over HTTP."""
+        """Publish events over HTTP."""
         self._run(self._publish(list(events), name))
 
     def exceed_rate_limit(self, user_id: str, name: str) -> None:
-        """Somebody logs in and sends until a limit is reached."""
+        """Connect a user and send until a rate limit denies it."""
         self._run(self._exceed_rate_limit(user_id, name))
 
     def subscribe_without_right(self, user_id: str, channel: str) -> None:
-        """Somebody without any right asks for a channel, and is refused."""
+        """Subscribe to a channel as a user without any permission."""
         self._run(self._subscribe_without_right(user_id, channel))
 
     async def _subscribe_without_right(self, user_id: str, channel: str) -> None:

@@ -12,8 +12,7 @@ from tests.harness.eventually import HANG_SECONDS
 
 
 def listen(page: Page, *here: str, errors: bool = True) -> list[str]:
-    """What goes wrong in a page from now on: failures, requests that leave `here`, and with `errors` what is said in
-    anger to its console."""
+    """Return a list that collects a page's exceptions, requests that leave `here`, and with `errors` console errors."""
     wrong: list[str] = []
 
     def said(message: ConsoleMessage) -> None:

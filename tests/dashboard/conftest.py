@@ -1,4 +1,4 @@
-"""One service with an office at work, one dashboard, one Chromium for all tests of this folder."""
+"""One service, one dashboard, one run of the demo and one Chromium for all tests of this folder."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ DEMO_SECONDS = 10
 
 @pytest.fixture(scope="session")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """A running service."""
+    """Return a running service."""
     with Service(tmp_path_factory.mktemp("watched") / "data") as running:
         yield running
     running.assert_log_clean()
@@ -35,7 +35,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 
 @pytest.fixture(scope="session")
 def dashboard(service: Service, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
-    """A dashboard that watches it."""
+    """Return a dashboard of that service."""
     with Dashboard(service, tmp_path_factory.mktemp("dashboard")) as running:
         yield running
     running.assert_log_clean()
@@ -43,14 +43,14 @@ def dashboard(service: Service, tmp_path_factory: pytest.TempPathFactory) -> Ite
 
 @pytest.fixture(scope="session")
 def provider() -> Iterator[Provider]:
-    """A running identity provider."""
+    """Return a running identity provider."""
     with Provider() as running:
         yield running
 
 
 @pytest.fixture(scope="session")
 def oidc_service(provider: Provider, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """A service that takes the provider's tokens, by its key set."""
+    """Return a service that verifies tokens by the provider's key set."""
     settings = {
         "auth.algorithms": ["RS256"],
         "auth.jwks_url": f"{provider.issuer}/jwks",
@@ -67,7 +67,7 @@ def oidc_service(provider: Provider, tmp_path_factory: pytest.TempPathFactory) -
 def oidc_dashboard(
     provider: Provider, oidc_service: Service, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Dashboard]:
-    """A dashboard that people may log in to through the provider."""
+    """Return a dashboard with a login through the provider."""
     folder = tmp_path_factory.mktemp("oidc_dashboard")
     with Dashboard(oidc_service, folder, oidc_settings(provider, folder)) as running:
         provider.redirect_uris.add(f"{running.url}/login/oidc/callback")
@@ -77,7 +77,7 @@ def oidc_dashboard(
 
 @pytest.fixture(scope="session")
 def demo_run(service: Service, dashboard: Dashboard) -> None:
-    """A day at the office, watched from its beginning and over when this is made."""
+    """Run the demo against the service to its end, while the dashboard watches."""
     environment = os.environ | {"DOSSIER_AUTH__SECRET": tokens.SECRET}
     command = [sys.executable, "run.py", "demo", "--url", service.url, "--data", str(service.data)]
     command += ["--seconds", str(DEMO_SECONDS)]
@@ -89,7 +89,7 @@ def demo_run(service: Service, dashboard: Dashboard) -> None:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """The Chromium of the system. For one file at a time: while it runs, this thread has an event loop."""
+    """Return the Chromium of the system, for one file at a time: while it runs, this thread has an event loop."""
     expect.set_options(timeout=1000 * HANG_SECONDS)
     with sync_playwright() as playwright:
         running = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)

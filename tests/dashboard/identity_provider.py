@@ -40,7 +40,7 @@ class Grant:
 
 @dataclass
 class Manners:
-    """How it behaves; a test changes what it is about."""
+    """The behaviour of the provider; a test changes the part that it is about."""
 
     claims: dict[str, Any] = field(default_factory=dict)
     """Besides those of every token."""
@@ -236,5 +236,5 @@ class TokenHandler(_ProviderHandler):
 
 
 def asked_of(location: str) -> dict[str, str]:
-    """What an address asks the provider for."""
+    """Return the query of an address, by name."""
     return {name: values[0] for name, values in parse_qs(urlsplit(location).query).items()}

@@ -84,5 +84,5 @@ class Traveller:
 
     @property
     def is_in(self) -> bool:
-        """Whether the dashboard knows this browser."""
+        """Return whether the dashboard has a login session of this browser."""
         return COOKIE in self.cookies and self.ask("/overview")[0] == 200

@@ -1,4 +1,4 @@
-"""Every suite here runs on every backend of the engine."""
+"""Every test here runs on every backend of the engine."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ def numbers(publications: Sequence[Publication]) -> list[Any]:
 
 
 class Received:
-    """What `deliver` was called with."""
+    """A `deliver` callback that keeps its batches."""
 
     def __init__(self) -> None:
         self.batches: list[list[Publication]] = []

@@ -1,4 +1,4 @@
-"""Sizes, and the figures: each promise says what it measured in one line at the end of the run."""
+"""Sizes of the promises, and their measurements: one printed line each at the end of the run."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Sized = Callable[[int, int], int]
 
 @pytest.fixture
 def report(request: pytest.FixtureRequest) -> Report:
-    """`report("64 in flight, 5 kills: 0 lost")`: a line of figures, under the test's name."""
+    """Return `report("64 in flight, 5 kills: 0 lost")`, which prints a line under the test's name."""
     name = request.node.name.removeprefix("test_")
 
     def line(text: str) -> None:
@@ -30,7 +30,7 @@ def report(request: pytest.FixtureRequest) -> Report:
 
 @pytest.fixture
 def sized() -> Sized:
-    """`sized(200, 10_000)`: how many, in continuous integration and in full."""
+    """Return `sized(200, 10_000)`: the first in continuous integration, the second in full size."""
     return lambda ci, full: full if FULL else ci
 
 

@@ -180,7 +180,7 @@ class Rounds:
 
     @property
     def attempts(self) -> int:
-        """What was done to the service in all floods."""
+        """The number of attempts on the service in all floods."""
         return sum(one.attempts for one in self.flooded)
 
     def __str__(self) -> str:

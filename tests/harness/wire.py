@@ -26,7 +26,7 @@ Header = tuple[str, str]
 
 
 class Reachable(Protocol):
-    """Where to connect to; a `Service` is such."""
+    """An address to connect to, such as a `Service`."""
 
     port: int
 
@@ -55,7 +55,7 @@ class Frame(NamedTuple):
 def upgrade(
     target: str = "/v1", *extra: Header, host: str = "localhost", without: Iterable[str] = (), **changed: str
 ) -> bytes:
-    """The bytes of a handshake. `without` names headers to leave out; `changed` replaces: sec_websocket_key="x"."""
+    """Return the bytes of a handshake, `without` these headers; `changed` replaces: sec_websocket_key="x"."""
     headers = {"Host": host, "Upgrade": "websocket", "Connection": "Upgrade"}
     headers |= {"Sec-WebSocket-Key": KEY, "Sec-WebSocket-Version": "13"}
     replaced = {name.replace("_", "-"): value for name, value in changed.items()}
@@ -66,13 +66,13 @@ def upgrade(
 
 
 def request(method: str, target: str, *headers: Header, body: bytes = b"") -> bytes:
-    """The bytes of an HTTP request: these headers and no others (no Host, no Content-Length by itself)."""
+    """Return the bytes of an HTTP request: these headers and no others (no Host, no Content-Length by itself)."""
     lines = [f"{method} {target} HTTP/1.1", *(f"{name}: {value}" for name, value in headers)]
     return "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body
 
 
 def text(payload: bytes | str | Message) -> bytes:
-    """A masked text frame. The mask is zeros, which costs nothing; `rfc6455_cases.frame` makes any other frame."""
+    """Return a text frame with a mask of zeros, which costs nothing; `rfc6455_cases.frame` makes any other."""
     if isinstance(payload, dict):
         payload = msgspec.json.encode(payload)
     elif isinstance(payload, str):
@@ -133,7 +133,7 @@ class Raw:
                 await self._writer.drain()
 
     async def response(self, timeout_seconds: float = HANG_SECONDS) -> Response:
-        """One HTTP answer; a 101 has no body. Status 0 when the connection ends without any."""
+        """Return one HTTP answer; a 101 has no body. Status 0 when the connection ends without any."""
         async with asyncio.timeout(timeout_seconds):
             try:
                 head = await self._reader.readuntil(b"\r\n\r\n")
@@ -146,7 +146,7 @@ class Raw:
             return Response(status, headers, await self._reader.readexactly(length))
 
     async def frame(self, timeout_seconds: float = HANG_SECONDS) -> Frame | None:
-        """The next frame, whole and unmasked; None when the connection has ended."""
+        """Return the next frame, whole and unmasked; None when the connection has ended."""
         async with asyncio.timeout(timeout_seconds):
             try:
                 first, second = await self._reader.readexactly(2)
@@ -160,7 +160,7 @@ class Raw:
                 return None
 
     async def frames(self, timeout_seconds: float = HANG_SECONDS) -> list[Frame]:
-        """Every frame until the connection ends; the close frame is answered, as a good client does."""
+        """Return every frame until the connection ends; the close frame is answered, as a good client does."""
         found: list[Frame] = []
         async with asyncio.timeout(timeout_seconds):
             while (one := await self.frame(timeout_seconds)) is not None:
@@ -170,18 +170,18 @@ class Raw:
         return found
 
     async def ended(self, timeout_seconds: float = HANG_SECONDS) -> bytes:
-        """What still comes, until the connection ends."""
+        """Return the bytes that still come until the connection ends."""
         async with asyncio.timeout(timeout_seconds):
             with suppress(ConnectionError):
                 return await self._reader.read()
         return b""
 
     def finish_writing(self) -> None:
-        """FIN: nothing more will be sent, without a close frame."""
+        """Send FIN without a close frame: nothing more will be sent."""
         self._writer.write_eof()
 
     def reset(self) -> None:
-        """RST: the connection is torn down, what was not sent is lost."""
+        """Reset the connection; bytes that were not sent are lost."""
         sock = self._writer.get_extra_info("socket")
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._writer.transport.abort()
@@ -261,7 +261,7 @@ class Client:
         return answer
 
     async def settle(self) -> list[Message]:
-        """A ping and its pong: everything that the service had queued before has come. Returns the mailbox, emptied.
+        """Wait for a pong, behind which nothing queued is left, and return the mailbox, emptied.
 
         Counts as a ping against the rate (60 a minute unless configured).
         """
@@ -300,13 +300,13 @@ class Client:
         raise AssertionError(f"no {wanted} came; {state}; the mailbox holds {list(self._mailbox)[-5:]}")
 
     async def expect_error(self, code: str, **fields: Any) -> Message:
-        """The next `error` (with those top-level fields) must have this error_code."""
+        """Receive the next `error` (with those top-level fields) and assert its error_code."""
         error = await self.receive("error", **fields)
         assert error["error_code"] == code, error
         return error
 
     async def expect_close(self, *codes: int, timeout_seconds: float = HANG_SECONDS) -> str:
-        """The connection must end with one of these codes; returns the reason."""
+        """Wait for a close with one of these codes and return the reason."""
         try:
             async with asyncio.timeout(timeout_seconds):
                 while self.closed is None:
@@ -318,7 +318,7 @@ class Client:
         return self.closed[1]
 
     def take_all(self) -> list[Message]:
-        """The mailbox, emptied."""
+        """Empty the mailbox and return its messages."""
         taken = list(self._mailbox)
         self._mailbox.clear()
         return taken
@@ -334,7 +334,7 @@ class Client:
         self._reading.set()
 
     async def close(self, code: int = 1000) -> None:
-        """The closing handshake, then the end of TCP. Harmless when it is closed already."""
+        """Perform the closing handshake and end TCP. Harmless when it is closed already."""
         if self.closed is None:
             self.resume()
             await self.raw.send(close(code))

@@ -1,4 +1,4 @@
-"""How rows are brought before a service; each makes an act of the row's data, which tells the outcome."""
+"""Attacks made of the data of a row: each is run against a target and returns the outcome."""
 
 from __future__ import annotations
 

@@ -104,7 +104,7 @@ async def the_same_key_again(target: Target) -> str:
 
 
 async def gone_before_the_answer(target: Target) -> str:
-    """Whether it was stored or not, the retry settles it: one event."""
+    """Retry after an answer was lost: one event is stored in either case."""
     channel = "dossier:country:gone"
     token = tokens.token("leaver", f"write:{channel}")
     body = _batch(changed(UPDATE, "channel", channel))

@@ -86,7 +86,7 @@ async def a_client_that_is_silent(target: Target) -> str:
 
 
 async def nothing_behind_a_violation(target: Target) -> str:
-    """What follows broken bytes is not obeyed."""
+    """Send a valid frame after broken bytes: it must have no effect."""
     event = {"type": "subscribe", "channel": CHANNEL}
     return await frames(frame(3) + text(event))(target)
 

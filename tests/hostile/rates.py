@@ -57,7 +57,7 @@ async def a_flood_of_pings(target: Target) -> str:
 
 
 async def invalid_messages_count(target: Target) -> str:
-    """What is refused as invalid is counted as a general message."""
+    """Send invalid messages until the general limit counts them."""
     client = await target.client()
     await client.send(*(["{"] * 10), *([_UNSUBSCRIBE] * 91))
     await client.settle()

@@ -1,4 +1,4 @@
-"""What a row of the table of bad input is.
+"""The rows of the table of bad input.
 
 An outcome is written in a short notation, and `expected` may name several with ` | ` between them:
 

@@ -118,7 +118,7 @@ class Target:
         assert "[error" not in log, log
 
     def log_news(self) -> str:
-        """What was logged since the last look."""
+        """Return the lines logged since the last call."""
         with self.service.log_file.open("rb") as file:
             file.seek(self._log_seen)
             news = file.read()

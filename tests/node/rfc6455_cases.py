@@ -1,4 +1,4 @@
-"""What a strict text-only RFC 6455 server must do with what clients send: data for parser and sockets.
+"""Cases of RFC 6455 for a strict text-only server: data for the parser and for sockets.
 
 Ids that are numbers follow the sections of the Autobahn test suite's groups 1-7 and 9, rewritten for a server
 that does not echo, takes text only (binary: 1003) and at most 64 KiB a message (more: 1009). The named cases

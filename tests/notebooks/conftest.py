@@ -28,7 +28,7 @@ DAY_SECONDS = 20
 
 @pytest.fixture(scope="session")
 def journal(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The journal of a service that was there for a short day at the office."""
+    """Return the journal of a service that a run of the demo has worked on."""
     with Service(tmp_path_factory.mktemp("day") / "data") as service:
         environment = os.environ | {"DOSSIER_AUTH__SECRET": tokens.SECRET}
         command = [sys.executable, "run.py", "demo", "--url", service.url, "--data", str(service.data)]
@@ -42,13 +42,13 @@ def journal(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def recording(journal: Path) -> Recording:
-    """The same, opened."""
+    """Return the recording of that journal."""
     return open_journal(journal)
 
 
 @pytest.fixture(scope="session")
 def jupyter(journal: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """The environment of Jupyter's programs: their folders are of these tests alone."""
+    """Return the environment of Jupyter's programs, with folders of these tests alone."""
     home = tmp_path_factory.mktemp("jupyter")
     places = {name: str(home / name.lower()) for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "IPYTHONDIR")}
     places |= {name: str(home / name.lower()) for name in ("JUPYTERLAB_SETTINGS_DIR", "JUPYTERLAB_WORKSPACES_DIR")}
@@ -59,7 +59,7 @@ def jupyter(journal: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str
 
 @pytest.fixture(scope="session")
 def executed(jupyter: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with every notebook, executed and saved. Fails on the first error."""
+    """Execute every notebook and return the folder of the results. Fails on the first error."""
     folder = tmp_path_factory.mktemp("executed")
 
     def execute() -> None:  # in a thread of its own: this one may have an event loop, of a browser
@@ -81,7 +81,7 @@ def executed(jupyter: dict[str, str], tmp_path_factory: pytest.TempPathFactory) 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """The Chromium of the system. For one file at a time: while it runs, this thread has an event loop."""
+    """Return the Chromium of the system, for one file at a time: while it runs, this thread has an event loop."""
     expect.set_options(timeout=1000 * HANG_SECONDS)
     with sync_playwright() as playwright:
         running = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)

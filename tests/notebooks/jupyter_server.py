@@ -51,5 +51,5 @@ class JupyterServer:
         return f"http://127.0.0.1:{self._port}"
 
     def page(self, notebook: str) -> str:
-        """Where a notebook is opened, alone on its page."""
+        """Return the address that opens a notebook alone on its page."""
         return f"{self.url}/doc/tree/{notebook}?token={TOKEN}"

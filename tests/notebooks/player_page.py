@@ -43,7 +43,7 @@ def tab(browser: Browser, *, width: int = 1440, errors: bool = True) -> Iterator
 
 
 def framed(page: Page) -> FrameLocator:
-    """The player in its frame, brought into view."""
+    """Return the player's frame, scrolled into view."""
     frame = page.locator('iframe[title="Recording"]').first
     frame.scroll_into_view_if_needed()
     return page.frame_locator('iframe[title="Recording"]').first
@@ -54,19 +54,19 @@ def button(player: Place, name: str) -> Locator:
 
 
 def clock(player: Place) -> str:
-    """The time that it shows."""
+    """Return the time that the player shows."""
     text = player.locator("output.clock").inner_text()
     assert CLOCK.fullmatch(text), text
     return text
 
 
 def press_to(player: Place, key: Literal["Home", "End"]) -> None:
-    """The cursor at the beginning, or at the end."""
+    """Move the cursor to the beginning or the end."""
     player.get_by_role("slider").press(key)
 
 
 def entries(player: Place) -> tuple[int, int]:
-    """How many entries are shown, and of how many."""
+    """Return the number of entries that are shown, and of all."""
     shown, among = re.findall(r"\d[\d,]*", player.get_by_role("status").filter(has_text="entries").inner_text())
     return int(shown.replace(",", "")), int(among.replace(",", ""))
 

@@ -1,4 +1,4 @@
-"""What must hold, as plain functions: properties, tables and seeded faults all call the same ones.
+"""The properties that must hold, as plain functions: property tests, tables and seeded faults call the same ones.
 
 They reach the code under test through its modules, so that a fault put there is met here.
 """

@@ -26,25 +26,25 @@ CHANGES = (
 )
 
 Step = tuple[str, int, int]
-"""What to do ('r', 'i', 'd' or 'f'), over how many characters, and which text or change to take."""
+"""A kind ('r', 'i', 'd' or 'f'), a count of characters, and the index of a text or a change."""
 
 
 class Chance:
-    """A seed's choices."""
+    """The choices of a seed."""
 
     def __init__(self, seed: int) -> None:
         self._random = random.Random(seed)  # noqa: S311  chance that can be run again, no secret
 
     def below(self, limit: int) -> int:
-        """One of 0 … limit - 1."""
+        """Return one of 0 … limit - 1."""
         return int(self._random.random() * limit)
 
     def pick(self, options: Sequence[T]) -> T:
-        """One of them."""
+        """Return one of the options."""
         return options[self.below(len(options))]
 
     def happens(self, probability: float) -> bool:
-        """Whether it does."""
+        """Return True with this probability."""
         return self._random.random() < probability
 
     def text(self, longest: int) -> str:

@@ -16,11 +16,11 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def sdk(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Environment:
-    """An environment with the wheel and no extra."""
+    """Return an environment with the wheel and no extra."""
     return install(wheel, tmp_path_factory.mktemp("sdk") / "venv")
 
 
 @pytest.fixture(scope="session")
 def server(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Environment:
-    """An environment with the extra `server`."""
+    """Return an environment with the extra `server`."""
     return install(wheel, tmp_path_factory.mktemp("server") / "venv", "server")

@@ -1,4 +1,4 @@
-"""What the dashboard keeps, and that none of it is past its bound."""
+"""Assertions that nothing the dashboard keeps is past its bound."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 
 class BreachKind(Enum):
-    """What can be wrong; each kind has a test that shows it is found."""
+    """The kinds of faults; each has a test that shows it is found."""
 
     LOST = "an acknowledged event did not reach a reader"
     GAP = "offsets are not contiguous within an epoch"
@@ -31,7 +31,7 @@ class Breach(NamedTuple):
 
 
 class Place(NamedTuple):
-    """Where an event stands in its channel."""
+    """The position of an event in its channel."""
 
     epoch: str
     offset: int
@@ -57,7 +57,7 @@ class Publication:
 
 @dataclass(slots=True)
 class Span:
-    """What a reader received without being told of a hole: everything after `start`."""
+    """The events that a reader received without a reported gap: everything after `start`."""
 
     start: Place
     deliveries: list[Delivery] = field(default_factory=list)
@@ -110,13 +110,13 @@ class Reader:
 
 
 class Ledger:
-    """What happened in one run."""
+    """The record of one run."""
 
     def __init__(self) -> None:
         self.publications: dict[str, Publication] = {}
         self.readers: list[Reader] = []
         self.acks = 0
-        """How many events were acknowledged, each counted once."""
+        """The number of acknowledged events, each counted once."""
         self._heads: dict[tuple[str, str], int] = {}
 
     def reader(self, name: str, channel: str) -> Reader:
@@ -144,7 +144,7 @@ class Ledger:
 
     @property
     def deliveries(self) -> int:
-        """How many events were delivered, over all readers."""
+        """The number of delivered events, over all readers."""
         return sum(len(span.deliveries) for reader in self.readers for span in reader.spans)
 
     def check(self) -> None:
@@ -163,7 +163,7 @@ class Ledger:
         return [*found, *self._one_order()]
 
     def caught_up(self, reader: Reader) -> bool:
-        """Whether the reader has come to the last event that was acknowledged: then a run may end, and be judged."""
+        """Return whether the reader has received the last acknowledged event, so that a run may end and be judged."""
         epoch, offset = reader.since
         return offset >= self._heads.get((reader.channel, epoch), 0)
 

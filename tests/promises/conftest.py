@@ -1,4 +1,4 @@
-"""What promises print, and in which size they are shown."""
+"""The printed measurements of promises, and the sizes that they are shown in."""
 
 from __future__ import annotations
 

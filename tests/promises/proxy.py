@@ -51,7 +51,7 @@ class Proxy:
 
     @property
     def url(self) -> str:
-        """Where WebSocket clients connect to."""
+        """The address for WebSocket clients."""
         return f"ws://127.0.0.1:{self.port}/v1"
 
     def stall(self) -> None:

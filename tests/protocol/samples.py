@@ -57,7 +57,7 @@ def _full(kind: inspect.Type) -> Any:
 
 
 def places(struct: type[Struct], wanted: type[inspect.Type]) -> Iterator[tuple[Path, bool]]:
-    """Where values of a kind stand in `full(struct)`, and whether null may stand there instead."""
+    """Yield the places of values of a kind in `full(struct)`, and whether null may stand there instead."""
     yield from _places(inspect.type_info(struct), wanted, (), nullable=False)
 
 

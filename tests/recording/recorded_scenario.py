@@ -1,4 +1,4 @@
-"""A short scene on a real service, which the tests of recordings read back."""
+"""A short scenario on a real service, which the tests of recordings read back."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SETTINGS = {"limits.cursor": 4, "limits.warning_ratio": 0.5}
 
 
 class RecordedScenario(NamedTuple):
-    """Where the service is, and moments (Unix seconds) and sessions of the scene."""
+    """The service, and the moments (Unix seconds) and sessions of the scenario."""
 
     service: Service
     moments: dict[str, float]

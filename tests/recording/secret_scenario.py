@@ -17,11 +17,11 @@ from tests.recording.recorded_scenario import COUNTRY, DOCUMENT, edit, update
 
 VAULT, RAISED, BOOK = "dossier:secret:vault", "dossier:raised:plan", "document:blackbook"
 NAMES = ("vault", "raised", "blackbook", "codeword")
-"""What must be read nowhere: in each secret name and content is one of these."""
+"""Marks of secret names and contents, none of which may be readable anywhere."""
 
 
 class Scene(NamedTuple):
-    """Where its journal is, and the sessions by user."""
+    """The journal's folder, and the sessions by user."""
 
     folder: Path
     sessions: dict[str, str]

@@ -17,7 +17,7 @@ Scene = Callable[[FakeServer, DossierRealtimeClient], Awaitable[Any]]
 
 
 def client_of(server: FakeServer, token: TokenSource = "token", **options: Any) -> DossierRealtimeClient:
-    """A client that comes back at once."""
+    """Return a client that reconnects at once."""
     return DossierRealtimeClient(token, server.url, backoff=Backoff(base=PROMPT, cap=PROMPT), **options)
 
 

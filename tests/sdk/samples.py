@@ -1,4 +1,4 @@
-"""What the SDK's tests say and hear."""
+"""Messages that the SDK's tests send and receive."""
 
 from __future__ import annotations
 

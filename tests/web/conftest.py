@@ -22,7 +22,7 @@ ROOMY = {
 
 @pytest.fixture(scope="session")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """A running service that all tests share; what it logged is looked at when all are done."""
+    """Return a running service that all tests share; its log is judged when all are done."""
     with Service(tmp_path_factory.mktemp("web") / "data", ROOMY) as running:
         yield running
     running.assert_log_clean()
