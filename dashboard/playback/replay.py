@@ -17,7 +17,7 @@ from dossier_realtime.protocol.events import AlertState, AlertStatePayload, Brie
 from dossier_realtime.protocol.responses import PresentUser, Roster
 from dossier_realtime.recording.entry import Entry, Header
 from dossier_realtime.recording.ops.ops_aggregator import OpsAggregator
-from dossier_realtime.recording.ops.ops_rows import BriefRow, LimitRow, Number
+from dossier_realtime.recording.ops.ops_rows import BriefRow, LimitRow, NumberField
 from dossier_realtime.recording.reading import UNFIT, cancelled_request, entry_type
 from dossier_realtime.recording.replay.timeline import RecordedState
 from dossier_realtime.recording.replay.transcript import span
@@ -185,7 +185,7 @@ class Replay:
             row.state, row.until = "lifted", round(header.at + seconds)
         self._aggregator.row(row)
 
-    def _limit(self, header: Header, rate_class: str, state: str, rate: Number = UNSET) -> None:
+    def _limit(self, header: Header, rate_class: str, state: str, rate: NumberField = UNSET) -> None:
         who = self.past.sessions.get(header.session)
         row = LimitRow(key=f"{header.user} {rate_class}", user_id=header.user, name=who.name if who else header.user)
         row.rate_class, row.state, row.rate = rate_class, state, rate

@@ -43,7 +43,7 @@ RETIRED: dict[str, str] = {
     "companion": "dashboard_process",
     "Intent": "Effect",
     "Driver": "ConnectionRunner",
-    "Outgoing": "InFlight",
+    "Outgoing": "PendingSend",
     "flying": "in_flight",
     "drafting": "outbound_frames",
     "Receiver": "SubscriptionState",

@@ -28,7 +28,7 @@ from dossier_realtime.protocol.events import (
 )
 from dossier_realtime.protocol.fields import Localized
 
-from .ops_rows import AlertRow, BriefRow, OpsReport, OpsRow, Word, encode_row, marked, merged
+from .ops_rows import AlertRow, BriefRow, OpsReport, OpsRow, TextField, encode_row, marked, merged
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -156,6 +156,6 @@ def _alert_row(event: CommitmentAlert) -> AlertRow:
     )
 
 
-def _both(text: str | Localized) -> tuple[str, Word]:
+def _both(text: str | Localized) -> tuple[str, TextField]:
     """Return a text, and the Arabic one of a text in both languages."""
     return (text.en, text.ar) if isinstance(text, Localized) else (text, UNSET)

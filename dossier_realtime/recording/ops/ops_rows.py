@@ -22,8 +22,8 @@ from dossier_realtime.protocol.events import OpsStats
 Wire = dict[str, str | float | bool | None]
 """A row as `ops_stats` carries it; the topic of its channel says which of the Structs here it is."""
 
-Word = str | UnsetType
-Number = int | float | UnsetType
+TextField = str | UnsetType
+NumberField = int | float | UnsetType
 
 
 class OpsRow(Struct, kw_only=True, omit_defaults=True):
@@ -45,12 +45,12 @@ class LimitRow(OpsRow, kw_only=True, omit_defaults=True, rename={"rate_class": "
 
     TOPIC: ClassVar[str] = "limits"
 
-    user_id: Word = UNSET
-    name: Word = UNSET
-    rate_class: Word = UNSET
-    state: Word = UNSET
-    rate: Number = UNSET
-    until: Number = UNSET
+    user_id: TextField = UNSET
+    name: TextField = UNSET
+    rate_class: TextField = UNSET
+    state: TextField = UNSET
+    rate: NumberField = UNSET
+    until: NumberField = UNSET
 
 
 class EndedSessionRow(OpsRow, kw_only=True, omit_defaults=True):
@@ -58,10 +58,10 @@ class EndedSessionRow(OpsRow, kw_only=True, omit_defaults=True):
 
     TOPIC: ClassVar[str] = "sessions"
 
-    state: Word = UNSET
-    token_id: Word = UNSET
-    user_id: Word = UNSET
-    until: Number = UNSET
+    state: TextField = UNSET
+    token_id: TextField = UNSET
+    user_id: TextField = UNSET
+    until: NumberField = UNSET
 
 
 class AlertRow(OpsRow, kw_only=True, omit_defaults=True):
@@ -69,17 +69,17 @@ class AlertRow(OpsRow, kw_only=True, omit_defaults=True):
 
     TOPIC: ClassVar[str] = "alerts"
 
-    priority: Word = UNSET
-    mou_id: Word = UNSET
-    title: Word = UNSET
-    title_ar: Word = UNSET
-    days_until_deadline: Number = UNSET
-    responsible_department: Word = UNSET
-    responsible_department_ar: Word = UNSET
-    alert_level: Number = UNSET
-    next_level_at: Number | None = UNSET
-    state: Word = UNSET
-    acknowledged_by: Word | None = UNSET
+    priority: TextField = UNSET
+    mou_id: TextField = UNSET
+    title: TextField = UNSET
+    title_ar: TextField = UNSET
+    days_until_deadline: NumberField = UNSET
+    responsible_department: TextField = UNSET
+    responsible_department_ar: TextField = UNSET
+    alert_level: NumberField = UNSET
+    next_level_at: NumberField | None = UNSET
+    state: TextField = UNSET
+    acknowledged_by: TextField | None = UNSET
 
 
 class BriefRow(OpsRow, kw_only=True, omit_defaults=True):
@@ -87,15 +87,15 @@ class BriefRow(OpsRow, kw_only=True, omit_defaults=True):
 
     TOPIC: ClassVar[str] = "briefs"
 
-    state: Word = UNSET
-    brief_type: Word = UNSET
-    estimated_time: Number = UNSET
-    entity_id: Word = UNSET
-    stage: Word = UNSET
-    progress: Number = UNSET
-    generation_time: Number = UNSET
-    error: Word = UNSET
-    error_ar: Word = UNSET
+    state: TextField = UNSET
+    brief_type: TextField = UNSET
+    estimated_time: NumberField = UNSET
+    entity_id: TextField = UNSET
+    stage: TextField = UNSET
+    progress: NumberField = UNSET
+    generation_time: NumberField = UNSET
+    error: TextField = UNSET
+    error_ar: TextField = UNSET
 
 
 _Row = TypeVar("_Row", bound=OpsRow)

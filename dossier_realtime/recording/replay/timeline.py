@@ -28,7 +28,7 @@ _STATES = {"started": "started", "progress": "running", "complete": "complete", 
 
 
 @dataclass(slots=True)
-class Open:
+class RecordedSession:
     """An open session. `channels` are those that it receives, `hidden` those where others do not see it."""
 
     user: str
@@ -42,7 +42,7 @@ class Open:
 
 
 @dataclass(slots=True)
-class Present:
+class RecordedPresence:
     """A person on a channel."""
 
     name: str
@@ -71,7 +71,7 @@ class RecordedBrief:
 
 
 @dataclass(slots=True)
-class Limited:
+class RecordedLimit:
     """A user who reached (`warned`) or passed (`exceeded`) a limit, until a time (Unix seconds)."""
 
     state: str
@@ -89,7 +89,7 @@ class RecordedState:
     """
 
     at: float = 0.0
-    sessions: dict[str, Open] = field(default_factory=dict)
+    sessions: dict[str, RecordedSession] = field(default_factory=dict)
     alerts: dict[str, RecordedAlert] = field(default_factory=dict)
     briefs: dict[str, RecordedBrief] = field(default_factory=dict)
     health: dict[str, int] = field(default_factory=dict)
@@ -97,29 +97,29 @@ class RecordedState:
     versions: dict[str, int] = field(default_factory=dict)
     known: Container[str] | None = None
     unreadable: int = 0
-    _limits: dict[tuple[str, str], Limited] = field(default_factory=dict)
-    _doing: dict[tuple[str, str], Present] = field(default_factory=dict)
+    _limits: dict[tuple[str, str], RecordedLimit] = field(default_factory=dict)
+    _doing: dict[tuple[str, str], RecordedPresence] = field(default_factory=dict)
 
     @property
-    def present(self) -> dict[str, dict[str, Present]]:
+    def present(self) -> dict[str, dict[str, RecordedPresence]]:
         """The users on each channel, without hidden sessions."""
-        found: dict[str, dict[str, Present]] = defaultdict(dict)
+        found: dict[str, dict[str, RecordedPresence]] = defaultdict(dict)
         for session in self.sessions.values():
             for channel in session.channels - session.hidden:
                 doing = self._doing.get((channel, session.user))
-                found[channel][session.user] = doing or Present(session.name)
+                found[channel][session.user] = doing or RecordedPresence(session.name)
         return dict(found)
 
-    def on(self, channel: str) -> dict[str, Present]:
+    def on(self, channel: str) -> dict[str, RecordedPresence]:
         """Return the users on one channel, without hidden sessions. Raises KeyError for one not in the recording."""
         must_be_text(channel, "the name of a channel")
         if self.known is not None and channel not in self.known:
             raise KeyError(f"no channel {channel!r} in this recording; channels() lists what there is")
         there = [session for session in self.sessions.values() if channel in session.channels - session.hidden]
-        return {one.user: self._doing.get((channel, one.user)) or Present(one.name) for one in there}
+        return {one.user: self._doing.get((channel, one.user)) or RecordedPresence(one.name) for one in there}
 
     @property
-    def limits(self) -> dict[tuple[str, str], Limited]:
+    def limits(self) -> dict[tuple[str, str], RecordedLimit]:
         """The limits in force now."""
         return {key: limited for key, limited in self._limits.items() if limited.until > self.at}
 
@@ -138,7 +138,7 @@ class RecordedState:
                 self.sessions.clear()
             case "open":
                 detail = header.detail
-                self.sessions[header.session] = Open(
+                self.sessions[header.session] = RecordedSession(
                     header.user,
                     str(detail["name"]),
                     str(detail["role"]),
@@ -162,7 +162,7 @@ class RecordedState:
             case _:
                 pass
 
-    def _attach(self, header: Header, session: Open) -> None:
+    def _attach(self, header: Header, session: RecordedSession) -> None:
         if header.audience == "presence" or channels.is_in(header.channel, "user"):
             return
         if not header.channel:  # of everything: its connection ended
@@ -209,7 +209,7 @@ class RecordedState:
 
     def _present(self, channel: str, payload: dict[str, Any]) -> None:
         key = (channel, payload["user_id"])
-        doing = self._doing.setdefault(key, Present(payload.get("name", payload["user_id"])))
+        doing = self._doing.setdefault(key, RecordedPresence(payload.get("name", payload["user_id"])))
         doing.name = payload.get("name", doing.name)
         doing.status = payload.get("status", doing.status)
         doing.activity = payload.get("activity", doing.activity)
@@ -221,4 +221,4 @@ class RecordedState:
         state = "warned" if event.type == "rate_limit_warning" else "exceeded"
         seconds = payload.get("reset_in", payload.get("retry_after", 0))
         key = (header.user, payload.get("class", "general"))
-        self._limits[key] = Limited(state, payload["limit"], header.at + seconds)
+        self._limits[key] = RecordedLimit(state, payload["limit"], header.at + seconds)
