@@ -26,7 +26,7 @@ import msgspec
 from dashboard.language.display_options import THEMES, Theme
 from dashboard.language.i18n import LANGUAGES, Language, direction, say
 from dashboard.playback.player_data import PLAYER_PAGES, playback
-from dashboard.screen.assets import PLAYER, STYLES, read
+from dashboard.screen.assets import PLAYER_SCRIPTS, STYLES, read
 from dashboard.screen.panes import PANES
 from dossier_realtime.recording import moments
 from dossier_realtime.recording.recording import Recording
@@ -84,7 +84,7 @@ class Player:
             noscript=html.escape(say(self._language, "player.noscript")),
             nonce=secrets.token_urlsafe(16),
             style=read(STYLES),
-            script=read(PLAYER),
+            script=read(PLAYER_SCRIPTS),
             recording=packed(self.data).decode(),
             options=msgspec.json.encode(options).decode(),
         )

@@ -14,7 +14,7 @@ from panel.viewable import Child
 
 from dashboard.language.display_options import DisplayOptions
 from dashboard.language.i18n import locale, translations_for
-from dashboard.screen.assets import CONSOLE, STYLES, read
+from dashboard.screen.assets import PAGE_SCRIPTS, STYLES, read
 from dashboard.screen.charts import RateChart
 from dossier_realtime.protocol.classification import LEVELS
 
@@ -32,7 +32,7 @@ class PageComponent(JSComponent):
     served = param.Boolean(default=True, doc="Whether the page is one of our own server's, and may reload itself.")
     charts = Child()
 
-    _esm = read(CONSOLE)
+    _esm = read(PAGE_SCRIPTS)
 
     def __init__(self, display: DisplayOptions, chart: RateChart | None, *, served: bool) -> None:
         super().__init__(  # type: ignore[no-untyped-call]  # Panel is typed in part

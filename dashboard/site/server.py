@@ -24,7 +24,7 @@ from dashboard.live.audit import Audit
 from dashboard.live.feed import Feed
 from dashboard.live.service_api import ServiceApi
 from dashboard.playback.recording_queue import RecordingQueue
-from dashboard.screen.assets import CONSOLE, SCRIPTS, STYLE_SHEETS, read
+from dashboard.screen.assets import PAGE_SCRIPTS, SCRIPTS, STYLE_SHEETS, read
 from dashboard.screen.panes import PANES
 from dashboard.screen.viewer import DashboardRole
 from dashboard.site.guard import DashboardApplication, SecurityHeaders
@@ -208,4 +208,4 @@ def _access(handler: tornado.web.RequestHandler) -> None:
     _log.log(level, "%s %s %s", handler.request.method, handler.request.path, handler.get_status())
 
 
-_MODULE = read(CONSOLE)
+_MODULE = read(PAGE_SCRIPTS)

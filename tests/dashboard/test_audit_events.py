@@ -102,7 +102,7 @@ def test_whoever_is_refused_without_end_pushes_out_no_act() -> None:
         (
             replace(GOOD, fault=ChainFault(9, "", 0, export.CHANGED), faults=1),
             "bad",
-            "entry 9: it, or the one before it",
+            "entry 9: it or the entry before it",
         ),
         (replace(GOOD, fault=ChainFault(9, "", 0, export.CHANGED), faults=3), "bad", "first of 3"),
         (replace(GOOD, fault=ChainFault(9, "", 0, "something new"), faults=1), "bad", "entry 9: something new"),

@@ -21,6 +21,9 @@ from tests.harness.service import Service
 
 _TIMEOUT_MILLISECONDS = 60_000  # a fact is waited for, and what it took is printed
 
+RECORDER = "dashboard.playback.recordings"
+"""The module that the process of a recording runs."""
+
 
 @pytest.fixture(scope="module")
 def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Service, Dashboard]]:
@@ -128,7 +131,10 @@ def test_what_is_fetched_for_a_login_ends_with_it(browser: Browser, tmp_path: Pa
         show(page, dashboard, "recordings")
         page.get_by_role("button", name=TRANSLATIONS["recordings.go"][0], exact=True).click()
         parent = psutil.Process(dashboard.process.pid)
-        while not (children := parent.children()):
+        # Suspended before it executes its own program, it would hold the dashboard up, which waits for that (vfork).
+        while not (
+            children := [each for each in parent.children() if "dashboard.playback.recordings" in each.cmdline()]
+        ):
             page.wait_for_timeout(5)
         children[0].suspend()
         _revoke_user(service)
