@@ -1,0 +1,1 @@
+"""The server. See docs/architecture.md for its floors."""
