@@ -238,17 +238,10 @@ class CancelBrief(Struct, tag_field="type", tag="brief_cancel", omit_defaults=Tr
     ref: Ref | None = None
 
 
+DomainMessage = AcknowledgeAlert | RequestBrief | CancelBrief
+"""The commands of the domain. A new one is added here and in the table of `app/node/effects/runner.py`."""
+
 Command = (
-    Auth
-    | Ping
-    | Subscribe
-    | Unsubscribe
-    | UpdatePresence
-    | ChangeSettings
-    | EditOperation
-    | MoveCursor
-    | AcknowledgeAlert
-    | RequestBrief
-    | CancelBrief
+    Auth | Ping | Subscribe | Unsubscribe | UpdatePresence | ChangeSettings | EditOperation | MoveCursor | DomainMessage
 )
 """Every message of a client, except the events that it publishes."""

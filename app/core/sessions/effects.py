@@ -7,12 +7,10 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
     from dossier_realtime.protocol.commands import (
-        AcknowledgeAlert,
-        CancelBrief,
+        DomainMessage,
         EditOperation,
         MoveCursor,
         PresenceChange,
-        RequestBrief,
         SettingsChange,
         Since,
     )
@@ -143,7 +141,7 @@ class ShareCursor:
 class DomainCommand:
     """Hand a command to the service of its domain (alerts, briefs)."""
 
-    command: AcknowledgeAlert | RequestBrief | CancelBrief
+    command: DomainMessage
 
 
 Effect = (

@@ -32,12 +32,10 @@ from dossier_realtime.protocol import codec
 from dossier_realtime.protocol import responses as ev
 from dossier_realtime.protocol.authorization import AccessDecision, Identity, Right, access
 from dossier_realtime.protocol.commands import (
-    AcknowledgeAlert,
     Auth,
-    CancelBrief,
     Command,
+    DomainMessage,
     Ping,
-    RequestBrief,
 )
 from dossier_realtime.protocol.errors import CloseCode, ErrorCode
 from dossier_realtime.protocol.inbound import InboundMessage
@@ -281,11 +279,11 @@ class Session:
     # --- messages ---------------------------------------------------------------------------------------------
 
     def _judge(self, command: Command | InboundMessage, identity: Identity, at: Instant) -> Decision:
+        if isinstance(command, DomainMessage):
+            return Decision(ACCEPTED, [DomainCommand(command)])
         match command:
             case Ping():
                 return Decision(ACCEPTED, [Send(ev.Pong(timestamp=at.timestamp, ref=command.ref))])
-            case AcknowledgeAlert() | RequestBrief() | CancelBrief():
-                return Decision(ACCEPTED, [DomainCommand(command)])
             case Auth():
                 return self._verify(command)
             case _:
