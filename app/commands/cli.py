@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from app.commands import backups, explain, export, verify
 from app.commands.arguments import overrides, parse
 from app.commands.dashboard import reachable, run_dashboard
-from app.commands.file_errors import refuse_start, told
+from app.commands.file_errors import error_sentence, refuse_start
 from app.commands.serve import run_measured, serve
 from app.configuration.config import KEYS_OF_SERVICE, Config, ConfigError, load
 from app.configuration.limits import rate_limits, session_limits
@@ -81,7 +81,7 @@ def main(arguments: Sequence[str], command: str = "run.py") -> int:
             case _:
                 return run_measured(serve(config, beside=asked))
     except (EngineError, store.JournalError, export.ExportError, OSError, ValueError, sqlite3.Error) as wrong:
-        return refuse_start(told(wrong))
+        return refuse_start(error_sentence(wrong))
     except KeyboardInterrupt:
         return 0
 

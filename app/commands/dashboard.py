@@ -1,7 +1,7 @@
-"""The dashboard's process: how it is started beside the service, and how it runs.
+"""The dashboard's process: its start beside the service, and its run.
 
-It holds no key that signs tokens: its own token comes from a file or over a pipe, and whether a visitor's token is good
-is asked of the service.
+It holds no key that signs tokens: its own token comes from a file or over a pipe, and the service verifies the tokens
+of visitors.
 """
 
 from __future__ import annotations

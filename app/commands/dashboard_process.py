@@ -1,8 +1,8 @@
-"""The dashboard as a child process: begun again when it fails, and never a reason for the service to end.
+"""The dashboard as a child process: restarted when it fails, and never a reason for the service to end.
 
-The key that signs tokens stays with the service: the child is given a token over a pipe, the next one before that
-ends, and of the environment no setting that it has no use for. The end of that pipe is the end of the child too: the
-kernel closes it however the service ends, so that no dashboard is left on its port.
+The key that signs tokens stays with the service. The child receives a token over a pipe, the next one before that ends,
+and of the environment only the settings that it needs. It ends when the pipe is closed, which the kernel does however
+the service ends: no dashboard is left on its port.
 """
 
 from __future__ import annotations

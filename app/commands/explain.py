@@ -1,7 +1,7 @@
-"""The command `explain`: why claims allow something on a channel, or do not. It asks no running service.
+"""The command `explain`: the reasons for which claims allow an action on a channel or not.
 
-The settings of the channel are those of the configuration, and over them the last that the journal of this data folder
-recorded. Who can run the command can read both.
+It asks no running service. The settings of the channel are those of the configuration, overridden by the last ones that
+the journal of this data folder recorded: a person who can run the command can read both.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The commands that read the journal out: `export` and `rerun`. The service may run meanwhile."""
+"""The commands that read the journal: `export` and `rerun`. The service may run meanwhile."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files that a command was told to read or to write, and that it cannot: a sentence, and the next step."""
+"""Sentences about files that a command cannot read or write: the path, the fault and the next step."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ BAD_START = 2  # the exit status of a command that could not begin
 _NUMBER = re.compile(r"\[Errno -?\d+\] ")
 
 
-def told(wrong: Exception) -> str:
+def error_sentence(wrong: Exception) -> str:
     """Return the sentence to print for an error.
 
     An error of the operating system becomes its path, the fault, and the next step; every other error keeps its own
@@ -62,7 +62,7 @@ def expect_place(file: Path) -> None:
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(file))
 
 
-__all__ = ["expect_place", "told", "without_number"]
+__all__ = ["BAD_START", "error_sentence", "expect_place", "refuse_start", "without_number"]
 
 
 def refuse_start(message: str) -> int:

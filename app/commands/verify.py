@@ -80,13 +80,13 @@ def verify(config: Config, asked: argparse.Namespace) -> int:
             known.take(told)
         if not known.links:
             raise ValueError(f"{asked.against} holds no checkpoint")
-    found = _found(data, asked, known)
+    found = _reports(data, asked, known)
     if not found:
         raise ValueError(f"there is no journal in {data / 'journal'}; name its data folder with --data")
     for name, report in sorted(found.items()):
-        for line in _told(name, report, known, exported=asked.export is not None):
+        for line in _report_lines(name, report, known, exported=asked.export is not None):
             print(visible(line))  # it may hold text from a file that others wrote: it must not act on the terminal
-    for line in _told_of_damage(asked.against, known.damaged):
+    for line in _damage_lines(asked.against, known.damaged):
         print(visible(line))
     if not files:
         print("  no signature was checked: name the service's public key with --key")
@@ -97,7 +97,7 @@ def verify(config: Config, asked: argparse.Namespace) -> int:
     return 0 if all(report.ok for report in found.values()) and not known.damaged else FOUND_WRONG
 
 
-def _told_of_damage(file: Path, damaged: list[Damage]) -> Iterator[str]:
+def _damage_lines(file: Path, damaged: list[Damage]) -> Iterator[str]:
     if damaged:
         yield f"{file.name}: BROKEN: {len(damaged)} of its lines were not compared as they stand; all others were"
     for number, why in damaged[:_MAX_SHOWN]:
@@ -106,7 +106,7 @@ def _told_of_damage(file: Path, damaged: list[Damage]) -> Iterator[str]:
         yield "  A crash or a full disk leaves a part of a line; once you know that it was so, delete that part"
 
 
-def _found(data: Path, asked: argparse.Namespace, known: Known) -> dict[str, Report]:
+def _reports(data: Path, asked: argparse.Namespace, known: Known) -> dict[str, Report]:
     checks = list(known.checks.values())
     check: Check | None = (lambda text, signature: any(one(text, signature) for one in checks)) if checks else None
     if asked.export is not None:
@@ -119,7 +119,7 @@ def _found(data: Path, asked: argparse.Namespace, known: Known) -> dict[str, Rep
         if report.ok and node in known.faults:
             report = replace(report, fault=known.faults[node])
         if report.ok and asked.against is not None:
-            compared = _compared(report, node, whole=manifest is None or manifest.whole)
+            compared = _comparison(report, node, whole=manifest is None or manifest.whole)
             report = replace(report, notes=(*report.notes, compared))
         return {asked.export.name: report}
     folder = data / "journal"
@@ -134,7 +134,7 @@ def _found(data: Path, asked: argparse.Namespace, known: Known) -> dict[str, Rep
     return found
 
 
-def _compared(report: Report, node: str, *, whole: bool) -> str:
+def _comparison(report: Report, node: str, *, whole: bool) -> str:
     """Return the result of comparing checkpoints kept elsewhere with an export that is intact otherwise."""
     if report.compared:
         speaking = "1 checkpoint" if report.compared == 1 else f"{report.compared} checkpoints"
@@ -149,7 +149,7 @@ def _compared(report: Report, node: str, *, whole: bool) -> str:
     return f"no checkpoint kept elsewhere speaks for an entry of this export{of}: they show nothing of it"
 
 
-def _told(name: str, report: Report, known: Known, *, exported: bool) -> Iterator[str]:
+def _report_lines(name: str, report: Report, known: Known, *, exported: bool) -> Iterator[str]:
     state = "intact" if report.ok else "BROKEN"
     removed = f", {report.removed} removed before" if report.removed else ""
     yield f"{name}: {state}: {report.entries} entries, {report.lost} lost, {report.redacted} redacted{removed}"

@@ -1,7 +1,7 @@
 """The configuration: defaults, then a file, then the environment, then the command line; checked before use.
 
-Each value is checked where it comes from, so that an error names its key, its source and what is allowed.
-Then the whole is checked for combinations that are unsafe. Whatever is wrong is one ConfigError of one line.
+Each value is checked where it comes from, so that an error names its key, its source and the allowed values. Then the
+whole is checked for combinations that are unsafe. Every fault is one ConfigError of one line.
 """
 
 import tomllib

@@ -74,7 +74,7 @@ class _Table(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ServerSettings(_Table, frozen=True):
-    """`[server]`: where the service listens, and who may reach it."""
+    """The table `[server]`: the address to listen on, and the hosts and sites that may reach it."""
 
     host: ListenHost
     port: Annotated[int, Meta(ge=0, le=65_535)]
@@ -98,7 +98,7 @@ class StorageSettings(_Table, frozen=True):
 
 
 class SessionSettings(_Table, frozen=True):
-    """`[session]`: times and bounds of one connection."""
+    """The table `[session]`: times and bounds of one connection."""
 
     auth_timeout: Annotated[float, Meta(gt=0, le=300)]
     auth_max_bytes: Annotated[int, Meta(ge=1024, le=65_536)]
@@ -113,7 +113,7 @@ class SessionSettings(_Table, frozen=True):
 
 
 class LimitSettings(_Table, frozen=True):
-    """`[limits]`: rates by class, and by role where a role has its own."""
+    """The table `[limits]`: rates by class, and by role where a role has its own."""
 
     general: Messages
     edit: Messages
@@ -143,7 +143,7 @@ class LimitSettings(_Table, frozen=True):
 
 
 class OutboxSettings(_Table, frozen=True):
-    """`[outbox]`: what may wait for one connection."""
+    """The table `[outbox]`: bounds of the messages that wait for one connection."""
 
     max_bytes: Annotated[int, Meta(ge=65_536, le=67_108_864)]
     max_messages: Annotated[int, Meta(ge=10, le=100_000)]
@@ -151,7 +151,7 @@ class OutboxSettings(_Table, frozen=True):
 
 
 class HistorySettings(_Table, frozen=True):
-    """`[history]`: how far back a channel can be recovered."""
+    """The table `[history]`: the range in which a channel can be recovered."""
 
     events: Annotated[int, Meta(ge=1, le=10_000_000)]
     seconds: Annotated[float, Meta(ge=1, le=2_592_000)]
@@ -166,7 +166,7 @@ class PresenceSettings(_Table, frozen=True):
 
 
 class Classification(_Table, frozen=True):
-    """One row of `channels.classification`. ValueError for what is no pattern."""
+    """One row of `channels.classification`. Raises ValueError for an invalid pattern."""
 
     pattern: str
     level: Level
@@ -177,7 +177,7 @@ class Classification(_Table, frozen=True):
 
 
 class ClassificationSettings(_Table, frozen=True):
-    """`[channels]`: the level of each channel, by the first pattern that fits; internal when none does."""
+    """The table `[channels]`: the level of each channel, by the first pattern that fits; else internal."""
 
     classification: Annotated[
         tuple[Classification, ...],
@@ -189,7 +189,7 @@ class ClassificationSettings(_Table, frozen=True):
 
 
 class FrameDays(_Table, frozen=True):
-    """`[journal.frame_days]`: by the level of a channel."""
+    """The table `[journal.frame_days]`: days by the level of a channel."""
 
     public: Days
     internal: Days
@@ -233,7 +233,7 @@ class NodeSettings(_Table, frozen=True):
 
 
 class MetricsSettings(_Table, frozen=True):
-    """`[metrics]`: who may read `/metrics`."""
+    """The table `[metrics]`: access to `/metrics`."""
 
     host: Annotated[
         str, Meta(pattern=r"\A[A-Za-z0-9._:-]*\Z", description='an address, such as "127.0.0.1", or nothing')
@@ -248,7 +248,7 @@ class MetricsSettings(_Table, frozen=True):
 
 
 class SecurityTxtSettings(_Table, frozen=True):
-    """`[security_txt]`: what /.well-known/security.txt says."""
+    """The table `[security_txt]`: the contents of /.well-known/security.txt."""
 
     contact: Annotated[
         tuple[Annotated[str, Meta(pattern=r"\A(mailto:|https://|tel:)[\x21-\x7e]{1,500}\Z")], ...],
@@ -265,7 +265,7 @@ class SecurityTxtSettings(_Table, frozen=True):
 
 
 class OidcSettings(_Table, frozen=True):
-    """`[dashboard.oidc]`: the identity provider that people may log in through."""
+    """The table `[dashboard.oidc]`: the identity provider of the dashboard's logins."""
 
     issuer: Annotated[
         str,
@@ -291,7 +291,7 @@ class OidcSettings(_Table, frozen=True):
 
 
 class DashboardSettings(_Table, frozen=True):
-    """`[dashboard]`: where the operators' dashboard listens, what it watches, and who is what there."""
+    """The table `[dashboard]`: the dashboard's address, the service it watches, and its roles."""
 
     host: ListenHost
     port: Annotated[int, Meta(ge=0, le=65_535)]

@@ -1,9 +1,8 @@
-"""Refusals of what a client asks of a channel: the same for the socket and for HTTP, in the same words.
+"""Denials of a client's request on a channel: the same for the socket and for HTTP, in the same words.
 
-Rights are decided in `dossier_realtime/protocol/authorization.py`. A refusal of one kind is equal to the letter whether
+Rights are decided in `dossier_realtime/protocol/authorization.py`. A denial of one kind is equal to the letter whether
 the channel is absent, forbidden or above clearance, so that it tells nothing about what exists
-(docs/protocol.md#uniform-refusals).
-The rule beside it is for the journal alone.
+(docs/protocol.md#uniform-refusals). The rule beside it is for the journal alone.
 """
 
 from __future__ import annotations

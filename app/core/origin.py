@@ -1,4 +1,4 @@
-"""The person or system that caused what is being done: known where it begins, told by every entry that it leads to."""
+"""The person or system that caused an effect: known where it begins, and carried by every journal entry about it."""
 
 from __future__ import annotations
 

@@ -93,7 +93,7 @@ class _Person:
 
 
 class Presences:
-    """The rosters of all channels. What a method returns is what others are to be told, in that order."""
+    """The rosters of all channels. Methods return the events for the other users, in their order."""
 
     def __init__(self, grace: float = 5.0) -> None:
         self._grace = grace

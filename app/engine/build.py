@@ -1,4 +1,4 @@
-"""From the setting `storage.engine` to an engine."""
+"""Opening the engine that the setting `storage.engine` names."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
-"""Acts: what a person or a system with rights does to the service, recorded before it is done (docs/protocol.md#acts).
+"""Acts of people and systems with rights, recorded before they are done (docs/protocol.md#acts).
 
-An act tells who (user, name, token id, address, session or token), what (`verb`), on whom or what, before, after, and
-why. Its `outcome` follows when it is known, tied to it by seq: an act without one was under way when the node ended.
+An act holds its author (user, name, token id, address, session or token), its verb, its subject, the state before and
+after, and the reason. Its `outcome` follows when it is known, tied to it by seq: an act without one was under way when
+the node ended.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Closed segments are compressed: by a thread of its own, at the lowest priority, and never on the loop.
+"""Compression of closed segments, by a thread of its own at the lowest priority.
 
-The compressed file is written whole and synced before the plain one goes. A crash between leaves both: readers take
-the plain one, and the next look makes the other again.
+The compressed file is written whole and synced before the plain one is removed. A crash between leaves both: readers
+take the plain one, and the next look makes the other again.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _log = structlog.get_logger("journal")
 
 
 class Compressor:
-    """Looks for closed segments every 20 seconds, from `start` to `close`."""
+    """The thread that looks for closed segments every 20 seconds, from `start` to `close`."""
 
     def __init__(self, folder: Path, node: str, poll_seconds: float = POLL_SECONDS) -> None:
         self._folder, self._node, self._poll_seconds = folder, node, poll_seconds

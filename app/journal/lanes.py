@@ -1,8 +1,8 @@
 """Bounds of the journal's queue: three lanes share one order, and each has a bound that the others cannot fill.
 
-Acts (what people with rights change) are waited for, so their lane is never filled by others' traffic. Events are what
-a change publishes. Traffic is what reading, refusing and connecting cause: it is the first to be dropped, and never
-makes the journal unhealthy.
+Acts (changes by people with rights) are awaited, so other traffic never fills their lane. Events are the result of
+changes. Traffic is the result of reading, refusing and connecting: it is dropped first, and never makes the journal
+unhealthy.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Retention: what is old enough loses its frames, by level, and later goes altogether. The chain holds on.
+"""Retention: old entries lose their frames, by level, and are removed later. The chain stays verifiable.
 
-Only closed segments are touched, each replaced or removed as a whole; the service may be writing meanwhile. Removing
+Only closed segments are changed, each replaced or removed as a whole; the service may be writing meanwhile. A removal
 writes a signed anchor first, from which `verify` goes on.
 """
 

@@ -57,7 +57,7 @@ BALLAST_BYTES: Final = 4 * 1024 * 1024
 
 
 class JournalError(Exception):
-    """The folder cannot be written to; the sentence says why and what to do."""
+    """Raised when the folder cannot be written to; the sentence says why and what to do."""
 
 
 @dataclass(frozen=True)

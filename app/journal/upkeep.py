@@ -24,7 +24,7 @@ _log = structlog.get_logger("journal")
 
 
 class Upkeep:
-    """Looks after one node's journal while `tasks` run. `record` puts a checkpoint into the chain, on the loop."""
+    """The upkeep of one node's journal while `tasks` run. `record` puts a checkpoint into the chain, on the loop."""
 
     def __init__(
         self,

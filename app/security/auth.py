@@ -1,4 +1,4 @@
-"""Access tokens: who speaks, with which rights, until when (docs/protocol.md#token-claims; RFC 8725)."""
+"""Verification of access tokens: the identity, its rights and their end (docs/protocol.md#token-claims; RFC 8725)."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _TYPES = frozenset({"jwt", "at+jwt"})
 
 
 class KeyUnknown(TokenError):
-    """The token names a key (`kid`) that the key set, as last fetched, does not hold."""
+    """Raised when a token names a key (`kid`) that the key set, as last fetched, does not hold."""
 
     def __init__(self, kid: str | None) -> None:
         super().__init__("signed with a key that the key set does not hold")
@@ -46,7 +46,7 @@ class _Verified(NamedTuple):
 
 
 class TokenVerifier:
-    """Turns a token into an Identity, or refuses it. One a process; its cache is not for several threads."""
+    """The verifier of access tokens. One a process; its cache is not for several threads."""
 
     def __init__(self, settings: AuthSettings, clock: Callable[[], float] = monotonic) -> None:
         """ValueError, in one line, if the key is missing, unreadable or too weak.

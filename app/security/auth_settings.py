@@ -11,7 +11,7 @@ from app.security import jwks
 
 
 class AuthSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The `[auth]` table. ValueError, in one line, for settings that contradict each other."""
+    """The `[auth]` table. Raises ValueError, in one line, for settings that contradict each other."""
 
     algorithms: tuple[str, ...] = ("HS256",)
     """`HS256`; or `RS256`, `ES256` or both."""

@@ -1,7 +1,7 @@
-"""A token as it stands on the wire, read strictly and apart from any trust in it (RFC 7515, RFC 7519).
+"""The claims of a token, read strictly, before any of them is trusted (RFC 7515, RFC 7519).
 
-PyJWT and json accept padding, duplicate names, NaN and claims of the wrong type. No two readers of a token
-may disagree about it, so none of that passes here.
+PyJWT and json accept padding, duplicate names, NaN and claims of the wrong type. Two readers of such a token may
+disagree about it, so none of that is accepted here.
 """
 
 from __future__ import annotations
@@ -26,7 +26,10 @@ _AVATAR = r'\Ahttps://[^\s\x00-\x1f\x7f<>"\\/?#@]+([/?#][^\s\x00-\x1f\x7f<>"\\]*
 
 
 class TokenError(Exception):
-    """`reason` is for the log and the journal and never holds a part of the token; clients get REFUSAL."""
+    """Raised for a token that is refused.
+
+    `reason` is for the log and the journal and never holds a part of the token; clients get REFUSAL.
+    """
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)

@@ -1,7 +1,7 @@
-"""Files for the process's user only: everything that is made, and everything that is in the data folder at the start.
+"""Files for the process's user only: new files, and those that are in the data folder at the start.
 
-`keep_private` is the mechanism: with its umask, whatever this process or a library of its makes is 0600, and a folder
-0700. What opens files by itself names the mode too, for the case that it runs under another umask.
+`keep_private` sets the umask: files that this process or its libraries make are 0600, and folders 0700. Code that opens
+a file by itself names the mode too, for the case that it runs under another umask.
 """
 
 from __future__ import annotations

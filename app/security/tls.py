@@ -1,4 +1,4 @@
-"""TLS as it is spoken here: version 1.3 only, from a certificate and a key file (docs/protocol.md#encryption)."""
+"""The TLS context: version 1.3 only, from a certificate and a key file (docs/protocol.md#encryption)."""
 
 import ssl
 from datetime import UTC, datetime

@@ -1,6 +1,7 @@
-"""The service's secrets: the HS256 one, the previous one while they rotate, one made up for development; the metrics'.
+"""The secrets of the service: for tokens (HS256), the previous one during a rotation, and the token of the metrics.
 
 They come from the environment or from a file of their own, never from a TOML file; files are read again on SIGHUP.
+Outside production a missing secret is made.
 """
 
 from __future__ import annotations

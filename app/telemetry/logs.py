@@ -1,7 +1,7 @@
 """Structured logs: one line an occurrence, no token, no payload.
 
-What others wrote (a path, the message of an exception, a library's own line) makes no line of its own, moves no cursor
-and turns no text: it is written visibly. Only a traceback has more lines, and each of those begins with a bar.
+Text that others wrote (a path, the message of an exception, a library's own line) cannot begin a line, move the cursor
+or turn the text: control characters are made visible. Only a traceback has more lines, each of which begins with a bar.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ _SLOTS = 6
 
 
 class Stalls:
-    """The longest of the durations that were told in the last minute, to ten seconds."""
+    """The longest of the durations that were observed in the last minute, to ten seconds."""
 
     def __init__(self) -> None:
         self._slots: deque[tuple[int, float]] = deque(maxlen=_SLOTS + 1)

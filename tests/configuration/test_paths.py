@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from app.commands import cli
-from app.commands.file_errors import BAD_START, told
+from app.commands.file_errors import BAD_START, error_sentence
 from tests.harness.service import Service
 from tests.harness.tokens import SECRET
 
@@ -81,5 +81,5 @@ def test_a_backup_that_can_have_no_folder_is_told(path: str, data: Path, capsys:
 
 
 def test_a_right_that_is_missing_is_told() -> None:
-    said = told(PermissionError(13, "Permission denied", "kept/checkpoints.ndjson"))
+    said = error_sentence(PermissionError(13, "Permission denied", "kept/checkpoints.ndjson"))
     assert said.startswith("kept/checkpoints.ndjson: this user has no right to it; give it the right")

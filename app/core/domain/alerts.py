@@ -1,4 +1,4 @@
-"""Alerts of commitments: who was told, how high they climbed, and who took them in hand.
+"""Alerts of commitments: their recipients, their level, and their acknowledgement.
 
 Source: docs/protocol.md#commitment-alerts.
 """
@@ -31,7 +31,7 @@ class AlertStatus(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """A commitment's alert, and everybody who was told of it, in the order of their ids."""
+    """The alert of a commitment, and its recipients in the order of their ids."""
 
     commitment_id: str
     status: AlertStatus

@@ -1,4 +1,4 @@
-"""Briefs that are being written: whose each is, and how it ended (docs/protocol.md#briefs)."""
+"""Briefs that are being written: their owners, and their ends (docs/protocol.md#briefs)."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class Budget:
-    """The checks of one connection that cost nothing and come before all others."""
+    """The cheap checks of one connection, which come before all others."""
 
     def __init__(self, rates: RateLimiter, limits: SessionLimits) -> None:
         self._rates = rates

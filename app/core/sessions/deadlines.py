@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class SessionLimits:
-    """Times in seconds."""
+    """The bounds of one connection. Times in seconds."""
 
     auth_timeout: float = 5.0
     heartbeat_interval: int = 30

@@ -29,7 +29,7 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class Close:
-    """End the connection, after what was sent before."""
+    """The end of the connection, after the messages that were sent before."""
 
     code: CloseCode
     reason: str
@@ -37,12 +37,12 @@ class Close:
 
 @dataclass(frozen=True, slots=True)
 class SendPing:
-    """A protocol-level ping."""
+    """A ping of the WebSocket protocol."""
 
 
 @dataclass(frozen=True, slots=True)
 class VerifyToken:
-    """Check a token, then tell the session `verified` or `token_refused`."""
+    """A token to check; the session then gets `verified` or `token_refused`."""
 
     token: str
     session_id: str | None
@@ -51,7 +51,7 @@ class VerifyToken:
 
 @dataclass(frozen=True, slots=True)
 class RefuseDocument:
-    """Look whether a document exists, then refuse it: as much work as for one that does not, in the same words."""
+    """A document to look up and refuse: it costs as much as one that is absent, with the same answer."""
 
     channel: str
     ref: str | None
@@ -59,14 +59,14 @@ class RefuseDocument:
 
 @dataclass(frozen=True, slots=True)
 class ReceiveOwn:
-    """Deliver the user's own channel from now on, without a subscription."""
+    """The user's own channel, to be delivered from now on, without a subscription."""
 
     channel: str
 
 
 @dataclass(frozen=True, slots=True)
 class OpenSession:
-    """Register the session (new or resumed), then tell it `opened` or `connection_limit`."""
+    """A session to register, new or resumed; it then gets `opened` or `connection_limit`."""
 
     session_id: str | None
     ref: str | None
@@ -74,7 +74,7 @@ class OpenSession:
 
 @dataclass(frozen=True, slots=True)
 class Join:
-    """Start receiving a channel; answer `subscribed`."""
+    """A channel to receive from now on; the answer is `subscribed`."""
 
     channel: str
     ref: str | None
@@ -92,14 +92,14 @@ class Join:
 
 @dataclass(frozen=True, slots=True)
 class Leave:
-    """Stop receiving a channel, before anything else is delivered."""
+    """A channel to receive no more, before anything else is delivered."""
 
     channel: str
 
 
 @dataclass(frozen=True, slots=True)
 class Publish:
-    """Commit and deliver an event, then answer `ack` where there is a ref. `digest`: of what a key names."""
+    """An event to commit and deliver; the answer is `ack` where there is a ref. `digest`: of the named request."""
 
     inbound: InboundMessage
     digest: bytes | None
@@ -107,7 +107,7 @@ class Publish:
 
 @dataclass(frozen=True, slots=True)
 class UpdateOwnPresence:
-    """Tell a channel what the user does."""
+    """A change of the user's presence on a channel."""
 
     channel: str
     change: PresenceChange
@@ -116,7 +116,7 @@ class UpdateOwnPresence:
 
 @dataclass(frozen=True, slots=True)
 class ApplySettings:
-    """Change a channel's settings (or read them), then answer with the whole."""
+    """A change of a channel's settings, or a look at them; the answer holds all of them."""
 
     channel: str
     change: SettingsChange
@@ -125,21 +125,21 @@ class ApplySettings:
 
 @dataclass(frozen=True, slots=True)
 class SubmitEdit:
-    """Hand an edit to the document's queue."""
+    """An edit for the document's queue."""
 
     command: EditOperation
 
 
 @dataclass(frozen=True, slots=True)
 class ShareCursor:
-    """Hand a cursor to the document's editors."""
+    """A cursor for the document's editors."""
 
     command: MoveCursor
 
 
 @dataclass(frozen=True, slots=True)
 class DomainCommand:
-    """Hand a command to the service of its domain (alerts, briefs)."""
+    """A command for the service of its domain (alerts, briefs)."""
 
     command: DomainMessage
 

@@ -1,4 +1,4 @@
-"""The `error` message, made in one place so that refusals of one kind are equal byte for byte; and `auth_success`."""
+"""The `error` message, built in one place so that denials of one kind are equal byte for byte; and `auth_success`."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ _MINUTE_SECONDS = 60.0
 
 
 class Renewals:
-    """The renewals of one connection: so many a minute, and after `abuse` refused ones it is abuse."""
+    """The renewals of one connection: so many a minute; after `abuse` refused ones the connection is closed."""
 
     __slots__ = ("_abuse", "_in_force", "_refused", "_times")
 

@@ -1,7 +1,7 @@
 """One connection's session, pure: messages and time go in, decisions come out.
 
-The order of all checks stands here: authenticated? within the rate? well formed? a channel of ours? carried there?
-allowed? Everything refused has a rule by which it was refused; the journal keeps it.
+The order of all checks: the login, the rate, the form of the message, then the rules of its channel (channel_rules.py).
+Every denial carries the rule that denied it, which the journal keeps.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Orders to all nodes, where there is one."""
+"""Requests to all nodes, where there is one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The embedded engine, put together."""
+"""The embedded engine: opening its store, and its parts."""
 
 from __future__ import annotations
 

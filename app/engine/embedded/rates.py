@@ -6,7 +6,7 @@ from app.core.ratelimit import RateClass, RateLimiter
 
 
 class EmbeddedRates:
-    """`ports.RateStore`: the limiter knows everything, so nothing is ever waited for."""
+    """`ports.RateStore`: the limiter sees every message, so no call waits."""
 
     def __init__(self, limiter: RateLimiter) -> None:
         self.limiter = limiter

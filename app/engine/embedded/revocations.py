@@ -1,4 +1,4 @@
-"""Tokens and users that are shut out, in memory and in SQLite."""
+"""Revoked tokens and users, in memory and in SQLite."""
 
 from __future__ import annotations
 

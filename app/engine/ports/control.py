@@ -23,7 +23,7 @@ class ControlCommand:
 
 
 class ControlBus(Protocol):
-    """Orders to all nodes, the sender included."""
+    """Requests to all nodes, the sender included."""
 
     def start(self, carry_out: Callable[[ControlCommand], None]) -> None:
         """Begin. `carry_out` is called on the event loop for every order."""

@@ -11,9 +11,9 @@ from app.engine.ports.events import PublicationEntry, PublishResult
 
 
 class AlertStore(Protocol):
-    """Alerts of commitments: what published entries said of them, over all nodes and restarts.
+    """Alerts, from the facts of published entries, over all nodes and restarts.
 
-    An alert is kept for 180 days after anything was last said of it, once it is acknowledged for 30.
+    An alert is kept for 180 days after its last change, an acknowledged one for 30.
     """
 
     async def find(self, commitment_id: str) -> Alert | None:

@@ -14,7 +14,7 @@ from app.engine.ports.sessions import RevocationStore, SessionStore
 
 
 class Engine(Protocol):
-    """All of it."""
+    """All stores of one backend."""
 
     broker: Broker
     documents: DocumentStore

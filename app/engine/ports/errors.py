@@ -6,7 +6,7 @@ from app.core.authorization import NO_SENDING
 
 
 class EngineError(Exception):
-    """The engine cannot be opened; the message says what to do."""
+    """Raised when the engine cannot be opened; the message says what to do."""
 
 
 class Unavailable(Exception):
@@ -17,11 +17,14 @@ class Unavailable(Exception):
 
 
 class KeyConflict(Exception):
-    """The idempotency key was used before, with another body."""
+    """Raised when the idempotency key was used before, with another body."""
 
 
 class DomainFactError(Exception):
-    """An event names a commitment or a brief that it may not speak of. `subject`: the id; `path`: where it stands."""
+    """Raised when an event names a commitment or a brief that its sender has no authority over.
+
+    `subject` is the id, `path` its place in the event.
+    """
 
     def __init__(self, text: str, subject: str, path: str) -> None:
         super().__init__(text)
@@ -60,7 +63,7 @@ class Moved(Exception):
 
 
 class TooManyConnections(Exception):
-    """The user has as many open sessions as a user may have."""
+    """Raised when the user has as many open sessions as allowed."""
 
 
 class TipMoved(Exception):

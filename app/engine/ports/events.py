@@ -65,7 +65,7 @@ class PublishResult:
 
 
 class Broker(Protocol):
-    """Publications: one order a channel, the same for everybody; history."""
+    """Publications: one order a channel, the same for every subscriber; and their history."""
 
     def start(self, deliver: Callable[[Sequence[Publication]], None]) -> None:
         """Begin to deliver.

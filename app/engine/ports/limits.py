@@ -32,7 +32,10 @@ class Spent(NamedTuple):
 
 
 class QuotaStore(Protocol):
-    """Quotas that users have spent of their day. Survive restarts, but for what was put last before a crash."""
+    """The spent quotas of users for their day.
+
+    They survive restarts, but for the last `put` before a crash.
+    """
 
     @property
     def found(self) -> Sequence[Spent]:

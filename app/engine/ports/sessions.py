@@ -54,7 +54,7 @@ class SessionStore(Protocol):
 
 
 class RevocationStore(Protocol):
-    """Tokens and users that are shut out. A revocation outlives restarts; known on every node within 2 s."""
+    """Revoked tokens and users. A revocation outlives restarts, and is known on every node within 2 s."""
 
     def start(self, revoked: Callable[[str | None, str | None, float], None]) -> None:
         """Begin to deliver.

@@ -1,6 +1,6 @@
-"""Exports of a journal, as a stream: a selection of its entries, whole or as far as the caller may see, and signed.
+"""Exports of a journal as a signed stream: a selection, whole or as far as the caller may see it.
 
-The form is in dossier_realtime/recording/export.py. Reads the files only; the service may be writing meanwhile.
+The form is in dossier_realtime/recording/export.py. It reads the files only; the service may be writing meanwhile.
 """
 
 from __future__ import annotations

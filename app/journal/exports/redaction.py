@@ -1,4 +1,4 @@
-"""The redaction of an export: the frames that give way to their digests, counted by the pattern that took them."""
+"""The redaction of an export: frames that are replaced by their digests, counted by the pattern that matched."""
 
 from __future__ import annotations
 

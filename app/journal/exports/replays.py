@@ -18,7 +18,7 @@ _KIND = b'"kind":"replayed"'
 
 
 class Replays:
-    """Finds the events that `replayed` entries of a session or a user cover. `lines` are read before the export."""
+    """The events that `replayed` entries of a session or a user cover. `lines` are read before the export."""
 
     def __init__(self, lines: Iterable[bytes], session: str, user: str) -> None:
         self._spans: defaultdict[tuple[str, str], list[range]] = defaultdict(list)

@@ -89,10 +89,10 @@ def _grants(permission: str, pattern: Pattern) -> bool:
 
 
 class Naming:
-    """Tells, entry by entry in their order, which are on a channel that fits, or are calls or acts that name one.
+    """A filter for entries on a channel that fits, and for calls and acts that name one, in their order.
 
-    So is the end of all that a session received, where it received such a channel and that may be seen (`may_see`).
-    Exports of the journal are not among them: else one that asks for a name which is not there would find itself.
+    It also takes the end of everything that a session received, where it received such a channel and that may be seen
+    (`may_see`). Exports of the journal are not among them: a search for an absent name would find itself.
     """
 
     def __init__(self, pattern: Pattern, may_see: Callable[[Header], bool]) -> None:

@@ -61,7 +61,7 @@ class Selection(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_
 
 
 class NothingSelected(ValueError):
-    """No entry fits a selection. There is no export of it: a signed file of nothing reads as a fact."""
+    """Raised when no entry fits a selection: a signed export of nothing could be read as a statement."""
 
 
 @dataclass(slots=True)

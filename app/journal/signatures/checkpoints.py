@@ -1,6 +1,6 @@
-"""Signs what the journal holds, each minute or 10,000 entries: into the chain, and to sinks elsewhere.
+"""Signed checkpoints of the journal, each minute or 10,000 entries: in the chain, and in sinks elsewhere.
 
-What is signed is on the disk: the node's head. Signing may take seconds (an external command), so it happens beside
+A checkpoint signs the head, which is on the disk. Signing may take seconds (an external command), so it happens beside
 the loop, and nothing waits for it.
 """
 
@@ -34,9 +34,10 @@ class CheckpointSchedule:
 
 
 class Checkpointer:
-    """Makes checkpoints of one node's journal. `record` puts one into the chain; it is called on the loop.
+    """The maker of checkpoints of one node's journal.
 
-    `trouble` is a sentence while none can be made or signed, else "".
+    `record` puts one into the chain; it is called on the loop. `trouble` is a sentence while none can be made or
+    signed, else "".
     """
 
     def __init__(

@@ -1,6 +1,6 @@
-"""A new signing key, on purpose: recorded in every chain of the data folder, signed by both keys where they are there.
+"""The rotation of the signing key, recorded in every chain of the data folder, signed by both keys where they exist.
 
-The service must not run meanwhile: the journal's folder is taken.
+The service must not run meanwhile: the folder of the journal is locked.
 """
 
 from __future__ import annotations

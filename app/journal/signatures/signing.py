@@ -37,7 +37,7 @@ _NAMING = (b'"kind":"start"', b'"kind":"checkpoint"', b'"kind":"key"')
 
 
 class SigningError(OSError):
-    """A text could not be signed; the sentence says why and what to do."""
+    """Raised when a text could not be signed; the sentence says why and what to do."""
 
 
 @dataclass(frozen=True)
@@ -60,10 +60,10 @@ def key_place(settings: JournalSettings) -> KeyPlace:
 
 
 class Signer:
-    """Signs with a key in a file; with that of the data folder, which is made if there is none, unless `make` is false.
+    """A signing key in a file; that of the data folder is made if there is none, unless `make` is false.
 
-    Its public half is put into the data folder, unless `publish` is false. Raises JournalError where the key cannot
-    be used, or the public file there is of another key.
+    Its public half is put into the data folder, unless `publish` is false. Raises JournalError where the key cannot be
+    used, or the public file there is of another key.
     """
 
     def __init__(self, data: Path, file: Path | None = None, *, publish: bool = True, make: bool = True) -> None:
@@ -113,7 +113,7 @@ class Signer:
 
 
 class CommandSigner(Signer):
-    """Signs by a command; each signature is checked with the public key before it is used."""
+    """A signing key behind a command; each signature is checked with the public key before it is used."""
 
     def __init__(self, place: KeyPlace) -> None:
         self.public = Path(place.public)

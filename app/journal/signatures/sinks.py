@@ -33,7 +33,7 @@ Write = Callable[[bytes], None]
 
 
 class Sink:
-    """Sends lines in their order, from a thread. `send` never waits: past 1,000 waiting ones the oldest is given up."""
+    """A thread that sends lines in their order. `send` never waits: past 1,000 waiting lines the oldest is dropped."""
 
     def __init__(self, name: str, write: Write) -> None:
         self.name = name

@@ -1,4 +1,4 @@
-"""Alerts of commitments, in SQLite: kept by the job that commits the event which tells of them."""
+"""Alerts of commitments, in SQLite. They are kept by the job that commits the event about them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Briefs, in SQLite: kept by the job that commits the event which tells of them."""
+"""Briefs, in SQLite. They are kept by the job that commits the event about them."""
 
 from __future__ import annotations
 

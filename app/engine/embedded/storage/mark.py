@@ -1,8 +1,8 @@
-"""The mark that tells a store which lies where it was left from one that was copied or restored.
+"""The mark by which a copied or restored store is recognised.
 
-Each start writes a new random mark into the store and into a new file beside it, and keeps in the store which file that
-is: its inode, the time at which it was made, and its file system. No copy has all of them: a copied folder has a new
-file, a store that was put back has an older mark, and moving the folder on its own file system changes nothing.
+Each start writes a new random mark into the store and into a new file beside it, and keeps in the store the identity of
+that file: its inode, the time at which it was made, and its file system. No copy has all of them: a copied folder has a
+new file, a store that was put back has an older mark, and moving the folder on its own file system changes nothing.
 """
 
 from __future__ import annotations
