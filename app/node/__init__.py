@@ -1,1 +1,1 @@
-"""One process of the service: it carries out what sessions decide and delivers what channels publish."""
+"""One process of the service: it executes the effects of sessions' decisions and delivers publications."""

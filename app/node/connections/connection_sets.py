@@ -1,4 +1,4 @@
-"""The connections of a node, and what is done to many of them."""
+"""The connections of a node: by id and session, by channel, and the queues of those to check or to end."""
 
 from __future__ import annotations
 
