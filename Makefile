@@ -69,6 +69,7 @@ check: $(DEV) $(NOTEBOOKS)  ## style, types, generated files, leaks; changes not
 
 .PHONY: format
 format: $(DEV)  ## format the code, and mend what ruff can mend by itself
+	$(BIN)/ruff format --quiet $(SOURCES)
 	$(BIN)/ruff check --fix --quiet $(SOURCES)
 	$(BIN)/ruff format --quiet $(SOURCES)
 
