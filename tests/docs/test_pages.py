@@ -69,15 +69,20 @@ def test_a_path_that_is_gone_is_found() -> None:
     assert missing(text, ROOT / "README.md") == ["app/node/nothing.py", "core/session.py"]
 
 
-@pytest.mark.parametrize("name", ["docs/architecture.md", "docs/testing.md", "CONTRIBUTING.md"])
-def test_every_class_and_method_that_a_page_names_is_defined(name: str) -> None:
-    defined: dict[str, set[str]] = {}
+@pytest.fixture(scope="module")
+def defined() -> dict[str, set[str]]:
+    """Return the classes of the tree, and the functions defined in each."""
+    classes: dict[str, set[str]] = {}
     for module in read_tree(ROOT).values():
-        for node in ast.walk(module.tree):
+        for node in module.tree.body:
             if isinstance(node, ast.ClassDef):
-                inside = ast.walk(node)
-                names = {one.name for one in inside if isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef)}
-                defined.setdefault(node.name, set()).update(names)
+                names = {one.name for one in node.body if isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef)}
+                classes.setdefault(node.name, set()).update(names)
+    return classes
+
+
+@pytest.mark.parametrize("name", ["docs/architecture.md", "docs/testing.md", "CONTRIBUTING.md"])
+def test_every_class_and_method_that_a_page_names_is_defined(name: str, defined: dict[str, set[str]]) -> None:
     text = _BLOCK.sub("", (ROOT / name).read_text("utf-8"))
     named = re.findall(r"`([A-Z][a-z]+(?:[A-Z][a-z]+)+|[A-Z][a-z]+(?=\.))(?:\.(\w+))?`", text)
     gone = [(kind, method) for kind, method in named if kind not in defined or (method and method not in defined[kind])]
