@@ -83,7 +83,8 @@ def rebase(operation: Operation, version: int, log: Log) -> Operation:
     """
     try:
         for committed in log.since(version):
-            _, operation = transform(committed, operation)  # the committed one is first: its insert keeps the left
+            # `committed` was first: an insert of `operation` at the same place goes before it.
+            _, operation = transform(committed, operation)
     except DoesNotFit:
         raise VersionConflict(f"The operation does not fit the text of version {version}", log.tip) from None
     return operation

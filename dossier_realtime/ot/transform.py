@@ -2,7 +2,9 @@
 
 The conflict rules of `transform` (docs/protocol.md#concurrent-edits), where `first` was committed first:
 
-- Inserts at one place: the first keeps the left.
+- Inserts at one place: the second, committed last, keeps the left. So what two people type at one place, letter by
+  letter, stays two whole words: the next letter of each is for a place behind the text of its own author, and the
+  other's letters come to lie behind it. The other way round, each letter would fall between two of the other author.
 - Both delete: it is deleted once. One deletes, the other formats: it is deleted.
 - Both format: the second, committed last, wins, attribute by attribute.
 - An insert inside a range that the other deletes stays, and one inside a range that the other formats stays as it
@@ -36,16 +38,16 @@ def transform(first: Operation, second: Operation) -> tuple[Operation, Operation
     # Both operations are walked along their common text, span by span; inserts cover none of it and go first.
     x_left, y_left = _length(x), _length(y)  # units of the span that the other side has not covered yet
     while x is not None or y is not None:
-        if isinstance(x, Insert):  # before an insert of `second` at the same place: the first keeps the left
-            extend(firsts, x)
-            keep(seconds, len(x.text))
-            x = next(xs, None)
-            x_left = _length(x)
-        elif isinstance(y, Insert):
+        if isinstance(y, Insert):  # before an insert of `first` at the same place: the second keeps the left
             keep(firsts, len(y.text))
             extend(seconds, y)
             y = next(ys, None)
             y_left = _length(y)
+        elif isinstance(x, Insert):
+            extend(firsts, x)
+            keep(seconds, len(x.text))
+            x = next(xs, None)
+            x_left = _length(x)
         elif x is None or y is None:
             raise DoesNotFit(_DIFFERENT)
         else:

@@ -46,10 +46,10 @@ def _deletion_in_flight() -> Pending:
 # --- The server's half --------------------------------------------------------------------------------------
 
 
-def test_an_operation_is_rebased_over_everything_later_and_what_is_committed_keeps_the_left() -> None:
+def test_an_operation_is_rebased_over_everything_later_and_keeps_the_left_of_what_is_committed() -> None:
     log = Log(10, [Operation.of(Retain(1), Insert(to_units("x")), Retain(1))])
     mine = Operation.of(Retain(1), Insert(to_units("y")), Retain(1))
-    assert rebase(mine, 10, log) == Operation.of(Retain(2), Insert(to_units("y")), Retain(1))
+    assert rebase(mine, 10, log) == Operation.of(Retain(1), Insert(to_units("y")), Retain(2))
     assert rebase(Operation.nothing(3), 11, log) == Operation.nothing(3)
 
 
@@ -111,10 +111,10 @@ def test_others_operations_come_into_a_text_with_pending_edits() -> None:
     pending.send("1")
     _insert(pending, 2, "c")
     change = pending.remote(_remote(4, 1, "X"))
-    assert change == Operation.of(Retain(1), Insert(to_units("X")), Retain(3))
-    assert pending.local == Document.of("aXbcd")
+    assert change == Operation.of(Retain(3), Insert(to_units("X")), Retain(1))
+    assert pending.local == Document.of("abcXd")
     pending.acknowledged("1", 5)
-    assert pending.server == Document.of("aXbd")
+    assert pending.server == Document.of("abXd")
 
 
 def test_an_operation_split_on_the_server_is_acknowledged_with_its_last_version() -> None:

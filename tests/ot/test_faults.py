@@ -38,14 +38,14 @@ def _schedules() -> None:
         World(seed).run()
 
 
-def _second_keeps_left(first: Operation, second: Operation) -> tuple[Operation, Operation]:
+def _first_keeps_left(first: Operation, second: Operation) -> tuple[Operation, Operation]:
     after_second, after_first = transform(second, first)
     return after_first, after_second
 
 
-def _server_lets_the_second_keep_left(operation: Operation, version: int, log: Log) -> Operation:
+def _server_lets_the_first_keep_left(operation: Operation, version: int, log: Log) -> Operation:
     for committed in log.since(version):
-        _, operation = _second_keeps_left(committed, operation)
+        _, operation = _first_keeps_left(committed, operation)
     return operation
 
 
@@ -119,11 +119,11 @@ Patch = tuple[object, str, object]
 
 FAULTS: dict[str, tuple[list[Patch], list[Callable[[], None]]]] = {
     "tie rule reversed": (
-        [(transformation, "transform", _second_keeps_left)],
+        [(transformation, "transform", _first_keeps_left)],
         [lambda: _vectors("transform")],
     ),
     "tie rule reversed on the server": (
-        [(collab, "rebase", _server_lets_the_second_keep_left)],
+        [(collab, "rebase", _server_lets_the_first_keep_left)],
         [_schedules],
     ),
     "code points for units": (

@@ -58,8 +58,8 @@ def _insert(at: int, text: str, length: int) -> Operation:
     return Operation.of(Retain(at), Insert(to_units(text)), Retain(length - at))
 
 
-def test_the_operation_committed_first_keeps_the_left_place() -> None:
-    assert _both(Document.of("ab"), _insert(1, "first", 2), _insert(1, "second", 2)).content == "afirstsecondb"
+def test_the_operation_committed_last_keeps_the_left_place() -> None:
+    assert _both(Document.of("ab"), _insert(1, "first", 2), _insert(1, "second", 2)).content == "asecondfirstb"
 
 
 def test_what_both_delete_is_deleted_once() -> None:

@@ -90,7 +90,7 @@ def scene(test: Callable[[Service], Coroutine[Any, Any, None]]) -> Callable[[Ser
 
 
 @scene
-async def test_concurrent_inserts_at_one_place_keep_the_order_of_their_commits(service: Service) -> None:
+async def test_of_concurrent_inserts_at_one_place_the_one_committed_last_is_on_the_left(service: Service) -> None:
     channel = fresh()
     async with editors(service, channel, "ali", "bea") as (ali, bea):
         assert await committed(ali, edit(channel, 0, 0, "a😀b")) == 1
@@ -100,7 +100,7 @@ async def test_concurrent_inserts_at_one_place_keep_the_order_of_their_commits(s
         )
         assert sorted((first, second)) == [2, 3]
         _, content, _ = await text_of(service, channel)
-        assert content == ("a😀bXY" if first == 2 else "a😀bYX")
+        assert content == ("a😀bYX" if first == 2 else "a😀bXY")
 
 
 @scene
