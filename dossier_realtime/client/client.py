@@ -118,7 +118,7 @@ class DossierRealtimeClient:
 
         Raises:
             AuthFailed, ConnectFailed, ConnectionClosed: where no attempt can succeed (token, address, certificate).
-            UnusableToken: (a TypeError too) for a token function that is not async or returns no token.
+            UnusableToken: for a token function that is not async or returns no token; a TypeError too.
         """
         self._runner.perform(self._connection.start())
         self._connecting += 1
