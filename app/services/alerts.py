@@ -61,7 +61,7 @@ class Alerts:
             except Moved:
                 continue  # acknowledged by another user, or more users were alerted: decide again
             self._aggregator.count("alerts", "acknowledged", fact=self._publisher.derived(alert.channels))
-            await self._publisher.tell_alerts({commitment_id})
+            await self._publisher.report_alerts({commitment_id})
             return AcknowledgedAlert(taken, results)
 
     def level(self, alert: Alert) -> str:

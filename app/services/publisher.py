@@ -73,7 +73,7 @@ class EventPublisher:
         if not any(result.repeated for result in results):
             for channel, event in events:
                 self._aggregator.published(event, self.fact(channel, event))
-            await self.tell_alerts(
+            await self.report_alerts(
                 {entry.domain_fact.commitment_id for entry in entries if isinstance(entry.domain_fact, AlertRecipient)}
             )
         return results
@@ -104,12 +104,12 @@ class EventPublisher:
                 codec.encode(event),
                 namespace_of(channel).history and self._policy.settings(channel).history,
                 delivery=_rules(event),
-                domain_fact=self._said(channel, event, by),
+                domain_fact=self._domain_fact(channel, event, by),
             )
             for channel, event in events
         ]
 
-    async def tell_alerts(self, commitment_ids: set[str]) -> None:
+    async def report_alerts(self, commitment_ids: set[str]) -> None:
         """Report the state of alerts to operators.
 
         Each is read anew, so that of two changes at once the later is reported last; an alert that is raised again may
@@ -121,7 +121,7 @@ class EventPublisher:
                 if alert is not None:
                     self._aggregator.alert(alert.state, self.derived(alert.channels))
 
-    def _said(self, channel: str, event: Event, by: Identity | None) -> DomainFact | None:
+    def _domain_fact(self, channel: str, event: Event, by: Identity | None) -> DomainFact | None:
         if isinstance(event, CommitmentAlert):
             claim = None if by is None else claim_on_commitment(by, event.payload.mou_id, self._policy)
             return alert_recipient(channel, event, claim)
