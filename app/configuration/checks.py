@@ -50,7 +50,7 @@ def _check_names(config: Tables) -> None:
         except ValueError as wrong:
             raise ValueError(f"{name}.allowed_hosts: {wrong}") from None
     if not server.allowed_hosts:
-        raise ValueError("server.allowed_hosts is empty: nobody could connect; name the service's own hosts")
+        raise ValueError("server.allowed_hosts is empty: no client could connect; name the service's own hosts")
     if server.production and not server.allowed_origins:
         raise ValueError("server.allowed_origins is empty: name the sites whose pages may connect")
 
