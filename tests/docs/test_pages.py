@@ -71,13 +71,15 @@ def test_a_path_that_is_gone_is_found() -> None:
 
 @pytest.fixture(scope="module")
 def defined() -> dict[str, set[str]]:
-    """Return the classes of the tree, and the functions defined in each."""
+    """Return the classes and aliases of the tree, and the functions defined in each class."""
     classes: dict[str, set[str]] = {}
     for module in read_tree(ROOT).values():
         for node in module.tree.body:
             if isinstance(node, ast.ClassDef):
                 names = {one.name for one in node.body if isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef)}
                 classes.setdefault(node.name, set()).update(names)
+            elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+                classes.setdefault(node.targets[0].id, set())
     return classes
 
 
