@@ -41,8 +41,10 @@ def usual_umask() -> Iterator[None]:
 
 @pytest.fixture(autouse=True, scope="session")
 def usual_priority() -> Iterator[None]:
-    """Keep the priority of the process: commands that give way to others lower it for good, and what a test starts
-    afterwards (services, browsers) would have the lower one too."""
+    """Keep the priority of the process.
+
+    Commands that give way to others lower it for good; services and browsers started afterwards would have it too.
+    """
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "nice", lambda by: 0)
         yield

@@ -16,7 +16,7 @@ _A_NAME = re.compile(r"(?:.*_)?(?:channel|name|pattern)s?")
 
 
 def channel_names_have_one_home(tree: Tree) -> Iterator[str]:
-    """Names of channels are built and taken apart by `protocol.channels` alone."""
+    """Yield each place outside of `protocol.channels` that builds or parses names of channels."""
     for module in tree.values():
         if not module.within(CHANNELS, "tests"):
             for place in _channel_grammar(module):
@@ -52,7 +52,7 @@ CLASSIFICATION = "dossier_realtime.protocol.classification"
 
 
 def rights_are_decided_in_one_place(tree: Tree) -> Iterator[str]:
-    """The socket and HTTP ask `access`; what shows facts asks `may_see`: nobody compares a clearance alone."""
+    """Yield each comparison of a clearance: the socket and HTTP ask `access`, code that shows facts asks `may_see`."""
     for module in tree.values():
         if module.within(AUTHORIZATION, "tests"):
             continue
@@ -72,7 +72,7 @@ def rights_are_decided_in_one_place(tree: Tree) -> Iterator[str]:
 
 
 def levels_have_one_home(tree: Tree) -> Iterator[str]:
-    """The words of the levels, in their order, stand in `protocol.classification` and on the wire's type alone."""
+    """Yield each list of the levels outside of `protocol.classification` and the wire's type."""
     for module in tree.values():
         if module.within(CLASSIFICATION, "dossier_realtime.protocol.fields", "tests"):
             continue
@@ -84,7 +84,7 @@ def levels_have_one_home(tree: Tree) -> Iterator[str]:
 
 
 def class_names_are_unique(tree: Tree) -> Iterator[str]:
-    """A public class name means one thing: it is defined once in the source."""
+    """Yield each public class whose name another module defines too."""
     known: dict[str, str] = {}
     for module in tree.values():
         if module.within("tests"):

@@ -71,7 +71,7 @@ FLOORS: dict[str, set[str]] = {
     "benchmarks": CONTRACT | {CLIENT, ARCHIVE, "app.journal", "app.node", _TURNS, "dossier_realtime"},
     "tools": _CORE,
 }
-"""Each floor, and the floors that it may import besides itself. A new one is put here on purpose."""
+"""Each floor, and the floors that it may import besides itself. Add a new one here."""
 
 BACKENDS = ("app.engine.embedded", "app.engine.redis")
 BUILDERS = ("app.engine.build", "app.bootstrap")
@@ -200,7 +200,7 @@ def names_say_something(tree: Tree) -> Iterator[str]:
 
 
 def data_is_never_code(tree: Tree) -> Iterator[str]:
-    """Whoever can write what is unpickled runs what he likes: recordings and caches are JSON, Parquet or Arrow."""
+    """Unpickling runs code of the file's author: recordings and caches are JSON, Parquet or Arrow."""
     for module in tree.values():
         for imported in sorted(module.imports):
             if any(is_within(imported, place) for place in UNPICKLE):
@@ -226,7 +226,7 @@ LAWS = (
 
 
 def _own(tree: Tree) -> Iterator[Module]:
-    """The modules that have floors: tests may import whatever they test."""
+    """Return the modules that have floors: tests may import any module that they test."""
     return (module for module in tree.values() if not module.within("tests"))
 
 

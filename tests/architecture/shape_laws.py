@@ -8,32 +8,32 @@ from collections.abc import Iterator
 
 from tests.architecture.tree import Tree
 
-MOST_PARAMETERS = 7
-MOST_MODULES = 12
+MAX_PARAMETERS = 7
+MAX_MODULES = 12
 
 
 def constructors_take_few_parts(tree: Tree) -> Iterator[str]:
-    """A constructor has at most seven parameters: more belong into small dataclasses of parts.
+    """Yield each class that is made of more than seven parameters: more belong into small dataclasses of parts.
 
     A frozen dataclass is a record of data and may have any number of fields. Of another dataclass only fields without
     a default count: state that begins empty is made without arguments.
     """
     for module in tree.values():
         for node in ast.walk(module.tree):
-            if isinstance(node, ast.ClassDef) and (count := _parameters(node)) > MOST_PARAMETERS:
+            if isinstance(node, ast.ClassDef) and (count := _parameters(node)) > MAX_PARAMETERS:
                 yield f"{module.name}.{node.name} is made of {count} parameters: group them into dataclasses of parts"
 
 
 def folders_are_small(tree: Tree) -> Iterator[str]:
-    """A folder holds at most twelve modules; test files, each of which stands for itself, are not counted."""
+    """Yield each folder of more than twelve modules; test files, each of which stands for itself, are not counted."""
     folders = Counter(
         name.rpartition(".")[0]
         for name in tree
         if not name.rpartition(".")[2].startswith("test_") and not _is_package(name, tree)
     )
     for folder, count in folders.items():
-        if count > MOST_MODULES:
-            yield f"{folder} holds {count} modules, more than {MOST_MODULES}: give it sub-folders"
+        if count > MAX_MODULES:
+            yield f"{folder} holds {count} modules, more than {MAX_MODULES}: give it sub-folders"
 
 
 LAWS = (constructors_take_few_parts, folders_are_small)

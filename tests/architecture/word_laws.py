@@ -90,7 +90,7 @@ RETIRED_CONSTANTS: dict[str, str] = {
 
 
 def docstrings_name_their_subject(tree: Tree) -> Iterator[str]:
-    """A docstring that begins with a relative word leaves its subject to the reader."""
+    """Yield each docstring that begins with a relative word, and so leaves its subject to the reader."""
     for module in tree.values():
         if module.name.rpartition(".")[2].startswith("test_"):
             continue
@@ -100,7 +100,7 @@ def docstrings_name_their_subject(tree: Tree) -> Iterator[str]:
 
 
 def retired_names_stay_retired(tree: Tree) -> Iterator[str]:
-    """A name of `RETIRED` is no identifier and no module of the source any more."""
+    """Yield each identifier and module with a name of `RETIRED`, and the word in its place."""
     for module in tree.values():
         for name in sorted({*_identifiers(module), *module.name.split(".")}):
             if better := _better(name):

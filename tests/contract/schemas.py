@@ -11,7 +11,7 @@ from jsonschema.validators import extend
 
 
 def _pattern(_: Any, pattern: str, instance: object, __: Any) -> Iterator[jsonschema.ValidationError]:
-    """`pattern` as JSON Schema means it: `$` is the end of the text, which in Python is `\\Z`."""
+    r"""Return errors of `pattern` as JSON Schema means it: `$` is the end of the text, in Python `\Z`."""
     if isinstance(instance, str) and re.search(pattern.replace("$", r"\Z"), instance) is None:
         yield jsonschema.ValidationError(f"{instance!r} does not match {pattern!r}")
 
@@ -34,7 +34,7 @@ def parts(schema: Any) -> Iterator[dict[str, Any]]:
 
 
 def closed(schema: Any) -> Any:
-    """The schema in which no object has a field that is not described."""
+    """Return the schema in which no object has a field that is not described."""
     if isinstance(schema, list):
         return [closed(each) for each in schema]
     if not isinstance(schema, dict):

@@ -33,7 +33,7 @@ def listen(page: Page, *here: str, errors: bool = True) -> list[str]:
 def logged_in(
     browser: Browser, dashboard: Dashboard, *, width: int = 1440, role: str = "operator", clearance: str = "secret"
 ) -> Iterator[Page]:
-    """A tab with a login. At its end: no error in its console, no request that left for elsewhere."""
+    """Open a tab with a login, and assert at its end that its console has no error and no request left."""
     context = browser.new_context(viewport={"width": width, "height": 900})
     name, _, value = dashboard.cookie(role, clearance).partition("=")
     context.add_cookies([{"name": name, "value": value, "url": dashboard.url, "httpOnly": True, "sameSite": "Strict"}])

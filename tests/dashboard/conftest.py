@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import Browser
 
+from tests.dashboard.chromium import chromium
 from tests.dashboard.dashboard_process import Dashboard
 from tests.dashboard.identity_provider import Provider
 from tests.dashboard.oidc_logins import oidc_settings
-from tests.harness import tokens
-from tests.harness.eventually import HANG_SECONDS
-from tests.harness.service import ROOT, Service
+from tests.harness.demo_run import record_demo
+from tests.harness.service import Service
 
-CHROMIUM = "/usr/bin/chromium"
-FLAGS = (
-    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-)
 DEMO_SECONDS = 10
 
 
@@ -78,20 +70,11 @@ def oidc_dashboard(
 @pytest.fixture(scope="session")
 def demo_run(service: Service, dashboard: Dashboard) -> None:
     """Run the demo against the service to its end, while the dashboard watches."""
-    environment = os.environ | {"DOSSIER_AUTH__SECRET": tokens.SECRET}
-    command = [sys.executable, "run.py", "demo", "--url", service.url, "--data", str(service.data)]
-    command += ["--seconds", str(DEMO_SECONDS)]
-    day = subprocess.run(
-        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=HANG_SECONDS, check=False
-    )
-    assert "events published" in day.stdout, day.stderr  # whether the day went well is for the demo's own tests
+    record_demo(service, DEMO_SECONDS)
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Return the Chromium of the system, for one file at a time: while it runs, this thread has an event loop."""
-    expect.set_options(timeout=1000 * HANG_SECONDS)
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+    with chromium() as running:
         yield running
-        running.close()

@@ -29,7 +29,8 @@ def _own_token() -> str:
 class Dashboard:
     """`python run.py dashboard` on a free port, or `listens_at`; started by `with`.
 
-    `settings` go to its environment."""
+    `settings` go to its environment.
+    """
 
     def __init__(
         self,

@@ -99,13 +99,13 @@ class Provider:
         return {"keys": [public | {"kid": "1", "alg": "RS256", "use": "sig"}]}
 
     def token(self, **claims: Any) -> str:
-        """A token signed by it."""
+        """Return a token signed by it."""
         now = int(time.time())
         whole = {"iss": self.issuer, "aud": "dossier-realtime", "iat": now, "exp": now + 600} | claims
         return jwt.encode(whole, self._key, "RS256", {"kid": "1"})
 
     def grant(self, asked: dict[str, str], user: str) -> str:
-        """A code for `user`, who has just said yes."""
+        """Return a code for `user`, who has just said yes."""
         code = secrets.token_urlsafe(24)
         self.handed_out.append(code)
         self.codes[code] = Grant(asked, {"sub": user, "name": user.title()} | self.manners.claims)

@@ -16,7 +16,7 @@ OPERATOR = {"role": "operator", "permissions": ["admin:*"], "clearance": "secret
 
 
 def oidc_settings(provider: Provider, folder: Path, **changed: str) -> dict[str, str]:
-    """The environment of a dashboard that people may log in to through `provider`."""
+    """Return the environment of a dashboard that people may log in to through `provider`."""
     token = folder / "token"
     token.write_text(provider.token(sub="dashboard", role="service", permissions=["admin:*"], clearance="secret"))
     secret = folder / "client-secret"

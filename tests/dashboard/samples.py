@@ -103,7 +103,7 @@ def viewer(language: Any = "en", role: Any = "operator", clearance: str = "inter
 
 
 def busy() -> DashboardState:
-    """A state in which every page has something to show."""
+    """Return a state in which every page has something to show."""
     state = DashboardState()
     state.linked(True, NOW)
     channels = ["dossier:country:SA", "document:d-1", "relationship:SA-FR", "dossier:secret:x"]

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,25 +11,10 @@ from demo.content.people import PEOPLE
 from demo.content.world import COUNTRIES, DOSSIERS, RELATIONSHIPS
 from dossier_realtime.protocol import channels
 from tests.harness import tokens
-from tests.harness.eventually import HANG_SECONDS
-from tests.harness.service import ROOT, Service
+from tests.harness.demo_run import run_demo
+from tests.harness.service import Service
 
 _NOT_MESSAGES = {"token", "connections", "http.403"}  # refusals that are no refused message of a session
-
-
-def play(service: Service, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run the demo to its end."""
-    environment = os.environ | {"DOSSIER_AUTH__SECRET": tokens.SECRET}
-    command = [sys.executable, "run.py", "demo", "--url", service.url, "--data", str(service.data)]
-    return subprocess.run(
-        [*command, *arguments],
-        cwd=ROOT,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=HANG_SECONDS,
-        check=False,
-    )
 
 
 def summary(output: str) -> dict[str, int]:
@@ -43,7 +25,7 @@ def summary(output: str) -> dict[str, int]:
 
 def test_a_day_at_the_office_agrees_with_the_metrics(tmp_path: Path) -> None:
     with Service(tmp_path / "data", {"log.format": "json"}) as service:
-        demo = play(service, "--seconds", "10")
+        demo = run_demo(service, "--seconds", "10")
         assert demo.returncode == 0, demo.stdout + demo.stderr
         assert demo.stderr == ""
         facts, metrics = summary(demo.stdout), service.metrics()
@@ -92,7 +74,7 @@ def _by_label(metrics: dict[str, float], name: str) -> dict[str, float]:
 
 def test_a_service_that_refuses_too_little_makes_the_demo_fail(tmp_path: Path) -> None:
     with Service(tmp_path / "data", {"limits.general": 1_000}) as service:
-        demo = play(service, "--seconds", "5", "--people", "6")
+        demo = run_demo(service, "--seconds", "5", "--people", "6")
     assert demo.returncode == 1
     assert "violation: 101 messages at once were let through; the limit is 100" in demo.stdout
     assert summary(demo.stdout)["violations"] == 1
@@ -109,7 +91,7 @@ def test_a_service_that_refuses_too_little_makes_the_demo_fail(tmp_path: Path) -
 )
 def test_a_demo_that_cannot_begin_says_what_to_do(arguments: tuple[str, ...], told: str, tmp_path: Path) -> None:
     nowhere = Service(tmp_path / "data")  # never started: port 0 answers nobody
-    demo = play(nowhere, *arguments)
+    demo = run_demo(nowhere, *arguments)
     assert demo.returncode == 2
     assert told in demo.stderr
     assert demo.stderr.count("\n") == 1

@@ -15,7 +15,7 @@ from threading import Thread
 import pytest
 from playwright.sync_api import sync_playwright
 
-from tests.dashboard.conftest import CHROMIUM, FLAGS
+from tests.dashboard.chromium import CHROMIUM, FLAGS
 from tests.harness.eventually import HANG_SECONDS
 from tests.harness.service import ROOT
 from tests.package.test_public_names import listed

@@ -39,7 +39,7 @@ def clock() -> Clock:
 
 @pytest.fixture(params=BACKENDS)
 def opened(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock) -> Opener:
-    """`async with opened(**limits) as engine`; opened again, it is the same store after a restart."""
+    """Return an opener of engines, to be used with `async with`; a second call reopens the same store."""
 
     @asynccontextmanager
     async def open_one(**limits: float) -> AsyncIterator[Engine]:

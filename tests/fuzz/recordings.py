@@ -26,7 +26,7 @@ _NODE = "n1"
 
 @cache
 def _folder() -> Path:
-    """A data folder with a small journal and its export, for this process."""
+    """Return a data folder with a small journal and its export, for this process."""
     data = Path(tempfile.mkdtemp(prefix="fuzz-"))
     atexit.register(shutil.rmtree, data, ignore_errors=True)
     journal = Journal(data / "journal", _NODE)
@@ -87,14 +87,14 @@ def journal_file(data: bytes) -> None:
 
 
 def export_seeds() -> Iterator[bytes]:
-    """The export itself, and one with a second last line."""
+    """Return the export itself, and one with a second last line."""
     whole = (_folder() / "whole").read_bytes()
     yield whole
     yield whole + whole.splitlines(keepends=True)[-1]
 
 
 def journal_seeds() -> Iterator[bytes]:
-    """The segment itself, and one with a torn end."""
+    """Return the segment itself, and one with a torn end."""
     _entries()  # before the file is changed
     _, whole = _segment()
     yield whole

@@ -18,13 +18,14 @@ from typing import Any
 from app import bootstrap
 from app.configuration.config import load
 from app.lifecycle import Service
+from tests.harness.eventually import HANG_SECONDS
 from tests.harness.service import QUICK, as_environment
 from tests.harness.tokens import SECRET
 
 
 @asynccontextmanager
 async def running(data: Path, settings: Mapping[str, object] | None = None) -> AsyncIterator[Service]:
-    """A service on a free port of the loopback; `port` is that."""
+    """Start a service on a free port of the loopback, its `port`, and stop it at the end."""
     asked = {**QUICK, "server.port": 0, "storage.data": str(data), **(settings or {})}
     service = await bootstrap.build(load(None, {"DOSSIER_AUTH__SECRET": SECRET, **as_environment(asked)}))
     await service.start()
@@ -54,6 +55,10 @@ class Gate:
         self.reached.set()
         await self._go.wait()
         return answer if self._after else await self._through(*arguments, **named)
+
+    async def wait_reached(self) -> None:
+        """Wait until a call is held. Raises TimeoutError after HANG_SECONDS."""
+        await asyncio.wait_for(self.reached.wait(), HANG_SECONDS)
 
     def open(self) -> None:
         """Let those that wait, and all later ones, go on."""

@@ -334,7 +334,7 @@ def _unmount(folder: Path) -> None:
 
 
 def _serve(folder: Path, orders: Connection) -> None:
-    """The process of the disk: requests of the kernel and orders of the test, in turn."""
+    """Run the disk's process: answer the kernel's requests and the test's orders in turn."""
     disk, descriptor = _Disk(), _mount(folder)
     orders.send(None)
     while True:

@@ -43,8 +43,10 @@ class Cores:
 
 
 def pin(pid: int, core: int, nice: int = 0) -> None:
-    """Keep a process, with all threads that it has, on one core: at that nice value, or before everything else on this
-    core where we may ask for it."""
+    """Keep a process, with all its threads, on one core.
+
+    It gets that nice value or, without one, goes before everything else on this core where the system allows it.
+    """
     for task in Path(f"/proc/{pid}/task").iterdir():
         with suppress(ProcessLookupError):
             os.sched_setaffinity(int(task.name), {core})
@@ -155,8 +157,7 @@ async def ping(client: Client) -> float:
 async def pings_beside(
     client: Client, strangers: Strangers, flood: Flood, port: int, times: int, pings: int, floods: int
 ) -> Beside:
-    """Ping until so many pings were taken, beside one flood of `port` after the other, at most so many; the first of
-    them to its end."""
+    """Ping until `pings` were taken, beside at most `floods` floods of `port`, the first of them to its end."""
     beside = Beside()
     for number in range(floods):
         working = strangers.begin(flood, port, times)

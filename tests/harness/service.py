@@ -129,7 +129,7 @@ class Service:
         return self.wait()
 
     def kill(self) -> None:
-        """kill -9: nothing is written any more, nobody is told."""
+        """Kill the process (SIGKILL): nothing is written any more."""
         assert self.process is not None, "the service was not started"
         self.process.kill()
         self.process.wait(STOP_SECONDS)
@@ -215,12 +215,12 @@ class Service:
         return [decode_entry(line) for line in lines]
 
     def token(self, sub: str, *permissions: str, **claims: Any) -> str:
-        """A good token, as `tokens.token` makes it."""
+        """Return a good token, as `tokens.token` makes it."""
         return tokens.token(sub, *permissions, **claims)
 
 
 def as_environment(settings: Overrides) -> dict[str, str]:
-    """Settings by dotted key, as the DOSSIER_ variables that make them."""
+    """Return settings by dotted key, as the DOSSIER_ variables that make them."""
     return {
         f"DOSSIER_{key.upper().replace('.', '__')}": value
         if isinstance(value, str)

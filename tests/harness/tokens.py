@@ -18,7 +18,7 @@ SETTINGS = AuthSettings(secret=SECRET)
 
 
 def token(sub: str, *permissions: str, **claims: Any) -> str:
-    """A good token for user `sub`: `token("u-1", "write:dossier:*", clearance="secret", ttl=60)`.
+    """Return a good token for user `sub`: `token("u-1", "write:dossier:*", clearance="secret", ttl=60)`.
 
     `claims` are those of `app.security.minting.mint`: ttl (seconds; longer than any run), name, role, avatar,
     clearance, jti.
@@ -29,19 +29,19 @@ def token(sub: str, *permissions: str, **claims: Any) -> str:
 
 
 def operator(sub: str = "operator") -> str:
-    """A token that may do everything: `admin:*`, cleared for secret."""
+    """Return a token that may do everything: `admin:*`, cleared for secret."""
     return token(sub, "admin:*", clearance="secret", role="service")
 
 
 def claims(**changed: Any) -> dict[str, Any]:
-    """The claims of a good token, some of them changed; a claim that is `...` is left out."""
+    """Return the claims of a good token, some of them changed; a claim that is `...` is left out."""
     now = int(time.time())
     good = {"sub": "u-1", "aud": "dossier-realtime", "iat": now, "exp": now + LIFE}
     return {name: value for name, value in (good | changed).items() if value is not ...}
 
 
 def signed(payload: dict[str, Any] | bytes, header: dict[str, Any] | bytes | None = None, secret: str = SECRET) -> str:
-    """A compact JWS of exactly these parts (bytes stand as they are), with an HS256 signature whatever `alg` says."""
+    """Return a compact JWS of exactly these parts (bytes as they are), signed with HS256 whatever `alg` says."""
     head = header if isinstance(header, bytes) else _json(header or {"alg": "HS256", "typ": "JWT"})
     body = payload if isinstance(payload, bytes) else _json(payload)
     covered = f"{segment(head)}.{segment(body)}"

@@ -97,8 +97,10 @@ class Raw:
         limit: int = 1 << 16,
         receive_buffer: int = 0,
     ) -> Self:
-        """Connect, from `address` (127.0.0.2 and so on are other clients). `limit`: bytes read ahead of the test;
-        `receive_buffer`: bytes that the kernel keeps of what was not read, at most."""
+        """Connect, from `address` (127.0.0.2 and so on are other clients).
+
+        `limit`: bytes read ahead of the test. `receive_buffer`: unread bytes that the kernel keeps, at most.
+        """
         if receive_buffer:
             sock = socket.socket()
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
@@ -248,7 +250,7 @@ class Client:
         await self.raw.send(b"".join(map(text, messages)))
 
     async def ask(self, message: Message, timeout_seconds: float = HANG_SECONDS) -> Message:
-        """Send with a fresh `ref`, and return whatever answers with that ref: subscribed, ack, error …"""
+        """Send with a fresh `ref` and return the message that carries it (subscribed, ack, error)."""
         self._refs += 1
         ref = f"r{self._refs}"
         await self.send(message | {"ref": ref})

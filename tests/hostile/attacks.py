@@ -44,14 +44,14 @@ def calls(data: bytes, *tell: str) -> Attack:
 
 
 def told(answer: Response, data: bytes = b"", *tell: str) -> str:
-    """The outcome that an HTTP answer is."""
+    """Return the outcome that an HTTP answer is."""
     _check_body(answer, data)
     code = [answer.json()["error_code"]] if answer.status >= 400 and answer.body else []
     return " ".join((f"H({answer.status})", *code, *(name for name in tell if name in answer.headers)))
 
 
 def post(body: bytes | Message, *headers: Header, path: str = "/v1/publish", token: str | None = None) -> bytes:
-    """A POST by somebody who may write the dossiers of countries; headers replace those that it would have."""
+    """Return a POST by a user who may write the dossiers of countries; headers replace those that it would have."""
     if isinstance(body, dict):
         body = msgspec.json.encode(body)
     if token is None:
@@ -64,7 +64,7 @@ def post(body: bytes | Message, *headers: Header, path: str = "/v1/publish", tok
 
 
 def get(path: str, *headers: Header, method: str = "GET", token: str = "") -> bytes:
-    """A request without a body."""
+    """Return a request without a body."""
     given = [("Host", "localhost")] + ([("Authorization", f"Bearer {token}")] if token else [])
     return request(method, path, *given, *headers)
 
@@ -110,7 +110,7 @@ def frames(*chunks: bytes) -> Attack:
 
 
 async def shaken(target: Target, address: str | None = None) -> Raw:
-    """A connection after its handshake, which names an allowed Origin."""
+    """Return a connection after its handshake, which names an allowed Origin."""
     raw = await Raw.open(target.service, address=address)
     await raw.send(upgrade("/v1", ("Origin", ALLOWED)))
     answer = await raw.response()
@@ -143,7 +143,7 @@ async def outcome(client: Client, *said: Message | str | bytes) -> str:
 
 
 def check_error(message: Message, *said: Message | str | bytes) -> None:
-    """An error says something, and nothing that a client said comes back in it at length."""
+    """Assert that an error has a message, and quotes no more than MAX_QUOTED_CHARACTERS of the input."""
     assert message["error_code"] in _CODES, message
     assert 10 < len(message["message"]) <= 250, message
     assert isinstance(message["timestamp"], int), message

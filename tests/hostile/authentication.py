@@ -39,7 +39,7 @@ def _rs256(key: rsa.RSAPrivateKey = RSA_KEY, headers: dict[str, Any] | None = No
 
 
 def _with_secret(secret: bytes) -> str:
-    """An HS256 token, its secret the public key in one of its spellings."""
+    """Return an HS256 token, its secret the public key in one of its spellings."""
     head, body = segment(b'{"alg":"HS256","typ":"JWT"}'), segment(json.dumps(claims(iss=ISSUER)).encode())
     return f"{head}.{body}.{segment(hmac.digest(secret, f'{head}.{body}'.encode(), hashlib.sha256))}"
 
@@ -80,7 +80,7 @@ async def first_message_too_big(target: Target) -> str:
 
 
 async def keys_are_never_fetched(target: Target) -> str:
-    """A header that points to the attacker's keys: nobody asks there."""
+    """Present a header that points to the attacker's keys; the service must not fetch them."""
     asked: list[object] = []
     server = await asyncio.start_server(lambda reader, writer: asked.append(writer), "127.0.0.1", 0)
     address = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/keys"

@@ -54,7 +54,7 @@ def _brief(kind: str, **payload: Any) -> Message:
 
 
 def _as_text(event: Message, path: str, value: str) -> bytes:
-    """The batch with a value that Python's own JSON would not write."""
+    """Return the batch with a value that Python's own JSON would not write."""
     return json.dumps(_batch(changed(event, path, "@"))).replace('"@"', value).encode()
 
 
@@ -125,7 +125,7 @@ async def distinct_methods_do_not_grow_the_metrics(target: Target) -> str:
 
 
 async def nothing_injected(target: Target) -> str:
-    """A line end in a path or a value never becomes a header of the answer."""
+    """Send line ends in paths and values; none becomes a header of the answer."""
     outcomes = set()
     for path in ("/v1/channels/a%0d%0aX-Injected:%201", "/v1/sessions?x=%0d%0aX-Injected:%201", "/%0d%0aX-Injected:1"):
         raw = await Raw.open(target.service)

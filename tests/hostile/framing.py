@@ -17,7 +17,7 @@ _BAD_UTF8 = ("ff", "c0af", "eda080", "f4908080", "e282")
 
 
 def _ping_of(size: int) -> bytes:
-    """A ping message of exactly so many bytes; unknown fields at the top are ignored."""
+    """Return a ping message of exactly so many bytes; unknown fields at the top are ignored."""
     return json.dumps({"type": "ping", "padding": ""}).replace('""', '"' + "x" * (size - 31) + '"').encode()
 
 
@@ -92,7 +92,7 @@ async def nothing_behind_a_violation(target: Target) -> str:
 
 
 async def never_reads_its_close(target: Target) -> str:
-    """A peer that keeps sending behind its own violation is cut off all the same."""
+    """Keep sending behind a violation; the connection is closed all the same."""
     raw = await shaken(target)
     await raw.send(frame(3))
     flood = asyncio.create_task(_flood(raw))

@@ -31,12 +31,12 @@ def _with_origin(origin: str, *more: tuple[str, str]) -> bytes:
 
 
 def _padded(size: int, headers: int = 1) -> bytes:
-    """A handshake with so many more headers, all together `size` bytes long."""
+    """Return a handshake with so many more headers, all together `size` bytes long."""
     return upgrade("/v1", *((f"X-{n}", "x" * (size // headers)) for n in range(headers)))
 
 
 async def token_in_the_url(target: Target) -> str:
-    """A token that does not authenticate, and that nobody finds in the log."""
+    """Return a token that does not authenticate, and that nobody finds in the log."""
     token = tokens.token("url-user")
     raw = await Raw.open(target.service)
     await raw.send(upgrade(f"/v1?token={token}", ("Authorization", f"Bearer {token}")))
@@ -80,7 +80,7 @@ async def gone_before_the_answer(target: Target) -> str:
 
 
 async def connections_of_one_address(target: Target, address: str = "127.0.0.5") -> str:
-    """The limit's last connection is taken, the next one is not, and the old ones live."""
+    """Open one connection more than the limit; it is refused, and the others live."""
     limit = int(str(target.service.settings["limits.connections_per_address"]))
     raws = [await shaken(target, address) for _ in range(limit)]
     late = await Raw.open(target.service, address=address)

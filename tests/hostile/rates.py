@@ -15,7 +15,7 @@ _UNSUBSCRIBE: Message = {"type": "unsubscribe", "channel": CHANNEL}
 
 
 async def a_hundred_and_one_messages(target: Target) -> str:
-    """The 95th message brings one warning, the 101st and later ones are refused, the first of them with the news."""
+    """Send 103 messages: the 95th brings a warning, the 101st and later ones are denied, the first with an error."""
     client = await target.client()
     await client.send(*(_UNSUBSCRIBE | {"ref": f"n{number}"} for number in range(1, 104)))
     await client.receive(ref="n103")
@@ -45,7 +45,7 @@ async def one_user_over_ten_connections(target: Target) -> str:
 
 
 async def a_flood_of_pings(target: Target) -> str:
-    """A bucket of its own: 60 a window (docs/protocol.md#rate-windows, over the table's one a second)."""
+    """Exhaust the bucket of pings: 60 a window (docs/protocol.md#rate-windows, over the table's one a second)."""
     client = await target.client()
     await client.send(*([{"type": "ping"}] * 60))
     await client.send(_UNSUBSCRIBE | {"ref": "general"})
@@ -81,7 +81,7 @@ async def seven_renewals_in_a_minute(target: Target) -> str:
 
 
 async def subscribing_a_hundred_times(target: Target) -> str:
-    """The first hundred of a connection do not count: all other messages are still there."""
+    """Subscribe a hundred channels, which do not count: all other messages are still allowed."""
     client = await target.client("read:dossier:*")
     channels = [f"dossier:country:c{number}" for number in range(100)]
     await client.send(*({"type": "subscribe", "channel": channel} for channel in channels))
@@ -120,7 +120,7 @@ async def seven_hundred_edits_in_flight(target: Target) -> str:
 
 
 async def a_flood_of_calls(target: Target) -> str:
-    """Reads over HTTP have a limit too, after which others still get through."""
+    """Exhaust the limit of reads over HTTP; other users still get through."""
     token = tokens.token("reader", "admin:*", clearance="secret")
     outcomes = []
     raw = await Raw.open(target.service)

@@ -44,7 +44,7 @@ def each(
     expected: str,
     service: str = "open",
 ) -> list[Row]:
-    """A row of the table that has several inputs and one result: `X04.1`, `X04.2` and so on."""
+    """Return the rows of several inputs with one result: `X04.1`, `X04.2` and so on."""
     return [
         Row(f"{row}.{number}", what, attack(value), expected, service) for number, (what, value) in enumerate(inputs, 1)
     ]

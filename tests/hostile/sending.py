@@ -28,7 +28,7 @@ EDIT: Message = {
 
 
 def changed(message: Message, path: str, value: Any) -> Message:
-    """The message with the value at a dotted path replaced, or added."""
+    """Return the message with the value at a dotted path replaced, or added."""
     copy: Message = json.loads(json.dumps(message))
     *outer, last = path.split(".")
     place = copy
@@ -84,7 +84,7 @@ def _asks(message: Message) -> Attack:
 
 
 async def sent_again(target: Target) -> str:
-    """The first ack again, on this connection and on another; one event in the channel."""
+    """Send one key again, on this connection and another: the first ack again, and one event in the channel."""
     message = changed(UPDATE, "idempotency_key", "key-x13") | {"channel": "dossier:country:once"}
     token = tokens.token("resender", "write:dossier:country:*")
     acks = []

@@ -44,7 +44,7 @@ async def ten_thousand_channels(target: Target) -> str:
 
 
 async def a_capped_presence_list(target: Target) -> str:
-    """The table asks for 64 kB; the cap counts users: 1,000, and 5 on this service.
+    """Exceed the cap of a presence list: 1,000 users by default, and 5 on this service.
 
     Source: docs/protocol.md#presence-lists.
     """
@@ -76,7 +76,7 @@ async def place_of_another_channel(target: Target) -> str:
 
 
 async def rights_lost_while_subscribing(target: Target) -> str:
-    """The channel is put out of reach while clients subscribe: nobody receives what is published afterwards."""
+    """Raise the channel's level while clients subscribe: none receives what is published afterwards."""
     channel = "dossier:country:race"
     admin = await Client.connect(target.service, tokens.operator("racing-admin"))
     clients = [await target.client() for _ in range(5)]

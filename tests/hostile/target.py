@@ -97,7 +97,7 @@ class Target:
         self.service.assert_log_clean()
 
     async def client(self, *permissions: str, **claims: Any) -> Client:
-        """A user and an address of their own; reads and writes the dossiers of countries unless told otherwise."""
+        """Connect a new user from a new address; by default it reads and writes the dossiers of countries."""
         granted = permissions or ("write:dossier:country:*",)
         token = tokens.token(next(self.users), *granted, **claims)
         return await Client.connect(self.service, token, address=next(self._addresses))

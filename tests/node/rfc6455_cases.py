@@ -18,7 +18,7 @@ def masked(payload: bytes, mask: bytes = MASK) -> bytes:
 
 
 def header(opcode: int, length: int, fin: bool = True, rsv: int = 0, mask: bytes | None = MASK) -> bytes:
-    """A client's frame up to its payload, its length encoded minimally; `mask` None leaves it unmasked."""
+    """Return a client's frame up to its payload, its length encoded minimally; `mask` None leaves it unmasked."""
     first, flag = fin << 7 | rsv << 4 | opcode, 0x80 if mask else 0
     if length < 126:
         start = bytes((first, flag | length))
@@ -30,12 +30,12 @@ def header(opcode: int, length: int, fin: bool = True, rsv: int = 0, mask: bytes
 
 
 def frame(opcode: int, payload: bytes = b"", fin: bool = True, rsv: int = 0, mask: bytes | None = MASK) -> bytes:
-    """A whole client frame."""
+    """Return a whole client frame."""
     return header(opcode, len(payload), fin, rsv, mask) + (masked(payload, mask) if mask else payload)
 
 
 def fragmented(parts: list[bytes]) -> list[bytes]:
-    """The frames of one text message, a frame a part."""
+    """Return the frames of one text message, a frame a part."""
     last = len(parts) - 1
     return [frame(CONT if i else TEXT, part, fin=i == last) for i, part in enumerate(parts)]
 

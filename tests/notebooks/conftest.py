@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,12 +11,12 @@ from pathlib import Path
 import nbformat
 import pytest
 from nbclient import NotebookClient
-from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import Browser
 
 from dossier_realtime.archive import open_journal
 from dossier_realtime.recording.recording import Recording
-from tests.dashboard.conftest import CHROMIUM, FLAGS
-from tests.harness import tokens
+from tests.dashboard.chromium import chromium
+from tests.harness.demo_run import record_demo
 from tests.harness.eventually import HANG_SECONDS
 from tests.harness.service import ROOT, Service
 
@@ -30,13 +28,7 @@ DAY_SECONDS = 20
 def journal(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the journal of a service that a run of the demo has worked on."""
     with Service(tmp_path_factory.mktemp("day") / "data") as service:
-        environment = os.environ | {"DOSSIER_AUTH__SECRET": tokens.SECRET}
-        command = [sys.executable, "run.py", "demo", "--url", service.url, "--data", str(service.data)]
-        command += ["--seconds", str(DAY_SECONDS)]
-        day = subprocess.run(
-            command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=HANG_SECONDS, check=False
-        )
-        assert "events published" in day.stdout, day.stderr  # whether the day went well is for the demo's own tests
+        record_demo(service, DAY_SECONDS)
     return service.data / "journal"
 
 
@@ -82,8 +74,5 @@ def executed(jupyter: dict[str, str], tmp_path_factory: pytest.TempPathFactory) 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Return the Chromium of the system, for one file at a time: while it runs, this thread has an event loop."""
-    expect.set_options(timeout=1000 * HANG_SECONDS)
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+    with chromium() as running:
         yield running
-        running.close()

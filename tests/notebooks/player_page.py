@@ -29,8 +29,7 @@ Place = Page | FrameLocator
 
 @contextmanager
 def tab(browser: Browser, *, width: int = 1440, errors: bool = True) -> Iterator[Page]:
-    """A tab, three hours east of UTC. At its end: no request left, and with `errors` nothing was said to its console
-    in anger."""
+    """Open a tab east of UTC; at its end no request has left, and with `errors` its console has no error."""
     context = browser.new_context(viewport={"width": width, "height": 1000}, timezone_id="Asia/Riyadh")
     page = context.new_page()
     page.set_default_timeout(1000 * HANG_SECONDS)

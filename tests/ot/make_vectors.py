@@ -52,7 +52,7 @@ def operation_to_json(operation: Operation) -> list[Any]:
 
 
 def operation_from_json(value: list[Any]) -> Operation:
-    """The components as they stand: one that is not normal must not become so by being read."""
+    """Return the components as they stand, without making them normal."""
     return Operation(tuple(_component_from_json(component) for component in value))
 
 
@@ -112,7 +112,7 @@ def vectors() -> dict[str, list[Any]]:
 
 
 def rendered() -> str:
-    """The file: one vector a line."""
+    """Return the file: one vector a line."""
     kinds = []
     for kind, rows in vectors().items():
         lines = ",\n".join(json.dumps(row, ensure_ascii=False, separators=(",", ":")) for row in rows)

@@ -65,7 +65,7 @@ class Chance:
 
 
 def operation_of(steps: Sequence[Step], document: Document) -> Operation:
-    """The steps walked over the document's characters; what they do not reach stays."""
+    """Return the steps walked over the document's characters; what they do not reach stays."""
     components: list[Component] = []
     characters = document.content
     at = 0

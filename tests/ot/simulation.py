@@ -88,7 +88,7 @@ class Server:
             self._edit(connection, message)
 
     def known(self, op_id: str) -> int | None:
-        """The version as which an operation was settled before."""
+        """Return the version as which an operation was settled before."""
         return self.settled.get(op_id)
 
     def compact(self) -> None:
@@ -212,7 +212,7 @@ class Client:
         self._begin()
 
     def _begin(self) -> None:
-        """Subscribed: what was in flight goes again, as it was."""
+        """Take the answer to a subscription, and send again the operation that was in flight."""
         self.ready = True
         if self.connection is not None and self.pending is not None and self.pending.in_flight is not None:
             self.connection.up.append(self.pending.in_flight)
@@ -307,7 +307,7 @@ class World:
             client.edit(operation_of(self.chance.steps(3), local))
 
     def _unheard_of(self, client: Client, local: Document) -> Operation:
-        """An insert of characters that nobody else inserts, at the caret or anywhere."""
+        """Return an insert of characters that nobody else inserts, at the caret or anywhere."""
         code = len(self.inserted)
         text = chr(0x4E00 + code) + chr(0x20000 + code)
         self.inserted.append(text)

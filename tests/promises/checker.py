@@ -79,18 +79,18 @@ class Reader:
     forbidden_since: float | None = None
 
     def subscribed(self, position: Place, *, recovered: bool | None = None) -> None:
-        """The answer to a `subscribe`. `recovered` True: the last span goes on; else a new one begins there."""
+        """Record the answer to a `subscribe`. `recovered` True: the last span goes on; else a new one begins there."""
         self.present = True
         if not (recovered and self.spans):
             self.spans.append(Span(position))
 
     def received(self, event: str, offset: int, at: float) -> None:
-        """An event came."""
+        """Record a received event."""
         span = self.spans[-1]
         span.deliveries.append(Delivery(event, Place(span.start.epoch, offset), at))
 
     def left(self) -> None:
-        """The connection is gone: until it returns, nothing is owed to it."""
+        """Record the end of a connection: until the next one, no event is owed to it."""
         self.present = False
 
     def forbid(self, at: float) -> None:
@@ -120,16 +120,16 @@ class Ledger:
         self._heads: dict[tuple[str, str], int] = {}
 
     def reader(self, name: str, channel: str) -> Reader:
-        """A subscriber to keep account of."""
+        """Return a subscriber to keep account of."""
         self.readers.append(one := Reader(name, channel))
         return one
 
     def sent(self, event: str, channel: str, at: float) -> None:
-        """The event leaves its publisher; sent again under its key, it stays one event."""
+        """Record that an event is sent; sent again under its key, it stays one event."""
         self.publications.setdefault(event, Publication(event, channel, at))
 
     def acked(self, event: str, place: Place, at: float) -> None:
-        """The service says that the event is durable, at this place."""
+        """Record an acknowledgement of the event, at this place."""
         publication = self.publications[event]
         if publication.acked is None:
             publication.acked = at
@@ -139,7 +139,7 @@ class Ledger:
         self._heads[where] = max(place.offset, self._heads.get(where, 0))
 
     def refused(self, event: str) -> None:
-        """The service says that the event has no effect."""
+        """Record that the service denied the event."""
         self.publications[event].refused = True
 
     @property
@@ -168,7 +168,7 @@ class Ledger:
         return offset >= self._heads.get((reader.channel, epoch), 0)
 
     def missing(self, reader: Reader) -> list[Publication]:
-        """The acknowledged events that a reader who is there is still owed."""
+        """Return the acknowledged events that a reader who is there is still owed."""
         if not reader.present or not reader.spans:
             return []
         span = reader.spans[-1]
@@ -199,7 +199,7 @@ class Ledger:
                 yield Breach(BreachKind.FORBIDDEN, f"{where}, sent {late:.3f} s after it lost the right")
 
     def _one_order(self) -> Iterator[Breach]:
-        """A place holds one event and an event one place, for every reader and every ack alike."""
+        """Yield a fault for each place with two events and each event with two places."""
         places: dict[tuple[str, Place], str] = {}
         events: dict[str, Place] = {}
         said = [(one.channel, one.event, place) for one in self.publications.values() for place in one.places]

@@ -37,7 +37,7 @@ async def pages(dashboard: Dashboard, count: int) -> AsyncIterator[list[PageView
 
 
 def operators(service: Service) -> httpx.AsyncClient:
-    """The operators' HTTP interface."""
+    """Return the operators' HTTP interface."""
     return door(service, tokens.operator())
 
 
@@ -51,6 +51,6 @@ async def other_than(client: httpx.AsyncClient, before: set[str]) -> set[str]:
 
 
 async def connected(client: httpx.AsyncClient) -> set[str]:
-    """The sessions of dashboards that have a connection."""
+    """Return the sessions of dashboards that have a connection."""
     rows = (await client.get("/sessions")).json()["sessions"]
     return {row["session_id"] for row in rows if row["user_id"] == "dashboard"}

@@ -29,7 +29,7 @@ class Fuzzer:
         self._examples = [json.loads(file.read_bytes()) for file in sorted(EXAMPLES.glob("*/*.json"))]
 
     def text(self) -> bytes:
-        """The payload of a text frame: of UTF-8, so that the next one is read too."""
+        """Return the payload of a text frame: of UTF-8, so that the next one is read too."""
         return self._payload().decode(errors="replace").encode()
 
     def _payload(self) -> bytes:

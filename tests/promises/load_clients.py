@@ -37,7 +37,7 @@ CROWD: Overrides = {
     "limits.connections_per_address": 100_000,
     "limits.handshakes_per_second": 100_000,
 }
-"""Limits that a fleet of clients does not meet: they all come from one address."""
+"""Limits that many clients of one address do not reach."""
 
 T = TypeVar("T")
 
@@ -60,16 +60,16 @@ def run(main: Coroutine[Any, Any, T]) -> T:
 
 
 class LoginError(Exception):
-    """The service does not want this token."""
+    """Raised when the service refuses the token."""
 
 
 def now() -> float:
-    """The clock of ledgers: steady, in seconds."""
+    """Return the clock of ledgers: steady, in seconds."""
     return time.monotonic()
 
 
 def update(event: str, channel: str = CHANNEL, size: int = 0) -> Message:
-    """A `dossier_update` that says which event it is; `size` makes it about so many bytes long."""
+    """Return a `dossier_update` that says which event it is; `size` makes it about so many bytes long."""
     fields = [f"field_{number:03}_{'x' * 50}" for number in range(min(200, max(0, size - 260) // 63))]
     payload = {"entity_type": "country", "entity_id": event, "operation": "update", "fields_changed": fields}
     return {"type": "dossier_update", "channel": channel, "payload": payload}
@@ -165,7 +165,7 @@ class Peer(asyncio.Protocol):
         self._transport.resume_reading()
 
     async def close(self) -> None:
-        """The closing handshake. Harmless when it is closed already."""
+        """Perform the closing handshake. Harmless when it is closed already."""
         if not self.closed.done():
             self.write(frame(CLOSE, (1000).to_bytes(2, "big")))
             with suppress(TimeoutError):
@@ -284,13 +284,13 @@ class Subscriber:
         await until_connected(self.join)
 
     def drop(self) -> None:
-        """The connection breaks."""
+        """Break the connection."""
         self.account.left()
         if self.peer is not None:
             self.peer.reset()
 
     async def leave(self) -> None:
-        """Say goodbye: nothing more is owed."""
+        """Close the connection: no further event is owed."""
         self.account.left()
         if self.peer is not None:
             await self.peer.close()
@@ -392,14 +392,14 @@ async def until_connected(attempt: Callable[[], Awaitable[None]]) -> None:
 
 
 async def settled(ledger: Ledger, subscribers: Iterable[Subscriber], timeout_seconds: float = HANG_SECONDS) -> None:
-    """Wait until every subscriber who is there has come to the last acknowledged event, or for `patience`."""
+    """Wait until every subscriber who is there has come to the last acknowledged event, or for `timeout_seconds`."""
     accounts = [one.account for one in subscribers]
     with suppress(AssertionError):  # the ledger's check says better what is missing
         await until(lambda: all(ledger.caught_up(one) for one in accounts if one.present), timeout_seconds, 0.02)
 
 
 async def until(happened: Callable[[], bool], timeout_seconds: float = HANG_SECONDS, step: float = 0.01) -> None:
-    """Wait until it has happened; fails after `patience` seconds."""
+    """Wait until it has happened; fails after `timeout_seconds`."""
     deadline = now() + timeout_seconds
     while not happened():
         assert now() < deadline, f"did not happen within {timeout_seconds:g} s"
@@ -407,7 +407,7 @@ async def until(happened: Callable[[], bool], timeout_seconds: float = HANG_SECO
 
 
 def door(to: Reachable, token: str) -> httpx.AsyncClient:
-    """The HTTP twin, for one user."""
+    """Return the HTTP twin, for one user."""
     return httpx.AsyncClient(
         base_url=f"http://127.0.0.1:{to.port}/v1",
         headers={"Authorization": f"Bearer {token}", "Host": "localhost"},
@@ -432,5 +432,5 @@ async def post(client: httpx.AsyncClient, ledger: Ledger, messages: list[Message
 
 
 def percentile(values: list[float], share: float) -> float:
-    """The smallest value that this share of them does not exceed; 0 of none."""
+    """Return the smallest value that this share of them does not exceed; 0 of none."""
     return sorted(values)[math.ceil(share * len(values)) - 1] if values else 0.0

@@ -13,7 +13,7 @@ PIECES = (
 
 
 def mutated(rng: random.Random, data: bytes, others: Sequence[bytes]) -> bytes:
-    """The bytes after one to three changes; `others` are files that pieces are taken from."""
+    """Return the bytes after one to three changes; `others` are files that pieces are taken from."""
     for _ in range(rng.choice((1, 1, 1, 2, 3))):
         data = _once(rng, data, others)
     return data
@@ -47,12 +47,12 @@ def _once(rng: random.Random, data: bytes, others: Sequence[bytes]) -> bytes:
 
 
 def _place(rng: random.Random, data: bytes) -> int:
-    """A byte; in two of three cases the beginning of a line."""
+    """Return a byte; in two of three cases the beginning of a line."""
     at = rng.randrange(len(data) + 1)
     return at if rng.random() < 0.34 else data.rfind(b"\n", 0, at) + 1
 
 
 def _piece(rng: random.Random, data: bytes) -> bytes:
-    """Some bytes, or some whole lines."""
+    """Return some bytes, or some whole lines."""
     at, end = sorted((_place(rng, data), _place(rng, data)))
     return data[at : min(end, at + 2_000)]

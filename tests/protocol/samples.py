@@ -22,7 +22,7 @@ Path = tuple[str | int, ...]
 
 
 def full(struct: type[Struct]) -> dict[str, Any]:
-    """A JSON document of this type in which no field is absent."""
+    """Return a JSON document of this type in which no field is absent."""
     document: dict[str, Any] = _full(inspect.type_info(struct))
     return document
 
@@ -81,7 +81,7 @@ def _places(
 
 
 def put(document: dict[str, Any], path: Path, value: object) -> dict[str, Any]:
-    """The document, changed in place."""
+    """Return the document, changed in place."""
     *parents, last = path
     place: Any = document
     for key in parents:

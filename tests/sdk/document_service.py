@@ -29,12 +29,12 @@ PAPER = "document:paper"
 
 
 def insert(position: int, text: str, length: int) -> Operation:
-    """An insert in a text of `length` units."""
+    """Return an insert in a text of `length` units."""
     return Operation.of(Retain(position), Insert(to_units(text)), Retain(length - position))
 
 
 def delete(position: int, count: int, length: int) -> Operation:
-    """A delete in a text of `length` units."""
+    """Return a delete in a text of `length` units."""
     return Operation.of(Retain(position), Delete(count), Retain(length - position - count))
 
 
@@ -54,7 +54,7 @@ class DocumentService:
         return self.document.content
 
     def subscribed(self, asked: Subscribe) -> list[Event]:
-        """The answer, and what was missed."""
+        """Return the answer, and what was missed."""
         since = asked.params.since.version if asked.params.since is not None else None
         answer = responses.Subscribed(channel=asked.channel, ref=asked.ref)
         try:
@@ -96,7 +96,7 @@ class DocumentService:
         return self.remote(self.log.tip)
 
     def remote(self, version: int) -> RemoteOperation:
-        """A committed version as it is told."""
+        """Return a committed version as it is told."""
         (op_id, part), user_id = self.committed[version - 1], self.authors[version - 1]
         return RemoteOperation(channel=PAPER, payload=write_remote(part, version, user_id, user_id, op_id))
 
@@ -107,7 +107,7 @@ class DocumentService:
 
 
 def refusal(code: ErrorCode, ref: str | None, *, version: int | None = None, retry_after: int | None = None) -> Event:
-    """An error about the paper."""
+    """Return an error about the paper."""
     payload = None if version is None else responses.ErrorPayload(version)
     return responses.ErrorMessage(
         error_code=code, message="no", timestamp=1, channel=PAPER, ref=ref, payload=payload, retry_after=retry_after
@@ -202,7 +202,7 @@ class EditorDriver(Editor):
         self.said += written(effects)
 
     def take(self, kind: type) -> object:
-        """The oldest command, which must be of this kind."""
+        """Return the oldest command, which must be of this kind."""
         command = self.said.pop(0)
         assert isinstance(command, kind), command
         return command

@@ -16,7 +16,7 @@ SA = "dossier:country:SA"
 
 
 def update(entity_id: str = "SA", channel: str | None = None) -> dict[str, Any]:
-    """A dossier update as a client writes it."""
+    """Return a dossier update as a client writes it."""
     payload = {
         "entity_type": "country",
         "entity_id": entity_id,
@@ -27,14 +27,14 @@ def update(entity_id: str = "SA", channel: str | None = None) -> dict[str, Any]:
 
 
 def delivered(offset: int | None, channel: str = SA) -> dict[str, Any]:
-    """The same as a server delivers it."""
+    """Return the same as a server delivers it."""
     said = update(channel=channel)
     said["payload"] |= {"updated_by": {"user_id": "other", "name": "Noura"}, "timestamp": 1}
     return said | ({} if offset is None else {"offset": offset})
 
 
 def auth_success(ref: str | None, *, user_id: str = "tester", heartbeat: int = 30) -> responses.AuthSuccess:
-    """The answer to an `auth`."""
+    """Return the answer to an `auth`."""
     payload = responses.AuthSuccessPayload(
         user_id=user_id,
         session_id="session-1",
@@ -47,12 +47,12 @@ def auth_success(ref: str | None, *, user_id: str = "tester", heartbeat: int = 3
 
 
 def written(effects: list[Effect]) -> list[Command | InboundMessage]:
-    """The commands among the effects, as the server reads them."""
+    """Return the commands among the effects, as the server reads them."""
     return [codec.decode_command(effect.frame) for effect in effects if isinstance(effect, Write)]
 
 
 def fresh_connection(*, renewable: bool = True, send_timeout: float = 120) -> ClientConnection:
-    """A connection whose back-off always draws the middle: 0.25, 0.5, 1 … 15 s."""
+    """Return a connection whose back-off always draws the middle: 0.25, 0.5, 1 … 15 s."""
     return ClientConnection(ClientSession(send_timeout), Backoff(), lambda: 0.5, renewable=renewable)
 
 

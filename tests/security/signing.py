@@ -30,13 +30,13 @@ def segment(octets: bytes) -> str:
 
 
 def compact(header: bytes, payload: bytes, secret: bytes = SECRET.encode()) -> str:
-    """An HS256 token of exactly these bytes, however odd."""
+    """Return an HS256 token of exactly these bytes, however odd."""
     signed = f"{segment(header)}.{segment(payload)}"
     return f"{signed}.{segment(hmac.digest(secret, signed.encode(), hashlib.sha256))}"
 
 
 def token(**claims: Any) -> str:
-    """A signed token of GOOD with other claims; a claim that is `...` is left out."""
+    """Return a signed token of GOOD with other claims; a claim that is `...` is left out."""
     merged = {name: value for name, value in (GOOD | claims).items() if value is not ...}
     return compact(HEAD, json.dumps(merged, separators=(",", ":")).encode())
 

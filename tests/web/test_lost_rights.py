@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from app.web.operators import journal_handler
 from dossier_realtime.protocol.classification import ChannelSettings
 from dossier_realtime.protocol.commands import SettingsChange
 from tests.harness import tokens
+from tests.harness.eventually import HANG_SECONDS, eventually_async
 from tests.harness.in_process import Gate, running
 from tests.harness.measurements import Report
 from tests.harness.service import Service as Process
@@ -46,6 +48,13 @@ def _auth(token: str, session_id: str | None = None) -> Message:
     return {"type": "auth", "payload": {"token": token} | ({"session_id": session_id} if session_id else {})}
 
 
+@asynccontextmanager
+async def _with_operator(folder: Path) -> AsyncIterator[tuple[Service, httpx.AsyncClient]]:
+    """Start a service, and an HTTP client of its operator."""
+    async with running(folder / "data") as service, _caller(service, tokens.operator()) as operator:
+        yield service, operator
+
+
 async def _revoke_user(operator: httpx.AsyncClient) -> httpx.Response:
     return await operator.post("/tokens/revoke", json={"user": "nora"})
 
@@ -58,38 +67,35 @@ async def _disconnect(operator: httpx.AsyncClient) -> httpx.Response:
     return await operator.post("/users/nora/disconnect")
 
 
+async def _expect_login_ended(service: Service, operator: httpx.AsyncClient, gate: Gate, take: Taking) -> None:
+    """Take the right away while the login is held, let it go on, and assert that it is closed unanswered."""
+    nora = await Client.unauthenticated(service)
+    await nora.send(_auth(tokens.token("nora", *READER, jti="nora-1")))
+    await gate.wait_reached()
+    assert (await take(operator)).status_code == 200
+    gate.open()
+    await nora.expect_close(REVOKED)
+    assert "auth_success" not in [message["type"] for message in nora.messages]
+    await nora.close()
+    await _until_no_session(service)
+
+
 @pytest.mark.parametrize("take", [_revoke_user, _revoke_token, _disconnect])
 @pytest.mark.parametrize(("method", "after"), [("open", False), ("open", True)])
 def test_a_login_under_way_is_ended_like_a_session(tmp_path: Path, take: Taking, method: str, after: bool) -> None:
     async def play() -> None:
-        async with running(tmp_path / "data") as service, _caller(service, tokens.operator()) as operator:
+        async with _with_operator(tmp_path) as (service, operator):
             gate = Gate(service.engine.sessions, method, after=after)
-            nora = await Client.unauthenticated(service)
-            await nora.send(_auth(tokens.token("nora", *READER, jti="nora-1")))
-            await asyncio.wait_for(gate.reached.wait(), 30)
-            assert (await take(operator)).status_code == 200
-            gate.open()
-            await nora.expect_close(REVOKED)
-            assert "auth_success" not in [message["type"] for message in nora.messages]
-            await nora.close()
-            await _until_no_session(service)
+            await _expect_login_ended(service, operator, gate, take)
 
     asyncio.run(play())
 
 
 def test_a_login_that_waits_for_its_own_channel_is_ended_too(tmp_path: Path) -> None:
     async def play() -> None:
-        async with running(tmp_path / "data") as service, _caller(service, tokens.operator()) as operator:
+        async with _with_operator(tmp_path) as (service, operator):
             gate = Gate(service.engine.broker, "join")
-            nora = await Client.unauthenticated(service)
-            await nora.send(_auth(tokens.token("nora", *READER)))
-            await asyncio.wait_for(gate.reached.wait(), 30)
-            assert (await _revoke_user(operator)).status_code == 200
-            gate.open()
-            await nora.expect_close(REVOKED)
-            assert "auth_success" not in [message["type"] for message in nora.messages]
-            await nora.close()
-            await _until_no_session(service)
+            await _expect_login_ended(service, operator, gate, _revoke_user)
 
     asyncio.run(play())
 
@@ -98,7 +104,7 @@ def test_a_session_that_is_ended_while_it_is_resumed_does_not_live_on(tmp_path: 
     """The operator sees the session in the list, as the engine knows it; the node has no connection for it yet."""
 
     async def play() -> None:
-        async with running(tmp_path / "data") as service, _caller(service, tokens.operator()) as operator:
+        async with _with_operator(tmp_path) as (service, operator):
             token = tokens.token("nora", *READER)
             first = await Client.connect(service, token)
             session = first.login["session_id"]
@@ -106,7 +112,7 @@ def test_a_session_that_is_ended_while_it_is_resumed_does_not_live_on(tmp_path: 
             gate = Gate(service.engine.sessions, "open", after=True)
             second = await Client.unauthenticated(service)
             await second.send(_auth(token, session))
-            await asyncio.wait_for(gate.reached.wait(), 30)
+            await gate.wait_reached()
             assert (await operator.delete(f"/sessions/{session}")).json() == {"ended": 1}
             gate.open()
             await second.expect_close(REVOKED)
@@ -118,7 +124,7 @@ def test_a_session_that_is_ended_while_it_is_resumed_does_not_live_on(tmp_path: 
 
 def test_of_two_that_resume_a_session_at_once_one_keeps_it(tmp_path: Path) -> None:
     async def play() -> None:
-        async with running(tmp_path / "data") as service, _caller(service, tokens.operator()) as operator:
+        async with _with_operator(tmp_path) as (service, operator):
             token = tokens.token("nora", *READER)
             first = await Client.connect(service, token)
             session = first.login["session_id"]
@@ -126,7 +132,7 @@ def test_of_two_that_resume_a_session_at_once_one_keeps_it(tmp_path: Path) -> No
             rivals = [await Client.unauthenticated(service) for _ in range(2)]
             for number, rival in enumerate(rivals, 1):
                 await rival.send(_auth(token, session))
-                await _until(lambda: gate.calls == number)  # noqa: B023  waited for before the next turn
+                await eventually_async(lambda: gate.calls == number)  # noqa: B023  waited for before the next turn
             gate.open()
             await first.expect_close(REPLACED)
             await rivals[0].expect_close(REPLACED)
@@ -155,11 +161,11 @@ def test_a_read_under_way_brings_nothing_to_who_was_revoked(
     tmp_path: Path, path: str, part: str, method: str, take: Taking
 ) -> None:
     async def play() -> None:
-        async with running(tmp_path / "data") as service, _caller(service, tokens.operator()) as operator:
+        async with _with_operator(tmp_path) as (service, operator):
             nora = _caller(service, tokens.token("nora", "admin:*", clearance="secret", jti="nora-1"))
             gate = Gate(getattr(service.engine, part), method)
             asked = asyncio.create_task(nora.get(path))
-            await asyncio.wait_for(gate.reached.wait(), 30)
+            await gate.wait_reached()
             assert (await take(operator)).status_code == 200
             gate.open()
             answer = await asked
@@ -171,12 +177,12 @@ def test_a_read_under_way_brings_nothing_to_who_was_revoked(
 
 def test_a_read_under_way_brings_nothing_of_a_channel_that_was_raised(tmp_path: Path) -> None:
     async def play() -> None:
-        async with running(tmp_path / "data") as service, _caller(service, tokens.operator()) as operator:
+        async with _with_operator(tmp_path) as (service, operator):
             nora = _caller(service, tokens.token("nora", "admin:*", clearance="internal"))
             assert (await nora.get(f"/channels/{CHANNEL}/history")).status_code == 200
             gate = Gate(service.engine.broker, "read")
             asked = asyncio.create_task(nora.get(f"/channels/{CHANNEL}/history"))
-            await asyncio.wait_for(gate.reached.wait(), 30)
+            await gate.wait_reached()
             raised = await operator.put(f"/channels/{CHANNEL}", json={"classification": "secret"})
             assert raised.status_code == 200
             gate.open()
@@ -192,7 +198,7 @@ def test_a_read_under_way_brings_nothing_once_its_token_expired(tmp_path: Path) 
             nora = _caller(service, tokens.token("nora", "admin:*", clearance="secret", ttl=3600))
             gate = Gate(service.engine.sessions, "sessions")
             asked = asyncio.create_task(nora.get("/sessions"))
-            await asyncio.wait_for(gate.reached.wait(), 30)
+            await gate.wait_reached()
             service.node.clock = lambda: Instant(time.monotonic(), time.time() + 3600)
             gate.open()
             assert (await asked).status_code == 401
@@ -212,12 +218,12 @@ def test_an_act_that_waits_is_not_done_by_who_was_revoked(
     tmp_path: Path, method: str, path: str, body: object, part: str, held: str
 ) -> None:
     async def play() -> None:
-        async with running(tmp_path / "data") as service, _caller(service, tokens.operator()) as operator:
+        async with _with_operator(tmp_path) as (service, operator):
             sami = await Client.connect(service, tokens.token("sami", *READER))
             nora = _caller(service, tokens.token("nora", "admin:*", clearance="secret"))
             gate = Gate(getattr(service.engine, part), held)
             asked = asyncio.create_task(nora.request(method, path, json=body))
-            await asyncio.wait_for(gate.reached.wait(), 30)
+            await gate.wait_reached()
             assert (await _revoke_user(operator)).status_code == 200
             gate.open()
             assert (await asked).status_code == 401
@@ -235,7 +241,7 @@ def test_an_export_under_way_is_cut_off(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(journal_handler, "_PIECE_LINES", 1)
 
     async def play() -> None:
-        async with running(tmp_path / "data") as service, _caller(service, tokens.operator()) as operator:
+        async with _with_operator(tmp_path) as (service, operator):
             for _ in range(5):
                 await (await Client.connect(service, tokens.token("sami", *READER))).close()
             held, export = asyncio.Event(), Archive.export
@@ -257,7 +263,7 @@ def test_an_export_under_way_is_cut_off(tmp_path: Path, monkeypatch: pytest.Monk
                         lines.append(line)  # noqa: PERF401  each is looked at as it comes
 
             reading = asyncio.create_task(read())
-            await _until(lambda: len(lines) == 2)
+            await eventually_async(lambda: len(lines) == 2)
             assert (await _revoke_user(operator)).status_code == 200
             held.set()
             with pytest.raises(httpx.RemoteProtocolError, match="incomplete"):
@@ -294,15 +300,9 @@ def test_no_login_outlives_a_revocation_that_comes_at_the_same_time(tmp_path: Pa
 
 
 async def _until_no_session(service: Service) -> None:
-    await _until(lambda: not service.node.registry.by_session)
-    await service.node.background.settle(30)
+    await eventually_async(lambda: not service.node.registry.by_session)
+    await service.node.background.settle(HANG_SECONDS)
     assert await service.engine.sessions.sessions() == []
-
-
-async def _until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(60):
-        while not holds():  # noqa: ASYNC110  what is waited for tells nobody
-            await asyncio.sleep(0.02)
 
 
 EVENT = {
@@ -328,7 +328,7 @@ def test_a_write_that_waits_for_the_journal_is_not_done_where_it_is_no_longer_al
         ):
             held = _HeldActs(service, "nora")
             writing = asyncio.create_task(nora.request(method, path, json=body))
-            await asyncio.wait_for(held.reached.wait(), 30)
+            await asyncio.wait_for(held.reached.wait(), HANG_SECONDS)
             assert (await operator.put(f"/channels/{channel}", json=change)).status_code == 200
             held.go.set()
             assert (await writing).status_code == 403
@@ -338,13 +338,13 @@ def test_a_write_that_waits_for_the_journal_is_not_done_where_it_is_no_longer_al
 
 def test_settings_that_wait_for_the_journal_are_not_changed_by_who_was_revoked(tmp_path: Path) -> None:
     async def play() -> None:
-        async with running(tmp_path / "data") as service, _caller(service, tokens.operator()) as operator:
+        async with _with_operator(tmp_path) as (service, operator):
             nora = await Client.unauthenticated(service)
             await nora.send(_auth(tokens.token("nora", "admin:*")))
             await nora.receive("connection_state")
             held = _HeldActs(service, "nora")
             await nora.send({"type": "channel_settings", "channel": CHANNEL, "payload": {"frozen": True}})
-            await asyncio.wait_for(held.reached.wait(), 30)
+            await asyncio.wait_for(held.reached.wait(), HANG_SECONDS)
             assert (await _revoke_user(operator)).status_code == 200
             await nora.expect_close(REVOKED)
             held.go.set()

@@ -228,7 +228,7 @@ async def test_who_joins_while_the_last_one_leaves_is_told_of_presence(tmp_path:
         coming = await Client.connect(service, tokens.token("coming", "read:*"))
         gate = Gate(service.engine.presence, "enter", after=True)
         await coming.send({"type": "subscribe", "channel": channel, "params": {"include_presence": True}})
-        await asyncio.wait_for(gate.reached.wait(), 30)
+        await gate.wait_reached()
         await last.close()
         await eventually_async(lambda: not service.node.hub.members(channel))
         await service.node.background.settle(0.1)

@@ -75,7 +75,7 @@ def _insert(text: str, op_id: str | None = None) -> Message:
 
 
 async def _reached(gate: Gate) -> None:
-    await asyncio.wait_for(gate.reached.wait(), HANG_SECONDS)
+    await gate.wait_reached()
 
 
 @pytest.mark.parametrize("take", [_revoke_user, _revoke_token, _raise_level])
