@@ -157,7 +157,8 @@ def test_every_step_works_in_its_order(copy: Path, service: Service, shell: Shel
             printed = shell.run(block.text)
     style = [sys.executable, "-m", "ruff"]
     for command in ([*style, "check", "-q", "."], [*style, "format", "--check", "-q", "."]):
-        subprocess.run(command, cwd=copy, check=True, timeout=HANG_SECONDS)
+        done = subprocess.run(command, cwd=copy, capture_output=True, text=True, timeout=HANG_SECONDS, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
     tail = subprocess.run(
         [sys.executable, "-c", TAIL], cwd=copy, capture_output=True, text=True, timeout=HANG_SECONDS, check=False
     )
