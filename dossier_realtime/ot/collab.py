@@ -117,6 +117,8 @@ class Pending:
         self.version = version
         self.server = document
         self.local = document
+        self.committed = Operation.nothing(document.length)
+        """The operation by which the last message of the server changed `server`; cursors of others move along it."""
         self.in_flight: EditPayload | None = None
         """The operation that was sent and is not answered. After a reconnect it is sent again **unchanged**: the same
         `op_id` makes that harmless, also where the first copy is still on its way to the server."""
@@ -169,11 +171,12 @@ class Pending:
             change, self._flight = transform(operation, self._flight)
             change, self._buffer = transform(change, self._buffer)
             self.local = apply(change, self.local)
-        self.server, self.version = server, payload.version
+        self.server, self.version, self.committed = server, payload.version, operation
         return change
 
     def acknowledged(self, op_id: str | None, version: int) -> Operation:
         """Take the acknowledgement of the operation `op_id`, committed up to `version`. Raises OutOfStep."""
+        self.committed = Operation.nothing(self.server.length)
         if self.in_flight is None or op_id != self.in_flight.op_id:
             return Operation.nothing(self.local.length)  # answered before: an ack sent twice, or after a catch-up
         if self._reloaded and version <= self.version:
@@ -182,6 +185,7 @@ class Pending:
         old = not self._flight.changes and version <= self.version  # an answer from before the catch-up
         if self._reloaded or (version != expected and not old):
             raise OutOfStep(f"Acknowledged at version {version}, not {expected}; load the document again")
+        self.committed = self._flight
         self.server, self.version = apply(self._flight, self.server), expected
         self._settle()
         return Operation.nothing(self.local.length)
@@ -211,8 +215,8 @@ class Pending:
         The text may include an operation in flight or not; only the answer to sending it again decides. Until then it
         counts as not included: an acknowledgement at a past version removes the second copy again.
         """
-        change = difference(self.server, document)
-        change, self._flight = transform(change, self._flight)
+        self.committed = difference(self.server, document)
+        change, self._flight = transform(self.committed, self._flight)
         change, self._buffer = transform(change, self._buffer)
         self.local = apply(change, self.local)
         self.server, self.version = document, version

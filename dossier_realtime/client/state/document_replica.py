@@ -42,13 +42,12 @@ Followed = RemoteOperation | responses.OperationAck | CursorPosition
 class DocumentReplica:
     """The replica of one document. `name` is globally unique and begins every `op_id`; `next_ref` returns a new ref.
 
-    `cursors` are those of the other users, by user, on the text as this client shows it. `out_of_sync`: the document
-    must be loaded again, by a subscription that is asked for now or at `load_at`.
+    `out_of_sync`: the document must be loaded again, by a subscription that is asked for now or at `load_at`.
     """
 
     def __init__(self, channel: str, name: str, next_ref: Callable[[], str]) -> None:
         self.channel = channel
-        self.cursors: dict[str, Cursor] = {}
+        self._others: dict[str, Cursor] = {}  # by user, on the server's text: there each moves as its owner sees it
         self.out_of_sync = False
         self.load_at = float("-inf")
         self._name = name
@@ -86,6 +85,14 @@ class DocumentReplica:
     def synced(self) -> bool:
         """True when the text is loaded and the server has confirmed every local edit."""
         return self._pending is not None and self._pending.synced
+
+    @property
+    def cursors(self) -> dict[str, Cursor]:
+        """The cursors of the other users, by user, on the text as this client shows it."""
+        if self._pending is None:
+            return {}
+        unconfirmed = self._pending.unconfirmed
+        return {user: Cursor(*transform_selection(*cursor, unconfirmed)) for user, cursor in self._others.items()}
 
     @property
     def cursor(self) -> Cursor | None:
@@ -153,7 +160,7 @@ class DocumentReplica:
         if answer.presence is not None and not answer.presence.truncated:
             here = {user.user_id for user in answer.presence.users}
             effects += [
-                effect for user_id in list(self.cursors) if user_id not in here for effect in self.left(user_id)
+                effect for user_id in list(self._others) if user_id not in here for effect in self.left(user_id)
             ]
         if self._denied:
             self._hold_until = now  # the edit may be allowed by now
@@ -171,9 +178,12 @@ class DocumentReplica:
             match event:
                 case RemoteOperation(payload=by):
                     change = pending.remote(by)
+                    self._move_others(pending.committed, by.user_id)
                     effects = self._changed("remote", change, by.user_id, by.user_name)
                 case responses.OperationAck(payload=ack):
-                    effects = self._changed("reload", pending.acknowledged(ack.op_id, ack.version))
+                    change = pending.acknowledged(ack.op_id, ack.version)
+                    self._move_others(pending.committed)
+                    effects = self._changed("reload", change)
                 case CursorPosition(payload=placed):
                     return self._placed(pending, placed)
         except OutOfStep as wrong:
@@ -212,7 +222,7 @@ class DocumentReplica:
 
     def left(self, user_id: str) -> list[Effect]:
         """Remove the cursor of a user who left."""
-        return [] if self.cursors.pop(user_id, None) is None else [CursorsMoved(self.channel)]
+        return [] if self._others.pop(user_id, None) is None else [CursorsMoved(self.channel)]
 
     # --- time -----------------------------------------------------------------------------------------
 
@@ -241,7 +251,7 @@ class DocumentReplica:
             return []
         pending = self._text()
         pending.edit(operation)
-        self._move_cursors(operation, ours=True)
+        self._move_caret(operation, own=True)
         return [Changed(self.channel, self._change(origin, operation)), *self._send(now)]
 
     def _loaded(self, document: Document, state: responses.DocumentState) -> list[Effect]:
@@ -252,6 +262,7 @@ class DocumentReplica:
         else:
             self._doubtful = self._pending.in_flight is not None
             change = self._pending.reload(document, state.version)
+            self._move_others(self._pending.committed)
         self._load, self._epoch = False, state.epoch
         effects = self._changed("reload", change)
         return [*effects, Opened(self.channel)] if first else effects
@@ -259,11 +270,11 @@ class DocumentReplica:
     def _changed(
         self, origin: Origin, change: Operation, user_id: str | None = None, user_name: str | None = None
     ) -> list[Effect]:
-        """Report a change that is no local edit, and move the history and the cursors along."""
+        """Report a change that is no local edit, and move the history and the user's cursor along."""
         if not change.changes:
             return []
         self._history.changed(change)
-        self._move_cursors(change, author=user_id)
+        self._move_caret(change)
         return [Changed(self.channel, self._change(origin, change, user_id, user_name))]
 
     def _change(
@@ -271,24 +282,25 @@ class DocumentReplica:
     ) -> Change:
         return Change(origin, edits_of(change), self.version, user_id, user_name)
 
-    def _move_cursors(self, change: Operation, *, author: str | None = None, ours: bool = False) -> None:
-        for user_id, cursor in self.cursors.items():
-            self.cursors[user_id] = Cursor(*transform_selection(*cursor, change, own=user_id == author))
+    def _move_caret(self, change: Operation, *, own: bool = False) -> None:
         if self._caret is not None:
-            self._caret = Cursor(*transform_selection(*self._caret, change, own=ours))
+            self._caret = Cursor(*transform_selection(*self._caret, change, own=own))
+
+    def _move_others(self, committed: Operation, author: str | None = None) -> None:
+        for user_id, cursor in self._others.items():
+            self._others[user_id] = Cursor(*transform_selection(*cursor, committed, own=user_id == author))
 
     def _placed(self, pending: Pending, said: CursorPositionPayload) -> list[Effect]:
-        """Place another user's cursor, which is on the server's text, on the local one.
+        """Place another user's cursor on the server's text.
 
-        It may be of another version than the text; so it is first brought within the text and to an edge of a
-        character.
+        It may be of another version than the text; so it is brought within the text and to an edge of a character.
         """
         text = pending.server.text
         start = min(said.position, len(text))
         end = min(start + said.selection_length, len(text))
         start -= splits_pair(text, start)
         end -= splits_pair(text, end)
-        self.cursors[said.user_id] = Cursor(*transform_selection(start, end - start, pending.unconfirmed))
+        self._others[said.user_id] = Cursor(start, end - start)
         return [CursorsMoved(self.channel)]
 
     def _settled(self, pending: Pending, before: bool) -> Iterator[Effect]:
