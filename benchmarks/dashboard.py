@@ -34,8 +34,8 @@ from benchmarks.service import ROOT, Running, begin, service
 from benchmarks.watch import PAGES
 
 FIRST, SECOND = {0}, {1}  # cores, where they are pinned
-_PING_EVERY = 0.005  # seconds
-_SETTLE = 3.0  # seconds after the pages are open, or gone
+_PING_INTERVAL_SECONDS = 0.005
+_SETTLE_SECONDS = 3.0  # after the pages are open, or gone
 _COLUMNS = (
     *("viewers", "cores", "dashboard's CPU", "RSS / PSS", "updates/s: tail, highest", "viewers' CPU"),
     *("ping p50, ms", "ping p99, ms"),
@@ -148,12 +148,12 @@ async def measure(running: Running, asked: argparse.Namespace, kind: str, *, apa
         beside: list[float] = []
         for part in ("alone", "beside") if number % 2 else ("beside", "alone"):
             if part == "alone":
-                await asyncio.sleep(_SETTLE)
+                await asyncio.sleep(_SETTLE_SECONDS)
                 alone = await pings(url, running.token, asked.seconds)
                 continue
             watch = await asyncio.to_thread(Watch, running, kind, asked.viewers, apart=apart)
             try:
-                await asyncio.sleep(_SETTLE)
+                await asyncio.sleep(_SETTLE_SECONDS)
                 seen, beside = await watch.during(pings(url, running.token, asked.seconds))
             finally:
                 await asyncio.to_thread(watch.end)
@@ -201,7 +201,7 @@ async def pings(url: str, token: str, seconds: float) -> list[float]:
         await socket.write_message('{"type":"ping"}')
         await heard(socket, "pong")
         times.append(1000 * (time.perf_counter() - at))
-        await asyncio.sleep(_PING_EVERY)
+        await asyncio.sleep(_PING_INTERVAL_SECONDS)
     socket.close()
     return sorted(times)
 

@@ -19,7 +19,7 @@ from dossier_realtime.protocol import channels
 from .service import Running, service
 from .wire import Socket
 
-_REST = 71.0  # seconds after which a turn is forgotten
+_REST_SECONDS = 71.0  # after which a turn is forgotten
 _METRIC = "dossier_loop_stall_seconds "
 
 
@@ -28,7 +28,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--connections", type=int, default=1_000)
     parser.add_argument("--subscriptions", type=int, default=100)
-    parser.add_argument("--rest", type=float, default=_REST, help="seconds between two rows")
+    parser.add_argument("--rest", type=float, default=_REST_SECONDS, help="seconds between two rows")
     asked = parser.parse_args()
     with service() as running:
         asyncio.run(_storms(running, asked.connections, asked.subscriptions, asked.rest))
