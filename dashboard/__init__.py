@@ -1,6 +1,7 @@
 """The operators' dashboard, a client like any other, in its own process or in a notebook; a player of recordings.
 
-Notebooks import `Dashboard`, `Player` and `svg_charts` from here.
+Notebooks import `Dashboard`, `Player` and `svg_charts` from here, or from `dossier_realtime_server`, which has them
+in an installed wheel too.
 """
 
 from __future__ import annotations

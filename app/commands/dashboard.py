@@ -132,7 +132,10 @@ async def run_dashboard(config: Config, token_fd: int | None, parent_fd: int | N
     try:
         server.start()
     except OSError as wrong:
-        return f"the dashboard cannot listen on {settings.host}:{settings.port} ({wrong.strerror})"
+        return (
+            f"the dashboard cannot listen on {settings.host}:{settings.port} ({wrong.strerror}); "
+            "set dashboard.host and dashboard.port to a free address"
+        )
     print(f"Dossier dashboard at http://{reachable(settings.host)}:{server.port}/", flush=True)
     await server.run()
     if reading is None or not reading.done():

@@ -8,6 +8,7 @@ import gc
 import sys
 import time
 from contextlib import suppress
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -50,7 +51,10 @@ async def serve(config: Config, *, beside: argparse.Namespace | None = None) -> 
         await service.start()
     except OSError as wrong:
         await service.stop()
-        return refuse_start(f"cannot listen on {config.server.host}:{config.server.port} ({wrong.strerror})")
+        return refuse_start(
+            f"cannot listen on {config.server.host}:{config.server.port} ({wrong.strerror}); "
+            "choose a free address with --host and --port"
+        )
     gc.set_threshold(*_GC_THRESHOLDS)
     sys.setswitchinterval(_SWITCH_SECONDS)
     FrozenSurvivors().install()
@@ -78,7 +82,9 @@ async def serve(config: Config, *, beside: argparse.Namespace | None = None) -> 
         )
         print(f"  login     a token for the user operator, good for {_LOGIN_HOURS} hours:\n{token}", flush=True)
     dashboard = None
-    if beside is not None and (config.dashboard.token_file or config.auth.symmetric):
+    if beside is not None and find_spec("bokeh") is None:
+        print("  dashboard is not started: it needs dossier-realtime[dashboard]", flush=True)
+    elif beside is not None and (config.dashboard.token_file or config.auth.symmetric):
         url = config.dashboard.service or service.listeners.open_for_dashboard()
         child = beside_service(config, getattr(beside, "config", None), url, service.verifier)
         dashboard = asyncio.create_task(child.run())

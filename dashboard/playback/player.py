@@ -1,6 +1,6 @@
 """The player of a recording: in a notebook, in a saved notebook without a kernel, as a file, and on the dashboard.
 
-    from dashboard import Player
+    from dossier_realtime_server import Player
     Player(recording)                      # plays in the notebook's cell
     Player(recording).save("monday.html")  # plays in any browser, offline
 

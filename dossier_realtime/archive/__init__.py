@@ -53,6 +53,10 @@ def open_journal(
     found = nodes(folder)
     if not node and len(found) == 1:
         (node,) = found
+    if not found and folder.name != "journal" and (folder / "journal").is_dir():
+        raise ValueError(f"no journal in {folder}; name the folder of the journal itself, {folder / 'journal'}")
+    if not found:
+        raise ValueError(f"no journal in {folder}; a service keeps its journal in its data folder, as in var/journal")
     if node not in found:
         there = ", ".join(found) or "none"
         raise ValueError(f"no journal of {node or 'a single node'} in {folder}; name one of its nodes: {there}")

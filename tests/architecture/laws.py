@@ -32,7 +32,7 @@ _DASHBOARD = {"dashboard.language", "dashboard.state", "dashboard.screen"}
 
 FLOORS: dict[str, set[str]] = {
     "dossier_realtime": CONTRACT | {CLIENT, ARCHIVE},
-    "dossier_realtime_server": set(),  # finds app.commands.cli when it is run: elsewhere in an installed wheel
+    "dossier_realtime_server": set(),  # finds app.commands.cli and dashboard when used: elsewhere in an installed wheel
     PROTOCOL: set(),
     OT: {PROTOCOL},
     RECORDING: {PROTOCOL, OT},

@@ -70,7 +70,7 @@ STARTS = [
     Start("C14.6", {"storage.engine": "postgres://secret@db"}, ("storage.engine", "embedded")),
     Start("C14.7", {"log.level": "\n[error] all is well"}, ("log.level",)),
     Start("C14.8", {"node.id": "../node"}, ("node.id",)),
-    Start("C14.9", {"server.host": "192.0.2.1", "server.behind_proxy": True}, ("cannot listen", "192.0.2.1")),
+    Start("C14.9", {"server.host": "192.0.2.1", "server.behind_proxy": True}, ("cannot listen", "192.0.2.1", "--port")),
 ]
 
 

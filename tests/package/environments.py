@@ -26,14 +26,24 @@ _BUILT_FROM = ("dossier_realtime", "dossier_realtime_server", "app", "dashboard"
 _BESIDE = ("pyproject.toml", "setup.py", "README.md", "LICENSE")
 
 
+REMOVED = "removed_module.py"
+"""A module that an earlier build left in `build/lib`, and that the checkout no longer has."""
+
+
 def build_wheel(folder: Path) -> Path:
-    """Build the wheel from a copy of this checkout and return its path; the checkout is left as it is."""
+    """Build the wheel from a copy of this checkout and return its path; the checkout is left as it is.
+
+    The copy is one that wheels were built in before: its `build/lib` holds a module that has been removed since.
+    """
     source = folder / "source"
     source.mkdir()
     for name in _BESIDE:
         shutil.copy(ROOT / name, source)
     for name in _BUILT_FROM:
         shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
+    left = source / "build" / "lib" / "dossier_realtime"
+    left.mkdir(parents=True)
+    (left / REMOVED).write_text("LEFT = True\n")
     command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--no-index"]
     run([*command, "--wheel-dir", str(folder), str(source)])
     (wheel,) = folder.glob("*.whl")

@@ -65,6 +65,16 @@ def test_an_installed_service_serves_with_the_defaults_of_the_wheel(server: Envi
     assert token.count(".") == 2
 
 
+def test_the_service_alone_says_once_which_extra_its_dashboard_needs(server: Environment, tmp_path: Path) -> None:
+    with running(server, tmp_path, "--port", "0") as lines:
+        said = next(line for line in lines if line.startswith("  dashboard"))
+    assert said == "  dashboard is not started: it needs dossier-realtime[dashboard]\n"
+    asked = [str(server.command), "dashboard", "--token-file", "none"]
+    done = subprocess.run(asked, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.endswith("is not installed: the dashboard needs dossier-realtime[dashboard]\n")
+
+
 def test_an_installed_dashboard_is_started_beside_its_service(wheel: Path, tmp_path: Path) -> None:
     environment = install(wheel, tmp_path / "venv", "dashboard")
     with running(environment, tmp_path, "--port", "0") as lines:

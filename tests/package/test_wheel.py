@@ -13,7 +13,8 @@ import pytest
 
 import dossier_realtime
 from tests.harness.service import ROOT
-from tests.package.environments import Environment, run
+from tests.package.environments import REMOVED, Environment, install, run
+from tests.recording.recorded_scenario import play
 
 pytestmark = pytest.mark.long
 
@@ -46,6 +47,7 @@ def test_the_wheel_holds_every_file_of_the_sdk_and_of_the_server_and_nothing_els
     placed = {name if name.startswith("dossier_realtime") else f"dossier_realtime_server/{name}" for name in ours}
     assert names == placed
     assert "dossier_realtime/py.typed" in names
+    assert f"dossier_realtime/{REMOVED}" not in names
 
 
 def test_the_wheel_says_who_made_it_under_which_licence_and_what_it_needs(wheel: Path) -> None:
@@ -99,3 +101,26 @@ def test_the_command_without_its_extra_says_what_to_install(sdk: Environment) ->
     assert done.returncode == 2
     assert "install dossier-realtime[server]" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_an_installed_wheel_plays_recordings(wheel: Path, tmp_path: Path) -> None:
+    """With the extra for recordings alone: without the dashboard's packages, and without `app` on the path."""
+    environment = install(wheel, tmp_path / "venv", "recordings")
+    play(tmp_path / "var")
+    code = (
+        "from importlib.util import find_spec\n"
+        "from dossier_realtime.archive import open_journal\n"
+        "from dossier_realtime_server import Player, svg_charts\n"
+        f"Player(open_journal({str(tmp_path / 'var' / 'journal')!r}), language='ar').save('day.html')\n"
+        "assert svg_charts.__name__ == 'dashboard.playback.svg_charts'\n"
+        "print([name for name in ('app', 'demo', 'config', 'panel') if find_spec(name)])\n"
+    )
+    assert run([str(environment.python), "-W", "error", "-c", code], cwd=tmp_path).stdout.strip() == "[]"
+    assert "<html" in (tmp_path / "day.html").read_text()
+
+
+def test_a_program_with_a_dashboard_of_its_own_is_told_why_there_is_no_player(sdk: Environment, tmp_path: Path) -> None:
+    (tmp_path / "dashboard.py").write_text("MINE = True\n")
+    code = "import dashboard, dossier_realtime_server as server\ntry: server.Player\nexcept ImportError as e: print(e)"
+    said = run([str(sdk.python), "-c", code], cwd=tmp_path, environment={"PYTHONPATH": str(tmp_path)}).stdout
+    assert "rename yours" in said

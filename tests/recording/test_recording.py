@@ -162,3 +162,12 @@ def test_a_journal_that_is_cut_off_is_read_up_to_there(
     assert not cut.verify().ok
     with pytest.raises(ValueError, match="name one of its nodes: test"):
         open_journal(folder, "other")
+
+
+def test_the_data_folder_in_place_of_its_journal_is_told_which_folder_was_meant(
+    played: RecordedScenario, tmp_path: Path
+) -> None:
+    with pytest.raises(ValueError, match=r"name the folder of the journal itself, .*/journal$"):
+        open_journal(played.service.data)
+    with pytest.raises(ValueError, match=r"no journal in .*; a service keeps its journal in its data folder"):
+        open_journal(tmp_path)
