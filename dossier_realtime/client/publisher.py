@@ -8,9 +8,10 @@ from __future__ import annotations
 import asyncio
 import random
 import ssl
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import count
 from typing import Self
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 import msgspec
@@ -71,6 +72,8 @@ class Publisher:
         longest_wait: float = 60.0,
     ) -> None:
         secure = check_url(base_url, ("http", "https"), insecure=insecure)
+        if urlsplit(base_url).path.rstrip("/").endswith("/v1"):
+            raise ValueError("base_url is the address without /v1, such as https://host; leave /v1 out")
         self._tls = tls_context(ssl_context, insecure=insecure) if secure else None
         self._url = base_url.rstrip("/") + "/v1/publish"
         self._token = token
@@ -85,10 +88,14 @@ class Publisher:
         Every attempt carries the same idempotency key, so that the events take effect once.
 
         Raises:
+            TypeError: for one event in place of a list.
             ValueError: for no event, or too many.
             PublishError: with the index of the faulty event and the path of the faulty field.
             AuthFailed, ConnectFailed: after the last attempt.
         """
+        given: object = events
+        if isinstance(given, Mapping | str | bytes) or not isinstance(given, Sequence):
+            raise TypeError(f"publish takes a list of events, not a {type(given).__name__}; write [event]")
         if not 0 < len(events) <= MAX_EVENTS:
             raise ValueError(f"One request takes 1 to {MAX_EVENTS} events; split them up")
         body = msgspec.json.encode({"events": [body_of(event) for event in events]})

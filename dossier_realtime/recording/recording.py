@@ -98,7 +98,10 @@ class Recording:
         return tables.sessions(self.index)
 
     def users(self) -> pd.DataFrame:
-        """Return one row a user: name, sessions, time of the first and the last, frames accepted and refused."""
+        """Return one row a user who had a session: name, sessions, time of the first and the last, frames of these.
+
+        Those are the frames accepted and refused. Users who only called over HTTP are in `acts` and `events`.
+        """
         from . import tables  # noqa: PLC0415  likewise
 
         return tables.users(self.index)
@@ -135,6 +138,25 @@ class Recording:
         if type and table.empty and type not in TYPES:
             raise ValueError(f"there is no message of type {type!r}{did_you_mean(type, sorted(TYPES))}")
         return table
+
+    def acts(
+        self,
+        *,
+        user: str = "",
+        channel: str = "",
+        since: Moment | None = None,
+        until: Moment | None = None,
+        tz: Zone = UTC,
+    ) -> pd.DataFrame:
+        """Return one row an act, by time (UTC): who changed or exported what, from where, why, and its outcome.
+
+        An act without an outcome was under way when the recording ends. `channel` is the one that the act is on; an act
+        on several has them in `channels`. Raises as `entries`.
+        """
+        from . import tables  # noqa: PLC0415  likewise
+
+        found = self.entries(user=user, channel=channel, kind="act", since=since, until=until, tz=tz)
+        return tables.acts(found, self.entries(kind="outcome"))
 
     def entries(
         self,

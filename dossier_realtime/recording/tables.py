@@ -109,6 +109,26 @@ def events(entries: Iterable[Entry], type_: str) -> pd.DataFrame:
     return table.astype(dict.fromkeys(names, "category"))
 
 
+_OF_ACTS = ("verb", "subject_kind", "subject", "before", "after", "reason", "address", "token")
+"""The details of an act that are columns under their own names; one that the act does not have is empty text."""
+
+
+def acts(found: Iterable[Entry], outcomes: Iterable[Entry]) -> pd.DataFrame:
+    """Return one row an act, by time; `outcomes` are all of the recording."""
+    outcome_of = {entry.header.cause: str(entry.header.detail.get("outcome", "")) for entry in outcomes}
+    rows, times = [], []
+    for header, _, _ in found:
+        detail = header.detail
+        channels = detail.get("channels")
+        told = [str(detail.get(name, "")) for name in _OF_ACTS]
+        who = (header.seq, header.user, str(detail.get("name", "")), header.channel)
+        times.append(header.at)
+        rows.append((*who, channels if isinstance(channels, list) else [], *told, outcome_of.get(header.seq, "")))
+    columns = ["seq", "user", "name", "channel", "channels", *_OF_ACTS, "outcome"]
+    table = pd.DataFrame(rows, columns=columns, index=pd.DatetimeIndex(_times(times), name="time"))
+    return table.astype(dict.fromkeys(("user", "channel", "verb", "subject_kind", "outcome"), "category"))
+
+
 def frames(transcript: Iterable[Frame]) -> pd.DataFrame:
     """Return one row a frame."""
     columns = ["seq", "direction", "type", "channel", "rule", "connection", "text"]

@@ -68,6 +68,19 @@ def test_every_event_and_act_names_who_caused_it(tmp_path: Path) -> None:
     assert '"internal"' in str(settings.detail["before"])
     assert '"confidential"' in str(settings.detail["after"])
     assert settings.detail["reason"] == "audit"
+    acts = recording.acts()
+    assert list(acts["seq"]) == [header.seq for header in entries.values() if header.kind == "act"]
+    assert list(acts["user"]) == ["system", "system", "admin", "admin", "admin"]
+    assert list(acts["verb"]) == ["publish", "publish", "change_settings", "lift_limits", "disconnect_user"]
+    assert set(acts["outcome"]) == {"done"}
+    assert set(acts["address"]) == {"127.0.0.1"}
+    changed = acts.iloc[2]
+    assert (changed["reason"], changed["before"], changed["token"]) == ("audit", settings.detail["before"], "admin-1")
+    assert list(recording.acts(user="system")["channel"]) == [COUNTRY, COUNTRY]
+    assert "system" not in recording.users().index, "it had no session"
+    below = open_journal(tmp_path / "data" / "journal").acts()  # entries are numbered anew there
+    assert list(below["verb"]) == ["lift_limits", "disconnect_user"], "the channel is above that clearance"
+    assert set(below["outcome"]) == {"done"}
     strangers = [header for header in entries.values() if header.kind == "http" and not header.user]
     assert [header.detail["address"] for header in strangers] == ["127.0.0.1"]
     told = {

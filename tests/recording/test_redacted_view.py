@@ -90,6 +90,7 @@ QUESTIONS: dict[str, Callable[[Recording, Scene], object]] = {
     "users": lambda recording, _: recording.users(),
     "channels": lambda recording, _: recording.channels(),
     "events": lambda recording, _: recording.events(),
+    "acts": lambda recording, _: recording.acts(),
     "entries": lambda recording, _: list(recording.entries()),
     "explain": lambda recording, _: [recording.explain(entry) for entry in recording.entries()],
     "transcript": lambda recording, scene: [recording.transcript(session) for session in scene.sessions.values()],

@@ -166,3 +166,19 @@ def test_a_request_takes_one_to_a_hundred_events(count: int) -> None:
                 await publisher.publish([EVENT] * count)
 
     run(scene())
+
+
+@pytest.mark.parametrize("ending", ["/v1", "/v1/", "/office/v1"])
+def test_an_address_with_the_sockets_path_is_refused_with_what_to_leave_out(ending: str) -> None:
+    with pytest.raises(ValueError, match="leave /v1 out"):
+        Publisher("token", f"http://127.0.0.1:1{ending}")
+
+
+@pytest.mark.parametrize("given", [EVENT, "text", iter([EVENT])], ids=["event", "text", "iterator"])
+def test_one_event_in_place_of_a_list_is_told_to_be_put_in_one(given: Any) -> None:
+    async def scene() -> None:
+        async with Publisher("token", "http://127.0.0.1:1") as publisher:
+            with pytest.raises(TypeError, match=r"takes a list of events.*write \[event\]"):
+                await publisher.publish(given)
+
+    run(scene())
