@@ -241,7 +241,7 @@ class DocumentEditor:
 
     def _fault(self, error: Exception) -> None:
         if not self._on_error:
-            logger.warning("%s (set on_error of the document to receive it)", error)
+            logger.warning("%s (call document.on_error(callback) to receive it)", error)
         for on_error in self._on_error:
             self._callbacks.put(partial(on_error, error))
 

@@ -54,8 +54,15 @@ class ProtocolViolation(RealtimeError):
     """A message from the server that breaks the protocol."""
 
 
+_NO_RIGHT = "Insufficient permissions"
+"""The beginning of the server's texts for a missing right, which the contract fixes: they say no next step."""
+
+
 class DeniedError(RealtimeError):
-    """The server's refusal of one message. `retry_after` (seconds) is set where waiting helps."""
+    """The server's refusal of one message. `retry_after` (seconds) is set where waiting helps.
+
+    `message` is the server's text alone; the text of the exception names the channel too, and what to do next.
+    """
 
     def __init__(
         self,
@@ -64,7 +71,9 @@ class DeniedError(RealtimeError):
         channel: str | None = None,
         retry_after: float | None = None,
     ) -> None:
-        super().__init__(f"{error_code}: {message}")
+        place = f"{channel}: " if channel else ""
+        step = "; ask GET /v1/explain which right is missing" if channel and message.startswith(_NO_RIGHT) else ""
+        super().__init__(f"{place}{error_code}: {message}{step}")
         self.error_code = error_code
         self.message = message
         self.channel = channel
@@ -84,7 +93,8 @@ class PublishError(DeniedError):
         path: str | None = None,
         retry_after: float | None = None,
     ) -> None:
-        super().__init__(error_code, message, retry_after=retry_after)
+        super().__init__(error_code, f"{message} (at {path})" if path else message, retry_after=retry_after)
+        self.message = message
         self.status = status
         self.index = index
         self.path = path

@@ -20,7 +20,7 @@ from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest, HT
 from dossier_realtime.protocol.errors import ErrorCode
 
 from .errors import AuthFailed, ConnectFailed, PublishError
-from .io.endpoint import TokenSource, ask, check_url, tls_context
+from .io.endpoint import TokenSource, ask, check_token, check_url, tls_context
 from .io.transport import seconds
 from .state.backoff import Backoff
 from .state.outbound_frames import Message, body_of
@@ -71,6 +71,7 @@ class Publisher:
         attempts: int = 5,
         longest_wait: float = 60.0,
     ) -> None:
+        check_token(token)
         secure = check_url(base_url, ("http", "https"), insecure=insecure)
         if urlsplit(base_url).path.rstrip("/").endswith("/v1"):
             raise ValueError("base_url is the address without /v1, such as https://host; leave /v1 out")

@@ -8,13 +8,14 @@ from __future__ import annotations
 import re
 from functools import reduce
 from operator import or_
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 from msgspec import Struct
 
 from .commands import Command
 from .events import Event
+from .explanations.field_forms import pattern_in_words, values_at
 from .inbound import INBOUND, InboundMessage
 
 MAX_DEPTH = 16
@@ -22,6 +23,9 @@ MAX_DEPTH = 16
 _INBOUND_TYPES = frozenset(INBOUND.values())
 _commands: msgspec.json.Decoder[Any] = msgspec.json.Decoder(reduce(or_, INBOUND.values(), Command))
 _drafts: msgspec.json.Decoder[Any] = msgspec.json.Decoder(reduce(or_, INBOUND.values()))
+_by_type: dict[str, type[Struct]] = {
+    kind.__struct_config__.tag: kind for kind in (*get_args(Command), *INBOUND.values())
+}
 _events: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
 _encoder = msgspec.json.Encoder()
 
@@ -79,7 +83,7 @@ def decode_command(frame: bytes) -> Command | InboundMessage:
     except InvalidMessage as wrong:
         raise _explained(frame, wrong.reason, wrong.path) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as wrong:
-        raise _explained(frame, *reason(wrong)) from None
+        raise _explained(frame, *reason(wrong, _kind(frame))) from None
     if type(message) not in _INBOUND_TYPES:
         return message  # type: ignore[no-any-return]  # the Decoder's union is made at run time
     return _inbound(message)
@@ -90,7 +94,7 @@ def decode_inbound(frame: bytes) -> InboundMessage:
     try:
         message = _drafts.decode(frame)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as wrong:
-        raise InvalidMessage(*reason(wrong)) from None
+        raise InvalidMessage(*reason(wrong, _kind(frame))) from None
     return _inbound(message)
 
 
@@ -155,23 +159,39 @@ def _explained(frame: bytes, reason: str, path: str) -> InvalidMessage:
     return InvalidMessage(reason, path, _short(envelope.ref), _short(envelope.channel), _short(envelope.type))
 
 
+def _kind(frame: bytes) -> type[Struct] | None:
+    """Return the type of message that a refused frame names."""
+    try:
+        named = _envelope.decode(frame).type
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    return _by_type.get(named) if isinstance(named, str) else None
+
+
 def _short(value: Any) -> str | None:
     return value if isinstance(value, str) and 0 < len(value) <= 64 else None
 
 
-def reason(wrong: Exception) -> tuple[str, str]:
-    """Return the reason in English and the JSON path of a decoder's error."""
+def reason(wrong: Exception, kind: type[Any] | None = None) -> tuple[str, str]:
+    """Return the reason in English and the JSON path of a decoder's error.
+
+    `kind` is the type that was read, where it is known: the reason then lists the values of an enumeration.
+    """
     if isinstance(wrong, RecursionError):
         return f"The message is nested deeper than {MAX_DEPTH} levels; flatten it", "$"
     if not isinstance(wrong, msgspec.ValidationError):
-        return "The message is not valid JSON in UTF-8; send one JSON object a frame", "$"
+        return "This is not valid JSON in UTF-8; send exactly one JSON object", "$"
     text, at, path = str(wrong).rpartition(" - at `")
     if not at:
         text, path = path, "$"
     if "matching regex" in text:
-        text = "The text is not of the form that this field takes"
+        form = pattern_in_words(text)
+        text = "The text is not of the form that this field takes" + (f": {form}" if form else "")
     elif text.startswith(("Invalid value", "Invalid enum value")):
         text = f"This value is not one of those the field takes: {text.partition('value ')[2]}"
+        values = values_at(kind, path.rstrip("`")) if kind is not None else ()
+        step = "; the types are in /v1/schema.json" if path.startswith("$.type") else ""
+        return _QUOTED.sub(r"\1…", text) + (f"; it takes {', '.join(values)}" if values else step), path.rstrip("`")
     return _QUOTED.sub(r"\1…", text), path.rstrip("`")
 
 

@@ -99,7 +99,9 @@ def _is_published(document: Document) -> bool:
         event, channels = publish._read(0, json.dumps(document).encode())
     except publish.BatchError:
         return False
-    return not any(authorization.channel_denial(name) or authorization.carried_denial(event, name) for name in channels)
+    return not any(
+        authorization.channel_denial(name) or authorization.carried_denial(event, name) for name, _ in channels
+    )
 
 
 def test_the_schema_and_the_service_agree_on_every_event_over_http(report: Report) -> None:

@@ -22,6 +22,7 @@ INBOUND_FORMS: tuple[type[Struct], ...] = (*COMMANDS, *INBOUND.values())
 SAID = [str(form.__struct_config__.tag) for form in INBOUND_FORMS]
 
 INTEGERS = [(form, *place) for form in INBOUND_FORMS for place in places(form, inspect.IntType)]
+ENUMERATIONS = [(form, *place) for form in INBOUND_FORMS for place in places(form, inspect.LiteralType)]
 STRINGS = [(form, path) for form in INBOUND_FORMS for path, _ in places(form, inspect.StrType)]
 IDENTIFIERS = [(form, path) for form, path in STRINGS if str(path[-1]).endswith("_id") and path[-1] != "op_id"]
 
@@ -81,7 +82,7 @@ def test_a_message_with_every_field_is_accepted(form: type[Struct]) -> None:
 def test_what_is_not_json_is_refused(frame: bytes) -> None:
     refused = _refused(frame)
     assert refused.path == "$"
-    assert "send one JSON object a frame" in refused.reason
+    assert "send exactly one JSON object" in refused.reason
 
 
 @pytest.mark.parametrize("frame", [b"null", b"true", b"1", b'"ping"', b"[]", b'[{"type":"ping"}]'])
@@ -394,3 +395,50 @@ def test_presence_params_stand_for_their_defaults() -> None:
         False,
         None,
     )
+
+
+@pytest.mark.parametrize(
+    ("message", "told"),
+    [
+        (
+            {"type": "dossier_update", "channel": "dossier:a", "payload": {"operation": "amend"}},
+            "'amend'; it takes create, delete, update",
+        ),
+        (
+            {"type": "presence_update", "channel": "dossier:a", "payload": {"status": "gone"}},
+            "'gone'; it takes away, busy, online",
+        ),
+        ({"type": "visit"}, "'visit'; the types are in /v1/schema.json"),
+        (
+            {"type": "dossier_update", "channel": "dossier:a", "payload": {"fields_changed": ["رسوم"]}},
+            "takes: 1 to 64 of the characters a-z 0-9 _ .",
+        ),
+        (
+            {"type": "dossier_update", "channel": "dossier:a", "payload": {"entity_id": "…"}},
+            "takes: 1 to 64 of the characters A-Z a-z 0-9 . _ -, and not dots alone",
+        ),
+        (
+            {
+                "type": "edit_operation",
+                "channel": "document:a",
+                "payload": {"operation_type": "amend", "position": 0, "version": 0},
+            },
+            "it takes delete, format, insert",
+        ),
+    ],
+)
+def test_a_refusal_lists_the_values_of_an_enumeration_and_says_forms_in_words(message: Any, told: str) -> None:
+    refused = _refused(json.dumps(message).encode())
+    assert told in refused.reason
+    assert "regex" not in refused.reason
+
+
+@pytest.mark.parametrize(("form", "path", "nullable"), ENUMERATIONS, ids=_place)
+def test_every_enumeration_is_listed_in_its_refusal(
+    form: type[Struct],
+    path: Path,
+    nullable: bool,
+) -> None:
+    refused = _refused(_frame(put(full(form), path, "nowhere")))
+    assert refused.path == json_path(path)
+    assert "'nowhere'; it takes " in refused.reason

@@ -12,7 +12,15 @@ from tornado.httputil import HTTPServerRequest
 from tornado.netutil import bind_sockets
 from tornado.web import Application, RequestHandler
 
-from dossier_realtime.client import AuthFailed, ConnectFailed, ErrorCode, Published, Publisher, PublishError
+from dossier_realtime.client import (
+    AuthFailed,
+    ConnectFailed,
+    ErrorCode,
+    Published,
+    Publisher,
+    PublishError,
+    UnusableToken,
+)
 from tests.sdk.client_harness import run
 from tests.sdk.samples import SA, update
 
@@ -182,3 +190,45 @@ def test_one_event_in_place_of_a_list_is_told_to_be_put_in_one(given: Any) -> No
                 await publisher.publish(given)
 
     run(scene())
+
+
+def test_a_token_from_a_file_goes_out_without_its_line_end() -> None:
+    async def work(publisher: Publisher) -> None:
+        await publisher.publish([EVENT])
+
+    async def source() -> str:
+        return "token\r\n"
+
+    for token in ("token\n", source):
+        (request,) = publishing([GOOD], work, token=token)
+        assert request.headers["Authorization"] == "Bearer token"
+
+
+def test_a_token_with_white_space_inside_is_refused_with_that_reason() -> None:
+    async def source() -> str:
+        return "to ken"
+
+    async def work(publisher: Publisher) -> None:
+        with pytest.raises(UnusableToken, match="a blank or a line end inside"):
+            await publisher.publish([EVENT])
+
+    for token in ("to ken", " token", "token\n\n", "to\tken"):
+        with pytest.raises(ValueError, match="a blank or a line end inside"):
+            Publisher(token, "http://localhost")
+    with pytest.raises(ValueError, match="empty"):
+        Publisher("\n", "http://localhost")
+    publishing([], work, token=source)
+
+
+def test_a_refusal_names_the_place_in_its_text_and_keeps_the_servers_words() -> None:
+    body = {"error_code": "CHANNEL_NOT_FOUND", "message": "No", "index": 0, "path": "$.events[0].channels[1]"}
+
+    async def work(publisher: Publisher) -> None:
+        with pytest.raises(PublishError) as refused:
+            await publisher.publish([EVENT])
+        assert (str(refused.value), refused.value.message) == (
+            "CHANNEL_NOT_FOUND: No (at $.events[0].channels[1])",
+            "No",
+        )
+
+    publishing([(400, body, {})], work)

@@ -337,8 +337,10 @@ def test_a_refused_subscription_raises_from_ready_and_goes_to_on_error() -> None
         ]
         told = Inbox()
         subscription = client.subscribe(SA, on_error=told)
-        with pytest.raises(DeniedError, match=text):
+        with pytest.raises(DeniedError) as denied:
             await subscription.ready()
+        step = "; ask GET /v1/explain which right is missing"
+        assert (str(denied.value), denied.value.message) == (f"{SA}: SUBSCRIPTION_FAILED: {text}{step}", text)
         assert (await told.get()).error_code is ErrorCode.SUBSCRIPTION_FAILED
         with pytest.raises(DeniedError):
             await receive(subscription, 1)

@@ -21,6 +21,8 @@ from dossier_realtime.client import (
     Publisher,
     UnusableToken,
 )
+from dossier_realtime.client.io.listeners import Listeners
+from dossier_realtime.client.state.effects import ErrorReport
 from dossier_realtime.client.testing import FakeServer
 from dossier_realtime.protocol.commands import Auth, Subscribe
 from dossier_realtime.protocol.responses import TokenExpiring, TokenExpiringPayload
@@ -379,3 +381,12 @@ def test_every_task_that_the_sdk_begins_has_a_callback_for_its_end() -> None:
 def _called(function: ast.AST) -> set[str]:
     calls = (node.func for node in ast.walk(function) if isinstance(node, ast.Call))
     return {call.attr for call in calls if isinstance(call, ast.Attribute)}
+
+
+def test_an_error_without_a_callback_is_logged_with_the_call_that_receives_it(caplog: pytest.LogCaptureFixture) -> None:
+    listeners = Listeners(lambda _: None, lambda _: None)
+    with caplog.at_level(logging.WARNING, "dossier_realtime.client"):
+        listeners.dispatch(ErrorReport(ConnectFailed("No way"), None))
+    assert [record.getMessage() for record in caplog.records] == [
+        "No way (call client.on_error(callback) to receive it)"
+    ]

@@ -171,7 +171,7 @@ class DocumentHandler(AuthenticatedHandler):
         if match is None:
             if version == 0:
                 return 0
-            text = f"The document is at version {version}; send it as If-Match"
+            text = "The document has a text already; send the version that you read as If-Match"
             self.refuse(428, ErrorCode.VERSION_CONFLICT, text)
             return None
         found = _ETAG.fullmatch(match.strip())

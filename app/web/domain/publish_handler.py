@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 MAX_EVENTS = 100
 MAX_TARGETS = 1000  # events times channels
+_OF_THE_CHANNEL = frozenset({"$.channel", "$.type"})
+"""The paths of faults that an event has for one of its channels. A missing right has `$`, as the id of another has."""
 _KEY = re.compile(r"[\x21-\x7e]{1,64}")
 
 
@@ -106,14 +108,14 @@ class PublishHandler(AuthenticatedHandler):
         if not keys:
             return None
         if len(keys) > 1 or _KEY.fullmatch(keys[0]) is None:
-            text = "An Idempotency-Key is one header of 1 to 64 printable characters"
+            text = "An Idempotency-Key is one header of 1 to 64 ASCII characters without blanks; send a UUID"
             raise BatchError(400, ErrorCode.INVALID_MESSAGE_FORMAT, text)
         return keys[0]
 
     def _events(self, identity: Identity) -> tuple[list[tuple[str, Publishable]], bytes]:
         digest = sha256()
         events: list[tuple[str, Publishable]] = []
-        read: list[tuple[Publishable, list[str]]] = []
+        read: list[tuple[Publishable, list[tuple[str, str]]]] = []
         targets, most = 0, self._most(identity)
         for index, raw in enumerate(self._raw_events()):
             read.append(_read(index, bytes(raw)))
@@ -125,10 +127,10 @@ class PublishHandler(AuthenticatedHandler):
                 raise _bad(f"Each channel of an event is a message; send at most {most} at once", path, index)
         self._count(identity, targets - 1)  # the call itself was the first
         for index, (event, channels) in enumerate(read):
-            for channel in channels:
+            for channel, place in channels:
                 copy: Any = msgspec.structs.replace(event, channel=channel, payload=_copy(event.payload))
                 digest.update(codec.encode(copy))  # the same as over the socket, so that a key is valid for both
-                self._judge(index, copy, channel, identity)
+                self._judge(index, copy, channel, identity, place)
                 events.append((channel, copy))
                 self._indices.append(index)
         return events, digest.digest()
@@ -159,7 +161,8 @@ class PublishHandler(AuthenticatedHandler):
             raise _bad(f"Send 1 to {MAX_EVENTS} events at once", "$.events")
         return raw_events
 
-    def _judge(self, index: int, event: Publishable, channel: str, identity: Identity) -> None:
+    def _judge(self, index: int, event: Publishable, channel: str, identity: Identity, place: str) -> None:
+        """Check an event for the channel that stands at `place` in it. Raises BatchError."""
         policy, timestamp = self.policy, self.context.access.clock().timestamp
         denial = (
             authorization.channel_denial(channel)
@@ -169,11 +172,12 @@ class PublishHandler(AuthenticatedHandler):
         )
         if denial is not None:
             status = 403 if denial.code is ErrorCode.PERMISSION_DENIED else 400
-            raise BatchError(status, denial.code, denial.text, index, _within(index, denial.path))
+            path = place if denial.path in _OF_THE_CHANNEL and place != "$.channel" else denial.path
+            raise BatchError(status, denial.code, denial.text, index, _within(index, path))
 
 
-def _read(index: int, raw: bytes) -> tuple[Publishable, list[str]]:
-    """Return one event and the channels that it goes to. Raises BatchError."""
+def _read(index: int, raw: bytes) -> tuple[Publishable, list[tuple[str, str]]]:
+    """Return one event and the channels that it goes to, each with its JSON path. Raises BatchError."""
     try:
         event = codec.decode_inbound(raw).event
         targets = _targets.decode(raw)
@@ -183,7 +187,9 @@ def _read(index: int, raw: bytes) -> tuple[Publishable, list[str]]:
         raise _bad(*codec.reason(wrong), index=index) from None
     if (targets.channel is None) == (not targets.channels):
         raise _bad("An event has either a channel or channels, one at least", "$.channel", index)
-    return event, [targets.channel] if targets.channel is not None else targets.channels or []
+    if targets.channel is not None:
+        return event, [(targets.channel, "$.channel")]
+    return event, [(name, f"$.channels[{place}]") for place, name in enumerate(targets.channels or ())]
 
 
 def _subject(event: Publishable) -> str:

@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 
 _log = structlog.get_logger("web")
 
-TOO_BIG = "The body is too big; send less at once"
+TOO_BIG = "The body is bigger than 65,536 bytes (64 KiB); send less at once"
 STANDARD = {
     400: (ErrorCode.INVALID_MESSAGE_FORMAT, "The request cannot be understood; check its form"),
-    404: (ErrorCode.NOT_FOUND, "Nothing is served at this path"),
-    405: (ErrorCode.METHOD_NOT_ALLOWED, "This method is not served at this path"),
+    404: (ErrorCode.NOT_FOUND, "Nothing is served at this path; /v1/openapi.json lists the calls"),
+    405: (ErrorCode.METHOD_NOT_ALLOWED, "This method is not served at this path; use one of the Allow header"),
     413: (ErrorCode.INVALID_MESSAGE_FORMAT, TOO_BIG),
     415: (ErrorCode.INVALID_MESSAGE_FORMAT, "Send application/json, uncompressed"),
     431: (ErrorCode.INVALID_MESSAGE_FORMAT, "Too many headers; send fewer"),

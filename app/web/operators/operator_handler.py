@@ -29,7 +29,7 @@ class OperatorHandler(AuthenticatedHandler):
         except codec.InvalidMessage as wrong:
             text, path = wrong.reason, wrong.path
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as wrong:
-            text, path = codec.reason(wrong)
+            text, path = codec.reason(wrong, form)
         self.refuse(400, ErrorCode.INVALID_MESSAGE_FORMAT, text, path=path)
         return None
 

@@ -18,7 +18,7 @@ TokenSource = str | Callable[[], Awaitable[str]]
 async def ask(source: TokenSource) -> str:
     """Return the token to use now. Raises UnusableToken, and the errors of the source itself."""
     if isinstance(source, str):
-        return source
+        return without_line_end(source)
     try:
         asked = source()
     except TypeError as wrong:
@@ -28,16 +28,30 @@ async def ask(source: TokenSource) -> str:
             f"The token source gave a {type(asked).__name__} at once; pass a string, or an `async def` function"
         )
     token: object = await asked
-    if isinstance(token, str) and token:
-        return token
-    given = "an empty string" if token == "" else f"a {type(token).__name__}"
+    if isinstance(token, str) and any(map(str.isspace, without_line_end(token))):
+        raise UnusableToken("The token source returned a token with a blank or a line end inside; return it alone")
+    if isinstance(token, str) and without_line_end(token):
+        return without_line_end(token)
+    given = "an empty string" if isinstance(token, str) else f"a {type(token).__name__}"
     raise UnusableToken(f"The token source returned {given}; return a token, or raise AuthFailed to give up")
 
 
+def without_line_end(token: str) -> str:
+    """Return a token without the line end that a file of it has."""
+    return token.removesuffix("\n").removesuffix("\r")
+
+
 def check_token(source: object) -> None:
-    """Check that `source` is a token or can be called for one. Raises TypeError, and ValueError for an empty token."""
-    if source == "":
-        raise ValueError("The token is empty; pass one, or an async function that gives one")
+    """Check that `source` is a token or can be called for one.
+
+    Raises TypeError, and ValueError for an empty token or one with white space in it.
+    """
+    if isinstance(source, str):
+        token = without_line_end(source)
+        if not token:
+            raise ValueError("The token is empty; pass one, or an async function that gives one")
+        if any(map(str.isspace, token)):
+            raise ValueError("The token has a blank or a line end inside; pass the token alone")
     if not isinstance(source, str) and not callable(source):
         given = type(source).__name__
         raise TypeError(f"The token must be a string or an async function that gives one, not a {given}")

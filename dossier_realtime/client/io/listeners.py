@@ -99,6 +99,6 @@ class Listeners:
             logger.error("%d calls wait for the client's callbacks, an error is dropped: %s", MAX_WAITING_EVENTS, error)
             return
         if not self.on_error:
-            logger.warning("%s (set client.on_error to receive it)", error)
+            logger.warning("%s (call client.on_error(callback) to receive it)", error)
         for on_error in self.on_error:
             self._callbacks.put(partial(on_error, error))
