@@ -103,6 +103,11 @@ class RefusalBudgets:
                 del self._budgets[oldest]
         return budget
 
+    def pause(self, client: str, steady: float) -> float:
+        """Return for how many seconds nothing more of the client is to be read."""
+        budget = self._budgets.get(client)
+        return 0.0 if budget is None else budget.pause(steady)
+
     def is_often(self, client: str, steady: float) -> bool:
         """Return whether a client was refused so often of late that others go before it."""
         budget = self._budgets.get(client)

@@ -167,13 +167,15 @@ class Node:
 
     async def _read_and_run_timers(self) -> None:
         """Read what waits in the sockets before a peer counts as silent: the process stood still for a while."""
-        await self.turns.after_reading()
-        self.turns.later(self._run_timer)
+        try:
+            await self.turns.after_reading()
+        finally:
+            self.turns.later(self._run_timer)
 
     def _run_timer(self) -> bool:
         """Run one deadline that is due; return whether another one is."""
         self._is_timing = False
-        self.timers.run_next(self.clock())
+        self.timers.run_next(self.clock())  # where it raises, the next tick begins again
         self._is_timing = self.timers.is_due(self.clock())
         return self._is_timing
 

@@ -33,5 +33,6 @@ class ServiceLink:
     def status(self, at: float) -> Status:
         """Return the status of the service at a time."""
         if not self.live:
-            return "unreachable" if self.heard_at else "connecting"
+            is_late = bool(self.since) and at - self.since > SILENT_SECONDS
+            return "unreachable" if self.heard_at or is_late else "connecting"
         return "silent" if at - max(self.heard_at, self.since) > SILENT_SECONDS else "alive"

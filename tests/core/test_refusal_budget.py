@@ -108,6 +108,8 @@ def test_what_the_server_does_not_read_is_no_silence_of_the_peer(before: float, 
 
 def test_an_end_for_abuse_spends_the_budget_and_a_return_does_not_renew_it() -> None:
     budgets = RefusalBudgets(LIMITS)
+    for name in ("mal", "first", "second", "third"):  # logins: those who were never refused are forgotten
+        budgets.of(name, 0.0)
     budgets.of("mal", 0.0).spend(0.0)
     returned = budgets.of("mal", 0.2)
     assert returned.pause(0.2) == pytest.approx(LIMITS.longest_pause - 0.2)

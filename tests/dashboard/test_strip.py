@@ -83,6 +83,9 @@ def test_the_status_is_that_of_the_connection_and_of_what_it_brings(language: La
     link = ServiceLink()
     assert service_strip(link, language, NOW).text == say(language, "strip.connecting")
     assert service_strip(link, language, NOW).age is None
+    assert link.linked(False, NOW)
+    dead_from_the_start = service_strip(link, language, NOW + SILENT_SECONDS + 1)
+    assert (dead_from_the_start.text, dead_from_the_start.since) == (say(language, "strip.unreachable"), NOW)
     assert link.linked(True, NOW)
     assert not link.linked(True, NOW + 1)
     link.heard_at = NOW + 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -55,3 +56,22 @@ def test_what_is_forgotten_never_rings() -> None:
     timers.forget(alarm)
     timers.run(Instant(5.0, 0.0))
     assert alarm.rang == []
+
+
+class _Failing(Alarm):
+    def tick(self, at: Instant) -> None:
+        if not self.rang:
+            self.rang.append(at.steady)
+            raise RuntimeError("once")
+        super().tick(at)
+
+
+def test_a_tick_that_raises_is_tried_again() -> None:
+    timers, alarm = Timers(), _Failing([1.0])
+    timers.watch(alarm)
+    with pytest.raises(RuntimeError):
+        timers.run(Instant(1.0, 0.0))
+    timers.run(Instant(1.5, 0.0))
+    assert alarm.rang == [1.0]
+    timers.run(Instant(2.0, 0.0))
+    assert alarm.rang == [1.0, 1.0]

@@ -15,7 +15,7 @@ from app.node.sockets.outbox import Outbox
 from app.node.sockets.turns import Lane
 from dossier_realtime.protocol import codec
 from dossier_realtime.protocol.codec import InvalidMessage
-from dossier_realtime.protocol.errors import CloseCode
+from dossier_realtime.protocol.errors import CloseCode, ErrorCode
 from dossier_realtime.protocol.inbound import encode_inbound
 from dossier_realtime.protocol.responses import ErrorMessage
 
@@ -117,7 +117,8 @@ class Connection:
         self._control = 0
         self._taken = 0  # bytes that the peer had made room for by `_taken_at`
         self._taken_at = at.steady
-        self.refusals = RefusalBudget(host.limits.refusals, at.steady)
+        self._refusals = RefusalBudget(host.limits.refusals, at.steady)  # before the login; then the user's counts
+        self._refused_user = ""
 
     @property
     def now(self) -> Instant:
@@ -138,8 +139,8 @@ class Connection:
         if weighed is not None:
             if weighed.rule:
                 self.host.recorder.record_received(self, payload, decoded, command, weighed)
-            self.execute(weighed.effects)
             if weighed.rule:
+                self.execute(weighed.effects)
                 return None
         try:
             command = codec.decode_command(payload)
@@ -148,6 +149,8 @@ class Connection:
             command, decision = wrong, self.session.malformed(wrong, at)
         else:
             decision = self.session.receive(command, at)
+        if weighed is not None:
+            decision = weighed.then(decision)  # a warning, which operators see too
         entry = self.host.recorder.record_received(self, payload, decoded, command, decision)
         origin = origin_now.set(Origin(self.user_id, f"session:{self.session.session_id}", entry or 0, at.steady))
         try:
@@ -177,14 +180,19 @@ class Connection:
 
     def share_refusals(self, user_id: str) -> None:
         """Go on with the budget of the user: it is one over all connections, and outlives each."""
-        self.refusals = self.host.refusals.of(user_id, self.host.clock().steady)
+        self._refused_user = user_id
+
+    def _budget(self, steady: float) -> RefusalBudget:
+        # Looked up each time: a calm budget of the user may have been forgotten, and begun again by another connection.
+        return self.host.refusals.of(self._refused_user, steady) if self._refused_user else self._refusals
 
     def take_pause(self) -> float:
         """Return the seconds in which the socket is not read, since much was refused; 0.0 for none.
 
         Meanwhile the peer counts neither as silent nor as slow with a frame. Call it once a pause.
         """
-        pause = self.refusals.pause(self.host.clock().steady)
+        user, steady = self._refused_user, self.host.clock().steady
+        pause = self.host.refusals.pause(user, steady) if user else self._refusals.pause(steady)
         if pause:
             self.session.deadlines.unread(pause)
             if self._frame_since is not None:
@@ -194,7 +202,8 @@ class Connection:
     @property
     def lane(self) -> Lane:
         """The lane of the connection's work in a turn of the loop."""
-        if self.refusals.is_often(self.host.clock().steady):
+        user, steady = self._refused_user, self.host.clock().steady
+        if self.host.refusals.is_often(user, steady) if user else self._refusals.is_often(steady):
             return Lane.REFUSED
         return Lane.SESSIONS if self.user_id else Lane.NEWCOMERS
 
@@ -230,8 +239,9 @@ class Connection:
 
     def send(self, event: Event) -> None:
         """Send one message to this client alone."""
-        if isinstance(event, ErrorMessage):  # whichever part refused: a pause must not depend on the reason
-            self.refusals.refused(self.host.clock().steady)
+        # Whichever part refused: a pause must not depend on the reason. An outage is no fault of the client.
+        if isinstance(event, ErrorMessage) and event.error_code != ErrorCode.SERVICE_UNAVAILABLE:
+            self._budget(self.now.steady).refused(self.now.steady)
         payload = codec.encode(event)
         self._send(payload, text_frame(payload), codec.message_type(event), getattr(event, "channel", None) or "")
 
@@ -280,7 +290,7 @@ class Connection:
 
     def _close(self, code: CloseCode, reason: str) -> None:
         if code in _ABUSE:
-            self.refusals.spend(self.host.clock().steady)
+            self._budget(self.now.steady).spend(self.now.steady)
         self.outbox.push(close_frame(code, reason))
         self._linger()
         self._ended()

@@ -10,6 +10,9 @@ if TYPE_CHECKING:
     from app.core.instant import Instant
 
 
+_RETRY_SECONDS = 1.0
+
+
 class Timed(Protocol):
     """An object with a deadline."""
 
@@ -58,7 +61,16 @@ class Timers:
         if self._due.get(timed) != when:
             return  # forgotten, or an earlier entry stands for it
         del self._due[timed]
-        if timed.deadline <= at.steady:
-            timed.tick(at)
+        try:
+            if timed.deadline <= at.steady:
+                timed.tick(at)
+        except BaseException:
+            self._again(timed, at.steady + _RETRY_SECONDS)
+            raise
         if timed.deadline > at.steady:
             self.watch(timed)
+
+    def _again(self, timed: Timed, when: float) -> None:
+        """Keep an object whose tick failed: its deadline must not be lost."""
+        self._due[timed] = when
+        heapq.heappush(self._heap, (when, next(self._order), timed))

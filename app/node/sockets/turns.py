@@ -26,6 +26,7 @@ SECONDS = 0.005
 
 _SESSION_UNITS_A_NEWCOMER = 8  # a busy turn takes one newcomer in for so many units of the sessions
 _SESSION_UNITS_A_BULK = 2  # likewise one unit of long or many messages
+_MAX_READING_SECONDS = 1.0
 _BULK_SECONDS = 0.0003  # for which these go on in any turn that is theirs
 
 
@@ -111,10 +112,15 @@ class Turns:
         await room
 
     async def after_reading(self) -> None:
-        """Return once the bytes in the sockets are handled: the loop has polled, and all queued units are done."""
+        """Return once the bytes in the sockets are handled: the loop has polled, and the queued units are done.
+
+        Work of clients that were refused often is not waited for, and the rest for a second: deadlines wait meanwhile.
+        """
         for _ in range(2):  # the first poll may have begun before this call
             await asyncio.sleep(0)
-        await asyncio.gather(*(self._reached(lane) for lane in Lane))
+        await asyncio.wait(
+            [self._reached(lane) for lane in Lane if lane is not Lane.REFUSED], timeout=_MAX_READING_SECONDS
+        )
 
     def _reached(self, lane: Lane) -> asyncio.Future[None]:
         done: asyncio.Future[None] = self._loop.create_future()
