@@ -71,7 +71,7 @@ MEANINGS: dict[ErrorCode | CloseCode, str] = {
     ErrorCode.RATE_LIMIT_EXCEEDED: "Too many messages or connections. Wait for `retry_after` seconds.",
     ErrorCode.INVALID_MESSAGE_FORMAT: "The message is not of its form; `message` names the JSON path.",
     ErrorCode.CHANNEL_NOT_FOUND: "The channel's name begins with no known namespace.",
-    ErrorCode.VERSION_CONFLICT: "The edit does not fit version `payload.version`. Subscribe anew.",
+    ErrorCode.VERSION_CONFLICT: "The change is to another version. Load the present one (by socket: subscribe anew).",
     ErrorCode.SERVICE_UNAVAILABLE: "Changes cannot be kept now. Send it again, with the same key.",
     ErrorCode.NOT_FOUND: "HTTP: there is nothing at this path.",
     ErrorCode.METHOD_NOT_ALLOWED: "HTTP: the path has no such method; `Allow` names those it has.",

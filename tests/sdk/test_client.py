@@ -126,6 +126,7 @@ def test_a_handshake_refused_for_good_raises_from_connect(status: int) -> None:
             with pytest.raises(ConnectFailed, match=str(status)) as refused:
                 await client_of(server).connect()
             assert refused.value.status == status
+            assert ("which ends in /v1" in str(refused.value)) == (status == 404)
             await nothing_is_left(server)
 
     run(scene())

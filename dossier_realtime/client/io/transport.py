@@ -176,7 +176,8 @@ def _refusal(refused: HTTPClientError) -> ConnectFailed:
     if status == 599:  # Tornado's own, for a time-out or a stream that ended: no answer came
         return ConnectFailed(f"The server did not answer the handshake ({refused.message}); trying again")
     final = 300 <= status < 500 and status not in _COME_BACK_STATUS
-    advice = "check the address" if final else "trying again"
+    address = "check the address, which ends in /v1" if status == 404 else "check the address"
+    advice = address if final else "trying again"
     headers: Any = refused.response.headers if refused.response is not None else {}
     return ConnectFailed(
         f"The server refused the handshake with {status}; {advice}",
