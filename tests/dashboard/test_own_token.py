@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -181,6 +182,17 @@ def test_alone_it_wants_a_token_and_says_so(tmp_path: Path, key: dict[str, str])
     assert "dashboard.token_file" in start.stderr
     assert start.stderr.count("\n") == 1
     assert not (tmp_path / "data").exists()
+
+
+def test_a_port_that_is_taken_is_told_with_the_setting_that_names_another(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text(tokens.token("dashboard", "admin:*", clearance="secret", role="service"))
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        command = [sys.executable, "run.py", "dashboard", "--port", port, "--token-file", str(tmp_path / "token")]
+        start = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
+    assert start.returncode == 2, start.stderr
+    assert f"cannot listen on 127.0.0.1:{port}" in start.stderr
+    assert "dashboard.port" in start.stderr
 
 
 def test_alone_with_a_token_it_has_no_use_for_the_key(dashboard: Dashboard) -> None:

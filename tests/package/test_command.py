@@ -67,7 +67,10 @@ def test_an_installed_service_serves_with_the_defaults_of_the_wheel(server: Envi
 
 def test_the_service_alone_says_once_which_extra_its_dashboard_needs(server: Environment, tmp_path: Path) -> None:
     with running(server, tmp_path, "--port", "0") as lines:
+        ready = address(lines, "health")
         said = next(line for line in lines if line.startswith("  dashboard"))
+        with urlopen(ready, timeout=HANG_SECONDS) as answer:  # noqa: S310  it answers once it heeds signals
+            assert answer.status == 200
     assert said == "  dashboard is not started: it needs dossier-realtime[dashboard]\n"
     asked = [str(server.command), "dashboard", "--token-file", "none"]
     done = subprocess.run(asked, cwd=tmp_path, capture_output=True, text=True, check=False)
