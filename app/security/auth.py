@@ -16,7 +16,7 @@ from msgspec import UNSET
 
 from app.security import jwks
 from app.security.auth_settings import AuthSettings
-from app.security.claims import Claims, TokenError, TokenHeader, identify, read_claims, split_token
+from app.security.claims import Claims, TokenError, TokenHeader, identify, in_words, read_claims, split_token
 from dossier_realtime.protocol.authorization import Identity
 
 __all__ = ["REFUSAL", "KeyUnknown", "TokenError", "TokenVerifier"]
@@ -69,7 +69,7 @@ class TokenVerifier:
         except TokenError:
             raise
         except msgspec.ValidationError as error:
-            raise TokenError(f"header or claims: {error}") from None  # types and a path, never a value
+            raise TokenError(f"header or claims: {in_words(error)}") from None  # types and a path, never a value
         except Exception:  # an attacker's bytes in four parsers: whatever they raise, it is no good token
             raise TokenError("malformed") from None
 

@@ -155,3 +155,17 @@ def _check_tree(value: object, depth: int) -> None:
             raise TokenError("nested too deeply")
         for item in [*value, *value.values()] if isinstance(value, dict) else value:
             _check_tree(item, depth - 1)
+
+
+_FORMS: dict[Any, str] = {
+    _Name: "a text of 1 to 64 of the characters A-Z a-z 0-9 . _ -, and not dots alone",
+    _Label: "a text of at most 200 characters, without control characters",
+}
+
+
+def in_words(error: msgspec.ValidationError) -> str:
+    """Return a decoder's error with the form of names in words in place of a pattern."""
+    said = str(error)
+    for form, words in _FORMS.items():
+        said = said.replace(f"`str` matching regex {form.__metadata__[0].pattern!r}", words)
+    return said

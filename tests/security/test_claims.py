@@ -8,6 +8,7 @@ import pytest
 
 from app.security.auth import TokenVerifier
 from app.security.auth_settings import AuthSettings
+from app.security.minting import mint
 from dossier_realtime.protocol.classification import Clearance
 from tests.security.signing import NOW, SECRET, SETTINGS, refusal, token, user_of
 
@@ -186,3 +187,18 @@ def test_a20_the_issuer_must_be_ours_to_the_letter(iss: Any) -> None:
     settings = AuthSettings(secret=SECRET, issuer="https://issuer.example")
     assert user_of(token(iss="https://issuer.example"), settings) == "u-1"
     assert refusal(token(iss=iss), settings)
+
+
+@pytest.mark.parametrize(
+    ("claims", "told"),
+    [
+        ({"sub": "علي"}, "1 to 64 of the characters A-Z a-z 0-9 . _ -, and not dots alone - at `$.sub`"),
+        ({"name": "a\nb"}, "at most 200 characters, without control characters - at `$.name`"),
+    ],
+)
+def test_a_claim_that_is_not_of_its_form_is_refused_with_the_form_in_words(claims: dict[str, str], told: str) -> None:
+    given: dict[str, Any] = {"sub": "ali", "permissions": (), "ttl": 60, "now": NOW} | claims
+    with pytest.raises(ValueError, match="would be refused") as refused:
+        mint(SETTINGS, **given)
+    assert told in str(refused.value)
+    assert "regex" not in str(refused.value)
