@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import Any
 
 from msgspec import inspect
@@ -26,12 +27,18 @@ def pattern_in_words(error: str) -> str | None:
     return next((words for pattern, words in _PATTERNS.items() if pattern in error), None)
 
 
-def values_at(kind: type[Any], path: str) -> tuple[str, ...]:
+def values_at(kind: Any, path: str) -> tuple[str, ...]:
     """Return the values that a message takes at a JSON path, where they are an enumeration; else nothing."""
-    found = [inspect.type_info(kind)]
+    found = [_type_of(kind)]
     for step in _STEP.finditer(path.removeprefix("$")):
         found = [inner for outer in found for inner in _inside(outer, step.group(1))]
     return tuple(dict.fromkeys(value for each in found for value in _values(each)))
+
+
+@cache
+def _type_of(kind: Any) -> inspect.Type:
+    """Return the fields of a type: made once, since a client may send many wrong frames."""
+    return inspect.type_info(kind)
 
 
 def _inside(outer: inspect.Type, field: str | None) -> list[inspect.Type]:
