@@ -26,7 +26,7 @@ class JupyterServer:
         self._port = 0
 
     def __enter__(self) -> Self:
-        command = [sys.executable, "-m", "jupyter", "server", "--no-browser"]
+        command = [sys.executable, "-m", "jupyter", "lab", "--no-browser"]
         command += ["--allow-root", "--ServerApp.port=0", f"--ServerApp.root_dir={self._root}"]
         if not self._kernels:
             command += ["--KernelSpecManager.ensure_native_kernel=False"]
@@ -37,6 +37,7 @@ class JupyterServer:
         while (found := _ADDRESS.search(self._log.read_text())) is None:
             if self.process.poll() is not None or time.monotonic() > deadline:
                 self.process.kill()
+                self.process.wait()
                 raise AssertionError(f"JupyterLab did not start:\n{self._log.read_text()[-4000:]}")
             time.sleep(0.1)
         self._port = int(found[1])

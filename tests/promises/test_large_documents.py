@@ -219,7 +219,9 @@ def test_readers_of_one_long_document_share_its_bytes(tmp_path: Path, report: Re
         for reader in readers:
             await reader.close()
 
-    with Service(tmp_path / "data", {"outbox.stall_timeout": 300, "limits.read": 100_000}) as service:
+    with Service(
+        tmp_path / "data", {"outbox.stall_timeout": 300, "limits.read": 100_000, "limits.handshakes_per_second": 10_000}
+    ) as service:
         play(service)
         service.stop()
         service.assert_log_clean()
