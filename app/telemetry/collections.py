@@ -24,15 +24,15 @@ class FrozenSurvivors:
     def __init__(self, least: int = _MIN_FROZEN, growth: float = _GROWTH) -> None:
         self._least = least
         self._growth = growth
-        self._limit = least
+        self._limit = 0
         self._frozen = 0  # at most so many: counting them exactly walks through all
         self._walks_all = False
 
     def install(self) -> None:
         """Collect and freeze what is alive now, and from now on what survives."""
-        gc.callbacks.append(self._after)
         gc.collect()
-        self._limit = max(self._least, int(self._growth * self._frozen))
+        self._freeze_all()
+        gc.callbacks.append(self._after)
 
     def remove(self) -> None:
         """Leave the process as it was before `install`."""
@@ -42,14 +42,20 @@ class FrozenSurvivors:
     def _after(self, phase: Literal["start", "stop"], info: dict[str, int]) -> None:
         if phase != "stop" or info["generation"] != 2:
             return
-        self._frozen += len(gc.get_objects(generation=2))
-        gc.freeze()
         if self._walks_all:
             self._walks_all = False
-            self._frozen = gc.get_freeze_count()
-            self._limit = max(self._least, int(self._growth * self._frozen))
-        elif self._frozen > self._limit:
+            self._freeze_all()
+            return
+        self._frozen += len(gc.get_objects(generation=2))
+        gc.freeze()
+        if self._frozen > self._limit:
             self._frozen = gc.get_freeze_count()  # less those that were freed since
             if self._frozen > self._limit:
                 gc.unfreeze()  # the next full collection, which is not far, walks through all of them
                 self._walks_all = True
+
+    def _freeze_all(self) -> None:
+        """Freeze what a collection of everything left, and set the number at which the next one is due."""
+        gc.freeze()
+        self._frozen = gc.get_freeze_count()
+        self._limit = max(self._least, int(self._growth * self._frozen))

@@ -6,7 +6,6 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -104,8 +103,8 @@ class DocumentEditor:
 
     @property
     def cursors(self) -> Mapping[str, Cursor]:
-        """The cursors of the other users, by user id; they move with every change of the text."""
-        return MappingProxyType(self._replica.cursors)
+        """The cursors of the other users at this moment, by user id. `on_cursors` is called when one of them moves."""
+        return self._replica.cursors
 
     @property
     def cursor(self) -> Cursor | None:

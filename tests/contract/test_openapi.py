@@ -94,7 +94,7 @@ def test_an_event_is_published_with_a_channel_or_with_channels(event: Any) -> No
 
 
 def _is_published(document: Document) -> bool:
-    """Whether the service finds no fault with the form of an event, rights apart."""
+    """Return true where the service finds no fault with the form of an event, rights apart."""
     try:
         event, channels = publish._read(0, json.dumps(document).encode())
     except publish.BatchError:

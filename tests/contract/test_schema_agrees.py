@@ -42,7 +42,7 @@ def _validator(name: str) -> Any:
 
 
 def _fits(direction: str, document: Document) -> bool:
-    """Whether the schema takes the message: by the definition of its type, as the discriminator says."""
+    """Return true where the schema takes the message, by the definition of its type, as the discriminator says."""
     kind = document.get("type")
     if not isinstance(kind, str) or not any(each.name == f"{direction}.{kind}" for each in messages()):
         return bool(_validator(f"{direction.capitalize()}Message").is_valid(document))
@@ -50,7 +50,7 @@ def _fits(direction: str, document: Document) -> bool:
 
 
 def _is_accepted(document: Document) -> bool:
-    """Whether the service finds no fault with the form of a client's message, rights and state apart."""
+    """Return true where the service finds no fault with the form of a client's message, rights and state apart."""
     try:
         command = codec.decode_command(json.dumps(document).encode())
     except codec.InvalidMessage:
@@ -69,7 +69,7 @@ def _is_accepted(document: Document) -> bool:
 
 
 def _is_read(document: Document) -> bool:
-    """Whether the SDK reads a server's message."""
+    """Return true where the SDK reads a server's message."""
     try:
         codec.decode_event(json.dumps(document))
     except msgspec.DecodeError:

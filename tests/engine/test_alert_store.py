@@ -1,4 +1,4 @@
-"""What every backend owes of alerts: kept with the events that tell of them, taken in hand once."""
+"""The guarantees that every backend gives of alerts: kept with the events that tell of them, taken in hand once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every backend owes of briefs: whose each is, and that nothing comes after a cancel."""
+"""The guarantees that every backend gives of briefs: whose each is, and that nothing comes after a cancel."""
 
 from __future__ import annotations
 

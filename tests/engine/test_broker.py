@@ -1,4 +1,4 @@
-"""What every backend of the Broker owes."""
+"""The guarantees that every backend of the Broker gives."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every backend of the document store owes."""
+"""The guarantees that every backend of the document store gives."""
 
 from __future__ import annotations
 

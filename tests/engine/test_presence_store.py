@@ -1,4 +1,7 @@
-"""What every backend of the PresenceStore owes. The rules of the roster are tested in tests/core/test_presence.py."""
+"""The guarantees that every backend of the PresenceStore gives.
+
+The rules of the roster are tested in tests/core/test_presence.py.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every backend owes of sessions, revocations, settings, rates and orders."""
+"""The guarantees that every backend gives of sessions, revocations, settings, rates and orders."""
 
 from __future__ import annotations
 

@@ -241,7 +241,8 @@ class Connection:
         """Send one message to this client alone."""
         # Whichever part refused: a pause must not depend on the reason. An outage is no fault of the client.
         if isinstance(event, ErrorMessage) and event.error_code != ErrorCode.SERVICE_UNAVAILABLE:
-            self._budget(self.now.steady).refused(self.now.steady)
+            steady = self.now.steady
+            self._budget(steady).refused(steady)
         payload = codec.encode(event)
         self._send(payload, text_frame(payload), codec.message_type(event), getattr(event, "channel", None) or "")
 
@@ -290,7 +291,8 @@ class Connection:
 
     def _close(self, code: CloseCode, reason: str) -> None:
         if code in _ABUSE:
-            self._budget(self.now.steady).spend(self.now.steady)
+            steady = self.now.steady
+            self._budget(steady).spend(steady)
         self.outbox.push(close_frame(code, reason))
         self._linger()
         self._ended()

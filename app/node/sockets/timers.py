@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from app.core.instant import Instant
 
-
-_RETRY_SECONDS = 1.0
+_RETRY_SECONDS = 1.0  # after a tick that raised
 
 
 class Timed(Protocol):
@@ -39,8 +38,7 @@ class Timers:
         """Call `tick` at the deadline. Call this again when the deadline has come nearer."""
         deadline = timed.deadline
         if deadline < self._due.get(timed, float("inf")):
-            self._due[timed] = deadline
-            heapq.heappush(self._heap, (deadline, next(self._order), timed))
+            self._push(timed, deadline)
 
     def forget(self, timed: Timed) -> None:
         """Remove the object; its entry stays in the heap and is skipped when it is popped."""
@@ -65,12 +63,11 @@ class Timers:
             if timed.deadline <= at.steady:
                 timed.tick(at)
         except BaseException:
-            self._again(timed, at.steady + _RETRY_SECONDS)
+            self._push(timed, at.steady + _RETRY_SECONDS)  # its deadline must not be lost
             raise
         if timed.deadline > at.steady:
             self.watch(timed)
 
-    def _again(self, timed: Timed, when: float) -> None:
-        """Keep an object whose tick failed: its deadline must not be lost."""
+    def _push(self, timed: Timed, when: float) -> None:
         self._due[timed] = when
         heapq.heappush(self._heap, (when, next(self._order), timed))

@@ -26,8 +26,8 @@ SECONDS = 0.005
 
 _SESSION_UNITS_A_NEWCOMER = 8  # a busy turn takes one newcomer in for so many units of the sessions
 _SESSION_UNITS_A_BULK = 2  # likewise one unit of long or many messages
-_MAX_READING_SECONDS = 1.0
 _BULK_SECONDS = 0.0003  # for which these go on in any turn that is theirs
+_MAX_READING_SECONDS = 1.0  # for which deadlines wait until the sockets are read, after a standstill
 
 
 class Lane(IntEnum):
