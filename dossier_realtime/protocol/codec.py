@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from functools import reduce
 from operator import or_
-from typing import Any, get_args
+from typing import Any, TypeVar, get_args
 
 import msgspec
 from msgspec import Struct
@@ -19,6 +19,7 @@ from .explanations.field_forms import pattern_in_words, values_at
 from .inbound import INBOUND, InboundMessage
 
 MAX_DEPTH = 16
+T = TypeVar("T")
 
 _INBOUND_TYPES = frozenset(INBOUND.values())
 _commands: msgspec.json.Decoder[Any] = msgspec.json.Decoder(reduce(or_, INBOUND.values(), Command))
@@ -96,6 +97,15 @@ def decode_inbound(frame: bytes) -> InboundMessage:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as wrong:
         raise InvalidMessage(*reason(wrong, _kind(frame))) from None
     return _inbound(message)
+
+
+def decode_body(body: bytes, form: type[T]) -> T:
+    """Read the JSON body of an HTTP call as a Struct. Raises InvalidMessage."""
+    check_shape(body)
+    try:
+        return msgspec.json.decode(body, type=form)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as wrong:
+        raise InvalidMessage(*reason(wrong, form)) from None
 
 
 def _inbound(message: Any) -> InboundMessage:

@@ -115,16 +115,8 @@ class DocumentHandler(AuthenticatedHandler):
 
     async def _open(self, document_id: str, right: Right) -> tuple[str, Identity | None]:
         """Return the channel, and the caller if they have the right; answer where not."""
-        channel = channels.document(document_id)
-        denial = authorization.channel_denial(channel)
-        if denial is not None:
-            self.refuse(400, denial.code, denial.text)
-            return channel, None
-        identity = await self.authenticate()
-        if identity is not None and not self.require(lambda: self._allowed(identity, right, channel)):
-            self.forbid()
-            return channel, None
-        return channel, identity
+        channel, identity = await self._caller(document_id)
+        return channel, self._entitled(identity, right, channel)
 
     async def _open_existing(self, document_id: str) -> tuple[str, Identity | None]:
         """Return the channel, and the caller if they may read the document; answer where not.
@@ -132,38 +124,37 @@ class DocumentHandler(AuthenticatedHandler):
         A document that a permission reaches is looked for before it is refused, also where the clearance does not
         reach: so that neither the answer nor its time tells a document above the clearance from one that is absent.
         """
-        channel = channels.document(document_id)
-        denial = authorization.channel_denial(channel)
-        if denial is not None:
-            self.refuse(400, denial.code, denial.text)
-            return channel, None
-        identity = await self.authenticate()
+        channel, identity = await self._caller(document_id)
         if identity is None:
             return channel, None
         policy, documents = self.policy, self.context.domain.documents
         known = access(identity, Right.READ, channel, policy).permitted
         known = known and await documents.exists(channel)
         right = Right.READ if known else Right.WRITE  # an unknown document is empty to those who may write it
-        if not self.require(lambda: self._allowed(identity, right, channel)):
-            self.forbid()
-            return channel, None
-        return channel, identity
+        return channel, self._entitled(identity, right, channel)
 
-    def _allowed(self, identity: Identity, right: Right, channel: str) -> bool:
-        return access(identity, right, channel, self.policy).entitled
+    async def _caller(self, document_id: str) -> tuple[str, Identity | None]:
+        """Return the channel and the caller; answer where the id or the token is bad."""
+        channel = channels.document(document_id)
+        denial = authorization.channel_denial(channel)
+        if denial is not None:
+            self.refuse(400, denial.code, denial.text)
+            return channel, None
+        return channel, await self.authenticate()
+
+    def _entitled(self, identity: Identity | None, right: Right, channel: str) -> Identity | None:
+        """Return a caller who has the right, from here on too; answer 403 to any other."""
+        if identity is None or self.require(lambda: access(identity, right, channel, self.policy).entitled):
+            return identity
+        self.forbid()
+        return None
 
     def _text(self) -> str | None:
-        body = bytes(self.body)
         try:
-            body.decode()
-            codec.check_shape(body)
-            return msgspec.json.decode(body, type=DocumentText).content
+            return codec.decode_body(bytes(self.body), DocumentText).content
         except codec.InvalidMessage as wrong:
-            reason, path = wrong.reason, wrong.path
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as wrong:
-            reason, path = codec.reason(wrong)
-        self.refuse(400, ErrorCode.INVALID_MESSAGE_FORMAT, reason, path=path)
-        return None
+            self.refuse(400, ErrorCode.INVALID_MESSAGE_FORMAT, wrong.reason, path=wrong.path)
+            return None
 
     def _expected(self, version: int) -> int | None:
         """Return the version that the new text replaces, from If-Match; answer 400 or 428 without one."""

@@ -41,7 +41,6 @@ class _Targets(msgspec.Struct):
     channels: list[ChannelField] | None = None
 
 
-_batches = msgspec.json.Decoder(_Batch)
 _targets = msgspec.json.Decoder(_Targets)
 
 
@@ -148,15 +147,10 @@ class PublishHandler(AuthenticatedHandler):
             raise BatchError(429, ErrorCode.RATE_LIMIT_EXCEEDED, f"{text} {verdict.reset_in} s")
 
     def _raw_events(self) -> list[msgspec.Raw]:
-        body = bytes(self.body)
         try:
-            body.decode()
-            codec.check_shape(body)
-            raw_events = _batches.decode(body).events
+            raw_events = codec.decode_body(bytes(self.body), _Batch).events
         except codec.InvalidMessage as wrong:
             raise _bad(wrong.reason, wrong.path) from None
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as wrong:
-            raise _bad(*codec.reason(wrong)) from None
         if not 1 <= len(raw_events) <= MAX_EVENTS:
             raise _bad(f"Send 1 to {MAX_EVENTS} events at once", "$.events")
         return raw_events

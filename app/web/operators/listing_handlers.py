@@ -10,7 +10,7 @@ import msgspec
 from dossier_realtime.protocol.errors import ErrorCode
 
 from .operator_handler import OperatorHandler
-from .pages import MAX_ROWS, first_after
+from .pages import first_after
 
 _CHANNELS_PER_UNIT = 16  # names that are filtered in about the time of one message
 _PLACE = re.compile(r"([0-9]{1,12}\.[0-9]{1,9})-([A-Za-z0-9._-]{1,64})")
@@ -23,10 +23,10 @@ class SessionListHandler(OperatorHandler):
 
     async def get(self) -> None:
         """Answer with a page of sessions."""
-        identity = await self.authorize_administrator()
-        limit = None if identity is None else self.query_number("limit", MAX_ROWS, 1, MAX_ROWS)
-        if identity is None or limit is None:
+        authorized = await self.authorize_list()
+        if authorized is None:
             return
+        identity, limit = authorized
         asked = self.get_query_argument("after", "")
         place = _PLACE.fullmatch(asked)
         if asked and place is None:
@@ -60,10 +60,10 @@ class ChannelListHandler(OperatorHandler):
 
     async def get(self) -> None:
         """Answer with a page of channels."""
-        identity = await self.authorize_administrator()
-        limit = None if identity is None else self.query_number("limit", MAX_ROWS, 1, MAX_ROWS)
-        if identity is None or limit is None:
+        authorized = await self.authorize_list()
+        if authorized is None:
             return
+        identity, limit = authorized
         operations, turns = self.context.operations, self.context.bounds.turns
         asked = self.get_query_argument("after", "")
         positions, people = await operations.history.channels(), await operations.presence.counts()

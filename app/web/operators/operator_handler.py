@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TypeVar
-
-import msgspec
+from typing import TYPE_CHECKING, TypeVar
 
 from app.core import authorization
 from app.web.http.authenticated_handler import AuthenticatedHandler
@@ -13,6 +11,11 @@ from dossier_realtime.protocol import codec
 from dossier_realtime.protocol.errors import ErrorCode
 from dossier_realtime.protocol.fields import SEGMENT
 from dossier_realtime.protocol.http.forms import Nothing
+
+from .pages import MAX_ROWS
+
+if TYPE_CHECKING:
+    from dossier_realtime.protocol.authorization import Identity
 
 T = TypeVar("T")
 _ID = re.compile(SEGMENT)
@@ -24,14 +27,10 @@ class OperatorHandler(AuthenticatedHandler):
     def read_body(self, form: type[T]) -> T | None:
         """Return the body as a Struct; answer 400 where it does not fit."""
         try:
-            codec.check_shape(bytes(self.body))
-            return msgspec.json.decode(bytes(self.body) or b"{}", type=form)
+            return codec.decode_body(bytes(self.body) or b"{}", form)
         except codec.InvalidMessage as wrong:
-            text, path = wrong.reason, wrong.path
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as wrong:
-            text, path = codec.reason(wrong, form)
-        self.refuse(400, ErrorCode.INVALID_MESSAGE_FORMAT, text, path=path)
-        return None
+            self.refuse(400, ErrorCode.INVALID_MESSAGE_FORMAT, wrong.reason, path=wrong.path)
+            return None
 
     def check_channel(self, channel: str) -> bool:
         """Return whether the name is a channel's; answer 400 or 404 where not."""
@@ -51,6 +50,12 @@ class OperatorHandler(AuthenticatedHandler):
     def check_empty_body(self) -> bool:
         """Return whether the body is empty, as the path says all; answer 400 where not."""
         return self.read_body(Nothing) is not None
+
+    async def authorize_list(self) -> tuple[Identity, int] | None:
+        """Return the administrator and the most rows that a page may have; answer where there is none."""
+        identity = await self.authorize_administrator()
+        limit = None if identity is None else self.query_number("limit", MAX_ROWS, 1, MAX_ROWS)
+        return None if identity is None or limit is None else (identity, limit)
 
     def query_number(self, name: str, default: int, low: int, high: int) -> int | None:
         """Return a whole number of the query; answer 400 where it is none, or out of bounds."""
