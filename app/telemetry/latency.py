@@ -1,17 +1,17 @@
 """The time of deliveries in the last minute: quantiles of the observations, to five per cent.
 
-Durations fall into buckets each of which is a sixteenth of an octave wide, in slots of ten seconds. A slot that is a
-minute old counts no more, so a figure is about the present, and without observations there is none.
+Durations fall into buckets each of which is a sixteenth of an octave wide. Without observations in the minute there is
+no figure.
 """
 
 from __future__ import annotations
 
 import math
-from collections import Counter, deque
+from collections import Counter
 from typing import NamedTuple
 
-_SLOT_SECONDS = 10.0
-_SLOTS = 6
+from .minute import MinuteSlots
+
 _STEPS = 16  # buckets an octave: neighbours differ by 4.5 %
 _SHORTEST = 1e-6  # seconds; what is shorter counts as this long
 
@@ -31,21 +31,17 @@ class LastMinute:
     __slots__ = ("_slots",)
 
     def __init__(self) -> None:
-        self._slots: deque[_Slot] = deque(maxlen=_SLOTS + 1)
+        self._slots = MinuteSlots(_Slot)
 
     def observe(self, seconds: float, now: float, count: int = 1) -> None:
         """Count `count` durations of so many seconds that ended at `now` (steady seconds)."""
-        number = int(now // _SLOT_SECONDS)
-        if not self._slots or self._slots[-1].number != number:
-            self._slots.append(_Slot(number))
-        slot = self._slots[-1]
+        slot = self._slots.current(now)
         slot.counts[math.ceil(_STEPS * math.log2(max(seconds, _SHORTEST)))] += count
         slot.longest = max(slot.longest, seconds)
 
     def spread(self, now: float) -> Spread | None:
         """Return the quantiles of the minute before `now` (steady seconds); None where nothing was observed in it."""
-        oldest = int(now // _SLOT_SECONDS) - _SLOTS
-        fresh = [slot for slot in self._slots if slot.number > oldest]
+        fresh = self._slots.fresh(now)
         counts = sum((slot.counts for slot in fresh), Counter[int]())
         total = counts.total()
         if not total:
@@ -67,10 +63,9 @@ class LastMinute:
 class _Slot:
     """Ten seconds: how many durations fell into each bucket, and the longest one."""
 
-    __slots__ = ("counts", "longest", "number")
+    __slots__ = ("counts", "longest")
 
-    def __init__(self, number: int) -> None:
-        self.number = number
+    def __init__(self) -> None:
         self.counts: Counter[int] = Counter()
         self.longest = 0.0
 

@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, get_args
+from typing import TYPE_CHECKING, Final, get_args
 
 from app.core.rules import RULES
+from dossier_realtime.protocol import codec
 from dossier_realtime.protocol.commands import Command
 from dossier_realtime.protocol.errors import CloseCode, ErrorCode
 from dossier_realtime.protocol.inbound import INBOUND, InboundMessage, event_type
@@ -21,26 +22,16 @@ UNKNOWN: Final = "unknown"
 
 _STATUSES = (200, 204, 304, 400, 401, 403, 404, 405, 409, 412, 413, 415, 421, 426, 428, 429, 431, 500, 503)
 _PEERS_CODES = (1005, 1006)  # no code, and no close frame
-_names: dict[type, str] = {}
-
-
-def type_name(struct: type) -> str:
-    """Return the `type` that a message of this Struct has on the wire."""
-    name = _names.get(struct)
-    if name is None:
-        described: Any = struct
-        name = _names[struct] = str(described.__struct_config__.tag)
-    return name
 
 
 def message_name(command: Command | InboundMessage | None) -> str:
     """Return the wire type of a decoded message; `unknown` for what could not be decoded."""
     if command is None:
         return UNKNOWN
-    return type_name(event_type(command.event) if isinstance(command, InboundMessage) else type(command))
+    return codec.message_type(event_type(command.event) if isinstance(command, InboundMessage) else command)
 
 
-MESSAGE_TYPES: Final = (*(type_name(struct) for struct in (*get_args(Command), *INBOUND)), UNKNOWN, OTHER)
+MESSAGE_TYPES: Final = (*map(codec.message_type, (*get_args(Command), *INBOUND)), UNKNOWN, OTHER)
 METHODS: Final = ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", OTHER)
 STATUSES: Final = (*map(str, _STATUSES), OTHER)
 CLOSE_CODES: Final = (*(str(int(code)) for code in CloseCode), *map(str, _PEERS_CODES), OTHER)
@@ -57,11 +48,10 @@ class Series:
     def __init__(self, **labels: Iterable[str]) -> None:
         self._labels = tuple(labels)
         self._values = tuple(tuple(values) for values in labels.values())
-        self._counts: dict[tuple[str, ...], int] = {}
         rows: list[tuple[str, ...]] = [()]
         for values in self._values:
             rows = [(*row, value) for row in rows for value in values]
-        self._counts = dict.fromkeys(rows, 0)
+        self._counts: dict[tuple[str, ...], int] = dict.fromkeys(rows, 0)
 
     def count(self, *values: str, by: int = 1) -> None:
         """Count an occurrence under these values, in the order of the labels."""

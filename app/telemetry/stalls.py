@@ -8,8 +8,9 @@ from __future__ import annotations
 import asyncio
 import selectors
 import time
-from collections import deque
 from typing import TYPE_CHECKING
+
+from .minute import MinuteSlots
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,28 +18,31 @@ if TYPE_CHECKING:
 STANDSTILL_SECONDS = 1.0
 """So much later than asked for, and it was no busy turn: the process did not run."""
 
-_SLOT_SECONDS = 10.0  # seconds
-_SLOTS = 6
-
 
 class Stalls:
     """The longest of the durations that were observed in the last minute, to ten seconds."""
 
     def __init__(self) -> None:
-        self._slots: deque[tuple[int, float]] = deque(maxlen=_SLOTS + 1)
+        self._slots: MinuteSlots[_Longest] = MinuteSlots(_Longest)
 
     def observe(self, seconds: float, now: float) -> None:
         """Count a turn that ended at `now` (steady seconds) and took `seconds`."""
-        slot = int(now // _SLOT_SECONDS)
-        if not self._slots or self._slots[-1][0] != slot:
-            self._slots.append((slot, seconds))
-        elif seconds > self._slots[-1][1]:
-            self._slots[-1] = (slot, seconds)
+        slot = self._slots.current(now)
+        if seconds > slot.seconds:
+            slot.seconds = seconds
 
     def longest(self, now: float) -> float:
         """Return the longest turn of the last minute, in seconds."""
-        oldest = int(now // _SLOT_SECONDS) - _SLOTS
-        return max((seconds for slot, seconds in self._slots if slot > oldest), default=0.0)
+        return max((slot.seconds for slot in self._slots.fresh(now)), default=0.0)
+
+
+class _Longest:
+    """The longest turn of one slot, in seconds."""
+
+    __slots__ = ("seconds",)
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
 
 
 class _MeasuringSelector(selectors.DefaultSelector):

@@ -288,7 +288,7 @@ class DashboardState:
 
     def _tell(self, channel: str, event: Event, at: float) -> None:
         self.messages += 1
-        kind = str(type(event).__struct_config__.tag)
+        kind = codec.message_type(event)
         text = codec.encode(event).decode()
         if len(text) > MAX_MESSAGE_CHARS:
             text = text[:MAX_MESSAGE_CHARS] + "…"

@@ -223,8 +223,8 @@ def with_offset(body: bytes, offset: int) -> bytes:
     return b'{"offset":%d,%b' % (offset, body[1:])
 
 
-def message_type(message: Struct) -> str:
-    """Return the `type` of a decoded message on the wire."""
+def message_type(message: Struct | type[Struct]) -> str:
+    """Return the `type` on the wire of a decoded message, or of its Struct."""
     tag = message.__struct_config__.tag
     return tag if isinstance(tag, str) else ""
 

@@ -11,11 +11,12 @@ from difflib import get_close_matches
 from itertools import islice
 from typing import Final, get_args
 
+from dossier_realtime.protocol import codec
 from dossier_realtime.protocol.channels import SHAPES, Pattern, is_channel, parse_pattern
 from dossier_realtime.protocol.commands import Command
 from dossier_realtime.protocol.events import Event
 
-TYPES: Final = frozenset(str(message.__struct_config__.tag) for message in (*get_args(Command), *get_args(Event)))
+TYPES: Final = frozenset(map(codec.message_type, (*get_args(Command), *get_args(Event))))
 """The `type` of every message of the protocol."""
 
 _MAX_COMPARED = 20_000  # names; comparing more takes seconds

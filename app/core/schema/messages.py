@@ -6,7 +6,7 @@ import inspect
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, get_args
 
-from dossier_realtime.protocol import commands, events
+from dossier_realtime.protocol import codec, commands, events
 from dossier_realtime.protocol.inbound import INBOUND
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ class Message:
     @property
     def type(self) -> str:
         """Return the `type` on the wire."""
-        return str(self.struct.__struct_config__.tag)
+        return codec.message_type(self.struct)
 
     @property
     def name(self) -> str:

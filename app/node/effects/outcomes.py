@@ -16,7 +16,8 @@ from app.core.sessions.effects import (
     UpdateOwnPresence,
     VerifyToken,
 )
-from app.telemetry.series import message_name, type_name
+from app.telemetry.series import message_name
+from dossier_realtime.protocol import codec
 from dossier_realtime.protocol.commands import Auth, ChangeSettings, Subscribe, UpdatePresence
 from dossier_realtime.protocol.errors import ErrorCode
 
@@ -55,13 +56,13 @@ class Outcomes:
 def _name(effect: Lasting) -> str:
     match effect:
         case VerifyToken() | OpenSession():
-            return type_name(Auth)
+            return codec.message_type(Auth)
         case Join():
-            return type_name(Subscribe)
+            return codec.message_type(Subscribe)
         case UpdateOwnPresence():
-            return type_name(UpdatePresence)
+            return codec.message_type(UpdatePresence)
         case ApplySettings():
-            return type_name(ChangeSettings)
+            return codec.message_type(ChangeSettings)
         case Publish(inbound):
             return message_name(inbound)
         case SubmitEdit(command) | ShareCursor(command) | DomainCommand(command):

@@ -29,7 +29,7 @@ MAX_REFUSED_RETRIES = 3  # of a refusal that may be temporary (a token that has 
 MAX_RETRY_AFTER_SECONDS = 300.0  # a longer delay that a server asks for is cut to this
 
 _FINAL = (ConnectionState.DISCONNECTED, ConnectionState.ERROR)
-_KNOWN_TYPES = frozenset(str(event.__struct_config__.tag) for event in get_args(Event))
+_KNOWN_TYPES = frozenset(map(codec.message_type, get_args(Event)))
 _AUTH_ERRORS = (ErrorCode.AUTH_FAILED, ErrorCode.INVALID_TOKEN)
 
 
