@@ -108,7 +108,7 @@ class Hub(Generic[R]):
         return [one for one in connections if one not in shut_out] if shut_out else connections
 
     def deliver(self, frame: bytes, receivers: tuple[R, ...]) -> None:
-        """Queue one frame for each receiver. A push may end a slow reader, which removes it from the tables here."""
+        """Queue one frame for each receiver."""
         for connection in receivers:
             connection.outbox.push(frame)
 

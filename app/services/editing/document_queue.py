@@ -161,9 +161,8 @@ class DocumentQueue:
         rest = await self._decide_all(batch, known, tentative, versions)
         self._waiting.extendleft(reversed(rest))
         if not all(one.submission.holds() for one in self._pending.values()):
-            self._take_back(
-                batch
-            )  # an author lost the right while others were decided: decide again without their edits
+            # An author lost the right while others were decided: decide again without their edits.
+            self._take_back(batch)
             return
         if versions:
             self.appending = tentative
