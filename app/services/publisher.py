@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from app.core.domain.domain_facts import DomainFact
     from app.engine.ports.domain import AlertStore
     from app.engine.ports.events import Broker
+    from app.engine.ports.records import RecordChange
     from dossier_realtime.protocol.authorization import Identity
     from dossier_realtime.protocol.classification import ChannelPolicy
     from dossier_realtime.protocol.events import Event
@@ -52,12 +53,16 @@ class EventPublisher:
         self.quotas = quotas
 
     async def publish(
-        self, events: Sequence[tuple[str, Event]], by: Identity, key: IdempotencyKey | None = None
+        self,
+        events: Sequence[tuple[str, Event]],
+        by: Identity,
+        key: IdempotencyKey | None = None,
+        changes: Sequence[RecordChange] = (),
     ) -> list[PublishResult]:
         """Commit (channel, event) pairs of one sender, all or none; returns when they are durable and delivered.
 
-        Raises QuotaExceeded, KeyConflict, DomainFactError, and Unavailable where the store or the journal cannot take a
-        change now.
+        `changes` of records are made in the same commit. Raises QuotaExceeded, KeyConflict, DomainFactError, Moved, and
+        Unavailable where the store or the journal cannot take a change now.
         """
         entries = self.entries(events, by)
         kept = [entry for entry in entries if entry.durable]
@@ -66,17 +71,41 @@ class EventPublisher:
         self.quotas.charge(by.user_id, by.role, channels=begun, stored=stored)
         results: list[PublishResult] = []
         try:
-            results = await self._broker.publish(entries, key)
+            results = await self._broker.publish(entries, key, changes)
         finally:
             if not results or results[0].repeated:
                 self.quotas.give_back(by.user_id, channels=begun, stored=stored)
-        if not any(result.repeated for result in results):
-            for channel, event in events:
-                self._aggregator.published(event, self.fact(channel, event))
-            await self.report_alerts(
-                {entry.domain_fact.commitment_id for entry in entries if isinstance(entry.domain_fact, AlertRecipient)}
-            )
+        await self._report(events, entries, results)
         return results
+
+    async def commit(
+        self,
+        events: Sequence[tuple[str, Event]],
+        changes: Sequence[RecordChange] = (),
+        key: IdempotencyKey | None = None,
+    ) -> list[PublishResult]:
+        """Commit (channel, event) pairs of the service itself with changes of records, all or none.
+
+        Returns when they are durable and delivered. Raises KeyConflict, DomainFactError, Moved and Unavailable.
+        """
+        entries = self.entries(events)
+        results = await self._broker.publish(entries, key, changes)
+        await self._report(events, entries, results)
+        return results
+
+    async def _report(
+        self,
+        events: Sequence[tuple[str, Event]],
+        entries: Sequence[PublicationEntry],
+        results: Sequence[PublishResult],
+    ) -> None:
+        if any(result.repeated for result in results):
+            return
+        for channel, event in events:
+            self._aggregator.published(event, self.fact(channel, event))
+        await self.report_alerts(
+            {entry.domain_fact.commitment_id for entry in entries if isinstance(entry.domain_fact, AlertRecipient)}
+        )
 
     def fact(self, channel: str, event: Event) -> Fact:
         """Return the channels that an event is about, its own and an MoU's, with their highest level now."""

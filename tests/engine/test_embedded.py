@@ -20,6 +20,8 @@ from app.engine.build import open_engine
 from app.engine.embedded.engine import EmbeddedEngine, open_embedded
 from app.engine.embedded.events import history
 from app.engine.embedded.events.ages import Ages
+from app.engine.embedded.events.event_log import EventLog
+from app.engine.embedded.storage import schema
 from app.engine.embedded.storage.schema import FILE, VERSION
 from app.engine.limits import EngineLimits
 from app.engine.ports.errors import EngineError, KeyConflict, Unavailable
@@ -249,25 +251,24 @@ def test_a_newer_schema_is_refused(tmp_path: Path, clock: Clock) -> None:
     asyncio.run(scenario())
 
 
+@pytest.mark.parametrize("version", range(1, VERSION))
 def test_a_store_of_an_earlier_version_is_brought_up_to_date_and_keeps_what_it_had(
-    tmp_path: Path, clock: Clock
+    tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch, version: int
 ) -> None:
     told = replace(event("alert"), domain_fact=AlertRecipient("c1", "ali", 1))
+    with monkeypatch.context() as earlier:
+        earlier.setattr(schema, "VERSION", version)
+        database, store = schema.open_database(tmp_path)
+        EventLog(store, 60.0, lambda *_: None).append(database, [event(1)], None, 0.0)
+        database.close()
 
     async def scenario() -> None:
-        async with _opened(tmp_path, clock) as engine:
-            await engine.broker.publish([event(1)])
-        db = sqlite3.connect(tmp_path / FILE)
-        db.executescript(
-            "DROP TABLE alerts; DROP TABLE alerted; DROP TABLE briefs; DROP TABLE quotas;"
-            "UPDATE meta SET value = '1' WHERE name = 'version'; PRAGMA user_version = 0;"
-        )
-        db.close()
         for number in (2, 3):
             async with _opened(tmp_path, clock) as engine:
                 (result,) = await engine.broker.publish([told])
                 assert result.offset == number
                 assert await engine.alerts.find("c1") is not None
+                assert await engine.records.find("commitment", ["c1"]) == {}
 
     asyncio.run(scenario())
 

@@ -23,6 +23,7 @@ from app.engine.embedded.events.broker import EmbeddedBroker
 from app.engine.embedded.events.documents import EmbeddedDocuments
 from app.engine.embedded.events.event_log import EventLog
 from app.engine.embedded.events.log_access import LogAccess
+from app.engine.embedded.events.records import EmbeddedRecords
 from app.engine.embedded.presence import EmbeddedPresence
 from app.engine.embedded.quotas import EmbeddedQuotas, stored_quotas
 from app.engine.embedded.rates import EmbeddedRates
@@ -39,6 +40,7 @@ from app.engine.ports.errors import EngineError, Unavailable
 from app.engine.ports.events import Broker, PublicationEntry
 from app.engine.ports.limits import ChannelSettingsStore, QuotaStore, RateStore
 from app.engine.ports.presence import PresenceStore
+from app.engine.ports.records import RecordStore
 from app.engine.ports.sessions import RevocationStore, SessionStore
 from app.engine.sqlite.connection import StoreError, lock_folder
 from app.engine.sqlite.reader import Reader
@@ -117,10 +119,12 @@ class EmbeddedEngine:
         self._quotas = EmbeddedQuotas(writer, quotas, now)
         self._alerts = EmbeddedAlerts(access, self._broker, limits, now)
         self._briefs = EmbeddedBriefs(access, self._broker, limits, now)
+        self._records = EmbeddedRecords(writer, self._reader, now)
         self.broker: Broker = self._broker
         self.documents: DocumentStore = EmbeddedDocuments(access, self._broker)
         self.alerts: AlertStore = self._alerts
         self.briefs: BriefStore = self._briefs
+        self.records: RecordStore = self._records
         self.presence: PresenceStore = self._presence
         self.sessions: SessionStore = self._sessions
         self.revocations: RevocationStore = self._revocations
@@ -151,6 +155,7 @@ class EmbeddedEngine:
         self._quotas.upkeep()
         self._alerts.upkeep()
         self._briefs.upkeep()
+        self._records.upkeep()
 
     def _tick(self) -> None:
         self._timer = self._loop.call_later(UPKEEP_SECONDS, self._tick)  # first: an upkeep that fails is tried again

@@ -10,6 +10,7 @@ from app.engine.ports.domain import AlertStore, BriefStore
 from app.engine.ports.events import Broker
 from app.engine.ports.limits import ChannelSettingsStore, QuotaStore, RateStore
 from app.engine.ports.presence import PresenceStore
+from app.engine.ports.records import RecordStore
 from app.engine.ports.sessions import RevocationStore, SessionStore
 
 
@@ -20,6 +21,7 @@ class Engine(Protocol):
     documents: DocumentStore
     alerts: AlertStore
     briefs: BriefStore
+    records: RecordStore
     presence: PresenceStore
     sessions: SessionStore
     revocations: RevocationStore

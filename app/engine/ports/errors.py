@@ -59,7 +59,7 @@ class ForeignCommitment(ForeignId):
 
 
 class Moved(Exception):
-    """Raised when another call changed the alert or the brief first: read it, decide, try again."""
+    """Raised when another call changed the alert, the brief or the record first: read it, decide, try again."""
 
 
 class TooManyConnections(Exception):

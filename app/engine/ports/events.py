@@ -9,6 +9,7 @@ from typing import Protocol
 from app.core.domain.domain_facts import DomainFact
 from app.core.position import StreamPosition
 from app.engine.delivery_rules import TO_EVERYBODY, DeliveryRules
+from app.engine.ports.records import RecordChange
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,15 +78,19 @@ class Broker(Protocol):
         """
 
     async def publish(
-        self, entries: Sequence[PublicationEntry], key: IdempotencyKey | None = None
+        self,
+        entries: Sequence[PublicationEntry],
+        key: IdempotencyKey | None = None,
+        changes: Sequence[RecordChange] = (),
     ) -> list[PublishResult]:
-        """Commit all entries or none, in the order of the calls on this node, then deliver them.
+        """Commit all entries and changes of records or none, in the order of the calls on this node, then deliver them.
 
         Returns when they are durable. With a key that was used before: the first result, no second effect. Domain facts
         of entries are kept in the same commit, so that a crash never forgets a fact that was delivered.
 
-        Raises KeyConflict (same key, other digest), DomainFactError (an entry names a commitment or a brief that its
-        sender has no authority over) and Unavailable; nothing was committed then.
+        Raises KeyConflict (same key, other digest), Moved (a record was changed by another call first), DomainFactError
+        (an entry names a commitment or a brief that its sender has no authority over) and Unavailable; nothing was
+        committed then.
         """
 
     async def join(self, channel: str) -> StreamPosition:

@@ -15,6 +15,7 @@ from app.engine.embedded.events.history import StreamHead
 from app.engine.embedded.events.log_access import LogAccess
 from app.engine.limits import EngineLimits
 from app.engine.ports.events import IdempotencyKey, Publication, PublicationEntry, PublishResult
+from app.engine.ports.records import RecordChange
 from dossier_realtime.protocol.namespaces import frame_of
 
 TRIM_EVERY: Final = history.TRIM_STEP // 2  # events between two trims: history shrinks faster than it grows
@@ -57,9 +58,12 @@ class EmbeddedBroker:
         self._deliver = deliver
 
     async def publish(
-        self, entries: Sequence[PublicationEntry], key: IdempotencyKey | None = None
+        self,
+        entries: Sequence[PublicationEntry],
+        key: IdempotencyKey | None = None,
+        changes: Sequence[RecordChange] = (),
     ) -> list[PublishResult]:
-        append = partial(self._log.append, entries=tuple(entries), key=key, now=self._now())
+        append = partial(self._log.append, entries=tuple(entries), key=key, now=self._now(), changes=tuple(changes))
         return (await self._writer.submit(append, self.appended)).results
 
     async def join(self, channel: str) -> StreamPosition:

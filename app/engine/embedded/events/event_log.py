@@ -17,10 +17,12 @@ import msgspec
 
 from app.core.position import epoch_of
 from app.engine.delivery_rules import TO_EVERYBODY, DeliveryRules
+from app.engine.embedded.events import records
 from app.engine.embedded.events.history import StreamHead
 from app.engine.ports.documents import Version
 from app.engine.ports.errors import KeyConflict, TipMoved
 from app.engine.ports.events import IdempotencyKey, PublicationEntry, PublishResult
+from app.engine.ports.records import RecordChange
 
 CACHED_TIPS: Final = 4_096  # channels whose end the writer need not look for in the store
 PURGE_EVERY: Final = 64  # keys between two purges, each of which takes at most twice as many
@@ -80,11 +82,16 @@ class EventLog:
         self._tips.clear()
 
     def append(
-        self, db: sqlite3.Connection, entries: Sequence[PublicationEntry], key: IdempotencyKey | None, now: float
+        self,
+        db: sqlite3.Connection,
+        entries: Sequence[PublicationEntry],
+        key: IdempotencyKey | None,
+        now: float,
+        changes: Sequence[RecordChange] = (),
     ) -> Appended:
-        """Append all entries, unless `key` was used before. `now` is Unix seconds.
+        """Append all entries and change records, unless `key` was used before. `now` is Unix seconds.
 
-        Raises KeyConflict where the key was used with another body, and the exceptions of `keep`.
+        Raises KeyConflict where the key was used with another body, Moved, and the exceptions of `keep`.
         """
         if key is not None:
             row = db.execute(
@@ -95,8 +102,10 @@ class EventLog:
                 if row[0] != key.digest:
                     raise KeyConflict("The idempotency key was used with another body: take a new key")
                 return Appended([replace(result, repeated=True) for result in _results.decode(row[1])], [])
-        # Facts first: they may refuse the entries, and nothing is written by then.
+        # Records and facts first: they may refuse the entries, and nothing is written by then.
+        records.check(db, changes)
         self._keep(db, [entry for entry in entries if entry.domain_fact is not None], now)
+        records.keep(db, changes)
         events = [
             self._insert(db, entry)
             if entry.durable

@@ -10,7 +10,7 @@ from typing import Final
 from app.engine.sqlite.connection import StoreError, connect
 
 FILE: Final = "engine.db"
-VERSION: Final = 4
+VERSION: Final = 5
 
 # Version 1, and what each later one added: a store is brought up to date when it is opened.
 # A stream is one epoch of a channel. Its head is not written anywhere: it is the last of its events.
@@ -75,6 +75,18 @@ CREATE TABLE quotas (
   user TEXT NOT NULL, kind TEXT NOT NULL, since REAL NOT NULL, spent INTEGER NOT NULL, PRIMARY KEY (user, kind)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX quotas_by_day ON quotas (since);
+""",
+    5: """
+CREATE TABLE records (
+  kind TEXT NOT NULL, key TEXT NOT NULL, body BLOB NOT NULL, revision INTEGER NOT NULL, labels TEXT NOT NULL,
+  position TEXT NOT NULL, due REAL, expires REAL, UNIQUE (kind, key)
+) STRICT;
+CREATE INDEX records_by_due ON records (kind, due) WHERE due IS NOT NULL;
+CREATE INDEX records_by_expiry ON records (expires) WHERE expires IS NOT NULL;
+CREATE TABLE record_labels (
+  kind TEXT NOT NULL, label TEXT NOT NULL, position TEXT NOT NULL, key TEXT NOT NULL,
+  PRIMARY KEY (kind, label, position, key)
+) STRICT, WITHOUT ROWID;
 """,
 }
 
