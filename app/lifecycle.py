@@ -90,15 +90,22 @@ class Service:
             background.repeat(name, task)
         if self.config.auth.jwks_url:
             background.repeat("keys", self._refresh_keys)
-        self.listeners.open()
+        if not self._signals:
+            self.listeners.open()
         self.port = self.listeners.port
 
-    async def run(self) -> None:
-        """Serve until SIGTERM or SIGINT; then drain. SIGHUP reads keys and certificate again."""
+    def handle_signals(self) -> None:
+        """Let SIGTERM and SIGINT end `run` with a drain, and SIGHUP read keys and certificate again.
+
+        It is called before `start`: from the moment that the port is bound, no signal ends the service without a drain.
+        """
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._asked_to_stop)
         loop.add_signal_handler(signal.SIGHUP, self.reload)
+
+    async def run(self) -> None:
+        """Serve until the service is asked to stop, then stop it."""
         await self._stopped.wait()
         await self.stop()
 
@@ -148,7 +155,7 @@ class Service:
     async def _complete_journal(self) -> None:
         """Record the events that were committed before a crash and are not in the journal yet."""
         found = 0
-        while page := await self.engine.broker.commits_after(self.journal.last_commit, _PAGE):
+        while not self._signals and (page := await self.engine.broker.commits_after(self.journal.last_commit, _PAGE)):
             for publication in page:
                 self.journal.record(
                     "recovered",

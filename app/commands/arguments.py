@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.commands import backups, explain, export, verify
+from dossier_realtime import __version__
 from dossier_realtime.protocol.classification import LEVELS
 
 if TYPE_CHECKING:
@@ -70,6 +71,7 @@ def parser(command: str = "run.py") -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog=command, description="The real-time service of the dossier system.", parents=[common, listening]
     )
+    parser.add_argument("--version", action="version", version=f"Dossier Realtime {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="command")
     commands.add_parser("serve", parents=[common, listening], help="run the service")
     watching = commands.add_parser("dashboard", parents=[common], help="run the operators' dashboard")

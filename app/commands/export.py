@@ -39,7 +39,7 @@ def _say(text: str) -> None:
 def export(config: Config, asked: argparse.Namespace) -> int:
     """Write a signed export, and as Parquet too where that is asked for."""
     for file in filter(None, (asked.to, asked.parquet)):
-        expect_place(file)
+        expect_place(file, replace=asked.replace)
     data = Path(config.storage.data)
     folder = data / "journal"
     node = asked.node or _only_node(folder)
@@ -113,6 +113,7 @@ def add_commands(
     """Add the commands with their options."""
     making = commands.add_parser("export", parents=[common], help="write a signed export of the journal")
     making.add_argument("--to", type=Path, required=True, help="the file, NDJSON")
+    making.add_argument("--replace", action="store_true", help="replace a file that is there already")
     making.add_argument("--parquet", type=Path, help="the same as Parquet (needs duckdb)")
     making.add_argument("--node", default="", help="whose journal, where the folder has several")
     making.add_argument("--session", default="", help="what this session sent and received")

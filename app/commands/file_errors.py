@@ -29,6 +29,8 @@ def error_sentence(wrong: Exception) -> str:
             return f"{file}: there is no folder {file.parent}; make it, or correct the path"
         case errno.ENOENT:
             return f"there is no {file}; correct the path"
+        case errno.EEXIST:
+            return f"{file} is there already; name another file, or add --replace"
         case errno.EISDIR:
             return f"{file} is a folder; name a file"
         case errno.ENOTDIR:
@@ -46,8 +48,11 @@ def without_number(text: str) -> str:
     return _NUMBER.sub("", text)
 
 
-def expect_place(file: Path) -> None:
-    """Raise OSError where no file can be put at this path, before any work is done for it."""
+def expect_place(file: Path, *, replace: bool = True) -> None:
+    """Raise OSError where no file can be put at this path, before any work is done for it.
+
+    `replace`: a file that is there may be replaced.
+    """
     try:
         folder = file.is_dir()
         there = file.parent.is_dir()
@@ -55,6 +60,8 @@ def expect_place(file: Path) -> None:
         raise OSError(wrong.errno, wrong.strerror, str(file)) from wrong
     if folder:
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(file))
+    if not replace and file.exists():
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(file))
     if not there:
         number = errno.ENOTDIR if file.parent.exists() else errno.ENOENT
         raise OSError(number, os.strerror(number), str(file))

@@ -47,6 +47,7 @@ async def serve(config: Config, *, beside: argparse.Namespace | None = None) -> 
     if tightened:
         _log.warning("the data folder was open to others and is tightened", folder=config.storage.data, files=tightened)
     service = await bootstrap.build(config)
+    service.handle_signals()
     try:
         await service.start()
     except OSError as wrong:

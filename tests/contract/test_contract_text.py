@@ -248,7 +248,7 @@ def _frame(message: dict[str, Any]) -> bytes:
 
 
 def _holds(whole: Any, printed: Any) -> bool:
-    """Whether everything printed stands in `whole`, with the same type and the same value."""
+    """Return whether everything printed stands in `whole`, with the same type and the same value."""
     if isinstance(printed, dict):
         return all(key in whole and _holds(whole[key], value) for key, value in printed.items())
     if isinstance(printed, list):

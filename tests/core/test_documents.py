@@ -28,7 +28,7 @@ def replacement(document: Document, content: str) -> list[Operation]:
 
 
 def finished(deciding: Generator[None, None, list[Operation]]) -> tuple[list[Operation], int]:
-    """What was decided, and how often others had their turn."""
+    """The decisions, and how often others had their turn."""
     turns = 0
     while True:
         try:

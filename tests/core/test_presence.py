@@ -221,7 +221,7 @@ connections = st.sampled_from(sorted(CONNECTIONS))
 
 @dataclass
 class Past:
-    """What each connection did last on a channel, and when the user last entered it visibly."""
+    """The last act of each connection on a channel, and when the user last entered it visibly."""
 
     fate: dict[tuple[str, str], tuple[str, float, int]] = field(default_factory=dict)
     entered: dict[tuple[str, str], int] = field(default_factory=dict)

@@ -26,7 +26,7 @@ DISPLAYS = [("en", "light", DESK), ("en", "dark", PHONE), ("ar", "dark", DESK), 
 
 
 class Inspection:
-    """What axe finds, page by page."""
+    """The findings of axe, page by page."""
 
     def __init__(self, page: Page) -> None:
         self._page = page

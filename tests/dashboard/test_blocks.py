@@ -26,7 +26,7 @@ def page(given_: tuple[Any, Any, str]) -> list[dict[str, Any]]:
 
 
 def apply(blocks: list[dict[str, Any]], message: dict[str, Any]) -> list[dict[str, Any]]:
-    """What the browser does with a message."""
+    """Return the answer of the browser to a message."""
     if "all" in message:
         blocks = copy.deepcopy(message["all"])
     known = {block["id"]: block for block in blocks}

@@ -139,7 +139,7 @@ def watch_for_alerts(page: Page) -> None:
 
 
 def shown_in(thing: Any, text: str) -> bool:
-    """Whether the text stands somewhere in it, as it is or as JSON has it."""
+    """Return whether the text stands somewhere in it, as it is or as JSON has it."""
     if isinstance(thing, str):
         return text in thing or json.dumps(text, ensure_ascii=False)[1:-1] in thing
     if isinstance(thing, dict):

@@ -171,7 +171,7 @@ def test_what_a_player_holds_leads_to_the_state_as_the_panes_show_it(watched: Wa
 
 
 def _offered(thing: Any) -> bool:
-    """Whether an action is offered anywhere."""
+    """Return whether an action is offered anywhere."""
     if isinstance(thing, dict):
         return "act" in thing or any(map(_offered, thing.values()))
     return isinstance(thing, list) and any(map(_offered, thing))

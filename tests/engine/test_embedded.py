@@ -52,7 +52,7 @@ def _record(session_id: str) -> SessionRecord:
 
 
 def _publish_and_kill(folder: Path, name: str, acks: int) -> dict[str, int]:
-    """What a publishing process said was acknowledged before it was killed."""
+    """Return the acknowledgements that a publishing process printed before it was killed."""
     command = [sys.executable, "-m", "tests.engine.publisher_process", str(folder), name]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None

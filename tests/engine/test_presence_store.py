@@ -22,7 +22,7 @@ def _member(connection: str, user: str = "u1", *, hidden: bool = False) -> Membe
 
 
 class _Told:
-    """What others are told, as a queue to wait on."""
+    """The messages to others, as a queue to wait on."""
 
     def __init__(self, engine: Engine) -> None:
         self.queue: asyncio.Queue[PresenceEvent] = asyncio.Queue()

@@ -17,7 +17,7 @@ from app.engine.sqlite.writer import Writer
 
 
 class Full(Exception):
-    """What the writers here fail with."""
+    """The error of the writers here."""
 
 
 class Loud(Exception):

@@ -37,7 +37,7 @@ SLOW_CONSUMER = 4000
 
 @dataclass
 class Phase:
-    """What a stretch of the load showed while readers were paused. Times in seconds, memory in bytes.
+    """The figures of a stretch of the load while readers were paused. Times in seconds, memory in bytes.
 
     `closed_after` counts seconds of the load, by the events that were published, whatever the machine makes of them.
     """

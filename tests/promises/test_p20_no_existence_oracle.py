@@ -32,7 +32,7 @@ Probe = Callable[[str], Awaitable[bytes]]
 
 
 class Stranger:
-    """Who asks: a socket and an HTTP connection of one user."""
+    """The asking user: a socket and an HTTP connection of one user."""
 
     def __init__(self, token: str, peer: Peer, raw: Raw) -> None:
         self.peer, self.raw = peer, raw

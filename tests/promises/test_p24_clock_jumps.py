@@ -80,7 +80,7 @@ class WallClock:
 
     @property
     def time(self) -> float:
-        """What the service takes for Unix time."""
+        """Return the Unix time of the service."""
         return time.time() + self.offset
 
 
@@ -165,7 +165,7 @@ class Jumping:
             assert answer["error_code"] == "PERMISSION_DENIED", answer
 
     async def refused(self, tight: Peer) -> bool:
-        """Whether the window still holds."""
+        """Return whether the window still holds."""
         answer = await tight.ask(_harmless(0))
         return bool(answer["error_code"] == "RATE_LIMIT_EXCEEDED")
 
@@ -186,7 +186,7 @@ class Jumping:
     # --- what time ends, and only the steady clock's ------------------------------------------------------------
 
     async def silent(self) -> Ending:
-        """Who says nothing at all, not even a pong, is taken for dead in its time."""
+        """A silent client, which sends not even a pong, is taken for dead in its time."""
         peer = await Peer.connect(self.service, self.token("silent"))
         peer.answers_pings = False
         return self.closed("silence", peer, HEARTBEAT_LOST, now(), LIVENESS, LIVENESS)

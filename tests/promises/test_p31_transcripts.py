@@ -113,7 +113,7 @@ def update(channel: str, padding: int = 0) -> Message:
 
 
 async def acts(client: Keeper, rng: random.Random) -> None:
-    """What people do, some of it wrong."""
+    """The acts of people, some of them wrong."""
     document = rng.choice(DOCUMENTS)
     places: dict[str, Any] = {}
     version = (await client.subscribe(document, include_presence=rng.random() < 0.5))["document"]["version"]
@@ -221,7 +221,7 @@ def progress(number: int) -> Message:
 
 
 def partial(service: Service, hidden: str) -> Recording:
-    """What an analyst sees who may not see one channel."""
+    """The view of an analyst without rights to one channel."""
     lines = Archive(service.data / "journal", "test", Signer(service.data)).export(
         Selection(),
         made_at=0.0,

@@ -203,6 +203,11 @@ def test_the_commands_export_and_verify(played: RecordedScenario, tmp_path: Path
 
     file = tmp_path / "sara.ndjson"
     assert run("export", "--to", str(file), "--user", "sara", "--redact", "document:*")[0] == 0
+    before = file.read_bytes()
+    status, text = run("export", "--to", str(file), "--user", "sara")
+    assert (status, file.read_bytes()) == (2, before), "a file that is there is evidence"
+    assert "is there already; name another file, or add --replace" in text
+    assert run("export", "--to", str(file), "--replace", "--user", "sara", "--redact", "document:*")[0] == 0
     status, text = run("verify", "--export", str(file))
     assert status == 0
     assert "sara.ndjson: intact" in text

@@ -39,7 +39,7 @@ def event(offset: int | None) -> Event:
 
 
 def arrive(subject: ChannelState, *offsets: int | None) -> list[int | None]:
-    """What is delivered, in which order."""
+    """The deliveries in their order."""
     told: list[int | None] = []
     for offset in offsets:
         told += [said.offset for said, _ in subject.arrive(event(offset), offset).deliver]  # type: ignore[union-attr]

@@ -26,7 +26,7 @@ from tests.sdk.document_service import PAPER, DocumentService, EditorDriver, del
 
 @pytest.fixture(scope="module")
 def met() -> Counter[str]:
-    """What has happened over all schedules."""
+    """The events of all schedules."""
     return Counter()
 
 

@@ -214,7 +214,7 @@ async def _watched(service: Service, program: ClientProgram, origin: str) -> lis
 
 
 def _judge(received: list[Message]) -> None:
-    """What came is what the contract prints, in its order; more fields than it prints are allowed."""
+    """The received messages are those of the contract, in its order; more fields than it prints are allowed."""
     kinds = [message["type"] for message in received]
     assert kinds[:5] == ["auth_success", "connection_state", "subscribed", "dossier_update", "pong"], kinds
     assert set(kinds[5:]) <= {"unsubscribed"}, kinds

@@ -12,7 +12,7 @@ _LAST = b"the last one"
 
 
 async def _pongs_and_close(service: Service, token: str, case: Case) -> tuple[list[bytes], int | None]:
-    """What the service answers to a case, after authentication; the JSON of its errors is not looked at."""
+    """Return the answer of the service to a case, after authentication; the JSON of its errors is not looked at."""
     raw = await Raw.upgraded(service)
     try:
         await raw.send(text({"type": "auth", "payload": {"token": token}}))
