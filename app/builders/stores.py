@@ -76,6 +76,7 @@ def _engine_limits(config: Config) -> EngineLimits:
         history_events=config.history.events,
         history_seconds=config.history.seconds,
         idempotency_seconds=config.history.idempotency_hours * 3600,
+        operation_id_bytes=config.history.operation_ids_mib << 20,
         resume_seconds=config.session.resume_window,
         grace=config.presence.grace,
         roster_cap=config.presence.list_cap,

@@ -156,6 +156,7 @@ class HistorySettings(_Table, frozen=True):
     events: Annotated[int, Meta(ge=1, le=10_000_000)]
     seconds: Annotated[float, Meta(ge=1, le=2_592_000)]
     idempotency_hours: Annotated[float, Meta(ge=1, le=720)]
+    operation_ids_mib: Annotated[int, Meta(ge=1, le=65_536)]
 
 
 class PresenceSettings(_Table, frozen=True):

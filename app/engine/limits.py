@@ -11,13 +11,15 @@ class EngineLimits:
 
     A channel keeps its last `history_events`, and all that is younger than `history_seconds`. `grace` is the
     time in which a lost connection's return is silent; `roster_cap` the number of users in one presence list.
-    `settled_seconds`: how long acknowledged alerts are kept, and briefs after their last step; `alert_seconds`: open
-    alerts, which may wait two months for their next level.
+    `idempotency_seconds`: how long keys of requests and ids of edits are kept; `operation_id_bytes`: the room on disk
+    for the ids of edits. `settled_seconds`: how long acknowledged alerts are kept, and briefs after their last step;
+    `alert_seconds`: open alerts, which may wait two months for their next level.
     """
 
     history_events: int = 10_000
     history_seconds: float = 900.0
     idempotency_seconds: float = 86_400.0
+    operation_id_bytes: int = 256 << 20
     resume_seconds: float = 900.0
     revocation_seconds: float = 90 * 86_400.0
     settled_seconds: float = 30 * 86_400.0

@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from app.engine.ports.documents import KnownOperation, Version
+from app.engine.ports.documents import KnownOperation, OperationKey, Version
 from app.engine.ports.engine import Engine
 from app.engine.ports.errors import TipMoved
 from app.engine.ports.events import Publication
@@ -19,7 +19,15 @@ DOC = "document:1"
 
 def version(n: int, op_id: str | None = None, user: str = "ali") -> Version:
     body = {"type": "remote_operation", "channel": DOC, "payload": {"version": n, "op_id": op_id}}
-    return Version(json.dumps(body).encode(), user, op_id)
+    return Version(json.dumps(body).encode(), user, op_id, digest=digest_of(op_id))
+
+
+def digest_of(op_id: str | None) -> bytes:
+    return f"of {op_id}".encode()
+
+
+def keys(*op_ids: str, user: str = "ali") -> list[OperationKey]:
+    return [OperationKey(user, op_id) for op_id in op_ids]
 
 
 async def log(engine: Engine, after: int = 0) -> list[int]:
@@ -53,7 +61,7 @@ def test_an_append_on_another_tip_changes_nothing(opened: Opener) -> None:
                 with pytest.raises(TipMoved):
                     await engine.documents.append(DOC, tip, [version(tip + 1, "x")])
             assert await log(engine) == [1]
-            assert await engine.documents.known(DOC, ["x"]) == {}
+            assert await engine.documents.known(DOC, keys("x")) == {}
 
     asyncio.run(scene())
 
@@ -64,7 +72,7 @@ def test_of_contenders_for_one_tip_exactly_one_wins(opened: Opener) -> None:
             tries = [engine.documents.append(DOC, 0, [version(1, f"op{n}")]) for n in range(20)]
             outcomes = await asyncio.gather(*tries, return_exceptions=True)
             assert sum(outcome is None for outcome in outcomes) == 1
-            assert len(await engine.documents.known(DOC, [f"op{n}" for n in range(20)])) == 1
+            assert len(await engine.documents.known(DOC, keys(*(f"op{n}" for n in range(20))))) == 1
 
     asyncio.run(scene())
 
@@ -74,9 +82,10 @@ def test_an_operation_is_known_by_its_last_version_over_a_restart(opened: Opener
         async with opened() as engine:
             await engine.documents.append(DOC, 0, [version(1, "a"), version(2, "a"), version(3, "b", "bea")])
         async with opened() as engine:
-            known = await engine.documents.known(DOC, ["a", "b", "c"])
-            assert known == {"a": KnownOperation("ali", 2), "b": KnownOperation("bea", 3)}
-            assert await engine.documents.known("document:2", ["a"]) == {}
+            known = await engine.documents.known(DOC, [*keys("a", "b", "c"), *keys("b", user="bea")])
+            (a,), (b,) = keys("a"), keys("b", user="bea")
+            assert known == {a: KnownOperation(2, b"of a"), b: KnownOperation(3, b"of b")}
+            assert await engine.documents.known("document:2", keys("a")) == {}
 
     asyncio.run(scene())
 
@@ -103,6 +112,46 @@ def test_the_log_is_cut_only_behind_a_snapshot(opened: Opener, clock: Clock) -> 
             assert (await engine.broker.position(DOC)).oldest == 901
             assert await engine.documents.snapshot(DOC, 5_000) == (900, b"at 900")
             assert await engine.documents.snapshot(DOC, 899) is None
-            assert await engine.documents.known(DOC, ["op900", "op901"]) == {"op901": KnownOperation("ali", 901)}
+            known = await engine.documents.known(DOC, keys("op1", "op901"))
+            assert [one.version for one in known.values()] == [1, 901], "ids outlive the log"
+
+    asyncio.run(scene())
+
+
+def test_the_same_id_of_two_users_names_two_edits(opened: Opener) -> None:
+    async def scene() -> None:
+        async with opened() as engine:
+            await engine.documents.append(DOC, 0, [version(1, "x"), version(2, "x", "bea")])
+        async with opened() as engine:
+            known = await engine.documents.known(DOC, [*keys("x"), *keys("x", user="bea"), *keys("x", user="cem")])
+            assert [(key.user_id, one.version) for key, one in known.items()] == [("ali", 1), ("bea", 2)]
+
+    asyncio.run(scene())
+
+
+def test_ids_go_after_their_time_and_not_before(opened: Opener, clock: Clock) -> None:
+    async def scene() -> None:
+        async with opened(idempotency_seconds=1_000.0) as engine:
+            await engine.documents.append(DOC, 0, [version(n, f"old{n}") for n in range(1, 101)])
+            clock.passed += 900
+            await engine.documents.append(DOC, 100, [version(n, f"mid{n}") for n in range(101, 201)])
+            assert len(await engine.documents.known(DOC, keys(*(f"old{n}" for n in range(1, 101))))) == 100
+            clock.passed += 200
+            await engine.documents.append(DOC, 200, [version(n, f"new{n}") for n in range(201, 401)])
+            assert await engine.documents.known(DOC, keys(*(f"old{n}" for n in range(1, 101)))) == {}
+            assert len(await engine.documents.known(DOC, keys(*(f"mid{n}" for n in range(101, 201))))) == 100
+
+    asyncio.run(scene())
+
+
+def test_ids_have_a_bound_in_bytes_and_the_oldest_go_first(opened: Opener) -> None:
+    async def scene() -> None:
+        async with opened(operation_id_bytes=100_000) as engine:
+            for n in range(0, 3_000, 500):
+                await engine.documents.append(DOC, n, [version(n + k, f"op{n + k}") for k in range(1, 501)])
+            known = await engine.documents.known(DOC, keys(*(f"op{n}" for n in range(1, 3_001))))
+            versions = [one.version for one in known.values()]
+            assert versions == list(range(versions[0], 3_001))
+            assert 1_000 <= len(versions) <= 1_100, "what 100,000 bytes hold, and what came since the last purge"
 
     asyncio.run(scene())

@@ -21,9 +21,11 @@ from app.engine.embedded.engine import EmbeddedEngine, open_embedded
 from app.engine.embedded.events import history
 from app.engine.embedded.events.ages import Ages
 from app.engine.embedded.events.event_log import EventLog
+from app.engine.embedded.events.operation_ids import OperationIds
 from app.engine.embedded.storage import schema
 from app.engine.embedded.storage.schema import FILE, VERSION
 from app.engine.limits import EngineLimits
+from app.engine.ports.documents import KnownOperation, OperationKey
 from app.engine.ports.errors import EngineError, KeyConflict, Unavailable
 from app.engine.ports.sessions import OpenedSession, SessionRecord
 from tests.engine.conftest import Clock
@@ -259,7 +261,10 @@ def test_a_store_of_an_earlier_version_is_brought_up_to_date_and_keeps_what_it_h
     with monkeypatch.context() as earlier:
         earlier.setattr(schema, "VERSION", version)
         database, store = schema.open_database(tmp_path)
-        EventLog(store, 60.0, lambda *_: None).append(database, [event(1)], None, 0.0)
+        log = EventLog(store, 60.0, lambda *_: None, OperationIds(60.0, 1 << 20))
+        log.append(database, [event(1), replace(event(2), channel="document:old")], None, 0.0)
+        if version < 6:
+            database.execute("INSERT INTO operations (stream, op_id, user, version) VALUES (2, 'o1', 'ali', 7)")
         database.close()
 
     async def scenario() -> None:
@@ -269,6 +274,9 @@ def test_a_store_of_an_earlier_version_is_brought_up_to_date_and_keeps_what_it_h
                 assert result.offset == number
                 assert await engine.alerts.find("c1") is not None
                 assert await engine.records.find("commitment", ["c1"]) == {}
+                edit = OperationKey("ali", "o1")
+                known = {edit: KnownOperation(7)} if version < 6 else {}
+                assert await engine.documents.known("document:old", [edit]) == known
 
     asyncio.run(scenario())
 

@@ -13,7 +13,7 @@ from app.core.domain.documents import EditError
 from app.core.ratelimit import RateLimiter
 from app.engine.build import open_engine
 from app.engine.limits import EngineLimits
-from app.engine.ports.documents import DocumentStore, KnownOperation, Version
+from app.engine.ports.documents import DocumentStore, KnownOperation, OperationKey, Version
 from app.engine.ports.engine import Engine
 from app.engine.ports.errors import TipMoved, Unavailable
 from app.engine.ports.events import Publication
@@ -67,8 +67,8 @@ class Gate:
         await self.store.append(channel, tip, versions)
         self.appended += 1
 
-    async def known(self, channel: str, op_ids: Sequence[str]) -> Mapping[str, KnownOperation]:
-        return await self.store.known(channel, op_ids)
+    async def known(self, channel: str, keys: Sequence[OperationKey]) -> Mapping[OperationKey, KnownOperation]:
+        return await self.store.known(channel, keys)
 
     async def keep_snapshot(self, channel: str, version: int, state: bytes) -> None:
         await self.store.keep_snapshot(channel, version, state)
@@ -85,8 +85,9 @@ class Bench:
         self.gate = Gate(engine.documents)
         self.ready = True
         self.used = False
+        self.limiter = RateLimiter()
         self.documents = Documents(
-            self.gate, engine.broker, lambda: self.ready, lambda channel: self.used, Quotas(RateLimiter(), Clock())
+            self.gate, engine.broker, lambda: self.ready, lambda channel: self.used, Quotas(self.limiter, Clock())
         )
         self.answers: list[int | EditError] = []
         self.delivered: list[int] = []
@@ -180,6 +181,35 @@ def test_an_edit_whose_tip_was_taken_is_moved_behind_and_committed_once(tmp_path
             assert await it.answered(2) == [3, 4]
             assert await it.text() == "!minesecond first "
             assert it.delivered == [1, 2, 3, 4]
+
+    asyncio.run(scene())
+
+
+def test_an_edit_is_charged_once_however_often_it_is_tried(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with bench(tmp_path) as it:
+
+            def spent() -> tuple[int, int]:
+                steady = Clock()().steady
+                return it.limiter.spent("ali", "channels", steady)[1], it.limiter.spent("ali", "stored", steady)[1]
+
+            it.gate.refuse = 3
+            for n in range(3):
+                it.submit("refused", op_id="a")
+                await it.answered(n + 1)
+            assert spent() == (0, 0)
+            it.gate.broken = 1
+            it.submit("broken", op_id="a")
+            await it.answered(4)
+            assert spent() == (0, 0)
+            it.gate.faster = ["second ", "first "]
+            it.submit("mine", op_id="a")
+            await it.answered(5)
+            (version,) = await it.engine.broker.read(DOC, 2, 10)
+            assert spent() == (0, len(version.frame)), "the document was begun by another"
+            it.submit("mine", op_id="a")
+            await it.answered(6)
+            assert spent() == (0, len(version.frame)), "a resend is stored nowhere"
 
     asyncio.run(scene())
 

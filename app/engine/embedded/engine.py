@@ -23,6 +23,7 @@ from app.engine.embedded.events.broker import EmbeddedBroker
 from app.engine.embedded.events.documents import EmbeddedDocuments
 from app.engine.embedded.events.event_log import EventLog
 from app.engine.embedded.events.log_access import LogAccess
+from app.engine.embedded.events.operation_ids import OperationIds
 from app.engine.embedded.events.records import EmbeddedRecords
 from app.engine.embedded.presence import EmbeddedPresence
 from app.engine.embedded.quotas import EmbeddedQuotas, stored_quotas
@@ -107,7 +108,8 @@ class EmbeddedEngine:
         ended = ended_sessions(database, start, limits.resume_seconds)
         revoked, settings = stored_revocations(database), stored_settings(database)
         quotas = stored_quotas(database)
-        log = EventLog(opened.store, limits.idempotency_seconds, _keep_facts)
+        ids = OperationIds(limits.idempotency_seconds, limits.operation_id_bytes)
+        log = EventLog(opened.store, limits.idempotency_seconds, _keep_facts, ids)
         self._lock = opened.lock
         self._reader = Reader(opened.file, Unavailable)
         self._writer = writer = Writer(database, Unavailable, log.forget)
@@ -121,7 +123,7 @@ class EmbeddedEngine:
         self._briefs = EmbeddedBriefs(access, self._broker, limits, now)
         self._records = EmbeddedRecords(writer, self._reader, now)
         self.broker: Broker = self._broker
-        self.documents: DocumentStore = EmbeddedDocuments(access, self._broker)
+        self.documents: DocumentStore = EmbeddedDocuments(access, self._broker, now)
         self.alerts: AlertStore = self._alerts
         self.briefs: BriefStore = self._briefs
         self.records: RecordStore = self._records

@@ -4,28 +4,40 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
+
+
+class OperationKey(NamedTuple):
+    """The name of an edit: an id of its author's. The same id of another user names another edit."""
+
+    user_id: str
+    op_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class Version:
     """One operation that becomes one version: the encoded `remote_operation`, its author, and its `op_id`.
 
-    `exclude_connection`: the author's, which gets an `operation_ack` in its place.
+    `exclude_connection`: the author's, which gets an `operation_ack` in its place. `digest` is of the edit as its
+    author sent it.
     """
 
     body: bytes
     user_id: str
     op_id: str | None
     exclude_connection: str = ""
+    digest: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
 class KnownOperation:
-    """An operation that was committed before, and the last version that it became."""
+    """An edit that was committed before: the last version that it became, and the digest of what its author sent.
 
-    user_id: str
+    The digest is empty for an edit that was committed before digests were kept.
+    """
+
     version: int
+    digest: bytes = b""
 
 
 class DocumentStore(Protocol):
@@ -41,8 +53,11 @@ class DocumentStore(Protocol):
         Raises TipMoved when `tip` is no longer the last version, and Unavailable (nothing was committed).
         """
 
-    async def known(self, channel: str, op_ids: Sequence[str]) -> Mapping[str, KnownOperation]:
-        """Return those of the operations that are in the log. They are remembered as long as the log keeps them."""
+    async def known(self, channel: str, keys: Sequence[OperationKey]) -> Mapping[OperationKey, KnownOperation]:
+        """Return those of the edits that were committed.
+
+        They are remembered for 24 h, over a restart and however short the log is, within a bound in bytes.
+        """
 
     async def keep_snapshot(self, channel: str, version: int, state: bytes) -> None:
         """Keep the document as it was at a version, so that it can be made again without all its log. May be lost."""

@@ -26,9 +26,9 @@ from .document_log import replay
 from .edit_decision import EditDecision
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
-    from app.engine.ports.documents import DocumentStore, KnownOperation
+    from app.engine.ports.documents import DocumentStore, KnownOperation, OperationKey
     from app.engine.ports.events import Broker
     from app.services.quotas import Quotas
 
@@ -39,6 +39,7 @@ _log = structlog.get_logger("documents")
 
 MAX_BATCH = 64  # edits decided and committed together
 SNAPSHOT_VERSIONS = 500  # versions between two snapshots
+_NEW_ID = "make a new one (at $.payload.op_id)"
 _VERSIONS_PER_TURN = 10  # versions of one edit that one turn of the loop makes
 
 
@@ -134,14 +135,14 @@ class DocumentQueue:
             self._take_back(batch)
             self._is_loaded = False
         except Unavailable:
-            self._pending.clear()
+            self._drop_pending()
             self._is_loaded = False
             refusal = EditError(ErrorCode.SERVICE_UNAVAILABLE, "The service cannot store changes now; try again later")
             self._refuse(batch, refusal)
         except Exception:
             # After any failure each author gets an answer, and nothing half decided stays.
             _log.exception("a document's queue failed", channel=self._channel)
-            self._pending.clear()
+            self._drop_pending()
             self._is_loaded = False
             text = "The service failed to take this edit; send it again"
             self._refuse(batch, EditError(ErrorCode.INTERNAL_ERROR, text))
@@ -170,32 +171,34 @@ class DocumentQueue:
                 await self._store.append(self._channel, self.committed.version, versions)
             finally:
                 self.appending = None
+            for submission in batch:
+                submission.charged = (0, 0)
             self.committed = tentative
             self._answer_undelivered()
             await self._keep_snapshot()
 
-    async def _known(self, batch: Sequence[EditSubmission]) -> dict[str, KnownOperation]:
-        ids = [one.op_id for one in batch if one.op_id is not None]
-        return dict(await self._store.known(self._channel, ids)) if ids else {}
+    async def _known(self, batch: Sequence[EditSubmission]) -> Mapping[OperationKey, KnownOperation]:
+        keys = [one.key for one in batch if one.key is not None]
+        return await self._store.known(self._channel, keys) if keys else {}
 
     async def _decide_all(
         self,
         batch: Sequence[EditSubmission],
-        known: dict[str, KnownOperation],
+        known: Mapping[OperationKey, KnownOperation],
         tentative: VersionedDocument,
         versions: list[Version],
     ) -> list[EditSubmission]:
         """Advance the tentative document by each submission in turn; return those that must wait for the commit."""
-        taken: set[str] = set()
+        taken: set[OperationKey] = set()
         for index, submission in enumerate(batch):
             if not submission.holds():
                 submission.reply(EditError(ErrorCode.PERMISSION_DENIED, NO_SENDING))
                 continue
-            op_id = submission.op_id
-            if op_id is not None and op_id in taken:
+            key = submission.key
+            if key is not None and key in taken:
                 return list(batch[index:])  # the same edit, sent twice, is being committed: after that it is known
-            if op_id is not None and op_id in known:
-                self._answer_known(submission, known[op_id])
+            if key is not None and key in known:
+                self._answer_known(submission, known[key])
                 continue
             try:
                 steps = await self._decision.decide(submission, tentative)
@@ -211,8 +214,8 @@ class DocumentQueue:
                     return list(batch[index:])  # it has no version: its ack comes after those before it
                 submission.reply(tentative.version)
                 continue
-            if op_id is not None:
-                taken.add(op_id)
+            if key is not None:
+                taken.add(key)
             for number, (step, version) in enumerate(zip(steps, made, strict=True), 1):
                 if number % _VERSIONS_PER_TURN == 0:
                     await asyncio.sleep(0)
@@ -222,20 +225,24 @@ class DocumentQueue:
         return []
 
     def _charge(self, submission: EditSubmission, made: Sequence[Version], *, begins: bool) -> None:
-        """Charge the bytes and the channel that the edit adds to its author's quotas. Raises EditError."""
+        """Charge the bytes and the channel that the edit adds to its author's quotas. Raises EditError.
+
+        What is charged for versions that are not committed in this turn is given back: an edit may need several turns.
+        """
         stored = sum(len(version.body) for version in made)
         try:
             author, channels = submission.author, int(begins and bool(made))
             self._quotas.charge(author.user_id, author.role, channels=channels, stored=stored)
         except QuotaExceeded as enough:
             raise EditError(enough.code, str(enough), retry_after=enough.retry_after) from None
+        submission.charged = (channels, stored)
 
     def _answer_known(self, submission: EditSubmission, known: KnownOperation) -> None:
-        if known.user_id == submission.author.user_id:
+        if known.digest in (b"", submission.digest):
             submission.reply(known.version)
         else:
-            text = "This op_id is another user's; make a new one (at $.payload.op_id)"
-            submission.reply(EditError(ErrorCode.PERMISSION_DENIED, text))
+            text = f"This op_id was given to another edit, version {known.version}; {_NEW_ID}"
+            submission.reply(EditError(ErrorCode.INVALID_MESSAGE_FORMAT, text))
 
     def _answer_undelivered(self) -> None:
         """Answer the authors of versions that no delivery claimed: no connection of this node receives the channel."""
@@ -245,8 +252,17 @@ class DocumentQueue:
 
     def _take_back(self, batch: Sequence[EditSubmission]) -> None:
         placed = {id(one.submission) for one in self._pending.values()}
-        self._pending.clear()
+        self._drop_pending()
         self._waiting.extendleft(s for s in reversed(batch) if id(s) in placed)
+
+    def _drop_pending(self) -> None:
+        """Drop the versions that were not committed, and give their authors back what they were charged."""
+        for one in self._pending.values():
+            submission = one.submission
+            channels, stored = submission.charged
+            submission.charged = (0, 0)
+            self._quotas.give_back(submission.author.user_id, channels=channels, stored=stored)
+        self._pending.clear()
 
     async def _keep_snapshot(self) -> None:
         if self.committed.version - self._snapshot >= SNAPSHOT_VERSIONS:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from app.core.origin import Origin, origin_now
+from app.engine.ports.documents import OperationKey
 from dossier_realtime.protocol.commands import EditPayload
 
 if TYPE_CHECKING:
@@ -13,6 +17,8 @@ if TYPE_CHECKING:
 
     from app.core.domain.documents import EditError
     from dossier_realtime.ot.difference import Hunk
+
+_DIGEST_BYTES = 8  # tells an edit from another one of the same author, who gains nothing by two that meet
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +48,8 @@ class EditSubmission:
     """An edit on its way to its document.
 
     `answer` is called with the version that the edit became, or with the error for which it was refused. `holds`:
-    whether the author still has the right to edit; asked again before a commit.
+    whether the author still has the right to edit; asked again before a commit. `charged`: the channels and bytes that
+    were charged to the author for versions that are not committed yet.
     """
 
     author: EditAuthor
@@ -51,11 +58,21 @@ class EditSubmission:
     holds: Callable[[], bool] = lambda: True
     origin: Origin | None = field(default_factory=origin_now.get)
     is_answered: bool = False
+    charged: tuple[int, int] = (0, 0)
 
     @property
-    def op_id(self) -> str | None:
-        """The id that the author gave the edit; None where there is none."""
-        return self.change.op_id if isinstance(self.change, EditPayload) else None
+    def key(self) -> OperationKey | None:
+        """The name that the author gave the edit; None where there is none."""
+        op_id = self.change.op_id if isinstance(self.change, EditPayload) else None
+        return None if op_id is None else OperationKey(self.author.user_id, op_id)
+
+    @property
+    def digest(self) -> bytes:
+        """The digest of the edit as its author sent it, whatever the order of its members and without its author."""
+        if not isinstance(self.change, EditPayload):
+            return b""
+        body = msgspec.structs.replace(self.change, op_id=None, user_id=None, user_name=None)
+        return blake2b(msgspec.json.encode(body), digest_size=_DIGEST_BYTES).digest()
 
     def reply(self, outcome: int | EditError) -> None:
         """Answer the author; later answers have no effect."""

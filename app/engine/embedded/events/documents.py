@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from app.engine.embedded.events.broker import EmbeddedBroker
 from app.engine.embedded.events.log_access import LogAccess
-from app.engine.ports.documents import KnownOperation, Version
+from app.engine.embedded.events.operation_ids import STREAM, known
+from app.engine.ports.documents import KnownOperation, OperationKey, Version
 
 
 class EmbeddedDocuments:
     """`ports.DocumentStore` on the event log."""
 
-    def __init__(self, access: LogAccess, broker: EmbeddedBroker) -> None:
+    def __init__(self, access: LogAccess, broker: EmbeddedBroker, now: Callable[[], float]) -> None:
         self._writer, self._reader, self._log, self._broker = access.writer, access.reader, access.log, broker
+        self._now = now
 
     async def append(self, channel: str, tip: int, versions: Sequence[Version]) -> None:
-        work = partial(self._log.append_at, channel=channel, tip=tip, versions=tuple(versions))
+        work = partial(self._log.append_at, channel=channel, tip=tip, versions=tuple(versions), now=self._now())
         await self._writer.submit(work, self._broker.appended)
 
-    async def known(self, channel: str, op_ids: Sequence[str]) -> Mapping[str, KnownOperation]:
-        return await self._reader.run(partial(_known, channel=channel, op_ids=tuple(op_ids)))
+    async def known(self, channel: str, keys: Sequence[OperationKey]) -> Mapping[OperationKey, KnownOperation]:
+        return await self._reader.run(partial(known, channel=channel, keys=tuple(keys)))
 
     async def keep_snapshot(self, channel: str, version: int, state: bytes) -> None:
         self._writer.post(partial(_keep, channel=channel, version=version, state=state))
@@ -31,31 +33,16 @@ class EmbeddedDocuments:
         return await self._reader.run(partial(_snapshot, channel=channel, version=version))
 
 
-_STREAM = "(SELECT id FROM streams WHERE channel = ? ORDER BY generation DESC LIMIT 1)"
-
-
-def _known(db: sqlite3.Connection, channel: str, op_ids: Sequence[str]) -> dict[str, KnownOperation]:
-    found = {}
-    for op_id in op_ids:
-        row = db.execute(
-            f"SELECT user, version FROM operations WHERE stream = {_STREAM} AND op_id = ?",  # noqa: S608 - ours
-            (channel, op_id),
-        ).fetchone()
-        if row is not None:
-            found[op_id] = KnownOperation(*row)
-    return found
-
-
 def _keep(db: sqlite3.Connection, channel: str, version: int, state: bytes) -> None:
     db.execute(
-        f"INSERT OR REPLACE INTO snapshots (stream, version, state) VALUES ({_STREAM}, ?, ?)",  # noqa: S608 - ours
+        f"INSERT OR REPLACE INTO snapshots (stream, version, state) VALUES ({STREAM}, ?, ?)",  # noqa: S608 - ours
         (channel, version, state),
     )
 
 
 def _snapshot(db: sqlite3.Connection, channel: str, version: int) -> tuple[int, bytes] | None:
     row: tuple[int, bytes] | None = db.execute(
-        f"SELECT version, state FROM snapshots WHERE stream = {_STREAM} AND version <= ?"  # noqa: S608 - ours
+        f"SELECT version, state FROM snapshots WHERE stream = {STREAM} AND version <= ?"  # noqa: S608 - ours
         " ORDER BY version DESC LIMIT 1",
         (channel, version),
     ).fetchone()

@@ -19,6 +19,7 @@ from app.core.position import epoch_of
 from app.engine.delivery_rules import TO_EVERYBODY, DeliveryRules
 from app.engine.embedded.events import records
 from app.engine.embedded.events.history import StreamHead
+from app.engine.embedded.events.operation_ids import OperationIds
 from app.engine.ports.documents import Version
 from app.engine.ports.errors import KeyConflict, TipMoved
 from app.engine.ports.events import IdempotencyKey, PublicationEntry, PublishResult
@@ -71,8 +72,9 @@ It raises before it writes anything where a fact is refused: a job that fails mu
 class EventLog:
     """The appending half of the log. It belongs to the writer's thread."""
 
-    def __init__(self, store: str, key_seconds: float, keep: Keep) -> None:
+    def __init__(self, store: str, key_seconds: float, keep: Keep, ids: OperationIds) -> None:
         self._store = store
+        self._ids = ids
         self._key_seconds = key_seconds
         self._keep = keep
         self._tips: dict[str, _Tip] = {}
@@ -117,7 +119,9 @@ class EventLog:
             self._remember(db, key, results, now)
         return Appended(results, events)
 
-    def append_at(self, db: sqlite3.Connection, channel: str, tip: int, versions: Sequence[Version]) -> Appended:
+    def append_at(
+        self, db: sqlite3.Connection, channel: str, tip: int, versions: Sequence[Version], now: float
+    ) -> Appended:
         """Append versions of a document. Raises TipMoved where its stream does not end with `tip`."""
         if self._find(db, channel).offset != tip:
             raise TipMoved(channel)
@@ -126,12 +130,9 @@ class EventLog:
             rules = DeliveryRules(exclude_connection=version.exclude_connection)
             event = self._insert(db, PublicationEntry(channel, version.body, durable=True, delivery=rules))
             events.append(event)
-            if version.op_id is not None:
-                # An operation of several parts is found by its last version: once that is there, all parts are.
-                db.execute(
-                    "INSERT OR REPLACE INTO operations (stream, op_id, user, version) VALUES (?, ?, ?, ?)",
-                    (event.stream, version.op_id, version.user_id, event.offset),
-                )
+        if events:
+            numbered = ((event.offset, version) for event, version in zip(events, versions, strict=True))
+            self._ids.remember(db, events[0].stream, numbered, now)
         return Appended([], events)
 
     def renew(self, db: sqlite3.Connection, channel: str) -> StreamHead:

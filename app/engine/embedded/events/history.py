@@ -96,10 +96,8 @@ def trim(db: sqlite3.Connection, stream: int, last: int, until: int) -> int:
         (stream, last, until, TRIM_STEP),
     ).rowcount
     if document and gone:
-        # Ids of operations go with their events. Of the snapshots before the oldest kept event only the newest is
-        # still needed: it is the base of that event.
+        # Of the snapshots before the oldest kept event only the newest is still needed: it is the base of that event.
         (kept,) = db.execute("SELECT min(offset) FROM events WHERE stream = ?", (stream,)).fetchone()
-        db.execute("DELETE FROM operations WHERE stream = ? AND version < ?", (stream, kept))
         db.execute(
             "DELETE FROM snapshots WHERE stream = ? AND version <"
             " (SELECT max(version) FROM snapshots WHERE stream = ? AND version < ?)",
@@ -115,5 +113,6 @@ def trim_retired(db: sqlite3.Connection, stream: int, last: int, until: int) -> 
         or db.execute("SELECT 1 FROM events WHERE stream = ? LIMIT 1", (stream,)).fetchone()
     ):
         return False
+    db.execute("DELETE FROM operation_ids WHERE stream = ?", (stream,))  # a later stream may get the same number
     db.execute("DELETE FROM streams WHERE id = ?", (stream,))
     return True

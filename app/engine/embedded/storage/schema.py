@@ -7,10 +7,11 @@ import sqlite3
 from pathlib import Path
 from typing import Final
 
+from app.engine.embedded.events.operation_ids import operation_key
 from app.engine.sqlite.connection import StoreError, connect
 
 FILE: Final = "engine.db"
-VERSION: Final = 5
+VERSION: Final = 6
 
 # Version 1, and what each later one added: a store is brought up to date when it is opened.
 # A stream is one epoch of a channel. Its head is not written anywhere: it is the last of its events.
@@ -88,6 +89,17 @@ CREATE TABLE record_labels (
   PRIMARY KEY (kind, label, position, key)
 ) STRICT, WITHOUT ROWID;
 """,
+    6: """
+CREATE TABLE operation_ids (
+  number INTEGER PRIMARY KEY, stream INTEGER NOT NULL, key BLOB NOT NULL, version INTEGER NOT NULL,
+  digest BLOB NOT NULL, at INTEGER NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX operation_ids_by_key ON operation_ids (stream, key);
+INSERT INTO operation_ids (stream, key, version, digest, at)
+  SELECT stream, operation_key(user, op_id), version, x'', CAST(strftime('%s', 'now') AS INTEGER)
+  FROM operations ORDER BY stream, version;
+DROP TABLE operations;
+""",
 }
 
 
@@ -101,6 +113,7 @@ def open_database(folder: Path) -> tuple[sqlite3.Connection, str]:
             _create(connection)
         meta = dict(connection.execute("SELECT name, value FROM meta"))
         version, store = int(meta["version"]), meta["store"]
+        connection.create_function("operation_key", 2, operation_key, deterministic=True)
         while version < VERSION:
             version += 1
             _upgrade(connection, version)
