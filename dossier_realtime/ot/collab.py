@@ -5,8 +5,9 @@ puts all operations in one order, and a client has at most one operation in flig
 and no state for each client. TP1 alone (transform.py) is then enough for all texts to converge.
 
 The server transforms an operation made against version v along everything committed after v, and commits it as one
-version for each of its parts (`flat.parts`): a concurrent insert may have split it, or have left none. All parts of an
-operation are committed together, in consecutive versions.
+version for each of its parts (`flat.parts`): a concurrent insert may have split it, or have left none. A part that
+changes nothing (a format that is there already) makes no version. All parts of an operation are committed together, in
+consecutive versions.
 
 A client receives the versions in order and without gap: those of others as `remote_operation`, its own as one
 `operation_ack` with the last of them. So a client that has seen version u and is acknowledged at v knows that
@@ -24,7 +25,7 @@ from dossier_realtime.protocol.commands import EditPayload
 from dossier_realtime.protocol.events import RemoteOperationPayload
 
 from .difference import difference
-from .document import Document, SplitsPair, apply, invert
+from .document import Document, SplitsPair, apply, effective, invert
 from .flat import InvalidOperation, admit, parts, read, split, write
 from .operations import DoesNotFit, Operation
 from .transform import compose, transform
@@ -102,7 +103,8 @@ def receive(payload: EditPayload, document: Document, log: Log) -> tuple[list[Op
     except DoesNotFit as beyond:
         raise VersionConflict(str(beyond).partition(";")[0], log.tip) from None
     operation = rebase(operation, payload.version, log)
-    return list(parts(operation)), admit(operation, document)
+    after = admit(operation, document)
+    return list(parts(effective(operation, document))), after
 
 
 class Pending:
@@ -148,6 +150,7 @@ class Pending:
         """
         if self.in_flight is not None:
             return None
+        self._buffer = effective(self._buffer, self.server)  # a format that the server's text has already is not sent
         divided = split(self._buffer)
         if divided is None:
             return None
@@ -165,7 +168,7 @@ class Pending:
         except (DoesNotFit, InvalidOperation, SplitsPair) as wrong:
             raise OutOfStep(f"Version {payload.version} does not fit: {wrong}") from wrong
         if self.in_flight is not None and payload.op_id == self.in_flight.op_id:
-            change = self._came_back(operation)
+            change = self._came_back(operation, server)
         else:
             # The committed operation goes past both pending ones, and they past it: the invariant holds again.
             change, self._flight = transform(operation, self._flight)
@@ -181,8 +184,9 @@ class Pending:
             return Operation.nothing(self.local.length)  # answered before: an ack sent twice, or after a catch-up
         if self._reloaded and version <= self.version:
             return self._take_back()  # the loaded text includes it, or nothing was left of it: remove the second copy
-        expected = self.version + sum(1 for _ in parts(self._flight))
-        old = not self._flight.changes and version <= self.version  # an answer from before the catch-up
+        flight = effective(self._flight, self.server)
+        expected = self.version + sum(1 for _ in parts(flight))
+        old = not flight.changes and version <= self.version  # an answer from before the catch-up
         if self._reloaded or (version != expected and not old):
             raise OutOfStep(f"Acknowledged at version {version}, not {expected}; load the document again")
         self.committed = self._flight
@@ -223,12 +227,15 @@ class Pending:
         self._reloaded = self.in_flight is not None
         return change
 
-    def _came_back(self, operation: Operation) -> Operation:
-        """Take a part of the operation in flight that came back in a catch-up; `local` includes it already."""
-        divided = split(self._flight)
+    def _came_back(self, operation: Operation, server: Document) -> Operation:
+        """Take a part of the operation in flight that came back in a catch-up; `local` includes it already.
+
+        `server` is the server's text with the part.
+        """
+        divided = split(effective(self._flight, self.server))
         if divided is None or divided[0] != operation:
             raise OutOfStep("The server committed something else than was sent; load the document again")
-        self._flight = divided[1]
+        self._flight = effective(divided[1], server)
         if not self._flight.changes:
             self.in_flight, self._reloaded = None, False
         return Operation.nothing(self.local.length)

@@ -124,6 +124,26 @@ def invert(operation: Operation, document: Document) -> Operation:
     return Operation(tuple(built))
 
 
+def effective(operation: Operation, document: Document) -> Operation:
+    """Return `operation` without the formats that leave `document` as it is; its effect there is the same.
+
+    An insert or a delete always changes the text. Raises DoesNotFit for an operation on a text of another length.
+    """
+    if not any(isinstance(component, Format) for component in operation.components):
+        return operation
+    if operation.before != document.length:
+        raise DoesNotFit(f"The operation is for {operation.before} units, the text has {document.length}")
+    built: list[Component] = []
+    stretches = _Stretches(document)
+    for component in operation.components:
+        if not isinstance(component, Insert):
+            has = [run.attributes for run in stretches.take(component.length)]
+            if isinstance(component, Format) and all(applied(component.attributes, each) == each for each in has):
+                component = Retain(component.length)
+        extend(built, component)
+    return Operation(tuple(built))
+
+
 def _formatted(operation: Operation, document: Document) -> tuple[Run, ...]:
     runs: list[Run] = []
     stretches = _Stretches(document)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
 
 from dossier_realtime.ot.collab import Log, OutOfStep, Pending, VersionConflict, rebase, receive
-from dossier_realtime.ot.document import Document
-from dossier_realtime.ot.flat import InvalidOperation, write_remote
-from dossier_realtime.ot.operations import Delete, Insert, Operation, Retain
+from dossier_realtime.ot.document import Document, apply, effective
+from dossier_realtime.ot.flat import InvalidOperation, parts, write_remote
+from dossier_realtime.ot.operations import Delete, Format, Insert, Operation, Retain
 from dossier_realtime.ot.units import to_units
-from dossier_realtime.protocol.commands import EditPayload
+from dossier_realtime.protocol.commands import Attributes, EditPayload
 from dossier_realtime.protocol.events import RemoteOperationPayload
 from tests.ot import properties
+from tests.ot.strategies import concurrent
 
 
 def _insert(pending: Pending, at: int, text: str) -> None:
@@ -263,3 +265,43 @@ def test_an_edit_that_the_document_does_not_take_changes_nothing() -> None:
         _insert(pending, 0, "\0")
     assert pending.synced
     assert pending.local == Document.of("😀")
+
+
+def test_a_format_that_is_there_already_makes_no_version_and_is_acknowledged_at_the_present_one() -> None:
+    bold = Operation.of(Retain(1), Format(2, Attributes(bold=True)), Retain(1))
+    pending = Pending(Document.of("abcd"), 1)
+    pending.edit(bold)
+    sent = pending.send("mine")
+    assert sent is not None
+    pending.remote(write_remote(bold, 2, "u2", "Sara", "theirs"))
+    made, document = receive(sent, pending.server, Log(1, [bold]))
+    assert (made, document) == ([], pending.server)
+    pending.acknowledged("mine", 2)
+    assert (pending.synced, pending.version) == (True, 2)
+    pending.edit(bold)
+    assert pending.send("again") is None
+    assert pending.synced
+
+
+@given(concurrent)
+def test_both_halves_count_the_same_versions_of_an_operation(row: tuple[Document, Operation, Operation]) -> None:
+    text, first, second = row
+    assert apply(effective(second, text), text) == apply(second, text)
+    log, document = Log(), text
+    pending = Pending(text, 0)
+    pending.edit(second)
+    payload = pending.send("mine")
+    for part in parts(first):
+        log.append(part)
+        document = apply(part, document)
+        pending.remote(write_remote(part, log.tip, "u2", "Sara"))
+    if payload is None:
+        assert apply(second, text) == text
+        return
+    made, after = receive(payload, document, log)
+    for part in made:
+        assert apply(part, document) != document
+        document = apply(part, document)
+    assert document == after
+    pending.acknowledged("mine", log.tip + len(made))
+    assert pending.server == after

@@ -16,7 +16,7 @@ import msgspec
 from dossier_realtime.ot.collab import Log, VersionConflict, rebase
 from dossier_realtime.ot.cursor import transform_selection
 from dossier_realtime.ot.difference import from_hunks, middle
-from dossier_realtime.ot.document import Document, apply
+from dossier_realtime.ot.document import Document, apply, effective
 from dossier_realtime.ot.flat import InvalidOperation, admit, parts, read
 from dossier_realtime.ot.operations import DoesNotFit, Operation
 from dossier_realtime.ot.units import Units, splits_pair, to_units
@@ -90,7 +90,7 @@ class VersionedDocument:
 
 
 def decide(versioned: VersionedDocument, edit: EditPayload, log: Log) -> Generator[None, None, list[Operation]]:
-    """Return the parts of the edit, one a version; none where nothing is left to do.
+    """Return the parts of the edit that change something, one a version; none where nothing is left to do.
 
     `log` reaches to the document's version, and back to the edit's. Yields now and then on a long way, so that other
     work has its turn: an edit against a version 10,000 back may take half a second. Raises EditError.
@@ -114,7 +114,7 @@ def decide(versioned: VersionedDocument, edit: EditPayload, log: Log) -> Generat
         raise EditError(ErrorCode.VERSION_CONFLICT, text, versioned.version) from None
     except InvalidOperation as wrong:
         raise EditError(ErrorCode.INVALID_MESSAGE_FORMAT, str(wrong)) from None
-    return list(parts(operation))
+    return list(parts(effective(operation, versioned.document)))
 
 
 def extended(log: Log, length: int, older: Iterable[RemoteOperationPayload]) -> Log:
