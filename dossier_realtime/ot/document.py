@@ -136,11 +136,11 @@ def effective(operation: Operation, document: Document) -> Operation:
     built: list[Component] = []
     stretches = _Stretches(document)
     for component in operation.components:
-        if not isinstance(component, Insert):
-            has = [run.attributes for run in stretches.take(component.length)]
-            if isinstance(component, Format) and all(applied(component.attributes, each) == each for each in has):
-                component = Retain(component.length)
-        extend(built, component)
+        has = [] if isinstance(component, Insert) else [run.attributes for run in stretches.take(component.length)]
+        if isinstance(component, Format) and all(applied(component.attributes, each) == each for each in has):
+            extend(built, Retain(component.length))
+        else:
+            extend(built, component)
     return Operation(tuple(built))
 
 

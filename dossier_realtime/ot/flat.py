@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from itertools import zip_longest
 from typing import Literal
 
+from msgspec.json import encode as json_encode
+
 from dossier_realtime.protocol.commands import Attributes, EditPayload
 from dossier_realtime.protocol.events import RemoteOperationPayload
 from dossier_realtime.protocol.fields import MAX_DOCUMENT, MAX_INSERT
@@ -25,6 +27,9 @@ MAX_FORMATTING = 4 << 20
 
 _RUN_BYTES = 160  # of a formatted stretch without its link, at most
 _LINK_BYTES = 6  # of one character of a link, at most
+
+MAX_CONTENT_BYTES = 62 << 10
+"""The bytes of an insert's content as JSON, so that the frame around it stays within 64 KiB."""
 
 Kind = Literal["insert", "delete", "format"]
 
@@ -213,13 +218,25 @@ def _place(position: int, component: Span | Insert, length: int) -> Operation:
 
 
 def _pieces(text: Units) -> Iterator[Units]:
-    """Yield the text in pieces that an insert may hold, of whole characters."""
+    """Yield the text in pieces that an insert in one frame may hold, of whole characters."""
     at = 0
     while at < len(text):
-        end = min(at + MAX_INSERT, len(text))
-        end -= splits_pair(text, end)
+        end = piece_end(text, at)
         yield Units(text[at:end])
         at = end
+
+
+def piece_end(text: Units, at: int) -> int:
+    """Return the end of the longest piece of `text` from `at` that one insert in one frame may hold.
+
+    JSON writes a control character in six bytes: a piece that is too long with them is halved.
+    """
+    end = min(at + MAX_INSERT, len(text))
+    end -= splits_pair(text, end)
+    if len(json_encode(from_units(Units(text[at:end])))) > MAX_CONTENT_BYTES:
+        end = at + (end - at) // 2
+        end -= splits_pair(text, end)
+    return end
 
 
 def _flat(part: Operation) -> tuple[Kind, int, str | None, int | None, Attributes | None]:

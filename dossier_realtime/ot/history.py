@@ -6,6 +6,8 @@ Prakash and Knister ("A framework for undoing actions in collaborative systems",
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 from .document import Document, invert
@@ -47,16 +49,24 @@ class History:
         _carry(self._undos, operation)
         _carry(self._redos, operation)
 
-    def undo(self, document: Document) -> Operation | None:
-        """Return the operation that undoes the last edit in `document`; None without one.
+    def undo(self, document: Document) -> NextStep | None:
+        """Return the step that undoes the last edit in `document`; None without one.
 
-        The caller applies it without passing it to `edited`.
+        The history is as before until the caller has applied its operation and calls `done`; an operation that the
+        document does not take leaves the step where it was.
         """
-        return _take(self._undos, self._redos, document)
+        return _next(self._undos, self._redos, document)
 
-    def redo(self, document: Document) -> Operation | None:
-        """Return the operation that redoes the last undone edit in `document`; None without one."""
-        return _take(self._redos, self._undos, document)
+    def redo(self, document: Document) -> NextStep | None:
+        """Return the step that redoes the last undone edit in `document`; None without one."""
+        return _next(self._redos, self._undos, document)
+
+
+class NextStep(NamedTuple):
+    """The operation of an undo or a redo, and the function to call once it is applied."""
+
+    operation: Operation
+    done: Callable[[], None]
 
 
 class _Step(NamedTuple):
@@ -79,12 +89,21 @@ def _carry(steps: list[_Step], change: Operation) -> None:
         steps[-1] = _Step(operation, change if beneath is None else compose(beneath, change))
 
 
-def _take(taken: list[_Step], other: list[_Step], document: Document) -> Operation | None:
+def _next(taken: list[_Step], other: list[_Step], document: Document) -> NextStep | None:
     while taken:
-        operation, beneath = taken.pop()
-        if beneath is not None:
-            _carry(taken, beneath)
-        if operation.changes:  # else edits of the others left nothing of it; the step below is next
-            other.append(_Step(invert(operation, document)))
-            return operation
+        operation, beneath = taken[-1]
+        if operation.changes:
+            return NextStep(operation, partial(_take, taken, other, invert(operation, document)))
+        _pop(taken, beneath)  # edits of the others left nothing of it; the step below is next
     return None
+
+
+def _take(taken: list[_Step], other: list[_Step], inverse: Operation) -> None:
+    _pop(taken, taken[-1].beneath)
+    other.append(_Step(inverse))
+
+
+def _pop(steps: list[_Step], beneath: Operation | None) -> None:
+    steps.pop()
+    if beneath is not None:
+        _carry(steps, beneath)

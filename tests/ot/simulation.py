@@ -191,10 +191,11 @@ class Client:
 
     def undo(self) -> None:
         assert self.pending is not None
-        operation = self.history.undo(self.pending.local)
-        if operation is not None:
+        step = self.history.undo(self.pending.local)
+        if step is not None:
             self.world.met["undone"] += 1
-            self.make(operation)
+            self.make(step.operation)
+            step.done()
 
     def make(self, operation: Operation) -> None:
         assert self.pending is not None

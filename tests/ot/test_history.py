@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dossier_realtime.ot.document import Document, apply
-from dossier_realtime.ot.history import MAX_STEPS, History
+from dossier_realtime.ot.history import MAX_STEPS, History, NextStep
 from dossier_realtime.ot.operations import Delete, Format, Insert, Operation, Retain
 from dossier_realtime.ot.units import to_units
 from dossier_realtime.protocol.commands import Attributes
@@ -35,10 +35,11 @@ class Author:
     def redoes(self) -> bool:
         return self._makes(self.history.redo(self.document))
 
-    def _makes(self, operation: Operation | None) -> bool:
-        if operation is not None:
-            self.document = apply(operation, self.document)
-        return operation is not None
+    def _makes(self, step: NextStep | None) -> bool:
+        if step is not None:
+            self.document = apply(step.operation, self.document)
+            step.done()
+        return step is not None
 
 
 def _insert(at: int, text: str, length: int) -> Operation:

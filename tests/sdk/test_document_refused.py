@@ -6,13 +6,18 @@ import pytest
 
 from dossier_realtime.client.errors import DeniedError, ProtocolViolation
 from dossier_realtime.client.state.document_replica import RELOAD_INTERVAL_SECONDS, RETRY_AFTER_SECONDS
-from dossier_realtime.protocol import responses
+from dossier_realtime.client.state.outbound_frames import MAX_FRAME_BYTES
+from dossier_realtime.ot.flat import parts
+from dossier_realtime.ot.operations import Delete, Insert, Operation, Retain
+from dossier_realtime.ot.units import to_units
+from dossier_realtime.protocol import codec, responses
 from dossier_realtime.protocol.commands import Attributes, Subscribe, Unsubscribe
 from dossier_realtime.protocol.errors import ErrorCode
 from dossier_realtime.protocol.events import (
     RemoteOperation,
     RemoteOperationPayload,
 )
+from dossier_realtime.protocol.fields import MAX_DOCUMENT
 from tests.sdk.document_service import PAPER, DocumentService, EditorDriver, insert, joined, refusal
 
 
@@ -86,15 +91,51 @@ def test_what_can_never_be_accepted_is_taken_out_and_told() -> None:
     assert driver.service.content == "later ab" == driver.mirror.document.content
 
 
-def test_an_edit_too_long_for_a_frame_is_taken_out_and_what_follows_is_sent() -> None:
-    driver = joined()
-    driver.type(0, "\x01" * 16_384)
-    assert driver.said == []
-    assert driver.text == ""
-    assert isinstance(driver.faults[0], DeniedError)
-    assert driver.is_synced()
-    driver.type(0, "fine")
-    assert driver.sent().payload.content == "fine"
+@pytest.mark.parametrize("text", ["\x01" * 16_384, "\x01" * 40_000, "😀" * 20_000, "م" * 50_000])
+def test_a_paste_longer_than_a_frame_goes_in_pieces_and_is_one_step_of_undo(text: str) -> None:
+    driver = joined("ab")
+    driver.type(1, text)
+    while not driver.is_synced():
+        command = driver.sent()
+        assert len(codec.encode(command)) <= MAX_FRAME_BYTES
+        driver.be_acked(command)
+    assert driver.service.content == driver.text == f"a{text}b"
+    assert driver.faults == []
+    driver.carry_out(driver.replica.undo(0))
+    assert driver.text == "ab"
+    assert [change.origin for change in driver.mirror.changes[1:]] == ["local", "undo"]
+
+
+def test_an_edit_over_the_limit_of_a_document_changes_neither_text_nor_history() -> None:
+    driver = joined("ab")
+    driver.type(1, "x")
+    for text in ("y" * (1 << 20), "nul\0"):
+        with pytest.raises(ValueError, match=r"shorten|remove"):
+            driver.type(0, text)
+    assert driver.text == "axb"
+    assert [change.origin for change in driver.mirror.changes[1:]] == ["local"]
+    driver.carry_out(driver.replica.undo(0))
+    assert driver.text == "ab"
+    assert driver.replica.undo(0) == []
+    driver.carry_out(driver.replica.redo(0))
+    assert driver.text == "axb"
+
+
+def test_an_undo_that_the_document_has_no_room_for_can_be_made_later() -> None:
+    driver = joined("x" * 16_000)
+    everything = Operation.of(Delete(16_000))
+    driver.carry_out(driver.replica.edit(everything, 0, join=False))
+    while not driver.is_synced():
+        driver.be_acked(driver.sent())
+    filling = Operation.of(Insert(to_units("y" * (MAX_DOCUMENT - 10))))
+    for part in parts(filling):
+        driver.receive(driver.service.commit(part))
+    with pytest.raises(ValueError, match="shorten"):
+        driver.replica.undo(0)
+    room = Operation.of(Delete(20_000), Retain(MAX_DOCUMENT - 20_010))
+    driver.receive(driver.service.commit(room))
+    driver.carry_out(driver.replica.undo(0))
+    assert driver.text.count("x") == 16_000
 
 
 def _remote(version: int, position: int, **changed: object) -> RemoteOperation:

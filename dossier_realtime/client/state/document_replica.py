@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from dossier_realtime.ot.collab import OutOfStep, Pending
 from dossier_realtime.ot.cursor import transform_selection
 from dossier_realtime.ot.difference import difference
-from dossier_realtime.ot.document import Document, invert
+from dossier_realtime.ot.document import Document, effective, invert
 from dossier_realtime.ot.history import History
 from dossier_realtime.ot.operations import DoesNotFit, Operation
 from dossier_realtime.ot.units import splits_pair
@@ -26,7 +26,6 @@ from dossier_realtime.protocol.events import CursorPosition, CursorPositionPaylo
 from ..errors import DeniedError, NotSubscribed, ProtocolViolation
 from .changes import Change, Cursor, Origin, edits_of
 from .effects import Changed, CursorsMoved, Effect, ErrorReport, Opened, Synced, Write
-from .outbound_frames import MAX_FRAME_BYTES
 
 CURSOR_INTERVAL_SECONDS = 0.1  # between two cursors of ours; the server relays no more
 RETRY_AFTER_SECONDS = 15.0  # until a refused operation is sent again, where the server names no delay
@@ -108,20 +107,17 @@ class DocumentReplica:
         unchanged.
         """
         before = self._text().local
-        effects = self._make("local", operation, now)
-        if effects:
-            self._history.edited(operation, before, join=join)
-        return effects
+        return self._make("local", operation, now, lambda: self._history.edited(operation, before, join=join))
 
     def undo(self, now: float) -> list[Effect]:
         """Undo the user's last edit, also after edits of others; no effect where there is none."""
-        operation = self._history.undo(self._text().local)
-        return [] if operation is None else self._make("undo", operation, now)
+        step = self._history.undo(self._text().local)
+        return [] if step is None else self._make("undo", step.operation, now, step.done)
 
     def redo(self, now: float) -> list[Effect]:
         """Redo the edit that was undone last."""
-        operation = self._history.redo(self._text().local)
-        return [] if operation is None else self._make("redo", operation, now)
+        step = self._history.redo(self._text().local)
+        return [] if step is None else self._make("redo", step.operation, now, step.done)
 
     def move_cursor(self, cursor: Cursor, now: float) -> list[Effect]:
         """Move the user's cursor. Raises NotSubscribed, and ValueError for a place outside of the text."""
@@ -246,11 +242,13 @@ class DocumentReplica:
             raise NotSubscribed(f"{self.channel} has not come yet; await ready() before you edit it")
         return self._pending
 
-    def _make(self, origin: Origin, operation: Operation, now: float) -> list[Effect]:
-        if not operation.changes:
-            return []
+    def _make(self, origin: Origin, operation: Operation, now: float, record: Callable[[], None]) -> list[Effect]:
+        """Make an edit of the user; `record` enters it into the history, once it is made and before it is sent."""
         pending = self._text()
+        if not effective(operation, pending.local).changes:
+            return []
         pending.edit(operation)
+        record()
         self._move_caret(operation, own=True)
         return [Changed(self.channel, self._change(origin, operation)), *self._send(now)]
 
@@ -335,24 +333,8 @@ class DocumentReplica:
                 self._sent += 1
             if pending.in_flight is None:
                 return
-            ref = self._next_ref()
-            frame = codec.encode(EditOperation(channel=self.channel, payload=pending.in_flight, ref=ref))
-            if len(frame) <= MAX_FRAME_BYTES:
-                self._ref = ref
-                yield Write(frame)
-                return
-            yield from self._too_long(pending)
-
-    def _too_long(self, pending: Pending) -> Iterator[Effect]:
-        """Take an edit back whose frame is too long: JSON writes a control character in six bytes.
-
-        The server would close the connection for good on such a frame.
-        """
-        before, op_id = pending.synced, pending.in_flight.op_id if pending.in_flight is not None else None
-        yield from self._changed("refused", pending.refused(op_id))
-        text = f"The edit is more than {MAX_FRAME_BYTES} bytes of JSON; leave control characters out of it"
-        yield ErrorReport(DeniedError(ErrorCode.INVALID_MESSAGE_FORMAT, text, self.channel), self.channel)
-        yield from self._settled(pending, before)
+            self._ref = self._next_ref()
+            yield Write(codec.encode(EditOperation(channel=self.channel, payload=pending.in_flight, ref=self._ref)))
 
     def _tell_cursor(self, pending: Pending, now: float) -> Iterator[Effect]:
         if self._caret is None or not self._caret_due or now < self._caret_at:
