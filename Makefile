@@ -22,7 +22,7 @@ CORES := $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
 WORKERS ?= $(shell expr $(CORES) + 1)
 PYTEST := $(BIN)/python -m pytest
 # Folders whose tests open no browser; what starts a service or takes seconds there is marked as long.
-PURE := $(addprefix tests/,architecture auth config contract core engine journal node ot protocol sdk services)
+PURE := $(addprefix tests/,architecture auth config contract core engine journal node ot protocol sdk services traces)
 LOAD ?= 2
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header
 
