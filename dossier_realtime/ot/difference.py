@@ -1,50 +1,75 @@
 """The difference of two documents as an operation, where the operations between them are not known.
 
 It is needed where the operations between two versions are no longer kept, and where a whole text replaces another. It
-keeps the common text: line by line, and where lines differ, word by word, so that an edit elsewhere in the text keeps
-its place.
+changes only what changed: line by line, in lines that differ word by word, and in words that differ character by
+character. So an edit elsewhere in the text, a caret and the formatting of text that stays keep their place. The work
+is bounded (`Effort`); beyond the bound a difference is coarser, and right.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Sequence
-from difflib import SequenceMatcher
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import accumulate
+from typing import NamedTuple
 
 from .attributes import PLAIN, between
 from .document import Document, Run, apply
+from .matching import Block, Effort, common
 from .operations import Component, Delete, Format, Insert, Operation, Retain
+from .tokens import Level, cut, is_mark
 from .transform import compose
-from .units import Units, splits_pair
+from .units import Units, from_units, splits_pair
 
-_TOKENS = (re.compile(r"[^\n]*\n|[^\n]+"), re.compile(r"\s*\S+|\s+"))
-_MAX_TOKENS = 2_000  # the comparison is quadratic at worst; a longer stretch is replaced as a whole
+EFFORT = 1_000_000  # steps of one difference, at most: about half a second, beside the time to cut the texts
+_FINER: dict[Level, Level] = {"line": "word", "word": "character"}
+_MAX_WORDS = 8  # of a change, on either side, that is looked at character by character
+_LONG_LINE = 4_096  # units; a longer line is compared from a space on, not from its beginning
 
 
-def difference(old: Document, new: Document) -> Operation:
+class _Change(NamedTuple):
+    """The text from `old` to `old_end` is replaced by that from `new` to `new_end`; offsets in characters."""
+
+    old: int
+    old_end: int
+    new: int
+    new_end: int
+
+    @property
+    def size(self) -> int:
+        return max(self.old_end - self.old, self.new_end - self.new)
+
+    @property
+    def replaces(self) -> bool:
+        return self.old < self.old_end and self.new < self.new_end
+
+
+def difference(old: Document, new: Document, effort: Effort | None = None) -> Operation:
     """Return an operation that turns `old` into `new`."""
-    reworded = Operation.normal(_steps(old.text, new.text, _TOKENS))
-    return compose(reworded, Operation.normal(_formats(apply(reworded, old), new)))
+    reworded = from_hunks(hunks(old.text, new.text, effort), new.text)
+    return compose(reworded, reformatted(apply(reworded, old), new))
+
+
+def reformatted(old: Document, new: Document) -> Operation:
+    """Return the operation that gives `old` the formatting of `new`, which has the same text."""
+    return Operation.normal(_formats(old, new))
 
 
 Hunk = tuple[int, int, int]
 """A step of a difference: the numbers of units that are kept, then inserted, then deleted."""
 
 
-def hunks(old: Units, new: Units) -> list[Hunk]:
+def hunks(old: Units, new: Units, effort: Effort | None = None) -> list[Hunk]:
     """Return the steps from `old` to `new`, without the texts; `from_hunks` makes an operation of them."""
+    prefix, suffix = _unchanged(old, new)
+    before, after = (from_units(Units(text[prefix : len(text) - suffix])) for text in (old, new))
     found: list[Hunk] = []
-    for component in Operation.normal(_steps(old, new, _TOKENS)).components:
-        match component:
-            case Retain(length):
-                found.append((length, 0, 0))
-            case Insert(text):
-                found.append((0, len(text), 0))
-            case Delete(length):
-                found.append((0, 0, length))
-            case _:  # pragma: no cover - a difference of texts formats nothing
-                raise AssertionError(component)
-    return found
+    kept, i, j = prefix, 0, 0
+    for change in _changes(before, after, "line", effort or Effort(EFFORT)):
+        kept += _units(before[i : change.old])
+        i, j = change.old_end, change.new_end
+        found.append((kept, _units(after[change.new : j]), _units(before[change.old : i])))
+        kept = 0
+    return [*found, (kept + _units(before[i:]) + suffix, 0, 0)]
 
 
 def middle(old: Units, new: Units) -> list[Hunk]:
@@ -52,6 +77,23 @@ def middle(old: Units, new: Units) -> list[Hunk]:
     prefix = _prefix(old, new)
     suffix = _suffix(old[prefix:], new[prefix:])
     return [(prefix, len(new) - prefix - suffix, len(old) - prefix - suffix), (suffix, 0, 0)]
+
+
+def coarsened(found: Sequence[Hunk], most: int) -> list[Hunk]:
+    """Return hunks to the same text with at most `most` changes; the shortest kept stretches are replaced for that."""
+    surplus = sum(1 for _, inserted, deleted in found if inserted or deleted) - most
+    if surplus <= 0:
+        return list(found)
+    inner = sorted((hunk[0], number) for number, hunk in enumerate(found) if number and (hunk[1] or hunk[2]))
+    replaced = {number for _, number in inner[:surplus]}
+    coarse: list[Hunk] = []
+    for number, (kept, inserted, deleted) in enumerate(found):
+        if number in replaced:
+            before = coarse.pop()
+            coarse.append((before[0], before[1] + kept + inserted, before[2] + kept + deleted))
+        else:
+            coarse.append((kept, inserted, deleted))
+    return coarse
 
 
 def from_hunks(found: Iterable[Hunk], new: Units) -> Operation:
@@ -69,28 +111,121 @@ def from_hunks(found: Iterable[Hunk], new: Units) -> Operation:
     return Operation.normal(components())
 
 
-def _steps(old: str, new: str, tokens: Sequence[re.Pattern[str]]) -> Iterator[Component]:
-    """Yield the components from `old` to `new`. `tokens` are the patterns to cut differing text by, coarse first."""
+def _changes(old: str, new: str, level: Level, effort: Effort) -> Iterator[_Change]:
+    """Yield what differs between two texts, as coarse as `level` and finer where that is worth it."""
+    if not old or not new:
+        yield from [_Change(0, len(old), 0, len(new))] * (old != new)
+        return
+    olds, news = cut(old, level), cut(new, level)
+    at_old, at_new = [0, *accumulate(map(len, olds))], [0, *accumulate(map(len, news))]
+    blocks = common(olds, news, effort)
+    found = [
+        _Change(at_old[i], at_old[i_end], at_new[j], at_new[j_end])
+        for gap in _gaps(blocks, len(olds), len(news))
+        for i, i_end, j, j_end in (_paired(olds, news, gap) if level == "line" else [gap])
+    ]
+    if level == "word":
+        found = _merged(found, lambda kept, left, right: left.replaces and right.replaces and _is_blank(old[kept]))
+    elif level == "character":
+        found = _merged(found, lambda kept, left, right: kept.stop - kept.start <= min(left.size, right.size))
+    for change in found:
+        before, after = old[change.old : change.old_end], new[change.new : change.new_end]
+        finer = _FINER.get(level)
+        if not change.replaces or finer is None or (finer == "character" and _is_long(before, after)):
+            yield change
+            continue
+        for inner in _changes(before, after, finer, effort):
+            i, i_end, j, j_end = inner
+            yield _Change(change.old + i, change.old + i_end, change.new + j, change.new + j_end)
+
+
+Gap = tuple[int, int, int, int]
+"""The pieces from the first number to the second are replaced by those from the third to the fourth."""
+
+
+def _gaps(blocks: Sequence[Block], olds: int, news: int) -> Iterator[Gap]:
+    i = j = 0
+    for block in [*blocks, Block(olds, news, 0)]:
+        if i < block.old or j < block.new:
+            yield i, block.old, j, block.new
+        i, j = block.old + block.length, block.new + block.length
+
+
+def _paired(olds: list[str], news: list[str], gap: Gap) -> Iterator[Gap]:
+    """Yield the changes of lines that replace as many: each line by its own, where half of them are alike."""
+    i, i_end, j, j_end = gap
+    count = i_end - i
+    alike = [_alike(old, new) for old, new in zip(olds[i:i_end], news[j:j_end], strict=False)]
+    if count != j_end - j or count < 2 or 2 * sum(alike) < count:
+        yield gap
+        return
+    at = 0
+    while at < count:
+        end = at + 1
+        while not alike[at] and end < count and not alike[end]:
+            end += 1
+        yield i + at, i + end, j + at, j + end
+        at = end
+
+
+def _alike(old: str, new: str) -> bool:
+    shorter = min(len(old), len(new))
     prefix = _prefix(old, new)
+    return 2 * (prefix + _suffix(old[prefix:], new[prefix:])) >= shorter
+
+
+def _merged(changes: list[_Change], is_merged: Callable[[slice, _Change, _Change], bool]) -> list[_Change]:
+    """Return the changes, with two as one where what is kept between them is not worth it.
+
+    `is_merged` gets the kept stretch of the old text, and both.
+    """
+    merged: list[_Change] = []
+    for change in changes:
+        merged.append(change)
+        while len(merged) > 1 and is_merged(slice(merged[-2].old_end, merged[-1].old), merged[-2], merged[-1]):
+            right, left = merged.pop(), merged.pop()
+            merged.append(_Change(left.old, right.old_end, left.new, right.new_end))
+    return merged
+
+
+def _is_blank(kept: str) -> bool:
+    return "\n" not in kept and not any(map(str.isalnum, kept))
+
+
+def _is_long(*texts: str) -> bool:
+    return any(len(cut(text, "word")) > _MAX_WORDS for text in texts)
+
+
+def _units(text: str) -> int:
+    """Return the number of UTF-16 units of a text of whole characters."""
+    return len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2
+
+
+def _unchanged(old: Units, new: Units) -> tuple[int, int]:
+    """Return the lengths of a common beginning and a common end whose edges are edges of pieces in both texts."""
+    prefix = _prefix(old, new)
+    if prefix == len(old) == len(new):
+        return prefix, 0
     suffix = _suffix(old[prefix:], new[prefix:])
-    yield Retain(prefix)
-    yield from _replaced(old[prefix : len(old) - suffix], new[prefix : len(new) - suffix], tokens)
-    yield Retain(suffix)
+    line = old.rfind("\n", 0, prefix) + 1
+    if prefix - line > _LONG_LINE:
+        line = max(line, _edge_before(old, line, prefix))
+    start = len(old) - suffix
+    after = old.find("\n", start) + 1 or len(old)
+    if after - start > _LONG_LINE:
+        after = min(after, _edge_after(old, start, after))
+    return line, len(old) - after
 
 
-def _replaced(old: str, new: str, tokens: Sequence[re.Pattern[str]]) -> Iterator[Component]:
-    if old and new and tokens:
-        olds, news = tokens[0].findall(old), tokens[0].findall(new)
-        if max(len(olds), len(news)) <= _MAX_TOKENS:
-            for tag, i, j, k, m in SequenceMatcher(None, olds, news).get_opcodes():
-                before = "".join(olds[i:j])
-                if tag == "equal":
-                    yield Retain(len(before))
-                else:
-                    yield from _steps(before, "".join(news[k:m]), tokens[1:])
-            return
-    yield Insert(Units(new))
-    yield Delete(len(old))
+def _edge_before(text: str, start: int, end: int) -> int:
+    """Return the last edge of a word, behind a space, between `start` and `end`."""
+    at = text.rfind(" ", start, end - 1) + 1
+    return at if at and not is_mark(text[at]) and text[at] < "\ud800" else start
+
+
+def _edge_after(text: str, start: int, end: int) -> int:
+    at = text.find(" ", start, end - 1) + 1
+    return at if at and not is_mark(text[at]) and text[at] < "\ud800" else end
 
 
 def _formats(reworded: Document, new: Document) -> Iterator[Component]:

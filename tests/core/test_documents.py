@@ -24,7 +24,7 @@ TEXTS = st.text(st.sampled_from("ab \nم😀"), max_size=12)
 
 def replacement(document: Document, content: str) -> list[Operation]:
     new = core.whole_text(content)
-    return core.replacement(document, new, hunks(document.text, new))
+    return core.replacement(new, hunks(document.text, new))
 
 
 def finished(deciding: Generator[None, None, list[Operation]]) -> tuple[list[Operation], int]:

@@ -15,13 +15,13 @@ import msgspec
 
 from dossier_realtime.ot.collab import Log, VersionConflict, rebase
 from dossier_realtime.ot.cursor import transform_selection
-from dossier_realtime.ot.difference import from_hunks, middle
+from dossier_realtime.ot.difference import coarsened, from_hunks
 from dossier_realtime.ot.document import Document, apply, effective
 from dossier_realtime.ot.flat import InvalidOperation, admit, parts, read
 from dossier_realtime.ot.operations import DoesNotFit, Operation
 from dossier_realtime.ot.units import Units, splits_pair, to_units
 from dossier_realtime.protocol.errors import ErrorCode
-from dossier_realtime.protocol.fields import MAX_DOCUMENT
+from dossier_realtime.protocol.fields import MAX_DOCUMENT, MAX_INSERT
 from dossier_realtime.protocol.responses import DocumentState
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ The work is the product of the pieces with the distance, and no editor may keep 
 editor that gets the conflict loads the text and keeps its own.
 """
 MAX_PARTS = 500  # versions that one whole new text may become
+_MAX_CHANGES = (MAX_PARTS - 2 * MAX_DOCUMENT // MAX_INSERT) // 2  # each a deletion and an insert, long ones several
 STRIDE = 200  # operations that an edit is moved past in one go; fewer where it is in many pieces
 _MAX_PIECES = 16  # of an edit, that take as long as the edit itself
 
@@ -146,14 +147,14 @@ def whole_text(content: str) -> Units:
     return new
 
 
-def replacement(document: Document, new: Units, hunks: Sequence[Hunk]) -> list[Operation]:
-    """Return the parts that make the document's text `new`, as the hunks say.
+def replacement(new: Units, hunks: Sequence[Hunk]) -> list[Operation]:
+    """Return the parts that make a document's text `new`, as the hunks say.
 
-    Text that stays keeps its formatting. Each part is a version. Where there would be more parts than MAX_PARTS,
-    everything between the common beginning and the common end is replaced.
+    Text that stays keeps its formatting. Each part is a version. Where there would be more parts than MAX_PARTS, the
+    shortest stretches that stay between two changes are replaced with them.
     """
     found = list(islice(parts(from_hunks(hunks, new)), MAX_PARTS + 1))
-    return found if len(found) <= MAX_PARTS else list(parts(from_hunks(middle(document.text, new), new)))
+    return found if len(found) <= MAX_PARTS else list(parts(from_hunks(coarsened(hunks, _MAX_CHANGES), new)))
 
 
 def placed_cursor(versioned: VersionedDocument, cursor: CursorPayload) -> tuple[int, int]:

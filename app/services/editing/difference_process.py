@@ -11,7 +11,7 @@ import msgspec
 from dossier_realtime.ot.difference import hunks
 from dossier_realtime.ot.units import to_units
 
-_MAX_CPU_SECONDS = 5  # a process whose service is gone ends by itself
+_MAX_CPU_SECONDS = 20  # a process whose service is gone ends by itself
 _MAX_MEMORY_BYTES = 1 << 30
 
 

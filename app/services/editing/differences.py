@@ -1,6 +1,7 @@
-"""Differences of whole texts, in a process of their own: the loop goes on meanwhile, and a deadline ends the search.
+"""Differences of whole texts: small ones at once, others in a process of their own, so that the loop goes on meanwhile.
 
-Whatever the texts, the answer is right; only where the search takes too long is it one replacement of the middle.
+The work is bounded by `Effort`, so the answer is the same on a slow machine. The deadline is for a process that does
+not run at all: then all between the common beginning and the common end is replaced.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import msgspec
 import structlog
 
 from dossier_realtime.ot.difference import hunks, middle
+from dossier_realtime.ot.matching import Effort
 from dossier_realtime.ot.units import from_units
 
 if TYPE_CHECKING:
@@ -24,8 +26,9 @@ if TYPE_CHECKING:
 
 _log = structlog.get_logger("documents")
 _ROOT = Path(__file__).parents[3]
-_SMALL_UNITS = 1024  # that differ: up to here the search takes less time than a process takes to start
-_SEARCH_TIMEOUT_SECONDS = 3.0  # the wait for other searches included
+_SMALL_UNITS = 16_384  # that differ, and
+_SMALL_EFFORT = 20_000  # steps: up to here the search takes less time than a process takes to start
+_SEARCH_TIMEOUT_SECONDS = 30.0  # the wait for other searches included
 _MAX_SEARCHES = 1  # at once
 
 _found = msgspec.json.Decoder(list[tuple[int, int, int]])
@@ -42,8 +45,13 @@ class Differences:
     async def between(self, old: Units, new: Units) -> list[Hunk]:
         """Return the hunks that turn `old` into `new`."""
         whole = middle(old, new)
-        if max(whole[0][1:]) <= _SMALL_UNITS or min(whole[0][1:]) == 0:
-            return hunks(old, new)
+        if min(whole[0][1:]) == 0:
+            return whole
+        if max(whole[0][1:]) <= _SMALL_UNITS:
+            effort = Effort(_SMALL_EFFORT)
+            found = hunks(old, new, effort)
+            if not effort.exceeded:
+                return found
         try:
             async with asyncio.timeout(self._deadline), self._room:
                 return await self._searched(old, new)

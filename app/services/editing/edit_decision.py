@@ -48,7 +48,7 @@ class EditDecision:
             found = change.hunks
             if found is None:  # the version that it expects was committed only after it was submitted
                 found = await self._differences.between(tentative.document.text, new)
-            return core.replacement(tentative.document, new, found)
+            return core.replacement(new, found)
         log = tentative.log
         if change.version < log.start:
             log = await self._reaching(change.version, tentative)
