@@ -152,12 +152,14 @@ class Attributes(Strict, frozen=True):
 UnitOffset = Annotated[int, Meta(ge=0, le=MAX_DOCUMENT)]
 UnitLength = Annotated[int, Meta(ge=1, le=MAX_DOCUMENT)]
 OperationId = Annotated[str, Meta(min_length=1, max_length=64)]
+EpochName = Annotated[str, Meta(max_length=64)]
 
 
 class EditPayload(Strict, frozen=True):
     """One flat operation.
 
-    `position` and `length` are in UTF-16 code units; `version` is the one that it was made against.
+    `position` and `length` are in UTF-16 code units; `version` is the one that it was made against. `epoch` names the
+    history that has this version (`document.epoch`); without it, that is the present one.
     """
 
     operation_type: Literal["insert", "delete", "format"]
@@ -167,6 +169,7 @@ class EditPayload(Strict, frozen=True):
     length: UnitLength | None = None
     attributes: Attributes | None = None
     op_id: OperationId | None = None
+    epoch: EpochName | None = None
     user_id: Id | None = None
     user_name: str | None = None
 

@@ -177,12 +177,11 @@ class Subscriptions:
         answer, since = Subscribed(channel=asked.channel, ref=asked.ref), asked.since
         if document is not None:
             known = None if since is None else since.version
-            ours = since is not None and since.epoch in (None, position.epoch)
+            ours = since is not None and since.epoch in (None, document.epoch)
             if known is not None and ours and position.oldest - 1 <= known <= position.offset:
                 answer.recovered = True
                 return answer, known
             answer.recovered = None if since is None else False
-            document.epoch = position.epoch
             answer.document = document
             return answer, None
         if namespace_of(asked.channel).history and self._policy.settings(asked.channel).history:

@@ -72,6 +72,7 @@ class DocumentQueue:
         self._quotas = quotas
         self._channel, self._store, self._broker, self._ready = channel, store, broker, ready
         self.committed = VersionedDocument()
+        self.epoch = ""  # the history of the document, once it is loaded
         self.appending: VersionedDocument | None = None
         self._waiting: deque[EditSubmission] = deque()
         self._pending: dict[int, PendingVersion] = {}
@@ -117,7 +118,7 @@ class DocumentQueue:
         versioned = VersionedDocument() if found is None else core.unpack(found[1])
         self._snapshot = versioned.version
         await replay(self._broker, self._channel, versioned, position.offset)
-        self.committed = versioned
+        self.committed, self.epoch = versioned, position.epoch
         self._is_loaded = True
 
     async def _work(self) -> None:
@@ -201,7 +202,7 @@ class DocumentQueue:
                 self._answer_known(submission, known[key])
                 continue
             try:
-                steps = await self._decision.decide(submission, tentative)
+                steps = await self._decision.decide(submission, tentative, self.epoch)
                 made = [
                     self._decision.version(submission, step, tentative.version + n) for n, step in enumerate(steps, 1)
                 ]

@@ -55,8 +55,10 @@ class Documents:
 
     async def opened(self, channel: str) -> tuple[DocumentState, SharedText]:
         """Return the document as it is without its text, and the text encoded once for all who open it."""
-        versioned = await self.committed(channel)
-        return DocumentState(versioned.version, "", []), self._texts.of(channel, versioned.document)
+        queue = self._queue(channel)
+        await queue.loaded()
+        versioned = queue.committed
+        return DocumentState(versioned.version, "", [], queue.epoch), self._texts.of(channel, versioned.document)
 
     async def committed(self, channel: str) -> VersionedDocument:
         """Return the document as it is committed; callers must not change it."""
@@ -83,7 +85,7 @@ class Documents:
             return None
         versioned = VersionedDocument() if found is None else core.unpack(found[1])
         await replay(self._broker, channel, versioned, version)
-        return DocumentState(versioned.version, "", []), SharedText(versioned.document)
+        return DocumentState(versioned.version, "", [], position.epoch), SharedText(versioned.document)
 
     async def replace(self, channel: str, submission: EditSubmission) -> None:
         """Find the difference to a whole new text, then put it into its document's queue. Raises Unavailable.

@@ -34,12 +34,16 @@ class EditDecision:
     def __init__(self, channel: str, broker: Broker, differences: Differences) -> None:
         self._channel, self._broker, self._differences = channel, broker, differences
 
-    async def decide(self, submission: EditSubmission, tentative: VersionedDocument) -> list[Operation]:
+    async def decide(self, submission: EditSubmission, tentative: VersionedDocument, epoch: str) -> list[Operation]:
         """Return the operations, one a version, that advance `tentative`; none where the edit has no effect.
 
-        Gives the loop to others now and then. Raises EditError and Unavailable.
+        `epoch` names the document's history: the versions of another one have other texts. Gives the loop to others now
+        and then. Raises EditError and Unavailable.
         """
         change = submission.change
+        if change.epoch not in (None, epoch):
+            text = "The document has another history than this version; subscribe to it anew, or read it again"
+            raise EditError(ErrorCode.VERSION_CONFLICT, text, tentative.version)
         if isinstance(change, WholeText):
             if change.expected != tentative.version:
                 text = f"The document is at version {tentative.version}; read it and try again"

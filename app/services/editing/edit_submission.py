@@ -33,14 +33,15 @@ class EditAuthor:
 
 @dataclass(frozen=True, slots=True)
 class WholeText:
-    """A document's whole new text, in place of the text at version `expected`.
+    """A document's whole new text, in place of the text at version `expected` of the history `epoch`.
 
-    `hunks`: the difference to that text; None until it is found.
+    `epoch` None stands for the present history. `hunks`: the difference to that text; None until it is found.
     """
 
     text: str
     expected: int
     hunks: list[Hunk] | None = None
+    epoch: str | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -68,11 +69,14 @@ class EditSubmission:
 
     @property
     def digest(self) -> bytes:
-        """The digest of the edit as its author sent it, whatever the order of its members and without its author."""
+        """The digest of the edit as its author sent it, whatever the order of its members.
+
+        Its author and the history that it names do not count: both may be added where it is sent again.
+        """
         if not isinstance(self.change, EditPayload):
             return b""
-        body = msgspec.structs.replace(self.change, op_id=None, user_id=None, user_name=None)
-        return blake2b(msgspec.json.encode(body), digest_size=_DIGEST_BYTES).digest()
+        body = msgspec.structs.replace(self.change, op_id=None, epoch=None, user_id=None, user_name=None)
+        return blake2b(msgspec.json.encode(body, order="sorted"), digest_size=_DIGEST_BYTES).digest()
 
     def reply(self, outcome: int | EditError) -> None:
         """Answer the author; later answers have no effect."""

@@ -64,7 +64,9 @@ class DocumentHandler(AuthenticatedHandler):
         state, text = found
         self.read_of = Read(channel, 1, state.version)  # the text at a version holds all before it
         self.set_header("Etag", f'"{state.version}"')
-        head = msgspec.json.encode({"document": document_id, "version": state.version})[:-1] + b","
+        head = (
+            msgspec.json.encode({"document": document_id, "version": state.version, "epoch": state.epoch})[:-1] + b","
+        )
         await self.answer_parts((head, text.json, b"}"))
 
     async def put(self, document_id: str) -> None:
@@ -75,9 +77,10 @@ class DocumentHandler(AuthenticatedHandler):
         if not self.require(lambda: authorization.send_denial(self.policy, identity, channel) is None):
             self.forbid()
             return
-        text = self._text()
-        if text is None:
+        body = self._text()
+        if body is None:
             return
+        text = body.content
         documents = self.context.domain.documents
         try:
             version = (await documents.state(channel)).version
@@ -96,7 +99,7 @@ class DocumentHandler(AuthenticatedHandler):
             answered: asyncio.Future[int | EditError] = asyncio.get_running_loop().create_future()
             submission = EditSubmission(
                 EditAuthor(identity.user_id, identity.name, identity.role),
-                WholeText(text, expected),
+                WholeText(text, expected, epoch=body.epoch),
                 answered.set_result,
                 holds=self.holds,
             )
@@ -149,9 +152,9 @@ class DocumentHandler(AuthenticatedHandler):
         self.forbid()
         return None
 
-    def _text(self) -> str | None:
+    def _text(self) -> DocumentText | None:
         try:
-            return codec.decode_body(bytes(self.body), DocumentText).content
+            return codec.decode_body(bytes(self.body), DocumentText)
         except codec.InvalidMessage as wrong:
             self.refuse(400, ErrorCode.INVALID_MESSAGE_FORMAT, wrong.reason, path=wrong.path)
             return None

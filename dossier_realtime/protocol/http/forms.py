@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
+from ..commands import EpochName
 from ..errors import ErrorCode
 from ..fields import ChannelField, Count, Id
 from ..responses import BriefEnd, FormatRun, Roster, SettingsPayload
@@ -17,9 +18,13 @@ from ..responses import BriefEnd, FormatRun, Roster, SettingsPayload
 
 
 class DocumentText(Struct, forbid_unknown_fields=True):
-    """The whole new text of a document: at most 1 Mi UTF-16 code units, no NUL."""
+    """The whole new text of a document: at most 1 Mi UTF-16 code units, no NUL.
+
+    `epoch` names the history that has the version which the text replaces; without it, that is the present one.
+    """
 
     content: str
+    epoch: EpochName | None = None
 
 
 class Revocation(Struct, forbid_unknown_fields=True):
@@ -66,10 +71,14 @@ class PublishAnswer(Struct):
 
 
 class DocumentAnswer(Struct):
-    """A document's text at a version; `format` lists runs of attributes over UTF-16 code units."""
+    """A document's text at a version; `format` lists runs of attributes over UTF-16 code units.
+
+    `epoch` names the history that has this version; a store that was restored begins new ones.
+    """
 
     document: Id
     version: Count
+    epoch: str
     content: str
     format: list[FormatRun]
 
