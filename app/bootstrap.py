@@ -29,6 +29,7 @@ from app.services.editing.cursors import Cursors
 from app.services.editing.documents import Documents
 from app.services.publisher import EventPublisher
 from app.services.quotas import Quotas
+from app.services.revisions.revisions import Revisions
 from app.telemetry.metrics import Metrics
 from app.web.handler_context import CallRecords, DomainServices, HandlerContext, Probes
 from app.web.listeners import PortListeners
@@ -79,6 +80,7 @@ def _compose(stores: Stores, tls_context: ssl.SSLContext | None) -> Service:
         lambda channel: bool(node.hub.members(channel)),
         quotas,
     )
+    revisions = Revisions(engine.revisions, engine.documents, engine.broker, documents.differences)
     cursors = Cursors(documents, engine.broker)
     channel_admin = ChannelAdmin(engine, policy)
 
@@ -107,7 +109,7 @@ def _compose(stores: Stores, tls_context: ssl.SSLContext | None) -> Service:
     bounds = handler_bounds(config, node)
     context = HandlerContext(
         handler_access(engine, node),
-        DomainServices(publisher, documents, alerts, briefs),
+        DomainServices(publisher, documents, revisions, alerts, briefs),
         operator_services(engine, node, channel_admin),
         CallRecords(recorder, acts, Archive(folder, config.node.id, stores.signer)),
         bounds,

@@ -75,6 +75,7 @@ def _engine_limits(config: Config) -> EngineLimits:
     return EngineLimits(
         history_events=config.history.events,
         history_seconds=config.history.seconds,
+        document_bytes=config.history.document_mib << 20,
         idempotency_seconds=config.history.idempotency_hours * 3600,
         operation_id_bytes=config.history.operation_ids_mib << 20,
         resume_seconds=config.session.resume_window,

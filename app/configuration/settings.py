@@ -151,12 +151,13 @@ class OutboxSettings(_Table, frozen=True):
 
 
 class HistorySettings(_Table, frozen=True):
-    """The table `[history]`: the range in which a channel can be recovered."""
+    """The table `[history]`: the range in which a channel can be recovered, and the versions of documents beyond it."""
 
     events: Annotated[int, Meta(ge=1, le=10_000_000)]
     seconds: Annotated[float, Meta(ge=1, le=2_592_000)]
     idempotency_hours: Annotated[float, Meta(ge=1, le=720)]
     operation_ids_mib: Annotated[int, Meta(ge=1, le=65_536)]
+    document_mib: Annotated[int, Meta(ge=1, le=1_048_576)]
 
 
 class PresenceSettings(_Table, frozen=True):

@@ -33,6 +33,7 @@ Verb = Literal[
     "end_session",
     "export_journal",
     "lift_limits",
+    "name_version",
     "publish",
     "restore_limits",
     "revoke_token",

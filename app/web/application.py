@@ -25,6 +25,7 @@ from app.web.operators.journal_handler import JournalHandler
 from app.web.transport.http_server import LimitedServer
 from app.web.websocket.socket_handler import SocketHandler
 
+from .domain import revision_handlers as revisions
 from .operators import listing_handlers as listings
 from .probes import health_handlers as health
 
@@ -45,6 +46,10 @@ ROUTES: list[Any] = [
     (r"/v1", SocketHandler),
     (r"/v1/publish", PublishHandler),
     (r"/v1/documents/([^/]+)", DocumentHandler),
+    (r"/v1/documents/([^/]+)/history", revisions.DocumentRevisionsHandler),
+    (r"/v1/documents/([^/]+)/versions", revisions.NamedVersionsHandler),
+    (r"/v1/documents/([^/]+)/versions/([^/]+)", revisions.NamedVersionHandler),
+    (r"/v1/documents/([^/]+)/diff", revisions.DocumentDifferenceHandler),
     (r"/v1/commitments/([^/]+)/ack", CommitmentAckHandler),
     (r"/v1/briefs/([^/]+)/cancel", BriefCancelHandler),
     (r"/v1/sessions", listings.SessionListHandler),

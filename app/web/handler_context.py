@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from app.services.operators import Operators
     from app.services.presence import PresenceRosters
     from app.services.publisher import EventPublisher, PublishResult
+    from app.services.revisions.revisions import Revisions
     from app.telemetry.metrics import Metrics
     from dossier_realtime.protocol.classification import ChannelPolicy
     from dossier_realtime.protocol.http.host_policy import HostPolicy
@@ -61,10 +62,11 @@ class Access:
 
 @dataclass(frozen=True, slots=True)
 class DomainServices:
-    """The services of the domain: events, documents, alerts of commitments, briefs."""
+    """The services of the domain: events, documents and their versions, alerts of commitments, briefs."""
 
     publisher: EventPublisher
     documents: Documents
+    revisions: Revisions
     alerts: Alerts
     briefs: Briefs
 

@@ -62,9 +62,14 @@ def write(part: Operation, version: int, op_id: str | None = None) -> EditPayloa
 
 
 def write_remote(
-    part: Operation, version: int, user_id: str, user_name: str, op_id: str | None = None
+    part: Operation,
+    version: int,
+    user_id: str,
+    user_name: str,
+    op_id: str | None = None,
+    timestamp: int | None = None,
 ) -> RemoteOperationPayload:
-    """Return a part as others receive it, committed as `version`."""
+    """Return a part as others receive it, committed as `version` at `timestamp`."""
     kind, position, content, length, attributes = _flat(part)
     return RemoteOperationPayload(
         user_id=user_id,
@@ -76,6 +81,7 @@ def write_remote(
         length=length,
         attributes=attributes,
         op_id=op_id,
+        timestamp=timestamp,
     )
 
 

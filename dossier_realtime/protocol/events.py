@@ -66,7 +66,10 @@ class DossierUpdate(Struct, tag_field="type", tag="dossier_update", omit_default
 
 
 class RemoteOperationPayload(Struct, omit_defaults=True, kw_only=True):
-    """One committed operation on the text of `version - 1`. Positions are in UTF-16 code units."""
+    """One committed operation on the text of `version - 1`. Positions are in UTF-16 code units.
+
+    `timestamp`: when it was committed; absent in versions that an older service stored.
+    """
 
     user_id: Id
     user_name: Line
@@ -77,6 +80,7 @@ class RemoteOperationPayload(Struct, omit_defaults=True, kw_only=True):
     length: UnitLength | None = None
     attributes: Attributes | None = None
     op_id: OperationId | None = None
+    timestamp: Timestamp | None = None
 
 
 class RemoteOperation(Struct, tag_field="type", tag="remote_operation", omit_defaults=True, kw_only=True):

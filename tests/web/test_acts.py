@@ -42,6 +42,12 @@ async def _brief(service: Service) -> Call:
     return f"/v1/briefs/{request}/cancel", {}
 
 
+async def _version(service: Service) -> Call:
+    document, token = fresh("paper"), service.token(fresh("author"), "write:document:*")
+    assert call(service, token, "PUT", f"/v1/documents/{document}", {"content": "text"})[0] == 200
+    return f"/v1/documents/{document}/versions/draft", {"version": 1}
+
+
 async def _document(service: Service) -> Call:
     return f"/v1/documents/{fresh('paper')}", {"content": "text"}
 
@@ -61,6 +67,7 @@ EVENT = {
 CALLS: dict[tuple[str, str], tuple[str, Callable[[Service], Any]]] = {
     ("post", r"/v1/publish"): ("publish", _path("/v1/publish", {"events": [brief("acts-1", "started", "somebody")]})),
     ("put", r"/v1/documents/([^/]+)"): ("change_document", _document),
+    ("put", r"/v1/documents/([^/]+)/versions/([^/]+)"): ("name_version", _version),
     ("post", r"/v1/commitments/([^/]+)/ack"): ("acknowledge_alert", _alerted),
     ("post", r"/v1/briefs/([^/]+)/cancel"): ("cancel_brief", _brief),
     ("delete", r"/v1/sessions/([^/]+)"): ("end_session", _session),
@@ -157,6 +164,7 @@ STATES = set(get_args(Verb)) - {"publish", "export_journal", "delete_document"}
 AGAIN = {
     "change_settings": "unchanged",
     "disconnect_user": "unchanged",
+    "name_version": "unchanged",
     "restore_limits": "unchanged",
     "revoke_token": "unchanged",
     "revoke_user": "done",

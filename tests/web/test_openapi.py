@@ -44,6 +44,10 @@ ASKED: dict[str, Asked] = {
     "publish": Asked(body={"events": [UPDATE]}, headers={"Idempotency-Key": "k-1"}),
     "read_document": Asked({"document": "d1"}, {"version": "1"}),
     "write_document": Asked({"document": "d2"}, body={"content": "مرحبا"}),
+    "read_document_history": Asked({"document": "d1"}, {"after": "0", "limit": "5", "joined": "true"}),
+    "list_named_versions": Asked({"document": "d1"}),
+    "name_version": Asked({"document": "d1", "name": "مسودة"}, body={"version": 1}),
+    "compare_versions": Asked({"document": "d1"}, {"from": "0", "to": "1"}),
     "acknowledge_commitment": Asked({"commitment": "c1"}, body={}),
     "cancel_brief": Asked({"request": "b1"}),
     "list_sessions": Asked(query={"limit": "1"}),
@@ -63,8 +67,12 @@ ASKED: dict[str, Asked] = {
 
 WRONG: dict[str, Asked] = {
     "publish": Asked(body={"events": []}),
-    "read_document": Asked({"document": "d1"}, {"version": "x"}),
+    "read_document": Asked({"document": "d1"}, {"version": "x" * 101}),
     "write_document": Asked({"document": "d3"}, body={"content": 5}),
+    "read_document_history": Asked({"document": "d1"}, {"limit": "0"}),
+    "list_named_versions": Asked({"document": "a%20b"}),
+    "name_version": Asked({"document": "d1", "name": "12"}),
+    "compare_versions": Asked({"document": "d1"}),
     "acknowledge_commitment": Asked({"commitment": "c1"}, body={"more": 1}),
     "cancel_brief": Asked({"request": "a%20b"}),
     "list_sessions": Asked(query={"limit": "0"}),
@@ -83,6 +91,8 @@ WRONG: dict[str, Asked] = {
 }
 ABSENT: dict[str, Asked] = {
     "read_document": Asked({"document": "d1"}, {"version": "9"}),
+    "name_version": Asked({"document": "d1", "name": "later"}, body={"version": 9}),
+    "compare_versions": Asked({"document": "d1"}, {"from": "never named"}),
     "acknowledge_commitment": Asked({"commitment": "none"}),
     "cancel_brief": Asked({"request": "none"}),
     "end_session": Asked({"session": "none"}),
@@ -112,7 +122,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 
 
 def _send(service: Service, call: HttpCallForm, asked: Asked, token: str, **headers: str) -> httpx.Response:
-    path = call.path.format(**dict.fromkeys(("document", "request", "session", "user"), "x1") | asked.path)
+    path = call.path.format(**dict.fromkeys(("document", "name", "request", "session", "user"), "x1") | asked.path)
     told = ({"Authorization": f"Bearer {token}"} if token else {}) | asked.headers | headers
     with httpx.Client(base_url=service.http) as http:
         return http.request(call.method, path, params=asked.query, json=asked.body, headers=told)

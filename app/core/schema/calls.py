@@ -14,7 +14,8 @@ from dossier_realtime.protocol.commands import SettingsChange
 from dossier_realtime.protocol.events import AlertStatePayload
 from dossier_realtime.protocol.explanations.explanation import ACTIONS, Explanation
 from dossier_realtime.protocol.fields import MAX_SAFE_INTEGER, SEGMENT
-from dossier_realtime.protocol.http import forms
+from dossier_realtime.protocol.http import forms, revisions
+from dossier_realtime.protocol.http.revisions import MAX_VERSION_NAME
 from dossier_realtime.protocol.namespaces import NAMESPACES
 
 if TYPE_CHECKING:
@@ -76,6 +77,11 @@ def _text(name: str, description: str) -> Parameter:
     return Parameter(name, "query", {"type": "string"}, description)
 
 
+def _version(name: str, description: str, *, required: bool = False) -> Parameter:
+    schema: JsonSchema = {"type": "string", "minLength": 1, "maxLength": MAX_VERSION_NAME}
+    return Parameter(name, "query", schema, f"{description}: its number or its name.", required)
+
+
 _DOCUMENT = _id("document", "The id of the document; its channel is document:{document}.")
 _USER = _id("user", "The id of a user.")
 _CHANNEL = Parameter("channel", "path", channel_name(*NAMESPACES), "The name of a channel.", required=True)
@@ -92,6 +98,8 @@ _KEY = Parameter(
     "The same key within 24 hours has one effect and gets the first answer.",
 )
 _LIMIT = _number("limit", "Rows in one page.", 1, 1000, 1000)
+_VERSION_NAME: JsonSchema = {"type": "string", "minLength": 1, "maxLength": MAX_VERSION_NAME}
+_NAME = Parameter("name", "path", _VERSION_NAME, "A version's name.", required=True)
 _PAGE = (_text("after", "`next` of the page before."), _LIMIT)
 _SESSION = _id("session", "The id of a session.")
 
@@ -121,7 +129,7 @@ CALLS: tuple[HttpCallForm, ...] = (
         "Read a document, now or as it was.",
         Said(forms.DocumentAnswer, headers=("ETag",)),
         "token",
-        (_DOCUMENT, _number("version", "The text at this version.", 0, 10**16 - 1)),
+        (_DOCUMENT, _version("version", "The text at this version")),
         (403, 404),
     ),
     HttpCallForm(
@@ -137,6 +145,55 @@ CALLS: tuple[HttpCallForm, ...] = (
             _REASON,
         ),
         (403, 412, 428),
+    ),
+    HttpCallForm(
+        "get",
+        "/v1/documents/{document}/history",
+        "read_document_history",
+        "List a document's versions with author and time, oldest first.",
+        Said(revisions.DocumentRevisions),
+        "token",
+        (
+            _DOCUMENT,
+            _number("after", "Versions after this one.", 0, MAX_SAFE_INTEGER, 0),
+            _LIMIT,
+            Parameter("joined", "query", {"type": "boolean"}, "One row for consecutive versions of one author."),
+        ),
+        (403,),
+    ),
+    HttpCallForm(
+        "get",
+        "/v1/documents/{document}/versions",
+        "list_named_versions",
+        "List the versions of a document that have a name.",
+        Said(revisions.NamedDocumentVersions),
+        "token",
+        (_DOCUMENT,),
+        (403,),
+    ),
+    HttpCallForm(
+        "put",
+        "/v1/documents/{document}/versions/{name}",
+        "name_version",
+        "Give a version of a document a name, or move the name to it.",
+        Said(revisions.NamedDocumentVersion, body=revisions.VersionName, body_optional=True),
+        "token",
+        (_DOCUMENT, _NAME, _REASON),
+        (403, 404, 409),
+    ),
+    HttpCallForm(
+        "get",
+        "/v1/documents/{document}/diff",
+        "compare_versions",
+        "Compare two versions of a document by word.",
+        Said(revisions.DocumentDifference),
+        "token",
+        (
+            _DOCUMENT,
+            _version("from", "The old version", required=True),
+            _version("to", "The new version; the present one where it is left out"),
+        ),
+        (403, 404),
     ),
     HttpCallForm(
         "post",

@@ -25,6 +25,7 @@ from app.engine.embedded.events.event_log import EventLog
 from app.engine.embedded.events.log_access import LogAccess
 from app.engine.embedded.events.operation_ids import OperationIds
 from app.engine.embedded.events.records import EmbeddedRecords
+from app.engine.embedded.events.revisions import EmbeddedRevisions
 from app.engine.embedded.presence import EmbeddedPresence
 from app.engine.embedded.quotas import EmbeddedQuotas, stored_quotas
 from app.engine.embedded.rates import EmbeddedRates
@@ -42,6 +43,7 @@ from app.engine.ports.events import Broker, PublicationEntry
 from app.engine.ports.limits import ChannelSettingsStore, QuotaStore, RateStore
 from app.engine.ports.presence import PresenceStore
 from app.engine.ports.records import RecordStore
+from app.engine.ports.revisions import RevisionStore
 from app.engine.ports.sessions import RevocationStore, SessionStore
 from app.engine.sqlite.connection import StoreError, lock_folder
 from app.engine.sqlite.reader import Reader
@@ -124,6 +126,7 @@ class EmbeddedEngine:
         self._records = EmbeddedRecords(writer, self._reader, now)
         self.broker: Broker = self._broker
         self.documents: DocumentStore = EmbeddedDocuments(access, self._broker, now)
+        self.revisions: RevisionStore = EmbeddedRevisions(access)
         self.alerts: AlertStore = self._alerts
         self.briefs: BriefStore = self._briefs
         self.records: RecordStore = self._records

@@ -11,6 +11,7 @@ from app.engine.ports.events import Broker
 from app.engine.ports.limits import ChannelSettingsStore, QuotaStore, RateStore
 from app.engine.ports.presence import PresenceStore
 from app.engine.ports.records import RecordStore
+from app.engine.ports.revisions import RevisionStore
 from app.engine.ports.sessions import RevocationStore, SessionStore
 
 
@@ -19,6 +20,7 @@ class Engine(Protocol):
 
     broker: Broker
     documents: DocumentStore
+    revisions: RevisionStore
     alerts: AlertStore
     briefs: BriefStore
     records: RecordStore

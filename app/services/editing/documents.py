@@ -11,7 +11,6 @@ from app.core.domain.documents import EditError, VersionedDocument
 from dossier_realtime.protocol.responses import DocumentState
 
 from .differences import Differences
-from .document_log import replay
 from .document_queue import DocumentQueue, PendingVersion
 from .edit_submission import WholeText
 from .shared_texts import SharedText, SharedTexts
@@ -74,18 +73,6 @@ class Documents:
         queue = self._queue(channel)
         await queue.loaded()
         return queue.appending or queue.committed
-
-    async def at(self, channel: str, version: int) -> tuple[DocumentState, SharedText] | None:
-        """Return the document as it was at a version, as `opened` does; None where that is not kept, or yet to come."""
-        position = await self._broker.position(channel)
-        if version > position.offset:
-            return None
-        found = await self._store.snapshot(channel, version)
-        if found is None and position.oldest > 1:
-            return None
-        versioned = VersionedDocument() if found is None else core.unpack(found[1])
-        await replay(self._broker, channel, versioned, version)
-        return DocumentState(versioned.version, "", [], position.epoch), SharedText(versioned.document)
 
     async def replace(self, channel: str, submission: EditSubmission) -> None:
         """Find the difference to a whole new text, then put it into its document's queue. Raises Unavailable.

@@ -6,6 +6,7 @@ Source: docs/protocol.md#edits.
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import TYPE_CHECKING
 
 from app.core.domain import documents as core
@@ -78,6 +79,6 @@ class EditDecision:
     def version(self, submission: EditSubmission, step: Operation, version: int) -> Version:
         """Return the entry of the log for one operation of a submission, as subscribers will receive it."""
         author, op_id = submission.author, None if submission.key is None else submission.key.op_id
-        payload = write_remote(step, version, author.user_id, author.name, op_id)
+        payload = write_remote(step, version, author.user_id, author.name, op_id, int(time.time()))
         body = codec.encode(RemoteOperation(channel=self._channel, payload=payload))
         return Version(body, author.user_id, op_id, author.connection_id, submission.digest)

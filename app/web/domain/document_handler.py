@@ -16,26 +16,27 @@ from app.core.domain.documents import EditError
 from app.journal.acts import Act
 from app.journal.calls import Read
 from app.services.editing.edit_submission import EditAuthor, EditSubmission, WholeText
+from app.services.editing.shared_texts import SharedText
 from app.services.errors import Unavailable
-from app.web.http.authenticated_handler import AuthenticatedHandler
+from app.services.revisions.revisions import VersionNotKeptError
 from dossier_realtime.ot.units import to_units
-from dossier_realtime.protocol import channels, codec
-from dossier_realtime.protocol.authorization import Right, access
+from dossier_realtime.protocol import codec
+from dossier_realtime.protocol.authorization import Right
 from dossier_realtime.protocol.errors import ErrorCode
 from dossier_realtime.protocol.fields import MAX_DOCUMENT
 from dossier_realtime.protocol.http.forms import DocumentText
+
+from .document_call_handler import DocumentCallHandler
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from app.journal.acts import Verb
-    from dossier_realtime.protocol.authorization import Identity
 
-_VERSION = re.compile(r"\d{1,16}")
 _ETAG = re.compile(r'(?:W/)?"?(\d{1,16})"?')
 
 
-class DocumentHandler(AuthenticatedHandler):
+class DocumentHandler(DocumentCallHandler):
     """One document. Its version is its ETag."""
 
     acts: ClassVar[Mapping[str, tuple[Verb, ...]]] = {"put": ("change_document",)}
@@ -44,34 +45,36 @@ class DocumentHandler(AuthenticatedHandler):
 
     async def get(self, document_id: str) -> None:
         """Answer with the text and formatting, of now or of `version`."""
-        channel, identity = await self._open_existing(document_id)
+        channel, identity = await self.open_existing(document_id)
         if identity is None:
             return
-        asked = self.get_query_argument("version", None)
-        if asked is not None and _VERSION.fullmatch(asked) is None:
-            self.refuse(400, ErrorCode.INVALID_MESSAGE_FORMAT, "version is a whole number")
+        asked = self.version_argument("version")
+        if asked == "":
             return
-        documents = self.context.domain.documents
         try:
-            now = await documents.opened(channel)
-            found = now if asked is None else await documents.at(channel, int(asked))
+            if asked is None:
+                state, text = await self.context.domain.documents.opened(channel)
+                version, epoch = state.version, state.epoch
+            else:
+                revisions = self.context.domain.revisions
+                versioned = await revisions.at(channel, await revisions.version_of(channel, asked))
+                version, text = versioned.version, SharedText(versioned.document)
+                epoch = await revisions.epoch(channel)
+        except VersionNotKeptError as absent:
+            self.refuse_version(absent)
+            return
         except Unavailable:
             self.unavailable()
             return
-        if found is None:
-            self.refuse(404, ErrorCode.NOT_FOUND, f"Version {asked} is not kept; the document is at {now[0].version}")
-            return
-        state, text = found
-        self.read_of = Read(channel, 1, state.version)  # the text at a version holds all before it
-        self.set_header("Etag", f'"{state.version}"')
-        head = (
-            msgspec.json.encode({"document": document_id, "version": state.version, "epoch": state.epoch})[:-1] + b","
-        )
+        self.read_of = Read(channel, 1, version)  # the text at a version holds all before it
+        self.set_header("Etag", f'"{version}"')
+        about = {"document": document_id, "version": version, "epoch": epoch}
+        head = msgspec.json.encode(about)[:-1] + b","
         await self.answer_parts((head, text.json, b"}"))
 
     async def put(self, document_id: str) -> None:
         """Replace the whole text, if it is at the version in If-Match still."""
-        channel, identity = await self._open(document_id, Right.WRITE)
+        channel, identity = await self.open(document_id, Right.WRITE)
         if identity is None:
             return
         if not self.require(lambda: authorization.send_denial(self.policy, identity, channel) is None):
@@ -115,42 +118,6 @@ class DocumentHandler(AuthenticatedHandler):
         self.unchanged = outcome == expected
         self.set_header("Etag", f'"{outcome}"')
         self.answer({"document": document_id, "version": outcome})
-
-    async def _open(self, document_id: str, right: Right) -> tuple[str, Identity | None]:
-        """Return the channel, and the caller if they have the right; answer where not."""
-        channel, identity = await self._caller(document_id)
-        return channel, self._entitled(identity, right, channel)
-
-    async def _open_existing(self, document_id: str) -> tuple[str, Identity | None]:
-        """Return the channel, and the caller if they may read the document; answer where not.
-
-        A document that a permission reaches is looked for before it is refused, also where the clearance does not
-        reach: so that neither the answer nor its time tells a document above the clearance from one that is absent.
-        """
-        channel, identity = await self._caller(document_id)
-        if identity is None:
-            return channel, None
-        policy, documents = self.policy, self.context.domain.documents
-        known = access(identity, Right.READ, channel, policy).permitted
-        known = known and await documents.exists(channel)
-        right = Right.READ if known else Right.WRITE  # an unknown document is empty to those who may write it
-        return channel, self._entitled(identity, right, channel)
-
-    async def _caller(self, document_id: str) -> tuple[str, Identity | None]:
-        """Return the channel and the caller; answer where the id or the token is bad."""
-        channel = channels.document(document_id)
-        denial = authorization.channel_denial(channel)
-        if denial is not None:
-            self.refuse(400, denial.code, denial.text)
-            return channel, None
-        return channel, await self.authenticate()
-
-    def _entitled(self, identity: Identity | None, right: Right, channel: str) -> Identity | None:
-        """Return a caller who has the right, from here on too; answer 403 to any other."""
-        if identity is None or self.require(lambda: access(identity, right, channel, self.policy).entitled):
-            return identity
-        self.forbid()
-        return None
 
     def _text(self) -> DocumentText | None:
         try:

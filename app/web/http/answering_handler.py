@@ -81,14 +81,24 @@ class AnsweringHandler(tornado.web.RequestHandler):
         self.finish(msgspec.json.encode(body))
 
     def refuse(
-        self, status: int, code: ErrorCode, message: str, *, index: int | None = None, path: str | None = None
+        self,
+        status: int,
+        code: ErrorCode,
+        message: str,
+        *,
+        index: int | None = None,
+        path: str | None = None,
+        **more: int,
     ) -> None:
-        """Answer with an error; `index` and `path` name the event of a batch and the JSON path that are wrong."""
+        """Answer with an error; `index` and `path` name the event of a batch and the JSON path that are wrong.
+
+        `more`: other fields of `HttpError`.
+        """
         if self._finished:
             return
         if status < 500:
             self._keep_waiting()
-        body: dict[str, Any] = {"error_code": code, "message": message}
+        body: dict[str, Any] = {"error_code": code, "message": message, **more}
         if index is not None:
             body["index"] = index
         if path is not None:

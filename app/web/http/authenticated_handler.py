@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 from urllib.parse import unquote
 
 import tornado.iostream
@@ -14,6 +14,8 @@ from app.core.origin import Origin, origin_now
 from app.journal.calls import Call, CallAnswer, Read
 from app.journal.initiator import CallText, Initiator
 from app.journal.lanes import ActNotRecorded
+from dossier_realtime.protocol import codec
+from dossier_realtime.protocol.errors import ErrorCode
 from dossier_realtime.protocol.plain_text import one_line, without_tokens
 
 from .caller_handler import CallerHandler
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
     from app.journal.acts import Act, Outcome, Verb
     from app.services.publisher import PublishResult
 
+
+T = TypeVar("T")
 
 _SLICE_BYTES = 1 << 16  # of a long answer, written before the client must have taken them
 _MAX_REASON = 500  # characters of X-Reason (percent-encoded UTF-8), and of the query
@@ -62,6 +66,14 @@ class AuthenticatedHandler(CallerHandler):
         self._act_seq = 0
         self.read_of: Read | None = None
         """Set by a method that answers with events or the text of a channel."""
+
+    def read_body(self, form: type[T]) -> T | None:
+        """Return the body as a Struct; answer 400 where it does not fit."""
+        try:
+            return codec.decode_body(bytes(self.body) or b"{}", form)
+        except codec.InvalidMessage as wrong:
+            self.refuse(400, ErrorCode.INVALID_MESSAGE_FORMAT, wrong.reason, path=wrong.path)
+            return None
 
     def record_published(self, results: Sequence[PublishResult], started: float) -> None:
         """Count events that the call published; `started` is the steady clock when it began."""

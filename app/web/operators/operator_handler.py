@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, TypeVar
 
 from app.core import authorization
 from app.web.http.authenticated_handler import AuthenticatedHandler
-from dossier_realtime.protocol import codec
 from dossier_realtime.protocol.errors import ErrorCode
 from dossier_realtime.protocol.fields import SEGMENT
 from dossier_realtime.protocol.http.forms import Nothing
@@ -23,14 +22,6 @@ _ID = re.compile(SEGMENT)
 
 class OperatorHandler(AuthenticatedHandler):
     """A handler whose path or query names ids, channels and numbers, and whose body is a Struct."""
-
-    def read_body(self, form: type[T]) -> T | None:
-        """Return the body as a Struct; answer 400 where it does not fit."""
-        try:
-            return codec.decode_body(bytes(self.body) or b"{}", form)
-        except codec.InvalidMessage as wrong:
-            self.refuse(400, ErrorCode.INVALID_MESSAGE_FORMAT, wrong.reason, path=wrong.path)
-            return None
 
     def check_channel(self, channel: str) -> bool:
         """Return whether the name is a channel's; answer 400 or 404 where not."""

@@ -48,12 +48,17 @@ class Nothing(Struct, forbid_unknown_fields=True):
 
 
 class HttpError(Struct, omit_defaults=True):
-    """The body of every refusal. `index` and `path`: the faulty event of a batch and the JSON path in it."""
+    """The body of every refusal. `index` and `path`: the faulty event of a batch and the JSON path in it.
+
+    `oldest` and `version`: the oldest version of a document with a text, and the present one.
+    """
 
     error_code: ErrorCode
     message: str
     index: Count | None = None
     path: str | None = None
+    oldest: Count | None = None
+    version: Count | None = None
 
 
 class PlacedEvent(Struct):

@@ -44,6 +44,7 @@ class EmbeddedBroker:
         """Take the heads of all streams and the number of the log's last event (`found`)."""
         self._writer, self._reader, self._log, self._store = access.writer, access.reader, access.log, access.store
         self._kept, self._steady, self._now = limits.history_events, clocks.steady, clocks.unix
+        self._document_bytes = limits.document_bytes
         self.joined: set[str] = set()
         self._deliver: Callable[[Sequence[Publication]], None] = lambda publications: None
         streams, self._number = found
@@ -149,7 +150,7 @@ class EmbeddedBroker:
         known = self._channels[channel]
         last, until = known.offset - self._kept, self._ages.settled(self._steady())
         self._writer.post(
-            partial(history.trim, stream=known.stream, last=last, until=until),
+            partial(history.trim, stream=known.stream, last=last, until=until, document_bytes=self._document_bytes),
             partial(self._trimmed, channel, known.stream),
         )
 

@@ -10,6 +10,7 @@ import sqlite3
 from typing import Final, NamedTuple
 
 from app.core.position import epoch_of
+from app.engine.embedded.events import segments
 from app.engine.ports.events import Publication
 from dossier_realtime.protocol.namespaces import frame_of, namespace_of
 
@@ -77,33 +78,32 @@ def read_log(db: sqlite3.Connection, store: str, after: int, limit: int) -> list
     ]
 
 
-def trim(db: sqlite3.Connection, stream: int, last: int, until: int) -> int:
+def trim(db: sqlite3.Connection, stream: int, last: int, until: int, document_bytes: int = 0) -> int:
     """Remove the oldest events of a stream, at most `TRIM_STEP`; return how many were removed.
 
-    No event after offset `last` or number `until` is removed.
+    No event after offset `last` or number `until` is removed. The versions of a document are kept beyond that in packed
+    segments, as far as `document_bytes` of them.
     """
     (channel,) = db.execute("SELECT channel FROM streams WHERE id = ?", (stream,)).fetchone()
-    document = namespace_of(channel).name == "document"
-    if document:
-        # A document's text is built from a snapshot and every operation after it. So events may go only up to the
-        # newest snapshot at or before `last`: the events after it are still needed.
-        (last,) = db.execute(
-            "SELECT coalesce(max(version), 0) FROM snapshots WHERE stream = ? AND version <= ?", (stream, last)
-        ).fetchone()
-    gone = db.execute(
-        "DELETE FROM events WHERE number IN (SELECT number FROM events"
-        " WHERE stream = ? AND offset <= ? AND number <= ? ORDER BY offset LIMIT ?)",
+    if namespace_of(channel).name != "document":
+        return db.execute(
+            "DELETE FROM events WHERE number IN (SELECT number FROM events"
+            " WHERE stream = ? AND offset <= ? AND number <= ? ORDER BY offset LIMIT ?)",
+            (stream, last, until, TRIM_STEP),
+        ).rowcount
+    # A document's text is built from a snapshot and every operation after it. So events may go only up to the
+    # newest snapshot at or before `last`: the events after it are still needed in the log.
+    (last,) = db.execute(
+        "SELECT coalesce(max(version), 0) FROM snapshots WHERE stream = ? AND version <= ?", (stream, last)
+    ).fetchone()
+    rows = db.execute(
+        "SELECT number, body FROM events WHERE stream = ? AND offset <= ? AND number <= ? ORDER BY offset LIMIT ?",
         (stream, last, until, TRIM_STEP),
-    ).rowcount
-    if document and gone:
-        # Of the snapshots before the oldest kept event only the newest is still needed: it is the base of that event.
-        (kept,) = db.execute("SELECT min(offset) FROM events WHERE stream = ?", (stream,)).fetchone()
-        db.execute(
-            "DELETE FROM snapshots WHERE stream = ? AND version <"
-            " (SELECT max(version) FROM snapshots WHERE stream = ? AND version < ?)",
-            (stream, stream, kept),
-        )
-    return gone
+    ).fetchall()
+    if rows:
+        db.executemany("DELETE FROM events WHERE number = ?", ((number,) for number, _ in rows))
+        segments.keep(db, stream, [body for _, body in rows], document_bytes)
+    return len(rows)
 
 
 def trim_retired(db: sqlite3.Connection, stream: int, last: int, until: int) -> bool:
@@ -113,6 +113,7 @@ def trim_retired(db: sqlite3.Connection, stream: int, last: int, until: int) -> 
         or db.execute("SELECT 1 FROM events WHERE stream = ? LIMIT 1", (stream,)).fetchone()
     ):
         return False
-    db.execute("DELETE FROM operation_ids WHERE stream = ?", (stream,))  # a later stream may get the same number
+    for table in ("segments", "named", "snapshots", "operation_ids"):  # a later stream may get the same number
+        db.execute(f"DELETE FROM {table} WHERE stream = ?", (stream,))  # noqa: S608 - ours
     db.execute("DELETE FROM streams WHERE id = ?", (stream,))
     return True

@@ -11,7 +11,7 @@ from app.engine.embedded.events.operation_ids import operation_key
 from app.engine.sqlite.connection import StoreError, connect
 
 FILE: Final = "engine.db"
-VERSION: Final = 6
+VERSION: Final = 7
 
 # Version 1, and what each later one added: a store is brought up to date when it is opened.
 # A stream is one epoch of a channel. Its head is not written anywhere: it is the last of its events.
@@ -99,6 +99,16 @@ INSERT INTO operation_ids (stream, key, version, digest, at)
   SELECT stream, operation_key(user, op_id), version, x'', CAST(strftime('%s', 'now') AS INTEGER)
   FROM operations ORDER BY stream, version;
 DROP TABLE operations;
+""",
+    7: """
+CREATE TABLE segments (
+  stream INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL, body BLOB NOT NULL,
+  PRIMARY KEY (stream, first)
+) STRICT;
+CREATE TABLE named (
+  stream INTEGER NOT NULL, name TEXT NOT NULL, version INTEGER NOT NULL, user TEXT NOT NULL, user_name TEXT NOT NULL,
+  at REAL NOT NULL, PRIMARY KEY (stream, name)
+) STRICT, WITHOUT ROWID;
 """,
 }
 

@@ -1,0 +1,1 @@
+"""All versions of documents: who wrote them and when, their texts, their differences, and their names."""

@@ -1,0 +1,83 @@
+"""Calls about one document: its caller and their right, and its versions.
+
+Source: docs/protocol.md#documents-over-http.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from app.core import authorization
+from app.web.http.authenticated_handler import AuthenticatedHandler
+from dossier_realtime.protocol import channels
+from dossier_realtime.protocol.authorization import Right, access
+from dossier_realtime.protocol.errors import ErrorCode
+from dossier_realtime.protocol.http.revisions import MAX_VERSION_NAME
+
+if TYPE_CHECKING:
+    from app.services.revisions.revisions import VersionNotKeptError
+    from dossier_realtime.protocol.authorization import Identity
+
+_NUMBER = re.compile(r"[0-9]+")
+_NAME = re.compile(rf"[^\x00-\x1f\x7f]{{1,{MAX_VERSION_NAME}}}")
+
+
+class DocumentCallHandler(AuthenticatedHandler):
+    """A call about one document."""
+
+    async def open(self, document_id: str, right: Right) -> tuple[str, Identity | None]:
+        """Return the channel, and the caller if they have the right; answer where not."""
+        channel, identity = await self._caller(document_id)
+        return channel, self._entitled(identity, right, channel)
+
+    async def open_existing(self, document_id: str) -> tuple[str, Identity | None]:
+        """Return the channel, and the caller if they may read the document; answer where not.
+
+        A document that a permission reaches is looked for before it is refused, also where the clearance does not
+        reach: so that neither the answer nor its time tells a document above the clearance from one that is absent.
+        """
+        channel, identity = await self._caller(document_id)
+        if identity is None:
+            return channel, None
+        policy, documents = self.policy, self.context.domain.documents
+        known = access(identity, Right.READ, channel, policy).permitted
+        known = known and await documents.exists(channel)
+        right = Right.READ if known else Right.WRITE  # an unknown document is empty to those who may write it
+        return channel, self._entitled(identity, right, channel)
+
+    async def _caller(self, document_id: str) -> tuple[str, Identity | None]:
+        """Return the channel and the caller; answer where the id or the token is bad."""
+        channel = channels.document(document_id)
+        denial = authorization.channel_denial(channel)
+        if denial is not None:
+            self.refuse(400, denial.code, denial.text)
+            return channel, None
+        return channel, await self.authenticate()
+
+    def _entitled(self, identity: Identity | None, right: Right, channel: str) -> Identity | None:
+        """Return a caller who has the right, from here on too; answer 403 to any other."""
+        if identity is None or self.require(lambda: access(identity, right, channel, self.policy).entitled):
+            return identity
+        self.forbid()
+        return None
+
+    def version_argument(self, name: str) -> str | None:
+        """Return a version of the query, its number or its name; None without one. Answer 400, and return "", for none.
+
+        Source: docs/protocol.md#named-versions.
+        """
+        asked = self.get_query_argument(name, None)
+        if asked is None or is_name(asked) or (_NUMBER.fullmatch(asked) is not None and len(asked) <= 16):
+            return asked
+        self.refuse(400, ErrorCode.INVALID_MESSAGE_FORMAT, f"{name} is the number of a version, or its name")
+        return ""
+
+    def refuse_version(self, absent: VersionNotKeptError) -> None:
+        """Answer 404 with the oldest version that has a text, and the present one."""
+        self.refuse(404, ErrorCode.NOT_FOUND, str(absent), oldest=absent.oldest, version=absent.version)
+
+
+def is_name(text: str) -> bool:
+    """Return whether a version may have this name: one line, and no number."""
+    return _NAME.fullmatch(text) is not None and text == text.strip() and _NUMBER.fullmatch(text) is None

@@ -1,0 +1,112 @@
+"""A document's versions over HTTP: their list, their names, their texts, their differences; and who may see them."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import httpx
+
+from tests.harness.eventually import HANG_SECONDS
+from tests.harness.service import Service
+from tests.web.test_documents import committed, edit, editors, fresh, scene
+
+Json = dict[str, Any]
+
+
+def ask(service: Service, token: str, method: str, path: str, **options: Any) -> tuple[int, Json]:
+    headers = {"Authorization": f"Bearer {token}"}
+    with httpx.Client(base_url=service.http, headers=headers, timeout=HANG_SECONDS) as http:
+        answer = http.request(method, f"/v1/documents/{path}", **options)
+        return answer.status_code, answer.json()
+
+
+@scene
+async def test_the_history_has_each_versions_author_and_time(service: Service) -> None:
+    channel = fresh()
+    document = channel.partition(":")[2]
+    began = int(time.time())
+    async with editors(service, channel, "ali", "bea") as (ali, bea):
+        await committed(ali, edit(channel, 0, 0, "one "))
+        await committed(ali, edit(channel, 1, 4, "two "))
+        await committed(bea, edit(channel, 2, 8, "three"))
+    reader = service.token("rea", "read:document:*")
+    status, answer = ask(service, reader, "GET", f"{document}/history")
+    assert (status, answer["document"], answer["version"], answer["oldest"]) == (200, document, 3, 0)
+    assert [(row["version"], row["user_id"], row["user_name"]) for row in answer["versions"]] == [
+        (1, "ali", "ali"),
+        (2, "ali", "ali"),
+        (3, "bea", "bea"),
+    ]
+    assert all(began <= row["timestamp"] <= time.time() for row in answer["versions"])
+    _, page = ask(service, reader, "GET", f"{document}/history?limit=2")
+    assert ([row["version"] for row in page["versions"]], page["next"]) == ([1, 2], 2)
+    _, page = ask(service, reader, "GET", f"{document}/history?limit=2&after=2")
+    assert ([row["version"] for row in page["versions"]], "next" in page) == ([3], False)
+    _, joined = ask(service, reader, "GET", f"{document}/history?joined=true")
+    assert [(row.get("first", row["version"]), row["version"], row["user_id"]) for row in joined["versions"]] == [
+        (1, 2, "ali"),
+        (3, 3, "bea"),
+    ]
+    _, page = ask(service, reader, "GET", f"{document}/history?joined=true&limit=1")
+    assert page["next"] == 2
+
+
+@scene
+async def test_a_version_has_a_name_and_is_read_and_compared_by_it(service: Service) -> None:
+    channel = fresh()
+    document = channel.partition(":")[2]
+    async with editors(service, channel, "ali") as (ali,):
+        await committed(ali, edit(channel, 0, 0, "وقّع الوزيرُ الاتفاقية"))
+        writer, reader = service.token("bea", "write:document:*", name="Bea"), service.token("rea", "read:document:*")
+        status, named = ask(service, writer, "PUT", f"{document}/versions/المسودة الأولى")
+        assert (status, named["name"], named["version"], named["user_id"]) == (200, "المسودة الأولى", 1, "bea")
+        await committed(ali, edit(channel, 1, 5, "أمس "))
+        assert ask(service, writer, "PUT", f"{document}/versions/final", json={"version": 2})[1]["version"] == 2
+    _, listed = ask(service, reader, "GET", f"{document}/versions")
+    assert [(one["name"], one["version"], one["user_name"]) for one in listed["versions"]] == [
+        ("المسودة الأولى", 1, "Bea"),
+        ("final", 2, "Bea"),
+    ]
+    _, history = ask(service, reader, "GET", f"{document}/history")
+    assert [row.get("names") for row in history["versions"]] == [["المسودة الأولى"], ["final"]]
+    _, text = ask(service, reader, "GET", f"{document}?version=المسودة الأولى")
+    assert (text["version"], text["content"]) == (1, "وقّع الوزيرُ الاتفاقية")
+    status, difference = ask(
+        service, reader, "GET", f"{document}/diff", params={"from": "المسودة الأولى", "to": "final"}
+    )
+    assert (status, difference["from"], difference["to"]) == (200, 1, 2)
+    assert [one for one in difference["changes"] if one["kind"] != "equal"] == [{"kind": "insert", "text": "أمس "}]
+    assert ask(service, reader, "GET", f"{document}/diff?from=2")[1]["changes"] == [
+        {"kind": "equal", "text": "وقّع أمس الوزيرُ الاتفاقية"}
+    ]
+    moved = ask(service, writer, "PUT", f"{document}/versions/final", json={"version": 1})
+    assert moved[1]["version"] == 1
+    for call in (
+        ("GET", f"{document}?version=nowhere"),
+        ("GET", f"{document}?version=3"),
+        ("GET", f"{document}/diff?from=0&to=3"),
+        ("PUT", f"{document}/versions/late", {"version": 3}),
+    ):
+        status, answer = ask(service, writer, call[0], call[1], json=call[2] if len(call) == 3 else None)
+        assert (status, answer["error_code"], answer["oldest"], answer["version"]) == (404, "NOT_FOUND", 0, 2), call
+
+
+@scene
+async def test_versions_are_shown_and_named_by_the_rights_to_the_document(service: Service) -> None:
+    channel = fresh()
+    document = channel.partition(":")[2]
+    async with editors(service, channel, "ali") as (ali,):
+        await committed(ali, edit(channel, 0, 0, "x"))
+    stranger, reader = service.token("str", "read:global"), service.token("rea", "read:document:*")
+    for path in ("history", "versions", "diff?from=0"):
+        assert ask(service, stranger, "GET", f"{document}/{path}")[0] == 403
+        assert ask(service, reader, "GET", f"{document}/{path}")[0] == 200
+        assert ask(service, reader, "GET", f"never/{path}")[0] == 403
+    assert ask(service, reader, "PUT", f"{document}/versions/mine")[0] == 403
+    operator = service.token("op", "admin:*", clearance="secret")
+    async with httpx.AsyncClient(headers={"Authorization": f"Bearer {operator}"}, timeout=HANG_SECONDS) as http:
+        raised = await http.put(f"{service.http}/v1/channels/{channel}", json={"classification": "secret"})
+        assert raised.status_code == 200
+    for path in ("history", "versions", "diff?from=0"):
+        assert ask(service, reader, "GET", f"{document}/{path}")[0] == 403
