@@ -22,9 +22,10 @@ from app.node.parts import NodeParts, Services
 from app.node.recorder import Recorder
 from app.security import tls
 from app.security.auth import TokenVerifier
-from app.services.alerts import Alerts
 from app.services.briefs import Briefs
 from app.services.channel_admin import ChannelAdmin
+from app.services.commitments.alerts import Alerts
+from app.services.due_clock import DueClock
 from app.services.editing.cursors import Cursors
 from app.services.editing.documents import Documents
 from app.services.publisher import EventPublisher
@@ -82,6 +83,9 @@ def _compose(stores: Stores, tls_context: ssl.SSLContext | None) -> Service:
     )
     revisions = Revisions(engine.revisions, engine.documents, engine.broker, documents.differences)
     cursors = Cursors(documents, engine.broker)
+    # A kind of records that its service looks at when they are due is one row here.
+    due_clock = DueClock(engine.records, lambda: node.clock(), {})  # noqa: PLW0108  the node is made later
+    publisher.report_changes(due_clock.changed)
     channel_admin = ChannelAdmin(engine, policy)
 
     recorder = Recorder(journal, metrics, policy, aggregator)
@@ -120,5 +124,5 @@ def _compose(stores: Stores, tls_context: ssl.SSLContext | None) -> Service:
     sources = GaugeSources(node, journal, upkeep, documents, listeners, bounds.connection_quota, bounds.body_quota)
     register_gauges(metrics, sources)
     register_ops_rows(aggregator, metrics, node, readiness)
-    parts = ServiceParts(engine, journal, upkeep, node, documents, quotas, aggregator, listeners)
+    parts = ServiceParts(engine, journal, upkeep, node, documents, quotas, due_clock, aggregator, listeners)
     return Service(config, parts, tls_context, now)

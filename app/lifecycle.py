@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from app.journal.upkeep import Upkeep
     from app.journal.writer import Journal
     from app.node.node import Node
+    from app.services.due_clock import DueClock
     from app.services.editing.documents import Documents
     from app.services.quotas import Quotas
     from app.web.listeners import PortListeners
@@ -46,6 +47,7 @@ class ServiceParts:
     node: Node
     documents: Documents
     quotas: Quotas
+    due_clock: DueClock
     aggregator: OpsAggregator
     listeners: PortListeners
 
@@ -85,7 +87,9 @@ class Service:
         await self._complete_journal()
         background = self.node.background
         background.repeat("report", self._report)
-        tasks = {"documents": self._sweep_documents, "quotas": self._parts.quotas.run, **self._parts.upkeep.tasks()}
+        parts = self._parts
+        tasks = {"documents": self._sweep_documents, "quotas": parts.quotas.run, "due": parts.due_clock.run}
+        tasks |= parts.upkeep.tasks()
         for name, task in tasks.items():
             background.repeat(name, task)
         if self.config.auth.jwks_url:
@@ -131,6 +135,7 @@ class Service:
     async def stop(self) -> None:
         """End what is left, in the order in which it depends on each other."""
         self.listeners.stop()
+        await self._parts.due_clock.stop()
         await self.node.stop()
         await self.listeners.close()
         self._parts.quotas.keep()
@@ -149,6 +154,7 @@ class Service:
 
     async def _drain(self) -> None:
         with suppress(asyncio.CancelledError):
+            await self._parts.due_clock.stop()
             await self.node.drain()
         self._stopped.set()
 

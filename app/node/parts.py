@@ -11,9 +11,9 @@ if TYPE_CHECKING:
     from app.node.connections.limits import NodeLimits
     from app.node.recorder import Recorder
     from app.security.auth import TokenVerifier
-    from app.services.alerts import Alerts
     from app.services.briefs import Briefs
     from app.services.channel_admin import ChannelAdmin
+    from app.services.commitments.alerts import Alerts
     from app.services.editing.cursors import Cursors
     from app.services.editing.documents import Documents
     from app.services.publisher import EventPublisher

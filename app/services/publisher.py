@@ -51,6 +51,11 @@ class EventPublisher:
         self._aggregator = aggregator
         self._journal_ready = journal_ready
         self.quotas = quotas
+        self._when_changed: Callable[[Sequence[RecordChange]], None] | None = None
+
+    def report_changes(self, to: Callable[[Sequence[RecordChange]], None]) -> None:
+        """Report changes of records, once they are committed, to the clock that knows when records are due."""
+        self._when_changed = to
 
     async def publish(
         self,
@@ -75,6 +80,7 @@ class EventPublisher:
         finally:
             if not results or results[0].repeated:
                 self.quotas.give_back(by.user_id, channels=begun, stored=stored)
+        self._note(changes)
         await self._report(events, entries, results)
         return results
 
@@ -90,8 +96,13 @@ class EventPublisher:
         """
         entries = self.entries(events)
         results = await self._broker.publish(entries, key, changes)
+        self._note(changes)
         await self._report(events, entries, results)
         return results
+
+    def _note(self, changes: Sequence[RecordChange]) -> None:
+        if changes and self._when_changed is not None:
+            self._when_changed(changes)
 
     async def _report(
         self,

@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from app.journal.calls import Call
     from app.journal.exports.export import Archive
     from app.node.sockets.turns import Turns
-    from app.services.alerts import Alerts
     from app.services.briefs import Briefs
     from app.services.callers import Callers
     from app.services.channel_admin import ChannelAdmin
     from app.services.channel_history import ChannelHistory
+    from app.services.commitments.alerts import Alerts
     from app.services.editing.documents import Documents
     from app.services.local_connections import LocalConnections
     from app.services.operators import Operators

@@ -21,8 +21,8 @@ from app.engine.limits import EngineLimits
 from app.engine.ports.engine import Engine
 from app.engine.ports.errors import BriefCancelled, Unavailable
 from app.journal.acts import Act
-from app.services.alerts import AcknowledgedAlert, Alerts
 from app.services.briefs import Briefs, EndedBrief
+from app.services.commitments.alerts import AcknowledgedAlert, Alerts
 from app.services.publisher import EventPublisher
 from app.services.quotas import Quotas
 from dossier_realtime.protocol.authorization import Grant, Identity

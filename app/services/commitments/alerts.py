@@ -14,10 +14,9 @@ if TYPE_CHECKING:
     from app.engine.ports.domain import AlertStore
     from app.engine.ports.events import PublishResult
     from app.journal.acts import RecordAct
+    from app.services.publisher import EventPublisher
     from dossier_realtime.protocol.authorization import Identity
     from dossier_realtime.recording.ops.ops_aggregator import OpsAggregator
-
-    from .publisher import EventPublisher
 
 
 class AcknowledgedAlert(NamedTuple):

@@ -1,0 +1,1 @@
+"""Commitments: their alerts, acknowledged by people, and the clock that raises them."""
