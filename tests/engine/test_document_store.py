@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from app.engine.ports.documents import KnownOperation, OperationKey, Version
+from app.engine.ports.documents import EditsKnown, KnownOperation, OperationKey, Version
 from app.engine.ports.engine import Engine
 from app.engine.ports.errors import TipMoved
 from app.engine.ports.events import Publication
@@ -86,6 +86,20 @@ def test_an_operation_is_known_by_its_last_version_over_a_restart(opened: Opener
             (a,), (b,) = keys("a"), keys("b", user="bea")
             assert known == {a: KnownOperation(2, b"of a"), b: KnownOperation(3, b"of b")}
             assert await engine.documents.known("document:2", keys("a")) == {}
+
+    asyncio.run(scene())
+
+
+def test_an_edit_is_committed_once_and_nothing_beside_it_where_it_comes_again(opened: Opener) -> None:
+    async def scene() -> None:
+        async with opened() as engine:
+            await engine.documents.append(DOC, 0, [version(1, "a"), version(2, "b")])
+            with pytest.raises(EditsKnown) as found:
+                await engine.documents.append(DOC, 2, [version(3, "c"), version(4, "a"), version(5, "b", "bea")])
+            (a,) = keys("a")
+            assert found.value.known == {a: KnownOperation(1, b"of a")}
+            assert await log(engine) == [1, 2]
+            await engine.documents.append(DOC, 2, [version(3, "b", "bea")])
 
     asyncio.run(scene())
 

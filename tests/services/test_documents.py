@@ -41,7 +41,7 @@ class Gate:
         self.reached = asyncio.Event()
         self.refuse = self.broken = 0
         self.faster: list[str] = []
-        self.appended = 0
+        self.appended = self.looked_up = 0
 
     async def append(self, channel: str, tip: int, versions: Sequence[Version]) -> None:
         self.reached.set()
@@ -68,6 +68,7 @@ class Gate:
         self.appended += 1
 
     async def known(self, channel: str, keys: Sequence[OperationKey]) -> Mapping[OperationKey, KnownOperation]:
+        self.looked_up += len(keys)
         return await self.store.known(channel, keys)
 
     async def keep_snapshot(self, channel: str, version: int, state: bytes) -> None:
@@ -134,6 +135,36 @@ def test_nothing_is_acknowledged_before_it_is_durable(tmp_path: Path) -> None:
             it.gate.open.set()
             assert await it.answered(1) == [1]
             assert (it.delivered, await it.text()) == ([1], "a")
+
+    asyncio.run(scene())
+
+
+def test_new_edits_are_not_looked_up_and_one_sent_again_is_answered_as_before(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with bench(tmp_path) as it:
+            for number in range(3):
+                it.submit(str(number), number, op_id=f"op{number}")
+            assert await it.answered(3) == [1, 2, 3]
+            assert it.gate.looked_up == 0
+            it.submit("new", 3, op_id="op3")
+            it.submit("1", 1, op_id="op1")
+            it.submit("other", 0, op_id="op2")
+            it.submit("newer", 3, op_id="op4")
+            again, refusal, *new = (await it.answered(7))[3:]
+            assert again == 2
+            assert isinstance(refusal, EditError)
+            assert refusal.code is ErrorCode.INVALID_MESSAGE_FORMAT
+            assert new == [4, 5]
+            assert (await it.text()).count("1") == 1
+            assert it.gate.looked_up == 0, "the store finds them where it would commit them"
+            it.submit("0", 90, op_id="op0")
+            it.submit("x", 90, op_id="op9")
+            settled, conflict = (await it.answered(9))[7:]
+            assert isinstance(settled, EditError)
+            assert settled.code is ErrorCode.INVALID_MESSAGE_FORMAT
+            assert isinstance(conflict, EditError)
+            assert conflict.code is ErrorCode.VERSION_CONFLICT
+            assert it.gate.looked_up == 2, "those that would be refused are looked up first"
 
     asyncio.run(scene())
 

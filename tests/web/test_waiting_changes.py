@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import httpx
 import pytest
@@ -104,9 +104,9 @@ def test_an_edit_behind_anothers_is_not_committed_once_its_author_lost_the_right
 
 
 @pytest.mark.parametrize("take", [_revoke_user, _raise_level])
-@pytest.mark.parametrize("method", ["known", "append"])
+@pytest.mark.parametrize("after", [False, True], ids=["before it is decided", "behind that"])
 def test_an_edit_that_is_being_decided_beside_others_falls_out_and_they_do_not(
-    tmp_path: Path, take: Taking, method: str
+    tmp_path: Path, take: Taking, after: bool
 ) -> None:
     """In one batch with others' edits: these are committed and answered, in their order."""
 
@@ -119,7 +119,7 @@ def test_an_edit_that_is_being_decided_beside_others_falls_out_and_they_do_not(
             await scene.nora.send(_insert("nora ", "n-1"))
             queue = scene.service._documents._queue(DOCUMENT)
             await _until(lambda: len(queue._waiting) == 3)
-            second = Gate(scene.service.engine.documents, "known") if method == "known" else _decided(queue)
+            second = Gate(queue, "_decide_all", after=after)
             first.open()
             await _reached(second)
             assert (await take(scene)).status_code == 200
@@ -130,11 +130,6 @@ def test_an_edit_that_is_being_decided_beside_others_falls_out_and_they_do_not(
             assert sorted((await scene.text()).split()) == ["0", "1", "2"]
 
     asyncio.run(asyncio.wait_for(play(), 2 * HANG_SECONDS))
-
-
-def _decided(queue: Any) -> Gate:
-    """Holds the queue after it has decided a batch and before it commits that."""
-    return Gate(queue, "_decide_all", after=True)
 
 
 def test_a_whole_text_that_waits_is_not_taken_from_who_was_revoked(tmp_path: Path) -> None:

@@ -40,6 +40,14 @@ class KnownOperation:
     digest: bytes = b""
 
 
+class EditsKnown(Exception):
+    """Raised when edits that were to be committed are remembered: they were committed before."""
+
+    def __init__(self, known: Mapping[OperationKey, KnownOperation]) -> None:
+        super().__init__("The store has these edits already: answer them with the versions that they became")
+        self.known = known
+
+
 class DocumentStore(Protocol):
     """The operations of documents.
 
@@ -50,7 +58,8 @@ class DocumentStore(Protocol):
     async def append(self, channel: str, tip: int, versions: Sequence[Version]) -> None:
         """Commit all as versions `tip + 1`, `tip + 2` …, or none; returns when they are durable and delivered.
 
-        Raises TipMoved when `tip` is no longer the last version, and Unavailable (nothing was committed).
+        Raises TipMoved when `tip` is no longer the last version, EditsKnown when one of the edits was committed before,
+        and Unavailable (nothing was committed).
         """
 
     async def known(self, channel: str, keys: Sequence[OperationKey]) -> Mapping[OperationKey, KnownOperation]:

@@ -17,7 +17,7 @@ import structlog
 from app.core.authorization import NO_SENDING
 from app.core.domain import documents as core
 from app.core.domain.documents import EditError, VersionedDocument
-from app.engine.ports.documents import Version
+from app.engine.ports.documents import EditsKnown, Version
 from app.engine.ports.errors import TipMoved, Unavailable
 from app.services.quotas import QuotaExceeded
 from dossier_realtime.protocol.errors import ErrorCode
@@ -76,6 +76,7 @@ class DocumentQueue:
         self.appending: VersionedDocument | None = None
         self._waiting: deque[EditSubmission] = deque()
         self._pending: dict[int, PendingVersion] = {}
+        self._known: Mapping[OperationKey, KnownOperation] = {}  # edits that the store refused to commit again
         self._loop = asyncio.get_running_loop()
         self._used = self._loop.time()
         self._snapshot = 0
@@ -135,6 +136,9 @@ class DocumentQueue:
         except TipMoved:
             self._take_back(batch)
             self._is_loaded = False
+        except EditsKnown as found:
+            self._take_back(batch)
+            self._known = found.known
         except Unavailable:
             self._drop_pending()
             self._is_loaded = False
@@ -157,7 +161,7 @@ class DocumentQueue:
         if not self._ready():
             raise Unavailable("the journal cannot be written")
         await self.loaded()
-        known = await self._known(batch)
+        known, self._known = self._known, {}
         tentative = self.committed.copy()
         versions: list[Version] = []
         rest = await self._decide_all(batch, known, tentative, versions)
@@ -178,10 +182,6 @@ class DocumentQueue:
             self._answer_undelivered()
             await self._keep_snapshot()
 
-    async def _known(self, batch: Sequence[EditSubmission]) -> Mapping[OperationKey, KnownOperation]:
-        keys = [one.key for one in batch if one.key is not None]
-        return await self._store.known(self._channel, keys) if keys else {}
-
     async def _decide_all(
         self,
         batch: Sequence[EditSubmission],
@@ -201,6 +201,7 @@ class DocumentQueue:
             if key is not None and key in known:
                 self._answer_known(submission, known[key])
                 continue
+            # An edit that is new, as almost all are, is not looked up here: the store does that where it commits it.
             try:
                 steps = await self._decision.decide(submission, tentative, self.epoch)
                 made = [
@@ -208,12 +209,12 @@ class DocumentQueue:
                 ]
                 self._charge(submission, made, begins=tentative.version == 0)
             except EditError as refusal:
-                submission.reply(refusal)
+                await self._answer_without_version(submission, refusal)
                 continue
             if not steps:
                 if versions:
                     return list(batch[index:])  # it has no version: its ack comes after those before it
-                submission.reply(tentative.version)
+                await self._answer_without_version(submission, tentative.version)
                 continue
             if key is not None:
                 taken.add(key)
@@ -237,6 +238,15 @@ class DocumentQueue:
         except QuotaExceeded as enough:
             raise EditError(enough.code, str(enough), retry_after=enough.retry_after) from None
         submission.charged = (channels, stored)
+
+    async def _answer_without_version(self, submission: EditSubmission, outcome: int | EditError) -> None:
+        """Answer an edit that makes no version now: as before, if it was committed before."""
+        key = submission.key
+        known = {} if key is None else await self._store.known(self._channel, [key])
+        if key is not None and key in known:
+            self._answer_known(submission, known[key])
+        else:
+            submission.reply(outcome)
 
     def _answer_known(self, submission: EditSubmission, known: KnownOperation) -> None:
         if known.digest in (b"", submission.digest):

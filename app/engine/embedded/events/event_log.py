@@ -122,9 +122,12 @@ class EventLog:
     def append_at(
         self, db: sqlite3.Connection, channel: str, tip: int, versions: Sequence[Version], now: float
     ) -> Appended:
-        """Append versions of a document. Raises TipMoved where its stream does not end with `tip`."""
-        if self._find(db, channel).offset != tip:
+        """Append versions of a document. Raises TipMoved where its stream does not end with `tip`, and EditsKnown."""
+        end = self._find(db, channel)
+        if end.offset != tip:
             raise TipMoved(channel)
+        if tip:
+            self._ids.refuse_known(db, end.stream, versions)
         events = []
         for version in versions:
             rules = DeliveryRules(exclude_connection=version.exclude_connection)

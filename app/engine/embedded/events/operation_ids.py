@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from hashlib import blake2b
 from typing import Final
 
-from app.engine.ports.documents import KnownOperation, OperationKey, Version
+from app.engine.ports.documents import EditsKnown, KnownOperation, OperationKey, Version
 
 ROW_BYTES: Final = 100
 """The bytes of one id in the file, its index included, with some room: 77 were measured with 300,000 ids."""
@@ -33,6 +33,19 @@ class OperationIds:
     def __init__(self, seconds: float, max_bytes: int) -> None:
         self._seconds = seconds
         self._max_rows = max(1, max_bytes // ROW_BYTES)
+
+    def refuse_known(self, db: sqlite3.Connection, stream: int, versions: Sequence[Version]) -> None:
+        """Raise EditsKnown where edits of these versions are remembered for the stream."""
+        keys = {OperationKey(one.user_id, one.op_id) for one in versions if one.op_id is not None}
+        found = {}
+        for key in keys:
+            row = db.execute(
+                "SELECT version, digest FROM operation_ids WHERE stream = ? AND key = ?", (stream, operation_key(*key))
+            ).fetchone()
+            if row is not None:
+                found[key] = KnownOperation(*row)
+        if found:
+            raise EditsKnown(found)
 
     def remember(
         self, db: sqlite3.Connection, stream: int, committed: Iterable[tuple[int, Version]], now: float
