@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.core.domain import documents as core
+from app.core.domain import whole_texts
 from app.core.domain.documents import EditError, VersionedDocument
 from dossier_realtime.ot.collab import Log
 from dossier_realtime.ot.difference import hunks
@@ -23,8 +24,9 @@ TEXTS = st.text(st.sampled_from("ab \nم😀"), max_size=12)
 
 
 def replacement(document: Document, content: str) -> list[Operation]:
-    new = core.whole_text(content)
-    return core.replacement(new, hunks(document.text, new))
+    wanted = whole_texts.document_of(content, None)
+    change = whole_texts.change(document, wanted, hunks(document.text, wanted.text), formats=False)
+    return whole_texts.versions(change, document)
 
 
 def finished(deciding: Generator[None, None, list[Operation]]) -> tuple[list[Operation], int]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import random
 
-from app.core.domain import documents as core
-from app.core.domain.documents import MAX_PARTS
+from app.core.domain import whole_texts
+from app.core.domain.whole_texts import MAX_PARTS
 from app.services.editing.differences import Differences
 from dossier_realtime.ot.difference import from_hunks, middle
 from dossier_realtime.ot.document import Document, apply
@@ -87,9 +87,9 @@ def test_a_whole_new_text_becomes_a_bounded_number_of_versions() -> None:
     old = to_units("1234567-" * 700)
     text = to_units("1234567!" * 700)
     many = [(7, 1, 1)] * 700
-    parts = core.replacement(text, many)
-    assert 200 < len(parts) <= MAX_PARTS
     document = Document(old)
+    parts = whole_texts.versions(whole_texts.change(document, Document(text), many, formats=False), document)
+    assert 200 < len(parts) <= MAX_PARTS
     for part in parts:
         document = apply(part, document)
     assert document.text == text

@@ -193,6 +193,7 @@ def test_conflicts_are_answered_as_they_are_described(scene: Service) -> None:
     write = Asked({"document": "d1"}, body={"content": "other"})
     _check(put, _send(scene, put, write, token), 428)
     _check(put, _send(scene, put, write, token, **{"If-Match": '"7"'}), 412)
+    _check(put, _send(scene, put, Asked({"document": "d1"}, body={"content": "other", "base": 99}), token), 409)
 
 
 def test_every_call_is_asked() -> None:

@@ -8,26 +8,23 @@ Pure. The algorithm is `dossier_realtime.ot.collab`; here it meets the contract'
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from dossier_realtime.ot.collab import Log, VersionConflict, rebase
 from dossier_realtime.ot.cursor import transform_selection
-from dossier_realtime.ot.difference import coarsened, from_hunks
 from dossier_realtime.ot.document import Document, apply, effective
 from dossier_realtime.ot.flat import InvalidOperation, admit, parts, read
 from dossier_realtime.ot.operations import DoesNotFit, Operation
-from dossier_realtime.ot.units import Units, splits_pair, to_units
+from dossier_realtime.ot.units import splits_pair, to_units
 from dossier_realtime.protocol.errors import ErrorCode
-from dossier_realtime.protocol.fields import MAX_DOCUMENT, MAX_INSERT
+from dossier_realtime.protocol.fields import MAX_DOCUMENT
 from dossier_realtime.protocol.responses import DocumentState
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Sequence
+    from collections.abc import Generator, Iterable
 
-    from dossier_realtime.ot.difference import Hunk
     from dossier_realtime.protocol.commands import CursorPayload, EditPayload
     from dossier_realtime.protocol.events import RemoteOperationPayload
 
@@ -39,8 +36,6 @@ MAX_COMPONENTS = 400
 The work is the product of the pieces with the distance, and no editor may keep the service busy for half a minute. An
 editor that gets the conflict loads the text and keeps its own.
 """
-MAX_PARTS = 500  # versions that one whole new text may become
-_MAX_CHANGES = (MAX_PARTS - 2 * MAX_DOCUMENT // MAX_INSERT) // 2  # each a deletion and an insert, long ones several
 STRIDE = 200  # operations that an edit is moved past in one go; fewer where it is in many pieces
 _MAX_PIECES = 16  # of an edit, that take as long as the edit itself
 
@@ -48,14 +43,31 @@ _MAX_PIECES = 16  # of an edit, that take as long as the edit itself
 class EditError(Exception):
     """The refusal of an edit or a cursor.
 
-    `version` is the document's, where the editor needs it to go on; `retry_after` in seconds, where waiting helps.
+    `version` is the document's, where the editor needs it to go on; `retry_after` in seconds, where waiting helps;
+    `path` the JSON path of the faulty member of a call.
     """
 
     def __init__(
-        self, code: ErrorCode, text: str, version: int | None = None, *, retry_after: int | None = None
+        self,
+        code: ErrorCode,
+        text: str,
+        version: int | None = None,
+        *,
+        retry_after: int | None = None,
+        path: str | None = None,
     ) -> None:
         super().__init__(text)
         self.code, self.text, self.version, self.retry_after = code, text, version, retry_after
+        self.path = path
+
+
+class KeyReuseError(EditError):
+    """The refusal of a call whose key was used with another body."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            ErrorCode.INVALID_MESSAGE_FORMAT, "This Idempotency-Key was used with another body; make a new one"
+        )
 
 
 @dataclass(slots=True)
@@ -134,27 +146,6 @@ def length_at_start(versioned: VersionedDocument) -> int:
     """Return the length of the text where the document's log begins."""
     operations = versioned.log.operations
     return operations[0].before if operations else versioned.document.length
-
-
-def whole_text(content: str) -> Units:
-    """Return the units of a document's whole new text. Raises EditError."""
-    if "\0" in content:
-        raise EditError(ErrorCode.INVALID_MESSAGE_FORMAT, "A document takes no NUL; remove it (at $.content)")
-    new = to_units(content)
-    if len(new) > MAX_DOCUMENT:
-        text = f"A document holds {MAX_DOCUMENT} UTF-16 units; shorten it (at $.content)"
-        raise EditError(ErrorCode.INVALID_MESSAGE_FORMAT, text)
-    return new
-
-
-def replacement(new: Units, hunks: Sequence[Hunk]) -> list[Operation]:
-    """Return the parts that make a document's text `new`, as the hunks say.
-
-    Text that stays keeps its formatting. Each part is a version. Where there would be more parts than MAX_PARTS, the
-    shortest stretches that stay between two changes are replaced with them.
-    """
-    found = list(islice(parts(from_hunks(hunks, new)), MAX_PARTS + 1))
-    return found if len(found) <= MAX_PARTS else list(parts(from_hunks(coarsened(hunks, _MAX_CHANGES), new)))
 
 
 def placed_cursor(versioned: VersionedDocument, cursor: CursorPayload) -> tuple[int, int]:

@@ -136,15 +136,17 @@ CALLS: tuple[HttpCallForm, ...] = (
         "put",
         "/v1/documents/{document}",
         "write_document",
-        "Replace a document's text; editors receive the difference as operations.",
+        "Replace a document's text, or merge a new one; editors receive what changed as operations. Above version 0 it"
+        " needs If-Match or `base`.",
         Said(forms.DocumentVersion, body=forms.DocumentText, headers=("ETag",)),
         "token",
         (
             _DOCUMENT,
-            Parameter("If-Match", "header", {"type": "string"}, "The version that you read; needed above version 0."),
+            Parameter("If-Match", "header", {"type": "string"}, "The version that the document must be at."),
+            _KEY,
             _REASON,
         ),
-        (403, 412, 428),
+        (403, 409, 412, 428),
     ),
     HttpCallForm(
         "get",

@@ -16,7 +16,7 @@ import structlog
 
 from app.core.authorization import NO_SENDING
 from app.core.domain import documents as core
-from app.core.domain.documents import EditError, VersionedDocument
+from app.core.domain.documents import EditError, KeyReuseError, VersionedDocument
 from app.engine.ports.documents import EditsKnown, Version
 from app.engine.ports.errors import TipMoved, Unavailable
 from app.services.quotas import QuotaExceeded
@@ -24,6 +24,7 @@ from dossier_realtime.protocol.errors import ErrorCode
 
 from .document_log import replay
 from .edit_decision import EditDecision
+from .edit_submission import WholeText
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from app.engine.ports.events import Broker
     from app.services.quotas import Quotas
 
-    from .differences import Differences
     from .edit_submission import EditSubmission
 
 _log = structlog.get_logger("documents")
@@ -66,9 +66,8 @@ class DocumentQueue:
         broker: Broker,
         ready: Callable[[], bool],
         quotas: Quotas,
-        differences: Differences,
     ) -> None:
-        self._decision = EditDecision(channel, broker, differences)
+        self._decision = EditDecision(channel, broker)
         self._quotas = quotas
         self._channel, self._store, self._broker, self._ready = channel, store, broker, ready
         self.committed = VersionedDocument()
@@ -252,6 +251,9 @@ class DocumentQueue:
         if known.digest in (b"", submission.digest):
             submission.reply(known.version)
         else:
+            if isinstance(submission.change, WholeText):
+                submission.reply(KeyReuseError())
+                return
             text = f"This op_id was given to another edit, version {known.version}; {_NEW_ID}"
             submission.reply(EditError(ErrorCode.INVALID_MESSAGE_FORMAT, text))
 

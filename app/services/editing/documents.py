@@ -7,10 +7,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from app.core.domain import documents as core
+from app.core.domain import whole_texts
 from app.core.domain.documents import EditError, VersionedDocument
 from dossier_realtime.protocol.responses import DocumentState
 
 from .differences import Differences
+from .document_log import replay
 from .document_queue import DocumentQueue, PendingVersion
 from .edit_submission import WholeText
 from .shared_texts import SharedText, SharedTexts
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from app.engine.ports.documents import DocumentStore
     from app.engine.ports.events import Broker
     from app.services.quotas import Quotas
+    from dossier_realtime.ot.document import Document
+    from dossier_realtime.ot.operations import Operation
 
     from .edit_submission import EditSubmission
 
@@ -75,20 +79,40 @@ class Documents:
         return queue.appending or queue.committed
 
     async def replace(self, channel: str, submission: EditSubmission) -> None:
-        """Find the difference to a whole new text, then put it into its document's queue. Raises Unavailable.
-
-        Others may edit meanwhile: then the author is answered with a conflict.
-        """
-        versioned, change = await self.committed(channel), submission.change
-        if isinstance(change, WholeText) and change.expected == versioned.version:
-            try:
-                new = core.whole_text(change.text)
-            except EditError as refusal:
-                submission.reply(refusal)
-                return
-            hunks = await self.differences.between(versioned.document.text, new)
-            submission.change = replace(change, hunks=hunks)
+        """Find the change that a whole new text is, then put it into its document's queue. Raises Unavailable."""
+        change = submission.change
+        try:
+            if isinstance(change, WholeText):
+                submission.change = replace(change, operation=await self._change_of(channel, change))
+        except EditError as refusal:
+            submission.reply(refusal)
+            return
         self.submit(channel, submission)
+
+    async def _change_of(self, channel: str, change: WholeText) -> Operation | None:
+        """Return the operation from the text at the base to the new one; None where it cannot be merged.
+
+        Raises EditError and Unavailable.
+        """
+        wanted = whole_texts.document_of(change.text, change.format)
+        versioned = await self.upcoming(channel)
+        if change.base > versioned.version or change.expected not in (None, versioned.version):
+            return None
+        before = versioned.document
+        if change.base < versioned.version:
+            oldest = (await self._broker.position(channel)).oldest
+            if change.base < oldest - 1:  # without all operations since then there is no merge
+                return None
+            before = await self._text_at(channel, change.base)
+        hunks = await self.differences.between(before.text, wanted.text)
+        return whole_texts.change(before, wanted, hunks, formats=change.format is not None)
+
+    async def _text_at(self, channel: str, version: int) -> Document:
+        """Return the text at a version of which all operations since are in the log. Raises Unavailable."""
+        found = await self._store.snapshot(channel, version)
+        versioned = VersionedDocument() if found is None else core.unpack(found[1])
+        await replay(self._broker, channel, versioned, version)
+        return versioned.document
 
     def submit(self, channel: str, submission: EditSubmission) -> None:
         """Put an edit into its document's queue; the order of the calls is the order of the queue."""
@@ -117,7 +141,5 @@ class Documents:
     def _queue(self, channel: str) -> DocumentQueue:
         queue = self._queues.get(channel)
         if queue is None:
-            queue = self._queues[channel] = DocumentQueue(
-                channel, self._store, self._broker, self._ready, self._quotas, self.differences
-            )
+            queue = self._queues[channel] = DocumentQueue(channel, self._store, self._broker, self._ready, self._quotas)
         return queue

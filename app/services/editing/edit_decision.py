@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from app.core.domain import documents as core
+from app.core.domain import whole_texts
 from app.core.domain.documents import EditError, VersionedDocument
 from app.engine.ports.documents import Version
+from dossier_realtime.ot.collab import VersionConflict
 from dossier_realtime.ot.flat import write_remote
 from dossier_realtime.protocol import codec
+from dossier_realtime.protocol.commands import EditPayload
 from dossier_realtime.protocol.errors import ErrorCode
 from dossier_realtime.protocol.events import RemoteOperation, RemoteOperationPayload
 
@@ -21,19 +24,22 @@ from .document_log import payload_of
 from .edit_submission import WholeText
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
+
     from app.engine.ports.events import Broker
     from dossier_realtime.ot.collab import Log
     from dossier_realtime.ot.operations import Operation
 
-    from .differences import Differences
     from .edit_submission import EditSubmission
+
+_Result = TypeVar("_Result")
 
 
 class EditDecision:
     """The decisions about edits of one document."""
 
-    def __init__(self, channel: str, broker: Broker, differences: Differences) -> None:
-        self._channel, self._broker, self._differences = channel, broker, differences
+    def __init__(self, channel: str, broker: Broker) -> None:
+        self._channel, self._broker = channel, broker
 
     async def decide(self, submission: EditSubmission, tentative: VersionedDocument, epoch: str) -> list[Operation]:
         """Return the operations, one a version, that advance `tentative`; none where the edit has no effect.
@@ -45,26 +51,27 @@ class EditDecision:
         if change.epoch not in (None, epoch):
             text = "The document has another history than this version; subscribe to it anew, or read it again"
             raise EditError(ErrorCode.VERSION_CONFLICT, text, tentative.version)
-        if isinstance(change, WholeText):
-            if change.expected != tentative.version:
-                text = f"The document is at version {tentative.version}; read it and try again"
-                raise EditError(ErrorCode.VERSION_CONFLICT, text, tentative.version)
-            new = core.whole_text(change.text)
-            found = change.hunks
-            if found is None:  # the version that it expects was committed only after it was submitted
-                found = await self._differences.between(tentative.document.text, new)
-            return core.replacement(new, found)
         log = tentative.log
+        if isinstance(change, WholeText):
+            return await self._replaced(change, tentative)
         if change.version < log.start:
             log = await self._reaching(change.version, tentative)
-        deciding = core.decide(tentative, change, log)
-        while True:
-            try:
-                next(deciding)
-            except StopIteration as decided:
-                steps: list[Operation] = decided.value
-                return steps
-            await asyncio.sleep(0)
+        return await _finished(core.decide(tentative, change, log))
+
+    async def _replaced(self, change: WholeText, tentative: VersionedDocument) -> list[Operation]:
+        """Return the operations of a whole new text, merged with all that was committed since its base."""
+        version = tentative.version
+        if change.operation is None or change.base > version or change.expected not in (None, version):
+            text = f"The document is at version {version}; read it, and send your text with that version"
+            raise EditError(ErrorCode.VERSION_CONFLICT, text, version)
+        log = tentative.log if change.base >= tentative.log.start else await self._reaching(change.base, tentative)
+        try:
+            later = log.since(change.base)
+        except VersionConflict as conflict:
+            text = f"{str(conflict).partition(';')[0]}; read the document, and send your text with its version"
+            raise EditError(ErrorCode.VERSION_CONFLICT, text, version) from None
+        merged = await _finished(whole_texts.merged(change.operation, later))
+        return whole_texts.versions(merged, tentative.document)
 
     async def _reaching(self, version: int, tentative: VersionedDocument) -> Log:
         """Return the log of `tentative`, extended back to `version` as far as the store keeps operations."""
@@ -79,6 +86,18 @@ class EditDecision:
     def version(self, submission: EditSubmission, step: Operation, version: int) -> Version:
         """Return the entry of the log for one operation of a submission, as subscribers will receive it."""
         author, op_id = submission.author, None if submission.key is None else submission.key.op_id
-        payload = write_remote(step, version, author.user_id, author.name, op_id, int(time.time()))
+        shown = op_id if isinstance(submission.change, EditPayload) else None
+        payload = write_remote(step, version, author.user_id, author.name, shown, int(time.time()))
         body = codec.encode(RemoteOperation(channel=self._channel, payload=payload))
         return Version(body, author.user_id, op_id, author.connection_id, submission.digest)
+
+
+async def _finished(deciding: Generator[None, None, _Result]) -> _Result:
+    """Return the result of a decision, with a turn for others wherever it yields."""
+    while True:
+        try:
+            next(deciding)
+        except StopIteration as decided:
+            result: _Result = decided.value
+            return result
+        await asyncio.sleep(0)

@@ -13,10 +13,11 @@ from app.engine.ports.documents import OperationKey
 from dossier_realtime.protocol.commands import EditPayload
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from app.core.domain.documents import EditError
-    from dossier_realtime.ot.difference import Hunk
+    from dossier_realtime.ot.operations import Operation
+    from dossier_realtime.protocol.responses import FormatRun
 
 _DIGEST_BYTES = 8  # tells an edit from another one of the same author, who gains nothing by two that meet
 
@@ -33,14 +34,20 @@ class EditAuthor:
 
 @dataclass(frozen=True, slots=True)
 class WholeText:
-    """A document's whole new text, in place of the text at version `expected` of the history `epoch`.
+    """A document's whole new text, made from the text of version `base` of the history `epoch`.
 
-    `epoch` None stands for the present history. `hunks`: the difference to that text; None until it is found.
+    `epoch` None stands for the present history. `format`: the formatting of all of it; None leaves that of the text
+    that stays. `expected`: the version that the document must be at; None merges it with all since `base`. `key`: the
+    name of the call, for resends. `operation`: the change of the text at `base`; None until it is found, and where
+    there is none: the queue then refuses it.
     """
 
     text: str
-    expected: int
-    hunks: list[Hunk] | None = None
+    base: int
+    expected: int | None = None
+    format: Sequence[FormatRun] | None = None
+    key: str | None = None
+    operation: Operation | None = None
     epoch: str | None = None
 
 
@@ -64,8 +71,11 @@ class EditSubmission:
     @property
     def key(self) -> OperationKey | None:
         """The name that the author gave the edit; None where there is none."""
-        op_id = self.change.op_id if isinstance(self.change, EditPayload) else None
-        return None if op_id is None else OperationKey(self.author.user_id, op_id)
+        change = self.change
+        if isinstance(change, EditPayload):
+            return None if change.op_id is None else OperationKey(self.author.user_id, change.op_id)
+        # Keys of calls are no ids of edits: a NUL, which no op_id has, keeps them apart.
+        return None if change.key is None else OperationKey(self.author.user_id, f"\0{change.key}")
 
     @property
     def digest(self) -> bytes:
@@ -73,10 +83,13 @@ class EditSubmission:
 
         Its author and the history that it names do not count: both may be added where it is sent again.
         """
-        if not isinstance(self.change, EditPayload):
-            return b""
-        body = msgspec.structs.replace(self.change, op_id=None, epoch=None, user_id=None, user_name=None)
-        return blake2b(msgspec.json.encode(body, order="sorted"), digest_size=_DIGEST_BYTES).digest()
+        change = self.change
+        if isinstance(change, EditPayload):
+            body = msgspec.structs.replace(change, op_id=None, epoch=None, user_id=None, user_name=None)
+            said = msgspec.json.encode(body, order="sorted")
+        else:
+            said = msgspec.json.encode((change.text, change.base, change.expected, change.format), order="sorted")
+        return blake2b(said, digest_size=_DIGEST_BYTES).digest()
 
     def reply(self, outcome: int | EditError) -> None:
         """Answer the author; later answers have no effect."""

@@ -20,10 +20,14 @@ from ..responses import BriefEnd, FormatRun, Roster, SettingsPayload
 class DocumentText(Struct, forbid_unknown_fields=True):
     """The whole new text of a document: at most 1 Mi UTF-16 code units, no NUL.
 
-    `epoch` names the history that has the version which the text replaces; without it, that is the present one.
+    `format` lists the formatting of all of it; without it, text that stays keeps its own. `base` is the version that
+    the text was made from: what changed since then is merged. `epoch` names the history that has this version, or the
+    one in If-Match; without it, that is the present one.
     """
 
     content: str
+    format: list[FormatRun] | None = None
+    base: Count | None = None
     epoch: EpochName | None = None
 
 
