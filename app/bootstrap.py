@@ -7,6 +7,7 @@ import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from app.builders.briefs import brief_jobs
 from app.builders.gauges import GaugeSources, register_gauges, register_ops_rows
 from app.builders.node import node_limits
 from app.builders.stores import Stores, open_stores
@@ -22,7 +23,7 @@ from app.node.parts import NodeParts, Services
 from app.node.recorder import Recorder
 from app.security import tls
 from app.security.auth import TokenVerifier
-from app.services.briefs import Briefs
+from app.services.briefs.cancellation import Briefs
 from app.services.channel_admin import ChannelAdmin
 from app.services.commitments.alerts import Alerts
 from app.services.due_clock import DueClock
@@ -73,7 +74,6 @@ def _compose(stores: Stores, tls_context: ssl.SSLContext | None) -> Service:
     quotas = Quotas(rate_limits(config, _DAY_SECONDS), now, engine.quotas)
     publisher = EventPublisher(engine.broker, engine.alerts, policy, aggregator, lambda: journal.healthy, quotas)
     alerts = Alerts(engine.alerts, publisher, aggregator)
-    briefs = Briefs(engine.briefs, publisher, aggregator)
     documents = Documents(
         engine.documents,
         engine.broker,
@@ -87,10 +87,12 @@ def _compose(stores: Stores, tls_context: ssl.SSLContext | None) -> Service:
     due_clock = DueClock(engine.records, lambda: node.clock(), {})  # noqa: PLW0108  the node is made later
     publisher.report_changes(due_clock.changed)
     channel_admin = ChannelAdmin(engine, policy)
+    jobs = brief_jobs(stores, publisher, policy, documents, channel_admin, lambda: now().wall)
+    briefs = Briefs(engine.briefs, publisher, aggregator, jobs.ledger, jobs.runner.forget)
 
     recorder = Recorder(journal, metrics, policy, aggregator)
     acts = ActRecord(journal, recorder.level_of)
-    services = Services(publisher, documents, cursors, alerts, briefs, channel_admin, acts)
+    services = Services(publisher, documents, cursors, alerts, briefs, jobs, channel_admin, acts)
     node_parts = NodeParts(engine, policy, TokenVerifier(config.auth), recorder, node_limits(config))
     node = Node(config.node.id, node_parts, services, now, lambda: str(uuid.uuid4()))
 
@@ -113,7 +115,7 @@ def _compose(stores: Stores, tls_context: ssl.SSLContext | None) -> Service:
     bounds = handler_bounds(config, node)
     context = HandlerContext(
         handler_access(engine, node),
-        DomainServices(publisher, documents, revisions, alerts, briefs),
+        DomainServices(publisher, documents, revisions, alerts, briefs, jobs),
         operator_services(engine, node, channel_admin),
         CallRecords(recorder, acts, Archive(folder, config.node.id, stores.signer)),
         bounds,
@@ -124,5 +126,5 @@ def _compose(stores: Stores, tls_context: ssl.SSLContext | None) -> Service:
     sources = GaugeSources(node, journal, upkeep, documents, listeners, bounds.connection_quota, bounds.body_quota)
     register_gauges(metrics, sources)
     register_ops_rows(aggregator, metrics, node, readiness)
-    parts = ServiceParts(engine, journal, upkeep, node, documents, quotas, due_clock, aggregator, listeners)
+    parts = ServiceParts(engine, journal, upkeep, node, documents, quotas, due_clock, aggregator, listeners, jobs)
     return Service(config, parts, tls_context, now)

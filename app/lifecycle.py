@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from app.journal.upkeep import Upkeep
     from app.journal.writer import Journal
     from app.node.node import Node
+    from app.services.briefs.jobs import BriefJobs
     from app.services.due_clock import DueClock
     from app.services.editing.documents import Documents
     from app.services.quotas import Quotas
@@ -50,6 +51,7 @@ class ServiceParts:
     due_clock: DueClock
     aggregator: OpsAggregator
     listeners: PortListeners
+    briefs: BriefJobs
 
 
 class Service:
@@ -89,7 +91,7 @@ class Service:
         background.repeat("report", self._report)
         parts = self._parts
         tasks = {"documents": self._sweep_documents, "quotas": parts.quotas.run, "due": parts.due_clock.run}
-        tasks |= parts.upkeep.tasks()
+        tasks |= {"briefs": parts.briefs.runner.run, **parts.upkeep.tasks()}
         for name, task in tasks.items():
             background.repeat(name, task)
         if self.config.auth.jwks_url:

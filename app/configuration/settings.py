@@ -221,6 +221,15 @@ class JournalSettings(_Table, frozen=True):
     frame_days: FrameDays
 
 
+class BriefSettings(_Table, frozen=True):
+    """The table `[briefs]`: briefs that the service writes on request."""
+
+    queue: Annotated[int, Meta(ge=1, le=100_000)]
+    queue_per_user: Annotated[int, Meta(ge=1, le=100_000)]
+    concurrent: Annotated[int, Meta(ge=1, le=64)]
+    silence_seconds: Annotated[float, Meta(ge=0.1, le=3600)]
+
+
 class LogSettings(_Table, frozen=True):
     """The table `[log]`."""
 
@@ -323,6 +332,7 @@ class Tables(_Table, frozen=True):
     presence: PresenceSettings
     channels: ClassificationSettings
     journal: JournalSettings
+    briefs: BriefSettings
     log: LogSettings
     node: NodeSettings
     metrics: MetricsSettings

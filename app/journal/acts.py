@@ -35,6 +35,7 @@ Verb = Literal[
     "lift_limits",
     "name_version",
     "publish",
+    "request_brief",
     "restore_limits",
     "revoke_token",
     "revoke_user",

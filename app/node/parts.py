@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from app.node.connections.limits import NodeLimits
     from app.node.recorder import Recorder
     from app.security.auth import TokenVerifier
-    from app.services.briefs import Briefs
+    from app.services.briefs.cancellation import Briefs
+    from app.services.briefs.jobs import BriefJobs
     from app.services.channel_admin import ChannelAdmin
     from app.services.commitments.alerts import Alerts
     from app.services.editing.cursors import Cursors
@@ -29,6 +30,7 @@ class Services:
     cursors: Cursors
     alerts: Alerts
     briefs: Briefs
+    brief_jobs: BriefJobs
     channel_admin: ChannelAdmin
     acts: ActRecord
 

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from app.core.domain.alerts import AlertRecipient, alert_recipient, mou_channels
 from app.core.domain.briefs import transition
-from app.core.domain.ownership import claim_on_brief, claim_on_commitment
+from app.core.domain.ownership import OF_THE_SERVICE, claim_on_brief, claim_on_commitment
 from app.engine.delivery_rules import TO_EVERYBODY, DeliveryRules
 from app.engine.ports.errors import Unavailable
 from app.engine.ports.events import IdempotencyKey, PublicationEntry, PublishResult
 from dossier_realtime.protocol import codec
 from dossier_realtime.protocol.authorization import Fact, may_see
-from dossier_realtime.protocol.events import BriefProgress, CommitmentAlert
+from dossier_realtime.protocol.events import BriefProgress, BriefStarted, CommitmentAlert
 from dossier_realtime.protocol.namespaces import namespace_of
 
 if TYPE_CHECKING:
@@ -165,7 +165,9 @@ class EventPublisher:
         if isinstance(event, CommitmentAlert):
             claim = None if by is None else claim_on_commitment(by, event.payload.mou_id, self._policy)
             return alert_recipient(channel, event, claim)
-        return transition(channel, event, None if by is None else claim_on_brief(by))
+        if by is None:
+            return transition(channel, event, OF_THE_SERVICE if isinstance(event, BriefStarted) else None)
+        return transition(channel, event, claim_on_brief(by))
 
 
 def _rules(event: Event) -> DeliveryRules:

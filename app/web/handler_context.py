@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from app.journal.calls import Call
     from app.journal.exports.export import Archive
     from app.node.sockets.turns import Turns
-    from app.services.briefs import Briefs
+    from app.services.briefs.cancellation import Briefs
+    from app.services.briefs.jobs import BriefJobs
     from app.services.callers import Callers
     from app.services.channel_admin import ChannelAdmin
     from app.services.channel_history import ChannelHistory
@@ -69,6 +70,7 @@ class DomainServices:
     revisions: Revisions
     alerts: Alerts
     briefs: Briefs
+    brief_jobs: BriefJobs
 
 
 @dataclass(frozen=True, slots=True)

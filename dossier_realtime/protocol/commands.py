@@ -20,6 +20,7 @@ from .fields import (
     Count,
     FieldName,
     Id,
+    IdempotencyKey,
     Integer,
     Level,
     Link,
@@ -213,19 +214,27 @@ class AcknowledgeAlert(Struct, tag_field="type", tag="alert_ack", omit_defaults=
 
 
 class BriefRequestPayload(Strict, frozen=True):
-    """The brief to write: its type, its subject and its language."""
+    """The brief to write: its type, its subject and its language.
+
+    `entity_type`: of the subject, where the brief's own type does not name it. `generator`: the one to write it.
+    """
 
     type: Name
     entity_id: Id
     language: Literal["en", "ar"]
+    entity_type: Name | None = None
     generator: Name | None = None
 
 
 class RequestBrief(Struct, tag_field="type", tag="brief_request", omit_defaults=True, kw_only=True):
-    """Request a brief; its progress goes to every connection of the user."""
+    """Request a brief; answered by `ack` with its `request_id`. Its progress goes to every connection of the user.
+
+    The same `idempotency_key` within 24 h has one effect, and gets the same answer.
+    """
 
     payload: BriefRequestPayload
     ref: Ref | None = None
+    idempotency_key: IdempotencyKey | None = None
 
 
 class BriefCancelPayload(Strict, frozen=True):

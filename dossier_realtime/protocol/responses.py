@@ -168,7 +168,8 @@ BriefEnd = Literal["complete", "failed", "cancelled"]
 class Ack(Struct, tag_field="type", tag="ack", omit_defaults=True, kw_only=True):
     """The acceptance of a durable send; `offset` and `epoch` are set for an event in the channel's history.
 
-    `ended`: the end of the brief that was to be cancelled, now or before.
+    `ended`: the end of the brief that was to be cancelled, now or before. `request_id`: of the brief that was asked
+    for.
     """
 
     ref: Ref
@@ -176,6 +177,7 @@ class Ack(Struct, tag_field="type", tag="ack", omit_defaults=True, kw_only=True)
     offset: Count | None = None
     epoch: str | None = None
     ended: BriefEnd | None = None
+    request_id: Id | None = None
 
 
 class OperationAckPayload(Struct, omit_defaults=True, kw_only=True):

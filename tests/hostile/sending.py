@@ -220,8 +220,8 @@ ROWS = [
             ("an alert of nothing", {"type": "alert_ack", "payload": {"commitment_id": "unknown"}}),
             ("a brief of nobody", {"type": "brief_cancel", "payload": {"request_id": "unknown"}}),
             (
-                "a brief on request",
-                {"type": "brief_request", "payload": {"type": "meeting", "entity_id": "SA", "language": "ar"}},
+                "a brief about an entity above the clearance",
+                {"type": "brief_request", "payload": {"type": "secret", "entity_id": "x", "language": "ar"}},
             ),
         ],
         _asks,

@@ -21,7 +21,8 @@ from app.engine.limits import EngineLimits
 from app.engine.ports.engine import Engine
 from app.engine.ports.errors import BriefCancelled, Unavailable
 from app.journal.acts import Act
-from app.services.briefs import Briefs, EndedBrief
+from app.services.briefs.cancellation import Briefs, EndedBrief
+from app.services.briefs.ledger import BriefLedger
 from app.services.commitments.alerts import AcknowledgedAlert, Alerts
 from app.services.publisher import EventPublisher
 from app.services.quotas import Quotas
@@ -59,7 +60,9 @@ async def office(folder: Path) -> AsyncIterator[Office]:
     engine = await open_engine("embedded", folder, limits=EngineLimits(), rates=RateLimiter(), clock=clock)
     aggregator, journal, quotas = OpsAggregator("n1"), [True], Quotas(RateLimiter(), clock)
     publisher = EventPublisher(engine.broker, engine.alerts, ChannelPolicy([]), aggregator, lambda: journal[0], quotas)
-    alerts, briefs = Alerts(engine.alerts, publisher, aggregator), Briefs(engine.briefs, publisher, aggregator)
+    alerts = Alerts(engine.alerts, publisher, aggregator)
+    ledger = BriefLedger(engine.records, publisher, time.time)
+    briefs = Briefs(engine.briefs, publisher, aggregator, ledger, lambda _: None)
     try:
         yield Office(engine, aggregator, publisher, alerts, briefs, journal)
     finally:

@@ -271,17 +271,6 @@ def test_an_operator_cancels_a_brief_and_is_named(service: Service) -> None:
     asyncio.run(scenario())
 
 
-def test_a_brief_is_not_made_on_request_yet(service: Service) -> None:
-    async def scenario() -> Message:
-        async with await enter(service, fresh("ali")) as ali:
-            payload = {"type": "meeting", "entity_id": "SA", "language": "ar"}
-            return await ali.ask({"type": "brief_request", "payload": payload})
-
-    answer = asyncio.run(scenario())
-    assert answer["error_code"] == "PERMISSION_DENIED"
-    assert "not served here yet" in answer["message"]
-
-
 # --- limits ---------------------------------------------------------------------------------------------------
 
 

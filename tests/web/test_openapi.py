@@ -49,6 +49,10 @@ ASKED: dict[str, Asked] = {
     "name_version": Asked({"document": "d1", "name": "مسودة"}, body={"version": 1}),
     "compare_versions": Asked({"document": "d1"}, {"from": "0", "to": "1"}),
     "acknowledge_commitment": Asked({"commitment": "c1"}, body={}),
+    "request_brief": Asked(
+        body={"type": "country", "entity_id": "SA", "language": "ar"}, headers={"Idempotency-Key": "b-1"}
+    ),
+    "list_briefs": Asked(query={"limit": "1"}),
     "cancel_brief": Asked({"request": "b1"}),
     "list_sessions": Asked(query={"limit": "1"}),
     "disconnect_user": Asked({"user": "nobody"}),
@@ -74,6 +78,9 @@ WRONG: dict[str, Asked] = {
     "name_version": Asked({"document": "d1", "name": "12"}),
     "compare_versions": Asked({"document": "d1"}),
     "acknowledge_commitment": Asked({"commitment": "c1"}, body={"more": 1}),
+    "request_brief": Asked(body={"type": "country", "entity_id": "SA", "language": "fr"}),
+    "list_briefs": Asked(query={"after": "x"}),
+    "read_brief": Asked({"request": "a%20b"}),
     "cancel_brief": Asked({"request": "a%20b"}),
     "list_sessions": Asked(query={"limit": "0"}),
     "end_session": Asked({"session": "a%20b"}),
@@ -94,6 +101,7 @@ ABSENT: dict[str, Asked] = {
     "name_version": Asked({"document": "d1", "name": "later"}, body={"version": 9}),
     "compare_versions": Asked({"document": "d1"}, {"from": "never named"}),
     "acknowledge_commitment": Asked({"commitment": "none"}),
+    "read_brief": Asked({"request": "none"}),
     "cancel_brief": Asked({"request": "none"}),
     "end_session": Asked({"session": "none"}),
     "read_channel": Asked({"channel": "nowhere:1"}),
@@ -155,6 +163,10 @@ def test_a_call_is_answered_as_it_is_described(scene: Service, call: HttpCallFor
         async with await Client.connect(scene, scene.token("ali", "read:*")) as client:
             await client.subscribe(CHANNEL, include_presence=True)
             asked = ASKED.get(call.name, Asked())
+            if call.name == "read_brief":
+                request = next(one for one in CALLS if one.name == "request_brief")
+                told = await asyncio.to_thread(_send, scene, request, ASKED["request_brief"], _operator(scene))
+                asked = Asked({"request": told.json()["request_id"]})
             if call.name == "end_session":
                 async with await Client.connect(scene, scene.token("bea")) as other:
                     asked = Asked({"session": other.login["session_id"]})
@@ -175,7 +187,7 @@ def test_a_refusal_is_answered_as_it_is_described(scene: Service, call: HttpCall
     if call.access in ("token", "operator"):
         _check(call, _send(scene, call, asked, ""), 401)
         _check(call, _send(scene, call, WRONG[call.name], operator), 400)
-        if call.name != "explain":  # a user may ask about themselves
+        if call.name not in ("explain", "list_briefs"):  # a user may ask about themselves
             _check(call, _send(scene, call, asked, scene.token("stranger")), 403)
     if call.said.body is not None:
         _check(call, _send(scene, call, asked, operator, **{"Content-Type": "text/plain"}), 415)
@@ -200,5 +212,5 @@ def test_every_call_is_asked() -> None:
     for table in (ASKED, WRONG, ABSENT):
         assert table.keys() <= {call.name for call in CALLS}
     with_token = {call.name for call in CALLS if call.access in ("token", "operator")}
-    assert with_token - ASKED.keys() == {"end_session"}
+    assert with_token - ASKED.keys() == {"end_session", "read_brief"}
     assert with_token == WRONG.keys()

@@ -24,6 +24,8 @@ class Authority(IntEnum):
     """`write` on every `user:{id}` channel, as programs have it that publish for everybody."""
     MOU = 3
     """`write` on `dossier:mou:{mou_id}`, the MoU that a commitment belongs to."""
+    NODE = 4
+    """The service itself: of a brief that it was asked for, nobody else publishes events."""
 
 
 class Claim(NamedTuple):
@@ -32,6 +34,10 @@ class Claim(NamedTuple):
     authority: Authority
     publisher: str
     mou_id: str = ""
+
+
+OF_THE_SERVICE = Claim(Authority.NODE, "")
+"""The claim of the service on briefs that it was asked for."""
 
 
 def claim_on_brief(identity: Identity) -> Claim:

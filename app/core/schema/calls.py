@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from app.core.schema.portable import JsonSchema, channel_name
 from dossier_realtime.protocol.classification import Clearance
-from dossier_realtime.protocol.commands import SettingsChange
+from dossier_realtime.protocol.commands import BriefRequestPayload, SettingsChange
 from dossier_realtime.protocol.events import AlertStatePayload
 from dossier_realtime.protocol.explanations.explanation import ACTIONS, Explanation
 from dossier_realtime.protocol.fields import MAX_SAFE_INTEGER, SEGMENT
@@ -205,6 +205,35 @@ CALLS: tuple[HttpCallForm, ...] = (
         Said(AlertStatePayload, body=forms.Nothing, body_optional=True),
         "token",
         (_id("commitment", "The id of a commitment."), _REASON),
+        (403, 404),
+    ),
+    HttpCallForm(
+        "post",
+        "/v1/briefs",
+        "request_brief",
+        "Ask for a brief about an entity that you may read; its progress comes on your own channel.",
+        Said(forms.RequestedBriefAnswer, body=BriefRequestPayload, status=202),
+        "token",
+        (_KEY, _REASON),
+        (403, 409),
+    ),
+    HttpCallForm(
+        "get",
+        "/v1/briefs",
+        "list_briefs",
+        "List your own briefs, or all with `admin:*`: open ones first, then the newest.",
+        Said(forms.BriefPageAnswer),
+        "token",
+        _PAGE,
+    ),
+    HttpCallForm(
+        "get",
+        "/v1/briefs/{request}",
+        "read_brief",
+        "Read a brief, with its text and sources once it is complete.",
+        Said(forms.BriefAnswer),
+        "token",
+        (_id("request", "The `request_id` of the brief."),),
         (403, 404),
     ),
     HttpCallForm(

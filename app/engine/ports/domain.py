@@ -8,6 +8,7 @@ from typing import Protocol
 from app.core.domain.alerts import Alert
 from app.core.domain.briefs import Brief
 from app.engine.ports.events import PublicationEntry, PublishResult
+from app.engine.ports.records import RecordChange
 
 
 class AlertStore(Protocol):
@@ -35,9 +36,11 @@ class BriefStore(Protocol):
     async def find(self, request_id: str) -> Brief | None:
         """Return the brief. Raises Unavailable."""
 
-    async def cancel(self, brief: Brief, entries: Sequence[PublicationEntry]) -> list[PublishResult]:
-        """End the brief and publish the entries that say so, both or neither, like `publish`.
+    async def cancel(
+        self, brief: Brief, entries: Sequence[PublicationEntry], changes: Sequence[RecordChange] = ()
+    ) -> list[PublishResult]:
+        """End the brief and publish the entries that say so, with changes of records, all or none, like `publish`.
 
-        No later `publish` gets an entry of it through. Raises Moved when the brief is no longer as given, and
-        Unavailable (nothing was committed).
+        No later `publish` gets an entry of it through. Raises Moved when the brief or a record is no longer as given,
+        and Unavailable (nothing was committed).
         """

@@ -22,6 +22,7 @@ def acknowledge(
     channel: str,
     place: PublishResult | None = None,
     ended: BriefEnd | None = None,
+    request_id: str | None = None,
 ) -> None:
     """Send an `ack` if the client asked for one by a `ref` and the connection is open.
 
@@ -29,7 +30,7 @@ def acknowledge(
     """
     if ref is None or connection.closing is not None:
         return
-    ack = Ack(ref=ref, channel=channel, ended=ended)
+    ack = Ack(ref=ref, channel=channel, ended=ended, request_id=request_id)
     if place is not None:
         ack.offset, ack.epoch = place.offset, place.epoch
     connection.send(ack)

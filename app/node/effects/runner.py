@@ -53,7 +53,7 @@ class EffectRunner:
         table.concurrent(ShareCursor, partial(editing.share_cursor, context))
         table.concurrent(AcknowledgeAlert, partial(alerts.acknowledge, context))
         table.concurrent(CancelBrief, partial(briefs.cancel, context))
-        table.refused(RequestBrief, briefs.refuse_request)
+        table.concurrent(RequestBrief, partial(briefs.request, context))
 
     def execute(self, connection: Connection, effect: Effect) -> asyncio.Task[None] | None:
         """Begin an effect; a returned task must end before the connection's next message."""

@@ -11,7 +11,17 @@ from msgspec import Meta, Struct
 
 from ..commands import EpochName
 from ..errors import ErrorCode
-from ..fields import ChannelField, Count, Id
+from ..fields import (
+    ChannelField,
+    Count,
+    Fraction,
+    Id,
+    Localized,
+    Milliseconds,
+    Name,
+    Percentage,
+    Stage,
+)
 from ..responses import BriefEnd, FormatRun, Roster, SettingsPayload
 
 # --- Bodies -------------------------------------------------------------------------------------------------
@@ -104,6 +114,76 @@ class BriefEnded(Struct):
 
     request_id: Id
     ended: BriefEnd
+
+
+class RequestedBriefAnswer(Struct):
+    """The confirmation of a request for a brief; `estimated_time` in milliseconds."""
+
+    request_id: Id
+    estimated_time: Milliseconds
+
+
+class BriefRowAnswer(Struct, omit_defaults=True, kw_only=True):
+    """A brief on request. Durations in milliseconds, `created_at` in Unix seconds; `document`: its channel."""
+
+    request_id: Id
+    requested_by: Id
+    type: Name
+    entity_type: Name
+    entity_id: Id
+    language: Literal["en", "ar"]
+    generator: Name
+    state: Literal["queued", "running", "complete", "failed", "cancelled"]
+    progress: Percentage
+    created_at: Count
+    estimated_time: Milliseconds
+    stage: Stage | None = None
+    generation_time: Milliseconds | None = None
+    confidence_score: Fraction | None = None
+    error: Localized | None = None
+    fallback_available: bool = False
+    document: ChannelField | None = None
+
+
+class BriefTexts(Struct):
+    """A text in both languages."""
+
+    en: str
+    ar: str
+
+
+class BriefSource(Struct, omit_defaults=True, kw_only=True):
+    """A fact that a brief rests on: its id in the text, the channels that it comes from, its event's place."""
+
+    id: str
+    section: str
+    channels: list[ChannelField]
+    text: BriefTexts
+    offset: Count | None = None
+    timestamp: Count | None = None
+
+
+class BriefProvenance(Struct):
+    """The signed words about a brief's origin: JSON as it was signed, the key's fingerprint, Ed25519 in base64."""
+
+    signed: str
+    key: str
+    signature: str
+
+
+class BriefAnswer(BriefRowAnswer, omit_defaults=True, kw_only=True):
+    """A brief with its text and sources, once it is complete."""
+
+    text: BriefTexts | None = None
+    sources: list[BriefSource] | None = None
+    provenance: BriefProvenance | None = None
+
+
+class BriefPageAnswer(Struct, omit_defaults=True):
+    """A page of briefs, open ones first, then the newest. `next`: ask again with it as `after`; absent on the last."""
+
+    briefs: list[BriefRowAnswer]
+    next: str | None = None
 
 
 class SessionRow(Struct, omit_defaults=True):

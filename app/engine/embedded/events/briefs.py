@@ -15,6 +15,7 @@ from app.engine.embedded.events.log_access import LogAccess
 from app.engine.limits import EngineLimits
 from app.engine.ports.errors import BriefCancelled, ForeignBrief, Moved
 from app.engine.ports.events import PublicationEntry, PublishResult
+from app.engine.ports.records import RecordChange
 
 _MAX_FORGOTTEN: Final = 500  # briefs an upkeep at most: bounds how long publishers wait for it
 
@@ -31,8 +32,10 @@ class EmbeddedBriefs:
     async def find(self, request_id: str) -> Brief | None:
         return await self._reader.run(partial(_stored, request_id=request_id))
 
-    async def cancel(self, brief: Brief, entries: Sequence[PublicationEntry]) -> list[PublishResult]:
-        work = partial(self._cancel, brief=brief, entries=tuple(entries), now=self._now())
+    async def cancel(
+        self, brief: Brief, entries: Sequence[PublicationEntry], changes: Sequence[RecordChange] = ()
+    ) -> list[PublishResult]:
+        work = partial(self._cancel, brief=brief, entries=tuple(entries), changes=tuple(changes), now=self._now())
         return (await self._writer.submit(work, self._broker.appended)).results
 
     def upkeep(self) -> None:
@@ -40,11 +43,18 @@ class EmbeddedBriefs:
         self._writer.post(partial(_forget, past=self._now() - self._kept))
 
     def _cancel(
-        self, db: sqlite3.Connection, brief: Brief, entries: Sequence[PublicationEntry], now: float
+        self,
+        db: sqlite3.Connection,
+        brief: Brief,
+        entries: Sequence[PublicationEntry],
+        changes: Sequence[RecordChange],
+        now: float,
     ) -> Appended:
         if _stored(db, brief.request_id) != brief:
             raise Moved(brief.request_id)
-        appended = self._log.append(db, entries, None, now)  # before the update, which lets nothing of it through
+        appended = self._log.append(
+            db, entries, None, now, changes
+        )  # before the update, which lets nothing of it through
         db.execute("UPDATE briefs SET ended = 'cancelled', changed = ? WHERE request = ?", (now, brief.request_id))
         return appended
 

@@ -1,13 +1,14 @@
-"""Commands about briefs: cancelling, recorded before it is done, and requests, which are not served."""
+"""Commands about briefs: requests and cancellations, each recorded before it is done."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from app.engine.ports.errors import Unavailable
+from app.engine.ports.errors import KeyConflict, Unavailable
 from app.journal.lanes import ActNotRecorded
 from app.node.effects.recorded_act import RecordedAct, RightLostError
 from app.node.effects.replies import acknowledge, refuse, refuse_busy
+from app.services.briefs.requests import BriefRefusedError
 from dossier_realtime.protocol.errors import ErrorCode
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from app.node.effects.context import EffectContext
     from dossier_realtime.protocol.commands import CancelBrief, RequestBrief
 
-_NOT_SERVED = "This is not served here yet; do not send it again"
+_NOT_READABLE = "Insufficient permissions to request a brief about this entity"
 # The same words for an absent brief and another user's: a client cannot learn which briefs exist.
 _NOT_OWNER = "You have no such brief; only its owner can cancel it"
 
@@ -41,6 +42,25 @@ async def cancel(context: EffectContext, connection: Connection, command: Cancel
     return None
 
 
-def refuse_request(connection: Connection, command: RequestBrief) -> ErrorCode:
-    """Refuse a request for a brief."""
-    return refuse(connection, ErrorCode.PERMISSION_DENIED, _NOT_SERVED, command.ref)
+async def request(context: EffectContext, connection: Connection, command: RequestBrief) -> ErrorCode | None:
+    """Accept a request for a brief, and acknowledge with its id; return the code of a refusal."""
+    identity, started = connection.session.identity, connection.now.steady
+    assert identity is not None  # noqa: S101  the session checked
+    act = RecordedAct.of_token(context, connection)
+    requests = context.services.brief_jobs.requests
+    try:
+        async with act:
+            asked = await requests.request(command.payload, identity, act.record, command.idempotency_key)
+            act.unchanged = asked.result.repeated
+    except (Unavailable, ActNotRecorded):
+        return refuse_busy(connection, command.ref)
+    except RightLostError:
+        return refuse(connection, ErrorCode.PERMISSION_DENIED, _NOT_READABLE, command.ref)
+    except KeyConflict as conflict:
+        return refuse(connection, ErrorCode.INVALID_MESSAGE_FORMAT, str(conflict), command.ref)
+    except BriefRefusedError as refused:
+        text = str(refused) if refused.path == "$" else f"{refused} (at {refused.path})"
+        return refuse(connection, refused.code, text, command.ref, retry_after=refused.retry_after)
+    context.recorder.record_published([asked.result], connection.now.steady - started)
+    acknowledge(connection, command.ref, asked.job.owner_channel, asked.result, request_id=asked.job.request_id)
+    return None

@@ -11,14 +11,16 @@ from app.journal.acts import Act
 from dossier_realtime.recording.ops.ops_rows import BriefRow
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from app.core.domain.briefs import Brief
     from app.engine.ports.domain import BriefStore
     from app.engine.ports.events import PublishResult
     from app.journal.acts import RecordAct
+    from app.services.briefs.ledger import BriefLedger
+    from app.services.publisher import EventPublisher
     from dossier_realtime.protocol.authorization import Identity
     from dossier_realtime.recording.ops.ops_aggregator import OpsAggregator
-
-    from .publisher import EventPublisher
 
 
 class EndedBrief(NamedTuple):
@@ -29,12 +31,23 @@ class EndedBrief(NamedTuple):
 
 
 class Briefs:
-    """The cancellation of briefs; their owners and states are kept with the events that `EventPublisher` commits."""
+    """The cancellation of briefs; their owners and states are kept with the events that `EventPublisher` commits.
 
-    def __init__(self, store: BriefStore, publisher: EventPublisher, aggregator: OpsAggregator) -> None:
+    `ended` is called with each brief that was cancelled.
+    """
+
+    def __init__(
+        self,
+        store: BriefStore,
+        publisher: EventPublisher,
+        aggregator: OpsAggregator,
+        ledger: BriefLedger,
+        ended: Callable[[str], None],
+    ) -> None:
         self._store = store
         self._publisher = publisher
         self._aggregator = aggregator
+        self._ledger, self._ended = ledger, ended
 
     async def cancel(
         self, request_id: str, by: Identity, act: RecordAct, *, on_behalf: bool = False
@@ -60,9 +73,12 @@ class Briefs:
                 return EndedBrief(brief, None)
             event = core.cancellation(brief, by.name)
             try:
-                (result,) = await self._store.cancel(brief, self._publisher.entries([(brief.channel, event)]))
+                kept = await self._ledger.find(request_id)
+                changes = [] if kept is None else [self._ledger.cancellation(kept)]
+                (result,) = await self._store.cancel(brief, self._publisher.entries([(brief.channel, event)]), changes)
             except Moved:
                 continue  # it has ended meanwhile
+            self._ended(request_id)
             fact = self._publisher.derived((brief.channel,))
             self._aggregator.published(event, fact)
             self._aggregator.row(BriefRow(key=request_id, state="cancelled"), fact)

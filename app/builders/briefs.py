@@ -1,0 +1,49 @@
+"""Briefs on request, built from the configuration: the generators, the sources of facts, the queue."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from app.services.briefs.fact_collector import FactCollector
+from app.services.briefs.fact_sources import HistorySource, PresenceSource
+from app.services.briefs.finisher import BriefFinisher
+from app.services.briefs.jobs import BriefJobs
+from app.services.briefs.ledger import WORKER, BriefLedger
+from app.services.briefs.requests import BriefBounds, BriefRequests, GeneratorNames
+from app.services.briefs.runner import BriefRunner, RunnerLimits
+from app.services.briefs.template_generator import TemplateGenerator
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from app.builders.stores import Stores
+    from app.services.briefs.generator import Generator
+    from app.services.channel_admin import ChannelAdmin
+    from app.services.editing.documents import Documents
+    from app.services.publisher import EventPublisher
+    from dossier_realtime.protocol.classification import ChannelPolicy
+
+
+def brief_jobs(
+    stores: Stores,
+    publisher: EventPublisher,
+    policy: ChannelPolicy,
+    documents: Documents,
+    channel_admin: ChannelAdmin,
+    now: Callable[[], float],
+) -> BriefJobs:
+    """Return the briefs that the configuration allows."""
+    engine, settings = stores.engine, stores.config.briefs
+    sources = (HistorySource(engine.broker), PresenceSource(engine.presence))  # a new kind of fact is one here
+    generators: dict[str, Generator] = {"template": TemplateGenerator(now)}
+    ledger = BriefLedger(engine.records, publisher, now)
+    runner = BriefRunner(
+        ledger,
+        generators,
+        FactCollector(sources, publisher),
+        BriefFinisher(documents, channel_admin, publisher, stores.signer, now),
+        RunnerLimits(settings.concurrent, settings.silence_seconds),
+    )
+    names = GeneratorNames(frozenset({*generators, WORKER}), "template")
+    bounds = BriefBounds(settings.queue, settings.queue_per_user)
+    return BriefJobs(ledger, BriefRequests(ledger, publisher, policy, runner, names, bounds), runner)

@@ -1,0 +1,36 @@
+"""A finished brief: its text in both languages, its sources, and the signed words about where it came from."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from app.core.briefs.facts import EntityFact
+
+
+class Provenance(Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """The origin of a brief's first version, as it is signed. Digests are SHA-256 in hexadecimal."""
+
+    request_id: str
+    document: str
+    version: int
+    generator: str
+    model: str
+    requested_by: str
+    sources: list[str]
+    text_en: str
+    text_ar: str
+    made_at: int
+
+
+class FinishedBrief(Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """The text of a brief and all that it rests on.
+
+    `signature` is over the JSON of `provenance`, in base64, by the key with the fingerprint `key`.
+    """
+
+    en: str
+    ar: str
+    facts: list[EntityFact]
+    provenance: Provenance
+    key: str = ""
+    signature: str = ""

@@ -1,0 +1,18 @@
+"""Briefs on request, as one part of the service."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .ledger import BriefLedger
+from .requests import BriefRequests
+from .runner import BriefRunner
+
+
+@dataclass(frozen=True, slots=True)
+class BriefJobs:
+    """Requests and reading, the queue behind them, and the state of both."""
+
+    ledger: BriefLedger
+    requests: BriefRequests
+    runner: BriefRunner

@@ -1,0 +1,114 @@
+"""Briefs on request as they are kept: each change is committed together with the event that says so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import msgspec
+
+from app.core.briefs.finished import FinishedBrief
+from app.core.briefs.job import BriefJob, cancelled
+from app.engine.ports.records import ListPlace, RecordChange
+
+if TYPE_CHECKING:
+    from app.engine.ports.events import IdempotencyKey, PublishResult
+    from app.engine.ports.records import RecordStore
+    from app.services.publisher import EventPublisher
+    from dossier_realtime.protocol.events import Event
+
+KIND: Final = "brief"
+TEXT_KIND: Final = "brief_text"
+ALL: Final = "all"
+OPEN: Final = "open"
+WORKER: Final = "worker"
+"""The generator of briefs that external programs claim and write."""
+
+_KEPT_SECONDS: Final = 30 * 86_400.0  # after its end, as other briefs
+_LATEST_MS: Final = 10**14  # newest first: lists are in the order of text
+_PAST_BRIEFS: Final = 31  # an estimate is the median of so many
+
+_jobs = msgspec.json.Decoder(BriefJob)
+
+
+class KeptBrief(NamedTuple):
+    """A job as it is kept; `revision` says which of its states."""
+
+    job: BriefJob
+    revision: int
+
+
+class BriefLedger:
+    """The jobs and the finished texts. `now` is Unix seconds."""
+
+    def __init__(self, records: RecordStore, publisher: EventPublisher, now: Callable[[], float]) -> None:
+        self._records, self._publisher, self.now = records, publisher, now
+
+    async def find(self, request_id: str) -> KeptBrief | None:
+        """Return a job. Raises Unavailable."""
+        record = (await self._records.find(KIND, [request_id])).get(request_id)
+        return None if record is None else KeptBrief(_jobs.decode(record.body), record.revision)
+
+    async def finished(self, request_id: str) -> FinishedBrief | None:
+        """Return the text of a brief that is complete. Raises Unavailable."""
+        record = (await self._records.find(TEXT_KIND, [request_id])).get(request_id)
+        return None if record is None else msgspec.json.decode(record.body, type=FinishedBrief)
+
+    async def commit(
+        self,
+        kept: KeptBrief | None,
+        job: BriefJob,
+        events: Sequence[Event] = (),
+        finished: FinishedBrief | None = None,
+        key: IdempotencyKey | None = None,
+    ) -> tuple[KeptBrief, list[PublishResult]]:
+        """Keep the new state of a job, with the events for its requester. Raises Moved, KeyConflict and Unavailable."""
+        revision = 0 if kept is None else kept.revision
+        changes = [self.change(job, revision)]
+        if finished is not None:
+            body = msgspec.json.encode(finished)
+            expires = self.now() + _KEPT_SECONDS
+            changes.append(RecordChange(TEXT_KIND, job.request_id, 0, body, expires=expires))
+        pairs = [(job.owner_channel, event) for event in events]
+        results = await self._publisher.commit(pairs, changes, key)
+        return KeptBrief(job, revision + 1), results
+
+    def change(self, job: BriefJob, revision: int) -> RecordChange:
+        """Return the change that keeps a job, for a commit."""
+        labels = [ALL, job.owner_channel]
+        if not job.is_ended:
+            labels.append(OPEN)
+        if job.state == "queued":
+            labels.append(waiting_label(job.generator))
+        if job.state == "complete":
+            labels.append(_times_label(job.type, job.generator))
+        order = f"{int(job.is_ended)}{_LATEST_MS - round(job.created_at * 1000):015d}"
+        due = job.lease.until if job.lease is not None and not job.is_ended else None
+        expires = None if job.ended_at is None else job.ended_at + _KEPT_SECONDS
+        body = msgspec.json.encode(job)
+        return RecordChange(KIND, job.request_id, revision, body, tuple(labels), order, due, expires)
+
+    def cancellation(self, kept: KeptBrief) -> RecordChange:
+        """Return the change that keeps a job as cancelled."""
+        job = kept.job if kept.job.is_ended else cancelled(kept.job, self.now())
+        return self.change(job, kept.revision)
+
+    async def page(self, label: str, after: ListPlace | None, limit: int) -> list[tuple[ListPlace, KeptBrief]]:
+        """Return jobs of a list with their places: open ones first, then the newest. Raises Unavailable."""
+        found = await self._records.listed(KIND, label, after, limit)
+        return [(record.place, KeptBrief(_jobs.decode(record.body), record.revision)) for record in found]
+
+    async def past_times(self, kind: str, generator: str) -> list[int]:
+        """Return the times, in milliseconds, that the latest briefs of a type took. Raises Unavailable."""
+        found = await self._records.listed(KIND, _times_label(kind, generator), None, _PAST_BRIEFS)
+        times = (_jobs.decode(record.body).generation_time for record in found)
+        return [time for time in times if time is not None]
+
+
+def waiting_label(generator: str) -> str:
+    """Return the list of the jobs that wait for a generator."""
+    return f"waiting {generator}"
+
+
+def _times_label(kind: str, generator: str) -> str:
+    return f"complete {kind} {generator}"

@@ -1,0 +1,29 @@
+"""Sentences about briefs that people read, in both languages."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from dossier_realtime.protocol.fields import Localized
+
+COLLECTING: Final = Localized("Collecting what is known…", "جارٍ جمع المعلومات المتوفرة…")
+WRITING: Final = Localized("Writing the brief…", "جارٍ كتابة الموجز…")
+REVIEWING: Final = Localized("Checking the text against its sources…", "جارٍ التحقق من النص وفق مصادره…")
+FINALIZING: Final = Localized("Storing the brief…", "جارٍ حفظ الموجز…")
+
+SILENT: Final = Localized(
+    "The generator gave no sign of life; ask again, or ask for the template brief",
+    "لم تصدر عن المولّد أي إشارة؛ أعد الطلب أو اطلب الموجز المبني على القالب",
+)
+INTERRUPTED: Final = Localized(
+    "The service was interrupted too often while it wrote this brief; ask again",
+    "انقطعت الخدمة مرات كثيرة أثناء كتابة هذا الموجز؛ أعد الطلب",
+)
+BROKEN: Final = Localized(
+    "The brief could not be written because of a fault of the service; ask for the template brief",
+    "تعذّرت كتابة الموجز بسبب خلل في الخدمة؛ اطلب الموجز المبني على القالب",
+)
+NOT_SERVED: Final = Localized(
+    "This generator is not set up any more; ask for the template brief",
+    "هذا المولّد لم يعد مهيّأً؛ اطلب الموجز المبني على القالب",
+)

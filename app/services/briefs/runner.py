@@ -1,0 +1,275 @@
+"""The queue of briefs and the tasks that write them: a bounded number at once, users in turn.
+
+A brief that was under way when the process ended is begun again at the next start; its progress never falls, and its
+end is committed together with its state, so that it ends once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import structlog
+
+from app.core.briefs import job as jobs
+from app.core.briefs.fair_queue import FairQueue
+from app.engine.ports.errors import BriefCancelled, Moved, Unavailable
+from dossier_realtime.protocol.events import (
+    BriefComplete,
+    BriefCompletePayload,
+    BriefFailed,
+    BriefFailedPayload,
+    BriefProgress,
+    BriefProgressPayload,
+)
+
+from . import messages
+from .generator import GenerationError, GenerationReport
+from .ledger import OPEN, WORKER
+
+if TYPE_CHECKING:
+    from app.core.briefs.job import BriefJob
+    from app.engine.ports.records import ListPlace
+    from dossier_realtime.protocol.fields import Localized, Stage
+
+    from .fact_collector import FactCollector
+    from .finisher import BriefFinisher
+    from .generator import Generator
+    from .ledger import BriefLedger, KeptBrief
+
+_log = structlog.get_logger("briefs")
+_PAGE = 200
+_RETRY_SECONDS = 2.0  # after the store or the journal took no change
+
+
+@dataclass(frozen=True, slots=True)
+class RunnerLimits:
+    """`concurrent`: briefs that are written at once. `silence_seconds`: without a step, after which one has failed."""
+
+    concurrent: int
+    silence_seconds: float
+
+
+class BriefRunner:
+    """The queue and the running tasks of this node. Jobs of external workers are counted here, and run elsewhere."""
+
+    def __init__(
+        self,
+        ledger: BriefLedger,
+        generators: Mapping[str, Generator],
+        collector: FactCollector,
+        finisher: BriefFinisher,
+        limits: RunnerLimits,
+    ) -> None:
+        self._ledger, self._generators, self._collector = ledger, generators, collector
+        self._finisher, self._limits = finisher, limits
+        self._queue = FairQueue()
+        self._owners: dict[str, str] = {}  # of all open briefs
+        self._by_owner: Counter[str] = Counter()
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._wake = asyncio.Event()
+
+    # --- what others ask ----------------------------------------------------------------------------------------
+
+    @property
+    def open(self) -> int:
+        """The number of briefs that have not ended."""
+        return len(self._owners)
+
+    def open_of(self, user_id: str) -> int:
+        """Return the number of a user's briefs that have not ended."""
+        return self._by_owner[user_id]
+
+    def expected_wait(self, each_ms: int) -> int:
+        """Return the milliseconds until a new brief is begun, where each takes so long."""
+        return len(self._queue) // self._limits.concurrent * each_ms
+
+    def expect(self, job: BriefJob) -> None:
+        """Count a brief as open before it is durable, so that many requests at once keep to the bound."""
+        if job.request_id not in self._owners:
+            self._owners[job.request_id] = job.requester.user_id
+            self._by_owner[job.requester.user_id] += 1
+
+    def put(self, job: BriefJob) -> None:
+        """Put a brief that is durable into the queue; those of external workers wait to be claimed."""
+        self.expect(job)
+        if job.generator in self._generators and job.request_id not in self._tasks:
+            self._queue.put(job.requester.user_id, job.request_id)
+            self._wake.set()
+
+    def forget(self, request_id: str) -> None:
+        """Drop a brief that has ended, and stop writing it."""
+        owner = self._owners.pop(request_id, None)
+        if owner is not None:
+            self._by_owner[owner] -= 1
+            if not self._by_owner[owner]:
+                del self._by_owner[owner]
+        self._queue.remove(request_id)
+        task = self._tasks.get(request_id)
+        if task is not None and task is not asyncio.current_task():
+            task.cancel()
+
+    # --- its own work -------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Resume the open briefs of before, then write what is asked for, until cancelled."""
+        try:
+            await self._resume()
+            while True:
+                self._wake.clear()
+                while len(self._tasks) < self._limits.concurrent and (request_id := self._queue.take()) is not None:
+                    self._start(request_id)
+                await self._wake.wait()
+        finally:
+            for task in list(self._tasks.values()):
+                task.cancel()
+
+    async def _resume(self) -> None:
+        after: ListPlace | None = None
+        found: list[BriefJob] = []
+        while page := await self._ledger.page(OPEN, after, _PAGE):
+            found += [kept.job for _, kept in page]
+            after = page[-1][0]
+        for job in sorted(found, key=lambda job: job.created_at):
+            if job.generator in self._generators or job.generator == WORKER:
+                self.put(job)
+            else:
+                self.expect(job)
+                await self._fail(job.request_id, messages.NOT_SERVED)
+
+    def _start(self, request_id: str) -> None:
+        task = self._tasks[request_id] = asyncio.get_running_loop().create_task(self._write_safely(request_id))
+        task.add_done_callback(lambda _: self._done(request_id))
+
+    def _done(self, request_id: str) -> None:
+        self._tasks.pop(request_id, None)
+        self._wake.set()
+
+    async def _write_safely(self, request_id: str) -> None:
+        """Write one brief; end it in any case but where the process ends, or the store takes no change now."""
+        try:
+            await self._write(request_id)
+        except GenerationError as wrong:
+            await self._fail(request_id, wrong.text)
+        except TimeoutError:
+            await self._fail(request_id, messages.SILENT)
+        except (Moved, BriefCancelled):
+            await self._look_again(request_id)
+        except Unavailable:
+            await self._later(request_id)
+        except Exception:
+            _log.exception("a brief could not be written", request=request_id)
+            await self._fail(request_id, messages.BROKEN)
+
+    async def _write(self, request_id: str) -> None:
+        kept = await self._ledger.find(request_id)
+        if kept is None or kept.job.is_ended:
+            self.forget(request_id)
+            return
+        if kept.job.attempts >= jobs.MAX_ATTEMPTS:
+            await self._fail(request_id, messages.INTERRUPTED)
+            return
+        kept, _ = await self._ledger.commit(kept, jobs.begun(kept.job, self._ledger.now()))
+        async with asyncio.timeout(self._limits.silence_seconds) as watch:
+            steps = _Steps(self._ledger, kept, watch, self._limits.silence_seconds)
+            report = GenerationReport(steps.step, steps.beat)
+            await steps.step("analyzing", 5, messages.COLLECTING)
+            facts = await self._collector.collect(kept.job)
+            await steps.step("generating", 25, messages.WRITING)
+            written = await self._generators[kept.job.generator].write(kept.job, facts, report)
+            await steps.step("finalizing", 95, messages.FINALIZING)
+            finished = await self._finisher.finish(kept.job, facts, written)
+            job = jobs.completed(steps.kept.job, written.confidence, facts.channels, self._ledger.now())
+            await self._ledger.commit(steps.kept, job, [complete_event(job)], finished)
+        self.forget(request_id)
+
+    async def _fail(self, request_id: str, error: Localized) -> None:
+        """End a brief as failed, unless it has ended."""
+        try:
+            await self.fail(request_id, error)
+        except Unavailable:
+            await self._later(request_id)
+
+    async def fail(self, request_id: str, error: Localized) -> BriefJob | None:
+        """End a brief as failed; return None where it had ended. Raises Unavailable."""
+        while True:
+            kept = await self._ledger.find(request_id)
+            if kept is None or kept.job.is_ended:
+                self.forget(request_id)
+                return None
+            job = jobs.failed(kept.job, error, self._ledger.now(), fallback=True)
+            try:
+                await self._ledger.commit(kept, job, [failed_event(job)])
+            except Moved:
+                continue
+            except BriefCancelled:
+                job = jobs.cancelled(kept.job, self._ledger.now())
+            self.forget(request_id)
+            return job
+
+    async def _look_again(self, request_id: str) -> None:
+        """Begin a brief again that another call changed, unless it ended."""
+        kept = await self._ledger.find(request_id)
+        if kept is None or kept.job.is_ended:
+            self.forget(request_id)
+        else:
+            self._requeue(kept.job)
+
+    async def _later(self, request_id: str) -> None:
+        await asyncio.sleep(_RETRY_SECONDS)
+        try:
+            kept = await self._ledger.find(request_id)
+        except Unavailable:
+            kept = None
+            owner = self._owners.get(request_id)
+            if owner is not None:
+                self._queue.put(owner, request_id)
+        if kept is not None and not kept.job.is_ended:
+            self._requeue(kept.job)
+
+    def _requeue(self, job: BriefJob) -> None:
+        self._queue.put(job.requester.user_id, job.request_id)
+
+
+class _Steps:
+    """The steps of one brief: each is committed with its event, and puts off the time of silence."""
+
+    def __init__(self, ledger: BriefLedger, kept: KeptBrief, watch: asyncio.Timeout, silence: float) -> None:
+        self.kept = kept
+        self._ledger, self._watch, self._silence = ledger, watch, silence
+
+    def beat(self) -> None:
+        """Put off the time after which the generator counts as silent."""
+        self._watch.reschedule(asyncio.get_running_loop().time() + self._silence)
+
+    async def step(self, stage: Stage, progress: int, message: Localized) -> None:
+        """Report a step; one that is not ahead of the last only proves life. Raises Moved and Unavailable."""
+        self.beat()
+        if jobs.is_ahead(self.kept.job, stage, progress):
+            job = jobs.advanced(self.kept.job, stage, progress, self._ledger.now())
+            self.kept, _ = await self._ledger.commit(self.kept, job, [progress_event(job, message)])
+
+
+def progress_event(job: BriefJob, message: Localized) -> BriefProgress:
+    """Return the event for the requester about a step."""
+    assert job.stage is not None  # noqa: S101  the step has just been made
+    payload = BriefProgressPayload(job.stage, job.progress, message)
+    event: BriefProgress = BriefProgress(request_id=job.request_id, payload=payload, channel=job.owner_channel)
+    return event
+
+
+def complete_event(job: BriefJob) -> BriefComplete:
+    """Return the event for the requester about a finished brief."""
+    payload = BriefCompletePayload(job.request_id, job.generation_time or 0, job.confidence_score or 0.0)
+    event: BriefComplete = BriefComplete(request_id=job.request_id, payload=payload, channel=job.owner_channel)
+    return event
+
+
+def failed_event(job: BriefJob) -> BriefFailed:
+    """Return the event for the requester about a brief that failed."""
+    payload = BriefFailedPayload(job.error or messages.BROKEN, job.fallback_available)
+    event: BriefFailed = BriefFailed(request_id=job.request_id, payload=payload, channel=job.owner_channel)
+    return event
