@@ -6,6 +6,8 @@ import asyncio
 import random
 import ssl
 from collections.abc import AsyncIterator, Callable
+from functools import partial
+from secrets import token_urlsafe
 from types import TracebackType
 from typing import Any, Self
 from uuid import uuid4
@@ -62,6 +64,8 @@ from .state.outbound_frames import Message, command_frame, frame_of
 from .state.presence import PresenceState
 from .state.session import ClientSession
 from .subscription import Subscription
+
+_ID_BYTES = 16  # of chance in the id of an edit
 
 InboxEvent = Notification | TaskAssigned | CommitmentAlert | BriefComplete | BriefFailed
 """The events on `user:{id}` that need a person's attention."""
@@ -294,7 +298,7 @@ class DossierRealtimeClient:
         self._still_wanted()
         editor = self._editors.get(channel)
         if editor is None or editor.closed:
-            replica = DocumentReplica(channel, uuid4().hex, self._session.next_ref)
+            replica = DocumentReplica(channel, partial(token_urlsafe, _ID_BYTES), self._session.next_ref)
             editor = DocumentEditor(replica, self._runner.spawn, self._runner.perform, self._close_document)
             self._editors[channel] = editor
             self._listeners.add(editor.subscription)

@@ -39,7 +39,9 @@ class DocumentEditor:
     waits. Without a connection edits are kept; after a reconnect they are merged with those of the others. While the
     rate limit is exceeded, edits wait. An edit that is denied for now (the document is frozen, the right to write is
     gone) stays in the text, is reported to `on_error` once and sent again every 15 s, with `synced` False meanwhile.
-    An edit that can never be accepted is removed from the text (a change of origin "refused") and reported.
+    An edit that can never be accepted is removed from the text (a change of origin "refused") and reported. Where the
+    service's store was restored from a backup, edits that were not confirmed are moved to the text as it is now, and
+    DocumentRestored is reported with the text as it was.
 
     When the subscription ends (`close`, a lost right to read, the client's end), `text` stays as it was.
     """

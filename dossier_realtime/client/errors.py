@@ -134,5 +134,23 @@ class Overflowed(RealtimeError):
         self.position = position
 
 
+class DocumentRestored(RealtimeError):
+    """A document whose text was set back: the service's store was restored from a backup, or copied.
+
+    Edits that had been confirmed may be missing from the text now. Edits that had not been confirmed are kept: they
+    were moved to the text as it is now, and are sent again. `confirmed` is the text before, with all that had been
+    confirmed; `local` is that text with the edits that had not. Compare them with the text of now.
+    """
+
+    def __init__(self, channel: str, confirmed: str, local: str) -> None:
+        super().__init__(
+            f"{channel} was set back to an earlier state at the service; compare its text with error.confirmed, and"
+            " write again what is missing"
+        )
+        self.channel = channel
+        self.confirmed = confirmed
+        self.local = local
+
+
 class NotSubscribed(RealtimeError):
     """A call that needs a subscription which the channel does not have."""

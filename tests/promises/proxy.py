@@ -32,6 +32,8 @@ class Proxy:
         self._server: asyncio.Server | None = None
         self._flowing = asyncio.Event()
         self._flowing.set()
+        self._answering = asyncio.Event()
+        self._answering.set()
         self._pairs: dict[asyncio.Task[None], tuple[asyncio.StreamWriter, asyncio.StreamWriter]] = {}
 
     async def __aenter__(self) -> Self:
@@ -58,9 +60,14 @@ class Proxy:
         """Hold every byte back, and lose none: what a dead radio link looks like."""
         self._flowing.clear()
 
+    def mute(self) -> None:
+        """Hold back what the service sends, and nothing that clients send."""
+        self._answering.clear()
+
     def flow(self) -> None:
         """Forward again, what was held back first."""
         self._flowing.set()
+        self._answering.set()
 
     def reset(self) -> int:
         """Tear every connection down with RST, on both sides; how many there were."""
@@ -80,7 +87,10 @@ class Proxy:
             return
         self._pairs[task] = (writer, far_writer)
         try:
-            await asyncio.gather(self._forward(reader, far_writer), self._forward(far_reader, writer, self.rate))
+            await asyncio.gather(
+                self._forward(reader, far_writer, self._flowing),
+                self._forward(far_reader, writer, self._answering, self.rate),
+            )
         finally:
             del self._pairs[task]
             for one in (writer, far_writer):
@@ -99,7 +109,9 @@ class Proxy:
             raise
         return await asyncio.open_connection(sock=sock, limit=_SMALL)
 
-    async def _forward(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, rate: int = 0) -> None:
+    async def _forward(
+        self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, gate: asyncio.Event, rate: int = 0
+    ) -> None:
         with suppress(OSError):  # also what a socket says that was torn down meanwhile
             while data := await source.read(rate // _SLICES or _CHUNK):
                 if self.delay:
@@ -108,6 +120,7 @@ class Proxy:
                     await asyncio.sleep(len(data) / rate)
                     self.passed += len(data)
                 await self._flowing.wait()
+                await gate.wait()
                 sink.write(data)
                 await sink.drain()
             sink.write_eof()

@@ -13,9 +13,16 @@ from dossier_realtime.client.state.changes import Cursor
 from dossier_realtime.ot.operations import Component, Delete, Format, Insert, Operation, Retain
 from dossier_realtime.ot.units import splits_pair, to_units
 from dossier_realtime.protocol import codec, responses
-from dossier_realtime.protocol.commands import Attributes, EditOperation, MoveCursor, Subscribe, Unsubscribe
+from dossier_realtime.protocol.commands import (
+    Attributes,
+    EditOperation,
+    EditPayload,
+    MoveCursor,
+    Subscribe,
+    Unsubscribe,
+)
 from dossier_realtime.protocol.errors import ErrorCode
-from dossier_realtime.protocol.events import CursorPosition, CursorPositionPayload
+from dossier_realtime.protocol.events import CursorPosition, CursorPositionPayload, Event
 from tests.sdk.document_service import PAPER, DocumentService, Editor, Line, refusal
 
 _WORDS = ("a", "é", "ب", "😀", "مرحبا ", "brief ", "\n", "ن😀n")
@@ -28,6 +35,9 @@ class Office:
         self.chance = Random(seed)  # noqa: S311  a schedule, no secret
         self.service = DocumentService("aé😀\nم b", keep=self.chance.choice((3, 12, 1_000_000)))
         self.inserts_only = self.chance.random() < 0.3
+        self.has_backups, self.kept = self.chance.random() < 0.3, self.service.backup()
+        self.has_stranger = self.chance.random() < 0.3
+        self.confirmed_and_gone: set[str] = set()
         self.now = 0.0
         self.frozen = False
         self.lines: list[tuple[Line, Editor]] = []
@@ -54,10 +64,36 @@ class Office:
             self.lines.append((editor.connect(self.now), editor))
         elif what < 0.96:
             self.frozen = not self.frozen
+        elif what > 0.995 and self.has_backups:
+            self._restore()
+        elif what > 0.99 and self.has_backups:
+            self.kept = self.service.backup()
         elif what > 0.98:
             self.service.compact()
+        elif what > 0.97 and self.has_stranger:
+            self._imitate(editor)
         for each in self.editors:
             each.tick(self.now)
+
+    def _restore(self) -> None:
+        """Set the service back to the backup; all lines end with it."""
+        before = self.service.content
+        self.service.restore(self.kept)
+        self.confirmed_and_gone |= set(before) - set(self.service.content)
+        self.acked.clear()  # of versions that may be gone
+        for line, editor in self.lines:
+            line.up.clear()
+            if editor.line is line:
+                editor.lose_connection(0)
+        self.lines.clear()
+        self.met["restored"] += 1
+
+    def _imitate(self, editor: Editor) -> None:
+        """Have a stranger send an edit of their own under the id of an editor's last one."""
+        if editor.made:
+            payload = EditPayload("insert", 0, self.service.log.tip, "~", op_id=list(editor.made)[-1])
+            self._tell(None, EditOperation(channel=PAPER, payload=payload, ref="stranger"), "mal")
+            self.met["imitated"] += 1
 
     def _act(self, editor: Editor) -> None:
         replica = editor.replica
@@ -141,15 +177,24 @@ class Office:
             self.met["asked to wait"] += 1
             return
         before = self.service.log.tip
-        answer = self.service.edited(command, editor.name)
-        for version in range(before + 1, self.service.log.tip + 1):
-            for other, _ in self.lines:
-                if other is not line and other.subscribed and other.open:
-                    other.down.append(self.service.remote(version))
+        answer = self._tell(line, command, editor.name)
+        if self.service.log.tip > before:
+            made = editor.made[command.payload.op_id or ""]
+            assert made == str(self.service.epoch), "an edit of a history that has ended was merged"
         if isinstance(answer, responses.OperationAck):
             self.acked[command.payload.op_id or ""] = answer.payload.version
             self.met["sent again"] += self.service.log.tip == before
         line.down.append(answer)
+
+    def _tell(self, line: Line | None, command: EditOperation, user_id: str) -> Event:
+        """Commit an edit and send it to all lines but its author's; return the author's answer."""
+        before = self.service.log.tip
+        answer = self.service.edited(command, user_id)
+        for version in range(before + 1, self.service.log.tip + 1):
+            for other, _ in self.lines:
+                if other is not line and other.subscribed and other.open:
+                    other.down.append(self.service.remote(version))
+        return answer
 
     def _cursor(self, command: MoveCursor, editor: Editor) -> None:
         placed = CursorPositionPayload(

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
+from copy import copy
 from dataclasses import dataclass, field
+from itertools import count
+
+from msgspec import structs
 
 from dossier_realtime.client.state.changes import Change, Edit
 from dossier_realtime.client.state.document_replica import DocumentReplica
@@ -39,13 +43,14 @@ def delete(position: int, count: int, length: int) -> Operation:
 
 
 class DocumentService:
-    """The service's half: rebases, commits, knows an `op_id` as long as the log. `keep`: operations of the log."""
+    """The service's half: rebases, commits, knows each edit by its author's id. `keep`: operations of the log."""
 
     def __init__(self, content: str = "", keep: int = 1_000_000) -> None:
         self.document = Document.of(content)
         self.log = collab.Log()
         self.keep = keep
-        self.known: dict[str, int] = {}
+        self.known: dict[tuple[str, str], tuple[EditPayload, int]] = {}
+        self.epoch = 1
         self.committed: list[tuple[str | None, Operation]] = []
         self.authors: list[str] = []
 
@@ -56,12 +61,17 @@ class DocumentService:
     def subscribed(self, asked: Subscribe) -> list[Event]:
         """Return the answer, and what was missed."""
         since = asked.params.since.version if asked.params.since is not None else None
+        place = -1 if since is None else since
+        if asked.params.since is not None and asked.params.since.epoch not in (None, str(self.epoch)):
+            place = -1
         answer = responses.Subscribed(channel=asked.channel, ref=asked.ref)
         try:
-            missed = len(self.log.since(-1 if since is None else since))
+            missed = len(self.log.since(place))
         except collab.VersionConflict:
             answer.recovered = None if since is None else False
-            answer.document = responses.DocumentState(self.log.tip, self.document.content, self.document.format)
+            answer.document = responses.DocumentState(
+                self.log.tip, self.document.content, self.document.format, str(self.epoch)
+            )
             return [answer]
         answer.recovered = True
         return [answer, *(self.remote(version) for version in range(self.log.tip - missed + 1, self.log.tip + 1))]
@@ -69,8 +79,14 @@ class DocumentService:
     def edited(self, command: EditOperation, user_id: str) -> Event:
         """Commit; the author's answer."""
         payload, ref = command.payload, command.ref
-        version = self.known.get(payload.op_id or "")
+        known = self.known.get((user_id, payload.op_id or ""))
+        body = structs.replace(payload, epoch=None)
+        if known is not None and known[0] != body:
+            return refusal(ErrorCode.INVALID_MESSAGE_FORMAT, ref, message="taken (at $.payload.op_id)")
+        version = None if known is None else known[1]
         if version is None:
+            if payload.epoch not in (None, str(self.epoch)):
+                return refusal(ErrorCode.VERSION_CONFLICT, ref, version=self.log.tip)
             try:
                 parts, self.document = collab.receive(payload, self.document, self.log)
             except collab.VersionConflict:
@@ -83,7 +99,7 @@ class DocumentService:
                 self.authors.append(user_id)
             version = self.log.tip
             if parts and payload.op_id is not None:
-                self.known[payload.op_id] = version
+                self.known[user_id, payload.op_id] = body, version
         ack = responses.OperationAckPayload(version=version, op_id=payload.op_id)
         return responses.OperationAck(channel=command.channel, payload=ack, ref=ref)
 
@@ -101,16 +117,35 @@ class DocumentService:
         return RemoteOperation(channel=PAPER, payload=write_remote(part, version, user_id, user_id, op_id))
 
     def compact(self) -> None:
-        """Forget old operations, and the ids that went with them."""
+        """Forget old operations. The ids are kept longer."""
         self.log.compact(self.keep)
-        self.known = {op_id: version for op_id, version in self.known.items() if version > self.log.start}
+
+    def backup(self) -> DocumentService:
+        """Return the service as it is now."""
+        kept = copy(self)
+        kept.log = collab.Log(self.log.start, self.log.operations)
+        kept.known, kept.committed, kept.authors = dict(self.known), list(self.committed), list(self.authors)
+        return kept
+
+    def restore(self, kept: DocumentService) -> None:
+        """Set everything back to a backup; a new history begins."""
+        epoch = self.epoch + 1
+        self.__dict__.update(kept.backup().__dict__)
+        self.epoch = epoch
 
 
-def refusal(code: ErrorCode, ref: str | None, *, version: int | None = None, retry_after: int | None = None) -> Event:
+def refusal(
+    code: ErrorCode,
+    ref: str | None,
+    *,
+    version: int | None = None,
+    retry_after: int | None = None,
+    message: str = "no",
+) -> Event:
     """Return an error about the paper."""
     payload = None if version is None else responses.ErrorPayload(version)
     return responses.ErrorMessage(
-        error_code=code, message="no", timestamp=1, channel=PAPER, ref=ref, payload=payload, retry_after=retry_after
+        error_code=code, message=message, timestamp=1, channel=PAPER, ref=ref, payload=payload, retry_after=retry_after
     )
 
 
@@ -152,7 +187,9 @@ class Editor:
     def __init__(self, name: str) -> None:
         self.name = name
         self.session = ClientSession(send_timeout=120)
-        self.replica = DocumentReplica(PAPER, name, self.session.next_ref)
+        ids = count()
+        self.replica = DocumentReplica(PAPER, lambda: f"{name}.{next(ids)}", self.session.next_ref)
+        self.made: dict[str, str] = {}  # by id of an edit, the history that its version is of
         self.mirror = Mirror()
         self.line: Line | None = None
         self.faults: list[Exception] = []
@@ -163,6 +200,9 @@ class Editor:
         for effect in effects:
             if isinstance(effect, Write) and self.line is not None:
                 self.line.up.append(effect.frame)
+                command = codec.decode_command(effect.frame)
+                if isinstance(command, EditOperation):
+                    self.made.setdefault(command.payload.op_id or "", self.replica.epoch)
             elif isinstance(effect, ErrorReport):
                 self.faults.append(effect.error)
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from msgspec import structs
 
-from dossier_realtime.client.errors import DeniedError, ProtocolViolation
+from dossier_realtime.client.errors import DeniedError, DocumentRestored, ProtocolViolation
 from dossier_realtime.client.state.document_replica import RELOAD_INTERVAL_SECONDS, RETRY_AFTER_SECONDS
 from dossier_realtime.client.state.outbound_frames import MAX_FRAME_BYTES
 from dossier_realtime.ot.flat import parts
@@ -76,6 +77,60 @@ def test_what_was_denied_is_offered_again_on_a_new_connection() -> None:
     driver.join(now=1)
     driver.be_acked(driver.sent())
     assert driver.is_synced()
+
+
+def test_an_id_that_was_given_to_another_edit_is_replaced_and_told() -> None:
+    driver = joined("ab")
+    driver.type(1, "kept")
+    first = driver.sent()
+    driver.receive(refusal(ErrorCode.INVALID_MESSAGE_FORMAT, first.ref, message="taken (at $.payload.op_id)"))
+    again = driver.sent()
+    assert again.payload.op_id != first.payload.op_id
+    assert structs.replace(again.payload, op_id=None) == structs.replace(first.payload, op_id=None)
+    assert [isinstance(fault, DeniedError) for fault in driver.faults] == [True]
+    driver.receive(refusal(ErrorCode.INVALID_MESSAGE_FORMAT, again.ref, message="taken (at $.payload.op_id)"))
+    assert driver.said == [], "a server that refuses each id is not asked at once"
+    assert driver.session.deadline(0) == RETRY_AFTER_SECONDS
+    driver.tick(RETRY_AFTER_SECONDS)
+    driver.be_acked(driver.sent())
+    assert driver.is_synced()
+    assert driver.service.content == "akeptb" == driver.text
+
+
+def test_a_restored_text_is_told_with_what_it_was_before_and_what_was_not_confirmed_is_sent_on_it() -> None:
+    driver = joined("ab")
+    kept = driver.service.backup()
+    driver.type(2, " confirmed")
+    driver.be_acked(driver.sent())
+    driver.type(0, "flying ")
+    in_flight = driver.sent()
+    driver.type(0, "offline ")
+    driver.lose_connection(0)
+    driver.service.restore(kept)
+    for n in range(3):
+        driver.service.commit(insert(n, "z", 2 + n))
+    driver.join()
+    again = driver.sent()
+    assert structs.replace(again.payload, epoch=None) == in_flight.payload
+    assert again.payload.epoch == "1"
+    (told,) = driver.faults
+    assert isinstance(told, DocumentRestored)
+    assert (told.confirmed, told.local) == ("ab confirmed", "offline flying ab confirmed")
+    for command in (again, None):
+        driver.be_acked(command or driver.sent())
+    while not driver.is_synced():
+        driver.be_acked(driver.sent())
+    assert driver.text == driver.service.content == driver.mirror.document.content
+    assert driver.text.replace("zzz", "") == "offline flying ab"
+    assert len(driver.faults) == 1
+
+
+def test_a_restored_text_that_is_the_same_is_not_told() -> None:
+    driver = joined("ab")
+    driver.service.restore(driver.service.backup())
+    driver.lose_connection(0)
+    driver.join()
+    assert (driver.text, driver.faults, driver.replica.epoch) == ("ab", [], "2")
 
 
 def test_what_can_never_be_accepted_is_taken_out_and_told() -> None:

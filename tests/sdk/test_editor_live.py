@@ -162,7 +162,7 @@ def test_nothing_local_is_lost_while_the_log_is_compacted(tmp_path: Path) -> Non
             document.insert(18, "Offline 😀. ")
             other = await Client.connect(service, service.token("bea", "write:document:*"))
             await other.subscribe("document:long")
-            await _write_until_the_log_is_short(service, other)
+            await write_until_the_log_is_short(service, other)
             before = document.text
             proxy.flow()
             await document.wait_synced()
@@ -177,9 +177,8 @@ def test_nothing_local_is_lost_while_the_log_is_compacted(tmp_path: Path) -> Non
         service.assert_log_clean()
 
 
-async def _write_until_the_log_is_short(service: Service, other: Client) -> None:
-    """Somebody writes at the end until version 1 cannot be continued from."""
-    version, length = 1, 11
+async def write_until_the_log_is_short(service: Service, other: Client, version: int = 1, length: int = 11) -> None:
+    """Write at the end of the document "long" until version 1 cannot be continued from."""
     while True:
         messages = [insert("long", version + n, length + n, ".") | {"ref": f"w{version + n}"} for n in range(250)]
         await other.send(*messages)

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from msgspec import structs
+
 from dossier_realtime.ot.collab import OutOfStep, Pending
 from dossier_realtime.ot.cursor import transform_selection
 from dossier_realtime.ot.difference import difference
@@ -21,9 +23,14 @@ from dossier_realtime.ot.units import splits_pair
 from dossier_realtime.protocol import codec, responses
 from dossier_realtime.protocol.commands import CursorPayload, EditOperation, MoveCursor, Since
 from dossier_realtime.protocol.errors import ErrorCode
-from dossier_realtime.protocol.events import CursorPosition, CursorPositionPayload, RemoteOperation
+from dossier_realtime.protocol.events import (
+    CursorPosition,
+    CursorPositionPayload,
+    RemoteOperation,
+    RemoteOperationPayload,
+)
 
-from ..errors import DeniedError, NotSubscribed, ProtocolViolation
+from ..errors import DeniedError, DocumentRestored, NotSubscribed, ProtocolViolation
 from .changes import Change, Cursor, Origin, edits_of
 from .effects import Changed, CursorsMoved, Effect, ErrorReport, Opened, Synced, Write
 
@@ -31,6 +38,7 @@ CURSOR_INTERVAL_SECONDS = 0.1  # between two cursors of ours; the server relays 
 RETRY_AFTER_SECONDS = 15.0  # until a refused operation is sent again, where the server names no delay
 RELOAD_INTERVAL_SECONDS = 1.0  # between two loads; bounds the requests to a server that is wrong each time
 
+_ID_PATH = "$.payload.op_id"  # in the refusal of an id that was given to another edit
 _CURSOR = "cursor"  # the ref of every cursor message: its refusal is not reported
 _FOR_NOW = (ErrorCode.RATE_LIMIT_EXCEEDED, ErrorCode.SERVICE_UNAVAILABLE, ErrorCode.INTERNAL_ERROR)
 
@@ -39,23 +47,27 @@ Followed = RemoteOperation | responses.OperationAck | CursorPosition
 
 
 class DocumentReplica:
-    """The replica of one document. `name` is globally unique and begins every `op_id`; `next_ref` returns a new ref.
+    """The replica of one document. `new_id` returns an `op_id` that nobody can guess, `next_ref` a new ref.
 
+    `user_id` is the user's own: the same `op_id` of another user names another edit. `epoch` names the history of the
+    document that `version` belongs to; it is empty before the text is loaded, and where the server tells none.
     `out_of_sync`: the document must be loaded again, by a subscription that is asked for now or at `load_at`.
     """
 
-    def __init__(self, channel: str, name: str, next_ref: Callable[[], str]) -> None:
+    def __init__(self, channel: str, new_id: Callable[[], str], next_ref: Callable[[], str]) -> None:
         self.channel = channel
         self._others: dict[str, Cursor] = {}  # by user, on the server's text: there each moves as its owner sees it
         self.out_of_sync = False
         self.load_at = float("-inf")
-        self._name = name
+        self._new_id = new_id
         self._next_ref = next_ref
         self._pending: Pending | None = None
         self._history = History()
-        self._sent = 0
         self._live = False
-        self._epoch = ""  # the epoch that the version belongs to
+        self.user_id: str | None = None
+        self.epoch = ""
+        self._made_in = ""  # the epoch that the operation in flight was made in
+        self._id_was_taken = False
         self._load = True  # the next subscribe asks for the whole text
         self._doubtful = False  # reloaded with an operation in flight: to be out of step is then no protocol violation
         self._ref: str | None = None  # of the operation in flight, once it is on this connection
@@ -135,7 +147,7 @@ class DocumentReplica:
     def asked(self) -> Since | None:
         """Return the place to subscribe from; None to ask for the whole text."""
         self.lost()
-        return None if self._load else Since(version=self.version, epoch=self._epoch or None)
+        return None if self._load else Since(version=self.version, epoch=self.epoch or None)
 
     def lost(self) -> None:
         """Note the loss of the subscription or the connection."""
@@ -173,10 +185,11 @@ class DocumentReplica:
         try:
             match event:
                 case RemoteOperation(payload=by):
-                    change = pending.remote(by)
+                    change = pending.remote(self._own_or_nameless(by))
                     self._move_others(pending.committed, by.user_id)
                     effects = self._changed("remote", change, by.user_id, by.user_name)
                 case responses.OperationAck(payload=ack):
+                    self._id_was_taken = False
                     change = pending.acknowledged(ack.op_id, ack.version)
                     self._move_others(pending.committed)
                     effects = self._changed("reload", change)
@@ -204,6 +217,13 @@ class DocumentReplica:
                     return self._lose_sync(None, now)
                 self._doubtful = False
                 return list(self._send(now))
+            case ErrorCode.INVALID_MESSAGE_FORMAT if _ID_PATH in error.message:
+                # Nothing was committed under this id but another edit: this one is sent again under a new id. A server
+                # that refuses the new one too is not asked at once.
+                pending.conflict(op_id)
+                self._hold_until = now + (RETRY_AFTER_SECONDS if self._id_was_taken else 0)
+                self._doubtful, self._id_was_taken = False, True
+                return [ErrorReport(why, self.channel), *self._send(now)]
             case code if code in _FOR_NOW:
                 self._hold_until = now + (error.retry_after or RETRY_AFTER_SECONDS)
                 return []
@@ -254,16 +274,27 @@ class DocumentReplica:
 
     def _loaded(self, document: Document, state: responses.DocumentState) -> list[Effect]:
         first = self._pending is None
+        told: list[Effect] = []
         if self._pending is None:
             self._pending = Pending(document, state.version)
             change = difference(Document(), document)
         else:
             self._doubtful = self._pending.in_flight is not None
+            if self.epoch not in ("", state.epoch) and self._pending.server != document:
+                restored = DocumentRestored(self.channel, self._pending.server.content, self._pending.local.content)
+                told.append(ErrorReport(restored, self.channel))
             change = self._pending.reload(document, state.version)
             self._move_others(self._pending.committed)
-        self._load, self._epoch = False, state.epoch
+        self._load, self.epoch = False, state.epoch
         effects = self._changed("reload", change)
-        return [*effects, Opened(self.channel)] if first else effects
+        return [*effects, Opened(self.channel)] if first else [*told, *effects]
+
+    def _own_or_nameless(self, by: RemoteOperationPayload) -> RemoteOperationPayload:
+        """Return a committed operation; without its id, where another user has given it the id of the one in flight."""
+        pending = self._text()
+        if pending.in_flight is None or by.op_id != pending.in_flight.op_id or by.user_id == self.user_id:
+            return by
+        return structs.replace(by, op_id=None)
 
     def _changed(
         self, origin: Origin, change: Operation, user_id: str | None = None, user_name: str | None = None
@@ -329,12 +360,17 @@ class DocumentReplica:
                 yield from self._tell_cursor(pending, now)
             if now < self._hold_until:
                 return
-            if pending.in_flight is None and pending.send(f"{self._name}.{self._sent}") is not None:
-                self._sent += 1
+            if pending.in_flight is None and not pending.synced:
+                pending.send(self._new_id())
+                self._made_in = self.epoch
             if pending.in_flight is None:
                 return
+            payload = pending.in_flight
+            if self._made_in not in ("", self.epoch):
+                # Its version is one of a history that has ended. The server may have committed it before that.
+                payload = structs.replace(payload, epoch=self._made_in)
             self._ref = self._next_ref()
-            yield Write(codec.encode(EditOperation(channel=self.channel, payload=pending.in_flight, ref=self._ref)))
+            yield Write(codec.encode(EditOperation(channel=self.channel, payload=payload, ref=self._ref)))
 
     def _tell_cursor(self, pending: Pending, now: float) -> Iterator[Effect]:
         if self._caret is None or not self._caret_due or now < self._caret_at:

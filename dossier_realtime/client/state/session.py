@@ -71,6 +71,7 @@ class ClientSession:
                 channel, include_presence=True, hidden=False, since=None
             )
         state.document, state.include_presence = replica, True
+        replica.user_id = self.user_id
         return self._load(state) if asked else self._ask(state)
 
     def close_document(self, channel: str) -> None:
@@ -135,6 +136,9 @@ class ClientSession:
         """Subscribe to every channel and send every unacknowledged send on an authenticated connection."""
         self.user_id = user_id
         self._online = True
+        for state in self.channel_states.values():
+            if state.document is not None:
+                state.document.user_id = user_id
         asked = [effect for state in self.channel_states.values() for effect in self._ask(state)]
         return [*asked, *self._transmit(now)]
 
