@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         DeniedError,
         DocumentEditor,
         DocumentRestored,
+        DocumentStatus,
         DossierRealtimeClient,
         Edit,
         ErrorCode,
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
         SubscriptionStatus,
         TimedOut,
         TokenSource,
+        UnsavedEdits,
         UnusableToken,
     )
 
@@ -61,6 +63,7 @@ __all__ = [
     "DeniedError",
     "DocumentEditor",
     "DocumentRestored",
+    "DocumentStatus",
     "DossierRealtimeClient",
     "Edit",
     "ErrorCode",
@@ -83,6 +86,7 @@ __all__ = [
     "SubscriptionStatus",
     "TimedOut",
     "TokenSource",
+    "UnsavedEdits",
     "UnusableToken",
     "__version__",
     "open_export",

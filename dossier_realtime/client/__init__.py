@@ -20,12 +20,14 @@ from .errors import (
     QueueFull,
     RealtimeError,
     TimedOut,
+    UnsavedEdits,
     UnusableToken,
 )
 from .io.endpoint import TokenSource
 from .publisher import Published, Publisher
 from .state.backoff import Backoff
 from .state.changes import Change, Cursor, Edit
+from .state.editing.document_status import DocumentStatus
 from .state.effects import ConnectionState
 from .state.outbound_frames import Message
 from .state.presence import PresenceState
@@ -43,6 +45,7 @@ __all__ = [
     "DeniedError",
     "DocumentEditor",
     "DocumentRestored",
+    "DocumentStatus",
     "DossierRealtimeClient",
     "Edit",
     "ErrorCode",
@@ -64,5 +67,6 @@ __all__ = [
     "SubscriptionStatus",
     "TimedOut",
     "TokenSource",
+    "UnsavedEdits",
     "UnusableToken",
 ]

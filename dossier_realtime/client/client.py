@@ -35,7 +35,7 @@ from dossier_realtime.protocol.fields import Activity, Position, Status
 from dossier_realtime.protocol.responses import Ack, BriefEnd
 
 from .callbacks import Callbacks, OnError, OnMessage, OnPresence
-from .editor import DocumentEditor
+from .editor import FLUSH_SECONDS, DocumentEditor, raise_unsaved
 from .errors import ConnectionClosed, NotSubscribed
 from .io.connection_runner import ConnectionRunner
 from .io.endpoint import TokenSource, check_token, check_url, tls_context
@@ -57,6 +57,7 @@ from .state.effects import (
     Reject,
     Renew,
     Settle,
+    StatusChanged,
     Synced,
     Write,
 )
@@ -101,6 +102,8 @@ class DossierRealtimeClient:
         check_token(token)
         secure = check_url(url, ("ws", "wss"), insecure=insecure)
         tls = tls_context(ssl_context, insecure=insecure) if secure else None
+        self.close_timeout = FLUSH_SECONDS
+        """The longest wait, in seconds, of `close` and of the end of `async with` for edits that are not saved yet."""
         self._session = ClientSession(send_timeout)
         self._connection = ClientConnection(
             self._session, backoff or Backoff(), random.random, renewable=not isinstance(token, str)
@@ -139,7 +142,29 @@ class DossierRealtimeClient:
             self._connecting -= 1
 
     async def close(self) -> None:
-        """Close the connection. Subscriptions end, waiting sends raise ConnectionClosed, no callback follows."""
+        """Save the edits that wait, for `close_timeout` seconds at most, then close the connection.
+
+        Subscriptions end, waiting sends raise ConnectionClosed, no callback follows.
+
+        Raises UnsavedEdits, with the texts, where edits of open documents could not be saved; the client is closed.
+        """
+        await self._close(None)
+
+    async def _close(self, error: BaseException | None) -> None:
+        unsaved: dict[str, str] = {}
+        try:
+            editors = [editor for editor in self._editors.values() if not editor.closed and editor.unsaved]
+            if editors:
+                await asyncio.gather(*(editor.flush(self.close_timeout) for editor in editors))
+        finally:
+            for editor in self._editors.values():
+                if not editor.closed:
+                    unsaved |= editor.unsaved
+            await self._end()
+        if unsaved:
+            raise_unsaved(unsaved, error)
+
+    async def _end(self) -> None:
         self._runner.perform(self._connection.close())
         self._listeners.stop()
         await self._runner.stop()
@@ -147,15 +172,15 @@ class DossierRealtimeClient:
     async def __aenter__(self) -> Self:
         try:
             await self.connect()
-        except BaseException:
-            await self.close()
+        except BaseException as error:
+            await self._close(error)
             raise
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self.close()
+        await self._close(error)
 
     @property
     def state(self) -> ConnectionState:
@@ -298,7 +323,8 @@ class DossierRealtimeClient:
         self._still_wanted()
         editor = self._editors.get(channel)
         if editor is None or editor.closed:
-            replica = DocumentReplica(channel, partial(token_urlsafe, _ID_BYTES), self._session.next_ref)
+            new_id = partial(token_urlsafe, _ID_BYTES)
+            replica = DocumentReplica(channel, new_id, self._session.next_ref, self._session.pace)
             editor = DocumentEditor(replica, self._runner.spawn, self._runner.perform, self._close_document)
             self._editors[channel] = editor
             self._listeners.add(editor.subscription)
@@ -390,7 +416,7 @@ class DossierRealtimeClient:
             case Reject(ref, error):
                 if (answer := self._sends.get(ref)) is not None and not answer.done():
                     answer.set_exception(error)
-            case Opened() | Changed() | CursorsMoved() | Synced():
+            case Opened() | Changed() | CursorsMoved() | Synced() | StatusChanged():
                 if (editor := self._editors.get(effect.channel)) is not None:
                     editor.dispatch(effect)
             case Dial() | Renew() | Write() | Drop():
@@ -399,6 +425,8 @@ class DossierRealtimeClient:
                 self._listeners.dispatch(effect)
                 if isinstance(effect, EnterState):
                     self._entered.set()
+                    for document in tuple(self._editors.values()):
+                        document.refresh_status()
 
     def _close_document(self, editor: DocumentEditor) -> None:
         self._session.close_document(editor.channel)

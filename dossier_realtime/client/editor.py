@@ -5,24 +5,30 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from functools import partial
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 import msgspec
 
 from dossier_realtime.ot.operations import Component, Delete, DoesNotFit, Format, Insert, Operation, Retain
 from dossier_realtime.ot.units import Units, to_units
+from dossier_realtime.protocol import channels
 from dossier_realtime.protocol.commands import Attributes
 from dossier_realtime.protocol.fields import Position
 from dossier_realtime.protocol.responses import FormatRun
 
 from .callbacks import Callbacks, OnError
-from .errors import ConnectionClosed, RealtimeError
+from .errors import ConnectionClosed, RealtimeError, UnsavedEdits
 from .io.callback_queue import CallbackQueue, Spawn, logger
 from .io.subscription_state import SubscriptionState
 from .state.changes import Change, Cursor
 from .state.document_replica import DocumentReplica
-from .state.effects import Changed, CursorsMoved, EditorEffect, Effect, Opened, Synced
+from .state.editing.document_status import DocumentStatus
+from .state.effects import Changed, CursorsMoved, EditorEffect, Effect, Opened, StatusChanged, Synced
+
+FLUSH_SECONDS = 5.0  # at most, for which the end of a document waits until its edits are saved
 
 OnChange = Callable[[Change], None]
 
@@ -36,12 +42,15 @@ class DocumentEditor:
         await document.wait_synced(5)
 
     Every position and length counts UTF-16 code units: `"a😀b"` is 4 long. An edit changes `text` at once and never
-    waits. Without a connection edits are kept; after a reconnect they are merged with those of the others. While the
-    rate limit is exceeded, edits wait. An edit that is denied for now (the document is frozen, the right to write is
-    gone) stays in the text, is reported to `on_error` once and sent again every 15 s, with `synced` False meanwhile.
-    An edit that can never be accepted is removed from the text (a change of origin "refused") and reported. Where the
-    service's store was restored from a backup, edits that were not confirmed are moved to the text as it is now, and
-    DocumentRestored is reported with the text as it was.
+    waits; typing is sent as one operation each 0.12 s. Without a connection edits are kept; after a reconnect they are
+    merged with those of the others. While the rate limit is exceeded, edits wait. An edit that is denied for now (the
+    document is frozen, the right to write is gone) stays in the text, is reported to `on_error` once and sent again
+    every 15 s, with `synced` False meanwhile. An edit that can never be accepted is removed from the text (a change of
+    origin "refused") and reported. Where the service's store was restored from a backup, edits that were not confirmed
+    are moved to the text as it is now, and DocumentRestored is reported with the text as it was. `status` and
+    `on_status` tell the state of all this.
+
+    `async with client.document("brief-7") as document:` waits for the text, and at its end saves what waits.
 
     When the subscription ends (`close`, a lost right to read, the client's end), `text` stays as it was.
     """
@@ -61,6 +70,7 @@ class DocumentEditor:
         self._on_change: list[OnChange] = []
         self._on_cursors: list[Callable[[Mapping[str, Cursor]], Any]] = []
         self._on_synced: list[Callable[[], Any]] = []
+        self._on_status: list[Callable[[DocumentStatus], Any]] = []
         self._on_error: list[OnError] = []
         self._changes: deque[Change] = deque()
         self._telling = False
@@ -97,6 +107,11 @@ class DocumentEditor:
     def synced(self) -> bool:
         """True when the server has confirmed, durably, every local edit."""
         return self._replica.synced
+
+    @property
+    def status(self) -> DocumentStatus:
+        """The status of the document: live, saving, throttled, refused, read-only or stale."""
+        return DocumentStatus.STALE if self.closed else self._replica.status(asyncio.get_running_loop().time())
 
     @property
     def closed(self) -> bool:
@@ -180,6 +195,10 @@ class DocumentEditor:
         """Call `callback`, sync or async, whenever the last local edit is confirmed."""
         self._on_synced.append(callback)
 
+    def on_status(self, callback: Callable[[DocumentStatus], Any]) -> None:
+        """Call `callback`, sync or async, with the new `status` when it changes; a slow callback gets the latest."""
+        self._on_status.append(callback)
+
     def on_error(self, callback: OnError) -> None:
         """Call `callback`, sync or async, with errors; edits are kept unless a change of origin "refused" came."""
         self._on_error.append(callback)
@@ -197,10 +216,44 @@ class DocumentEditor:
         async with asyncio.timeout(timeout):
             await self._until(lambda: self._replica.synced)
 
+    async def flush(self, timeout: float = FLUSH_SECONDS) -> bool:  # noqa: ASYNC109  as asyncio.wait_for has it
+        """Send what waits, and wait `timeout` seconds at most for its confirmation; True where all is saved.
+
+        It does not wait where waiting is in vain: the edits are denied, or the connection does not come back.
+        """
+        if self.closed or not self._replica.loaded:
+            return self._replica.synced or not self._replica.loaded
+        self._perform(self._replica.flush(self._now()))
+        with suppress(TimeoutError, RealtimeError):
+            async with asyncio.timeout(timeout):
+                await self._until(lambda: self._replica.synced or self._replica.is_hopeless)
+        return self._replica.synced
+
     def close(self) -> None:
-        """Close the document. Edits that the server has not confirmed (see `wait_synced`) do not reach it."""
+        """Close the document. Edits that the server has not confirmed (see `flush`) do not reach it."""
         if not self.closed:
             self._close(self)
+
+    async def __aenter__(self) -> Self:
+        await self.ready()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Save what waits, then close the document. Raises UnsavedEdits."""
+        saved = await self.flush()
+        unsaved = {} if saved else self.unsaved
+        self.close()
+        if unsaved:
+            raise_unsaved(unsaved, error)
+
+    @property
+    def unsaved(self) -> dict[str, str]:
+        """The whole text by the id of the document, where it has edits that are not confirmed; else nothing."""
+        if self._replica.synced or not self._replica.loaded:
+            return {}
+        return {channels.parse(self.channel).segments[-1]: self.text}
 
     # --- effects of the document's state --------------------------------------------------------------
 
@@ -214,11 +267,22 @@ class DocumentEditor:
             case CursorsMoved():
                 for on_cursors in self._on_cursors:
                     self._callbacks.put_once(on_cursors, partial(self._show_cursors, on_cursors))
+            case StatusChanged():
+                for on_status in self._on_status:
+                    self._callbacks.put_once(on_status, partial(self._show_status, on_status))
             case Synced():
                 for on_synced in self._on_synced:
                     self._callbacks.put_once(on_synced, on_synced)
             case Opened():
                 pass
+
+    def refresh_status(self) -> None:
+        """Tell a status that changed with the connection. Not for users of the SDK."""
+        for effect in self._replica.status_changed(asyncio.get_running_loop().time()):
+            self._perform([effect])
+
+    def _show_status(self, on_status: Callable[[DocumentStatus], Any]) -> object:
+        return on_status(self.status)
 
     def _show_cursors(self, on_cursors: Callable[[Mapping[str, Cursor]], Any]) -> object:
         return on_cursors(self.cursors)
@@ -260,10 +324,12 @@ class DocumentEditor:
         if min(position, reach, rest) < 0:
             raise DoesNotFit(f"The text has {length} units, the edit goes from {position} to {position + reach}")
         operation = Operation.of(Retain(position), *changing, Retain(rest))
-        self._perform(self._replica.edit(operation, now, join=join))
+        self._do(self._replica.edit(operation, now, join=join))
 
     def _do(self, effects: list[Effect]) -> bool:
         self._perform(effects)
+        if effects:
+            self.refresh_status()
         return bool(effects)
 
     def _now(self) -> float:
@@ -302,3 +368,12 @@ def _units(text: str) -> Units:
         return to_units(text)
     except UnicodeEncodeError:
         raise ValueError("The text has half a surrogate pair; insert whole characters") from None
+
+
+def raise_unsaved(texts: dict[str, str], error: BaseException | None) -> None:
+    """Raise UnsavedEdits; beside another `error`, which goes on, log it and note it there."""
+    unsaved = UnsavedEdits(texts)
+    if error is None:
+        raise unsaved
+    logger.error("%s", unsaved)
+    error.add_note(str(unsaved))

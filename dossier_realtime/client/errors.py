@@ -104,6 +104,20 @@ class QueueFull(RealtimeError):
     """A send that was not taken, because as many as may wait already wait for their `ack`."""
 
 
+class UnsavedEdits(RealtimeError):
+    """The end of a document with edits that the server had not confirmed. `texts`: the whole texts, by document id.
+
+    Nothing else keeps these edits: save the texts, or open the documents again and make the edits anew.
+    """
+
+    def __init__(self, texts: dict[str, str]) -> None:
+        super().__init__(
+            f"The last edits of {', '.join(texts)} were not saved; the texts with them are in error.texts: keep them,"
+            " and make the edits again when the service can be reached"
+        )
+        self.texts = texts
+
+
 class TimedOut(RealtimeError):
     """A send without an answer in time. Whether it was accepted is not known; the same key makes a repeat harmless."""
 

@@ -27,7 +27,7 @@ from dossier_realtime.protocol.events import RemoteOperationPayload
 from .difference import difference
 from .document import Document, SplitsPair, apply, effective, invert
 from .flat import InvalidOperation, admit, parts, read, split, write
-from .operations import DoesNotFit, Operation
+from .operations import DoesNotFit, Format, Insert, Operation
 from .transform import compose, transform
 
 
@@ -220,7 +220,12 @@ class Pending:
         counts as not included: an acknowledgement at a past version removes the second copy again.
         """
         self.committed = difference(self.server, document)
-        change, self._flight = transform(self.committed, self._flight)
+        if _holds(self.committed, self._flight):
+            # The copy in the text stays before the one in flight: what follows the second still follows the first,
+            # when the second is removed.
+            self._flight, change = transform(self._flight, self.committed)
+        else:
+            change, self._flight = transform(self.committed, self._flight)
         change, self._buffer = transform(change, self._buffer)
         self.local = apply(change, self.local)
         self.server, self.version = document, version
@@ -251,3 +256,11 @@ class Pending:
     def _settle(self) -> None:
         self.in_flight, self._reloaded = None, False
         self._flight = Operation.nothing(self.server.length)
+
+
+def _holds(change: Operation, flight: Operation) -> bool:
+    """Return True where a change of the text may include the one insert of the operation in flight."""
+    inserted = [component.text for component in flight.components if isinstance(component, Insert)]
+    if len(inserted) != 1 or any(isinstance(component, Format) for component in flight.components):
+        return False
+    return any(isinstance(component, Insert) and inserted[0] in component.text for component in change.components)

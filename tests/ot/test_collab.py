@@ -199,6 +199,16 @@ def test_an_operation_that_was_in_the_loaded_text_after_all_is_taken_out_again_a
     assert pending.version == 9
 
 
+def test_what_follows_an_insert_in_flight_follows_it_where_the_loaded_text_holds_it_already() -> None:
+    pending = Pending(Document.of("ad"), 1)
+    _insert(pending, 1, "b")
+    pending.send("1")
+    _insert(pending, 2, "c")
+    pending.reload(Document.of("abd"), 2)
+    pending.acknowledged("1", 2)
+    assert pending.local == Document.of("abcd")
+
+
 def test_an_operation_that_was_not_in_the_loaded_text_goes_under_a_new_id_without_loading_again() -> None:
     pending = _deletion_in_flight()
     pending.reload(Document.of("abcd!"), 9)

@@ -10,7 +10,18 @@ from pathlib import Path
 
 import pytest
 
-from dossier_realtime.client import Backoff, Cursor, DeniedError, DocumentEditor, DossierRealtimeClient, ErrorCode
+from dossier_realtime.client import (
+    Backoff,
+    Change,
+    ConnectionState,
+    Cursor,
+    DeniedError,
+    DocumentEditor,
+    DocumentStatus,
+    DossierRealtimeClient,
+    ErrorCode,
+    UnsavedEdits,
+)
 from tests.harness.service import Service
 from tests.harness.wire import Client, Message
 from tests.promises.proxy import Proxy
@@ -127,11 +138,11 @@ def test_a_fast_writer_is_slowed_down_and_loses_nothing(tmp_path: Path) -> None:
     async def scene(service: Service) -> None:
         async with client_of(service, "ali") as ali:
             document = ali.document("fast")
-            exceeded = Inbox()
-            ali.on_event(exceeded)
             await document.ready()
+            statuses: list[DocumentStatus] = []
+            document.on_status(statuses.append)
             numbers = count()
-            while exceeded.empty():  # however slow this machine is
+            while DocumentStatus.THROTTLED not in statuses:  # however slow this machine is
                 number = next(numbers)
                 document.insert(0, f"{number} ")
                 document.insert(document.length, f" {number}")
@@ -144,6 +155,77 @@ def test_a_fast_writer_is_slowed_down_and_loses_nothing(tmp_path: Path) -> None:
     with Service(tmp_path / "data", limits) as service:
         run(scene(service))
         service.assert_log_clean()
+
+
+@pytest.mark.parametrize("bold", [False, True], ids=["plain", "bold"])
+def test_typing_at_the_default_limits_reaches_the_others_and_is_never_refused(tmp_path: Path, *, bold: bool) -> None:
+    """What was typed for seven seconds, 12 and 6 letters a second; the worst wait is printed."""
+    pause = 1 / (6 if bold else 12)
+
+    async def scene(service: Service) -> None:
+        async with client_of(service, "ali") as ali, client_of(service, "bea") as bea:
+            refused = Inbox()
+            ali.on_event(refused)
+            async with ali.document("typed") as his, bea.document("typed") as hers:
+                his.on_error(refused)
+                typed_at: list[float] = []
+                waits: list[float] = []
+                clock = asyncio.get_running_loop().time
+
+                def seen(change: Change) -> None:
+                    waits.extend(clock() - at for at in typed_at[len(waits) : hers.length])
+
+                hers.on_change(seen)
+                for _ in range(40):
+                    typed_at.append(clock())
+                    his.insert(his.length, "x", join=True)
+                    if bold:
+                        his.format(his.length - 1, 1, bold=True)
+                    await asyncio.sleep(pause)
+                await his.wait_synced()
+                assert his.status is DocumentStatus.LIVE
+                await reached(hers, his.version)
+                assert hers.text == "x" * 40
+                assert hers.formatting == his.formatting
+                assert refused.empty()
+                assert his.version < 40 * (2 if bold else 1), "typing was not joined"
+                print(f"the worst wait of a letter was {max(waits) * 1000:.0f} ms")  # noqa: T201  a figure to read
+
+    with Service(tmp_path / "data") as service:
+        run(scene(service))
+        service.assert_log_clean()
+
+
+def test_the_end_of_a_client_saves_what_waits(service: Service) -> None:
+    async def scene() -> None:
+        async with client_of(service, "ali") as ali:
+            document = ali.document("hasty")
+            await document.ready()
+            for letter in "in haste":
+                document.insert(document.length, letter)
+        assert (await kept(service, "hasty"))["content"] == "in haste"
+
+    run(scene())
+
+
+def test_the_end_of_a_client_says_what_was_not_saved(service: Service) -> None:
+    async def scene() -> None:
+        async with Proxy(service) as proxy:
+            token = service.token("ali", "write:document:*")
+            client = DossierRealtimeClient(token, proxy.url)
+            client.close_timeout = 0.2
+            await client.connect()
+            document = client.document("cut")
+            await document.ready()
+            proxy.stall()
+            document.insert(0, "never sent")
+            with pytest.raises(UnsavedEdits, match="cut") as unsaved:
+                await client.close()
+            assert unsaved.value.texts == {"cut": "never sent"}
+            assert client.state is ConnectionState.DISCONNECTED
+            assert document.status is DocumentStatus.STALE
+
+    run(scene())
 
 
 def test_nothing_local_is_lost_while_the_log_is_compacted(tmp_path: Path) -> None:

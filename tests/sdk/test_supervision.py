@@ -24,7 +24,7 @@ from dossier_realtime.client import (
 from dossier_realtime.client.io.listeners import Listeners
 from dossier_realtime.client.state.effects import ErrorReport
 from dossier_realtime.client.testing import FakeServer
-from dossier_realtime.protocol.commands import Auth, Subscribe
+from dossier_realtime.protocol.commands import Auth, EditOperation, Subscribe
 from dossier_realtime.protocol.responses import TokenExpiring, TokenExpiringPayload
 from tests.sdk.client_harness import Inbox, client_of, no_task_is_left, nothing_is_left, play, run
 from tests.sdk.document_service import DocumentService
@@ -275,6 +275,7 @@ def test_an_on_change_that_misbehaves_leaves_the_connection(
     async def scene(server: FakeServer, client: DossierRealtimeClient) -> None:
         service, seen = DocumentService("text"), Inbox()
         server.replies[Subscribe] = service.subscribed
+        server.replies[EditOperation] = lambda command: [service.edited(command, "tester")]
         document = client.document("paper")
 
         def fail(change: Change) -> None:

@@ -260,6 +260,7 @@ class ClientConnection:
             return self._violated("an auth_success that nobody asked for", now)
         self._auth_ref = None
         self.granted = success.payload
+        self.session.pace.limited(success.payload.limits)
         if self.state is ConnectionState.AUTHENTICATED:
             return []  # a renewal
         self._chances = MAX_REFUSED_RETRIES

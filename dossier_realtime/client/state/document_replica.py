@@ -32,7 +32,9 @@ from dossier_realtime.protocol.events import (
 
 from ..errors import DeniedError, DocumentRestored, NotSubscribed, ProtocolViolation
 from .changes import Change, Cursor, Origin, edits_of
-from .effects import Changed, CursorsMoved, Effect, ErrorReport, Opened, Synced, Write
+from .editing.document_status import DocumentStatus
+from .editing.edit_pace import EditPace
+from .effects import Changed, CursorsMoved, Effect, ErrorReport, Opened, StatusChanged, Synced, Write
 
 CURSOR_INTERVAL_SECONDS = 0.1  # between two cursors of ours; the server relays no more
 RETRY_AFTER_SECONDS = 15.0  # until a refused operation is sent again, where the server names no delay
@@ -51,11 +53,15 @@ class DocumentReplica:
 
     `user_id` is the user's own: the same `op_id` of another user names another edit. `epoch` names the history of the
     document that `version` belongs to; it is empty before the text is loaded, and where the server tells none.
+    `pace`: the pace of the user's edits; without one, edits are sent as fast as they are confirmed.
     `out_of_sync`: the document must be loaded again, by a subscription that is asked for now or at `load_at`.
     """
 
-    def __init__(self, channel: str, new_id: Callable[[], str], next_ref: Callable[[], str]) -> None:
+    def __init__(
+        self, channel: str, new_id: Callable[[], str], next_ref: Callable[[], str], pace: EditPace | None = None
+    ) -> None:
         self.channel = channel
+        self._pace = pace or EditPace(0.0)
         self._others: dict[str, Cursor] = {}  # by user, on the server's text: there each moves as its owner sees it
         self.out_of_sync = False
         self.load_at = float("-inf")
@@ -72,7 +78,12 @@ class DocumentReplica:
         self._doubtful = False  # reloaded with an operation in flight: to be out of step is then no protocol violation
         self._ref: str | None = None  # of the operation in flight, once it is on this connection
         self._hold_until = 0.0
+        self._sent_at = float("-inf")  # the time of the last operation that went out
+        self._is_hurried = False  # the document is closing: what waits goes out without the pace
         self._denied = False
+        self._removed = False  # the last edit was refused for good, and no edit was made since
+        self._limited = False  # the rate limit refused the operation in flight
+        self._told = DocumentStatus.STALE
         self._caret: Cursor | None = None
         self._caret_due = False
         self._caret_at = 0.0
@@ -110,6 +121,30 @@ class DocumentReplica:
         """The user's own cursor, moved along with the text."""
         return self._caret
 
+    def status(self, now: float) -> DocumentStatus:
+        """Return the status at this time."""
+        if self._pending is None or not self._live:
+            return DocumentStatus.STALE
+        if self._denied or self._removed:
+            return DocumentStatus.REFUSED
+        if self._pending.synced:
+            return DocumentStatus.LIVE
+        is_throttled = self._limited or self._pace.is_throttled(now)
+        return DocumentStatus.THROTTLED if is_throttled else DocumentStatus.SAVING
+
+    def status_changed(self, now: float) -> list[Effect]:
+        """Return the effect that tells a new status, once; none where it is the one that was told last."""
+        status = self.status(now)
+        if status is self._told:
+            return []
+        self._told = status
+        return [StatusChanged(self.channel, status)]
+
+    @property
+    def is_hopeless(self) -> bool:
+        """True while the server denies the edits that wait, so that no short wait can help."""
+        return self._denied
+
     # --- calls of the user ----------------------------------------------------------------------------
 
     def edit(self, operation: Operation, now: float, *, join: bool) -> list[Effect]:
@@ -130,6 +165,11 @@ class DocumentReplica:
         """Redo the edit that was undone last."""
         step = self._history.redo(self._text().local)
         return [] if step is None else self._make("redo", step.operation, now, step.done)
+
+    def flush(self, now: float) -> list[Effect]:
+        """Send what waits without the pace, until everything is confirmed."""
+        self._is_hurried = True
+        return list(self._send(now))
 
     def move_cursor(self, cursor: Cursor, now: float) -> list[Effect]:
         """Move the user's cursor. Raises NotSubscribed, and ValueError for a place outside of the text."""
@@ -225,7 +265,11 @@ class DocumentReplica:
                 self._doubtful, self._id_was_taken = False, True
                 return [ErrorReport(why, self.channel), *self._send(now)]
             case code if code in _FOR_NOW:
-                self._hold_until = now + (error.retry_after or RETRY_AFTER_SECONDS)
+                wait = error.retry_after or RETRY_AFTER_SECONDS
+                self._hold_until = now + wait
+                if code is ErrorCode.RATE_LIMIT_EXCEEDED:
+                    self._limited = True
+                    self._pace.exceeded(wait, now)
                 return []
             case ErrorCode.PERMISSION_DENIED:
                 # The document may be released or the right come back: the edit stays and is sent again later.
@@ -234,6 +278,7 @@ class DocumentReplica:
                 return [ErrorReport(why, self.channel)] if first else []
             case _:
                 effects = self._changed("refused", pending.refused(op_id))
+                self._removed = True
                 return [*effects, ErrorReport(why, self.channel), *self._settled(pending, before), *self._send(now)]
 
     def left(self, user_id: str) -> list[Effect]:
@@ -250,10 +295,17 @@ class DocumentReplica:
         """Return the time of the next `tick`; None while nothing waits for a time."""
         if not self._live or self._pending is None or self._ref is not None:
             return None
-        due = [] if self._pending.synced else [self._hold_until]
+        due = [] if self._pending.synced else [self._due()]
         if self._caret_due and self._pending.in_flight is None:
             due.append(self._caret_at)
         return min(due, default=None)
+
+    def _due(self) -> float:
+        """Return the time from which the next operation may go out."""
+        pending = self._pending
+        if self._is_hurried or (pending is not None and pending.in_flight is not None):
+            return self._hold_until
+        return max(self._hold_until, self._sent_at + self._pace.interval(self._sent_at))
 
     # --- changes of the text and of cursors -----------------------------------------------------------
 
@@ -268,6 +320,7 @@ class DocumentReplica:
         if not effective(operation, pending.local).changes:
             return []
         pending.edit(operation)
+        self._removed = False
         record()
         self._move_caret(operation, own=True)
         return [Changed(self.channel, self._change(origin, operation)), *self._send(now)]
@@ -334,9 +387,11 @@ class DocumentReplica:
 
     def _settled(self, pending: Pending, before: bool) -> Iterator[Effect]:
         if pending.in_flight is None:
-            self._ref, self._denied, self._doubtful = None, False, False
-        if pending.synced and not before:
-            yield Synced(self.channel)
+            self._ref, self._denied, self._doubtful, self._limited = None, False, False, False
+        if pending.synced:
+            self._is_hurried = False
+            if not before:
+                yield Synced(self.channel)
 
     def _lose_sync(self, why: str | None, now: float) -> list[Effect]:
         """Ask for the whole text, because a message did not continue the known one. No local edit is lost."""
@@ -358,18 +413,21 @@ class DocumentReplica:
         while self._live and pending is not None and self._ref is None:
             if pending.in_flight is None:
                 yield from self._tell_cursor(pending, now)
-            if now < self._hold_until:
+            if now < self._due():
                 return
-            if pending.in_flight is None and not pending.synced:
+            before = pending.synced
+            if pending.in_flight is None and not before:
                 pending.send(self._new_id())
                 self._made_in = self.epoch
             if pending.in_flight is None:
+                yield from self._settled(pending, before)  # what waited is on the server already
                 return
             payload = pending.in_flight
             if self._made_in not in ("", self.epoch):
                 # Its version is one of a history that has ended. The server may have committed it before that.
                 payload = structs.replace(payload, epoch=self._made_in)
-            self._ref = self._next_ref()
+            self._ref, self._sent_at = self._next_ref(), now
+            self._pace.sent(now)
             yield Write(codec.encode(EditOperation(channel=self.channel, payload=payload, ref=self._ref)))
 
     def _tell_cursor(self, pending: Pending, now: float) -> Iterator[Effect]:

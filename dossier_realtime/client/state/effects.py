@@ -11,6 +11,7 @@ from dossier_realtime.protocol.responses import Ack
 
 from ..errors import RealtimeError
 from .changes import Change
+from .editing.document_status import DocumentStatus
 from .presence import PresenceState
 
 
@@ -151,10 +152,18 @@ class Synced:
     channel: str
 
 
+@dataclass(frozen=True, slots=True)
+class StatusChanged:
+    """A new status of a document."""
+
+    channel: str
+    status: DocumentStatus
+
+
 CallbackEffect = EnterState | Unasked | Deliver | ShowPresence | Ready | End | ErrorReport
 """Effects for the user's callbacks."""
 
-EditorEffect = Opened | Changed | CursorsMoved | Synced
+EditorEffect = Opened | Changed | CursorsMoved | Synced | StatusChanged
 """Effects for the editor of a document."""
 
 Effect = Dial | Renew | Write | Drop | Settle | Reject | CallbackEffect | EditorEffect

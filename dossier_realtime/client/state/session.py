@@ -16,6 +16,7 @@ from dossier_realtime.protocol.events import AlertState, Event, PresenceJoin, Pr
 from ..errors import ConnectionClosed, DeniedError, NotSubscribed, RealtimeError, TimedOut
 from .channel_state import Beginning, ChannelState
 from .document_replica import DocumentReplica, Followed
+from .editing.edit_pace import EditPace
 from .effects import Deliver, Effect, End, ErrorReport, Reject, Settle, ShowPresence, Unasked, Write
 from .send_queue import PendingSend, SendQueue
 
@@ -43,6 +44,8 @@ class ClientSession:
         self._online = False
         self._paused_until = 0.0
         self._count = 0
+        self.pace = EditPace()
+        """The pace of the user's edits, shared by all documents."""
 
     # --- calls of the user ----------------------------------------------------------------------------
 
@@ -172,6 +175,7 @@ class ClientSession:
                 effects += self._ask(state)
             if state.document is not None:
                 effects += state.document.tick(now)
+                effects += state.document.status_changed(now)
         return [*effects, *self._transmit(now)]
 
     def grant(self, until: float) -> None:
@@ -210,6 +214,7 @@ class ClientSession:
                     return [*self._pause(now + event.payload.retry_after, now), Unasked(event)]
                 return [Unasked(event)]
             case responses.RateLimitWarning():
+                self.pace.warned(event.payload, now)
                 return [Unasked(event)]
             case PresenceJoin() | PresenceLeave() | PresenceUpdate():
                 return self._presence(event)
@@ -256,7 +261,10 @@ class ClientSession:
 
     def _keep_up(self, state: ChannelState, effects: list[Effect], now: float) -> list[Effect]:
         """Return the effects of a document; reload the document where it is out of sync."""
-        if state.document is None or not state.document.out_of_sync:
+        if state.document is None:
+            return effects
+        effects += state.document.status_changed(now)
+        if not state.document.out_of_sync:
             return effects
         if state.document.load_at <= now:
             return effects + self._load(state)

@@ -1,0 +1,1 @@
+"""The pace and the status of documents that are edited. Pure."""
