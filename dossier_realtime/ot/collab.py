@@ -4,15 +4,15 @@ The algorithm is that of Jupiter (Nichols, Curtis, Dixon and Lamping, UIST 1995)
 puts all operations in one order, and a client has at most one operation in flight, so that the server keeps one history
 and no state for each client. TP1 alone (transform.py) is then enough for all texts to converge.
 
-The server transforms an operation made against version v along everything committed after v, and commits it as one
-version for each of its parts (`flat.parts`): a concurrent insert may have split it, or have left none. A part that
-changes nothing (a format that is there already) makes no version. All parts of an operation are committed together, in
-consecutive versions.
+The server transforms an operation made against version v along everything committed after v, and commits what is left
+of it (`flat.versions`); a format that is there already is nothing. A single operation becomes one version for each part
+that concurrent inserts have split it into; all are committed together, in consecutive versions. A batch is one version,
+however many pieces it is in.
 
 A client receives the versions in order and without gap: those of others as `remote_operation`, its own as one
 `operation_ack` with the last of them. So a client that has seen version u and is acknowledged at v knows that
-(u, v] are its own; it also knows the number of parts that its operation has split into, and checks that v is u plus
-that number. After a lost connection its own parts may come back in the catch-up; it recognises them by their `op_id`.
+(u, v] are its own; it also knows the number of versions that its operation becomes, and checks that v is u plus that
+number. After a lost connection its own parts may come back in the catch-up; it recognises them by their `op_id`.
 
 The invariant of a client at all times: `local` = `server`, then the operation in flight, then the buffer.
 """
@@ -24,11 +24,15 @@ from collections.abc import Iterable
 from dossier_realtime.protocol.commands import EditPayload
 from dossier_realtime.protocol.events import RemoteOperationPayload
 
+from .batch import composed
 from .difference import difference
 from .document import Document, SplitsPair, apply, effective, invert
-from .flat import InvalidOperation, admit, parts, read, split, write
+from .flat import InvalidOperation, admit, read, split, versions, write
 from .operations import DoesNotFit, Format, Insert, Operation
 from .transform import compose, transform
+
+
+_MAX_COMPOSED_AT_ONCE = 64  # components of the buffer, up to which each edit is composed with it when it is made
 
 
 class VersionConflict(ValueError):
@@ -47,7 +51,7 @@ class OutOfStep(ValueError):
 
 
 class Log:
-    """The newest operations of a document, one part a version. `operations[0]` is the one after version `start`."""
+    """The newest operations of a document, one a version. `operations[0]` is the one after version `start`."""
 
     def __init__(self, start: int = 0, operations: Iterable[Operation] = ()) -> None:
         self.start = start
@@ -66,9 +70,9 @@ class Log:
             raise VersionConflict(f"Version {version} is older than the operations kept", self.tip)
         return self.operations[version - self.start :]
 
-    def append(self, part: Operation) -> None:
+    def append(self, operation: Operation) -> None:
         """Add the operation of the next version."""
-        self.operations.append(part)
+        self.operations.append(operation)
 
     def compact(self, keep: int) -> None:
         """Drop all but the newest `keep` operations."""
@@ -92,7 +96,7 @@ def rebase(operation: Operation, version: int, log: Log) -> Operation:
 
 
 def receive(payload: EditPayload, document: Document, log: Log) -> tuple[list[Operation], Document]:
-    """Return (the parts to commit as the next versions, the document after them), for `document` at the log's tip.
+    """Return (the operations to commit as the next versions, the document after them), for `document` at the log's tip.
 
     It changes neither the document nor the log. Raises VersionConflict, or InvalidOperation for an operation that can
     never be accepted; an edge inside a character is judged on the text of the tip, where the character may be gone.
@@ -104,11 +108,11 @@ def receive(payload: EditPayload, document: Document, log: Log) -> tuple[list[Op
         raise VersionConflict(str(beyond).partition(";")[0], log.tip) from None
     operation = rebase(operation, payload.version, log)
     after = admit(operation, document)
-    return list(parts(effective(operation, document))), after
+    return versions(effective(operation, document), batch=payload.operation_type == "batch"), after
 
 
 class Pending:
-    """A client's copy of a document: the server's text, at most one flat operation in flight, and a buffer behind it.
+    """A client's copy of a document: the server's text, at most one message in flight, and a buffer behind it.
 
     `local` is the text that the user sees: `server`, then the operation in flight, then the buffer. It takes edits at
     any time, online or offline. A method that returns an Operation returns the change of `local` that its user did
@@ -125,13 +129,35 @@ class Pending:
         """The operation that was sent and is not answered. After a reconnect it is sent again **unchanged**: the same
         `op_id` makes that harmless, also where the first copy is still on its way to the server."""
         self._flight = Operation.nothing(document.length)
-        self._buffer = Operation.nothing(document.length)
+        self._composed = Operation.nothing(document.length)
+        self._edits: list[Operation] = []  # behind `_composed`; composed only when the buffer is needed, all at once
         self._reloaded = False  # reloaded with an operation in flight: the text may include it or not
 
     @property
+    def _buffer(self) -> Operation:
+        if self._edits:
+            self._composed = composed([self._composed, *self._edits])
+            self._edits.clear()
+        return self._composed
+
+    @_buffer.setter
+    def _buffer(self, operation: Operation) -> None:
+        self._composed = operation
+        self._edits.clear()
+
+    @property
+    def _is_batch(self) -> bool:
+        return self.in_flight is not None and self.in_flight.operation_type == "batch"
+
+    @property
     def synced(self) -> bool:
-        """True when the server has confirmed all of `local`."""
-        return self.in_flight is None and not self._buffer.changes
+        """True when the server has confirmed all of `local`.
+
+        Edits that undo each other count as confirmed, but where so many wait that they are composed only to be sent.
+        """
+        if self.in_flight is not None or (self._edits and len(self._composed.components) > _MAX_COMPOSED_AT_ONCE):
+            return False
+        return not self._buffer.changes
 
     @property
     def unconfirmed(self) -> Operation:
@@ -141,12 +167,13 @@ class Pending:
     def edit(self, operation: Operation) -> None:
         """Apply an edit of the user to `local`. Raises DoesNotFit and InvalidOperation, without any change."""
         self.local = admit(operation, self.local)
-        self._buffer = compose(self._buffer, operation)
+        self._edits.append(operation)
 
     def send(self, op_id: str) -> EditPayload | None:
         """Return the next operation to send, under a new `op_id`; None while one is in flight, or without one.
 
-        It is one flat operation: the first part of the buffer. The rest stays in the buffer until the answer.
+        It is as much of the buffer as one message may hold, a single operation or a batch. The rest stays in the
+        buffer until the answer.
         """
         if self.in_flight is not None:
             return None
@@ -168,7 +195,7 @@ class Pending:
         except (DoesNotFit, InvalidOperation, SplitsPair) as wrong:
             raise OutOfStep(f"Version {payload.version} does not fit: {wrong}") from wrong
         if self.in_flight is not None and payload.op_id == self.in_flight.op_id:
-            change = self._came_back(operation, server)
+            change = self._came_back(operation)
         else:
             # The committed operation goes past both pending ones, and they past it: the invariant holds again.
             change, self._flight = transform(operation, self._flight)
@@ -185,7 +212,7 @@ class Pending:
         if self._reloaded and version <= self.version:
             return self._take_back()  # the loaded text includes it, or nothing was left of it: remove the second copy
         flight = effective(self._flight, self.server)
-        expected = self.version + sum(1 for _ in parts(flight))
+        expected = self.version + len(versions(flight, batch=self._is_batch))
         old = not flight.changes and version <= self.version  # an answer from before the catch-up
         if self._reloaded or (version != expected and not old):
             raise OutOfStep(f"Acknowledged at version {version}, not {expected}; load the document again")
@@ -232,15 +259,12 @@ class Pending:
         self._reloaded = self.in_flight is not None
         return change
 
-    def _came_back(self, operation: Operation, server: Document) -> Operation:
-        """Take a part of the operation in flight that came back in a catch-up; `local` includes it already.
-
-        `server` is the server's text with the part.
-        """
-        divided = split(effective(self._flight, self.server))
-        if divided is None or divided[0] != operation:
+    def _came_back(self, operation: Operation) -> Operation:
+        """Take a version of the operation in flight that came back in a catch-up; `local` includes it already."""
+        left = versions(effective(self._flight, self.server), batch=self._is_batch)
+        if not left or left[0] != operation:
             raise OutOfStep("The server committed something else than was sent; load the document again")
-        self._flight = effective(divided[1], server)
+        self._flight = composed(left[1:]) if len(left) > 1 else Operation.nothing(operation.after)
         if not self._flight.changes:
             self.in_flight, self._reloaded = None, False
         return Operation.nothing(self.local.length)

@@ -1,32 +1,39 @@
 """Conversion of the wire's flat form, `insert | delete | format` at one position, to operations and back.
 
 One flat operation is a *part*: an operation with a single component that changes anything. Every operation is a
-sequence of parts, each for the text after the one before; an insert with attributes is an insert and then a format.
+sequence of parts, each for the text after the one before. A *batch* is such a sequence in one message: an operation of
+any number of components, which becomes one version.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import zip_longest
+from collections import deque
+from collections.abc import Iterator, Sequence
 from typing import Literal
 
 from msgspec.json import encode as json_encode
 
-from dossier_realtime.protocol.commands import Attributes, EditPayload
+from dossier_realtime.protocol.commands import EditPayload, FlatOperation
 from dossier_realtime.protocol.events import RemoteOperationPayload
-from dossier_realtime.protocol.fields import MAX_DOCUMENT, MAX_INSERT
+from dossier_realtime.protocol.fields import ABSENT, MAX_DOCUMENT, MAX_INSERT, MAX_OPERATIONS
 
-from .attributes import PLAIN
+from .attributes import PLAIN, applied
+from .batch import Changing, Step, StepDoesNotFit, of_steps
 from .document import Document, SplitsPair, apply
-from .operations import Component, Delete, DoesNotFit, Format, Insert, Operation, Retain, Span
-from .units import Units, from_units, splits_pair, to_units
+from .operations import Component, Delete, DoesNotFit, Format, Insert, Operation, Retain
+from .units import Units, from_units, is_whole, splits_pair, to_units
 
-Flat = EditPayload | RemoteOperationPayload
+Payload = EditPayload | RemoteOperationPayload
+Flat = FlatOperation | Payload
 MAX_FORMATTING = 4 << 20
 """The bytes of `format` as JSON, so that the largest document with its text escaped fits a message of 16 MiB."""
 
+MAX_BATCH_BYTES = 62 << 10
+"""The bytes of a batch's operations as JSON, so that the frame around them stays within 64 KiB."""
+
 _RUN_BYTES = 160  # of a formatted stretch without its link, at most
 _LINK_BYTES = 6  # of one character of a link, at most
+_ESCAPED_BYTES = 6  # of one unit in JSON, at most
 
 MAX_CONTENT_BYTES = 62 << 10
 """The bytes of an insert's content as JSON, so that the frame around it stays within 64 KiB."""
@@ -43,97 +50,145 @@ class InvalidOperation(ValueError):
         self.path = path
 
 
-def read(payload: Flat, length: int) -> Operation:
-    """Return the part of a payload, for a text of `length` units.
+def read(payload: Payload, length: int) -> Operation:
+    """Return the operation of a payload, a single one or a batch, for a text of `length` units.
 
     Raises InvalidOperation for a payload that fits no text, DoesNotFit where it reaches beyond this one.
     """
-    component = _component(payload)
-    reach = payload.position + (0 if isinstance(component, Insert) else component.length)
-    if reach > length:
-        raise DoesNotFit(f"The operation reaches unit {reach} of a text of {length}; load the document again")
-    return _place(payload.position, component, length)
+    if payload.operation_type != "batch":
+        if isinstance(payload, EditPayload) and payload.operations is not None:
+            raise InvalidOperation("Only a batch has operations; leave them out", "$.payload.operations")
+        component = _component(payload, "$.payload")
+        reach = payload.position + (0 if isinstance(component, Insert) else component.length)
+        if reach > length:
+            raise DoesNotFit(f"The operation reaches unit {reach} of a text of {length}; load the document again")
+        return _place(payload.position, component, length)
+    steps = _steps_of_batch(payload)
+    try:
+        operation = of_steps(steps, length)
+    except StepDoesNotFit as beyond:
+        at = f"$.payload.operations[{beyond.number}].position"
+        raise DoesNotFit(f"{str(beyond).partition(';')[0]} (at {at}); load the document again") from None
+    if not all(is_whole(component.text) for component in operation.components if isinstance(component, Insert)):
+        text = "A position is inside of a character that the batch inserts; move it to an edge"
+        raise InvalidOperation(text, "$.payload.operations")
+    return operation
 
 
-def write(part: Operation, version: int, op_id: str | None = None) -> EditPayload:
-    """Return a part as its author sends it, made against `version`."""
-    kind, position, content, length, attributes = _flat(part)
-    return EditPayload(kind, position, version, content, length, attributes, op_id)
+def listed(payload: Payload) -> Sequence[FlatOperation]:
+    """Return the flat operations of a payload, each on the text after those before it."""
+    match payload.operation_type:
+        case "batch":
+            return payload.operations or ()
+        case kind:
+            said = payload.position, payload.content, payload.length, payload.attributes
+            return (FlatOperation(kind, *said),)
+
+
+def write(operation: Operation, version: int, op_id: str | None = None) -> EditPayload:
+    """Return an operation as its author sends it, made against `version`: a batch, where it has several parts.
+
+    Raises ValueError for one that changes nothing.
+    """
+    flats = written(operation)
+    if len(flats) > 1:
+        return EditPayload("batch", version=version, op_id=op_id, operations=flats)
+    (one,) = flats
+    return EditPayload(one.operation_type, one.position, version, one.content, one.length, one.attributes, op_id)
 
 
 def write_remote(
-    part: Operation,
+    operation: Operation,
     version: int,
     user_id: str,
     user_name: str,
     op_id: str | None = None,
     timestamp: int | None = None,
+    *,
+    batch: bool = False,
 ) -> RemoteOperationPayload:
-    """Return a part as others receive it, committed as `version` at `timestamp`."""
-    kind, position, content, length, attributes = _flat(part)
-    return RemoteOperationPayload(
+    """Return an operation as others receive it, committed as `version` at `timestamp`.
+
+    It is a batch where it has several parts, or where its author sent one (`batch`). Raises ValueError for one that
+    changes nothing.
+    """
+    flats = written(operation)
+    payload = RemoteOperationPayload(
         user_id=user_id,
         user_name=user_name,
-        operation_type=kind,
-        position=position,
+        operation_type="batch",
         version=version,
-        content=content,
-        length=length,
-        attributes=attributes,
         op_id=op_id,
         timestamp=timestamp,
+        operations=flats,
     )
+    if len(flats) == 1 and not batch:
+        one = flats[0]
+        payload.operation_type, payload.position, payload.operations = one.operation_type, one.position, None
+        payload.content, payload.length, payload.attributes = one.content, one.length, one.attributes
+    return payload
+
+
+def written(operation: Operation) -> tuple[FlatOperation, ...]:
+    """Return the parts of an operation in the wire's form. Raises ValueError for one that changes nothing."""
+    flats = tuple(_flat(step) for step in _steps(operation))
+    if not flats:
+        raise ValueError("An operation that changes nothing has no flat form; send none")
+    return flats
 
 
 def parts(operation: Operation) -> Iterator[Operation]:
     """Yield the parts that together are `operation`, left to right; none where it changes nothing.
 
-    Each position is on the text after the parts before it; `length` is the length of that text.
+    Each is for the text after the parts before it.
     """
-    at, length, formatted = 0, operation.before, 0
-    for component, following in zip_longest(operation.components, operation.components[1:]):
+    length = operation.before
+    for position, component in _steps(operation):
+        yield _place(position, component, length)
         if isinstance(component, Insert):
-            placed = 0
-            for piece in _pieces(component.text):
-                yield _place(at, Insert(piece), length)
-                length += len(piece)
-                placed += len(piece)
-                if component.attributes != PLAIN:
-                    # A following format with the same attributes is merged, as `Operation.of` in `split` merges it:
-                    # both must cut an operation into the same parts.
-                    formatted = 0
-                    if isinstance(following, Format) and following.attributes == component.attributes:
-                        formatted = following.length if placed == len(component.text) else 0
-                    yield _place(at, Format(len(piece) + formatted, component.attributes), length)
-                at += len(piece)
-            continue
-        if not isinstance(component, Retain) and not formatted:
-            yield _place(at, component, length)
-        formatted = 0
-        if isinstance(component, Delete):
+            length += len(component.text)
+        elif isinstance(component, Delete):
             length -= component.length
-        else:
-            at += component.length
+
+
+def versions(operation: Operation, *, batch: bool) -> list[Operation]:
+    """Return the operations, one a version, that an edit is committed as once it was transformed.
+
+    A batch is one version however many pieces it is in; a single operation is one for each part that concurrent
+    inserts have split it into. Without any effect there is no version.
+    """
+    if batch:
+        return [operation] if operation.changes else []
+    return list(parts(operation))
 
 
 def split(operation: Operation) -> tuple[Operation, Operation] | None:
-    """Return (the first part, an operation with all the others); None where nothing changes."""
-    first = next(parts(operation), None)
-    if first is None:
+    """Return (as much as one message may hold, an operation with the rest); None where nothing changes.
+
+    The first is one part, or as many as a batch may have: `MAX_OPERATIONS`, and `MAX_BATCH_BYTES` of JSON.
+    """
+    taken: list[Component] = []
+    count = size = 0
+    waiting = deque(operation.components)
+    while waiting:
+        component = waiting.popleft()
+        if isinstance(component, Retain):
+            taken.append(component)
+            continue
+        piece = next(_pieces(component))
+        weight = len(json_encode(_flat((MAX_DOCUMENT, piece)))) + 1
+        if count and (count == MAX_OPERATIONS or size + weight > MAX_BATCH_BYTES):
+            waiting.appendleft(component)
+            break
+        taken.append(piece)
+        count, size = count + 1, size + weight
+        if isinstance(component, Insert) and isinstance(piece, Insert) and piece is not component:
+            waiting.appendleft(Insert(Units(component.text[len(piece.text) :]), component.attributes))
+    if not count:
         return None
-    skipped = operation.components[0].length if isinstance(operation.components[0], Retain) else 0
-    at = 1 if skipped else 0
-    changing, later = operation.components[at], operation.components[at + 1 :]
-    rest: list[Component] = [Retain(skipped)]
-    match changing:
-        case Insert(text, attributes):
-            piece = next(_pieces(text))
-            rest += [Format(len(piece), attributes), Insert(Units(text[len(piece) :]), attributes)]
-        case Format(length):
-            rest.append(Retain(length))
-        case Delete() | Retain():
-            pass
-    return first, Operation.of(*rest, *later)
+    covered = sum(component.length for component in waiting if not isinstance(component, Insert))
+    first = Operation.of(*taken, Retain(covered))
+    return first, Operation.of(Retain(first.after - covered), *waiting)
 
 
 def admit(operation: Operation, document: Document) -> Document:
@@ -165,54 +220,71 @@ def formatting_bytes(document: Document) -> int:
     return sum(_RUN_BYTES + _LINK_BYTES * len(run.attributes.link or "") for run in runs) if runs else 0
 
 
-def _component(payload: Flat) -> Span | Insert:
+def _steps_of_batch(payload: Payload) -> list[Step]:
+    """Return the steps of a batch, each checked by itself. Raises InvalidOperation."""
+    if payload.operations is None:
+        raise InvalidOperation("A batch needs its operations", "$.payload.operations")
+    fields = {"content": payload.content, "length": payload.length, "attributes": payload.attributes}
+    fields["position"] = None if payload.position == ABSENT else payload.position
+    for name, value in fields.items():
+        if value is not None:
+            text = f"A batch has no {name} of its own; put it into its operations"
+            raise InvalidOperation(text, f"$.payload.{name}")
+    return [
+        (one.position, _component(one, f"$.payload.operations[{number}]"))
+        for number, one in enumerate(payload.operations)
+    ]
+
+
+def _component(payload: Flat, path: str) -> Changing:
     match payload.operation_type:
         case "insert":
-            return _insert(payload)
+            return _insert(payload, path)
         case "delete":
             if payload.attributes is not None:
-                raise InvalidOperation("Only a format has attributes; leave them out", "$.payload.attributes")
-            return Delete(_deleted(payload))
+                raise InvalidOperation("A delete has no attributes; leave them out", f"{path}.attributes")
+            return Delete(_deleted(payload, path))
         case "format":
             if payload.length is None:
-                raise InvalidOperation("A format needs its length", "$.payload.length")
+                raise InvalidOperation("A format needs its length", f"{path}.length")
             if payload.attributes is None or payload.attributes == PLAIN:
-                raise InvalidOperation("A format needs at least one attribute", "$.payload.attributes")
+                raise InvalidOperation("A format needs at least one attribute", f"{path}.attributes")
             return Format(payload.length, payload.attributes)
+        case _:
+            raise InvalidOperation("A batch within a batch; put its operations into the outer one", path)
 
 
-def _insert(payload: Flat) -> Insert:
-    if payload.attributes is not None:
-        raise InvalidOperation("Only a format has attributes; send a format after it", "$.payload.attributes")
-    text = _content(payload)
+def _insert(payload: Flat, path: str) -> Insert:
+    text = _content(payload, path)
     if len(text) > MAX_INSERT:
-        raise InvalidOperation(f"An insert holds {MAX_INSERT} units; send several", "$.payload.content")
+        raise InvalidOperation(f"An insert holds {MAX_INSERT} units; send several", f"{path}.content")
     if payload.length not in (None, len(text)):
-        raise InvalidOperation("The length of an insert is that of its content; leave it out", "$.payload.length")
-    return Insert(text)
+        raise InvalidOperation("The length of an insert is that of its content; leave it out", f"{path}.length")
+    # The text is new: an attribute that is null removes nothing.
+    return Insert(text, PLAIN if payload.attributes is None else applied(payload.attributes, PLAIN))
 
 
-def _deleted(payload: Flat) -> int:
+def _deleted(payload: Flat, path: str) -> int:
     if payload.content is None:
         if payload.length is None:
-            raise InvalidOperation("A delete needs its length, or its content", "$.payload.length")
+            raise InvalidOperation("A delete needs its length, or its content", f"{path}.length")
         return payload.length
-    length = len(_content(payload))
+    length = len(_content(payload, path))
     if payload.length not in (None, length):
-        raise InvalidOperation("The length differs from that of the content; send one of them", "$.payload.length")
+        raise InvalidOperation("The length differs from that of the content; send one of them", f"{path}.length")
     return length
 
 
-def _content(payload: Flat) -> Units:
+def _content(payload: Flat, path: str) -> Units:
     if not payload.content:
-        raise InvalidOperation("An insert needs content of at least one character", "$.payload.content")
+        raise InvalidOperation("An insert needs content of at least one character", f"{path}.content")
     try:
         return to_units(payload.content)
     except UnicodeEncodeError:
-        raise InvalidOperation("The content has a lone surrogate; remove it", "$.payload.content") from None
+        raise InvalidOperation("The content has a lone surrogate; remove it", f"{path}.content") from None
 
 
-def _place(position: int, component: Span | Insert, length: int) -> Operation:
+def _place(position: int, component: Changing, length: int) -> Operation:
     """Return the operation of one component at `position` of a text of `length` units."""
     covered = 0 if isinstance(component, Insert) else component.length
     rest = length - position - covered
@@ -223,12 +295,30 @@ def _place(position: int, component: Span | Insert, length: int) -> Operation:
     return Operation(tuple(placed))
 
 
-def _pieces(text: Units) -> Iterator[Units]:
-    """Yield the text in pieces that an insert in one frame may hold, of whole characters."""
+def _steps(operation: Operation) -> Iterator[Step]:
+    """Yield the parts of an operation, left to right, each with its position in the text after those before it."""
     at = 0
+    for component in operation.components:
+        if isinstance(component, Retain):
+            at += component.length
+            continue
+        for piece in _pieces(component):
+            yield at, piece
+            if isinstance(piece, Insert):
+                at += len(piece.text)
+            elif isinstance(piece, Format):
+                at += piece.length
+
+
+def _pieces(component: Changing) -> Iterator[Changing]:
+    """Yield an insert in pieces that one may hold, of whole characters; anything else as it is."""
+    if not isinstance(component, Insert) or len(component.text) <= MAX_CONTENT_BYTES // _ESCAPED_BYTES:
+        yield component
+        return
+    text, at = component.text, 0
     while at < len(text):
         end = piece_end(text, at)
-        yield Units(text[at:end])
+        yield Insert(Units(text[at:end]), component.attributes)
         at = end
 
 
@@ -245,16 +335,13 @@ def piece_end(text: Units, at: int) -> int:
     return end
 
 
-def _flat(part: Operation) -> tuple[Kind, int, str | None, int | None, Attributes | None]:
-    position = 0
-    for component in part.components:
-        match component:
-            case Retain(length):
-                position = length
-            case Insert(text):
-                return "insert", position, from_units(text), None, None
-            case Delete(length):
-                return "delete", position, None, length, None
-            case Format(length, attributes):
-                return "format", position, None, length, attributes
-    raise ValueError("An operation that changes nothing has no flat form; send none")
+def _flat(step: Step) -> FlatOperation:
+    position, component = step
+    match component:
+        case Insert(text, attributes):
+            has = None if attributes == PLAIN else attributes
+            return FlatOperation("insert", position, from_units(text), None, has)
+        case Delete(length):
+            return FlatOperation("delete", position, None, length)
+        case Format(length, attributes):
+            return FlatOperation("format", position, None, length, attributes)

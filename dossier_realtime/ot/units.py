@@ -33,6 +33,17 @@ def splits_pair(units: str, offset: int) -> bool:
     return 0 < offset < len(units) and "\udc00" <= units[offset] <= "\udfff"
 
 
+def is_whole(units: Units) -> bool:
+    """Return True for units that are whole characters, without a lone surrogate."""
+    if units.isascii():
+        return True
+    try:
+        from_units(units)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
 def _surrogates(match: re.Match[str]) -> str:
     beyond = ord(match.group()) - 0x10000
     return chr(0xD800 + (beyond >> 10)) + chr(0xDC00 + (beyond & 0x3FF))

@@ -13,7 +13,9 @@ from typing import Annotated, Literal
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from .fields import (
+    ABSENT,
     MAX_DOCUMENT,
+    MAX_OPERATIONS,
     Activity,
     ChannelField,
     Content,
@@ -156,16 +158,33 @@ OperationId = Annotated[str, Meta(min_length=1, max_length=64)]
 EpochName = Annotated[str, Meta(max_length=64)]
 
 
-class EditPayload(Strict, frozen=True):
-    """One flat operation.
+class FlatOperation(Strict, frozen=True):
+    """One operation of a batch, on the text after those before it.
 
-    `position` and `length` are in UTF-16 code units; `version` is the one that it was made against. `epoch` names the
-    history that has this version (`document.epoch`); without it, that is the present one.
+    `position` and `length` are in UTF-16 code units. `attributes` of an insert are those of the inserted text.
     """
 
     operation_type: Literal["insert", "delete", "format"]
     position: UnitOffset
-    version: Count
+    content: Content | None = None
+    length: UnitLength | None = None
+    attributes: Attributes | None = None
+
+
+Operations = Annotated[tuple[FlatOperation, ...], Meta(min_length=1, max_length=MAX_OPERATIONS)]
+
+
+class EditPayload(NullIsAbsent, Strict, frozen=True):
+    """One edit: a single operation, or a batch of `operations` that becomes one version.
+
+    `position` and `length` are in UTF-16 code units; `version` is the one that it was made against. `epoch` names the
+    history that has this version (`document.epoch`); without it, that is the present one. A batch has no `position` of
+    its own.
+    """
+
+    operation_type: Literal["insert", "delete", "format", "batch"]
+    position: OrNull[UnitOffset] = ABSENT
+    version: Count = ABSENT
     content: Content | None = None
     length: UnitLength | None = None
     attributes: Attributes | None = None
@@ -173,6 +192,14 @@ class EditPayload(Strict, frozen=True):
     epoch: EpochName | None = None
     user_id: Id | None = None
     user_name: str | None = None
+    operations: Operations | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.version == ABSENT:
+            raise ValueError("Object missing required field `version`")
+        if self.position == ABSENT and self.operation_type != "batch":
+            raise ValueError("Object missing required field `position`")
 
 
 class EditOperation(Struct, tag_field="type", tag="edit_operation", omit_defaults=True, kw_only=True):

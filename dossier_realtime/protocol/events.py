@@ -10,8 +10,9 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from .commands import Attributes, OperationId, UnitLength, UnitOffset
+from .commands import Attributes, FlatOperation, OperationId, UnitLength, UnitOffset
 from .fields import (
+    ABSENT,
     Activity,
     ChannelField,
     Count,
@@ -65,22 +66,32 @@ class DossierUpdate(Struct, tag_field="type", tag="dossier_update", omit_default
 # --- 2. Collaborative editing -------------------------------------------------------------------------------
 
 
-class RemoteOperationPayload(Struct, omit_defaults=True, kw_only=True):
-    """One committed operation on the text of `version - 1`. Positions are in UTF-16 code units.
+class RemoteOperationPayload(NullIsAbsent, Struct, omit_defaults=True, kw_only=True):
+    """One committed operation, or one batch of `operations`, on the text of `version - 1`.
 
-    `timestamp`: when it was committed; absent in versions that an older service stored.
+    Positions are in UTF-16 code units. A batch has no `position` of its own; each of its operations is on the text
+    after those before it. `timestamp`: when it was committed; absent in versions that an older service stored.
     """
 
     user_id: Id
     user_name: Line
-    operation_type: Literal["insert", "delete", "format"]
-    position: UnitOffset
+    operation_type: Literal["insert", "delete", "format", "batch"]
+    position: OrNull[UnitOffset] = ABSENT
     version: Count
     content: str | None = None
     length: UnitLength | None = None
     attributes: Attributes | None = None
     op_id: OperationId | None = None
     timestamp: Timestamp | None = None
+    operations: Annotated[tuple[FlatOperation, ...], Meta(min_length=1)] | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.operation_type == "batch":
+            if self.operations is None:
+                raise ValueError("Object missing required field `operations`")
+        elif self.position == ABSENT:
+            raise ValueError("Object missing required field `position`")
 
 
 class RemoteOperation(Struct, tag_field="type", tag="remote_operation", omit_defaults=True, kw_only=True):

@@ -58,6 +58,9 @@ Stage = Literal["analyzing", "generating", "reviewing", "finalizing"]
 
 MAX_DOCUMENT = 1 << 20  # UTF-16 code units
 MAX_INSERT = 16_384  # UTF-16 code units
+MAX_OPERATIONS = 500  # in one batch that a client sends
+ABSENT = -1
+"""The value of a number that is at least 0 and that its message does not have; it is never encoded."""
 Content = Annotated[str, Meta(max_length=MAX_INSERT, pattern=f"^[^\\x00]*{END}")]
 
 if TYPE_CHECKING:

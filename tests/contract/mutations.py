@@ -32,14 +32,38 @@ _CHANNELS = [
 _VALUES: list[Any] = [
     *(None, True, False, 0, 1, -1, 3, 4, 100, 101, 2**53 - 1, 2**53, 0.5, 1.0, -0.5, 1e300),
     *("", "a", "a\n", "a b", "ä", "😀", "é" * 64, "x" * 64, "x" * 65, "x" * 501, "\x00", "\x85", "\u2028", "..", "."),
-    *("insert", "delete", "format", "utf-16", "en", "internal", "secret", "online", "editing", "cooperation_areas"),
+    *(
+        "insert",
+        "delete",
+        "format",
+        "batch",
+        "utf-16",
+        "en",
+        "internal",
+        "secret",
+        "online",
+        "editing",
+        "cooperation_areas",
+    ),
     *("/", "/a", "//evil", "/\\evil", "/a b", "/a\u00a0b", "https://", "https://a.b/c", "javascript:x", "http://a"),
     *("2025-10-15", "2025-13-01", "2025-10-15\n", "٢٠٢٥-10-15", "2025-1-1"),
     *([], ["a"], ["a\n"], [1], [None], {}, {"en": "a", "ar": "ب"}, {"en": "a"}, {"user_id": "u1", "name": "N"}),
     *({"offset": 1}, {"epoch": "e"}, {"version": 3, "epoch": None}, {"bold": None}, {"bold": True, "heading": 4}),
+    *({"operation_type": "insert", "position": 0, "content": "a"}, [{"operation_type": "insert", "position": 0}]),
 ]
 _NAMES = ["ref", "idempotency_key", "channel", "offset", "unknown", "payload", "params", "since", "last", "content"]
-_NAMES += ["length", "attributes", "field", "status", "version", "epoch", "user_id", "operation_type", "position"]
+_NAMES += [
+    "length",
+    "attributes",
+    "field",
+    "status",
+    "version",
+    "epoch",
+    "user_id",
+    "operation_type",
+    "position",
+    "operations",
+]
 
 
 @cache
@@ -116,35 +140,55 @@ def _surrogate(document: Document) -> bool:
     return any(isinstance(value, str) and any(0xD800 <= ord(c) < 0xE000 for c in value) for value in values(document))
 
 
-def _edit(document: Document) -> Document:
+def _edits(document: Document) -> list[Document]:
+    """Return the operations of an edit: the payload itself, and those of a batch."""
     payload = document.get("payload")
-    is_edit = document.get("type") == "edit_operation" and isinstance(payload, dict)
-    return payload if is_edit and isinstance(payload, dict) and isinstance(payload.get("content"), str) else {}
+    if document.get("type") != "edit_operation" or not isinstance(payload, dict):
+        return []
+    batched = payload.get("operations")
+    return [payload, *(one for one in batched if isinstance(one, dict))] if isinstance(batched, list) else [payload]
 
 
-def _units(document: Document) -> int:
-    return len(_edit(document).get("content", "").encode("utf-16-le", "surrogatepass")) // 2
+def _units(edit: Document) -> int:
+    content = edit.get("content")
+    return len(content.encode("utf-16-le", "surrogatepass")) // 2 if isinstance(content, str) else 0
+
+
+def _astral(edit: Document) -> bool:
+    return isinstance(edit.get("content"), str) and any(character > "\uffff" for character in edit["content"])
 
 
 def _two_lengths(document: Document) -> bool:
-    edit = _edit(document)
-    kind = edit.get("operation_type")
-    return kind in ("insert", "delete") and edit.get("length") not in (None, _units(document))
+    return any(
+        edit.get("operation_type") in ("insert", "delete")
+        and isinstance(edit.get("content"), str)
+        and edit.get("length") not in (None, _units(edit))
+        for edit in _edits(document)
+    )
 
 
 _EDIT = {"type": "edit_operation", "channel": "document:1"}
 _AT = {"operation_type": "insert", "position": 0, "version": 1}
 
+_TORN = [
+    {"operation_type": "insert", "position": 0, "content": "😀"},
+    {"operation_type": "delete", "position": 1, "length": 1},
+]
+
 INEXPRESSIBLE: dict[str, tuple[Callable[[Document], bool], str]] = {
     "1.0 is an integer to JSON Schema": (_whole_float, '{"type":"ping","timestamp":1.0}'),
     "a lone surrogate is text to JSON Schema": (_surrogate, '{"type":"auth","payload":{"token":"\\ud800"}}'),
     "JSON Schema counts characters, the service UTF-16 code units": (
-        lambda document: _units(document) > MAX_INSERT,
+        lambda document: any(_units(edit) > MAX_INSERT for edit in _edits(document)),
         json.dumps(_EDIT | {"payload": _AT | {"content": "😀" * (MAX_INSERT // 2 + 1)}}),
     ),
     "the length of an edit is that of its content": (
         _two_lengths,
         json.dumps(_EDIT | {"payload": _AT | {"content": "ab", "length": 3}}),
+    ),
+    "a position inside of a character that the batch inserts": (
+        lambda document: len(_edits(document)) > 2 and any(_astral(edit) for edit in _edits(document)),
+        json.dumps(_EDIT | {"payload": {"operation_type": "batch", "version": 1, "operations": _TORN}}),
     ),
     "keys that poison objects, wherever they stand": (
         lambda document: any(value in ("__proto__", "constructor") for value in values(document)),

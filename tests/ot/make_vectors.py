@@ -11,11 +11,13 @@ The forms, all offsets in UTF-16 code units:
 - `transform`: `[document, first, second, first', second', document after both]`
 - `cursor`: `[operation, own, [position, selection_length], [position, selection_length] after]`
 - `flat`: `[document, operation, [flat operation, …], document after all of them]`
+- `batch`: `[document, [flat operation, …] of a batch, operation, [flat operation, …] left to right, document after]`
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,17 +26,17 @@ import msgspec
 from dossier_realtime.ot.attributes import PLAIN
 from dossier_realtime.ot.cursor import transform_selection
 from dossier_realtime.ot.document import Document, apply, invert
-from dossier_realtime.ot.flat import parts, write
+from dossier_realtime.ot.flat import parts, write, written
 from dossier_realtime.ot.operations import Component, Delete, Format, Insert, Operation, Retain
-from dossier_realtime.ot.transform import transform
+from dossier_realtime.ot.transform import compose, transform
 from dossier_realtime.ot.units import from_units, to_units
-from dossier_realtime.protocol.commands import Attributes, EditPayload
+from dossier_realtime.protocol.commands import Attributes, EditPayload, FlatOperation
 from dossier_realtime.protocol.responses import FormatRun
 from tests.ot.random_operations import Chance, operation_of
 
 FILE = Path(__file__).with_name("vectors.json")
 SEED = 20_250_925
-COUNTS = {"apply": 1_250, "transform": 1_750, "cursor": 1_000, "flat": 1_000}
+COUNTS = {"apply": 1_250, "transform": 1_750, "cursor": 1_000, "flat": 1_000, "batch": 1_000}
 
 
 def document_to_json(document: Document) -> list[Any]:
@@ -67,6 +69,16 @@ def flat_from_json(value: dict[str, Any]) -> EditPayload:
     return msgspec.convert(value | {"version": 0}, EditPayload)
 
 
+def flats_to_json(flats: Sequence[FlatOperation]) -> list[Any]:
+    """As on the wire, in a batch."""
+    return [msgspec.to_builtins(one) for one in flats]
+
+
+def batch_from_json(value: list[Any]) -> EditPayload:
+    """Return the batch of these operations."""
+    return msgspec.convert({"operation_type": "batch", "version": 0, "operations": value}, EditPayload)
+
+
 def made(kind: str, chance: Chance) -> list[Any]:
     """One vector of the kind, in JSON's values."""
     document = chance.document(12)
@@ -95,6 +107,8 @@ def made(kind: str, chance: Chance) -> list[Any]:
             own = chance.happens(0.5)
             moved = transform_selection(position, length, operation, own=own)
             return [operation_to_json(operation), own, [position, length], list(moved)]
+        case "batch":
+            return _batch(document, chance)
         case _:
             flats = [flat_to_json(part) for part in parts(operation)]
             return [
@@ -103,6 +117,19 @@ def made(kind: str, chance: Chance) -> list[Any]:
                 flats,
                 document_to_json(apply(operation, document)),
             ]
+
+
+def _batch(document: Document, chance: Chance) -> list[Any]:
+    """Return a vector of a batch whose operations go to and fro in the text."""
+    text, whole = document, Operation.nothing(document.length)
+    flats: list[FlatOperation] = []
+    while not flats:
+        for _ in range(3):
+            operation = operation_of(chance.steps(5), text)
+            flats += written(operation) if operation.changes else ()
+            text, whole = apply(operation, text), compose(whole, operation)
+    left = flats_to_json(written(whole) if whole.changes else ())
+    return [document_to_json(document), flats_to_json(flats), operation_to_json(whole), left, document_to_json(text)]
 
 
 def vectors() -> dict[str, list[Any]]:

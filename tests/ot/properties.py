@@ -5,21 +5,24 @@ They reach the code under test through its modules, so that a fault put there is
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
-from dossier_realtime.ot import collab, cursor, document, flat
+from dossier_realtime.ot import batch, collab, cursor, document, flat
 from dossier_realtime.ot import transform as transformation
 from dossier_realtime.ot.document import Document
 from dossier_realtime.ot.operations import Operation
-from dossier_realtime.protocol.commands import EditPayload
+from dossier_realtime.protocol.commands import EditPayload, FlatOperation
 from dossier_realtime.protocol.events import RemoteOperationPayload
 from tests.ot.make_vectors import (
+    batch_from_json,
     document_from_json,
     document_to_json,
     flat_from_json,
     flat_to_json,
+    flats_to_json,
     operation_from_json,
     operation_to_json,
 )
@@ -36,23 +39,37 @@ def meeting_leads_to_one_text(text: Document, first: Operation, second: Operatio
 
 
 def the_flat_form_says_the_same(text: Document, operation: Operation) -> None:
-    """Written as flat operations and read again, one after the other, they do what the operation does."""
+    """Written and read again, as one batch or as single operations one after the other, it does the same."""
     expected = document.apply(operation, text)
-    rest: Operation | None = operation
+    if operation.changes:
+        assert flat.read(flat.write(operation, 7, "id"), text.length) == operation
+        for is_batch in (False, True):
+            remote = flat.write_remote(operation, 8, "u1", "Ann", "id", batch=is_batch)
+            assert flat.read(remote, text.length) == operation
+            assert remote.operation_type == "batch" or not is_batch
     for part in flat.parts(operation):
-        assert rest is not None
-        divided = flat.split(rest)
-        assert divided is not None
-        assert divided[0] == part
-        rest = divided[1]
         payload = flat.write(part, 7, "id")
+        assert payload.operation_type != "batch"
         assert flat.read(payload, text.length) == part
         remote = flat.write_remote(part, 8, "u1", "Ann", "id")
         assert flat.read(remote, text.length) == part
         text = document.apply(part, text)
-    assert rest is not None
-    assert flat.split(rest) is None
     assert text == expected
+
+
+def steps_in_any_order_are_one_operation(text: Document, operations: Sequence[Operation]) -> None:
+    """A batch of all parts of consecutive operations is their composition."""
+    steps: list[FlatOperation] = []
+    after, expected = text, Operation.nothing(text.length)
+    for operation in operations:
+        steps += flat.written(operation) if operation.changes else ()
+        expected = transformation.compose(expected, operation)
+        after = document.apply(operation, after)
+    if steps:
+        made = flat.read(EditPayload("batch", version=0, operations=tuple(steps)), text.length)
+        assert made == expected
+        assert document.apply(made, text) == after
+    assert batch.composed([Operation.nothing(text.length), *operations]) == expected
 
 
 def vector_holds(kind: str, vector: list[Any]) -> None:
@@ -74,6 +91,12 @@ def vector_holds(kind: str, vector: list[Any]) -> None:
             position, length = vector[2]
             moved = cursor.transform_selection(position, length, operation_from_json(vector[0]), own=vector[1])
             assert list(moved) == vector[3]
+        case "batch":
+            text = document_from_json(vector[0])
+            made = flat.read(batch_from_json(vector[1]), text.length)
+            assert operation_to_json(made) == vector[2]
+            assert flats_to_json(flat.written(made) if made.changes else ()) == vector[3]
+            assert document_to_json(document.apply(made, text)) == vector[4]
         case _:
             text, operation = document_from_json(vector[0]), operation_from_json(vector[1])
             assert [flat_to_json(part) for part in flat.parts(operation)] == vector[2]

@@ -10,7 +10,7 @@ from dossier_realtime.ot.document import Document, apply, effective
 from dossier_realtime.ot.flat import InvalidOperation, parts, write_remote
 from dossier_realtime.ot.operations import Delete, Format, Insert, Operation, Retain
 from dossier_realtime.ot.units import to_units
-from dossier_realtime.protocol.commands import Attributes, EditPayload
+from dossier_realtime.protocol.commands import Attributes, EditPayload, FlatOperation
 from dossier_realtime.protocol.events import RemoteOperationPayload
 from tests.ot import properties
 from tests.ot.strategies import concurrent
@@ -45,6 +45,16 @@ def _deletion_in_flight() -> Pending:
     return pending
 
 
+def _batch_in_flight() -> Pending:
+    """'abcd' at version 1, of which 'bc' is being replaced."""
+    pending = Pending(Document.of("abcd"), 1)
+    pending.edit(Operation.of(Retain(1), Insert(to_units("new")), Delete(2), Retain(1)))
+    sent = pending.send("mine")
+    assert sent is not None
+    assert (sent.operation_type, len(sent.operations or ())) == ("batch", 2)
+    return pending
+
+
 # --- The server's half --------------------------------------------------------------------------------------
 
 
@@ -53,6 +63,73 @@ def test_an_operation_is_rebased_over_everything_later_and_keeps_the_left_of_wha
     mine = Operation.of(Retain(1), Insert(to_units("y")), Retain(1))
     assert rebase(mine, 10, log) == Operation.of(Retain(1), Insert(to_units("y")), Retain(2))
     assert rebase(Operation.nothing(3), 11, log) == Operation.nothing(3)
+
+
+def test_a_batch_that_concurrent_inserts_split_is_one_version() -> None:
+    log = Log(0, [Operation.of(Retain(2), Insert(to_units("X")), Retain(2))])
+    both = FlatOperation("insert", 0, "!"), FlatOperation("delete", 2, length=2)
+    made, document = receive(EditPayload("batch", version=0, operations=both), Document.of("abXcd"), log)
+    assert made == [Operation.of(Insert(to_units("!")), Retain(1), Delete(1), Retain(1), Delete(1), Retain(1))]
+    assert document == Document.of("!aXd")
+
+
+def test_a_batch_of_which_nothing_is_left_has_no_version() -> None:
+    log = Log(0, [Operation.of(Delete(4))])
+    gone = FlatOperation("delete", 0, length=1), FlatOperation("format", 1, length=2, attributes=Attributes(bold=True))
+    assert receive(EditPayload("batch", version=0, operations=gone), Document(), log) == ([], Document())
+    undone = FlatOperation("insert", 0, "x"), FlatOperation("delete", 0, length=1)
+    assert receive(EditPayload("batch", version=1, operations=undone), Document(), log) == ([], Document())
+
+
+def test_a_batch_of_one_delete_is_one_version_also_in_pieces() -> None:
+    pending = _deletion_in_flight()
+    pending.conflict("mine")
+    log = Log(0, [Operation.of(Retain(2), Insert(to_units("X")), Retain(2))])
+    alone = (FlatOperation("delete", 1, length=2),)
+    made, _ = receive(EditPayload("batch", version=0, operations=alone), Document.of("abXcd"), log)
+    assert len(made) == 1
+
+
+def test_a_batch_in_flight_is_acknowledged_as_one_version_however_it_is_split() -> None:
+    pending = _batch_in_flight()
+    pending.remote(_remote(2, 2, "X"))
+    assert pending.local == Document.of("anewXd")
+    with pytest.raises(OutOfStep):
+        pending.acknowledged("mine", 5)
+    pending = _batch_in_flight()
+    pending.remote(_remote(2, 2, "X"))
+    pending.acknowledged("mine", 3)
+    assert pending.synced
+    assert pending.server == pending.local == Document.of("anewXd")
+
+
+def test_a_batch_in_flight_comes_back_whole_in_a_catch_up() -> None:
+    pending = _batch_in_flight()
+    pending.remote(_remote(2, 2, "X"))
+    committed = Operation.of(Retain(1), Insert(to_units("new")), Delete(1), Retain(1), Delete(1), Retain(1))
+    assert not pending.remote(write_remote(committed, 3, "me", "Me", "mine", batch=True)).changes
+    assert pending.synced
+    assert pending.server == pending.local == Document.of("anewXd")
+
+
+def test_a_refused_batch_is_taken_back_whole() -> None:
+    pending = _batch_in_flight()
+    _insert(pending, 5, "!")
+    pending.refused("mine")
+    assert pending.local == Document.of("abcd!")
+
+
+def test_many_edits_that_wait_are_one_message() -> None:
+    pending = _deletion_in_flight()
+    for _ in range(3):
+        _insert(pending, 0, "x")
+        _insert(pending, pending.local.length, "y")
+    pending.acknowledged("mine", 2)
+    sent = pending.send("next")
+    assert sent is not None
+    assert sent.operations == (FlatOperation("insert", 0, "xxx"), FlatOperation("insert", 5, "yyy"))
+    pending.acknowledged("next", 3)
+    assert pending.server == pending.local == Document.of("xxxadyyy")
 
 
 def test_a_delete_split_by_a_concurrent_insert_is_committed_in_two_parts() -> None:
@@ -171,9 +248,10 @@ def test_a_conflict_puts_the_operation_back_before_what_was_typed_since() -> Non
     _insert(pending, 1, "x")
     assert pending.conflict("mine")
     assert pending.local == Document.of("axd")
-    assert pending.send("again") == EditPayload("insert", 1, 1, "x", op_id="again")
+    both = FlatOperation("insert", 1, "x"), FlatOperation("delete", 2, length=2)
+    assert pending.send("again") == EditPayload("batch", version=1, op_id="again", operations=both)
     pending.acknowledged("again", 2)
-    assert pending.send("and") == EditPayload("delete", 2, 2, length=2, op_id="and")
+    assert pending.server == pending.local == Document.of("axd")
 
 
 def test_loading_anew_keeps_offline_edits_where_they_belong() -> None:

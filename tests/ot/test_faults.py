@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import pytest
 
 from dossier_realtime.ot import collab, cursor, document, flat
 from dossier_realtime.ot import transform as transformation
+from dossier_realtime.ot.batch import Step, of_steps
 from dossier_realtime.ot.collab import Log, Pending
-from dossier_realtime.ot.operations import Delete, Format, Operation, Retain, Span
+from dossier_realtime.ot.document import Document
+from dossier_realtime.ot.operations import Delete, Format, Insert, Operation, Retain, Span
 from dossier_realtime.ot.units import Units
+from dossier_realtime.protocol.commands import EditPayload
 from dossier_realtime.protocol.events import RemoteOperationPayload
 from tests.ot import properties
 from tests.ot.make_vectors import FILE
@@ -23,6 +26,7 @@ VECTORS = json.loads(FILE.read_text(encoding="utf-8"))
 transform = transformation.transform
 remains = transformation.remains
 parts = flat.parts
+receive = collab.receive
 since = Log.since
 compact = Log.compact
 remote = Pending.remote
@@ -115,6 +119,19 @@ def _never_heard_of(server: Server, op_id: str) -> None:
     return None
 
 
+def _one_version_a_part(payload: EditPayload, text: Document, log: Log) -> tuple[list[Operation], Document]:
+    made, after = receive(payload, text, log)
+    return [part for operation in made for part in parts(operation)], after
+
+
+def _on_the_first_text(steps: Iterable[Step], length: int) -> Operation:
+    shift, placed = 0, []
+    for position, component in steps:
+        placed.append((position + shift, component))
+        shift += len(component.text) if isinstance(component, Insert) else 0
+    return of_steps(placed, length)
+
+
 Patch = tuple[object, str, object]
 
 FAULTS: dict[str, tuple[list[Patch], list[Callable[[], None]]]] = {
@@ -160,8 +177,13 @@ FAULTS: dict[str, tuple[list[Patch], list[Callable[[], None]]]] = {
         [properties.versions_are_checked],
     ),
     "parts in the other order": (
-        [(module, "parts", _right_to_left) for module in (flat, collab)],
+        [(flat, "parts", _right_to_left)],
         [lambda: _vectors("flat"), _schedules],
+    ),
+    "a batch is as many versions as parts": ([(collab, "receive", _one_version_a_part)], [_schedules]),
+    "the operations of a batch are all on the first text": (
+        [(flat, "of_steps", _on_the_first_text)],
+        [lambda: _vectors("batch"), _schedules],
     ),
     "surrogates unchecked": ([(document, "splits_pair", _never_torn)], [properties.no_character_is_torn]),
     "compaction drops one": ([(Log, "compact", _drops_one)], [_schedules]),

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import msgspec
 import pytest
 from hypothesis import given, settings
 
 from dossier_realtime.client.io.transport import MAX_INBOUND_FRAME_BYTES
+from dossier_realtime.ot import flat
 from dossier_realtime.ot.attributes import PLAIN
-from dossier_realtime.ot.document import Document, Run
+from dossier_realtime.ot.document import Document, Run, apply
 from dossier_realtime.ot.flat import (
     MAX_FORMATTING,
     InvalidOperation,
@@ -18,14 +21,16 @@ from dossier_realtime.ot.flat import (
     read,
     split,
     write,
+    written,
 )
 from dossier_realtime.ot.operations import Delete, DoesNotFit, Format, Insert, Operation, Retain
 from dossier_realtime.ot.units import Units, from_units, to_units
-from dossier_realtime.protocol.commands import Attributes, EditPayload
+from dossier_realtime.protocol import codec
+from dossier_realtime.protocol.commands import Attributes, EditOperation, EditPayload, FlatOperation
 from dossier_realtime.protocol.fields import MAX_DOCUMENT, MAX_INSERT
 from dossier_realtime.protocol.responses import FormatRun
 from tests.ot import properties
-from tests.ot.strategies import concurrent
+from tests.ot.strategies import concurrent, consecutive
 
 BOLD = Attributes(bold=True)
 
@@ -36,10 +41,52 @@ def test_any_operation_is_a_row_of_flat_ones(drawn: tuple[Document, Operation, O
     properties.the_flat_form_says_the_same(drawn[0], drawn[1])
 
 
-def test_a_format_behind_an_insert_that_brings_the_same_is_one_with_it() -> None:
-    operation = Operation.of(Insert(to_units("new"), BOLD), Format(4, BOLD), Retain(1))
-    assert [write(part, 0).length for part in parts(operation)] == [None, 7]
-    properties.the_flat_form_says_the_same(Document.of("text!"), operation)
+@given(consecutive)
+@settings(max_examples=1_000)
+def test_a_batch_is_the_composition_of_its_operations_in_any_order(drawn: tuple[Document, list[Operation]]) -> None:
+    properties.steps_in_any_order_are_one_operation(*drawn)
+
+
+@given(concurrent)
+@settings(max_examples=500)
+def test_what_does_not_fit_one_message_is_sent_in_several(drawn: tuple[Document, Operation, Operation]) -> None:
+    text, rest = drawn[0], drawn[1]
+    expected, count = apply(rest, text), len(list(parts(rest)))
+    with pytest.MonkeyPatch.context() as bounds:
+        bounds.setattr(flat, "MAX_OPERATIONS", 2)
+        messages = 0
+        while (divided := split(rest)) is not None:
+            first, rest = divided
+            messages += 1
+            assert 1 <= len(written(first)) <= 2
+            assert first == Operation.normal(first.components)
+            text = apply(first, text)
+    assert messages == (count + 1) // 2
+    assert (text, rest) == (expected, Operation.nothing(expected.length))
+
+
+def test_a_message_is_bounded_in_operations_and_in_bytes() -> None:
+    many = Operation.of(*(c for _ in range(1_001) for c in (Retain(1), Insert(to_units("x")))))
+    assert [len(written(message)) for message in _divided(many)] == [500, 500, 1]
+    large = Operation.of(*(c for _ in range(5) for c in (Retain(1), Insert(to_units("\x01" * 4_000), BOLD))))
+    for message in _divided(large):
+        frame = codec.encode(EditOperation(channel="document:" + "a" * 64, payload=write(message, 2**53 - 1, "i" * 64)))
+        assert len(frame) <= 64 << 10
+    assert [len(written(message)) for message in _divided(large)] == [2, 2, 1]
+
+
+def _divided(rest: Operation) -> Iterator[Operation]:
+    while (divided := split(rest)) is not None:
+        first, rest = divided
+        yield first
+
+
+def test_an_insert_brings_its_attributes_and_null_removes_nothing_from_it() -> None:
+    payload = EditPayload("insert", 1, 0, "new", attributes=Attributes(bold=True, italic=None))
+    operation = read(payload, 2)
+    assert operation == Operation.of(Retain(1), Insert(to_units("new"), BOLD), Retain(1))
+    assert write(operation, 0) == EditPayload("insert", 1, 0, "new", attributes=BOLD)
+    assert read(EditPayload("insert", 0, 0, "x", attributes=Attributes()), 0) == Operation.of(Insert(to_units("x")))
 
 
 def test_the_contract_s_own_example_is_read() -> None:
@@ -72,7 +119,6 @@ def test_an_edit_at_the_very_end_fits_and_one_beyond_does_not() -> None:
         (EditPayload("insert", 0, 0, "\ud83d"), "$.payload.content"),
         (EditPayload("insert", 0, 0, "😀" * (MAX_INSERT // 2) + "x"), "$.payload.content"),
         (EditPayload("insert", 0, 0, "😀", 1), "$.payload.length"),
-        (EditPayload("insert", 0, 0, "x", attributes=BOLD), "$.payload.attributes"),
         (EditPayload("delete", 0, 0), "$.payload.length"),
         (EditPayload("delete", 0, 0, ""), "$.payload.content"),
         (EditPayload("delete", 0, 0, "😀", 1), "$.payload.length"),
@@ -87,6 +133,50 @@ def test_what_is_not_of_its_form_is_refused_with_the_path(payload: EditPayload, 
         read(payload, 100)
     assert refused.value.path == path
     assert path in str(refused.value)
+
+
+INSERT, EMOJI = FlatOperation("insert", 0, "x"), FlatOperation("insert", 0, "😀")
+
+
+@pytest.mark.parametrize(
+    ("payload", "path"),
+    [
+        (EditPayload("batch", version=0), "$.payload.operations"),
+        (EditPayload("batch", 0, 0, operations=(INSERT,)), "$.payload.position"),
+        (EditPayload("batch", version=0, content="x", operations=(INSERT,)), "$.payload.content"),
+        (EditPayload("batch", version=0, length=1, operations=(INSERT,)), "$.payload.length"),
+        (EditPayload("batch", version=0, attributes=BOLD, operations=(INSERT,)), "$.payload.attributes"),
+        (EditPayload("insert", 0, 0, "x", operations=(INSERT,)), "$.payload.operations"),
+        *(
+            (EditPayload("batch", version=0, operations=(INSERT, wrong)), f"$.payload.operations[1].{field}")
+            for wrong, field in (
+                (FlatOperation("insert", 0), "content"),
+                (FlatOperation("insert", 0, "😀" * (MAX_INSERT // 2) + "x"), "content"),
+                (FlatOperation("insert", 0, "😀", 1), "length"),
+                (FlatOperation("delete", 0), "length"),
+                (FlatOperation("delete", 0, length=1, attributes=BOLD), "attributes"),
+                (FlatOperation("format", 0, length=1), "attributes"),
+            )
+        ),
+        (
+            EditPayload(
+                "batch", version=0, operations=(FlatOperation("insert", 0, "😀"), FlatOperation("insert", 1, "x"))
+            ),
+            "$.payload.operations",
+        ),
+    ],
+)
+def test_a_batch_that_is_not_of_its_form_is_refused_with_the_path(payload: EditPayload, path: str) -> None:
+    with pytest.raises(InvalidOperation) as refused:
+        read(payload, 100)
+    assert refused.value.path == path
+
+
+def test_an_operation_of_a_batch_beyond_the_text_after_those_before_it_does_not_fit_and_is_named() -> None:
+    fits = FlatOperation("insert", 3, "xyz"), FlatOperation("delete", 2, length=4)
+    assert read(EditPayload("batch", version=0, operations=fits), 3).after == 2
+    with pytest.raises(DoesNotFit, match=r"operations\[2\]\.position"):
+        read(EditPayload("batch", version=0, operations=(*fits, FlatOperation("insert", 3, "!"))), 3)
 
 
 def test_an_insert_as_large_as_allowed_is_read() -> None:

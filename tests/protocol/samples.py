@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from hypothesis import strategies as st
 from msgspec import inspect
 
-from dossier_realtime.protocol.fields import END
+from dossier_realtime.protocol.fields import ABSENT, END
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,7 +36,7 @@ def _full(kind: inspect.Type) -> Any:
             return tag | {field.encode_name: _full(field.type) for field in kind.fields}
         case inspect.UnionType():
             return _full(next(part for part in kind.types if not isinstance(part, inspect.NoneType)))
-        case inspect.ListType():
+        case inspect.ListType() | inspect.VarTupleType():
             return [_full(kind.item_type)]
         case inspect.LiteralType():
             return kind.values[0]
@@ -73,7 +73,7 @@ def _places(
         case inspect.UnionType():
             first = next(part for part in kind.types if not isinstance(part, inspect.NoneType))
             yield from _places(first, wanted, path, nullable=kind.includes_none)
-        case inspect.ListType():
+        case inspect.ListType() | inspect.VarTupleType():
             yield from _places(kind.item_type, wanted, (*path, 0), nullable=False)
         case _:
             if isinstance(kind, wanted):
@@ -106,12 +106,14 @@ def _strategy(kind: inspect.Type) -> st.SearchStrategy[Any]:  # noqa: C901  one 
             return _strategy(kind.type)
         case inspect.StructType():
             fields = {field.name: _strategy(field.type) for field in kind.fields}
-            required = {field.name: fields.pop(field.name) for field in kind.fields if field.required}
-            return st.fixed_dictionaries(required, optional=fields).map(lambda given: kind.cls(**given))
+            required = {field.name: fields.pop(field.name) for field in kind.fields if _is_usual(field)}
+            made = st.fixed_dictionaries(required, optional=fields).map(lambda given: _made(kind.cls, given))
+            return made.filter(lambda message: message is not None)
         case inspect.UnionType():
             return st.one_of(*map(_strategy, kind.types))
-        case inspect.ListType():
-            return st.lists(_strategy(kind.item_type), max_size=3)
+        case inspect.ListType() | inspect.VarTupleType():
+            lists = st.lists(_strategy(kind.item_type), min_size=kind.min_length or 0, max_size=3)
+            return lists.map(tuple) if isinstance(kind, inspect.VarTupleType) else lists
         case inspect.DictType():
             return st.dictionaries(_strategy(kind.key_type), _strategy(kind.value_type), max_size=3)
         case inspect.LiteralType():
@@ -130,6 +132,19 @@ def _strategy(kind: inspect.Type) -> st.SearchStrategy[Any]:  # noqa: C901  one 
             return _strings(kind)
         case _:
             raise NotImplementedError(f"{kind}: say here how to make one")
+
+
+def _is_usual(field: inspect.Field) -> bool:
+    """Return true for a field that is in every message, or in nearly every one of its type."""
+    return field.required or field.default == ABSENT
+
+
+def _made(struct: type[Any], given: dict[str, Any]) -> Any:
+    """Return the message; None where its fields do not go together."""
+    try:
+        return struct(**given)
+    except ValueError:
+        return None
 
 
 def _strings(kind: inspect.StrType) -> st.SearchStrategy[str]:

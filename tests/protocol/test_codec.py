@@ -423,7 +423,7 @@ def test_presence_params_stand_for_their_defaults() -> None:
                 "channel": "document:a",
                 "payload": {"operation_type": "amend", "position": 0, "version": 0},
             },
-            "it takes delete, format, insert",
+            "it takes batch, delete, format, insert",
         ),
     ],
 )

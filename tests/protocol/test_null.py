@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, get_args
 
+import msgspec
 import pytest
 from msgspec import Struct, inspect
 
@@ -37,7 +38,7 @@ def _within(kind: inspect.Type, path: Path) -> Iterator[Path]:
             yield from _within(kind.type, path)
         case inspect.UnionType():
             yield from _within(next(part for part in kind.types if not isinstance(part, inspect.NoneType)), path)
-        case inspect.ListType():
+        case inspect.ListType() | inspect.VarTupleType():
             yield from _within(kind.item_type, (*path, 0))
         case inspect.StructType():
             for field in kind.fields:
@@ -70,13 +71,21 @@ def _frames(struct: type[Struct], path: Path) -> tuple[bytes, bytes]:
     return null, json.dumps(whole).encode()
 
 
+def _outcome(decode: Callable[[bytes], object], frame: bytes) -> object:
+    """Return the message, or that it is refused: a batch without its operations, say."""
+    try:
+        return decode(frame)
+    except (codec.InvalidMessage, msgspec.ValidationError):
+        return "refused"
+
+
 @pytest.mark.parametrize(("struct", "path"), _places(SENT))
 def test_null_from_a_client_is_a_field_left_out(struct: type[Struct], path: Path) -> None:
-    null, absent = (codec.decode_command(frame) for frame in _frames(struct, path))
+    null, absent = (_outcome(codec.decode_command, frame) for frame in _frames(struct, path))
     assert null == absent
 
 
 @pytest.mark.parametrize(("struct", "path"), _places(RECEIVED))
 def test_null_from_the_server_is_a_field_left_out(struct: type[Struct], path: Path) -> None:
-    null, absent = _frames(struct, path)
-    assert codec.decode_event(null) == codec.decode_event(absent)
+    null, absent = (_outcome(codec.decode_event, frame) for frame in _frames(struct, path))
+    assert null == absent

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from app.core.domain.batch_faults import first_torn
 from dossier_realtime.ot.collab import Log, VersionConflict, rebase
 from dossier_realtime.ot.cursor import transform_selection
 from dossier_realtime.ot.document import Document, apply, effective
-from dossier_realtime.ot.flat import InvalidOperation, admit, parts, read
+from dossier_realtime.ot.flat import InvalidOperation, admit, listed, read, versions
 from dossier_realtime.ot.operations import DoesNotFit, Operation
 from dossier_realtime.ot.units import splits_pair, to_units
 from dossier_realtime.protocol.errors import ErrorCode
@@ -25,17 +26,20 @@ from dossier_realtime.protocol.responses import DocumentState
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable
 
-    from dossier_realtime.protocol.commands import CursorPayload, EditPayload
+    from dossier_realtime.protocol.commands import CursorPayload, EditPayload, FlatOperation
     from dossier_realtime.protocol.events import RemoteOperationPayload
 
 RECENT = 1_000  # operations kept in memory; older ones that an edit needs are read from the store
+MAX_LOG_COMPONENTS = 200_000  # of the operations kept in memory: about 20 MiB
 
 MAX_COMPONENTS = 400
-"""The largest number of pieces that concurrent edits may cut an edit into.
+"""The largest number of pieces, beyond those it came in, that concurrent edits may cut an edit into.
 
 The work is the product of the pieces with the distance, and no editor may keep the service busy for half a minute. An
 editor that gets the conflict loads the text and keeps its own.
 """
+MAX_STEPS = 2_500_000
+"""The largest number of components that are walked over to move one edit past others: about two seconds."""
 STRIDE = 200  # operations that an edit is moved past in one go; fewer where it is in many pieces
 _MAX_PIECES = 16  # of an edit, that take as long as the edit itself
 
@@ -76,6 +80,8 @@ class VersionedDocument:
 
     document: Document = field(default_factory=Document)
     log: Log = field(default_factory=Log)
+    weight: int = 0
+    """The number of components of the operations in `log`."""
 
     @property
     def version(self) -> int:
@@ -90,8 +96,10 @@ class VersionedDocument:
         """Apply one more version."""
         self.document = apply(part, self.document)
         self.log.append(part)
-        if len(self.log.operations) > 2 * RECENT:
-            self.log.compact(RECENT)
+        self.weight += len(part.components)
+        if len(self.log.operations) > 2 * RECENT or self.weight > MAX_LOG_COMPONENTS:
+            self.log.compact(min(RECENT, len(self.log.operations) // 2))
+            self.weight = sum(len(each.components) for each in self.log.operations)
 
     def advance_by(self, payload: RemoteOperationPayload) -> None:
         """Apply one more version, as the store keeps it."""
@@ -99,11 +107,11 @@ class VersionedDocument:
 
     def copy(self) -> VersionedDocument:
         """Return a copy that can be advanced without touching this document."""
-        return VersionedDocument(self.document, Log(self.log.start, self.log.operations))
+        return VersionedDocument(self.document, Log(self.log.start, self.log.operations), self.weight)
 
 
 def decide(versioned: VersionedDocument, edit: EditPayload, log: Log) -> Generator[None, None, list[Operation]]:
-    """Return the parts of the edit that change something, one a version; none where nothing is left to do.
+    """Return the operations that the edit becomes, one a version; none where nothing is left to do.
 
     `log` reaches to the document's version, and back to the edit's. Yields now and then on a long way, so that other
     work has its turn: an edit against a version 10,000 back may take half a second. Raises EditError.
@@ -111,14 +119,17 @@ def decide(versioned: VersionedDocument, edit: EditPayload, log: Log) -> Generat
     try:
         later = log.since(edit.version)
         operation = read(edit, later[0].before if later else versioned.document.length)
-        work = 0
+        pieces = len(operation.components) + MAX_COMPONENTS
+        work = steps = 0
         for version, committed in enumerate(later, edit.version):
             if work >= STRIDE:
                 work = 0
                 yield
             operation = rebase(operation, version, Log(version, [committed]))
-            work += 1 + len(operation.components) // _MAX_PIECES
-            if len(operation.components) > MAX_COMPONENTS:
+            walked = len(operation.components) + len(committed.components)
+            work += 1 + walked // _MAX_PIECES
+            steps += walked
+            if len(operation.components) > pieces or steps > MAX_STEPS:
                 text = "Too much was written in between; subscribe to the document anew"
                 raise EditError(ErrorCode.VERSION_CONFLICT, text, versioned.version)
         admit(operation, versioned.document)
@@ -126,8 +137,19 @@ def decide(versioned: VersionedDocument, edit: EditPayload, log: Log) -> Generat
         text = f"{str(conflict).partition(';')[0]}; subscribe to the document anew"
         raise EditError(ErrorCode.VERSION_CONFLICT, text, versioned.version) from None
     except InvalidOperation as wrong:
-        raise EditError(ErrorCode.INVALID_MESSAGE_FORMAT, str(wrong)) from None
-    return list(parts(effective(operation, versioned.document)))
+        raise EditError(ErrorCode.INVALID_MESSAGE_FORMAT, str(_located(wrong, edit, versioned))) from None
+    return versions(effective(operation, versioned.document), batch=edit.operation_type == "batch")
+
+
+def _located(wrong: InvalidOperation, edit: EditPayload, versioned: VersionedDocument) -> InvalidOperation:
+    """Return a fault of a whole batch with the path of the operation that has it, where that can be found.
+
+    It cannot where others have changed the text since the version that the batch was made against.
+    """
+    if edit.operations is None or wrong.path.startswith("$.payload.operations["):
+        return wrong
+    torn = first_torn(edit.operations, versioned.document.text) if edit.version == versioned.version else None
+    return InvalidOperation(wrong.reason, torn or "$.payload.operations")
 
 
 def extended(log: Log, length: int, older: Iterable[RemoteOperationPayload]) -> Log:
@@ -187,10 +209,14 @@ def unpack(snapshot: bytes) -> VersionedDocument:
 
 
 def _growth(payload: RemoteOperationPayload) -> int:
-    match payload.operation_type:
+    return sum(_growth_of(one) for one in listed(payload))
+
+
+def _growth_of(operation: FlatOperation) -> int:
+    match operation.operation_type:
         case "insert":
-            return len(to_units(payload.content or ""))
+            return len(to_units(operation.content or ""))
         case "delete":
-            return -(payload.length or 0)
+            return -(operation.length or len(to_units(operation.content or "")))
         case "format":
             return 0

@@ -38,31 +38,80 @@ def name_channels(definition: JsonSchema, struct: type[Struct]) -> None:
 
 
 def split_edits(definitions: dict[str, JsonSchema], prefix: str) -> None:
-    """Replace EditPayload by one definition for each kind of edit."""
-    whole = definitions["EditPayload"]
-    variants = {
-        "InsertPayload": _variant(whole, "insert", ["content"], attributes=_NULL, content={"minLength": 1}),
-        "DeleteLengthPayload": _variant(whole, "delete", ["length"], attributes=_NULL, content={"minLength": 1}),
-        "DeleteContentPayload": _variant(
-            whole, "delete", ["content"], attributes=_NULL, length=_NULL, content={"minLength": 1}
+    """Replace the payload of an edit by one definition for each kind of edit, in both directions."""
+    whole, one = definitions["EditPayload"], definitions["FlatOperation"]
+    for payload in (whole, definitions["RemoteOperationPayload"]):
+        for field in payload["properties"].values():
+            field.pop("default", None)  # a sentinel of the code is never on the wire
+    own = dict.fromkeys(("content", "length", "attributes"), _NULL)
+    batch = _variant(whole, "batch", ["version", "operations"], **own)
+    del batch["properties"]["position"]
+    batch["properties"]["operations"]["items"] = {"$ref": f"{prefix}BatchOperation"}
+    single = _variants(whole, "Payload", ["position", "version"], operations=_NULL)
+    _split(definitions, prefix, "EditPayload", whole["description"], {**single, "BatchPayload": batch})
+    _split(definitions, prefix, "BatchOperation", one["description"], _variants(one, "Batched", []))
+    _split_committed(definitions, prefix)
+
+
+def _variants(whole: JsonSchema, suffix: str, needed: list[str], **changes: JsonSchema) -> dict[str, JsonSchema]:
+    """Return the forms of a single operation by title."""
+    filled = {"content": {"minLength": 1}}
+    forms = {
+        "Insert": _variant(whole, "insert", [*needed, "content"], **changes, **filled),
+        "DeleteLength": _variant(whole, "delete", [*needed, "length"], **changes, **filled, attributes=_NULL),
+        "DeleteContent": _variant(
+            whole, "delete", [*needed, "content"], **changes, **filled, attributes=_NULL, length=_NULL
         ),
-        "FormatPayload": _variant(whole, "format", ["length", "attributes"], attributes={"minProperties": 1}),
+        "Format": _variant(
+            whole, "format", [*needed, "length", "attributes"], **changes, attributes={"minProperties": 1}
+        ),
     }
-    definitions["EditPayload"] = {
-        "title": "EditPayload",
-        "description": whole["description"],
-        "oneOf": [{"$ref": f"{prefix}{name}"} for name in variants],
-    }
+    return {f"{suffix}{name}" if suffix == "Batched" else f"{name}{suffix}": form for name, form in forms.items()}
+
+
+def _split(
+    definitions: dict[str, JsonSchema], prefix: str, title: str, description: str, variants: dict[str, JsonSchema]
+) -> None:
+    """Define `title` as one of the variants, and each of them under its own title."""
+    references = [{"$ref": f"{prefix}{name}"} for name in variants]
+    definitions[title] = {"title": title, "description": description, "oneOf": references}
     for name, variant in variants.items():
         definitions[name] = {"title": name, **variant}
 
 
+def _split_committed(definitions: dict[str, JsonSchema], prefix: str) -> None:
+    """Replace the payload of a committed edit by a single operation and a batch."""
+    whole = definitions["RemoteOperationPayload"]
+    fields = whole["properties"]
+    kinds = [kind for kind in fields["operation_type"]["enum"] if kind != "batch"]
+    single = {
+        **whole,
+        "description": "One committed operation.",
+        "properties": {**fields, "operation_type": {"enum": kinds}, "position": non_null(fields["position"])},
+        "required": [*whole["required"], "position"],
+    }
+    batch = {
+        **whole,
+        "description": "A committed batch: each operation is on the text after those before it.",
+        "properties": {
+            **fields,
+            "operation_type": {"type": "string", "const": "batch"},
+            "operations": non_null(fields["operations"]),
+        },
+        "required": [*whole["required"], "operations"],
+    }
+    variants = {"RemoteSinglePayload": single, "RemoteBatchPayload": batch}
+    for name, variant in variants.items():
+        variant["title"] = name
+    _split(definitions, prefix, "RemoteOperationPayload", whole["description"], variants)
+
+
 def _variant(whole: JsonSchema, kind: str, needed: list[str], **changes: JsonSchema) -> JsonSchema:
-    """Return EditPayload for one `operation_type`: `needed` are required and not null, `changes` are added."""
+    """Return an edit of one `operation_type`: `needed` are required and not null, `changes` are added."""
     fields: dict[str, JsonSchema] = dict(whole["properties"])
     fields["operation_type"] = {"type": "string", "const": kind}
     for name in needed:
-        fields[name] = non_null(fields[name])
+        fields[name] = non_null(fields[name]) if "anyOf" in fields[name] else fields[name]
     for name, change in changes.items():
         if change is _NULL:
             fields[name] = _NULL

@@ -14,7 +14,7 @@ from app.core.domain import whole_texts
 from app.core.domain.documents import EditError, VersionedDocument
 from app.engine.ports.documents import Version
 from dossier_realtime.ot.collab import VersionConflict
-from dossier_realtime.ot.flat import write_remote
+from dossier_realtime.ot.flat import read, write_remote
 from dossier_realtime.protocol import codec
 from dossier_realtime.protocol.commands import EditPayload
 from dossier_realtime.protocol.errors import ErrorCode
@@ -86,8 +86,13 @@ class EditDecision:
     def version(self, submission: EditSubmission, step: Operation, version: int) -> Version:
         """Return the entry of the log for one operation of a submission, as subscribers will receive it."""
         author, op_id = submission.author, None if submission.key is None else submission.key.op_id
-        shown = op_id if isinstance(submission.change, EditPayload) else None
-        payload = write_remote(step, version, author.user_id, author.name, shown, int(time.time()))
+        change = submission.change
+        shown = op_id if isinstance(change, EditPayload) else None
+        sent = change.operations if isinstance(change, EditPayload) else None
+        now = int(time.time())
+        payload = write_remote(step, version, author.user_id, author.name, shown, now, batch=sent is not None)
+        if sent is not None and _is_as_sent(change, step, version):
+            payload.operations = sent
         body = codec.encode(RemoteOperation(channel=self._channel, payload=payload))
         return Version(body, author.user_id, op_id, author.connection_id, submission.digest)
 
@@ -101,3 +106,11 @@ async def _finished(deciding: Generator[None, None, _Result]) -> _Result:
             result: _Result = decided.value
             return result
         await asyncio.sleep(0)
+
+
+def _is_as_sent(change: EditPayload | WholeText, step: Operation, version: int) -> bool:
+    """Return True for a batch that is committed as it was sent: others then receive the operations of its author."""
+    if not isinstance(change, EditPayload) or change.version != version - 1:
+        return False
+    formats = any(one.operation_type == "format" for one in change.operations or ())
+    return not formats or read(change, step.before) == step  # a format that was there already is left out

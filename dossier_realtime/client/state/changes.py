@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from dossier_realtime.ot.flat import Kind, parts, write
+from dossier_realtime.ot.flat import Kind, written
 from dossier_realtime.ot.operations import Operation
 from dossier_realtime.protocol.commands import Attributes
 
@@ -18,7 +18,10 @@ client; `reload`: the text was loaded; `refused`: an edit that the server refuse
 
 
 class Edit(NamedTuple):
-    """One edit: `content` of an insert, `length` of a delete or format, `attributes` of a format (None removes one)."""
+    """One edit: `content` of an insert, `length` of a delete or format, `attributes` of an insert or format.
+
+    In a format, None removes an attribute.
+    """
 
     operation_type: Kind
     position: int
@@ -51,5 +54,6 @@ class Cursor(NamedTuple):
 
 def edits_of(operation: Operation) -> tuple[Edit, ...]:
     """Return the edits that together are `operation`."""
-    flat = (write(part, 0) for part in parts(operation))
-    return tuple(Edit(p.operation_type, p.position, p.content, p.length, p.attributes) for p in flat)
+    if not operation.changes:
+        return ()
+    return tuple(Edit(f.operation_type, f.position, f.content, f.length, f.attributes) for f in written(operation))

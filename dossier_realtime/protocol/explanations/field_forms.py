@@ -50,6 +50,8 @@ def _inside(outer: inspect.Type, field: str | None) -> list[inspect.Type]:
             return [each.type for each in fields if each.encode_name == field]
         case inspect.ListType(item_type=item) | inspect.DictType(value_type=item) if field is None:
             return [item]
+        case inspect.VarTupleType(item_type=item) if field is None:
+            return [item]
         case inspect.Metadata(type=inner):
             return _inside(inner, field)
         case _:
