@@ -6,14 +6,16 @@ from typing import Any
 
 import msgspec
 
-from dossier_realtime.ot.units import to_units
+from dossier_realtime.ot.flat import listed, units_of
 from dossier_realtime.protocol import channels
+from dossier_realtime.protocol.commands import FlatOperation
 from dossier_realtime.recording.recording import Recording
 from dossier_realtime.recording.replay.documents import DocumentHistory, RecordedEdit
 
 MAX_DOCUMENTS = 50
 MAX_EDITS = 20_000  # of one document
 _KINDS = {"insert": 0, "delete": 1, "format": 2}
+_BATCH = 3
 
 
 def documents(recording: Recording, since: float, until: float) -> list[dict[str, Any]]:
@@ -49,10 +51,16 @@ def written(history: DocumentHistory, since: float, until: float) -> dict[str, A
 
 
 def _edit(edit: RecordedEdit, numbers: dict[str, int], since: float) -> list[Any]:
-    """Return time, author, kind, position, length in UTF-16 units, and the text or the attributes."""
-    payload = edit.payload
-    length = payload.length or len(to_units(payload.content or ""))
-    what = payload.content if payload.operation_type == "insert" else None
-    row = [round(1000 * (edit.at - since)), numbers[payload.user_id], _KINDS[payload.operation_type]]
-    more = msgspec.to_builtins(payload.attributes) if payload.attributes is not None else what
-    return [*row, payload.position, length, more]
+    """Return time, author, and the operation; of a batch, the operations instead, each on the text after the others."""
+    steps = [_step(one) for one in listed(edit.payload)]
+    row = [round(1000 * (edit.at - since)), numbers[edit.payload.user_id]]
+    return [*row, *steps[0]] if len(steps) == 1 else [*row, _BATCH, steps]
+
+
+def _step(operation: FlatOperation) -> list[Any]:
+    """Return kind, position, length in UTF-16 units, and the text (of an insert, then its attributes) or attributes."""
+    attributes = msgspec.to_builtins(operation.attributes) if operation.attributes is not None else None
+    row = [_KINDS[operation.operation_type], operation.position, units_of(operation)]
+    if operation.operation_type == "insert":
+        return [*row, operation.content] if attributes is None else [*row, operation.content, attributes]
+    return [*row, attributes]

@@ -85,6 +85,11 @@ def listed(payload: Payload) -> Sequence[FlatOperation]:
             return (FlatOperation(kind, *said),)
 
 
+def units_of(operation: FlatOperation) -> int:
+    """Return the number of units that an operation inserts, deletes or formats."""
+    return operation.length or len(to_units(operation.content or ""))
+
+
 def write(operation: Operation, version: int, op_id: str | None = None) -> EditPayload:
     """Return an operation as its author sends it, made against `version`: a batch, where it has several parts.
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from dossier_realtime.ot.units import to_units
+from dossier_realtime.ot.flat import listed, units_of
 
 from .entry import Entry
 from .index import Index
@@ -143,13 +143,18 @@ def frames(transcript: Iterable[Frame]) -> pd.DataFrame:
 
 
 def history(document: DocumentHistory) -> pd.DataFrame:
-    """Return one row a version of a document; positions and lengths in UTF-16 code units."""
-    rows = []
-    for version, _, payload in document.edits:
-        length = payload.length or len(to_units(payload.content or ""))
-        who = (version, payload.user_id, payload.user_name)
-        rows.append((*who, payload.operation_type, payload.position, length, payload.content))
+    """Return one row an operation of a document; positions and lengths in UTF-16 code units.
+
+    A version is one row, and a batch as many with the same version as it has operations: each is on the text after
+    those above it.
+    """
+    rows, at = [], []
+    for version, time, payload in document.edits:
+        for one in listed(payload):
+            who = (version, payload.user_id, payload.user_name)
+            rows.append((*who, one.operation_type, one.position, units_of(one), one.content))
+            at.append(time)
     columns = ["version", "user", "name", "operation", "position", "length", "content"]
-    times = pd.DatetimeIndex(_times(edit.at for edit in document.edits), name="time")
+    times = pd.DatetimeIndex(_times(at), name="time")
     frame = pd.DataFrame(rows, columns=columns, index=times)
     return frame.astype({"user": "category", "name": "category", "operation": "category"})

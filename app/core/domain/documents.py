@@ -16,9 +16,9 @@ from app.core.domain.batch_faults import first_torn
 from dossier_realtime.ot.collab import Log, VersionConflict, rebase
 from dossier_realtime.ot.cursor import transform_selection
 from dossier_realtime.ot.document import Document, apply, effective
-from dossier_realtime.ot.flat import InvalidOperation, admit, listed, read, versions
+from dossier_realtime.ot.flat import InvalidOperation, admit, listed, read, units_of, versions
 from dossier_realtime.ot.operations import DoesNotFit, Operation
-from dossier_realtime.ot.units import splits_pair, to_units
+from dossier_realtime.ot.units import splits_pair
 from dossier_realtime.protocol.errors import ErrorCode
 from dossier_realtime.protocol.fields import MAX_DOCUMENT
 from dossier_realtime.protocol.responses import DocumentState
@@ -215,8 +215,8 @@ def _growth(payload: RemoteOperationPayload) -> int:
 def _growth_of(operation: FlatOperation) -> int:
     match operation.operation_type:
         case "insert":
-            return len(to_units(operation.content or ""))
+            return units_of(operation)
         case "delete":
-            return -(operation.length or len(to_units(operation.content or "")))
+            return -units_of(operation)
         case "format":
             return 0

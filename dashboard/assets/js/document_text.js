@@ -3,6 +3,7 @@
 
 const INSERT = 0
 const DELETE = 1
+const BATCH = 3
 const KEPT = 200 // edits between two kept texts
 
 function documentText({ content, format, edits }) {
@@ -40,11 +41,16 @@ function dressed(content, format) {
   return runs
 }
 
+function edit(runs, [, author, kind, ...rest]) {
+  if (kind === BATCH) for (const operation of rest[0]) step(runs, author, operation)
+  else step(runs, author, [kind, ...rest])
+}
+
 // Runs are replaced, never changed: other versions share them
-function edit(runs, [, author, kind, position, length, what]) {
+function step(runs, author, [kind, position, length, what, look = {}]) {
   const start = cut(runs, position)
   if (kind === INSERT) {
-    runs.splice(start, 0, { text: what, author, look: {} })
+    runs.splice(start, 0, { text: what, author, look })
   } else {
     const end = cut(runs, position + length)
     if (kind === DELETE) runs.splice(start, end - start)

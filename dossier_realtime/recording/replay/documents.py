@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 
 from dossier_realtime.ot.document import Document, apply
-from dossier_realtime.ot.flat import read
+from dossier_realtime.ot.flat import listed, read, units_of
 from dossier_realtime.ot.units import Units, from_units, to_units
 from dossier_realtime.protocol.events import RemoteOperation, RemoteOperationPayload
 from dossier_realtime.protocol.responses import DocumentState, Subscribed
@@ -91,11 +91,12 @@ class DocumentHistory:
         version = self.version(place, tz)
         text, authors = to_units(self.at(version)), [""] * self._texts[0].length
         for _, _, payload in self.edits[: version - self.first]:
-            begin, length = payload.position, payload.length or len(to_units(payload.content or ""))
-            if payload.operation_type == "insert":
-                authors[begin:begin] = [payload.user_id] * length
-            elif payload.operation_type == "delete":
-                del authors[begin : begin + length]
+            for one in listed(payload):
+                begin, length = one.position, units_of(one)
+                if one.operation_type == "insert":
+                    authors[begin:begin] = [payload.user_id] * length
+                elif one.operation_type == "delete":
+                    del authors[begin : begin + length]
         pieces, at = [], 0
         for user, units in groupby(authors):
             end = at + len(list(units))
