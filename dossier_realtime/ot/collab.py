@@ -24,7 +24,7 @@ from collections.abc import Iterable
 from dossier_realtime.protocol.commands import EditPayload
 from dossier_realtime.protocol.events import RemoteOperationPayload
 
-from .batch import composed
+from .batches.steps import composed
 from .difference import difference
 from .document import Document, SplitsPair, apply, effective, invert
 from .flat import InvalidOperation, admit, read, split, versions, write

@@ -18,7 +18,7 @@ from dossier_realtime.protocol.events import RemoteOperationPayload
 from dossier_realtime.protocol.fields import ABSENT, MAX_DOCUMENT, MAX_INSERT, MAX_OPERATIONS
 
 from .attributes import PLAIN, applied
-from .batch import Changing, Step, StepDoesNotFit, of_steps
+from .batches.steps import Changing, Step, StepDoesNotFit, of_steps
 from .document import Document, SplitsPair, apply
 from .operations import Component, Delete, DoesNotFit, Format, Insert, Operation, Retain
 from .units import Units, from_units, is_whole, splits_pair, to_units

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from dossier_realtime.ot import batch, collab, cursor, document, flat
+from dossier_realtime.ot import collab, cursor, document, flat
 from dossier_realtime.ot import transform as transformation
+from dossier_realtime.ot.batches import steps as steps_of_batches
 from dossier_realtime.ot.document import Document
 from dossier_realtime.ot.operations import Operation
 from dossier_realtime.protocol.commands import EditPayload, FlatOperation
@@ -69,7 +70,7 @@ def steps_in_any_order_are_one_operation(text: Document, operations: Sequence[Op
         made = flat.read(EditPayload("batch", version=0, operations=tuple(steps)), text.length)
         assert made == expected
         assert document.apply(made, text) == after
-    assert batch.composed([Operation.nothing(text.length), *operations]) == expected
+    assert steps_of_batches.composed([Operation.nothing(text.length), *operations]) == expected
 
 
 def vector_holds(kind: str, vector: list[Any]) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from dossier_realtime.ot import collab, cursor, document, flat
 from dossier_realtime.ot import transform as transformation
-from dossier_realtime.ot.batch import Step, of_steps
+from dossier_realtime.ot.batches.steps import Step, of_steps
 from dossier_realtime.ot.collab import Log, Pending
 from dossier_realtime.ot.document import Document
 from dossier_realtime.ot.operations import Delete, Format, Insert, Operation, Retain, Span

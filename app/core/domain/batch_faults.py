@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from dossier_realtime.ot.chunked_text import ChunkedText
+from dossier_realtime.ot.batches.chunked_text import ChunkedText
 from dossier_realtime.ot.document import SplitsPair
 from dossier_realtime.ot.flat import units_of
 from dossier_realtime.ot.units import Units, to_units

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from .document import SplitsPair
-from .operations import DoesNotFit
-from .units import Units
+from ..document import SplitsPair
+from ..operations import DoesNotFit
+from ..units import Units
 
 _CHUNK_UNITS = 2_048
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from .operations import Component, Delete, DoesNotFit, Format, Insert, Operation, extend, keep
-from .transform import compose
+from ..operations import Component, Delete, DoesNotFit, Format, Insert, Operation, extend, keep
+from ..transform import compose
 
 Changing = Insert | Delete | Format
 """The components that change something."""
