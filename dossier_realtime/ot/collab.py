@@ -31,7 +31,6 @@ from .flat import InvalidOperation, admit, read, split, versions, write
 from .operations import DoesNotFit, Format, Insert, Operation
 from .transform import compose, transform
 
-
 _MAX_COMPOSED_AT_ONCE = 64  # components of the buffer, up to which each edit is composed with it when it is made
 
 
