@@ -85,18 +85,23 @@ pure: $(DEV)
 audit: $(DEV)  ## known vulnerabilities of what is locked (asks the registry), and a bill of materials in build/
 	$(BIN)/python -m tools.audit
 
+.PHONY: benchmark-peers
+benchmark-peers: $(RUNTIME)  ## install what `python -m benchmarks.documents.beside` compares the service with; no test needs it
+	npm ci --prefix benchmarks/documents --no-audit --no-fund
+
 .PHONY: generate
 generate: $(DEV)  ## rewrite what is made from the message types (schema, AsyncAPI, docs) and from docs/diagrams
 	$(BIN)/python -m tools.generate
 	$(BIN)/python -m tools.diagrams
 
 .PHONY: lock
-lock: $(DEV)  ## rewrite the lock files from requirements*.in and tests/node/package.json
+lock: $(DEV)  ## rewrite the lock files from requirements*.in and the package.json of tests and benchmarks
 	$(LOCK) requirements.in --output-file requirements.txt
 	$(LOCK) requirements-dev.in --output-file requirements-dev.txt
 	$(LOCK) requirements-notebooks.in --output-file requirements-notebooks.txt
 	$(LOCK) requirements-docs.in --output-file requirements-docs.txt
 	npm install --prefix tests/node --package-lock-only
+	npm install --prefix benchmarks/documents --package-lock-only
 
 .PHONY: system
 system:  ## the programs that tests start: Redis, Node, faketime, Chromium
@@ -104,7 +109,7 @@ system:  ## the programs that tests start: Redis, Node, faketime, Chromium
 
 .PHONY: clean
 clean:  ## remove what was installed or cached; data under var/ stays
-	rm -rf $(VENV) $(DOCS_VENV) build tests/node/node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(DOCS_VENV) build tests/node/node_modules benchmarks/documents/node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Stamps carry the date of the last install: nothing is installed twice until its lock file changes.
