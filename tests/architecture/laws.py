@@ -68,7 +68,7 @@ FLOORS: dict[str, set[str]] = {
     "dashboard.site": CONTRACT | {CLIENT, "dossier_realtime"} | _DASHBOARD | {"dashboard.live", "dashboard.playback"},
     "dashboard.notebook": CONTRACT | _DASHBOARD | {"dashboard.live", "dashboard.playback", "dashboard.site"},
     "demo": CONTRACT | {CLIENT, "dossier_realtime"},
-    "benchmarks": CONTRACT | {CLIENT, ARCHIVE, "app.journal", "app.node", _TURNS, "dossier_realtime"},
+    "benchmarks": CONTRACT | {CLIENT, ARCHIVE, "app.core", "app.journal", "app.node", _TURNS, "dossier_realtime"},
     "tools": _CORE,
 }
 """Each floor, and the floors that it may import besides itself. Add a new one here."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from app.core.domain.batch_faults import first_torn
+from app.core.domain.motions import is_movable
 from dossier_realtime.ot.collab import Log, VersionConflict, rebase
 from dossier_realtime.ot.cursor import transform_selection
 from dossier_realtime.ot.document import Document, apply, effective
@@ -26,6 +27,7 @@ from dossier_realtime.protocol.responses import DocumentState
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable
 
+    from app.core.domain.motions import Motion
     from dossier_realtime.protocol.commands import CursorPayload, EditPayload, FlatOperation
     from dossier_realtime.protocol.events import RemoteOperationPayload
 
@@ -40,6 +42,7 @@ editor that gets the conflict loads the text and keeps its own.
 """
 MAX_STEPS = 2_500_000
 """The largest number of components that are walked over to move one edit past others: about two seconds."""
+_TOO_MUCH = "Too much was written in between; subscribe to the document anew"
 STRIDE = 200  # operations that an edit is moved past in one go; fewer where it is in many pieces
 _MAX_PIECES = 16  # of an edit, that take as long as the edit itself
 
@@ -110,18 +113,22 @@ class VersionedDocument:
         return VersionedDocument(self.document, Log(self.log.start, self.log.operations), self.weight)
 
 
-def decide(versioned: VersionedDocument, edit: EditPayload, log: Log) -> Generator[None, None, list[Operation]]:
+def decide(
+    versioned: VersionedDocument, edit: EditPayload, log: Log, moved: tuple[Operation, int] | None = None
+) -> Generator[None, None, list[Operation]]:
     """Return the operations that the edit becomes, one a version; none where nothing is left to do.
 
     `log` reaches to the document's version, and back to the edit's. Yields now and then on a long way, so that other
-    work has its turn: an edit against a version 10,000 back may take half a second. Raises EditError.
+    work has its turn: an edit against a version 10,000 back may take half a second. `moved`: the edit as an operation
+    on a later version, and that version. Raises EditError.
     """
     try:
-        later = log.since(edit.version)
-        operation = read(edit, later[0].before if later else versioned.document.length)
+        base = edit.version if moved is None else moved[1]
+        later = log.since(base)
+        operation = read(edit, later[0].before if later else versioned.document.length) if moved is None else moved[0]
         pieces = len(operation.components) + MAX_COMPONENTS
         work = steps = 0
-        for version, committed in enumerate(later, edit.version):
+        for version, committed in enumerate(later, base):
             if work >= STRIDE:
                 work = 0
                 yield
@@ -130,12 +137,10 @@ def decide(versioned: VersionedDocument, edit: EditPayload, log: Log) -> Generat
             work += 1 + walked // _MAX_PIECES
             steps += walked
             if len(operation.components) > pieces or steps > MAX_STEPS:
-                text = "Too much was written in between; subscribe to the document anew"
-                raise EditError(ErrorCode.VERSION_CONFLICT, text, versioned.version)
+                raise EditError(ErrorCode.VERSION_CONFLICT, _TOO_MUCH, versioned.version)
         admit(operation, versioned.document)
     except (VersionConflict, DoesNotFit) as conflict:
-        text = f"{str(conflict).partition(';')[0]}; subscribe to the document anew"
-        raise EditError(ErrorCode.VERSION_CONFLICT, text, versioned.version) from None
+        raise _conflict(conflict, versioned.version) from None
     except InvalidOperation as wrong:
         raise EditError(ErrorCode.INVALID_MESSAGE_FORMAT, str(_located(wrong, edit, versioned))) from None
     return versions(effective(operation, versioned.document), batch=edit.operation_type == "batch")
@@ -152,6 +157,32 @@ def _located(wrong: InvalidOperation, edit: EditPayload, versioned: VersionedDoc
     return InvalidOperation(wrong.reason, torn or "$.payload.operations")
 
 
+def move_far(edit: EditPayload, length: int, path: Iterable[Motion], version: int) -> Operation | None:
+    """Return an edit of a text of `length` units past the motions of `path`; None for one that goes one by one.
+
+    `version` is the document's. Raises EditError.
+    """
+    try:
+        operation = read(edit, length)
+        if not is_movable(operation):
+            return None
+        pieces = len(operation.components) + MAX_COMPONENTS
+        for motion in path:
+            operation = motion.move(operation)
+            if len(operation.components) > pieces:
+                raise EditError(ErrorCode.VERSION_CONFLICT, _TOO_MUCH, version)
+    except DoesNotFit as conflict:
+        raise _conflict(conflict, version) from None
+    except InvalidOperation as wrong:
+        raise EditError(ErrorCode.INVALID_MESSAGE_FORMAT, str(wrong)) from None
+    return operation
+
+
+def _conflict(conflict: ValueError, version: int) -> EditError:
+    text = f"{str(conflict).partition(';')[0]}; subscribe to the document anew"
+    return EditError(ErrorCode.VERSION_CONFLICT, text, version)
+
+
 def extended(log: Log, length: int, older: Iterable[RemoteOperationPayload]) -> Log:
     """Return the log with the operations before it, oldest first in `older`.
 
@@ -162,6 +193,12 @@ def extended(log: Log, length: int, older: Iterable[RemoteOperationPayload]) -> 
         length -= _growth(payload)
         operations.append(read(payload, length))
     return Log(log.start - len(operations), [*reversed(operations), *log.operations])
+
+
+def length_before(versioned: VersionedDocument, version: int) -> int:
+    """Return the length of the text at a version that the document's log reaches."""
+    later = versioned.log.operations[version - versioned.log.start :]
+    return later[0].before if later else versioned.document.length
 
 
 def length_at_start(versioned: VersionedDocument) -> int:

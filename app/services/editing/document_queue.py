@@ -202,7 +202,7 @@ class DocumentQueue:
                 continue
             # An edit that is new, as almost all are, is not looked up here: the store does that where it commits it.
             try:
-                steps = await self._decision.decide(submission, tentative, self.epoch)
+                steps = await self._decision.decide(submission, tentative, self.epoch, self.committed.version)
                 made = [
                     self._decision.version(submission, step, tentative.version + n) for n, step in enumerate(steps, 1)
                 ]

@@ -22,6 +22,7 @@ from dossier_realtime.protocol.events import RemoteOperation, RemoteOperationPay
 
 from .document_log import payload_of
 from .edit_submission import WholeText
+from .far_behind import NEAR, FarBehind
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -40,23 +41,28 @@ class EditDecision:
 
     def __init__(self, channel: str, broker: Broker) -> None:
         self._channel, self._broker = channel, broker
+        self._far_behind = FarBehind(channel, broker)
 
-    async def decide(self, submission: EditSubmission, tentative: VersionedDocument, epoch: str) -> list[Operation]:
+    async def decide(
+        self, submission: EditSubmission, tentative: VersionedDocument, epoch: str, settled: int
+    ) -> list[Operation]:
         """Return the operations, one a version, that advance `tentative`; none where the edit has no effect.
 
-        `epoch` names the document's history: the versions of another one have other texts. Gives the loop to others now
-        and then. Raises EditError and Unavailable.
+        `epoch` names the document's history: the versions of another one have other texts. `settled`: the last of its
+        versions that is committed. Gives the loop to others now and then. Raises EditError and Unavailable.
         """
         change = submission.change
         if change.epoch not in (None, epoch):
             text = "The document has another history than this version; subscribe to it anew, or read it again"
             raise EditError(ErrorCode.VERSION_CONFLICT, text, tentative.version)
-        log = tentative.log
         if isinstance(change, WholeText):
             return await self._replaced(change, tentative)
-        if change.version < log.start:
+        log, moved = tentative.log, None
+        if settled - change.version > NEAR:
+            moved = await self._far_behind.moved(change, tentative, settled, epoch)
+        if moved is None and change.version < log.start:
             log = await self._reaching(change.version, tentative)
-        return await _finished(core.decide(tentative, change, log))
+        return await _finished(core.decide(tentative, change, log, moved))
 
     async def _replaced(self, change: WholeText, tentative: VersionedDocument) -> list[Operation]:
         """Return the operations of a whole new text, merged with all that was committed since its base."""
