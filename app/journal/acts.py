@@ -36,6 +36,7 @@ Verb = Literal[
     "name_version",
     "publish",
     "request_brief",
+    "restore_document",
     "restore_limits",
     "revoke_token",
     "revoke_user",

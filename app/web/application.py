@@ -17,6 +17,7 @@ from app.web.domain import brief_request_handlers as briefs
 from app.web.domain.brief_handler import BriefCancelHandler
 from app.web.domain.commitment_handler import CommitmentAckHandler
 from app.web.domain.document_handler import DocumentHandler
+from app.web.domain.document_restore_handler import DocumentRestoreHandler
 from app.web.domain.publish_handler import PublishHandler
 from app.web.http.guarded_handler import NotFoundHandler
 from app.web.operators import channel_handlers as channels
@@ -50,6 +51,7 @@ ROUTES: list[Any] = [
     (r"/v1/documents/([^/]+)/history", revisions.DocumentRevisionsHandler),
     (r"/v1/documents/([^/]+)/versions", revisions.NamedVersionsHandler),
     (r"/v1/documents/([^/]+)/versions/([^/]+)", revisions.NamedVersionHandler),
+    (r"/v1/documents/([^/]+)/restore", DocumentRestoreHandler),
     (r"/v1/documents/([^/]+)/diff", revisions.DocumentDifferenceHandler),
     (r"/v1/commitments/([^/]+)/ack", CommitmentAckHandler),
     (r"/v1/briefs", briefs.BriefListHandler),

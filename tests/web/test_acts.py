@@ -48,6 +48,11 @@ async def _version(service: Service) -> Call:
     return f"/v1/documents/{document}/versions/draft", {"version": 1}
 
 
+async def _restored(service: Service) -> Call:
+    path, body = await _version(service)
+    return path.replace("/versions/draft", "/restore"), body
+
+
 async def _document(service: Service) -> Call:
     return f"/v1/documents/{fresh('paper')}", {"content": "text"}
 
@@ -68,6 +73,7 @@ CALLS: dict[tuple[str, str], tuple[str, Callable[[Service], Any]]] = {
     ("post", r"/v1/publish"): ("publish", _path("/v1/publish", {"events": [brief("acts-1", "started", "somebody")]})),
     ("put", r"/v1/documents/([^/]+)"): ("change_document", _document),
     ("put", r"/v1/documents/([^/]+)/versions/([^/]+)"): ("name_version", _version),
+    ("post", r"/v1/documents/([^/]+)/restore"): ("restore_document", _restored),
     ("post", r"/v1/commitments/([^/]+)/ack"): ("acknowledge_alert", _alerted),
     ("post", r"/v1/briefs"): (
         "request_brief",
@@ -169,6 +175,7 @@ AGAIN = {
     "change_settings": "unchanged",
     "disconnect_user": "unchanged",
     "name_version": "unchanged",
+    "restore_document": "unchanged",
     "restore_limits": "unchanged",
     "revoke_token": "unchanged",
     "revoke_user": "done",

@@ -48,6 +48,7 @@ ASKED: dict[str, Asked] = {
     "list_named_versions": Asked({"document": "d1"}),
     "name_version": Asked({"document": "d1", "name": "مسودة"}, body={"version": 1}),
     "compare_versions": Asked({"document": "d1"}, {"from": "0", "to": "1"}),
+    "restore_document": Asked({"document": "d1"}, body={"version": 1}),
     "acknowledge_commitment": Asked({"commitment": "c1"}, body={}),
     "request_brief": Asked(
         body={"type": "country", "entity_id": "SA", "language": "ar"}, headers={"Idempotency-Key": "b-1"}
@@ -77,6 +78,7 @@ WRONG: dict[str, Asked] = {
     "list_named_versions": Asked({"document": "a%20b"}),
     "name_version": Asked({"document": "d1", "name": "12"}),
     "compare_versions": Asked({"document": "d1"}),
+    "restore_document": Asked({"document": "d1"}, body={}),
     "acknowledge_commitment": Asked({"commitment": "c1"}, body={"more": 1}),
     "request_brief": Asked(body={"type": "country", "entity_id": "SA", "language": "fr"}),
     "list_briefs": Asked(query={"after": "x"}),
@@ -100,6 +102,7 @@ ABSENT: dict[str, Asked] = {
     "read_document": Asked({"document": "d1"}, {"version": "9"}),
     "name_version": Asked({"document": "d1", "name": "later"}, body={"version": 9}),
     "compare_versions": Asked({"document": "d1"}, {"from": "never named"}),
+    "restore_document": Asked({"document": "d1"}, body={"version": 9}),
     "acknowledge_commitment": Asked({"commitment": "none"}),
     "read_brief": Asked({"request": "none"}),
     "cancel_brief": Asked({"request": "none"}),

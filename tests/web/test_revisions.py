@@ -110,3 +110,37 @@ async def test_versions_are_shown_and_named_by_the_rights_to_the_document(servic
         assert raised.status_code == 200
     for path in ("history", "versions", "diff?from=0"):
         assert ask(service, reader, "GET", f"{document}/{path}")[0] == 403
+
+
+@scene
+async def test_a_restored_version_has_its_text_and_formatting_and_moves_nothing_else(service: Service) -> None:
+    channel = fresh()
+    document = channel.partition(":")[2]
+    async with editors(service, channel, "ali", "bea") as (ali, bea):
+        await committed(ali, edit(channel, 0, 0, "One line.\nسطر ثانٍ.\nAnother line.\n"))
+        await committed(ali, edit(channel, 1, 0, operation_type="format", length=3, attributes={"bold": True}))
+        writer = service.token("cem", "write:document:*")
+        assert ask(service, writer, "PUT", f"{document}/versions/قبل", json={"version": 2})[0] == 200
+        await committed(ali, edit(channel, 2, 0, operation_type="format", length=3, attributes={"bold": None}))
+        await committed(ali, edit(channel, 3, 4, "spoilt "))
+        _, before = ask(service, writer, "GET", f"{document}?version=2")
+        while (await bea.receive("remote_operation"))["payload"]["version"] < 4:
+            pass
+        status, answer = ask(service, writer, "POST", f"{document}/restore", json={"version": "قبل"})
+        assert (status, answer["restored"], answer["version"] > 4) == (200, 2, True)
+        restoring = [(await bea.receive("remote_operation"))["payload"] for _ in range(answer["version"] - 4)]
+        assert {one["user_id"] for one in restoring} == {"cem"}
+        assert {(one["operation_type"], one["position"], one.get("length")) for one in restoring} == {
+            ("format", 0, 3),
+            ("delete", 4, 7),
+        }
+        _, after = ask(service, writer, "GET", document)
+        assert (after["content"], after["format"]) == (before["content"], before["format"])
+        again = ask(service, writer, "POST", f"{document}/restore", json={"version": 2})
+        assert again == (200, {"document": document, "version": answer["version"], "restored": 2})
+        _, history = ask(service, writer, "GET", f"{document}/history")
+        assert [row["user_id"] for row in history["versions"]] == ["ali"] * 4 + ["cem"] * len(restoring)
+    for body, expected in (({"version": 99}, 404), ({"version": "never"}, 404), ({"version": ""}, 400), ({}, 400)):
+        assert ask(service, writer, "POST", f"{document}/restore", json=body)[0] == expected
+    reader = service.token("rea", "read:document:*")
+    assert ask(service, reader, "POST", f"{document}/restore", json={"version": 0})[0] == 403

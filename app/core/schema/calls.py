@@ -184,6 +184,16 @@ CALLS: tuple[HttpCallForm, ...] = (
         (403, 404, 409),
     ),
     HttpCallForm(
+        "post",
+        "/v1/documents/{document}/restore",
+        "restore_document",
+        "Make a document as it was at a version, formatting too; editors receive the difference as operations.",
+        Said(revisions.RestoredVersion, body=revisions.DocumentRestore, headers=("ETag",)),
+        "token",
+        (_DOCUMENT, _REASON),
+        (403, 404),
+    ),
+    HttpCallForm(
         "get",
         "/v1/documents/{document}/diff",
         "compare_versions",

@@ -9,6 +9,7 @@ import re
 from typing import TYPE_CHECKING
 
 from app.core import authorization
+from app.core.domain.documents import KeyReuseError
 from app.web.http.authenticated_handler import AuthenticatedHandler
 from dossier_realtime.protocol import channels
 from dossier_realtime.protocol.authorization import Right, access
@@ -16,6 +17,7 @@ from dossier_realtime.protocol.errors import ErrorCode
 from dossier_realtime.protocol.http.revisions import MAX_VERSION_NAME
 
 if TYPE_CHECKING:
+    from app.core.domain.documents import EditError
     from app.services.revisions.revisions import VersionNotKeptError
     from dossier_realtime.protocol.authorization import Identity
 
@@ -76,6 +78,23 @@ class DocumentCallHandler(AuthenticatedHandler):
     def refuse_version(self, absent: VersionNotKeptError) -> None:
         """Answer 404 with the oldest version that has a text, and the present one."""
         self.refuse(404, ErrorCode.NOT_FOUND, str(absent), oldest=absent.oldest, version=absent.version)
+
+    def refuse_edit(self, refusal: EditError, *, is_base: bool) -> None:
+        """Refuse the text; `is_base`: where that is for its version, it is for `base` and not for If-Match."""
+        if refusal.code is ErrorCode.SERVICE_UNAVAILABLE:
+            self.unavailable()
+            return
+        if refusal.retry_after is not None:
+            self.set_header("Retry-After", str(refusal.retry_after))
+            self.refuse(429, refusal.code, refusal.text)
+            return
+        present = {} if refusal.version is None else {"version": refusal.version}
+        status = 400
+        if refusal.code is ErrorCode.VERSION_CONFLICT:
+            status = 409 if is_base else 412
+        elif isinstance(refusal, KeyReuseError):
+            status = 409
+        self.refuse(status, refusal.code, refusal.text, path=refusal.path, **present)
 
 
 def is_name(text: str) -> bool:

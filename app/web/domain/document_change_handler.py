@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING, ClassVar
 
 from app.core import authorization
-from app.core.domain.documents import EditError, KeyReuseError
+from app.core.domain.documents import EditError
 from app.journal.acts import Act
 from app.services.editing.edit_submission import EditAuthor, EditSubmission, WholeText
 from app.services.errors import Unavailable
@@ -81,7 +81,7 @@ class DocumentChangeHandler(DocumentCallHandler):
         if isinstance(outcome, EditError):
             if self.recheck():
                 met = change.expected in (None, outcome.version)
-                self._refuse_edit(outcome, is_base=met and said.base is not None)
+                self.refuse_edit(outcome, is_base=met and said.base is not None)
             return
         self.unchanged = outcome == version
         self.set_header("Etag", f'"{outcome}"')
@@ -125,20 +125,3 @@ class DocumentChangeHandler(DocumentCallHandler):
         text = "An Idempotency-Key is one header of 1 to 64 ASCII characters without blanks; send a UUID"
         self.refuse(400, ErrorCode.INVALID_MESSAGE_FORMAT, text)
         return ""
-
-    def _refuse_edit(self, refusal: EditError, *, is_base: bool) -> None:
-        """Refuse the text; `is_base`: where that is for its version, it is for `base` and not for If-Match."""
-        if refusal.code is ErrorCode.SERVICE_UNAVAILABLE:
-            self.unavailable()
-            return
-        if refusal.retry_after is not None:
-            self.set_header("Retry-After", str(refusal.retry_after))
-            self.refuse(429, refusal.code, refusal.text)
-            return
-        present = {} if refusal.version is None else {"version": refusal.version}
-        status = 400
-        if refusal.code is ErrorCode.VERSION_CONFLICT:
-            status = 409 if is_base else 412
-        elif isinstance(refusal, KeyReuseError):
-            status = 409
-        self.refuse(status, refusal.code, refusal.text, path=refusal.path, **present)

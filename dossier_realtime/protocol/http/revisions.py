@@ -26,6 +26,14 @@ class DocumentRestore(Struct, forbid_unknown_fields=True):
     version: VersionRef
 
 
+class RestoredVersion(Struct):
+    """The version `restored`, and the version by which the document is as it was then."""
+
+    document: Id
+    version: Count
+    restored: Count
+
+
 class DocumentRevision(Struct, omit_defaults=True):
     """A version with its author and time, or the versions `first` to `version` of one author where rows are joined.
 
