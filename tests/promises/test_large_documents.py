@@ -172,6 +172,33 @@ def test_several_long_documents_reach_one_client_one_after_the_other(tmp_path: P
         service.assert_log_clean()
 
 
+def test_a_token_is_renewed_and_a_ping_heard_while_a_second_long_document_waits(tmp_path: Path) -> None:
+    names = ["long", "long-2", "short"]
+
+    @asynchronous
+    async def play(service: Service) -> None:
+        for name in names:
+            assert (await _put(service, TEXT if name != "short" else "short", name=name)).status_code == 200
+        token = _rights(service, "reader")
+        async with Proxy(service, rate=8 * RATE) as line, await Client.connect(line, token) as reader:
+            line.mute()
+            for name in names:
+                await reader.send({"type": "subscribe", "channel": f"document:{name}", "ref": name})
+            renewal = service.token("reader", "write:document:*", name="Renewed")
+            await reader.send({"type": "auth", "payload": {"token": renewal}, "ref": "renewed"}, {"type": "ping"})
+            await eventually_async(lambda: any(entry.header.kind == "renewed" for entry in service.journal()))
+            line.flow()
+            opened = [await reader.receive("subscribed", ref=name) for name in names]
+            assert [len(one["document"]["content"]) for one in opened] == [len(TEXT), len(TEXT), len("short")]
+            assert (await reader.receive("auth_success"))["ref"] == "renewed"
+            await reader.receive("pong")
+
+    with Service(tmp_path / "data", {"limits.bytes_mib": 64, "outbox.stall_timeout": 300}) as service:
+        play(service)
+        service.stop()
+        service.assert_log_clean()
+
+
 def test_a_reader_that_stops_in_the_middle_is_closed_as_too_slow(tmp_path: Path) -> None:
     @asynchronous
     async def play(service: Service) -> None:

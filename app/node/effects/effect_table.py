@@ -57,6 +57,17 @@ class EffectTable:
             effect, handler(connection, subject)
         )
 
+    def in_turn_while(
+        self, kind: type[E], handler: Callable[[Connection, E], Work], holds: Callable[[Connection], bool]
+    ) -> None:
+        """Run the handler before the connection's next message where `holds` says so once it began, else beside it."""
+
+        def row(connection: Connection, effect: Any, subject: E) -> asyncio.Task[None] | None:
+            begun = self._outcomes.begin(effect, handler(connection, subject))
+            return begun if holds(connection) else None
+
+        self._rows[kind] = row
+
     def concurrent(self, kind: type[E], handler: Callable[[Connection, E], Work]) -> None:
         """Run the handler beside the connection's next messages; handlers begin in the order of the messages."""
 

@@ -1,7 +1,8 @@
 """The effects that take time, each with its handler: tokens, subscriptions, publishing, editing, settings, the domain.
 
-Each handler replies to its client itself. Authentication and subscribing hold the connection's next message back;
-publishing does not: many sends of one connection are under way at once, committed in the order in which they came.
+Each handler replies to its client itself. Authentication and subscribing hold the connection's next message back (but
+for a subscription that waits until a long answer has left). Publishing does not: many sends of one connection are under
+way at once, committed in the order in which they came.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ class EffectRunner:
         table.in_turn(OpenSession, authentication.open_session)
         table.uncounted(RefuseDocument, subscriptions.refuse_document)
         table.uncounted(ReceiveOwn, subscriptions.receive_own)
-        table.in_turn(Join, subscriptions.join)
+        table.in_turn_while(Join, subscriptions.join, subscriptions.holds_messages)
         table.concurrent(UpdateOwnPresence, partial(presence.update, context))
         table.concurrent(Publish, partial(publishing.publish, context))
         table.in_turn(ApplySettings, partial(channel_settings.apply, context))

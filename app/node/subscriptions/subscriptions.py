@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from app.core.presence import Member, Profile
 from app.node.subscriptions.catch_up import CatchUp
 from app.node.subscriptions.channel_members import ChannelMembers
+from app.node.subscriptions.join_order import JoinOrder
 from dossier_realtime.protocol.authorization import Right
 from dossier_realtime.protocol.errors import ErrorCode
 from dossier_realtime.protocol.fields import Position
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 _JOIN_UNITS: Final = 8  # units of work, since many watchers may receive the join
 _POLL_SECONDS: Final = 0.02
+_MAX_WAITING_JOINS: Final = 100  # of a connection; with more, it is not read until one is done
 _MIN_LONG_ROSTER: Final = 200  # users, from which on an answer may be long
 _MIN_LONG_RUNS: Final = 200  # runs of formatting, likewise
 _MIN_LONG_TEXT: Final = 1 << 14  # UTF-16 units, likewise
@@ -62,6 +64,7 @@ class Subscriptions:
         self._members = ChannelMembers(hub, recorder)
         self._catch_up = CatchUp(hub, engine.broker, self._members, recorder, background)
         self._joining: Counter[str] = Counter()  # subscriptions under way, by channel
+        self._order = JoinOrder()
 
     async def attach_own(self, connection: Connection, channel: str) -> None:
         """Deliver a user's own channel without a subscription, from the login on or once it is allowed again."""
@@ -77,8 +80,19 @@ class Subscriptions:
         """Deliver the user's own channel again, which had been withheld."""
         await self.attach_own(connection, asked.channel)
 
+    def holds_messages(self, connection: Connection) -> bool:
+        """Return whether the connection's next message waits for its subscriptions that are under way.
+
+        It does not while a long answer is on its way: a renewed token or a ping must not wait for a slow line.
+        """
+        return not connection.outbox.holds_long or self._order.count(connection.connection_id) > _MAX_WAITING_JOINS
+
     async def join(self, connection: Connection, asked: Join) -> ErrorCode | None:
         """Subscribe, answer, and begin to catch up; return the code of a refusal."""
+        async with self._order.turn(connection.connection_id):
+            return await self._join(connection, asked)
+
+    async def _join(self, connection: Connection, asked: Join) -> ErrorCode | None:
         channel = asked.channel
         await self._turns.wait(_JOIN_UNITS)
         is_document = namespace_of(channel).name == "document"
