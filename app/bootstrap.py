@@ -24,6 +24,7 @@ from app.node.recorder import Recorder
 from app.security import tls
 from app.security.auth import TokenVerifier
 from app.services.briefs.cancellation import Briefs
+from app.services.briefs.ledger import KIND as BRIEF_RECORDS
 from app.services.channel_admin import ChannelAdmin
 from app.services.commitments.alerts import Alerts
 from app.services.due_clock import DueClock
@@ -87,7 +88,8 @@ def _compose(stores: Stores, tls_context: ssl.SSLContext | None) -> Service:
     due_clock = DueClock(engine.records, lambda: node.clock(), {})  # noqa: PLW0108  the node is made later
     publisher.report_changes(due_clock.changed)
     channel_admin = ChannelAdmin(engine, policy)
-    jobs = brief_jobs(stores, publisher, policy, documents, channel_admin, lambda: now().wall)
+    jobs = brief_jobs(stores, publisher, policy, documents, channel_admin, aggregator, now)
+    due_clock.add(BRIEF_RECORDS, jobs.workers.due)
     briefs = Briefs(engine.briefs, publisher, aggregator, jobs.ledger, jobs.runner.forget)
 
     recorder = Recorder(journal, metrics, policy, aggregator)

@@ -4,24 +4,28 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from app.services.briefs.fact_collector import FactCollector
-from app.services.briefs.fact_sources import HistorySource, PresenceSource
+from app.services.briefs.facts.collector import FactCollector
+from app.services.briefs.facts.sources import HistorySource, PresenceSource
 from app.services.briefs.finisher import BriefFinisher
+from app.services.briefs.generators.template_generator import TemplateGenerator
 from app.services.briefs.jobs import BriefJobs
 from app.services.briefs.ledger import WORKER, BriefLedger
 from app.services.briefs.requests import BriefBounds, BriefRequests, GeneratorNames
 from app.services.briefs.runner import BriefRunner, RunnerLimits
-from app.services.briefs.template_generator import TemplateGenerator
+from app.services.briefs.silence import SilentBriefs
+from app.services.briefs.workers import BriefWorkers, WorkerParts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from app.builders.stores import Stores
-    from app.services.briefs.generator import Generator
+    from app.core.instant import Instant
+    from app.services.briefs.generators.port import Generator
     from app.services.channel_admin import ChannelAdmin
     from app.services.editing.documents import Documents
     from app.services.publisher import EventPublisher
     from dossier_realtime.protocol.classification import ChannelPolicy
+    from dossier_realtime.recording.ops.ops_aggregator import OpsAggregator
 
 
 def brief_jobs(
@@ -30,20 +34,25 @@ def brief_jobs(
     policy: ChannelPolicy,
     documents: Documents,
     channel_admin: ChannelAdmin,
-    now: Callable[[], float],
+    aggregator: OpsAggregator,
+    clock: Callable[[], Instant],
 ) -> BriefJobs:
     """Return the briefs that the configuration allows."""
     engine, settings = stores.engine, stores.config.briefs
+
+    def now() -> float:
+        return clock().wall
+
     sources = (HistorySource(engine.broker), PresenceSource(engine.presence))  # a new kind of fact is one here
     generators: dict[str, Generator] = {"template": TemplateGenerator(now)}
-    ledger = BriefLedger(engine.records, publisher, now)
-    runner = BriefRunner(
-        ledger,
-        generators,
-        FactCollector(sources, publisher),
-        BriefFinisher(documents, channel_admin, publisher, stores.signer, now),
-        RunnerLimits(settings.concurrent, settings.silence_seconds),
-    )
+    ledger = BriefLedger(engine.records, publisher, now, settings.silence_seconds)
+    collector = FactCollector(sources, publisher)
+    finisher = BriefFinisher(documents, channel_admin, publisher, stores.signer, now)
+    limits = RunnerLimits(settings.concurrent, settings.silence_seconds)
+    runner = BriefRunner(ledger, generators, collector, finisher, limits)
+    parts = WorkerParts(runner, collector, finisher, publisher)
+    workers = BriefWorkers(ledger, parts, settings.silence_seconds, clock)
+    silent = SilentBriefs(engine.briefs, publisher, aggregator, settings.silence_seconds)
     names = GeneratorNames(frozenset({*generators, WORKER}), "template")
     bounds = BriefBounds(settings.queue, settings.queue_per_user)
-    return BriefJobs(ledger, BriefRequests(ledger, publisher, policy, runner, names, bounds), runner)
+    return BriefJobs(ledger, BriefRequests(ledger, publisher, policy, runner, names, bounds), runner, workers, silent)

@@ -26,6 +26,7 @@ Outcome = Literal["done", "unchanged", "failed"]
 Verb = Literal[
     "acknowledge_alert",
     "cancel_brief",
+    "claim_brief",
     "change_document",
     "change_settings",
     "delete_document",
@@ -35,6 +36,7 @@ Verb = Literal[
     "lift_limits",
     "name_version",
     "publish",
+    "report_brief",
     "request_brief",
     "restore_document",
     "restore_limits",

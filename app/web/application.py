@@ -14,6 +14,7 @@ from app.core.schema.json_schema import json_schema
 from app.core.schema.openapi import openapi
 from app.telemetry.logs import Sampler
 from app.web.domain import brief_request_handlers as briefs
+from app.web.domain import brief_worker_handlers as workers
 from app.web.domain.brief_handler import BriefCancelHandler
 from app.web.domain.commitment_handler import CommitmentAckHandler
 from app.web.domain.document_handler import DocumentHandler
@@ -55,6 +56,10 @@ ROUTES: list[Any] = [
     (r"/v1/documents/([^/]+)/diff", revisions.DocumentDifferenceHandler),
     (r"/v1/commitments/([^/]+)/ack", CommitmentAckHandler),
     (r"/v1/briefs", briefs.BriefListHandler),
+    (r"/v1/briefs/claim", workers.BriefClaimHandler),
+    (r"/v1/briefs/([^/]+)/progress", workers.BriefProgressHandler),
+    (r"/v1/briefs/([^/]+)/complete", workers.BriefCompleteHandler),
+    (r"/v1/briefs/([^/]+)/failed", workers.BriefFailedHandler),
     (r"/v1/briefs/([^/]+)", briefs.BriefHandler),
     (r"/v1/briefs/([^/]+)/cancel", BriefCancelHandler),
     (r"/v1/sessions", listings.SessionListHandler),

@@ -8,8 +8,9 @@ from dataclasses import replace
 import pytest
 
 from app.core.domain.briefs import Brief, BriefTransition
+from app.core.domain.ownership import OF_THE_SERVICE, Authority, Claim
 from app.engine.ports.engine import Engine
-from app.engine.ports.errors import BriefCancelled, Moved
+from app.engine.ports.errors import BriefCancelled, ForeignBrief, Moved
 from app.engine.ports.events import PublicationEntry
 from dossier_realtime.protocol.responses import BriefEnd
 from tests.engine.conftest import Clock, Opener
@@ -92,5 +93,37 @@ def test_a_brief_is_forgotten_a_month_after_its_last_step(opened: Opener, clock:
                     await engine.broker.publish([step(2, request="moves")])
                 await engine.broker.publish([event(1)])
                 assert {name for name in ("r1", "moves") if await engine.briefs.find(name) is not None} == left
+
+    asyncio.run(scenario())
+
+
+def test_a_silent_brief_fails_once_and_is_its_programs_no_more(opened: Opener, clock: Clock) -> None:
+    program = Claim(Authority.SERVICE, "program")
+
+    def of_program(number: int, ended: BriefEnd | None = None, request: str = "r1") -> PublicationEntry:
+        return replace(step(number), domain_fact=BriefTransition(request, "ali", ended, program))
+
+    async def scenario() -> None:
+        async with opened() as engine:
+            await engine.broker.publish([of_program(1), of_program(2, request="goes on")])
+            own = BriefTransition("of the service", "ali", None, OF_THE_SERVICE)
+            await engine.broker.publish([replace(step(3), domain_fact=own)])
+            assert await engine.briefs.silent(60, 10) == []
+            clock.passed += 61
+            await engine.broker.publish([of_program(4, request="goes on")])
+            (silent,) = await engine.briefs.silent(60, 10)
+            assert silent.request_id == "r1"
+            going_on = await found(engine, "goes on")
+            with pytest.raises(Moved):
+                await engine.briefs.fail_silent(going_on, 60, [step("end", "failed", "goes on")])
+            await engine.briefs.fail_silent(silent, 60, [step("end", "failed")])
+            assert await engine.briefs.silent(60, 10) == []
+            with pytest.raises(Moved):
+                await engine.briefs.fail_silent(silent, 60, [step("end", "failed")])
+        async with opened() as engine:
+            assert (await found(engine)).ended == "failed"
+            for late in (of_program(5), of_program(5, "complete"), of_program(5, "failed")):
+                with pytest.raises(ForeignBrief):
+                    await engine.broker.publish([late])
 
     asyncio.run(scenario())

@@ -53,6 +53,29 @@ async def _restored(service: Service) -> Call:
     return path.replace("/versions/draft", "/restore"), body
 
 
+async def _waiting(service: Service) -> Call:
+    asked = {"type": "acts", "entity_id": fresh("e"), "language": "en", "generator": "worker"}
+    assert call(service, service.token(fresh("user"), "read:*"), "POST", "/v1/briefs", asked)[0] == 202
+    return "/v1/briefs/claim", {"types": ["acts"]}
+
+
+def _held(report: str) -> Callable[[Service], Any]:
+    async def made(service: Service) -> Call:
+        path, body = await _waiting(service)
+        status, claimed = call(service, service.token(fresh("worker"), "write:*"), "POST", path, body)
+        assert status == 200, claimed
+        said = {"en": "Ready", "ar": "جاهز"}
+        body_of: dict[str, Any] = {
+            "progress": {"stage": "analyzing", "progress": 10, "message": said},
+            "complete": {"text": said, "sources": [], "confidence_score": 0.5},
+            "failed": {"error": said},
+        }
+        request_id = claimed["brief"]["request_id"]
+        return f"/v1/briefs/{request_id}/{report}", body_of[report] | {"lease": claimed["lease"]}
+
+    return made
+
+
 async def _document(service: Service) -> Call:
     return f"/v1/documents/{fresh('paper')}", {"content": "text"}
 
@@ -79,6 +102,10 @@ CALLS: dict[tuple[str, str], tuple[str, Callable[[Service], Any]]] = {
         "request_brief",
         _path("/v1/briefs", {"type": "country", "entity_id": "SA", "language": "en"}),
     ),
+    ("post", r"/v1/briefs/claim"): ("claim_brief", _waiting),
+    ("post", r"/v1/briefs/([^/]+)/progress"): ("report_brief", _held("progress")),
+    ("post", r"/v1/briefs/([^/]+)/complete"): ("report_brief", _held("complete")),
+    ("post", r"/v1/briefs/([^/]+)/failed"): ("report_brief", _held("failed")),
     ("post", r"/v1/briefs/([^/]+)/cancel"): ("cancel_brief", _brief),
     ("delete", r"/v1/sessions/([^/]+)"): ("end_session", _session),
     ("post", r"/v1/users/([^/]+)/disconnect"): ("disconnect_user", _path("/v1/users/nobody/disconnect")),

@@ -11,7 +11,8 @@ from typing import Any
 import httpx
 import pytest
 
-from app.core.schema.calls import CALLS, HttpCallForm
+from app.core.schema.call_forms import HttpCallForm
+from app.core.schema.calls import CALLS
 from app.core.schema.openapi import openapi
 from tests.contract.schemas import closed, faults
 from tests.harness.service import Service
@@ -40,6 +41,7 @@ class Asked:
     headers: dict[str, str] = field(default_factory=dict)
 
 
+SAID = {"en": "Ready", "ar": "جاهز"}
 ASKED: dict[str, Asked] = {
     "publish": Asked(body={"events": [UPDATE]}, headers={"Idempotency-Key": "k-1"}),
     "read_document": Asked({"document": "d1"}, {"version": "1"}),
@@ -54,6 +56,12 @@ ASKED: dict[str, Asked] = {
         body={"type": "country", "entity_id": "SA", "language": "ar"}, headers={"Idempotency-Key": "b-1"}
     ),
     "list_briefs": Asked(query={"limit": "1"}),
+    "claim_brief": Asked(body={"types": ["country"]}),
+    "report_brief_progress": Asked(
+        body={"lease": "l", "stage": "analyzing", "progress": 1, "message": SAID},
+    ),
+    "complete_brief": Asked(body={"lease": "l", "text": SAID, "sources": [], "confidence_score": 0.5}),
+    "fail_brief": Asked(body={"lease": "l", "error": SAID}),
     "cancel_brief": Asked({"request": "b1"}),
     "list_sessions": Asked(query={"limit": "1"}),
     "disconnect_user": Asked({"user": "nobody"}),
@@ -82,6 +90,14 @@ WRONG: dict[str, Asked] = {
     "acknowledge_commitment": Asked({"commitment": "c1"}, body={"more": 1}),
     "request_brief": Asked(body={"type": "country", "entity_id": "SA", "language": "fr"}),
     "list_briefs": Asked(query={"after": "x"}),
+    "claim_brief": Asked(body={"types": ["a b"]}),
+    "report_brief_progress": Asked(
+        {"request": "r"}, body={"lease": "l", "stage": "analyzing", "progress": 101, "message": SAID}
+    ),
+    "complete_brief": Asked(
+        {"request": "r"}, body={"lease": "l", "text": {"en": "a"}, "sources": [], "confidence_score": 0.5}
+    ),
+    "fail_brief": Asked({"request": "r"}, body={"lease": "l", "error": "only one language"}),
     "read_brief": Asked({"request": "a%20b"}),
     "cancel_brief": Asked({"request": "a%20b"}),
     "list_sessions": Asked(query={"limit": "0"}),
@@ -104,6 +120,7 @@ ABSENT: dict[str, Asked] = {
     "compare_versions": Asked({"document": "d1"}, {"from": "never named"}),
     "restore_document": Asked({"document": "d1"}, body={"version": 9}),
     "acknowledge_commitment": Asked({"commitment": "none"}),
+    "claim_brief": Asked(body={"types": ["none"]}),
     "read_brief": Asked({"request": "none"}),
     "cancel_brief": Asked({"request": "none"}),
     "end_session": Asked({"session": "none"}),
@@ -115,6 +132,23 @@ ABSENT: dict[str, Asked] = {
     "explain": Asked(query={"action": "write", "channel": CHANNEL, "user": "nobody"}),
 }
 """What the calls that answer 400 and 404 are asked to do so."""
+
+ABOUT_BRIEFS = {"read_brief", "claim_brief", "report_brief_progress", "complete_brief", "fail_brief"}
+
+
+def _about_a_brief(scene: Service, name: str, asked: Asked) -> Asked:
+    """Ask for a brief, and claim it where the call is of the worker that holds one."""
+    calls = {call.name: call for call in CALLS}
+    request = {"type": "country", "entity_id": "SA", "language": "en", "generator": "worker"}
+    told = _send(scene, calls["request_brief"], Asked(body=request), _operator(scene)).json()
+    if name == "read_brief":
+        return Asked({"request": told["request_id"]})
+    if name == "claim_brief":
+        return asked
+    claimed = _send(scene, calls["claim_brief"], ASKED["claim_brief"], _operator(scene)).json()
+    body = (asked.body or {}) | {"lease": claimed["lease"]}
+    return Asked({"request": claimed["brief"]["request_id"]}, body=body)
+
 
 named = pytest.mark.parametrize("call", CALLS, ids=lambda call: call.name)
 
@@ -166,10 +200,8 @@ def test_a_call_is_answered_as_it_is_described(scene: Service, call: HttpCallFor
         async with await Client.connect(scene, scene.token("ali", "read:*")) as client:
             await client.subscribe(CHANNEL, include_presence=True)
             asked = ASKED.get(call.name, Asked())
-            if call.name == "read_brief":
-                request = next(one for one in CALLS if one.name == "request_brief")
-                told = await asyncio.to_thread(_send, scene, request, ASKED["request_brief"], _operator(scene))
-                asked = Asked({"request": told.json()["request_id"]})
+            if call.name in ABOUT_BRIEFS:
+                asked = await asyncio.to_thread(_about_a_brief, scene, call.name, asked)
             if call.name == "end_session":
                 async with await Client.connect(scene, scene.token("bea")) as other:
                     asked = Asked({"session": other.login["session_id"]})

@@ -53,7 +53,7 @@ class Requester(Struct, frozen=True):
 
 
 class Lease(Struct, frozen=True):
-    """A brief in the hands of an external worker: who, by which secret word, until when (Unix seconds)."""
+    """The hold of an external worker on a brief: its user, a secret word, its end in Unix seconds."""
 
     worker: str
     token: str
@@ -85,6 +85,7 @@ class BriefJob(Struct, frozen=True, omit_defaults=True, kw_only=True):
     sources: list[str] = []
     """The channels that the finished brief was derived from."""
     lease: Lease | None = None
+    """Of the worker that writes, or wrote, the brief."""
 
     @property
     def is_ended(self) -> bool:
@@ -158,7 +159,7 @@ def estimate(past: Sequence[int], default: int) -> int:
 
 def _ended(job: BriefJob, state: State, now: float) -> BriefJob:
     spent = max(0, round((now - job.created_at) * 1000))
-    return replace(job, state=state, ended_at=now, changed_at=now, generation_time=spent, lease=None)
+    return replace(job, state=state, ended_at=now, changed_at=now, generation_time=spent)
 
 
 def _place(stage: Stage, progress: int) -> tuple[int, int]:

@@ -72,6 +72,13 @@ def transitioned(known: Brief | None, taken: BriefTransition) -> Brief:
     return replace(known, ended=taken.ended, claim=claim)
 
 
+def silenced(brief: Brief, error: Localized) -> BriefFailed:
+    """Return the event for the owner when the program that writes the brief went silent."""
+    payload = BriefFailedPayload(error, fallback_available=True)
+    failed: BriefFailed = BriefFailed(request_id=brief.request_id, payload=payload, channel=brief.channel)
+    return failed
+
+
 def cancellation(brief: Brief, name: str) -> BriefFailed:
     """Return the event for the owner when the user of that name cancels."""
     error = Localized(f"Cancelled by {isolated(name)}", f"ألغاه {isolated(name)}")

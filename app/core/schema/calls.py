@@ -5,76 +5,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
-
+from app.core.schema.brief_calls import BRIEF_CALLS
+from app.core.schema.call_forms import (
+    KEY,
+    LIMIT,
+    NDJSON,
+    PAGE,
+    REASON,
+    TEXT,
+    HttpCallForm,
+    Parameter,
+    Said,
+    path_id,
+    query_number,
+    query_text,
+)
 from app.core.schema.portable import JsonSchema, channel_name
 from dossier_realtime.protocol.classification import Clearance
-from dossier_realtime.protocol.commands import BriefRequestPayload, SettingsChange
+from dossier_realtime.protocol.commands import SettingsChange
 from dossier_realtime.protocol.events import AlertStatePayload
 from dossier_realtime.protocol.explanations.explanation import ACTIONS, Explanation
-from dossier_realtime.protocol.fields import MAX_SAFE_INTEGER, SEGMENT
+from dossier_realtime.protocol.fields import MAX_SAFE_INTEGER
 from dossier_realtime.protocol.http import forms, revisions
 from dossier_realtime.protocol.http.revisions import MAX_VERSION_NAME
 from dossier_realtime.protocol.namespaces import NAMESPACES
-
-if TYPE_CHECKING:
-    from msgspec import Struct
-
-Access = Literal["open", "token", "operator", "metrics"]
-"""Open to everybody; a user's token; a token with `admin`; open or a token, as the metrics are configured."""
-
-JSON, NDJSON, TEXT = "application/json", "application/x-ndjson", "text/plain"
-
-
-@dataclass(frozen=True, slots=True)
-class Parameter:
-    """A part of the path, a field of the query or a header."""
-
-    name: str
-    place: Literal["path", "query", "header"]
-    schema: JsonSchema
-    description: str = ""
-    required: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """The contents of a call and of its answer where it succeeds. `body` "PublishBatch": one event or more."""
-
-    answer: type[Struct] | Literal["text", "object", "nothing"]
-    media: str = JSON
-    body: type[Struct] | Literal["PublishBatch"] | None = None
-    body_optional: bool = False
-    headers: tuple[str, ...] = ()
-    status: int = 200
-
-
-@dataclass(frozen=True, slots=True)
-class HttpCallForm:
-    """One method of one path. `refusals`: statuses beside those that every call of its access may get."""
-
-    method: Literal["get", "head", "post", "put", "delete"]
-    path: str
-    name: str
-    summary: str
-    said: Said
-    access: Access = "open"
-    parameters: tuple[Parameter, ...] = ()
-    refusals: tuple[int, ...] = ()
-
-
-def _id(name: str, description: str) -> Parameter:
-    return Parameter(name, "path", {"type": "string", "pattern": f"^{SEGMENT}$"}, description, required=True)
-
-
-def _number(name: str, description: str, least: int, most: int, default: int | None = None) -> Parameter:
-    schema: JsonSchema = {"type": "integer", "minimum": least, "maximum": most}
-    return Parameter(name, "query", schema if default is None else schema | {"default": default}, description)
-
-
-def _text(name: str, description: str) -> Parameter:
-    return Parameter(name, "query", {"type": "string"}, description)
 
 
 def _version(name: str, description: str, *, required: bool = False) -> Parameter:
@@ -82,26 +36,12 @@ def _version(name: str, description: str, *, required: bool = False) -> Paramete
     return Parameter(name, "query", schema, f"{description}: its number or its name.", required)
 
 
-_DOCUMENT = _id("document", "The id of the document; its channel is document:{document}.")
-_USER = _id("user", "The id of a user.")
+_DOCUMENT = path_id("document", "The id of the document; its channel is document:{document}.")
+_USER = path_id("user", "The id of a user.")
 _CHANNEL = Parameter("channel", "path", channel_name(*NAMESPACES), "The name of a channel.", required=True)
-_REASON = Parameter(
-    "X-Reason",
-    "header",
-    {"type": "string"},
-    "Why it is done, percent-encoded UTF-8, for the journal. Cut at 500 characters.",
-)
-_KEY = Parameter(
-    "Idempotency-Key",
-    "header",
-    {"type": "string", "pattern": "^[\\x21-\\x7e]{1,64}$"},
-    "The same key within 24 hours has one effect and gets the first answer.",
-)
-_LIMIT = _number("limit", "Rows in one page.", 1, 1000, 1000)
 _VERSION_NAME: JsonSchema = {"type": "string", "minLength": 1, "maxLength": MAX_VERSION_NAME}
 _NAME = Parameter("name", "path", _VERSION_NAME, "A version's name.", required=True)
-_PAGE = (_text("after", "`next` of the page before."), _LIMIT)
-_SESSION = _id("session", "The id of a session.")
+_SESSION = path_id("session", "The id of a session.")
 
 CALLS: tuple[HttpCallForm, ...] = (
     HttpCallForm(
@@ -119,7 +59,7 @@ CALLS: tuple[HttpCallForm, ...] = (
         "Publish events, all or none.",
         Said(forms.PublishAnswer, body="PublishBatch"),
         "token",
-        (_KEY,),
+        (KEY,),
         (403, 409),
     ),
     HttpCallForm(
@@ -143,8 +83,8 @@ CALLS: tuple[HttpCallForm, ...] = (
         (
             _DOCUMENT,
             Parameter("If-Match", "header", {"type": "string"}, "The version that the document must be at."),
-            _KEY,
-            _REASON,
+            KEY,
+            REASON,
         ),
         (403, 409, 412, 428),
     ),
@@ -157,8 +97,8 @@ CALLS: tuple[HttpCallForm, ...] = (
         "token",
         (
             _DOCUMENT,
-            _number("after", "Versions after this one.", 0, MAX_SAFE_INTEGER, 0),
-            _LIMIT,
+            query_number("after", "Versions after this one.", 0, MAX_SAFE_INTEGER, 0),
+            LIMIT,
             Parameter("joined", "query", {"type": "boolean"}, "One row for consecutive versions of one author."),
         ),
         (403,),
@@ -180,7 +120,7 @@ CALLS: tuple[HttpCallForm, ...] = (
         "Give a version of a document a name, or move the name to it.",
         Said(revisions.NamedDocumentVersion, body=revisions.VersionName, body_optional=True),
         "token",
-        (_DOCUMENT, _NAME, _REASON),
+        (_DOCUMENT, _NAME, REASON),
         (403, 404, 409),
     ),
     HttpCallForm(
@@ -190,7 +130,7 @@ CALLS: tuple[HttpCallForm, ...] = (
         "Make a document as it was at a version, formatting too; editors receive the difference as operations.",
         Said(revisions.RestoredVersion, body=revisions.DocumentRestore, headers=("ETag",)),
         "token",
-        (_DOCUMENT, _REASON),
+        (_DOCUMENT, REASON),
         (403, 404),
     ),
     HttpCallForm(
@@ -214,50 +154,12 @@ CALLS: tuple[HttpCallForm, ...] = (
         "Take a commitment in hand, as a user who was alerted or as an operator.",
         Said(AlertStatePayload, body=forms.Nothing, body_optional=True),
         "token",
-        (_id("commitment", "The id of a commitment."), _REASON),
+        (path_id("commitment", "The id of a commitment."), REASON),
         (403, 404),
     ),
+    *BRIEF_CALLS,
     HttpCallForm(
-        "post",
-        "/v1/briefs",
-        "request_brief",
-        "Ask for a brief about an entity that you may read; its progress comes on your own channel.",
-        Said(forms.RequestedBriefAnswer, body=BriefRequestPayload, status=202),
-        "token",
-        (_KEY, _REASON),
-        (403, 409),
-    ),
-    HttpCallForm(
-        "get",
-        "/v1/briefs",
-        "list_briefs",
-        "List your own briefs, or all with `admin:*`: open ones first, then the newest.",
-        Said(forms.BriefPageAnswer),
-        "token",
-        _PAGE,
-    ),
-    HttpCallForm(
-        "get",
-        "/v1/briefs/{request}",
-        "read_brief",
-        "Read a brief, with its text and sources once it is complete.",
-        Said(forms.BriefAnswer),
-        "token",
-        (_id("request", "The `request_id` of the brief."),),
-        (403, 404),
-    ),
-    HttpCallForm(
-        "post",
-        "/v1/briefs/{request}/cancel",
-        "cancel_brief",
-        "Stop a brief, as its owner or as an operator.",
-        Said(forms.BriefEnded, body=forms.Nothing, body_optional=True),
-        "token",
-        (_id("request", "The `request_id` of the brief."), _REASON),
-        (403, 404),
-    ),
-    HttpCallForm(
-        "get", "/v1/sessions", "list_sessions", "List open sessions.", Said(forms.SessionPage), "operator", _PAGE
+        "get", "/v1/sessions", "list_sessions", "List open sessions.", Said(forms.SessionPage), "operator", PAGE
     ),
     HttpCallForm(
         "delete",
@@ -266,7 +168,7 @@ CALLS: tuple[HttpCallForm, ...] = (
         "End a session (close code 4501).",
         Said(forms.EndedSessions),
         "operator",
-        (_SESSION, _REASON),
+        (_SESSION, REASON),
         (404,),
     ),
     HttpCallForm(
@@ -276,7 +178,7 @@ CALLS: tuple[HttpCallForm, ...] = (
         "End all sessions of a user (close code 4501).",
         Said(forms.EndedSessions),
         "operator",
-        (_USER, _REASON),
+        (_USER, REASON),
     ),
     HttpCallForm(
         "post",
@@ -285,7 +187,7 @@ CALLS: tuple[HttpCallForm, ...] = (
         "Give a user ten times the limits for a while.",
         Said(forms.LiftedLimits, body=forms.LimitsLift),
         "operator",
-        (_USER, _REASON),
+        (_USER, REASON),
     ),
     HttpCallForm(
         "delete",
@@ -294,7 +196,7 @@ CALLS: tuple[HttpCallForm, ...] = (
         "Give a user the usual limits again.",
         Said(forms.LiftedLimits),
         "operator",
-        (_USER, _REASON),
+        (_USER, REASON),
     ),
     HttpCallForm(
         "post",
@@ -303,9 +205,9 @@ CALLS: tuple[HttpCallForm, ...] = (
         "Shut a token out, or all tokens of a user.",
         Said(forms.Revoked, body=forms.Revocation),
         "operator",
-        (_REASON,),
+        (REASON,),
     ),
-    HttpCallForm("get", "/v1/channels", "list_channels", "List channels.", Said(forms.ChannelPage), "operator", _PAGE),
+    HttpCallForm("get", "/v1/channels", "list_channels", "List channels.", Said(forms.ChannelPage), "operator", PAGE),
     HttpCallForm(
         "get",
         "/v1/channels/{channel}",
@@ -323,7 +225,7 @@ CALLS: tuple[HttpCallForm, ...] = (
         "Change a channel's settings; a field left out stays as it was.",
         Said(forms.ChannelAnswer, body=SettingsChange, body_optional=True),
         "operator",
-        (_CHANNEL, _REASON),
+        (_CHANNEL, REASON),
         (404,),
     ),
     HttpCallForm(
@@ -345,8 +247,8 @@ CALLS: tuple[HttpCallForm, ...] = (
         "operator",
         (
             _CHANNEL,
-            _number("after", "The offset before the first event.", 0, MAX_SAFE_INTEGER),
-            _number("limit", "Events in one page.", 1, 200, 100),
+            query_number("after", "The offset before the first event.", 0, MAX_SAFE_INTEGER),
+            query_number("limit", "Events in one page.", 1, 200, 100),
         ),
         (404,),
     ),
@@ -358,12 +260,12 @@ CALLS: tuple[HttpCallForm, ...] = (
         Said("text", NDJSON),
         "operator",
         (
-            *(_text(name, f"Entries of one {name}.") for name in ("session", "user", "channel")),
-            *(_text(name, "A time: ISO 8601 text, or Unix seconds.") for name in ("since", "until")),
+            *(query_text(name, f"Entries of one {name}.") for name in ("session", "user", "channel")),
+            *(query_text(name, "A time: ISO 8601 text, or Unix seconds.") for name in ("since", "until")),
             Parameter("context", "query", {"type": "boolean"}, "Also how things stood when `since` came."),
-            _number("after", "Entries after this one, for a page.", 0, MAX_SAFE_INTEGER),
-            _number("limit", "Entries in one page.", 1, MAX_SAFE_INTEGER),
-            _REASON,
+            query_number("after", "Entries after this one, for a page.", 0, MAX_SAFE_INTEGER),
+            query_number("limit", "Entries in one page.", 1, MAX_SAFE_INTEGER),
+            REASON,
         ),
         (404, 500),
     ),
@@ -375,7 +277,7 @@ CALLS: tuple[HttpCallForm, ...] = (
         Said(Explanation),
         "token",
         (
-            _text("user", "The user asked about; yourself where it is left out."),
+            query_text("user", "The user asked about; yourself where it is left out."),
             Parameter("action", "query", {"type": "string", "enum": [*ACTIONS]}, "What is asked.", required=True),
             Parameter("channel", "query", channel_name(*NAMESPACES), "The channel.", required=True),
             Parameter(

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from app.core.schema.calls import CALLS, JSON, HttpCallForm, Parameter
+from app.core.schema.call_forms import JSON, HttpCallForm, Parameter
+from app.core.schema.calls import CALLS
 from app.core.schema.json_schema import definitions
 from app.core.schema.messages import CONTRACT_VERSION, HOST, Message, camel_case
 from app.core.schema.portable import JsonSchema, described_defaults, portable, text

@@ -44,3 +44,18 @@ class BriefStore(Protocol):
         No later `publish` gets an entry of it through. Raises Moved when the brief or a record is no longer as given,
         and Unavailable (nothing was committed).
         """
+
+    async def silent(self, seconds: float, limit: int) -> list[Brief]:
+        """Return at most `limit` open briefs of programs that had no step for so long, the longest silent first.
+
+        Those that the service itself was asked for are not among them. Raises Unavailable.
+        """
+
+    async def fail_silent(
+        self, brief: Brief, seconds: float, entries: Sequence[PublicationEntry]
+    ) -> list[PublishResult]:
+        """End a silent brief as failed and publish the entries that say so, both or neither, like `publish`.
+
+        It belongs to the service from then on: no later `publish` by a program gets an entry of it through. Raises
+        Moved when the brief is no longer as given or had a step since, and Unavailable (nothing was committed).
+        """

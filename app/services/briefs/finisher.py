@@ -15,7 +15,7 @@ from app.services.editing.edit_submission import EditAuthor, EditSubmission, Who
 from dossier_realtime.protocol import channels
 from dossier_realtime.protocol.commands import SettingsChange
 
-from .generator import GenerationError, WrittenBrief
+from .generators.port import GenerationError, WrittenBrief
 from .messages import BROKEN
 
 if TYPE_CHECKING:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from .ledger import BriefLedger
 from .requests import BriefRequests
 from .runner import BriefRunner
+from .silence import SilentBriefs
+from .workers import BriefWorkers
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,3 +18,5 @@ class BriefJobs:
     ledger: BriefLedger
     requests: BriefRequests
     runner: BriefRunner
+    workers: BriefWorkers
+    silent: SilentBriefs

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 
+from app.core.briefs.facts import EntityFact
 from app.core.briefs.finished import FinishedBrief
 from app.core.briefs.job import BriefJob, cancelled
-from app.engine.ports.records import ListPlace, RecordChange
+from app.engine.ports.records import ListPlace, Record, RecordChange
 
 if TYPE_CHECKING:
     from app.engine.ports.events import IdempotencyKey, PublishResult
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 KIND: Final = "brief"
 TEXT_KIND: Final = "brief_text"
+GIVEN_KIND: Final = "brief_given"
 ALL: Final = "all"
 OPEN: Final = "open"
 WORKER: Final = "worker"
@@ -29,6 +31,7 @@ _LATEST_MS: Final = 10**14  # newest first: lists are in the order of text
 _PAST_BRIEFS: Final = 31  # an estimate is the median of so many
 
 _jobs = msgspec.json.Decoder(BriefJob)
+_facts = msgspec.json.Decoder(list[EntityFact])
 
 
 class KeptBrief(NamedTuple):
@@ -41,13 +44,16 @@ class KeptBrief(NamedTuple):
 class BriefLedger:
     """The jobs and the finished texts. `now` is Unix seconds."""
 
-    def __init__(self, records: RecordStore, publisher: EventPublisher, now: Callable[[], float]) -> None:
+    def __init__(
+        self, records: RecordStore, publisher: EventPublisher, now: Callable[[], float], silence_seconds: float = 60.0
+    ) -> None:
         self._records, self._publisher, self.now = records, publisher, now
+        self._silence = silence_seconds
 
     async def find(self, request_id: str) -> KeptBrief | None:
         """Return a job. Raises Unavailable."""
         record = (await self._records.find(KIND, [request_id])).get(request_id)
-        return None if record is None else KeptBrief(_jobs.decode(record.body), record.revision)
+        return None if record is None else self.read(record)
 
     async def finished(self, request_id: str) -> FinishedBrief | None:
         """Return the text of a brief that is complete. Raises Unavailable."""
@@ -73,20 +79,47 @@ class BriefLedger:
         results = await self._publisher.commit(pairs, changes, key)
         return KeptBrief(job, revision + 1), results
 
-    def change(self, job: BriefJob, revision: int) -> RecordChange:
-        """Return the change that keeps a job, for a commit."""
+    def change(self, job: BriefJob, revision: int, due: float | None = None) -> RecordChange:
+        """Return the change that keeps a job, for a commit. `due`: instead of the time by its lease."""
         labels = [ALL, job.owner_channel]
         if not job.is_ended:
             labels.append(OPEN)
         if job.state == "queued":
-            labels.append(waiting_label(job.generator))
+            labels.append(_waiting_label(job.generator))
         if job.state == "complete":
             labels.append(_times_label(job.type, job.generator))
         order = f"{int(job.is_ended)}{_LATEST_MS - round(job.created_at * 1000):015d}"
-        due = job.lease.until if job.lease is not None and not job.is_ended else None
+        if due is None and not job.is_ended and job.generator == WORKER:
+            due = job.created_at + self._silence if job.lease is None else job.lease.until
         expires = None if job.ended_at is None else job.ended_at + _KEPT_SECONDS
         body = msgspec.json.encode(job)
         return RecordChange(KIND, job.request_id, revision, body, tuple(labels), order, due, expires)
+
+    async def give(self, kept: KeptBrief, job: BriefJob, facts: Sequence[EntityFact]) -> None:
+        """Keep that a worker has the job, with the facts that it was given. Raises Moved and Unavailable."""
+        expires = self.now() + _KEPT_SECONDS
+        given = RecordChange(GIVEN_KIND, job.request_id, 0, msgspec.json.encode(list(facts)), expires=expires)
+        await self._publisher.commit([], [self.change(job, kept.revision), given])
+
+    async def given(self, request_id: str) -> list[EntityFact]:
+        """Return the facts that the worker of a job was given. Raises Unavailable."""
+        record = (await self._records.find(GIVEN_KIND, [request_id])).get(request_id)
+        return [] if record is None else _facts.decode(record.body)
+
+    async def waiting(self, generator: str, limit: int) -> list[KeptBrief]:
+        """Return jobs that wait for a generator. Raises Unavailable."""
+        return [
+            self.read(record) for record in await self._records.listed(KIND, _waiting_label(generator), None, limit)
+        ]
+
+    async def postpone(self, kept: KeptBrief, until: float) -> None:
+        """Keep a job as it is, to be looked at later. Raises Moved and Unavailable."""
+        await self._publisher.commit([], [self.change(kept.job, kept.revision, until)])
+
+    @staticmethod
+    def read(record: Record) -> KeptBrief:
+        """Return the job that a record holds."""
+        return KeptBrief(_jobs.decode(record.body), record.revision)
 
     def cancellation(self, kept: KeptBrief) -> RecordChange:
         """Return the change that keeps a job as cancelled."""
@@ -96,7 +129,7 @@ class BriefLedger:
     async def page(self, label: str, after: ListPlace | None, limit: int) -> list[tuple[ListPlace, KeptBrief]]:
         """Return jobs of a list with their places: open ones first, then the newest. Raises Unavailable."""
         found = await self._records.listed(KIND, label, after, limit)
-        return [(record.place, KeptBrief(_jobs.decode(record.body), record.revision)) for record in found]
+        return [(record.place, self.read(record)) for record in found]
 
     async def past_times(self, kind: str, generator: str) -> list[int]:
         """Return the times, in milliseconds, that the latest briefs of a type took. Raises Unavailable."""
@@ -105,7 +138,7 @@ class BriefLedger:
         return [time for time in times if time is not None]
 
 
-def waiting_label(generator: str) -> str:
+def _waiting_label(generator: str) -> str:
     """Return the list of the jobs that wait for a generator."""
     return f"waiting {generator}"
 

@@ -10,6 +10,7 @@ from dossier_realtime.protocol import channels
 from dossier_realtime.protocol.http.forms import BriefAnswer, BriefProvenance, BriefRowAnswer, BriefSource, BriefTexts
 
 if TYPE_CHECKING:
+    from app.core.briefs.facts import EntityFact
     from app.core.briefs.finished import FinishedBrief
     from app.core.briefs.job import BriefJob
 
@@ -42,18 +43,20 @@ def brief_answer(job: BriefJob, finished: FinishedBrief | None) -> BriefAnswer:
     row = msgspec.structs.asdict(brief_row(job))
     if finished is None:
         return BriefAnswer(**row)
-    sources = [
-        BriefSource(
-            id=fact.id,
-            channels=list(fact.channels),
-            section=fact.section,
-            text=BriefTexts(fact.text.en, fact.text.ar),
-            offset=fact.offset,
-            timestamp=None if fact.at is None else round(fact.at),
-        )
-        for fact in finished.facts
-    ]
+    sources = [brief_source(fact) for fact in finished.facts]
     provenance = BriefProvenance(
         signed=msgspec.json.encode(finished.provenance).decode(), key=finished.key, signature=finished.signature
     )
     return BriefAnswer(**row, text=BriefTexts(finished.en, finished.ar), sources=sources, provenance=provenance)
+
+
+def brief_source(fact: EntityFact) -> BriefSource:
+    """Return a fact as an answer shows it."""
+    return BriefSource(
+        id=fact.id,
+        channels=list(fact.channels),
+        section=fact.section,
+        text=BriefTexts(fact.text.en, fact.text.ar),
+        offset=fact.offset,
+        timestamp=None if fact.at is None else round(fact.at),
+    )

@@ -27,7 +27,7 @@ from dossier_realtime.protocol.events import (
 )
 
 from . import messages
-from .generator import GenerationError, GenerationReport
+from .generators.port import GenerationError, GenerationReport
 from .ledger import OPEN, WORKER
 
 if TYPE_CHECKING:
@@ -35,9 +35,9 @@ if TYPE_CHECKING:
     from app.engine.ports.records import ListPlace
     from dossier_realtime.protocol.fields import Localized, Stage
 
-    from .fact_collector import FactCollector
+    from .facts.collector import FactCollector
     from .finisher import BriefFinisher
-    from .generator import Generator
+    from .generators.port import Generator
     from .ledger import BriefLedger, KeptBrief
 
 _log = structlog.get_logger("briefs")

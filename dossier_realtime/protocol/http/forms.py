@@ -12,6 +12,7 @@ from msgspec import Meta, Struct
 from ..commands import EpochName
 from ..errors import ErrorCode
 from ..fields import (
+    END,
     ChannelField,
     Count,
     Fraction,
@@ -52,6 +53,48 @@ class LimitsLift(Struct, forbid_unknown_fields=True):
     """The seconds for which a user has ten times the limits."""
 
     seconds: Annotated[int, Meta(ge=1, le=3600)]
+
+
+class BriefClaim(Struct, forbid_unknown_fields=True):
+    """The types of briefs that a worker writes; none: every type."""
+
+    types: Annotated[list[Name], Meta(max_length=50)] = []
+
+
+LeaseToken = Annotated[str, Meta(min_length=1, max_length=64)]
+
+
+class BriefWorkerProgress(Struct, forbid_unknown_fields=True):
+    """A step of a worker; the message in both languages."""
+
+    lease: LeaseToken
+    stage: Stage
+    progress: Percentage
+    message: Localized
+
+
+class WrittenText(Struct, forbid_unknown_fields=True):
+    """The text of a brief in both languages, at most 30,000 characters each."""
+
+    en: Annotated[str, Meta(min_length=1, max_length=30_000, pattern=f"^[^\\x00]*{END}")]
+    ar: Annotated[str, Meta(min_length=1, max_length=30_000, pattern=f"^[^\\x00]*{END}")]
+
+
+class BriefWorkerText(Struct, forbid_unknown_fields=True):
+    """The finished brief of a worker. `sources`: ids of the facts that it was given and used."""
+
+    lease: LeaseToken
+    text: WrittenText
+    sources: Annotated[list[Name], Meta(max_length=200)]
+    confidence_score: Fraction
+    model: Annotated[str, Meta(max_length=200)] = ""
+
+
+class BriefWorkerFailure(Struct, forbid_unknown_fields=True):
+    """The reason in both languages for which a worker cannot write a brief."""
+
+    lease: LeaseToken
+    error: Localized
 
 
 class Nothing(Struct, forbid_unknown_fields=True):
@@ -161,6 +204,18 @@ class BriefSource(Struct, omit_defaults=True, kw_only=True):
     text: BriefTexts
     offset: Count | None = None
     timestamp: Count | None = None
+
+
+class ClaimedBriefAnswer(Struct, kw_only=True):
+    """A brief in a worker's hands: the facts that it may rest on, and the lease, which each report prolongs.
+
+    `lease_seconds`: without a report for so long, the brief fails.
+    """
+
+    brief: BriefRowAnswer
+    facts: list[BriefSource]
+    lease: str
+    lease_seconds: float
 
 
 class BriefProvenance(Struct):

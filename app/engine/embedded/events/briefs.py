@@ -38,6 +38,16 @@ class EmbeddedBriefs:
         work = partial(self._cancel, brief=brief, entries=tuple(entries), changes=tuple(changes), now=self._now())
         return (await self._writer.submit(work, self._broker.appended)).results
 
+    async def silent(self, seconds: float, limit: int) -> list[Brief]:
+        return await self._reader.run(partial(_silent, until=self._now() - seconds, limit=limit))
+
+    async def fail_silent(
+        self, brief: Brief, seconds: float, entries: Sequence[PublicationEntry]
+    ) -> list[PublishResult]:
+        now = self._now()
+        work = partial(self._fail_silent, brief=brief, until=now - seconds, entries=tuple(entries), now=now)
+        return (await self._writer.submit(work, self._broker.appended)).results
+
     def upkeep(self) -> None:
         """Remove briefs that had no step for long."""
         self._writer.post(partial(_forget, past=self._now() - self._kept))
@@ -57,6 +67,27 @@ class EmbeddedBriefs:
         )  # before the update, which lets nothing of it through
         db.execute("UPDATE briefs SET ended = 'cancelled', changed = ? WHERE request = ?", (now, brief.request_id))
         return appended
+
+    def _fail_silent(
+        self, db: sqlite3.Connection, brief: Brief, until: float, entries: Sequence[PublicationEntry], now: float
+    ) -> Appended:
+        changed = db.execute("SELECT changed FROM briefs WHERE request = ?", (brief.request_id,)).fetchone()
+        if _stored(db, brief.request_id) != brief or changed[0] > until:
+            raise Moved(brief.request_id)
+        appended = self._log.append(db, entries, None, now)  # its fact ends the brief
+        db.execute(
+            "UPDATE briefs SET authority = ?, publisher = '' WHERE request = ?", (Authority.NODE, brief.request_id)
+        )
+        return appended
+
+
+def _silent(db: sqlite3.Connection, until: float, limit: int) -> list[Brief]:
+    rows = db.execute(
+        "SELECT request FROM briefs WHERE ended IS NULL AND authority < 4 AND changed <= ? ORDER BY changed LIMIT ?",
+        (until, limit),  # the condition of the index, to the letter
+    ).fetchall()
+    found = [_stored(db, request) for (request,) in rows]
+    return [brief for brief in found if brief is not None]
 
 
 def check(db: sqlite3.Connection, steps: Iterable[BriefTransition]) -> None:

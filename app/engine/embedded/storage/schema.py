@@ -11,7 +11,7 @@ from app.engine.embedded.events.operation_ids import operation_key
 from app.engine.sqlite.connection import StoreError, connect
 
 FILE: Final = "engine.db"
-VERSION: Final = 7
+VERSION: Final = 8
 
 # Version 1, and what each later one added: a store is brought up to date when it is opened.
 # A stream is one epoch of a channel. Its head is not written anywhere: it is the last of its events.
@@ -109,6 +109,9 @@ CREATE TABLE named (
   stream INTEGER NOT NULL, name TEXT NOT NULL, version INTEGER NOT NULL, user TEXT NOT NULL, user_name TEXT NOT NULL,
   at REAL NOT NULL, PRIMARY KEY (stream, name)
 ) STRICT, WITHOUT ROWID;
+""",
+    8: """
+CREATE INDEX briefs_open ON briefs (changed) WHERE ended IS NULL AND authority < 4;
 """,
 }
 

@@ -9,9 +9,9 @@ from jinja2 import FileSystemLoader, StrictUndefined
 from jinja2.sandbox import SandboxedEnvironment
 
 from app.core.briefs.calendars import both_calendars
+from app.services.briefs import messages
 
-from . import messages
-from .generator import WrittenBrief
+from .port import WrittenBrief
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from app.core.briefs.facts import EntityFact, EntityFacts
     from app.core.briefs.job import BriefJob
 
-    from .generator import GenerationReport
+    from .port import GenerationReport
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
 _SURE, _EMPTY = 1.0, 0.5  # confidence with facts, and without any
@@ -35,7 +35,7 @@ def environment() -> SandboxedEnvironment:
 
 
 class TemplateGenerator:
-    """`generator.Generator` by templates in files, one a language. `now` is Unix seconds."""
+    """`port.Generator` by templates in files, one a language. `now` is Unix seconds."""
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now

@@ -1,0 +1,1 @@
+"""The ways to write a brief, behind one port."""

@@ -1,0 +1,273 @@
+"""Briefs that external programs write: claimed with a lease, reported over HTTP (docs/protocol.md#workers).
+
+A report prolongs the lease. One that runs out fails the brief: its worker was silent.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import msgspec
+
+from app.core.briefs import job as jobs
+from app.core.briefs.facts import EntityFact, EntityFacts
+from app.core.briefs.job import Lease
+from app.core.briefs.output_checks import Language, language_share
+from app.engine.ports.errors import BriefCancelled, Moved
+from app.journal.acts import Act
+from dossier_realtime.protocol.authorization import Right, holds_on_all
+
+from . import messages
+from .generators.port import WrittenBrief
+from .ledger import WORKER
+from .runner import complete_event, failed_event, progress_event
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from app.core.briefs.job import BriefJob
+    from app.core.instant import Instant
+    from app.engine.ports.records import Record
+    from app.journal.acts import RecordAct
+    from app.services.publisher import EventPublisher
+    from dossier_realtime.protocol.authorization import Identity
+    from dossier_realtime.protocol.fields import Localized, Stage
+
+    from .facts.collector import FactCollector
+    from .finisher import BriefFinisher
+    from .ledger import BriefLedger, KeptBrief
+    from .runner import BriefRunner
+
+_MIN_LANGUAGE_SHARE: Final = 0.3  # names of people and places are often in the other script
+_MAX_LOOKED_AT: Final = 500  # waiting briefs in one claim
+
+
+class WorkerDeniedError(Exception):
+    """Raised when a report is not by the worker that holds the brief, in the same words whether it exists or not."""
+
+
+class BriefOverError(Exception):
+    """Raised when the brief of a report has ended: its worker writes it no further."""
+
+
+class BadReportError(Exception):
+    """Raised when a report cannot be taken; `path` is the place in its body."""
+
+    def __init__(self, text: str, path: str) -> None:
+        super().__init__(text)
+        self.path = path
+
+
+class ClaimedBrief(NamedTuple):
+    """A brief in a worker's hands, and all that it may rest on."""
+
+    job: BriefJob
+    lease: Lease
+    facts: list[EntityFact]
+
+
+class WorkerText(NamedTuple):
+    """The text that a worker wrote. `sources`: ids of the facts that it was given."""
+
+    en: str
+    ar: str
+    sources: Sequence[str]
+    confidence: float
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerParts:
+    """The parts that workers share with the generators of the service."""
+
+    runner: BriefRunner
+    collector: FactCollector
+    finisher: BriefFinisher
+    publisher: EventPublisher
+
+
+class BriefWorkers:
+    """Claims and reports. A worker is a program with `write` on every `user:{id}` channel."""
+
+    def __init__(
+        self, ledger: BriefLedger, parts: WorkerParts, silence_seconds: float, clock: Callable[[], Instant]
+    ) -> None:
+        self._ledger, self._parts = ledger, parts
+        self.lease_seconds = self._silence = silence_seconds
+        self._clock = clock
+        self._served: dict[str, int] = {}  # claims by requester, so that users take turns
+        self._heard: dict[str, float] = {}  # steady seconds of the last sign, by brief
+        self._started = clock().steady
+
+    @staticmethod
+    def is_worker(by: Identity) -> bool:
+        """Return whether a program may write briefs for everybody."""
+        return holds_on_all(by, Right.WRITE, "user")
+
+    async def claim(self, types: Sequence[str], by: Identity, act: RecordAct) -> ClaimedBrief | None:
+        """Give a waiting brief to a worker that may read its entity; None where none waits.
+
+        The facts are within the rights of the requester and of the worker. Raises Unavailable, and the errors of `act`.
+        """
+        for kept in await self._waiting(types, by):
+            token = secrets.token_urlsafe(24)
+            job = msgspec.structs.replace(jobs.begun(kept.job, self._ledger.now()), lease=self._lease(by, token))
+            facts = await self._facts(job, by)
+            await act(
+                Act(
+                    "claim_brief",
+                    "brief",
+                    job.request_id,
+                    job.channel,
+                    before={"state": kept.job.state},
+                    after={"state": job.state, "facts": len(facts)},
+                )
+            )
+            try:
+                await self._ledger.give(kept, job, facts)
+            except Moved:
+                continue  # another worker was first, or it was cancelled
+            user = job.requester.user_id
+            self._served[user] = self._served.get(user, 0) + 1
+            self._heard[job.request_id] = self._clock().steady
+            assert job.lease is not None  # noqa: S101  it was given above
+            return ClaimedBrief(job, job.lease, facts)
+        return None
+
+    async def progress(
+        self, request_id: str, lease: str, step: tuple[Stage, int, Localized], by: Identity, act: RecordAct
+    ) -> BriefJob:
+        """Take a step of a worker. Raises the errors of `_held`, BadReportError and Unavailable."""
+        stage, progress, message = step
+        recorded = False
+        while True:
+            kept = await self._held(request_id, lease)
+            again = (stage, progress) == (kept.job.stage, kept.job.progress)
+            if not again and not jobs.is_ahead(kept.job, stage, progress):
+                text = f"Progress never falls, nor does the stage; it is at {kept.job.stage} {kept.job.progress}"
+                raise BadReportError(text, "$.progress")
+            if not recorded:
+                recorded = True
+                await act(self._report(kept.job, {"stage": stage, "progress": progress}))
+                continue
+            job = jobs.advanced(kept.job, stage, progress, self._ledger.now())
+            job = msgspec.structs.replace(job, lease=self._lease(by, lease))
+            events = [] if again else [progress_event(job, message)]
+            try:
+                await self._ledger.commit(kept, job, events)
+            except Moved:
+                continue
+            except BriefCancelled:
+                raise BriefOverError from None
+            self._heard[request_id] = self._clock().steady
+            return job
+
+    async def complete(
+        self, request_id: str, lease: str, written: WorkerText, by: Identity, act: RecordAct
+    ) -> BriefJob:
+        """Take the finished text of a worker. Raises the errors of `_held`, BadReportError and Unavailable."""
+        kept = await self._held(request_id, lease)
+        given = {fact.id: fact for fact in await self._ledger.given(request_id)}
+        unknown = next((at for at, name in enumerate(written.sources) if name not in given), None)
+        if unknown is not None:
+            text = f"{written.sources[unknown]} is no fact that was given with the brief"
+            raise BadReportError(text, f"$.sources[{unknown}]")
+        texts: tuple[tuple[Language, str], ...] = (("en", written.en), ("ar", written.ar))
+        for language, text in texts:
+            if language_share(text, language) < _MIN_LANGUAGE_SHARE:
+                raise BadReportError(f"This text is not in its language ({language}); send both", f"$.text.{language}")
+        await act(self._report(kept.job, {"state": "complete"}))
+        facts = EntityFacts(tuple(given[name] for name in dict.fromkeys(written.sources)))
+        model = written.model or by.user_id
+        finished = await self._parts.finisher.finish(
+            kept.job, facts, WrittenBrief(written.en, written.ar, written.confidence, model)
+        )
+        while True:
+            kept = await self._held(request_id, lease)
+            # The text may rest on all that was given, whatever it names.
+            channels = [channel for fact in given.values() for channel in fact.channels]
+            job = jobs.completed(kept.job, written.confidence, channels, self._ledger.now())
+            try:
+                await self._ledger.commit(kept, job, [complete_event(job)], finished)
+            except Moved:
+                continue
+            except BriefCancelled:
+                raise BriefOverError from None
+            self._over(request_id)
+            return job
+
+    async def fail(self, request_id: str, lease: str, error: Localized, act: RecordAct) -> BriefJob:
+        """End a brief for a worker that cannot write it. Raises the errors of `_held`, and Unavailable."""
+        recorded = False
+        while True:
+            kept = await self._held(request_id, lease)
+            if not recorded:
+                recorded = True
+                await act(self._report(kept.job, {"state": "failed"}))
+                continue
+            job = jobs.failed(kept.job, error, self._ledger.now())
+            try:
+                await self._ledger.commit(kept, job, [failed_event(job)])
+            except Moved:
+                continue
+            except BriefCancelled:
+                raise BriefOverError from None
+            self._over(request_id)
+            return job
+
+    async def due(self, record: Record, wall: float) -> None:
+        """Fail a brief whose lease ran out, or that no worker claimed. Raises Moved and Unavailable.
+
+        Silence is measured by the steady clock, and not before this process listened: a jump of the wall clock or a
+        pause of the service is not the worker's silence.
+        """
+        kept = self._ledger.read(record)
+        heard = max(self._heard.get(record.key, self._started), self._started)
+        left = self._silence - (self._clock().steady - heard)
+        if kept.job.is_ended or kept.job.generator != WORKER:
+            await self._ledger.commit(kept, kept.job)
+        elif left > 0 and (kept.job.lease is not None or heard == self._started):
+            await self._ledger.postpone(kept, wall + left)
+        else:
+            await self._parts.runner.fail(record.key, messages.SILENT)
+            self._heard.pop(record.key, None)
+
+    def level(self, job: BriefJob) -> str:
+        """Return the highest level of the channels that a brief is about, for the journal."""
+        return self._parts.publisher.derived((job.owner_channel, job.channel, *job.sources)).level.label
+
+    async def _waiting(self, types: Sequence[str], by: Identity) -> list[KeptBrief]:
+        found = [
+            kept
+            for kept in await self._ledger.waiting(WORKER, _MAX_LOOKED_AT)
+            if (not types or kept.job.type in types) and self._parts.publisher.shown_to(by, (kept.job.channel,))
+        ]
+        return sorted(found, key=lambda kept: (self._served.get(kept.job.requester.user_id, 0), kept.job.created_at))
+
+    async def _facts(self, job: BriefJob, by: Identity) -> list[EntityFact]:
+        facts = (await self._parts.collector.collect(job)).facts
+        return [fact for fact in facts if self._parts.publisher.shown_to(by, fact.channels)]
+
+    async def _held(self, request_id: str, lease: str) -> KeptBrief:
+        """Return the brief whose lease the worker has. Raises WorkerDeniedError, BriefOverError and Unavailable."""
+        kept = await self._ledger.find(request_id)
+        held = None if kept is None else kept.job.lease
+        if kept is None or held is None or not secrets.compare_digest(held.token.encode(), lease.encode()):
+            raise WorkerDeniedError
+        if kept.job.is_ended:
+            raise BriefOverError
+        return kept
+
+    def _lease(self, by: Identity, token: str) -> Lease:
+        return Lease(by.user_id, token, self._ledger.now() + self._silence)
+
+    def _over(self, request_id: str) -> None:
+        self._heard.pop(request_id, None)
+        self._parts.runner.forget(request_id)
+
+    @staticmethod
+    def _report(job: BriefJob, after: dict[str, str | int]) -> Act:
+        before: dict[str, str | int] = {"state": job.state, "progress": job.progress}
+        return Act("report_brief", "brief", job.request_id, job.channel, before=before, after=after)
