@@ -81,6 +81,7 @@ def _compose(stores: Stores, tls_context: ssl.SSLContext | None) -> Service:
         lambda: journal.healthy,
         lambda channel: bool(node.hub.members(channel)),
         quotas,
+        engine.control,
     )
     revisions = Revisions(engine.revisions, engine.documents, engine.broker, documents.differences)
     cursors = Cursors(documents, engine.broker)

@@ -27,6 +27,7 @@ class NodeControl:
         self._policy = parts.policy
         self._recorder = parts.recorder
         self._quotas = services.publisher.quotas
+        self._documents = services.documents
         self._registry = connections.registry
         self._hub = connections.hub
         self._rechecks = connections.rechecks
@@ -52,10 +53,21 @@ class NodeControl:
                 limiter.raise_limit(command.subject, command.seconds, at.steady)
             name = self._registry.name_of(command.subject)
             self._recorder.record_raised_limit(command.subject, name, command.seconds)
+        elif command.kind == "end_document":
+            self._end_document(command.subject, at)
         else:
             self._registry.handle(command, self._disconnects, at)
         if command.kind == "end_user":
             self._recorder.record_disconnection(command.subject)
+
+    def _end_document(self, channel: str, at: Instant) -> None:
+        """Forget the text of a deleted document, and end the subscriptions of all who have it open."""
+        self._documents.deleted(channel)
+        for connection in self._hub.members(channel):
+            if connection.closing is None and connection.session.identity is not None:
+                connection.execute(connection.session.document_deleted(channel, at))
+        if channel in self._hub.heads:
+            self._hub.heads[channel] = 0  # a new epoch begins
 
     def change_settings(self, channel: str, settings: ChannelSettings) -> None:
         """Put the channel's settings in force, and check the rights of its members again."""

@@ -25,7 +25,7 @@ from app.engine.embedded.events.operation_ids import OperationIds
 from app.engine.embedded.storage import schema
 from app.engine.embedded.storage.schema import FILE, VERSION
 from app.engine.limits import EngineLimits
-from app.engine.ports.documents import KnownOperation, OperationKey
+from app.engine.ports.documents import KnownOperation, OperationKey, Version
 from app.engine.ports.errors import EngineError, KeyConflict, Unavailable
 from app.engine.ports.sessions import OpenedSession, SessionRecord
 from tests.engine.conftest import Clock
@@ -146,6 +146,40 @@ def test_a_full_disk_is_told_costs_nothing_and_heals(small_disk: Path, clock: Cl
             assert numbers(received.on(CHANNEL)) == list(acked)
         async with _opened(small_disk, clock) as engine:
             assert numbers(await engine.broker.read(CHANNEL, 0, 10_000)) == list(acked)
+
+    asyncio.run(asyncio.wait_for(scenario(), HANG_SECONDS))
+
+
+def test_nothing_of_a_deleted_document_stays_in_the_file(tmp_path: Path, clock: Clock) -> None:
+    """Its log has no snapshot at its end, which for a living document must stay whole from the last one on."""
+    document = "document:deleted"
+
+    async def scenario() -> None:
+        async with _opened(tmp_path, clock, history_events=10) as engine:
+            tip = 0
+            for _ in range(5):
+                versions = [Version(b'{"type":"remote_operation"}', "ali", f"o{tip + n}") for n in range(1, 301)]
+                await engine.documents.append(document, tip, versions)
+                tip += 300
+            await engine.documents.keep_snapshot(document, 600, b"{}")
+            await engine.broker.renew_epoch(document)
+            await engine.documents.keep_snapshot(document, 1_200, b"{}")  # of the history that has ended
+            await engine.documents.append(document, 0, [Version(b"{}", "ali", None)])
+            assert await engine.documents.snapshot(document, 2_000) is None
+            clock.passed = 60
+            engine.upkeep()
+            clock.passed = 2 * DAY
+            for _ in range(4):  # trimming goes in steps
+                engine.upkeep()
+                await engine.broker.publish([event("more")])
+            assert (await engine.broker.position(document)).offset == 1
+        with sqlite3.connect(tmp_path / FILE) as db:
+            (streams,) = db.execute("SELECT count(*) FROM streams WHERE channel = ?", (document,)).fetchone()
+            rows = {
+                table: db.execute(f"SELECT count(*) FROM {table}").fetchone()[0]  # noqa: S608  ours
+                for table in ("snapshots", "segments", "named", "operation_ids")
+            }
+        assert (streams, set(rows.values())) == (1, {0}), rows
 
     asyncio.run(asyncio.wait_for(scenario(), HANG_SECONDS))
 

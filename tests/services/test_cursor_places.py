@@ -36,7 +36,12 @@ def test_a_cursor_behind_an_edit_that_is_being_committed_is_placed_behind_it(tmp
         engine.broker.start(deliver)
         await engine.broker.join(DOC)
         documents = Documents(
-            engine.documents, engine.broker, lambda: True, lambda channel: True, Quotas(RateLimiter(), Clock())
+            engine.documents,
+            engine.broker,
+            lambda: True,
+            lambda channel: True,
+            Quotas(RateLimiter(), Clock()),
+            engine.control,
         )
         cursors, disk = Cursors(documents, engine.broker), threading.Event()
         assert isinstance(engine.documents, EmbeddedDocuments)

@@ -88,7 +88,12 @@ class Bench:
         self.used = False
         self.limiter = RateLimiter()
         self.documents = Documents(
-            self.gate, engine.broker, lambda: self.ready, lambda channel: self.used, Quotas(self.limiter, Clock())
+            self.gate,
+            engine.broker,
+            lambda: self.ready,
+            lambda channel: self.used,
+            Quotas(self.limiter, Clock()),
+            engine.control,
         )
         self.answers: list[int | EditError] = []
         self.delivered: list[int] = []

@@ -30,7 +30,9 @@ class Versioning:
     def __init__(self, engine: Engine, clock: Clock) -> None:
         self.engine, self.clock = engine, clock
         quotas = Quotas(RateLimiter(), clock)
-        self.documents = Documents(engine.documents, engine.broker, lambda: True, lambda channel: True, quotas)
+        self.documents = Documents(
+            engine.documents, engine.broker, lambda: True, lambda channel: True, quotas, engine.control
+        )
         self.revisions = Revisions(engine.revisions, engine.documents, engine.broker, self.documents.differences)
         self.texts = [""]
 

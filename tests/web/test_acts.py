@@ -76,6 +76,11 @@ def _held(report: str) -> Callable[[Service], Any]:
     return made
 
 
+async def _written(service: Service) -> Call:
+    path, _ = await _version(service)
+    return path.partition("/versions/")[0], None
+
+
 async def _document(service: Service) -> Call:
     return f"/v1/documents/{fresh('paper')}", {"content": "text"}
 
@@ -95,6 +100,7 @@ EVENT = {
 CALLS: dict[tuple[str, str], tuple[str, Callable[[Service], Any]]] = {
     ("post", r"/v1/publish"): ("publish", _path("/v1/publish", {"events": [brief("acts-1", "started", "somebody")]})),
     ("put", r"/v1/documents/([^/]+)"): ("change_document", _document),
+    ("delete", r"/v1/documents/([^/]+)"): ("delete_document", _written),
     ("put", r"/v1/documents/([^/]+)/versions/([^/]+)"): ("name_version", _version),
     ("post", r"/v1/documents/([^/]+)/restore"): ("restore_document", _restored),
     ("post", r"/v1/commitments/([^/]+)/ack"): ("acknowledge_alert", _alerted),
@@ -196,8 +202,8 @@ async def test_who_administers_one_channel_gets_no_address_and_no_token_of_other
         assert (token_id in lines, "127.0.0.1" in lines) == (False, False)
 
 
-STATES = set(get_args(Verb)) - {"publish", "export_journal", "delete_document"}
-"""Acts that find and leave a state. A publication finds none, an export leaves none; nothing deletes documents yet."""
+STATES = set(get_args(Verb)) - {"publish", "export_journal"}
+"""Acts that find and leave a state. A publication finds none, an export leaves none."""
 AGAIN = {
     "change_settings": "unchanged",
     "disconnect_user": "unchanged",

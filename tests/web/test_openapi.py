@@ -46,6 +46,7 @@ ASKED: dict[str, Asked] = {
     "publish": Asked(body={"events": [UPDATE]}, headers={"Idempotency-Key": "k-1"}),
     "read_document": Asked({"document": "d1"}, {"version": "1"}),
     "write_document": Asked({"document": "d2"}, body={"content": "مرحبا"}),
+    "delete_document": Asked({"document": "d9"}),
     "read_document_history": Asked({"document": "d1"}, {"after": "0", "limit": "5", "joined": "true"}),
     "list_named_versions": Asked({"document": "d1"}),
     "name_version": Asked({"document": "d1", "name": "مسودة"}, body={"version": 1}),
@@ -82,6 +83,7 @@ WRONG: dict[str, Asked] = {
     "publish": Asked(body={"events": []}),
     "read_document": Asked({"document": "d1"}, {"version": "x" * 101}),
     "write_document": Asked({"document": "d3"}, body={"content": 5}),
+    "delete_document": Asked({"document": "a%20b"}),
     "read_document_history": Asked({"document": "d1"}, {"limit": "0"}),
     "list_named_versions": Asked({"document": "a%20b"}),
     "name_version": Asked({"document": "d1", "name": "12"}),
@@ -116,6 +118,7 @@ WRONG: dict[str, Asked] = {
 }
 ABSENT: dict[str, Asked] = {
     "read_document": Asked({"document": "d1"}, {"version": "9"}),
+    "delete_document": Asked({"document": "never-begun"}),
     "name_version": Asked({"document": "d1", "name": "later"}, body={"version": 9}),
     "compare_versions": Asked({"document": "d1"}, {"from": "never named"}),
     "restore_document": Asked({"document": "d1"}, body={"version": 9}),
@@ -161,7 +164,8 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
         with httpx.Client(base_url=service.http, headers={"Authorization": f"Bearer {publisher}"}) as http:
             events = [UPDATE, alert("c1", 1, "ali"), brief("b1", "started", "ali")]
             assert http.post("/v1/publish", json={"events": events}).status_code == 200
-            assert http.put("/v1/documents/d1", json={"content": "text"}).status_code == 200
+            for document in ("d1", "d9"):
+                assert http.put(f"/v1/documents/{document}", json={"content": "text"}).status_code == 200
         yield service
     service.assert_log_clean()
 

@@ -89,6 +89,20 @@ CALLS: tuple[HttpCallForm, ...] = (
         (403, 409, 412, 428),
     ),
     HttpCallForm(
+        "delete",
+        "/v1/documents/{document}",
+        "delete_document",
+        "Delete a document, as an administrator of its channel; the journal keeps it.",
+        Said(forms.DocumentDeleted),
+        "token",
+        (
+            _DOCUMENT,
+            Parameter("If-Match", "header", {"type": "string"}, "The version that the document must be at."),
+            REASON,
+        ),
+        (403, 404, 412),
+    ),
+    HttpCallForm(
         "get",
         "/v1/documents/{document}/history",
         "read_document_history",

@@ -204,6 +204,13 @@ class Session:
             changes.append(ReceiveOwn(own))
         return changes
 
+    def document_deleted(self, channel: str, at: Instant) -> list[Effect]:
+        """End the subscription to a document that was deleted."""
+        self.subscriptions.discard(channel)
+        text = "The document was deleted; subscribe to it again to begin a new one"
+        error = error_message(ErrorCode.SUBSCRIPTION_FAILED, text, at, channel=channel)
+        return [Leave(channel), Send(error), Send(ev.Unsubscribed(channel=channel))]
+
     def entitled(self, right: Right, channel: str) -> bool:
         """Return whether the identity's claims give the right on the channel now, frozen or not."""
         return self.identity is not None and self._decide(self.identity, right, channel).entitled

@@ -11,11 +11,11 @@ from typing import Literal, Protocol
 class ControlCommand:
     """A request of one node to every node.
 
-    `subject`: a session's or a user's id; `count`: how often the session had come back on the connection that replaces
-    all of before; `seconds`: for how long limits are raised, 0 to end it.
+    `subject`: a session's or a user's id, or the channel of a document that was deleted; `count`: how often the session
+    had come back on the connection that replaces all of before; `seconds`: for how long limits are raised, 0 to end it.
     """
 
-    kind: Literal["end_session", "end_user", "replace", "lift_limits"]
+    kind: Literal["end_session", "end_user", "replace", "lift_limits", "end_document"]
     subject: str
     reason: str = ""
     count: int = 0

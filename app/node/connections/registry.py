@@ -76,5 +76,5 @@ class Registry:
                     and connection.session.reconnect_count < command.count
                 ):
                     connection.apply(connection.session.replaced())
-            case "lift_limits":
-                pass  # of no connection: the node's own matter
+            case "lift_limits" | "end_document":
+                pass  # of no session: the node's own matter

@@ -100,7 +100,7 @@ class BriefFinisher:
             answered: asyncio.Future[int | EditError] = asyncio.get_running_loop().create_future()
             author = EditAuthor(job.requester.user_id, job.requester.name, job.requester.role)
             await self._documents.replace(
-                channel, EditSubmission(author, WholeText(text, expected), answered.set_result)
+                channel, EditSubmission(author, WholeText(text, expected, expected), answered.set_result)
             )
             outcome = await answered
             if isinstance(outcome, int):

@@ -96,6 +96,12 @@ class DocumentQueue:
         if self._loading is None or self._loading.done():
             self._loading = self._loop.create_task(self._load())
         await asyncio.shield(self._loading)
+        if not self._is_loaded:
+            await self.loaded()
+
+    def reload(self) -> None:
+        """Load the document again before its next use: its history has ended."""
+        self._is_loaded = False
 
     def submit(self, submission: EditSubmission) -> None:
         """Queue an edit, and begin to work if the queue rests."""
@@ -119,7 +125,8 @@ class DocumentQueue:
         self._snapshot = versioned.version
         await replay(self._broker, self._channel, versioned, position.offset)
         self.committed, self.epoch = versioned, position.epoch
-        self._is_loaded = True
+        # The document may have been deleted while it was read: then it is read again.
+        self._is_loaded = (await self._broker.position(self._channel)).epoch == position.epoch
 
     async def _work(self) -> None:
         try:

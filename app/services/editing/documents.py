@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from app.core.domain import documents as core
 from app.core.domain import whole_texts
 from app.core.domain.documents import EditError, VersionedDocument
+from app.engine.ports.control import ControlCommand
 from dossier_realtime.protocol.responses import DocumentState
 
 from .differences import Differences
@@ -20,6 +21,7 @@ from .shared_texts import SharedText, SharedTexts
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from app.engine.ports.control import ControlBus
     from app.engine.ports.documents import DocumentStore
     from app.engine.ports.events import Broker
     from app.services.quotas import Quotas
@@ -41,9 +43,10 @@ class Documents:
         ready: Callable[[], bool],
         in_use: Callable[[str], bool],
         quotas: Quotas,
+        control: ControlBus,
     ) -> None:
         self._store, self._broker, self._ready, self._in_use = store, broker, ready, in_use
-        self._quotas = quotas
+        self._quotas, self._control = quotas, control
         self.differences = Differences()
         self._texts = SharedTexts()
         self._queues: dict[str, DocumentQueue] = {}
@@ -88,6 +91,24 @@ class Documents:
             submission.reply(refusal)
             return
         self.submit(channel, submission)
+
+    async def delete(self, channel: str) -> None:
+        """Delete the document: its versions are void, and its next one is the first of a new history.
+
+        Those who have it open are told. Raises Unavailable.
+        """
+        await self._broker.renew_epoch(channel)
+        await self._control.send(ControlCommand("end_document", channel))
+
+    def deleted(self, channel: str) -> None:
+        """Forget what is in memory of a document that was deleted."""
+        queue = self._queues.get(channel)
+        if queue is not None:
+            queue.reload()
+
+    async def was_deleted(self, channel: str) -> bool:
+        """Return whether the document was deleted, and not begun anew since."""
+        return self._broker.is_begun(channel) and not await self.exists(channel)
 
     async def _change_of(self, channel: str, change: WholeText) -> Operation | None:
         """Return the operation from the text at the base to the new one; None where it cannot be merged.

@@ -46,7 +46,11 @@ class DocumentCallHandler(AuthenticatedHandler):
         known = access(identity, Right.READ, channel, policy).permitted
         known = known and await documents.exists(channel)
         right = Right.READ if known else Right.WRITE  # an unknown document is empty to those who may write it
-        return channel, self._entitled(identity, right, channel)
+        identity = self._entitled(identity, right, channel)
+        if identity is not None and await documents.was_deleted(channel):
+            self.refuse(404, ErrorCode.NOT_FOUND, "The document was deleted; write to it to begin a new one")
+            return channel, None
+        return channel, identity
 
     async def _caller(self, document_id: str) -> tuple[str, Identity | None]:
         """Return the channel and the caller; answer where the id or the token is bad."""

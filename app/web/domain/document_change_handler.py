@@ -1,6 +1,6 @@
-"""`PUT /v1/documents/{id}`: replace a document's text, or merge a new one with the edits since its base.
+"""`PUT|DELETE /v1/documents/{id}`: replace a document's text, merge a new one with edits since its base, or delete it.
 
-Source: docs/protocol.md#whole-texts.
+Source: docs/protocol.md#whole-texts, docs/protocol.md#deleted-documents.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _KEY = re.compile(r"[\x21-\x7e]{1,64}")
 class DocumentChangeHandler(DocumentCallHandler):
     """The calls that change one document."""
 
-    acts: ClassVar[Mapping[str, tuple[Verb, ...]]] = {"put": ("change_document",)}
+    acts: ClassVar[Mapping[str, tuple[Verb, ...]]] = {"put": ("change_document",), "delete": ("delete_document",)}
     max_body = 8 << 20  # bytes: the longest document, with every unit escaped
     too_big = f"The body is bigger than {max_body} bytes; a document holds {MAX_DOCUMENT} UTF-16 units: shorten it"
 
@@ -86,6 +86,32 @@ class DocumentChangeHandler(DocumentCallHandler):
         self.unchanged = outcome == version
         self.set_header("Etag", f'"{outcome}"')
         self.answer({"document": document_id, "version": outcome})
+
+    async def delete(self, document_id: str) -> None:
+        """Delete the document; it may be begun anew. The journal keeps what it was."""
+        channel, identity = await self.open(document_id, Right.ADMIN)
+        if identity is None:
+            return
+        documents = self.context.domain.documents
+        try:
+            state = await documents.state(channel)
+            if not state.version:
+                self.refuse(404, ErrorCode.NOT_FOUND, "There is no such document")
+                return
+            match = self.request.headers.get("If-Match")
+            found = None if match is None else _ETAG.fullmatch(match.strip())
+            if match is not None and (found is None or int(found.group(1)) != state.version):
+                text = f"The document is at version {state.version}; read it before you delete it"
+                self.refuse(412, ErrorCode.VERSION_CONFLICT, text, version=state.version)
+                return
+            before = {"version": state.version, "units": len(to_units(state.content))}
+            act = Act("delete_document", "document", document_id, channel, before=before, after={"version": 0})
+            await self.act(act)
+            await documents.delete(channel)
+        except Unavailable:
+            self.unavailable()
+            return
+        self.answer({"document": document_id, "version": state.version})
 
     def _said(self) -> DocumentText | None:
         try:

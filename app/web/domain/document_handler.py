@@ -1,4 +1,4 @@
-"""`GET|PUT /v1/documents/{id}`: read a document's text, now or at a version, and replace it.
+"""`GET|PUT|DELETE /v1/documents/{id}`: read a document's text, now or at a version, replace it, and delete it.
 
 Source: docs/protocol.md#documents-over-http.
 """

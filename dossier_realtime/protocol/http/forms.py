@@ -152,6 +152,13 @@ class DocumentVersion(Struct):
     version: Count
 
 
+class DocumentDeleted(Struct):
+    """The last version of a document that was deleted."""
+
+    document: Id
+    version: Count
+
+
 class BriefEnded(Struct):
     """The end of a brief, now or before."""
 

@@ -34,10 +34,9 @@ class EmbeddedDocuments:
 
 
 def _keep(db: sqlite3.Connection, channel: str, version: int, state: bytes) -> None:
-    db.execute(
-        f"INSERT OR REPLACE INTO snapshots (stream, version, state) VALUES ({STREAM}, ?, ?)",  # noqa: S608 - ours
-        (channel, version, state),
-    )
+    # The document may have been deleted meanwhile: the version is then none of its present stream.
+    found = f"SELECT stream, offset, ? FROM events WHERE stream = {STREAM} AND offset = ?"  # noqa: S608 - ours
+    db.execute(f"INSERT OR REPLACE INTO snapshots (stream, version, state) {found}", (state, channel, version))
 
 
 def _snapshot(db: sqlite3.Connection, channel: str, version: int) -> tuple[int, bytes] | None:

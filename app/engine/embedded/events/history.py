@@ -107,11 +107,16 @@ def trim(db: sqlite3.Connection, stream: int, last: int, until: int, document_by
 
 
 def trim_retired(db: sqlite3.Connection, stream: int, last: int, until: int) -> bool:
-    """Trim a stream that a later one replaced; return True once nothing of it is left."""
-    if (
-        trim(db, stream, last, until)
-        or db.execute("SELECT 1 FROM events WHERE stream = ? LIMIT 1", (stream,)).fetchone()
-    ):
+    """Trim a stream that a later one replaced; return True once nothing of it is left.
+
+    Of a document, too, nothing is kept beyond the log: its text is never made again.
+    """
+    gone = db.execute(
+        "DELETE FROM events WHERE number IN (SELECT number FROM events"
+        " WHERE stream = ? AND offset <= ? AND number <= ? ORDER BY offset LIMIT ?)",
+        (stream, last, until, TRIM_STEP),
+    ).rowcount
+    if gone or db.execute("SELECT 1 FROM events WHERE stream = ? LIMIT 1", (stream,)).fetchone():
         return False
     for table in ("segments", "named", "snapshots", "operation_ids"):  # a later stream may get the same number
         db.execute(f"DELETE FROM {table} WHERE stream = ?", (stream,))  # noqa: S608 - ours
