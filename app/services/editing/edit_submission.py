@@ -67,6 +67,7 @@ class EditSubmission:
     origin: Origin | None = field(default_factory=origin_now.get)
     is_answered: bool = False
     charged: tuple[int, int] = (0, 0)
+    _digest: bytes = b""
 
     @property
     def key(self) -> OperationKey | None:
@@ -81,8 +82,14 @@ class EditSubmission:
     def digest(self) -> bytes:
         """The digest of the edit as its author sent it, whatever the order of its members.
 
-        Its author and the history that it names do not count: both may be added where it is sent again.
+        Its author and the history that it names do not count: both may be added where it is sent again. It is empty for
+        an edit without a name, and is made once: a long text may become hundreds of versions.
         """
+        if not self._digest and self.key is not None:
+            self._digest = self._digested()
+        return self._digest
+
+    def _digested(self) -> bytes:
         change = self.change
         if isinstance(change, EditPayload):
             body = msgspec.structs.replace(change, op_id=None, epoch=None, user_id=None, user_name=None)
