@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,8 +58,8 @@ class Running:
 
 
 @contextmanager
-def service() -> Iterator[Running]:
-    """Start the service, and stop it at the end."""
+def service(ended: Callable[[Path], None] | None = None) -> Iterator[Running]:
+    """Start the service, and stop it at the end; `ended` gets its folder then."""
     with tempfile.TemporaryDirectory() as data:
         folder = Path(data)
         token = _mint(folder, "--sub", "bench", "--permission", "write:document:*")
@@ -70,6 +70,8 @@ def service() -> Iterator[Running]:
         finally:
             process.terminate()
             process.wait(30)
+        if ended is not None:
+            ended(folder)
 
 
 def begin(output: Path, *arguments: str) -> subprocess.Popen[bytes]:
