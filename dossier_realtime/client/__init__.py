@@ -33,6 +33,7 @@ from .state.outbound_frames import Message
 from .state.presence import PresenceState
 from .state.session import SubscriptionStatus
 from .subscription import Subscription
+from .versions import DocumentVersions
 
 __all__ = [
     "AuthFailed",
@@ -46,6 +47,7 @@ __all__ = [
     "DocumentEditor",
     "DocumentRestored",
     "DocumentStatus",
+    "DocumentVersions",
     "DossierRealtimeClient",
     "Edit",
     "ErrorCode",
