@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.core.domain import kept_versions
-from dossier_realtime.protocol.commands import Attributes
+from dossier_realtime.protocol.commands import Attributes, FlatOperation
 from dossier_realtime.protocol.events import RemoteOperationPayload
 
 PAYLOADS = st.builds(
@@ -33,6 +33,17 @@ def test_a_block_gives_back_every_version(payloads: list[RemoteOperationPayload]
     found = kept_versions.unpack(kept_versions.pack(versions))
     assert found == [msgspec.structs.replace(one, op_id=None) for one in versions]
     assert all(after.version == before.version + 1 for before, after in pairwise(found))
+
+
+def test_a_batch_comes_back_with_its_operations() -> None:
+    operations = (FlatOperation("insert", 0, "مرحبا"), FlatOperation("delete", 5, length=2))
+    batch = RemoteOperationPayload(
+        user_id="a", user_name="A", operation_type="batch", version=7, operations=operations, timestamp=5
+    )
+    after = RemoteOperationPayload(
+        user_id="a", user_name="A", operation_type="insert", position=3, version=8, content="x"
+    )
+    assert kept_versions.unpack(kept_versions.pack([batch, after])) == [batch, after]
 
 
 def test_a_damaged_block_is_refused() -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from msgspec import Struct, field
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from dossier_realtime.protocol.events import RemoteOperationPayload
 
@@ -55,6 +55,17 @@ def joined(rows: Iterable[RevisionRow]) -> list[RevisionRow]:
         else:
             found.append(row)
     return found
+
+
+def give_names(rows: Iterable[RevisionRow], named: Sequence[NamedVersion]) -> None:
+    """Give each row the names of its versions. Both are in the order of versions."""
+    at = 0
+    for row in rows:
+        while at < len(named) and named[at].version < row.first:
+            at += 1
+        while at < len(named) and named[at].version <= row.version:
+            row.names.append(named[at].name)
+            at += 1
 
 
 def _are_near(before: int | None, after: int | None) -> bool:

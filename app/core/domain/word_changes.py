@@ -80,11 +80,7 @@ def _add(changes: list[WordChange], kind: Literal["equal", "delete", "insert"], 
 
 
 def _edges(text: str) -> list[int]:
-    edges, at = [0], 0
-    for word in words(text):
-        at += len(word)
-        edges.append(at)
-    return edges
+    return [0, *(word.end() for word in _WORDS.finditer(text))]
 
 
 def _changed(hunks: Iterable[Hunk]) -> list[_Region]:

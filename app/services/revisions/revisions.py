@@ -5,6 +5,7 @@ Source: docs/protocol.md#history-of-a-document.
 
 from __future__ import annotations
 
+import asyncio
 import re
 import time
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from app.core.domain import documents as core
 from app.core.domain.documents import VersionedDocument
-from app.core.domain.revision_rows import NamedVersion, RevisionRow, joined, row_of
+from app.core.domain.revision_rows import NamedVersion, RevisionRow, give_names, joined, row_of
 from app.core.domain.word_changes import WordChange, word_changes
 from app.engine.ports.errors import Unavailable
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 MAX_NAMED = 1_000  # versions of one document
 _PAGE_VERSIONS = 500  # read at once
+_TURN_VERSIONS = 25  # applied in one turn of the loop
 _MAX_JOINED = 20_000  # versions that one page of joined rows looks at
 
 _VERSION = re.compile(r"[0-9]{1,16}")
@@ -82,9 +84,7 @@ class Revisions:
         if len(rows) > limit:  # the last row may go on: it is begun anew on the next page
             rows = rows[:limit]
             at = rows[-1].version
-        names = await self._store.named(channel)
-        for row in rows:
-            row.names = [one.name for one in names if row.first <= one.version <= row.version]
+        give_names(rows, await self._store.named(channel))
         return RevisionPage(tip, oldest, rows, at if at < tip else None)
 
     async def version_of(self, channel: str, asked: str) -> int:
@@ -107,13 +107,16 @@ class Revisions:
             page = await self._store.read(channel, versioned.version, missing)
             if not page:
                 raise Unavailable(f"the history of {channel} has a hole after version {versioned.version}")
-            for payload in page:
+            for number, payload in enumerate(page, 1):
                 versioned.advance_by(payload)
+                if number % _TURN_VERSIONS == 0:  # of a long text each is copied
+                    await asyncio.sleep(0)
         return versioned
 
     async def changes(self, old: Document, new: Document) -> list[WordChange]:
         """Return the difference of two texts by word."""
-        return word_changes(old.text, new.text, await self._differences.between(old.text, new.text))
+        hunks = await self._differences.between(old.text, new.text)
+        return await asyncio.to_thread(word_changes, old.text, new.text, hunks)  # a long text has many words
 
     async def epoch(self, channel: str) -> str:
         """Return the name of the history that the document's versions count in."""
