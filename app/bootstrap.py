@@ -13,6 +13,8 @@ from app.builders.node import node_limits
 from app.builders.stores import Stores, open_stores
 from app.builders.web import handler_access, handler_bounds, operator_services
 from app.configuration.limits import rate_limits
+from app.core.domain.projections import inbox
+from app.core.domain.projections.tasks import Tasks
 from app.core.instant import Instant
 from app.journal.acts import ActRecord
 from app.journal.exports.export import Archive
@@ -27,6 +29,9 @@ from app.services.briefs.cancellation import Briefs
 from app.services.briefs.ledger import KIND as BRIEF_RECORDS
 from app.services.channel_admin import ChannelAdmin
 from app.services.commitments.alerts import Alerts
+from app.services.domain.inboxes import Inboxes
+from app.services.domain.projections import Projections
+from app.services.domain.task_list import TaskList
 from app.services.due_clock import DueClock
 from app.services.editing.cursors import Cursors
 from app.services.editing.documents import Documents
@@ -42,10 +47,14 @@ from dossier_realtime.recording.ops.ops_aggregator import OpsAggregator
 
 if TYPE_CHECKING:
     import ssl
+    from collections.abc import Sequence
 
     from app.configuration.config import Config
+    from app.core.domain.projections.projection import Projection
 
 _DAY_SECONDS = 86_400.0
+_PROJECTIONS: Sequence[Projection] = (Tasks(), inbox.InboxEntries(), inbox.InboxHeads())
+"""The records that follow from events. A capability that follows them adds its row."""
 
 
 def now() -> Instant:
@@ -73,8 +82,12 @@ def _compose(stores: Stores, tls_context: ssl.SSLContext | None) -> Service:
 
     # Services of the domain. Documents ask the node, which is made of them, whether a channel has readers.
     quotas = Quotas(rate_limits(config, _DAY_SECONDS), now, engine.quotas)
-    publisher = EventPublisher(engine.broker, engine.alerts, policy, aggregator, lambda: journal.healthy, quotas)
+    projections = Projections(engine.records, _PROJECTIONS, now)
+    publisher = EventPublisher(
+        engine.broker, engine.alerts, policy, aggregator, lambda: journal.healthy, quotas, projections
+    )
     alerts = Alerts(engine.alerts, publisher, aggregator)
+    inboxes = Inboxes(engine.records, publisher)
     documents = Documents(
         engine.documents,
         engine.broker,
@@ -86,7 +99,7 @@ def _compose(stores: Stores, tls_context: ssl.SSLContext | None) -> Service:
     revisions = Revisions(engine.revisions, engine.documents, engine.broker, documents.differences)
     cursors = Cursors(documents, engine.broker)
     # A kind of records that its service looks at when they are due is one row here.
-    due_clock = DueClock(engine.records, lambda: node.clock(), {})  # noqa: PLW0108  the node is made later
+    due_clock = DueClock(engine.records, lambda: node.clock(), {inbox.KIND: inboxes.wake})  # noqa: PLW0108  the node is made later
     publisher.report_changes(due_clock.changed)
     channel_admin = ChannelAdmin(engine, policy)
     jobs = brief_jobs(stores, publisher, policy, documents, channel_admin, aggregator, now)
@@ -95,7 +108,7 @@ def _compose(stores: Stores, tls_context: ssl.SSLContext | None) -> Service:
 
     recorder = Recorder(journal, metrics, policy, aggregator)
     acts = ActRecord(journal, recorder.level_of)
-    services = Services(publisher, documents, cursors, alerts, briefs, jobs, channel_admin, acts)
+    services = Services(publisher, documents, cursors, alerts, briefs, jobs, inboxes, channel_admin, acts)
     node_parts = NodeParts(engine, policy, TokenVerifier(config.auth), recorder, node_limits(config))
     node = Node(config.node.id, node_parts, services, now, lambda: str(uuid.uuid4()))
 
@@ -118,7 +131,9 @@ def _compose(stores: Stores, tls_context: ssl.SSLContext | None) -> Service:
     bounds = handler_bounds(config, node)
     context = HandlerContext(
         handler_access(engine, node),
-        DomainServices(publisher, documents, revisions, alerts, briefs, jobs),
+        DomainServices(
+            publisher, documents, revisions, alerts, briefs, jobs, inboxes, TaskList(engine.records, publisher)
+        ),
         operator_services(engine, node, channel_admin),
         CallRecords(recorder, acts, Archive(folder, config.node.id, stores.signer)),
         bounds,

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from app.services.briefs.jobs import BriefJobs
     from app.services.channel_admin import ChannelAdmin
     from app.services.commitments.alerts import Alerts
+    from app.services.domain.inboxes import Inboxes
     from app.services.editing.cursors import Cursors
     from app.services.editing.documents import Documents
     from app.services.publisher import EventPublisher
@@ -31,6 +32,7 @@ class Services:
     alerts: Alerts
     briefs: Briefs
     brief_jobs: BriefJobs
+    inboxes: Inboxes
     channel_admin: ChannelAdmin
     acts: ActRecord
 

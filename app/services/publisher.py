@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 from app.core.domain.alerts import AlertRecipient, alert_recipient, mou_channels
 from app.core.domain.briefs import transition
+from app.core.domain.errors import DomainFactError
 from app.core.domain.ownership import OF_THE_SERVICE, claim_on_brief, claim_on_commitment
 from app.engine.delivery_rules import TO_EVERYBODY, DeliveryRules
-from app.engine.ports.errors import Unavailable
+from app.engine.ports.errors import Moved, Unavailable
 from app.engine.ports.events import IdempotencyKey, PublicationEntry, PublishResult
 from dossier_realtime.protocol import codec
 from dossier_realtime.protocol.authorization import Fact, may_see
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from dossier_realtime.protocol.events import Event
     from dossier_realtime.recording.ops.ops_aggregator import OpsAggregator
 
+    from .domain.projections import Projections
     from .quotas import Quotas
 
 __all__ = ["EventPublisher", "IdempotencyKey", "PublishResult"]
@@ -44,6 +46,7 @@ class EventPublisher:
         aggregator: OpsAggregator,
         journal_ready: Callable[[], bool],
         quotas: Quotas,
+        projections: Projections,
     ) -> None:
         self._broker = broker
         self._alerts = alerts
@@ -51,6 +54,7 @@ class EventPublisher:
         self._aggregator = aggregator
         self._journal_ready = journal_ready
         self.quotas = quotas
+        self._projections = projections
         self._when_changed: Callable[[Sequence[RecordChange]], None] | None = None
 
     def report_changes(self, to: Callable[[Sequence[RecordChange]], None]) -> None:
@@ -76,11 +80,10 @@ class EventPublisher:
         self.quotas.charge(by.user_id, by.role, channels=begun, stored=stored)
         results: list[PublishResult] = []
         try:
-            results = await self._broker.publish(entries, key, changes)
+            results = await self._committed(events, entries, key, changes)
         finally:
             if not results or results[0].repeated:
                 self.quotas.give_back(by.user_id, channels=begun, stored=stored)
-        self._note(changes)
         await self._report(events, entries, results)
         return results
 
@@ -95,14 +98,38 @@ class EventPublisher:
         Returns when they are durable and delivered. Raises KeyConflict, DomainFactError, Moved and Unavailable.
         """
         entries = self.entries(events)
-        results = await self._broker.publish(entries, key, changes)
-        self._note(changes)
+        results = await self._committed(events, entries, key, changes)
         await self._report(events, entries, results)
         return results
 
-    def _note(self, changes: Sequence[RecordChange]) -> None:
-        if changes and self._when_changed is not None:
-            self._when_changed(changes)
+    async def _committed(
+        self,
+        events: Sequence[tuple[str, Event]],
+        entries: Sequence[PublicationEntry],
+        key: IdempotencyKey | None,
+        changes: Sequence[RecordChange],
+    ) -> list[PublishResult]:
+        """Commit the events, the given changes of records, and those that follow from the events."""
+        projected: list[RecordChange] | None = None
+        while True:
+            before = projected
+            try:
+                projected = await self._projections.changes(events)
+            except DomainFactError:
+                # A repeated send was possible when it came first: it gets its first answer.
+                results = None if key is None else await self._broker.repeated(key)
+                if results is None:
+                    raise
+                return results
+            try:
+                results = await self._broker.publish(entries, key, (*changes, *projected))
+            except Moved:
+                if projected == before or not projected:
+                    raise  # of the given changes: their decision is to be made again
+                continue
+            if self._when_changed is not None:
+                self._when_changed((*changes, *projected))
+            return results
 
     async def _report(
         self,

@@ -19,7 +19,9 @@ from app.web.domain.brief_handler import BriefCancelHandler
 from app.web.domain.commitment_handler import CommitmentAckHandler
 from app.web.domain.document_handler import DocumentHandler
 from app.web.domain.document_restore_handler import DocumentRestoreHandler
+from app.web.domain.inbox_handler import InboxHandler
 from app.web.domain.publish_handler import PublishHandler
+from app.web.domain.task_handler import TaskListHandler
 from app.web.http.guarded_handler import NotFoundHandler
 from app.web.operators import channel_handlers as channels
 from app.web.operators import user_handlers as users
@@ -62,6 +64,8 @@ ROUTES: list[Any] = [
     (r"/v1/briefs/([^/]+)/failed", workers.BriefFailedHandler),
     (r"/v1/briefs/([^/]+)", briefs.BriefHandler),
     (r"/v1/briefs/([^/]+)/cancel", BriefCancelHandler),
+    (r"/v1/inbox", InboxHandler),
+    (r"/v1/tasks", TaskListHandler),
     (r"/v1/sessions", listings.SessionListHandler),
     (r"/v1/sessions/([^/]+)", users.SessionHandler),
     (r"/v1/users/([^/]+)/disconnect", users.DisconnectUserHandler),

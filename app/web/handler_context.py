@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from app.services.channel_admin import ChannelAdmin
     from app.services.channel_history import ChannelHistory
     from app.services.commitments.alerts import Alerts
+    from app.services.domain.inboxes import Inboxes
+    from app.services.domain.task_list import TaskList
     from app.services.editing.documents import Documents
     from app.services.local_connections import LocalConnections
     from app.services.operators import Operators
@@ -63,7 +65,7 @@ class Access:
 
 @dataclass(frozen=True, slots=True)
 class DomainServices:
-    """The services of the domain: events, documents and their versions, alerts of commitments, briefs."""
+    """The services of the domain: events, documents and their versions, and one a capability."""
 
     publisher: EventPublisher
     documents: Documents
@@ -71,6 +73,8 @@ class DomainServices:
     alerts: Alerts
     briefs: Briefs
     brief_jobs: BriefJobs
+    inboxes: Inboxes
+    tasks: TaskList
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,7 @@ from .fields import (
     OrNull,
     Ref,
     Status,
+    Timestamp,
 )
 
 
@@ -277,7 +278,38 @@ class CancelBrief(Struct, tag_field="type", tag="brief_cancel", omit_defaults=Tr
     ref: Ref | None = None
 
 
-DomainMessage = AcknowledgeAlert | RequestBrief | CancelBrief
+EntryId = Annotated[str, Meta(min_length=1, max_length=128)]
+
+
+class NotificationAckPayload(Strict, frozen=True):
+    """The entries that were read: by their ids, or all up to an offset of the user's channel. One of the two."""
+
+    ids: Annotated[list[EntryId], Meta(min_length=1, max_length=100)] | None = None
+    up_to: Count | None = None
+
+
+class AcknowledgeNotifications(Struct, tag_field="type", tag="notification_ack", omit_defaults=True, kw_only=True):
+    """Mark entries of the user's inbox as read; answered by `ack`, and told to every connection of the user."""
+
+    payload: NotificationAckPayload
+    ref: Ref | None = None
+
+
+class NotificationSnoozePayload(Strict, frozen=True):
+    """The entry, and the Unix time at which it is unread again."""
+
+    id: EntryId
+    until: Timestamp
+
+
+class SnoozeNotification(Struct, tag_field="type", tag="notification_snooze", omit_defaults=True, kw_only=True):
+    """Let an entry of the user's inbox wait; answered by `ack`, and told to every connection of the user."""
+
+    payload: NotificationSnoozePayload
+    ref: Ref | None = None
+
+
+DomainMessage = AcknowledgeAlert | RequestBrief | CancelBrief | AcknowledgeNotifications | SnoozeNotification
 """The commands of the domain. A new one is added here and in the table of `app/node/effects/runner.py`."""
 
 Command = (

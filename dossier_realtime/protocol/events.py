@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from .commands import Attributes, FlatOperation, OperationId, UnitLength, UnitOffset
+from .domain.inbox import InboxState
 from .fields import (
     ABSENT,
     Activity,
@@ -431,6 +432,7 @@ Event = (
     | PresenceLeave
     | PresenceUpdate
     | AlertState
+    | InboxState
     | OpsStats
 )
 """Every message of a server."""

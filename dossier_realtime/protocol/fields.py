@@ -54,6 +54,7 @@ Status = Literal["online", "away", "busy"]
 Activity = Literal["viewing", "editing", "commenting"]
 Level = Literal["public", "internal", "confidential", "secret"]
 Health = Literal["healthy", "monitor", "at_risk", "critical"]
+TaskStatus = Literal["pending", "in_progress", "completed", "cancelled"]
 Stage = Literal["analyzing", "generating", "reviewing", "finalizing"]
 
 MAX_DOCUMENT = 1 << 20  # UTF-16 code units

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -12,8 +13,8 @@ from hypothesis import strategies as st
 
 from app.core.domain.briefs import BriefTransition
 from app.engine.ports.engine import Engine
-from app.engine.ports.errors import BriefCancelled, Moved
-from app.engine.ports.records import MAX_LABELS, MAX_RECORD_BYTES, ListPlace, Record, RecordChange
+from app.engine.ports.errors import BriefCancelled, KeyConflict, Moved
+from app.engine.ports.records import MAX_LABELS, MAX_RECORD_BYTES, ListPlace, Record, RecordChange, order_of
 from tests.engine.conftest import Clock, Opener
 from tests.engine.events import event, key
 
@@ -146,6 +147,31 @@ def test_a_record_is_removed_when_its_time_is_over(opened: Opener, clock: Clock)
     asyncio.run(scenario())
 
 
+def test_a_record_may_be_placed_by_the_offset_of_its_event(opened: Opener) -> None:
+    async def scenario() -> None:
+        async with opened() as engine:
+            await engine.broker.publish([event(1), event(2)])
+            changes = [change("late", labels=("l",), placed_by=1), change("early", labels=("l",), placed_by=0)]
+            await engine.broker.publish([event(3), event(4)], changes=changes)
+            found = await engine.records.listed(KIND, "l", None, 9)
+            assert [record.place for record in found] == [(order_of(3), "early"), (order_of(4), "late")]
+
+    asyncio.run(scenario())
+
+
+def test_what_a_key_stands_for_is_known_without_publishing(opened: Opener) -> None:
+    async def scenario() -> None:
+        async with opened() as engine:
+            assert await engine.broker.repeated(key("k")) is None
+            (first,) = await engine.broker.publish([event(1)], key("k"))
+            again = await engine.broker.repeated(key("k"))
+            assert again == [replace(first, repeated=True)]
+            with pytest.raises(KeyConflict):
+                await engine.broker.repeated(key("k", digest=b"other"))
+
+    asyncio.run(scenario())
+
+
 def test_a_record_has_a_bound(opened: Opener) -> None:
     with pytest.raises(ValueError, match="at most 262144"):
         change("c1", body=b"x" * (MAX_RECORD_BYTES + 1))
@@ -153,6 +179,7 @@ def test_a_record_has_a_bound(opened: Opener) -> None:
         change("c1", labels=tuple(f"l{n}" for n in range(MAX_LABELS + 1)))
 
 
+_kinds = itertools.count()
 _labels = st.lists(st.sampled_from(["a", "b", "c"]), unique=True).map(tuple)
 _steps = st.lists(st.tuples(st.sampled_from(["k1", "k2", "k3"]), st.booleans(), _labels, st.sampled_from("xyz")))
 
@@ -163,7 +190,7 @@ def test_lists_hold_what_the_records_say(
     opened: Opener, steps: Sequence[tuple[str, bool, tuple[str, ...], str]]
 ) -> None:
     """Whatever is changed, each list is the one that a scan of all records gives."""
-    kind = f"kind{id(steps)}"  # the store outlives an example
+    kind = f"kind{next(_kinds)}"  # the store outlives an example
 
     async def scenario() -> None:
         async with opened() as engine:

@@ -19,6 +19,7 @@ from app.engine.ports.events import Publication
 from app.node.delivery import NodeDelivery
 from app.node.sockets.outbox import Outbox
 from app.node.subscriptions.hub import Hub
+from app.services.domain.projections import Projections
 from app.services.publisher import EventPublisher
 from app.services.quotas import Quotas
 from dossier_realtime.protocol.classification import ChannelPolicy
@@ -80,7 +81,8 @@ def test_the_engine_hands_the_rules_on_with_what_is_durable_and_what_is_not(tmp_
 def test_the_publisher_says_what_a_later_event_replaces() -> None:
     quotas, clock = Quotas(RateLimiter(), Clock()), OpsAggregator("n1")
     alerts: AlertStore = None  # type: ignore[assignment]  # not asked for entries
-    publisher = EventPublisher(None, alerts, ChannelPolicy([]), clock, lambda: True, quotas)  # type: ignore[arg-type]  # likewise
+    none: Projections = None  # type: ignore[assignment]  # likewise
+    publisher = EventPublisher(None, alerts, ChannelPolicy([]), clock, lambda: True, quotas, none)  # type: ignore[arg-type]  # likewise
     text = Localized("a", "ب")
     moves = BriefProgress(request_id="r1", payload=BriefProgressPayload("analyzing", 5, text))
     told = Notification(priority="low", payload=NotificationPayload(id="n", title=text, message=text))

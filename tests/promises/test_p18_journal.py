@@ -24,7 +24,7 @@ _REFUSED: list[Message] = [
 
 
 def _changes(number: int, version: int) -> list[Message]:
-    task = {"task_id": f"t{number}", "previous_status": "open", "new_status": "done"}
+    task = {"task_id": f"t{number}", "previous_status": "pending", "new_status": "in_progress"}
     dossier = {"entity_type": "country", "entity_id": "SA", "operation": "update", "fields_changed": ["gdp"]}
     edit = {"operation_type": "insert", "position": 0, "version": version, "content": "ab", "op_id": f"o{number}"}
     settings = {"classification": ("internal", "public")[number % 2]}

@@ -24,6 +24,7 @@ from app.journal.acts import Act
 from app.services.briefs.cancellation import Briefs, EndedBrief
 from app.services.briefs.ledger import BriefLedger
 from app.services.commitments.alerts import AcknowledgedAlert, Alerts
+from app.services.domain.projections import Projections
 from app.services.publisher import EventPublisher
 from app.services.quotas import Quotas
 from dossier_realtime.protocol.authorization import Grant, Identity
@@ -59,7 +60,15 @@ async def office(folder: Path) -> AsyncIterator[Office]:
 
     engine = await open_engine("embedded", folder, limits=EngineLimits(), rates=RateLimiter(), clock=clock)
     aggregator, journal, quotas = OpsAggregator("n1"), [True], Quotas(RateLimiter(), clock)
-    publisher = EventPublisher(engine.broker, engine.alerts, ChannelPolicy([]), aggregator, lambda: journal[0], quotas)
+    publisher = EventPublisher(
+        engine.broker,
+        engine.alerts,
+        ChannelPolicy([]),
+        aggregator,
+        lambda: journal[0],
+        quotas,
+        Projections(engine.records, (), clock),
+    )
     alerts = Alerts(engine.alerts, publisher, aggregator)
     ledger = BriefLedger(engine.records, publisher, time.time)
     briefs = Briefs(engine.briefs, publisher, aggregator, ledger, lambda _: None)

@@ -64,6 +64,8 @@ ASKED: dict[str, Asked] = {
     "complete_brief": Asked(body={"lease": "l", "text": SAID, "sources": [], "confidence_score": 0.5}),
     "fail_brief": Asked(body={"lease": "l", "error": SAID}),
     "cancel_brief": Asked({"request": "b1"}),
+    "read_inbox": Asked(query={"limit": "1", "unread": "true"}),
+    "list_tasks": Asked(query={"channel": "workspace:w1", "assignee": "ali"}),
     "list_sessions": Asked(query={"limit": "1"}),
     "disconnect_user": Asked({"user": "nobody"}),
     "lift_limits": Asked({"user": "ali"}, body={"seconds": 1}),
@@ -108,6 +110,8 @@ WRONG: dict[str, Asked] = {
     "lift_limits": Asked({"user": "ali"}, body={"seconds": 0}),
     "restore_limits": Asked({"user": "a%20b"}),
     "revoke_tokens": Asked(body={}),
+    "read_inbox": Asked(query={"digest": "perhaps"}),
+    "list_tasks": Asked(),
     "list_channels": Asked(query={"limit": "x"}),
     "read_channel": Asked({"channel": "dossier:"}),
     "change_channel": Asked({"channel": CHANNEL}, body={"classification": "cosmic"}),
@@ -135,6 +139,9 @@ ABSENT: dict[str, Asked] = {
     "explain": Asked(query={"action": "write", "channel": CHANNEL, "user": "nobody"}),
 }
 """What the calls that answer 400 and 404 are asked to do so."""
+
+OWN = {"explain", "list_briefs", "read_inbox", "list_tasks"}
+"""Calls that every user may make: they answer with what is the caller's own, or what the caller may read."""
 
 ABOUT_BRIEFS = {"read_brief", "claim_brief", "report_brief_progress", "complete_brief", "fail_brief"}
 
@@ -226,7 +233,7 @@ def test_a_refusal_is_answered_as_it_is_described(scene: Service, call: HttpCall
     if call.access in ("token", "operator"):
         _check(call, _send(scene, call, asked, ""), 401)
         _check(call, _send(scene, call, WRONG[call.name], operator), 400)
-        if call.name not in ("explain", "list_briefs"):  # a user may ask about themselves
+        if call.name not in OWN:
             _check(call, _send(scene, call, asked, scene.token("stranger")), 403)
     if call.said.body is not None:
         _check(call, _send(scene, call, asked, operator, **{"Content-Type": "text/plain"}), 415)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from app.core.schema.asyncapi import asyncapi
 from tests.harness.service import Service
 from tests.harness.wire import Client
 from tests.web.test_actions import alert, brief, publish
+from tests.web.test_inboxes import notice
 from tools.generate import examples
 
 DOCUMENT = asyncapi()
@@ -30,6 +32,10 @@ def _asked(name: str, service: Service) -> dict[str, Any]:
     own = name.replace("_", "-")  # what one message did does not stand in the way of another
     if "request_id" in message:
         message["request_id"] = own
+    if name == "client.notification_ack":
+        message["payload"] = {"ids": [own]}
+    if name == "client.notification_snooze":
+        message["payload"] = {"id": own, "until": int(time.time()) + 3_600}
     if name == "client.channel_settings":
         message["channel"] = f"dossier:replies:{own}"
     for key in {"commitment_id", "request_id"} & message.get("payload", {}).keys():
@@ -54,6 +60,9 @@ def test_a_message_gets_one_of_its_replies(service: Service, name: str) -> None:
                 assert (await asyncio.to_thread(publish, service, told))[0] == 200
             if name == "client.brief_cancel":
                 told = brief(message["payload"]["request_id"], "started", USER)
+                assert (await asyncio.to_thread(publish, service, told))[0] == 200
+            if name.partition(".")[2] in ("notification_ack", "notification_snooze"):
+                told = notice(USER, name.replace("_", "-"))
                 assert (await asyncio.to_thread(publish, service, told))[0] == 200
             if name.partition(".")[2] in ("presence_update", "edit_operation", "cursor_position"):
                 message["channel"] = f"document:{name.replace('_', '-')}"

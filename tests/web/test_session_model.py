@@ -8,6 +8,7 @@ from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
+from uuid import uuid4
 
 import httpx
 from hypothesis import HealthCheck, Phase, settings
@@ -180,7 +181,12 @@ class Sessions(RuleBasedStateMachine):
             return
 
         async def publish() -> None:
-            payload = {"task_id": "t", "previous_status": "pending", "new_status": "in_progress", "assigned_to": "u"}
+            payload = {
+                "task_id": uuid4().hex,
+                "previous_status": "pending",
+                "new_status": "in_progress",
+                "assigned_to": "u",
+            }
             answer = await clients[0].ask({"type": "task_update", "channel": self.channel, "payload": payload})
             assert answer["type"] == "ack", answer
             for client in clients:

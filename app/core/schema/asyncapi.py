@@ -10,6 +10,7 @@ from app.core.schema.messages import CONTRACT_VERSION, HOST, Message, messages
 from app.core.schema.portable import JsonSchema
 from dossier_realtime.protocol import commands, events, responses
 from dossier_realtime.protocol.channels import SHAPES
+from dossier_realtime.protocol.domain.inbox import InboxState
 from dossier_realtime.protocol.inbound import INBOUND
 from dossier_realtime.protocol.namespaces import NAMESPACES, Namespace
 
@@ -22,7 +23,7 @@ _PRESENCE = (events.PresenceJoin, events.PresenceLeave, events.PresenceUpdate)
 # Messages of a namespace beside the events that are published there.
 _SERVED: dict[str, tuple[type[Struct], ...]] = {
     "document": (events.RemoteOperation, events.CursorPosition),
-    "user": (events.AlertState,),
+    "user": (events.AlertState, InboxState),
     "ops": (events.OpsStats,),
 }
 _SCHEMAS = "#/components/schemas/"
@@ -47,8 +48,10 @@ REPLIES: dict[type[Struct], Reply] = {
     commands.EditOperation: Reply((responses.OperationAck,)),
     commands.MoveCursor: Reply((responses.Ack,)),
     commands.AcknowledgeAlert: Reply((responses.Ack, events.AlertState)),
-    commands.RequestBrief: Reply(()),  # this service writes no briefs and refuses it
+    commands.RequestBrief: Reply((responses.Ack,)),
     commands.CancelBrief: Reply((responses.Ack,)),
+    commands.AcknowledgeNotifications: Reply((responses.Ack,)),
+    commands.SnoozeNotification: Reply((responses.Ack,)),
     **{inbound: Reply((responses.Ack,)) for inbound in INBOUND.values()},
 }
 """The answers to each message of a client."""

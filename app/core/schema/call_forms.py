@@ -65,6 +65,11 @@ def query_number(name: str, description: str, least: int, most: int, default: in
     return Parameter(name, "query", schema if default is None else schema | {"default": default}, description)
 
 
+def query_flag(name: str, description: str) -> Parameter:
+    """Return the parameter of a truth value in the query, false by default."""
+    return Parameter(name, "query", {"type": "boolean", "default": False}, description)
+
+
 def query_text(name: str, description: str) -> Parameter:
     """Return the parameter of a text in the query."""
     return Parameter(name, "query", {"type": "string"}, description)

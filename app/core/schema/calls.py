@@ -20,6 +20,7 @@ from app.core.schema.call_forms import (
     query_number,
     query_text,
 )
+from app.core.schema.inbox_calls import INBOX_CALLS
 from app.core.schema.portable import JsonSchema, channel_name
 from dossier_realtime.protocol.classification import Clearance
 from dossier_realtime.protocol.commands import SettingsChange
@@ -172,6 +173,7 @@ CALLS: tuple[HttpCallForm, ...] = (
         (403, 404),
     ),
     *BRIEF_CALLS,
+    *INBOX_CALLS,
     HttpCallForm(
         "get", "/v1/sessions", "list_sessions", "List open sessions.", Said(forms.SessionPage), "operator", PAGE
     ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from app.core.authorization import NO_SENDING
+from app.core.domain.errors import DomainFactError
 
 
 class EngineError(Exception):
@@ -18,18 +19,6 @@ class Unavailable(Exception):
 
 class KeyConflict(Exception):
     """Raised when the idempotency key was used before, with another body."""
-
-
-class DomainFactError(Exception):
-    """Raised when an event names a commitment or a brief that its sender has no authority over.
-
-    `subject` is the id, `path` its place in the event.
-    """
-
-    def __init__(self, text: str, subject: str, path: str) -> None:
-        super().__init__(text)
-        self.subject = subject
-        self.path = path
 
 
 class BriefCancelled(DomainFactError):

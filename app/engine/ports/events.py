@@ -93,6 +93,12 @@ class Broker(Protocol):
         committed then.
         """
 
+    async def repeated(self, key: IdempotencyKey) -> list[PublishResult] | None:
+        """Return the first results of a request with this key, as `publish` would; None where there was none.
+
+        Raises KeyConflict and Unavailable.
+        """
+
     async def join(self, channel: str) -> StreamPosition:
         """Receive the channel from the returned position on: `position.offset + 1` is the next delivery."""
 

@@ -46,7 +46,8 @@ class RecordChange:
     """A change of one record: its whole new state, or with `body` None its removal.
 
     `revision` is the one that the decision was made on; 0: there was no such record. A removed record that is made
-    again begins with revision 1.
+    again begins with revision 1. `placed_by`: the index of the entry, of the same commit, whose offset becomes the
+    `order` (as `order_of`).
     """
 
     kind: str
@@ -57,12 +58,18 @@ class RecordChange:
     order: str = ""
     due: float | None = None
     expires: float | None = None
+    placed_by: int | None = None
 
     def __post_init__(self) -> None:
         if self.body is not None and len(self.body) > MAX_RECORD_BYTES:
             raise ValueError(f"a {self.kind} of {len(self.body)} bytes: a record holds at most {MAX_RECORD_BYTES}")
         if len(self.labels) > MAX_LABELS:
             raise ValueError(f"a {self.kind} with {len(self.labels)} labels: a record has at most {MAX_LABELS}")
+
+
+def order_of(offset: int) -> str:
+    """Return an offset as the `order` of a record: compared as text, later offsets come later."""
+    return f"{offset:016d}"
 
 
 class RecordStore(Protocol):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from app.engine.ports.errors import DomainFactError, KeyConflict, Unavailable
+from app.core.domain.errors import DomainFactError
+from app.engine.ports.errors import KeyConflict, Unavailable
 from app.engine.ports.events import IdempotencyKey
 from app.node.effects.replies import acknowledge, refuse, refuse_busy
 from app.services.quotas import QuotaExceeded
@@ -36,7 +37,10 @@ async def publish(context: EffectContext, connection: Connection, effect: Publis
     except KeyConflict:
         return refuse(connection, ErrorCode.INVALID_MESSAGE_FORMAT, _KEY_REUSED, inbound.ref, channel)
     except DomainFactError as refused:
-        return refuse(connection, ErrorCode.PERMISSION_DENIED, str(refused), inbound.ref, channel)
+        text = str(refused)
+        if refused.code is ErrorCode.INVALID_MESSAGE_FORMAT:
+            text = f"{text} (at {refused.path})"
+        return refuse(connection, refused.code, text, inbound.ref, channel)
     except Unavailable:
         return refuse_busy(connection, inbound.ref, channel)
     context.recorder.record_published(results, connection.now.steady - started)

@@ -23,9 +23,15 @@ from app.core.sessions.effects import (
     VerifyToken,
 )
 from app.node.effects import channel_settings, editing, presence, publishing
-from app.node.effects.domain import alerts, briefs
+from app.node.effects.domain import alerts, briefs, inboxes
 from app.node.effects.effect_table import EffectTable
-from dossier_realtime.protocol.commands import AcknowledgeAlert, CancelBrief, RequestBrief
+from dossier_realtime.protocol.commands import (
+    AcknowledgeAlert,
+    AcknowledgeNotifications,
+    CancelBrief,
+    RequestBrief,
+    SnoozeNotification,
+)
 
 if TYPE_CHECKING:
     import asyncio
@@ -55,6 +61,8 @@ class EffectRunner:
         table.concurrent(AcknowledgeAlert, partial(alerts.acknowledge, context))
         table.concurrent(CancelBrief, partial(briefs.cancel, context))
         table.concurrent(RequestBrief, partial(briefs.request, context))
+        table.concurrent(AcknowledgeNotifications, partial(inboxes.acknowledge, context))
+        table.concurrent(SnoozeNotification, partial(inboxes.snooze, context))
 
     def execute(self, connection: Connection, effect: Effect) -> asyncio.Task[None] | None:
         """Begin an effect; a returned task must end before the connection's next message."""

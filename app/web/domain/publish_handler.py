@@ -93,7 +93,8 @@ class PublishHandler(AuthenticatedHandler):
             subjects = [_subject(event) for _, event in events]
             index = self._indices[subjects.index(refused.subject)]
             path = _within(index, refused.path)
-            self.refuse(403, ErrorCode.PERMISSION_DENIED, str(refused), index=index, path=path)
+            status = 403 if refused.code is ErrorCode.PERMISSION_DENIED else 400
+            self.refuse(status, refused.code, str(refused), index=index, path=path)
         except Unavailable:
             self.unavailable()
         else:
@@ -187,9 +188,10 @@ def _read(index: int, raw: bytes) -> tuple[Publishable, list[tuple[str, str]]]:
 
 
 def _subject(event: Publishable) -> str:
-    """Return the id of the brief or commitment that an event is about."""
+    """Return the id of the brief, commitment, task or notification that an event is about."""
     payload: Any = event.payload
-    return str(getattr(event, "request_id", None) or getattr(payload, "commitment_id", ""))
+    named = (getattr(payload, name, None) for name in ("commitment_id", "task_id", "id"))
+    return str(getattr(event, "request_id", None) or next(filter(None, named), ""))
 
 
 def _copy(payload: Any) -> Any:

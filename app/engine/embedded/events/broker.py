@@ -67,6 +67,10 @@ class EmbeddedBroker:
         append = partial(self._log.append, entries=tuple(entries), key=key, now=self._now(), changes=tuple(changes))
         return (await self._writer.submit(append, self.appended)).results
 
+    async def repeated(self, key: IdempotencyKey) -> list[PublishResult] | None:
+        # In the writer's thread: a publish with this key that was called before has been committed by then.
+        return await self._writer.submit(partial(self._log.repeated, key=key, now=self._now()))
+
     async def join(self, channel: str) -> StreamPosition:
         self.joined.add(channel)
         return self._position(channel)

@@ -96,18 +96,12 @@ class EventLog:
         Raises KeyConflict where the key was used with another body, Moved, and the exceptions of `keep`.
         """
         if key is not None:
-            row = db.execute(
-                "SELECT digest, result FROM keys WHERE user = ? AND key = ? AND expires > ?",
-                (key.user_id, key.key, now),
-            ).fetchone()
-            if row is not None:
-                if row[0] != key.digest:
-                    raise KeyConflict("The idempotency key was used with another body: take a new key")
-                return Appended([replace(result, repeated=True) for result in _results.decode(row[1])], [])
+            before = self.repeated(db, key, now)
+            if before is not None:
+                return Appended(before, [])
         # Records and facts first: they may refuse the entries, and nothing is written by then.
         records.check(db, changes)
         self._keep(db, [entry for entry in entries if entry.domain_fact is not None], now)
-        records.keep(db, changes)
         events = [
             self._insert(db, entry)
             if entry.durable
@@ -115,9 +109,21 @@ class EventLog:
             for entry in entries
         ]
         results = [PublishResult(e.channel, e.offset or None, e.epoch or None) for e in events]
+        records.keep(db, changes, [event.offset for event in events])
         if key is not None:
             self._remember(db, key, results, now)
         return Appended(results, events)
+
+    def repeated(self, db: sqlite3.Connection, key: IdempotencyKey, now: float) -> list[PublishResult] | None:
+        """Return the results of the request with this key; None where there was none. Raises KeyConflict."""
+        row = db.execute(
+            "SELECT digest, result FROM keys WHERE user = ? AND key = ? AND expires > ?", (key.user_id, key.key, now)
+        ).fetchone()
+        if row is None:
+            return None
+        if row[0] != key.digest:
+            raise KeyConflict("The idempotency key was used with another body: take a new key")
+        return [replace(result, repeated=True) for result in _results.decode(row[1])]
 
     def append_at(
         self, db: sqlite3.Connection, channel: str, tip: int, versions: Sequence[Version], now: float

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Final
 
 from app.engine.ports.errors import Moved
-from app.engine.ports.records import ListPlace, Record, RecordChange
+from app.engine.ports.records import ListPlace, Record, RecordChange, order_of
 from app.engine.sqlite.reader import Reader
 from app.engine.sqlite.writer import Writer
 
@@ -55,13 +55,14 @@ def check(db: sqlite3.Connection, changes: Iterable[RecordChange]) -> None:
             raise Moved(f"{change.kind} {change.key}")
 
 
-def keep(db: sqlite3.Connection, changes: Iterable[RecordChange]) -> None:
-    """Make changes that were checked in the same job."""
+def keep(db: sqlite3.Connection, changes: Iterable[RecordChange], offsets: Sequence[int]) -> None:
+    """Make changes that were checked in the same job; `offsets` are those of its entries."""
     for change in changes:
         _unlist(db, change.kind, change.key)
         if change.body is None:
             db.execute("DELETE FROM records WHERE kind = ? AND key = ?", (change.kind, change.key))
             continue
+        order = change.order if change.placed_by is None else order_of(offsets[change.placed_by])
         db.execute(
             "INSERT INTO records (kind, key, body, revision, labels, position, due, expires)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (kind, key) DO UPDATE SET body = excluded.body,"
@@ -69,12 +70,12 @@ def keep(db: sqlite3.Connection, changes: Iterable[RecordChange]) -> None:
             " due = excluded.due, expires = excluded.expires",
             (
                 *(change.kind, change.key, change.body, change.revision + 1),
-                *(_SEPARATOR.join(change.labels), change.order, change.due, change.expires),
+                *(_SEPARATOR.join(change.labels), order, change.due, change.expires),
             ),
         )
         db.executemany(
             "INSERT OR IGNORE INTO record_labels (kind, label, position, key) VALUES (?, ?, ?, ?)",
-            [(change.kind, label, change.order, change.key) for label in change.labels],
+            [(change.kind, label, order, change.key) for label in change.labels],
         )
 
 

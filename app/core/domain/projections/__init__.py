@@ -1,0 +1,1 @@
+"""Records that follow from events: one module a kind."""

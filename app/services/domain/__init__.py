@@ -1,0 +1,1 @@
+"""Capabilities of the domain that are kept as records: one module each."""
