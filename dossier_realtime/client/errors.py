@@ -149,7 +149,7 @@ class Overflowed(RealtimeError):
 
 
 class DocumentRestored(RealtimeError):
-    """A document whose text was set back: the service's store was restored from a backup, or copied.
+    """A document whose text was set back: the service's store was restored from a backup, or the document deleted.
 
     Edits that had been confirmed may be missing from the text now. Edits that had not been confirmed are kept: they
     were moved to the text as it is now, and are sent again. `confirmed` is the text before, with all that had been
@@ -158,8 +158,8 @@ class DocumentRestored(RealtimeError):
 
     def __init__(self, channel: str, confirmed: str, local: str) -> None:
         super().__init__(
-            f"{channel} was set back to an earlier state at the service; compare its text with error.confirmed, and"
-            " write again what is missing"
+            f"{channel} was set back at the service (restored from a backup, or deleted); compare its text with"
+            " error.confirmed, and write again what is missing"
         )
         self.channel = channel
         self.confirmed = confirmed
