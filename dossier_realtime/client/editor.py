@@ -4,28 +4,29 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
-import msgspec
-
-from dossier_realtime.ot.operations import Component, Delete, DoesNotFit, Format, Insert, Operation, Retain
-from dossier_realtime.ot.units import Units, to_units
+from dossier_realtime.ot.attributes import PLAIN, applied
+from dossier_realtime.ot.batches.steps import Changing
+from dossier_realtime.ot.document import Document
+from dossier_realtime.ot.operations import Delete, DoesNotFit, Format, Insert, Operation, Retain
+from dossier_realtime.ot.units import from_units
 from dossier_realtime.protocol import channels
-from dossier_realtime.protocol.commands import Attributes
-from dossier_realtime.protocol.fields import Position
 from dossier_realtime.protocol.responses import FormatRun
 
-from .callbacks import Callbacks, OnError
-from .errors import ConnectionClosed, RealtimeError, UnsavedEdits
+from .callbacks import OnError
+from .errors import ConnectionClosed, NotSubscribed, RealtimeError, UnsavedEdits
 from .io.callback_queue import CallbackQueue, Spawn, logger
-from .io.subscription_state import SubscriptionState
-from .state.changes import Change, Cursor
+from .io.document_subscription import DocumentSubscription
+from .state.changes import Change, Cursor, operation_of
 from .state.document_replica import DocumentReplica
+from .state.editing.arguments import attributes_of, inserted, occurrences, units_of_text
 from .state.editing.document_status import DocumentStatus
+from .state.editing.draft import Draft
 from .state.effects import Changed, CursorsMoved, EditorEffect, Effect, Opened, StatusChanged, Synced
 
 FLUSH_SECONDS = 5.0  # at most, for which the end of a document waits until its edits are saved
@@ -62,7 +63,7 @@ class DocumentEditor:
         perform: Callable[[Iterable[Effect]], None],
         close: Callable[[DocumentEditor], None],
     ) -> None:
-        self.subscription = _DocumentSubscription(replica.channel, spawn, self._fault, self._ended)
+        self.subscription = DocumentSubscription(replica.channel, spawn, self._fault, self._ended)
         self._replica = replica
         self._perform = perform
         self._close = close
@@ -75,6 +76,8 @@ class DocumentEditor:
         self._changes: deque[Change] = deque()
         self._telling = False
         self._news = asyncio.Event()
+        self._draft: Draft | None = None  # of the transaction that is open
+        self._owner: object = None  # the task that opened it
 
     # --- state ----------------------------------------------------------------------------------------
 
@@ -86,17 +89,17 @@ class DocumentEditor:
     @property
     def text(self) -> str:
         """The text with all local edits, also those that the server has not confirmed."""
-        return self._replica.document.content
+        return self._replica.document.content if self._draft is None else from_units(self._draft.text)
 
     @property
     def length(self) -> int:
         """The length of the text in UTF-16 code units."""
-        return self._replica.document.length
+        return self._replica.document.length if self._draft is None else self._draft.length
 
     @property
     def formatting(self) -> list[FormatRun]:
         """The formatted ranges of the text, in order; plain text is left out."""
-        return self._replica.document.format
+        return self._document.format
 
     @property
     def version(self) -> int:
@@ -126,53 +129,105 @@ class DocumentEditor:
     @property
     def cursor(self) -> Cursor | None:
         """The user's own cursor, moved with every change of the text; behind text inserted at it. None until set."""
-        return self._replica.cursor
+        return self._replica.cursor if self._draft is None else self._draft.cursor
 
     # --- editing --------------------------------------------------------------------------------------
 
-    def insert(self, position: int, text: str, *, join: bool = False) -> None:
-        """Insert plain `text` at `position`. `join`: undo it together with the edit before, as for typing.
+    def insert(self, position: int, text: str, *, join: bool = False, **attributes: Any) -> None:
+        """Insert `text` at `position`, plain or with the attributes that `format` knows.
 
-        This and the other edits raise NotSubscribed before `ready`, ConnectionClosed after the end, and ValueError
-        for an edit that does not fit (beyond the text, inside a character, NUL, over 1 Mi units); the text is then
-        unchanged.
+        `join`: undo it together with the edit before, as for typing. This and the other edits raise NotSubscribed
+        before `ready`, ConnectionClosed after the end, and ValueError for an edit that does not fit (beyond the text,
+        inside a character, NUL, over 1 Mi units); the text is then unchanged.
         """
-        self._edit(position, Insert(_units(text)), join=join)
+        self._edit(position, inserted(text, attributes), join=join)
 
     def delete(self, position: int, length: int, *, join: bool = False) -> None:
         """Delete `length` units at `position`."""
         self._edit(position, Delete(length), join=join)
 
-    def replace(self, position: int, length: int, text: str, *, join: bool = False) -> None:
-        """Replace `length` units by `text`, as one edit."""
-        self._edit(position, Insert(_units(text)), Delete(length), join=join)
+    def replace(self, position: int, length: int, text: str, *, join: bool = False, **attributes: Any) -> None:
+        """Replace `length` units by `text`, plain or with attributes, as one edit."""
+        self._edit(
+            position, Insert(units_of_text(text), applied(attributes_of(attributes), PLAIN)), Delete(length), join=join
+        )
+
+    def replace_all(self, old: str, new: str) -> int:
+        """Replace each `old`, from left to right, as one edit, and return their number.
+
+        Each `new` has the formatting of the first character that it replaces.
+        """
+        if not old:
+            raise ValueError("There is nothing to look for; name the text to replace")
+        found, put = units_of_text(old), units_of_text(new)
+        document = self._document
+        places = list(occurrences(document.text, found))
+        with self.transaction():
+            shift = 0
+            for position, attributes in zip(places, document.attributes_at(places), strict=True):
+                self._edit(position + shift, Insert(put, attributes), Delete(len(found)))
+                shift += len(put) - len(found)
+        return len(places)
+
+    @contextmanager
+    def transaction(self, *, join: bool = False) -> Iterator[None]:
+        """Group the edits of a `with` block: one change for `on_change`, one step of `undo`, sent together as batches.
+
+            with document.transaction():
+                document.delete(0, 6)
+                document.insert(0, "Draft 2: ", bold=True)
+
+        The text is changed at once, for this editor alone; the end of the block makes it known. An error in the block
+        takes back all that the block did, and goes on. `join`: undone together with the edit before. Thousands of
+        edits in a block cost little more than one. Blocks may stand within each other: one that fails is taken back
+        alone, and the outermost sends. A block is best left without an `await`: edits of other tasks meanwhile belong
+        to it, and changes by others move the text that its positions were computed for. Raises RuntimeError where
+        another task has one open, ConnectionClosed where the document is closed at its end (the edits are then
+        dropped), and ValueError where the whole is over the bounds of a document.
+        """
+        self._now()
+        draft = self._opened()
+        draft.begin()
+        try:
+            yield
+        except BaseException:
+            draft.take_back()
+            if not draft.is_open:
+                self._draft = None
+            raise
+        operation = draft.end()
+        if not draft.is_open:
+            self._draft = None
+            now = self._now()
+            self._do(self._replica.edit(operation, now, join=join))
+            if draft.is_cursor_moved and draft.cursor is not None:
+                self._perform(self._replica.move_cursor(draft.cursor, now))
 
     def format(self, position: int, length: int, **attributes: Any) -> None:
         """Set attributes of `length` units; None removes one.
 
         `bold`, `italic`, `underline`, `strike` (True), `heading` (1–3), `list` ("bullet", "ordered"), `link` (https).
         """
-        try:
-            change = msgspec.convert(attributes, Attributes)
-        except msgspec.ValidationError as wrong:
-            raise ValueError(f"No such formatting: {wrong}; see the names and values of format()") from None
-        self._edit(position, Format(length, change))
+        self._edit(position, Format(length, attributes_of(attributes)))
 
     def undo(self) -> bool:
         """Undo the user's last edit, also after edits of others; False where there is none (200 are kept)."""
-        return self._do(self._replica.undo(self._now()))
+        return self._do(self._replica.undo(self._alone()))
 
     def redo(self) -> bool:
         """Redo the edit that was undone last, until the next edit; False where there is none."""
-        return self._do(self._replica.redo(self._now()))
+        return self._do(self._replica.redo(self._alone()))
 
     def move_cursor(self, position: int, selection_length: int = 0) -> None:
         """Move the user's cursor and show it to the others: the latest place, ten times a second at most.
 
         The cursor moves with the text. Raises like an edit.
         """
-        now = self._now()
-        self._perform(self._replica.move_cursor(Cursor(position, selection_length), now))
+        now, cursor = self._now(), Cursor(position, selection_length)
+        if self._draft is not None:
+            self._draft.move_cursor(cursor)
+        else:
+            self._perform(self._replica.move_cursor(cursor, now))
 
     # --- callbacks and waiting ------------------------------------------------------------------------
 
@@ -262,6 +317,8 @@ class DocumentEditor:
         self._news.set()
         match effect:
             case Changed(_, change):
+                if self._draft is not None:
+                    self._draft.rebase(operation_of(change.edits, self._draft.base_length))
                 self._changes.append(change)
                 self._tell_changes()
             case CursorsMoved():
@@ -317,8 +374,32 @@ class DocumentEditor:
 
     # --- details --------------------------------------------------------------------------------------
 
-    def _edit(self, position: int, *changing: Component, join: bool = False) -> None:
-        now, length = self._now(), self._replica.document.length
+    @property
+    def _document(self) -> Document:
+        return self._replica.document if self._draft is None else self._draft.document
+
+    def _opened(self) -> Draft:
+        """Return the draft of the transaction that is open, or a new one."""
+        task = asyncio.current_task()
+        if self._draft is None:
+            if not self._replica.loaded:
+                raise NotSubscribed(f"{self.channel} has not come yet; await ready() before you edit it")
+            self._draft, self._owner = Draft(self._replica.document, self._replica.cursor), task
+        elif self._owner is not task:
+            raise RuntimeError(f"Another task has a transaction of {self.channel} open; end it before you await")
+        return self._draft
+
+    def _alone(self) -> float:
+        if self._draft is not None:
+            raise RuntimeError(f"A transaction of {self.channel} is open; end it before you undo or redo")
+        return self._now()
+
+    def _edit(self, position: int, *changing: Changing, join: bool = False) -> None:
+        now = self._now()
+        if self._draft is not None:
+            self._draft.edit(position, changing)
+            return
+        length = self._replica.document.length
         reach = sum(component.length for component in changing if not isinstance(component, Insert))
         rest = length - position - reach
         if min(position, reach, rest) < 0:
@@ -344,30 +425,6 @@ class DocumentEditor:
                 raise self.subscription.error or ConnectionClosed(f"{self.channel} was closed; open it again")
             self._news.clear()
             await self._news.wait()
-
-
-class _DocumentSubscription(SubscriptionState):
-    """The subscription of a document: its end and its errors. Its operations go to the replica directly."""
-
-    def __init__(
-        self, channel: str, spawn: Spawn, on_error: Callable[[Exception], None], on_end: Callable[[], None]
-    ) -> None:
-        super().__init__(channel, spawn, Callbacks(on_error=on_error))
-        self._on_end = on_end
-
-    def event(self, event: object, position: Position | None, *, recovered: bool = False) -> bool:
-        return True
-
-    def end(self, error: RealtimeError | None) -> None:
-        super().end(error)
-        self._on_end()
-
-
-def _units(text: str) -> Units:
-    try:
-        return to_units(text)
-    except UnicodeEncodeError:
-        raise ValueError("The text has half a surrogate pair; insert whole characters") from None
 
 
 def raise_unsaved(texts: dict[str, str], error: BaseException | None) -> None:

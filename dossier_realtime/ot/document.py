@@ -60,6 +60,14 @@ class Document(Struct, frozen=True, gc=False):
         """The text in whole characters, as the wire has it."""
         return from_units(self.text)
 
+    def attributes_at(self, positions: Iterable[int]) -> Iterator[Attributes]:
+        """Yield the attributes of the unit at each position; the positions ascend."""
+        runs, end, has = iter(self.runs), 0, PLAIN
+        for position in positions:
+            while end <= position and (run := next(runs, None)) is not None:
+                end, has = end + run.length, run.attributes
+            yield has
+
     @property
     def format(self) -> list[FormatRun]:
         """The formatted ranges, as the wire lists them."""

@@ -5,11 +5,15 @@ Every position and length counts UTF-16 code units.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
+from dossier_realtime.ot.attributes import PLAIN
+from dossier_realtime.ot.batches.steps import Changing, of_steps
 from dossier_realtime.ot.flat import Kind, written
-from dossier_realtime.ot.operations import Operation
+from dossier_realtime.ot.operations import Delete, Format, Insert, Operation
+from dossier_realtime.ot.units import to_units
 from dossier_realtime.protocol.commands import Attributes
 
 Origin = Literal["local", "undo", "redo", "remote", "reload", "refused"]
@@ -57,3 +61,18 @@ def edits_of(operation: Operation) -> tuple[Edit, ...]:
     if not operation.changes:
         return ()
     return tuple(Edit(f.operation_type, f.position, f.content, f.length, f.attributes) for f in written(operation))
+
+
+def operation_of(edits: Iterable[Edit], length: int) -> Operation:
+    """Return the operation of edits, one after the other, on a text of `length` units."""
+    return of_steps(((edit.position, _component_of(edit)) for edit in edits), length)
+
+
+def _component_of(edit: Edit) -> Changing:
+    match edit.operation_type:
+        case "insert":
+            return Insert(to_units(edit.content or ""), edit.attributes or PLAIN)
+        case "delete":
+            return Delete(edit.length or 0)
+        case "format":
+            return Format(edit.length or 0, edit.attributes or PLAIN)
