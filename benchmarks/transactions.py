@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from dossier_realtime.client.state.editing.draft import Draft
+from dossier_realtime.client.state.editing.open_transaction import OpenTransaction
 from dossier_realtime.ot.collab import Log, Pending, receive
 from dossier_realtime.ot.document import Document
 from dossier_realtime.ot.operations import Delete, Insert, Operation, Retain
@@ -18,7 +18,7 @@ _OLD, _NEW = "the old words ", to_units("new ")
 
 def in_a_transaction(pending: Pending, count: int) -> None:
     """Make the replacements as `with document.transaction()` does."""
-    draft = Draft(pending.local, None)
+    draft = OpenTransaction(pending.local, None)
     draft.begin()
     for number in range(count):
         draft.edit(number * (len(_OLD) + len(_NEW) - 8), [Insert(_NEW), Delete(8)])

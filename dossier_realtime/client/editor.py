@@ -26,7 +26,7 @@ from .state.changes import Change, Cursor, operation_of
 from .state.document_replica import DocumentReplica
 from .state.editing.arguments import attributes_of, inserted, occurrences, units_of_text
 from .state.editing.document_status import DocumentStatus
-from .state.editing.draft import Draft
+from .state.editing.open_transaction import OpenTransaction
 from .state.effects import Changed, CursorsMoved, EditorEffect, Effect, Opened, StatusChanged, Synced
 
 FLUSH_SECONDS = 5.0  # at most, for which the end of a document waits until its edits are saved
@@ -76,7 +76,7 @@ class DocumentEditor:
         self._changes: deque[Change] = deque()
         self._telling = False
         self._news = asyncio.Event()
-        self._draft: Draft | None = None  # of the transaction that is open
+        self._draft: OpenTransaction | None = None  # of the transaction that is open
         self._owner: object = None  # the task that opened it
 
     # --- state ----------------------------------------------------------------------------------------
@@ -378,13 +378,13 @@ class DocumentEditor:
     def _document(self) -> Document:
         return self._replica.document if self._draft is None else self._draft.document
 
-    def _opened(self) -> Draft:
+    def _opened(self) -> OpenTransaction:
         """Return the draft of the transaction that is open, or a new one."""
         task = asyncio.current_task()
         if self._draft is None:
             if not self._replica.loaded:
                 raise NotSubscribed(f"{self.channel} has not come yet; await ready() before you edit it")
-            self._draft, self._owner = Draft(self._replica.document, self._replica.cursor), task
+            self._draft, self._owner = OpenTransaction(self._replica.document, self._replica.cursor), task
         elif self._owner is not task:
             raise RuntimeError(f"Another task has a transaction of {self.channel} open; end it before you await")
         return self._draft

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 
 from dossier_realtime.client import Change, Cursor, DocumentEditor, DossierRealtimeClient, NotSubscribed
-from dossier_realtime.client.state.editing.draft import Draft
+from dossier_realtime.client.state.editing.open_transaction import OpenTransaction
 from dossier_realtime.client.testing import FakeServer
 from dossier_realtime.ot.document import Document, SplitsPair, apply
 from dossier_realtime.ot.flat import InvalidOperation, parts
@@ -207,7 +207,7 @@ def test_a_draft_is_its_edits_one_after_the_other_past_what_others_do(
     drawn: tuple[Document, Operation, Operation],
 ) -> None:
     text, change, edits = drawn
-    draft = Draft(text, None)
+    draft = OpenTransaction(text, None)
     draft.begin()
     draft.begin()
     for part in parts(edits):
@@ -221,7 +221,7 @@ def test_a_draft_is_its_edits_one_after_the_other_past_what_others_do(
     assert draft.end() == moved
 
 
-def _make(draft: Draft, part: Operation) -> None:
+def _make(draft: OpenTransaction, part: Operation) -> None:
     at = 0
     for component in part.components:
         match component:

@@ -40,7 +40,7 @@ class _Level:
         return composed([self.rebased, of_steps(self.steps, self.rebased.after)])
 
 
-class Draft:
+class OpenTransaction:
     """The open transaction of a document. Blocks may stand within each other; each can be taken back alone.
 
     `cursor` is the user's own, on the text of the draft; `is_cursor_moved`: by the user, since the beginning.
