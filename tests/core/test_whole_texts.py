@@ -13,6 +13,7 @@ from app.core.domain.documents import EditError
 from app.core.domain.whole_texts import MAX_PARTS
 from dossier_realtime.ot.difference import hunks
 from dossier_realtime.ot.document import Document, apply
+from dossier_realtime.ot.flat import parts
 from dossier_realtime.ot.operations import Insert, Operation, Retain
 from dossier_realtime.ot.units import to_units
 from dossier_realtime.protocol.commands import Attributes
@@ -122,10 +123,11 @@ def test_a_merge_may_not_outgrow_a_document() -> None:
 
 
 def test_the_number_of_versions_is_bounded() -> None:
-    before, wanted = (Document.of("".join(f"{word} {n}\n" for n in range(2_000))) for word in ("a", "b"))
-    assert len(whole_texts.versions(_operation(before, wanted), before)) <= MAX_PARTS
+    before, wanted = (Document.of("".join(f"{word} {n}\n" for n in range(6_000))) for word in ("a", "b"))
+    assert len(list(parts(_operation(before, wanted)))) <= MAX_PARTS
+    assert len(whole_texts.versions(_operation(before, wanted), before)) <= 1 + MAX_PARTS // 500
     assert _saved(_operation(before, wanted), before) == wanted
-    runs = [FormatRun(at, 1, BOLD) for at in range(0, 4_000, 2)]
+    runs = [FormatRun(at, 1, BOLD) for at in range(0, 16_000, 2)]
     with pytest.raises(EditError) as refused:
         _operation(before, Document.of(before.content, runs), formats=True)
     assert refused.value.path == "$.format"

@@ -130,7 +130,8 @@ async def test_a_restored_version_has_its_text_and_formatting_and_moves_nothing_
         assert (status, answer["restored"], answer["version"] > 4) == (200, 2, True)
         restoring = [(await bea.receive("remote_operation"))["payload"] for _ in range(answer["version"] - 4)]
         assert {one["user_id"] for one in restoring} == {"cem"}
-        assert {(one["operation_type"], one["position"], one.get("length")) for one in restoring} == {
+        operations = [operation for one in restoring for operation in one["operations"]]
+        assert {(one["operation_type"], one["position"], one.get("length")) for one in operations} == {
             ("format", 0, 3),
             ("delete", 4, 7),
         }

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from dossier_realtime.ot.difference import coarsened, from_hunks, reformatted
 from dossier_realtime.ot.document import Document, apply, effective
-from dossier_realtime.ot.flat import InvalidOperation, admit, parts
+from dossier_realtime.ot.flat import InvalidOperation, admit, parts, split
 from dossier_realtime.ot.operations import DoesNotFit, Operation
 from dossier_realtime.ot.transform import compose, transform
 from dossier_realtime.ot.units import to_units
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from dossier_realtime.ot.difference import Hunk
     from dossier_realtime.protocol.responses import FormatRun
 
-MAX_PARTS = 500  # versions that one whole new text may become, before others' edits cut it
+MAX_PARTS = 2_000  # operations that one whole new text may become, before others' edits cut it
 _MAX_CHANGES = (MAX_PARTS - 2 * MAX_DOCUMENT // MAX_INSERT) // 2  # each a deletion and an insert, long ones several
 _STRIDE = 500  # components that are composed in one go
 _PATHS = {"$.payload.attributes": "$.format"}
@@ -85,15 +85,22 @@ def merged(operation: Operation, later: Sequence[Operation]) -> Generator[None, 
 
 
 def versions(operation: Operation, document: Document) -> list[Operation]:
-    """Return the parts of `operation` that change `document`, one a version. Raises EditError."""
+    """Return the part of `operation` that changes `document`, in versions that a message can hold.
+
+    Most whole texts are one version: a batch has up to 500 operations and 64 KiB. Raises EditError.
+    """
     try:
         admit(operation, document)
     except InvalidOperation as wrong:
         raise _invalid(wrong.reason, _PATHS.get(wrong.path, "$.content")) from None
-    found = list(islice(parts(effective(operation, document)), 4 * MAX_PARTS + 1))
-    if len(found) > 4 * MAX_PARTS:
+    rest = effective(operation, document)
+    if sum(1 for _ in islice(parts(rest), 4 * MAX_PARTS + 1)) > 4 * MAX_PARTS:
         text = "Too much was written in between; read the document and send your text with its version as base"
         raise EditError(ErrorCode.VERSION_CONFLICT, text)
+    found: list[Operation] = []
+    while (divided := split(rest)) is not None:
+        first, rest = divided
+        found.append(first)
     return found
 
 
