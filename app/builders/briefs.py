@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
+
+from app.core.briefs.circuit import CircuitBreaker
+from app.security import token_secrets
 from app.services.briefs.facts.collector import FactCollector
 from app.services.briefs.facts.sources import HistorySource, PresenceSource
 from app.services.briefs.finisher import BriefFinisher
+from app.services.briefs.generators.chat.chat_generator import ChatGenerator
+from app.services.briefs.generators.chat.completion import ChatCompletions, ModelEndpoint
 from app.services.briefs.generators.template_generator import TemplateGenerator
 from app.services.briefs.jobs import BriefJobs
 from app.services.briefs.ledger import WORKER, BriefLedger
@@ -19,12 +25,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from app.builders.stores import Stores
+    from app.configuration.settings import ChatSettings
+    from app.core.briefs.facts import EntityFacts
+    from app.core.briefs.job import BriefJob
     from app.core.instant import Instant
+    from app.journal.writer import Journal
+    from app.services.briefs.generators.chat.chat_generator import PromptRecord
     from app.services.briefs.generators.port import Generator
     from app.services.channel_admin import ChannelAdmin
     from app.services.editing.documents import Documents
     from app.services.publisher import EventPublisher
     from dossier_realtime.protocol.classification import ChannelPolicy
+    from dossier_realtime.recording.entry import Detail
     from dossier_realtime.recording.ops.ops_aggregator import OpsAggregator
 
 
@@ -45,6 +57,8 @@ def brief_jobs(
 
     sources = (HistorySource(engine.broker), PresenceSource(engine.presence))  # a new kind of fact is one here
     generators: dict[str, Generator] = {"template": TemplateGenerator(now)}
+    if settings.chat.endpoint:
+        generators["chat"] = _chat(settings.chat, brief_record(stores.journal, publisher), clock)
     ledger = BriefLedger(engine.records, publisher, now, settings.silence_seconds)
     collector = FactCollector(sources, publisher)
     finisher = BriefFinisher(documents, channel_admin, publisher, stores.signer, now)
@@ -53,6 +67,34 @@ def brief_jobs(
     parts = WorkerParts(runner, collector, finisher, publisher)
     workers = BriefWorkers(ledger, parts, settings.silence_seconds, clock)
     silent = SilentBriefs(engine.briefs, publisher, aggregator, settings.silence_seconds)
-    names = GeneratorNames(frozenset({*generators, WORKER}), "template")
+    names = GeneratorNames(frozenset({*generators, WORKER}), settings.generator)
     bounds = BriefBounds(settings.queue, settings.queue_per_user)
     return BriefJobs(ledger, BriefRequests(ledger, publisher, policy, runner, names, bounds), runner, workers, silent)
+
+
+def _chat(settings: ChatSettings, record: PromptRecord, clock: Callable[[], Instant]) -> ChatGenerator:
+    """Return the generator by the configured model."""
+    endpoint = ModelEndpoint(
+        settings.endpoint,
+        settings.model,
+        token_secrets.api_key(settings.api_key, settings.api_key_file),
+        settings.silence_seconds,
+        settings.max_tokens,
+        settings.temperature,
+    )
+    circuit = CircuitBreaker(settings.circuit_failures, settings.circuit_seconds)
+    return ChatGenerator(ChatCompletions(endpoint), circuit, settings.attempts, record, clock)
+
+
+def brief_record(journal: Journal, publisher: EventPublisher) -> PromptRecord:
+    """Return the record of what a model sees and writes: entries of the journal, of the highest level of the facts."""
+
+    def record(job: BriefJob, facts: EntityFacts, model: str, part: str, text: str) -> None:
+        level = publisher.derived((job.channel, *facts.channels)).level.label
+        detail: Detail = {"request_id": job.request_id, "model": model, "part": part, "facts": facts.channels}
+        frame = msgspec.json.encode({"text": text})
+        journal.record(
+            "generated", channel=job.channel, level=level, user=job.requester.user_id, detail=detail, frame=frame
+        )
+
+    return record

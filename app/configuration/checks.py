@@ -30,6 +30,7 @@ def check_together(config: Tables) -> None:
     _check_proxies("server", server.trusted_proxies, behind_proxy=server.behind_proxy)
     _check_public(config)
     _check_names(config)
+    _check_briefs(config)
     if session.liveness_timeout <= max(session.heartbeat_interval, session.ping_interval):
         raise ValueError(
             "session.liveness_timeout must be more than heartbeat_interval and ping_interval, "
@@ -53,6 +54,19 @@ def _check_names(config: Tables) -> None:
         raise ValueError("server.allowed_hosts is empty: no client could connect; name the service's own hosts")
     if server.production and not server.allowed_origins:
         raise ValueError("server.allowed_origins is empty: name the sites whose pages may connect")
+
+
+def _check_briefs(config: Tables) -> None:
+    """Raise ValueError, in one line, for a language model that cannot be asked."""
+    chat = config.briefs.chat
+    if chat.api_key and chat.api_key_file:
+        raise ValueError("DOSSIER_BRIEFS__CHAT__API_KEY and briefs.chat.api_key_file are both set: keep one")
+    if chat.api_key_file and not Path(chat.api_key_file).is_file():
+        raise ValueError(f"briefs.chat.api_key_file: {chat.api_key_file} is no file; name the one that holds the key")
+    if chat.endpoint and not chat.model:
+        raise ValueError("briefs.chat.endpoint needs briefs.chat.model: the name of the model there")
+    if config.briefs.generator == "chat" and not chat.endpoint:
+        raise ValueError('briefs.generator is "chat": set briefs.chat.endpoint, or take "template"')
 
 
 def _check_public(config: Tables) -> None:

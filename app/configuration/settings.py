@@ -221,6 +221,31 @@ class JournalSettings(_Table, frozen=True):
     frame_days: FrameDays
 
 
+class ChatSettings(_Table, frozen=True):
+    """The table `[briefs.chat]`: the language model that writes briefs."""
+
+    endpoint: Annotated[
+        str,
+        Meta(
+            pattern=rf"\A(https?://{_HOST}{_PORT}(/[A-Za-z0-9._~%/-]*)?)?\Z",
+            description='the root of an OpenAI-compatible API, such as "https://models.example.org/v1"',
+        ),
+    ]
+    model: Annotated[str, Meta(pattern=r"\A[\x21-\x7e]{0,200}\Z")]
+    api_key_file: File
+    silence_seconds: Annotated[float, Meta(gt=0, le=600)]
+    attempts: Annotated[int, Meta(ge=1, le=10)]
+    max_tokens: Annotated[int, Meta(ge=16, le=32_768)]
+    temperature: Annotated[float, Meta(ge=0, le=2)]
+    circuit_failures: Annotated[int, Meta(ge=1, le=1000)]
+    circuit_seconds: Annotated[float, Meta(gt=0, le=3600)]
+    api_key: str = ""
+    """From the environment or `api_key_file`, never from a TOML file: so it has no default there."""
+
+    def __repr__(self) -> str:  # the generated one would print the secret
+        return f"ChatSettings(endpoint={self.endpoint!r}, model={self.model!r}, …)"
+
+
 class BriefSettings(_Table, frozen=True):
     """The table `[briefs]`: briefs that the service writes on request."""
 
@@ -228,6 +253,8 @@ class BriefSettings(_Table, frozen=True):
     queue_per_user: Annotated[int, Meta(ge=1, le=100_000)]
     concurrent: Annotated[int, Meta(ge=1, le=64)]
     silence_seconds: Annotated[float, Meta(ge=0.1, le=3600)]
+    generator: Literal["template", "chat", "worker"]
+    chat: ChatSettings
 
 
 class LogSettings(_Table, frozen=True):

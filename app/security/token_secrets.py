@@ -77,6 +77,11 @@ def guessable_secret(auth: AuthSettings) -> str:
     return ""
 
 
+def api_key(key: str, key_file: str) -> str:
+    """Return the key of the model's endpoint; "" where there is none. Raises ValueError."""
+    return key or (_read("briefs.chat.api_key_file", key_file) if key_file else "")
+
+
 def metrics_token(token: str, token_file: str) -> str:
     """Return the token that opens the metrics, as its file holds it now; "" without one.
 

@@ -74,6 +74,7 @@ Kind = Literal[
     "lifted",  # from here on the limits of `user` are raised for `detail.seconds`; 0: they are as before
     "act",  # `user` is about to change or export something; durable before it is done; `detail`: the call
     "outcome",  # the outcome of the act with seq `cause`; `detail.outcome`: done, unchanged or failed
+    "generated",  # a model that writes briefs saw or wrote the frame; `detail`: request_id, model, part, channels
     "http",  # a call over HTTP; `detail`: method, path, query, status, address, token
     "replayed",  # stored events of `channel` to this one session; `detail`: first, last, epoch, count
     "sampled",  # occurrences of one second that were counted, not written each; `detail`: kind, count, user

@@ -85,12 +85,11 @@ def language_share(text: str, language: Language) -> float:
 
     Names and codes of the other script are usual in an Arabic text.
     """
-    arabic = sum(1 for letter in text if _is_arabic(letter))
-    latin = sum(1 for letter in text if letter.isascii() and letter.isalpha())
-    letters = sum(1 for letter in text if letter.isalpha())
+    letters = [letter for letter in text if letter.isalpha()]
     if not letters:
         return 0.0
-    return (arabic if language == "ar" else latin) / letters
+    own = _is_arabic if language == "ar" else str.isascii
+    return sum(1 for letter in letters if own(letter)) / len(letters)
 
 
 def variety(text: str) -> float:

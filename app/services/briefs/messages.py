@@ -27,3 +27,15 @@ NOT_SERVED: Final = Localized(
     "This generator is not set up any more; ask for the template brief",
     "هذا المولّد لم يعد مهيّأً؛ اطلب الموجز المبني على القالب",
 )
+MODEL_AWAY: Final = Localized(
+    "The language model is not available now; ask again later, or ask for the template brief",
+    "النموذج اللغوي غير متاح الآن؛ أعد الطلب لاحقًا أو اطلب الموجز المبني على القالب",
+)
+UNFIT: Final = Localized(
+    "The language model's text did not pass the checks; ask again, or ask for the template brief",
+    "لم يجتز نص النموذج اللغوي عمليات التحقق؛ أعد الطلب أو اطلب الموجز المبني على القالب",
+)
+NO_FACTS: Final = Localized(
+    "Nothing is known that a model could write about; the template brief says so",
+    "لا تتوفر معلومات يمكن للنموذج أن يكتب عنها؛ والموجز المبني على القالب يذكر ذلك",
+)

@@ -1,0 +1,1 @@
+"""Briefs by a language model behind any OpenAI-compatible endpoint (`POST /chat/completions`, streamed)."""
