@@ -393,3 +393,16 @@ def test_both_halves_count_the_same_versions_of_an_operation(row: tuple[Document
     assert document == after
     pending.acknowledged("mine", log.tip + len(made))
     assert pending.server == after
+
+
+def test_edits_made_offline_stay_in_their_line_where_a_reload_changes_the_first_and_the_last_of_thousands() -> None:
+    lines = [f"Clause {number % 7}: as agreed\n" for number in range(4_000)]
+    pending = Pending(Document.of("".join(lines)), 3)
+    at = sum(map(len, lines[:2_000])) + len("Clause")
+    for number, letter in enumerate("mine"):
+        _insert(pending, at + number, letter)
+    changed = ["A new first line\n", *lines[1:-1], "A new last line\n"]
+    change = pending.reload(Document.of("".join(changed)), 20_000)
+    changed[2_000] = changed[2_000].replace("Clause", "Clausemine")
+    assert pending.local.content == "".join(changed)
+    assert sum(c.length for c in change.components if isinstance(c, Delete)) < 60

@@ -47,6 +47,8 @@ def test_editors_are_told_and_the_document_begins_anew(service: Service) -> None
                 gone = await http.get(path)
                 assert (gone.status_code, gone.json()["error_code"]) == (404, "NOT_FOUND"), path
             assert (await http.delete(_path(channel))).status_code == 404
+            async with caller(service, "read:document:*") as reader:  # as for a document that never was
+                assert (await reader.get(_path(channel))).status_code == 403
             again = await ali.subscribe(channel, since={"version": 3, "epoch": before["epoch"]})
             assert again["recovered"] is False
             assert again["document"].pop("epoch") != before["epoch"]
