@@ -33,7 +33,6 @@ from app.services.domain.inboxes import Inboxes
 from app.services.domain.projections import Projections
 from app.services.domain.task_list import TaskList
 from app.services.due_clock import DueClock
-from app.services.editing.cursors import Cursors
 from app.services.editing.documents import Documents
 from app.services.publisher import EventPublisher
 from app.services.quotas import Quotas
@@ -97,7 +96,7 @@ def _compose(stores: Stores, tls_context: ssl.SSLContext | None) -> Service:
         engine.control,
     )
     revisions = Revisions(engine.revisions, engine.documents, engine.broker, documents.differences)
-    cursors = Cursors(documents, engine.broker)
+    cursors = documents.cursors
     # A kind of records that its service looks at when they are due is one row here.
     due_clock = DueClock(engine.records, lambda: node.clock(), {inbox.KIND: inboxes.wake})  # noqa: PLW0108  the node is made later
     publisher.report_changes(due_clock.changed)

@@ -99,7 +99,7 @@ class NodeDelivery:
         payload = codec.encode(event)
         frame = text_frame(payload)
         if isinstance(event, PresenceLeave):
-            self._cursors.left(channel, user_id)
+            self._cursors.user_left(channel, user_id)
         if isinstance(event, PresenceUpdate) and event.payload.name is UNSET:
             frame = ConflatableFrame.of(frame, "presence", channel, user_id)
         excluded = user_id if isinstance(event, PresenceJoin) else ""

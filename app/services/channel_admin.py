@@ -6,6 +6,10 @@ import asyncio
 from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
+from app.services.editing.document_state import state_entry
+from dossier_realtime.protocol import channels
+from dossier_realtime.protocol.documents.document_events import DocumentStatePayload
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
@@ -44,6 +48,9 @@ class ChannelAdmin:
             await record(before, after)
             if after != before:
                 await self._engine.settings.put(channel, after)
+                if before.frozen != after.frozen and channels.is_in(channel, "document"):
+                    state = DocumentStatePayload(frozen=after.frozen)
+                    await self._engine.broker.publish([state_entry(channel, state)])
                 if before.history != after.history:
                     await self._engine.broker.renew_epoch(channel)
             return before, after

@@ -28,6 +28,7 @@ from .publisher import Published, Publisher
 from .state.backoff import Backoff
 from .state.changes import Change, Cursor, Edit
 from .state.editing.document_status import DocumentStatus
+from .state.editing.remote_cursors import RemoteCursor
 from .state.effects import ConnectionState
 from .state.outbound_frames import Message
 from .state.presence import PresenceState
@@ -65,6 +66,7 @@ __all__ = [
     "Publisher",
     "QueueFull",
     "RealtimeError",
+    "RemoteCursor",
     "Subscription",
     "SubscriptionStatus",
     "TimedOut",

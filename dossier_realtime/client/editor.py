@@ -27,6 +27,7 @@ from .state.document_replica import DocumentReplica
 from .state.editing.arguments import attributes_of, inserted, occurrences, units_of_text
 from .state.editing.document_status import DocumentStatus
 from .state.editing.open_transaction import OpenTransaction
+from .state.editing.remote_cursors import RemoteCursor, by_user
 from .state.effects import Changed, CursorsMoved, EditorEffect, Effect, Opened, StatusChanged, Synced
 
 FLUSH_SECONDS = 5.0  # at most, for which the end of a document waits until its edits are saved
@@ -123,7 +124,15 @@ class DocumentEditor:
 
     @property
     def cursors(self) -> Mapping[str, Cursor]:
-        """The cursors of the other users at this moment, by user id. `on_cursors` is called when one of them moves."""
+        """The cursors of the other users at this moment, by user id. `on_cursors` is called when one of them moves.
+
+        A user with several tabs is shown by the cursor that moved last; `remote_cursors` has all.
+        """
+        return by_user(self._replica.cursors.values())
+
+    @property
+    def remote_cursors(self) -> Mapping[str, RemoteCursor]:
+        """All cursors of the other users, one a tab, by cursor id, with name and colour."""
         return self._replica.cursors
 
     @property

@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from .commands import Attributes, FlatOperation, OperationId, UnitLength, UnitOffset
+from .documents.document_events import CursorGone, DocumentStateEvent
 from .domain.inbox import InboxState
 from .fields import (
     ABSENT,
@@ -40,7 +41,7 @@ from .fields import (
     Text,
     Timestamp,
 )
-from .responses import Response
+from .responses import CursorColor, Response
 
 # --- 1. Dossier updates -------------------------------------------------------------------------------------
 
@@ -102,12 +103,15 @@ class RemoteOperation(Struct, tag_field="type", tag="remote_operation", omit_def
     payload: RemoteOperationPayload
 
 
-class CursorPositionPayload(Struct, kw_only=True):
-    """A user's cursor or selection, in UTF-16 code units."""
+class CursorPositionPayload(Struct, omit_defaults=True, kw_only=True):
+    """A user's cursor or selection, in UTF-16 code units. `cursor_id`: one of several cursors of the user."""
 
     user_id: Id
     position: UnitOffset
     selection_length: UnitOffset
+    cursor_id: Id | None = None
+    name: Line | None = None
+    color: CursorColor | None = None
 
 
 class CursorPosition(Struct, tag_field="type", tag="cursor_position", omit_defaults=True, kw_only=True):
@@ -428,6 +432,8 @@ Event = (
     | Publishable
     | RemoteOperation
     | CursorPosition
+    | CursorGone
+    | DocumentStateEvent
     | PresenceJoin
     | PresenceLeave
     | PresenceUpdate

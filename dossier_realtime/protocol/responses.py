@@ -106,17 +106,33 @@ class Roster(NullIsAbsent, Struct, omit_defaults=True, kw_only=True):
     truncated: OrNull[bool] = False
 
 
+CursorColor = Annotated[str, Meta(pattern="^#[0-9a-f]{6}$")]
+
+
+class RestingCursor(Struct, omit_defaults=True, kw_only=True):
+    """Another user's cursor on a document, in UTF-16 code units of the text beside it."""
+
+    user_id: Id
+    position: Count
+    selection_length: Count
+    cursor_id: Id
+    name: Line
+    color: CursorColor
+
+
 class DocumentState(NullIsAbsent, Struct, omit_defaults=True):
     """A document as a subscriber receives it.
 
     `format` lists runs of attributes over UTF-16 code units. `epoch` names the history of its versions; a client sends
-    it in `params.since` with the version.
+    it in `params.since` with the version. `frozen`: it takes no edits now. `cursors`: those of other users.
     """
 
     version: Count
     content: str
     format: list[FormatRun]
     epoch: OrNull[str] = ""
+    frozen: OrNull[bool] = False
+    cursors: OrNull[list[RestingCursor]] = []
 
 
 class FormatRun(Struct):

@@ -12,7 +12,7 @@ from app.engine.build import open_engine
 from app.engine.embedded.events.documents import EmbeddedDocuments
 from app.engine.limits import EngineLimits
 from app.engine.ports.events import Publication
-from app.services.editing.cursors import Cursors
+from app.services.editing.cursors import CursorOwner, Cursors
 from app.services.editing.documents import Documents
 from app.services.editing.edit_submission import EditAuthor, EditSubmission
 from app.services.quotas import Quotas
@@ -43,7 +43,7 @@ def test_a_cursor_behind_an_edit_that_is_being_committed_is_placed_behind_it(tmp
             Quotas(RateLimiter(), Clock()),
             engine.control,
         )
-        cursors, disk = Cursors(documents, engine.broker), threading.Event()
+        cursors, disk = Cursors(documents.upcoming, engine.broker), threading.Event()
         assert isinstance(engine.documents, EmbeddedDocuments)
         try:
             answers = asyncio.Queue[object]()
@@ -53,7 +53,9 @@ def test_a_cursor_behind_an_edit_that_is_being_committed_is_placed_behind_it(tmp
             documents.submit(DOC, _edit(answers, "more ", 1))
             while (await documents.upcoming(DOC)).version < 2:  # noqa: ASYNC110  until it waits for the disk
                 await asyncio.sleep(0)
-            await cursors.move(DOC, "bea", CursorPayload(position=2, selection_length=1, version=1))
+            await cursors.move(
+                DOC, CursorOwner("c1", "bea", "Bea"), CursorPayload(position=2, selection_length=1, version=1)
+            )
             for _ in range(20):
                 await asyncio.sleep(0)
             disk.set()

@@ -10,6 +10,7 @@ from app.core.schema.messages import CONTRACT_VERSION, HOST, Message, messages
 from app.core.schema.portable import JsonSchema
 from dossier_realtime.protocol import commands, events, responses
 from dossier_realtime.protocol.channels import SHAPES
+from dossier_realtime.protocol.documents import document_events
 from dossier_realtime.protocol.domain.inbox import InboxState
 from dossier_realtime.protocol.inbound import INBOUND
 from dossier_realtime.protocol.namespaces import NAMESPACES, Namespace
@@ -22,7 +23,12 @@ if TYPE_CHECKING:
 _PRESENCE = (events.PresenceJoin, events.PresenceLeave, events.PresenceUpdate)
 # Messages of a namespace beside the events that are published there.
 _SERVED: dict[str, tuple[type[Struct], ...]] = {
-    "document": (events.RemoteOperation, events.CursorPosition),
+    "document": (
+        events.RemoteOperation,
+        events.CursorPosition,
+        document_events.CursorGone,
+        document_events.DocumentStateEvent,
+    ),
     "user": (events.AlertState, InboxState),
     "ops": (events.OpsStats,),
 }

@@ -10,6 +10,7 @@ from app.core.domain.documents import EditError
 from app.core.sessions.error_messages import error_message
 from app.engine.ports.errors import Unavailable
 from app.node.effects.replies import acknowledge, refuse, refuse_busy
+from app.services.editing.cursors import CursorOwner
 from app.services.editing.edit_submission import EditAuthor, EditSubmission
 from dossier_realtime.protocol.authorization import Right
 from dossier_realtime.protocol.errors import ErrorCode
@@ -74,8 +75,12 @@ async def share_cursor(context: EffectContext, connection: Connection, effect: S
     if attachment is None:  # left while this waited
         return refuse(connection, ErrorCode.PERMISSION_DENIED, NO_SENDING, command.ref, channel)
     try:
-        if not attachment.hidden:
-            await context.services.cursors.move(channel, connection.user_id, command.payload)
+        identity = connection.session.identity
+        if not attachment.hidden and identity is not None:
+            owner = CursorOwner(connection.connection_id, identity.user_id, identity.name)
+            await context.services.cursors.move(channel, owner, command.payload)
+            if channel not in connection.attachments:  # left while the cursor was placed
+                context.services.cursors.left(channel, connection.connection_id)
     except EditError as refusal:
         return refuse(connection, refusal.code, refusal.text, command.ref, channel)
     except Unavailable:

@@ -11,7 +11,9 @@ from app.core.presence import Member, Profile
 from app.node.subscriptions.catch_up import CatchUp
 from app.node.subscriptions.channel_members import ChannelMembers
 from app.node.subscriptions.join_order import JoinOrder
+from app.services.editing.cursors import cursor_event
 from dossier_realtime.protocol.authorization import Right
+from dossier_realtime.protocol.documents.document_events import DocumentStateEvent, DocumentStatePayload
 from dossier_realtime.protocol.errors import ErrorCode
 from dossier_realtime.protocol.fields import Position
 from dossier_realtime.protocol.namespaces import namespace_of
@@ -27,9 +29,11 @@ if TYPE_CHECKING:
     from app.node.recorder import Recorder
     from app.node.sockets.background import Background
     from app.node.sockets.turns import Turns
+    from app.node.subscriptions.attachment import Attachment
     from app.node.subscriptions.hub import Hub
     from app.services.editing.documents import Documents
     from dossier_realtime.protocol.classification import ChannelPolicy
+    from dossier_realtime.protocol.events import Event
     from dossier_realtime.protocol.responses import DocumentState, Roster
 
 _JOIN_UNITS: Final = 8  # units of work, since many watchers may receive the join
@@ -103,12 +107,14 @@ class Subscriptions:
         with self._needing(channel):
             await self._broker.join(channel)
             roster = await self._enter(connection, asked)
-            document, text = await self._documents.opened(channel) if is_document else (None, None)
+            document, text = await self._documents.opened(channel, connection.user_id) if is_document else (None, None)
             position = await self._broker.position(channel)
         # From here to the end nothing is awaited: the rights that are checked now are those at the first delivery.
         if not self._still_wanted(connection, asked, document):
             await self._gave_up(connection, channel)
             return None if connection.closing is not None else ErrorCode.SUBSCRIPTION_FAILED
+        if document is not None:
+            document.frozen = self._policy.settings(channel).frozen
         answer, known = self._answer(asked, position, document)
         start = position.offset
         if document is not None:  # its text may be a version behind what was just committed
@@ -129,7 +135,21 @@ class Subscriptions:
             connection.send_document(answer, text)
         if attachment.catching_up is None:
             self._catch_up.begin(connection, attachment, known)
+        if document is not None and answer.document is None:
+            self._tell_state(connection, attachment, document)
         return None
+
+    def _tell_state(self, connection: Connection, attachment: Attachment, document: DocumentState) -> None:
+        """Tell the cursors and the state of a document to a client that returns, behind the operations it missed."""
+        channel = attachment.channel
+        events: list[Event] = [cursor_event(channel, cursor) for cursor in document.cursors]
+        if document.frozen:
+            events.append(DocumentStateEvent(channel=channel, payload=DocumentStatePayload(frozen=True)))
+        if attachment.catching_up is not None:
+            attachment.held += tuple(events)
+            return
+        for event in events:
+            connection.send(event)
 
     async def _long_sent(self, connection: Connection, asked: Join) -> None:
         """Wait until the last long answer has left, so that at most one of them waits for a client."""
@@ -211,6 +231,7 @@ class Subscriptions:
         attachment = connection.attachments.pop(channel, None)
         if attachment is None:
             return
+        self._documents.cursors.left(channel, connection.connection_id)
         if attachment.catching_up is not None:
             attachment.catching_up.cancel()
         if self._members.discard(connection, channel):
@@ -230,6 +251,7 @@ class Subscriptions:
         if not self._hub.forget(connection) and connection.attachments:
             self._recorder.record_detached_all(connection)
         for channel, attachment in connection.attachments.items():
+            self._documents.cursors.left(channel, connection.connection_id)
             if attachment.catching_up is not None:
                 attachment.catching_up.cancel()
             if self._hub.discard(channel, connection):

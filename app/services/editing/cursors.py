@@ -1,14 +1,16 @@
-"""Cursors: checked, transformed to the text of now, and published at most ten times a second, the latest only.
+"""Cursors: placed on the text of now, published at most ten times a second a user, kept for those who join.
 
-Source: docs/protocol.md#cursors.
+Each connection has its own: a user with two tabs has two. A cursor is gone when its connection leaves the document.
+None is stored. Source: docs/protocol.md#cursors.
 """
 
 from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from app.core.domain.documents import EditError, placed_cursor
 from app.engine.delivery_rules import DeliveryRules
@@ -16,75 +18,169 @@ from app.engine.ports.errors import Unavailable
 from app.engine.ports.events import PublicationEntry
 from dossier_realtime.protocol import codec
 from dossier_realtime.protocol.commands import CursorPayload
+from dossier_realtime.protocol.documents.cursor_colors import cursor_color
+from dossier_realtime.protocol.documents.document_events import CursorGone, CursorGonePayload
 from dossier_realtime.protocol.events import CursorPosition, CursorPositionPayload
+from dossier_realtime.protocol.responses import RestingCursor
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Coroutine
+
+    from app.core.domain.documents import VersionedDocument
     from app.engine.ports.events import Broker
 
-    from .documents import Documents
-
 INTERVAL_SECONDS = 0.1  # between two cursors of one user in one document
+_MAX_BEHIND = 500  # versions, after which a resting cursor is placed anew: the text's log keeps twice as many
+
+
+class CursorOwner(NamedTuple):
+    """The connection that a cursor belongs to, and its user."""
+
+    connection_id: str
+    user_id: str
+    name: str
+
+    @property
+    def cursor_id(self) -> str:
+        """The name of the cursor on the wire, from which the connection cannot be told."""
+        return blake2b(self.connection_id.encode(), digest_size=6).hexdigest()
 
 
 @dataclass(slots=True)
 class _Cursor:
-    """A cursor that moved less than `INTERVAL_SECONDS` ago. `moved`: since it was published last."""
+    """A connection's cursor. `place.version` is the version of the text that it is placed on."""
 
-    payload: CursorPayload
+    owner: CursorOwner
+    place: CursorPayload
+
+
+@dataclass(slots=True)
+class _Pace:
+    """A user's cursors that moved less than `INTERVAL_SECONDS` ago, and those that wait to be published."""
+
     timer: asyncio.TimerHandle
-    moved: bool = True
+    waiting: dict[str, None] = field(default_factory=dict)
 
 
 class Cursors:
-    """The cursors that are moving; none is stored.
+    """The cursors on the documents of this node, by connection. `upcoming` returns a document as it will be next."""
 
-    A cursor that rests is forgotten: its user may have the document open without being present, and then no
-    `presence_leave` would end it.
-    """
-
-    def __init__(self, documents: Documents, broker: Broker) -> None:
-        self._documents, self._broker = documents, broker
-        self._cursors: dict[tuple[str, str], _Cursor] = {}
+    def __init__(self, upcoming: Callable[[str], Awaitable[VersionedDocument]], broker: Broker) -> None:
+        self._upcoming, self._broker = upcoming, broker
+        self._cursors: dict[str, dict[str, _Cursor]] = {}
+        self._paces: dict[tuple[str, str], _Pace] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def move(self, channel: str, user_id: str, cursor: CursorPayload) -> None:
-        """Publish a cursor, at once or when the interval since the last one is over.
+    async def move(self, channel: str, owner: CursorOwner, cursor: CursorPayload) -> None:
+        """Publish a cursor, at once or when the interval since the user's last one is over.
 
         Raises EditError and Unavailable.
         """
-        versioned = await self._documents.upcoming(channel)
+        versioned = await self._upcoming(channel)
         position, selection = placed_cursor(versioned, cursor)
-        placed = CursorPayload(position, selection, versioned.version)
-        known = self._cursors.get((channel, user_id))
-        if known is None:
-            timer = asyncio.get_running_loop().call_later(0.0, self._due, channel, user_id)
-            self._cursors[channel, user_id] = _Cursor(placed, timer)
-        else:
-            known.payload, known.moved = placed, True
+        place = CursorPayload(position, selection, versioned.version)
+        self._cursors.setdefault(channel, {})[owner.connection_id] = _Cursor(owner, place)
+        self._refresh(channel, versioned)
+        key = channel, owner.user_id
+        pace = self._paces.get(key)
+        if pace is None:
+            pace = self._paces[key] = _Pace(asyncio.get_running_loop().call_later(0.0, self._due, *key))
+        pace.waiting[owner.connection_id] = None
 
-    def left(self, channel: str, user_id: str) -> None:
-        """Forget the cursor of a user who is no longer present on the document."""
-        gone = self._cursors.pop((channel, user_id), None)
-        if gone is not None:
-            gone.timer.cancel()
+    def resting(self, channel: str, versioned: VersionedDocument, reader: str) -> list[RestingCursor]:
+        """Return the cursors of others than the user `reader`, on this version of the text."""
+        found: list[RestingCursor] = []
+        for cursor in self._cursors.get(channel, {}).values():
+            if cursor.owner.user_id != reader:
+                with suppress(EditError):
+                    found.append(_resting(cursor.owner, *placed_cursor(versioned, cursor.place)))
+        return found
+
+    def left(self, channel: str, connection_id: str) -> None:
+        """Forget the cursor of a connection that left the document, and tell the others."""
+        cursor = self._pop(channel, connection_id)
+        if cursor is not None:
+            payload = CursorGonePayload(user_id=cursor.owner.user_id, cursor_id=cursor.owner.cursor_id)
+            self._start(
+                self._publish(channel, cursor.owner, codec.encode(CursorGone(channel=channel, payload=payload)))
+            )
+
+    def user_left(self, channel: str, user_id: str) -> None:
+        """Forget the cursors of a user who is no longer present; `presence_leave` tells the others."""
+        for connection_id, cursor in list(self._cursors.get(channel, {}).items()):
+            if cursor.owner.user_id == user_id:
+                self._pop(channel, connection_id)
+
+    def _pop(self, channel: str, connection_id: str) -> _Cursor | None:
+        here = self._cursors.get(channel)
+        cursor = None if here is None else here.pop(connection_id, None)
+        if not here:
+            self._cursors.pop(channel, None)
+        return cursor
+
+    def _refresh(self, channel: str, versioned: VersionedDocument) -> None:
+        """Place resting cursors anew before the operations since their versions are dropped from memory."""
+        for cursor in self._cursors.get(channel, {}).values():
+            if versioned.version - (cursor.place.version or 0) > _MAX_BEHIND:
+                with suppress(EditError):
+                    cursor.place = CursorPayload(*placed_cursor(versioned, cursor.place), versioned.version)
 
     def _due(self, channel: str, user_id: str) -> None:
-        cursor = self._cursors[channel, user_id]
-        if not cursor.moved:
-            del self._cursors[channel, user_id]
+        pace = self._paces[channel, user_id]
+        if not pace.waiting:
+            del self._paces[channel, user_id]
             return
-        loop = asyncio.get_running_loop()
-        cursor.moved, cursor.timer = False, loop.call_later(INTERVAL_SECONDS, self._due, channel, user_id)
-        task = loop.create_task(self._tell(channel, user_id, cursor.payload))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        connection_id = next(iter(pace.waiting))
+        del pace.waiting[connection_id]
+        pace.timer = asyncio.get_running_loop().call_later(INTERVAL_SECONDS, self._due, channel, user_id)
+        self._start(self._tell(channel, connection_id))
 
-    async def _tell(self, channel: str, user_id: str, cursor: CursorPayload) -> None:
+    async def _tell(self, channel: str, connection_id: str) -> None:
         # Edits may have come since it was placed; a cursor that no longer fits is dropped. Nothing is awaited between
         # placing and publishing, so it is delivered on exactly the text that it was placed on.
         with suppress(EditError, Unavailable):
-            position, selection = placed_cursor(await self._documents.upcoming(channel), cursor)
-            payload = CursorPositionPayload(user_id=user_id, position=position, selection_length=selection)
-            body = codec.encode(CursorPosition(channel=channel, payload=payload))
-            rules = DeliveryRules(conflation_key=("cursor", channel, user_id), exclude_user=user_id)
+            versioned = await self._upcoming(channel)
+            cursor = self._cursors.get(channel, {}).get(connection_id)
+            if cursor is None:
+                return
+            owner, (position, selection) = cursor.owner, placed_cursor(versioned, cursor.place)
+            cursor.place = CursorPayload(position, selection, versioned.version)
+            await self._publish(channel, owner, _moved(channel, _resting(owner, position, selection)))
+
+    async def _publish(self, channel: str, owner: CursorOwner, body: bytes) -> None:
+        rules = DeliveryRules(conflation_key=("cursor", channel, owner.cursor_id), exclude_user=owner.user_id)
+        with suppress(Unavailable):
             await self._broker.publish([PublicationEntry(channel, body, durable=False, delivery=rules)])
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def cursor_event(channel: str, cursor: RestingCursor) -> CursorPosition:
+    """Return the message that shows a cursor."""
+    payload = CursorPositionPayload(
+        user_id=cursor.user_id,
+        position=cursor.position,
+        selection_length=cursor.selection_length,
+        cursor_id=cursor.cursor_id,
+        name=cursor.name,
+        color=cursor.color,
+    )
+    return CursorPosition(channel=channel, payload=payload)
+
+
+def _moved(channel: str, cursor: RestingCursor) -> bytes:
+    return codec.encode(cursor_event(channel, cursor))
+
+
+def _resting(owner: CursorOwner, position: int, selection_length: int) -> RestingCursor:
+    return RestingCursor(
+        user_id=owner.user_id,
+        position=position,
+        selection_length=selection_length,
+        cursor_id=owner.cursor_id,
+        name=owner.name,
+        color=cursor_color(owner.user_id),
+    )

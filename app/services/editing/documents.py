@@ -12,6 +12,7 @@ from app.core.domain.documents import EditError, VersionedDocument
 from app.engine.ports.control import ControlCommand
 from dossier_realtime.protocol.responses import DocumentState
 
+from .cursors import Cursors
 from .differences import Differences
 from .document_log import replay
 from .document_queue import DocumentQueue, PendingVersion
@@ -49,6 +50,7 @@ class Documents:
         self._quotas, self._control = quotas, control
         self.differences = Differences()
         self._texts = SharedTexts()
+        self.cursors = Cursors(self.upcoming, broker)
         self._queues: dict[str, DocumentQueue] = {}
 
     async def exists(self, channel: str) -> bool:
@@ -59,12 +61,18 @@ class Documents:
         """Return the document as it is committed; an unknown one is empty, at version 0."""
         return (await self.committed(channel)).state()
 
-    async def opened(self, channel: str) -> tuple[DocumentState, SharedText]:
-        """Return the document as it is without its text, and the text encoded once for all who open it."""
+    async def opened(self, channel: str, reader: str = "") -> tuple[DocumentState, SharedText]:
+        """Return the document as it is without its text, and the text encoded once for all who open it.
+
+        `reader`: the user who is shown the cursors of the others on this text; empty for none.
+        """
         queue = self._queue(channel)
         await queue.loaded()
         versioned = queue.committed
-        return DocumentState(versioned.version, "", [], queue.epoch), self._texts.of(channel, versioned.document)
+        state = DocumentState(versioned.version, "", [], queue.epoch)
+        if reader:
+            state.cursors = self.cursors.resting(channel, versioned, reader)
+        return state, self._texts.of(channel, versioned.document)
 
     async def committed(self, channel: str) -> VersionedDocument:
         """Return the document as it is committed; callers must not change it."""

@@ -22,18 +22,15 @@ from dossier_realtime.ot.operations import DoesNotFit, Operation
 from dossier_realtime.ot.units import splits_pair
 from dossier_realtime.protocol import codec, responses
 from dossier_realtime.protocol.commands import CursorPayload, EditOperation, MoveCursor, Since
+from dossier_realtime.protocol.documents.document_events import CursorGone, DocumentStateEvent, DocumentStatePayload
 from dossier_realtime.protocol.errors import ErrorCode
-from dossier_realtime.protocol.events import (
-    CursorPosition,
-    CursorPositionPayload,
-    RemoteOperation,
-    RemoteOperationPayload,
-)
+from dossier_realtime.protocol.events import CursorPosition, RemoteOperation, RemoteOperationPayload
 
 from ..errors import DeniedError, DocumentRestored, NotSubscribed, ProtocolViolation
 from .changes import Change, Cursor, Origin, edits_of
 from .editing.document_status import DocumentStatus
 from .editing.edit_pace import EditPace
+from .editing.remote_cursors import RemoteCursor, RemoteCursors
 from .effects import Changed, CursorsMoved, Effect, ErrorReport, Opened, StatusChanged, Synced, Write
 
 CURSOR_INTERVAL_SECONDS = 0.1  # between two cursors of ours; the server relays no more
@@ -44,7 +41,7 @@ _ID_PATH = "$.payload.op_id"  # in the refusal of an id that was given to anothe
 _CURSOR = "cursor"  # the ref of every cursor message: its refusal is not reported
 _FOR_NOW = (ErrorCode.RATE_LIMIT_EXCEEDED, ErrorCode.SERVICE_UNAVAILABLE, ErrorCode.INTERNAL_ERROR)
 
-Followed = RemoteOperation | responses.OperationAck | CursorPosition
+Followed = RemoteOperation | responses.OperationAck | CursorPosition | CursorGone | DocumentStateEvent
 """The messages of a subscribed document that its replica follows."""
 
 
@@ -62,7 +59,8 @@ class DocumentReplica:
     ) -> None:
         self.channel = channel
         self._pace = pace or EditPace(0.0)
-        self._others: dict[str, Cursor] = {}  # by user, on the server's text: there each moves as its owner sees it
+        self._others = RemoteCursors()
+        self._takes_no_edits = False  # frozen, deleted or read-only for a time
         self.out_of_sync = False
         self.load_at = float("-inf")
         self._new_id = new_id
@@ -109,12 +107,9 @@ class DocumentReplica:
         return self._pending is not None and self._pending.synced
 
     @property
-    def cursors(self) -> dict[str, Cursor]:
-        """The cursors of the other users, by user, on the text as this client shows it."""
-        if self._pending is None:
-            return {}
-        unconfirmed = self._pending.unconfirmed
-        return {user: Cursor(*transform_selection(*cursor, unconfirmed)) for user, cursor in self._others.items()}
+    def cursors(self) -> dict[str, RemoteCursor]:
+        """The cursors of the other users, by cursor id, on the text as this client shows it."""
+        return {} if self._pending is None else self._others.shown(self._pending.unconfirmed)
 
     @property
     def cursor(self) -> Cursor | None:
@@ -125,6 +120,8 @@ class DocumentReplica:
         """Return the status at this time."""
         if self._pending is None or not self._live:
             return DocumentStatus.STALE
+        if self._takes_no_edits:
+            return DocumentStatus.READ_ONLY
         if self._denied or self._removed:
             return DocumentStatus.REFUSED
         if self._pending.synced:
@@ -205,11 +202,13 @@ class DocumentReplica:
         elif self._load or not answer.recovered:
             return self._lose_sync(f"{self.channel} came without its text", now)
         self._live = True
+        self._set_state(takes_no_edits=answer.document is not None and answer.document.frozen, now=now)
+        resting = [] if answer.document is None else answer.document.cursors
+        if self._pending is not None and self._others.load(resting, self._pending.server.text):
+            effects.append(CursorsMoved(self.channel))
         if answer.presence is not None and not answer.presence.truncated:
             here = {user.user_id for user in answer.presence.users}
-            effects += [
-                effect for user_id in list(self._others) if user_id not in here for effect in self.left(user_id)
-            ]
+            effects += [CursorsMoved(self.channel)] if self._others.keep(here) else []
         if self._denied:
             self._hold_until = now  # the edit may be allowed by now
         self._caret_due = self._caret is not None
@@ -226,15 +225,20 @@ class DocumentReplica:
             match event:
                 case RemoteOperation(payload=by):
                     change = pending.remote(self._own_or_nameless(by))
-                    self._move_others(pending.committed, by.user_id)
+                    self._others.move(pending.committed, by.user_id)
                     effects = self._changed("remote", change, by.user_id, by.user_name)
                 case responses.OperationAck(payload=ack):
                     self._id_was_taken = False
                     change = pending.acknowledged(ack.op_id, ack.version)
-                    self._move_others(pending.committed)
+                    self._others.move(pending.committed)
                     effects = self._changed("reload", change)
                 case CursorPosition(payload=placed):
-                    return self._placed(pending, placed)
+                    self._others.place(placed, pending.server.text)
+                    return [CursorsMoved(self.channel)]
+                case CursorGone(payload=gone):
+                    return [CursorsMoved(self.channel)] if self._others.gone(gone.cursor_id) else []
+                case DocumentStateEvent(payload=state):
+                    self._set_state(takes_no_edits=_takes_no_edits(state), now=now)
         except OutOfStep as wrong:
             return self._lose_sync(str(wrong), now)
         return [*effects, *self._settled(pending, before), *self._send(now)]
@@ -283,7 +287,7 @@ class DocumentReplica:
 
     def left(self, user_id: str) -> list[Effect]:
         """Remove the cursor of a user who left."""
-        return [] if self._others.pop(user_id, None) is None else [CursorsMoved(self.channel)]
+        return [CursorsMoved(self.channel)] if self._others.left(user_id) else []
 
     # --- time -----------------------------------------------------------------------------------------
 
@@ -337,7 +341,7 @@ class DocumentReplica:
                 restored = DocumentRestored(self.channel, self._pending.server.content, self._pending.local.content)
                 told.append(ErrorReport(restored, self.channel))
             change = self._pending.reload(document, state.version)
-            self._move_others(self._pending.committed)
+            self._others.move(self._pending.committed)
         self._load, self.epoch = False, state.epoch
         effects = self._changed("reload", change)
         return [*effects, Opened(self.channel)] if first else [*told, *effects]
@@ -368,22 +372,10 @@ class DocumentReplica:
         if self._caret is not None:
             self._caret = Cursor(*transform_selection(*self._caret, change, own=own))
 
-    def _move_others(self, committed: Operation, author: str | None = None) -> None:
-        for user_id, cursor in self._others.items():
-            self._others[user_id] = Cursor(*transform_selection(*cursor, committed, own=user_id == author))
-
-    def _placed(self, pending: Pending, said: CursorPositionPayload) -> list[Effect]:
-        """Place another user's cursor on the server's text.
-
-        It may be of another version than the text; so it is brought within the text and to an edge of a character.
-        """
-        text = pending.server.text
-        start = min(said.position, len(text))
-        end = min(start + said.selection_length, len(text))
-        start -= splits_pair(text, start)
-        end -= splits_pair(text, end)
-        self._others[said.user_id] = Cursor(start, end - start)
-        return [CursorsMoved(self.channel)]
+    def _set_state(self, *, takes_no_edits: bool, now: float) -> None:
+        if self._takes_no_edits and not takes_no_edits and self._denied:
+            self._hold_until = now  # the edit may be allowed now
+        self._takes_no_edits = takes_no_edits
 
     def _settled(self, pending: Pending, before: bool) -> Iterator[Effect]:
         if pending.in_flight is None:
@@ -438,3 +430,7 @@ class DocumentReplica:
         position, selection_length = transform_selection(*self._caret, invert(unsent, pending.server))
         payload = CursorPayload(position, selection_length, pending.version)
         yield Write(codec.encode(MoveCursor(channel=self.channel, payload=payload, ref=_CURSOR)))
+
+
+def _takes_no_edits(state: DocumentStatePayload) -> bool:
+    return state.frozen or state.deleted or state.read_only_until is not None

@@ -1,0 +1,1 @@
+"""Messages about documents, and the colours of cursors in them."""
