@@ -16,7 +16,7 @@ from dossier_realtime.ot.difference import hunks
 from dossier_realtime.ot.document import Document
 from dossier_realtime.ot.flat import write_remote
 from dossier_realtime.ot.operations import Operation
-from dossier_realtime.protocol.commands import Attributes, CursorPayload, EditPayload
+from dossier_realtime.protocol.commands import Attributes, CursorPayload, EditPayload, FlatOperation
 from dossier_realtime.protocol.errors import ErrorCode
 from dossier_realtime.protocol.fields import MAX_INSERT
 
@@ -157,3 +157,20 @@ def test_a_cursor_beyond_the_text_or_inside_a_character_is_refused(cursor: Curso
     edited(versioned, EditPayload("insert", 0, 1, ">"))
     with pytest.raises(EditError):
         core.placed_cursor(versioned, cursor)
+
+
+def test_batches_past_batches_are_bounded_in_work_and_a_log_of_them_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(core, "MAX_STEPS", 2_000)
+    monkeypatch.setattr(core, "MAX_LOG_COMPONENTS", 3_000)
+    versioned = written("ab" * 100)
+    operations = tuple(FlatOperation("insert", 3 * number, "x") for number in range(50))
+    far = EditPayload("batch", version=1, operations=operations)
+    for number in range(20):
+        assert len(edited(versioned, EditPayload("batch", version=number + 1, operations=operations))) == 1
+    with pytest.raises(EditError) as refused:
+        finished(core.decide(versioned, far, versioned.log))
+    assert refused.value.code is ErrorCode.VERSION_CONFLICT
+    for number in range(20, 60):
+        edited(versioned, EditPayload("batch", version=number + 1, operations=operations))
+    assert sum(len(each.components) for each in versioned.log.operations) == versioned.weight <= 3_000
+    assert (versioned.version, versioned.document.length) == (61, 200 + 60 * 50)
