@@ -11,8 +11,9 @@ from functools import partial
 from typing import NamedTuple
 
 from .document import Document, invert
-from .operations import Operation
+from .operations import Delete, Insert, Operation, Retain
 from .transform import compose, transform
+from .units import Units
 
 MAX_STEPS = 200  # edits that can be undone
 
@@ -44,9 +45,17 @@ class History:
         del self._undos[:-MAX_STEPS]
         self._redos.clear()
 
-    def changed(self, operation: Operation) -> None:
-        """Transform the steps along a change of the author's text that another user made."""
-        _carry(self._undos, operation)
+    def changed(self, operation: Operation, within: Landing | None = None) -> None:
+        """Transform the steps along a change of the author's text that another user made.
+
+        `within`: the change is an insert into text that the author had deleted meanwhile.
+        """
+        around = None if within is None or not self._undos else _around(self._undos[-1].operation, operation, within)
+        if around is None:
+            _carry(self._undos, operation)
+        else:
+            beneath = self._undos[-1].beneath
+            self._undos[-1] = _Step(around[0], around[1] if beneath is None else compose(beneath, around[1]))
         _carry(self._redos, operation)
 
     def undo(self, document: Document) -> NextStep | None:
@@ -60,6 +69,55 @@ class History:
     def redo(self, document: Document) -> NextStep | None:
         """Return the step that redoes the last undone edit in `document`; None without one."""
         return _next(self._redos, self._undos, document)
+
+
+class Landing(NamedTuple):
+    """The place of another user's insert in text that the author deleted: `offset` units behind its beginning."""
+
+    text: Units
+    offset: int
+
+
+def landing(committed: Operation, unconfirmed: Operation, text: Units) -> Landing | None:
+    """Return the place of a committed insert inside of text that the author's unconfirmed operation deletes.
+
+    Both operations are for `text`. None where it is elsewhere, or no single insert.
+    """
+    first = committed.components[0] if committed.components else None
+    place = first.length if isinstance(first, Retain) else 0
+    at = 0
+    for component in unconfirmed.components:
+        if isinstance(component, Insert):
+            continue
+        if at < place < at + component.length and isinstance(component, Delete):
+            return Landing(Units(text[at : at + component.length]), place - at)
+        at += component.length
+    return None
+
+
+def _around(step: Operation, change: Operation, within: Landing) -> tuple[Operation, Operation] | None:
+    """Return the step that restores the deleted text on both sides of the insert, and the insert behind the step.
+
+    None where the step does not restore exactly this text at this place.
+    """
+    inserts = [component for component in change.components if isinstance(component, Insert)]
+    if len(inserts) != 1 or any(not isinstance(component, Insert | Retain) for component in change.components):
+        return None
+    first = change.components[0]
+    place = first.length if isinstance(first, Retain) else 0
+    at = 0
+    for number, component in enumerate(step.components):
+        if isinstance(component, Insert):
+            if at == place and component.text == within.text:
+                before, after = step.components[:number], step.components[number + 1 :]
+                left = Insert(Units(component.text[: within.offset]), component.attributes)
+                right = Insert(Units(component.text[within.offset :]), component.attributes)
+                split = Operation.of(*before, left, Retain(len(inserts[0].text)), right, *after)
+                start = Operation(before).after + within.offset
+                return split, Operation.of(Retain(start), inserts[0], Retain(step.after - start))
+        else:
+            at += component.length
+    return None
 
 
 class NextStep(NamedTuple):

@@ -269,6 +269,23 @@ def test_undo_takes_back_ones_own_and_leaves_what_others_did() -> None:
     assert driver.service.content == driver.text
 
 
+@pytest.mark.parametrize("at", range(7))
+def test_what_another_wrote_into_deleted_text_stays_where_it_was_when_the_delete_is_undone(at: int) -> None:
+    driver = joined("one two")
+    driver.carry_out(driver.replica.edit(delete(0, 7, 7), 0, join=False))
+    command = driver.sent()
+    driver.receive(driver.service.commit(insert(at, "X", 7)))
+    driver.be_acked(command)
+    assert driver.text == "X"
+    driver.carry_out(driver.replica.undo(0))
+    while not driver.is_synced():
+        driver.be_acked(driver.sent())
+    expected = "one two"[:at] + "X" + "one two"[at:]
+    assert driver.text == driver.service.content == driver.mirror.document.content == expected
+    driver.carry_out(driver.replica.redo(0))
+    assert driver.text == "X"
+
+
 def test_formatting_goes_over_the_wire_and_back() -> None:
     driver = joined("abc")
     bold = Operation.of(Retain(1), Format(2, Attributes(bold=True, heading=1)))

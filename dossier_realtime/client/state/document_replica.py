@@ -17,7 +17,7 @@ from dossier_realtime.ot.collab import OutOfStep, Pending
 from dossier_realtime.ot.cursor import transform_selection
 from dossier_realtime.ot.difference import difference
 from dossier_realtime.ot.document import Document, effective, invert
-from dossier_realtime.ot.history import History
+from dossier_realtime.ot.history import History, Landing, landing
 from dossier_realtime.ot.operations import DoesNotFit, Operation
 from dossier_realtime.ot.units import splits_pair
 from dossier_realtime.protocol import codec, responses
@@ -60,6 +60,7 @@ class DocumentReplica:
         self.channel = channel
         self._pace = pace or EditPace(0.0)
         self._others = RemoteCursors()
+        self._within: Landing | None = None  # of the remote insert that is being applied
         self._takes_no_edits = False  # frozen, deleted or read-only for a time
         self.out_of_sync = False
         self.load_at = float("-inf")
@@ -224,7 +225,9 @@ class DocumentReplica:
         try:
             match event:
                 case RemoteOperation(payload=by):
+                    unconfirmed, text = pending.unconfirmed, pending.server.text
                     change = pending.remote(self._own_or_nameless(by))
+                    self._within = landing(pending.committed, unconfirmed, text)
                     self._others.move(pending.committed, by.user_id)
                     effects = self._changed("remote", change, by.user_id, by.user_name)
                 case responses.OperationAck(payload=ack):
@@ -357,9 +360,10 @@ class DocumentReplica:
         self, origin: Origin, change: Operation, user_id: str | None = None, user_name: str | None = None
     ) -> list[Effect]:
         """Report a change that is no local edit, and move the history and the user's cursor along."""
+        within, self._within = self._within, None
         if not change.changes:
             return []
-        self._history.changed(change)
+        self._history.changed(change, within)
         self._move_caret(change)
         return [Changed(self.channel, self._change(origin, change, user_id, user_name))]
 
