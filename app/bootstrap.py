@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.builders.briefs import brief_jobs
+from app.builders.commitments import commitment_parts
 from app.builders.gauges import GaugeSources, register_gauges, register_ops_rows
 from app.builders.node import node_limits
 from app.builders.stores import Stores, open_stores
@@ -28,7 +29,6 @@ from app.security.auth import TokenVerifier
 from app.services.briefs.cancellation import Briefs
 from app.services.briefs.ledger import KIND as BRIEF_RECORDS
 from app.services.channel_admin import ChannelAdmin
-from app.services.commitments.alerts import Alerts
 from app.services.domain.inboxes import Inboxes
 from app.services.domain.projections import Projections
 from app.services.domain.task_list import TaskList
@@ -85,7 +85,8 @@ def _compose(stores: Stores, tls_context: ssl.SSLContext | None) -> Service:
     publisher = EventPublisher(
         engine.broker, engine.alerts, policy, aggregator, lambda: journal.healthy, quotas, projections
     )
-    alerts = Alerts(engine.alerts, publisher, aggregator)
+    commitments = commitment_parts(engine, config.commitments, publisher, policy, aggregator, lambda: node.clock().wall)
+    alerts = commitments.alerts
     inboxes = Inboxes(engine.records, publisher)
     documents = Documents(
         engine.documents,
@@ -98,7 +99,8 @@ def _compose(stores: Stores, tls_context: ssl.SSLContext | None) -> Service:
     revisions = Revisions(engine.revisions, engine.documents, engine.broker, documents.differences)
     cursors = documents.cursors
     # A kind of records that its service looks at when they are due is one row here.
-    due_clock = DueClock(engine.records, lambda: node.clock(), {inbox.KIND: inboxes.wake})  # noqa: PLW0108  the node is made later
+    handlers = {inbox.KIND: inboxes.wake, "commitment": commitments.climbing.handle}
+    due_clock = DueClock(engine.records, lambda: node.clock(), handlers)  # noqa: PLW0108  the node is made later
     publisher.report_changes(due_clock.changed)
     channel_admin = ChannelAdmin(engine, policy)
     jobs = brief_jobs(stores, publisher, policy, documents, channel_admin, aggregator, now)
@@ -107,7 +109,8 @@ def _compose(stores: Stores, tls_context: ssl.SSLContext | None) -> Service:
 
     recorder = Recorder(journal, metrics, policy, aggregator)
     acts = ActRecord(journal, recorder.level_of)
-    services = Services(publisher, documents, cursors, alerts, briefs, jobs, inboxes, channel_admin, acts)
+    seen = commitments.clearances
+    services = Services(publisher, documents, cursors, alerts, seen, briefs, jobs, inboxes, channel_admin, acts)
     node_parts = NodeParts(engine, policy, TokenVerifier(config.auth), recorder, node_limits(config))
     node = Node(config.node.id, node_parts, services, now, lambda: str(uuid.uuid4()))
 
@@ -131,7 +134,15 @@ def _compose(stores: Stores, tls_context: ssl.SSLContext | None) -> Service:
     context = HandlerContext(
         handler_access(engine, node),
         DomainServices(
-            publisher, documents, revisions, alerts, briefs, jobs, inboxes, TaskList(engine.records, publisher)
+            publisher,
+            documents,
+            revisions,
+            alerts,
+            commitments.registry,
+            briefs,
+            jobs,
+            inboxes,
+            TaskList(engine.records, publisher),
         ),
         operator_services(engine, node, channel_admin),
         CallRecords(recorder, acts, Archive(folder, config.node.id, stores.signer)),

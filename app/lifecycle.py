@@ -91,7 +91,8 @@ class Service:
         background.repeat("report", self._report)
         parts = self._parts
         tasks = {"documents": self._sweep_documents, "quotas": parts.quotas.run, "due": parts.due_clock.run}
-        tasks |= {"briefs": parts.briefs.runner.run, "silent briefs": parts.briefs.silent.run, **parts.upkeep.tasks()}
+        tasks |= {"briefs": parts.briefs.runner.run, "silent briefs": parts.briefs.silent.run}
+        tasks |= {"clearances": self.node.services.clearances.run, **parts.upkeep.tasks()}
         for name, task in tasks.items():
             background.repeat(name, task)
         if self.config.auth.jwks_url:

@@ -6,8 +6,9 @@ from collections.abc import Collection
 from datetime import date
 from pathlib import Path
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from app.configuration.settings import Tables
+from app.configuration.settings import CommitmentSettings, Tables
 from app.security.jwks import is_safe_url
 from app.security.secret_strength import TOKEN_BYTES, guessable, weakness
 from app.security.tls import server_context
@@ -31,6 +32,7 @@ def check_together(config: Tables) -> None:
     _check_public(config)
     _check_names(config)
     _check_briefs(config)
+    _check_calendar(config.commitments)
     if session.liveness_timeout <= max(session.heartbeat_interval, session.ping_interval):
         raise ValueError(
             "session.liveness_timeout must be more than heartbeat_interval and ping_interval, "
@@ -40,6 +42,21 @@ def check_together(config: Tables) -> None:
         urlsplit(config.storage.engine).port  # noqa: B018 - reading it is what checks its range
     except ValueError:
         raise ValueError("storage.engine: the port is out of range; give one from 0 to 65535") from None
+
+
+def _check_calendar(calendar: CommitmentSettings) -> None:
+    """Raise ValueError, in one line, for a time zone that is not known, and for hours and days that do not follow."""
+    try:
+        ZoneInfo(calendar.time_zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(
+            f"commitments.time_zone: {calendar.time_zone} is not known here; give one such as Asia/Riyadh"
+        ) from None
+    if calendar.opens >= calendar.closes:
+        raise ValueError("commitments.opens must be before commitments.closes")
+    for kind, (first, second, third) in calendar.days_before.items():
+        if not first >= second >= third:
+            raise ValueError(f"commitments.days_before.{kind}: the days must become fewer from level to level")
 
 
 def _check_names(config: Tables) -> None:

@@ -346,6 +346,55 @@ class DashboardSettings(_Table, frozen=True):
     oidc: OidcSettings
 
 
+class HolidayRow(_Table, frozen=True):
+    """One row of `commitments.holidays`: `days` off from a date on, each year unless the date names one."""
+
+    calendar: Literal["gregorian", "umm_al_qura"]
+    date: Annotated[
+        str,
+        Meta(
+            pattern=r"\A([0-9]{4}-)?(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])\Z",
+            description='a month and day such as "02-22", or a date such as "2027-02-22"',
+        ),
+    ]
+    days: Annotated[int, Meta(ge=1, le=30)]
+    en: _Shown
+    ar: _Shown
+
+
+_Clock = Annotated[
+    str, Meta(pattern=r"\A([01][0-9]|2[0-3]):[0-5][0-9]\Z", description='a time of day, such as "08:00"')
+]
+_DaysBefore = Annotated[
+    tuple[Annotated[int, Meta(ge=0, le=3_650)], ...],
+    Meta(min_length=3, max_length=3, description="three numbers of days that become fewer, such as [60, 30, 7]"),
+]
+
+
+class CommitmentSettings(_Table, frozen=True):
+    """The table `[commitments]`: the calendar of the office, and when deadlines are raised."""
+
+    time_zone: Annotated[
+        str, Meta(pattern=r"\A[A-Za-z][A-Za-z0-9_+/-]{0,63}\Z", description='a time zone, such as "Asia/Riyadh"')
+    ]
+    working_days: Annotated[
+        tuple[Literal["sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday"], ...],
+        Meta(min_length=1, max_length=7, description='days of the week, such as ["sunday", "monday"]'),
+    ]
+    opens: _Clock
+    closes: _Clock
+    days_before: dict[
+        Annotated[
+            str, Meta(pattern=r"\A[a-z0-9-]{1,64}\Z", description="a type of MoU, of a-z 0-9 -, such as data-exchange")
+        ],
+        _DaysBefore,
+    ]
+    holidays: Annotated[
+        tuple[HolidayRow, ...],
+        Meta(description='rows { calendar = "gregorian", date = "02-22", days = 1, en = "…", ar = "…" }'),
+    ]
+
+
 class Tables(_Table, frozen=True):
     """The tables that a configuration file may hold."""
 
@@ -357,6 +406,7 @@ class Tables(_Table, frozen=True):
     outbox: OutboxSettings
     history: HistorySettings
     presence: PresenceSettings
+    commitments: CommitmentSettings
     channels: ClassificationSettings
     journal: JournalSettings
     briefs: BriefSettings

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from app.services.briefs.jobs import BriefJobs
     from app.services.channel_admin import ChannelAdmin
     from app.services.commitments.alerts import Alerts
+    from app.services.commitments.clearances import Clearances
     from app.services.domain.inboxes import Inboxes
     from app.services.editing.cursors import Cursors
     from app.services.editing.documents import Documents
@@ -30,6 +31,7 @@ class Services:
     documents: Documents
     cursors: Cursors
     alerts: Alerts
+    clearances: Clearances
     briefs: Briefs
     brief_jobs: BriefJobs
     inboxes: Inboxes

@@ -33,17 +33,21 @@ class Callers:
         revocations: RevocationStore,
         limiter: RateLimiter,
         clock: Callable[[], Instant],
+        seen: Callable[[Identity], None] = lambda identity: None,
     ) -> None:
+        """`seen` is called with each identity whose token is good."""
         self._verifier = verifier
         self._revocations = revocations
         self._limiter = limiter
         self._clock = clock
+        self._seen = seen
 
     async def authenticate(self, token: str) -> Identity:
         """Return the identity that a token proves. Raises TokenError, and TokenRevoked."""
         identity = await self._verifier.check(token, self._clock().wall)
         if self._is_revoked(identity):
             raise TokenRevoked
+        self._seen(identity)
         return identity
 
     def is_valid(self, identity: Identity) -> bool:

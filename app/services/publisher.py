@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from app.core.domain.alerts import AlertRecipient, alert_recipient, mou_channels
 from app.core.domain.briefs import transition
 from app.core.domain.errors import DomainFactError
-from app.core.domain.ownership import OF_THE_SERVICE, claim_on_brief, claim_on_commitment
+from app.core.domain.ownership import OF_THE_SERVICE, Authority, Claim, claim_on_brief, claim_on_commitment
 from app.engine.delivery_rules import TO_EVERYBODY, DeliveryRules
 from app.engine.ports.errors import Moved, Unavailable
 from app.engine.ports.events import IdempotencyKey, PublicationEntry, PublishResult
@@ -190,7 +190,9 @@ class EventPublisher:
 
     def _domain_fact(self, channel: str, event: Event, by: Identity | None) -> DomainFact | None:
         if isinstance(event, CommitmentAlert):
-            claim = None if by is None else claim_on_commitment(by, event.payload.mou_id, self._policy)
+            # What the service raises, it raises for the MoU that the commitment was registered for.
+            mou_id = event.payload.mou_id
+            claim = Claim(Authority.MOU, "", mou_id) if by is None else claim_on_commitment(by, mou_id, self._policy)
             return alert_recipient(channel, event, claim)
         if by is None:
             return transition(channel, event, OF_THE_SERVICE if isinstance(event, BriefStarted) else None)

@@ -15,6 +15,7 @@ from app.core.schema.openapi import openapi
 from app.telemetry.logs import Sampler
 from app.web.domain import brief_request_handlers as briefs
 from app.web.domain import brief_worker_handlers as workers
+from app.web.domain import commitment_handlers as commitments
 from app.web.domain.brief_handler import BriefCancelHandler
 from app.web.domain.commitment_handler import CommitmentAckHandler
 from app.web.domain.document_handler import DocumentHandler
@@ -56,7 +57,13 @@ ROUTES: list[Any] = [
     (r"/v1/documents/([^/]+)/versions/([^/]+)", revisions.NamedVersionHandler),
     (r"/v1/documents/([^/]+)/restore", DocumentRestoreHandler),
     (r"/v1/documents/([^/]+)/diff", revisions.DocumentDifferenceHandler),
+    (r"/v1/commitments", commitments.CommitmentListHandler),
+    (r"/v1/commitments/dry-run", commitments.CommitmentDryRunHandler),
+    (r"/v1/commitments/([^/]+)", commitments.CommitmentHandler),
     (r"/v1/commitments/([^/]+)/ack", CommitmentAckHandler),
+    (r"/v1/commitments/([^/]+)/complete", commitments.CommitmentCompleteHandler),
+    (r"/v1/commitments/([^/]+)/snooze", commitments.CommitmentSnoozeHandler),
+    (r"/v1/commitments/([^/]+)/delegate", commitments.CommitmentDelegateHandler),
     (r"/v1/briefs", briefs.BriefListHandler),
     (r"/v1/briefs/claim", workers.BriefClaimHandler),
     (r"/v1/briefs/([^/]+)/progress", workers.BriefProgressHandler),

@@ -14,6 +14,8 @@ from typing import NamedTuple
 
 import pytest
 
+from app.builders.commitments import alert_policy
+from app.configuration.config import load
 from app.core.instant import Instant
 from app.core.ratelimit import RateLimiter
 from app.engine.build import open_engine
@@ -24,6 +26,7 @@ from app.journal.acts import Act
 from app.services.briefs.cancellation import Briefs, EndedBrief
 from app.services.briefs.ledger import BriefLedger
 from app.services.commitments.alerts import AcknowledgedAlert, Alerts
+from app.services.commitments.ledger import CommitmentLedger
 from app.services.domain.projections import Projections
 from app.services.publisher import EventPublisher
 from app.services.quotas import Quotas
@@ -69,7 +72,8 @@ async def office(folder: Path) -> AsyncIterator[Office]:
         quotas,
         Projections(engine.records, (), clock),
     )
-    alerts = Alerts(engine.alerts, publisher, aggregator)
+    commitments = CommitmentLedger(engine.records, alert_policy(load(None, {}, keys=False).commitments))
+    alerts = Alerts(engine.alerts, commitments, publisher, aggregator, time.time)
     ledger = BriefLedger(engine.records, publisher, time.time)
     briefs = Briefs(engine.briefs, publisher, aggregator, ledger, lambda _: None)
     try:

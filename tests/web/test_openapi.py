@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,6 +22,16 @@ from tests.web.conftest import ROOMY
 from tests.web.test_actions import alert, brief
 
 DOCUMENT = closed(openapi())
+LATER = 4_000_000_000  # Unix seconds: a time within no ten years of now
+COMMITMENT: dict[str, Any] = {
+    "mou_id": "m1",
+    "title": {"en": "The report", "ar": "التقرير"},
+    "due_date": "2027-03-31",
+    "mou_type": "data-exchange",
+    "responsible_department": "Agreements",
+    "owner": "ali",
+    "escalation": [["ali"], ["bea"], ["cy"]],
+}
 SETTINGS = ROOMY | {"security_txt.contact": ["mailto:security@dossier.example"], "security_txt.expires": "2999-01-01"}
 CHANNEL = "dossier:country:SA"
 UPDATE = {
@@ -52,7 +63,15 @@ ASKED: dict[str, Asked] = {
     "name_version": Asked({"document": "d1", "name": "مسودة"}, body={"version": 1}),
     "compare_versions": Asked({"document": "d1"}, {"from": "0", "to": "1"}),
     "restore_document": Asked({"document": "d1"}, body={"version": 1}),
+    "list_commitments": Asked(query={"limit": "1"}),
+    "dry_run_commitments": Asked(query={"from": "2027-01-01", "to": "2027-12-31", "policy": "data-exchange:60/30/7"}),
+    "register_commitment": Asked({"commitment": "c2"}, body=COMMITMENT),
+    "read_commitment": Asked({"commitment": "c0"}),
+    "delete_commitment": Asked({"commitment": "c3"}),
     "acknowledge_commitment": Asked({"commitment": "c1"}, body={}),
+    "complete_commitment": Asked({"commitment": "c0"}),
+    "snooze_commitment": Asked({"commitment": "c0"}, body={"until": int(time.time()) + 3_600}),
+    "delegate_commitment": Asked({"commitment": "c0"}, body={"to": "dan", "until": int(time.time()) + 3_600}),
     "request_brief": Asked(
         body={"type": "country", "entity_id": "SA", "language": "ar"}, headers={"Idempotency-Key": "b-1"}
     ),
@@ -91,7 +110,15 @@ WRONG: dict[str, Asked] = {
     "name_version": Asked({"document": "d1", "name": "12"}),
     "compare_versions": Asked({"document": "d1"}),
     "restore_document": Asked({"document": "d1"}, body={}),
+    "list_commitments": Asked(query={"limit": "0"}),
+    "dry_run_commitments": Asked(query={"from": "2027-01-01"}),
+    "register_commitment": Asked({"commitment": "c2"}, body=COMMITMENT | {"due_date": "2027-02-30"}),
+    "read_commitment": Asked({"commitment": "a%20b"}),
+    "delete_commitment": Asked({"commitment": "a%20b"}),
     "acknowledge_commitment": Asked({"commitment": "c1"}, body={"more": 1}),
+    "complete_commitment": Asked({"commitment": "c0"}, body={"more": 1}),
+    "snooze_commitment": Asked({"commitment": "c0"}, body={"until": 5}),
+    "delegate_commitment": Asked({"commitment": "c0"}, body={"to": "dan", "until": LATER}),
     "request_brief": Asked(body={"type": "country", "entity_id": "SA", "language": "fr"}),
     "list_briefs": Asked(query={"after": "x"}),
     "claim_brief": Asked(body={"types": ["a b"]}),
@@ -126,8 +153,13 @@ ABSENT: dict[str, Asked] = {
     "name_version": Asked({"document": "d1", "name": "later"}, body={"version": 9}),
     "compare_versions": Asked({"document": "d1"}, {"from": "never named"}),
     "restore_document": Asked({"document": "d1"}, body={"version": 9}),
-    "acknowledge_commitment": Asked({"commitment": "none"}),
     "claim_brief": Asked(body={"types": ["none"]}),
+    "read_commitment": Asked({"commitment": "none"}),
+    "delete_commitment": Asked({"commitment": "none"}),
+    "acknowledge_commitment": Asked({"commitment": "none"}),
+    "complete_commitment": Asked({"commitment": "none"}),
+    "snooze_commitment": Asked({"commitment": "none"}, body={"until": int(time.time()) + 3_600}),
+    "delegate_commitment": Asked({"commitment": "none"}, body={"to": "dan", "until": int(time.time()) + 3_600}),
     "read_brief": Asked({"request": "none"}),
     "cancel_brief": Asked({"request": "none"}),
     "end_session": Asked({"session": "none"}),
@@ -139,8 +171,10 @@ ABSENT: dict[str, Asked] = {
     "explain": Asked(query={"action": "write", "channel": CHANNEL, "user": "nobody"}),
 }
 """What the calls that answer 400 and 404 are asked to do so."""
+TO_STRANGERS_ABSENT = tuple(f"{act}_commitment" for act in ("read", "delete", "complete", "snooze", "delegate"))
+"""Calls that answer alike whether a thing is absent or not for the caller to see."""
 
-OWN = {"explain", "list_briefs", "read_inbox", "list_tasks"}
+OWN = {"explain", "list_briefs", "read_inbox", "list_tasks", "list_commitments", "dry_run_commitments"}
 """Calls that every user may make: they answer with what is the caller's own, or what the caller may read."""
 
 ABOUT_BRIEFS = {"read_brief", "claim_brief", "report_brief_progress", "complete_brief", "fail_brief"}
@@ -173,6 +207,8 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
             assert http.post("/v1/publish", json={"events": events}).status_code == 200
             for document in ("d1", "d9"):
                 assert http.put(f"/v1/documents/{document}", json={"content": "text"}).status_code == 200
+            for name in ("c0", "c3"):
+                assert http.put(f"/v1/commitments/{name}", json=COMMITMENT).status_code == 200
         yield service
     service.assert_log_clean()
 
@@ -234,7 +270,8 @@ def test_a_refusal_is_answered_as_it_is_described(scene: Service, call: HttpCall
         _check(call, _send(scene, call, asked, ""), 401)
         _check(call, _send(scene, call, WRONG[call.name], operator), 400)
         if call.name not in OWN:
-            _check(call, _send(scene, call, asked, scene.token("stranger")), 403)
+            status = 404 if call.name in TO_STRANGERS_ABSENT else 403
+            _check(call, _send(scene, call, asked, scene.token("stranger")), status)
     if call.said.body is not None:
         _check(call, _send(scene, call, asked, operator, **{"Content-Type": "text/plain"}), 415)
         _check(call, _send(scene, call, Asked(asked.path, body={"x": "x" * (9 << 20)}), operator), 413)

@@ -5,7 +5,7 @@ Source: docs/protocol.md#commitment-alerts.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from app.core.domain.ownership import Claim, mou_channel
@@ -37,6 +37,8 @@ class Alert:
     status: AlertStatus
     recipients: tuple[str, ...]
     mou_id: str = ""
+    levels: tuple[int, ...] = field(default=(), compare=False)
+    """The highest level that each recipient was alerted at."""
 
     @property
     def channels(self) -> tuple[str, ...]:

@@ -20,11 +20,11 @@ from app.core.schema.call_forms import (
     query_number,
     query_text,
 )
+from app.core.schema.commitment_calls import COMMITMENT_CALLS
 from app.core.schema.inbox_calls import INBOX_CALLS
 from app.core.schema.portable import JsonSchema, channel_name
 from dossier_realtime.protocol.classification import Clearance
 from dossier_realtime.protocol.commands import SettingsChange
-from dossier_realtime.protocol.events import AlertStatePayload
 from dossier_realtime.protocol.explanations.explanation import ACTIONS, Explanation
 from dossier_realtime.protocol.fields import MAX_SAFE_INTEGER
 from dossier_realtime.protocol.http import forms, revisions
@@ -162,16 +162,7 @@ CALLS: tuple[HttpCallForm, ...] = (
         ),
         (403, 404),
     ),
-    HttpCallForm(
-        "post",
-        "/v1/commitments/{commitment}/ack",
-        "acknowledge_commitment",
-        "Take a commitment in hand, as a user who was alerted or as an operator.",
-        Said(AlertStatePayload, body=forms.Nothing, body_optional=True),
-        "token",
-        (path_id("commitment", "The id of a commitment."), REASON),
-        (403, 404),
-    ),
+    *COMMITMENT_CALLS,
     *BRIEF_CALLS,
     *INBOX_CALLS,
     HttpCallForm(

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from app.core.domain.alerts import Alert
 from app.core.domain.briefs import Brief
+from app.core.domain.ownership import Claim
 from app.engine.ports.events import PublicationEntry, PublishResult
 from app.engine.ports.records import RecordChange
 
@@ -20,10 +21,16 @@ class AlertStore(Protocol):
     async def find(self, commitment_id: str) -> Alert | None:
         """Return the alert with every user whom a committed entry alerted. Raises Unavailable."""
 
-    async def acknowledge(self, alert: Alert, by: str, entries: Sequence[PublicationEntry]) -> list[PublishResult]:
-        """Acknowledge the alert and publish the entries that say so, both or neither, like `publish`.
+    async def claim(self, commitment_id: str) -> Claim | None:
+        """Return the authority with which the id was named or registered last. Raises Unavailable."""
 
-        Raises Moved when the alert is no longer as given, and Unavailable (nothing was committed).
+    async def acknowledge(
+        self, alert: Alert, by: str, entries: Sequence[PublicationEntry], changes: Sequence[RecordChange] = ()
+    ) -> list[PublishResult]:
+        """Acknowledge the alert, publish the entries that say so and change records, all or nothing, like `publish`.
+
+        Raises Moved when the alert or a record is no longer as given, and Unavailable (nothing was committed). An
+        alert that is acknowledged already stays so, by whom it was.
         """
 
 

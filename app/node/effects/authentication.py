@@ -48,6 +48,7 @@ class Authentication:
         self._recorder = context.recorder
         self._background = context.background
         self._outcomes = context.outcomes
+        self._seen = context.services.clearances.seen
         self._verifier = verifier
         self._registry = registry
         self._subscriptions = subscriptions
@@ -80,6 +81,7 @@ class Authentication:
             self._outcomes.settle(asked, ErrorCode.INVALID_TOKEN)
             connection.apply(connection.session.token_refused(asked, at, revoked=True))
             return None
+        self._seen(identity)
         decision = connection.session.verified(identity, asked, at)
         connection.host.timers.watch(connection)
         if connection.session.session_id and not decision.rule:

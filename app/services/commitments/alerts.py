@@ -5,18 +5,24 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from app.core.domain import alerts as core
+from app.core.domain.commitments import commitment as commitments
 from app.engine.ports.errors import Moved
 from app.journal.acts import Act
 from dossier_realtime.protocol import channels
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from app.core.domain.alerts import Alert
     from app.engine.ports.domain import AlertStore
     from app.engine.ports.events import PublishResult
+    from app.engine.ports.records import RecordChange
     from app.journal.acts import RecordAct
     from app.services.publisher import EventPublisher
     from dossier_realtime.protocol.authorization import Identity
     from dossier_realtime.recording.ops.ops_aggregator import OpsAggregator
+
+    from .ledger import CommitmentLedger
 
 
 class AcknowledgedAlert(NamedTuple):
@@ -29,8 +35,15 @@ class AcknowledgedAlert(NamedTuple):
 class Alerts:
     """The acknowledgement of alerts; their recipients are kept with the events that `EventPublisher` commits."""
 
-    def __init__(self, store: AlertStore, publisher: EventPublisher, aggregator: OpsAggregator) -> None:
-        self._store = store
+    def __init__(
+        self,
+        store: AlertStore,
+        ledger: CommitmentLedger,
+        publisher: EventPublisher,
+        aggregator: OpsAggregator,
+        now: Callable[[], float],
+    ) -> None:
+        self._store, self._ledger, self._now = store, ledger, now
         self._publisher = publisher
         self._aggregator = aggregator
 
@@ -53,15 +66,25 @@ class Alerts:
                 recorded = True
                 await act(_act(alert, taken))
                 continue  # it may have moved meanwhile
-            if taken == alert:
+            changes = await self._stopped(commitment_id, user_id)
+            if taken == alert and not changes:
                 return AcknowledgedAlert(alert, [])
             try:
-                results = await self._store.acknowledge(alert, user_id, self._publisher.entries(taken.events()))
+                entries = self._publisher.entries(taken.events())
+                results = await self._store.acknowledge(alert, user_id, entries, changes)
             except Moved:
                 continue  # acknowledged by another user, or more users were alerted: decide again
             self._aggregator.count("alerts", "acknowledged", fact=self._publisher.derived(alert.channels))
             await self._publisher.report_alerts({commitment_id})
             return AcknowledgedAlert(taken, results)
+
+    async def _stopped(self, commitment_id: str, by: str) -> list[RecordChange]:
+        """Return the change that stops the climb of a commitment, where it is registered and climbs."""
+        held = await self._ledger.find(commitment_id)
+        if held is None or held.commitment.state != "open" or not held.commitment.level:
+            return []
+        after = commitments.acknowledged(held.commitment, by)
+        return [self._ledger.change(after, held.revision, self._now())]
 
     def level(self, alert: Alert) -> str:
         """Return the highest level of the channels that the alert was derived from, for the journal."""

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Final
 
 from app.core.domain.alerts import Alert, AlertRecipient, AlertStatus, raise_level
+from app.core.domain.commitments.commitment import KIND, labelled_mou
 from app.core.domain.ownership import Authority, Claim, bind, takes_over
 from app.engine.embedded.events.broker import EmbeddedBroker
 from app.engine.embedded.events.event_log import Appended
@@ -15,6 +16,7 @@ from app.engine.embedded.events.log_access import LogAccess
 from app.engine.limits import EngineLimits
 from app.engine.ports.errors import ForeignCommitment, Moved
 from app.engine.ports.events import PublicationEntry, PublishResult
+from app.engine.ports.records import RecordChange
 
 _MAX_FORGOTTEN: Final = 500  # alerts an upkeep at most: bounds how long publishers wait for it
 
@@ -31,8 +33,14 @@ class EmbeddedAlerts:
     async def find(self, commitment_id: str) -> Alert | None:
         return await self._reader.run(partial(_stored, commitment_id=commitment_id))
 
-    async def acknowledge(self, alert: Alert, by: str, entries: Sequence[PublicationEntry]) -> list[PublishResult]:
-        work = partial(self._acknowledge, alert=alert, by=by, entries=tuple(entries), now=self._now())
+    async def claim(self, commitment_id: str) -> Claim | None:
+        return await self._reader.run(partial(_claim, commitment_id=commitment_id))
+
+    async def acknowledge(
+        self, alert: Alert, by: str, entries: Sequence[PublicationEntry], changes: Sequence[RecordChange] = ()
+    ) -> list[PublishResult]:
+        publish = partial(self._log.append, entries=tuple(entries), key=None, now=self._now(), changes=tuple(changes))
+        work = partial(self._acknowledge, alert=alert, by=by, publish=publish, now=self._now())
         return (await self._writer.submit(work, self._broker.appended)).results
 
     def upkeep(self) -> None:
@@ -41,14 +49,21 @@ class EmbeddedAlerts:
         self._writer.post(partial(_forget, untouched=now - self._open, settled=now - self._settled))
 
     def _acknowledge(
-        self, db: sqlite3.Connection, alert: Alert, by: str, entries: Sequence[PublicationEntry], now: float
+        self,
+        db: sqlite3.Connection,
+        alert: Alert,
+        by: str,
+        publish: Callable[[sqlite3.Connection], Appended],
+        now: float,
     ) -> Appended:
         if _stored(db, alert.commitment_id) != alert:
             raise Moved(alert.commitment_id)
+        appended = publish(db)  # first: it may refuse, and nothing is written by then
         db.execute(
-            "UPDATE alerts SET acknowledged_by = ?, changed = ? WHERE commitment = ?", (by, now, alert.commitment_id)
+            "UPDATE alerts SET acknowledged_by = coalesce(acknowledged_by, ?), changed = ? WHERE commitment = ?",
+            (by, now, alert.commitment_id),
         )
-        return self._log.append(db, entries, None, now)
+        return appended
 
 
 def bound(db: sqlite3.Connection, told: Iterable[AlertRecipient]) -> dict[str, Claim]:
@@ -91,6 +106,9 @@ def keep(db: sqlite3.Connection, told: AlertRecipient, claim: Claim | None, now:
 
 
 def _claim(db: sqlite3.Connection, commitment_id: str) -> Claim | None:
+    row = db.execute("SELECT labels FROM records WHERE kind = ? AND key = ?", (KIND, commitment_id)).fetchone()
+    if row is not None:  # it is registered: its id belongs to its MoU
+        return Claim(Authority.MOU, "", labelled_mou(row[0]))
     row = db.execute("SELECT authority, publisher, mou FROM alerts WHERE commitment = ?", (commitment_id,)).fetchone()
     return None if row is None or not row[0] else Claim(Authority(row[0]), *row[1:])
 
@@ -103,14 +121,15 @@ def _status(db: sqlite3.Connection, commitment_id: str) -> AlertStatus | None:
 def _stored(db: sqlite3.Connection, commitment_id: str) -> Alert | None:
     # One statement: the reader has no transaction around two.
     rows = db.execute(
-        "SELECT alerts.level, acknowledged_by, mou, user FROM alerts JOIN alerted USING (commitment)"
+        "SELECT alerts.level, acknowledged_by, mou, user, alerted.level FROM alerts JOIN alerted USING (commitment)"
         " WHERE commitment = ? ORDER BY user",
         (commitment_id,),
     ).fetchall()
     if not rows:
         return None
-    level, by, mou, _ = rows[0]
-    return Alert(commitment_id, AlertStatus(level, by), tuple(row[3] for row in rows), mou)
+    level, by, mou, *_ = rows[0]
+    users, levels = tuple(row[3] for row in rows), tuple(row[4] for row in rows)
+    return Alert(commitment_id, AlertStatus(level, by), users, mou, levels)
 
 
 def _forget(db: sqlite3.Connection, untouched: float, settled: float) -> None:

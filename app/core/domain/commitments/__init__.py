@@ -1,0 +1,1 @@
+"""Commitments: their state, and each change of it. Pure."""

@@ -1,0 +1,200 @@
+"""The state of a commitment, and each change of it (docs/protocol.md#commitments). Pure.
+
+A level is raised once to a recipient: `raised` says to whom each was, and is kept in the same commit as the alerts.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Final, Literal, NamedTuple
+
+import msgspec
+from msgspec import Struct, structs
+
+from dossier_realtime.protocol.http.commitments import CommitmentBody
+from dossier_realtime.recording.commitments.dry_run import Deadline, audience
+from dossier_realtime.recording.commitments.ladder import LEVELS, AlertPolicy
+
+KIND: Final = "commitment"
+State = Literal["open", "acknowledged", "completed", "deleted"]
+_MOU_LABEL: Final = "mou:"
+
+
+class Delegation(Struct, frozen=True):
+    """A user who receives alerts in place of another until a time (Unix seconds)."""
+
+    user: str
+    to: str
+    until: int
+
+
+class Commitment(Struct, frozen=True, kw_only=True):
+    """One registered commitment. `raised` has the users of the levels 1, 2 and 3; `passed_over` those not cleared."""
+
+    commitment_id: str
+    said: CommitmentBody
+    registered_by: str
+    registered_at: int
+    state: State = "open"
+    by: str = ""
+    snoozed_until: int | None = None
+    delegations: tuple[Delegation, ...] = ()
+    level: int = 0
+    raised: tuple[tuple[str, ...], ...] = ((), (), ())
+    passed_over: tuple[tuple[str, ...], ...] = ((), (), ())
+    restarted: bool = False
+    """True where its clock began anew: alerts of before say nothing of it."""
+
+    @property
+    def due(self) -> date:
+        """The day of the deadline."""
+        return date.fromisoformat(self.said.due_date)
+
+    @property
+    def deadline(self) -> Deadline:
+        """The part that the moments of its alerts follow from."""
+        said = self.said
+        groups = tuple(tuple(group) for group in said.escalation)
+        return Deadline(self.commitment_id, said.mou_id, said.mou_type, self.due, groups)
+
+    @property
+    def people(self) -> frozenset[str]:
+        """The users whom it concerns: its owner, its recipients, and those whom they delegated it to."""
+        named = {user for group in self.said.escalation for user in group}
+        raised = {user for users in self.raised for user in users}
+        return frozenset({self.said.owner, *named, *raised, *(one.to for one in self.delegations)})
+
+    def encode(self) -> bytes:
+        """Return it as its record keeps it."""
+        return msgspec.json.encode(self)
+
+
+def mou_label(mou_id: str) -> str:
+    """Return the label of the commitments of an MoU."""
+    return _MOU_LABEL + mou_id
+
+
+def labelled_mou(labels: str) -> str:
+    """Return the MoU that the labels of a commitment's record name, one a line."""
+    found = (label.removeprefix(_MOU_LABEL) for label in labels.split("\n") if label.startswith(_MOU_LABEL))
+    return next(found, "")
+
+
+_decoder = msgspec.json.Decoder(Commitment)
+
+
+def decode(body: bytes) -> Commitment:
+    """Return the commitment that a record keeps."""
+    return _decoder.decode(body)
+
+
+class RaisedLevel(NamedTuple):
+    """A level that is raised now: to whom, and who is passed over as not cleared. `after`: the state behind it."""
+
+    level: int
+    recipients: tuple[str, ...]
+    passed_over: tuple[str, ...]
+    after: Commitment
+
+
+def registered(known: Commitment | None, commitment_id: str, said: CommitmentBody, by: str, now: float) -> Commitment:
+    """Return the commitment as registered or registered again.
+
+    A new deadline, a new type of MoU or another MoU starts its clock anew; any other change leaves it.
+    """
+    if known is not None and known.state != "deleted":
+        clock = ("due_date", "mou_type", "mou_id")
+        if all(getattr(known.said, name) == getattr(said, name) for name in clock):
+            return structs.replace(known, said=said)
+    return Commitment(
+        commitment_id=commitment_id,
+        said=said,
+        registered_by=by,
+        registered_at=int(now),
+        restarted=known is not None,
+    )
+
+
+def next_moment(commitment: Commitment, policy: AlertPolicy) -> float | None:
+    """Return when the next level is due (Unix seconds); None where nothing is raised any more.
+
+    A snoozed commitment raises nothing before its end.
+    """
+    if commitment.state != "open" or commitment.level >= LEVELS[-1]:
+        return None
+    if commitment.said.mou_type not in policy.days_before:
+        return None
+    moment = policy.moments(commitment.said.mou_type, commitment.due)[commitment.level]
+    return moment if commitment.snoozed_until is None else max(moment, commitment.snoozed_until)
+
+
+def recipients(commitment: Commitment, level: int, now: float) -> tuple[str, ...]:
+    """Return whom a level goes to now: delegates in place of those who delegated."""
+    stand_in = {one.user: one.to for one in commitment.delegations if now < one.until}
+    users = audience(commitment.said.escalation, level)
+    absent = [to for user, to in stand_in.items() if user == commitment.said.owner and user not in users]
+    return tuple(dict.fromkeys([*(stand_in.get(user, user) for user in users), *absent]))
+
+
+def climb(commitment: Commitment, now: float, cleared: frozenset[str]) -> RaisedLevel:
+    """Return the next level, raised now to those of its recipients who are cleared and do not have it yet."""
+    level = commitment.level + 1
+    return _raised(commitment, level, recipients(commitment, level, now), cleared)
+
+
+def acknowledged(commitment: Commitment, by: str) -> Commitment:
+    """Return the commitment as acknowledged: it climbs no further. The first one holds."""
+    return structs.replace(commitment, state="acknowledged", by=by) if commitment.state == "open" else commitment
+
+
+def completed(commitment: Commitment, by: str) -> Commitment:
+    """Return the commitment as completed. The first one holds."""
+    return commitment if commitment.state == "completed" else structs.replace(commitment, state="completed", by=by)
+
+
+def deleted(commitment: Commitment) -> Commitment:
+    """Return what is kept of a removed commitment: that its id belongs to its MoU."""
+    return structs.replace(commitment, state="deleted")
+
+
+def known(commitment: Commitment, level: int, users: frozenset[str]) -> Commitment:
+    """Return the commitment with users who have a level already, by an event of another program."""
+    fresh = tuple(sorted(users - set(commitment.raised[level - 1])))
+    return structs.replace(commitment, raised=_extended(commitment.raised, level, fresh)) if fresh else commitment
+
+
+def snoozed(commitment: Commitment, until: int) -> Commitment:
+    """Return the commitment as one that raises nothing before a time (Unix seconds)."""
+    return structs.replace(commitment, snoozed_until=until)
+
+
+def delegated(
+    commitment: Commitment, user: str, to: str, until: int, now: float, cleared: frozenset[str]
+) -> RaisedLevel:
+    """Return the commitment with a delegate in place of a user until a time.
+
+    What stands raised is raised to the delegate too, once, so that they can act on it.
+    """
+    kept = tuple(one for one in commitment.delegations if one.user != user and one.until > now)
+    after = structs.replace(commitment, delegations=(*kept, Delegation(user, to, until)))
+    if not after.level or after.state != "open":
+        return RaisedLevel(0, (), (), after)
+    return _raised(after, after.level, (to,), cleared)
+
+
+def _raised(commitment: Commitment, level: int, users: tuple[str, ...], cleared: frozenset[str]) -> RaisedLevel:
+    had = commitment.raised[level - 1]
+    fresh = tuple(user for user in users if user not in had)
+    told = tuple(user for user in fresh if user in cleared)
+    over = tuple(user for user in fresh if user not in cleared and user not in commitment.passed_over[level - 1])
+    after = structs.replace(
+        commitment,
+        level=max(level, commitment.level),
+        raised=_extended(commitment.raised, level, told),
+        passed_over=_extended(commitment.passed_over, level, over),
+    )
+    return RaisedLevel(level, told, over, after)
+
+
+def _extended(users: tuple[tuple[str, ...], ...], level: int, more: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
+    return tuple((*known, *more) if index == level - 1 else known for index, known in enumerate(users))
