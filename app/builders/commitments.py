@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import time
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
 
+from app.configuration.office_calendar import alert_policy
 from app.services.commitments.alerts import Alerts
 from app.services.commitments.clearances import Clearances
 from app.services.commitments.climbing import Climbing
 from app.services.commitments.ledger import CommitmentLedger
-from app.services.commitments.registry import Commitments
-from dossier_realtime.recording.commitments.dry_run import days_of
-from dossier_realtime.recording.commitments.ladder import AlertPolicy
-from dossier_realtime.recording.commitments.work_calendar import Holiday, WorkCalendar
+from app.services.commitments.registry import CommitmentRegistry
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,7 +26,7 @@ if TYPE_CHECKING:
 class CommitmentParts:
     """The services of commitments."""
 
-    registry: Commitments
+    registry: CommitmentRegistry
     alerts: Alerts
     climbing: Climbing
     clearances: Clearances
@@ -48,28 +44,6 @@ def commitment_parts(
     ledger = CommitmentLedger(engine.records, alert_policy(settings))
     clearances = Clearances(engine.records, engine.broker, now)
     climbing = Climbing(ledger, engine.alerts, publisher, clearances, channel_policy)
-    registry = Commitments(ledger, climbing, engine.alerts, publisher, now)
+    registry = CommitmentRegistry(ledger, climbing, engine.alerts, publisher, now)
     alerts = Alerts(engine.alerts, ledger, publisher, aggregator, now)
     return CommitmentParts(registry, alerts, climbing, clearances)
-
-
-def alert_policy(settings: CommitmentSettings) -> AlertPolicy:
-    """Return the calendar and the days before a deadline that are configured."""
-    return AlertPolicy(
-        work_calendar(settings), {kind: days_of(days) for kind, days in sorted(settings.days_before.items())}
-    )
-
-
-def work_calendar(settings: CommitmentSettings) -> WorkCalendar:
-    """Return the calendar of the office."""
-    holidays = []
-    for row in settings.holidays:
-        *year, month, day = (int(part) for part in row.date.split("-"))
-        holidays.append(Holiday(row.calendar, month, day, row.days, row.en, row.ar, year[0] if year else 0))
-    return WorkCalendar(
-        ZoneInfo(settings.time_zone),
-        frozenset(settings.working_days),
-        time.fromisoformat(settings.opens),
-        time.fromisoformat(settings.closes),
-        tuple(holidays),
-    )

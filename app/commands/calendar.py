@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from app.builders.commitments import work_calendar
+from app.configuration.office_calendar import work_calendar
 from dossier_realtime.recording.commitments.work_calendar import WEEKDAYS, hijri_date
 
 if TYPE_CHECKING:

@@ -15,9 +15,9 @@ from app.core.schema.openapi import openapi
 from app.telemetry.logs import Sampler
 from app.web.domain import brief_request_handlers as briefs
 from app.web.domain import brief_worker_handlers as workers
-from app.web.domain import commitment_handlers as commitments
 from app.web.domain.brief_handler import BriefCancelHandler
-from app.web.domain.commitment_handler import CommitmentAckHandler
+from app.web.domain.commitments import commitment_handlers as commitments
+from app.web.domain.commitments.acknowledgement_handler import CommitmentAckHandler
 from app.web.domain.document_handler import DocumentHandler
 from app.web.domain.document_restore_handler import DocumentRestoreHandler
 from app.web.domain.inbox_handler import InboxHandler

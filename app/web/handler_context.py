@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from app.services.channel_admin import ChannelAdmin
     from app.services.channel_history import ChannelHistory
     from app.services.commitments.alerts import Alerts
-    from app.services.commitments.registry import Commitments
+    from app.services.commitments.registry import CommitmentRegistry
     from app.services.domain.inboxes import Inboxes
     from app.services.domain.task_list import TaskList
     from app.services.editing.documents import Documents
@@ -72,7 +72,7 @@ class DomainServices:
     documents: Documents
     revisions: Revisions
     alerts: Alerts
-    commitments: Commitments
+    commitments: CommitmentRegistry
     briefs: Briefs
     brief_jobs: BriefJobs
     inboxes: Inboxes

@@ -5,6 +5,7 @@ from dossier_realtime.protocol.errors import ErrorCode
 from dossier_realtime.protocol.fields import Position
 
 from .client import DossierRealtimeClient, InboxEvent
+from .commitments import Commitments
 from .editor import DocumentEditor
 from .errors import (
     AuthFailed,
@@ -40,6 +41,7 @@ __all__ = [
     "AuthFailed",
     "Backoff",
     "Change",
+    "Commitments",
     "ConnectFailed",
     "ConnectionClosed",
     "ConnectionState",

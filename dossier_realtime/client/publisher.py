@@ -11,17 +11,13 @@ import ssl
 from collections.abc import Mapping, Sequence
 from itertools import count
 from typing import Self
-from urllib.parse import urlsplit
 from uuid import uuid4
 
 import msgspec
-from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest, HTTPResponse
 
-from dossier_realtime.protocol.errors import ErrorCode
-
-from .errors import AuthFailed, ConnectFailed, PublishError
-from .io.endpoint import TokenSource, ask, check_token, check_url, tls_context
-from .io.transport import seconds
+from .errors import ConnectFailed, PublishError
+from .io.endpoint import TokenSource
+from .io.http_calls import HttpCalls
 from .state.backoff import Backoff
 from .state.outbound_frames import Message, body_of
 
@@ -40,13 +36,6 @@ class Published(msgspec.Struct, frozen=True):
 
 class _PublishResponse(msgspec.Struct):
     results: list[Published]
-
-
-class _ErrorBody(msgspec.Struct):
-    error_code: ErrorCode
-    message: str
-    index: int | None = None
-    path: str | None = None
 
 
 class Publisher:
@@ -71,17 +60,9 @@ class Publisher:
         attempts: int = 5,
         longest_wait: float = 60.0,
     ) -> None:
-        check_token(token)
-        secure = check_url(base_url, ("http", "https"), insecure=insecure)
-        if urlsplit(base_url).path.rstrip("/").endswith("/v1"):
-            raise ValueError("base_url is the address without /v1, such as https://host; leave /v1 out")
-        self._tls = tls_context(ssl_context, insecure=insecure) if secure else None
-        self._url = base_url.rstrip("/") + "/v1/publish"
-        self._token = token
-        self._timeout = timeout
+        self._calls = HttpCalls(token, base_url, insecure=insecure, ssl_context=ssl_context, timeout=timeout)
         self._attempts = attempts
         self._longest_wait = longest_wait
-        self._http: AsyncHTTPClient | None = None
 
     async def publish(self, events: Sequence[Message], *, idempotency_key: str | None = None) -> list[Published]:
         """Publish 1 to 100 events, all or nothing; each names its `channel` or `channels`.
@@ -115,9 +96,7 @@ class Publisher:
 
     async def close(self) -> None:
         """Close the connections."""
-        if self._http is not None:
-            self._http.close()
-            self._http = None
+        self._calls.close()
 
     async def __aenter__(self) -> Self:
         return self
@@ -126,42 +105,5 @@ class Publisher:
         await self.close()
 
     async def _attempt(self, body: bytes, key: str) -> list[Published]:
-        if self._http is None:
-            self._http = AsyncHTTPClient(force_instance=True)
-        request = HTTPRequest(
-            self._url,
-            method="POST",
-            headers={
-                "Authorization": f"Bearer {await ask(self._token)}",
-                "Content-Type": "application/json",
-                "Idempotency-Key": key,
-            },
-            body=body,
-            connect_timeout=self._timeout,
-            request_timeout=self._timeout,
-            follow_redirects=False,  # a token goes to no other address
-            ssl_options=self._tls,
-        )
-        try:
-            response = await self._http.fetch(request, raise_error=False)
-        except ssl.SSLError as wrong:
-            text = f"No safe connection to {self._url}: {wrong.reason or wrong}; check the certificate and TLS 1.3"
-            raise ConnectFailed(text, final=True) from wrong
-        except (OSError, HTTPClientError) as wrong:  # the latter is a time-out or a stream that ended
-            raise ConnectFailed(f"{self._url} cannot be reached ({wrong}); try again later") from wrong
-        if response.code == 200:
-            return msgspec.json.decode(response.body, type=_PublishResponse).results
-        raise _refused(response)
-
-
-def _refused(response: HTTPResponse) -> AuthFailed | PublishError:
-    try:
-        said = msgspec.json.decode(response.body, type=_ErrorBody)
-    except msgspec.DecodeError:  # not our server, but something before it
-        said = _ErrorBody(ErrorCode.SERVICE_UNAVAILABLE, f"HTTP {response.code}; check the address or try again")
-    if response.code == 401:
-        return AuthFailed(said.message, said.error_code)
-    wait = seconds(response.headers.get("Retry-After"))
-    return PublishError(
-        response.code, said.error_code, said.message, index=said.index, path=said.path, retry_after=wait
-    )
+        answer = await self._calls.call("POST", "/v1/publish", body, {"Idempotency-Key": key})
+        return msgspec.json.decode(answer, type=_PublishResponse).results

@@ -55,7 +55,6 @@ FLOORS: dict[str, set[str]] = {
     "app.lifecycle": _ALL,
     "app.bootstrap": _ALL | {"app.builders", "app.lifecycle"},
     "app.commands": _COMMANDS,
-    "app.commands.calendar": _COMMANDS | {"app.builders.commitments"},
     "app.commands.dashboard": _COMMANDS | {"app.commands", "dashboard.site"},
     "app.commands.serve": _COMMANDS | {"app.commands", "app.commands.dashboard", "app.bootstrap"},
     "app.commands.cli": _COMMANDS | {"app.commands", "app.commands.dashboard", "app.commands.serve", "demo"},

@@ -14,8 +14,8 @@ from typing import NamedTuple
 
 import pytest
 
-from app.builders.commitments import alert_policy
 from app.configuration.config import load
+from app.configuration.office_calendar import alert_policy
 from app.core.instant import Instant
 from app.core.ratelimit import RateLimiter
 from app.engine.build import open_engine

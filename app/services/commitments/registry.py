@@ -52,7 +52,7 @@ class CommitmentChange(NamedTuple):
     unchanged: bool = False
 
 
-class Commitments:
+class CommitmentRegistry:
     """The registration of commitments, and what people do about them."""
 
     def __init__(

@@ -15,11 +15,11 @@ from dossier_realtime.recording.commitments.ladder import LEVELS
 
 if TYPE_CHECKING:
     from app.core.domain.commitments.commitment import Commitment
-    from app.services.commitments.registry import Commitments
+    from app.services.commitments.registry import CommitmentRegistry
     from dossier_realtime.recording.commitments.dry_run import PlannedAlert
 
 
-def commitment_row(commitment: Commitment, service: Commitments) -> CommitmentAnswer:
+def commitment_row(commitment: Commitment, service: CommitmentRegistry) -> CommitmentAnswer:
     """Return a commitment with the moments of its levels."""
     said, policy = commitment.said, service.policy
     known = said.mou_type in policy.days_before

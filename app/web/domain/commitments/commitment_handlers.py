@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     from app.journal.acts import Verb
-    from app.services.commitments.registry import Commitments
+    from app.services.commitments.registry import CommitmentRegistry
 
 _YEARS = range(2000, 2200)
 _MAX_AHEAD_SECONDS = 3_660 * 86_400
@@ -46,7 +46,7 @@ class CommitmentCallHandler(OperatorHandler):
     level = HIGHEST
 
     @property
-    def commitments(self) -> Commitments:
+    def commitments(self) -> CommitmentRegistry:
         """The service behind the calls."""
         return self.context.domain.commitments
 

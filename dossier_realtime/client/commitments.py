@@ -1,0 +1,144 @@
+"""Commitments over HTTP: registering them, and what people do about them (docs/protocol.md#commitments)."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import AsyncIterator, Sequence
+from datetime import date
+from typing import Self, TypeVar
+from urllib.parse import quote, urlencode
+
+import msgspec
+
+from dossier_realtime.protocol.fields import Level, Localized
+from dossier_realtime.protocol.http.commitments import (
+    CommitmentAnswer,
+    CommitmentBody,
+    CommitmentDeleted,
+    CommitmentPage,
+    DelegateBody,
+    DryRunAnswer,
+    PlannedAlertRow,
+    SnoozeBody,
+)
+
+from .io.endpoint import TokenSource
+from .io.http_calls import HttpCalls
+
+T = TypeVar("T")
+
+
+class Commitments:
+    """The commitments of a service, for the user whom the token names.
+
+        async with Commitments(token, "https://realtime.example") as commitments:
+            await commitments.complete("c-17")
+
+    `base_url` is without `/v1`; `http://` only to this machine, unless `insecure`. Every call raises PublishError where
+    the service refuses it, AuthFailed and ConnectFailed. Times are Unix seconds. Alerts come to recipients on their own
+    channel; `DossierRealtimeClient.acknowledge_alert` takes one in hand.
+    """
+
+    def __init__(
+        self,
+        token: TokenSource,
+        base_url: str,
+        *,
+        insecure: bool = False,
+        ssl_context: ssl.SSLContext | None = None,
+        timeout: float = 10.0,
+    ) -> None:
+        self._calls = HttpCalls(token, base_url, insecure=insecure, ssl_context=ssl_context, timeout=timeout)
+
+    async def register(
+        self,
+        commitment_id: str,
+        *,
+        mou_id: str,
+        title: str | Localized,
+        due_date: date | str,
+        mou_type: str,
+        responsible_department: str | Localized,
+        owner: str,
+        escalation: Sequence[Sequence[str]],
+        classification: Level = "public",
+    ) -> CommitmentAnswer:
+        """Register a commitment, or change it; `escalation` has the users of the levels 1, 2 and 3."""
+        body = CommitmentBody(
+            mou_id=mou_id,
+            title=title,
+            due_date=due_date if isinstance(due_date, str) else due_date.isoformat(),
+            mou_type=mou_type,
+            responsible_department=responsible_department,
+            owner=owner,
+            escalation=[list(group) for group in escalation],
+            classification=classification,
+        )
+        return await self._ask("PUT", _path(commitment_id), CommitmentAnswer, body)
+
+    async def get(self, commitment_id: str) -> CommitmentAnswer:
+        """Return a commitment and its state."""
+        return await self._ask("GET", _path(commitment_id), CommitmentAnswer)
+
+    async def delete(self, commitment_id: str) -> None:
+        """Remove a commitment."""
+        await self._ask("DELETE", _path(commitment_id), CommitmentDeleted)
+
+    async def complete(self, commitment_id: str) -> CommitmentAnswer:
+        """Complete a commitment: nothing is raised any more, and all who were alerted are told."""
+        return await self._ask("POST", _path(commitment_id, "/complete"), CommitmentAnswer, {})
+
+    async def snooze(self, commitment_id: str, until: float) -> CommitmentAnswer:
+        """Raise nothing before a time (Unix seconds)."""
+        return await self._ask("POST", _path(commitment_id, "/snooze"), CommitmentAnswer, SnoozeBody(int(until)))
+
+    async def delegate(self, commitment_id: str, to: str, until: float) -> CommitmentAnswer:
+        """Let another user receive alerts in one's place, until a time (Unix seconds)."""
+        body = DelegateBody(to, int(until))
+        return await self._ask("POST", _path(commitment_id, "/delegate"), CommitmentAnswer, body)
+
+    async def list(self, *, mou_id: str = "") -> AsyncIterator[CommitmentAnswer]:
+        """Yield the commitments that one may see, of one MoU or all: open ones first, by their deadlines."""
+        after = ""
+        while True:
+            query = {name: text for name, text in (("mou", mou_id), ("after", after)) if text}
+            page = await self._ask("GET", f"/v1/commitments?{urlencode(query)}", CommitmentPage)
+            for commitment in page.commitments:
+                yield commitment
+            if page.next is None:
+                return
+            after = page.next
+
+    async def dry_run(self, begin: date | str, end: date | str, *, policy: str = "") -> AsyncIterator[PlannedAlertRow]:
+        """Yield the alerts that open commitments would raise from one time and before another, if nobody acted.
+
+        `policy`: other days before the deadline, such as `data-exchange:60/30/7`.
+        """
+        after = ""
+        while True:
+            query = {"from": str(begin), "to": str(end), "policy": policy, "after": after}
+            asked = urlencode({name: text for name, text in query.items() if text})
+            page = await self._ask("GET", f"/v1/commitments/dry-run?{asked}", DryRunAnswer)
+            for alert in page.alerts:
+                yield alert
+            if page.next is None:
+                return
+            after = page.next
+
+    async def close(self) -> None:
+        """Close the connections."""
+        self._calls.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def _ask(self, method: str, path: str, form: type[T], body: object = None) -> T:
+        sent = None if body is None else msgspec.json.encode(body)
+        return msgspec.json.decode(await self._calls.call(method, path, sent), type=form)
+
+
+def _path(commitment_id: str, act: str = "") -> str:
+    return f"/v1/commitments/{quote(commitment_id, safe='')}{act}"
