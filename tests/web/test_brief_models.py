@@ -177,7 +177,7 @@ def test_planted_secrets_are_in_no_prompt_brief_or_source(chat: Service) -> None
         "trigger": "planted_trigger",
         "recommendations": ["planted recommendation"],
     }
-    task = {"task_id": "planted-task", "previous_status": "pending", "new_status": "completed"}
+    task = {"task_id": "planted-task", "previous_status": "pending", "new_status": "in_progress"}
     alert = {
         "commitment_id": fresh("c"),
         "mou_id": entity,
