@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from .client import (
         AuthFailed,
         Backoff,
+        BriefEvent,
+        BriefFailedError,
+        BriefGeneration,
         Change,
         Commitments,
         ConnectFailed,
@@ -59,6 +62,9 @@ __version__ = "0.2.0"
 __all__ = [
     "AuthFailed",
     "Backoff",
+    "BriefEvent",
+    "BriefFailedError",
+    "BriefGeneration",
     "Change",
     "Commitments",
     "ConnectFailed",

@@ -4,11 +4,13 @@ from dossier_realtime.protocol.codec import InvalidMessage
 from dossier_realtime.protocol.errors import ErrorCode
 from dossier_realtime.protocol.fields import Position
 
+from .briefs import BriefEvent, BriefGeneration
 from .client import DossierRealtimeClient, InboxEvent
 from .commitments import Commitments
 from .editor import DocumentEditor
 from .errors import (
     AuthFailed,
+    BriefFailedError,
     ConnectFailed,
     ConnectionClosed,
     DeniedError,
@@ -40,6 +42,9 @@ from .versions import DocumentVersions
 __all__ = [
     "AuthFailed",
     "Backoff",
+    "BriefEvent",
+    "BriefFailedError",
+    "BriefGeneration",
     "Change",
     "Commitments",
     "ConnectFailed",

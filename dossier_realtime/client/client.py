@@ -18,9 +18,9 @@ from dossier_realtime.protocol import channels
 from dossier_realtime.protocol.commands import (
     AcknowledgeAlert,
     AlertAckPayload,
-    BriefCancelPayload,
     CancelBrief,
     PresenceChange,
+    RequestBrief,
 )
 from dossier_realtime.protocol.events import (
     AlertState,
@@ -32,8 +32,9 @@ from dossier_realtime.protocol.events import (
     TaskAssigned,
 )
 from dossier_realtime.protocol.fields import Activity, Position, Status
-from dossier_realtime.protocol.responses import Ack, BriefEnd
+from dossier_realtime.protocol.responses import Ack
 
+from .briefs import BriefCalls
 from .callbacks import Callbacks, OnError, OnMessage, OnPresence
 from .editor import FLUSH_SECONDS, DocumentEditor, raise_unsaved
 from .errors import ConnectionClosed, NotSubscribed
@@ -72,7 +73,7 @@ InboxEvent = Notification | TaskAssigned | CommitmentAlert | BriefComplete | Bri
 """The events on `user:{id}` that need a person's attention."""
 
 
-class DossierRealtimeClient:
+class DossierRealtimeClient(BriefCalls):
     """A connection that reconnects by itself, its subscriptions and its sends; for one user and one event loop.
 
         async with DossierRealtimeClient(token, url) as client:
@@ -369,30 +370,16 @@ class DossierRealtimeClient:
             DeniedError: where the user was not alerted about the commitment.
             QueueFull, TimedOut, ConnectionClosed: as `send`.
         """
-        self._still_wanted()
-        ref = self._session.next_ref()
-        frame = command_frame(AcknowledgeAlert(payload=AlertAckPayload(commitment_id), ref=ref))
-        answer = await self._answer(ref, frame)
+        answer = await self._command(lambda ref: AcknowledgeAlert(payload=AlertAckPayload(commitment_id), ref=ref))
         first = answer.payload.acknowledged_by if isinstance(answer, AlertState) else self.user_id
         return first or ""
 
-    async def cancel_brief(self, request_id: str) -> BriefEnd:
-        """Cancel a brief of the client's user, and wait until that is durable.
-
-        Returns its end: `cancelled`, or `complete` or `failed` where it had ended before. The message is sent again
-        after every reconnect until it is answered; to cancel twice has no further effect.
-
-        Raises:
-            ValueError: for an invalid id.
-            DeniedError: where the user has no such brief.
-            QueueFull, TimedOut, ConnectionClosed: as `send`.
-        """
+    async def _command(
+        self, make: Callable[[str], AcknowledgeAlert | CancelBrief | RequestBrief], key: str = ""
+    ) -> Ack | AlertState:
         self._still_wanted()
         ref = self._session.next_ref()
-        frame = command_frame(CancelBrief(payload=BriefCancelPayload(request_id), ref=ref))
-        answer = await self._answer(ref, frame)
-        assert isinstance(answer, Ack)  # noqa: S101  a cancel is answered by nothing else
-        return answer.ended or "cancelled"
+        return await self._answer(ref, command_frame(make(ref)), key)
 
     async def _answer(self, ref: str, frame: bytes, key: str = "", *, patient: bool = True) -> Ack | AlertState:
         loop = asyncio.get_running_loop()

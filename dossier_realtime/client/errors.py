@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dossier_realtime.protocol.errors import CloseCode, ErrorCode
-from dossier_realtime.protocol.fields import Position
+from dossier_realtime.protocol.fields import Position, Text
 
 
 class RealtimeError(Exception):
@@ -124,6 +124,18 @@ class TimedOut(RealtimeError):
     def __init__(self, message: str, idempotency_key: str) -> None:
         super().__init__(message)
         self.idempotency_key = idempotency_key
+
+
+class BriefFailedError(RealtimeError):
+    """Raised by `BriefGeneration.result` where the brief failed or was cancelled.
+
+    `error`: the reason, a text or both languages. `fallback_available`: the generator `template` can write it.
+    """
+
+    def __init__(self, error: Text, *, fallback_available: bool) -> None:
+        super().__init__(error if isinstance(error, str) else error.en)
+        self.error = error
+        self.fallback_available = fallback_available
 
 
 class PositionLost(RealtimeError):

@@ -30,6 +30,7 @@ from dossier_realtime.protocol.commands import (
     CancelBrief,
     Command,
     Ping,
+    RequestBrief,
     Subscribe,
     Unsubscribe,
 )
@@ -40,6 +41,8 @@ from dossier_realtime.protocol.events import (
     BriefComplete,
     BriefFailed,
     BriefFailedPayload,
+    BriefStarted,
+    BriefStartedPayload,
     CommitmentAlert,
     Event,
 )
@@ -196,6 +199,8 @@ class FakeServer:
                 connection.say(self._acknowledge(command))
             case CancelBrief():
                 connection.say(self._cancel(command))
+            case RequestBrief():
+                connection.say(self._request(command))
             case _:
                 pass
 
@@ -282,6 +287,18 @@ class FakeServer:
         )
         event = self._append(channel, AlertState(payload=state))
         return responses.Ack(ref=command.ref or "", channel=channel, offset=event.offset, epoch=self.epoch)
+
+    def _request(self, command: RequestBrief) -> Event:
+        """Start a brief; the test publishes its other events."""
+        channel, asked = channels.user(self.user_id), command.payload
+        request_id = command.idempotency_key or command.ref or "brief"
+        known = [event for event in self.history[channel] if getattr(event, "request_id", None) == request_id]
+        if not known:
+            payload = BriefStartedPayload(asked.type, asked.entity_id, 2_000)
+            known = [self._append(channel, BriefStarted(request_id=request_id, payload=payload))]
+        ack = responses.Ack(ref=command.ref or "", channel=channel, epoch=self.epoch, request_id=request_id)
+        ack.offset = known[0].offset
+        return ack
 
     def _cancel(self, command: CancelBrief) -> Event:
         """Cancel a brief that the user knows of, unless it has ended."""
