@@ -103,7 +103,7 @@ def _compose(stores: Stores, tls_context: ssl.SSLContext | None) -> Service:
     due_clock = DueClock(engine.records, lambda: node.clock(), handlers)  # noqa: PLW0108  the node is made later
     publisher.report_changes(due_clock.changed)
     channel_admin = ChannelAdmin(engine, policy)
-    jobs = brief_jobs(stores, publisher, policy, documents, channel_admin, aggregator, now)
+    jobs = brief_jobs(stores, publisher, policy, documents, channel_admin, aggregator, commitments.registry, now)
     due_clock.add(BRIEF_RECORDS, jobs.workers.due)
     briefs = Briefs(engine.briefs, publisher, aggregator, jobs.ledger, jobs.runner.forget)
 

@@ -9,6 +9,7 @@ import msgspec
 from app.core.briefs.circuit import CircuitBreaker
 from app.security import token_secrets
 from app.services.briefs.facts.collector import FactCollector
+from app.services.briefs.facts.commitment_source import CommitmentSource
 from app.services.briefs.facts.sources import HistorySource, PresenceSource
 from app.services.briefs.finisher import BriefFinisher
 from app.services.briefs.generators.chat.chat_generator import ChatGenerator
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from app.services.briefs.generators.chat.chat_generator import PromptRecord
     from app.services.briefs.generators.port import Generator
     from app.services.channel_admin import ChannelAdmin
+    from app.services.commitments.registry import CommitmentRegistry
     from app.services.editing.documents import Documents
     from app.services.publisher import EventPublisher
     from dossier_realtime.protocol.classification import ChannelPolicy
@@ -47,6 +49,7 @@ def brief_jobs(
     documents: Documents,
     channel_admin: ChannelAdmin,
     aggregator: OpsAggregator,
+    registry: CommitmentRegistry,
     clock: Callable[[], Instant],
 ) -> BriefJobs:
     """Return the briefs that the configuration allows."""
@@ -55,7 +58,12 @@ def brief_jobs(
     def now() -> float:
         return clock().wall
 
-    sources = (HistorySource(engine.broker), PresenceSource(engine.presence))  # a new kind of fact is one here
+    # A new kind of fact is one row here.
+    sources = (
+        HistorySource(engine.broker),
+        PresenceSource(engine.presence),
+        CommitmentSource(registry, publisher),
+    )
     generators: dict[str, Generator] = {"template": TemplateGenerator(now)}
     if settings.chat.endpoint:
         generators["chat"] = _chat(settings.chat, brief_record(stores.journal, publisher), clock)

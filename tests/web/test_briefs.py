@@ -244,3 +244,33 @@ def test_a_killed_service_ends_what_was_asked_for_once(tmp_path: Path) -> None:
             assert_rises(events)
             assert events[-1]["type"] == "brief_generation_complete"
         service.assert_log_clean()
+
+
+def test_a_brief_about_an_mou_tells_its_open_commitments_and_none_above_its_channel(service: Service) -> None:
+    mou, user = fresh("mou"), fresh("ali")
+    writer = tokens.token("writer", "write:*", clearance="secret")
+    for title, more in (("Quarterly data", {}), ("planted title", {"classification": "secret"})):
+        body = {
+            "mou_id": mou,
+            "title": title,
+            "due_date": "2030-01-31",
+            "mou_type": "data-exchange",
+            "responsible_department": "Agreements",
+            "owner": user,
+            "escalation": [[user], [], []],
+        }
+        answer = call(service, writer, "PUT", f"/v1/commitments/{fresh('c')}", body | more)
+        assert answer[0] in (200, 201), answer
+
+    async def scenario() -> str:
+        async with await enter(service, user, "read:*", clearance="secret") as ali:
+            answer = await ali.ask(asking(mou, type="mou", entity_type=None))
+            return str((await until_end(ali, answer["request_id"]))[-1]["payload"]["brief_id"])
+
+    request_id = asyncio.run(scenario())
+    read = call(service, tokens.token(user, "read:*"), "GET", f"/v1/briefs/{request_id}")[1]
+    for text in read["text"].values():
+        assert "Quarterly data" in text
+        assert "2030-01-31" in text
+        assert "planted" not in text
+    assert "planted" not in str(read["sources"])
