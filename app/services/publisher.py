@@ -14,6 +14,7 @@ from app.engine.ports.errors import Moved, Unavailable
 from app.engine.ports.events import IdempotencyKey, PublicationEntry, PublishResult
 from dossier_realtime.protocol import codec
 from dossier_realtime.protocol.authorization import Fact, may_see
+from dossier_realtime.protocol.classification import Clearance
 from dossier_realtime.protocol.events import BriefProgress, BriefStarted, CommitmentAlert
 from dossier_realtime.protocol.namespaces import namespace_of
 
@@ -92,14 +93,16 @@ class EventPublisher:
         events: Sequence[tuple[str, Event]],
         changes: Sequence[RecordChange] = (),
         key: IdempotencyKey | None = None,
+        level: Clearance = Clearance.PUBLIC,
     ) -> list[PublishResult]:
         """Commit (channel, event) pairs of the service itself with changes of records, all or none.
 
-        Returns when they are durable and delivered. Raises KeyConflict, DomainFactError, Moved and Unavailable.
+        `level`: the classification of what they say, where it is above that of their channels; operators see it by
+        that. Returns when they are durable and delivered. Raises KeyConflict, DomainFactError, Moved and Unavailable.
         """
         entries = self.entries(events)
         results = await self._committed(events, entries, key, changes)
-        await self._report(events, entries, results)
+        await self._report(events, entries, results, level)
         return results
 
     async def _committed(
@@ -136,14 +139,15 @@ class EventPublisher:
         events: Sequence[tuple[str, Event]],
         entries: Sequence[PublicationEntry],
         results: Sequence[PublishResult],
+        level: Clearance = Clearance.PUBLIC,
     ) -> None:
         if any(result.repeated for result in results):
             return
+        own = Fact((), level)
         for channel, event in events:
-            self._aggregator.published(event, self.fact(channel, event))
-        await self.report_alerts(
-            {entry.domain_fact.commitment_id for entry in entries if isinstance(entry.domain_fact, AlertRecipient)}
-        )
+            self._aggregator.published(event, self.fact(channel, event).joined(own))
+        alerted = {fact.commitment_id for entry in entries if isinstance(fact := entry.domain_fact, AlertRecipient)}
+        await self.report_alerts(alerted, level)
 
     def fact(self, channel: str, event: Event) -> Fact:
         """Return the channels that an event is about, its own and an MoU's, with their highest level now."""
@@ -176,8 +180,8 @@ class EventPublisher:
             for channel, event in events
         ]
 
-    async def report_alerts(self, commitment_ids: set[str]) -> None:
-        """Report the state of alerts to operators.
+    async def report_alerts(self, commitment_ids: set[str], level: Clearance = Clearance.PUBLIC) -> None:
+        """Report the state of alerts to operators. `level`: as for `commit`.
 
         Each is read anew, so that of two changes at once the later is reported last; an alert that is raised again may
         be acknowledged already.
@@ -186,7 +190,7 @@ class EventPublisher:
             for commitment_id in commitment_ids:
                 alert = await self._alerts.find(commitment_id)
                 if alert is not None:
-                    self._aggregator.alert(alert.state, self.derived(alert.channels))
+                    self._aggregator.alert(alert.state, self.derived(alert.channels).joined(Fact((), level)))
 
     def _domain_fact(self, channel: str, event: Event, by: Identity | None) -> DomainFact | None:
         if isinstance(event, CommitmentAlert):

@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 
 from app.services import due_clock
+from dossier_realtime.archive import open_journal
 from dossier_realtime.protocol.classification import Clearance
+from dossier_realtime.recording.commitments.recorded import planned_alerts
 from tests.web.commitment_office import BODY, DAY, MORNING, Message, Office, office
 from tests.web.test_actions import alert
 
@@ -234,6 +236,25 @@ def test_a_dry_run_says_what_is_then_raised(tmp_path: Path) -> None:
         await place.until_levels(ali=[1, 2, 3], bea=[2, 3], cy=[3])
 
     in_office(tmp_path, scene)
+
+
+def test_a_recording_plans_what_the_service_plans_and_shows_no_more_than_its_level(tmp_path: Path) -> None:
+    async def run() -> None:
+        async with office(tmp_path / "data") as place:
+            await place.put("c1")
+            await place.put("c2")
+            await place.put("hidden", classification="secret")
+            await place.call("POST", "commitments/c2/complete")
+            policy = place.service.node.services.alerts.policy
+            path = "commitments/dry-run?from=2027-01-01&to=2027-12-31"
+            served = (await place.call("GET", path, place.token("ali"))).json()["alerts"]
+        recording = open_journal(tmp_path / "data" / "journal")
+        table = planned_alerts(recording, policy, "2027-01-01", "2027-12-31")
+        assert list(table["commitment"]) == ["c1", "c1", "c1"]
+        assert [at.timestamp() for at in table.index] == [alert["at"] for alert in served]
+        assert list(table["recipients"])[-1] == ("ali", "bea", "cy")
+
+    asyncio.run(run())
 
 
 LONG = "x" * 501

@@ -9,6 +9,7 @@ from app.core.domain.commitments import commitment as commitments
 from app.engine.ports.errors import Moved
 from app.journal.acts import Act
 from dossier_realtime.protocol import channels
+from dossier_realtime.protocol.classification import Clearance
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from app.journal.acts import RecordAct
     from app.services.publisher import EventPublisher
     from dossier_realtime.protocol.authorization import Identity
+    from dossier_realtime.recording.commitments.ladder import AlertPolicy
     from dossier_realtime.recording.ops.ops_aggregator import OpsAggregator
 
     from .ledger import CommitmentLedger
@@ -46,6 +48,11 @@ class Alerts:
         self._store, self._ledger, self._now = store, ledger, now
         self._publisher = publisher
         self._aggregator = aggregator
+
+    @property
+    def policy(self) -> AlertPolicy:
+        """The calendar and the days before a deadline that are configured."""
+        return self._ledger.policy
 
     async def acknowledge(
         self, commitment_id: str, by: Identity, act: RecordAct, *, on_behalf: bool = False
@@ -75,7 +82,9 @@ class Alerts:
             except Moved:
                 continue  # acknowledged by another user, or more users were alerted: decide again
             self._aggregator.count("alerts", "acknowledged", fact=self._publisher.derived(alert.channels))
-            await self._publisher.report_alerts({commitment_id})
+            held = await self._ledger.find(commitment_id)
+            own = "public" if held is None else held.commitment.said.classification
+            await self._publisher.report_alerts({commitment_id}, Clearance.parse(own))
             return AcknowledgedAlert(taken, results)
 
     async def _stopped(self, commitment_id: str, by: str) -> list[RecordChange]:

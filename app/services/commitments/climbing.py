@@ -63,7 +63,8 @@ class Climbing:
                 had: frozenset[str] = frozenset() if alert is None else _had(alert, level)
                 step = core.climb(core.known(commitment, level, had), now, await self.cleared(commitment, users))
                 events, after = self.events(step, now), step.after
-        await self._publisher.commit(events, [self._ledger.change(after, record.revision, now)])
+        change = self._ledger.change(after, record.revision, now)
+        await self._publisher.commit(events, [change], level=self.level(commitment))
 
     async def cleared(self, commitment: Commitment, users: tuple[str, ...]) -> frozenset[str]:
         """Return those of the users who are cleared for a commitment, as far as is known. Raises Unavailable."""
@@ -75,6 +76,11 @@ class Climbing:
         own = Clearance.parse(commitment.said.classification)
         channel = mou_channel(commitment.said.mou_id)
         return own if channel is None else max(own, self._channel_policy.settings(channel).level)
+
+    def is_above_its_channel(self, commitment: Commitment) -> bool:
+        """Return whether its own classification is above the level of its MoU's channel."""
+        channel = mou_channel(commitment.said.mou_id)
+        return channel is None or self._channel_policy.settings(channel).level < self.level(commitment)
 
     def fact(self, commitment: Commitment) -> Fact:
         """Return the fact that a commitment is, derived from the channel of its MoU."""

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from app.journal.acts import RecordAct, Verb
     from app.services.publisher import EventPublisher
     from dossier_realtime.protocol.authorization import Identity
+    from dossier_realtime.protocol.classification import Clearance
     from dossier_realtime.protocol.events import Event
     from dossier_realtime.protocol.http.commitments import CommitmentBody
     from dossier_realtime.recording.commitments.dry_run import PlannedAlert
@@ -192,7 +193,8 @@ class CommitmentRegistry:
 
     async def _raise(self, step: RaisedLevel, held: Held, now: float) -> list[PublishResult]:
         events: list[tuple[str, Event]] = self.climbing.events(step, now)
-        return await self._publisher.commit(events, [self._ledger.change(step.after, held.revision, now)])
+        change = self._ledger.change(step.after, held.revision, now)
+        return await self._publisher.commit(events, [change], level=self.climbing.level(step.after))
 
     async def _end(self, verb: Verb, commitment_id: str, by: Identity, act: RecordAct) -> CommitmentChange:
         recorded = False
@@ -215,16 +217,16 @@ class CommitmentRegistry:
             try:
                 if alert is None:
                     return CommitmentChange(after, await self._publisher.commit([], [change]))
-                return CommitmentChange(after, await self._close(alert, by, change))
+                return CommitmentChange(after, await self._close(alert, by, change, self.climbing.level(after)))
             except Moved:
                 continue
 
-    async def _close(self, alert: Alert, by: Identity, change: RecordChange) -> list[PublishResult]:
+    async def _close(self, alert: Alert, by: Identity, change: RecordChange, level: Clearance) -> list[PublishResult]:
         """Acknowledge the alert of a commitment that has ended, in the same commit, and tell all who were alerted."""
         taken = alert_core.acknowledged(alert, by.user_id)
         entries = self._publisher.entries(taken.events())
         results = await self._alerts.acknowledge(alert, by.user_id, entries, [change])
-        await self._publisher.report_alerts({alert.commitment_id})
+        await self._publisher.report_alerts({alert.commitment_id}, level)
         return results
 
     async def _held(self, commitment_id: str, by: Identity, *, act: bool = False) -> Held:
@@ -242,9 +244,15 @@ class CommitmentRegistry:
             "commitment",
             after.commitment_id,
             channel=fact.channels[0] if fact.channels else "",
-            before=None if before is None else _facts(before),
-            after=_facts(after),
+            before=None if before is None else self._facts(before),
+            after=self._facts(after),
         )
+
+    def _facts(self, commitment: Commitment) -> dict[str, str | int | float | bool | None]:
+        """Return the facts that the journal keeps, at the level of the MoU's channel: no more where that is too low."""
+        if self.climbing.is_above_its_channel(commitment):
+            return {"state": commitment.state}
+        return _facts(commitment)
 
 
 def _facts(commitment: Commitment) -> dict[str, str | int | float | bool | None]:
