@@ -99,6 +99,7 @@ class BriefWorkers:
         self._clock = clock
         self._served: dict[str, int] = {}  # claims by requester, so that users take turns
         self._heard: dict[str, float] = {}  # steady seconds of the last sign, by brief
+        self._claimed: dict[str, float] = {}  # steady seconds of the last claim, by type of brief
         self._started = clock().steady
 
     @staticmethod
@@ -131,7 +132,7 @@ class BriefWorkers:
                 continue  # another worker was first, or it was cancelled
             user = job.requester.user_id
             self._served[user] = self._served.get(user, 0) + 1
-            self._heard[job.request_id] = self._clock().steady
+            self._heard[job.request_id] = self._claimed[job.type] = self._clock().steady
             assert job.lease is not None  # noqa: S101  it was given above
             return ClaimedBrief(job, job.lease, facts)
         return None
@@ -218,17 +219,20 @@ class BriefWorkers:
             return job
 
     async def due(self, record: Record, wall: float) -> None:
-        """Fail a brief whose lease ran out, or that no worker claimed. Raises Moved and Unavailable.
+        """Fail a brief whose lease ran out, or of a type that no worker claims. Raises Moved and Unavailable.
+
+        One that waits while workers claim others of its type is in a queue.
 
         Silence is measured by the steady clock, and not before this process listened: a jump of the wall clock or a
         pause of the service is not the worker's silence.
         """
         kept = self._ledger.read(record)
-        heard = max(self._heard.get(record.key, self._started), self._started)
+        sign = self._claimed.get(kept.job.type) if kept.job.lease is None else self._heard.get(record.key)
+        heard = self._started if sign is None else sign
         left = self._silence - (self._clock().steady - heard)
         if kept.job.is_ended or kept.job.generator != WORKER:
             await self._ledger.commit(kept, kept.job)
-        elif left > 0 and (kept.job.lease is not None or heard == self._started):
+        elif left > 0:
             await self._ledger.postpone(kept, wall + left)
         else:
             await self._parts.runner.fail(record.key, messages.SILENT)
