@@ -144,7 +144,7 @@ def _compose(stores: Stores, tls_context: ssl.SSLContext | None) -> Service:
             inboxes,
             TaskList(engine.records, publisher),
         ),
-        operator_services(engine, node, channel_admin),
+        operator_services(engine, node, channel_admin, quotas),
         CallRecords(recorder, acts, Archive(folder, config.node.id, stores.signer)),
         bounds,
         Probes(metrics, readiness),

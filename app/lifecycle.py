@@ -181,7 +181,7 @@ class Service:
             _log.info("the journal was completed after a crash", entries=found)
 
     async def _report(self) -> None:
-        await report(self._parts.aggregator, self.engine.broker, self.node.hub.members, self._clock)
+        await report(self._parts.aggregator, self.engine, self.node.hub.members, self._clock)
 
     async def _refresh_keys(self) -> None:
         while True:

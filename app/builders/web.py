@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from app.engine.ports.engine import Engine
     from app.node.node import Node
     from app.services.channel_admin import ChannelAdmin
+    from app.services.quotas import Quotas
 
 # Connections a second of one address for each WebSocket handshake that it may make: those over TLS cost more.
 _TCP_PER_HANDSHAKE, _TLS_PER_HANDSHAKE = 40, 10
@@ -54,10 +55,10 @@ def handler_bounds(config: Config, node: Node) -> Bounds:
     return Bounds(connection_quota, body_quota, node.turns, node.limits.outbox.stall_timeout)
 
 
-def operator_services(engine: Engine, node: Node, channel_admin: ChannelAdmin) -> OperatorServices:
+def operator_services(engine: Engine, node: Node, channel_admin: ChannelAdmin, quotas: Quotas) -> OperatorServices:
     """Return the services behind the calls of operators and administrators."""
     return OperatorServices(
-        Operators(engine, node.clock),
+        Operators(engine, node.clock, quotas.limiter),
         channel_admin,
         PresenceRosters(engine.presence),
         ChannelHistory(engine.broker),

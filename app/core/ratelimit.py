@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from dossier_realtime.protocol.commands import EditOperation, MoveCursor, Ping
 from dossier_realtime.protocol.responses import RateClass as MessageClass
@@ -17,7 +17,7 @@ from dossier_realtime.protocol.responses import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 Quota = Literal["channels", "stored"]
 RateClass = MessageClass | Literal["read"] | Quota
@@ -78,13 +78,28 @@ RAISED_FACTOR = 10  # times as much is allowed to a user whose limits are raised
 _MAX_RAISED = 1_000  # users at once, of whom the one whose raised limits end first gives way
 
 
+class RateWindow(NamedTuple):
+    """A user's open window of one class, at or past the warning: what was `counted` of `limit`, and what was refused.
+
+    `resets_in`: seconds until a new window.
+    """
+
+    user_id: str
+    rate_class: RateClass
+    counted: int
+    limit: int
+    refused: int
+    resets_in: int
+
+
 class _Window:
-    __slots__ = ("count", "refused", "started")
+    __slots__ = ("count", "limit", "refused", "started")
 
     def __init__(self, started: float) -> None:
         self.started = started
         self.count = 0
         self.refused = 0
+        self.limit = 0  # that the last message was judged by; 0 before the first
 
 
 @dataclass(slots=True)
@@ -128,7 +143,7 @@ class RateLimiter:
                 del self._windows[key]  # so that insertion order stays the order of starts
             self._drop_ended(steady)
             window = self._windows[key] = _Window(steady)
-        limit = self.limit_of(user_id, role, rate_class, steady)
+        limit = window.limit = self.limit_of(user_id, role, rate_class, steady)
         if window.count + cost > limit:
             window.refused += 1
             return Verdict(
@@ -141,7 +156,7 @@ class RateLimiter:
                 never=cost > limit,
             )
         before, window.count = window.count, window.count + cost
-        if before < math.ceil(limit * self.warning_ratio) <= window.count:
+        if before < self._warned_from(limit) <= window.count:
             return Verdict(True, limit, window.count, self._reset_in(window, steady), warn=True)
         return _ALLOWED
 
@@ -168,6 +183,19 @@ class RateLimiter:
         """Return (accepted, refused) of every window that is open."""
         return {k: (w.count, w.refused) for k, w in self._windows.items() if steady - w.started < self.window}
 
+    def standing(self, steady: float) -> Iterator[RateWindow | None]:
+        """Yield one item for each window: what stands at or past the warning in an open one, else None.
+
+        It reads a copy, so that a caller may wait between two items.
+        """
+        for (user_id, rate_class), window in list(self._windows.items()):
+            is_open = window.limit > 0 and steady - window.started < self.window
+            if is_open and (window.refused or window.count >= self._warned_from(window.limit)):
+                resets_in = self._reset_in(window, steady)
+                yield RateWindow(user_id, rate_class, window.count, window.limit, window.refused, resets_in)
+            else:
+                yield None
+
     def raise_limit(self, user_id: str, seconds: float, steady: float) -> None:
         """Allow the user `RAISED_FACTOR` times as much in every class for so long from now on; 0 ends it."""
         self._raised.pop(user_id, None)
@@ -180,6 +208,9 @@ class RateLimiter:
     def raised_limits(self, steady: float) -> dict[str, float]:
         """Return the users whose limits are raised, each with the seconds that are left."""
         return {who: until - steady for who, until in self._raised.items() if until > steady}
+
+    def _warned_from(self, limit: int) -> int:
+        return math.ceil(limit * self.warning_ratio)
 
     def _is_raised(self, user_id: str, steady: float) -> bool:
         until = self._raised.get(user_id)

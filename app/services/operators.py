@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING
 
 from app.engine.ports.control import ControlCommand
 from app.journal.acts import Act
+from dossier_realtime.protocol.http.operator_lists import StandingLimitRow
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from app.core.instant import Instant
+    from app.core.ratelimit import RateLimiter
     from app.engine.ports.engine import Engine
-    from app.engine.ports.sessions import SessionRecord
+    from app.engine.ports.sessions import NodeRecord, SessionRecord
     from app.journal.acts import Facts, RecordAct, Verb
 
 _REASON = "ended by an operator"
@@ -24,13 +26,47 @@ _REASON = "ended by an operator"
 class Operators:
     """Sessions, limits and tokens over all nodes."""
 
-    def __init__(self, engine: Engine, clock: Callable[[], Instant]) -> None:
+    def __init__(self, engine: Engine, clock: Callable[[], Instant], quotas: RateLimiter) -> None:
+        """Make it. `quotas` counts what users spend of the quotas of a day."""
         self._engine = engine
         self._clock = clock
+        self._quotas = quotas
 
     async def sessions(self) -> list[SessionRecord]:
         """Return every open session, oldest first."""
         return await self._engine.sessions.sessions()
+
+    async def nodes(self) -> list[NodeRecord]:
+        """Return every node that reported lately, by name."""
+        return await self._engine.nodes.nodes()
+
+    async def names(self) -> dict[str, str]:
+        """Return the names of the users who have a session."""
+        return {record.user_id: record.name for record in await self.sessions()}
+
+    def limits(self) -> Iterator[StandingLimitRow | None]:
+        """Yield one item for each window of a user: the limit that the user is at or past, or None; then lifted ones.
+
+        The reader may wait between two items.
+        """
+        now = self._clock()
+        for limiter in (self._engine.rates.limiter, self._quotas):
+            for found in limiter.standing(now.steady):
+                yield (
+                    None
+                    if found is None
+                    else StandingLimitRow(
+                        user_id=found.user_id,
+                        rate_class=found.rate_class,
+                        state="exceeded" if found.refused else "warned",
+                        until=now.timestamp + found.resets_in,
+                        rate=found.counted,
+                        limit=found.limit,
+                        refused=found.refused,
+                    )
+                )
+        for user_id, left in self._engine.rates.limiter.raised_limits(now.steady).items():
+            yield StandingLimitRow(user_id=user_id, rate_class="*", state="lifted", until=round(now.wall + left))
 
     async def end_session(self, session_id: str, act: RecordAct) -> bool:
         """End one session (close code 4501); return False where no such session is open."""

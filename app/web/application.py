@@ -33,6 +33,7 @@ from app.web.websocket.socket_handler import SocketHandler
 
 from .domain import revision_handlers as revisions
 from .operators import listing_handlers as listings
+from .operators import standing_handlers as standing
 from .probes import health_handlers as health
 
 if TYPE_CHECKING:
@@ -78,6 +79,8 @@ ROUTES: list[Any] = [
     (r"/v1/users/([^/]+)/disconnect", users.DisconnectUserHandler),
     (r"/v1/users/([^/]+)/limits/lift", users.LiftLimitsHandler),
     (r"/v1/tokens/revoke", users.RevokeTokensHandler),
+    (r"/v1/nodes", standing.NodeListHandler),
+    (r"/v1/limits", standing.LimitListHandler),
     (r"/v1/channels", listings.ChannelListHandler),
     (_CHANNEL, channels.ChannelSettingsHandler),
     (_CHANNEL + "/presence", channels.ChannelPresenceHandler),

@@ -98,3 +98,16 @@ def test_however_many_are_lifted_the_table_is_bounded_and_the_longest_stay() -> 
     assert min(left.values()) == 2_100
     rates.raise_limit("one more", 1, 10_000.0)
     assert len(rates._raised) == 1
+
+
+def test_what_stands_is_what_was_warned_of_or_refused_in_an_open_window() -> None:
+    rates = RateLimiter(Limits(general=20, ping=2))
+    for user, count in (("calm", 18), ("near", 19), ("past", 23)):
+        for _ in range(count):
+            rates.spend(user, "editor", "general", 100.0)
+    found = {one.user_id: one for one in rates.standing(130.0) if one is not None}
+    assert found.keys() == {"near", "past"}
+    assert (found["near"].counted, found["near"].limit, found["near"].refused) == (19, 20, 0)
+    assert (found["past"].counted, found["past"].refused, found["past"].resets_in) == (20, 3, 30)
+    assert len(list(rates.standing(130.0))) == 3, "one item a window, so that a reader can wait between two"
+    assert not any(rates.standing(160.0)), "the windows are over"

@@ -50,7 +50,7 @@ async def opened(folder: Path) -> AsyncIterator[tuple[Engine, Operators, list[ob
     engine.revocations.start(lambda *revoked: done.append(revoked))
     await engine.sessions.open(SESSION, None, 10)
     try:
-        yield engine, Operators(engine, clock), done
+        yield engine, Operators(engine, clock, RateLimiter()), done
     finally:
         await engine.close()
 

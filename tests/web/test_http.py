@@ -335,6 +335,8 @@ _OF_ALL = [
     ("POST", "/v1/users/nobody-at-all/disconnect"),
     ("POST", "/v1/tokens/revoke"),
     ("GET", "/v1/channels"),
+    ("GET", "/v1/nodes"),
+    ("GET", "/v1/limits"),
 ]
 _OF_ONE = [
     ("GET", "/v1/channels/dossier:rights:1"),

@@ -27,7 +27,7 @@ from dossier_realtime.protocol.classification import Clearance
 from dossier_realtime.protocol.commands import SettingsChange
 from dossier_realtime.protocol.explanations.explanation import ACTIONS, Explanation
 from dossier_realtime.protocol.fields import MAX_SAFE_INTEGER
-from dossier_realtime.protocol.http import forms, revisions
+from dossier_realtime.protocol.http import forms, operator_lists, revisions
 from dossier_realtime.protocol.http.revisions import MAX_VERSION_NAME
 from dossier_realtime.protocol.namespaces import NAMESPACES
 
@@ -213,6 +213,16 @@ CALLS: tuple[HttpCallForm, ...] = (
         Said(forms.Revoked, body=forms.Revocation),
         "operator",
         (REASON,),
+    ),
+    HttpCallForm("get", "/v1/nodes", "list_nodes", "List the nodes.", Said(operator_lists.NodePage), "operator", PAGE),
+    HttpCallForm(
+        "get",
+        "/v1/limits",
+        "list_limits",
+        "List the limits that users are at or past, and those that are lifted.",
+        Said(operator_lists.LimitPage),
+        "operator",
+        PAGE,
     ),
     HttpCallForm("get", "/v1/channels", "list_channels", "List channels.", Said(forms.ChannelPage), "operator", PAGE),
     HttpCallForm(

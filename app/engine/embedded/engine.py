@@ -26,6 +26,7 @@ from app.engine.embedded.events.log_access import LogAccess
 from app.engine.embedded.events.operation_ids import OperationIds
 from app.engine.embedded.events.records import EmbeddedRecords
 from app.engine.embedded.events.revisions import EmbeddedRevisions
+from app.engine.embedded.nodes import EmbeddedNodes
 from app.engine.embedded.presence import EmbeddedPresence
 from app.engine.embedded.quotas import EmbeddedQuotas, stored_quotas
 from app.engine.embedded.rates import EmbeddedRates
@@ -44,7 +45,7 @@ from app.engine.ports.limits import ChannelSettingsStore, QuotaStore, RateStore
 from app.engine.ports.presence import PresenceStore
 from app.engine.ports.records import RecordStore
 from app.engine.ports.revisions import RevisionStore
-from app.engine.ports.sessions import RevocationStore, SessionStore
+from app.engine.ports.sessions import NodeStore, RevocationStore, SessionStore
 from app.engine.sqlite.connection import StoreError, lock_folder
 from app.engine.sqlite.reader import Reader
 from app.engine.sqlite.writer import Writer
@@ -133,6 +134,7 @@ class EmbeddedEngine:
         self.presence: PresenceStore = self._presence
         self.sessions: SessionStore = self._sessions
         self.revocations: RevocationStore = self._revocations
+        self.nodes: NodeStore = EmbeddedNodes(now)
         self.settings: ChannelSettingsStore = EmbeddedSettings(writer, settings)
         self.quotas: QuotaStore = self._quotas
         self.rates: RateStore = EmbeddedRates(rates)

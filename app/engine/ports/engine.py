@@ -12,7 +12,7 @@ from app.engine.ports.limits import ChannelSettingsStore, QuotaStore, RateStore
 from app.engine.ports.presence import PresenceStore
 from app.engine.ports.records import RecordStore
 from app.engine.ports.revisions import RevisionStore
-from app.engine.ports.sessions import RevocationStore, SessionStore
+from app.engine.ports.sessions import NodeStore, RevocationStore, SessionStore
 
 
 class Engine(Protocol):
@@ -27,6 +27,7 @@ class Engine(Protocol):
     presence: PresenceStore
     sessions: SessionStore
     revocations: RevocationStore
+    nodes: NodeStore
     settings: ChannelSettingsStore
     quotas: QuotaStore
     rates: RateStore

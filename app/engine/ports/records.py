@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple, Protocol
+
+import msgspec
 
 MAX_RECORD_BYTES: Final = 256 * 1024
 MAX_LABELS: Final = 64
@@ -15,6 +19,21 @@ class ListPlace(NamedTuple):
 
     order: str
     key: str
+
+    @property
+    def text(self) -> str:
+        """The place as the `next` of a page says it."""
+        return base64.urlsafe_b64encode(msgspec.json.encode(tuple(self))).decode().rstrip("=")
+
+
+def read_place(text: str) -> ListPlace | None:
+    """Return the place that the `text` of one says; None for any other text."""
+    try:
+        raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+        order, key = msgspec.json.decode(raw, type=tuple[str, str])
+    except (binascii.Error, ValueError):
+        return None
+    return ListPlace(order, key)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,8 @@
-"""Sessions and revocations."""
+"""Sessions, revocations, and the nodes that serve them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -77,3 +77,22 @@ class RevocationStore(Protocol):
 
     async def revoke(self, *, token_id: str | None, user_id: str | None, at: float) -> None:
         """Shut out, durably. Kept for 90 days: longer than any token is good for, also one made to begin later."""
+
+
+@dataclass(frozen=True, slots=True)
+class NodeRecord:
+    """A node's figures of its last report, at a time in Unix seconds."""
+
+    node: str
+    at: int
+    values: Mapping[str, float]
+
+
+class NodeStore(Protocol):
+    """The nodes of the service, each by its own reports, once a second. May be lost with the process."""
+
+    def report(self, record: NodeRecord) -> None:
+        """Replace what is known of a node, without waiting; other nodes know it within 2 s."""
+
+    async def nodes(self) -> list[NodeRecord]:
+        """Return every node that reported in the last minute, by name; one that reports no more has an old time."""

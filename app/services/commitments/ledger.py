@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-import msgspec
-
 from app.core.domain.commitments.commitment import KIND, Commitment, decode, mou_label, next_moment
-from app.engine.ports.records import ListPlace, RecordChange
+from app.engine.ports.records import RecordChange
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from app.engine.ports.records import RecordStore
+    from app.engine.ports.records import ListPlace, RecordStore
     from dossier_realtime.recording.commitments.ladder import AlertPolicy
 
 ALL: Final = "all"
@@ -75,18 +71,3 @@ class CommitmentLedger:
             if len(page) < _READ:
                 return
             after = page[-1].place
-
-
-def place_text(place: ListPlace) -> str:
-    """Return the place of a commitment in a list as the wire says it."""
-    return base64.urlsafe_b64encode(msgspec.json.encode(tuple(place))).decode().rstrip("=")
-
-
-def place(text: str) -> ListPlace | None:
-    """Return the place that `place_text` wrote; None for any other text."""
-    try:
-        raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
-        order, key = msgspec.json.decode(raw, type=tuple[str, str])
-    except (binascii.Error, ValueError):
-        return None
-    return ListPlace(order, key)

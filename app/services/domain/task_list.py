@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from app.core.domain.projections import tasks as core
-from app.engine.ports.records import ListPlace
 
 if TYPE_CHECKING:
-    from app.engine.ports.records import Record, RecordStore
+    from app.engine.ports.records import ListPlace, Record, RecordStore
     from app.services.publisher import EventPublisher
     from dossier_realtime.protocol.authorization import Identity
     from dossier_realtime.protocol.http.inbox_forms import TaskRow
@@ -29,12 +28,11 @@ class TaskList:
         self._publisher = publisher
 
     async def page(
-        self, reader: Identity, *, channel: str = "", assignee: str = "", after: str = "", limit: int
+        self, reader: Identity, *, channel: str = "", assignee: str = "", after: ListPlace | None = None, limit: int
     ) -> TaskPage:
         """Return the tasks of a channel or of an assignee (or of both) that the reader may see. Raises Unavailable."""
         label = f"channel:{channel}" if channel else f"assignee:{assignee}"
-        order, _, key = after.partition("~")
-        place = ListPlace(order, key) if key else None
+        place = after
         shown: list[Record] = []
         while len(shown) <= limit:
             found = await self._records.listed(core.KIND, label, place, limit + 1)
@@ -44,7 +42,7 @@ class TaskList:
             shown += [record for record in found if self._fits(record, reader, channel, assignee)]
             if len(found) <= limit:
                 break
-        more = "~".join(shown[limit - 1].place) if len(shown) > limit else None
+        more = shown[limit - 1].place.text if len(shown) > limit else None
         return TaskPage([core.decode(record.body) for record in shown[:limit]], more)
 
     def _fits(self, record: Record, reader: Identity, channel: str, assignee: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from app.services.domain.places import read_place
 from app.services.errors import Unavailable
 from app.web.operators.operator_handler import OperatorHandler
 from app.web.operators.pages import MAX_ROWS
@@ -28,7 +29,11 @@ class TaskListHandler(OperatorHandler):
         limit = self.query_number("limit", MAX_ROWS, 1, MAX_ROWS)
         if limit is None:
             return
-        after = self.get_query_argument("after", "")
+        asked = self.get_query_argument("after", "")
+        after = read_place(asked)
+        if asked and after is None:
+            self.refuse(400, ErrorCode.INVALID_MESSAGE_FORMAT, "after is what `next` of the page before says")
+            return
         try:
             page = await self.context.domain.tasks.page(
                 identity, channel=channel, assignee=assignee, after=after, limit=limit

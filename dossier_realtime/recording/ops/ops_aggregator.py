@@ -56,6 +56,10 @@ class OpsAggregator:
         """Add a source of present values, read once a second."""
         self._gauges[topic] = read
 
+    def present(self, topic: str) -> dict[str, float]:
+        """Return the present values of a topic, as its source gives them."""
+        return dict(self._gauges[topic]()) if topic in self._gauges else {}
+
     def gauge_rows(self, topic: str, read: Callable[[], Sequence[OpsRow]]) -> None:
         """Add a source of present rows, read once a second."""
         self._gauge_rows[topic] = read

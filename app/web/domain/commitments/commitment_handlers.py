@@ -8,9 +8,9 @@ from __future__ import annotations
 from datetime import date
 from typing import TYPE_CHECKING, ClassVar
 
-from app.services.commitments.ledger import place, place_text
 from app.services.commitments.registry import CommitmentChange, NoCommitment, NotAllowed
 from app.services.commitments.rows import commitment_row, planned_row
+from app.services.domain.places import read_place
 from app.services.errors import DomainFactError, Unavailable
 from app.services.quotas import QuotaExceeded
 from app.web.operators.operator_handler import OperatorHandler
@@ -157,7 +157,7 @@ class CommitmentListHandler(CommitmentCallHandler):
         if identity is None or limit is None:
             return
         mou, asked = self.get_query_argument("mou", ""), self.get_query_argument("after", "")
-        after = place(asked)
+        after = read_place(asked)
         if (asked and after is None) or (mou and not self.check_id(mou)):
             self.refuse(400, ErrorCode.INVALID_MESSAGE_FORMAT, "after is what `next` of the page before says")
             return
@@ -169,7 +169,7 @@ class CommitmentListHandler(CommitmentCallHandler):
                     following = last
                     break
                 rows.append(commitment_row(listed.commitment, self.commitments))
-                last = place_text(listed.place)
+                last = listed.place.text
         except Unavailable:
             self.unavailable()
             return
