@@ -215,7 +215,8 @@ class DocumentEditor:
     def format(self, position: int, length: int, **attributes: Any) -> None:
         """Set attributes of `length` units; None removes one.
 
-        `bold`, `italic`, `underline`, `strike` (True), `heading` (1–3), `list` ("bullet", "ordered"), `link` (https).
+        `bold`, `italic`, `underline`, `strike` (True), `heading` (1–3) or `list` ("bullet", "ordered"), `link` (https),
+        `highlight` ("yellow", "green", "blue", "pink", "orange"), `alternative` (the name of a bracketed alternative).
         """
         self._edit(position, Format(length, attributes_of(attributes)))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from msgspec import UNSET
+from msgspec import UNSET, structs
 
 from dossier_realtime.protocol.commands import Attributes
 
@@ -31,7 +31,20 @@ def without(change: Attributes, other: Attributes) -> Attributes:
 
 def between(before: Attributes, after: Attributes) -> Attributes:
     """Return the change from the attributes `before` to the attributes `after`."""
-    return _of(UNSET if a == b else None if b is UNSET else b for a, b in _pairs(before, after))
+    return exclusive(_of(UNSET if a == b else None if b is UNSET else b for a, b in _pairs(before, after)))
+
+
+def exclusive(change: Attributes) -> Attributes:
+    """Return a change that sets `heading` or `list` with the removal of the other one; `heading` wins over both.
+
+    Such a change says by itself all that it does. So of two at once the later decides, attribute by attribute, and the
+    text never has both. Every edit is brought into this form where it is made (docs/protocol.md#formatting).
+    """
+    if change.heading is not UNSET and change.heading is not None:
+        return change if change.list is None else structs.replace(change, list=None)
+    if change.list is not UNSET and change.list is not None and change.heading is UNSET:
+        return structs.replace(change, heading=None)
+    return change
 
 
 def _pairs(one: Attributes, other: Attributes) -> Iterator[tuple[object, object]]:

@@ -13,11 +13,11 @@ from typing import Literal
 
 from msgspec.json import encode as json_encode
 
-from dossier_realtime.protocol.commands import EditPayload, FlatOperation
+from dossier_realtime.protocol.commands import Attributes, EditPayload, FlatOperation
 from dossier_realtime.protocol.events import RemoteOperationPayload
 from dossier_realtime.protocol.fields import ABSENT, MAX_DOCUMENT, MAX_INSERT, MAX_OPERATIONS
 
-from .attributes import PLAIN, applied
+from .attributes import PLAIN, applied, exclusive
 from .batches.steps import Changing, Step, StepDoesNotFit, of_steps
 from .document import Document, SplitsPair, apply
 from .operations import Component, Delete, DoesNotFit, Format, Insert, Operation, Retain
@@ -31,8 +31,8 @@ MAX_FORMATTING = 4 << 20
 MAX_BATCH_BYTES = 62 << 10
 """The bytes of a batch's operations as JSON, so that the frame around them stays within 64 KiB."""
 
-_RUN_BYTES = 160  # of a formatted stretch without its link, at most
-_LINK_BYTES = 6  # of one character of a link, at most
+_RUN_BYTES = 200  # of a formatted stretch without its link and the name of its alternative, at most
+_CHARACTER_BYTES = 6  # of one character of these, at most
 _ESCAPED_BYTES = 6  # of one unit in JSON, at most
 
 MAX_CONTENT_BYTES = 62 << 10
@@ -53,12 +53,14 @@ class InvalidOperation(ValueError):
 def read(payload: Payload, length: int) -> Operation:
     """Return the operation of a payload, a single one or a batch, for a text of `length` units.
 
+    The formats of an edit get what they imply (`exclusive`); what was committed stays as it was written.
+
     Raises InvalidOperation for a payload that fits no text, DoesNotFit where it reaches beyond this one.
     """
     if payload.operation_type != "batch":
         if isinstance(payload, EditPayload) and payload.operations is not None:
             raise InvalidOperation("Only a batch has operations; leave them out", "$.payload.operations")
-        component = _component(payload, "$.payload")
+        component = _component(payload, "$.payload", is_edit=isinstance(payload, EditPayload))
         reach = payload.position + (0 if isinstance(component, Insert) else component.length)
         if reach > length:
             raise DoesNotFit(f"The operation reaches unit {reach} of a text of {length}; load the document again")
@@ -222,7 +224,11 @@ def admit(operation: Operation, document: Document) -> Document:
 def formatting_bytes(document: Document) -> int:
     """Return an upper bound of the bytes of the document's `format` as JSON."""
     runs = document.runs
-    return sum(_RUN_BYTES + _LINK_BYTES * len(run.attributes.link or "") for run in runs) if runs else 0
+    return sum(_run_bytes(run.attributes) for run in runs) if runs else 0
+
+
+def _run_bytes(has: Attributes) -> int:
+    return _RUN_BYTES + _CHARACTER_BYTES * (len(has.link or "") + len(has.alternative or ""))
 
 
 def _steps_of_batch(payload: Payload) -> list[Step]:
@@ -235,13 +241,14 @@ def _steps_of_batch(payload: Payload) -> list[Step]:
         if value is not None:
             text = f"A batch has no {name} of its own; put it into its operations"
             raise InvalidOperation(text, f"$.payload.{name}")
+    is_edit = isinstance(payload, EditPayload)
     return [
-        (one.position, _component(one, f"$.payload.operations[{number}]"))
+        (one.position, _component(one, f"$.payload.operations[{number}]", is_edit=is_edit))
         for number, one in enumerate(payload.operations)
     ]
 
 
-def _component(payload: Flat, path: str) -> Changing:
+def _component(payload: Flat, path: str, *, is_edit: bool) -> Changing:
     match payload.operation_type:
         case "insert":
             return _insert(payload, path)
@@ -254,7 +261,7 @@ def _component(payload: Flat, path: str) -> Changing:
                 raise InvalidOperation("A format needs its length", f"{path}.length")
             if payload.attributes is None or payload.attributes == PLAIN:
                 raise InvalidOperation("A format needs at least one attribute", f"{path}.attributes")
-            return Format(payload.length, payload.attributes)
+            return Format(payload.length, exclusive(payload.attributes) if is_edit else payload.attributes)
         case _:
             raise InvalidOperation("A batch within a batch; put its operations into the outer one", path)
 
@@ -266,7 +273,7 @@ def _insert(payload: Flat, path: str) -> Insert:
     if payload.length not in (None, len(text)):
         raise InvalidOperation("The length of an insert is that of its content; leave it out", f"{path}.length")
     # The text is new: an attribute that is null removes nothing.
-    return Insert(text, PLAIN if payload.attributes is None else applied(payload.attributes, PLAIN))
+    return Insert(text, PLAIN if payload.attributes is None else applied(exclusive(payload.attributes), PLAIN))
 
 
 def _deleted(payload: Flat, path: str) -> int:

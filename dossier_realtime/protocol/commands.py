@@ -17,10 +17,12 @@ from .fields import (
     MAX_DOCUMENT,
     MAX_OPERATIONS,
     Activity,
+    Alternative,
     ChannelField,
     Content,
     Count,
     FieldName,
+    Highlight,
     Id,
     IdempotencyKey,
     Integer,
@@ -142,7 +144,10 @@ class ChangeSettings(NullIsAbsent, Struct, tag_field="type", tag="channel_settin
 
 
 class Attributes(Strict, frozen=True):
-    """Attributes of formatting; `null` removes one, a field left out is unchanged."""
+    """Attributes of formatting; `null` removes one, a field left out is unchanged.
+
+    `heading` and `list` exclude each other. `alternative` names the bracketed alternative that the text belongs to.
+    """
 
     bold: bool | UnsetType | None = UNSET
     italic: bool | UnsetType | None = UNSET
@@ -151,6 +156,8 @@ class Attributes(Strict, frozen=True):
     heading: Annotated[int, Meta(ge=1, le=3)] | UnsetType | None = UNSET
     list: Literal["bullet", "ordered"] | UnsetType | None = UNSET
     link: Link | UnsetType | None = UNSET
+    highlight: Highlight | UnsetType | None = UNSET
+    alternative: Alternative | UnsetType | None = UNSET
 
 
 UnitOffset = Annotated[int, Meta(ge=0, le=MAX_DOCUMENT)]

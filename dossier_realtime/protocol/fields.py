@@ -40,6 +40,9 @@ Paragraph = Annotated[str, Meta(min_length=1, max_length=4000, pattern=f"^[^\\x0
 _BLANK = "\\x00-\\x20\\x7f-\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff"
 Link = Annotated[str, Meta(max_length=2048, pattern=rf"^(/|/[^/\\{_BLANK}][^{_BLANK}]*|https://[^{_BLANK}]*){END}")]
 """A path within the product or an https address; nothing that a browser would run."""
+Highlight = Literal["yellow", "green", "blue", "pink", "orange"]
+Alternative = Annotated[str, Meta(min_length=1, max_length=64, pattern=f"^[^\\x00-\\x1f\\x7f]*{END}")]
+"""The name of a bracketed alternative of a text under negotiation: one line."""
 Date = Annotated[str, Meta(pattern=f"^[0-9]{{4}}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01]){END}")]
 
 Integer = Annotated[int, Meta(ge=-MAX_SAFE_INTEGER, le=MAX_SAFE_INTEGER)]

@@ -19,7 +19,7 @@ CHANGES = (
     Attributes(bold=True),
     Attributes(bold=None),
     Attributes(bold=False, italic=True),
-    Attributes(heading=1),
+    Attributes(heading=1, list=None),
     Attributes(heading=None, list="bullet"),
     Attributes(underline=True, link="https://example.org/"),
     Attributes(strike=True, bold=True, list=None),

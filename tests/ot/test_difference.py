@@ -51,7 +51,7 @@ def test_of_two_characters_with_a_surrogate_in_common_the_whole_one_is_replaced(
 def test_formatting_that_differs_is_changed_without_touching_the_text() -> None:
     old, new = Document.of("abc", [FormatRun(0, 1, BOLD)]), Document.of("abc", [FormatRun(0, 3, Attributes(heading=1))])
     assert difference(old, new) == Operation.of(
-        Format(1, Attributes(bold=None, heading=1)), Format(2, Attributes(heading=1))
+        Format(1, Attributes(bold=None, heading=1, list=None)), Format(2, Attributes(heading=1, list=None))
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from dossier_realtime.ot.attributes import PLAIN, applied, exclusive
 from dossier_realtime.ot.difference import coarsened, from_hunks, reformatted
 from dossier_realtime.ot.document import Document, apply, effective
 from dossier_realtime.ot.flat import InvalidOperation, admit, parts, split
@@ -16,6 +17,7 @@ from dossier_realtime.ot.transform import compose, transform
 from dossier_realtime.ot.units import to_units
 from dossier_realtime.protocol.errors import ErrorCode
 from dossier_realtime.protocol.fields import MAX_DOCUMENT, MAX_INSERT
+from dossier_realtime.protocol.responses import FormatRun
 
 from .documents import EditError
 
@@ -23,7 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
 
     from dossier_realtime.ot.difference import Hunk
-    from dossier_realtime.protocol.responses import FormatRun
 
 MAX_PARTS = 2_000  # operations that one whole new text may become, before others' edits cut it
 _MAX_CHANGES = (MAX_PARTS - 2 * MAX_DOCUMENT // MAX_INSERT) // 2  # each a deletion and an insert, long ones several
@@ -39,9 +40,13 @@ def document_of(content: str, format_runs: Sequence[FormatRun] | None) -> Docume
     if len(units) > MAX_DOCUMENT:
         raise _invalid(f"A document holds {MAX_DOCUMENT} UTF-16 units; shorten it", "$.content")
     try:
-        return Document.of(content, format_runs or ())
+        return Document.of(content, [_exclusive(run) for run in format_runs or ()])
     except ValueError as wrong:
         raise _invalid(str(wrong), "$.format") from None
+
+
+def _exclusive(run: FormatRun) -> FormatRun:
+    return FormatRun(run.position, run.length, applied(exclusive(run.attributes), PLAIN))
 
 
 def change(before: Document, wanted: Document, hunks: Sequence[Hunk], *, formats: bool) -> Operation:

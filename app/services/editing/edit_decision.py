@@ -13,6 +13,7 @@ from app.core.domain import documents as core
 from app.core.domain import whole_texts
 from app.core.domain.documents import EditError, VersionedDocument
 from app.engine.ports.documents import Version
+from dossier_realtime.ot.attributes import exclusive
 from dossier_realtime.ot.collab import VersionConflict
 from dossier_realtime.ot.flat import read, write_remote
 from dossier_realtime.protocol import codec
@@ -118,5 +119,9 @@ def _is_as_sent(change: EditPayload | WholeText, step: Operation, version: int) 
     """Return True for a batch that is committed as it was sent: others then receive the operations of its author."""
     if not isinstance(change, EditPayload) or change.version != version - 1:
         return False
-    formats = any(one.operation_type == "format" for one in change.operations or ())
+    operations = change.operations or ()
+    said = [one.attributes for one in operations if one.attributes is not None]
+    if any(exclusive(attributes) != attributes for attributes in said):
+        return False  # others are to receive all that it does
+    formats = any(one.operation_type == "format" for one in operations)
     return not formats or read(change, step.before) == step  # a format that was there already is left out

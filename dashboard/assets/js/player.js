@@ -215,7 +215,7 @@ function player(data, view, redraw) {
     const dress = (look) => Object.entries(look).filter(([, value]) => value).map(([what, value]) => (value === true ? what : `${what}-${value}`))
     text_of.replaceChildren(
       ...draft.runs(edits).map((run) =>
-        make("span", { class: [look(run.author), ...dress({ ...run.look, link: run.look.link ? true : null })].join(" "), title: inert(draft.authors[run.author] ?? words.before) }, inert(run.text)),
+        make("span", { class: [look(run.author), ...dress({ ...run.look, link: run.look.link ? true : null, alternative: run.look.alternative ? true : null })].join(" "), title: inert(draft.authors[run.author] ?? words.before), ...(run.look.alternative ? { "data-alternative": inert(run.look.alternative) } : {}) }, inert(run.text)),
       ),
     )
     authors.replaceChildren(...draft.authors.map((each, number) => make("li", {}, make("span", { class: look(number) }, isolated(each)))))

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 import msgspec
 
-from dossier_realtime.ot.attributes import PLAIN, applied
+from dossier_realtime.ot.attributes import PLAIN, applied, exclusive
 from dossier_realtime.ot.operations import Insert
 from dossier_realtime.ot.units import Units, to_units
 from dossier_realtime.protocol.commands import Attributes
@@ -28,7 +28,7 @@ def inserted(text: str, attributes: Mapping[str, object]) -> Insert:
 def attributes_of(attributes: Mapping[str, object]) -> Attributes:
     """Return formatting that was given by name. Raises ValueError for an unknown one."""
     try:
-        return msgspec.convert(attributes, Attributes)
+        return exclusive(msgspec.convert(attributes, Attributes))
     except msgspec.ValidationError as wrong:
         raise ValueError(f"No such formatting: {wrong}; see the names and values of format()") from None
 
