@@ -14,6 +14,7 @@ from app.builders.node import node_limits
 from app.builders.stores import Stores, open_stores
 from app.builders.web import handler_access, handler_bounds, operator_services
 from app.configuration.limits import rate_limits
+from app.core import read_only
 from app.core.domain.projections import inbox
 from app.core.domain.projections.tasks import Tasks
 from app.core.instant import Instant
@@ -103,6 +104,8 @@ def _compose(stores: Stores, tls_context: ssl.SSLContext | None) -> Service:
     due_clock = DueClock(engine.records, lambda: node.clock(), handlers)  # noqa: PLW0108  the node is made later
     publisher.report_changes(due_clock.changed)
     channel_admin = ChannelAdmin(engine, policy)
+    channel_admin.report_changes(due_clock.changed)
+    due_clock.add(read_only.KIND, channel_admin.end_read_only)
     jobs = brief_jobs(stores, publisher, policy, documents, channel_admin, aggregator, commitments.registry, now)
     due_clock.add(BRIEF_RECORDS, jobs.workers.due)
     briefs = Briefs(engine.briefs, publisher, aggregator, jobs.ledger, jobs.runner.forget)

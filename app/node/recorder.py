@@ -216,6 +216,8 @@ class Recorder:
     def record_settings(self, channel: str, settings: ChannelSettings) -> None:
         """Record that from here on these settings are in force on the channel."""
         detail: Detail = {"presence": settings.presence, "history": settings.history, "frozen": settings.frozen}
+        if settings.read_only_until is not None:
+            detail["read_only_until"] = settings.read_only_until
         self._journal.record(
             "settings", channel=channel, level=settings.level.label, detail=detail, **_caused(origin_now.get())
         )

@@ -56,6 +56,7 @@ class ChannelSettings:
     """The settings in force on one channel.
 
     `raised`: an administrator set the level above the level that the channel has by the table of patterns.
+    `read_only_until`: the Unix time at which `frozen` ends; None where it has no end, or does not hold.
     """
 
     level: Clearance
@@ -63,20 +64,33 @@ class ChannelSettings:
     history: bool
     frozen: bool = False
     raised: bool = field(default=False, compare=False)
+    read_only_until: int | None = None
 
     def payload(self) -> SettingsPayload:
         """Return the settings as the wire says them."""
-        return SettingsPayload(self.level.label, self.presence, self.history, self.frozen)  # type: ignore[arg-type]  # labels are the Literal
+        return SettingsPayload(
+            self.level.label,  # type: ignore[arg-type]  # labels are the Literal
+            self.presence,
+            self.history,
+            self.frozen,
+            self.read_only_until,
+        )
 
     def changed(self, change: SettingsChange, channel: str) -> ChannelSettings:
         """Return the settings with a change applied, as far as the channel's namespace supports it."""
         namespace = namespace_of(channel)
+        frozen, until = self.frozen, self.read_only_until
+        if change.read_only_until is not UNSET:
+            frozen, until = True, change.read_only_until
+        elif change.frozen is not UNSET:
+            frozen, until = change.frozen, None
         return replace(
             self,
             level=self.level if change.classification is UNSET else Clearance.parse(change.classification),
             presence=self.presence if change.presence is UNSET else change.presence and namespace.presence,
             history=self.history if change.history is UNSET else change.history and namespace.history,
-            frozen=self.frozen if change.frozen is UNSET else change.frozen,
+            frozen=frozen,
+            read_only_until=until,
         )
 
     def at_least(self, level: Clearance) -> ChannelSettings:

@@ -127,12 +127,16 @@ class UpdatePresence(Struct, tag_field="type", tag="presence_update", omit_defau
 
 
 class SettingsChange(NullIsAbsent, Strict, frozen=True):
-    """A change of settings; a field left out is unchanged, an empty payload only reads."""
+    """A change of settings; a field left out is unchanged, an empty payload only reads.
+
+    `read_only_until`: freezes a document until that Unix time; `frozen` ends or replaces it.
+    """
 
     classification: OrNull[Level | UnsetType] = UNSET
     presence: OrNull[bool | UnsetType] = UNSET
     history: OrNull[bool | UnsetType] = UNSET
     frozen: OrNull[bool | UnsetType] = UNSET
+    read_only_until: OrNull[Timestamp | UnsetType] = UNSET
 
 
 class ChangeSettings(NullIsAbsent, Struct, tag_field="type", tag="channel_settings", omit_defaults=True, kw_only=True):

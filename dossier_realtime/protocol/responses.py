@@ -124,7 +124,8 @@ class DocumentState(NullIsAbsent, Struct, omit_defaults=True):
     """A document as a subscriber receives it.
 
     `format` lists runs of attributes over UTF-16 code units. `epoch` names the history of its versions; a client sends
-    it in `params.since` with the version. `frozen`: it takes no edits now. `cursors`: those of other users.
+    it in `params.since` with the version. `frozen`: it takes no edits now, and with
+    `read_only_until` (Unix time) until then. `cursors`: those of other users.
     """
 
     version: Count
@@ -133,6 +134,7 @@ class DocumentState(NullIsAbsent, Struct, omit_defaults=True):
     epoch: OrNull[str] = ""
     frozen: OrNull[bool] = False
     cursors: OrNull[list[RestingCursor]] = []
+    read_only_until: Timestamp | None = None
 
 
 class FormatRun(Struct):
@@ -161,13 +163,14 @@ class Unsubscribed(Struct, tag_field="type", tag="unsubscribed", omit_defaults=T
     ref: Ref | None = None
 
 
-class SettingsPayload(Struct):
-    """The settings of a channel."""
+class SettingsPayload(Struct, omit_defaults=True):
+    """The settings of a channel. `read_only_until`: the Unix time at which it is frozen no more."""
 
     classification: Level
     presence: bool
     history: bool
     frozen: bool
+    read_only_until: Timestamp | None = None
 
 
 class ChannelSettingsReply(Struct, tag_field="type", tag="channel_settings", omit_defaults=True, kw_only=True):

@@ -32,15 +32,23 @@ class EmbeddedSettings:
 def stored_settings(db: sqlite3.Connection) -> dict[str, ChannelSettings]:
     """Return the stored settings, by channel."""
     return {
-        channel: ChannelSettings(Clearance(level), bool(presence), bool(history), bool(frozen))
-        for channel, level, presence, history, frozen in db.execute(
-            "SELECT channel, level, presence, history, frozen FROM settings"
+        channel: ChannelSettings(Clearance(level), bool(presence), bool(history), bool(frozen), read_only_until=until)
+        for channel, level, presence, history, frozen, until in db.execute(
+            "SELECT channel, level, presence, history, frozen, read_only_until FROM settings"
         )
     }
 
 
 def _put(db: sqlite3.Connection, channel: str, settings: ChannelSettings) -> None:
     db.execute(
-        "INSERT OR REPLACE INTO settings (channel, level, presence, history, frozen) VALUES (?, ?, ?, ?, ?)",
-        (channel, settings.level, settings.presence, settings.history, settings.frozen),
+        "INSERT OR REPLACE INTO settings (channel, level, presence, history, frozen, read_only_until) "
+        "VALUES (?, ?, ?, ?, ?, ?)",
+        (
+            channel,
+            settings.level,
+            settings.presence,
+            settings.history,
+            settings.frozen,
+            settings.read_only_until,
+        ),
     )

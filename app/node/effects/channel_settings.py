@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from app.core.authorization import NO_SENDING
+from app.core.read_only import read_only_fault
 from app.engine.ports.errors import Unavailable
 from app.journal.acts import Act
 from app.journal.lanes import ActNotRecorded
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
 async def apply(context: EffectContext, connection: Connection, effect: ApplySettings) -> ErrorCode | None:
     """Change or read the settings, and reply with all of them; return the code of a refusal."""
     channel, services = effect.channel, context.services
+    fault = read_only_fault(effect.change, channel, connection.now.wall)
+    if fault:
+        text = f"{fault} (at $.payload.read_only_until)"
+        return refuse(connection, ErrorCode.INVALID_MESSAGE_FORMAT, text, effect.ref, channel)
     may_change = partial(context.rights.holds, connection, Right.ADMIN, channel)
     act = RecordedAct(services.acts, connection, may_change)
 

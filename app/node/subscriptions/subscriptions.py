@@ -114,7 +114,8 @@ class Subscriptions:
             await self._gave_up(connection, channel)
             return None if connection.closing is not None else ErrorCode.SUBSCRIPTION_FAILED
         if document is not None:
-            document.frozen = self._policy.settings(channel).frozen
+            settings = self._policy.settings(channel)
+            document.frozen, document.read_only_until = settings.frozen, settings.read_only_until
         answer, known = self._answer(asked, position, document)
         start = position.offset
         if document is not None:  # its text may be a version behind what was just committed
@@ -144,7 +145,8 @@ class Subscriptions:
         channel = attachment.channel
         events: list[Event] = [cursor_event(channel, cursor) for cursor in document.cursors]
         if document.frozen:
-            events.append(DocumentStateEvent(channel=channel, payload=DocumentStatePayload(frozen=True)))
+            state = DocumentStatePayload(frozen=True, read_only_until=document.read_only_until)
+            events.append(DocumentStateEvent(channel=channel, payload=state))
         if attachment.catching_up is not None:
             attachment.held += tuple(events)
             return

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import msgspec
 
+from app.core.read_only import read_only_fault
 from app.journal.acts import Act
 from app.journal.calls import Read
 from app.services.errors import Unavailable
@@ -40,6 +41,11 @@ class ChannelSettingsHandler(OperatorHandler):
             return
         change = self.read_body(SettingsChange)
         if change is None:
+            return
+        fault = read_only_fault(change, channel, self.context.access.clock().wall)
+        if fault:
+            path = "$.read_only_until"
+            self.refuse(400, ErrorCode.INVALID_MESSAGE_FORMAT, f"{fault} (at {path})", path=path)
             return
 
         async def record(before: ChannelSettings, after: ChannelSettings) -> None:

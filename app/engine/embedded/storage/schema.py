@@ -11,7 +11,7 @@ from app.engine.embedded.events.operation_ids import operation_key
 from app.engine.sqlite.connection import StoreError, connect
 
 FILE: Final = "engine.db"
-VERSION: Final = 8
+VERSION: Final = 9
 
 # Version 1, and what each later one added: a store is brought up to date when it is opened.
 # A stream is one epoch of a channel. Its head is not written anywhere: it is the last of its events.
@@ -112,6 +112,9 @@ CREATE TABLE named (
 """,
     8: """
 CREATE INDEX briefs_open ON briefs (changed) WHERE ended IS NULL AND authority < 4;
+""",
+    9: """
+ALTER TABLE settings ADD COLUMN read_only_until INTEGER;
 """,
 }
 
