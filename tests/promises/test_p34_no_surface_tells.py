@@ -13,7 +13,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -155,13 +155,13 @@ _NAMES = {
 """The values in the places of a path: only what there is, for the journal keeps what was asked for."""
 
 
-def paths(service: Service) -> list[str]:
+def paths(service: Service, planted: Mapping[str, Sequence[str]] = _NAMES) -> list[str]:
     """Every path of the routing table, its places filled with the names that were planted."""
     found = []
     for rule in service.listeners.app.wildcard_router.rules:
         assert isinstance(rule.matcher, PathMatches)
         pattern = rule.matcher.regex.pattern.removesuffix("$")
-        names = next((named for word, named in _NAMES.items() if word in pattern), ["somebody"])
+        names = next((named for word, named in planted.items() if word in pattern), ["somebody"])
         found += [re.sub(r"\([^)]*\)", name, pattern).replace("\\", "") for name in names]
     return [path for path in dict.fromkeys(found) if path != "/v1"]
 

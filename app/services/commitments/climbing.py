@@ -6,6 +6,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from app.core.domain.commitments import commitment as core
+from app.core.domain.commitments.neutral_words import DEPARTMENT, neutral_title
 from app.core.domain.ownership import mou_channel
 from dossier_realtime.protocol import channels
 from dossier_realtime.protocol.authorization import Fact, Right, access, may_see, reader
@@ -110,17 +111,22 @@ class Climbing:
         return channel is not None and access(identity, right, channel, self._channel_policy).allowed
 
     def events(self, step: RaisedLevel, now: float) -> list[tuple[str, Event]]:
-        """Return (channel, event) for each recipient of a level, and for the owner where users are passed over."""
+        """Return (channel, event) for each recipient of a level, and for the owner where users are passed over.
+
+        On a channel below the level of the commitment, neutral words stand for its title and its department: others
+        than its recipient read the history of that channel, and what follows from it.
+        """
         events: list[tuple[str, Event]] = []
-        said, policy = step.after.said, self._ledger.policy
+        said, policy, level = step.after.said, self._ledger.policy, self.level(step.after)
         following = core.next_moment(step.after, policy)
         for user in step.recipients:
+            told_whole = self._channel_policy.settings(channels.user(user)).level >= level
             payload = CommitmentAlertPayload(
                 commitment_id=step.after.commitment_id,
                 mou_id=said.mou_id,
-                title=said.title,
+                title=said.title if told_whole else neutral_title(level),
                 days_until_deadline=policy.days_left(step.after.due, now),
-                responsible_department=said.responsible_department,
+                responsible_department=said.responsible_department if told_whole else DEPARTMENT,
                 alert_level=step.level,
                 next_level_at=None if following is None else int(following),
             )
