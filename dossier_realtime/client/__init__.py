@@ -1,11 +1,12 @@
 """The Python SDK of the real-time service: a client for its WebSocket, and a publisher for its HTTP API."""
 
 from dossier_realtime.protocol.codec import InvalidMessage
+from dossier_realtime.protocol.domain.inbox_ids import InboxEvent
 from dossier_realtime.protocol.errors import ErrorCode
 from dossier_realtime.protocol.fields import Position
 
 from .briefs import BriefEvent, BriefGeneration
-from .client import DossierRealtimeClient, InboxEvent
+from .client import DossierRealtimeClient
 from .commitments import Commitments
 from .editor import DocumentEditor
 from .errors import (

@@ -18,10 +18,9 @@ from dossier_realtime.protocol.events import (
 from dossier_realtime.protocol.responses import Ack, BriefEnd
 
 from .errors import BriefFailedError, ConnectionClosed
+from .io.client_calls import ClientCalls
 
 if TYPE_CHECKING:
-    from dossier_realtime.protocol.events import AlertState
-
     from .subscription import Subscription
 
 BriefEvent = BriefStarted | BriefProgress | BriefComplete | BriefFailed
@@ -79,24 +78,8 @@ class BriefGeneration:
             self._subscription.unsubscribe()
 
 
-class BriefCalls:
+class BriefCalls(ClientCalls):
     """The calls of a client about briefs."""
-
-    if TYPE_CHECKING:
-
-        @property
-        def user_id(self) -> str | None:
-            """The id of the user whom the token names."""
-
-        async def connect(self) -> None:
-            """Connect, as `DossierRealtimeClient` does."""
-
-        def subscribe(self, channel: str) -> Subscription:
-            """Subscribe, as `DossierRealtimeClient` does."""
-
-        async def _command(
-            self, make: Callable[[str], CancelBrief | RequestBrief], key: str = ""
-        ) -> Ack | AlertState: ...
 
     async def request_brief(
         self,

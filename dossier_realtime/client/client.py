@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import ssl
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from functools import partial
 from secrets import token_urlsafe
 from types import TracebackType
@@ -15,22 +15,9 @@ from uuid import uuid4
 from msgspec import UNSET, UnsetType
 
 from dossier_realtime.protocol import channels
-from dossier_realtime.protocol.commands import (
-    AcknowledgeAlert,
-    AlertAckPayload,
-    CancelBrief,
-    PresenceChange,
-    RequestBrief,
-)
-from dossier_realtime.protocol.events import (
-    AlertState,
-    BriefComplete,
-    BriefFailed,
-    CommitmentAlert,
-    Event,
-    Notification,
-    TaskAssigned,
-)
+from dossier_realtime.protocol.commands import AcknowledgeAlert, AlertAckPayload, DomainMessage, PresenceChange
+from dossier_realtime.protocol.domain.inbox import InboxState
+from dossier_realtime.protocol.events import AlertState, Event
 from dossier_realtime.protocol.fields import Activity, Position, Status
 from dossier_realtime.protocol.responses import Ack
 
@@ -38,8 +25,10 @@ from .briefs import BriefCalls
 from .callbacks import Callbacks, OnError, OnMessage, OnPresence
 from .editor import FLUSH_SECONDS, DocumentEditor, raise_unsaved
 from .errors import ConnectionClosed, NotSubscribed
+from .inbox import InboxCalls
 from .io.connection_runner import ConnectionRunner
-from .io.endpoint import TokenSource, check_token, check_url, tls_context
+from .io.endpoint import TokenSource, check_token, check_url, http_address, tls_context
+from .io.http_calls import HttpCalls
 from .io.listeners import Listeners
 from .io.subscription_state import SubscriptionState
 from .state.backoff import Backoff
@@ -69,11 +58,8 @@ from .subscription import Subscription
 
 _ID_BYTES = 16  # of chance in the id of an edit
 
-InboxEvent = Notification | TaskAssigned | CommitmentAlert | BriefComplete | BriefFailed
-"""The events on `user:{id}` that need a person's attention."""
 
-
-class DossierRealtimeClient(BriefCalls):
+class DossierRealtimeClient(BriefCalls, InboxCalls):
     """A connection that reconnects by itself, its subscriptions and its sends; for one user and one event loop.
 
         async with DossierRealtimeClient(token, url) as client:
@@ -109,6 +95,7 @@ class DossierRealtimeClient(BriefCalls):
         self._connection = ClientConnection(
             self._session, backoff or Backoff(), random.random, renewable=not isinstance(token, str)
         )
+        self._http = HttpCalls(token, http_address(url), insecure=insecure, ssl_context=tls, timeout=connect_timeout)
         self._runner = ConnectionRunner(self._connection, url, token, tls, connect_timeout, self._on_effect)
         self._listeners = Listeners(self._runner.spawn, self._detached)
         self._sends: dict[str, asyncio.Future[Ack | AlertState]] = {}
@@ -168,6 +155,7 @@ class DossierRealtimeClient(BriefCalls):
     async def _end(self) -> None:
         self._runner.perform(self._connection.close())
         self._listeners.stop()
+        self._http.close()
         await self._runner.stop()
 
     async def __aenter__(self) -> Self:
@@ -224,6 +212,14 @@ class DossierRealtimeClient(BriefCalls):
         """
         self._listeners.on_event.append(callback)
 
+    def on_inbox(self, callback: Callable[[InboxState], Any]) -> None:
+        """Call `callback` when the user's inbox was marked or snoozed on any device, or a snoozed entry came back.
+
+        `state.payload.unread` is the number of unread entries at that place of the channel; each new event on
+        `user:{id}` that needs attention makes it one more. After a reconnect, `unread()` returns the number.
+        """
+        self._listeners.on_inbox.append(callback)
+
     def on_error(self, callback: OnError) -> None:
         """Call `callback` with the errors that belong to no subscription and no send."""
         self._listeners.on_error.append(callback)
@@ -269,25 +265,6 @@ class DossierRealtimeClient(BriefCalls):
         presence = on_presence is not None if include_presence is None else include_presence
         self._runner.perform(self._session.subscribe(channel, presence=presence, hidden=hidden, since=begin))
         return Subscription(subscription, self._listeners.leave, self._session.status, iterable=on_message is None)
-
-    async def inbox(self, *, since: Position | int | None = None, last: int | None = None) -> AsyncIterator[InboxEvent]:
-        """Iterate over the user's events that need attention: notifications, tasks, alerts, ends of briefs.
-
-        The oldest comes first, then live ones, each once, over all reconnects. It begins within the last 100 events of
-        `user:{id}`, or after `since`, or within the `last` ones. Nothing is marked as read: keep `event.offset` and
-        pass it as `since` next time. The channel must have no other subscription meanwhile.
-
-        Raises what `connect` and the iteration of a subscription raise, and ValueError where the channel is subscribed.
-        """
-        await self.connect()
-        last = 100 if since is None and last is None else last
-        subscription = self.subscribe(channels.user(self.user_id or ""), since=since, last=last)
-        try:
-            async for event in subscription:
-                if isinstance(event, InboxEvent):
-                    yield event
-        finally:
-            subscription.unsubscribe()
 
     def presence(self, channel: str) -> PresenceState:
         """Return the users on the channel; empty until the server has sent them. Raises NotSubscribed."""
@@ -374,9 +351,7 @@ class DossierRealtimeClient(BriefCalls):
         first = answer.payload.acknowledged_by if isinstance(answer, AlertState) else self.user_id
         return first or ""
 
-    async def _command(
-        self, make: Callable[[str], AcknowledgeAlert | CancelBrief | RequestBrief], key: str = ""
-    ) -> Ack | AlertState:
+    async def _command(self, make: Callable[[str], DomainMessage], key: str = "") -> Ack | AlertState:
         self._still_wanted()
         ref = self._session.next_ref()
         return await self._answer(ref, command_frame(make(ref)), key)

@@ -17,13 +17,11 @@ import msgspec
 
 from .errors import ConnectFailed, PublishError
 from .io.endpoint import TokenSource
-from .io.http_calls import HttpCalls
+from .io.http_calls import HttpCalls, is_passing
 from .state.backoff import Backoff
 from .state.outbound_frames import Message, body_of
 
 MAX_EVENTS = 100  # in one request
-
-_PASSING = frozenset({429, 502, 503, 504})
 
 
 class Published(msgspec.Struct, frozen=True):
@@ -88,8 +86,7 @@ class Publisher:
                 return await self._attempt(body, key)
             except (ConnectFailed, PublishError) as failed:
                 wait = failed.retry_after or 0.0
-                passing = failed.status in _PASSING or (isinstance(failed, ConnectFailed) and not failed.final)
-                if not passing or attempt >= self._attempts or wait > self._longest_wait:
+                if not is_passing(failed) or attempt >= self._attempts or wait > self._longest_wait:
                     raise
             await asyncio.sleep(wait + backoff.delay(random.random()))  # noqa: S311  jitter, no secret
         raise AssertionError("count() does not end")

@@ -107,7 +107,7 @@ class Inboxes:
         async def some() -> Iterable[Record]:
             return (await self._records.find(core.KIND, [record.key])).values()
 
-        await self._change(user_id, some, lambda entry: core.as_due(entry, now))
+        await self._change(user_id, some, lambda entry: core.as_due(entry, now), returning=True)
 
     async def _change(
         self,
@@ -115,6 +115,8 @@ class Inboxes:
         some: Callable[[], Awaitable[Iterable[Record]]],
         step: Callable[[InboxEntry], InboxEntry | None],
         up_to: int | None = None,
+        *,
+        returning: bool = False,
     ) -> PublishResult | None:
         """Change entries and publish the state after it, in one commit; None where nothing changes."""
         channel = channels.user(user_id)
@@ -122,10 +124,12 @@ class Inboxes:
             head = (await self._records.find(core.HEAD, [user_id])).get(user_id)
             unread = await self._records.count(core.KIND, core.unread_of(user_id))
             changes: list[RecordChange] = []
+            ids: list[str] = []
             for record in await some():
                 entry = step(core.decode(record.body))
                 if entry is None:
                     continue
+                ids.append(entry.id)
                 folded = core.folded(entry, user_id)
                 unread += _counted(folded.labels, user_id) - _counted(record.labels, user_id)
                 changes.append(
@@ -138,7 +142,8 @@ class Inboxes:
             if not changes:
                 return None
             changes.append(RecordChange(core.HEAD, user_id, 0 if head is None else head.revision, b"{}"))
-            state = InboxState(channel=channel, payload=InboxStatePayload(unread=unread, up_to=up_to))
+            payload = InboxStatePayload(unread=unread, up_to=up_to, returned=ids if returning else None)
+            state = InboxState(channel=channel, payload=payload)
             try:
                 (result,) = await self._publisher.commit([(channel, state)], changes)
             except Moved:

@@ -91,6 +91,12 @@ def check_url(url: str, schemes: tuple[str, str], *, insecure: bool) -> bool:
     return parts.scheme == secure
 
 
+def http_address(url: str) -> str:
+    """Return the address of the HTTP API, without `/v1`, of the service whose socket is at `url`."""
+    parts = urlsplit(url)
+    return f"{parts.scheme.replace('ws', 'http', 1)}://{parts.netloc}{parts.path.rstrip('/').removesuffix('/v1')}"
+
+
 def tls_context(given: ssl.SSLContext | None, *, insecure: bool) -> ssl.SSLContext:
     """Return the TLS settings: TLS 1.3, certificate and host name verified (docs/protocol.md#encryption).
 

@@ -15,6 +15,13 @@ from dossier_realtime.protocol.errors import ErrorCode
 from .endpoint import TokenSource, ask, check_token, check_url, tls_context
 from .transport import seconds
 
+_PASSING = frozenset({429, 502, 503, 504})
+
+
+def is_passing(failed: ConnectFailed | PublishError) -> bool:
+    """Return True where the same call may succeed later."""
+    return failed.status in _PASSING or (isinstance(failed, ConnectFailed) and not failed.final)
+
 
 class _ErrorBody(msgspec.Struct):
     error_code: ErrorCode

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from dossier_realtime.protocol.domain.inbox import InboxState
 from dossier_realtime.protocol.events import Event
 
 from ..callbacks import OnError
@@ -31,7 +32,9 @@ class Listeners:
     def __init__(self, spawn: Spawn, detached: Callable[[str], None]) -> None:
         self.on_state: list[Callable[[ConnectionState], Any]] = []
         self.on_event: list[Callable[[Event], Any]] = []
+        self.on_inbox: list[Callable[[InboxState], Any]] = []
         self.on_error: list[OnError] = []
+        self._inbox_state: InboxState
         self._subscriptions: dict[str, list[SubscriptionState]] = {}
         self._callbacks = CallbackQueue(spawn)
         self._detached = detached
@@ -56,6 +59,8 @@ class Listeners:
                 for on_state in self.on_state:
                     self._callbacks.put(partial(on_state, state))
             case Unasked(event):
+                if isinstance(event, InboxState):
+                    self._inbox(event)
                 self._unasked(event)
             case ErrorReport(error, None):
                 self._report(error)
@@ -64,6 +69,8 @@ class Listeners:
                     subscription.abandoned = True
                     subscription.end(error)
             case _:
+                if isinstance(effect, Deliver) and isinstance(effect.event, InboxState):
+                    self._inbox(effect.event)
                 for subscription in tuple(self._subscriptions.get(effect.channel or "", ())):
                     self._hand(subscription, effect)
 
@@ -86,6 +93,14 @@ class Listeners:
             if not subscriptions:
                 del self._subscriptions[subscription.channel]
                 self._detached(subscription.channel)
+
+    def _inbox(self, state: InboxState) -> None:
+        self._inbox_state = state
+        for on_inbox in self.on_inbox:
+            self._callbacks.put_once(on_inbox, partial(self._tell_inbox, on_inbox))
+
+    def _tell_inbox(self, on_inbox: Callable[[InboxState], Any]) -> object:
+        return on_inbox(self._inbox_state)
 
     def _unasked(self, event: Event) -> None:
         if len(self._callbacks) >= MAX_WAITING_EVENTS:

@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from dossier_realtime.protocol.codec import decode_command, encode
-from dossier_realtime.protocol.commands import AcknowledgeAlert, CancelBrief, RequestBrief
+from dossier_realtime.protocol.commands import DomainMessage
 from dossier_realtime.protocol.events import Publishable
 from dossier_realtime.protocol.inbound import InboundMessage, event_type
 
@@ -58,7 +58,7 @@ def frame_of(channel: str, message: Message, ref: str, idempotency_key: str) -> 
     raise ValueError("send() takes the events that a client may publish; for this message there is a method")
 
 
-def command_frame(command: AcknowledgeAlert | CancelBrief | RequestBrief) -> bytes:
+def command_frame(command: DomainMessage) -> bytes:
     """Return the frame of a command. Raises ValueError for an invalid id."""
     frame = encode(command)
     decode_command(frame)

@@ -9,7 +9,8 @@ from msgspec import Struct
 
 from app.core.domain.projections.projection import Folded
 from dossier_realtime.protocol import channels, codec
-from dossier_realtime.protocol.events import BriefComplete, BriefFailed, CommitmentAlert, Notification, TaskAssigned
+from dossier_realtime.protocol.domain.inbox_ids import entry_id
+from dossier_realtime.protocol.events import CommitmentAlert, Notification
 from dossier_realtime.protocol.fields import Priority
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 KIND: Final = "inbox"
 HEAD: Final = "inbox_head"
 KEPT_SECONDS: Final = 90 * 86_400.0
-_PERSONAL: Final = (Notification, TaskAssigned, CommitmentAlert, BriefComplete, BriefFailed)
 
 
 class InboxEntry(Struct, omit_defaults=True, kw_only=True):
@@ -39,12 +39,12 @@ class InboxEntries:
 
     def key(self, channel: str, event: Event) -> str | None:
         """Return the key of the entry that an event makes."""
-        name = entry_id(channel, event)
+        name = entry_of(channel, event)
         return None if name is None else entry_key(channels.identifier(channel), name)
 
     def fold(self, known: bytes | None, channel: str, event: Event, at: float) -> Folded | None:
         """Return the new entry, unread."""
-        name = entry_id(channel, event)
+        name = entry_of(channel, event)
         if known is not None or name is None:
             return None
         priority = event.priority if isinstance(event, Notification | CommitmentAlert) else None
@@ -62,32 +62,16 @@ class InboxHeads:
 
     def key(self, channel: str, event: Event) -> str | None:
         """Return the user whose inbox gets an entry."""
-        return None if entry_id(channel, event) is None else channels.identifier(channel)
+        return None if entry_of(channel, event) is None else channels.identifier(channel)
 
     def fold(self, known: bytes | None, channel: str, event: Event, at: float) -> Folded:
         """Return the record anew: its revision is what counts."""
         return Folded(b"{}")
 
 
-def entry_id(channel: str, event: Event) -> str | None:
-    """Return the id of the entry that an event makes in the inbox of its channel; None where it makes none.
-
-    A notification has its own id. The others have the id of their subject behind a word, so that no two kinds share
-    one: `task.{task_id}`, `alert.{commitment_id}.{level}`, `brief.{request_id}`.
-    """
-    if channels.namespace(channel) != "user":
-        return None
-    match event:
-        case Notification():
-            return event.payload.id
-        case TaskAssigned():
-            return f"task.{event.payload.task_id}"
-        case CommitmentAlert():
-            return f"alert.{event.payload.commitment_id}.{event.payload.alert_level}"
-        case BriefComplete() | BriefFailed():
-            return f"brief.{event.request_id}"
-        case _:
-            return None
+def entry_of(channel: str, event: Event) -> str | None:
+    """Return the id of the entry that an event makes in the inbox of its channel; None where it makes none."""
+    return entry_id(event) if channels.namespace(channel) == "user" else None
 
 
 def entry_key(user_id: str, name: str) -> str:

@@ -26,14 +26,17 @@ from tornado.websocket import WebSocketClosedError, WebSocketHandler
 from dossier_realtime.protocol import channels, codec, responses
 from dossier_realtime.protocol.commands import (
     AcknowledgeAlert,
+    AcknowledgeNotifications,
     Auth,
     CancelBrief,
     Command,
     Ping,
     RequestBrief,
+    SnoozeNotification,
     Subscribe,
     Unsubscribe,
 )
+from dossier_realtime.protocol.domain.inbox import InboxState
 from dossier_realtime.protocol.errors import CloseCode, ErrorCode
 from dossier_realtime.protocol.events import (
     AlertState,
@@ -48,6 +51,8 @@ from dossier_realtime.protocol.events import (
 )
 from dossier_realtime.protocol.fields import Position
 from dossier_realtime.protocol.inbound import InboundMessage, stamp
+
+from .inbox import FakeInbox, FakePages
 
 Said = Command | InboundMessage
 Replies = Callable[[Any], Sequence[Event] | None]
@@ -64,7 +69,8 @@ class FakeServer:
 
     `replies[Subscribe] = lambda command: [...]` replaces the answer to a kind of command (`InboundMessage`: every
     send). `rosters` holds the users of a channel; without an entry that is the client alone. A new `epoch` makes every
-    position void.
+    position void; `history_limit` is the number of events that a channel can recover. What is published on the user's
+    channel waits in `inbox`, whatever the history keeps.
     """
 
     def __init__(self, *, user_id: str = "tester", ssl_context: ssl.SSLContext | None = None) -> None:
@@ -84,7 +90,11 @@ class FakeServer:
         self._auth_refusal: tuple[ErrorCode, int] | None = None
         self._silent = False
         self._changed = asyncio.Event()
-        self._http = HTTPServer(Application([("/v1", FakeConnection, {"server": self})]), ssl_options=ssl_context)
+        self.history_limit: int | None = None
+        self.inbox = FakeInbox(lambda: channels.user(self.user_id), self._say_state, _NOW)
+        http = {"inbox": self.inbox, "refusal": lambda: self.refusal}
+        routes: list[Any] = [("/v1", FakeConnection, {"server": self}), ("/v1/(inbox|tasks)", FakePages, http)]
+        self._http = HTTPServer(Application(routes), ssl_options=ssl_context)
         self._scheme = "wss" if ssl_context else "ws"
         self.url = ""
 
@@ -201,6 +211,8 @@ class FakeServer:
                 connection.say(self._cancel(command))
             case RequestBrief():
                 connection.say(self._request(command))
+            case AcknowledgeNotifications() | SnoozeNotification():
+                connection.say(self._change_inbox(command))
             case _:
                 pass
 
@@ -244,7 +256,8 @@ class FakeServer:
             answer.position = Position(self.epoch, len(events))
             if since is not None:
                 offset = since.offset or 0
-                answer.recovered = since.epoch in (None, self.epoch) and 0 <= offset <= len(events)
+                oldest = 0 if self.history_limit is None else max(0, len(events) - self.history_limit)
+                answer.recovered = since.epoch in (None, self.epoch) and oldest <= offset <= len(events)
                 missed = events[offset:] if answer.recovered else []
             elif command.params.last is not None:
                 missed = events[-command.params.last :]
@@ -265,10 +278,27 @@ class FakeServer:
         event.channel = channel
         self.history[channel].append(event)
         event.offset = len(self.history[channel])
+        if channel == channels.user(self.user_id):
+            self.inbox.add(event, event.offset)
         for connection in self.connections:
             if channel in connection.channels or channel == channels.user(self.user_id):
                 connection.say(event)
         return event
+
+    def _say_state(self, state: InboxState) -> Any:
+        return self._append(channels.user(self.user_id), state)
+
+    def _change_inbox(self, command: AcknowledgeNotifications | SnoozeNotification) -> Event:
+        """Mark or snooze entries of the inbox."""
+        there, offset = self.inbox.handle(command)
+        if not there:
+            text = "None of these entries is in the inbox; GET /v1/inbox lists them"
+            code = ErrorCode.INVALID_MESSAGE_FORMAT
+            return responses.ErrorMessage(error_code=code, message=text, timestamp=_NOW, ref=command.ref)
+        ack = responses.Ack(ref=command.ref or "", channel=channels.user(self.user_id))
+        if offset is not None:
+            ack.offset, ack.epoch = offset, self.epoch
+        return ack
 
     def _acknowledge(self, command: AcknowledgeAlert) -> Event:
         """Acknowledge an alert that came to the user."""

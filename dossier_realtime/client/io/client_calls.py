@@ -1,0 +1,36 @@
+"""The parts of a client that its groups of calls use (`BriefCalls`, `InboxCalls`)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from dossier_realtime.protocol.commands import DomainMessage
+    from dossier_realtime.protocol.events import AlertState
+    from dossier_realtime.protocol.responses import Ack
+
+    from ..subscription import Subscription
+    from .http_calls import HttpCalls
+
+
+class ClientCalls:
+    """The base of a group of calls: the parts of `DossierRealtimeClient` that they need, declared for the types."""
+
+    if TYPE_CHECKING:
+        _http: HttpCalls
+
+        @property
+        def user_id(self) -> str | None:
+            """The id of the user whom the token names."""
+
+        async def connect(self) -> None:
+            """Connect, as `DossierRealtimeClient` does."""
+
+        def subscribe(self, channel: str) -> Subscription:
+            """Subscribe, as `DossierRealtimeClient` does."""
+
+        async def _command(self, make: Callable[[str], DomainMessage], key: str = "") -> Ack | AlertState: ...
+
+        def _still_wanted(self) -> None: ...
