@@ -35,6 +35,7 @@ from app.services.domain.projections import Projections
 from app.services.domain.task_list import TaskList
 from app.services.due_clock import DueClock
 from app.services.editing.documents import Documents
+from app.services.exports.exports import Exports
 from app.services.publisher import EventPublisher
 from app.services.quotas import Quotas
 from app.services.revisions.revisions import Revisions
@@ -140,6 +141,7 @@ def _compose(stores: Stores, tls_context: ssl.SSLContext | None) -> Service:
             publisher,
             documents,
             revisions,
+            Exports(),
             alerts,
             commitments.registry,
             briefs,

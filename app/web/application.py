@@ -20,6 +20,7 @@ from app.web.domain.commitments import commitment_handlers as commitments
 from app.web.domain.commitments.acknowledgement_handler import CommitmentAckHandler
 from app.web.domain.document_handler import DocumentHandler
 from app.web.domain.document_restore_handler import DocumentRestoreHandler
+from app.web.domain.documents.export_handler import DocumentExportHandler
 from app.web.domain.inbox_handler import InboxHandler
 from app.web.domain.publish_handler import PublishHandler
 from app.web.domain.task_handler import TaskListHandler
@@ -58,6 +59,7 @@ ROUTES: list[Any] = [
     (r"/v1/documents/([^/]+)/versions/([^/]+)", revisions.NamedVersionHandler),
     (r"/v1/documents/([^/]+)/restore", DocumentRestoreHandler),
     (r"/v1/documents/([^/]+)/diff", revisions.DocumentDifferenceHandler),
+    (r"/v1/documents/([^/]+)/export", DocumentExportHandler),
     (r"/v1/commitments", commitments.CommitmentListHandler),
     (r"/v1/commitments/dry-run", commitments.CommitmentDryRunHandler),
     (r"/v1/commitments/([^/]+)", commitments.CommitmentHandler),

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from app.services.domain.inboxes import Inboxes
     from app.services.domain.task_list import TaskList
     from app.services.editing.documents import Documents
+    from app.services.exports.exports import Exports
     from app.services.local_connections import LocalConnections
     from app.services.operators import Operators
     from app.services.presence import PresenceRosters
@@ -71,6 +72,7 @@ class DomainServices:
     publisher: EventPublisher
     documents: Documents
     revisions: Revisions
+    exports: Exports
     alerts: Alerts
     commitments: CommitmentRegistry
     briefs: Briefs

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import AsyncIterator, Mapping
-from typing import Any, Self, TypeVar
+from typing import Any, Literal, Self, TypeVar
 from urllib.parse import quote, urlencode
 
 import msgspec
@@ -79,6 +79,11 @@ class DocumentVersions:
         """Return the text and formatting of a version, by default the present one."""
         return await self._call(DocumentAnswer, "GET", "", {} if version is None else {"version": str(version)})
 
+    async def file(self, form: Literal["markdown", "html", "docx"], version: int | str | None = None) -> bytes:
+        """Return a version, by default the present one, as a file, comments as its comments."""
+        query = {"format": form} | ({} if version is None else {"version": str(version)})
+        return await self._fetch("GET", "/export", query)
+
     async def difference(self, old: int | str, new: int | str | None = None) -> list[WordDifference]:
         """Return the difference of two versions by word; without `new`, to the present text."""
         query = {"from": str(old)} | ({} if new is None else {"to": str(new)})
@@ -117,6 +122,15 @@ class DocumentVersions:
         query: Mapping[str, str] | None = None,
         body: Mapping[str, Any] | None = None,
     ) -> T:
+        return msgspec.json.decode(await self._fetch(method, path, query, body), type=form)
+
+    async def _fetch(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None = None,
+        body: Mapping[str, Any] | None = None,
+    ) -> bytes:
         if self._http is None:
             self._http = AsyncHTTPClient(force_instance=True)
         request = HTTPRequest(
@@ -137,7 +151,7 @@ class DocumentVersions:
         except (OSError, HTTPClientError) as wrong:  # the latter is a time-out or a stream that ended
             raise ConnectFailed(f"{self._url} cannot be reached ({wrong}); try again later") from wrong
         if response.code == 200:
-            return msgspec.json.decode(response.body, type=form)
+            return response.body
         try:
             said = msgspec.json.decode(response.body, type=HttpError)
         except msgspec.DecodeError:  # not our server, but something before it

@@ -16,7 +16,8 @@ from tests.architecture.tree import Module, Tree, is_within
 PROTOCOL, OT = "dossier_realtime.protocol", "dossier_realtime.ot"
 RECORDING, CLIENT = "dossier_realtime.recording", "dossier_realtime.client"
 ARCHIVE = "dossier_realtime.archive"
-CONTRACT = {PROTOCOL, OT, RECORDING}
+RICH_TEXT = "dossier_realtime.rich_text"
+CONTRACT = {PROTOCOL, OT, RECORDING, RICH_TEXT}
 CONFIGURATION = {"app.configuration", "app.security"}
 
 _CORE = CONTRACT | {"app.core"}
@@ -35,7 +36,8 @@ FLOORS: dict[str, set[str]] = {
     "dossier_realtime_server": set(),  # finds app.commands.cli and dashboard when used: elsewhere in an installed wheel
     PROTOCOL: set(),
     OT: {PROTOCOL},
-    RECORDING: {PROTOCOL, OT},
+    RICH_TEXT: {PROTOCOL, OT},
+    RECORDING: {PROTOCOL, OT, RICH_TEXT},
     CLIENT: {PROTOCOL, OT},
     ARCHIVE: {RECORDING, PROTOCOL},
     "app": set(),
@@ -79,6 +81,7 @@ BUILDERS = ("app.engine.build", "app.bootstrap")
 PURE = (
     PROTOCOL,
     OT,
+    RICH_TEXT,
     RECORDING,
     "app.core",
     "dashboard.state",

@@ -42,6 +42,7 @@ def test_versions_are_listed_named_compared_and_restored(service: Service) -> No
             changes = await versions.difference("المسودة")
             assert [(one.kind, one.text) for one in changes] == [("equal", "وقّع الوزير"), ("insert", " الاتفاقية")]
             assert (await versions.text("المسودة")).content == "وقّع الوزير"
+            assert (await versions.file("markdown", "المسودة")).decode() == "وقّع الوزير\n"
             restored = await versions.restore("المسودة")
             assert (await versions.text()).content == "وقّع الوزير"
             assert (await versions.text()).version == restored

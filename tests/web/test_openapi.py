@@ -62,6 +62,7 @@ ASKED: dict[str, Asked] = {
     "list_named_versions": Asked({"document": "d1"}),
     "name_version": Asked({"document": "d1", "name": "مسودة"}, body={"version": 1}),
     "compare_versions": Asked({"document": "d1"}, {"from": "0", "to": "1"}),
+    "export_document": Asked({"document": "d1"}, {"format": "docx", "version": "1"}),
     "restore_document": Asked({"document": "d1"}, body={"version": 1}),
     "list_commitments": Asked(query={"limit": "1"}),
     "dry_run_commitments": Asked(query={"from": "2027-01-01", "to": "2027-12-31", "policy": "data-exchange:60/30/7"}),
@@ -111,6 +112,7 @@ WRONG: dict[str, Asked] = {
     "list_named_versions": Asked({"document": "a%20b"}),
     "name_version": Asked({"document": "d1", "name": "12"}),
     "compare_versions": Asked({"document": "d1"}),
+    "export_document": Asked({"document": "d1"}, {"format": "pdf"}),
     "restore_document": Asked({"document": "d1"}, body={}),
     "list_commitments": Asked(query={"limit": "0"}),
     "dry_run_commitments": Asked(query={"from": "2027-01-01"}),
@@ -156,6 +158,7 @@ ABSENT: dict[str, Asked] = {
     "delete_document": Asked({"document": "never-begun"}),
     "name_version": Asked({"document": "d1", "name": "later"}, body={"version": 9}),
     "compare_versions": Asked({"document": "d1"}, {"from": "never named"}),
+    "export_document": Asked({"document": "d1"}, {"format": "html", "version": "9"}),
     "restore_document": Asked({"document": "d1"}, body={"version": 9}),
     "claim_brief": Asked(body={"types": ["none"]}),
     "read_commitment": Asked({"commitment": "none"}),
@@ -235,8 +238,8 @@ def _check(call: HttpCallForm, answer: httpx.Response, status: int) -> None:
     if call.method == "head" or "content" not in described:
         assert answer.content == b""
         return
-    ((media, content),) = described["content"].items()
-    assert answer.headers["Content-Type"].partition(";")[0] == media
+    media = answer.headers["Content-Type"].partition(";")[0]
+    content = described["content"][media]
     value = answer.json() if media == "application/json" else answer.text
     assert faults(DOCUMENT, content["schema"], value) == []
 

@@ -15,6 +15,8 @@ Access = Literal["open", "token", "operator", "metrics"]
 """Open to everybody; a user's token; a token with `admin`; open or a token, as the metrics are configured."""
 
 JSON, NDJSON, TEXT = "application/json", "application/x-ndjson", "text/plain"
+MARKDOWN, HTML = "text/markdown", "text/html"
+WORD = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,10 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """The contents of a call and of its answer where it succeeds. `body` "PublishBatch": one event or more."""
+    """The contents of a call and of its answer where it succeeds. `body` "PublishBatch": one event or more.
+
+    `other_media`: types of content that the answer may have instead of `media`.
+    """
 
     answer: type[Struct] | Literal["text", "object", "nothing"]
     media: str = JSON
@@ -38,6 +43,7 @@ class Said:
     body_optional: bool = False
     headers: tuple[str, ...] = ()
     status: int = 200
+    other_media: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

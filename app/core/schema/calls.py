@@ -21,6 +21,7 @@ from app.core.schema.call_forms import (
     query_text,
 )
 from app.core.schema.commitment_calls import COMMITMENT_CALLS
+from app.core.schema.document_calls import DOCUMENT_CALLS
 from app.core.schema.inbox_calls import INBOX_CALLS
 from app.core.schema.portable import JsonSchema, channel_name
 from dossier_realtime.protocol.classification import Clearance
@@ -162,6 +163,7 @@ CALLS: tuple[HttpCallForm, ...] = (
         ),
         (403, 404),
     ),
+    *DOCUMENT_CALLS,
     *COMMITMENT_CALLS,
     *BRIEF_CALLS,
     *INBOX_CALLS,

@@ -35,7 +35,7 @@ REFUSALS: dict[int, tuple[str, tuple[ErrorCode, ...]]] = {
         (_C.INVALID_MESSAGE_FORMAT, _C.VERSION_CONFLICT),
     ),
     412: ("The document is at another version.", (_C.VERSION_CONFLICT,)),
-    413: ("The body is too big.", (_C.INVALID_MESSAGE_FORMAT,)),
+    413: ("The body is too big, or the document for this call.", (_C.INVALID_MESSAGE_FORMAT,)),
     415: ("The body is not application/json, or is compressed.", (_C.INVALID_MESSAGE_FORMAT,)),
     421: ("The Host header is not one of the service's.", (_C.INVALID_MESSAGE_FORMAT,)),
     426: ("The address speaks WebSocket only.", (_C.INVALID_MESSAGE_FORMAT,)),
@@ -134,7 +134,7 @@ def _success(call: HttpCallForm) -> JsonSchema:
     if said.headers:
         described["headers"] = {name: {"required": True, "schema": {"type": "string"}} for name in said.headers}
     if said.answer == "text":
-        described["content"] = _content(said.media, {"type": "string"})
+        described["content"] = {media: {"schema": {"type": "string"}} for media in (said.media, *said.other_media)}
     elif said.answer == "object":
         described["content"] = _content(said.media, {"type": "object"})
     elif said.answer != "nothing":

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_JSON = "application/json; charset=utf-8"
 _SLICE_BYTES = 1 << 16  # of a long answer, written before the client must have taken them
 _MAX_REASON = 500  # characters of X-Reason (percent-encoded UTF-8), and of the query
 _MAX_KEY = 64  # characters of an Idempotency-Key
@@ -113,14 +114,14 @@ class AuthenticatedHandler(CallerHandler):
         if self._identity is None or method not in ("get", "head") or self.recheck():
             super().answer(body, status)
 
-    async def answer_parts(self, parts: Sequence[bytes]) -> None:
-        """Answer a read with JSON in parts that several answers may share: they are not copied.
+    async def answer_parts(self, parts: Sequence[bytes], media: str = _JSON) -> None:
+        """Answer a read with a body in parts that several answers may share: they are not copied.
 
         A client that takes no bytes for `Bounds.stall_seconds` is cut off.
         """
         if self._identity is not None and not self.recheck():
             return
-        self.set_header("Content-Type", "application/json; charset=utf-8")
+        self.set_header("Content-Type", media)
         self.set_header("Content-Length", str(sum(map(len, parts))))
         if self.check_etag_header():
             self.clear_header("Content-Length")

@@ -1,0 +1,1 @@
+"""Exports of documents as files."""

@@ -1,0 +1,82 @@
+"""Documents as files: short ones are written in a thread, long ones in a process of their own, one at a time.
+
+Source: docs/protocol.md#export-of-a-document.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from app.engine.ports.errors import Unavailable
+
+from .job import ExportJob
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from dossier_realtime.ot.document import Document
+    from dossier_realtime.rich_text.remarks import Remark
+
+    from .job import Format
+
+MAX_PIECES: Final = 200_000  # paragraphs and stretches of formatting in one file
+_SMALL_PIECES = 1_000  # up to here a file takes less time than a process takes to start
+_SMALL_UNITS = 65_536
+_TIMEOUT_SECONDS = 90.0  # the wait for other files included
+_MAX_PROCESSES = 1  # at once
+_ROOT = Path(__file__).parents[3]
+
+
+class TooManyPiecesError(Exception):
+    """Raised for a document that is cut into more pieces than a file may have."""
+
+
+class Exports:
+    """The files that documents are written as. `remarks_of`: the comments that become comments of the file."""
+
+    def __init__(self, remarks_of: Callable[[str, int], Awaitable[Sequence[Remark]]] | None = None) -> None:
+        self._remarks_of = remarks_of
+        self._room = asyncio.Semaphore(_MAX_PROCESSES)
+
+    async def file(self, form: Format, title: str, channel: str, version: int, document: Document) -> bytes:
+        """Return a document as a file. Raises TooManyPiecesError, and Unavailable where it is not written in time."""
+        remarks = [] if self._remarks_of is None else list(await self._remarks_of(channel, version))
+        job = ExportJob(form, title, document.content, document.format, remarks)
+        if job.pieces > MAX_PIECES:
+            raise TooManyPiecesError
+        if job.pieces <= _SMALL_PIECES and document.length <= _SMALL_UNITS:
+            return await asyncio.to_thread(job.made)
+        try:
+            async with asyncio.timeout(_TIMEOUT_SECONDS), self._room:
+                return await _written(job)
+        except (TimeoutError, OSError) as wrong:
+            raise Unavailable(f"the file was not written: {wrong!r}") from wrong
+
+
+async def _written(job: ExportJob) -> bytes:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "app.services.exports.export_process",
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+        cwd=_ROOT,
+        env={"PATH": os.environ.get("PATH", ""), "PYTHONPATH": str(_ROOT)},  # no secret of the service
+    )
+    try:
+        written, _ = await process.communicate(msgspec.json.encode(job))
+    finally:
+        with suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
+    if process.returncode:
+        raise Unavailable(f"the process of the export ended with {process.returncode}")
+    return written

@@ -1,0 +1,1 @@
+"""Calls about one document beside its text: its files, its counterpart in another language."""

@@ -1,0 +1,1 @@
+"""Documents as readers see them: paragraphs with their direction, as HTML and Markdown. Pure."""

@@ -1,0 +1,191 @@
+"""The text of an export is the text of the document: read back by a parser of its format, whatever the text holds."""
+
+from __future__ import annotations
+
+import itertools
+from html.parser import HTMLParser
+
+import pytest
+from hypothesis import example, given
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+
+from dossier_realtime.ot.document import Document
+from dossier_realtime.protocol.commands import Attributes
+from dossier_realtime.rich_text.html_text import html_page
+from dossier_realtime.rich_text.markdown_text import markdown
+from dossier_realtime.rich_text.paragraphs import paragraphs
+from dossier_realtime.rich_text.remarks import Remark, alternatives
+from tests.rich_text.rich_documents import documents, rich
+
+_BLOCKS = {"p", "li", "h1", "h2", "h3"}
+
+
+class _Page(HTMLParser):
+    """The lines of an exported page, and everything in it that could fetch or run something."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.lines: list[str] = []
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self._open = self._apart = False
+        self.feed(page)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        if tag in ("section", "sup"):
+            self._apart = True
+        if tag in _BLOCKS and not self._apart:
+            self.lines.append("")
+            self._open = True
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "sup":
+            self._apart = False
+        if tag in _BLOCKS:
+            self._open = False
+
+    def handle_data(self, data: str) -> None:
+        if self._open and not self._apart:
+            self.lines[-1] += data
+
+
+def _markdown_lines(text: str) -> list[str]:
+    """Return the lines of the text that a parser of Markdown reads. Fails on a picture and on code."""
+    parser = MarkdownIt("commonmark", {"html": True}).enable("strikethrough")
+    lines: list[str] = []
+    for token in parser.parse(text):
+        assert token.type not in ("fence", "code_block", "html_block", "hr"), token
+        if token.type == "inline":
+            lines += _inline(token)
+    return lines
+
+
+def _inline(block: Token) -> list[str]:
+    lines = [""]
+    for token in block.children or ():
+        if token.type == "hardbreak":
+            lines.append("")
+        elif token.type == "text":
+            lines[-1] += token.content
+        else:
+            assert token.type.endswith(("_open", "_close")) or token.type == "html_inline", token
+    return lines
+
+
+@given(documents)
+def test_paragraphs_joined_are_the_text(document: Document) -> None:
+    found = list(
+        paragraphs(document, cuts=[cut for cut in (1, 3, 5) if cut < document.length and _whole(document, cut)])
+    )
+    assert "\n".join(line.text for line in found) == document.content
+    assert all(a.position + a.length + 1 == b.position for a, b in itertools.pairwise(found))
+
+
+def _whole(document: Document, cut: int) -> bool:
+    return not "\udc00" <= document.text[cut] <= "\udfff"
+
+
+@given(documents)
+@example(rich([("!", Attributes()), ("x", Attributes(link="https://e.org"))]))
+@example(
+    rich([("a", Attributes(bold=True)), ("b", Attributes(bold=True, italic=True)), ("c", Attributes(italic=True))])
+)
+@example(rich([("1. one\n- two\n# three\n    four\n---\n===\n> five\n```\n~~~\n[a]: https://e.org", Attributes())]))
+def test_markdown_is_read_back_as_the_text(document: Document) -> None:
+    lines = [line for line in document.content.split("\n") if line]
+    assert _markdown_lines(markdown(document)) == lines
+
+
+@given(documents)
+def test_html_is_read_back_as_the_text(document: Document) -> None:
+    page = _Page(html_page(document, "a title"))
+    assert "\n".join(page.lines) == document.content
+
+
+@given(documents)
+def test_html_fetches_and_runs_nothing_and_gives_each_paragraph_its_direction(document: Document) -> None:
+    page = _Page(html_page(document, "</title><script>", [Remark(1, 1, "<img src=x>", "<script>\nمرحبا", 1)]))
+    for tag, has in page.elements:
+        assert tag not in (
+            "script",
+            "img",
+            "iframe",
+            "object",
+            "embed",
+            "link",
+            "base",
+            "form",
+            "svg",
+            "video",
+            "audio",
+        )
+        assert not {"src", "srcset", "style", "background", "ping"} & has.keys()
+        assert not any(name.startswith("on") for name in has)
+        if "href" in has:
+            assert tag == "a"
+            assert str(has["href"]).startswith(("https://", "/documents/", "#"))
+        if tag in _BLOCKS and tag != "li" and "dir" in has:
+            assert has["dir"] in ("ltr", "rtl")
+
+
+@pytest.mark.parametrize(
+    ("attributes", "html", "said"),
+    [
+        (Attributes(bold=True), "<strong>word</strong>", "**word**"),
+        (Attributes(italic=True), "<em>word</em>", "*word*"),
+        (Attributes(underline=True), "<u>word</u>", "<u>word</u>"),
+        (Attributes(strike=True), "<s>word</s>", "~~word~~"),
+        (Attributes(highlight="green"), '<mark class="green">word</mark>', "<mark>word</mark>"),
+        (
+            Attributes(link="https://example.org/a?b&c"),
+            '<a href="https://example.org/a?b&amp;c" rel="noopener noreferrer">word</a>',
+            "[word](<https://example.org/a?b&amp;c>)",
+        ),
+        (Attributes(heading=1), '<h1 dir="ltr">word</h1>', "# word"),
+        (Attributes(heading=3), '<h3 dir="ltr">word</h3>', "### word"),
+        (Attributes(list="bullet"), '<ul dir="ltr">\n<li dir="ltr">word</li>\n</ul>', "- word"),
+        (Attributes(list="ordered"), '<ol dir="ltr">\n<li dir="ltr">word</li>\n</ol>', "1. word"),
+    ],
+)
+def test_every_attribute_has_its_form(attributes: Attributes, html: str, said: str) -> None:
+    document = rich([("word", attributes), ("\nplain", Attributes())])
+    assert html in html_page(document, "t")
+    assert markdown(document).startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        ("un", "able", "un<strong>word</strong>able\n"),
+        ("(", ")", "(**word**)\n"),
+        ("قال ", "، ثم", "قال **word**، ثم\n"),
+    ],
+)
+def test_a_delimiter_is_written_only_where_it_is_read_as_one(before: str, after: str, said: str) -> None:
+    document = rich([(before, Attributes()), ("word", Attributes(bold=True)), (after, Attributes())])
+    assert markdown(document) == said
+
+
+def test_remarks_and_alternatives_stand_beside_the_text() -> None:
+    document = rich([("keep ", Attributes()), ("this", Attributes(alternative="B")), (" one", Attributes())])
+    remarks = [
+        Remark(0, 4, "Ali", "why?", 1_700_000_000),
+        Remark(2, 0, "Bea", "لماذا", resolved=True),
+        *alternatives(document),
+    ]
+    assert markdown(document, remarks) == (
+        "ke[^2]ep[^1] this[^3] one\n"
+        "\n[^1]: Ali, 2023-11-14 22:13 UTC: why?\n\n[^2]: Bea, resolved: لماذا\n\n[^3]: Alternative: B\n"
+    )
+    page = html_page(document, "t", remarks)
+    assert _Page(page).lines == ["keep this one"]
+    assert '<p dir="rtl">لماذا</p>' in page
+    assert "<bdi>Ali</bdi> <small>2023-11-14 22:13 UTC</small>" in page
+
+
+def test_a_paragraph_has_the_direction_of_its_first_strong_character_or_its_mark() -> None:
+    text = "Hello مرحبا\nمرحبا Hello\n12 - 3\n\u200f12 Hello\n\u2067Hello\u2069 مرحبا\n"
+    assert [line.direction for line in paragraphs(Document.of(text))] == ["ltr", "rtl", "ltr", "rtl", "rtl", "ltr"]
+    assert [line.direction for line in paragraphs(Document.of("12\nمرحبا"))] == ["rtl", "rtl"]
