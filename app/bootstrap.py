@@ -11,11 +11,13 @@ from app.builders.briefs import brief_jobs
 from app.builders.commitments import commitment_parts
 from app.builders.gauges import GaugeSources, register_gauges, register_ops_rows
 from app.builders.node import node_limits
+from app.builders.relationships import relationship_parts
 from app.builders.stores import Stores, open_stores
 from app.builders.web import handler_access, handler_bounds, operator_services
+from app.configuration.health_policy import health_policy
 from app.configuration.limits import rate_limits
 from app.core import read_only
-from app.core.domain.projections import inbox
+from app.core.domain.projections import inbox, relationships
 from app.core.domain.projections.tasks import Tasks
 from app.core.instant import Instant
 from app.journal.acts import ActRecord
@@ -83,12 +85,14 @@ def _compose(stores: Stores, tls_context: ssl.SSLContext | None) -> Service:
 
     # Services of the domain. Documents ask the node, which is made of them, whether a channel has readers.
     quotas = Quotas(rate_limits(config, _DAY_SECONDS), now, engine.quotas)
-    projections = Projections(engine.records, _PROJECTIONS, now)
+    projected = (*_PROJECTIONS, relationships.HealthChanges(health_policy(config.relationships)))
+    projections = Projections(engine.records, projected, lambda: node.clock())  # noqa: PLW0108  the node is made later
     publisher = EventPublisher(
         engine.broker, engine.alerts, policy, aggregator, lambda: journal.healthy, quotas, projections
     )
     commitments = commitment_parts(engine, config.commitments, publisher, policy, aggregator, lambda: node.clock().wall)
     alerts = commitments.alerts
+    health = relationship_parts(engine, config.relationships, publisher, policy, lambda: node.clock().wall)
     inboxes = Inboxes(engine.records, publisher)
     documents = Documents(
         engine.documents,
@@ -109,6 +113,7 @@ def _compose(stores: Stores, tls_context: ssl.SSLContext | None) -> Service:
     due_clock.add(read_only.KIND, channel_admin.end_read_only)
     jobs = brief_jobs(stores, publisher, policy, documents, channel_admin, aggregator, commitments.registry, now)
     due_clock.add(BRIEF_RECORDS, jobs.workers.due)
+    due_clock.add(relationships.KIND, health.health.due)
     briefs = Briefs(engine.briefs, publisher, aggregator, jobs.ledger, jobs.runner.forget)
 
     recorder = Recorder(journal, metrics, policy, aggregator)
@@ -148,6 +153,7 @@ def _compose(stores: Stores, tls_context: ssl.SSLContext | None) -> Service:
             jobs,
             inboxes,
             TaskList(engine.records, publisher),
+            health,
         ),
         operator_services(engine, node, channel_admin, quotas),
         CallRecords(recorder, acts, Archive(folder, config.node.id, stores.signer)),

@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from app.configuration.health_policy import health_policy
 from app.configuration.settings import CommitmentSettings, Tables
 from app.security.jwks import is_safe_url
 from app.security.secret_strength import TOKEN_BYTES, guessable, weakness
@@ -33,6 +34,7 @@ def check_together(config: Tables) -> None:
     _check_names(config)
     _check_briefs(config)
     _check_calendar(config.commitments)
+    health_policy(config.relationships)
     if session.liveness_timeout <= max(session.heartbeat_interval, session.ping_interval):
         raise ValueError(
             "session.liveness_timeout must be more than heartbeat_interval and ping_interval, "

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
+from app.configuration.relationship_settings import RelationshipSettings
 from app.security.auth_settings import AuthSettings
 from dossier_realtime.protocol.channels import parse_pattern
 from dossier_realtime.protocol.fields import Level
@@ -407,6 +408,7 @@ class Tables(_Table, frozen=True):
     history: HistorySettings
     presence: PresenceSettings
     commitments: CommitmentSettings
+    relationships: RelationshipSettings
     channels: ClassificationSettings
     journal: JournalSettings
     briefs: BriefSettings

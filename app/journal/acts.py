@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 Outcome = Literal["done", "unchanged", "failed"]
 Verb = Literal[
     "acknowledge_alert",
+    "add_facts",
     "cancel_brief",
     "claim_brief",
     "change_document",
@@ -46,7 +47,20 @@ Verb = Literal[
     "restore_limits",
     "revoke_token",
     "revoke_user",
+    "score_relationship",
     "snooze_commitment",
+]
+SubjectKind = Literal[
+    "brief",
+    "channel",
+    "commitment",
+    "document",
+    "events",
+    "journal",
+    "relationship",
+    "session",
+    "token",
+    "user",
 ]
 Facts = msgspec.Struct | Mapping[str, str | int | float | bool | None]
 
@@ -58,15 +72,19 @@ _PAGES_SECONDS = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """One act. `channel` is the one that it is done on, or that its subject was derived from ("": none)."""
+    """One act. `channel` is the one that it is done on, or that its subject was derived from ("": none).
+
+    `items`: the single things that it adds, each as JSON, where they are more than `after` holds.
+    """
 
     verb: Verb
-    subject_kind: Literal["brief", "channel", "commitment", "document", "events", "journal", "session", "token", "user"]
+    subject_kind: SubjectKind
     subject: str
     channel: str = ""
     channels: tuple[str, ...] = ()
     before: Facts | None = None
     after: Facts | None = None
+    items: tuple[str, ...] = ()
     text: CallText = field(default_factory=CallText)
 
     def detail(self, actor: Initiator) -> Detail:
@@ -81,6 +99,7 @@ class Act:
             "channels": list(self.channels[:_MAX_CHANNELS]),
             "before": _json(self.before),
             "after": _json(self.after),
+            "items": list(self.items),
             **self.text.detail(),
         }
         return {name: value for name, value in told.items() if value not in ("", [])}

@@ -112,12 +112,17 @@ class EventPublisher:
         key: IdempotencyKey | None,
         changes: Sequence[RecordChange],
     ) -> list[PublishResult]:
-        """Commit the events, the given changes of records, and those that follow from the events."""
+        """Commit the events, the given changes of records, and those that follow from the events.
+
+        A record that is given is not folded too: its service has decided what it is after the events.
+        """
+        given = {(change.kind, change.key) for change in changes}
         projected: list[RecordChange] | None = None
         while True:
             before = projected
             try:
-                projected = await self._projections.changes(events)
+                folded = await self._projections.changes(events)
+                projected = [change for change in folded if (change.kind, change.key) not in given]
             except DomainFactError:
                 # A repeated send was possible when it came first: it gets its first answer.
                 results = None if key is None else await self._broker.repeated(key)

@@ -23,6 +23,7 @@ from app.web.domain.document_restore_handler import DocumentRestoreHandler
 from app.web.domain.documents.export_handler import DocumentExportHandler
 from app.web.domain.inbox_handler import InboxHandler
 from app.web.domain.publish_handler import PublishHandler
+from app.web.domain.relationships import relationship_handlers as relationships
 from app.web.domain.task_handler import TaskListHandler
 from app.web.http.guarded_handler import NotFoundHandler
 from app.web.operators import channel_handlers as channels
@@ -74,6 +75,11 @@ ROUTES: list[Any] = [
     (r"/v1/briefs/([^/]+)/failed", workers.BriefFailedHandler),
     (r"/v1/briefs/([^/]+)", briefs.BriefHandler),
     (r"/v1/briefs/([^/]+)/cancel", BriefCancelHandler),
+    (r"/v1/relationships", relationships.RelationshipListHandler),
+    (r"/v1/relationships/([^/]+)", relationships.RelationshipHandler),
+    (r"/v1/relationships/([^/]+)/score", relationships.RelationshipScoreHandler),
+    (r"/v1/relationships/([^/]+)/facts", relationships.RelationshipFactsHandler),
+    (r"/v1/relationships/([^/]+)/why", relationships.RelationshipWhyHandler),
     (r"/v1/inbox", InboxHandler),
     (r"/v1/tasks", TaskListHandler),
     (r"/v1/sessions", listings.SessionListHandler),

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from app.services.operators import Operators
     from app.services.presence import PresenceRosters
     from app.services.publisher import EventPublisher, PublishResult
+    from app.services.relationships.health import RelationshipHealth
+    from app.services.relationships.reading import RelationshipReading
     from app.services.revisions.revisions import Revisions
     from app.telemetry.metrics import Metrics
     from dossier_realtime.protocol.classification import ChannelPolicy
@@ -66,6 +68,14 @@ class Access:
 
 
 @dataclass(frozen=True, slots=True)
+class RelationshipServices:
+    """The scores of relationships, and reading them."""
+
+    health: RelationshipHealth
+    reading: RelationshipReading
+
+
+@dataclass(frozen=True, slots=True)
 class DomainServices:
     """The services of the domain: events, documents and their versions, and one a capability."""
 
@@ -79,6 +89,7 @@ class DomainServices:
     brief_jobs: BriefJobs
     inboxes: Inboxes
     tasks: TaskList
+    relationships: RelationshipServices
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,6 +104,14 @@ CALLS: dict[tuple[str, str], tuple[str, Callable[[Service], Any]]] = {
     ("put", r"/v1/documents/([^/]+)/versions/([^/]+)"): ("name_version", _version),
     ("post", r"/v1/documents/([^/]+)/restore"): ("restore_document", _restored),
     ("post", r"/v1/commitments/([^/]+)/ack"): ("acknowledge_alert", _alerted),
+    ("post", r"/v1/relationships/([^/]+)/score"): (
+        "score_relationship",
+        _path("/v1/relationships/acts-1/score", {"score": 50}),
+    ),
+    ("post", r"/v1/relationships/([^/]+)/facts"): (
+        "add_facts",
+        _path("/v1/relationships/acts-2/facts", {"facts": [{"id": "f1", "kind": "engagement", "at": 5}]}),
+    ),
     ("post", r"/v1/briefs"): (
         "request_brief",
         _path("/v1/briefs", {"type": "country", "entity_id": "SA", "language": "en"}),

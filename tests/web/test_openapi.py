@@ -84,6 +84,14 @@ ASKED: dict[str, Asked] = {
     "complete_brief": Asked(body={"lease": "l", "text": SAID, "sources": [], "confidence_score": 0.5}),
     "fail_brief": Asked(body={"lease": "l", "error": SAID}),
     "cancel_brief": Asked({"request": "b1"}),
+    "list_relationships": Asked(query={"limit": "1", "status": "healthy"}),
+    "read_relationship": Asked({"relationship": "r1"}),
+    "score_relationship": Asked({"relationship": "r2"}, body={"score": 58, "trigger": None, "recommendations": [SAID]}),
+    "add_relationship_facts": Asked(
+        {"relationship": "r1"},
+        body={"facts": [{"id": "f1", "kind": "response", "at": 1, "hours": 2, "source": CHANNEL}]},
+    ),
+    "explain_relationship": Asked({"relationship": "r1"}),
     "read_inbox": Asked(query={"limit": "1", "unread": "true"}),
     "list_tasks": Asked(query={"channel": "workspace:w1", "assignee": "ali"}),
     "list_sessions": Asked(query={"limit": "1"}),
@@ -141,6 +149,11 @@ WRONG: dict[str, Asked] = {
     "lift_limits": Asked({"user": "ali"}, body={"seconds": 0}),
     "restore_limits": Asked({"user": "a%20b"}),
     "revoke_tokens": Asked(body={}),
+    "list_relationships": Asked(query={"after": "x"}),
+    "read_relationship": Asked({"relationship": "a%20b"}),
+    "score_relationship": Asked({"relationship": "r2"}, body={"score": 101}),
+    "add_relationship_facts": Asked({"relationship": "r1"}, body={"facts": []}),
+    "explain_relationship": Asked({"relationship": "a%20b"}),
     "read_inbox": Asked(query={"digest": "perhaps"}),
     "list_tasks": Asked(),
     "list_nodes": Asked(query={"after": "a b"}),
@@ -169,6 +182,8 @@ ABSENT: dict[str, Asked] = {
     "delegate_commitment": Asked({"commitment": "none"}, body={"to": "dan", "until": int(time.time()) + 3_600}),
     "read_brief": Asked({"request": "none"}),
     "cancel_brief": Asked({"request": "none"}),
+    "read_relationship": Asked({"relationship": "none"}),
+    "explain_relationship": Asked({"relationship": "none"}),
     "end_session": Asked({"session": "none"}),
     "read_channel": Asked({"channel": "nowhere:1"}),
     "change_channel": Asked({"channel": "nowhere:1"}, body={}),
@@ -181,7 +196,15 @@ ABSENT: dict[str, Asked] = {
 TO_STRANGERS_ABSENT = tuple(f"{act}_commitment" for act in ("read", "delete", "complete", "snooze", "delegate"))
 """Calls that answer alike whether a thing is absent or not for the caller to see."""
 
-OWN = {"explain", "list_briefs", "read_inbox", "list_tasks", "list_commitments", "dry_run_commitments"}
+OWN = {
+    "explain",
+    "list_relationships",
+    "list_briefs",
+    "read_inbox",
+    "list_tasks",
+    "list_commitments",
+    "dry_run_commitments",
+}
 """Calls that every user may make: they answer with what is the caller's own, or what the caller may read."""
 
 ABOUT_BRIEFS = {"read_brief", "claim_brief", "report_brief_progress", "complete_brief", "fail_brief"}
@@ -214,6 +237,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
             assert http.post("/v1/publish", json={"events": events}).status_code == 200
             for document in ("d1", "d9"):
                 assert http.put(f"/v1/documents/{document}", json={"content": "text"}).status_code == 200
+            assert http.post("/v1/relationships/r1/score", json={"score": 90}).status_code == 200
             for name in ("c0", "c3"):
                 assert http.put(f"/v1/commitments/{name}", json=COMMITMENT).status_code == 200
         yield service
@@ -221,7 +245,9 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 
 
 def _send(service: Service, call: HttpCallForm, asked: Asked, token: str, **headers: str) -> httpx.Response:
-    path = call.path.format(**dict.fromkeys(("document", "name", "request", "session", "user"), "x1") | asked.path)
+    path = call.path.format(
+        **dict.fromkeys(("document", "name", "relationship", "request", "session", "user"), "x1") | asked.path
+    )
     told = ({"Authorization": f"Bearer {token}"} if token else {}) | asked.headers | headers
     with httpx.Client(base_url=service.http) as http:
         return http.request(call.method, path, params=asked.query, json=asked.body, headers=told)

@@ -9,15 +9,13 @@ has them, such an export is partial: it keeps no links.
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
-from urllib.parse import unquote
 
 import msgspec
 
-from dossier_realtime.protocol import channels
 from dossier_realtime.protocol.authorization import Grant
 from dossier_realtime.recording.entry import Header
 from dossier_realtime.recording.proof.verify import DamagedJournalError
-from dossier_realtime.recording.redaction.visibility import NAMING_PATH
+from dossier_realtime.recording.redaction.visibility import channel_of_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -120,10 +118,9 @@ class Naming:
 def _named(detail: Detail) -> Iterator[str]:
     listed = detail.get("channels", [])
     yield from listed if isinstance(listed, list) else []
-    path = NAMING_PATH.match(str(detail.get("path", "")))
-    if path is not None:
-        name = unquote(path[2])
-        yield name if path[1] == "channels" else channels.document(name)
+    name = channel_of_path(str(detail.get("path", "")))
+    if name is not None:
+        yield name
 
 
 def _headers_of(lines: Iterable[bytes]) -> Iterator[Header]:

@@ -32,7 +32,8 @@ _TYPE = re.compile(rb'\{"type":"([a-z_]+)"')
 _HARMLESS = re.compile(r"ping|pong|auth_success|connection_state|token_expiring|rate_limit_(warning|exceeded)|error")
 _LOGIN, _RATES = b'{"type":"auth_success"', b'{"type":"rate_limit_'
 _ABOUT = re.compile(r"/v1/(commitments|briefs)/")  # calls by id: the level of the derived fact is in the header
-NAMING_PATH: Final = re.compile(r"/v1/(channels|documents)/([^/]+)")
+_NAMING_PATH: Final = re.compile(r"/v1/(channels|documents|relationships)/([^/]+)")
+_OF_ID: Final = {"documents": channels.document, "relationships": channels.relationship}
 _NAMED = re.compile(rf"(?:{'|'.join(SHAPES)})(?::(?:{SEGMENT}|\*)){{1,3}}".encode())
 _SAID: Final = ("reason", "query", "key")
 
@@ -42,6 +43,15 @@ def reach(clearance: str) -> Clearance:
     if clearance not in LEVELS:
         raise ValueError(f"{clearance!r} is no clearance; there are {', '.join(LEVELS)}")
     return Clearance.parse(clearance)
+
+
+def channel_of_path(path: str) -> str | None:
+    """Return the channel that the path of an HTTP call is about: by its name, or by the id of what has it."""
+    found = _NAMING_PATH.match(path)
+    if found is None:
+        return None
+    name = unquote(found[2])
+    return _OF_ID[found[1]](name) if found[1] in _OF_ID else name
 
 
 class ClearanceFilter:
@@ -132,13 +142,12 @@ class ClearanceFilter:
     def _may(self, header: Header) -> bool:
         if header.kind == "http":
             path = str(header.detail.get("path", ""))
-            found = NAMING_PATH.match(path)
+            name = channel_of_path(path)
             if _ABOUT.match(path) is not None:
                 return may_see(self._reader, Fact(level=Clearance.strict(header.level)), self._settings)
-            if found is None:
+            if name is None:
                 return path != "/v1/publish" and self._says_nothing_hidden(path)
-            name = unquote(found[2])
-            return self._reaches(name if found[1] == "channels" else channels.document(name), "")
+            return self._reaches(name, "")
         return self._reaches(header.channel, header.level)
 
     def _may_tell(self, header: Header, body: bytes) -> bool:

@@ -1,0 +1,1 @@
+"""Relationships: the words about their health."""

@@ -1,0 +1,1 @@
+"""The HTTP calls of capabilities of the domain: one module each."""
