@@ -109,14 +109,16 @@ class Commitments:
                 return
             after = page.next
 
-    async def dry_run(self, begin: date | str, end: date | str, *, policy: str = "") -> AsyncIterator[PlannedAlertRow]:
+    async def dry_run(
+        self, begin: date | str, end: date | str, *, policy: str = "", mou_id: str = ""
+    ) -> AsyncIterator[PlannedAlertRow]:
         """Yield the alerts that open commitments would raise from one time and before another, if nobody acted.
 
-        `policy`: other days before the deadline, such as `data-exchange:60/30/7`.
+        `policy`: other days before the deadline, such as `data-exchange:60/30/7`. `mou_id`: those of one MoU.
         """
         after = ""
         while True:
-            query = {"from": str(begin), "to": str(end), "policy": policy, "after": after}
+            query = {"from": str(begin), "to": str(end), "policy": policy, "mou": mou_id, "after": after}
             asked = urlencode({name: text for name, text in query.items() if text})
             page = await self._ask("GET", f"/v1/commitments/dry-run?{asked}", DryRunAnswer)
             for alert in page.alerts:

@@ -31,6 +31,7 @@ COMMITMENT_CALLS: tuple[HttpCallForm, ...] = (
         (
             *(query_text(name, "A time: ISO 8601 text, or Unix seconds.") for name in ("from", "to")),
             query_text("policy", "Other days before a deadline: data-exchange:60/30/7, or JSON."),
+            query_text("mou", "Commitments of one MoU."),
             *PAGE,
         ),
     ),

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from app.core.domain.commitments.commitment import KIND, Commitment, decode, mou_label, next_moment
-from app.engine.ports.records import RecordChange
+from app.engine.ports.records import ListPlace, RecordChange
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from datetime import date
 
-    from app.engine.ports.records import ListPlace, RecordStore
+    from app.engine.ports.records import RecordStore
     from dossier_realtime.recording.commitments.ladder import AlertPolicy
 
 ALL: Final = "all"
@@ -59,6 +60,11 @@ class CommitmentLedger:
             expires=now + _SETTLED_SECONDS if settled else None,
         )
 
+    @staticmethod
+    def place_of(due: date) -> ListPlace:
+        """Return the place before the open commitments of a day and of later ones."""
+        return ListPlace(_ORDER["open"] + due.isoformat(), "")
+
     async def walk(self, after: ListPlace | None, mou_id: str = "") -> AsyncIterator[Listed]:
         """Yield the commitments behind a place, open ones first, each group by its deadlines. Raises Unavailable."""
         label = mou_label(mou_id) if mou_id else ALL
@@ -66,8 +72,9 @@ class CommitmentLedger:
             page = await self._records.listed(KIND, label, after, _READ)
             for record in page:
                 commitment = decode(record.body)
-                if commitment.state != "deleted":
-                    yield Listed(record.place, commitment)
+                if commitment.state == "deleted":
+                    return  # they are the last ones
+                yield Listed(record.place, commitment)
             if len(page) < _READ:
                 return
             after = page[-1].place

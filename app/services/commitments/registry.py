@@ -14,7 +14,8 @@ from app.core.domain.commitments import commitment as core
 from app.core.domain.ownership import Authority, Claim, bind
 from app.engine.ports.errors import Moved
 from app.journal.acts import Act
-from dossier_realtime.recording.commitments import dry_run
+
+from .lists import CommitmentLists
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from dossier_realtime.protocol.classification import Clearance
     from dossier_realtime.protocol.events import Event
     from dossier_realtime.protocol.http.commitments import CommitmentBody
-    from dossier_realtime.recording.commitments.dry_run import PlannedAlert
     from dossier_realtime.recording.commitments.ladder import AlertPolicy
 
     from .climbing import Climbing
@@ -65,6 +65,7 @@ class CommitmentRegistry:
         now: Callable[[], float],
     ) -> None:
         self.climbing = climbing
+        self.lists = CommitmentLists(ledger, climbing)
         self._ledger, self._alerts, self._publisher, self._now = ledger, alerts, publisher, now
 
     @property
@@ -120,24 +121,13 @@ class CommitmentRegistry:
         return (await self._held(commitment_id, by)).commitment
 
     async def listed(self, by: Identity, after: ListPlace | None, mou_id: str = "") -> AsyncIterator[Listed]:
-        """Yield the commitments that a user may see, open ones first, by their deadlines. Raises Unavailable."""
+        """Yield the commitments that a user may see, open ones first, by their deadlines. Raises Unavailable.
+
+        It looks at all of them: `lists` has pages that are bounded.
+        """
         async for listed in self._ledger.walk(after, mou_id):
             if self.climbing.may_see(by, listed.commitment):
                 yield listed
-
-    async def planned(
-        self, by: Identity, policy: AlertPolicy, begin: float, end: float
-    ) -> list[tuple[PlannedAlert, Commitment]]:
-        """Return what open commitments that a user may see would raise between two moments (Unix seconds).
-
-        It is in the order of the times, as if nobody acted on any of them. Raises Unavailable.
-        """
-        found = []
-        async for listed in self.listed(by, None):
-            if listed.commitment.state == "open":
-                planned = dry_run.planned(listed.commitment.deadline, policy, begin, end)
-                found += [(alert, listed.commitment) for alert in planned]
-        return sorted(found, key=lambda pair: pair[0])
 
     async def complete(self, commitment_id: str, by: Identity, act: RecordAct) -> CommitmentChange:
         """Complete a commitment: nothing is raised any more, and all who were alerted are told.

@@ -8,9 +8,9 @@ from __future__ import annotations
 from datetime import date
 from typing import TYPE_CHECKING, ClassVar
 
+from app.services.commitments.lists import DryRunSpan, TooMany, in_turns
 from app.services.commitments.registry import CommitmentChange, NoCommitment, NotAllowed
 from app.services.commitments.rows import commitment_row, planned_row
-from app.services.domain.places import read_place
 from app.services.errors import DomainFactError, Unavailable
 from app.services.quotas import QuotaExceeded
 from app.web.operators.operator_handler import OperatorHandler
@@ -18,7 +18,6 @@ from app.web.operators.pages import MAX_ROWS
 from dossier_realtime.protocol.classification import HIGHEST
 from dossier_realtime.protocol.errors import ErrorCode
 from dossier_realtime.protocol.http.commitments import (
-    CommitmentAnswer,
     CommitmentBody,
     CommitmentDeleted,
     CommitmentPage,
@@ -27,13 +26,14 @@ from dossier_realtime.protocol.http.commitments import (
     SnoozeBody,
 )
 from dossier_realtime.recording.commitments.dry_run import changed_policy
+from dossier_realtime.recording.commitments.planned_page import AlertPlace
 from dossier_realtime.recording.moments import unix
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     from app.journal.acts import Verb
-    from app.services.commitments.registry import CommitmentRegistry
+from app.services.commitments.registry import CommitmentRegistry
 
 _YEARS = range(2000, 2200)
 _MAX_AHEAD_SECONDS = 3_660 * 86_400
@@ -72,6 +72,15 @@ class CommitmentCallHandler(OperatorHandler):
                 self.record_published(changed.results, started)
             return changed
         return None
+
+    def check_mou(self, mou_id: str) -> bool:
+        """Return whether the MoU of a query can be one's id, or is not given; answer 400 where not."""
+        return not mou_id or self.check_id(mou_id)
+
+    def refuse_place(self) -> None:
+        """Answer 400 for an `after` that no page said."""
+        text = "after is what `next` of the page before says; without it, the list begins anew"
+        self.refuse(400, ErrorCode.INVALID_MESSAGE_FORMAT, text, path="after")
 
     def check_until(self, until: int) -> bool:
         """Return whether a time is in the future, and in the next ten years; answer 400 where not."""
@@ -157,22 +166,19 @@ class CommitmentListHandler(CommitmentCallHandler):
         if identity is None or limit is None:
             return
         mou, asked = self.get_query_argument("mou", ""), self.get_query_argument("after", "")
-        after = read_place(asked)
-        if (asked and after is None) or (mou and not self.check_id(mou)):
-            self.refuse(400, ErrorCode.INVALID_MESSAGE_FORMAT, "after is what `next` of the page before says")
+        lists = self.commitments.lists
+        after = lists.place(asked) if asked else None
+        if asked and after is None:
+            self.refuse_place()
             return
-        rows: list[CommitmentAnswer] = []
-        last = following = None
+        if not self.check_mou(mou):
+            return
         try:
-            async for listed in self.commitments.listed(identity, after, mou):
-                if len(rows) == limit:
-                    following = last
-                    break
-                rows.append(commitment_row(listed.commitment, self.commitments))
-                last = listed.place.text
+            found, following = await lists.page(identity, after, limit, mou)
         except Unavailable:
             self.unavailable()
             return
+        rows = await in_turns(lambda one: commitment_row(one, self.commitments), found)
         self.answer(CommitmentPage(rows, following))
 
 
@@ -226,7 +232,7 @@ class CommitmentDelegateHandler(CommitmentCallHandler):
 
 
 class CommitmentDryRunHandler(CommitmentCallHandler):
-    """`GET /v1/commitments/dry-run?from=&to=&policy=&after=&limit=`: what would be raised, if nobody acted."""
+    """`GET /v1/commitments/dry-run?from=&to=&policy=&mou=&after=&limit=`: what would be raised, if nobody acted."""
 
     level = ""
 
@@ -239,27 +245,23 @@ class CommitmentDryRunHandler(CommitmentCallHandler):
         span = self._span()
         if span is None:
             return
-        try:
-            policy = changed_policy(self.commitments.policy, self.get_query_argument("policy", ""))
-        except ValueError as wrong:
-            self.refuse(400, ErrorCode.INVALID_MESSAGE_FORMAT, str(wrong), path="policy")
-            return
-        asked = self.get_query_argument("after", "0")
-        if not (asked.isascii() and asked.isdigit() and len(asked) < 9):
-            self.refuse(400, ErrorCode.INVALID_MESSAGE_FORMAT, "after is what `next` of the page before says")
+        asked = self.get_query_argument("after", "")
+        after = AlertPlace.read(asked)
+        if asked and after is None:
+            self.refuse_place()
             return
         try:
-            planned = await self.commitments.planned(identity, policy, *span)
+            planned, following = await self.commitments.lists.planned(identity, span, after, limit)
+        except TooMany as enough:
+            self.refuse(400, ErrorCode.INVALID_MESSAGE_FORMAT, str(enough), path="mou")
+            return
         except Unavailable:
             self.unavailable()
             return
-        first = int(asked)
-        rows = [planned_row(alert, commitment) for alert, commitment in planned[first : first + limit]]
-        more = len(planned) > first + limit
-        self.answer(DryRunAnswer(rows, str(first + limit) if more else None))
+        self.answer(DryRunAnswer([planned_row(alert, commitment) for alert, commitment in planned], following))
 
-    def _span(self) -> tuple[float, float] | None:
-        """Return the two times of the query; answer 400 where they are none."""
+    def _span(self) -> DryRunSpan | None:
+        """Return the times, the policy and the MoU of the query; answer 400 where they are none."""
         zone = self.commitments.policy.calendar.zone
         found = []
         for name in ("from", "to"):
@@ -278,7 +280,13 @@ class CommitmentDryRunHandler(CommitmentCallHandler):
             text = "to is before from: exchange them"
             self.refuse(400, ErrorCode.INVALID_MESSAGE_FORMAT, text, path="to")
             return None
-        return begin, end
+        try:
+            policy = changed_policy(self.commitments.policy, self.get_query_argument("policy", ""))
+        except ValueError as wrong:
+            self.refuse(400, ErrorCode.INVALID_MESSAGE_FORMAT, str(wrong), path="policy")
+            return None
+        mou = self.get_query_argument("mou", "")
+        return DryRunSpan(policy, begin, end, mou) if self.check_mou(mou) else None
 
 
 def _is_date(text: str) -> bool:
