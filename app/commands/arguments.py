@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from app.commands import backups, calendar, explain, export, verify
+from app.commands import backups, calendar, commitments, explain, export, verify
 from dossier_realtime import __version__
 from dossier_realtime.protocol.classification import LEVELS
 
@@ -97,6 +97,7 @@ def parser(command: str = "run.py") -> argparse.ArgumentParser:
     backups.add_commands(commands, common)
     explain.add_command(commands, common)
     calendar.add_command(commands, common)
+    commitments.add_command(commands, common)
     demo = commands.add_parser("demo", parents=[common, listening], help="an office at work against a running service")
     demo.add_argument("--seconds", type=float, default=60, help="how long")
     demo.add_argument("--people", type=int, default=40, help="how many people")

@@ -1,7 +1,7 @@
 """The command line of the service.
 
-Commands: `serve`, `dashboard`, `token`, `explain`, `calendar`, `verify`, `export`, `rerun`, `backup`, `restore`,
-`demo`. Without a command: the service and the dashboard, and a ready login for both.
+Commands: `serve`, `dashboard`, `token`, `explain`, `calendar`, `commitments`, `verify`, `export`, `rerun`, `backup`,
+`restore`, `demo`. Without a command: the service and the dashboard, and a ready login for both.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import sqlite3
 import time
 from typing import TYPE_CHECKING
 
-from app.commands import backups, calendar, explain, export, verify
+from app.commands import backups, calendar, commitments, explain, export, verify
 from app.commands.arguments import overrides, parse
 from app.commands.dashboard import reachable, run_dashboard
 from app.commands.file_errors import error_sentence, refuse_start
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 _LOW_PRIORITY = (
     "dashboard",
     "verify",
+    "commitments",
     "explain",
     "export",
     "rerun",
@@ -42,6 +43,7 @@ _SERVING = (None, "serve")
 _WITH_KEYS = (*_SERVING, "token", "demo")  # `explain` only for a token that it is given
 _READERS = {
     "calendar": calendar.calendar,
+    "commitments": commitments.commitments,
     "explain": explain.explain,
     "export": export.export,
     "backup": backups.backup,
@@ -68,7 +70,7 @@ def main(arguments: Sequence[str], command: str = "run.py") -> int:
                 return _token(config, asked)
             case "verify" | "rotate-key":
                 return verify.run(config, asked)
-            case "calendar" | "explain" | "export" | "backup" | "restore" as command:
+            case "calendar" | "commitments" | "explain" | "export" | "backup" | "restore" as command:
                 return _READERS[command](config, asked)
             case "rerun":
                 return export.run_again(config, asked, lambda: rate_limits(config), session_limits(config))

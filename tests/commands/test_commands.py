@@ -26,6 +26,7 @@ REQUIRED: dict[str, list[str]] = {
     "export": ["--to", "export.ndjson"],
     "rerun": [],
     "calendar": ["--year", "2027"],
+    "commitments": ["dry-run", "--from", "2027-01-01", "--to", "2027-12-31"],
     "explain": ["--action", "read", "--channel", "global", "--sub", "ali"],
     "demo": ["--seconds", "0"],
     "backup": ["copy"],

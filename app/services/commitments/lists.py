@@ -100,14 +100,15 @@ class CommitmentLists:
         It is in the order of the times, as if nobody acted on any of them. Raises TooMany and Unavailable.
         """
         page: PlannedPage[Commitment] = PlannedPage(span.policy, span.begin, span.end, after, limit)
-        looked_at = 0
+        looked_at, due = 0, None
         async for listed in self._ledger.walk(self._ledger.place_of(page.first_due), span.mou_id):
             commitment = listed.commitment
+            if due != commitment.said.due_date or looked_at % _TURN == 0:
+                await asyncio.sleep(0)  # the calendar of a day that nobody asked about takes milliseconds
+            due = commitment.said.due_date
             if commitment.state != "open" or page.is_complete(commitment.due):
                 break
             looked_at += 1
-            if looked_at % _TURN == 0:
-                await asyncio.sleep(0)
             if looked_at > MAX_PLANNED:
                 raise TooMany(
                     f"This dry run would take more than {MAX_PLANNED} commitments: ask for those of one MoU (mou=)"
