@@ -18,6 +18,7 @@ from app.configuration.health_policy import health_policy
 from app.configuration.limits import rate_limits
 from app.core import read_only
 from app.core.domain.projections import inbox, relationships
+from app.core.domain.projections.action_links import ActionLinks
 from app.core.domain.projections.tasks import Tasks
 from app.core.instant import Instant
 from app.journal.acts import ActRecord
@@ -86,7 +87,8 @@ def _compose(stores: Stores, tls_context: ssl.SSLContext | None) -> Service:
     # Services of the domain. Documents ask the node, which is made of them, whether a channel has readers.
     quotas = Quotas(rate_limits(config, _DAY_SECONDS), now, engine.quotas)
     projected = (*_PROJECTIONS, relationships.HealthChanges(health_policy(config.relationships)))
-    projections = Projections(engine.records, projected, lambda: node.clock())  # noqa: PLW0108  the node is made later
+    links = ActionLinks(config.server.action_hosts)
+    projections = Projections(engine.records, projected, lambda: node.clock(), links)  # noqa: PLW0108  made later
     publisher = EventPublisher(
         engine.broker, engine.alerts, policy, aggregator, lambda: journal.healthy, quotas, projections
     )

@@ -29,6 +29,10 @@ Hosts = Annotated[
     tuple[Annotated[str, Meta(pattern=rf"\A{_HOST}{_PORT}\Z")], ...],
     Meta(description='names in lower case, such as "realtime.example.org" or "[::1]:8000", or "own", never "*"'),
 ]
+LinkHosts = Annotated[
+    tuple[Annotated[str, Meta(pattern=rf"\A(\*|{_HOST}{_PORT})\Z")], ...],
+    Meta(description='names in lower case, such as "dossier.example.org", or "*" for every host'),
+]
 PageOrigins = Annotated[
     tuple[Annotated[str, Meta(pattern=rf"\A(own|https?://{_HOST}{_PORT})\Z")], ...],
     Meta(description='origins as browsers send them, such as "https://dossier.example.org", or "own", never "*"'),
@@ -86,6 +90,7 @@ class ServerSettings(_Table, frozen=True):
     tls_key: File
     allowed_hosts: Hosts
     allowed_origins: Origins
+    action_hosts: LinkHosts
     require_origin: bool
     drain_seconds: Annotated[float, Meta(ge=0, le=300)]
     max_connections: Annotated[int, Meta(ge=0, le=1_000_000)]

@@ -16,6 +16,7 @@ import pytest
 
 from app.configuration.config import load
 from app.configuration.office_calendar import alert_policy
+from app.core.domain.projections.action_links import ActionLinks
 from app.core.instant import Instant
 from app.core.ratelimit import RateLimiter
 from app.engine.build import open_engine
@@ -70,7 +71,7 @@ async def office(folder: Path) -> AsyncIterator[Office]:
         aggregator,
         lambda: journal[0],
         quotas,
-        Projections(engine.records, (), clock),
+        Projections(engine.records, (), clock, ActionLinks(("*",))),
     )
     commitments = CommitmentLedger(engine.records, alert_policy(load(None, {}, keys=False).commitments))
     alerts = Alerts(engine.alerts, commitments, publisher, aggregator, time.time)

@@ -205,6 +205,31 @@ def test_an_inbox_is_its_users_alone(service: Service) -> None:
     assert inbox(service, "stranger")["entries"] == []
 
 
+def test_a_link_to_a_host_that_is_not_allowed_is_refused_with_its_path(tmp_path: Path) -> None:
+    fine, evil = notice("linked", "n1"), notice("linked", "n2")
+    fine["payload"]["actions"] = [
+        {"label": "Open", "url": "/tasks"},
+        {"label": "On", "url": "https://dossier.example/a"},
+    ]
+    evil["payload"]["actions"] = [{"label": "Open", "url": "https://evil.example/dossier.example"}]
+    with Service(tmp_path / "s", {"server.action_hosts": ["dossier.example"]}) as service:
+        assert publish(service, fine)[0] == 200
+        status, body = publish(service, fine, evil)
+        assert (status, body["error_code"], body["index"]) == (400, "INVALID_MESSAGE_FORMAT", 1)
+        assert body["path"] == "$.events[1].payload.actions[0].url"
+
+        async def scene() -> None:
+            async with await Client.connect(service, office()) as client:
+                answer = await client.ask(evil)
+                assert answer["error_code"] == "INVALID_MESSAGE_FORMAT"
+                assert answer["message"].endswith("(at $.payload.actions[0].url)")
+
+        asyncio.run(scene())
+        assert ids(inbox(service, "linked")) == ["n1"]
+        service.stop()
+        service.assert_log_clean()
+
+
 # --- tasks --------------------------------------------------------------------------------------------------------
 
 

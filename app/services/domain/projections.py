@@ -10,6 +10,7 @@ from app.engine.ports.records import RecordChange
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from app.core.domain.projections.action_links import ActionLinks
     from app.core.domain.projections.projection import Folded, Projection
     from app.core.instant import Instant
     from app.engine.ports.records import RecordStore
@@ -27,10 +28,13 @@ class _Fold:
 
 
 class Projections:
-    """The table of projections. A new one is a row."""
+    """The table of projections. A new one is a row. `links` checks what people are offered to open."""
 
-    def __init__(self, records: RecordStore, rows: Sequence[Projection], clock: Callable[[], Instant]) -> None:
+    def __init__(
+        self, records: RecordStore, rows: Sequence[Projection], clock: Callable[[], Instant], links: ActionLinks
+    ) -> None:
         self._records = records
+        self._links = links
         self._rows = tuple(rows)
         self._clock = clock
 
@@ -40,6 +44,8 @@ class Projections:
         Raises DomainFactError where an event cannot be, and Unavailable.
         """
         changes: list[RecordChange] = []
+        for _, event in events:
+            self._links.check(event)
         for row in self._rows:
             keys = [row.key(channel, event) for channel, event in events]
             if any(key is not None for key in keys):
