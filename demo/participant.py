@@ -32,7 +32,7 @@ _MAX_POLLS = 400
 class Participant:
     """One person's connection. `connected`: after `connect`; `expects_disconnect`: the connection may break.
 
-    `tasks` are the assignments that were received and not worked on yet.
+    `tasks` are the assignments that were received and not worked on yet, `alerts` those that were not looked at.
     """
 
     def __init__(
@@ -43,6 +43,7 @@ class Participant:
         self.connected = False
         self.expects_disconnect = False
         self.tasks: list[events.TaskAssigned] = []
+        self.alerts: list[events.CommitmentAlert] = []
         self._url = url
         self._token = token
         self._report = report
@@ -186,6 +187,9 @@ class Participant:
         self._check_order(event)
         if isinstance(event, events.TaskAssigned):
             self.tasks.append(event)
+        if isinstance(event, events.CommitmentAlert):
+            self.alerts.append(event)
+            self._report.count("levels raised")
 
     def _check_order(self, event: Event) -> None:
         """Record a violation when a brief or an alert goes back to an earlier stage or level."""

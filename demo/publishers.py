@@ -6,6 +6,7 @@ import time
 from random import Random
 from uuid import uuid4
 
+from demo.commitment_registry import register_commitments
 from demo.content import texts, world
 from demo.content.people import ALERTS, BRIEFS, HEALTH
 from demo.participant import event_of
@@ -155,6 +156,7 @@ async def reminders(context: ScenarioContext, rng: Random) -> None:
 
 
 PUBLISHERS = {
+    "registry": register_commitments,
     "commitments": commitments,
     "briefs": briefs,
     "more briefs": briefs,

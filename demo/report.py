@@ -8,6 +8,23 @@ from collections.abc import Iterable
 _MAX_PRINTED_VIOLATIONS = 20
 
 
+DOMAIN_ROWS = (
+    "commitments registered",
+    "commitments completed",
+    "commitments snoozed",
+    "levels raised",
+    "alerts acknowledged",
+    "briefs asked for",
+    "briefs written",
+    "briefs not written",
+    "tasks completed",
+    "tasks cancelled",
+    "inbox entries read",
+    "inbox entries snoozed",
+)
+"""The counts of the office's work on commitments, briefs, tasks and inboxes."""
+
+
 class SimulationReport:
     """The counts of one run. `connections` counts authentications, each resumption included."""
 
@@ -20,9 +37,14 @@ class SimulationReport:
         self.received = 0
         self.edits = 0
         self.expected: Counter[str] = Counter()
+        self.domain: Counter[str] = Counter(dict.fromkeys(DOMAIN_ROWS, 0))
         self.refused: Counter[str] = Counter()
         self.violations: list[str] = []
         self.highest_offsets: dict[str, int] = {}
+
+    def count(self, what: str, number: int = 1) -> None:
+        """Count something of `DOMAIN_ROWS`."""
+        self.domain[what] += number
 
     def record_ack(self, channel: str | None, offset: int | None) -> None:
         """Count an acknowledged event and keep the highest offset of its channel."""
@@ -52,6 +74,7 @@ class SimulationReport:
             "events acked": self.acknowledged,
             "events received": self.received,
             "edits confirmed": self.edits,
+            **self.domain,
             "refusals expected": self.expected.total(),
             "refusals got": self.refused.total(),
             **{f"refused {rule}": count for rule, count in sorted(self.refused.items())},

@@ -10,6 +10,7 @@ from uuid import uuid4
 
 from demo.content import texts, world
 from demo.document_scenario import write_a_brief
+from demo.office_scenarios import acknowledge_an_alert, ask_for_a_brief, move_a_task, read_the_inbox
 from demo.participant import Participant, event_of
 from demo.scenario_context import ScenarioContext
 from dossier_realtime.protocol import channels
@@ -92,21 +93,6 @@ async def step_away(context: ScenarioContext, participant: Participant, rng: Ran
     await participant.update_presence(channel, "viewing", status="away")
     await context.pause(rng, 3, 8)
     await participant.update_presence(channel, "viewing")
-
-
-async def move_a_task(context: ScenarioContext, participant: Participant, rng: Random) -> None:
-    """Move the oldest assigned task, or a new one, through all its statuses."""
-    task_id = participant.tasks.pop(0).payload.task_id if participant.tasks else str(uuid4())
-    channel = channels.workspace(participant.person.department)
-    for before, after in zip(texts.TASK_STATUSES, texts.TASK_STATUSES[1:], strict=False):
-        payload = {
-            "task_id": task_id,
-            "previous_status": before,
-            "new_status": after,
-            "assigned_to": participant.person.user_id,
-        }
-        await participant.send(channel, event_of("task_update", payload))
-        await context.pause(rng, 1, 3)
 
 
 async def assign_a_task(context: ScenarioContext, participant: Participant, rng: Random) -> None:
@@ -194,6 +180,9 @@ SCENARIOS = (
     Scenario(move_a_task, 4, needs="write:workspace:*"),
     Scenario(assign_a_task, 4, needs="write:user:*"),
     Scenario(ask_a_colleague, 3, needs="write:user:*"),
+    Scenario(acknowledge_an_alert, 3),
+    Scenario(ask_for_a_brief, 3),
+    Scenario(read_the_inbox, 4),
     Scenario(announce, 2, needs="write:global"),
     Scenario(watch_a_relationship, 2),
     Scenario(look_at_the_phone, 1),

@@ -31,7 +31,6 @@ TASKS: tuple[Localized, ...] = (
     _both("Draft the reply to the questionnaire", "صياغة الرد على الاستبيان"),
     _both("Arrange the visit of the delegation", "ترتيب زيارة الوفد"),
 )
-TASK_STATUSES = ("pending", "in_progress", "in_review", "done")
 
 RECOMMENDATIONS: tuple[Localized, ...] = (
     _both("Schedule a bilateral meeting", "جدولة اجتماع ثنائي"),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -10,10 +12,12 @@ import pytest
 from demo.content.people import PEOPLE
 from demo.content.world import COUNTRIES, DOSSIERS, RELATIONSHIPS
 from dossier_realtime.protocol import channels
+from dossier_realtime.recording.entry import Entry
 from tests.harness import tokens
 from tests.harness.demo_run import run_demo
 from tests.harness.service import Service
 
+_PUBLISHED = {"dossier_update", "task_update", "task_assigned", "notification"}  # by people, over their sockets
 _NOT_MESSAGES = {"token", "connections", "http.403"}  # refusals that are no refused message of a session
 
 
@@ -30,7 +34,8 @@ def test_a_day_at_the_office_agrees_with_the_metrics(tmp_path: Path) -> None:
         assert demo.stderr == ""
         facts, metrics = summary(demo.stdout), service.metrics()
         listed = json.loads(service.get("/v1/channels", tokens.operator())[1])["channels"]
-    frames = [entry.frame for entry in service.journal() if entry.header.kind == "fanout" and entry.frame is not None]
+    entries = list(service.journal())
+    frames = [entry.frame for entry in entries if entry.header.kind == "fanout" and entry.frame is not None]
     alerts = [json.loads(frame)["payload"] for frame in frames if b'"commitment_alert"' in frame[:40]]
     assert alerts
     assert all(("next_level_at" in alert) == (alert["alert_level"] < 3) for alert in alerts)
@@ -40,9 +45,19 @@ def test_a_day_at_the_office_agrees_with_the_metrics(tmp_path: Path) -> None:
 
     assert facts["people"] == 40
     assert facts["reconnections"] > 0
-    assert facts["events published"] == facts["events acked"] == metrics["dossier_events_published_total"]
+    placed = _causes_of_events(entries)
+    published = [cause for cause in placed if cause == "publish" or cause in _PUBLISHED]
+    assert facts["events published"] == facts["events acked"] == len(published)
+    asked_for = [cause for cause in placed if cause not in ("clock", *published)]
+    assert metrics["dossier_events_published_total"] == len(published) + len(asked_for), Counter(placed)
     events = [row for row in listed if "position" in row and not row["channel"].startswith("document:")]
-    assert facts["events acked"] == sum(row["position"]["offset"] for row in events)
+    assert sum(row["position"]["offset"] for row in events) == len(placed)
+
+    assert facts["commitments registered"] > 0 < facts["levels raised"]
+    assert facts["briefs asked for"] == facts["briefs written"] + facts["briefs not written"]
+    assert facts["briefs asked for"] == asked_for.count("brief_request")
+    assert facts["inbox entries snoozed"] == asked_for.count("notification_snooze")
+    assert facts["tasks completed"] + facts["tasks cancelled"] > 0
     assert min(facts["edits confirmed"], metrics["dossier_edits_total"]) > 0
     assert 0 < facts["events received"] <= metrics["dossier_deliveries_total"] + metrics["dossier_messages_sent_total"]
     assert facts["connections"] == metrics["dossier_sessions_opened_total"]
@@ -64,6 +79,16 @@ def test_a_day_at_the_office_agrees_with_the_metrics(tmp_path: Path) -> None:
     assert closed["4000"] == closed["4502"] == 1
     assert closed.keys().isdisjoint({"1002", "1009", "1011", "4001", "4002", "4003", "4004", "4005"})
     assert metrics["dossier_journal_lost"] == 0
+
+
+def _causes_of_events(entries: Sequence[Entry]) -> list[str]:
+    """Return the cause of each event of a channel: the type of a message, the verb of an act, or "clock"."""
+    causes = {entry.header.seq: str(entry.header.detail.get("verb", entry.header.type)) for entry in entries}
+    return [
+        causes.get(entry.header.cause, "clock")
+        for entry in entries
+        if entry.header.kind == "fanout" and entry.header.offset and not entry.header.channel.startswith("document:")
+    ]
 
 
 def _by_label(metrics: dict[str, float], name: str) -> dict[str, float]:
