@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.builders.briefs import brief_jobs
+from app.builders.comments import comments_of
 from app.builders.commitments import commitment_parts
 from app.builders.gauges import GaugeSources, register_gauges, register_ops_rows
 from app.builders.node import node_limits
@@ -105,6 +106,7 @@ def _compose(stores: Stores, tls_context: ssl.SSLContext | None) -> Service:
         engine.control,
     )
     revisions = Revisions(engine.revisions, engine.documents, engine.broker, documents.differences)
+    comments = comments_of(engine, publisher, documents, now)
     cursors = documents.cursors
     # A kind of records that its service looks at when they are due is one row here.
     handlers = {inbox.KIND: inboxes.wake, "commitment": commitments.climbing.handle}
@@ -149,6 +151,7 @@ def _compose(stores: Stores, tls_context: ssl.SSLContext | None) -> Service:
             documents,
             revisions,
             Exports(),
+            comments,
             alerts,
             commitments.registry,
             briefs,
@@ -167,5 +170,7 @@ def _compose(stores: Stores, tls_context: ssl.SSLContext | None) -> Service:
     sources = GaugeSources(node, journal, upkeep, documents, listeners, bounds.connection_quota, bounds.body_quota)
     register_gauges(metrics, sources)
     register_ops_rows(aggregator, metrics, node, readiness)
-    parts = ServiceParts(engine, journal, upkeep, node, documents, quotas, due_clock, aggregator, listeners, jobs)
+    parts = ServiceParts(
+        engine, journal, upkeep, node, documents, comments, quotas, due_clock, aggregator, listeners, jobs
+    )
     return Service(config, parts, tls_context, now)

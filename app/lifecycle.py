@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from app.journal.writer import Journal
     from app.node.node import Node
     from app.services.briefs.jobs import BriefJobs
+    from app.services.commenting.comments import Comments
     from app.services.due_clock import DueClock
     from app.services.editing.documents import Documents
     from app.services.quotas import Quotas
@@ -47,6 +48,7 @@ class ServiceParts:
     upkeep: Upkeep
     node: Node
     documents: Documents
+    comments: Comments
     quotas: Quotas
     due_clock: DueClock
     aggregator: OpsAggregator
@@ -191,4 +193,5 @@ class Service:
     async def _sweep_documents(self) -> None:
         while True:
             await asyncio.sleep(_SWEEP_SECONDS)
+            await self._parts.comments.sweep()
             self._documents.sweep()

@@ -26,7 +26,9 @@ Outcome = Literal["done", "unchanged", "failed"]
 Verb = Literal[
     "acknowledge_alert",
     "add_facts",
+    "add_comment",
     "cancel_brief",
+    "change_comment",
     "claim_brief",
     "change_document",
     "change_settings",
@@ -41,6 +43,8 @@ Verb = Literal[
     "name_version",
     "publish",
     "register_commitment",
+    "remove_comment",
+    "reply_comment",
     "report_brief",
     "request_brief",
     "restore_document",

@@ -16,6 +16,7 @@ from app.telemetry.logs import Sampler
 from app.web.domain import brief_request_handlers as briefs
 from app.web.domain import brief_worker_handlers as workers
 from app.web.domain.brief_handler import BriefCancelHandler
+from app.web.domain.comments import comment_handlers as comments
 from app.web.domain.commitments import commitment_handlers as commitments
 from app.web.domain.commitments.acknowledgement_handler import CommitmentAckHandler
 from app.web.domain.document_handler import DocumentHandler
@@ -59,6 +60,10 @@ ROUTES: list[Any] = [
     (r"/v1/documents/([^/]+)/versions", revisions.NamedVersionsHandler),
     (r"/v1/documents/([^/]+)/versions/([^/]+)", revisions.NamedVersionHandler),
     (r"/v1/documents/([^/]+)/restore", DocumentRestoreHandler),
+    (r"/v1/documents/([^/]+)/comments", comments.CommentsHandler),
+    (r"/v1/documents/([^/]+)/comments/([^/]+)", comments.CommentHandler),
+    (r"/v1/documents/([^/]+)/comments/([^/]+)/replies", comments.CommentRepliesHandler),
+    (r"/v1/documents/([^/]+)/comments/([^/]+)/([^/]+)", comments.CommentStepHandler),
     (r"/v1/documents/([^/]+)/diff", revisions.DocumentDifferenceHandler),
     (r"/v1/documents/([^/]+)/export", DocumentExportHandler),
     (r"/v1/commitments", commitments.CommitmentListHandler),

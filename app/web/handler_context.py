@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from app.services.callers import Callers
     from app.services.channel_admin import ChannelAdmin
     from app.services.channel_history import ChannelHistory
+    from app.services.commenting.comments import Comments
     from app.services.commitments.alerts import Alerts
     from app.services.commitments.registry import CommitmentRegistry
     from app.services.domain.inboxes import Inboxes
@@ -83,6 +84,7 @@ class DomainServices:
     documents: Documents
     revisions: Revisions
     exports: Exports
+    comments: Comments
     alerts: Alerts
     commitments: CommitmentRegistry
     briefs: Briefs

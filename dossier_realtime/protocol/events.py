@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from .commands import Attributes, FlatOperation, OperationId, UnitLength, UnitOffset
+from .documents.comments import DocumentComment
 from .documents.document_events import CursorGone, DocumentStateEvent
 from .domain.inbox import InboxState
 from .fields import (
@@ -434,6 +435,7 @@ Event = (
     | CursorPosition
     | CursorGone
     | DocumentStateEvent
+    | DocumentComment
     | PresenceJoin
     | PresenceLeave
     | PresenceUpdate

@@ -53,6 +53,22 @@ async def _restored(service: Service) -> Call:
     return path.replace("/versions/draft", "/restore"), body
 
 
+async def _commented(service: Service) -> Call:
+    document, token = fresh("paper"), service.token(fresh("author"), "write:document:*")
+    assert call(service, token, "PUT", f"/v1/documents/{document}", {"content": "text"})[0] == 200
+    return f"/v1/documents/{document}/comments", {"start": 0, "end": 4, "text": "Why?"}
+
+
+def _of_a_comment(what: str, body: object = None) -> Callable[[Service], Any]:
+    async def made(service: Service) -> Call:
+        path, comment = await _commented(service)
+        status, answer = call(service, service.token(fresh("author"), "write:document:*"), "POST", path, comment)
+        assert status == 200, answer
+        return f"{path}/{answer['id']}{what}", body
+
+    return made
+
+
 async def _waiting(service: Service) -> Call:
     asked = {"type": "acts", "entity_id": fresh("e"), "language": "en", "generator": "worker"}
     assert call(service, service.token(fresh("user"), "read:*"), "POST", "/v1/briefs", asked)[0] == 202
@@ -103,6 +119,16 @@ CALLS: dict[tuple[str, str], tuple[str, Callable[[Service], Any]]] = {
     ("delete", r"/v1/documents/([^/]+)"): ("delete_document", _written),
     ("put", r"/v1/documents/([^/]+)/versions/([^/]+)"): ("name_version", _version),
     ("post", r"/v1/documents/([^/]+)/restore"): ("restore_document", _restored),
+    ("post", r"/v1/documents/([^/]+)/comments"): ("add_comment", _commented),
+    ("delete", r"/v1/documents/([^/]+)/comments/([^/]+)"): ("remove_comment", _of_a_comment("")),
+    ("post", r"/v1/documents/([^/]+)/comments/([^/]+)/replies"): (
+        "reply_comment",
+        _of_a_comment("/replies", {"text": "So."}),
+    ),
+    ("post", r"/v1/documents/([^/]+)/comments/([^/]+)/([^/]+)"): (
+        "change_comment",
+        _of_a_comment("/resolve"),
+    ),
     ("post", r"/v1/commitments/([^/]+)/ack"): ("acknowledge_alert", _alerted),
     ("post", r"/v1/relationships/([^/]+)/score"): (
         "score_relationship",
@@ -213,6 +239,7 @@ async def test_who_administers_one_channel_gets_no_address_and_no_token_of_other
 STATES = set(get_args(Verb)) - {"publish", "export_journal"}
 """Acts that find and leave a state. A publication finds none, an export leaves none."""
 AGAIN = {
+    "change_comment": "unchanged",
     "change_settings": "unchanged",
     "disconnect_user": "unchanged",
     "name_version": "unchanged",

@@ -52,6 +52,8 @@ class Asked:
     headers: dict[str, str] = field(default_factory=dict)
 
 
+REMARK = {"start": 0, "end": 2, "text": "لماذا؟"}
+NO_COMMENT = {"document": "d1", "comment": "0" * 16}
 SAID = {"en": "Ready", "ar": "جاهز"}
 ASKED: dict[str, Asked] = {
     "publish": Asked(body={"events": [UPDATE]}, headers={"Idempotency-Key": "k-1"}),
@@ -64,6 +66,11 @@ ASKED: dict[str, Asked] = {
     "compare_versions": Asked({"document": "d1"}, {"from": "0", "to": "1"}),
     "export_document": Asked({"document": "d1"}, {"format": "docx", "version": "1"}),
     "restore_document": Asked({"document": "d1"}, body={"version": 1}),
+    "list_comments": Asked({"document": "d1"}, {"after": "0", "limit": "5", "status": "open"}),
+    "add_comment": Asked({"document": "d1"}, body=REMARK, headers={"Idempotency-Key": "c-1"}),
+    "remove_comment": Asked(NO_COMMENT),
+    "reply_comment": Asked(NO_COMMENT, body={"text": "Yes"}),
+    "change_comment": Asked(NO_COMMENT | {"step": "resolve"}),
     "list_commitments": Asked(query={"limit": "1"}),
     "dry_run_commitments": Asked(query={"from": "2027-01-01", "to": "2027-12-31", "policy": "data-exchange:60/30/7"}),
     "register_commitment": Asked({"commitment": "c2"}, body=COMMITMENT),
@@ -122,6 +129,11 @@ WRONG: dict[str, Asked] = {
     "compare_versions": Asked({"document": "d1"}),
     "export_document": Asked({"document": "d1"}, {"format": "pdf"}),
     "restore_document": Asked({"document": "d1"}, body={}),
+    "list_comments": Asked({"document": "d1"}, {"status": "closed"}),
+    "add_comment": Asked({"document": "d1"}, body=REMARK | {"end": 0}),
+    "remove_comment": Asked({"document": "a%20b", "comment": "0" * 16}),
+    "reply_comment": Asked(NO_COMMENT, body={}),
+    "change_comment": Asked(NO_COMMENT | {"step": "resolve"}, body={"more": 1}),
     "list_commitments": Asked(query={"limit": "0"}),
     "dry_run_commitments": Asked(query={"from": "2027-01-01"}),
     "register_commitment": Asked({"commitment": "c2"}, body=COMMITMENT | {"due_date": "2027-02-30"}),
@@ -173,6 +185,10 @@ ABSENT: dict[str, Asked] = {
     "compare_versions": Asked({"document": "d1"}, {"from": "never named"}),
     "export_document": Asked({"document": "d1"}, {"format": "html", "version": "9"}),
     "restore_document": Asked({"document": "d1"}, body={"version": 9}),
+    "add_comment": Asked({"document": "never-begun"}, body=REMARK),
+    "remove_comment": Asked(NO_COMMENT),
+    "reply_comment": Asked(NO_COMMENT, body={"text": "Yes"}),
+    "change_comment": Asked(NO_COMMENT | {"step": "resolve"}),
     "claim_brief": Asked(body={"types": ["none"]}),
     "read_commitment": Asked({"commitment": "none"}),
     "delete_commitment": Asked({"commitment": "none"}),
@@ -222,6 +238,16 @@ def _about_a_brief(scene: Service, name: str, asked: Asked) -> Asked:
     claimed = _send(scene, calls["claim_brief"], ASKED["claim_brief"], _operator(scene)).json()
     body = (asked.body or {}) | {"lease": claimed["lease"]}
     return Asked({"request": claimed["brief"]["request_id"]}, body=body)
+
+
+ABOUT_COMMENTS = {"remove_comment", "reply_comment", "change_comment"}
+
+
+def _about_a_comment(scene: Service, asked: Asked) -> Asked:
+    """Make a comment that the call is about."""
+    (add,) = (call for call in CALLS if call.name == "add_comment")
+    made = _send(scene, add, Asked({"document": "d1"}, body=REMARK), _operator(scene)).json()
+    return Asked(asked.path | {"comment": made["id"]}, body=asked.body)
 
 
 named = pytest.mark.parametrize("call", CALLS, ids=lambda call: call.name)
@@ -282,6 +308,8 @@ def test_a_call_is_answered_as_it_is_described(scene: Service, call: HttpCallFor
             asked = ASKED.get(call.name, Asked())
             if call.name in ABOUT_BRIEFS:
                 asked = await asyncio.to_thread(_about_a_brief, scene, call.name, asked)
+            if call.name in ABOUT_COMMENTS:
+                asked = await asyncio.to_thread(_about_a_comment, scene, asked)
             if call.name == "end_session":
                 async with await Client.connect(scene, scene.token("bea")) as other:
                     asked = Asked({"session": other.login["session_id"]})

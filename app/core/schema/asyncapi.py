@@ -11,6 +11,7 @@ from app.core.schema.portable import JsonSchema
 from dossier_realtime.protocol import commands, events, responses
 from dossier_realtime.protocol.channels import SHAPES
 from dossier_realtime.protocol.documents import document_events
+from dossier_realtime.protocol.documents.comments import DocumentComment
 from dossier_realtime.protocol.domain.inbox import InboxState
 from dossier_realtime.protocol.inbound import INBOUND
 from dossier_realtime.protocol.namespaces import NAMESPACES, Namespace
@@ -28,6 +29,7 @@ _SERVED: dict[str, tuple[type[Struct], ...]] = {
         events.CursorPosition,
         document_events.CursorGone,
         document_events.DocumentStateEvent,
+        DocumentComment,
     ),
     "user": (events.AlertState, InboxState),
     "ops": (events.OpsStats,),

@@ -22,6 +22,7 @@ from app.core.schema.call_forms import (
 )
 from app.core.schema.commitment_calls import COMMITMENT_CALLS
 from app.core.schema.document_calls import DOCUMENT_CALLS
+from app.core.schema.documents.comment_calls import COMMENT_CALLS
 from app.core.schema.domain.relationship_calls import RELATIONSHIP_CALLS
 from app.core.schema.inbox_calls import INBOX_CALLS
 from app.core.schema.portable import JsonSchema, channel_name
@@ -165,6 +166,7 @@ CALLS: tuple[HttpCallForm, ...] = (
         (403, 404),
     ),
     *DOCUMENT_CALLS,
+    *COMMENT_CALLS,
     *COMMITMENT_CALLS,
     *RELATIONSHIP_CALLS,
     *BRIEF_CALLS,

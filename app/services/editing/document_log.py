@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from app.engine.ports.errors import Unavailable
+from dossier_realtime.ot.flat import read
+from dossier_realtime.ot.operations import Operation
 from dossier_realtime.protocol import codec
 from dossier_realtime.protocol.events import RemoteOperation, RemoteOperationPayload
 
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
     from app.engine.ports.events import Broker
 
 _PAGE_VERSIONS = 500  # versions read at once
+_FAR_UNITS = 1 << 40  # more than a text has
 
 
 async def replay(broker: Broker, channel: str, versioned: VersionedDocument, until: int) -> None:
@@ -26,6 +29,23 @@ async def replay(broker: Broker, channel: str, versioned: VersionedDocument, unt
             raise Unavailable(f"the log of {channel} has a hole after version {versioned.version}")
         for publication in page:
             versioned.advance_by(payload_of(publication.frame))
+
+
+async def operations_since(
+    broker: Broker, channel: str, version: int, versioned: VersionedDocument
+) -> list[Operation] | None:
+    """Return the operations that lead from a version to that of `versioned`; None where the log does not reach back.
+
+    Older ones than are in memory say nothing of the text behind their last change. Raises Unavailable.
+    """
+    start, older = versioned.log.start, list[Operation]()
+    while version + len(older) < start:
+        first = version + len(older)
+        page = await broker.read(channel, first, min(_PAGE_VERSIONS, start - first))
+        if not page:
+            return None
+        older += (read(payload_of(publication.frame), _FAR_UNITS) for publication in page)
+    return older + versioned.log.operations[max(0, version - start) :]
 
 
 def payload_of(frame: bytes) -> RemoteOperationPayload:

@@ -107,7 +107,7 @@ class DocumentChangeHandler(DocumentCallHandler):
             before = {"version": state.version, "units": len(to_units(state.content))}
             act = Act("delete_document", "document", document_id, channel, before=before, after={"version": 0})
             await self.act(act)
-            await documents.delete(channel)
+            await self.context.domain.comments.delete_document(channel)
         except Unavailable:
             self.unavailable()
             return

@@ -1,0 +1,1 @@
+"""Places in a text that move with it."""
