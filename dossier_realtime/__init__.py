@@ -1,8 +1,8 @@
 """The Python SDK of the dossier platform's real-time service: `from dossier_realtime import DossierRealtimeClient`.
 
 Public are the names of this package, of `client`, `client.testing`, `archive`, `protocol.events`,
-`protocol.domain.inbox`, `protocol.fields`, `protocol.errors` and `ot.units`. Every other module is private: its names
-may change in any release.
+`protocol.domain.inbox`, `protocol.fields`, `protocol.errors`, `recording.commitments` and `ot.units`. Every other
+module is private: its names may change in any release.
 
 Names of this package are imported when they are first used, so that a program pays for what it needs only.
 """

@@ -20,6 +20,7 @@ from .fields import (
     ChannelField,
     Count,
     Date,
+    DeletedPlace,
     FieldName,
     Fraction,
     Health,
@@ -73,7 +74,8 @@ class RemoteOperationPayload(NullIsAbsent, Struct, omit_defaults=True, kw_only=T
     """One committed operation, or one batch of `operations`, on the text of `version - 1`.
 
     Positions are in UTF-16 code units. A batch has no `position` of its own; each of its operations is on the text
-    after those before it. `timestamp`: when it was committed; absent in versions that an older service stored.
+    after those before it. `within`: an insert was made inside of text that was deleted meanwhile. `timestamp`: when it
+    was committed; absent in versions that an older service stored.
     """
 
     user_id: Id
@@ -87,6 +89,7 @@ class RemoteOperationPayload(NullIsAbsent, Struct, omit_defaults=True, kw_only=T
     op_id: OperationId | None = None
     timestamp: Timestamp | None = None
     operations: Annotated[tuple[FlatOperation, ...], Meta(min_length=1)] | None = None
+    within: DeletedPlace | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()

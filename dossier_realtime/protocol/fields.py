@@ -136,3 +136,10 @@ class Position(Struct, forbid_unknown_fields=True):
 
     epoch: Annotated[str, Meta(max_length=64)]
     offset: Integer
+
+
+class DeletedPlace(Struct):
+    """A place inside of text that a version deleted: `offset` UTF-16 code units behind the begin of that text."""
+
+    version: Count
+    offset: Count

@@ -20,8 +20,8 @@ from dossier_realtime.ot import collab
 from dossier_realtime.ot.cursor import transform_position
 from dossier_realtime.ot.document import Document, apply
 from dossier_realtime.ot.flat import write_remote
-from dossier_realtime.ot.history import History
 from dossier_realtime.ot.operations import Insert, Operation, Retain
+from dossier_realtime.ot.undo.history import History
 from dossier_realtime.ot.units import splits_pair, to_units
 from dossier_realtime.protocol.commands import EditPayload
 from dossier_realtime.protocol.events import RemoteOperationPayload

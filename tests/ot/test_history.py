@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dossier_realtime.ot.document import Document, apply
-from dossier_realtime.ot.history import MAX_STEPS, History, NextStep
 from dossier_realtime.ot.operations import Delete, Format, Insert, Operation, Retain
+from dossier_realtime.ot.undo.history import MAX_STEPS, History, NextStep
 from dossier_realtime.ot.units import to_units
 from dossier_realtime.protocol.commands import Attributes
 from dossier_realtime.protocol.responses import FormatRun

@@ -110,7 +110,9 @@ class Office:
             operation = Operation.of(Retain(start), Insert(to_units(word)), Retain(len(text) - start))
             editor.carry_out(replica.edit(operation, self.now, join=self.chance.random() < 0.3))
         else:
-            heading = Attributes(bold=True) if self.chance.random() < 0.7 else Attributes(bold=None, heading=2)
+            heading = (
+                Attributes(bold=True) if self.chance.random() < 0.7 else Attributes(bold=None, heading=2, list=None)
+            )
             changing: Component = Delete(end - start) if what == "delete" else Format(end - start, heading)
             operation = Operation.of(Retain(start), changing, Retain(len(text) - end))
             editor.carry_out(replica.edit(operation, self.now, join=False))

@@ -21,6 +21,7 @@ from dossier_realtime.protocol.events import (
     PresenceLeave,
     PresenceLeavePayload,
 )
+from dossier_realtime.protocol.fields import DeletedPlace
 from tests.sdk.delivery_schedules import Office
 from tests.sdk.document_service import PAPER, DocumentService, EditorDriver, delete, insert, joined, refusal
 
@@ -284,6 +285,23 @@ def test_what_another_wrote_into_deleted_text_stays_where_it_was_when_the_delete
     assert driver.text == driver.service.content == driver.mirror.document.content == expected
     driver.carry_out(driver.replica.redo(0))
     assert driver.text == "X"
+
+
+@pytest.mark.parametrize("at", range(7))
+def test_it_stays_there_too_where_the_delete_was_committed_before_the_insert(at: int) -> None:
+    """The service tells the place of an insert inside of text that was deleted meanwhile."""
+    driver = joined("one two")
+    driver.carry_out(driver.replica.edit(delete(0, 7, 7), 0, join=False))
+    driver.be_acked(driver.sent())
+    assert driver.text == ""
+    told = driver.service.commit(insert(0, "X", 0))
+    told.payload.within = DeletedPlace(1, at) if at else None
+    driver.receive(told)
+    driver.carry_out(driver.replica.undo(0))
+    while not driver.is_synced():
+        driver.be_acked(driver.sent())
+    expected = "one two"[:at] + "X" + "one two"[at:] if at else driver.service.content
+    assert driver.text == driver.service.content == driver.mirror.document.content == expected
 
 
 def test_formatting_goes_over_the_wire_and_back() -> None:

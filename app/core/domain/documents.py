@@ -19,9 +19,10 @@ from dossier_realtime.ot.cursor import transform_selection
 from dossier_realtime.ot.document import Document, apply, effective
 from dossier_realtime.ot.flat import InvalidOperation, admit, listed, read, units_of, versions
 from dossier_realtime.ot.operations import DoesNotFit, Operation
+from dossier_realtime.ot.undo.landing import first_deleted
 from dossier_realtime.ot.units import splits_pair
 from dossier_realtime.protocol.errors import ErrorCode
-from dossier_realtime.protocol.fields import MAX_DOCUMENT
+from dossier_realtime.protocol.fields import MAX_DOCUMENT, DeletedPlace
 from dossier_realtime.protocol.responses import DocumentState
 
 if TYPE_CHECKING:
@@ -144,6 +145,14 @@ def decide(
     except InvalidOperation as wrong:
         raise EditError(ErrorCode.INVALID_MESSAGE_FORMAT, str(_located(wrong, edit, versioned))) from None
     return versions(effective(operation, versioned.document), batch=edit.operation_type == "batch")
+
+
+def deleted_place(edit: EditPayload, log: Log) -> DeletedPlace | None:
+    """Return the place of an insert inside of text that a later version deleted; None where there is none."""
+    if edit.operation_type != "insert" or not log.start <= edit.version <= log.tip:
+        return None
+    found = first_deleted(edit.position, log.since(edit.version))
+    return None if found is None else DeletedPlace(edit.version + 1 + found[0], found[1])
 
 
 def _located(wrong: InvalidOperation, edit: EditPayload, versioned: VersionedDocument) -> InvalidOperation:

@@ -63,6 +63,7 @@ class EditDecision:
             moved = await self._far_behind.moved(change, tentative, settled, epoch)
         if moved is None and change.version < log.start:
             log = await self._reaching(change.version, tentative)
+        submission.within = core.deleted_place(change, log) if moved is None else None
         return await _finished(core.decide(tentative, change, log, moved))
 
     async def _replaced(self, change: WholeText, tentative: VersionedDocument) -> list[Operation]:
@@ -98,6 +99,8 @@ class EditDecision:
         sent = change.operations if isinstance(change, EditPayload) else None
         now = int(time.time())
         payload = write_remote(step, version, author.user_id, author.name, shown, now, batch=sent is not None)
+        if payload.operation_type == "insert":
+            payload.within = submission.within
         if sent is not None and _is_as_sent(change, step, version):
             payload.operations = sent
         body = codec.encode(RemoteOperation(channel=self._channel, payload=payload))

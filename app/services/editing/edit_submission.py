@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from app.core.domain.documents import EditError
     from dossier_realtime.ot.operations import Operation
+    from dossier_realtime.protocol.fields import DeletedPlace
     from dossier_realtime.protocol.responses import FormatRun
 
 _DIGEST_BYTES = 8  # tells an edit from another one of the same author, who gains nothing by two that meet
@@ -57,7 +58,8 @@ class EditSubmission:
 
     `answer` is called with the version that the edit became, or with the error for which it was refused. `holds`:
     whether the author still has the right to edit; asked again before a commit. `charged`: the channels and bytes that
-    were charged to the author for versions that are not committed yet.
+    were charged to the author for versions that are not committed yet. `within`: the place of an insert inside of text
+    that was deleted meanwhile, as it is decided.
     """
 
     author: EditAuthor
@@ -67,6 +69,7 @@ class EditSubmission:
     origin: Origin | None = field(default_factory=origin_now.get)
     is_answered: bool = False
     charged: tuple[int, int] = (0, 0)
+    within: DeletedPlace | None = None
     _digest: bytes = b""
 
     @property

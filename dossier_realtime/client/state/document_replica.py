@@ -17,8 +17,9 @@ from dossier_realtime.ot.collab import OutOfStep, Pending
 from dossier_realtime.ot.cursor import transform_selection
 from dossier_realtime.ot.difference import difference
 from dossier_realtime.ot.document import Document, effective, invert
-from dossier_realtime.ot.history import History, Landing, landing
 from dossier_realtime.ot.operations import DoesNotFit, Operation
+from dossier_realtime.ot.undo.history import History
+from dossier_realtime.ot.undo.landing import Deletions, Landing, deleted_text, landing
 from dossier_realtime.ot.units import splits_pair
 from dossier_realtime.protocol import codec, responses
 from dossier_realtime.protocol.commands import CursorPayload, EditOperation, MoveCursor, Since
@@ -60,6 +61,7 @@ class DocumentReplica:
         self.channel = channel
         self._pace = pace or EditPace(0.0)
         self._others = RemoteCursors()
+        self._deletions = Deletions()
         self._within: Landing | None = None  # of the remote insert that is being applied
         self._takes_no_edits = False  # frozen, deleted or read-only for a time
         self.out_of_sync = False
@@ -227,12 +229,15 @@ class DocumentReplica:
                 case RemoteOperation(payload=by):
                     unconfirmed, text = pending.unconfirmed, pending.server.text
                     change = pending.remote(self._own_or_nameless(by))
-                    self._within = landing(pending.committed, unconfirmed, text)
+                    self._within = landing(pending.committed, unconfirmed, text) or self._deletions.landing(by.within)
                     self._others.move(pending.committed, by.user_id)
                     effects = self._changed("remote", change, by.user_id, by.user_name)
                 case responses.OperationAck(payload=ack):
                     self._id_was_taken = False
+                    text, version = pending.server.text, pending.version
                     change = pending.acknowledged(ack.op_id, ack.version)
+                    if pending.version == version + 1:
+                        self._deletions.add(pending.version, deleted_text(pending.committed, text))
                     self._others.move(pending.committed)
                     effects = self._changed("reload", change)
                 case CursorPosition(payload=placed):

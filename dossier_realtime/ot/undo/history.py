@@ -10,10 +10,11 @@ from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
-from .document import Document, invert
-from .operations import Delete, Insert, Operation, Retain
-from .transform import compose, transform
-from .units import Units
+from ..document import Document, invert
+from ..operations import Insert, Operation, Retain
+from ..transform import compose, transform
+from ..units import Units
+from .landing import Landing
 
 MAX_STEPS = 200  # edits that can be undone
 
@@ -69,30 +70,6 @@ class History:
     def redo(self, document: Document) -> NextStep | None:
         """Return the step that redoes the last undone edit in `document`; None without one."""
         return _next(self._redos, self._undos, document)
-
-
-class Landing(NamedTuple):
-    """The place of another user's insert in text that the author deleted: `offset` units behind its beginning."""
-
-    text: Units
-    offset: int
-
-
-def landing(committed: Operation, unconfirmed: Operation, text: Units) -> Landing | None:
-    """Return the place of a committed insert inside of text that the author's unconfirmed operation deletes.
-
-    Both operations are for `text`. None where it is elsewhere, or no single insert.
-    """
-    first = committed.components[0] if committed.components else None
-    place = first.length if isinstance(first, Retain) else 0
-    at = 0
-    for component in unconfirmed.components:
-        if isinstance(component, Insert):
-            continue
-        if at < place < at + component.length and isinstance(component, Delete):
-            return Landing(Units(text[at : at + component.length]), place - at)
-        at += component.length
-    return None
 
 
 def _around(step: Operation, change: Operation, within: Landing) -> tuple[Operation, Operation] | None:

@@ -1,0 +1,1 @@
+"""Undo of one author among the edits of others."""

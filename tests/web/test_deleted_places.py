@@ -1,0 +1,50 @@
+"""An insert inside of text that was deleted meanwhile: its place is told, and an undo restores the text around it."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from dossier_realtime import DossierRealtimeClient
+from tests.harness import tokens
+from tests.harness.eventually import eventually_async
+from tests.harness.service import Service
+from tests.harness.wire import Client
+
+
+@pytest.mark.parametrize(("at", "within"), [(3, {"version": 2, "offset": 3}), (0, None), (7, None)])
+def test_an_undone_delete_restores_its_text_around_the_word_of_another(
+    service: Service, at: int, within: dict[str, int] | None
+) -> None:
+    name = f"deleted-{at}"
+    channel = f"document:{name}"
+    writer = tokens.token("omar", f"write:{channel}")
+
+    async def scene() -> None:
+        async with (
+            await Client.connect(service, writer) as omar,
+            DossierRealtimeClient(tokens.token("sara", f"write:{channel}"), service.url) as sara,
+            sara.document(name) as document,
+        ):
+            await omar.subscribe(channel)
+            document.insert(0, "one two")
+            await document.flush()
+            document.delete(0, 7)
+            await document.flush()
+            late = {"operation_type": "insert", "position": at, "content": "X", "version": 1}
+            answer = await omar.ask({"type": "edit_operation", "channel": channel, "payload": late})
+            assert answer["payload"]["version"] == 3
+            await eventually_async(lambda: document.text, lambda: "X")
+            document.undo()
+            await document.flush()
+            expected = {3: "oneX two", 0: None, 7: None}[at]
+            if expected is not None:
+                assert document.text == expected
+        async with await Client.connect(service, writer) as reader:
+            state = await reader.subscribe(channel, since={"version": 2})
+            assert state["recovered"] is True
+            told = await reader.receive("remote_operation")
+            assert told["payload"].get("within") == within
+
+    asyncio.run(scene())
