@@ -40,6 +40,7 @@ from app.services.domain.task_list import TaskList
 from app.services.due_clock import DueClock
 from app.services.editing.documents import Documents
 from app.services.exports.exports import Exports
+from app.services.pairs.pairs import Pairs
 from app.services.publisher import EventPublisher
 from app.services.quotas import Quotas
 from app.services.revisions.revisions import Revisions
@@ -151,6 +152,7 @@ def _compose(stores: Stores, tls_context: ssl.SSLContext | None) -> Service:
             documents,
             revisions,
             Exports(),
+            Pairs(engine.records, publisher, documents, revisions),
             comments,
             alerts,
             commitments.registry,

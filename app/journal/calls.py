@@ -27,11 +27,15 @@ class Read:
 
 @dataclass(frozen=True, slots=True)
 class CallAnswer:
-    """The answer to a call: its HTTP status, the seq of the act that it was (0: none), and what it gave out."""
+    """The answer to a call: its HTTP status, the seq of the act that it was (0: none), and what it gave out.
+
+    `also`: texts of other documents that it gave out beside.
+    """
 
     status: int
     act: int = 0
     read: Read | None = None
+    also: tuple[Read, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

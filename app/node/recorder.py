@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
 from app.core.origin import Origin, origin_now
+from app.journal.calls import Call, CallAnswer, Read
+from app.journal.initiator import CallText
 from app.node.operator_rows import OperatorRows
 from app.telemetry.logs import Sample, Sampler
 from app.telemetry.series import message_name
@@ -24,7 +27,6 @@ if TYPE_CHECKING:
 
     from app.core.sessions.effects import Decision
     from app.engine.ports.events import Publication, PublishResult
-    from app.journal.calls import Call
     from app.journal.lanes import Waiting
     from app.journal.writer import Journal
     from app.node.connections.connection import Connection, DecodedMessage
@@ -266,6 +268,19 @@ class Recorder:
                 cause=call.answer.act,
                 detail=call.detail(),
             )
+            for other in call.answer.also:
+                self._record_also_read(call, other)
+
+    def _record_also_read(self, call: Call, read: Read) -> None:
+        """Record a text that a call gave out beside that of the document in its path.
+
+        The entry names the other document alone: its readers learn of the read, and not with which text it was read.
+        """
+        path = f"/v1/documents/{channels.identifier(read.channel)}"
+        other = replace(call, path=path, answer=CallAnswer(call.answer.status, call.answer.act, read), text=CallText())
+        self._journal.record(
+            "http", user=call.initiator.user_id, channel=read.channel, via=call.initiator.via, detail=other.detail()
+        )
 
     def _keeps(self, call: Call, now: float) -> bool:
         """Return whether the call gets an entry of its own.

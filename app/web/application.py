@@ -22,6 +22,7 @@ from app.web.domain.commitments.acknowledgement_handler import CommitmentAckHand
 from app.web.domain.document_handler import DocumentHandler
 from app.web.domain.document_restore_handler import DocumentRestoreHandler
 from app.web.domain.documents.export_handler import DocumentExportHandler
+from app.web.domain.documents.pair_handlers import DocumentPairHandler, TranslatedClausesHandler
 from app.web.domain.inbox_handler import InboxHandler
 from app.web.domain.publish_handler import PublishHandler
 from app.web.domain.relationships import relationship_handlers as relationships
@@ -66,6 +67,8 @@ ROUTES: list[Any] = [
     (r"/v1/documents/([^/]+)/comments/([^/]+)/([^/]+)", comments.CommentStepHandler),
     (r"/v1/documents/([^/]+)/diff", revisions.DocumentDifferenceHandler),
     (r"/v1/documents/([^/]+)/export", DocumentExportHandler),
+    (r"/v1/documents/([^/]+)/pair", DocumentPairHandler),
+    (r"/v1/documents/([^/]+)/pair/translated", TranslatedClausesHandler),
     (r"/v1/commitments", commitments.CommitmentListHandler),
     (r"/v1/commitments/dry-run", commitments.CommitmentDryRunHandler),
     (r"/v1/commitments/([^/]+)", commitments.CommitmentHandler),

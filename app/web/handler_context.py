@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from app.services.exports.exports import Exports
     from app.services.local_connections import LocalConnections
     from app.services.operators import Operators
+    from app.services.pairs.pairs import Pairs
     from app.services.presence import PresenceRosters
     from app.services.publisher import EventPublisher, PublishResult
     from app.services.relationships.health import RelationshipHealth
@@ -84,6 +85,7 @@ class DomainServices:
     documents: Documents
     revisions: Revisions
     exports: Exports
+    pairs: Pairs
     comments: Comments
     alerts: Alerts
     commitments: CommitmentRegistry

@@ -65,6 +65,12 @@ ASKED: dict[str, Asked] = {
     "name_version": Asked({"document": "d1", "name": "مسودة"}, body={"version": 1}),
     "compare_versions": Asked({"document": "d1"}, {"from": "0", "to": "1"}),
     "export_document": Asked({"document": "d1"}, {"format": "docx", "version": "1"}),
+    "read_pair": Asked({"document": "p1"}, {"text": "true"}),
+    "pair_documents": Asked(
+        {"document": "p1"}, body={"counterpart": "p2", "language": "en", "counterpart_language": "ar"}
+    ),
+    "part_documents": Asked({"document": "p3"}),
+    "mark_translated": Asked({"document": "p1"}, body={"clauses": ["1"], "version": 1}),
     "restore_document": Asked({"document": "d1"}, body={"version": 1}),
     "list_comments": Asked({"document": "d1"}, {"after": "0", "limit": "5", "status": "open"}),
     "add_comment": Asked({"document": "d1"}, body=REMARK, headers={"Idempotency-Key": "c-1"}),
@@ -128,6 +134,12 @@ WRONG: dict[str, Asked] = {
     "name_version": Asked({"document": "d1", "name": "12"}),
     "compare_versions": Asked({"document": "d1"}),
     "export_document": Asked({"document": "d1"}, {"format": "pdf"}),
+    "read_pair": Asked({"document": "p1"}, {"text": "perhaps"}),
+    "pair_documents": Asked(
+        {"document": "p1"}, body={"counterpart": "p1", "language": "en", "counterpart_language": "ar"}
+    ),
+    "part_documents": Asked({"document": "a%20b"}),
+    "mark_translated": Asked({"document": "p1"}, body={"clauses": ["never"]}),
     "restore_document": Asked({"document": "d1"}, body={}),
     "list_comments": Asked({"document": "d1"}, {"status": "closed"}),
     "add_comment": Asked({"document": "d1"}, body=REMARK | {"end": 0}),
@@ -184,6 +196,9 @@ ABSENT: dict[str, Asked] = {
     "name_version": Asked({"document": "d1", "name": "later"}, body={"version": 9}),
     "compare_versions": Asked({"document": "d1"}, {"from": "never named"}),
     "export_document": Asked({"document": "d1"}, {"format": "html", "version": "9"}),
+    "read_pair": Asked({"document": "d1"}),
+    "part_documents": Asked({"document": "d1"}),
+    "mark_translated": Asked({"document": "d1"}, body={}),
     "restore_document": Asked({"document": "d1"}, body={"version": 9}),
     "add_comment": Asked({"document": "never-begun"}, body=REMARK),
     "remove_comment": Asked(NO_COMMENT),
@@ -266,6 +281,11 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
             assert http.post("/v1/relationships/r1/score", json={"score": 90}).status_code == 200
             for name in ("c0", "c3"):
                 assert http.put(f"/v1/commitments/{name}", json=COMMITMENT).status_code == 200
+            for document, other in (("p1", "p2"), ("p3", "p4")):
+                for each in (document, other):
+                    assert http.put(f"/v1/documents/{each}", json={"content": "1. text"}).status_code == 200
+                pair = {"counterpart": other, "language": "en", "counterpart_language": "ar"}
+                assert http.put(f"/v1/documents/{document}/pair", json=pair).status_code == 200
         yield service
     service.assert_log_clean()
 

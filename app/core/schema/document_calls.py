@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from app.core.schema.call_forms import HTML, MARKDOWN, WORD, HttpCallForm, Parameter, Said, path_id
+from app.core.schema.call_forms import HTML, MARKDOWN, REASON, WORD, HttpCallForm, Parameter, Said, path_id, query_flag
+from dossier_realtime.protocol.http import pair_forms as forms
 from dossier_realtime.protocol.http.revisions import MAX_VERSION_NAME
 
 _DOCUMENT = path_id("document", "The id of the document; its channel is document:{document}.")
@@ -32,5 +33,45 @@ DOCUMENT_CALLS: tuple[HttpCallForm, ...] = (
             ),
         ),
         (403, 404, 413),
+    ),
+    HttpCallForm(
+        "get",
+        "/v1/documents/{document}/pair",
+        "read_pair",
+        "Read a document and its counterpart in another language, clause by clause.",
+        Said(forms.DocumentPairAnswer),
+        "token",
+        (_DOCUMENT, query_flag("text", "Also the texts of the clauses.")),
+        (403, 404),
+    ),
+    HttpCallForm(
+        "put",
+        "/v1/documents/{document}/pair",
+        "pair_documents",
+        "Name the counterpart of a document, and the languages of both.",
+        Said(forms.PairSettings, body=forms.PairSettings),
+        "token",
+        (_DOCUMENT, REASON),
+        (403, 409),
+    ),
+    HttpCallForm(
+        "delete",
+        "/v1/documents/{document}/pair",
+        "part_documents",
+        "Take a document and its counterpart apart.",
+        Said(forms.PairRemoved),
+        "token",
+        (_DOCUMENT, REASON),
+        (403, 404),
+    ),
+    HttpCallForm(
+        "post",
+        "/v1/documents/{document}/pair/translated",
+        "mark_translated",
+        "Mark clauses as translated, at the versions that were compared.",
+        Said(forms.MarkedClauses, body=forms.TranslatedClauses, body_optional=True),
+        "token",
+        (_DOCUMENT, REASON),
+        (403, 404),
     ),
 )

@@ -67,6 +67,8 @@ class AuthenticatedHandler(CallerHandler):
         self._act_seq = 0
         self.read_of: Read | None = None
         """Set by a method that answers with events or the text of a channel."""
+        self.also_read: tuple[Read, ...] = ()
+        """Set by a method that answers with the texts of several documents: those beside `read_of`."""
 
     def read_body(self, form: type[T]) -> T | None:
         """Return the body as a Struct; answer 400 where it does not fit."""
@@ -158,7 +160,8 @@ class AuthenticatedHandler(CallerHandler):
         read = self.read_of if status < 400 else None
         if read is not None:
             read = replace(read, clearance=self._clearance)
-        answer = CallAnswer(status, self._act_seq, read)
+        also = tuple(replace(each, clearance=self._clearance) for each in self.also_read if read is not None)
+        answer = CallAnswer(status, self._act_seq, read, also)
         call = Call(method, path, answer, initiator, self._call_text(), self.level, self.polled)
         self.context.records.recorder.record_call(call)
         if self._act is not None and self.actor is not None:

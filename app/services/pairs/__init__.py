@@ -1,0 +1,1 @@
+"""Documents that are translations of each other."""
