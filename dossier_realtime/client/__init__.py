@@ -28,6 +28,7 @@ from .errors import (
     UnusableToken,
 )
 from .io.endpoint import TokenSource
+from .pairs import DocumentPair
 from .publisher import Published, Publisher
 from .state.backoff import Backoff
 from .state.changes import Change, Cursor, Edit
@@ -54,6 +55,7 @@ __all__ = [
     "Cursor",
     "DeniedError",
     "DocumentEditor",
+    "DocumentPair",
     "DocumentRestored",
     "DocumentStatus",
     "DocumentVersions",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple, SupportsIndex, get_args
 from dossier_realtime.protocol import channels
 from dossier_realtime.protocol.explanations.explanation import explain_rule
 from dossier_realtime.protocol.fields import Localized
+from dossier_realtime.rich_text.side_by_side import SideBySide
 
 from . import moments
 from .entry import Detail, Entry, Header, Kind
@@ -246,6 +247,15 @@ class Recording:
         """Return the versions of a document, `document:strategy` or `strategy`. Raises KeyError where there is none."""
         must_be_text(name, "the name of a document")
         return documents.history(self.index, name if channels.is_in(name, "document") else channels.document(name))
+
+    def side_by_side(self, first: str, second: str, moment: Moment | None = None, tz: Zone = UTC) -> SideBySide:
+        """Return a text and its translation in two columns, clause by clause; a notebook shows them as a table.
+
+        At a time, by default the last that is recorded. Raises KeyError as `document`.
+        """
+        both = (self.document(first), self.document(second))
+        one, other = (each.document_at(each.last if moment is None else each.version_at(moment, tz)) for each in both)
+        return SideBySide(one, other, (first, second))
 
     def history(self, name: str) -> pd.DataFrame:
         """Return one row a version of a document: time, author, edit; the text is `document(name).at(version)`."""
