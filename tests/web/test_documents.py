@@ -288,16 +288,19 @@ async def test_cursors_come_with_the_servers_identity_on_the_text_of_now(service
             }
         )
         cursor = await ali.receive("cursor_position")
-        assert cursor["payload"] == {"user_id": "bea", "position": 4, "selection_length": 3}
+        said = {name: cursor["payload"][name] for name in ("user_id", "position", "selection_length")}
+        assert said == {"user_id": "bea", "position": 4, "selection_length": 3}
         for payload, code in [
             ({"position": -1}, "INVALID_MESSAGE_FORMAT"),
             ({"position": 11}, "INVALID_MESSAGE_FORMAT"),
             ({"position": 9}, "INVALID_MESSAGE_FORMAT"),
             ({"position": 1, "selection_length": -1}, "INVALID_MESSAGE_FORMAT"),
             ({"position": 1, "user_id": "ali"}, "PERMISSION_DENIED"),
+            ({"position": 1, "version": 3}, "VERSION_CONFLICT"),
         ]:
             answer = await bea.ask({"type": "cursor_position", "channel": channel, "payload": payload})
             assert answer["error_code"] == code, payload
+            assert answer.get("payload") == ({"version": 2} if code == "VERSION_CONFLICT" else None), payload
         assert not [m for m in await bea.settle() if m["type"] == "cursor_position"]
 
 

@@ -82,7 +82,7 @@ async def share_cursor(context: EffectContext, connection: Connection, effect: S
             if channel not in connection.attachments:  # left while the cursor was placed
                 context.services.cursors.left(channel, connection.connection_id)
     except EditError as refusal:
-        return refuse(connection, refusal.code, refusal.text, command.ref, channel)
+        return refuse(connection, refusal.code, refusal.text, command.ref, channel, version=refusal.version)
     except Unavailable:
         return refuse_busy(connection, command.ref, channel)
     acknowledge(connection, command.ref, channel)

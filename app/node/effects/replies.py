@@ -44,11 +44,14 @@ def refuse(
     channel: str | None = None,
     *,
     retry_after: int | None = None,
+    version: int | None = None,
 ) -> ErrorCode:
     """Send an `error` if the connection is open, with a `ref` or without; return its code."""
     if connection.closing is None:
         at = connection.now
-        connection.send(error_message(code, message, at, channel=channel, ref=ref, retry_after=retry_after))
+        connection.send(
+            error_message(code, message, at, channel=channel, ref=ref, version=version, retry_after=retry_after)
+        )
     return code
 
 
