@@ -372,6 +372,7 @@ class DocumentEditor:
             self._telling = False
 
     def _fault(self, error: Exception) -> None:
+        self._news.set()  # a refusal need not change the status: of a frozen document it does not
         if not self._on_error:
             logger.warning("%s (call document.on_error(callback) to receive it)", error)
         for on_error in self._on_error:

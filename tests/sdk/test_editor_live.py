@@ -228,6 +228,29 @@ def test_the_end_of_a_client_says_what_was_not_saved(service: Service) -> None:
     run(scene())
 
 
+def test_the_end_does_not_wait_for_a_document_that_takes_no_edits(service: Service) -> None:
+    async def scene() -> None:
+        admin = await Client.connect(service, service.token("admin", "admin:document:*"))
+        settings = {"type": "channel_settings", "channel": "document:shut", "payload": {"frozen": True}}
+        client = client_of(service, "ali")
+        client.close_timeout = 3_600  # seconds: the scene ends long before
+        await client.connect()
+        document = client.document("shut")
+        statuses: asyncio.Queue[DocumentStatus] = asyncio.Queue()
+        document.on_status(statuses.put_nowait)
+        await document.ready()
+        await admin.ask(settings)
+        while await statuses.get() is not DocumentStatus.READ_ONLY:
+            pass
+        document.insert(0, "too late")
+        with pytest.raises(UnsavedEdits) as unsaved:
+            await client.close()
+        assert unsaved.value.texts == {"shut": "too late"}
+        await admin.close()
+
+    run(scene())
+
+
 def test_nothing_local_is_lost_while_the_log_is_compacted(tmp_path: Path) -> None:
     """The log drops operations behind a snapshot, which is kept each 500 versions."""
     short = ROOMY | {"history.events": 50, "history.seconds": 1}
