@@ -78,7 +78,8 @@ class EditSubmission:
         change = self.change
         if isinstance(change, EditPayload):
             return None if change.op_id is None else OperationKey(self.author.user_id, change.op_id)
-        # Keys of calls are no ids of edits: a NUL, which no op_id has, keeps them apart.
+        # A NUL keeps the keys of calls apart from the ids of edits. An op_id that begins with one meets only the calls
+        # of its own user, who would be told that the id was given to another edit.
         return None if change.key is None else OperationKey(self.author.user_id, f"\0{change.key}")
 
     @property
