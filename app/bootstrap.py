@@ -20,6 +20,7 @@ from app.configuration.limits import rate_limits
 from app.core import read_only
 from app.core.domain.projections import inbox, relationships
 from app.core.domain.projections.action_links import ActionLinks
+from app.core.domain.projections.raised_alerts import RaisedAlerts
 from app.core.domain.projections.tasks import Tasks
 from app.core.instant import Instant
 from app.journal.acts import ActRecord
@@ -59,7 +60,7 @@ if TYPE_CHECKING:
     from app.core.domain.projections.projection import Projection
 
 _DAY_SECONDS = 86_400.0
-_PROJECTIONS: Sequence[Projection] = (Tasks(), inbox.InboxEntries(), inbox.InboxHeads())
+_PROJECTIONS: Sequence[Projection] = (Tasks(), RaisedAlerts(), inbox.InboxEntries(), inbox.InboxHeads())
 """The records that follow from events. A capability that follows them adds its row."""
 
 
@@ -156,6 +157,7 @@ def _compose(stores: Stores, tls_context: ssl.SSLContext | None) -> Service:
             comments,
             alerts,
             commitments.registry,
+            commitments.standing,
             briefs,
             jobs,
             inboxes,

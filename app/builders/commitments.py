@@ -11,6 +11,7 @@ from app.services.commitments.clearances import Clearances
 from app.services.commitments.climbing import Climbing
 from app.services.commitments.ledger import CommitmentLedger
 from app.services.commitments.registry import CommitmentRegistry
+from app.services.commitments.standing import StandingCommitments
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,6 +28,7 @@ class CommitmentParts:
     """The services of commitments."""
 
     registry: CommitmentRegistry
+    standing: StandingCommitments
     alerts: Alerts
     climbing: Climbing
     clearances: Clearances
@@ -46,4 +48,5 @@ def commitment_parts(
     climbing = Climbing(ledger, engine.alerts, publisher, clearances, channel_policy)
     registry = CommitmentRegistry(ledger, climbing, engine.alerts, publisher, now)
     alerts = Alerts(engine.alerts, ledger, publisher, aggregator, now)
-    return CommitmentParts(registry, alerts, climbing, clearances)
+    standing = StandingCommitments(registry, engine.records, publisher)
+    return CommitmentParts(registry, standing, alerts, climbing, clearances)

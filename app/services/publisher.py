@@ -105,6 +105,10 @@ class EventPublisher:
         await self._report(events, entries, results, level)
         return results
 
+    async def following(self, events: Sequence[tuple[str, Event]]) -> list[RecordChange]:
+        """Return the changes of records that follow from events, for who commits these at another store."""
+        return await self._projections.changes(events)
+
     async def _committed(
         self,
         events: Sequence[tuple[str, Event]],

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from app.services.commenting.comments import Comments
     from app.services.commitments.alerts import Alerts
     from app.services.commitments.registry import CommitmentRegistry
+    from app.services.commitments.standing import StandingCommitments
     from app.services.domain.inboxes import Inboxes
     from app.services.domain.task_list import TaskList
     from app.services.editing.documents import Documents
@@ -89,6 +90,7 @@ class DomainServices:
     comments: Comments
     alerts: Alerts
     commitments: CommitmentRegistry
+    standing_commitments: StandingCommitments
     briefs: Briefs
     brief_jobs: BriefJobs
     inboxes: Inboxes

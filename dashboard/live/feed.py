@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from urllib.parse import quote
 
 from dashboard.live.service_api import ServiceApi, ServiceResponse
+from dashboard.live.standing_lists import StandingLists
 from dashboard.state.store import PRESENCE_NAMESPACES, DashboardState
 from dossier_realtime.client import (
     Backoff,
@@ -65,6 +66,7 @@ class Feed:
         self._state = state
         self._clock = clock
         self._listener = listener
+        self._standing = StandingLists(api, state, clock)
         self._client: DossierRealtimeClient | None = None
         self._followed: dict[str, Subscription] = {}
         self._anew = asyncio.Event()
@@ -96,7 +98,10 @@ class Feed:
             self._anew.clear()
             if client.state is ConnectionState.AUTHENTICATED:
                 await self._poll()
-            await self._wait(min(max(POLL_SECONDS, _POLL_COST_FACTOR * (clock() - began)), _MAX_POLL_SECONDS))
+            cost = clock() - began
+            if client.state is ConnectionState.AUTHENTICATED and self._standing.is_due():
+                await self._standing.read(await self._present_token())
+            await self._wait(min(max(POLL_SECONDS, _POLL_COST_FACTOR * cost), _MAX_POLL_SECONDS))
 
     async def _wait(self, seconds: float) -> None:
         """Wait, at most until the connection stands anew: the lists that were read before are then out of date."""
@@ -115,12 +120,13 @@ class Feed:
     def _state_changed(self, state: ConnectionState) -> None:
         self._state.linked(state is ConnectionState.AUTHENTICATED, self._clock())
         if state is ConnectionState.AUTHENTICATED:
+            self._standing.begin_anew()
             self._anew.set()
         if self._listener is not None and state is ConnectionState.AUTHENTICATED:
             self._listener.linked()
 
     async def _poll(self) -> None:
-        token = self._token if isinstance(self._token, str) else await self._token()
+        token = await self._present_token()
         # One after the other, so that other users of the service wait for one of them at most.
         sessions = await self._listed("sessions", token)
         channels = await self._listed("channels", token)
@@ -136,6 +142,9 @@ class Feed:
         elif refused := next((answer.status for answer in (sessions, channels) if answer.status and not answer.ok), 0):
             self._state.unlisted(refused)
             _log.warning("the lists cannot be read (%s): is the token an admin:* one?", refused)
+
+    async def _present_token(self) -> str:
+        return self._token if isinstance(self._token, str) else await self._token()
 
     async def _listed(self, name: str, token: str) -> ServiceResponse:
         """Return all rows of a paged list, up to a bound; or the response that failed."""
@@ -180,7 +189,10 @@ class Feed:
     def _receive(self, channel: str, event: Event) -> None:
         if self._listener is not None:
             self._listener.heard(channel, event)
+        was_due = self._standing.is_due()
         self._state.heard(channel, event, self._clock())
+        if self._standing.is_due() and not was_due:
+            self._anew.set()  # nothing is missed from this message on: the lists are read now, not at the next poll
 
     def _present(self, channel: str, presence: PresenceState) -> None:
         self._state.present(channel, presence, self._clock())

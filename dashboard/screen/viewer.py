@@ -115,12 +115,16 @@ class Viewer:
         text = self.say("unfollowed", missing=f"{missing:,}", count=f"{len(seen):,}")
         return [{"id": "unfollowed", "kind": "banner", "tone": "warn", "text": text}]
 
-    def heard(self, state: DashboardState) -> list[Block]:
-        """Return the sentence of a page whose facts come as messages: earlier facts may be missing."""
+    def heard(self, state: DashboardState, standing: str) -> list[Block]:
+        """Return the sentence of a page whose facts come as messages: as of when the list `standing` was read.
+
+        Without that list, earlier facts may be missing.
+        """
         if not state.live:
             return []
-        since = round(state.link.since)
-        return [{"id": "heard", "kind": "banner", "tone": "info", "text": self.say("heard"), "at": since}]
+        read_at = state.read_at.get(standing)
+        key, at = ("heard", state.link.since) if read_at is None else ("stands", read_at)
+        return [{"id": "heard", "kind": "banner", "tone": "info", "text": self.say(key), "at": round(at)}]
 
     def nothing(self, key: str) -> str:
         """Return the sentence of an empty list.

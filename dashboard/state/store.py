@@ -27,6 +27,7 @@ from dashboard.state.facts import (
     TailMessage,
 )
 from dashboard.state.service_link import ServiceLink
+from dashboard.state.standing import ReadList, fold
 from dossier_realtime.client.state.presence import PresenceState
 from dossier_realtime.protocol import channels, codec
 from dossier_realtime.protocol.authorization import Fact
@@ -59,7 +60,10 @@ PRESENCE_NAMESPACES = ("dossier", "document", "workspace", "relationship")
 
 
 class DashboardState:
-    """The fold. It changes by `heard`, `present`, `forgotten`, `listed`, `unlisted`, `audited` and `linked` only."""
+    """The fold.
+
+    It changes by `heard`, `stands`, `unread`, `present`, `forgotten`, `listed`, `unlisted`, `audited`, `linked` only.
+    """
 
     def __init__(self) -> None:
         self.link = ServiceLink()
@@ -77,6 +81,7 @@ class DashboardState:
         self.people = 0  # users with an open session
         self.lists_unread = False  # True: the lists had more pages than were read
         self.lists_longer = False  # True: the service's lists have more rows than are kept
+        self.read_at: dict[str, float] = {}  # when the lists of what stands were last read, by their names
         self.followed: frozenset[str] | None = None  # channels whose messages are received; None: all
         self.channels: dict[str, dict[str, Any]] = {}
         self.tail: deque[TailMessage] = deque(maxlen=MAX_TAIL)
@@ -85,6 +90,7 @@ class DashboardState:
         self.denials: BoundedDict[AuditEvent] = BoundedDict(200)
         self.messages = 0
         self.revision = 0
+        self._heard: BoundedDict[int] = BoundedDict(5_000)  # the revisions at which single facts were heard
 
     # --- input ------------------------------------------------------------------------------------------------
 
@@ -110,14 +116,32 @@ class DashboardState:
                 document.operations.append((at, edit.user_name))
                 self.documents.put(name, document)
             case RelationshipHealthChange(payload=change):
+                self._told("relationship", change.relationship_id)
                 self._relationship(change, at)
             case AlertState(payload=state):
                 alert = self.alerts.get(state.commitment_id)
                 if alert is not None:
+                    self._told("alert", state.commitment_id)
                     alert.acknowledged_by = state.acknowledged_by if state.state == "acknowledged" else None
             case _:
                 pass
         self._tell(channel, event, at)
+
+    def stands(self, read: ReadList, at: float) -> None:
+        """Fold a list of what stands, as the service answered at a time. What was heard meanwhile is newer."""
+        fold(self, read, at)
+        self.read_at[read.name] = at
+        self.revision += 1
+
+    def unread(self, name: str) -> None:
+        """Record that a list of what stands cannot be read: earlier facts may be missing again."""
+        if self.read_at.pop(name, None) is not None:
+            self.revision += 1
+
+    def heard_since(self, kind: str, key: str, revision: int) -> bool:
+        """Return whether a single fact was heard after a revision of the state."""
+        heard = self._heard.get(f"{kind} {key}")
+        return heard is not None and heard > revision
 
     def present(self, channel: str, presence: PresenceState, at: float) -> None:
         """Set the users who are on a channel now."""
@@ -231,13 +255,19 @@ class DashboardState:
         for row in decode_rows(topic, told.rows):
             match row:
                 case LimitRow():
+                    self._told("limit", row.key)
                     self._limited(row, at)
                 case AlertRow():
+                    self._told("alert", row.key)
                     self._alert(row, at)
                 case BriefRow():
+                    self._told("brief", row.key)
                     self._brief(row, at)
                 case _:
                     pass
+
+    def _told(self, kind: str, key: str) -> None:
+        self._heard.put(f"{kind} {key}", self.revision)
 
     def _limited(self, row: LimitRow, at: int) -> None:
         state = row.state or ""

@@ -20,7 +20,7 @@ from dossier_realtime.client import DossierRealtimeClient
 from dossier_realtime.protocol.authorization import reader
 from dossier_realtime.protocol.classification import Clearance
 from tests.harness import tokens
-from tests.harness.eventually import HANG_SECONDS
+from tests.harness.eventually import HANG_SECONDS, eventually_async
 from tests.harness.service import Service
 from tests.promises.conftest import Report
 from tests.promises.load_clients import door
@@ -93,8 +93,9 @@ def test_p37_the_lists_are_true_again_after_either_restart(tmp_path: Path, repor
             async with watching(service) as another:
                 await the_same(service, another)
                 took.append(monotonic() - began)
+                await eventually_async(lambda: "commitments" in another.read_at, lambda: another.read_at)
                 heard = [block for block in PANES["alerts"](another, EYES, 0.0) if block["id"] == "heard"]
-                assert heard[0]["at"] == round(another.link.since)  # what was not heard is said, with since when
+                assert heard[0]["at"] == round(another.read_at["commitments"])  # as of when it was read, is said
         finally:
             for client in people:
                 await client.close()

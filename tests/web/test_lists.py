@@ -15,7 +15,7 @@ from app.core.schema.calls import CALLS
 from tests.harness import tokens
 from tests.harness.service import Service
 from tests.harness.wire import Client
-from tests.web.test_actions import call
+from tests.web.test_actions import alert, call
 from tests.web.test_inboxes import publish, step
 from tests.web.test_openapi import COMMITMENT
 
@@ -176,3 +176,40 @@ def test_the_limits_tell_who_is_past_one_who_comes_near_and_whose_are_lifted(sta
     assert found["order"] == sorted(found["order"], key=["exceeded", "warned", "lifted"].index)
     for row in (past, near, found["lifted-0"]):
         assert row["until"] > time.time() - 3_600
+
+
+def test_alerts_of_programs_stand_in_the_list_until_they_are_acknowledged(service: Service) -> None:
+    recipient = "of-a-program"
+    program = tokens.token("program", "write:user:*", "write:dossier:mou:*", role="service", clearance="secret")
+    raised = alert("only-raised", 1, recipient, mou_id="m-raised")
+    assert call(service, program, "POST", "/v1/publish", {"events": [raised]})[0] == 200
+
+    def found(token: str) -> Any:
+        status, answer = call(service, token, "GET", "/v1/commitments?mou=" + raised["payload"]["mou_id"])
+        assert status == 200, answer
+        return next((row for row in answer["commitments"] if row["commitment_id"] == "only-raised"), None)
+
+    for token in (operator(), tokens.token(recipient)):
+        row = found(token)
+        assert row["registered"] is False
+        assert (row["state"], row["alert_level"], row["title"]) == ("open", 1, raised["payload"]["title"])
+        assert row["levels"][0]["raised_to"] == [recipient]
+    assert found(tokens.token("another", "read:dossier:mou:*")) is None, "it came on the channel of another user"
+    secret = {"classification": "secret"}
+    assert call(service, operator(), "PUT", "/v1/channels/dossier:mou:m-raised", secret)[0] == 200
+    assert found(tokens.token(recipient)) is None, "the MoU is above the recipient's clearance now"
+    assert found(operator())["classification"] == "secret"
+    assert call(service, operator(), "POST", "/v1/commitments/only-raised/ack", {})[0] == 200
+    row = found(operator())
+    assert (row["state"], row["by"]) == ("acknowledged", "operator")
+    assert (
+        call(
+            service, program, "POST", "/v1/publish", {"events": [alert("only-raised", 2, recipient, mou_id="m-raised")]}
+        )[0]
+        == 200
+    )
+    assert (found(operator())["state"], found(operator())["alert_level"]) == ("open", 2)
+    office = tokens.token("omar", "write:dossier:mou:*", clearance="secret")
+    body = COMMITMENT | {"mou_id": raised["payload"]["mou_id"]}
+    assert call(service, office, "PUT", "/v1/commitments/only-raised", body)[0] == 200
+    assert "registered" not in found(operator()), "from now on it is what is registered, once"

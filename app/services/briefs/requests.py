@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from dossier_realtime.protocol.authorization import Identity
     from dossier_realtime.protocol.classification import ChannelPolicy
     from dossier_realtime.protocol.commands import BriefRequestPayload
+    from dossier_realtime.protocol.fields import Level
 
     from .ledger import BriefLedger
     from .runner import BriefRunner
@@ -207,9 +208,9 @@ class BriefRequests:
             return False
         return self._publisher.shown_to(by, tuple(dict.fromkeys((job.owner_channel, job.channel, *job.sources))))
 
-    def level(self, job: BriefJob) -> str:
+    def level(self, job: BriefJob) -> Level:
         """Return the highest level of the channels that a brief is about, for the journal."""
-        return self._publisher.derived((job.owner_channel, job.channel, *job.sources)).level.label
+        return self._publisher.derived((job.owner_channel, job.channel, *job.sources)).level.label  # type: ignore[return-value]  # labels are the Literal
 
     def _check_access(self, by: Identity, channel: str) -> None:
         if not access(by, Right.READ, channel, self._policy).entitled:

@@ -13,10 +13,11 @@ if TYPE_CHECKING:
     from app.core.briefs.facts import EntityFact
     from app.core.briefs.finished import FinishedBrief
     from app.core.briefs.job import BriefJob
+    from dossier_realtime.protocol.fields import Level
 
 
-def brief_row(job: BriefJob) -> BriefRowAnswer:
-    """Return a brief as a row of a list."""
+def brief_row(job: BriefJob, level: Level | None = None) -> BriefRowAnswer:
+    """Return a brief as a row of a list, with its classification where the reader is told."""
     return BriefRowAnswer(
         request_id=job.request_id,
         requested_by=job.requester.user_id,
@@ -35,12 +36,13 @@ def brief_row(job: BriefJob) -> BriefRowAnswer:
         error=job.error,
         fallback_available=job.fallback_available,
         document=channels.document(job.request_id) if job.state == "complete" else None,
+        classification=level,
     )
 
 
-def brief_answer(job: BriefJob, finished: FinishedBrief | None) -> BriefAnswer:
+def brief_answer(job: BriefJob, finished: FinishedBrief | None, level: Level) -> BriefAnswer:
     """Return a brief with its text, where it is finished."""
-    row = msgspec.structs.asdict(brief_row(job))
+    row = msgspec.structs.asdict(brief_row(job, level))
     if finished is None:
         return BriefAnswer(**row)
     sources = [brief_source(fact) for fact in finished.facts]

@@ -78,6 +78,7 @@ class Alerts:
                 return AcknowledgedAlert(alert, [])
             try:
                 entries = self._publisher.entries(taken.events())
+                changes += await self._publisher.following(taken.events())
                 results = await self._store.acknowledge(alert, user_id, entries, changes)
             except Moved:
                 continue  # acknowledged by another user, or more users were alerted: decide again

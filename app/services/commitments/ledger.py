@@ -34,6 +34,11 @@ class Listed(NamedTuple):
     commitment: Commitment
 
 
+def listed_at(commitment: Commitment) -> ListPlace:
+    """Return the place of a commitment in lists: by its state, then by its deadline."""
+    return ListPlace(_ORDER[commitment.state] + commitment.said.due_date, commitment.commitment_id)
+
+
 class CommitmentLedger:
     """The records of commitments. `policy` says when they are due."""
 
@@ -55,7 +60,7 @@ class CommitmentLedger:
             revision,
             after.encode(),
             labels=(mou_label(after.said.mou_id), *(() if after.state == "deleted" else (ALL,))),
-            order=_ORDER[after.state] + after.said.due_date,
+            order=listed_at(after).order,
             due=next_moment(after, self.policy),
             expires=now + _SETTLED_SECONDS if settled else None,
         )

@@ -70,6 +70,10 @@ class CommitmentLists:
         """Return the place that the `next` of a page says; None for any other text."""
         return read_place(text) or self._sealed.open(text)
 
+    def seal(self, place: ListPlace) -> str:
+        """Return a place of a row that the reader may not see, as the `next` of a page says it."""
+        return self._sealed.seal(place)
+
     async def page(
         self, by: Identity, after: ListPlace | None, limit: int, mou_id: str = ""
     ) -> tuple[list[Commitment], str | None]:

@@ -75,7 +75,7 @@ class BriefListHandler(OperatorHandler):
         except Unavailable:
             self.unavailable()
             return
-        rows = [brief_row(job) for job in page.jobs if requests.may_read(job, identity)]
+        rows = [brief_row(job, requests.level(job)) for job in page.jobs if requests.may_read(job, identity)]
         self.answer(BriefPageAnswer(rows, None if page.following is None else requests.place_text(page.following)))
 
     def _refuse_request(self, refused: BriefRefusedError) -> None:
@@ -109,7 +109,7 @@ class BriefHandler(OperatorHandler):
             job, finished = found
             self.level = requests.level(job)
             self.require(lambda: requests.may_read(job, identity))
-            self.answer(brief_answer(job, finished))
+            self.answer(brief_answer(job, finished, requests.level(job)))
         elif decide_operator(identity).allowed:
             self.refuse(404, ErrorCode.NOT_FOUND, "There is no such brief")
         else:

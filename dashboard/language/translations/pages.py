@@ -123,6 +123,10 @@ TRANSLATIONS: dict[str, tuple[str, str]] = {
         "This page shows facts received over the connection. Facts may be missing from before",
         "تعرض هذه الصفحة ما ورد عبر الاتصال. وقد تنقصها وقائع حدثت قبل",
     ),
+    "stands": (
+        "This page shows what stands at the service, changes at once. All of it was last read at",
+        "تعرض هذه الصفحة ما هو قائم في الخدمة، وتُعرض التغييرات فورًا. قُرئت كلها آخر مرة في",
+    ),
     "kept": (
         "No more than {count} rows are kept of this list; it may be longer.",
         "لا يُحتفظ من هذه القائمة بأكثر من {count} صف، وقد تكون أطول.",

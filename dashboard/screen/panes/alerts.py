@@ -34,7 +34,7 @@ def alerts(state: DashboardState, viewer: Viewer, at: float) -> list[Block]:
         )
     board = {"id": "board", "kind": "board", "columns": columns, "empty": viewer.nothing("empty.alerts")}
     board["kept"] = viewer.kept(state.alerts)
-    return [*viewer.note(), board, *viewer.heard(state)]
+    return [*viewer.note(), board, *viewer.heard(state, "commitments")]
 
 
 def _days(alert: AlertView) -> int:

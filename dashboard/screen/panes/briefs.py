@@ -30,7 +30,7 @@ def briefs(state: DashboardState, viewer: Viewer, at: float) -> list[Block]:
             wide=True,
             kept=viewer.kept(state.briefs),
         ),
-        *viewer.heard(state),
+        *viewer.heard(state, "briefs"),
     ]
 
 

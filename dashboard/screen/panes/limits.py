@@ -40,7 +40,7 @@ def limits(state: DashboardState, viewer: Viewer, at: float) -> list[Block]:
             wide=True,
             kept=viewer.kept(state.limits),
         ),
-        *viewer.heard(state),
+        *viewer.heard(state, "limits"),
     ]
 
 

@@ -31,7 +31,7 @@ def relationships(state: DashboardState, viewer: Viewer, at: float) -> list[Bloc
             wide=True,
             kept=viewer.kept(state.relationships),
         ),
-        *viewer.heard(state),
+        *viewer.heard(state, "relationships"),
     ]
 
 

@@ -60,24 +60,29 @@ class CommitmentLevel(Struct):
 
 
 class CommitmentAnswer(Struct, kw_only=True, omit_defaults=True):
-    """A commitment and its state. `alert_level`: the highest that was raised, 0 before the first."""
+    """A commitment and its state. `alert_level`: the highest that was raised, 0 before the first.
+
+    One that is not `registered` is known from alerts of a program alone: it has no type and no owner, only the level
+    that stands, and the deadline that follows from the days that were named.
+    """
 
     commitment_id: Id
     mou_id: Id
     title: Text
     due_date: Date
-    mou_type: MouType
     responsible_department: Text
-    owner: Id
     escalation: list[list[Id]]
     classification: Level
     state: Literal["open", "acknowledged", "completed"]
     alert_level: Count
     levels: list[CommitmentLevel]
     delegations: list[DelegationRow]
+    mou_type: MouType | None = None
+    owner: Id | None = None
     by: Id | None = None
     next_level_at: Timestamp | None = None
     snoozed_until: Timestamp | None = None
+    registered: bool = True
 
 
 class CommitmentPage(Struct, omit_defaults=True):

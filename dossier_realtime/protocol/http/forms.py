@@ -17,6 +17,7 @@ from ..fields import (
     Count,
     Fraction,
     Id,
+    Level,
     Localized,
     Milliseconds,
     Name,
@@ -174,7 +175,10 @@ class RequestedBriefAnswer(Struct):
 
 
 class BriefRowAnswer(Struct, omit_defaults=True, kw_only=True):
-    """A brief on request. Durations in milliseconds, `created_at` in Unix seconds; `document`: its channel."""
+    """A brief on request. Durations in milliseconds, `created_at` in Unix seconds; `document`: its channel.
+
+    `classification`: the highest level of the channels that it is about.
+    """
 
     request_id: Id
     requested_by: Id
@@ -193,6 +197,7 @@ class BriefRowAnswer(Struct, omit_defaults=True, kw_only=True):
     error: Localized | None = None
     fallback_available: bool = False
     document: ChannelField | None = None
+    classification: Level | None = None
 
 
 class BriefTexts(Struct):

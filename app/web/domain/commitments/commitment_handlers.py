@@ -174,12 +174,11 @@ class CommitmentListHandler(CommitmentCallHandler):
         if not self.check_mou(mou):
             return
         try:
-            found, following = await lists.page(identity, after, limit, mou)
+            page = await self.context.domain.standing_commitments.page(identity, after, mou, limit)
         except Unavailable:
             self.unavailable()
             return
-        rows = await in_turns(lambda one: commitment_row(one, self.commitments), found)
-        self.answer(CommitmentPage(rows, following))
+        self.answer(CommitmentPage(page.rows, page.more))
 
 
 class CommitmentCompleteHandler(CommitmentCallHandler):
