@@ -167,9 +167,9 @@ class EventPublisher:
         """Return the fact that something was derived from these channels, with their highest level now."""
         return Fact(channels, max(self._policy.settings(channel).level for channel in channels))
 
-    def shown_to(self, identity: Identity, channels: tuple[str, ...]) -> bool:
-        """Return whether facts derived from these channels may be shown to a user."""
-        return may_see(identity, Fact(channels), self._policy.settings)
+    def shown_to(self, identity: Identity, channels: tuple[str, ...], level: Clearance = Clearance.PUBLIC) -> bool:
+        """Return whether facts of this level at least, derived from these channels, may be shown to a user."""
+        return may_see(identity, Fact(channels, level), self._policy.settings)
 
     def entries(self, events: Sequence[tuple[str, Event]], by: Identity | None = None) -> list[PublicationEntry]:
         """Return (channel, event) pairs as the engine takes them. `by`: their sender; None: the service itself.

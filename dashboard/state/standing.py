@@ -9,11 +9,12 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 from msgspec import UNSET, Struct
 
+from dashboard.state.bounded_dict import BoundedDict
 from dashboard.state.facts import MAX_SCORES, AlertView, BriefView, LimitView, NodeView, RelationshipView
 from dossier_realtime.protocol import channels
 from dossier_realtime.protocol.authorization import Fact
@@ -24,9 +25,6 @@ from dossier_realtime.protocol.http.forms import BriefRowAnswer
 from dossier_realtime.protocol.http.operator_lists import NodeRow, StandingLimitRow
 from dossier_realtime.recording.commitments.ladder import priority
 from dossier_realtime.recording.ops.ops_rows import AlertRow, BriefRow, TextField
-
-if TYPE_CHECKING:
-    from dashboard.state.store import DashboardState
 
 R = TypeVar("R", bound=Struct)
 _BRIEF_STATES = {"queued": "started", "running": "progress"}
@@ -42,12 +40,25 @@ class ReadList:
     since: int
 
 
-def fold(state: DashboardState, read: ReadList, at: float) -> None:
+class Filled(Protocol):
+    """The part of the state that lists fill."""
+
+    nodes: BoundedDict[NodeView]
+    limits: BoundedDict[LimitView]
+    alerts: BoundedDict[AlertView]
+    briefs: BoundedDict[BriefView]
+    relationships: BoundedDict[RelationshipView]
+
+    def heard_since(self, kind: str, key: str, revision: int) -> bool:
+        """Return whether a single fact was heard after a revision of the state."""
+
+
+def fold(state: Filled, read: ReadList, at: float) -> None:
     """Put what a list says into the state."""
     _FOLDS[read.name](state, read, at)
 
 
-def _commitments(state: DashboardState, read: ReadList, at: float) -> None:
+def _commitments(state: Filled, read: ReadList, at: float) -> None:
     seen = set()
     for row in _rows(read, CommitmentAnswer):
         if not row.alert_level or row.state == "completed":
@@ -86,7 +97,7 @@ def _alert(row: CommitmentAnswer, known: AlertView | None, at: float) -> AlertVi
     return AlertView(row.commitment_id, row.alert_level, since, round(at), facts, by, fact)
 
 
-def _briefs(state: DashboardState, read: ReadList, at: float) -> None:
+def _briefs(state: Filled, read: ReadList, at: float) -> None:
     for row in _rows(read, BriefRowAnswer):
         if state.heard_since("brief", row.request_id, read.since):
             continue
@@ -112,7 +123,7 @@ def _briefs(state: DashboardState, read: ReadList, at: float) -> None:
         state.briefs.put(row.request_id, brief)
 
 
-def _relationships(state: DashboardState, read: ReadList, at: float) -> None:
+def _relationships(state: Filled, read: ReadList, at: float) -> None:
     for row in _rows(read, _Relationship):
         if (
             row.score is None
@@ -129,7 +140,7 @@ def _relationships(state: DashboardState, read: ReadList, at: float) -> None:
         state.relationships.put(row.relationship_id, view)
 
 
-def _limits(state: DashboardState, read: ReadList, at: float) -> None:
+def _limits(state: Filled, read: ReadList, at: float) -> None:
     seen = set()
     for row in _rows(read, StandingLimitRow):
         key = f"{row.user_id} {row.rate_class}"
@@ -151,14 +162,14 @@ def _limits(state: DashboardState, read: ReadList, at: float) -> None:
                 state.limits.drop(key)
 
 
-def _nodes(state: DashboardState, read: ReadList, at: float) -> None:
+def _nodes(state: Filled, read: ReadList, at: float) -> None:
     for row in _rows(read, NodeRow):
         known = state.nodes.get(row.node)
         if known is None or known.at < row.at:
             state.nodes.put(row.node, NodeView(row.at, row.values))
 
 
-_FOLDS: dict[str, Callable[[DashboardState, ReadList, float], None]] = {
+_FOLDS: dict[str, Callable[[Filled, ReadList, float], None]] = {
     "nodes": _nodes,
     "limits": _limits,
     "commitments": _commitments,

@@ -40,6 +40,8 @@ def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
             asked = {"type": "country", "entity_id": f"S{number}", "language": "en"}
             writer = tokens.token("ali", "read:*", "write:*")
             assert call(service, writer, "POST", "/v1/briefs", asked)[0] == 202
+            score = {"score": 40 + number}
+            assert call(service, writer, "POST", f"/v1/relationships/r{number}/score", score)[0] == 200
             told = step("workspace:w1", f"t{number}", "pending", "in_progress", assigned_to="ali")
             assert publish(service, told)[0] == 200
             operator = tokens.token("operator", "admin:*", clearance="secret")

@@ -99,7 +99,8 @@ class StandingCommitments:
         """Return whether a user may see an alert: a recipient who is cleared, or who may read all its channels."""
         own, about = channels.user(by.user_id), self._about(alert)
         if own in alert.channels:
-            return by.clearance >= self._publisher.derived(about).level and self._publisher.shown_to(by, (own,))
+            is_cleared = self._publisher.shown_to(by, (), self._publisher.derived(about).level)
+            return is_cleared and self._publisher.shown_to(by, (own,))
         return self._publisher.shown_to(by, about)
 
     def _about(self, alert: core.RaisedAlert) -> tuple[str, ...]:

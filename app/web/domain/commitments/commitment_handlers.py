@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import date
 from typing import TYPE_CHECKING, ClassVar
 
-from app.services.commitments.lists import DryRunSpan, TooMany, in_turns
+from app.services.commitments.lists import DryRunSpan, TooMany
 from app.services.commitments.registry import CommitmentChange, NoCommitment, NotAllowed
 from app.services.commitments.rows import commitment_row, planned_row
 from app.services.errors import DomainFactError, Unavailable
