@@ -117,7 +117,9 @@ def _compose(stores: Stores, tls_context: ssl.SSLContext | None) -> Service:
     channel_admin = ChannelAdmin(engine, policy)
     channel_admin.report_changes(due_clock.changed)
     due_clock.add(read_only.KIND, channel_admin.end_read_only)
-    jobs = brief_jobs(stores, publisher, policy, documents, channel_admin, aggregator, commitments.registry, now)
+    jobs = brief_jobs(
+        stores, publisher, policy, documents, channel_admin, aggregator, commitments.registry, health, now
+    )
     due_clock.add(BRIEF_RECORDS, jobs.workers.due)
     due_clock.add(relationships.KIND, health.health.due)
     briefs = Briefs(engine.briefs, publisher, aggregator, jobs.ledger, jobs.runner.forget)

@@ -21,6 +21,7 @@ from app.services.briefs.requests import BriefBounds, BriefRequests, GeneratorNa
 from app.services.briefs.runner import BriefRunner, RunnerLimits
 from app.services.briefs.silence import SilentBriefs
 from app.services.briefs.workers import BriefWorkers, WorkerParts
+from app.services.relationships.brief_facts import HealthSource
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from app.services.commitments.registry import CommitmentRegistry
     from app.services.editing.documents import Documents
     from app.services.publisher import EventPublisher
+    from app.web.handler_context import RelationshipServices
     from dossier_realtime.protocol.classification import ChannelPolicy
     from dossier_realtime.recording.entry import Detail
     from dossier_realtime.recording.ops.ops_aggregator import OpsAggregator
@@ -50,6 +52,7 @@ def brief_jobs(
     channel_admin: ChannelAdmin,
     aggregator: OpsAggregator,
     registry: CommitmentRegistry,
+    health: RelationshipServices,
     clock: Callable[[], Instant],
 ) -> BriefJobs:
     """Return the briefs that the configuration allows."""
@@ -63,6 +66,7 @@ def brief_jobs(
         HistorySource(engine.broker),
         PresenceSource(engine.presence),
         CommitmentSource(registry, publisher),
+        HealthSource(health.health, health.reading),
     )
     generators: dict[str, Generator] = {"template": TemplateGenerator(now)}
     if settings.chat.endpoint:
