@@ -18,6 +18,8 @@ from .index import Index, Source
 from .moments import Zone, unix
 from .names import TYPES, channel_pattern, did_you_mean, must_be_in, must_be_text
 from .proof.verify import Report
+from .relationships import history as relationships
+from .relationships.scoring import HealthPolicy
 from .replay import documents
 from .replay.documents import DocumentHistory
 from .replay.timeline import RecordedState
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from dossier_realtime.protocol.channels import Pattern
 
     from .moments import Moment
+    from .relationships.history import HealthHistory
 
 _KINDS: frozenset[str] = frozenset(get_args(Kind))
 
@@ -256,6 +259,19 @@ class Recording:
         both = (self.document(first), self.document(second))
         one, other = (each.document_at(each.last if moment is None else each.version_at(moment, tz)) for each in both)
         return SideBySide(one, other, (first, second))
+
+    def health(self, name: str, policy: HealthPolicy | None = None) -> HealthHistory:
+        """Return the course of a relationship's score, `relationship:mou-7` or `mou-7`, up to the end of the recording.
+
+        `policy`: the rules of scores, by default those of the delivered configuration. A recording that begins later
+        than the relationship knows what was given from then on. Raises KeyError where there is none.
+        """
+        must_be_text(name, "the name of a relationship")
+        channel = name if channels.is_in(name, "relationship") else channels.relationship(name)
+        entries = [*self.entries(channel=channel)]
+        inputs, published = relationships.inputs_of(entries)
+        rules = policy or HealthPolicy()
+        return relationships.course_of(channels.identifier(channel), inputs, published, self.span[1], rules)
 
     def history(self, name: str) -> pd.DataFrame:
         """Return one row a version of a document: time, author, edit; the text is `document(name).at(version)`."""

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.harness.service import ROOT
@@ -19,6 +20,11 @@ def test_the_python_of_the_page_for_analysts_works(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     played = play(tmp_path / "var")
+    with played.service as service:
+        for score in (90, 55):
+            headers = {"Authorization": f"Bearer {service.token('program', 'write:relationship:*')}"}
+            url = f"{service.http}/v1/relationships/mou-7/score"
+            assert httpx.post(url, json={"score": score}, headers=headers).status_code == 200
     monkeypatch.chdir(tmp_path)
     command = [sys.executable, "run.py", "export", "--to", str(tmp_path / "sara.ndjson"), "--user", "sara"]
     subprocess.run([*command, "--data", str(played.service.data)], cwd=ROOT, check=True, capture_output=True)

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from dossier_realtime.protocol.classification import ChannelPolicy
     from dossier_realtime.protocol.events import Event
     from dossier_realtime.protocol.fields import Level, Text
-    from dossier_realtime.protocol.http.relationships import FactBody, ScoreBody
+    from dossier_realtime.protocol.http.relationships import RelationshipFact, ScoreBody
     from dossier_realtime.recording.relationships.course import CourseStep, Relationship
     from dossier_realtime.recording.relationships.scoring import HealthPolicy
 
@@ -108,7 +108,7 @@ class RelationshipHealth:
         return await self._change(relationship_id, step, by, act, recorded, said.recommendations)
 
     async def add_facts(
-        self, relationship_id: str, said: Sequence[FactBody], by: Identity, act: RecordAct
+        self, relationship_id: str, said: Sequence[RelationshipFact], by: Identity, act: RecordAct
     ) -> HealthResult:
         """Take facts of a relationship; those that are known are passed over.
 
@@ -173,7 +173,7 @@ class RelationshipHealth:
             change is not None or recommendations is not None or not after.recommendations
         ):
             if recommendations is None:
-                recommendations = self.rules.words.recommendations(after.trigger, after.status)
+                recommendations = [*self.rules.words.recommendations(after.trigger, after.status)]
             after = structs.replace(after, recommendations=recommendations)
         if change is None:
             return after, []
@@ -194,7 +194,7 @@ class RelationshipHealth:
         key = relationship.relationship_id
         return RecordChange(core.KIND, key, revision, folded.body, folded.labels, folded.order, due=folded.due)
 
-    def _kept(self, relationship_id: str, said: Sequence[FactBody], by: Identity) -> list[KeptFact]:
+    def _kept(self, relationship_id: str, said: Sequence[RelationshipFact], by: Identity) -> list[KeptFact]:
         """Return facts as they are kept. Raises BadFactError."""
         latest = self.now() + MAX_AHEAD_SECONDS
         level = self._channel_policy.settings(channels.relationship(relationship_id)).level

@@ -148,8 +148,9 @@ def new_facts(before: Relationship, facts: Sequence[KeptFact]) -> list[KeptFact]
     """Return those of the facts that are not known. Raises KnownFactError."""
     known, new = before.known.by_id(), []
     for index, fact in enumerate(facts):
-        same = known.setdefault(fact.id, fact)
-        if same is fact:
+        same = known.get(fact.id)
+        if same is None:
+            known[fact.id] = fact
             new.append(fact)
         elif structs.replace(same, level=None) != structs.replace(fact, level=None):
             raise KnownFactError(index)

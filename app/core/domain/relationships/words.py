@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from dossier_realtime.protocol.fields import Localized
 
 if TYPE_CHECKING:
-    from dossier_realtime.protocol.fields import Health, Text
+    from dossier_realtime.protocol.fields import Health
 
 _DAYS: Final = re.compile(r"_([0-9]{1,5})_days\Z")
 _NUMBER: Final = "{days}"
@@ -34,7 +34,7 @@ class HealthWords:
         row = self.triggers.get(name) or self.triggers.get(_DAYS.sub("", name))
         return None if row is None else Localized(row.en.replace(_NUMBER, days), row.ar.replace(_NUMBER, days))
 
-    def recommendations(self, trigger: str, status: Health) -> list[Text]:
+    def recommendations(self, trigger: str, status: Health) -> Sequence[Localized]:
         """Return the recommendations of a trigger and of a status, each once."""
         rows = self.advice.get(trigger) or self.advice.get(_DAYS.sub("", trigger)) or ()
         every = [*rows, *self.advice.get(status, ())]
