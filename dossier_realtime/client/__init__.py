@@ -4,6 +4,7 @@ from dossier_realtime.protocol.codec import InvalidMessage
 from dossier_realtime.protocol.domain.inbox_ids import InboxEvent
 from dossier_realtime.protocol.errors import ErrorCode
 from dossier_realtime.protocol.fields import Position
+from dossier_realtime.protocol.http.relationships import RelationshipFact
 
 from .briefs import BriefEvent, BriefGeneration
 from .client import DossierRealtimeClient
@@ -30,6 +31,7 @@ from .errors import (
 from .io.endpoint import TokenSource
 from .pairs import DocumentPair
 from .publisher import Published, Publisher
+from .relationships import Relationships
 from .state.backoff import Backoff
 from .state.changes import Change, Cursor, Edit
 from .state.editing.document_status import DocumentStatus
@@ -76,6 +78,8 @@ __all__ = [
     "Publisher",
     "QueueFull",
     "RealtimeError",
+    "RelationshipFact",
+    "Relationships",
     "RemoteCursor",
     "Subscription",
     "SubscriptionStatus",

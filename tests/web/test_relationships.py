@@ -13,9 +13,11 @@ import pytest
 from app.core.domain.projections import relationships as core
 from app.engine.ports.records import RecordChange
 from app.services import due_clock
+from dossier_realtime.archive import open_journal
 from dossier_realtime.protocol.http.relationships import KeptFact
 from dossier_realtime.recording.relationships.course import after_facts
 from dossier_realtime.recording.relationships.scoring import HealthPolicy
+from tests.harness.eventually import eventually_async
 from tests.web.relationship_office import DAY, HEALTH, MORNING, HealthOffice, Message, health_office
 
 
@@ -180,6 +182,28 @@ def test_changes_that_other_programs_publish_are_listed_and_explained(tmp_path: 
     in_office(tmp_path, scene)
 
 
+def test_a_brief_about_the_entity_rests_on_the_score_and_what_moved_it(tmp_path: Path) -> None:
+    async def scene(place: HealthOffice) -> None:
+        await place.facts("r1", fact("e1", "engagement"))
+        await place.facts("r1", fact("c1", "commitment_missed", source="dossier:mou:hidden-mou"))
+        reader = place.token("sara", "read:relationship:*")
+        asked = {"type": "relationship", "entity_type": "relationship", "entity_id": "r1", "language": "en"}
+        answer = await place.call("POST", "briefs", reader, json=asked)
+        assert answer.status_code == 202, answer.text
+        read: list[Message] = []
+
+        async def complete() -> bool:
+            read[:] = [(await place.call("GET", f"briefs/{answer.json()['request_id']}", reader)).json()]
+            return bool(read[0].get("text"))
+
+        await eventually_async(complete, lambda: read)
+        assert "Score 53: at risk" in read[0]["text"]["en"]
+        assert "An engagement was recorded" in read[0]["text"]["en"]
+        assert "commitment was missed" not in str(read) + str(await place.told("r1")).replace("commitment_missed", "")
+
+    in_office(tmp_path, scene)
+
+
 def test_lists_are_paged_worst_first_by_the_rights_of_the_reader(tmp_path: Path) -> None:
     async def scene(place: HealthOffice) -> None:
         scores = {f"r{number}": (number * 37) % 101 for number in range(25)}
@@ -255,6 +279,26 @@ def test_without_the_right_or_the_clearance_every_answer_is_the_same(tmp_path: P
         assert (await place.call("GET", "relationships/unknown")).status_code == 404
 
     in_office(tmp_path, scene)
+
+
+def test_the_journal_names_a_classified_relationship_to_the_cleared_only(tmp_path: Path) -> None:
+    async def scene(place: HealthOffice) -> None:
+        admin = place.token("admin", "admin:*", clearance="secret")
+        for name in ("openone", "hiddenone"):
+            await place.score(name, 90)
+        secret = {"classification": "secret"}
+        assert (await place.call("PUT", "channels/relationship:hiddenone", admin, json=secret)).status_code == 200
+        await place.score("hiddenone", 30)
+        await place.why("hiddenone")
+
+    in_office(tmp_path, scene)
+    journal = tmp_path / "data" / "journal"
+    assert [one.score for one in open_journal(journal, clearance="secret").health("hiddenone").points] == [90, 30]
+    shown = " ".join(str(entry) for entry in open_journal(journal).entries())
+    assert "openone" in shown
+    assert "hiddenone" not in shown
+    with pytest.raises(KeyError):
+        open_journal(journal).health("hiddenone")
 
 
 GOOD = {"id": "e1", "kind": "engagement", "at": 5}

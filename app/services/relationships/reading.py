@@ -12,8 +12,8 @@ from dossier_realtime.protocol.authorization import Fact, may_see
 from dossier_realtime.protocol.classification import Clearance
 from dossier_realtime.protocol.http.relationships import (
     ComponentRow,
-    FactBody,
     MovementRow,
+    RelationshipFact,
     RelationshipRow,
     WhyAnswer,
 )
@@ -136,5 +136,5 @@ def movement_row(movement: Movement, words: HealthWords) -> MovementRow:
     )
 
 
-def _said(fact: KeptFact) -> FactBody:
-    return FactBody(id=fact.id, kind=fact.kind, at=fact.at, hours=fact.hours, source=fact.source)
+def _said(fact: KeptFact) -> RelationshipFact:
+    return RelationshipFact(id=fact.id, kind=fact.kind, at=fact.at, hours=fact.hours, source=fact.source)

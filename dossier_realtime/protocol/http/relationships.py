@@ -24,7 +24,7 @@ class ScoreBody(NullIsAbsent, Struct, kw_only=True, forbid_unknown_fields=True, 
     recommendations: Annotated[list[Text], Meta(max_length=50)] | None = None
 
 
-class FactBody(NullIsAbsent, Struct, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+class RelationshipFact(NullIsAbsent, Struct, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """A fact of a relationship: what happened, and when (`at`, Unix seconds). `id` is unique to the relationship.
 
     `hours`: of a `response`, how long it took. `source`: the channel that the fact came from; only those who may read
@@ -41,7 +41,7 @@ class FactBody(NullIsAbsent, Struct, kw_only=True, forbid_unknown_fields=True, o
 class FactsBody(Struct, forbid_unknown_fields=True):
     """Facts of one relationship, taken all or none."""
 
-    facts: Annotated[list[FactBody], Meta(min_length=1, max_length=MAX_FACTS)]
+    facts: Annotated[list[RelationshipFact], Meta(min_length=1, max_length=MAX_FACTS)]
 
 
 class RelationshipRow(Struct, kw_only=True, omit_defaults=True):
@@ -96,7 +96,7 @@ class MovementRow(Struct, kw_only=True, omit_defaults=True):
     points: int
     before: Score | None = None
     text: Localized | None = None
-    fact: FactBody | None = None
+    fact: RelationshipFact | None = None
     by: Id | None = None
 
 
