@@ -154,7 +154,7 @@ def _compose(stores: Stores, tls_context: ssl.SSLContext | None) -> Service:
             publisher,
             documents,
             revisions,
-            Exports(),
+            Exports(comments),
             Pairs(engine.records, publisher, documents, revisions),
             comments,
             alerts,

@@ -63,6 +63,36 @@ async def test_a_document_is_saved_as_each_kind_of_file_now_and_as_it_was(servic
 
 
 @scene
+async def test_comments_and_suggestions_are_comments_of_the_present_file_on_their_text(service: Service) -> None:
+    channel = fresh()
+    document = channel.partition(":")[2]
+    async with editors(service, channel, "ali") as (ali,):
+        await committed(ali, edit(channel, 0, 0, "keep this one"))
+        writer = {"Authorization": f"Bearer {service.token('bea', 'write:document:*', name='Bea')}"}
+        async with httpx.AsyncClient(base_url=service.http, headers=writer, timeout=HANG_SECONDS) as http:
+            path = f"/v1/documents/{document}/comments"
+            place = {"version": 1, "start": 5, "end": 9}
+            made = (await http.post(path, json=place | {"text": "<b>why?</b>"})).json()
+            await http.post(f"{path}/{made['id']}/replies", json={"text": "لماذا؟"})
+            suggestion = {"version": 1, "start": 0, "end": 4, "replacement": "hold"}
+            assert (await http.post(path, json=suggestion)).status_code == 200
+        await committed(ali, edit(channel, 1, 0, "New: "))
+    reader = service.token("rea", "read:document:*")
+    file = docx.Document(io.BytesIO(save(service, reader, document, format="docx").content))
+    assert [(one.author, one.text) for one in file.comments] == [
+        ("Bea", "<b>why?</b>"),
+        ("Bea", "لماذا؟"),
+        ("Bea", "Suggestion: hold"),
+    ]
+    assert file.paragraphs[0].text == "New: keep this one"
+    page = save(service, reader, document, format="html").text
+    assert "&lt;b&gt;why?&lt;/b&gt;" in page
+    assert "<b>" not in page
+    assert "New: keep[^3] this[^1][^2] one" in save(service, reader, document, format="markdown").text
+    assert "[^1]" not in save(service, reader, document, format="markdown", version="2").text
+
+
+@scene
 async def test_a_file_is_for_those_who_may_read_the_document(service: Service) -> None:
     channel = fresh()
     document = channel.partition(":")[2]

@@ -22,6 +22,8 @@ from dossier_realtime.protocol.documents.comments import CommentReply, DocumentC
 from dossier_realtime.protocol.errors import ErrorCode
 
 if TYPE_CHECKING:
+    from app.core.domain.documents import VersionedDocument
+    from app.engine.ports.records import Record
     from app.journal.acts import Facts
     from app.services.commenting.ledger import CommentAct, CommentLedger
     from app.services.commenting.places import CommentPlaces
@@ -34,6 +36,7 @@ _log = structlog.get_logger("comments")
 _LAST: Final = "\U0010ffff"  # behind every key with the same order
 _STORE_AFTER: Final = 500  # versions after which a sweep stores the places anew; a log keeps 10,000
 _REMOVED_AT_ONCE: Final = 200
+_READ_AT_ONCE: Final = 200
 
 
 class CommentRows(NamedTuple):
@@ -63,6 +66,22 @@ class Comments:
         # One that was removed meanwhile has no place any more.
         rows = [shown(one, present) for one in comments if one.id in present.places.anchors]
         return CommentRows(present.versioned.version, rows, more)
+
+    async def present(self, channel: str) -> tuple[VersionedDocument, list[DocumentCommentPayload]]:
+        """Return the document as it is with all its comments, in the order in which they were made.
+
+        Raises Unavailable.
+        """
+        records: list[Record] = []
+        while len(records) < core.MAX_COMMENTS:
+            after = records[-1].place if records else None
+            found = await self._ledger.records.listed(core.KIND, channel, after, _READ_AT_ONCE)
+            records += found
+            if len(found) < _READ_AT_ONCE:
+                break
+        present = await self._places.present(channel)
+        threads = [core.decode(record.body).comment for record in records]
+        return present.versioned, [shown(one, present) for one in threads if one.id in present.places.anchors]
 
     async def author(self, channel: str, name: str) -> str:
         """Return the id of the user who made a comment. Raises CommentError where there is none, and Unavailable."""

@@ -16,11 +16,13 @@ import msgspec
 
 from app.engine.ports.errors import Unavailable
 
+from .comment_remarks import remarks_of
 from .job import ExportJob
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Sequence
 
+    from app.services.commenting.comments import Comments
     from dossier_realtime.ot.document import Document
     from dossier_realtime.rich_text.remarks import Remark
 
@@ -39,16 +41,21 @@ class TooManyPiecesError(Exception):
 
 
 class Exports:
-    """The files that documents are written as. `remarks_of`: the comments that become comments of the file."""
+    """The files that documents are written as."""
 
-    def __init__(self, remarks_of: Callable[[str, int], Awaitable[Sequence[Remark]]] | None = None) -> None:
-        self._remarks_of = remarks_of
+    def __init__(self, comments: Comments) -> None:
+        self._comments = comments
         self._room = asyncio.Semaphore(_MAX_PROCESSES)
 
-    async def file(self, form: Format, title: str, channel: str, version: int, document: Document) -> bytes:
+    async def present(self, form: Format, title: str, channel: str) -> tuple[int, bytes]:
+        """Return the present version of a document, and its file with the comments on it. Raises as `file`."""
+        versioned, comments = await self._comments.present(channel)
+        written = await self.file(form, title, versioned.document, list(remarks_of(comments)))
+        return versioned.version, written
+
+    async def file(self, form: Format, title: str, document: Document, remarks: Sequence[Remark] = ()) -> bytes:
         """Return a document as a file. Raises TooManyPiecesError, and Unavailable where it is not written in time."""
-        remarks = [] if self._remarks_of is None else list(await self._remarks_of(channel, version))
-        job = ExportJob(form, title, document.content, document.format, remarks)
+        job = ExportJob(form, title, document.content, document.format, list(remarks))
         if job.pieces > MAX_PIECES:
             raise TooManyPiecesError
         if job.pieces <= _SMALL_PIECES and document.length <= _SMALL_UNITS:

@@ -44,12 +44,11 @@ class DocumentExportHandler(DocumentCallHandler):
         revisions = self.context.domain.revisions
         try:
             if asked is None:
-                versioned = await self.context.domain.documents.committed(channel)
-                version, document = versioned.version, versioned.document
+                version, written = await self.context.domain.exports.present(name, document_id, channel)
             else:
                 versioned = await revisions.at(channel, await revisions.version_of(channel, asked))
-                version, document = versioned.version, versioned.document
-            written = await self.context.domain.exports.file(name, document_id, channel, version, document)
+                version = versioned.version
+                written = await self.context.domain.exports.file(name, document_id, versioned.document)
         except VersionNotKeptError as absent:
             self.refuse_version(absent)
             return
