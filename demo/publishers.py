@@ -6,9 +6,10 @@ import time
 from random import Random
 from uuid import uuid4
 
-from demo.commitment_registry import register_commitments
 from demo.content import texts, world
 from demo.content.people import ALERTS, BRIEFS, HEALTH
+from demo.office.commitment_registry import register_commitments
+from demo.office.relationship_facts import post_facts
 from demo.participant import event_of
 from demo.scenario_context import ScenarioContext
 from dossier_realtime.client import ErrorCode, PublishError
@@ -110,10 +111,11 @@ async def _brief(context: ScenarioContext, rng: Random, requester: str, *, fails
 
 async def relationships(context: ScenarioContext, rng: Random) -> None:
     """Change scores of relationships and publish each change of status."""
-    scores = {relationship: rng.randint(35, 95) for relationship in world.RELATIONSHIPS}
+    told = world.RELATIONSHIPS[len(world.SCORED_RELATIONSHIPS) :]
+    scores = {relationship: rng.randint(35, 95) for relationship in told}
     while not context.finished.is_set():
         await context.pause(rng, 0.5, 1.5)
-        relationship = rng.choice(world.RELATIONSHIPS)
+        relationship = rng.choice(told)
         before = scores[relationship]
         now = scores[relationship] = min(100, max(0, before + rng.randint(-25, 25)))
         previous, new = world.health_of(before), world.health_of(now)
@@ -157,6 +159,7 @@ async def reminders(context: ScenarioContext, rng: Random) -> None:
 
 PUBLISHERS = {
     "registry": register_commitments,
+    "facts": post_facts,
     "commitments": commitments,
     "briefs": briefs,
     "more briefs": briefs,

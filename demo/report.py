@@ -21,6 +21,8 @@ DOMAIN_ROWS = (
     "tasks cancelled",
     "inbox entries read",
     "inbox entries snoozed",
+    "facts posted",
+    "relationships silent",
 )
 """The counts of the office's work on commitments, briefs, tasks and inboxes."""
 

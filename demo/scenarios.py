@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from demo.content import texts, world
 from demo.document_scenario import write_a_brief
-from demo.office_scenarios import acknowledge_an_alert, ask_for_a_brief, move_a_task, read_the_inbox
+from demo.office.waiting_scenarios import acknowledge_an_alert, ask_for_a_brief, move_a_task, read_the_inbox
 from demo.participant import Participant, event_of
 from demo.scenario_context import ScenarioContext
 from dossier_realtime.protocol import channels

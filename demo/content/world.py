@@ -111,6 +111,9 @@ DOSSIERS = COUNTRIES + ORGANIZATIONS + _MOU_DOSSIERS
 RELATIONSHIPS = tuple(f"SA-{country.id}" for country in COUNTRIES[1:])
 """Ids of the relationships that are watched: the Kingdom's with each other country."""
 
+SCORED_RELATIONSHIPS = RELATIONSHIPS[:4]
+"""Those that the service scores from facts; the others' changes are published by a program."""
+
 FIELDS = (
     "cooperation_areas",
     "relationship_status",

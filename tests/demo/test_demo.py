@@ -57,6 +57,8 @@ def test_a_day_at_the_office_agrees_with_the_metrics(tmp_path: Path) -> None:
     assert facts["briefs asked for"] == facts["briefs written"] + facts["briefs not written"]
     assert facts["briefs asked for"] == asked_for.count("brief_request")
     assert facts["inbox entries snoozed"] == asked_for.count("notification_snooze")
+    assert facts["facts posted"] > 3
+    assert facts["relationships silent"] <= 1
     assert facts["tasks completed"] + facts["tasks cancelled"] > 0
     assert min(facts["edits confirmed"], metrics["dossier_edits_total"]) > 0
     assert 0 < facts["events received"] <= metrics["dossier_deliveries_total"] + metrics["dossier_messages_sent_total"]

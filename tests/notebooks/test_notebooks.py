@@ -18,8 +18,8 @@ def read(path: Path) -> nbformat.NotebookNode:
     return notebook
 
 
-def test_there_are_four() -> None:
-    assert [name[:2] for name in NAMES] == ["01", "02", "03", "04"]
+def test_there_are_five() -> None:
+    assert [name[:2] for name in NAMES] == ["01", "02", "03", "04", "05"]
 
 
 @pytest.mark.parametrize("name", NAMES)

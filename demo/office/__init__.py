@@ -1,0 +1,1 @@
+"""The office at its domain: commitments, briefs, relationships, tasks and inboxes."""

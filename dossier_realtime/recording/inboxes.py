@@ -1,0 +1,108 @@
+"""The inbox of a user as a recording has it: the entries, and what became of each (docs/protocol.md#inbox)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import msgspec
+
+from dossier_realtime.protocol import channels, codec
+from dossier_realtime.protocol.commands import AcknowledgeNotifications, Command, SnoozeNotification
+from dossier_realtime.protocol.domain.inbox import InboxState
+from dossier_realtime.protocol.domain.inbox_ids import InboxEvent, entry_id
+from dossier_realtime.protocol.inbound import InboundMessage
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from .entry import Entry
+    from .recording import Recording
+
+_COMMANDS = ("notification_ack", "notification_snooze")
+
+
+@dataclass(slots=True)
+class RecordedEntry:
+    """An entry of an inbox at the end of a recording. Times are Unix seconds; `changed` is None while it is new."""
+
+    id: str
+    kind: str
+    offset: int
+    received: float
+    state: Literal["unread", "read", "snoozed"] = "unread"
+    changed: float | None = None
+
+
+def inbox_entries(recording: Recording, user: str) -> list[RecordedEntry]:
+    """Return the entries that came to a user, in their order.
+
+    Of a recording that begins later than the inbox, the earlier entries are not there.
+
+    Raises:
+        KeyError: for a user whose channel is not in the recording.
+        ValueError: where the recording withholds the messages that marked entries, as one below `secret` does.
+    """
+    own, found = channels.user(user), dict[str, RecordedEntry]()
+    asked: dict[int, Command | InboundMessage] = {}
+    recording.events(channel=own)  # an unknown name is an error, and no empty inbox
+    for entry in recording.entries():
+        header = entry.header
+        if entry.frame is None:
+            continue
+        if header.kind == "in" and header.type in _COMMANDS:
+            asked[header.seq] = codec.decode_command(entry.frame)
+        elif header.kind == "fanout" and header.channel == own and header.offset:
+            _fold(found, entry, asked.pop(header.cause, None))
+    return list(found.values())
+
+
+def inbox(recording: Recording, user: str) -> pd.DataFrame:
+    """Return one row an entry of a user's inbox, by the time at which it came (UTC). Raises as `inbox_entries`."""
+    import pandas as pd  # noqa: PLC0415  only analysts have it
+
+    rows = inbox_entries(recording, user)
+    columns = ["entry", "kind", "offset", "state", "changed"]
+    table = pd.DataFrame([(row.id, row.kind, row.offset, row.state, row.changed) for row in rows], columns=columns)
+    table["changed"] = pd.to_datetime(table["changed"], unit="s", utc=True)
+    received = pd.to_datetime([row.received for row in rows], unit="s", utc=True)
+    return table.set_index(pd.DatetimeIndex(received, name="time"))
+
+
+def _fold(found: dict[str, RecordedEntry], entry: Entry, asked: Command | InboundMessage | None) -> None:
+    header = entry.header
+    try:
+        event = codec.decode_event(entry.frame or b"")
+    except msgspec.DecodeError:  # of another version of the protocol
+        return
+    if isinstance(event, InboxEvent):
+        name = entry_id(event) or ""
+        found.setdefault(name, RecordedEntry(name, header.type, header.offset, header.at))
+    elif isinstance(event, InboxState):
+        if event.payload.returned:
+            _mark(found, event.payload.returned, "unread", header.at)
+        elif isinstance(asked, SnoozeNotification):
+            _mark(found, [asked.payload.id], "snoozed", header.at)
+        elif event.payload.up_to is not None:
+            up_to = event.payload.up_to
+            _mark(
+                found,
+                [row.id for row in found.values() if row.state == "unread" and row.offset <= up_to],
+                "read",
+                header.at,
+            )
+        elif isinstance(asked, AcknowledgeNotifications):
+            _mark(found, asked.payload.ids or (), "read", header.at)
+        else:
+            text = f"entry {header.cause} marked an inbox, and this view withholds it"
+            raise ValueError(f"{text}; open the recording with clearance='secret'")
+
+
+def _mark(
+    found: dict[str, RecordedEntry], names: Iterable[str], state: Literal["unread", "read", "snoozed"], at: float
+) -> None:
+    for name in names:
+        row = found.get(name)
+        if row is not None and row.state != state:
+            row.state, row.changed = state, at
