@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,6 +12,7 @@ from msgspec import structs
 
 from app.configuration.config import load
 from app.configuration.health_policy import health_policy, health_words
+from app.engine.ports.records import MAX_RECORD_BYTES
 from dossier_realtime.protocol.http.relationships import KeptFact
 from dossier_realtime.recording.relationships import course
 from dossier_realtime.recording.relationships.bands import ORDER, HealthBands
@@ -126,6 +128,22 @@ def test_of_each_part_the_newest_facts_are_kept() -> None:
         now = course.after_facts(now, [fact(f"f{number}", days_ago=300 - number)], NOW, POLICY).after
     assert [one.id for one in now.known.engagements] == [f"f{number}" for number in range(2 * MAX_KEPT, 3 * MAX_KEPT)]
     assert len(now.moved) <= course.MAX_MOVEMENTS
+
+
+def test_the_largest_relationship_fits_into_a_record_with_the_largest_recommendations() -> None:
+    now, source = BEGIN, f"dossier:{'t' * 64}:{'i' * 64}"
+    kinds = ("engagement", "commitment_missed", "response")
+    for number in range(MAX_KEPT):
+        for kind in kinds:
+            name = f"{kind[0]}{number:063d}"
+            one = KeptFact(name, kind, NOW - number, 87_599.9 if kind == "response" else None, source, "confidential")  # type: ignore[arg-type]  # a word of the table
+            now = course.after_facts(now, [one], NOW, POLICY).after
+        given_score = course.GivenScore(score=number % 101, at=NOW + number, trigger="t" * 64, by="u" * 64)
+        now = course.after_score(now, given_score, POLICY).after
+    assert len(now.known.by_id()) == 3 * MAX_KEPT
+    assert len(now.moved) == course.MAX_MOVEMENTS
+    largest_body = 65_536  # of a call, and of a frame
+    assert len(msgspec.json.encode(now)) + largest_body < MAX_RECORD_BYTES
 
 
 def test_the_parts_and_their_weights_make_the_score() -> None:

@@ -67,6 +67,21 @@ def test_a_change_of_status_is_published_once_as_the_contract_prints_it(tmp_path
     in_office(tmp_path, scene)
 
 
+def test_the_same_calls_at_once_have_one_effect(tmp_path: Path) -> None:
+    async def scene(place: HealthOffice) -> None:
+        await place.score("r1", 90)
+        rows = await asyncio.gather(*(place.score("r1", 30, trigger="visit_cancelled") for _ in range(8)))
+        assert {row["status"] for row in rows} == {"critical"}
+        assert len(await place.told("r1")) == 1
+        new = [fact(f"e{number}", "engagement") for number in range(4)]
+        await asyncio.gather(*(place.facts("r1", *new) for _ in range(4)), *(place.facts("r1", one) for one in new))
+        assert (await place.why("r1"))["components"][0]["facts"] == len(new)
+        assert [one["payload"]["new_status"] for one in await place.told("r1")] == ["critical", "healthy"]
+        assert [one["points"] for one in (await place.why("r1"))["moved"]] == [70, -60, 0]
+
+    in_office(tmp_path, scene)
+
+
 def test_a_score_near_a_boundary_does_not_change_the_status_back_and_forth(tmp_path: Path) -> None:
     async def scene(place: HealthOffice) -> None:
         statuses = [
