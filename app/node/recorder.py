@@ -149,6 +149,10 @@ class Recorder:
         Call it before it is queued: what the queueing causes stands behind it.
         """
         self._metrics.delivered(receivers)
+        if publication.commit and not channels.is_in(publication.channel, "document"):
+            # Here, as a replay counts them: whoever published, a client, a program or the service itself.
+            self._metrics.totals["published"] += 1
+            self._aggregator.count("nodes", "events")
         self._journal.record(
             "fanout",
             channel=publication.channel,
@@ -225,11 +229,9 @@ class Recorder:
         )
 
     def record_published(self, results: Sequence[PublishResult], seconds: float) -> None:
-        """Count events that are durable and delivered, `seconds` after they were accepted; repetitions do not count."""
-        events = sum(not result.repeated for result in results)
-        self._metrics.totals["published"] += events
-        self._metrics.publish_seconds.observe(seconds)
-        self._aggregator.count("nodes", "events", events)
+        """Observe the time that events took: they are durable and delivered `seconds` after they were accepted."""
+        if not all(result.repeated for result in results):
+            self._metrics.publish_seconds.observe(seconds)
 
     def record_edit(self) -> None:
         """Count a committed edit of a document."""

@@ -18,6 +18,7 @@ from dashboard.live.service_api import ServiceApi
 from dashboard.playback.player_data import PLAYER_PAGES, playback
 from dashboard.playback.replay import Replay
 from dashboard.playback.timeline_marks import KINDS
+from dashboard.screen.listing import ListQuery
 from dashboard.screen.panes import PANES
 from dashboard.screen.viewer import Viewer
 from dashboard.state.store import DashboardState
@@ -160,10 +161,11 @@ def test_what_a_player_holds_leads_to_the_state_as_the_panes_show_it(watched: Wa
     assert not _offered(blocks)
     shown = {block["id"]: block for block in blocks}
     for page in PLAYER_PAGES:
-        for block in PANES[page](replay.state, Viewer(language, "observer", reader(Clearance.SECRET)), index.times[-1]):
+        viewer = Viewer(language, "observer", reader(Clearance.SECRET))
+        for block in PANES[page](replay.state, viewer, index.times[-1], ListQuery(size=10_000)):
             if block["kind"] == "table":
                 keys = {row["key"] for row in block["rows"]}
-                assert {row["key"] for row in shown[f"{page}.{block['id']}"]["rows"]} == keys
+                assert {row["key"] for row in shown[f"{page}.{block['id']}"]["rows"]} == keys, block["id"]
             elif block["kind"] == "board":
                 counts = [column["count"]["total"] for column in shown[f"{page}.{block['id']}"]["columns"]]
                 assert counts == [column["count"]["total"] for column in block["columns"]]

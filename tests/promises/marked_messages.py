@@ -6,6 +6,7 @@ A new message or field joins by itself. What cannot hold a marker (words of a cl
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple, get_args
@@ -36,6 +37,13 @@ _COMMANDS = (EditOperation, UpdatePresence, MoveCursor, AcknowledgeAlert, Reques
 """Those that say something of a channel, a commitment or a brief; the others are about the connection itself."""
 
 
+_STEPS = {"$.payload.previous_status": "pending", "$.payload.new_status": "in_progress"}
+"""The words of a task's step, which are a closed list that the task's rules hold and no type."""
+
+
+_tasks = itertools.count()
+
+
 class Planted(NamedTuple):
     """A message for a channel, and the paths of its fields with and without the marker."""
 
@@ -64,6 +72,8 @@ def messages(variant: int) -> Iterator[Planted]:
 def _planted(struct: type[msgspec.Struct], variant: int) -> Planted:
     filler = _Filler(variant)
     message = filler.fill(inspect.type_info(struct), "$")
+    if "task_id" in message.get("payload", {}):
+        message["payload"]["task_id"] += f"-{next(_tasks)}"  # a step is made once
     tag = struct.__struct_config__.tag
     return Planted(message | {"type": tag}, frozenset(filler.marked), frozenset(filler.unmarked))
 
@@ -86,8 +96,11 @@ class _Filler:
                 }
             case inspect.UnionType():
                 return self.fill(self._chosen(kind), path)
-            case inspect.ListType():
+            case inspect.ListType() | inspect.VarTupleType():
                 return [self.fill(kind.item_type, f"{path}[]")]
+            case inspect.StrType() if path in _STEPS:
+                self.unmarked.add(path)
+                return _STEPS[path]
             case inspect.StrType():
                 return self._text(kind, path)
             case inspect.LiteralType():

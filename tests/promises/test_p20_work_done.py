@@ -35,6 +35,7 @@ _CLASSIFIED = [{"pattern": f"{name}:*", "level": "secret"} for name in ("dossier
 SETTINGS = {
     "channels.classification": [*_CLASSIFIED, {"pattern": "user:*", "level": "confidential"}],
     **{f"limits.{name}": 1_000_000 for name in ("general", "edit", "cursor", "read")},
+    "briefs.silence_seconds": 3_600,  # no brief ends in the middle of a count
 }
 
 NAMESPACES = ("dossier:country", "dossier:secret", "document", "workspace", "relationship", "user")
