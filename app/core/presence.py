@@ -192,6 +192,11 @@ class Presences:
             listed[-1] = own.user
         return Roster(count=len(users), users=listed, truncated=len(users) > cap)
 
+    def user_of(self, channel: str, connection: str) -> PresentUser | None:
+        """Return the user on an open connection; None where it is not visible on the channel."""
+        user_id = self._places.get(connection, {}).get(channel)
+        return None if user_id is None else self._channels[channel][user_id].user
+
     def counts(self) -> dict[str, int]:
         """Return the number of visible users of each channel that has any."""
         return {channel: len(users) for channel, users in self._channels.items()}

@@ -20,8 +20,8 @@ from dossier_realtime.recording.ops.ops_rows import decode_report
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from app.core.field_locks import WatchedEvent
     from app.core.origin import Origin
-    from app.core.presence import PresenceEvent
     from app.engine.ports.events import Publication
     from app.node.connections.connection_sets import ConnectionSets
     from app.node.parts import NodeParts, Services
@@ -90,9 +90,9 @@ class NodeDelivery:
             self._recorder.record_report()
             connection.outbox.push(UnrecordedFrame(text_frame(frames[identity])))
 
-    def deliver_presence(self, event: PresenceEvent) -> None:
+    def deliver_presence(self, event: WatchedEvent) -> None:
         """Deliver a change of presence to the channel's watchers; a join, not to the user who joined."""
-        channel, user_id = event.channel, event.payload.user_id
+        channel, user_id = event.channel, event.payload.user_id or ""  # none, of a field that became free
         self._rechecks.finish(channel)
         if not self._policy.settings(channel).presence:
             return

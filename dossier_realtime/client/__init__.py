@@ -41,6 +41,7 @@ from .state.outbound_frames import Message
 from .state.presence import PresenceState
 from .state.session import SubscriptionStatus
 from .subscription import Subscription
+from .together.field_lock import FieldLock
 from .versions import DocumentVersions
 
 __all__ = [
@@ -64,6 +65,7 @@ __all__ = [
     "DossierRealtimeClient",
     "Edit",
     "ErrorCode",
+    "FieldLock",
     "InboxEvent",
     "InvalidMessage",
     "Message",

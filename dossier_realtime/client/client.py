@@ -15,7 +15,7 @@ from uuid import uuid4
 from msgspec import UNSET, UnsetType
 
 from dossier_realtime.protocol import channels
-from dossier_realtime.protocol.commands import AcknowledgeAlert, AlertAckPayload, DomainMessage, PresenceChange
+from dossier_realtime.protocol.commands import AcknowledgeAlert, AlertAckPayload, PresenceChange
 from dossier_realtime.protocol.domain.inbox import InboxState
 from dossier_realtime.protocol.events import AlertState, Event
 from dossier_realtime.protocol.fields import Activity, Position, Status
@@ -47,19 +47,21 @@ from .state.effects import (
     Reject,
     Renew,
     Settle,
+    Settled,
     StatusChanged,
     Synced,
     Write,
 )
-from .state.outbound_frames import Message, command_frame, frame_of
+from .state.outbound_frames import Message, Sendable, command_frame, frame_of
 from .state.presence import PresenceState
 from .state.session import ClientSession
 from .subscription import Subscription
+from .together.field_lock import LockCalls
 
 _ID_BYTES = 16  # of chance in the id of an edit
 
 
-class DossierRealtimeClient(BriefCalls, InboxCalls):
+class DossierRealtimeClient(BriefCalls, InboxCalls, LockCalls):
     """A connection that reconnects by itself, its subscriptions and its sends; for one user and one event loop.
 
         async with DossierRealtimeClient(token, url) as client:
@@ -98,7 +100,7 @@ class DossierRealtimeClient(BriefCalls, InboxCalls):
         self._http = HttpCalls(token, http_address(url), insecure=insecure, ssl_context=tls, timeout=connect_timeout)
         self._runner = ConnectionRunner(self._connection, url, token, tls, connect_timeout, self._on_effect)
         self._listeners = Listeners(self._runner.spawn, self._detached)
-        self._sends: dict[str, asyncio.Future[Ack | AlertState]] = {}
+        self._sends: dict[str, asyncio.Future[Settled]] = {}
         self._editors: dict[str, DocumentEditor] = {}
         self._entered = asyncio.Event()
         self._connecting = 0  # calls of `connect` that wait
@@ -351,15 +353,15 @@ class DossierRealtimeClient(BriefCalls, InboxCalls):
         first = answer.payload.acknowledged_by if isinstance(answer, AlertState) else self.user_id
         return first or ""
 
-    async def _command(self, make: Callable[[str], DomainMessage], key: str = "") -> Ack | AlertState:
+    async def _command(self, make: Callable[[str], Sendable], key: str = "") -> Settled:
         self._still_wanted()
         ref = self._session.next_ref()
         return await self._answer(ref, command_frame(make(ref)), key)
 
-    async def _answer(self, ref: str, frame: bytes, key: str = "", *, patient: bool = True) -> Ack | AlertState:
+    async def _answer(self, ref: str, frame: bytes, key: str = "", *, patient: bool = True) -> Settled:
         loop = asyncio.get_running_loop()
         taken = self._session.send(ref, frame, key, loop.time(), patient=patient)
-        answer: asyncio.Future[Ack | AlertState] = loop.create_future()
+        answer: asyncio.Future[Settled] = loop.create_future()
         self._sends[ref] = answer
         try:
             self._runner.perform(taken)

@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from .documents.field_locks import LockField, UnlockField
 from .fields import (
     ABSENT,
     MAX_DOCUMENT,
@@ -324,6 +325,16 @@ DomainMessage = AcknowledgeAlert | RequestBrief | CancelBrief | AcknowledgeNotif
 """The commands of the domain. A new one is added here and in the table of `app/node/effects/runner.py`."""
 
 Command = (
-    Auth | Ping | Subscribe | Unsubscribe | UpdatePresence | ChangeSettings | EditOperation | MoveCursor | DomainMessage
+    Auth
+    | Ping
+    | Subscribe
+    | Unsubscribe
+    | UpdatePresence
+    | ChangeSettings
+    | EditOperation
+    | MoveCursor
+    | LockField
+    | UnlockField
+    | DomainMessage
 )
 """Every message of a client, except the events that it publishes."""

@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from .commands import Attributes, OperationId
+from .documents.field_locks import HeldLock, LockState
 from .errors import ErrorCode
 from .fields import (
     Activity,
@@ -99,11 +100,12 @@ class PresentUser(NullIsAbsent, Struct, kw_only=True):
 
 
 class Roster(NullIsAbsent, Struct, omit_defaults=True, kw_only=True):
-    """The users on a channel. `count` is exact also where the list is cut (`truncated`)."""
+    """The users on a channel. `count` is exact also where the list is cut (`truncated`). `locks`: fields they hold."""
 
     count: Count
     users: list[PresentUser]
     truncated: OrNull[bool] = False
+    locks: OrNull[list[HeldLock]] = []
 
 
 CursorColor = Annotated[str, Meta(pattern="^#[0-9a-f]{6}$")]
@@ -283,6 +285,7 @@ Response = (
     | Subscribed
     | Unsubscribed
     | ChannelSettingsReply
+    | LockState
     | Ack
     | OperationAck
     | ErrorMessage
@@ -290,4 +293,4 @@ Response = (
     | RateLimitExceeded
     | ConnectionStateMessage
 )
-"""Every message of a server to one connection alone."""
+"""Every message of a server to one connection alone; `LockState` goes to others, too."""

@@ -9,7 +9,8 @@ import asyncio
 
 from msgspec import UNSET
 
-from app.core.presence import Member, PresenceEvent, Profile
+from app.core.field_locks import WatchedEvent
+from app.core.presence import Member, Profile
 from app.engine.ports.engine import Engine
 from dossier_realtime.protocol.commands import PresenceChange
 from dossier_realtime.protocol.events import PresenceJoin, PresenceLeave, PresenceUpdate
@@ -25,10 +26,10 @@ class _Told:
     """The messages to others, as a queue to wait on."""
 
     def __init__(self, engine: Engine) -> None:
-        self.queue: asyncio.Queue[PresenceEvent] = asyncio.Queue()
+        self.queue: asyncio.Queue[WatchedEvent] = asyncio.Queue()
         engine.presence.start(self.queue.put_nowait)
 
-    async def next(self) -> PresenceEvent:
+    async def next(self) -> WatchedEvent:
         return await asyncio.wait_for(self.queue.get(), 30)
 
 

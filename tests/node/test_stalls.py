@@ -10,8 +10,9 @@ from typing import Any, cast
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.core.field_locks import WatchedEvent
 from app.core.instant import Instant
-from app.core.presence import Member, PresenceEvent, Profile
+from app.core.presence import Member, Profile
 from app.engine.embedded.presence import LEAVES, EmbeddedPresence
 from app.node.connections.connection import Connection
 from app.node.connections.disconnect_queue import DisconnectQueue
@@ -58,7 +59,7 @@ def test_leaves_of_very_many_ghosts_are_announced_so_many_a_turn() -> None:
         channels = {f"dossier:country:c{number}" for number in range(1_000)}
         presence = EmbeddedPresence(channels, 0.0, 10, lambda: now)
 
-        def deliver(event: PresenceEvent) -> None:
+        def deliver(event: WatchedEvent) -> None:
             counted.happens()
 
         for channel in channels:

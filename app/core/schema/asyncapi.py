@@ -10,7 +10,7 @@ from app.core.schema.messages import CONTRACT_VERSION, HOST, Message, messages
 from app.core.schema.portable import JsonSchema
 from dossier_realtime.protocol import commands, events, responses
 from dossier_realtime.protocol.channels import SHAPES
-from dossier_realtime.protocol.documents import document_events
+from dossier_realtime.protocol.documents import document_events, field_locks
 from dossier_realtime.protocol.documents.comments import DocumentComment
 from dossier_realtime.protocol.domain.inbox import InboxState
 from dossier_realtime.protocol.inbound import INBOUND
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from msgspec import Struct
 
-_PRESENCE = (events.PresenceJoin, events.PresenceLeave, events.PresenceUpdate)
+_PRESENCE = (events.PresenceJoin, events.PresenceLeave, events.PresenceUpdate, field_locks.LockState)
 # Messages of a namespace beside the events that are published there.
 _SERVED: dict[str, tuple[type[Struct], ...]] = {
     "document": (
@@ -55,6 +55,8 @@ REPLIES: dict[type[Struct], Reply] = {
     commands.ChangeSettings: Reply((responses.ChannelSettingsReply,)),
     commands.EditOperation: Reply((responses.OperationAck,)),
     commands.MoveCursor: Reply((responses.Ack,)),
+    field_locks.LockField: Reply((field_locks.LockState,)),
+    field_locks.UnlockField: Reply((field_locks.LockState,)),
     commands.AcknowledgeAlert: Reply((responses.Ack, events.AlertState)),
     commands.RequestBrief: Reply((responses.Ack,)),
     commands.CancelBrief: Reply((responses.Ack,)),
@@ -126,7 +128,7 @@ def _on_channel(row: Namespace) -> list[Message]:
     sent |= {commands.Subscribe, commands.Unsubscribe, commands.ChangeSettings}
     received = {*row.carries, *_SERVED.get(row.name, ())}
     if row.presence:
-        sent.add(commands.UpdatePresence)
+        sent |= {commands.UpdatePresence, field_locks.LockField, field_locks.UnlockField}
         received.update(_PRESENCE)
     if row.name == "document":
         sent |= {commands.EditOperation, commands.MoveCursor}

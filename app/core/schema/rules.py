@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from app.core.schema.portable import JsonSchema, channel_name, non_null
 from dossier_realtime.protocol import commands
+from dossier_realtime.protocol.documents.field_locks import LockField, UnlockField
 from dossier_realtime.protocol.inbound import INBOUND
 from dossier_realtime.protocol.namespaces import NAMESPACES
 
@@ -23,7 +24,7 @@ def namespaces_of(struct: type[Struct]) -> list[str]:
     """Return the namespaces of the channels that a client's message may name."""
     if struct in _EVENTS:
         return [row.name for row in NAMESPACES.values() if _EVENTS[struct] in row.carries]
-    if struct is commands.UpdatePresence:
+    if struct in (commands.UpdatePresence, LockField, UnlockField):
         return [row.name for row in NAMESPACES.values() if row.presence]
     if struct in (commands.EditOperation, commands.MoveCursor):
         return ["document"]

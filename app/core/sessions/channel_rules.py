@@ -13,6 +13,7 @@ from app.core.sessions.effects import (
     ACCEPTED,
     ApplySettings,
     Decision,
+    HoldField,
     Join,
     Leave,
     Publish,
@@ -34,6 +35,7 @@ from dossier_realtime.protocol.commands import (
     Unsubscribe,
     UpdatePresence,
 )
+from dossier_realtime.protocol.documents.field_locks import LockField, UnlockField
 from dossier_realtime.protocol.errors import ErrorCode
 from dossier_realtime.protocol.inbound import InboundMessage
 from dossier_realtime.protocol.namespaces import NAMESPACES, namespace_of
@@ -44,7 +46,17 @@ if TYPE_CHECKING:
     from app.core.sessions.own_channel import OwnChannel
     from dossier_realtime.protocol.classification import ChannelPolicy
 
-ChannelMessage = Subscribe | Unsubscribe | UpdatePresence | ChangeSettings | EditOperation | MoveCursor | InboundMessage
+ChannelMessage = (
+    Subscribe
+    | Unsubscribe
+    | UpdatePresence
+    | ChangeSettings
+    | EditOperation
+    | MoveCursor
+    | LockField
+    | UnlockField
+    | InboundMessage
+)
 
 
 class ChannelRules:
@@ -88,6 +100,8 @@ class ChannelRules:
                 return self._edit(command, identity, at)
             case MoveCursor():
                 return self._cursor(command, identity, at)
+            case LockField() | UnlockField():
+                return self._hold(command, identity, at)
             case InboundMessage():
                 return self._publish(command, identity, at)
             case _:
@@ -150,6 +164,18 @@ class ChannelRules:
         if command.payload.user_id not in (None, identity.user_id):
             return self._denials.deny("identity", name, command.ref, at)
         return Decision(ACCEPTED, [ShareCursor(command)])
+
+    def _hold(self, command: LockField | UnlockField, identity: Identity, at: Instant) -> Decision:
+        name = command.channel
+        if not namespace_of(name).presence:
+            text = "Fields are held where presence is kept, as on documents and dossiers (at $.channel)"
+            return self._denials.bad_format(text, at, name, command.ref)
+        if name not in self._subscriptions:
+            return self._denials.deny("not_subscribed", name, command.ref, at)
+        denial = authorization.send_denial(self._policy, identity, name) if isinstance(command, LockField) else None
+        if denial is not None:
+            return self._denials.refuse(denial, at, name, command.ref)
+        return Decision(ACCEPTED, [HoldField(command)])
 
     def _publish(self, inbound: InboundMessage, identity: Identity, at: Instant) -> Decision:
         event, name = inbound.event, inbound.event.channel

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
         SettingsChange,
         Since,
     )
+    from dossier_realtime.protocol.documents.field_locks import LockField, UnlockField
     from dossier_realtime.protocol.errors import CloseCode
     from dossier_realtime.protocol.events import Event
     from dossier_realtime.protocol.inbound import InboundMessage
@@ -138,6 +139,13 @@ class ShareCursor:
 
 
 @dataclass(frozen=True, slots=True)
+class HoldField:
+    """A field to hold or to release; the answer is `lock_state`."""
+
+    command: LockField | UnlockField
+
+
+@dataclass(frozen=True, slots=True)
 class DomainCommand:
     """A command for the service of its domain (alerts, briefs)."""
 
@@ -159,6 +167,7 @@ Effect = (
     | ApplySettings
     | SubmitEdit
     | ShareCursor
+    | HoldField
     | DomainCommand
 )
 
@@ -171,6 +180,7 @@ Lasting = (
     | ApplySettings
     | SubmitEdit
     | ShareCursor
+    | HoldField
     | DomainCommand
 )
 """Effects that take time: their message is accepted, or refused, once they were carried out."""

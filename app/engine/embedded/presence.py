@@ -1,12 +1,16 @@
-"""Presence in one process: the pure roster of `app.core.presence` with a timer."""
+"""Presence in one process: the pure roster of `app.core.presence` and the locks of its users, with a timer."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
 
-from app.core.presence import Member, PresenceEvent, Presences, Profile
+from msgspec import structs
+
+from app.core.field_locks import FieldLocks, Holder, WatchedEvent
+from app.core.presence import Member, Presences, Profile
 from dossier_realtime.protocol.commands import PresenceChange
+from dossier_realtime.protocol.documents.field_locks import LockState
 from dossier_realtime.protocol.responses import Roster
 
 STANDSTILL_SECONDS = 1.0  # that leaves may be late before those who may be coming back are waited for
@@ -19,21 +23,27 @@ class EmbeddedPresence:
     def __init__(self, joined: Collection[str], grace: float, roster_cap: int, steady: Callable[[], float]) -> None:
         self._joined, self._cap, self._steady = joined, roster_cap, steady
         self._presences = Presences(grace)
-        self._deliver: Callable[[PresenceEvent], None] = lambda event: None
+        self._locks = FieldLocks(grace)
+        self._deliver: Callable[[WatchedEvent], None] = lambda event: None
         self._timer: asyncio.TimerHandle | None = None
+        self._fires_at = 0.0
         self._waits = False  # True while overdue leaves wait for connections that may come back
 
-    def start(self, deliver: Callable[[PresenceEvent], None]) -> None:
+    def start(self, deliver: Callable[[WatchedEvent], None]) -> None:
         self._deliver = deliver
 
     async def enter(self, channel: str, member: Member) -> Roster:
         self._announce(self._presences.enter(channel, member))
-        return self._presences.roster(channel, self._cap, including=member.user_id)
+        if member.hidden:
+            self._announce(self._locks.left(channel, member.connection))
+        return self._with_locks(channel, self._presences.roster(channel, self._cap, including=member.user_id))
 
     async def leave(self, channel: str, connection: str) -> None:
+        self._announce(self._locks.left(channel, connection))
         self._announce(self._presences.leave(channel, connection))
 
     async def lost(self, connection: str) -> None:
+        self._locks.lost(connection, self._steady())
         self._announce(self._presences.lost(connection, self._steady()))
         self._arm()
 
@@ -43,8 +53,30 @@ class EmbeddedPresence:
     async def update(self, channel: str, connection: str, change: PresenceChange) -> None:
         self._announce(self._presences.update(channel, connection, change))
 
+    async def lock(self, channel: str, connection: str, field: str, seconds: float) -> LockState | None:
+        user = self._presences.user_of(channel, connection)
+        if user is None:
+            return None
+        holder = Holder(connection, user.user_id, user.name)
+        state, told = self._locks.take(channel, field, holder, seconds, self._steady())
+        self._announce(told)
+        self._arm()
+        return structs.replace(state)
+
+    async def unlock(self, channel: str, connection: str, field: str) -> LockState | None:
+        user = self._presences.user_of(channel, connection)
+        if user is None:
+            return None
+        state, told = self._locks.release(channel, field, user.user_id, self._steady())
+        self._announce(told)
+        return structs.replace(state)
+
     async def roster(self, channel: str) -> Roster:
-        return self._presences.roster(channel, self._cap)
+        return self._with_locks(channel, self._presences.roster(channel, self._cap))
+
+    def _with_locks(self, channel: str, roster: Roster) -> Roster:
+        roster.locks = self._locks.on(channel, self._steady())
+        return roster
 
     async def counts(self) -> Mapping[str, int]:
         return self._presences.counts()
@@ -54,25 +86,35 @@ class EmbeddedPresence:
         if self._timer is not None:
             self._timer.cancel()
 
-    def _announce(self, events: Sequence[PresenceEvent]) -> None:
+    def _announce(self, events: Sequence[WatchedEvent]) -> None:
         for event in events:
             if event.channel in self._joined:
                 self._deliver(event)
 
     def _arm(self) -> None:
-        deadline = self._presences.deadline
-        if self._timer is None and deadline is not None:
-            wait = max(0.0, deadline - self._steady())
-            self._timer = asyncio.get_running_loop().call_later(wait, self._tick)
+        deadline = self._deadline()
+        if deadline is None or (self._timer is not None and (self._waits or self._fires_at <= deadline)):
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        self._fires_at = deadline
+        wait = max(0.0, deadline - self._steady())
+        self._timer = asyncio.get_running_loop().call_later(wait, self._tick)
+
+    def _deadline(self) -> float | None:
+        each = [one for one in (self._presences.deadline, self._locks.deadline) if one is not None]
+        return min(each, default=None)
 
     def _tick(self) -> None:
         self._timer = None
-        now, deadline = self._steady(), self._presences.deadline
+        now, deadline = self._steady(), self._deadline()
         if deadline is not None and now - deadline > STANDSTILL_SECONDS and not self._waits:
-            # The process stood still: who came back meanwhile still waits in a socket.
+            # The process stood still: who came back meanwhile, or holds a field longer, still waits in a socket.
             self._waits = True
+            self._fires_at = now + STANDSTILL_SECONDS
             self._timer = asyncio.get_running_loop().call_later(STANDSTILL_SECONDS, self._tick)
             return
         self._waits = False
+        self._announce(self._locks.tick(now))
         self._announce(self._presences.tick(now, LEAVES))
         self._arm()

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
-from app.core.presence import Member, PresenceEvent, Profile
+from app.core.field_locks import WatchedEvent
+from app.core.presence import Member, Profile
 from dossier_realtime.protocol.commands import PresenceChange
+from dossier_realtime.protocol.documents.field_locks import LockState
 from dossier_realtime.protocol.responses import Roster
 
 
 class PresenceStore(Protocol):
     """Presence on channels. Several connections of a user on a channel are one presence."""
 
-    def start(self, deliver: Callable[[PresenceEvent], None]) -> None:
+    def start(self, deliver: Callable[[WatchedEvent], None]) -> None:
         """Begin to deliver.
 
         `deliver` is called on the event loop with every change of the channels this node joined, in the order in which
@@ -45,8 +47,19 @@ class PresenceStore(Protocol):
         A user is shown as that open connection that changed last.
         """
 
+    async def lock(self, channel: str, connection: str, field: str, seconds: float) -> LockState | None:
+        """Give a field to the connection's user, if no other user has it; return who has it then.
+
+        None where the connection is not visible on the channel. Others receive LockState when a field is taken, and
+        when it becomes free: released, its lease over, its connection gone from the channel or, after the grace, ended.
+        Raises TooManyLocksError.
+        """
+
+    async def unlock(self, channel: str, connection: str, field: str) -> LockState | None:
+        """Release a field of the connection's user; return as `lock`."""
+
     async def roster(self, channel: str) -> Roster:
-        """Return the present users, hidden ones aside; the list is cut at the cap, `count` is exact."""
+        """Return the present users, hidden ones aside, and the locks; the list is cut at the cap, `count` is exact."""
 
     async def counts(self) -> Mapping[str, int]:
         """Return the number of users of each channel that has any."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, assert_never
 from app.core.sessions.effects import (
     ApplySettings,
     DomainCommand,
+    HoldField,
     Join,
     Lasting,
     OpenSession,
@@ -65,7 +66,7 @@ def _name(effect: Lasting) -> str:
             return codec.message_type(ChangeSettings)
         case Publish(inbound):
             return message_name(inbound)
-        case SubmitEdit(command) | ShareCursor(command) | DomainCommand(command):
+        case SubmitEdit(command) | ShareCursor(command) | HoldField(command) | DomainCommand(command):
             return message_name(command)
         case _:
             assert_never(effect)

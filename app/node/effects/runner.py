@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from app.core.sessions.effects import (
     ApplySettings,
+    HoldField,
     Join,
     OpenSession,
     Publish,
@@ -54,6 +55,7 @@ class EffectRunner:
         table.uncounted(ReceiveOwn, subscriptions.receive_own)
         table.in_turn_while(Join, subscriptions.join, subscriptions.holds_messages)
         table.concurrent(UpdateOwnPresence, partial(presence.update, context))
+        table.concurrent(HoldField, partial(presence.hold, context))
         table.concurrent(Publish, partial(publishing.publish, context))
         table.in_turn(ApplySettings, partial(channel_settings.apply, context))
         table.at_once(SubmitEdit, partial(editing.submit, context))

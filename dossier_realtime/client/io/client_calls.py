@@ -1,4 +1,4 @@
-"""The parts of a client that its groups of calls use (`BriefCalls`, `InboxCalls`)."""
+"""The parts of a client that its groups of calls use (`BriefCalls`, `InboxCalls`, `LockCalls`)."""
 
 from __future__ import annotations
 
@@ -7,10 +7,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from dossier_realtime.protocol.commands import DomainMessage
-    from dossier_realtime.protocol.events import AlertState
-    from dossier_realtime.protocol.responses import Ack
-
+    from ..state.effects import Settled
+    from ..state.outbound_frames import Sendable
     from ..subscription import Subscription
     from .http_calls import HttpCalls
 
@@ -31,6 +29,6 @@ class ClientCalls:
         def subscribe(self, channel: str) -> Subscription:
             """Subscribe, as `DossierRealtimeClient` does."""
 
-        async def _command(self, make: Callable[[str], DomainMessage], key: str = "") -> Ack | AlertState: ...
+        async def _command(self, make: Callable[[str], Sendable], key: str = "") -> Settled: ...
 
         def _still_wanted(self) -> None: ...

@@ -14,6 +14,14 @@ from dossier_realtime.protocol.commands import (
     SubscribeParams,
     UpdatePresence,
 )
+from dossier_realtime.protocol.documents.field_locks import (
+    LEASE_SECONDS,
+    MAX_LEASE_SECONDS,
+    MIN_LEASE_SECONDS,
+    LockField,
+    LockPayload,
+    LockStatePayload,
+)
 from dossier_realtime.protocol.events import Event
 from dossier_realtime.protocol.fields import Position
 from dossier_realtime.protocol.responses import Subscribed
@@ -82,6 +90,7 @@ class ChannelState:
         self.retry_at: float | None = None
         self.own: PresenceChange | None = None
         self.document: DocumentReplica | None = None
+        self._held: dict[str, LockPayload] = {}
         self._asked_from: Position | None = None
         self._recovered_at: int | None = None
         self._missed_to: Position | None = None
@@ -216,6 +225,18 @@ class ChannelState:
         """Remember the user's own presence, which each new connection announces again."""
         before = {} if self.own is None else msgspec.to_builtins(self.own)
         self.own = msgspec.convert({**before, **msgspec.to_builtins(change)}, PresenceChange)
+
+    def keep_lock(self, state: LockStatePayload, *, own: bool) -> None:
+        """Remember the state of a field that was asked for or released."""
+        if own:
+            seconds = max(state.expires_in or LEASE_SECONDS, MIN_LEASE_SECONDS)
+            self._held[state.field] = LockPayload(state.field, min(seconds, MAX_LEASE_SECONDS))
+        else:
+            self._held.pop(state.field, None)
+
+    def hold_again(self) -> list[LockField]:
+        """Return the locks to ask for on a new connection, before their grace is over."""
+        return [LockField(channel=self.channel, payload=payload) for payload in self._held.values()]
 
     def say_presence(self, ref: str) -> UpdatePresence | None:
         """Return the presence to announce now; None where there is none, or the channel is not live."""

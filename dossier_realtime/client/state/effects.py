@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from dossier_realtime.protocol.documents.field_locks import LockState
 from dossier_realtime.protocol.events import AlertState, Event
 from dossier_realtime.protocol.fields import Position
 from dossier_realtime.protocol.responses import Ack
@@ -24,6 +25,10 @@ class ConnectionState(StrEnum):
     RECONNECTING = "reconnecting"
     DISCONNECTED = "disconnected"
     ERROR = "error"
+
+
+Settled = Ack | AlertState | LockState
+"""The answers to sends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,10 +106,10 @@ class End:
 
 @dataclass(frozen=True, slots=True)
 class Settle:
-    """The success of a send, which is durable. An alert acknowledged before is answered with its state."""
+    """The answer to a send: for an event, that it is durable. One about an alert or a lock may be its state."""
 
     ref: str
-    answer: Ack | AlertState
+    answer: Settled
 
 
 @dataclass(frozen=True, slots=True)

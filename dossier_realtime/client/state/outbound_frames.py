@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from dossier_realtime.protocol.codec import decode_command, encode
 from dossier_realtime.protocol.commands import DomainMessage
+from dossier_realtime.protocol.documents.field_locks import LockField, UnlockField
 from dossier_realtime.protocol.events import Publishable
 from dossier_realtime.protocol.inbound import InboundMessage, event_type
 
@@ -58,8 +59,12 @@ def frame_of(channel: str, message: Message, ref: str, idempotency_key: str) -> 
     raise ValueError("send() takes the events that a client may publish; for this message there is a method")
 
 
-def command_frame(command: DomainMessage) -> bytes:
-    """Return the frame of a command. Raises ValueError for an invalid id."""
+Sendable = DomainMessage | LockField | UnlockField
+"""The commands that wait for an answer."""
+
+
+def command_frame(command: Sendable) -> bytes:
+    """Return the frame of a command. Raises ValueError for an invalid id or field."""
     frame = encode(command)
     decode_command(frame)
     return frame

@@ -8,25 +8,31 @@ from types import MappingProxyType
 
 from msgspec import UNSET, structs
 
+from dossier_realtime.protocol.documents.field_locks import HeldLock, LockState
 from dossier_realtime.protocol.events import PresenceJoin, PresenceLeave, PresenceUpdate
 from dossier_realtime.protocol.responses import PresentUser, Roster
 
 
 @dataclass(frozen=True, slots=True)
 class PresenceState:
-    """The users on a channel by id, in the order of joining. `count` is exact also where `users` is `truncated`."""
+    """The users on a channel by id, in the order of joining. `count` is exact also where `users` is `truncated`.
+
+    `locks`: the fields that users hold, by field, each with `user_id` and `name` of its holder.
+    """
 
     count: int = 0
     users: Mapping[str, PresentUser] = field(default_factory=lambda: MappingProxyType({}))
     truncated: bool = False
+    locks: Mapping[str, HeldLock] = field(default_factory=lambda: MappingProxyType({}))
 
     @classmethod
     def of(cls, roster: Roster) -> PresenceState:
         """Return the state of a snapshot."""
         users = {user.user_id: user for user in roster.users}
-        return cls(roster.count, MappingProxyType(users), roster.truncated)
+        locks = {lock.field: lock for lock in roster.locks}
+        return cls(roster.count, MappingProxyType(users), roster.truncated, MappingProxyType(locks))
 
-    def after(self, change: PresenceJoin | PresenceLeave | PresenceUpdate) -> PresenceState:
+    def after(self, change: PresenceJoin | PresenceLeave | PresenceUpdate | LockState) -> PresenceState:
         """Return the state after a change; `self` where it changes nothing."""
         match change:
             case PresenceJoin(payload=come):
@@ -55,5 +61,17 @@ class PresenceState:
                 user = structs.replace(before, activity=now.activity, field=now.field, **said)
                 return self._with({**self.users, now.user_id: user}, self.count)
 
+            case LockState(payload=said):
+                locks = {name: lock for name, lock in self.locks.items() if name != said.field}
+                if said.user_id is not None:
+                    locks[said.field] = HeldLock(
+                        field=said.field,
+                        user_id=said.user_id,
+                        name=said.name or said.user_id,
+                        expires_in=said.expires_in or 0,
+                    )
+                return replace(self, locks=MappingProxyType(locks))
+
     def _with(self, users: dict[str, PresentUser], count: int) -> PresenceState:
-        return PresenceState(count, MappingProxyType(users), self.truncated and count > len(users))
+        truncated = self.truncated and count > len(users)
+        return PresenceState(count, MappingProxyType(users), truncated, self.locks)

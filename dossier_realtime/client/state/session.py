@@ -10,6 +10,7 @@ from typing import Literal
 
 from dossier_realtime.protocol import channels, codec, responses
 from dossier_realtime.protocol.commands import PresenceChange, Unsubscribe
+from dossier_realtime.protocol.documents.field_locks import LockState
 from dossier_realtime.protocol.errors import ErrorCode
 from dossier_realtime.protocol.events import AlertState, Event, PresenceJoin, PresenceLeave, PresenceUpdate
 
@@ -195,9 +196,11 @@ class ClientSession:
     def received(self, event: Event, now: float) -> list[Effect]:
         """Handle one message of an authenticated connection."""
         match event:
-            case responses.Ack(ref=str(ref)) | AlertState(ref=str(ref)):
+            case responses.Ack(ref=str(ref)) | AlertState(ref=str(ref)) | LockState(ref=str(ref)):
                 if not self._sends.acked(ref):
                     return []
+                if isinstance(event, LockState) and (state := self.channel_states.get(event.channel)) is not None:
+                    state.keep_lock(event.payload, own=event.payload.user_id == self.user_id)
                 return [Settle(ref, event), *self._transmit(now)]
             case responses.ErrorMessage():
                 return self._refused(event, now)
@@ -216,7 +219,7 @@ class ClientSession:
             case responses.RateLimitWarning():
                 self.pace.warned(event.payload, now)
                 return [Unasked(event)]
-            case PresenceJoin() | PresenceLeave() | PresenceUpdate():
+            case PresenceJoin() | PresenceLeave() | PresenceUpdate() | LockState():
                 return self._presence(event)
             case _:
                 return self._event(event, now)
@@ -225,12 +228,13 @@ class ClientSession:
         state = self.channel_states.get(answer.channel)
         if state is None or state.ref is None or answer.ref != state.ref:
             return []  # the answer to a subscribe that was taken back meanwhile
-        effects = [*state.subscribed(answer), *self._say_presence(state)]
+        held = [Write(codec.encode(lock)) for lock in state.hold_again()]
+        effects = [*state.subscribed(answer), *self._say_presence(state), *held]
         if state.document is None:
             return effects
         return effects + self._keep_up(state, state.document.subscribed(answer, now), now)
 
-    def _presence(self, change: PresenceJoin | PresenceLeave | PresenceUpdate) -> list[Effect]:
+    def _presence(self, change: PresenceJoin | PresenceLeave | PresenceUpdate | LockState) -> list[Effect]:
         state = self.channel_states.get(change.channel)
         if state is None or state.presence is None or not state.live:
             return []

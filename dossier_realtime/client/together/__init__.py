@@ -1,0 +1,1 @@
+"""Working on one text with others: locks on fields."""

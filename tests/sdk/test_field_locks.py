@@ -1,0 +1,92 @@
+"""Soft locks of the SDK over the real service: renewed while a block runs, kept over reconnects, seen by others."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+
+import pytest
+
+from dossier_realtime.client import DossierRealtimeClient
+from tests.harness.eventually import eventually_async
+from tests.harness.service import Service
+from tests.sdk.client_harness import run
+
+pytestmark = pytest.mark.long
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    with Service(tmp_path_factory.mktemp("locks") / "data") as running:
+        yield running
+    running.assert_log_clean()
+
+
+def _client(service: Service, user: str) -> DossierRealtimeClient:
+    return DossierRealtimeClient(service.token(user, "write:*", name=user.title()), service.url)
+
+
+def test_a_block_holds_a_field_and_the_next_one_has_it_after(service: Service) -> None:
+    channel = "document:desk"
+
+    async def scene() -> None:
+        async with (
+            _client(service, "ali") as ali,
+            _client(service, "bea") as bea,
+            ali.document("desk"),
+            bea.document("desk"),
+        ):
+            async with ali.hold(channel, "clause.3") as own:
+                assert own.is_own
+                await eventually_async(lambda: "clause.3" in bea.presence(channel).locks)
+                assert bea.presence(channel).locks["clause.3"].name == "Ali"
+                other = bea.hold(channel, "clause.3", seconds=9)
+                await other.take()
+                assert (other.is_own, other.holder.user_id) == (False, "ali")
+            async with other:
+                assert other.is_own
+                await eventually_async(lambda: ali.presence(channel).locks["clause.3"].user_id == "bea")
+            await eventually_async(lambda: "clause.3" not in ali.presence(channel).locks)
+
+    run(scene())
+
+
+def test_a_lock_outlives_its_lease_while_its_block_runs(service: Service) -> None:
+    channel = "dossier:mou:m7"
+
+    async def scene() -> None:
+        async with _client(service, "ali") as ali, _client(service, "bea") as bea:
+            subscription = ali.subscribe(channel)
+            await subscription.ready()
+            watching = bea.subscribe(channel, include_presence=True)
+            await watching.ready()
+            seen: list[bool] = []
+            told: dict[int, object] = {}  # the answers to its renewals, by identity
+            async with ali.hold(channel, "title", seconds=9) as lock:
+                await eventually_async(lambda: "title" in bea.presence(channel).locks)
+                while len(told) < 5:  # each after a third of the lease
+                    told[id(lock.holder)] = lock.holder
+                    seen.append("title" in bea.presence(channel).locks)
+                    await asyncio.sleep(0.05)
+            assert all(seen)
+            assert lock.holder.user_id is None
+
+    run(scene())
+
+
+def test_a_lock_is_asked_for_again_on_the_next_connection(service: Service) -> None:
+    channel = "document:shelf"
+
+    async def scene() -> None:
+        async with (
+            _client(service, "ali") as ali,
+            ali.document("shelf"),
+            ali.hold(channel, "title", seconds=300) as lock,
+        ):
+            service.restart()  # which forgets all locks
+            async with _client(service, "bea") as bea, bea.document("shelf"):
+                await eventually_async(lambda: "title" in bea.presence(channel).locks)
+                assert bea.presence(channel).locks["title"].user_id == "ali"
+            assert lock.is_own
+
+    run(scene())
