@@ -45,6 +45,7 @@ from app.services.pairs.pairs import Pairs
 from app.services.publisher import EventPublisher
 from app.services.quotas import Quotas
 from app.services.revisions.revisions import Revisions
+from app.services.revisions.snapshots import Snapshots
 from app.telemetry.metrics import Metrics
 from app.web.handler_context import CallRecords, DomainServices, HandlerContext, Probes
 from app.web.listeners import PortListeners
@@ -154,6 +155,7 @@ def _compose(stores: Stores, tls_context: ssl.SSLContext | None) -> Service:
             publisher,
             documents,
             revisions,
+            Snapshots(revisions, engine.presence, engine.records, publisher, stores.signer, time.time),
             Exports(comments),
             Pairs(engine.records, publisher, documents, revisions),
             comments,

@@ -15,9 +15,12 @@ from app.journal.signatures.signing import PUBLIC, key_place
 from dossier_realtime.archive.export import read_manifest, verify_file
 from dossier_realtime.archive.folder import nodes, verify_node
 from dossier_realtime.archive.keys import check_by_bytes, named_check
+from dossier_realtime.archive.snapshots import open_snapshot
+from dossier_realtime.protocol.documents.snapshots import SnapshotStatement, SnapshotUser
 from dossier_realtime.protocol.plain_text import visible
 from dossier_realtime.recording.proof.checkpoint import Checkpoint, Damage, Outside, read_checkpoints
 from dossier_realtime.recording.proof.signed import Check
+from dossier_realtime.recording.proof.snapshot import SnapshotError
 from dossier_realtime.recording.proof.verify import ChainFault, Report
 
 if TYPE_CHECKING:
@@ -69,10 +72,12 @@ def run(config: Config, asked: argparse.Namespace) -> int:
 
 
 def verify(config: Config, asked: argparse.Namespace) -> int:
-    """Check the journal's chain, or an export; the first bad entry is named."""
+    """Check the journal's chain, an export or a snapshot; the first bad entry is named."""
     data = Path(config.storage.data)
     files = asked.key or ([data / PUBLIC] if (data / PUBLIC).exists() else [])
     known = Known(dict(named_check(file) for file in files))
+    if asked.snapshot is not None:
+        return _verify_snapshot(asked.snapshot, known.checks, own_key=not asked.key)
     if asked.against is not None:
         with asked.against.open("rb") as lines:
             checkpoints, known.damaged = read_checkpoints(lines)
@@ -95,6 +100,44 @@ def verify(config: Config, asked: argparse.Namespace) -> int:
     if asked.against is None and asked.export is None and all(report.ok for report in found.values()):
         print(_FOLDER_ONLY)
     return 0 if all(report.ok for report in found.values()) and not known.damaged else FOUND_WRONG
+
+
+def _verify_snapshot(file: Path, checks: dict[str, Check], *, own_key: bool) -> int:
+    try:
+        snapshot = open_snapshot(file, checks)
+    except SnapshotError as wrong:
+        print(visible(f"{file.name}: BROKEN: {wrong}"))
+        return FOUND_WRONG
+    for line in _snapshot_lines(file.name, snapshot.statement):
+        print(visible(line))
+    if not checks:
+        print("  no signature was checked: name the service's public key with --key")
+    elif own_key:
+        print(_OWN_KEY)
+    return 0
+
+
+def _snapshot_lines(name: str, told: SnapshotStatement) -> Iterator[str]:
+    yield f"{name}: intact: document {told.document}, version {told.version} of history {told.epoch}"
+    yield f"  text SHA-256 {told.text_sha256}, {told.classification}"
+    written = "" if told.committed_at is None else f" at {_time(told.committed_at)}"
+    yield f"  this version is by {_user(told.author)}{written}"
+    yield f"  signed at {_time(told.signed_at)}, as {_user(told.asked_by)} asked"
+    if told.name is not None:
+        yield f"  named {told.name}"
+    if told.note is not None:
+        yield f"  note: {told.note}"
+    present = ", ".join(map(_user, told.present)) or "nobody"
+    more = told.present_count - len(told.present)
+    yield f"  present: {present}{f' and {more} more' if more else ''}"
+
+
+def _user(user: SnapshotUser) -> str:
+    return f"{user.name} ({user.user_id})"
+
+
+def _time(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
 
 
 def _damage_lines(file: Path, damaged: list[Damage]) -> Iterator[str]:
@@ -182,8 +225,10 @@ def add_commands(
     commands: argparse._SubParsersAction[argparse.ArgumentParser], common: argparse.ArgumentParser
 ) -> None:
     """Add the commands with their options."""
-    checking = commands.add_parser("verify", parents=[common], help="check the journal's chain, or an export")
-    checking.add_argument("--export", type=Path, help="an export file, instead of the journal")
+    checking = commands.add_parser("verify", parents=[common], help="check the journal, an export or a snapshot")
+    kept = checking.add_mutually_exclusive_group()
+    kept.add_argument("--export", type=Path, help="an export file, instead of the journal")
+    kept.add_argument("--snapshot", type=Path, help="the signed snapshot of a document, instead of the journal")
     checking.add_argument(
         "--key",
         type=Path,

@@ -55,6 +55,7 @@ Verb = Literal[
     "revoke_token",
     "revoke_user",
     "score_relationship",
+    "sign_snapshot",
     "snooze_commitment",
 ]
 SubjectKind = Literal[

@@ -21,6 +21,7 @@ from app.web.domain.commitments import commitment_handlers as commitments
 from app.web.domain.commitments.acknowledgement_handler import CommitmentAckHandler
 from app.web.domain.document_handler import DocumentHandler
 from app.web.domain.document_restore_handler import DocumentRestoreHandler
+from app.web.domain.documents import snapshot_handlers as snapshots
 from app.web.domain.documents.export_handler import DocumentExportHandler
 from app.web.domain.documents.pair_handlers import DocumentPairHandler, TranslatedClausesHandler
 from app.web.domain.inbox_handler import InboxHandler
@@ -69,6 +70,8 @@ ROUTES: list[Any] = [
     (r"/v1/documents/([^/]+)/export", DocumentExportHandler),
     (r"/v1/documents/([^/]+)/pair", DocumentPairHandler),
     (r"/v1/documents/([^/]+)/pair/translated", TranslatedClausesHandler),
+    (r"/v1/documents/([^/]+)/snapshots", snapshots.DocumentSnapshotsHandler),
+    (r"/v1/documents/([^/]+)/snapshots/([^/]+)", snapshots.DocumentSnapshotHandler),
     (r"/v1/commitments", commitments.CommitmentListHandler),
     (r"/v1/commitments/dry-run", commitments.CommitmentDryRunHandler),
     (r"/v1/commitments/([^/]+)", commitments.CommitmentHandler),

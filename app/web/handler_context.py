@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from app.services.relationships.health import RelationshipHealth
     from app.services.relationships.reading import RelationshipReading
     from app.services.revisions.revisions import Revisions
+    from app.services.revisions.snapshots import Snapshots
     from app.telemetry.metrics import Metrics
     from dossier_realtime.protocol.classification import ChannelPolicy
     from dossier_realtime.protocol.http.host_policy import HostPolicy
@@ -85,6 +86,7 @@ class DomainServices:
     publisher: EventPublisher
     documents: Documents
     revisions: Revisions
+    snapshots: Snapshots
     exports: Exports
     pairs: Pairs
     comments: Comments

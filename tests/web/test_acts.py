@@ -97,6 +97,11 @@ async def _written(service: Service) -> Call:
     return path.partition("/versions/")[0], None
 
 
+async def _signed(service: Service) -> Call:
+    path, _ = await _written(service)
+    return f"{path}/snapshots", {"note": "as agreed"}
+
+
 async def _document(service: Service) -> Call:
     return f"/v1/documents/{fresh('paper')}", {"content": "text"}
 
@@ -129,6 +134,7 @@ CALLS: dict[tuple[str, str], tuple[str, Callable[[Service], Any]]] = {
         "change_comment",
         _of_a_comment("/resolve"),
     ),
+    ("post", r"/v1/documents/([^/]+)/snapshots"): ("sign_snapshot", _signed),
     ("post", r"/v1/commitments/([^/]+)/ack"): ("acknowledge_alert", _alerted),
     ("post", r"/v1/relationships/([^/]+)/score"): (
         "score_relationship",
@@ -247,8 +253,11 @@ AGAIN = {
     "restore_limits": "unchanged",
     "revoke_token": "unchanged",
     "revoke_user": "done",
+    "sign_snapshot": "done",
 }
-"""The outcome of the same call a second time. The tokens of a user are shut out as issued until then: that moved."""
+"""The outcome of the same call a second time. The tokens of a user are shut out as issued until then: that moved.
+
+A second signature is one more."""
 REVOKED_TOKEN = {("post", "a token"): ("revoke_token", _path("/v1/tokens/revoke", {"jti": "gone-1"}))}
 
 

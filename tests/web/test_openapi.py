@@ -77,6 +77,8 @@ ASKED: dict[str, Asked] = {
     "remove_comment": Asked(NO_COMMENT),
     "reply_comment": Asked(NO_COMMENT, body={"text": "Yes"}),
     "change_comment": Asked(NO_COMMENT | {"step": "resolve"}),
+    "sign_snapshot": Asked({"document": "d1"}, body={"version": 1, "note": "as agreed", "name": "signed"}),
+    "list_snapshots": Asked({"document": "d1"}, {"limit": "1"}),
     "list_commitments": Asked(query={"limit": "1"}),
     "dry_run_commitments": Asked(query={"from": "2027-01-01", "to": "2027-12-31", "policy": "data-exchange:60/30/7"}),
     "register_commitment": Asked({"commitment": "c2"}, body=COMMITMENT),
@@ -131,6 +133,8 @@ WRONG: dict[str, Asked] = {
     "delete_document": Asked({"document": "a%20b"}),
     "read_document_history": Asked({"document": "d1"}, {"limit": "0"}),
     "list_named_versions": Asked({"document": "a%20b"}),
+    "list_snapshots": Asked({"document": "d1"}, {"limit": "0"}),
+    "read_snapshot": Asked({"document": "a%20b", "snapshot": "0" * 32}),
     "name_version": Asked({"document": "d1", "name": "12"}),
     "compare_versions": Asked({"document": "d1"}),
     "export_document": Asked({"document": "d1"}, {"format": "pdf"}),
@@ -146,6 +150,7 @@ WRONG: dict[str, Asked] = {
     "remove_comment": Asked({"document": "a%20b", "comment": "0" * 16}),
     "reply_comment": Asked(NO_COMMENT, body={}),
     "change_comment": Asked(NO_COMMENT | {"step": "resolve"}, body={"more": 1}),
+    "sign_snapshot": Asked({"document": "d1"}, body={"note": 5}),
     "list_commitments": Asked(query={"limit": "0"}),
     "dry_run_commitments": Asked(query={"from": "2027-01-01"}),
     "register_commitment": Asked({"commitment": "c2"}, body=COMMITMENT | {"due_date": "2027-02-30"}),
@@ -204,6 +209,8 @@ ABSENT: dict[str, Asked] = {
     "remove_comment": Asked(NO_COMMENT),
     "reply_comment": Asked(NO_COMMENT, body={"text": "Yes"}),
     "change_comment": Asked(NO_COMMENT | {"step": "resolve"}),
+    "sign_snapshot": Asked({"document": "d1"}, body={"version": 9}),
+    "read_snapshot": Asked({"document": "d1", "snapshot": "0" * 32}),
     "claim_brief": Asked(body={"types": ["none"]}),
     "read_commitment": Asked({"commitment": "none"}),
     "delete_commitment": Asked({"commitment": "none"}),
@@ -238,12 +245,16 @@ OWN = {
 }
 """Calls that every user may make: they answer with what is the caller's own, or what the caller may read."""
 
-ABOUT_BRIEFS = {"read_brief", "claim_brief", "report_brief_progress", "complete_brief", "fail_brief"}
+ABOUT_BRIEFS = {"read_snapshot", "read_brief", "claim_brief", "report_brief_progress", "complete_brief", "fail_brief"}
 
 
 def _about_a_brief(scene: Service, name: str, asked: Asked) -> Asked:
-    """Ask for a brief, and claim it where the call is of the worker that holds one."""
+    """Ask for a brief, and claim it where the call is of the worker that holds one; or sign a snapshot."""
     calls = {call.name: call for call in CALLS}
+    if name == "read_snapshot":
+        _send(scene, calls["sign_snapshot"], ASKED["sign_snapshot"], _operator(scene))
+        kept = _send(scene, calls["list_snapshots"], ASKED["list_snapshots"], _operator(scene)).json()["snapshots"]
+        return Asked({"document": "d1", "snapshot": kept[0]["id"]})
     request = {"type": "country", "entity_id": "SA", "language": "en", "generator": "worker"}
     told = _send(scene, calls["request_brief"], Asked(body=request), _operator(scene)).json()
     if name == "read_brief":
@@ -292,7 +303,8 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 
 def _send(service: Service, call: HttpCallForm, asked: Asked, token: str, **headers: str) -> httpx.Response:
     path = call.path.format(
-        **dict.fromkeys(("document", "name", "relationship", "request", "session", "user"), "x1") | asked.path
+        **dict.fromkeys(("document", "name", "relationship", "request", "session", "snapshot", "user"), "x1")
+        | asked.path
     )
     told = ({"Authorization": f"Bearer {token}"} if token else {}) | asked.headers | headers
     with httpx.Client(base_url=service.http) as http:
@@ -376,5 +388,5 @@ def test_every_call_is_asked() -> None:
     for table in (ASKED, WRONG, ABSENT):
         assert table.keys() <= {call.name for call in CALLS}
     with_token = {call.name for call in CALLS if call.access in ("token", "operator")}
-    assert with_token - ASKED.keys() == {"end_session", "read_brief"}
+    assert with_token - ASKED.keys() == {"end_session", "read_brief", "read_snapshot"}
     assert with_token == WRONG.keys()

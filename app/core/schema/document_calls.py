@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from app.core.schema.call_forms import HTML, MARKDOWN, REASON, WORD, HttpCallForm, Parameter, Said, path_id, query_flag
+from app.core.schema.call_forms import (
+    HTML,
+    MARKDOWN,
+    REASON,
+    WORD,
+    HttpCallForm,
+    Parameter,
+    Said,
+    path_id,
+    query_flag,
+    query_number,
+    query_text,
+)
+from dossier_realtime.protocol.documents import snapshots
 from dossier_realtime.protocol.http import pair_forms as forms
 from dossier_realtime.protocol.http.revisions import MAX_VERSION_NAME
 
@@ -72,6 +85,40 @@ DOCUMENT_CALLS: tuple[HttpCallForm, ...] = (
         Said(forms.MarkedClauses, body=forms.TranslatedClauses, body_optional=True),
         "token",
         (_DOCUMENT, REASON),
+        (403, 404),
+    ),
+    HttpCallForm(
+        "post",
+        "/v1/documents/{document}/snapshots",
+        "sign_snapshot",
+        "Sign a version of a document, with those who have it open; the answer is a file that is verified offline.",
+        Said(snapshots.SignedSnapshot, body=snapshots.SnapshotRequest, body_optional=True),
+        "token",
+        (_DOCUMENT, REASON),
+        (403, 404, 409),
+    ),
+    HttpCallForm(
+        "get",
+        "/v1/documents/{document}/snapshots",
+        "list_snapshots",
+        "List the signed statements about versions of a document.",
+        Said(snapshots.KeptSnapshots),
+        "token",
+        (
+            _DOCUMENT,
+            query_text("after", "The `next` of the page before."),
+            query_number("limit", "Statements in one page.", 1, 100, 100),
+        ),
+        (403,),
+    ),
+    HttpCallForm(
+        "get",
+        "/v1/documents/{document}/snapshots/{snapshot}",
+        "read_snapshot",
+        "Read a signed snapshot with its text, byte for byte as when it was signed.",
+        Said(snapshots.SignedSnapshot),
+        "token",
+        (_DOCUMENT, path_id("snapshot", "The id of a snapshot.")),
         (403, 404),
     ),
 )

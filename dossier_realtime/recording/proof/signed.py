@@ -10,7 +10,7 @@ from collections.abc import Callable
 from hashlib import sha256
 from typing import Literal
 
-Purpose = Literal["export", "anchor", "checkpoint", "key", "brief"]
+Purpose = Literal["export", "anchor", "checkpoint", "key", "brief", "snapshot"]
 
 Check = Callable[[bytes, str], bool]
 """A function that returns True for a text with a valid signature (base64) of the service."""
