@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from dashboard.language.i18n import LANGUAGES, Language, direction, locale, say, translations_for
-from dashboard.playback.document_text import documents
+from dashboard.playback.document_text import RecordedPairs, documents
 from dashboard.playback.replay import Replay
 from dashboard.playback.timeline_marks import TimelineMarks
 from dashboard.screen.blocks import Block
@@ -57,12 +57,13 @@ def playback(
         last -= cut
         end = index.times[last - 1]
     states = _States(pages, languages, since, max(_MIN_STEP_SECONDS, (end - since) / _MAX_STATES))
-    lanes = TimelineMarks(since)
+    lanes, pairs = TimelineMarks(since), RecordedPairs()
     for number in range(last):
         entry, at = index.entry(number), index.times[number]
         if number == first:  # before the first rendering: earlier entries are not counted
             states.replay.begin(since)
         states.until(at)
+        pairs.take(entry.header)
         lanes.take(entry, at, shown=number >= first)
         states.replay.take(entry)
     states.tell(end)
@@ -84,7 +85,7 @@ def playback(
             for language in languages
         },
         **lanes.told(),
-        "documents": documents(recording, since, end),
+        "documents": documents(recording, since, end, pairs),
     }
 
 

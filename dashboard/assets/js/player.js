@@ -14,7 +14,7 @@ function unpacked(packed) {
 
 // Mounts a player in `host`, again after each change of language and theme. `switches`: true if it offers these changes
 function mountPlayer(host, data, { language, theme, switches }) {
-  const view = { at: 0, speed: 1, skip: true, window: 0, filter: "", page: 0, document: 0, theme, language, zone: switches ? "UTC" : "" }
+  const view = { at: 0, speed: 1, skip: true, window: 0, filter: "", page: 0, document: 0, beside: {}, theme, language, zone: switches ? "UTC" : "" }
   let stop = () => {}
   const draw = () => {
     stop()
@@ -190,17 +190,30 @@ function player(data, view, redraw) {
   stateBox.append(make("h2", {}, words.state), make("div", { class: "toolbar tabs" }, ...(tabs.length > 1 ? tabs : [])), asOf, shown, paper)
 
   const drafts = data.documents.map((each) => ({ ...each, ...documentText(each) }))
-  const text_of = make("div", { class: "paper", dir: "auto", tabindex: 0, role: "region", "aria-label": words.document_text })
+  const sheet = (label) => make("div", { class: "paper", dir: "auto", tabindex: 0, role: "region", "aria-label": label })
+  const text_of = sheet(words.document_text)
+  const text_beside = sheet(words.beside_text)
   const authors = make("ul", { class: "authors" })
   const version = make("p", { class: "since" })
   let written = ""
   if (drafts.length) {
     const named = drafts.map(({ name }, number) => [number, inert(name)])
-    const chosen = choice(words.document, named, view.document, (number) => {
-      view.document = number
+    const besides = choice(words.beside, [[-1, words.nothing_beside], ...named], beside(), (number) => {
+      view.beside[view.document] = number
       render()
     })
-    paper.append(make("h2", {}, words.document_text), chosen, version, text_of, authors)
+    const chosen = choice(words.document, named, view.document, (number) => {
+      view.document = number
+      besides.querySelector("select").value = beside()
+      render()
+    })
+    const choices = make("div", { class: "toolbar" }, chosen, ...(drafts.length > 1 ? [besides] : []))
+    paper.append(make("h2", {}, words.document_text), choices, version, make("div", { class: "papers" }, text_of, text_beside), authors)
+  }
+
+  // The number of the document that stands beside the chosen one: as a reader chose, else its counterpart, else -1
+  function beside() {
+    return view.beside[view.document] ?? drafts[view.document].beside ?? -1
   }
 
   function write() {
@@ -208,16 +221,21 @@ function player(data, view, redraw) {
     if (paper.hidden) return
     const draft = drafts[view.document]
     const edits = draft.count(view.at)
-    if (written === `${view.document} ${edits}`) return
-    written = `${view.document} ${edits}`
+    const other = drafts[beside()]
+    const others = other ? other.count(view.at) : 0
+    const now = [view.document, edits, beside(), others].join(" ")
+    if (written === now) return
+    written = now
     version.textContent = say(words.version, { version: numbers.format(draft.first + edits) })
     const look = (number) => (number < 0 ? "author" : `author a${number % AUTHORS}`)
     const dress = (look) => Object.entries(look).filter(([, value]) => value).map(([what, value]) => (value === true ? what : `${what}-${value}`))
-    text_of.replaceChildren(
-      ...draft.runs(edits).map((run) =>
+    const lines = (draft, edits) =>
+      draft.runs(edits).map((run) =>
         make("span", { class: [look(run.author), ...dress({ ...run.look, link: run.look.link ? true : null, alternative: run.look.alternative ? true : null })].join(" "), title: inert(draft.authors[run.author] ?? words.before), ...(run.look.alternative ? { "data-alternative": inert(run.look.alternative) } : {}) }, inert(run.text)),
-      ),
-    )
+      )
+    text_of.replaceChildren(...lines(draft, edits))
+    text_beside.hidden = !other
+    text_beside.replaceChildren(...(other ? lines(other, others) : []))
     authors.replaceChildren(...draft.authors.map((each, number) => make("li", {}, make("span", { class: look(number) }, isolated(each)))))
   }
 
