@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -11,6 +12,7 @@ from app.security import token_secrets
 from app.services.briefs.facts.collector import FactCollector
 from app.services.briefs.facts.commitment_source import CommitmentSource
 from app.services.briefs.facts.sources import HistorySource, PresenceSource
+from app.services.briefs.facts.task_source import TaskSource
 from app.services.briefs.finisher import BriefFinisher
 from app.services.briefs.generators.chat.chat_generator import ChatGenerator
 from app.services.briefs.generators.chat.completion import ChatCompletions, ModelEndpoint
@@ -36,12 +38,24 @@ if TYPE_CHECKING:
     from app.services.briefs.generators.port import Generator
     from app.services.channel_admin import ChannelAdmin
     from app.services.commitments.registry import CommitmentRegistry
+    from app.services.domain.task_list import TaskList
     from app.services.editing.documents import Documents
     from app.services.publisher import EventPublisher
-    from app.web.handler_context import RelationshipServices
+    from app.services.relationships.health import RelationshipHealth
+    from app.services.relationships.reading import RelationshipReading
     from dossier_realtime.protocol.classification import ChannelPolicy
     from dossier_realtime.recording.entry import Detail
     from dossier_realtime.recording.ops.ops_aggregator import OpsAggregator
+
+
+@dataclass(frozen=True, slots=True)
+class DomainKnowledge:
+    """The services that know something of entities."""
+
+    commitments: CommitmentRegistry
+    tasks: TaskList
+    health: RelationshipHealth
+    scores: RelationshipReading
 
 
 def brief_jobs(
@@ -51,8 +65,7 @@ def brief_jobs(
     documents: Documents,
     channel_admin: ChannelAdmin,
     aggregator: OpsAggregator,
-    registry: CommitmentRegistry,
-    health: RelationshipServices,
+    known: DomainKnowledge,
     clock: Callable[[], Instant],
 ) -> BriefJobs:
     """Return the briefs that the configuration allows."""
@@ -65,8 +78,9 @@ def brief_jobs(
     sources = (
         HistorySource(engine.broker),
         PresenceSource(engine.presence),
-        CommitmentSource(registry, publisher),
-        HealthSource(health.health, health.reading),
+        CommitmentSource(known.commitments, publisher),
+        HealthSource(known.health, known.scores),
+        TaskSource(known.tasks),
     )
     generators: dict[str, Generator] = {"template": TemplateGenerator(now)}
     if settings.chat.endpoint:
@@ -75,7 +89,7 @@ def brief_jobs(
     collector = FactCollector(sources, publisher)
     finisher = BriefFinisher(documents, channel_admin, publisher, stores.signer, now)
     limits = RunnerLimits(settings.concurrent, settings.silence_seconds)
-    runner = BriefRunner(ledger, generators, collector, finisher, limits)
+    runner = BriefRunner(ledger, generators, collector, finisher, limits, lambda: clock().steady)
     parts = WorkerParts(runner, collector, finisher, publisher)
     workers = BriefWorkers(ledger, parts, settings.silence_seconds, clock)
     silent = SilentBriefs(engine.briefs, publisher, aggregator, settings.silence_seconds)

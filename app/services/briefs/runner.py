@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -63,11 +63,13 @@ class BriefRunner:
         collector: FactCollector,
         finisher: BriefFinisher,
         limits: RunnerLimits,
+        steady: Callable[[], float],
     ) -> None:
         self._ledger, self._generators, self._collector = ledger, generators, collector
-        self._finisher, self._limits = finisher, limits
+        self._finisher, self._limits, self._steady = finisher, limits, steady
         self._queue = FairQueue()
         self._owners: dict[str, str] = {}  # of all open briefs
+        self._since: dict[str, float] = {}  # of the same, steady seconds
         self._by_owner: Counter[str] = Counter()
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._wake = asyncio.Event()
@@ -83,6 +85,10 @@ class BriefRunner:
         """Return the number of a user's briefs that have not ended."""
         return self._by_owner[user_id]
 
+    def open_since(self, request_id: str) -> float | None:
+        """Return since when, in steady seconds, this process knows that a brief is open; None where it does not."""
+        return self._since.get(request_id)
+
     def expected_wait(self, each_ms: int) -> int:
         """Return the milliseconds until a new brief is begun, where each takes so long."""
         return len(self._queue) // self._limits.concurrent * each_ms
@@ -91,6 +97,7 @@ class BriefRunner:
         """Count a brief as open before it is durable, so that many requests at once keep to the bound."""
         if job.request_id not in self._owners:
             self._owners[job.request_id] = job.requester.user_id
+            self._since[job.request_id] = self._steady()
             self._by_owner[job.requester.user_id] += 1
 
     def put(self, job: BriefJob) -> None:
@@ -103,6 +110,7 @@ class BriefRunner:
     def forget(self, request_id: str) -> None:
         """Drop a brief that has ended, and stop writing it."""
         owner = self._owners.pop(request_id, None)
+        self._since.pop(request_id, None)
         if owner is not None:
             self._by_owner[owner] -= 1
             if not self._by_owner[owner]:

@@ -15,6 +15,7 @@ from app.core.briefs import job as jobs
 from app.core.briefs.facts import EntityFact, EntityFacts
 from app.core.briefs.job import Lease
 from app.core.briefs.output_checks import Language, language_share
+from app.core.briefs.signs import Signs, last_sign
 from app.engine.ports.errors import BriefCancelled, Moved
 from app.journal.acts import Act
 from dossier_realtime.protocol.authorization import Right, holds_on_all
@@ -99,7 +100,7 @@ class BriefWorkers:
         self._clock = clock
         self._served: dict[str, int] = {}  # claims by requester, so that users take turns
         self._heard: dict[str, float] = {}  # steady seconds of the last sign, by brief
-        self._claimed: dict[str, float] = {}  # steady seconds of the last claim, by type of brief
+        self._served_at: dict[str, float] = {}  # steady seconds of the last claim or report, by type of brief
         self._started = clock().steady
 
     @staticmethod
@@ -132,7 +133,7 @@ class BriefWorkers:
                 continue  # another worker was first, or it was cancelled
             user = job.requester.user_id
             self._served[user] = self._served.get(user, 0) + 1
-            self._heard[job.request_id] = self._claimed[job.type] = self._clock().steady
+            self._sign(job)
             assert job.lease is not None  # noqa: S101  it was given above
             return ClaimedBrief(job, job.lease, facts)
         return None
@@ -162,7 +163,7 @@ class BriefWorkers:
                 continue
             except BriefCancelled:
                 raise BriefOverError from None
-            self._heard[request_id] = self._clock().steady
+            self._sign(job)
             return job
 
     async def complete(
@@ -196,7 +197,7 @@ class BriefWorkers:
                 continue
             except BriefCancelled:
                 raise BriefOverError from None
-            self._over(request_id)
+            self._over(job)
             return job
 
     async def fail(self, request_id: str, lease: str, error: Localized, act: RecordAct) -> BriefJob:
@@ -215,21 +216,23 @@ class BriefWorkers:
                 continue
             except BriefCancelled:
                 raise BriefOverError from None
-            self._over(request_id)
+            self._over(job)
             return job
 
     async def due(self, record: Record, wall: float) -> None:
-        """Fail a brief whose lease ran out, or of a type that no worker claims. Raises Moved and Unavailable.
+        """Fail a brief whose lease ran out, or of a type that no worker serves. Raises Moved and Unavailable.
 
-        One that waits while workers claim others of its type is in a queue.
+        One that waits while workers claim, or report on, others of its type is in a queue. So is one that this process
+        has not known for as long.
 
         Silence is measured by the steady clock, and not before this process listened: a jump of the wall clock or a
         pause of the service is not the worker's silence.
         """
-        kept = self._ledger.read(record)
-        sign = self._claimed.get(kept.job.type) if kept.job.lease is None else self._heard.get(record.key)
-        heard = self._started if sign is None else sign
-        left = self._silence - (self._clock().steady - heard)
+        kept, steady = self._ledger.read(record), self._clock().steady
+        known, served = self._parts.runner.open_since(record.key), self._served_at.get(kept.job.type)
+        signs = Signs(self._started, known, served, self._heard.get(record.key))
+        heard = last_sign(signs, claimed=kept.job.lease is not None)
+        left = self._silence - (steady - heard)
         if kept.job.is_ended or kept.job.generator != WORKER:
             await self._ledger.commit(kept, kept.job)
         elif left > 0:
@@ -267,9 +270,14 @@ class BriefWorkers:
     def _lease(self, by: Identity, token: str) -> Lease:
         return Lease(by.user_id, token, self._ledger.now() + self._silence)
 
-    def _over(self, request_id: str) -> None:
-        self._heard.pop(request_id, None)
-        self._parts.runner.forget(request_id)
+    def _sign(self, job: BriefJob) -> None:
+        """Take notice that the worker of a brief lives, and that its type is served."""
+        self._heard[job.request_id] = self._served_at[job.type] = self._clock().steady
+
+    def _over(self, job: BriefJob) -> None:
+        self._served_at[job.type] = self._clock().steady
+        self._heard.pop(job.request_id, None)
+        self._parts.runner.forget(job.request_id)
 
     @staticmethod
     def _report(job: BriefJob, after: dict[str, str | int]) -> Act:
