@@ -7,7 +7,7 @@ import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from app.builders.briefs import brief_jobs
+from app.builders.briefs import DomainKnowledge, brief_jobs
 from app.builders.comments import comments_of
 from app.builders.commitments import commitment_parts
 from app.builders.gauges import GaugeSources, register_gauges, register_ops_rows
@@ -118,9 +118,9 @@ def _compose(stores: Stores, tls_context: ssl.SSLContext | None) -> Service:
     channel_admin = ChannelAdmin(engine, policy)
     channel_admin.report_changes(due_clock.changed)
     due_clock.add(read_only.KIND, channel_admin.end_read_only)
-    jobs = brief_jobs(
-        stores, publisher, policy, documents, channel_admin, aggregator, commitments.registry, health, now
-    )
+    tasks = TaskList(engine.records, publisher)
+    known = DomainKnowledge(commitments.registry, tasks, health.health, health.reading)
+    jobs = brief_jobs(stores, publisher, policy, documents, channel_admin, aggregator, known, now)
     due_clock.add(BRIEF_RECORDS, jobs.workers.due)
     due_clock.add(relationships.KIND, health.health.due)
     briefs = Briefs(engine.briefs, publisher, aggregator, jobs.ledger, jobs.runner.forget)
@@ -165,7 +165,7 @@ def _compose(stores: Stores, tls_context: ssl.SSLContext | None) -> Service:
             briefs,
             jobs,
             inboxes,
-            TaskList(engine.records, publisher),
+            tasks,
             health,
         ),
         operator_services(engine, node, channel_admin, quotas),
