@@ -69,6 +69,12 @@ def messages(variant: int) -> Iterator[Planted]:
             yield planted._replace(message=planted.message | {"payload": kept})
 
 
+def filled(struct: type[msgspec.Struct], variant: int) -> Message:
+    """Return a value for a message or a body; `variant` as for `messages`."""
+    made: Message = _Filler(variant).fill(inspect.type_info(struct), "$")
+    return made
+
+
 def _planted(struct: type[msgspec.Struct], variant: int) -> Planted:
     filler = _Filler(variant)
     message = filler.fill(inspect.type_info(struct), "$")
@@ -97,7 +103,7 @@ class _Filler:
             case inspect.UnionType():
                 return self.fill(self._chosen(kind), path)
             case inspect.ListType() | inspect.VarTupleType():
-                return [self.fill(kind.item_type, f"{path}[]")]
+                return [self.fill(kind.item_type, f"{path}[]")] * max(1, kind.min_length or 0)
             case inspect.StrType() if path in _STEPS:
                 self.unmarked.add(path)
                 return _STEPS[path]
