@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from .entry import Entry
-    from .recording import Recording
 
 _COMMANDS = ("notification_ack", "notification_snooze")
 
@@ -35,19 +34,14 @@ class RecordedEntry:
     changed: float | None = None
 
 
-def inbox_entries(recording: Recording, user: str) -> list[RecordedEntry]:
-    """Return the entries that came to a user, in their order.
+def inbox_entries(entries: Iterable[Entry], user: str) -> list[RecordedEntry]:
+    """Return what came to a user's inbox, in its order, from all entries of a recording.
 
-    Of a recording that begins later than the inbox, the earlier entries are not there.
-
-    Raises:
-        KeyError: for a user whose channel is not in the recording.
-        ValueError: where the recording withholds the messages that marked entries, as one below `secret` does.
+    Raises ValueError where the recording withholds the messages that marked entries, as one below `secret` does.
     """
     own, found = channels.user(user), dict[str, RecordedEntry]()
     asked: dict[int, Command | InboundMessage] = {}
-    recording.events(channel=own)  # an unknown name is an error, and no empty inbox
-    for entry in recording.entries():
+    for entry in entries:
         header = entry.header
         if entry.frame is None:
             continue
@@ -58,11 +52,10 @@ def inbox_entries(recording: Recording, user: str) -> list[RecordedEntry]:
     return list(found.values())
 
 
-def inbox(recording: Recording, user: str) -> pd.DataFrame:
-    """Return one row an entry of a user's inbox, by the time at which it came (UTC). Raises as `inbox_entries`."""
+def inbox_table(rows: Sequence[RecordedEntry]) -> pd.DataFrame:
+    """Return one row an entry, by the time at which it came (UTC)."""
     import pandas as pd  # noqa: PLC0415  only analysts have it
 
-    rows = inbox_entries(recording, user)
     columns = ["entry", "kind", "offset", "state", "changed"]
     table = pd.DataFrame([(row.id, row.kind, row.offset, row.state, row.changed) for row in rows], columns=columns)
     table["changed"] = pd.to_datetime(table["changed"], unit="s", utc=True)

@@ -279,6 +279,22 @@ class Recording:
 
         return tables.history(self.document(name))
 
+    def inbox(self, user: str) -> pd.DataFrame:
+        """Return one row an entry of a user's inbox, by the time at which it came (UTC): state and its last change.
+
+        The state is `unread`, `read` or `snoozed` at the end of the recording. Of a recording that begins later than
+        the inbox, earlier entries are not there.
+
+        Raises:
+            KeyError: for a user whose channel is not in the recording.
+            ValueError: where the messages that marked entries are withheld, as in every view below `secret`.
+        """
+        from . import inboxes  # noqa: PLC0415  likewise
+
+        must_be_text(user, "the id of a user")
+        next(self.entries(channel=channels.user(user)), None)  # an unknown name is an error, and no empty inbox
+        return inboxes.inbox_table(inboxes.inbox_entries(self.entries(), user))
+
     def delivered_to(self, channel: str, offset: SupportsIndex, *, epoch: str = "") -> set[EntryReader]:
         """Return the exact readers of an event: live, by catching up, or over HTTP.
 

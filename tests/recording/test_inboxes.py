@@ -12,7 +12,7 @@ import pytest
 from dossier_realtime.archive import open_journal
 from dossier_realtime.client.io.http_calls import HttpCalls
 from dossier_realtime.protocol.http.inbox_forms import InboxPage, InboxRow
-from dossier_realtime.recording.inboxes import inbox, inbox_entries
+from dossier_realtime.recording.inboxes import inbox_entries
 from tests.harness.service import Service
 from tests.sdk.test_inbox_live import device_of, notice, publish
 
@@ -39,15 +39,15 @@ def test_a_recording_says_what_became_of_each_entry(tmp_path: Path) -> None:
     journal = service.data / "journal"
     recording = open_journal(journal, clearance="secret")
     states = ["snoozed" if row.snoozed_until else "read" if row.read else "unread" for row in kept]
-    found = inbox_entries(recording, "ali")
+    found = inbox_entries(recording.entries(), "ali")
     assert [(row.id, row.offset, row.state) for row in found] == [
         (row.id, row.offset, state) for row, state in zip(kept, states, strict=True)
     ]
     assert [row.state for row in found] == ["read", "read", "snoozed", "read", "unread", "unread"]
-    table = inbox(recording, "ali")
+    table = recording.inbox("ali")
     assert table["state"].tolist() == [row.state for row in found]
     assert table.index.is_monotonic_increasing
     with pytest.raises(KeyError, match="no channel 'user:nobody'"):
-        inbox(recording, "nobody")
+        recording.inbox("nobody")
     with pytest.raises(ValueError, match="clearance='secret'"):
-        inbox(open_journal(journal), "ali")
+        open_journal(journal).inbox("ali")
