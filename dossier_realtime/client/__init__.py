@@ -9,6 +9,7 @@ from dossier_realtime.protocol.http.relationships import RelationshipFact
 from .briefs import BriefEvent, BriefGeneration
 from .client import DossierRealtimeClient
 from .commitments import Commitments
+from .documents.comments import DocumentComments
 from .editor import DocumentEditor
 from .errors import (
     AuthFailed,
@@ -57,6 +58,7 @@ __all__ = [
     "ConnectionState",
     "Cursor",
     "DeniedError",
+    "DocumentComments",
     "DocumentEditor",
     "DocumentPair",
     "DocumentRestored",

@@ -23,6 +23,7 @@ from dossier_realtime.protocol.responses import Ack
 
 from .briefs import BriefCalls
 from .callbacks import Callbacks, OnError, OnMessage, OnPresence
+from .documents.comments import DocumentComments
 from .editor import FLUSH_SECONDS, DocumentEditor, raise_unsaved
 from .errors import ConnectionClosed, NotSubscribed
 from .inbox import InboxCalls
@@ -37,6 +38,7 @@ from .state.connection import ClientConnection
 from .state.document_replica import DocumentReplica
 from .state.effects import (
     Changed,
+    CommentsChanged,
     ConnectionState,
     CursorsMoved,
     Dial,
@@ -306,6 +308,7 @@ class DossierRealtimeClient(BriefCalls, InboxCalls, LockCalls):
             new_id = partial(token_urlsafe, _ID_BYTES)
             replica = DocumentReplica(channel, new_id, self._session.next_ref, self._session.pace)
             editor = DocumentEditor(replica, self._runner.spawn, self._runner.perform, self._close_document)
+            editor.comments = DocumentComments(replica, self._http, self._runner.spawn)
             self._editors[channel] = editor
             self._listeners.add(editor.subscription)
             self._runner.perform(self._session.open_document(replica))
@@ -380,7 +383,7 @@ class DossierRealtimeClient(BriefCalls, InboxCalls, LockCalls):
             case Reject(ref, error):
                 if (answer := self._sends.get(ref)) is not None and not answer.done():
                     answer.set_exception(error)
-            case Opened() | Changed() | CursorsMoved() | Synced() | StatusChanged():
+            case Opened() | Changed() | CursorsMoved() | CommentsChanged() | Synced() | StatusChanged():
                 if (editor := self._editors.get(effect.channel)) is not None:
                     editor.dispatch(effect)
             case Dial() | Renew() | Write() | Drop():

@@ -19,6 +19,7 @@ from dossier_realtime.protocol import channels
 from dossier_realtime.protocol.responses import FormatRun
 
 from .callbacks import OnError
+from .documents.comments import DocumentComments
 from .errors import ConnectionClosed, NotSubscribed, RealtimeError, UnsavedEdits
 from .io.callback_queue import CallbackQueue, Spawn, logger
 from .io.document_subscription import DocumentSubscription
@@ -28,7 +29,7 @@ from .state.editing.arguments import attributes_of, inserted, occurrences, units
 from .state.editing.document_status import DocumentStatus
 from .state.editing.open_transaction import OpenTransaction
 from .state.editing.remote_cursors import RemoteCursor, by_user
-from .state.effects import Changed, CursorsMoved, EditorEffect, Effect, Opened, StatusChanged, Synced
+from .state.effects import Changed, CommentsChanged, CursorsMoved, EditorEffect, Effect, Opened, StatusChanged, Synced
 
 FLUSH_SECONDS = 5.0  # at most, for which the end of a document waits until its edits are saved
 
@@ -79,6 +80,7 @@ class DocumentEditor:
         self._news = asyncio.Event()
         self._draft: OpenTransaction | None = None  # of the transaction that is open
         self._owner: object = None  # the task that opened it
+        self.comments: DocumentComments
 
     # --- state ----------------------------------------------------------------------------------------
 
@@ -340,8 +342,8 @@ class DocumentEditor:
             case Synced():
                 for on_synced in self._on_synced:
                     self._callbacks.put_once(on_synced, on_synced)
-            case Opened():
-                pass
+            case Opened() | CommentsChanged():
+                self.comments.changed()
 
     def refresh_status(self) -> None:
         """Tell a status that changed with the connection. Not for users of the SDK."""

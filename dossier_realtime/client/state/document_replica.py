@@ -23,16 +23,18 @@ from dossier_realtime.ot.undo.landing import Deletions, Landing, deleted_text, l
 from dossier_realtime.ot.units import splits_pair
 from dossier_realtime.protocol import codec, responses
 from dossier_realtime.protocol.commands import CursorPayload, EditOperation, MoveCursor, Since
-from dossier_realtime.protocol.documents.document_events import CursorGone, DocumentStateEvent, DocumentStatePayload
+from dossier_realtime.protocol.documents.comments import DocumentComment
+from dossier_realtime.protocol.documents.document_events import CursorGone, DocumentStateEvent
 from dossier_realtime.protocol.errors import ErrorCode
 from dossier_realtime.protocol.events import CursorPosition, RemoteOperation, RemoteOperationPayload
 
 from ..errors import DeniedError, DocumentRestored, NotSubscribed, ProtocolViolation
 from .changes import Change, Cursor, Origin, edits_of
-from .editing.document_status import DocumentStatus
+from .editing.comment_states import CommentStates
+from .editing.document_status import DocumentStatus, takes_no_edits
 from .editing.edit_pace import EditPace
 from .editing.remote_cursors import RemoteCursor, RemoteCursors
-from .effects import Changed, CursorsMoved, Effect, ErrorReport, Opened, StatusChanged, Synced, Write
+from .effects import Changed, CommentsChanged, CursorsMoved, Effect, ErrorReport, Opened, StatusChanged, Synced, Write
 
 CURSOR_INTERVAL_SECONDS = 0.1  # between two cursors of ours; the server relays no more
 RETRY_AFTER_SECONDS = 15.0  # until a refused operation is sent again, where the server names no delay
@@ -42,7 +44,7 @@ _ID_PATH = "$.payload.op_id"  # in the refusal of an id that was given to anothe
 _CURSOR = "cursor"  # the ref of every cursor message: its refusal is not reported
 _FOR_NOW = (ErrorCode.RATE_LIMIT_EXCEEDED, ErrorCode.SERVICE_UNAVAILABLE, ErrorCode.INTERNAL_ERROR)
 
-Followed = RemoteOperation | responses.OperationAck | CursorPosition | CursorGone | DocumentStateEvent
+Followed = RemoteOperation | responses.OperationAck | CursorPosition | CursorGone | DocumentStateEvent | DocumentComment
 """The messages of a subscribed document that its replica follows."""
 
 
@@ -60,8 +62,7 @@ class DocumentReplica:
     ) -> None:
         self.channel = channel
         self._pace = pace or EditPace(0.0)
-        self._others = RemoteCursors()
-        self._deletions = Deletions()
+        self._others, self._deletions, self.comments = RemoteCursors(), Deletions(), CommentStates()
         self._within: Landing | None = None  # of the remote insert that is being applied
         self._takes_no_edits = False  # frozen, deleted or read-only for a time
         self.out_of_sync = False
@@ -70,9 +71,8 @@ class DocumentReplica:
         self._next_ref = next_ref
         self._pending: Pending | None = None
         self._history = History()
-        self._live = False
+        self._live, self.epoch = False, ""
         self.user_id: str | None = None
-        self.epoch = ""
         self._made_in = ""  # the epoch that the operation in flight was made in
         self._id_was_taken = False
         self._load = True  # the next subscribe asks for the whole text
@@ -86,8 +86,7 @@ class DocumentReplica:
         self._limited = False  # the rate limit refused the operation in flight
         self._told = DocumentStatus.STALE
         self._caret: Cursor | None = None
-        self._caret_due = False
-        self._caret_at = 0.0
+        self._caret_due, self._caret_at = False, 0.0
 
     @property
     def loaded(self) -> bool:
@@ -118,6 +117,10 @@ class DocumentReplica:
     def cursor(self) -> Cursor | None:
         """The user's own cursor, moved along with the text."""
         return self._caret
+
+    def unsaved(self) -> tuple[Operation, Document]:
+        """Return the user's unconfirmed edits, and the server's text that they are for. Raises NotSubscribed."""
+        return (text := self._text()).unconfirmed, text.server
 
     def status(self, now: float) -> DocumentStatus:
         """Return the status at this time."""
@@ -214,8 +217,8 @@ class DocumentReplica:
             effects += [CursorsMoved(self.channel)] if self._others.keep(here) else []
         if self._denied:
             self._hold_until = now  # the edit may be allowed by now
-        self._caret_due = self._caret is not None
-        return [*effects, *self._send(now)]
+        self._caret_due, self.comments.is_behind = self._caret is not None, True
+        return [*effects, CommentsChanged(self.channel), *self._send(now)]
 
     def follow(self, event: Followed, now: float) -> list[Effect]:
         """Apply a message of the live subscription, in the server's order."""
@@ -231,6 +234,7 @@ class DocumentReplica:
                     change = pending.remote(self._own_or_nameless(by))
                     self._within = landing(pending.committed, unconfirmed, text) or self._deletions.landing(by.within)
                     self._others.move(pending.committed, by.user_id)
+                    self.comments.move(pending.committed, pending.version)
                     effects = self._changed("remote", change, by.user_id, by.user_name)
                 case responses.OperationAck(payload=ack):
                     self._id_was_taken = False
@@ -239,14 +243,17 @@ class DocumentReplica:
                     if pending.version == version + 1:
                         self._deletions.add(pending.version, deleted_text(pending.committed, text))
                     self._others.move(pending.committed)
+                    self.comments.move(pending.committed, pending.version)
                     effects = self._changed("reload", change)
                 case CursorPosition(payload=placed):
                     self._others.place(placed, pending.server.text)
                     return [CursorsMoved(self.channel)]
+                case DocumentComment(payload=comment):
+                    return [CommentsChanged(self.channel)] if self.comments.put(comment) else []
                 case CursorGone(payload=gone):
                     return [CursorsMoved(self.channel)] if self._others.gone(gone.cursor_id) else []
                 case DocumentStateEvent(payload=state):
-                    self._set_state(takes_no_edits=_takes_no_edits(state), now=now)
+                    self._set_state(takes_no_edits=takes_no_edits(state), now=now)
         except OutOfStep as wrong:
             return self._lose_sync(str(wrong), now)
         return [*effects, *self._settled(pending, before), *self._send(now)]
@@ -350,6 +357,7 @@ class DocumentReplica:
                 told.append(ErrorReport(restored, self.channel))
             change = self._pending.reload(document, state.version)
             self._others.move(self._pending.committed)
+            self.comments.reset()
         self._load, self.epoch = False, state.epoch
         effects = self._changed("reload", change)
         return [*effects, Opened(self.channel)] if first else [*told, *effects]
@@ -439,7 +447,3 @@ class DocumentReplica:
         position, selection_length = transform_selection(*self._caret, invert(unsent, pending.server))
         payload = CursorPayload(position, selection_length, pending.version)
         yield Write(codec.encode(MoveCursor(channel=self.channel, payload=payload, ref=_CURSOR)))
-
-
-def _takes_no_edits(state: DocumentStatePayload) -> bool:
-    return state.frozen or state.deleted or state.read_only_until is not None

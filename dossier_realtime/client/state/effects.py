@@ -151,6 +151,13 @@ class CursorsMoved:
 
 
 @dataclass(frozen=True, slots=True)
+class CommentsChanged:
+    """A comment that is new or was changed, or comments that must be read anew."""
+
+    channel: str
+
+
+@dataclass(frozen=True, slots=True)
 class Synced:
     """The server's confirmation of the last local edit."""
 
@@ -168,7 +175,7 @@ class StatusChanged:
 CallbackEffect = EnterState | Unasked | Deliver | ShowPresence | Ready | End | ErrorReport
 """Effects for the user's callbacks."""
 
-EditorEffect = Opened | Changed | CursorsMoved | Synced | StatusChanged
+EditorEffect = Opened | Changed | CursorsMoved | CommentsChanged | Synced | StatusChanged
 """Effects for the editor of a document."""
 
 Effect = Dial | Renew | Write | Drop | Settle | Reject | CallbackEffect | EditorEffect

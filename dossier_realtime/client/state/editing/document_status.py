@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from dossier_realtime.protocol.documents.document_events import DocumentStatePayload
+
 
 class DocumentStatus(StrEnum):
     """The status of an open document, the gravest that applies: `stale` before `read-only`, `refused`, and so on."""
@@ -20,3 +22,8 @@ class DocumentStatus(StrEnum):
     """The document takes no edits now: frozen, read-only for a time, or without the right to write."""
     STALE = "stale"
     """The text may lack edits of others: not loaded yet, no connection, or the document was closed."""
+
+
+def takes_no_edits(state: DocumentStatePayload) -> bool:
+    """Return whether a document in this state takes no edits."""
+    return state.frozen or state.deleted or state.read_only_until is not None

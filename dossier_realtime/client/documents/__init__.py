@@ -1,0 +1,1 @@
+"""Documents, beside the editing of their text."""
