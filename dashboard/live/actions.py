@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import logging
+import re
+import time
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
 from uuid import uuid4
@@ -14,10 +17,13 @@ from dashboard.screen.blocks import Tone
 from dashboard.screen.viewer import ACTIONS_BY_ROLE, Viewer
 from dashboard.state.store import DashboardState
 from dossier_realtime.protocol.classification import LEVELS
+from dossier_realtime.protocol.fields import SEGMENT
 
 _log = logging.getLogger("dashboard")
 _MIN_REASON_CHARS = 3
 LIFT_SECONDS = 900  # for which a user's limits are lifted
+HOURS = ("1", "4", "24", "72", "168", "720")  # for which a commitment may be snoozed or delegated
+_ID = re.compile(SEGMENT)
 
 
 class ActionRequest(msgspec.Struct, forbid_unknown_fields=True):
@@ -31,7 +37,16 @@ class ActionRequest(msgspec.Struct, forbid_unknown_fields=True):
 class Actions:
     """The actions of one user, with that user's token."""
 
-    def __init__(self, api: ServiceApi, state: DashboardState, viewer: Viewer, token: str, user_id: str) -> None:
+    def __init__(
+        self,
+        api: ServiceApi,
+        state: DashboardState,
+        viewer: Viewer,
+        token: str,
+        user_id: str,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._clock = clock
         self._api = api
         self._state = state
         self._viewer = viewer
@@ -47,7 +62,7 @@ class Actions:
             return say("act.reason_missing"), "warn"
         call = self._call(asked)
         if call is None:
-            return say("act.lower"), "warn"
+            return say("act.lower" if asked.act == "raise" else "act.unfit"), "warn"
         method, path, body = call
         answer = await self._api.call(method, path, self._token, body, reason=reason)
         _log.info("%s by %s on %s: %s (%s)", asked.act, self._user_id, asked.of, answer.status, reason)
@@ -58,7 +73,7 @@ class Actions:
         return say("act.done", what=say(f"act.{asked.act}")), "good"
 
     def _call(self, asked: ActionRequest) -> tuple[str, str, Any] | None:
-        """Return method, path and body of an action's call; None for a classification that would not rise."""
+        """Return method, path and body of an action's call; None where what was given does not fit it."""
         of = quote(asked.of, safe="")
         match asked.act:
             case "disconnect_user":
@@ -69,6 +84,9 @@ class Actions:
                 return "POST", "/v1/tokens/revoke", {"user": asked.of}
             case "acknowledge":
                 return "POST", f"/v1/commitments/{of}/ack", {}
+            case "complete" | "snooze" | "delegate":
+                body = self._of_commitment(asked)
+                return None if body is None else ("POST", f"/v1/commitments/{of}/{asked.act}", body)
             case "cancel":
                 return "POST", f"/v1/briefs/{of}/cancel", {}
             case "lift":
@@ -82,6 +100,18 @@ class Actions:
                 return "PUT", f"/v1/channels/{of}", {"classification": level}
             case _:
                 return "POST", "/v1/publish", {"events": [_announcement(asked.given)]}
+
+    def _of_commitment(self, asked: ActionRequest) -> dict[str, str | int] | None:
+        """Return the body of a call about a commitment; None where the time or the user is none."""
+        if asked.act == "complete":
+            return {}
+        hours, to = asked.given.get("hours", ""), asked.given.get("to", "").strip()
+        if hours not in HOURS:
+            return None
+        until: dict[str, str | int] = {"until": round(self._clock()) + 3600 * int(hours)}
+        if asked.act == "snooze":
+            return until
+        return None if _ID.fullmatch(to) is None else {"to": to, **until}
 
 
 def _announcement(given: dict[str, str]) -> dict[str, Any]:

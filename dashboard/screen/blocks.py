@@ -1,8 +1,8 @@
 """The blocks of a page, as plain JSON. Pure.
 
-A page is a list of blocks; a block has an `id`, a `kind` (banner, figures, actions, table, board) and, being data,
-only text and numbers: the browser makes elements of them and never parses them as HTML. Rows of tables and cards of
-boards have a `key`, so that only those that changed are sent.
+A page is a list of blocks; a block has an `id`, a `kind` (banner, figures, facts, actions, table, board) and, being
+data, only text and numbers: the browser makes elements of them and never parses them as HTML. Rows of tables and
+cards of boards have a `key`, so that only those that changed are sent.
 """
 
 from __future__ import annotations
@@ -100,6 +100,11 @@ def table(
         "wide": wide,
         "kept": kept,
     }
+
+
+def facts(name: str, items: Iterable[tuple[str, Cell]]) -> Block:
+    """Return a list of facts about one thing, each with its label."""
+    return {"id": name, "kind": "facts", "items": [{"label": label, "cell": cell} for label, cell in items]}
 
 
 def row(key: str, cells: Sequence[Cell]) -> dict[str, Any]:

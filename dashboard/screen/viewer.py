@@ -21,7 +21,12 @@ from dossier_realtime.protocol.classification import LEVELS, ChannelPolicy, Chan
 DashboardRole = Literal["observer", "operator", "security_officer", "auditor"]
 _NO_CHANNELS = ChannelPolicy([])
 
-_OPERATOR = frozenset({"disconnect_user", "disconnect_session", "announce", "acknowledge", "cancel", "lift", "restore"})
+_OPERATOR = frozenset(
+    {
+        *("disconnect_user", "disconnect_session", "announce", "cancel", "lift", "restore"),
+        *("acknowledge", "snooze", "delegate", "complete"),
+    }
+)
 ACTIONS_BY_ROLE: dict[DashboardRole, frozenset[str]] = {
     "observer": frozenset(),
     "auditor": frozenset(),
@@ -143,6 +148,10 @@ class Viewer:
         """Return an action, disabled where the viewer's role may not take it."""
         off = "" if name in ACTIONS_BY_ROLE[self.role] else self.say("act.role")
         return action(name, of, self.say(f"act.{name}"), off, ask)
+
+    def look(self, kind: str, of: str) -> dict[str, str]:
+        """Return the button that shows one thing in full: an `alert`, a `brief`, a `relationship`."""
+        return {**action("look", of, self.say("detail.look")), "look": kind}
 
     def columns(self, *keys: str) -> list[tuple[str, str]]:
         """Return columns with their labels, by their keys."""

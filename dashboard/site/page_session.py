@@ -13,6 +13,7 @@ import panel
 
 from dashboard.language.display_options import DisplayOptions
 from dashboard.live.actions import ActionRequest, Actions
+from dashboard.live.details import DetailRequest, Details
 from dashboard.playback.recordings import Recordings
 from dashboard.screen.charts import rate_chart
 from dashboard.screen.listing import ListQuery, QueryRequest
@@ -27,6 +28,7 @@ from dashboard.state.service_link import Status
 TICK_MS = 333
 _MAX_UNSEEN_MESSAGES = 6  # in flight: a browser that sleeps costs no memory
 _HEARTBEAT_SECONDS = 3.0  # after which a message is sent even without changes
+_LOOK_SECONDS = 3.0  # between two readings of the thing that is shown in full
 _FIRST = ListQuery()
 
 
@@ -46,6 +48,7 @@ class PageServices:
 
     actions: Actions
     recordings: Recordings | None = None
+    details: Details | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +87,7 @@ class PageSession:
         self._outgoing: list[dict[str, Any]] = []
         self._doing: set[asyncio.Task[None]] = set()
         self._fetching: set[asyncio.Task[None]] = set()
+        self._looking: asyncio.Task[None] | None = None
         self.component = PageComponent(page.display, self._chart, served=page.served)
         self.component.on_message = self._receive
 
@@ -149,19 +153,47 @@ class PageSession:
                 except msgspec.ValidationError:
                     return  # not sent by our own page
                 self._begin(self._act(asked), self._doing)
+            case {"look": wanted}:
+                self._login.touch()
+                self._look(wanted)
             case {"open": wanted} if self._services.recordings is not None:
                 self._login.touch()
                 self._begin(self._open(self._services.recordings, wanted), self._fetching)
             case _:
                 pass
 
-    def _begin(self, work: Coroutine[Any, Any, None], kept: set[asyncio.Task[None]]) -> None:
+    def _begin(self, work: Coroutine[Any, Any, None], kept: set[asyncio.Task[None]]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)
         kept.add(task)
         task.add_done_callback(kept.discard)
+        return task
+
+    def _look(self, wanted: Any) -> None:
+        """Show another thing in full, or none."""
+        if self._looking is not None:
+            self._looking.cancel()
+            self._looking = None
+        if wanted is not None:
+            with contextlib.suppress(msgspec.ValidationError):  # not sent by our own page
+                asked = msgspec.convert(wanted, DetailRequest)
+                self._looking = self._begin(self._read_details(asked), self._fetching)
+
+    async def _read_details(self, asked: DetailRequest) -> None:
+        """Send the blocks of a thing, and again as they change, until cancelled."""
+        details, sent = self._services.details, list[Any]()
+        if details is None:  # a notebook, whose saved state holds no more than its mask allows
+            text = self._page.viewer.say("detail.notebook")
+            sent = [{"id": "detail-none", "kind": "banner", "tone": "info", "text": text}]
+            self._outgoing.append({"details": sent, "kind": asked.kind, "of": asked.of})
+        while details is not None:
+            blocks = await details.read(asked)
+            if blocks != sent:
+                sent = blocks
+                self._outgoing.append({"details": blocks, "kind": asked.kind, "of": asked.of})
+            await asyncio.sleep(_LOOK_SECONDS)
 
     def cancel_recordings(self) -> None:
-        """Cancel the recordings that are being fetched: the login is over, or the page is closed."""
+        """Cancel what is being fetched: the login is over, or the page is closed."""
         for task in self._fetching:
             task.cancel()
 

@@ -88,7 +88,7 @@ PURE = (
     "app.core",
     "dashboard.state",
     *(f"dashboard.language.{name}" for name in ("i18n", "translations")),
-    *(f"dashboard.screen.{name}" for name in ("blocks", "view_model", "listing", "viewer", "pane", "panes")),
+    *(f"dashboard.screen.{name}" for name in ("blocks", "view_model", "listing", "viewer", "pane", "panes", "details")),
     *(f"dashboard.screen.{name}" for name in ("service_strip", "country_tiles")),
     *(f"dashboard.playback.{name}" for name in ("replay", "player_data", "timeline_marks", "document_text")),
     f"{CLIENT}.state",

@@ -261,6 +261,10 @@ function drawing({ words, locale, root, perform, turn = null, now = Date.now, zo
       })
       return { node: make("dl", { class: "figures" }, ...items) }
     },
+    facts(block) {
+      const items = block.items.flatMap(({ label, cell: value }) => [make("dt", {}, label), make("dd", {}, ...cell(value))])
+      return { node: make("dl", { class: "facts" }, ...items) }
+    },
     tiles(block) {
       const places = new Map(block.tiles.map((tile) => [tile.row * block.across + tile.column, tile]))
       const tiles = Array.from({ length: Math.max(...places.keys()) + 1 }, (_, place) => {
@@ -381,7 +385,7 @@ function drawing({ words, locale, root, perform, turn = null, now = Date.now, zo
       }
       for (const block of blocks) {
         const known = drawn.get(block.id)
-        if (known?.block === block) continue
+        if (known?.block === block || (known && JSON.stringify(known.block) === JSON.stringify(block))) continue
         if (!known?.update || known.frame !== frame(block)) {
           put(block)
           continue
@@ -391,7 +395,7 @@ function drawing({ words, locale, root, perform, turn = null, now = Date.now, zo
       }
       // An element that had the focus and was drawn anew gets it back.
       if (focused && root.getRootNode().activeElement?.dataset?.focus !== focused) {
-        root.querySelector(`[data-focus="${CSS.escape(focused)}"]`)?.focus()
+        place.querySelector(`[data-focus="${CSS.escape(focused)}"]`)?.focus()
       }
     }
 

@@ -7,7 +7,8 @@ export function render({ model }) {
   const words = model.words
   const root = document.createElement("div")
   const tools = drawing({ words, locale: model.locale, root, perform, turn })
-  const { make, badge, dialog, isolated } = tools
+  const { make, badge, dialog, isolated, lasting } = tools
+  const HOURS = [1, 4, 24, 72, 168, 720] // of a snooze or a delegation, as actions.py takes them
 
   // --- actions of the user ---------------------------------------------------------------------------------
 
@@ -20,7 +21,8 @@ export function render({ model }) {
   }
 
   function perform(action) {
-    if (action.open) {
+    if (action.look) look(action)
+    else if (action.open) {
       model.send_msg(action)
       tell(words.opening, "info")
     } else if (action.off) tell(action.off, "warn")
@@ -39,6 +41,11 @@ export function render({ model }) {
       const options = model.levels.map(([value, label]) => make("option", { value }, label))
       asked.push(make("label", {}, words.level, make("select", { name: "level" }, ...options)))
     }
+    if (action.ask === "delegate") asked.push(field("to", words.delegate_to, { maxlength: 64, dir: "ltr" }))
+    if (action.ask === "snooze" || action.ask === "delegate") {
+      const options = HOURS.map((hours) => make("option", { value: hours }, lasting(3600 * hours, "hour")))
+      asked.push(make("label", {}, words.for, make("select", { name: "hours" }, ...options)))
+    }
     const confirm = (event) => {
       event.preventDefault()
       const given = Object.fromEntries(new FormData(form))
@@ -55,6 +62,25 @@ export function render({ model }) {
       make("p", { class: "buttons" }, make("button", { type: "submit", class: "primary" }, words.confirm), cancel),
     )
     const box = dialog(action.label, form)
+  }
+
+  // --- one thing in full: a dialog whose blocks the dashboard sends, and sends again as they change -----------
+
+  let looked = null
+  function look({ look: kind, of, label }) {
+    const place = make("div", { class: "details" })
+    const own = drawing({ words, locale: model.locale, root, perform }) // the page's filter does not hold here
+    const close = make("button", { type: "button", onclick: () => box.close() }, words.close)
+    const box = dialog(label, make("p", {}, isolated(of, { dir: "auto", class: "code" })), place, make("p", { class: "buttons" }, close))
+    box.classList.add("wide")
+    const mine = { kind, of, place, board: own.board(place) }
+    looked = mine
+    box.addEventListener("close", () => {
+      if (looked !== mine) return
+      looked = null
+      model.send_msg({ look: null })
+    })
+    model.send_msg({ look: { kind, of } })
   }
 
   // --- the page ---------------------------------------------------------------------------------------------
@@ -113,6 +139,7 @@ export function render({ model }) {
       if (paused && message.news.length) strip.pause(true) // another part of a list: as it is now
       model.send_msg({ seen: message.count })
     }
+    if (message.details && looked?.kind === message.kind && looked.of === message.of) looked.board.show(message.details)
     if (message.player) unpacked(message.player).then(play)
     if (message.told) tell(message.told, message.tone)
     if (message.bye) location.assign(`/login${message.bye}&said=ended`)
@@ -132,6 +159,7 @@ export function render({ model }) {
   const second = setInterval(() => {
     strip.draw(strip.silence() >= SILENCE)
     if (!paused) tools.count(place)
+    if (looked) tools.count(looked.place)
   }, 1_000)
   let told = 0
   const active = () => {

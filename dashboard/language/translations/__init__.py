@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from . import audit, pages, player, shell
+from . import audit, details, pages, player, shell
 
 TRANSLATIONS: dict[str, tuple[str, str]] = (
-    shell.TRANSLATIONS | pages.TRANSLATIONS | audit.TRANSLATIONS | player.TRANSLATIONS
+    shell.TRANSLATIONS | pages.TRANSLATIONS | details.TRANSLATIONS | audit.TRANSLATIONS | player.TRANSLATIONS
 )

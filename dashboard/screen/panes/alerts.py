@@ -57,5 +57,8 @@ def _card(alert: AlertView, viewer: Viewer) -> dict[str, Any]:
         "at": alert.since,
         "since": viewer.say("alert.climbed"),
         "clock": None if climbs is None else {"label": viewer.say("alert.next"), "cell": until(climbs)},
-        "acts": [] if alert.acknowledged_by else [viewer.action("acknowledge", alert.commitment_id)],
+        "acts": [
+            viewer.look("alert", alert.commitment_id),
+            *([] if alert.acknowledged_by else [viewer.action("acknowledge", alert.commitment_id)]),
+        ],
     }

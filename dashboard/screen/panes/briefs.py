@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dashboard.screen.blocks import Block, Cell, Tone, badge, bar, moment, row, short, table
+from dashboard.screen.blocks import Block, Cell, Tone, actions, badge, bar, moment, row, short, table
 from dashboard.screen.listing import Rows
 from dashboard.screen.viewer import Viewer
 from dashboard.state.facts import BriefView
@@ -44,7 +44,10 @@ def _cells(how: str, brief: BriefView, viewer: Viewer) -> list[Cell]:
         bar(brief.progress, f"{brief.progress} %"),
         moment(brief.started),
         _expected(brief, how),
-        {"acts": [viewer.action("cancel", brief.request_id)] if _ORDER[how] < 2 else []},
+        actions(
+            viewer.look("brief", brief.request_id),
+            *([viewer.action("cancel", brief.request_id)] if _ORDER[how] < 2 else []),
+        ),
     ]
 
 

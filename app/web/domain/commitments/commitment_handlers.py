@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     from app.journal.acts import Verb
-from app.services.commitments.registry import CommitmentRegistry
+    from app.services.commitments.registry import CommitmentRegistry
+    from dossier_realtime.protocol.authorization import Identity
 
 _YEARS = range(2000, 2200)
 _MAX_AHEAD_SECONDS = 3_660 * 86_400
@@ -120,13 +121,26 @@ class CommitmentHandler(CommitmentCallHandler):
         try:
             commitment = await self.commitments.read(commitment_id, identity)
         except NoCommitment:
-            self.refuse(404, ErrorCode.NOT_FOUND, _NO_COMMITMENT)
+            await self._tell_raised(commitment_id, identity)
         except Unavailable:
             self.unavailable()
         else:
             self.level = self.commitments.climbing.level(commitment).label
             self.require(lambda: self.commitments.climbing.may_see(identity, commitment))
             self.answer(commitment_row(commitment, self.commitments))
+
+    async def _tell_raised(self, commitment_id: str, identity: Identity) -> None:
+        """Answer with what is known from alerts alone; 404 where that is nothing, or not for the caller."""
+        try:
+            row = await self.context.domain.standing_commitments.find(commitment_id, identity)
+        except Unavailable:
+            self.unavailable()
+            return
+        if row is None:
+            self.refuse(404, ErrorCode.NOT_FOUND, _NO_COMMITMENT)
+        else:
+            self.level = row.classification
+            self.answer(row)
 
     async def delete(self, commitment_id: str) -> None:
         """Remove a commitment: nothing is raised any more."""
