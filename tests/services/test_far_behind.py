@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from pathlib import Path
 
 import pytest
 
 from app.core.domain.documents import EditError, VersionedDocument
+from app.core.domain.motions import Motion
 from app.services.editing.document_log import payload_of
 from app.services.editing.edit_submission import EditAuthor, EditSubmission
 from dossier_realtime.ot.document import apply, effective
 from dossier_realtime.ot.flat import parts, read, write
 from dossier_realtime.ot.operations import Operation
 from dossier_realtime.ot.transform import transform
-from dossier_realtime.protocol.commands import EditPayload
+from dossier_realtime.protocol.commands import EditPayload, FlatOperation
 from dossier_realtime.protocol.errors import ErrorCode
 from tests.ot.random_operations import Chance, operation_of
 from tests.services.test_documents import DOC, Bench, bench
@@ -110,5 +112,42 @@ def test_the_blocks_of_a_document_are_made_once(tmp_path: Path) -> None:
             for _ in range(3):
                 await late(it, EditPayload("insert", 0, 128, "x"))
             assert len(read_from) == len(set(read_from)) <= 1 + len(made) // 512
+
+    asyncio.run(scene())
+
+
+def test_the_loop_turns_while_scattered_batches_are_read_and_joined(tmp_path: Path) -> None:
+    """Between two turns the loop works less than half of what it takes to join one block of such batches."""
+    count = 264  # batches, of 200 operations each
+
+    async def scene() -> None:
+        async with bench(tmp_path) as it:
+            chance, author = Chance(5), EditAuthor("ali", "Ali")
+            first = EditPayload("insert", 0, 0, "a" * 9_000)
+            it.documents.submit(DOC, EditSubmission(author, first, it.answers.append))
+            for number in range(1, count):
+                scattered = tuple(FlatOperation("insert", chance.below(9_000), "x") for _ in range(200))
+                change = EditPayload("batch", version=number, operations=scattered)
+                it.documents.submit(DOC, EditSubmission(author, change, it.answers.append))
+            assert (await it.answered(count))[-1] == count
+            block = [read(payload_of(one.frame), 1 << 40) for one in await it.engine.broker.read(DOC, 1, 64)]
+            began = time.thread_time()
+            Motion.of(block)
+            block_seconds = time.thread_time() - began
+            longest, last = 0.0, time.thread_time()
+
+            async def turn() -> None:
+                nonlocal longest, last
+                while True:
+                    await asyncio.sleep(0.001)
+                    now = time.thread_time()
+                    longest, last = max(longest, now - last), now
+
+            it.documents.deleted(DOC)  # it is read from the log again
+            turning = asyncio.create_task(turn())
+            await it.documents.state(DOC)
+            assert await late(it, EditPayload("insert", 0, 1, "late")) == count + 1
+            turning.cancel()
+            assert longest < block_seconds / 2
 
     asyncio.run(scene())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from app.engine.ports.errors import Unavailable
@@ -11,11 +12,15 @@ from dossier_realtime.protocol import codec
 from dossier_realtime.protocol.events import RemoteOperation, RemoteOperationPayload
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterable
+
     from app.core.domain.documents import VersionedDocument
-    from app.engine.ports.events import Broker
+    from app.engine.ports.events import Broker, Publication
 
 _PAGE_VERSIONS = 500  # versions read at once
 _FAR_UNITS = 1 << 40  # more than a text has
+_TURN_VERSIONS = 10  # versions that one turn of the loop reads, and
+_LONG_BYTES = 4_096  # of a version that takes a turn by itself: a batch of scattered operations takes 10 ms
 
 
 async def replay(broker: Broker, channel: str, versioned: VersionedDocument, until: int) -> None:
@@ -27,8 +32,8 @@ async def replay(broker: Broker, channel: str, versioned: VersionedDocument, unt
         page = await broker.read(channel, versioned.version, min(_PAGE_VERSIONS, until - versioned.version))
         if not page:
             raise Unavailable(f"the log of {channel} has a hole after version {versioned.version}")
-        for publication in page:
-            versioned.advance_by(payload_of(publication.frame))
+        async for payload in payloads_of(page):
+            versioned.advance_by(payload)
 
 
 async def operations_since(
@@ -44,8 +49,16 @@ async def operations_since(
         page = await broker.read(channel, first, min(_PAGE_VERSIONS, start - first))
         if not page:
             return None
-        older += (read(payload_of(publication.frame), _FAR_UNITS) for publication in page)
+        older += [read(payload, _FAR_UNITS) async for payload in payloads_of(page)]
     return older + versioned.log.operations[max(0, version - start) :]
+
+
+async def payloads_of(page: Iterable[Publication]) -> AsyncIterator[RemoteOperationPayload]:
+    """Yield the operations that entries of a document's log hold, with turns for others in between."""
+    for number, publication in enumerate(page, 1):
+        yield payload_of(publication.frame)
+        if number % _TURN_VERSIONS == 0 or len(publication.frame) > _LONG_BYTES:
+            await asyncio.sleep(0)
 
 
 def payload_of(frame: bytes) -> RemoteOperationPayload:

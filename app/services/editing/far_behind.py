@@ -7,7 +7,7 @@ and finds its place in each without walking through it.
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from app.core.domain import documents as core
 from app.core.domain.motions import Motion
@@ -15,12 +15,16 @@ from app.engine.ports.errors import Unavailable
 from dossier_realtime.ot.flat import read
 from dossier_realtime.ot.operations import Operation
 
-from .document_log import payload_of
+from .document_log import payloads_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from app.core.domain.documents import VersionedDocument
     from app.engine.ports.events import Broker
     from dossier_realtime.protocol.commands import EditPayload
+
+_Part = TypeVar("_Part", Operation, Motion)
 
 NEAR: Final = 192
 """Versions between an edit and the present up to which it is moved past each of them."""
@@ -28,6 +32,7 @@ NEAR: Final = 192
 _SMALL: Final = 64
 _LARGE: Final = 1_024
 _PAGE_VERSIONS: Final = 512  # read at once
+_MAX_STEPS_AT_ONCE: Final = 2_000  # that are joined on the loop, some milliseconds
 _FAR_UNITS: Final = 1 << 40  # more than a text has: a motion says nothing of what is behind its last step
 
 
@@ -71,8 +76,8 @@ class FarBehind:
                 await self._read(first, versioned)
             else:
                 small = [await self._block(_SMALL, at, versioned) for at in range(first, first + _LARGE, _SMALL)]
-                self._blocks[size, first] = Motion.joined(small)
-                await asyncio.sleep(0)
+                steps = sum(len(motion.kinds) for motion in small)
+                self._blocks[size, first] = await _made(Motion.joined, small, steps)
             found = self._blocks[size, first]
         return found
 
@@ -82,11 +87,10 @@ class FarBehind:
         last = first + _SMALL if first >= start else max(first + _SMALL, min(first + _PAGE_VERSIONS, start))
         operations = await self._operations(first, last, versioned)
         for at in range(0, len(operations) - _SMALL + 1, _SMALL):
-            self._blocks[_SMALL, first + at] = Motion.of(operations[at : at + _SMALL])
-            await asyncio.sleep(0)
+            self._blocks[_SMALL, first + at] = await _motion(operations[at : at + _SMALL])
 
     async def _joined(self, first: int, last: int, versioned: VersionedDocument) -> Motion:
-        return Motion.of(await self._operations(first, last, versioned))
+        return await _motion(await self._operations(first, last, versioned))
 
     async def _operations(self, first: int, last: int, versioned: VersionedDocument) -> list[Operation]:
         """Return the operations of the versions after `first` up to `last`."""
@@ -95,7 +99,7 @@ class FarBehind:
             page = await self._broker.read(self._channel, first, min(last, log.start) - first)
             if not page:
                 raise Unavailable(f"the log of {self._channel} has a hole after version {first}")
-            found += (read(payload_of(publication.frame), _FAR_UNITS) for publication in page)
+            found += [read(payload, _FAR_UNITS) async for payload in payloads_of(page)]
             first += len(page)
         return found + log.operations[first - log.start : last - log.start] if first < last else found
 
@@ -104,3 +108,19 @@ class FarBehind:
         first = next(iter(self._blocks), None)
         if first is not None and first[1] + _LARGE < oldest:
             self._blocks = {key: motion for key, motion in self._blocks.items() if key[1] >= oldest - 1}
+
+
+async def _motion(operations: Sequence[Operation]) -> Motion:
+    return await _made(Motion.of, operations, sum(len(one.components) for one in operations))
+
+
+async def _made(make: Callable[[Sequence[_Part]], Motion], parts: Sequence[_Part], steps: int) -> Motion:
+    """Return the motion of `parts`, which are `steps` pieces together: of many, made in a thread.
+
+    Batches of scattered operations take seconds to join, in which the loop would serve nobody.
+    """
+    if steps > _MAX_STEPS_AT_ONCE:
+        return await asyncio.to_thread(make, parts)
+    motion = make(parts)
+    await asyncio.sleep(0)
+    return motion
