@@ -30,6 +30,18 @@ async def _session(service: Service) -> Call:
     return f"/v1/sessions/{state['session_id']}", None
 
 
+def _of_a_pair(what: str, body: object = None, *, paired: bool = True) -> Callable[[Service], Any]:
+    async def made(service: Service) -> Call:
+        (path, _), (other, _) = await _written(service), await _written(service)
+        pair = {"counterpart": other.rpartition("/")[2], "language": "en", "counterpart_language": "ar"}
+        if paired:
+            token = service.token(fresh("author"), "write:document:*")
+            assert call(service, token, "PUT", f"{path}/pair", pair)[0] == 200
+        return f"{path}/pair{what}", body if paired else pair
+
+    return made
+
+
 async def _alerted(service: Service) -> Call:
     commitment, user = fresh("commitment"), fresh("user")
     assert publish(service, alert(commitment, 1, user))[0] == 200
@@ -134,6 +146,9 @@ CALLS: dict[tuple[str, str], tuple[str, Callable[[Service], Any]]] = {
         "change_comment",
         _of_a_comment("/resolve"),
     ),
+    ("put", r"/v1/documents/([^/]+)/pair"): ("pair_documents", _of_a_pair("", paired=False)),
+    ("delete", r"/v1/documents/([^/]+)/pair"): ("part_documents", _of_a_pair("")),
+    ("post", r"/v1/documents/([^/]+)/pair/translated"): ("mark_translated", _of_a_pair("/translated", {})),
     ("post", r"/v1/documents/([^/]+)/snapshots"): ("sign_snapshot", _signed),
     ("post", r"/v1/commitments/([^/]+)/ack"): ("acknowledge_alert", _alerted),
     ("post", r"/v1/relationships/([^/]+)/score"): (
@@ -248,7 +263,9 @@ AGAIN = {
     "change_comment": "unchanged",
     "change_settings": "unchanged",
     "disconnect_user": "unchanged",
+    "mark_translated": "done",
     "name_version": "unchanged",
+    "pair_documents": "unchanged",
     "restore_document": "unchanged",
     "restore_limits": "unchanged",
     "revoke_token": "unchanged",

@@ -159,7 +159,7 @@ class DocumentPairHandler(PairCallHandler):
                 return
             before = await self.context.domain.pairs.of(document_id)
             self.unchanged = before is not None and (before.own, before.other) == (own, other)
-            had = None if before is None else _facts(before.own)
+            had = _UNPAIRED if before is None else _facts(before.own)
             await self.act(_act("pair_documents", own, other, before=had, after=_facts(own)))
             if not self.unchanged:
                 await self.context.domain.pairs.join(own, other)
@@ -179,7 +179,7 @@ class DocumentPairHandler(PairCallHandler):
             if opened is None:
                 return
             _, pair = opened
-            await self.act(_act("part_documents", pair.own, pair.other, before=_facts(pair.own)))
+            await self.act(_act("part_documents", pair.own, pair.other, before=_facts(pair.own), after=_UNPAIRED))
             self.unchanged = not await self.context.domain.pairs.part(document_id)
         except Unavailable:
             self.unavailable()
@@ -206,7 +206,9 @@ class TranslatedClausesHandler(PairCallHandler):
             sides = await pairs.sides(pair, said.version, said.counterpart_version)
             asked = "all" if said.clauses is None else ", ".join(said.clauses)[:500]
             facts: Facts = {"clauses": asked, "version": sides.own_version}
-            await self.act(_act("mark_translated", pair.own, pair.other, after=facts))
+            await self.act(
+                _act("mark_translated", pair.own, pair.other, before={"marked": len(pair.marks)}, after=facts)
+            )
             keys = await pairs.mark(pair, sides, said.clauses, identity.user_id)
         except UnknownClauseError as unknown:
             text = f"There is no clause {unknown.key[:64]!r} in both documents; GET …/pair lists them"
@@ -222,10 +224,13 @@ class TranslatedClausesHandler(PairCallHandler):
         self.answer(forms.MarkedClauses(document_id, sides.own_version, sides.other_version, keys))
 
 
-def _act(verb: Verb, own: PairSide, other: PairSide, *, before: Facts | None = None, after: Facts | None = None) -> Act:
+def _act(verb: Verb, own: PairSide, other: PairSide, *, before: Facts, after: Facts) -> Act:
     """Return the act on both documents. Its facts say nothing of the other one, which fewer people may read."""
     names = (channels.document(own.document), channels.document(other.document))
     return Act(verb, "document", own.document, channels=names, before=before, after=after)
+
+
+_UNPAIRED: Facts = {"paired": False}
 
 
 def _facts(side: PairSide) -> Facts:
