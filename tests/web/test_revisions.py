@@ -90,6 +90,18 @@ async def test_a_version_has_a_name_and_is_read_and_compared_by_it(service: Serv
     ):
         status, answer = ask(service, writer, call[0], call[1], json=call[2] if len(call) == 3 else None)
         assert (status, answer["error_code"], answer["oldest"], answer["version"]) == (404, "NOT_FOUND", 0, 2), call
+    for name in (
+        "12",
+        "%0a",
+        "two%0Alines",
+        "two%C2%85lines",
+        "two%E2%80%A8lines",
+        "two%E2%80%A9lines",
+        "%20x",
+        "a" * 101,
+    ):
+        status, answer = ask(service, writer, "PUT", f"{document}/versions/{name}")
+        assert (status, answer["error_code"]) == (400, "INVALID_MESSAGE_FORMAT"), name
 
 
 @scene

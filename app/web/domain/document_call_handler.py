@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from dossier_realtime.protocol.authorization import Identity
 
 _NUMBER = re.compile(r"[0-9]+")
-_NAME = re.compile(rf"[^\x00-\x1f\x7f]{{1,{MAX_VERSION_NAME}}}")
+_NAME = re.compile(rf"[^\x00-\x1f\x7f-\x9f\u2028\u2029]{{1,{MAX_VERSION_NAME}}}")
 
 
 class DocumentCallHandler(AuthenticatedHandler):
