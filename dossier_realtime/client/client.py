@@ -24,10 +24,11 @@ from dossier_realtime.protocol.responses import Ack
 from .briefs import BriefCalls
 from .callbacks import Callbacks, OnError, OnMessage, OnPresence
 from .documents.comments import DocumentComments
-from .editor import FLUSH_SECONDS, DocumentEditor, raise_unsaved
+from .editor import FLUSH_SECONDS, DocumentEditor
 from .errors import ConnectionClosed, NotSubscribed
 from .inbox import InboxCalls
 from .io.connection_runner import ConnectionRunner
+from .io.document_subscription import raise_unsaved
 from .io.endpoint import TokenSource, check_token, check_url, http_address, tls_context
 from .io.http_calls import HttpCalls
 from .io.listeners import Listeners

@@ -20,9 +20,9 @@ from dossier_realtime.protocol.responses import FormatRun
 
 from .callbacks import OnError
 from .documents.comments import DocumentComments
-from .errors import ConnectionClosed, NotSubscribed, RealtimeError, UnsavedEdits
+from .errors import ConnectionClosed, NotSubscribed, RealtimeError
 from .io.callback_queue import CallbackQueue, Spawn, logger
-from .io.document_subscription import DocumentSubscription
+from .io.document_subscription import DocumentSubscription, raise_unsaved
 from .state.changes import Change, Cursor, operation_of
 from .state.document_replica import DocumentReplica
 from .state.editing.arguments import attributes_of, inserted, occurrences, units_of_text
@@ -30,13 +30,14 @@ from .state.editing.document_status import DocumentStatus
 from .state.editing.open_transaction import OpenTransaction
 from .state.editing.remote_cursors import RemoteCursor, by_user
 from .state.effects import Changed, CommentsChanged, CursorsMoved, EditorEffect, Effect, Opened, StatusChanged, Synced
+from .together.quiet_edit import QuietDocument, QuietEdit
 
 FLUSH_SECONDS = 5.0  # at most, for which the end of a document waits until its edits are saved
 
 OnChange = Callable[[Change], None]
 
 
-class DocumentEditor:
+class DocumentEditor(QuietDocument):
     """A shared document, as `client.document(id)` returns it.
 
         document = client.document("brief-7")
@@ -206,6 +207,9 @@ class DocumentEditor:
             if not draft.is_open:
                 self._draft = None
             raise
+        self._end_block(draft, join=join)
+
+    def _end_block(self, draft: OpenTransaction, *, join: bool) -> None:
         operation = draft.end()
         if not draft.is_open:
             self._draft = None
@@ -310,7 +314,7 @@ class DocumentEditor:
     ) -> None:
         """Save what waits, then close the document. Raises UnsavedEdits."""
         saved = await self.flush()
-        unsaved = {} if saved else self.unsaved
+        unsaved = {} if saved and self._draft is None else self.unsaved
         self.close()
         if unsaved:
             raise_unsaved(unsaved, error)
@@ -318,7 +322,7 @@ class DocumentEditor:
     @property
     def unsaved(self) -> dict[str, str]:
         """The whole text by the id of the document, where it has edits that are not confirmed; else nothing."""
-        if self._replica.synced or not self._replica.loaded:
+        if (self._replica.synced and self._draft is None) or not self._replica.loaded:
             return {}
         return {channels.parse(self.channel).segments[-1]: self.text}
 
@@ -398,7 +402,7 @@ class DocumentEditor:
             if not self._replica.loaded:
                 raise NotSubscribed(f"{self.channel} has not come yet; await ready() before you edit it")
             self._draft, self._owner = OpenTransaction(self._replica.document, self._replica.cursor), task
-        elif self._owner is not task:
+        elif self._owner not in (task, QuietEdit):
             raise RuntimeError(f"Another task has a transaction of {self.channel} open; end it before you await")
         return self._draft
 
@@ -438,12 +442,3 @@ class DocumentEditor:
                 raise self.subscription.error or ConnectionClosed(f"{self.channel} was closed; open it again")
             self._news.clear()
             await self._news.wait()
-
-
-def raise_unsaved(texts: dict[str, str], error: BaseException | None) -> None:
-    """Raise UnsavedEdits; beside another `error`, which goes on, log it and note it there."""
-    unsaved = UnsavedEdits(texts)
-    if error is None:
-        raise unsaved
-    logger.error("%s", unsaved)
-    error.add_note(str(unsaved))

@@ -14,6 +14,7 @@ import msgspec
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
 
 from dossier_realtime.protocol import channels
+from dossier_realtime.protocol.documents.snapshots import SignedSnapshot
 from dossier_realtime.protocol.errors import ErrorCode
 from dossier_realtime.protocol.http.forms import DocumentAnswer, HttpError
 from dossier_realtime.protocol.http.revisions import (
@@ -101,6 +102,18 @@ class DocumentVersions:
     async def restore(self, version: int | str) -> int:
         """Make the document as it was at a version, formatting too; return the version that did so."""
         return (await self._call(RestoredVersion, "POST", "/restore", body={"version": version})).version
+
+    async def sign(
+        self, version: int | None = None, *, note: str | None = None, name: str | None = None
+    ) -> SignedSnapshot:
+        """Have a version signed by the service, by default the present one, and return it with its text.
+
+        The statement says who has the document open. `name`: the version gets it. `snapshot.file` is the content of a
+        file that `run.py verify --snapshot` checks offline.
+        """
+        said = {"version": version, "note": note, "name": name}
+        body = {key: value for key, value in said.items() if value is not None}
+        return await self._call(SignedSnapshot, "POST", "/snapshots", body=body)
 
     async def close(self) -> None:
         """Close the connections."""

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dossier_realtime.protocol.fields import Position
 
 from ..callbacks import Callbacks
-from ..errors import RealtimeError
-from .callback_queue import Spawn
+from ..errors import RealtimeError, UnsavedEdits
+from .callback_queue import Spawn, logger
 from .subscription_state import SubscriptionState
 
 
@@ -29,3 +29,12 @@ class DocumentSubscription(SubscriptionState):
         """End the subscription, with its error."""
         super().end(error)
         self._on_end()
+
+
+def raise_unsaved(texts: dict[str, str], error: BaseException | None) -> None:
+    """Raise UnsavedEdits; beside another `error`, which goes on, log it and note it there."""
+    unsaved = UnsavedEdits(texts)
+    if error is None:
+        raise unsaved
+    logger.error("%s", unsaved)
+    error.add_note(str(unsaved))

@@ -71,7 +71,7 @@ class DocumentReplica:
         self._next_ref = next_ref
         self._pending: Pending | None = None
         self._history = History()
-        self._live, self.epoch = False, ""
+        self._live, self.epoch, self.confirmed_version = False, "", 0
         self.user_id: str | None = None
         self._made_in = ""  # the epoch that the operation in flight was made in
         self._id_was_taken = False
@@ -237,6 +237,7 @@ class DocumentReplica:
                     self.comments.move(pending.committed, pending.version)
                     effects = self._changed("remote", change, by.user_id, by.user_name)
                 case responses.OperationAck(payload=ack):
+                    self.confirmed_version = ack.version
                     self._id_was_taken = False
                     text, version = pending.server.text, pending.version
                     change = pending.acknowledged(ack.op_id, ack.version)

@@ -1,1 +1,1 @@
-"""Working on one text with others: locks on fields."""
+"""Working on one text with others: locks on fields, quiet edits."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, json
 
 from ..fields import Count, Id, Level, Line, Timestamp
 from ..http.revisions import MAX_VERSION_NAME
@@ -65,6 +65,11 @@ class SignedSnapshot(Struct, kw_only=True):
     content: str
     format: list[FormatRun]
     signature: str
+
+    @property
+    def file(self) -> bytes:
+        """The bytes of its file."""
+        return json.encode(self)
 
 
 class KeptSnapshot(Struct, kw_only=True):

@@ -57,7 +57,7 @@ def snapshot_id(statement: SnapshotStatement) -> str:
 
 def snapshot_file(snapshot: SignedSnapshot) -> bytes:
     """Return the bytes of a snapshot's file."""
-    return _encode(snapshot)
+    return snapshot.file
 
 
 def read_snapshot(data: bytes, checks: Mapping[str, Check]) -> SignedSnapshot:
