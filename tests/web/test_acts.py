@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from typing import Any, get_args
 
@@ -18,6 +19,7 @@ from tests.harness.eventually import eventually
 from tests.harness.service import Service
 from tests.harness.wire import Client
 from tests.web.test_actions import alert, brief, call, fresh, publish
+from tests.web.test_openapi import COMMITMENT
 
 Call = tuple[str, object]
 _clients: list[Client] = []  # of the test that runs
@@ -46,6 +48,19 @@ async def _alerted(service: Service) -> Call:
     commitment, user = fresh("commitment"), fresh("user")
     assert publish(service, alert(commitment, 1, user))[0] == 200
     return f"/v1/commitments/{commitment}/ack", {}
+
+
+async def _registering(_: Service) -> Call:
+    return f"/v1/commitments/{fresh('commitment')}", COMMITMENT
+
+
+def _registered(what: str, body: object = None) -> Callable[[Service], Any]:
+    async def made(service: Service) -> Call:
+        path, said = await _registering(service)
+        assert call(service, service.token(fresh("author"), "write:dossier:mou:*"), "PUT", path, said)[0] == 200
+        return f"{path}{what}", body
+
+    return made
 
 
 async def _brief(service: Service) -> Call:
@@ -151,6 +166,17 @@ CALLS: dict[tuple[str, str], tuple[str, Callable[[Service], Any]]] = {
     ("post", r"/v1/documents/([^/]+)/pair/translated"): ("mark_translated", _of_a_pair("/translated", {})),
     ("post", r"/v1/documents/([^/]+)/snapshots"): ("sign_snapshot", _signed),
     ("post", r"/v1/commitments/([^/]+)/ack"): ("acknowledge_alert", _alerted),
+    ("put", r"/v1/commitments/([^/]+)"): ("register_commitment", _registering),
+    ("delete", r"/v1/commitments/([^/]+)"): ("delete_commitment", _registered("")),
+    ("post", r"/v1/commitments/([^/]+)/complete"): ("complete_commitment", _registered("/complete", {})),
+    ("post", r"/v1/commitments/([^/]+)/snooze"): (
+        "snooze_commitment",
+        _registered("/snooze", {"until": int(time.time()) + 86_400}),
+    ),
+    ("post", r"/v1/commitments/([^/]+)/delegate"): (
+        "delegate_commitment",
+        _registered("/delegate", {"to": "bea", "until": int(time.time()) + 86_400}),
+    ),
     ("post", r"/v1/relationships/([^/]+)/score"): (
         "score_relationship",
         _path("/v1/relationships/acts-1/score", {"score": 50}),

@@ -234,7 +234,7 @@ class CommitmentRegistry:
             "commitment",
             after.commitment_id,
             channel=fact.channels[0] if fact.channels else "",
-            before=None if before is None else self._facts(before),
+            before={"registered": False} if before is None else self._facts(before),
             after=self._facts(after),
         )
 
