@@ -7,14 +7,14 @@ import os
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from tornado.ioloop import IOLoop
 
 pytest_plugins = ["tests.harness.measurements", "tests.harness.xdist_groups"]
 
 # A loaded machine is slow, not wrong: no deadline. A change is judged by the same examples every time it is tested;
 # `thorough` looks for new ones, and what it finds becomes a test of its own.
-settings.register_profile("ci", deadline=None, derandomize=True)
+settings.register_profile("ci", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("thorough", deadline=None, print_blob=True, max_examples=5_000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 

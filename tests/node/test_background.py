@@ -27,6 +27,7 @@ LOOKED_AFTER = {
     "app/security/jwks.py": "awaited by who asks for keys; catches all",
     "app/node/sockets/background.py": "the supervisor itself",
     "app/node/connections/connection_limit.py": "one question to silent connections, awaited by all that they keep out",
+    "app/services/briefs/runner.py": "one brief, whose task ends it whatever fails; kept until it is done",
     "app/services/editing/cursors.py": "one cursor; the next is told anew",
     "app/services/editing/document_queue.py": "one queue's turn, which catches all, and a load that who asks awaits",
     "app/web/transport/http_server.py": "one request, awaited by its connection",

@@ -20,6 +20,7 @@ import pytest
 
 from app.lifecycle import Service
 from tests.harness import tokens
+from tests.harness.eventually import HANG_SECONDS
 from tests.harness.in_process import running
 from tests.harness.measurements import Report
 from tests.harness.wire import Message, Raw, request
@@ -207,7 +208,7 @@ def test_p20_a_refusal_costs_the_same_whether_or_not_it_exists(role: str, tmp_pa
             await owner.close()
             return compared
 
-    compared = asyncio.run(asyncio.wait_for(scene(), 120))
+    compared = asyncio.run(asyncio.wait_for(scene(), HANG_SECONDS))
     report(f"{role}: {compared} pairs over {len(NAMESPACES)} namespaces: equal bytes, equal work")
     assert compared >= PAIRS * len(DOORS)
 
@@ -233,7 +234,7 @@ def test_p20_an_id_of_a_commitment_or_a_brief_tells_nothing(role: str, tmp_path:
             await owner.close()
             return compared
 
-    report(f"{role}: {asyncio.run(asyncio.wait_for(scene(), 60))} pairs of ids: equal bytes, equal work")
+    report(f"{role}: {asyncio.run(asyncio.wait_for(scene(), HANG_SECONDS))} pairs of ids: equal bytes, equal work")
 
 
 @pytest.mark.parametrize("door", [DOORS[0], DOCUMENT_DOORS[0]], ids=lambda door: str(door.name))
@@ -264,5 +265,5 @@ def test_p20_the_time_of_a_documents_refusal_is_printed(door: Ask, tmp_path: Pat
             await owner.close()
             return times
 
-    times = asyncio.run(asyncio.wait_for(scene(), 300))
+    times = asyncio.run(asyncio.wait_for(scene(), HANG_SECONDS))
     report(f"{door.name}, {TIMED} pairs, with `read:document:*` and clearance internal: timing AUC {auc(times):.3f}")

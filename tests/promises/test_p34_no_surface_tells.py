@@ -34,6 +34,7 @@ from dossier_realtime.protocol.authorization import Grant, Identity
 from dossier_realtime.protocol.classification import Clearance
 from dossier_realtime.protocol.namespaces import NAMESPACES
 from tests.harness import tokens
+from tests.harness.eventually import HANG_SECONDS
 from tests.harness.in_process import running
 from tests.harness.measurements import Report
 from tests.harness.service import ROOT
@@ -254,7 +255,7 @@ def test_p34_no_surface_shows_what_its_reader_may_not_see(tmp_path: Path, report
             await owner.close()
             return len(asked), seen + sum(found.values())
 
-    walked, seen = asyncio.run(asyncio.wait_for(scene(), 300))
+    walked, seen = asyncio.run(asyncio.wait_for(scene(), HANG_SECONDS))
     exported = exports(tmp_path)
     report(
         f"{len(PAIRS)} pairs of role and clearance: {walked} HTTP surfaces, {len(PANES)} pages, the socket, "

@@ -17,6 +17,7 @@ from tornado.routing import PathMatches
 
 from app.lifecycle import Service
 from tests.harness import tokens
+from tests.harness.eventually import HANG_SECONDS
 from tests.harness.in_process import running
 from tests.harness.wire import Client
 
@@ -99,7 +100,7 @@ def test_p34_no_export_shows_what_callers_said_of_hidden_channels(tmp_path: Path
                     exported.append(unquote(unquote((await reader.get("/v1/journal")).text)))
             return exported[0], exported[1]
 
-    lower, whole = asyncio.run(asyncio.wait_for(scene(), 240))
+    lower, whole = asyncio.run(asyncio.wait_for(scene(), HANG_SECONDS))
     assert whole.count(MARK) > 200, "nothing was said where it is kept"
     at = lower.find(MARK)
     assert at < 0, lower[max(0, at - 300) : at + 200]

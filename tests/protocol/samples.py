@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from msgspec import Struct
 
-_WORDS = ("a", "/a", "2025-10-15")
+_WORDS = ("a", "/a", "2025-10-15", "#0a0b0c")
 _TEXT = st.characters(codec="utf-8")
 
 Path = tuple[str | int, ...]

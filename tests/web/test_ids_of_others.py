@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.harness import tokens
+from tests.harness.eventually import HANG_SECONDS
 from tests.harness.service import Service
 from tests.harness.wire import Client, Message
 from tests.web.test_actions import ack, alert, brief, call, cancel, fresh
@@ -60,7 +61,7 @@ def test_alerting_oneself_about_anothers_commitment_is_refused(service: Service,
         status, state = call(service, tokens.operator(), "POST", f"/v1/commitments/{commitment}/ack", {})
         assert (status, state["acknowledged_by"], state["alert_level"]) == (200, "operator", 1), "as it was"
 
-    asyncio.run(asyncio.wait_for(scene(), 30))
+    asyncio.run(asyncio.wait_for(scene(), HANG_SECONDS))
 
 
 def test_who_named_a_commitment_first_has_no_part_in_it_once_its_program_does(service: Service) -> None:
@@ -76,7 +77,7 @@ def test_who_named_a_commitment_first_has_no_part_in_it_once_its_program_does(se
         status, state = call(service, tokens.token("ali"), "POST", f"/v1/commitments/{commitment}/ack", {})
         assert (status, state["acknowledged_by"], state["alert_level"]) == (200, "ali", 1)
 
-    asyncio.run(asyncio.wait_for(scene(), 30))
+    asyncio.run(asyncio.wait_for(scene(), HANG_SECONDS))
 
 
 def test_a_commitment_stays_with_its_mou(service: Service) -> None:
@@ -127,7 +128,7 @@ def test_nobody_opens_or_ends_anothers_brief(service: Service, kind: str, strang
         await client.close()
         assert publish(service, SERVICE, brief(request, "complete", "ali"))[0] == 200, "it goes on undisturbed"
 
-    asyncio.run(asyncio.wait_for(scene(), 30))
+    asyncio.run(asyncio.wait_for(scene(), HANG_SECONDS))
 
 
 def test_a_brief_that_a_stranger_named_first_is_its_programs(service: Service) -> None:
@@ -141,7 +142,7 @@ def test_a_brief_that_a_stranger_named_first_is_its_programs(service: Service) -
         status, body = call(service, tokens.token("ali"), "POST", f"/v1/briefs/{request}/cancel", {})
         assert (status, body["ended"]) == (200, "cancelled")
 
-    asyncio.run(asyncio.wait_for(scene(), 30))
+    asyncio.run(asyncio.wait_for(scene(), HANG_SECONDS))
 
 
 @pytest.mark.parametrize("subject", ["commitment", "brief"])
@@ -167,4 +168,4 @@ def test_a_refused_id_is_refused_in_the_words_of_a_forbidden_send(service: Servi
         assert [answer["channel"] for answer in answers] == [f"user:{mal}", "user:ali"]
         assert publish(service, person(mal), event(mal)) == publish(service, person(mal), event("ali"))
 
-    asyncio.run(asyncio.wait_for(scene(), 30))
+    asyncio.run(asyncio.wait_for(scene(), HANG_SECONDS))

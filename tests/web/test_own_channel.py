@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from tests.harness import tokens
+from tests.harness.eventually import HANG_SECONDS
 from tests.harness.service import Service
 from tests.harness.wire import Client, Message
 
@@ -124,7 +125,7 @@ def test_what_an_administrator_raised_above_the_clearance_is_not_delivered(
         await play(own, client)
         await client.close()
 
-    asyncio.run(asyncio.wait_for(scene(), 60))
+    asyncio.run(asyncio.wait_for(scene(), HANG_SECONDS))
 
 
 def test_the_rights_of_the_newest_token_decide(service: Service) -> None:
@@ -134,7 +135,7 @@ def test_the_rights_of_the_newest_token_decide(service: Service) -> None:
         await raised_and_renewed_with_a_higher_clearance(own, client)
         await client.close()
 
-    asyncio.run(asyncio.wait_for(scene(), 60))
+    asyncio.run(asyncio.wait_for(scene(), HANG_SECONDS))
 
 
 def test_ones_own_channel_is_readable_below_its_usual_level(service: Service) -> None:
@@ -150,4 +151,4 @@ def test_ones_own_channel_is_readable_below_its_usual_level(service: Service) ->
         assert heard["payload"]["id"] == "1"
         await client.close()
 
-    asyncio.run(asyncio.wait_for(scene(), 30))
+    asyncio.run(asyncio.wait_for(scene(), HANG_SECONDS))

@@ -18,6 +18,7 @@ from app.engine.embedded.quotas import stored_quotas
 from app.engine.ports.limits import Spent
 from app.services import quotas
 from tests.harness import tokens
+from tests.harness.eventually import HANG_SECONDS
 from tests.harness.in_process import running
 from tests.harness.measurements import Report
 from tests.harness.service import Overrides, Service
@@ -218,7 +219,7 @@ def test_a_day_goes_on_over_a_restart(tmp_path: Path, monkeypatch: pytest.Monkey
             assert await call(service, 3, 1) == 429
             assert await call(service, 0, 3) == 200
 
-    asyncio.run(asyncio.wait_for(scene(), 120))
+    asyncio.run(asyncio.wait_for(scene(), HANG_SECONDS))
 
 
 @given(

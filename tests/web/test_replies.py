@@ -64,7 +64,7 @@ def test_a_message_gets_one_of_its_replies(service: Service, name: str) -> None:
             if name.partition(".")[2] in ("notification_ack", "notification_snooze"):
                 told = notice(USER, name.replace("_", "-"))
                 assert (await asyncio.to_thread(publish, service, told))[0] == 200
-            if name.partition(".")[2] in ("presence_update", "edit_operation", "cursor_position"):
+            if name.partition(".")[2] in ("presence_update", "edit_operation", "cursor_position", "lock", "unlock"):
                 message["channel"] = f"document:{name.replace('_', '-')}"
                 await client.subscribe(message["channel"])
             return await client.ask(message)

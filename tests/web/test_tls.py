@@ -102,7 +102,7 @@ def test_many_and_big_messages_pass_in_both_directions(secure: Service, authorit
         await client.close()
         assert client.close_code == 1000
 
-    asyncio.run(asyncio.wait_for(scene(), 30))
+    asyncio.run(asyncio.wait_for(scene(), HANG_SECONDS))
 
 
 def test_older_tls_and_plain_text_are_refused(secure: Service, authority: Authority) -> None:

@@ -57,5 +57,5 @@ def test_an_existing_document_asks_for_the_version_that_was_read(service: Servic
     answer = call(service, "PUT", path, {"content": "two"})
     assert (answer.status_code, answer.json()["message"]) == (
         428,
-        "The document has a text already; send the version that you read as If-Match",
+        "The document has a text already; send the version that you read as If-Match, or as base",
     )

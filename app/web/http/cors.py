@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 REQUEST_HEADERS = ("Authorization", "Content-Type", "Idempotency-Key", "If-Match", "X-Reason")
 """Headers that handlers read and that scripts may send. Allowed names are listed: `*` leaves Authorization out."""
 
-ANSWER_HEADERS = ("Allow", "ETag", "Retry-After", "WWW-Authenticate")
+ANSWER_HEADERS = ("Allow", "Content-Disposition", "ETag", "Location", "Retry-After", "WWW-Authenticate")
 """Headers that clients act on, beside those that scripts may always read."""
 
 _MAX_AGE_SECONDS = "600"  # for which a browser remembers a preflight

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from ..fields import END, ChannelField, Count, Id, Paragraph, Timestamp
+from ..fields import END, ChannelField, Count, Id, NullIsAbsent, OrNull, Paragraph, Timestamp
 
 MAX_REPLACEMENT = 4_096  # UTF-16 units of the text that a suggestion is about, and of its replacement
 
@@ -27,7 +27,7 @@ class CommentReply(Struct, kw_only=True):
     text: Paragraph
 
 
-class DocumentCommentPayload(Struct, omit_defaults=True, kw_only=True):
+class DocumentCommentPayload(NullIsAbsent, Struct, omit_defaults=True, kw_only=True):
     """A comment with its replies, or a suggestion: it has a `replacement` for its text.
 
     `quote` is the text that it was made on, of a comment the first 500 units. `orphaned`: that text is deleted, and
@@ -45,10 +45,10 @@ class DocumentCommentPayload(Struct, omit_defaults=True, kw_only=True):
     user_name: str
     timestamp: Timestamp
     revision: Count
-    text: str = ""
+    text: OrNull[str] = ""
     replacement: str | None = None
-    orphaned: bool = False
-    replies: list[CommentReply] = []
+    orphaned: OrNull[bool] = False
+    replies: OrNull[list[CommentReply]] = []
     changed_by: Id | None = None
     changed_at: Timestamp | None = None
     accepted: Count | None = None

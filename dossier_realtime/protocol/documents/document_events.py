@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from ..fields import ChannelField, Id, Timestamp
+from ..fields import ChannelField, Id, NullIsAbsent, OrNull, Timestamp
 
 
 class CursorGonePayload(Struct, kw_only=True):
@@ -25,11 +25,11 @@ class CursorGone(Struct, tag_field="type", tag="cursor_gone", omit_defaults=True
     payload: CursorGonePayload
 
 
-class DocumentStatePayload(Struct, omit_defaults=True, kw_only=True):
+class DocumentStatePayload(NullIsAbsent, Struct, omit_defaults=True, kw_only=True):
     """The state of a document. `read_only_until` is Unix time; a field that is absent does not apply."""
 
     frozen: bool
-    deleted: bool = False
+    deleted: OrNull[bool] = False
     read_only_until: Timestamp | None = None
 
 
