@@ -150,7 +150,10 @@ def _marked(text: str) -> tuple[str, str, int] | None:
     """Return kind ("" for a number alone), number, and length of the marker at the beginning of a line."""
     found = _WORD_MARKER.match(text)
     if found is not None:
-        return _KINDS[found["kind"].lower()], _number(found["number"]), found.end()
+        # Matching without case takes letters that only look like these: İ, ı, ſ. They make no marker.
+        kind, number = _KINDS.get(found["kind"].lower()), _number(found["number"])
+        if kind is not None and number:
+            return kind, number, found.end()
     found = _NUMBER_MARKER.match(text)
     if found is None:
         return None
@@ -158,11 +161,13 @@ def _marked(text: str) -> tuple[str, str, int] | None:
 
 
 def _number(text: str) -> str:
-    """Return a number in the digits 0 to 9, without leading zeros."""
+    """Return a number in the digits 0 to 9, without leading zeros; "" for letters that are no number."""
     if text in _ORDINALS:
         return str(_ORDINALS[text])
     if text[0].isdigit():
         return ".".join(str(int(part)) for part in text.split("."))
-    values = [_ROMAN[letter] for letter in text.lower()]
+    values = [_ROMAN.get(letter, 0) for letter in text.lower()]
+    if 0 in values:
+        return ""
     after = [*values[1:], 0]
     return str(sum(-value if value < following else value for value, following in zip(values, after, strict=True)))

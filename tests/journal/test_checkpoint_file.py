@@ -95,7 +95,7 @@ def test_verify_names_a_damaged_line_and_compares_the_others(
     vouched(data, [Sink("file", to_file(file))])
     lines = file.read_bytes().splitlines(keepends=True)
     config = load(None, {"DOSSIER_AUTH__SECRET": SECRET, **as_environment({"storage.data": str(data)})})
-    asked = argparse.Namespace(command="verify", key=[data / PUBLIC], against=file, export=None)
+    asked = argparse.Namespace(command="verify", key=[data / PUBLIC], against=file, export=None, snapshot=None)
 
     def told(*changed: bytes) -> tuple[int, str]:
         file.write_bytes(b"".join(changed))

@@ -98,6 +98,19 @@ QUESTIONS: dict[str, Callable[[Recording, Scene], object]] = {
     "state_at": lambda recording, _: list(states(recording)),
     "document": lambda recording, _: documents_of(recording),
     "history": lambda recording, _: recording.history(DOCUMENT),
+    "side_by_side": lambda recording, _: answered(
+        lambda name, _: str(recording.side_by_side(name, name)), DOCUMENT.removeprefix("document:"), 0
+    ),
+    "health": lambda recording, _: [
+        answered(lambda name, _: recording.health(name).published, channel, 0)
+        for channel in channels_of(recording)
+        if channel.startswith("relationship:")
+    ],
+    "inbox": lambda recording, _: [
+        answered(lambda name, _: recording.inbox(name), channel.removeprefix("user:"), 0)
+        for channel in channels_of(recording)
+        if channel.startswith("user:")
+    ],
     "cause": lambda recording, _: [
         answered(recording.cause, channel, offset) for channel in channels_of(recording) for offset in range(5)
     ],

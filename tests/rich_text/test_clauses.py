@@ -190,3 +190,10 @@ def test_marks_of_the_same_keys_are_replaced_and_their_number_has_a_bound() -> N
     assert len(again) == MAX_CLAUSES
     assert [mark.key for mark in again[-2:]] == ["3", "new"]
     assert again[0].key == "1"
+
+
+@pytest.mark.parametrize(
+    "line", ["Article \u0131 Scope", "art\u0131cle 3 Scope", "\u017fection 2 Scope", "ART\u0130CLE 1", "Article IL"]
+)
+def test_letters_that_only_look_like_a_marker_make_none_and_break_nothing(line: str) -> None:
+    assert len(of(f"{line}\nText.\nArticle 2 Term\nText.")) >= 1

@@ -84,7 +84,15 @@ def test_whatever_is_made_is_for_its_owner_only_whatever_the_umask(tmp_path: Pat
     exports = service.data / "exports"
     exports.mkdir(mode=0o700)
     (exports / "whole.ndjson").touch(mode=0o666)
-    _run(service, "export", "--to", str(exports / "whole.ndjson"), "--parquet", str(exports / "whole.parquet"))
+    _run(
+        service,
+        "export",
+        "--replace",
+        "--to",
+        str(exports / "whole.ndjson"),
+        "--parquet",
+        str(exports / "whole.parquet"),
+    )
     _run(service, "verify")
     _run(service, "rerun")
     assert _open_to_others(service.data) == []

@@ -45,7 +45,7 @@ def test_each_level_reaches_a_growing_audience_once_also_over_a_restart(tmp_path
             place.wall = first
             await place.until_levels(ali=[1], bea=[], cy=[])
             (told,) = await place.got("ali")
-            assert told["priority"] == "high"
+            assert (told["priority"], told["channel"]) == ("high", "user:ali")
             assert told["payload"] == {
                 "commitment_id": "c1",
                 "mou_id": "m1",

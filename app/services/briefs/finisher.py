@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from hashlib import sha256
 from typing import TYPE_CHECKING, Protocol
 
@@ -53,10 +53,16 @@ class BriefFinisher:
         self._documents, self._admin, self._publisher = documents, channel_admin, publisher
         self._signer, self._now = signer, now
 
-    async def finish(self, job: BriefJob, facts: EntityFacts, written: WrittenBrief) -> FinishedBrief:
-        """Return the finished brief, whose document is stored. Raises Unavailable and GenerationError."""
+    async def finish(
+        self, job: BriefJob, facts: EntityFacts, written: WrittenBrief, given: Sequence[str] = ()
+    ) -> FinishedBrief:
+        """Return the finished brief, whose document is stored.
+
+        `given`: the channels of facts that its author had and does not name; the text may rest on them. Raises
+        Unavailable and GenerationError.
+        """
         channel = channels.document(job.request_id)
-        await self._classify(channel, (job.channel, *facts.channels))
+        await self._classify(channel, (job.channel, *facts.channels, *given))
         version = await self._store(channel, job, written)
         provenance = Provenance(
             request_id=job.request_id,

@@ -183,13 +183,13 @@ class BriefWorkers:
         await act(self._report(kept.job, {"state": "complete"}))
         facts = EntityFacts(tuple(given[name] for name in dict.fromkeys(written.sources)))
         model = written.model or by.user_id
+        # The text may rest on all that was given, whatever it names.
+        channels = [channel for fact in given.values() for channel in fact.channels]
         finished = await self._parts.finisher.finish(
-            kept.job, facts, WrittenBrief(written.en, written.ar, written.confidence, model)
+            kept.job, facts, WrittenBrief(written.en, written.ar, written.confidence, model), channels
         )
         while True:
             kept = await self._held(request_id, lease)
-            # The text may rest on all that was given, whatever it names.
-            channels = [channel for fact in given.values() for channel in fact.channels]
             job = jobs.completed(kept.job, written.confidence, channels, self._ledger.now())
             try:
                 await self._ledger.commit(kept, job, [complete_event(job)], finished)

@@ -130,7 +130,8 @@ class Climbing:
                 alert_level=step.level,
                 next_level_at=None if following is None else int(following),
             )
-            events.append((channels.user(user), CommitmentAlert(priority=priority(step.level), payload=payload)))
+            own = channels.user(user)
+            events.append((own, CommitmentAlert(priority=priority(step.level), payload=payload, channel=own)))
         channel = channels.user(said.owner)
         events += [(channel, _passed_over(step, user, channel)) for user in step.passed_over]
         return events

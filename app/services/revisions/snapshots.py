@@ -11,6 +11,7 @@ import msgspec
 
 from app.engine.ports.errors import Moved
 from app.engine.ports.records import ListPlace, RecordChange
+from app.services.revisions.revisions import Revisions, VersionNotKeptError
 from dossier_realtime.protocol import channels
 from dossier_realtime.protocol.documents.snapshots import (
     MAX_PRESENT,
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from app.engine.ports.presence import PresenceStore
     from app.engine.ports.records import RecordStore
     from app.services.publisher import EventPublisher
-    from app.services.revisions.revisions import Revisions
     from dossier_realtime.ot.document import Document
     from dossier_realtime.protocol.authorization import Identity
     from dossier_realtime.recording.proof.signed import Purpose
@@ -91,7 +91,10 @@ class Snapshots:
         epoch = await self._revisions.epoch(channel)
         version = await self._revisions.kept(channel, wanted)
         versioned = await self._revisions.at(channel, version)
-        row = (await self._revisions.page(channel, version - 1, 1, join=False)).rows[0]
+        page = await self._revisions.page(channel, version - 1, 1, join=False)
+        row = next((row for row in page.rows if row.version == version), None)
+        if row is None:  # of the oldest version the text may be kept, and its author not
+            raise VersionNotKeptError(str(version), version + 1, page.version)
         roster = await self._presence.roster(channel)
         document = versioned.document
         digests = await asyncio.to_thread(_digests, document)
