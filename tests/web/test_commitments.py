@@ -325,3 +325,20 @@ def test_bad_input_is_refused_with_its_place_and_changes_nothing(tmp_path: Path)
             assert (await place.call("GET", "commitments")).text == before
 
     asyncio.run(run())
+
+
+def test_what_a_sender_without_authority_said_of_an_id_stops_no_commitment(tmp_path: Path) -> None:
+    """Whoever may write to one user's channel only cannot alert and acknowledge an id ahead of its registration."""
+
+    async def scene(place: Office) -> None:
+        own = place.token("mallory", "write:user:mallory")
+        assert (await place.publish(own, alert("c1", 3, "mallory"))).status_code == 200
+        assert (await place.call("POST", "commitments/c1/ack", own)).status_code == 200
+        answer = await place.put("c1")
+        assert answer.status_code == 200, answer.text
+        place.wall = answer.json()["levels"][0]["at"]
+        await place.until_levels(ali=[1], bea=[], cy=[])
+        ali = place.token("ali")
+        assert (await place.call("POST", "commitments/c1/ack", ali)).json()["acknowledged_by"] == "ali"
+
+    in_office(tmp_path, scene)

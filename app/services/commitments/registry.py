@@ -97,6 +97,9 @@ class CommitmentRegistry:
                 raise NotAllowed
             now = self._now()
             after = core.registered(known, commitment_id, body, by.user_id, now)
+            if known is None and claim is not None and claim.authority is Authority.CHANNEL:
+                # What a sender without authority said of the id counts for nothing.
+                after = msgspec.structs.replace(after, restarted=True)
             if not recorded:
                 recorded = True
                 await act(self._act("register_commitment", after, known))

@@ -89,7 +89,14 @@ def take_over(db: sqlite3.Connection, claims: Mapping[str, Claim]) -> None:
 
 
 def keep(db: sqlite3.Connection, told: AlertRecipient, claim: Claim | None, now: float) -> None:
-    """Keep one more recipient of an alert."""
+    """Keep one more recipient of an alert.
+
+    Of a registered commitment, what a sender without authority said before is forgotten.
+    """
+    said = _said(db, told.commitment_id)
+    if said is not None and said.authority is Authority.CHANNEL and _is_registered(db, told.commitment_id):
+        db.execute("DELETE FROM alerts WHERE commitment = ?", (told.commitment_id,))
+        db.execute("DELETE FROM alerted WHERE commitment = ?", (told.commitment_id,))
     known = _status(db, told.commitment_id)
     level, by = raise_level(known, told.level)
     claim = claim or _claim(db, told.commitment_id)
@@ -109,6 +116,16 @@ def _claim(db: sqlite3.Connection, commitment_id: str) -> Claim | None:
     row = db.execute("SELECT labels FROM records WHERE kind = ? AND key = ?", (KIND, commitment_id)).fetchone()
     if row is not None:  # it is registered: its id belongs to its MoU
         return Claim(Authority.MOU, "", labelled_mou(row[0]))
+    return _said(db, commitment_id)
+
+
+def _is_registered(db: sqlite3.Connection, commitment_id: str) -> bool:
+    query = "SELECT 1 FROM records WHERE kind = ? AND key = ?"
+    return db.execute(query, (KIND, commitment_id)).fetchone() is not None
+
+
+def _said(db: sqlite3.Connection, commitment_id: str) -> Claim | None:
+    """Return the claim with which events named the commitment."""
     row = db.execute("SELECT authority, publisher, mou FROM alerts WHERE commitment = ?", (commitment_id,)).fetchone()
     return None if row is None or not row[0] else Claim(Authority(row[0]), *row[1:])
 
