@@ -288,6 +288,11 @@ async def test_long_lists_come_in_pages_and_a_thread_is_bounded(service: Service
         answers = [await nora.ask("POST", path, {"text": "x" * 4_000}) for _ in range(13)]
         assert [status for status, _ in answers] == [200] * 11 + [409] * 2
         assert "begin another" in answers[-1][1]["message"]
+        for size in (1_000, 250, 60, 15, 4, 1):  # to the last byte
+            while (await nora.ask("POST", path, {"text": "x" * size}))[0] == 200:
+                pass
+        status, resolved = await nora.ask("POST", f"/comments/{made[0]['id']}/resolve")
+        assert (status, resolved["status"]) == (200, "resolved"), "a full thread can be ended"
 
 
 @asynchronous

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from dossier_realtime.ot.places.anchors import TextAnchor
 
 _MAX_KNOWN: Final = 256  # documents whose places are kept in memory
-_STRIDE: Final = 4_000  # anchors moved past one operation, in one turn of the loop
+_STRIDE: Final = 4_000  # components of operations that anchors are moved past in one turn of the loop
 
 
 class PresentPlaces(NamedTuple):
@@ -119,11 +119,14 @@ async def _moved_past(
     for operation in operations:
         if not operation.changes:
             continue
-        now = {name: moved(anchor, operation, texts[name]) for name, anchor in now.items()}
-        work += len(now)
-        if work >= _STRIDE:
-            work = 0
-            await asyncio.sleep(0)
+        after: dict[str, TextAnchor] = {}
+        for name, anchor in now.items():
+            after[name] = moved(anchor, operation, texts[name])
+            work += len(operation.components)
+            if work >= _STRIDE:
+                work = 0
+                await asyncio.sleep(0)
+        now = after
     return now
 
 

@@ -63,9 +63,13 @@ def decode(body: bytes) -> CommentThread:
 
 
 def encode(thread: CommentThread) -> bytes:
-    """Return the body of a thread's record. Raises CommentError for one that is too long."""
+    """Return the body of a thread's record. Raises CommentError for one that is too long.
+
+    A step that ends a thread adds some bytes and is never refused: a full thread can be resolved.
+    """
     body = msgspec.json.encode(thread)
-    if len(body) > MAX_THREAD_BYTES:
+    is_growing = thread.comment.status == "open" and thread.accepting is None
+    if is_growing and len(body) > MAX_THREAD_BYTES:
         text = f"A comment with its replies holds {MAX_THREAD_BYTES} bytes; begin another comment"
         raise CommentError(409, ErrorCode.INVALID_MESSAGE_FORMAT, text)
     return body
