@@ -19,8 +19,9 @@ from typing import Any, NamedTuple
 import pytest
 
 from app.lifecycle import Service
+from app.services.commitments.clearances import KIND as CLEARANCE
 from tests.harness import tokens
-from tests.harness.eventually import HANG_SECONDS
+from tests.harness.eventually import HANG_SECONDS, eventually_async
 from tests.harness.in_process import running
 from tests.harness.measurements import Report
 from tests.harness.wire import Message, Raw, request
@@ -135,7 +136,10 @@ class Asker:
 
     @classmethod
     async def enter(cls, service: Service, token: str, counted: Counted) -> Asker:
-        return cls(token, await Peer.connect(service, token), await Raw.open(service), counted)
+        peer = await Peer.connect(service, token)
+        # The service keeps the clearance of a token that it saw, a moment later: that is no work of a question.
+        await eventually_async(lambda: service.engine.records.find(CLEARANCE, ["asker"]))
+        return cls(token, peer, await Raw.open(service), counted)
 
     async def ask(self, door: Ask, name: str) -> tuple[bytes, Counter[str]]:
         """The answer, without what is the question's own, and the calls that it cost."""
