@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import AsyncIterator, Sequence
 from datetime import date
-from typing import Self, TypeVar
 from urllib.parse import quote, urlencode
-
-import msgspec
 
 from dossier_realtime.protocol.fields import Level, Localized
 from dossier_realtime.protocol.http.commitments import (
@@ -22,13 +18,10 @@ from dossier_realtime.protocol.http.commitments import (
     SnoozeBody,
 )
 
-from .io.endpoint import TokenSource
-from .io.http_calls import HttpCalls
-
-T = TypeVar("T")
+from .io.service_calls import ServiceCalls
 
 
-class Commitments:
+class Commitments(ServiceCalls):
     """The commitments of a service, for the user whom the token names.
 
         async with Commitments(token, "https://realtime.example") as commitments:
@@ -36,19 +29,8 @@ class Commitments:
 
     `base_url` is without `/v1`; `http://` only to this machine, unless `insecure`. Every call raises PublishError where
     the service refuses it, AuthFailed and ConnectFailed. Times are Unix seconds. Alerts come to recipients on their own
-    channel; `DossierRealtimeClient.acknowledge_alert` takes one in hand.
+    channel; `DossierRealtimeClient.acknowledge` takes one in hand.
     """
-
-    def __init__(
-        self,
-        token: TokenSource,
-        base_url: str,
-        *,
-        insecure: bool = False,
-        ssl_context: ssl.SSLContext | None = None,
-        timeout: float = 10.0,
-    ) -> None:
-        self._calls = HttpCalls(token, base_url, insecure=insecure, ssl_context=ssl_context, timeout=timeout)
 
     async def register(
         self,
@@ -126,20 +108,6 @@ class Commitments:
             if page.next is None:
                 return
             after = page.next
-
-    async def close(self) -> None:
-        """Close the connections."""
-        self._calls.close()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.close()
-
-    async def _ask(self, method: str, path: str, form: type[T], body: object = None) -> T:
-        sent = None if body is None else msgspec.json.encode(body)
-        return msgspec.json.decode(await self._calls.call(method, path, sent), type=form)
 
 
 def _path(commitment_id: str, act: str = "") -> str:

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import AsyncIterator, Sequence
-from typing import Self, TypeVar
 from urllib.parse import quote, urlencode
-
-import msgspec
 
 from dossier_realtime.protocol.fields import Health, Text
 from dossier_realtime.protocol.http.relationships import (
@@ -20,13 +16,10 @@ from dossier_realtime.protocol.http.relationships import (
     WhyAnswer,
 )
 
-from .io.endpoint import TokenSource
-from .io.http_calls import HttpCalls
-
-T = TypeVar("T")
+from .io.service_calls import ServiceCalls
 
 
-class Relationships:
+class Relationships(ServiceCalls):
     """The health of relationships, for the user whom the token names.
 
         async with Relationships(token, "https://realtime.example") as relationships:
@@ -37,17 +30,6 @@ class Relationships:
     the service refuses it, AuthFailed and ConnectFailed. Times are Unix seconds. Changes of status come on
     `relationship:{id}`.
     """
-
-    def __init__(
-        self,
-        token: TokenSource,
-        base_url: str,
-        *,
-        insecure: bool = False,
-        ssl_context: ssl.SSLContext | None = None,
-        timeout: float = 10.0,
-    ) -> None:
-        self._calls = HttpCalls(token, base_url, insecure=insecure, ssl_context=ssl_context, timeout=timeout)
 
     async def score(
         self,
@@ -85,20 +67,6 @@ class Relationships:
             if page.next is None:
                 return
             after = page.next
-
-    async def close(self) -> None:
-        """Close the connections."""
-        self._calls.close()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.close()
-
-    async def _ask(self, method: str, path: str, form: type[T], body: object = None) -> T:
-        sent = None if body is None else msgspec.json.encode(body)
-        return msgspec.json.decode(await self._calls.call(method, path, sent), type=form)
 
 
 def _path(relationship_id: str, call: str = "") -> str:

@@ -189,7 +189,7 @@ _steps = st.lists(st.tuples(st.sampled_from(["k1", "k2", "k3"]), st.booleans(), 
 def test_lists_hold_what_the_records_say(
     opened: Opener, steps: Sequence[tuple[str, bool, tuple[str, ...], str]]
 ) -> None:
-    """Whatever is changed, each list is the one that a scan of all records gives."""
+    """After any changes, each list is the one that a scan of all records gives."""
     kind = f"kind{next(_kinds)}"  # the store outlives an example
 
     async def scenario() -> None:

@@ -159,7 +159,7 @@ def test_a_fast_writer_is_slowed_down_and_loses_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("bold", [False, True], ids=["plain", "bold"])
 def test_typing_at_the_default_limits_reaches_the_others_and_is_never_refused(tmp_path: Path, *, bold: bool) -> None:
-    """What was typed for seven seconds, 12 and 6 letters a second; the worst wait is printed."""
+    """Text is typed for seven seconds, 12 and 6 letters a second; the worst wait is printed."""
     pause = 1 / (6 if bold else 12)
 
     async def scene(service: Service) -> None:

@@ -1,4 +1,4 @@
-"""What waits for the user: unread events in order, then live ones, each once; marks that every device shares."""
+"""The inbox of a user: unread events in order, then live ones, each once; marks that every device shares."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What people type at one place at once stays whole, whatever their lines and their pace; and faults would show."""
+"""Words that people type at one place at once stay whole, at any lines and any pace; and faults would show."""
 
 from __future__ import annotations
 

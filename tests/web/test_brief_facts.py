@@ -1,4 +1,4 @@
-"""What the service keeps of an entity is in its briefs: tasks and the score of the relationship, within rights."""
+"""A brief tells what the service keeps of its entity: tasks and the score of the relationship, within rights."""
 
 from __future__ import annotations
 

@@ -328,7 +328,7 @@ def test_bad_input_is_refused_with_its_place_and_changes_nothing(tmp_path: Path)
 
 
 def test_what_a_sender_without_authority_said_of_an_id_stops_no_commitment(tmp_path: Path) -> None:
-    """Whoever may write to one user's channel only cannot alert and acknowledge an id ahead of its registration."""
+    """A sender with the right to one user's channel only cannot alert and acknowledge an id before it is registered."""
 
     async def scene(place: Office) -> None:
         own = place.token("mallory", "write:user:mallory")
