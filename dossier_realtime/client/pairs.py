@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Sequence
-from typing import Any, Self, TypeVar
 from urllib.parse import quote
-
-import msgspec
 
 from dossier_realtime.protocol import channels
 from dossier_realtime.protocol.http.pair_forms import (
@@ -18,12 +15,10 @@ from dossier_realtime.protocol.http.pair_forms import (
 )
 
 from .io.endpoint import TokenSource
-from .io.http_calls import HttpCalls
-
-T = TypeVar("T")
+from .io.service_calls import ServiceCalls
 
 
-class DocumentPair:
+class DocumentPair(ServiceCalls):
     """The pair that one document is in, for the user whom the token names.
 
         async with DocumentPair("mou-7.en", token, "https://realtime.example") as pair:
@@ -45,18 +40,18 @@ class DocumentPair:
         ssl_context: ssl.SSLContext | None = None,
         timeout: float = 30.0,
     ) -> None:
-        self._calls = HttpCalls(token, base_url, insecure=insecure, ssl_context=ssl_context, timeout=timeout)
+        super().__init__(token, base_url, insecure=insecure, ssl_context=ssl_context, timeout=timeout)
         name = channels.identifier(channels.document(document_id))
         self._path = f"/v1/documents/{quote(name, safe='')}/pair"
 
     async def join(self, counterpart: str, *, language: str, counterpart_language: str) -> None:
         """Make another document the counterpart, or set the languages (BCP 47) of both."""
         body = PairSettings(counterpart, language, counterpart_language)
-        await self._ask("PUT", "", PairSettings, body)
+        await self._ask("PUT", self._path, PairSettings, body)
 
     async def read(self, *, text: bool = False) -> DocumentPairAnswer:
         """Return both sides, clause by clause; `text`: with the texts of the clauses."""
-        return await self._ask("GET", "?text=true" if text else "", DocumentPairAnswer)
+        return await self._ask("GET", f"{self._path}?text=true" if text else self._path, DocumentPairAnswer)
 
     async def mark_translated(
         self,
@@ -71,22 +66,8 @@ class DocumentPair:
         """
         said = {"clauses": None if clauses is None else list(clauses)}
         body = said | {"version": version, "counterpart_version": counterpart_version}
-        return await self._ask("POST", "/translated", MarkedClauses, body)
+        return await self._ask("POST", f"{self._path}/translated", MarkedClauses, body)
 
     async def part(self) -> None:
         """Take the pair apart; its marks go with it."""
-        await self._ask("DELETE", "", PairRemoved)
-
-    async def close(self) -> None:
-        """Close the connections."""
-        self._calls.close()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.close()
-
-    async def _ask(self, method: str, path: str, form: type[T], body: Any = None) -> T:
-        said = None if body is None else msgspec.json.encode(body)
-        return msgspec.json.decode(await self._calls.call(method, self._path + path, said), type=form)
+        await self._ask("DELETE", self._path, PairRemoved)

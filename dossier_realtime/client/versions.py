@@ -7,16 +7,12 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import AsyncIterator, Mapping
-from typing import Any, Literal, Self, TypeVar
+from typing import Any, Literal, TypeVar
 from urllib.parse import quote, urlencode
-
-import msgspec
-from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
 
 from dossier_realtime.protocol import channels
 from dossier_realtime.protocol.documents.snapshots import SignedSnapshot
-from dossier_realtime.protocol.errors import ErrorCode
-from dossier_realtime.protocol.http.forms import DocumentAnswer, HttpError
+from dossier_realtime.protocol.http.forms import DocumentAnswer
 from dossier_realtime.protocol.http.revisions import (
     DocumentDifference,
     DocumentRevision,
@@ -27,14 +23,13 @@ from dossier_realtime.protocol.http.revisions import (
     WordDifference,
 )
 
-from .errors import AuthFailed, ConnectFailed, DeniedError
-from .io.endpoint import TokenSource, ask, check_token, check_url, tls_context
-from .io.transport import seconds
+from .io.endpoint import TokenSource
+from .io.service_calls import ServiceCalls
 
 T = TypeVar("T")
 
 
-class DocumentVersions:
+class DocumentVersions(ServiceCalls):
     """The versions of one document, for the user whom the token names.
 
         async with DocumentVersions("brief-7", token, "https://realtime.example") as versions:
@@ -58,13 +53,9 @@ class DocumentVersions:
         ssl_context: ssl.SSLContext | None = None,
         timeout: float = 30.0,
     ) -> None:
-        check_token(token)
-        secure = check_url(base_url, ("http", "https"), insecure=insecure)
-        self._tls = tls_context(ssl_context, insecure=insecure) if secure else None
+        super().__init__(token, base_url, insecure=insecure, ssl_context=ssl_context, timeout=timeout)
         name = channels.document(document_id).partition(":")[2]
-        self._url = f"{base_url.rstrip('/')}/v1/documents/{quote(name, safe='')}"
-        self._token, self._timeout = token, timeout
-        self._http: AsyncHTTPClient | None = None
+        self._path = f"/v1/documents/{quote(name, safe='')}"
 
     async def history(self, *, after: int = 0, joined: bool = False) -> AsyncIterator[DocumentRevision]:
         """Yield all versions after `after`, oldest first; `joined`: one row for versions of one author in a row."""
@@ -83,7 +74,7 @@ class DocumentVersions:
     async def file(self, form: Literal["markdown", "html", "docx"], version: int | str | None = None) -> bytes:
         """Return a version, by default the present one, as a file, comments as its comments."""
         query = {"format": form} | ({} if version is None else {"version": str(version)})
-        return await self._fetch("GET", "/export", query)
+        return await self._calls.call("GET", self._at("/export", query))
 
     async def difference(self, old: int | str, new: int | str | None = None) -> list[WordDifference]:
         """Return the difference of two versions by word; without `new`, to the present text."""
@@ -115,18 +106,6 @@ class DocumentVersions:
         body = {key: value for key, value in said.items() if value is not None}
         return await self._call(SignedSnapshot, "POST", "/snapshots", body=body)
 
-    async def close(self) -> None:
-        """Close the connections."""
-        if self._http is not None:
-            self._http.close()
-            self._http = None
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.close()
-
     async def _call(
         self,
         form: type[T],
@@ -135,41 +114,7 @@ class DocumentVersions:
         query: Mapping[str, str] | None = None,
         body: Mapping[str, Any] | None = None,
     ) -> T:
-        return msgspec.json.decode(await self._fetch(method, path, query, body), type=form)
+        return await self._ask(method, self._at(path, query), form, body)
 
-    async def _fetch(
-        self,
-        method: str,
-        path: str,
-        query: Mapping[str, str] | None = None,
-        body: Mapping[str, Any] | None = None,
-    ) -> bytes:
-        if self._http is None:
-            self._http = AsyncHTTPClient(force_instance=True)
-        request = HTTPRequest(
-            f"{self._url}{path}{'?' + urlencode(query) if query else ''}",
-            method=method,
-            headers={"Authorization": f"Bearer {await ask(self._token)}", "Content-Type": "application/json"},
-            body=None if body is None else msgspec.json.encode(body),
-            connect_timeout=self._timeout,
-            request_timeout=self._timeout,
-            follow_redirects=False,  # a token goes to no other address
-            ssl_options=self._tls,
-        )
-        try:
-            response = await self._http.fetch(request, raise_error=False)
-        except ssl.SSLError as wrong:
-            text = f"No safe connection to {self._url}: {wrong.reason or wrong}; check the certificate and TLS 1.3"
-            raise ConnectFailed(text, final=True) from wrong
-        except (OSError, HTTPClientError) as wrong:  # the latter is a time-out or a stream that ended
-            raise ConnectFailed(f"{self._url} cannot be reached ({wrong}); try again later") from wrong
-        if response.code == 200:
-            return response.body
-        try:
-            said = msgspec.json.decode(response.body, type=HttpError)
-        except msgspec.DecodeError:  # not our server, but something before it
-            text = f"HTTP {response.code}; check the address or try again"
-            said = HttpError(ErrorCode.SERVICE_UNAVAILABLE, text)
-        if response.code == 401:
-            raise AuthFailed(said.message, said.error_code)
-        raise DeniedError(said.error_code, said.message, retry_after=seconds(response.headers.get("Retry-After")))
+    def _at(self, path: str, query: Mapping[str, str] | None) -> str:
+        return f"{self._path}{path}{'?' + urlencode(query) if query else ''}"
