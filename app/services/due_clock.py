@@ -134,8 +134,8 @@ class DueClock:
         kind.postponed = {record.key: kind.postponed[record.key] for record in due if record.key in kind.postponed}
         handed = 0
         for record in due:
-            if self._stopping or handed == _BATCH:
-                return 0.0
+            if self._stopping or handed == _BATCH or record.due is None or record.due > self._clock().wall:
+                return 0.0  # the wall clock may have been set back while the store answered: ask again
             if not self._is_postponed(kind, record):
                 handed += 1
                 await self._hand(name, kind, record)

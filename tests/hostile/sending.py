@@ -71,11 +71,11 @@ def _presence(payload: Message) -> Attack:
     return attack
 
 
-def _asks(message: Message) -> Attack:
+def _asks(message: Message, clearance: str = "secret") -> Attack:
     """Ask by somebody who may write everywhere, and wait for the answer."""
 
     async def attack(target: Target) -> str:
-        client = await target.client("write:*", "admin:user:*", clearance="secret")
+        client = await target.client("write:*", "admin:user:*", clearance=clearance)
         refused = await client.ask(message)
         check_error(refused)
         return f"E({refused['error_code']}) {await outcome(client)}"
@@ -219,12 +219,17 @@ ROWS = [
         [
             ("an alert of nothing", {"type": "alert_ack", "payload": {"commitment_id": "unknown"}}),
             ("a brief of nobody", {"type": "brief_cancel", "payload": {"request_id": "unknown"}}),
-            (
-                "a brief about an entity above the clearance",
-                {"type": "brief_request", "payload": {"type": "secret", "entity_id": "x", "language": "ar"}},
-            ),
         ],
         _asks,
+        DENIED,
+    ),
+    Row(
+        "C02.3",
+        "a brief about an entity above the clearance",
+        _asks(
+            {"type": "brief_request", "payload": {"type": "secret", "entity_id": "x", "language": "ar"}},
+            clearance="confidential",
+        ),
         DENIED,
     ),
     Row("D01.1", "an edit without a subscription", says(EDIT, permissions=WRITES_DOCUMENTS), DENIED),

@@ -160,6 +160,36 @@ def test_a_record_that_fails_holds_up_no_other_and_is_tried_again_later_each_tim
     asyncio.run(scene())
 
 
+def test_a_clock_set_back_while_the_store_answers_makes_a_record_wait(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scene() -> None:
+        clock = SetClock()
+        async with opened(tmp_path, clock) as engine:
+            ask, asked = engine.records.due, asyncio.Event()
+
+            async def set_back(kind: str, now: float, limit: int) -> list[Record]:
+                answer = list(await ask(kind, now, limit))
+                if answer and not asked.is_set():
+                    asked.set()
+                    clock.wall -= HOUR
+                return answer
+
+            monkeypatch.setattr(engine.records, "due", set_back)
+            service = Reminders(engine)
+            due_clock = DueClock(engine.records, clock, {KIND: service.handle})
+            async with running(due_clock):
+                await keep(engine, due_clock, a=clock.wall - 1)
+                await asked.wait()
+                await keep(engine, due_clock, b=clock.wall - 1)
+                await eventually_async(lambda: service.handed == ["b"])
+                clock.wall += HOUR  # the steady clock stands still: a record that had failed would not come now
+                await eventually_async(lambda: service.handed == ["b", "a"])
+            assert service.attempts == 2
+
+    asyncio.run(scene())
+
+
 def test_a_store_that_takes_nothing_delays_records_and_loses_none(tmp_path: Path) -> None:
     async def scene() -> None:
         clock = SetClock()
