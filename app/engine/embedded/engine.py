@@ -172,10 +172,10 @@ class EmbeddedEngine:
 def _keep_facts(db: sqlite3.Connection, entries: Sequence[PublicationEntry], now: float) -> None:
     steps = [entry.domain_fact for entry in entries if isinstance(entry.domain_fact, BriefTransition)]
     told = [entry.domain_fact for entry in entries if isinstance(entry.domain_fact, AlertRecipient)]
-    briefs.check(db, steps)
+    changed = briefs.stepped(db, steps)
     claims = alerts.bound(db, told)
-    for step in steps:
-        briefs.keep(db, step, now)
+    for brief in changed:
+        briefs.keep(db, brief, now)
     alerts.take_over(db, claims)
     for one in told:
         alerts.keep(db, one, claims.get(one.commitment_id), now)

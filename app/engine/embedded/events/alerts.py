@@ -7,14 +7,16 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Final
 
-from app.core.domain.alerts import Alert, AlertRecipient, AlertStatus, raise_level
+from app.core.domain.alerts import Alert, AlertRecipient, AlertStatus
 from app.core.domain.commitments.commitment import KIND, labelled_mou
-from app.core.domain.ownership import Authority, Claim, bind, takes_over
+from app.core.domain.ownership import Authority, Claim
 from app.engine.embedded.events.broker import EmbeddedBroker
 from app.engine.embedded.events.event_log import Appended
 from app.engine.embedded.events.log_access import LogAccess
+from app.engine.facts import alerts as facts
+from app.engine.facts.alerts import KnownAlert
 from app.engine.limits import EngineLimits
-from app.engine.ports.errors import ForeignCommitment, Moved
+from app.engine.ports.errors import Moved
 from app.engine.ports.events import PublicationEntry, PublishResult
 from app.engine.ports.records import RecordChange
 
@@ -68,42 +70,25 @@ class EmbeddedAlerts:
 
 def bound(db: sqlite3.Connection, told: Iterable[AlertRecipient]) -> dict[str, Claim]:
     """Return the claims in force once all recipients are alerted. Raises ForeignCommitment; writes nothing."""
-    claims: dict[str, Claim] = {}
-    for one in told:
-        if one.claim is not None:
-            known = claims.get(one.commitment_id) or _claim(db, one.commitment_id)
-            claim = bind(known, one.claim)
-            if claim is None:
-                raise ForeignCommitment(one.commitment_id)
-            claims[one.commitment_id] = claim
-    return claims
+    return facts.bound(told, lambda commitment: _known(db, commitment).claim)
 
 
 def take_over(db: sqlite3.Connection, claims: Mapping[str, Claim]) -> None:
     """Remove recipients alerted by a sender without authority, where one with authority names the commitment now."""
     for commitment, claim in claims.items():
-        known = _claim(db, commitment)
-        if known is not None and takes_over(known, claim):
-            db.execute("DELETE FROM alerts WHERE commitment = ?", (commitment,))
-            db.execute("DELETE FROM alerted WHERE commitment = ?", (commitment,))
+        if facts.is_taken_over(_known(db, commitment), claim):
+            _remove(db, commitment)
 
 
 def keep(db: sqlite3.Connection, told: AlertRecipient, claim: Claim | None, now: float) -> None:
-    """Keep one more recipient of an alert.
-
-    Of a registered commitment, what a sender without authority said before is forgotten.
-    """
-    said = _said(db, told.commitment_id)
-    if said is not None and said.authority is Authority.CHANNEL and _is_registered(db, told.commitment_id):
-        db.execute("DELETE FROM alerts WHERE commitment = ?", (told.commitment_id,))
-        db.execute("DELETE FROM alerted WHERE commitment = ?", (told.commitment_id,))
-    known = _status(db, told.commitment_id)
-    level, by = raise_level(known, told.level)
-    claim = claim or _claim(db, told.commitment_id)
+    """Keep one more recipient of an alert."""
+    step = facts.alerted(_known(db, told.commitment_id), told, claim)
+    if step.forgets:
+        _remove(db, told.commitment_id)
     db.execute(
         "INSERT OR REPLACE INTO alerts (commitment, level, acknowledged_by, changed, authority, publisher, mou)"
         " VALUES (?, ?, ?, ?, ?, ?, ?)",
-        (told.commitment_id, level, by, now, *(claim or (0, "", ""))),
+        (told.commitment_id, *step.status, now, *(step.claim or (0, "", ""))),
     )
     db.execute(
         "INSERT INTO alerted (commitment, user, level) VALUES (?, ?, ?)"
@@ -112,27 +97,31 @@ def keep(db: sqlite3.Connection, told: AlertRecipient, claim: Claim | None, now:
     )
 
 
+def _remove(db: sqlite3.Connection, commitment_id: str) -> None:
+    db.execute("DELETE FROM alerts WHERE commitment = ?", (commitment_id,))
+    db.execute("DELETE FROM alerted WHERE commitment = ?", (commitment_id,))
+
+
+def _known(db: sqlite3.Connection, commitment_id: str) -> KnownAlert:
+    query = "SELECT level, acknowledged_by, authority, publisher, mou FROM alerts WHERE commitment = ?"
+    row = db.execute(query, (commitment_id,)).fetchone()
+    registered = _registered(db, commitment_id)
+    if row is None:
+        return KnownAlert(registered=registered)
+    level, by, authority, publisher, mou = row
+    said = Claim(Authority(authority), publisher, mou) if authority else None
+    return KnownAlert(AlertStatus(level, by), said, registered)
+
+
+def _registered(db: sqlite3.Connection, commitment_id: str) -> Claim | None:
+    query = "SELECT labels FROM records WHERE kind = ? AND key = ?"
+    row = db.execute(query, (KIND, commitment_id)).fetchone()
+    return None if row is None else facts.registered_claim(labelled_mou(row[0]))
+
+
 def _claim(db: sqlite3.Connection, commitment_id: str) -> Claim | None:
-    row = db.execute("SELECT labels FROM records WHERE kind = ? AND key = ?", (KIND, commitment_id)).fetchone()
-    if row is not None:  # it is registered: its id belongs to its MoU
-        return Claim(Authority.MOU, "", labelled_mou(row[0]))
-    return _said(db, commitment_id)
-
-
-def _is_registered(db: sqlite3.Connection, commitment_id: str) -> bool:
-    query = "SELECT 1 FROM records WHERE kind = ? AND key = ?"
-    return db.execute(query, (KIND, commitment_id)).fetchone() is not None
-
-
-def _said(db: sqlite3.Connection, commitment_id: str) -> Claim | None:
-    """Return the claim with which events named the commitment."""
-    row = db.execute("SELECT authority, publisher, mou FROM alerts WHERE commitment = ?", (commitment_id,)).fetchone()
-    return None if row is None or not row[0] else Claim(Authority(row[0]), *row[1:])
-
-
-def _status(db: sqlite3.Connection, commitment_id: str) -> AlertStatus | None:
-    row = db.execute("SELECT level, acknowledged_by FROM alerts WHERE commitment = ?", (commitment_id,)).fetchone()
-    return None if row is None else AlertStatus(*row)
+    # One statement after the other: a commitment that is registered in between has the claim of either moment.
+    return _known(db, commitment_id).claim
 
 
 def _stored(db: sqlite3.Connection, commitment_id: str) -> Alert | None:

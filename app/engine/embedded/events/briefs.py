@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import partial
 from typing import Final
 
-from app.core.domain.briefs import Brief, BriefTransition, transitioned
-from app.core.domain.ownership import Authority, Claim, bind
+from app.core.domain.briefs import Brief, BriefTransition
+from app.core.domain.ownership import Authority, Claim
 from app.engine.embedded.events.broker import EmbeddedBroker
 from app.engine.embedded.events.event_log import Appended
 from app.engine.embedded.events.log_access import LogAccess
+from app.engine.facts import briefs as facts
 from app.engine.limits import EngineLimits
-from app.engine.ports.errors import BriefCancelled, ForeignBrief, Moved
+from app.engine.ports.errors import Moved
 from app.engine.ports.events import PublicationEntry, PublishResult
 from app.engine.ports.records import RecordChange
 
@@ -90,22 +91,13 @@ def _silent(db: sqlite3.Connection, until: float, limit: int) -> list[Brief]:
     return [brief for brief in found if brief is not None]
 
 
-def check(db: sqlite3.Connection, steps: Iterable[BriefTransition]) -> None:
-    """Raise ForeignBrief or BriefCancelled where a step is of another sender's brief, or of a cancelled one."""
-    briefs: dict[str, Brief | None] = {}
-    for step in steps:
-        known = briefs[step.request_id] if step.request_id in briefs else _stored(db, step.request_id)
-        claim = None if known is None else known.claim
-        if step.claim is not None and bind(claim, step.claim) is None:
-            raise ForeignBrief(step.request_id)
-        brief = briefs[step.request_id] = transitioned(known, step)
-        if known is not None and known.ended == brief.ended == "cancelled":
-            raise BriefCancelled(step.request_id)
+def stepped(db: sqlite3.Connection, steps: Iterable[BriefTransition]) -> Collection[Brief]:
+    """Return the briefs after steps. Raises ForeignBrief and BriefCancelled; writes nothing."""
+    return facts.stepped(steps, partial(_stored, db)).values()
 
 
-def keep(db: sqlite3.Connection, step: BriefTransition, now: float) -> None:
+def keep(db: sqlite3.Connection, brief: Brief, now: float) -> None:
     """Keep the brief after a step."""
-    brief = transitioned(_stored(db, step.request_id), step)
     authority, publisher, _ = brief.claim or (0, "", "")
     db.execute(
         "INSERT OR REPLACE INTO briefs (request, user, ended, changed, authority, publisher) VALUES (?, ?, ?, ?, ?, ?)",

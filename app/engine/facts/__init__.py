@@ -1,0 +1,1 @@
+"""Decisions on the facts that events state of alerts and briefs, shared by all backends. Pure."""
