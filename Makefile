@@ -14,6 +14,7 @@ NOTEBOOKS := $(VENV)/notebooks.stamp
 DOCS_VENV := .venv-docs
 DOCS := $(DOCS_VENV)/docs.stamp
 NODE := tests/node/node_modules/.package-lock.json
+TYPESCRIPT := sdk/typescript/node_modules/.package-lock.json
 # Only what is there: folders join the checks on the day they are made.
 SOURCES := $(wildcard dossier_realtime dossier_realtime_server setup.py app dashboard demo notebooks tools tests benchmarks run.py)
 # Tests run on all cores, each worker with ports and folders of its own; WORKERS=0 runs them one after the other. There is
@@ -47,7 +48,7 @@ docs-site: $(DOCS)  ## the same without serving it; offline, every warning is an
 	NO_MKDOCS_2_WARNING=1 $(DOCS_VENV)/bin/mkdocs build --strict
 
 .PHONY: test
-test: system $(DEV) $(NOTEBOOKS) $(DOCS) $(NODE)  ## every check and every test
+test: system $(DEV) $(NOTEBOOKS) $(DOCS) $(NODE) $(TYPESCRIPT)  ## every check and every test
 	$(MAKE) --no-print-directory -j2 check suite
 
 .PHONY: suite
@@ -115,12 +116,13 @@ generate: $(DEV)  ## rewrite what is made from the message types (schema, AsyncA
 	$(BIN)/python -m tools.diagrams
 
 .PHONY: lock
-lock: $(DEV)  ## rewrite the lock files from requirements*.in and the package.json of tests and benchmarks
+lock: $(DEV)  ## rewrite the lock files from requirements*.in and each package.json
 	$(LOCK) requirements.in --output-file requirements.txt
 	$(LOCK) requirements-dev.in --output-file requirements-dev.txt
 	$(LOCK) requirements-notebooks.in --output-file requirements-notebooks.txt
 	$(LOCK) requirements-docs.in --output-file requirements-docs.txt
 	npm install --prefix tests/node --package-lock-only
+	npm install --prefix sdk/typescript --package-lock-only
 	npm install --prefix benchmarks/documents --package-lock-only
 
 .PHONY: system
@@ -129,7 +131,7 @@ system:  ## the programs that tests start: Redis, Node, faketime, Chromium
 
 .PHONY: clean
 clean:  ## remove what was installed or cached; data under var/ stays
-	rm -rf $(VENV) $(DOCS_VENV) build tests/node/node_modules benchmarks/documents/node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(DOCS_VENV) build tests/node/node_modules sdk/typescript/node_modules sdk/typescript/dist benchmarks/documents/node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Stamps carry the date of the last install: nothing is installed twice until its lock file changes.
@@ -159,4 +161,8 @@ $(DOCS): requirements-docs.txt | $(BIN)/python
 
 $(NODE): tests/node/package-lock.json tests/node/package.json
 	npm ci --prefix tests/node --no-progress
+	touch $@
+
+$(TYPESCRIPT): sdk/typescript/package-lock.json sdk/typescript/package.json
+	npm ci --prefix sdk/typescript --no-progress
 	touch $@

@@ -18,7 +18,7 @@ from app.core.schema.json_schema import json_schema, struct_definitions
 from app.core.schema.messages import messages
 from app.core.schema.openapi import openapi
 
-from . import reference
+from . import reference, typescript
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,6 +52,7 @@ def outputs() -> dict[str, str]:
         "docs/schema.json": json.dumps(json_schema(), ensure_ascii=False, indent=2) + "\n",
         "docs/asyncapi.yaml": _yaml(asyncapi(given)),
         "docs/openapi.yaml": _yaml(openapi()),
+        "sdk/typescript/src/protocol.ts": typescript.protocol(),
         "docs/messages.md": reference.page(struct_definitions(), given, settings),
     }
 
