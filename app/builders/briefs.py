@@ -88,7 +88,7 @@ def brief_jobs(
     ledger = BriefLedger(engine.records, publisher, now, settings.silence_seconds)
     collector = FactCollector(sources, publisher)
     finisher = BriefFinisher(documents, channel_admin, publisher, stores.signer, now)
-    limits = RunnerLimits(settings.concurrent, settings.silence_seconds)
+    limits = RunnerLimits(settings.concurrent, settings.silence_seconds, settings.deadline_seconds)
     runner = BriefRunner(ledger, generators, collector, finisher, limits, lambda: clock().steady)
     parts = WorkerParts(runner, collector, finisher, publisher)
     workers = BriefWorkers(ledger, parts, settings.silence_seconds, clock)

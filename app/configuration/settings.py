@@ -259,6 +259,7 @@ class BriefSettings(_Table, frozen=True):
     queue_per_user: Annotated[int, Meta(ge=1, le=100_000)]
     concurrent: Annotated[int, Meta(ge=1, le=64)]
     silence_seconds: Annotated[float, Meta(ge=0.1, le=3600)]
+    deadline_seconds: Annotated[float, Meta(ge=0.1, le=86_400)]
     generator: Literal["template", "chat", "worker"]
     chat: ChatSettings
 

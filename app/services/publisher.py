@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from app.core.domain.alerts import AlertRecipient, alert_recipient, mou_channels
 from app.core.domain.briefs import transition
@@ -34,6 +34,13 @@ if TYPE_CHECKING:
     from .quotas import Quotas
 
 __all__ = ["EventPublisher", "IdempotencyKey", "PublishResult"]
+
+
+class PreparedEvents(NamedTuple):
+    """Events as the engine takes them, and the changes of records that belong into their commit."""
+
+    entries: list[PublicationEntry]
+    changes: tuple[RecordChange, ...]
 
 
 class EventPublisher:
@@ -74,7 +81,7 @@ class EventPublisher:
         `changes` of records are made in the same commit. Raises QuotaExceeded, KeyConflict, DomainFactError, Moved, and
         Unavailable where the store or the journal cannot take a change now.
         """
-        entries = self.entries(events, by)
+        entries = self._entries(events, by)
         kept = [entry for entry in entries if entry.durable]
         stored = sum(len(entry.body) for entry in kept)
         begun = len({entry.channel for entry in kept if not self._broker.is_begun(entry.channel)})
@@ -100,14 +107,17 @@ class EventPublisher:
         `level`: the classification of what they say, where it is above that of their channels; operators see it by
         that. Returns when they are durable and delivered. Raises KeyConflict, DomainFactError, Moved and Unavailable.
         """
-        entries = self.entries(events)
+        entries = self._entries(events)
         results = await self._committed(events, entries, key, changes)
         await self._report(events, entries, results, level)
         return results
 
-    async def following(self, events: Sequence[tuple[str, Event]]) -> list[RecordChange]:
-        """Return the changes of records that follow from events, for who commits these at another store."""
-        return await self._projections.changes(events)
+    async def prepared(self, events: Sequence[tuple[str, Event]]) -> PreparedEvents:
+        """Return events of the service itself for the commit of another store, with the records that follow from them.
+
+        Raises Unavailable where the journal takes no change.
+        """
+        return PreparedEvents(self._entries(events), tuple(await self._projections.changes(events)))
 
     async def _committed(
         self,
@@ -171,7 +181,7 @@ class EventPublisher:
         """Return whether facts of this level at least, derived from these channels, may be shown to a user."""
         return may_see(identity, Fact(channels, level), self._policy.settings)
 
-    def entries(self, events: Sequence[tuple[str, Event]], by: Identity | None = None) -> list[PublicationEntry]:
+    def _entries(self, events: Sequence[tuple[str, Event]], by: Identity | None = None) -> list[PublicationEntry]:
         """Return (channel, event) pairs as the engine takes them. `by`: their sender; None: the service itself.
 
         Raises Unavailable where the journal takes no change.

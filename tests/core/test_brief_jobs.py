@@ -82,9 +82,10 @@ def test_steps_that_are_taken_rise_in_stage_and_progress(steps: list[tuple[Stage
 
 
 def test_an_end_says_how_long_it_took_and_a_clock_that_jumps_back_says_none() -> None:
-    assert jobs.completed(job(), 0.91239, ["b", "a", "b"], 1028.5).generation_time == 28_500
-    assert jobs.completed(job(), 0.91239, ["b", "a", "b"], 1028.5).sources == ["a", "b"]
-    assert jobs.failed(job(), Localized("a", "b"), 10.0).generation_time == 0
+    begun = jobs.begun(job(), 1000.0)
+    assert jobs.completed(begun, 0.91239, ["b", "a", "b"], 1028.5).generation_time == 28_500
+    assert jobs.completed(begun, 0.91239, ["b", "a", "b"], 1028.5).sources == ["a", "b"]
+    assert jobs.failed(begun, Localized("a", "b"), 10.0).generation_time == 0
     assert jobs.estimate([], 30_000) == 30_000
     assert jobs.estimate([1, 900, 5], 30_000) == 5
 
@@ -179,3 +180,11 @@ def test_a_day_stands_in_both_calendars_and_languages() -> None:
     assert day.ar.startswith("28 نوفمبر 2026 (18 جمادى")
     assert both_calendars(0).en.startswith("1 January 1970 (23 Shawwal 1389 AH")
     assert both_calendars(7e9).en == "27 October 2191"
+
+
+def test_the_time_that_a_brief_took_is_without_its_wait_in_the_queue() -> None:
+    begun = jobs.begun(job(), 1500.0)
+    assert jobs.completed(begun, 0.5, [], 1502.0).generation_time == 2_000
+    again = jobs.begun(begun, 1600.0)
+    assert jobs.completed(again, 0.5, [], 1601.5).generation_time == 1_500, "of the attempt that wrote it"
+    assert jobs.cancelled(job(), 1500.0).generation_time is None, "it was never begun"

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from app.core.domain.projections.action_links import ActionLinks
+from app.core.instant import Instant
 from app.core.ratelimit import RateLimiter
 from app.engine.build import open_engine
 from app.engine.delivery_rules import TO_EVERYBODY, DeliveryRules
@@ -81,12 +83,12 @@ def test_the_engine_hands_the_rules_on_with_what_is_durable_and_what_is_not(tmp_
 def test_the_publisher_says_what_a_later_event_replaces() -> None:
     quotas, clock = Quotas(RateLimiter(), Clock()), OpsAggregator("n1")
     alerts: AlertStore = None  # type: ignore[assignment]  # not asked for entries
-    none: Projections = None  # type: ignore[assignment]  # likewise
+    none = Projections(None, (), lambda: Instant(0.0, 0.0), ActionLinks(["*"]))  # type: ignore[arg-type]  # likewise
     publisher = EventPublisher(None, alerts, ChannelPolicy([]), clock, lambda: True, quotas, none)  # type: ignore[arg-type]  # likewise
     text = Localized("a", "ب")
     moves = BriefProgress(request_id="r1", payload=BriefProgressPayload("analyzing", 5, text))
     told = Notification(priority="low", payload=NotificationPayload(id="n", title=text, message=text))
-    first, second = publisher.entries([("user:ali", moves), ("user:ali", told)])
+    first, second = asyncio.run(publisher.prepared([("user:ali", moves), ("user:ali", told)])).entries
     assert first.delivery == DeliveryRules(conflation_key=("progress", "r1"))
     assert second.delivery is TO_EVERYBODY
 

@@ -147,3 +147,12 @@ async def breaks_off(body: dict[str, Any], writer: Writer) -> None:
     """Stream half of a text, and end the connection."""
     text = good_text(body)
     await stream(writer, [text[: len(text) // 2]], end=False)
+
+
+async def trickles(body: dict[str, Any], writer: Writer) -> None:
+    """Write a letter now and then, for ever."""
+    await head(writer, 200, "text/event-stream")
+    while True:
+        writer.write(b'data: {"choices": [{"delta": {"content": "a"}}]}\n\n')
+        await writer.drain()
+        await asyncio.sleep(0.1)

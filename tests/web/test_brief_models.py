@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -227,3 +228,14 @@ def _assert_failed(events: list[Message]) -> None:
     assert events[-1]["type"] == "brief_generation_failed", events
     assert events[-1]["payload"]["fallback_available"] is True
     assert set(events[-1]["payload"]["error"]) == {"en", "ar"}
+
+
+def test_a_model_that_writes_a_letter_now_and_then_holds_no_slot_for_ever(tmp_path: Path) -> None:
+    with Service(tmp_path / "data", {**ROOMY, **CHAT, "briefs.deadline_seconds": 3}) as hurried:
+        events, model = asyncio.run(written(hurried, [model_server.trickles]))
+        assert events[-1]["type"] == "brief_generation_failed"
+        assert "took too long" in events[-1]["payload"]["error"]["en"]
+        assert events[-1]["payload"]["fallback_available"] is True
+        assert len(model.asked) == 1, "it was no silence, which is tried again"
+        hurried.stop()
+        hurried.assert_log_clean()

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
+from app.core.briefs.job import BriefJob, Requester
+from dossier_realtime.protocol.authorization import Grant, Identity
+from dossier_realtime.protocol.classification import Clearance
 from tests.harness import tokens
+from tests.harness.coroutine_tests import asynchronous
 from tests.harness.eventually import eventually
+from tests.harness.in_process import running
 from tests.harness.service import Service
 from tests.harness.wire import Message
 from tests.web.conftest import ROOMY
@@ -181,3 +188,66 @@ def test_a_cancelled_brief_takes_no_report(service: Service) -> None:
     assert report(service, token, claimed, "progress", **step)[0] == 409
     path = f"/v1/briefs/{request_id}"
     eventually(lambda: call(service, own, "GET", path)[1]["state"] == "cancelled", "the brief is not cancelled")
+
+
+def waiting(service: Service, user: str) -> list[Message]:
+    page = call(service, tokens.token(user, "read:*"), "GET", "/v1/inbox")[1]
+    return [entry["event"] for entry in page["entries"]]
+
+
+@pytest.mark.parametrize("how", ["a program's", "on request"])
+def test_a_brief_that_was_cancelled_waits_in_the_inbox_of_its_owner(service: Service, how: str) -> None:
+    user = fresh("owner")
+    if how == "on request":
+        request_id = ask(service, user, fresh("SA"), type="waits_for_long")
+    else:
+        request_id = fresh("r")
+        assert publish_briefs(service, brief(request_id, "started", user))[0] == 200
+    operator = tokens.operator()
+    assert call(service, operator, "POST", f"/v1/briefs/{request_id}/cancel")[0] == 200
+    (event,) = waiting(service, user)
+    assert (event["type"], event["request_id"]) == ("brief_generation_failed", request_id)
+
+
+def test_a_brief_of_a_program_that_went_silent_waits_in_the_inbox_of_its_owner(silent: Service) -> None:
+    user, request_id = fresh("owner"), fresh("r")
+    assert publish_briefs(silent, brief(request_id, "started", user))[0] == 200
+    eventually(lambda: len(waiting(silent, user)) == 1, "the end of the brief is not in the inbox")
+    (event,) = waiting(silent, user)
+    assert (event["type"], event["request_id"]) == ("brief_generation_failed", request_id)
+
+
+@asynchronous
+async def test_a_worker_gets_the_brief_that_waits_longest_however_many_wait(tmp_path: Path) -> None:
+    """More than a page of newer briefs, of another type, wait before and behind it in the list."""
+    async with running(tmp_path) as service:
+        jobs = service.node.services.brief_jobs
+        names = [f"newer-{number}" for number in range(700)]
+        made = [msgspec.structs.replace(job("meeting"), request_id=name, created_at=2_000.0) for name in names]
+        oldest = msgspec.structs.replace(job("country"), request_id="oldest", created_at=1_000.0)
+        changes = [jobs.ledger.change(one, 0) for one in (*made, oldest)]
+        await service.engine.broker.publish([], None, changes)
+
+        async def act(_: object) -> None:
+            pass
+
+        grants = Grant.parse_all(["write:user:*", "read:*"])
+        by = Identity("program", "program", "service", None, grants, Clearance.INTERNAL, 10**10)
+        claimed = await jobs.workers.claim(["country"], by, act)
+        assert claimed is not None
+        assert claimed.job.request_id == "oldest"
+
+
+def job(kind: str) -> BriefJob:
+    requester = Requester("ali", "Ali", "editor", ["read:*"], "internal", 10**10)
+    return BriefJob(
+        request_id="",
+        requester=requester,
+        type=kind,
+        entity_type="country",
+        entity_id="SA",
+        language="en",
+        generator="worker",
+        created_at=0.0,
+        estimated_time=1,
+    )

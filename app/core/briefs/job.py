@@ -77,6 +77,8 @@ class BriefJob(Struct, frozen=True, omit_defaults=True, kw_only=True):
     progress: int = 0
     attempts: int = 0
     changed_at: float = 0.0
+    begun_at: float | None = None
+    """When a generator began, the last time; None before."""
     ended_at: float | None = None
     generation_time: int | None = None
     confidence_score: float | None = None
@@ -116,7 +118,7 @@ def entity_channel(kind: str, entity_type: str, entity_id: str) -> str:
 
 def begun(job: BriefJob, now: float) -> BriefJob:
     """Return the job when a generator begins, the first time or again after a crash."""
-    return replace(job, state="running", attempts=job.attempts + 1, changed_at=now)
+    return replace(job, state="running", attempts=job.attempts + 1, changed_at=now, begun_at=now)
 
 
 def is_ahead(job: BriefJob, stage: Stage, progress: int) -> bool:
@@ -158,7 +160,10 @@ def estimate(past: Sequence[int], default: int) -> int:
 
 
 def _ended(job: BriefJob, state: State, now: float) -> BriefJob:
-    spent = max(0, round((now - job.created_at) * 1000))
+    begun_at = (
+        job.created_at if job.begun_at is None and job.attempts else job.begun_at
+    )  # one that an older release began
+    spent = None if begun_at is None else max(0, round((now - begun_at) * 1000))
     return replace(job, state=state, ended_at=now, changed_at=now, generation_time=spent)
 
 

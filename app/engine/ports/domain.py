@@ -59,10 +59,11 @@ class BriefStore(Protocol):
         """
 
     async def fail_silent(
-        self, brief: Brief, seconds: float, entries: Sequence[PublicationEntry]
+        self, brief: Brief, seconds: float, entries: Sequence[PublicationEntry], changes: Sequence[RecordChange] = ()
     ) -> list[PublishResult]:
-        """End a silent brief as failed and publish the entries that say so, both or neither, like `publish`.
+        """End a silent brief as failed and publish the entries that say so, with changes of records, like `cancel`.
 
         It belongs to the service from then on: no later `publish` by a program gets an entry of it through. Raises
-        Moved when the brief is no longer as given or had a step since, and Unavailable (nothing was committed).
+        Moved when the brief or a record is no longer as given or it had a step since, and Unavailable (nothing was
+        committed).
         """

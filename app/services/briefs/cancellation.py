@@ -75,7 +75,8 @@ class Briefs:
             try:
                 kept = await self._ledger.find(request_id)
                 changes = [] if kept is None else [self._ledger.cancellation(kept)]
-                (result,) = await self._store.cancel(brief, self._publisher.entries([(brief.channel, event)]), changes)
+                ready = await self._publisher.prepared([(brief.channel, event)])
+                (result,) = await self._store.cancel(brief, ready.entries, (*changes, *ready.changes))
             except Moved:
                 continue  # it has ended meanwhile
             self._ended(request_id)

@@ -28,6 +28,7 @@ WORKER: Final = "worker"
 
 _KEPT_SECONDS: Final = 30 * 86_400.0  # after its end, as other briefs
 _LATEST_MS: Final = 10**14  # newest first: lists are in the order of text
+_READ: Final = 200  # records at once
 _PAST_BRIEFS: Final = 31  # an estimate is the median of so many
 
 _jobs = msgspec.json.Decoder(BriefJob)
@@ -106,11 +107,16 @@ class BriefLedger:
         record = (await self._records.find(GIVEN_KIND, [request_id])).get(request_id)
         return [] if record is None else _facts.decode(record.body)
 
-    async def waiting(self, generator: str, limit: int) -> list[KeptBrief]:
-        """Return jobs that wait for a generator. Raises Unavailable."""
-        return [
-            self.read(record) for record in await self._records.listed(KIND, _waiting_label(generator), None, limit)
-        ]
+    async def waiting(self, generator: str) -> list[KeptBrief]:
+        """Return all jobs that wait for a generator: at most as many as briefs may be open. Raises Unavailable."""
+        found: list[KeptBrief] = []
+        after: ListPlace | None = None
+        while True:
+            page = await self._records.listed(KIND, _waiting_label(generator), after, _READ)
+            found += [self.read(record) for record in page]
+            if len(page) < _READ:
+                return found
+            after = page[-1].place
 
     async def postpone(self, kept: KeptBrief, until: float) -> None:
         """Keep a job as it is, to be looked at later. Raises Moved and Unavailable."""

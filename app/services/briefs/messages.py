@@ -15,6 +15,10 @@ SILENT: Final = Localized(
     "The generator gave no sign of life; ask again, or ask for the template brief",
     "لم تصدر عن المولّد أي إشارة؛ أعد الطلب أو اطلب الموجز المبني على القالب",
 )
+TOO_SLOW: Final = Localized(
+    "The generator took too long; ask for the template brief, or ask again later",
+    "استغرق المولّد وقتًا أطول من اللازم؛ اطلب الموجز المبني على القالب أو أعد الطلب لاحقًا",
+)
 INTERRUPTED: Final = Localized(
     "The service was interrupted too often while it wrote this brief; ask again",
     "انقطعت الخدمة مرات كثيرة أثناء كتابة هذا الموجز؛ أعد الطلب",

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -47,10 +48,14 @@ _RETRY_SECONDS = 2.0  # after the store or the journal took no change
 
 @dataclass(frozen=True, slots=True)
 class RunnerLimits:
-    """`concurrent`: briefs that are written at once. `silence_seconds`: without a step, after which one has failed."""
+    """`concurrent`: briefs that are written at once. `silence_seconds`: without a step, after which one has failed.
+
+    `deadline_seconds`: the most that one attempt takes, whatever signs of life its generator gives.
+    """
 
     concurrent: int
     silence_seconds: float
+    deadline_seconds: float
 
 
 class BriefRunner:
@@ -181,7 +186,7 @@ class BriefRunner:
             await self._fail(request_id, messages.INTERRUPTED)
             return
         kept, _ = await self._ledger.commit(kept, jobs.begun(kept.job, self._ledger.now()))
-        async with asyncio.timeout(self._limits.silence_seconds) as watch:
+        async with _deadline(self._limits.deadline_seconds), asyncio.timeout(self._limits.silence_seconds) as watch:
             steps = _Steps(self._ledger, kept, watch, self._limits.silence_seconds)
             report = GenerationReport(steps.step, steps.beat)
             await steps.step("analyzing", 5, messages.COLLECTING)
@@ -240,6 +245,19 @@ class BriefRunner:
 
     def _requeue(self, job: BriefJob) -> None:
         self._queue.put(job.requester.user_id, job.request_id)
+
+
+@asynccontextmanager
+async def _deadline(seconds: float) -> AsyncIterator[None]:
+    """Bound the time of a brief. Raises GenerationError where it is over."""
+    whole = asyncio.timeout(seconds)
+    try:
+        async with whole:
+            yield
+    except TimeoutError:
+        if whole.expired():
+            raise GenerationError(messages.TOO_SLOW) from None
+        raise
 
 
 class _Steps:

@@ -47,7 +47,8 @@ class SilentBriefs:
         for brief in silent:
             event = silenced(brief, SILENT)
             try:
-                await self._store.fail_silent(brief, self._silence, self._publisher.entries([(brief.channel, event)]))
+                ready = await self._publisher.prepared([(brief.channel, event)])
+                await self._store.fail_silent(brief, self._silence, ready.entries, ready.changes)
             except Moved:
                 continue  # it went on meanwhile
             self._aggregator.published(event, self._publisher.derived((brief.channel,)))

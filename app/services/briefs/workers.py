@@ -15,7 +15,7 @@ from app.core.briefs import job as jobs
 from app.core.briefs.facts import EntityFact, EntityFacts
 from app.core.briefs.job import Lease
 from app.core.briefs.output_checks import Language, language_share
-from app.core.briefs.signs import Signs, last_sign
+from app.core.briefs.signs import RecentSigns, ServedTurns, Signs, last_sign
 from app.engine.ports.errors import BriefCancelled, Moved
 from app.journal.acts import Act
 from dossier_realtime.protocol.authorization import Right, holds_on_all
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from .runner import BriefRunner
 
 _MIN_LANGUAGE_SHARE: Final = 0.3  # names of people and places are often in the other script
-_MAX_LOOKED_AT: Final = 500  # waiting briefs in one claim
+_MAX_REMEMBERED: Final = 10_000  # users whose turns are known
 
 
 class WorkerDeniedError(Exception):
@@ -98,9 +98,9 @@ class BriefWorkers:
         self._ledger, self._parts = ledger, parts
         self.lease_seconds = self._silence = silence_seconds
         self._clock = clock
-        self._served: dict[str, int] = {}  # claims by requester, so that users take turns
-        self._heard: dict[str, float] = {}  # steady seconds of the last sign, by brief
-        self._served_at: dict[str, float] = {}  # steady seconds of the last claim or report, by type of brief
+        self._turns = ServedTurns(_MAX_REMEMBERED)  # of requesters
+        self._heard = RecentSigns(silence_seconds)  # by brief
+        self._served = RecentSigns(silence_seconds)  # claims and reports, by type of brief
         self._started = clock().steady
 
     @staticmethod
@@ -131,8 +131,7 @@ class BriefWorkers:
                 await self._ledger.give(kept, job, facts)
             except Moved:
                 continue  # another worker was first, or it was cancelled
-            user = job.requester.user_id
-            self._served[user] = self._served.get(user, 0) + 1
+            self._turns.take(job.requester.user_id)
             self._sign(job)
             assert job.lease is not None  # noqa: S101  it was given above
             return ClaimedBrief(job, job.lease, facts)
@@ -229,8 +228,8 @@ class BriefWorkers:
         pause of the service is not the worker's silence.
         """
         kept, steady = self._ledger.read(record), self._clock().steady
-        known, served = self._parts.runner.open_since(record.key), self._served_at.get(kept.job.type)
-        signs = Signs(self._started, known, served, self._heard.get(record.key))
+        known, served = self._parts.runner.open_since(record.key), self._served.last(kept.job.type)
+        signs = Signs(self._started, known, served, self._heard.last(record.key))
         heard = last_sign(signs, claimed=kept.job.lease is not None)
         left = self._silence - (steady - heard)
         if kept.job.is_ended or kept.job.generator != WORKER:
@@ -239,7 +238,7 @@ class BriefWorkers:
             await self._ledger.postpone(kept, wall + left)
         else:
             await self._parts.runner.fail(record.key, messages.SILENT)
-            self._heard.pop(record.key, None)
+            self._heard.drop(record.key)
 
     def level(self, job: BriefJob) -> str:
         """Return the highest level of the channels that a brief is about, for the journal."""
@@ -248,10 +247,10 @@ class BriefWorkers:
     async def _waiting(self, types: Sequence[str], by: Identity) -> list[KeptBrief]:
         found = [
             kept
-            for kept in await self._ledger.waiting(WORKER, _MAX_LOOKED_AT)
+            for kept in await self._ledger.waiting(WORKER)
             if (not types or kept.job.type in types) and self._parts.publisher.shown_to(by, (kept.job.channel,))
         ]
-        return sorted(found, key=lambda kept: (self._served.get(kept.job.requester.user_id, 0), kept.job.created_at))
+        return sorted(found, key=lambda kept: (self._turns.last(kept.job.requester.user_id), kept.job.created_at))
 
     async def _facts(self, job: BriefJob, by: Identity) -> list[EntityFact]:
         facts = (await self._parts.collector.collect(job)).facts
@@ -272,11 +271,13 @@ class BriefWorkers:
 
     def _sign(self, job: BriefJob) -> None:
         """Take notice that the worker of a brief lives, and that its type is served."""
-        self._heard[job.request_id] = self._served_at[job.type] = self._clock().steady
+        now = self._clock().steady
+        self._heard.take(job.request_id, now)
+        self._served.take(job.type, now)
 
     def _over(self, job: BriefJob) -> None:
-        self._served_at[job.type] = self._clock().steady
-        self._heard.pop(job.request_id, None)
+        self._served.take(job.type, self._clock().steady)
+        self._heard.drop(job.request_id)
         self._parts.runner.forget(job.request_id)
 
     @staticmethod

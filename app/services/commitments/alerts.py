@@ -77,9 +77,8 @@ class Alerts:
             if taken == alert and not changes:
                 return AcknowledgedAlert(alert, [])
             try:
-                entries = self._publisher.entries(taken.events())
-                changes += await self._publisher.following(taken.events())
-                results = await self._store.acknowledge(alert, user_id, entries, changes)
+                ready = await self._publisher.prepared(taken.events())
+                results = await self._store.acknowledge(alert, user_id, ready.entries, (*changes, *ready.changes))
             except Moved:
                 continue  # acknowledged by another user, or more users were alerted: decide again
             self._aggregator.count("alerts", "acknowledged", fact=self._publisher.derived(alert.channels))

@@ -217,8 +217,8 @@ class CommitmentRegistry:
     async def _close(self, alert: Alert, by: Identity, change: RecordChange, level: Clearance) -> list[PublishResult]:
         """Acknowledge the alert of a commitment that has ended, in the same commit, and tell all who were alerted."""
         taken = alert_core.acknowledged(alert, by.user_id)
-        entries = self._publisher.entries(taken.events())
-        results = await self._alerts.acknowledge(alert, by.user_id, entries, [change])
+        ready = await self._publisher.prepared(taken.events())
+        results = await self._alerts.acknowledge(alert, by.user_id, ready.entries, (change, *ready.changes))
         await self._publisher.report_alerts({alert.commitment_id}, level)
         return results
 

@@ -43,10 +43,11 @@ class EmbeddedBriefs:
         return await self._reader.run(partial(_silent, until=self._now() - seconds, limit=limit))
 
     async def fail_silent(
-        self, brief: Brief, seconds: float, entries: Sequence[PublicationEntry]
+        self, brief: Brief, seconds: float, entries: Sequence[PublicationEntry], changes: Sequence[RecordChange] = ()
     ) -> list[PublishResult]:
         now = self._now()
-        work = partial(self._fail_silent, brief=brief, until=now - seconds, entries=tuple(entries), now=now)
+        publish = partial(self._log.append, entries=tuple(entries), key=None, now=now, changes=tuple(changes))
+        work = partial(self._fail_silent, brief=brief, until=now - seconds, publish=publish)
         return (await self._writer.submit(work, self._broker.appended)).results
 
     def upkeep(self) -> None:
@@ -70,12 +71,12 @@ class EmbeddedBriefs:
         return appended
 
     def _fail_silent(
-        self, db: sqlite3.Connection, brief: Brief, until: float, entries: Sequence[PublicationEntry], now: float
+        self, db: sqlite3.Connection, brief: Brief, until: float, publish: Callable[[sqlite3.Connection], Appended]
     ) -> Appended:
         changed = db.execute("SELECT changed FROM briefs WHERE request = ?", (brief.request_id,)).fetchone()
         if _stored(db, brief.request_id) != brief or changed[0] > until:
             raise Moved(brief.request_id)
-        appended = self._log.append(db, entries, None, now)  # its fact ends the brief
+        appended = publish(db)  # its fact ends the brief
         db.execute(
             "UPDATE briefs SET authority = ?, publisher = '' WHERE request = ?", (Authority.NODE, brief.request_id)
         )
