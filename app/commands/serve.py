@@ -66,6 +66,9 @@ async def serve(config: Config, *, beside: argparse.Namespace | None = None) -> 
     print(f"  health    http{secure}://{host}:{service.port}/readyz", flush=True)
     if service.listeners.metrics_port:
         print(f"  metrics   http://{config.metrics.host}:{service.listeners.metrics_port}/metrics", flush=True)
+    if service.listeners.guests is not None:
+        key = service.listeners.guests.link()
+        print(f"  try it    http{secure}://{host}:{service.port}/#{key}  (a link for one guest, once)", flush=True)
     if config.development_secret:
         print(f"  secret    made for development, in {config.storage.data}/development-secret", flush=True)
     if warning := guessable_secret(config.auth):

@@ -92,6 +92,7 @@ class ServerSettings(_Table, frozen=True):
     allowed_origins: Origins
     action_hosts: LinkHosts
     require_origin: bool
+    room: Literal["development", "always", "never"]
     drain_seconds: Annotated[float, Meta(ge=0, le=300)]
     max_connections: Annotated[int, Meta(ge=0, le=1_000_000)]
 

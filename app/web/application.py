@@ -33,6 +33,8 @@ from app.web.operators import channel_handlers as channels
 from app.web.operators import user_handlers as users
 from app.web.operators.explain_handler import ExplainHandler
 from app.web.operators.journal_handler import JournalHandler
+from app.web.pages import guest_handlers as guests
+from app.web.pages import page_handlers as pages
 from app.web.transport.http_server import LimitedServer
 from app.web.websocket.socket_handler import SocketHandler
 
@@ -117,9 +119,20 @@ ROUTES: list[Any] = [
 """Every path that the service answers, by its handler."""
 
 
+PAGE_ROUTES: list[Any] = [
+    (r"/", pages.LandingHandler),
+    (r"/room", pages.RoomHandler),
+    (r"/room/assets/([a-z._-]{1,64})", pages.PageFileHandler),
+    (r"/room/guests", guests.AdmissionHandler),
+    (r"/room/tokens", guests.GuestTokenHandler),
+    (r"/room/links", guests.LinkHandler),
+]
+"""The pages for browsers, and the calls that only these pages make. Where a site has no guests, each is a 404."""
+
+
 def application(context: HandlerContext, site: Site) -> tornado.web.Application:
     """Return an application that answers at every path, by the rules of one address."""
-    return _application(ROUTES, context, site)
+    return _application(ROUTES + PAGE_ROUTES, context, site)
 
 
 def metrics_application(context: HandlerContext, site: Site) -> tornado.web.Application:

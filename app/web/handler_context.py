@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from app.services.domain.task_list import TaskList
     from app.services.editing.documents import Documents
     from app.services.exports.exports import Exports
+    from app.services.guests import Guests
     from app.services.local_connections import LocalConnections
     from app.services.operators import Operators
     from app.services.pairs.pairs import Pairs
@@ -156,7 +157,11 @@ class HandlerContext:
 
 @dataclass(slots=True)
 class Site:
-    """The rules of one address that the service answers at. Both are set before it accepts its first connection."""
+    """The rules of one address that the service answers at. They are set before it accepts its first connection.
+
+    `guests`: those of its room; None where it has none.
+    """
 
     host_policy: HostPolicy
     public_pages: PublicPages
+    guests: Guests | None = None

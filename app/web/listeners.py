@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import ssl
 
     from app.configuration.config import Config
+    from app.services.guests import Guests
 
     from .handler_context import HandlerContext
 
@@ -41,10 +42,14 @@ class PortListeners:
         config: Config,
         context: HandlerContext,
         tls: ssl.SSLContext | None,
+        guests: Guests | None = None,
     ) -> None:
+        """Take the guests of the room, which is at the service's own address alone."""
         self._config, self._context = config, context
+        self.guests = guests
         self._sites: list[tuple[Site, bool]] = []
         self._own_site = self._site(_service_policy(config, config.server.port), is_open=not config.server.production)
+        self._own_site.guests = guests
         self.app = application(context, self._own_site)
         self._own = server(self.app, tls, context.bounds)
         self._servers = [self._own]

@@ -1,0 +1,1 @@
+"""The pages that the service serves to browsers outside production: `/` and the room of guests."""
