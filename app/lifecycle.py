@@ -89,6 +89,12 @@ class Service:
             )
             self.journal.record("restored", detail={"why": self.engine.moved})
         await self._complete_journal()
+        if not self._signals:
+            self.listeners.open()
+        self.port = self.listeners.port
+        self._start_tasks()  # not before the port is had: a start that fails did nothing and says one thing
+
+    def _start_tasks(self) -> None:
         background = self.node.background
         background.repeat("report", self._report)
         parts = self._parts
@@ -99,9 +105,6 @@ class Service:
             background.repeat(name, task)
         if self.config.auth.jwks_url:
             background.repeat("keys", self._refresh_keys)
-        if not self._signals:
-            self.listeners.open()
-        self.port = self.listeners.port
 
     def handle_signals(self) -> None:
         """Let SIGTERM and SIGINT end `run` with a drain, and SIGHUP read keys and certificate again.

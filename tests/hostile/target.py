@@ -33,6 +33,7 @@ _ROOMY: Overrides = {
     "limits.connections_per_user": 1_000,
     "limits.connections_per_address": 10_000,
     "limits.handshakes_per_second": 100_000,
+    "limits.refusals_per_second": 1_000_000,
     "session.invalid_messages_per_minute": 10_000,
     "presence.grace": 0.2,
 }

@@ -150,7 +150,7 @@ def test_a_text_that_is_rewritten_all_over_stops_nobody_and_makes_few_versions(t
         stall = service.metrics()["dossier_loop_stall_seconds"]
         report(f"{len(after)} characters: {last - first} versions, {pings} answers meanwhile, longest turn {stall:.3f}")
 
-    run(tmp_path, {"limits.general": 100_000}, scene)
+    run(tmp_path, {"limits.roles.service.general": 1_000_000}, scene)
 
 
 def test_a_resend_under_its_key_costs_nothing_of_the_day(tmp_path: Path) -> None:
