@@ -130,7 +130,7 @@ def _compose(stores: Stores, tls_context: ssl.SSLContext | None) -> Service:
     acts = ActRecord(journal, recorder.level_of)
     seen = commitments.clearances
     services = Services(publisher, documents, cursors, alerts, seen, briefs, jobs, inboxes, channel_admin, acts)
-    node_parts = NodeParts(engine, policy, TokenVerifier(config.auth), recorder, node_limits(config))
+    node_parts = NodeParts(engine, policy, TokenVerifier(config.auth), recorder, node_limits(config, engine.durability))
     node = Node(config.node.id, node_parts, services, now, lambda: str(uuid.uuid4()))
 
     folder = Path(config.storage.data) / "journal"
@@ -172,12 +172,12 @@ def _compose(stores: Stores, tls_context: ssl.SSLContext | None) -> Service:
         operator_services(engine, node, channel_admin, quotas),
         CallRecords(recorder, acts, Archive(folder, config.node.id, stores.signer)),
         bounds,
-        Probes(metrics, readiness),
+        Probes(metrics, readiness, engine.durability),
         SocketServer(node),
     )
     listeners = PortListeners(config, context, tls_context, room_guests(config, node.verifier))
     sources = GaugeSources(node, journal, upkeep, documents, listeners, bounds.connection_quota, bounds.body_quota)
-    register_gauges(metrics, sources)
+    register_gauges(metrics, sources, engine.durability)
     register_ops_rows(aggregator, metrics, node, readiness)
     parts = ServiceParts(
         engine, journal, upkeep, node, documents, comments, quotas, due_clock, aggregator, listeners, jobs

@@ -6,9 +6,10 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from app.telemetry.stalls import longest_stall
+from dossier_realtime.protocol.fields import Durability
 
 if TYPE_CHECKING:
     from app.journal.upkeep import Upkeep
@@ -35,8 +36,9 @@ class GaugeSources:
     body_quota: BodyQuota
 
 
-def register_gauges(metrics: Metrics, sources: GaugeSources) -> None:
+def register_gauges(metrics: Metrics, sources: GaugeSources, durability: Durability) -> None:
     """Register the gauges that Prometheus reads."""
+    metrics.state("dossier_durability", "Durability of acknowledged changes", "class", get_args(Durability), durability)
     node, journal, checkpoints = sources.node, sources.journal, sources.upkeep.checkpoints
     listeners, documents = sources.listeners, sources.documents
     connections, bodies = sources.connection_quota, sources.body_quota

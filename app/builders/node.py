@@ -13,15 +13,16 @@ from app.node.sockets.outbox import OutboxLimits
 
 if TYPE_CHECKING:
     from app.configuration.config import Config
+    from dossier_realtime.protocol.fields import Durability
 
 _RESERVED_FILES = 128  # descriptors kept for the store, the journal and listening
 
 
-def node_limits(config: Config) -> NodeLimits:
-    """Return the bounds of a node and its connections that the configuration sets."""
+def node_limits(config: Config, durability: Durability) -> NodeLimits:
+    """Return the bounds of a node and its connections; `durability`: what the engine gives its acknowledgements."""
     session = config.session
     return NodeLimits(
-        session=session_limits(config),
+        session=session_limits(config, durability),
         outbox=OutboxLimits(config.outbox.max_bytes, config.outbox.max_messages, config.outbox.stall_timeout),
         refusals=RefusalLimits(config.limits.refusals_per_second, config.limits.refusal_pause),
         auth_max_bytes=session.auth_max_bytes,

@@ -67,7 +67,7 @@ def parser(command: str = "run.py") -> argparse.ArgumentParser:
     listening = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
     listening.add_argument("--host", help="the address to listen on")
     listening.add_argument("--port", type=int, help="the port to listen on; 0 takes any free one")
-    listening.add_argument("--engine", help="embedded, or redis://host:port/database")
+    listening.add_argument("--engine", help="embedded, or the address of a Redis, as in redis://host:port/0")
     parser = argparse.ArgumentParser(
         prog=command, description="The real-time service of the dossier system.", parents=[common, listening]
     )

@@ -5,11 +5,11 @@ import time
 from collections.abc import Collection
 from datetime import date
 from pathlib import Path
-from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from app.configuration.health_policy import health_policy
 from app.configuration.settings import CommitmentSettings, Tables
+from app.configuration.storage_settings import StorageSettings, redis_hosts
 from app.security.jwks import is_safe_url
 from app.security.secret_strength import TOKEN_BYTES, guessable, weakness
 from app.security.tls import server_context
@@ -40,10 +40,34 @@ def check_together(config: Tables) -> None:
             "session.liveness_timeout must be more than heartbeat_interval and ping_interval, "
             "or every quiet connection is closed: raise it"
         )
-    try:
-        urlsplit(config.storage.engine).port  # noqa: B018 - reading it is what checks its range
-    except ValueError:
-        raise ValueError("storage.engine: the port is out of range; give one from 0 to 65535") from None
+    _check_storage(config.storage)
+
+
+def _check_storage(storage: StorageSettings) -> None:
+    """Raise ValueError, in one line, for a store that cannot keep what is claimed, and for a password given twice."""
+    if not storage.shared:
+        if storage.durability not in ("auto", "fsync"):
+            raise ValueError(
+                "storage.durability: the embedded engine syncs each change to its disk and knows no "
+                f'"{storage.durability}"; set "auto", or a Redis as storage.engine'
+            )
+        return
+    redis_hosts(storage.engine)
+    user, _, password = storage.engine.partition("://")[2].rpartition("@")[0].partition(":")
+    given = [bool(password), bool(storage.redis_password), bool(storage.redis_password_file)]
+    if sum(given) > 1:
+        raise ValueError(
+            "the password of Redis is given twice: keep one of DOSSIER_STORAGE__REDIS_PASSWORD, "
+            "storage.redis_password_file and the address in storage.engine"
+        )
+    if user and storage.redis_user and user != storage.redis_user:
+        raise ValueError("storage.redis_user is not the user in the address of storage.engine: keep one of them")
+    for key in ("redis_password_file", "redis_ca_file"):
+        file = getattr(storage, key)
+        if file and not Path(file).is_file():
+            raise ValueError(f"storage.{key}: {file} is no file; correct its path")
+    if storage.redis_ca_file and not storage.engine.startswith("rediss"):
+        raise ValueError("storage.redis_ca_file is for TLS: begin storage.engine with rediss, or leave it empty")
 
 
 def _check_calendar(calendar: CommitmentSettings) -> None:

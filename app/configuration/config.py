@@ -24,6 +24,7 @@ _SECRETS = {
     ("auth", "secret"): "DOSSIER_AUTH__SECRET or auth.secret_file",
     ("auth", "previous_secret"): "DOSSIER_AUTH__PREVIOUS_SECRET or auth.previous_secret_file",
     ("metrics", "token"): "DOSSIER_METRICS__TOKEN or metrics.token_file",
+    ("storage", "redis_password"): "DOSSIER_STORAGE__REDIS_PASSWORD or storage.redis_password_file",
     ("briefs", "chat", "api_key"): "DOSSIER_BRIEFS__CHAT__API_KEY or briefs.chat.api_key_file",
     ("dashboard", "oidc", "client_secret"): "DOSSIER_DASHBOARD__OIDC__CLIENT_SECRET or "
     "dashboard.oidc.client_secret_file",

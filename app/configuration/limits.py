@@ -9,6 +9,7 @@ from app.core.sessions.deadlines import SessionLimits
 
 if TYPE_CHECKING:
     from app.configuration.config import Config
+    from dossier_realtime.protocol.fields import Durability
 
 
 def rate_limits(config: Config, window: float = 0.0) -> RateLimiter:
@@ -32,8 +33,8 @@ def rate_limits(config: Config, window: float = 0.0) -> RateLimiter:
     )
 
 
-def session_limits(config: Config) -> SessionLimits:
-    """Return the bounds of one connection that the configuration sets."""
+def session_limits(config: Config, durability: Durability = "fsync") -> SessionLimits:
+    """Return the bounds of one connection that the configuration sets, and what the engine promises of changes."""
     session = config.session
     return SessionLimits(
         auth_timeout=session.auth_timeout,
@@ -43,4 +44,5 @@ def session_limits(config: Config) -> SessionLimits:
         expiring_notice=session.expiring_notice,
         max_subscriptions=session.max_subscriptions,
         invalid_messages=session.invalid_messages_per_minute,
+        durability=durability,
     )

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from app.configuration.relationship_settings import RelationshipSettings
+from app.configuration.storage_settings import StorageSettings
 from app.security.auth_settings import AuthSettings
 from dossier_realtime.protocol.channels import parse_pattern
 from dossier_realtime.protocol.fields import Level
@@ -55,13 +56,6 @@ Networks = Annotated[
 ]
 File = Annotated[str, Meta(pattern=r"\A[^\x00]*\Z", description="the path of a file")]
 Folder = Annotated[str, Meta(min_length=1, pattern=r"\A[^\x00]*\Z", description="the path of a folder")]
-Engine = Annotated[
-    str,
-    Meta(
-        pattern=rf"\A(embedded|rediss?://([^@/\s]*@)?{_HOST}{_PORT}(/\d{{1,3}})?)\Z",
-        description='"embedded" or redis://[user:password@]host[:port][/database]',
-    ),
-]
 _Shown = Annotated[
     str, Meta(pattern=r"\A[^\x00-\x1f\x7f-\x9f]{1,64}\Z", description="what people read, 1 to 64 characters")
 ]
@@ -95,13 +89,6 @@ class ServerSettings(_Table, frozen=True):
     room: Literal["development", "always", "never"]
     drain_seconds: Annotated[float, Meta(ge=0, le=300)]
     max_connections: Annotated[int, Meta(ge=0, le=1_000_000)]
-
-
-class StorageSettings(_Table, frozen=True):
-    """The table `[storage]`."""
-
-    data: Folder
-    engine: Engine
 
 
 class SessionSettings(_Table, frozen=True):

@@ -82,6 +82,11 @@ def api_key(key: str, key_file: str) -> str:
     return key or (_read("briefs.chat.api_key_file", key_file) if key_file else "")
 
 
+def redis_password(password: str, password_file: str) -> str:
+    """Return the password of the user in Redis; "" where there is none. Raises ValueError."""
+    return password or (_read("storage.redis_password_file", password_file) if password_file else "")
+
+
 def metrics_token(token: str, token_file: str) -> str:
     """Return the token that opens the metrics, as its file holds it now; "" without one.
 

@@ -27,7 +27,7 @@ from app.telemetry.series import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from dossier_realtime.protocol.errors import ErrorCode
 
@@ -86,12 +86,20 @@ class Metrics(Collector):
         self.delivery_seconds = Histogram()
         self.delivery_minute = LastMinute()
         self._gauges: dict[str, tuple[str, Callable[[], float]]] = {}
+        self._states: list[GaugeMetricFamily] = []
         self._registry = CollectorRegistry(auto_describe=False)
         self._registry.register(self)
 
     def gauge(self, name: str, text: str, read: Callable[[], float]) -> None:
         """Register a number that `read` returns whenever metrics are asked for."""
         self._gauges[name] = (text, read)
+
+    def state(self, name: str, text: str, label: str, words: Sequence[str], current: str) -> None:
+        """Register a state that is one of a few words: a number for each, 1 for that of now and 0 for the others."""
+        family = GaugeMetricFamily(name, text, labels=[label])
+        for word in words:
+            family.add_metric([word], float(word == current))
+        self._states.append(family)
 
     def judged(self, name: str, rule: str) -> None:
         """Count a message whose outcome is known as soon as it was judged."""
@@ -142,6 +150,7 @@ class Metrics(Collector):
         """Yield every metric for Prometheus."""
         yield _gauge("dossier_connections", "Open connections", self.connections.value)
         yield _gauge("dossier_loop_lag_seconds", "By how much the last tick came late", self.loop_lag.value)
+        yield from self._states
         for name, (text, read) in self._gauges.items():
             yield _gauge(name, text, read())
         for name, (text, key) in _TOTALS.items():

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from app.services.revisions.snapshots import Snapshots
     from app.telemetry.metrics import Metrics
     from dossier_realtime.protocol.classification import ChannelPolicy
+    from dossier_realtime.protocol.fields import Durability
     from dossier_realtime.protocol.http.host_policy import HostPolicy
 
     from .probes.public_pages import PublicPages
@@ -140,6 +141,7 @@ class Probes:
 
     metrics: Metrics
     readiness: Callable[[], dict[str, bool]]
+    durability: Durability
 
 
 @dataclass(frozen=True, slots=True)

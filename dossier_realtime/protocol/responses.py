@@ -17,6 +17,7 @@ from .fields import (
     Activity,
     ChannelField,
     Count,
+    Durability,
     FieldName,
     Id,
     Level,
@@ -46,7 +47,8 @@ class RateLimits(Struct, omit_defaults=True):
 class AuthSuccessPayload(NullIsAbsent, Struct):
     """The session. `expires_at` is in Unix seconds, `heartbeat_interval` in seconds.
 
-    The contract prints the first three fields; another server may send only those.
+    `durability` tells what has happened to a change before its `ack`: it is in the memory of the store, synced to its
+    disk, or at replicas too. The contract prints the first three fields; another server may send only those.
     """
 
     user_id: Id
@@ -56,6 +58,7 @@ class AuthSuccessPayload(NullIsAbsent, Struct):
     heartbeat_interval: OrNull[Count] = 30
     limits: RateLimits | None = None
     text_unit: OrNull[Literal["utf-16"]] = "utf-16"
+    durability: Durability | None = None
 
 
 class AuthSuccess(Struct, tag_field="type", tag="auth_success", omit_defaults=True, kw_only=True):

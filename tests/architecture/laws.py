@@ -18,7 +18,12 @@ RECORDING, CLIENT = "dossier_realtime.recording", "dossier_realtime.client"
 ARCHIVE = "dossier_realtime.archive"
 RICH_TEXT = "dossier_realtime.rich_text"
 CONTRACT = {PROTOCOL, OT, RECORDING, RICH_TEXT}
-CONFIGURATION = {"app.configuration", "app.configuration.relationship_settings", "app.security"}
+CONFIGURATION = {
+    "app.configuration",
+    "app.configuration.relationship_settings",
+    "app.configuration.storage_settings",
+    "app.security",
+}
 
 _CORE = CONTRACT | {"app.core"}
 _ENGINE = _CORE | {"app.configuration.settings", "app.telemetry"}
@@ -43,10 +48,10 @@ FLOORS: dict[str, set[str]] = {
     "app": set(),
     "app.core": CONTRACT,
     "app.security": CONTRACT,
-    "app.configuration": _CORE
-    | {"app.security", "app.configuration.settings", "app.configuration.relationship_settings"},
-    "app.configuration.settings": {PROTOCOL, "app.security", "app.configuration.relationship_settings"},
+    "app.configuration": _CORE | CONFIGURATION | {"app.configuration.settings"},
+    "app.configuration.settings": {PROTOCOL} | CONFIGURATION - {"app.configuration"},
     "app.configuration.relationship_settings": set(),
+    "app.configuration.storage_settings": set(),
     "app.telemetry": _CORE | {"app.configuration.settings"},
     "app.engine": _ENGINE,
     "app.journal": _ENGINE | {ARCHIVE},

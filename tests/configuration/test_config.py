@@ -69,6 +69,7 @@ def test_every_setting_but_the_secret_has_its_default_in_the_file() -> None:
     }
     expected["auth"] -= {"secret", "previous_secret"}
     expected["metrics"].remove("token")
+    expected["storage"].remove("redis_password")
     assert {name: set(table) for name, table in defaults.items()} == expected
 
 
@@ -299,14 +300,6 @@ def test_the_secret_of_the_dashboard_comes_from_one_place_and_is_never_shown(tmp
     line = refusal(file)
     assert "dashboard.oidc.client_secret must not be in a file" in line
     assert "hunter2" not in line
-
-
-@pytest.mark.parametrize(
-    "engine",
-    ["embedded", "redis://localhost", "rediss://me:word@redis.example.org:6380/2", "redis://[::1]:6379"],
-)
-def test_an_engine_is_embedded_or_the_address_of_a_redis(engine: str) -> None:
-    assert load(None, ENVIRON, {"storage.engine": engine}).storage.engine == engine
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "localhost", "::1"])

@@ -137,7 +137,7 @@ def test_health_answers_head_as_it_answers_get(production: Service, path: str) -
 def test_health_tells_strangers_parts_and_whether_they_work_and_nothing_else(production: Service) -> None:
     assert json.loads(_get(production.http + "/healthz")[2]) == {"status": "alive"}
     body = json.loads(_get(production.http + "/readyz")[2])
-    assert body.keys() == {"status", "checks"}
+    assert body.keys() == {"status", "checks", "durability"}
     assert all(re.fullmatch("[a-z_]{1,20}", name) and answer is True for name, answer in body["checks"].items())
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from app.core.instant import Instant
+    from dossier_realtime.protocol.fields import Durability
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,7 @@ class SessionLimits:
     invalid_messages: int = 20
     bad_renewals: int = 3
     renewals: int = 6  # a minute
+    durability: Durability = "fsync"  # of acknowledged changes, which the login is told
     free_subscribes: int = 100  # the first ones of a connection, which do not count as messages
 
 

@@ -12,6 +12,7 @@ from dossier_realtime.protocol.responses import AuthSuccess, AuthSuccessPayload,
 if TYPE_CHECKING:
     from app.core.instant import Instant
     from app.core.ratelimit import Verdict
+    from app.core.sessions.deadlines import SessionLimits
     from dossier_realtime.protocol.authorization import Identity
     from dossier_realtime.protocol.codec import InvalidMessage
     from dossier_realtime.protocol.commands import Command
@@ -63,15 +64,16 @@ def past_limit(
 
 
 def login_answer(
-    identity: Identity, session_id: str, heartbeat: int, limits: RateLimits, ref: str | None
+    identity: Identity, session_id: str, bounds: SessionLimits, rates: RateLimits, ref: str | None
 ) -> AuthSuccess:
-    """Tell that the token is good, and what holds for its user. `heartbeat` in seconds."""
+    """Tell that the token is good, and what holds for its user."""
     payload = AuthSuccessPayload(
         user_id=identity.user_id,
         session_id=session_id,
         permissions=identity.permissions,
         expires_at=identity.expires_at,
-        heartbeat_interval=heartbeat,
-        limits=limits,
+        heartbeat_interval=bounds.heartbeat_interval,
+        limits=rates,
+        durability=bounds.durability,
     )
     return AuthSuccess(payload=payload, ref=ref)

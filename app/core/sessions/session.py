@@ -281,7 +281,7 @@ class Session:
         identity = self.identity
         assert identity is not None  # noqa: S101  set before any success
         limits = self._rates.announced(identity.role)
-        return login_answer(identity, self.session_id, self._limits.heartbeat_interval, limits, ref)
+        return login_answer(identity, self.session_id, self._limits, limits, ref)
 
     # --- messages ---------------------------------------------------------------------------------------------
 

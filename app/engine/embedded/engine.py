@@ -49,6 +49,7 @@ from app.engine.ports.sessions import NodeStore, RevocationStore, SessionStore
 from app.engine.sqlite.connection import StoreError, lock_folder
 from app.engine.sqlite.reader import Reader
 from app.engine.sqlite.writer import Writer
+from dossier_realtime.protocol.fields import Durability
 
 UPKEEP_SECONDS: Final = 60.0
 
@@ -103,6 +104,7 @@ class EmbeddedEngine:
     ) -> None:
         database, start = opened.database, clock().wall
         self.moved = opened.moved
+        self.durability: Durability = "fsync"  # a WAL that is synced with each commit
         self.last_commit = mark.last_commit(database)
         clocks = engine_clocks(clock)
         now = clocks.unix

@@ -13,6 +13,7 @@ from app.engine.ports.presence import PresenceStore
 from app.engine.ports.records import RecordStore
 from app.engine.ports.revisions import RevisionStore
 from app.engine.ports.sessions import NodeStore, RevocationStore, SessionStore
+from dossier_realtime.protocol.fields import Durability
 
 
 class Engine(Protocol):
@@ -32,6 +33,8 @@ class Engine(Protocol):
     quotas: QuotaStore
     rates: RateStore
     control: ControlBus
+    durability: Durability
+    """The state of a change at its acknowledgement: in memory, synced to the disk, or at replicas too."""
     moved: str
     """The reason for which the store counts as copied or restored, so that all its epochs are new; else ""."""
     last_commit: int

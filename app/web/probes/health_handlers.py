@@ -32,11 +32,13 @@ class ReadinessHandler(GuardedHandler):
 
     def get(self) -> None:
         """Answer with the state of each part."""
-        checks: dict[str, bool] = self.context.probes.readiness()
+        probes = self.context.probes
+        checks: dict[str, bool] = probes.readiness()
         ready = all(checks.values())
         if not ready:
             self.set_header("Retry-After", "2")
-        self.answer({"status": "ready" if ready else "not ready", "checks": checks}, 200 if ready else 503)
+        status = "ready" if ready else "not ready"
+        self.answer({"status": status, "checks": checks, "durability": probes.durability}, 200 if ready else 503)
 
     head = get
 

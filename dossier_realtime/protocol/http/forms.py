@@ -15,6 +15,7 @@ from ..fields import (
     END,
     ChannelField,
     Count,
+    Durability,
     Fraction,
     Id,
     Level,
@@ -348,7 +349,8 @@ class Health(Struct):
 
 
 class Readiness(Struct):
-    """The readiness of the service for clients and changes, by part."""
+    """The readiness of the service for clients and changes, by part, and what an acknowledged change has survived."""
 
     status: Literal["ready", "not ready"]
     checks: dict[str, bool]
+    durability: Durability

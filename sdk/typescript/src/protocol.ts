@@ -31,6 +31,7 @@ export type UserId = Branded<"UserId">;
 export type Activity = "viewing" | "editing" | "commenting";
 export type BriefEnd = "complete" | "failed" | "cancelled";
 export type CommentStatus = "open" | "resolved" | "accepted" | "rejected" | "removed";
+export type Durability = "memory" | "fsync" | "replicated";
 export type Health = "healthy" | "monitor" | "at_risk" | "critical";
 export type HighlightColor = "yellow" | "green" | "blue" | "pink" | "orange";
 export type Level = "public" | "internal" | "confidential" | "secret";
@@ -179,7 +180,8 @@ export interface AuthPayloadInput {
 /**
  * The session. `expires_at` is in Unix seconds, `heartbeat_interval` in seconds.
  *
- * The contract prints the first three fields; another server may send only those.
+ * `durability` tells what has happened to a change before its `ack`: it is in the memory of the store, synced to its
+ * disk, or at replicas too. The contract prints the first three fields; another server may send only those.
  */
 export interface AuthSuccessPayload {
   readonly user_id: UserId;
@@ -191,6 +193,7 @@ export interface AuthSuccessPayload {
   readonly heartbeat_interval?: number;
   readonly limits?: RateLimits | null;
   readonly text_unit?: "utf-16";
+  readonly durability?: Durability | null;
 }
 
 /** The request to cancel. */
