@@ -23,7 +23,11 @@ setup(
     package_data={
         "dossier_realtime": ["py.typed"],  # type checkers of its users read the types (PEP 561)
         f"{SERVER}.config": ["*.toml"],
-        f"{SERVER}.app": ["services/briefs/generators/*/*.j2", "web/pages/assets/*"],
+        f"{SERVER}.app": [
+            "services/briefs/generators/*/*.j2",
+            "web/pages/assets/*",
+            "engine/redis/scripts/*.lua",
+        ],
         f"{SERVER}.dashboard": ["assets/*/*"],
     },
 )

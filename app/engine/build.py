@@ -11,8 +11,11 @@ from app.engine.embedded.engine import open_embedded
 from app.engine.embedded.storage.copying import copy_store
 from app.engine.embedded.storage.schema import FILE as STORE
 from app.engine.limits import EngineLimits
+from app.engine.options import DEFAULT_OPTIONS, EngineOptions
 from app.engine.ports.engine import Engine
 from app.engine.ports.errors import EngineError
+from app.engine.redis.connection import SCHEMES
+from app.engine.redis.engine import open_redis
 
 __all__ = ["STORE", "copy_store", "open_engine"]
 
@@ -25,6 +28,7 @@ async def open_engine(
     rates: RateLimiter,
     clock: Callable[[], Instant],
     recorded: int = 0,
+    options: EngineOptions = DEFAULT_OPTIONS,
 ) -> Engine:
     """Open the engine that the setting names, in the folder `data`.
 
@@ -32,6 +36,6 @@ async def open_engine(
     """
     if setting == "embedded":
         return await open_embedded(data, limits=limits, rates=rates, clock=clock, recorded=recorded)
-    if setting.startswith(("redis://", "rediss://")):
-        raise EngineError('The Redis engine is not built in this version: set storage.engine to "embedded"')
-    raise EngineError('storage.engine names no engine: set it to "embedded"')
+    if setting.startswith(SCHEMES):
+        return await open_redis(setting, limits=limits, rates=rates, clock=clock, recorded=recorded, options=options)
+    raise EngineError('storage.engine names no engine: set it to "embedded", or to an address like redis://host:6379/0')

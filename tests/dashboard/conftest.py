@@ -11,7 +11,7 @@ from tests.dashboard.chromium import chromium
 from tests.dashboard.dashboard_process import Dashboard
 from tests.dashboard.identity_provider import Provider
 from tests.dashboard.oidc_logins import oidc_settings
-from tests.harness.demo_run import record_demo
+from tests.demo.demo_run import record_demo
 from tests.harness.service import Service
 
 DEMO_SECONDS = 10

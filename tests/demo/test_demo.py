@@ -13,8 +13,8 @@ from demo.content.people import PEOPLE
 from demo.content.world import COUNTRIES, DOSSIERS, RELATIONSHIPS
 from dossier_realtime.protocol import channels
 from dossier_realtime.recording.entry import Entry
+from tests.demo.demo_run import run_demo
 from tests.harness import tokens
-from tests.harness.demo_run import run_demo
 from tests.harness.service import Service
 
 _PUBLISHED = {"dossier_update", "task_update", "task_assigned", "notification"}  # by people, over their sockets

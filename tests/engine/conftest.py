@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
@@ -13,10 +13,15 @@ from app.core.instant import Instant
 from app.core.ratelimit import RateLimiter
 from app.engine.build import open_engine
 from app.engine.limits import EngineLimits
+from app.engine.options import EngineOptions
 from app.engine.ports.engine import Engine
+from tests.harness.redis_server import RedisServer
 
-BACKENDS = ("embedded",)
-"""The values of `storage.engine` to run on."""
+BACKENDS = ("embedded", "redis")
+"""The engines to run on."""
+
+REDIS_SUITES = {"test_broker"}
+"""The suites whose parts the Redis engine has."""
 
 Opener = Callable[..., AbstractAsyncContextManager[Engine]]
 
@@ -37,17 +42,36 @@ def clock() -> Clock:
     return Clock()
 
 
-@pytest.fixture(params=BACKENDS)
-def opened(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock) -> Opener:
+@pytest.fixture(scope="session")
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    """Return a server for all tests of this process; each takes a prefix of its own."""
+    with RedisServer(tmp_path_factory.mktemp("redis")) as server:
+        yield server
+
+
+@pytest.fixture
+def opened(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock, backend: str) -> Opener:
     """Return an opener of engines, to be used with `async with`; a second call reopens the same store."""
+    setting = backend
+    if backend == "redis":
+        server: RedisServer = request.getfixturevalue("redis_server")
+        setting = server.url
+    options = EngineOptions(prefix=tmp_path.name)
 
     @asynccontextmanager
     async def open_one(**limits: float) -> AsyncIterator[Engine]:
         kept = EngineLimits(**limits)  # type: ignore[arg-type]  # some are whole numbers
-        engine = await open_engine(request.param, tmp_path, limits=kept, rates=RateLimiter(), clock=clock)
+        engine = await open_engine(setting, tmp_path, limits=kept, rates=RateLimiter(), clock=clock, options=options)
         try:
             yield engine
         finally:
             await engine.close()
 
     return open_one
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run each test of the guarantees on every backend that has the part."""
+    if "opened" in metafunc.fixturenames:
+        suite = metafunc.module.__name__.rpartition(".")[2]
+        metafunc.parametrize("backend", [one for one in BACKENDS if one != "redis" or suite in REDIS_SUITES])

@@ -16,7 +16,7 @@ from playwright.sync_api import Browser
 from dossier_realtime.archive import open_journal
 from dossier_realtime.recording.recording import Recording
 from tests.dashboard.chromium import chromium
-from tests.harness.demo_run import record_demo
+from tests.demo.demo_run import record_demo
 from tests.harness.eventually import HANG_SECONDS
 from tests.harness.service import ROOT, Service
 

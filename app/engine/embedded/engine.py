@@ -14,7 +14,7 @@ from app.core.domain.alerts import AlertRecipient
 from app.core.domain.briefs import BriefTransition
 from app.core.instant import Instant
 from app.core.ratelimit import RateLimiter
-from app.engine.embedded.clocks import engine_clocks
+from app.engine.clocks import engine_clocks
 from app.engine.embedded.control import EmbeddedControl
 from app.engine.embedded.events import alerts, briefs, history
 from app.engine.embedded.events.alerts import EmbeddedAlerts

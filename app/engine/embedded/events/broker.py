@@ -7,9 +7,9 @@ from functools import partial
 from typing import Final
 
 from app.core.position import StreamPosition, epoch_of
-from app.engine.embedded.clocks import Clocks
+from app.engine.ages import Ages
+from app.engine.clocks import Clocks
 from app.engine.embedded.events import history
-from app.engine.embedded.events.ages import Ages
 from app.engine.embedded.events.event_log import Appended
 from app.engine.embedded.events.history import StreamHead
 from app.engine.embedded.events.log_access import LogAccess

@@ -1,0 +1,164 @@
+"""The Redis engine: opening the store that many processes share, and its parts."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+from app.core.instant import Instant
+from app.core.ratelimit import RateLimiter
+from app.engine.clocks import Clocks, engine_clocks
+from app.engine.limits import EngineLimits
+from app.engine.options import EngineOptions
+from app.engine.ports.control import ControlBus
+from app.engine.ports.documents import DocumentStore
+from app.engine.ports.domain import AlertStore, BriefStore
+from app.engine.ports.errors import EngineError, Unavailable
+from app.engine.ports.events import Broker
+from app.engine.ports.limits import ChannelSettingsStore, QuotaStore, RateStore
+from app.engine.ports.presence import PresenceStore
+from app.engine.ports.records import RecordStore
+from app.engine.ports.revisions import RevisionStore
+from app.engine.ports.sessions import NodeStore, RevocationStore, SessionStore
+from app.engine.redis.bus import Bus
+from app.engine.redis.connection import Clients, connect
+from app.engine.redis.keys import RedisKeys
+from app.engine.redis.log.broker import LogParts, RedisBroker
+from app.engine.redis.log.cursors import ChannelCursors
+from app.engine.redis.log.history import LogReader
+from app.engine.redis.log.lane import CommitLane, LaneLimits
+from app.engine.redis.log.pulse import Pulse
+from app.engine.redis.log.store_state import StoreState
+from app.engine.redis.log.stored_event import NumberedEvent
+from app.engine.redis.log.trimming import Trimming
+from dossier_realtime.protocol.fields import Durability
+
+UPKEEP_SECONDS: Final = 60.0
+OPERATION_ROW_BYTES: Final = 100
+
+
+async def open_redis(
+    url: str,
+    *,
+    limits: EngineLimits,
+    rates: RateLimiter,
+    clock: Callable[[], Instant],
+    recorded: int = 0,
+    options: EngineOptions,
+) -> RedisEngine:
+    """Open the engine on a server that other processes may use too. Raises EngineError.
+
+    `recorded` is the last commit that the journal of this node holds, so far as it is known: a store behind it was
+    restored.
+    """
+    try:
+        keys = RedisKeys(options.prefix)
+    except ValueError as wrong:
+        raise EngineError(str(wrong)) from wrong
+    clients = connect(url)
+    store = StoreState(clients.log, keys)
+    try:
+        await store.open(recorded)
+        engine = RedisEngine(clients, keys, store, limits, rates, clock, options)
+    except Unavailable as wrong:
+        await clients.close()
+        raise EngineError(f"{clients.address}: {wrong}") from wrong
+    except BaseException:
+        await clients.close()
+        raise
+    try:
+        await engine.begin()
+    except Unavailable as wrong:
+        await engine.close()
+        raise EngineError(f"{clients.address}: {wrong}") from wrong
+    except BaseException:
+        await engine.close()
+        raise
+    return engine
+
+
+class RedisEngine:
+    """`ports.Engine` over Redis."""
+
+    def __init__(
+        self,
+        clients: Clients,
+        keys: RedisKeys,
+        store: StoreState,
+        limits: EngineLimits,
+        rates: RateLimiter,
+        clock: Callable[[], Instant],
+        options: EngineOptions,
+    ) -> None:
+        self._clients, self._store = clients, store
+        self.moved, self.last_commit = store.moved, store.seen
+        self.durability: Durability = options.durability
+        clocks: Clocks = engine_clocks(clock)
+        reader = LogReader(clients.log, keys)
+        cursors = ChannelCursors(store, reader)
+        rows = max(1, limits.operation_id_bytes // OPERATION_ROW_BYTES)
+        lane = CommitLane(clients.log, keys, store, cursors, LaneLimits(limits.idempotency_seconds, rows), clocks.unix)
+        lane.options = options
+        bus = Bus(clients.log)
+        parts = LogParts(clients.log, keys, store, reader, cursors, lane, bus)
+        self._parts = parts
+        self._broker = RedisBroker(parts)
+        self._trimming = Trimming(clients.log, keys, store, limits, clocks)
+        lane.committed = self._committed
+        store.changed = cursors.void
+        self._pulse = Pulse(parts, self._broker, self._trimming)
+        self.broker: Broker = self._broker
+        self.documents: DocumentStore = _MISSING
+        self.revisions: RevisionStore = _MISSING
+        self.alerts: AlertStore = _MISSING
+        self.briefs: BriefStore = _MISSING
+        self.records: RecordStore = _MISSING
+        self.presence: PresenceStore = _MISSING
+        self.sessions: SessionStore = _MISSING
+        self.revocations: RevocationStore = _MISSING
+        self.nodes: NodeStore = _MISSING
+        self.settings: ChannelSettingsStore = _MISSING
+        self.quotas: QuotaStore = _MISSING
+        self.rates: RateStore = _MISSING
+        self.control: ControlBus = _MISSING
+        self._loop = asyncio.get_running_loop()
+        self._timer = self._loop.call_later(UPKEEP_SECONDS, self._tick)
+
+    async def begin(self) -> None:
+        """Begin to hear of other nodes. Raises Unavailable."""
+        await self._pulse.start()
+
+    def healthy(self) -> bool:
+        return self._parts.lane.healthy and self._pulse.healthy
+
+    async def close(self) -> None:
+        self._timer.cancel()
+        await self._pulse.close()
+        await self._parts.lane.close()
+        await self._trimming.close()
+        self._parts.cursors.close()
+        await self._parts.bus.close()
+        await self._clients.close()
+
+    def upkeep(self) -> None:
+        """Remove data whose time is over. The engine does it by itself once a minute."""
+        self._trimming.upkeep()
+
+    def _committed(self, events: Sequence[NumberedEvent]) -> None:
+        self._broker.committed(events)
+        self._trimming.committed(events)
+
+    def _tick(self) -> None:
+        self._timer = self._loop.call_later(UPKEEP_SECONDS, self._tick)  # first: an upkeep that fails is tried again
+        self.upkeep()
+
+
+class _Missing:
+    """A part that this engine does not have yet: whoever uses it is told so."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise Unavailable(f"The Redis engine has no {name} yet")
+
+
+_MISSING: Final[Any] = _Missing()

@@ -1,0 +1,292 @@
+"""The channels that a node receives: delivered in the order of their offsets, whatever comes in which order."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection, Iterable, Sequence
+from contextvars import Context, copy_context
+from typing import Final, NamedTuple
+
+from app.engine.ports.errors import Unavailable
+from app.engine.ports.events import Publication
+from app.engine.redis.log.history import ChannelHead, LogReader
+from app.engine.redis.log.store_state import StoreState
+from app.engine.redis.log.stored_event import HeadHint, NumberedEvent
+
+HINT_SECONDS: Final = 0.01
+"""The time in which a missing event may still come by a hint before it is read from the log."""
+
+_PAGE: Final = 500
+_RETRY_SECONDS: Final = 0.25
+
+Deliver = Callable[[Sequence[Publication]], None]
+
+
+class _Waiting(NamedTuple):
+    event: NumberedEvent
+    context: Context | None
+
+
+class ChannelCursor:
+    """The place up to which one channel was delivered: an offset of a generation."""
+
+    __slots__ = ("channel", "generation", "joining", "known", "offset", "refill", "waiters", "waiting")
+
+    def __init__(self, channel: str) -> None:
+        self.channel = channel
+        self.generation, self.offset = 0, 0
+        self.known = (0, 0)  # the generation and offset that the channel has come to, as far as is known
+        self.joining: asyncio.Future[None] | None = asyncio.get_running_loop().create_future()
+        self.waiting: dict[tuple[int, int], _Waiting] = {}
+        self.waiters: list[tuple[tuple[int, int], Callable[[], None]]] = []
+        self.refill: asyncio.Task[None] | None = None
+
+    @property
+    def place(self) -> tuple[int, int]:
+        return self.generation, self.offset
+
+    def is_next(self, event: NumberedEvent) -> bool:
+        """Return whether the event comes right after the last one that was delivered."""
+        if event.generation > self.generation:
+            return event.offset == 1
+        return event.generation == self.generation and event.offset == self.offset + 1
+
+
+class ChannelCursors:
+    """All joined channels of a node, and the one way to its subscribers."""
+
+    def __init__(self, store: StoreState, reader: LogReader) -> None:
+        self._store, self._reader = store, reader
+        self._cursors: dict[str, ChannelCursor] = {}
+        self.joined: Collection[str] = self._cursors.keys()
+        self.deliver: Deliver = lambda publications: None
+        self.lost: Callable[[Sequence[str]], None] = lambda channels: None
+        """Called with channels that went on elsewhere than this node had delivered: events between are lost."""
+
+    def find(self, channel: str) -> ChannelCursor | None:
+        """Return the place of a channel that is joined or is being joined."""
+        return self._cursors.get(channel)
+
+    def begin(self, channel: str) -> ChannelCursor:
+        """Hold back what comes of a channel from now on, until `settle`."""
+        cursor = self._cursors[channel] = ChannelCursor(channel)
+        return cursor
+
+    def settle(self, cursor: ChannelCursor, head: ChannelHead) -> None:
+        """Deliver what comes after `head`: from the next turn of the loop on, when the caller has its position."""
+        cursor.generation, cursor.offset = head.generation, head.offset
+        if cursor.joining is not None:
+            cursor.joining.set_result(None)
+            cursor.joining = None
+        asyncio.get_running_loop().call_soon(self._advance, cursor)
+
+    def end(self, channel: str) -> None:
+        """Deliver nothing more of a channel, but to those who wait for an event of their own."""
+        cursor = self._cursors.pop(channel, None)
+        if cursor is None:
+            return
+        if cursor.refill is not None:
+            cursor.refill.cancel()
+        if cursor.joining is not None and not cursor.joining.done():
+            cursor.joining.cancel()
+        for waiting in list(cursor.waiting.values()):
+            if waiting.context is not None:
+                self._send([waiting.event], waiting.context)
+        for _, reached in cursor.waiters:
+            reached()
+
+    def own(self, events: Sequence[NumberedEvent], context: Context, done: Callable[[], None]) -> None:
+        """Deliver what this node has committed, as one batch where nothing of others comes first, then call `done`."""
+        blocked = self._blocked(events)
+        if not blocked:
+            self._send(events, context)
+            for event in events:
+                self._passed(event)
+            done()
+            for channel in {event.event.channel for event in events}:
+                if (cursor := self._cursors.get(channel)) is not None and cursor.waiting:
+                    self._advance(cursor)
+            return
+        left = 1
+
+        def reached() -> None:
+            nonlocal left
+            left -= 1
+            if not left:
+                done()
+
+        for event in events:
+            cursor = self._cursors.get(event.event.channel)
+            if cursor is None or not event.offset:
+                self._send([event], context)
+                continue
+            left += 1
+            cursor.waiting[event.generation, event.offset] = _Waiting(event, context)
+            cursor.waiters.append(((event.generation, event.offset), reached))
+        for channel in {event.event.channel for event in events}:
+            if (cursor := self._cursors.get(channel)) is not None:
+                self._advance(cursor)
+        reached()
+
+    def hint(self, channel: str, found: Iterable[NumberedEvent | HeadHint]) -> None:
+        """Take what another node's hint says of a channel."""
+        cursor = self._cursors.get(channel)
+        if cursor is None:
+            return
+        passing: list[NumberedEvent] = []
+        for one in found:
+            if isinstance(one, HeadHint):
+                self._head(cursor, (one.generation, one.offset))
+            elif not one.offset:
+                passing.append(one)
+            elif (one.generation, one.offset) > cursor.place:
+                cursor.waiting.setdefault((one.generation, one.offset), _Waiting(one, None))
+        if passing and cursor.joining is None:
+            self._advance(cursor)
+            self._send(passing, copy_context())
+        else:
+            self._advance(cursor)
+
+    def compare(self, channel: str, head: ChannelHead) -> None:
+        """Take the head of a joined channel as the log has it: what lies before it and was not delivered is read."""
+        cursor = self._cursors.get(channel)
+        if cursor is not None and cursor.joining is None:
+            self._head(cursor, (head.generation, head.offset))
+            self._advance(cursor)
+
+    def renew(self, channel: str, generation: int) -> None:
+        """Go on in another epoch of a channel, from its beginning."""
+        cursor = self._cursors.get(channel)
+        if cursor is not None and cursor.joining is None and generation > cursor.generation:
+            self._advance(cursor)
+            cursor.generation, cursor.offset = generation, 0
+            self._advance(cursor)
+
+    def void(self) -> None:
+        """Take all places of joined channels as void: the store is another one."""
+        channels = list(self._cursors)
+        for cursor in self._cursors.values():
+            cursor.waiting.clear()
+            cursor.known = (0, 0)
+        if channels:
+            self.lost(channels)
+
+    def close(self) -> None:
+        """End all reading."""
+        for channel in list(self._cursors):
+            self.end(channel)
+
+    def _head(self, cursor: ChannelCursor, place: tuple[int, int]) -> None:
+        cursor.known = max(cursor.known, place)
+        if place[0] > cursor.generation and place[1] == 0:
+            cursor.generation, cursor.offset = place[0], 0
+
+    def _blocked(self, events: Sequence[NumberedEvent]) -> bool:
+        ahead: dict[str, int] = {}
+        for event in events:
+            channel = event.event.channel
+            cursor = self._cursors.get(channel)
+            if cursor is None or not event.offset:
+                continue
+            if cursor.joining is not None:
+                return True
+            if channel in ahead:
+                if event.offset != ahead[channel] + 1:
+                    return True
+            elif not cursor.is_next(event):
+                return True
+            ahead[channel] = event.offset
+        return False
+
+    def _advance(self, cursor: ChannelCursor) -> None:
+        """Deliver all that waits and comes next; begin to read where something is missing."""
+        if cursor.joining is not None:
+            return
+        while cursor.waiting:
+            batch: list[NumberedEvent] = []
+            context: Context | None = None
+            for waiting in self._next(cursor):
+                if batch and waiting.context is not context:
+                    break
+                context = waiting.context
+                batch.append(waiting.event)
+                del cursor.waiting[waiting.event.generation, waiting.event.offset]
+                cursor.generation, cursor.offset = waiting.event.generation, waiting.event.offset
+            if not batch:
+                break
+            self._send(batch, context or copy_context())
+        self._reach(cursor)
+        for place in [place for place in cursor.waiting if place <= cursor.place]:
+            del cursor.waiting[place]
+        if cursor.waiting or cursor.known > cursor.place:
+            self._read_missing(cursor)
+
+    def _next(self, cursor: ChannelCursor) -> Iterable[_Waiting]:
+        while True:
+            waiting = cursor.waiting.get((cursor.generation, cursor.offset + 1))
+            if waiting is None:
+                waiting = next((one for one in cursor.waiting.values() if cursor.is_next(one.event)), None)
+            if waiting is None:
+                return
+            yield waiting
+
+    def _passed(self, event: NumberedEvent) -> None:
+        cursor = self._cursors.get(event.event.channel)
+        if cursor is not None and event.offset:
+            cursor.generation, cursor.offset = event.generation, event.offset
+            cursor.waiting.pop(cursor.place, None)
+            self._reach(cursor)
+
+    def _reach(self, cursor: ChannelCursor) -> None:
+        if cursor.waiters:
+            place = cursor.place
+            due = [reached for at, reached in cursor.waiters if at <= place]
+            cursor.waiters = [one for one in cursor.waiters if one[0] > place]
+            for reached in due:
+                reached()
+
+    def _send(self, events: Sequence[NumberedEvent], context: Context) -> None:
+        publications = [event.publication(self._store) for event in events]
+        try:
+            context.run(self.deliver, publications)
+        except Exception as wrong:  # a fault in one delivery must not cost another its ack
+            asyncio.get_running_loop().call_exception_handler(
+                {"message": "delivery of a commit failed", "exception": wrong}
+            )
+
+    # Reading what is missing
+
+    def _read_missing(self, cursor: ChannelCursor) -> None:
+        if cursor.refill is None or cursor.refill.done():
+            cursor.refill = asyncio.get_running_loop().create_task(self._refill(cursor))
+
+    async def _refill(self, cursor: ChannelCursor) -> None:
+        await asyncio.sleep(HINT_SECONDS)
+        while self._cursors.get(cursor.channel) is cursor and (cursor.waiting or cursor.known > cursor.place):
+            before = cursor.place
+            try:
+                events = await self._reader.events(cursor.channel, *before, _PAGE)
+                if not events and cursor.place == before:
+                    await self._skip(cursor)
+            except Unavailable:
+                await asyncio.sleep(_RETRY_SECONDS)
+                continue
+            for event in events:
+                place = event.generation, event.offset
+                if place > cursor.place:
+                    cursor.waiting.setdefault(place, _Waiting(event, None))
+            self._advance(cursor)
+            await asyncio.sleep(0)
+
+    async def _skip(self, cursor: ChannelCursor) -> None:
+        """Go on where the log does: the next event is not kept any more, or the epoch is another one."""
+        _, (head,) = await self._reader.heads([cursor.channel])
+        if head.generation > cursor.generation:
+            cursor.generation, cursor.offset = head.generation, 0
+        elif head.oldest > cursor.offset + 1:
+            cursor.offset = head.oldest - 1
+            self.lost([cursor.channel])
+        else:
+            cursor.known = min(cursor.known, (head.generation, head.offset))
+            for place in [place for place in cursor.waiting if place > (head.generation, head.offset)]:
+                del cursor.waiting[place]  # of a store that has lost it

@@ -1,0 +1,89 @@
+"""The pulse of a node: a beat a second, which shows whether it hears what others say, and what it has missed."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final
+
+from app.engine.ports.errors import EngineError, Unavailable
+from app.engine.redis.log.broker import LogParts, RedisBroker
+from app.engine.redis.log.trimming import Trimming
+from app.engine.redis.scripts import loader
+
+BEAT_SECONDS: Final = 1.0
+MISSED_BEATS: Final = 2
+"""Beats that do not come back, after which the pub/sub connection counts as dead."""
+
+_RETRY_SECONDS: Final = 0.25
+_CHUNK: Final = 500  # channels whose heads one call asks for: the server does nothing else meanwhile
+
+
+class Pulse:
+    """Beats to oneself. Each says how far the log is: a node that is behind asks for the heads of its channels."""
+
+    def __init__(self, parts: LogParts, broker: RedisBroker, trimming: Trimming) -> None:
+        self._parts, self._broker, self._trimming = parts, broker, trimming
+        self._channel = parts.keys.beat(parts.lane.id)
+        self._sent = self._heard = 0
+        self._compared = -1
+        self._task: asyncio.Task[None] | None = None
+        self.healthy = True
+
+    async def start(self) -> None:
+        """Begin. Raises Unavailable."""
+        self._parts.bus.connected = self._connected
+        await self._parts.bus.subscribe(self._channel, self._hear)
+        await self._beat()
+        self._task = asyncio.get_running_loop().create_task(self._run())
+
+    async def close(self) -> None:
+        """End."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    def _hear(self, _: str, data: bytes) -> None:
+        self._heard = max(self._heard, int(data))
+
+    def _connected(self) -> None:
+        self._compared = -1  # all heads: hints were lost meanwhile
+        self._heard = self._sent
+
+    async def _run(self) -> None:
+        while True:
+            await asyncio.sleep(BEAT_SECONDS if self.healthy else _RETRY_SECONDS)
+            try:
+                await self._beat()
+            except (Unavailable, EngineError):
+                self.healthy = False
+            else:
+                self.healthy = True
+
+    async def _beat(self) -> None:
+        parts = self._parts
+        self._sent += 1
+        store, commit, server_ms = await loader.run(
+            parts.client, "beat", [parts.keys.meta], self._channel, self._sent, int(parts.lane.sharded)
+        )
+        parts.store.set_clock(int(server_ms))
+        parts.lane.beaten()
+        if store.decode() != parts.store.store or commit < parts.store.seen:
+            await parts.store.open()
+        parts.store.saw(int(commit))
+        self._trimming.mark()
+        if self._sent - self._heard > MISSED_BEATS:
+            self._heard = self._sent
+            parts.bus.reconnect()
+        if commit != self._compared:
+            await self._compare()
+            await self._broker.find_begun()
+            self._compared = commit
+
+    async def _compare(self) -> None:
+        """Compare the heads of all joined channels with what was delivered of them."""
+        channels = list(self._parts.cursors.joined)
+        for start in range(0, len(channels), _CHUNK):
+            some = channels[start : start + _CHUNK]
+            _, heads = await self._parts.reader.heads(some)
+            for channel, head in zip(some, heads, strict=True):
+                self._parts.cursors.compare(channel, head)

@@ -1,0 +1,89 @@
+"""Removing what is old from the log: each node does it for the channels that it publishes on."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Final
+
+from app.engine.ages import Ages
+from app.engine.clocks import Clocks
+from app.engine.limits import EngineLimits
+from app.engine.ports.errors import Unavailable
+from app.engine.redis.connection import Client
+from app.engine.redis.keys import RedisKeys
+from app.engine.redis.log.history import ChannelHead
+from app.engine.redis.log.store_state import StoreState
+from app.engine.redis.log.stored_event import NumberedEvent
+from app.engine.redis.scripts import loader
+
+TRIM_STEP: Final = 1_000
+"""Events that one step removes at most: all others wait for the server meanwhile."""
+
+TRIM_EVERY: Final = TRIM_STEP // 2
+"""Events between two steps: history shrinks faster than it grows."""
+
+
+class Trimming:
+    """The channels that keep more than they must, as far as this node knows.
+
+    An event's age is known by the commits that were made since this node looked: after a start every event counts as
+    new, and no clock but the node's own steady one is trusted.
+    """
+
+    def __init__(
+        self, client: Client, keys: RedisKeys, store: StoreState, limits: EngineLimits, clocks: Clocks
+    ) -> None:
+        self._client, self._keys, self._store = client, keys, store
+        self._kept, self._steady = limits.history_events, clocks.steady
+        self._ages = Ages(limits.history_seconds, store.seen, clocks.steady())
+        self._next: dict[str, int] = {}  # offsets at which channels are trimmed again
+        self._long: dict[str, ChannelHead] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def committed(self, events: Sequence[NumberedEvent]) -> None:
+        """Trim the channels that have grown long by these events."""
+        self.mark()
+        for event in events:
+            channel, offset = event.event.channel, event.offset
+            if offset <= self._kept:
+                continue
+            due = self._next.setdefault(channel, max(offset, self._kept + TRIM_EVERY))
+            if offset >= due:
+                self._next[channel] = offset + TRIM_EVERY
+                self.found(channel, ChannelHead(event.generation, offset, 1))
+
+    def mark(self) -> None:
+        """Note how far the log is now."""
+        self._ages.mark(self._store.seen, self._steady())
+
+    def found(self, channel: str, head: ChannelHead) -> None:
+        """Trim a channel with this head, if it keeps more than it must."""
+        if head.offset - head.oldest >= self._kept:
+            self._long[channel] = head
+            task = asyncio.get_running_loop().create_task(self._trim(channel, head))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    def upkeep(self) -> None:
+        """Trim what became old meanwhile; to be called about once a minute."""
+        self.mark()
+        for channel, head in list(self._long.items()):
+            self.found(channel, head)
+
+    async def close(self) -> None:
+        """Finish what is under way."""
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _trim(self, channel: str, head: ChannelHead) -> None:
+        last, until = head.offset - self._kept, self._ages.settled(self._steady())
+        with suppress(Unavailable):  # the next step finds what this one left
+            numbers = last, until, TRIM_STEP
+            oldest = await loader.run(
+                self._client, "trim", [self._keys.meta], self._keys.log, channel, head.generation, *numbers
+            )
+            if self._long.get(channel) == head:
+                self._long[channel] = head._replace(oldest=oldest)
+                if head.offset - oldest < self._kept:
+                    del self._long[channel]

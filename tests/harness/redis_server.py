@@ -1,0 +1,81 @@
+"""A real Redis server on a port and in a folder of its own, ended by its process id."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import subprocess
+from pathlib import Path
+from typing import Self
+
+from tests.harness.eventually import HANG_SECONDS, eventually
+from tests.harness.ports import reserve
+
+_QUIET = ("--save", "", "--appendonly", "no", "--maxmemory-policy", "noeviction", "--bind", "127.0.0.1")
+
+
+class RedisServer:
+    """One server process at a time. `options` follow `redis-server`, as in ("--appendonly", "yes").
+
+    `url` is its address for `storage.engine`; the port is kept over restarts.
+    """
+
+    def __init__(self, folder: Path, *options: str) -> None:
+        self.folder, self.options = folder, options
+        self.port = reserve()
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    @property
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self.port}/0"
+
+    def start(self) -> None:
+        """Start, and wait until it answers."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        command = ["redis-server", "--port", str(self.port), "--dir", str(self.folder), *_QUIET, *self.options]
+        with (self.folder / "redis.log").open("ab") as log:
+            self.process = subprocess.Popen(command, stdout=log, stderr=log)
+        eventually(lambda: self._ended() or self.command("PING") == b"+PONG\r\n", self.log)
+        assert not self._ended(), self.log()
+
+    def stop(self) -> None:
+        """End the process as an administrator would (SIGTERM). Harmless when it does not run."""
+        if self.process is not None:
+            self.signal(signal.SIGCONT)
+            self.process.terminate()
+            self.process.wait(HANG_SECONDS)
+
+    def kill(self) -> None:
+        """Kill the process (SIGKILL)."""
+        assert self.process is not None, "the server was not started"
+        self.process.kill()
+        self.process.wait(HANG_SECONDS)
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal (SIGSTOP, SIGCONT …), if it runs."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.send_signal(number)
+
+    def command(self, *words: str) -> bytes:
+        """Return the first bytes of the server's answer to a command, as the protocol has them; none if it is down."""
+        raw = f"*{len(words)}\r\n" + "".join(f"${len(word.encode())}\r\n{word}\r\n" for word in words)
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), timeout=HANG_SECONDS) as sock:
+                sock.sendall(raw.encode())
+                return sock.recv(65_536)
+        except OSError:
+            return b""
+
+    def log(self) -> str:
+        """Return what the server wrote, over all starts."""
+        return (self.folder / "redis.log").read_text(errors="replace")
+
+    def _ended(self) -> bool:
+        return self.process is None or self.process.poll() is not None
