@@ -53,6 +53,7 @@ def outputs() -> dict[str, str]:
         "docs/asyncapi.yaml": _yaml(asyncapi(given)),
         "docs/openapi.yaml": _yaml(openapi()),
         "sdk/typescript/src/protocol.ts": typescript.protocol(),
+        "sdk/typescript/src/client/forms.ts": typescript.forms(),
         "docs/messages.md": reference.page(struct_definitions(), given, settings),
     }
 

@@ -1,5 +1,4 @@
 /** What a client offers, to programs and to the other entries of this package (documents, bindings). */
-import type { RealtimeError } from "../errors.js";
 import type {
   AckMessage,
   AlertStateMessage,
@@ -34,7 +33,7 @@ export interface SubscribeHandlers {
   /** Called with the users on the channel: at the beginning, and after each change. */
   onPresence?: (presence: PresenceState) => void;
   /** Called with a refusal, with `PositionLost` where events were missed, and with what ended the subscription. */
-  onError?: (error: RealtimeError) => void;
+  onError?: (error: Error) => void;
 }
 
 /** A place in a document's history: what `params.since` of its channel takes. */

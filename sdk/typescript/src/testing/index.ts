@@ -1,1 +1,4 @@
-export {};
+/** `@dossier/realtime/testing`: a server and a clock for the tests of programs that use the client. */
+export { FakeClock, settled } from "./clock.js";
+export { FakeServer, type Received } from "./server.js";
+export { type FakeEnd, FakeSocket } from "./socket.js";

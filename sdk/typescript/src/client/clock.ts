@@ -1,0 +1,17 @@
+/** Time, timers and chance, as arguments: a test sets them. Times are milliseconds on a steady clock. */
+export interface Clock {
+  now(): number;
+  setTimeout(run: () => void, milliseconds: number): unknown;
+  clearTimeout(timer: unknown): void;
+  /** A random number, 0 ≤ n < 1. */
+  random(): number;
+}
+
+const MAX_TIMER = 0x7fffffff; // a longer one would ring at once
+
+export const systemClock: Clock = {
+  now: () => performance.now(),
+  setTimeout: (run, milliseconds) => setTimeout(run, Math.min(milliseconds, MAX_TIMER)),
+  clearTimeout: (timer) => clearTimeout(timer as ReturnType<typeof setTimeout>),
+  random: Math.random,
+};
