@@ -32,8 +32,8 @@ help:  ## what can be made
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 20
 
 .PHONY: run
-run: $(RUNTIME)  ## the service with embedded storage under var/ (RUN="serve --port 9000" for other arguments)
-	$(BIN)/python run.py $(RUN)
+run: $(RUNTIME)  ## the service with embedded storage under var/ (DEMO=1: an office at work; RUN="serve --port 9000": other arguments)
+	$(BIN)/python run.py $(if $(DEMO),--demo) $(RUN)
 
 .PHONY: notebooks
 notebooks: $(NOTEBOOKS)  ## JupyterLab with the analysts' notebooks (DOSSIER_JOURNAL: the folder of another journal)

@@ -11,6 +11,7 @@ from tornado.httpclient import AsyncHTTPClient, HTTPClientError
 
 from demo.abuse_scenarios import ABUSE_SCENARIOS
 from demo.content.people import PEOPLE, SMALLEST_OFFICE, Person
+from demo.live_line import tell_progress
 from demo.participant import Participant
 from demo.publishers import PUBLISHERS
 from demo.scenario_context import Mint, ScenarioContext
@@ -44,6 +45,7 @@ async def run_simulation(url: str, mint: Mint, *, seconds: float, people: int, s
     context.report.people = people
     await _require_service(context)
     asyncio.get_running_loop().call_later(seconds - _CLOSING_SECONDS, context.finished.set)
+    telling = asyncio.create_task(tell_progress(context.report))
     try:
         async with asyncio.TaskGroup() as tasks:
             for number, person in enumerate(PEOPLE[:people]):
@@ -54,6 +56,8 @@ async def run_simulation(url: str, mint: Mint, *, seconds: float, people: int, s
                 tasks.create_task(_run_abuse(context, scenario, number / len(ABUSE_SCENARIOS), interval))
         await _check(context)
     finally:
+        telling.cancel()
+        await asyncio.wait([telling])
         await context.close(context.participants.values())
     for line in context.report.lines():
         print(line)

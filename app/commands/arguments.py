@@ -44,6 +44,8 @@ def parse(arguments: Sequence[str], command: str = "run.py") -> argparse.Namespa
 
 def _unfit(asked: argparse.Namespace) -> str:
     """Return a sentence for an option before the command that means nothing to it, else nothing."""
+    if asked.demo and asked.command is not None:
+        return f"--demo starts an office beside the service and the dashboard; {asked.command} runs alone"
     if asked.command in _LISTENING:
         return ""
     for option in ("host", "port", "engine"):
@@ -72,6 +74,9 @@ def parser(command: str = "run.py") -> argparse.ArgumentParser:
         prog=command, description="The real-time service of the dossier system.", parents=[common, listening]
     )
     parser.add_argument("--version", action="version", version=f"Dossier Realtime {__version__}")
+    parser.add_argument(
+        "--demo", action="store_true", help="with the service and the dashboard: an office at work for an hour"
+    )
     commands = parser.add_subparsers(dest="command", metavar="command")
     commands.add_parser("serve", parents=[common, listening], help="run the service")
     watching = commands.add_parser("dashboard", parents=[common], help="run the operators' dashboard")

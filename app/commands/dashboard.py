@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from app.commands.dashboard_process import DashboardProcess
+from app.commands.processes.dashboard_process import DashboardProcess
 from app.security.auth import TokenError
 from app.security.minting import mint
 from app.security.secret_strength import TOKEN_BYTES, guessable, weakness

@@ -6,19 +6,17 @@ import argparse
 import asyncio
 import gc
 import sys
-import time
 from contextlib import suppress
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import structlog
 
 from app import bootstrap
-from app.commands.dashboard import NO_LOGIN_OF_ITS_OWN, beside_service, reachable
+from app.commands.beside import start_beside
+from app.commands.dashboard import reachable
 from app.commands.file_errors import refuse_start
 from app.configuration.config import Config
-from app.security.minting import mint
 from app.security.private_files import check_folder
 from app.security.token_secrets import guessable_secret
 from app.telemetry import logs
@@ -29,7 +27,6 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine
 
 _log = structlog.get_logger("service")
-_LOGIN_HOURS = 12
 _GC_THRESHOLDS = (500, 3, 50)  # small ones sooner than by default, each a short stop of the loop; full ones as often
 _SWITCH_SECONDS = 0.0005  # that a thread beside the loop (the journal's) runs on while the loop waits to go on
 
@@ -73,30 +70,10 @@ async def serve(config: Config, *, beside: argparse.Namespace | None = None) -> 
         print(f"  secret    made for development, in {config.storage.data}/development-secret", flush=True)
     if warning := guessable_secret(config.auth):
         print(f"  warning   {warning}; production refuses this one", flush=True)
-    if beside is not None and config.auth.symmetric and not config.server.production:
-        token = mint(
-            config.auth,
-            sub="operator",
-            name="Operator",
-            role="operator",
-            permissions=["admin:*"],
-            clearance="secret",
-            ttl=min(_LOGIN_HOURS * 3600, config.auth.max_lifetime),
-            now=int(time.time()),
-        )
-        print(f"  login     a token for the user operator, good for {_LOGIN_HOURS} hours:\n{token}", flush=True)
-    dashboard = None
-    if beside is not None and find_spec("bokeh") is None:
-        print("  dashboard is not started: it needs dossier-realtime[dashboard]", flush=True)
-    elif beside is not None and (config.dashboard.token_file or config.auth.symmetric):
-        url = config.dashboard.service or service.listeners.open_for_dashboard()
-        child = beside_service(config, getattr(beside, "config", None), url, service.verifier)
-        dashboard = asyncio.create_task(child.run())
-    elif beside is not None:
-        print(f"  dashboard is not started: {NO_LOGIN_OF_ITS_OWN}", flush=True)
+    children = start_beside(config, service, beside) if beside is not None else []
     await service.run()
-    if dashboard is not None:
-        dashboard.cancel()
+    for child in children:
+        child.cancel()
         with suppress(asyncio.CancelledError):
-            await dashboard
+            await child
     return 0

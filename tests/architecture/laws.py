@@ -65,7 +65,9 @@ FLOORS: dict[str, set[str]] = {
     "app.bootstrap": _ALL | {"app.builders", "app.lifecycle"},
     "app.commands": _COMMANDS,
     "app.commands.dashboard": _COMMANDS | {"app.commands", "dashboard.site"},
-    "app.commands.serve": _COMMANDS | {"app.commands", "app.commands.dashboard", "app.bootstrap"},
+    "app.commands.beside": _COMMANDS | {"app.commands", "app.commands.dashboard", "app.lifecycle"},
+    "app.commands.serve": _COMMANDS
+    | {"app.commands", "app.commands.beside", "app.commands.dashboard", "app.bootstrap"},
     "app.commands.cli": _COMMANDS | {"app.commands", "app.commands.dashboard", "app.commands.serve", "demo"},
     "run": {"app.commands.cli"},
     "dashboard": {"dashboard.notebook", "dashboard.playback"},

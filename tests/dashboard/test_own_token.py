@@ -17,7 +17,7 @@ import httpx
 import psutil
 import pytest
 
-from app.commands.dashboard_process import environment_of_child
+from app.commands.processes.dashboard_process import environment_of_child
 from tests.dashboard.dashboard_process import Dashboard
 from tests.harness import tokens
 from tests.harness.service import ROOT, Service

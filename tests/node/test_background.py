@@ -22,7 +22,7 @@ from tests.journal.folders import NODE, until
 APP = Path(background.__file__).parents[2]
 LOOKED_AFTER = {
     "app/commands/serve.py": "awaited when the service stops; it begins the dashboard again itself",
-    "app/commands/dashboard_process.py": "ended with the dashboard that it feeds",
+    "app/commands/processes/dashboard_process.py": "ended with the dashboard that it feeds",
     "app/commands/dashboard.py": "its end is the dashboard's end",
     "app/security/jwks.py": "awaited by who asks for keys; catches all",
     "app/node/sockets/background.py": "the supervisor itself",
