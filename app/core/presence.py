@@ -121,7 +121,7 @@ class Presences:
             user = PresentUser(user_id=member.user_id, name=name, role=role, avatar=avatar)
             here = users[member.user_id] = _Presence(user)
             person.channels[channel] = None
-            told.append(_join(channel, user))
+            told.append(join_event(channel, user))
         else:
             here.connections = {name: one for name, one in here.connections.items() if one.deadline is None}
         here.connections.setdefault(member.connection, _Place())
@@ -178,7 +178,7 @@ class Presences:
             if value is not UNSET:
                 setattr(place, name, value)
         place.changed = next(self._changes)
-        return _show(channel, here) or [_update(channel, here.user)]
+        return _show(channel, here) or [update_event(channel, here.user)]
 
     def roster(self, channel: str, cap: int, including: str | None = None) -> Roster:
         """Return the present users, in the order of arrival.
@@ -214,7 +214,7 @@ class Presences:
             here = self._channels[channel][user_id]
             name, role, avatar, _ = profile
             here.user = structs.replace(here.user, name=name, role=role, avatar=avatar)
-            update = _update(channel, here.user)
+            update = update_event(channel, here.user)
             update.payload.name, update.payload.role, update.payload.avatar = name, role, avatar
             told.append(update)
         return told
@@ -244,15 +244,17 @@ def _show(channel: str, here: _Presence) -> list[PresenceEvent]:
     if (place.status, place.activity, place.field) == (user.status, user.activity, user.field):
         return []
     here.user = structs.replace(user, status=place.status, activity=place.activity, field=place.field)
-    return [_update(channel, here.user)]
+    return [update_event(channel, here.user)]
 
 
-def _update(channel: str, user: PresentUser) -> PresenceUpdate:
+def update_event(channel: str, user: PresentUser) -> PresenceUpdate:
+    """Return the event that says how a user is shown."""
     payload = PresenceUpdatePayload(user_id=user.user_id, status=user.status, activity=user.activity, field=user.field)
     return PresenceUpdate(channel=channel, payload=payload)
 
 
-def _join(channel: str, user: PresentUser) -> PresenceJoin:
+def join_event(channel: str, user: PresentUser) -> PresenceJoin:
+    """Return the event that says that a user came."""
     payload = PresenceJoinPayload(
         user_id=user.user_id,
         name=user.name,

@@ -179,6 +179,18 @@ class RateLimiter:
             window = self._windows[user_id, rate_class] = _Window(steady - age)
             window.count = count
 
+    def begin(self, user_id: str, rate_class: RateClass, steady: float) -> None:
+        """Begin a window that nodes share, at its start; what was counted here in another one is void."""
+        self._windows.pop((user_id, rate_class), None)
+        self._drop_ended(steady)
+        self._windows[user_id, rate_class] = _Window(steady)
+
+    def count_elsewhere(self, user_id: str, rate_class: RateClass, cost: int) -> None:
+        """Count what other nodes may spend in the open window, or less than was counted before."""
+        window = self._windows.get((user_id, rate_class))
+        if window is not None:
+            window.count = max(0, window.count + cost)
+
     def counts(self, steady: float) -> dict[tuple[str, RateClass], tuple[int, int]]:
         """Return (accepted, refused) of every window that is open."""
         return {k: (w.count, w.refused) for k, w in self._windows.items() if steady - w.started < self.window}
