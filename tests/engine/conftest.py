@@ -20,7 +20,7 @@ from tests.harness.redis_server import RedisServer
 BACKENDS = ("embedded", "redis")
 """The engines to run on."""
 
-REDIS_SUITES = {"test_broker"}
+REDIS_SUITES = {"test_broker", "test_nodes", "test_presence_store", "test_stores"}
 """The suites whose parts the Redis engine has."""
 
 Opener = Callable[..., AbstractAsyncContextManager[Engine]]

@@ -1,23 +1,23 @@
-"""The nodes of an embedded engine."""
+"""The nodes that an engine knows."""
 
 from __future__ import annotations
 
 import asyncio
 
-from app.engine.embedded.nodes import EmbeddedNodes
 from app.engine.ports.sessions import NodeRecord
+from tests.engine.conftest import Clock, Opener
 
 
-def test_a_node_is_known_by_its_last_report_for_a_minute() -> None:
-    wall = [1_000.0]
+def test_a_node_is_known_by_its_last_report_for_a_minute(opened: Opener, clock: Clock) -> None:
+    async def scenario() -> None:
+        async with opened() as engine:
+            began = clock().timestamp
+            engine.nodes.report(NodeRecord("b", began, {"ready": 1.0}))
+            engine.nodes.report(NodeRecord("a", began - 20, {}))
+            engine.nodes.report(NodeRecord("b", began + 20, {"ready": 0.0}))
+            known = [(record.node, record.at) for record in await engine.nodes.nodes()]
+            assert known == [("a", began - 20), ("b", began + 20)]
+            clock.passed += 60
+            assert [record.node for record in await engine.nodes.nodes()] == ["b"]
 
-    async def names() -> list[tuple[str, int]]:
-        return [(record.node, record.at) for record in await nodes.nodes()]
-
-    nodes = EmbeddedNodes(lambda: wall[0])
-    nodes.report(NodeRecord("b", 1_000, {"ready": 1.0}))
-    nodes.report(NodeRecord("a", 990, {}))
-    nodes.report(NodeRecord("b", 1_001, {"ready": 0.0}))
-    assert asyncio.run(names()) == [("a", 990), ("b", 1_001)]
-    wall[0] = 1_051.0
-    assert asyncio.run(names()) == [("b", 1_001)]
+    asyncio.run(scenario())

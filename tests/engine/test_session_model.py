@@ -18,10 +18,12 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from app.core.ratelimit import RateLimiter
 from app.engine.build import open_engine
 from app.engine.limits import EngineLimits
+from app.engine.options import EngineOptions
 from app.engine.ports.engine import Engine
 from app.engine.ports.errors import TooManyConnections
 from app.engine.ports.sessions import OpenedSession, SessionRecord
-from tests.engine.conftest import BACKENDS, Clock
+from tests.engine.conftest import Clock
+from tests.harness.redis_server import RedisServer
 
 LIMIT, WINDOW = 2, 900.0
 USERS = ("u0", "u1")
@@ -46,7 +48,7 @@ class Known:
 class SessionStore(RuleBasedStateMachine):
     """Old connections end late, twice, and after others have taken their sessions over: none of it matters."""
 
-    backend = BACKENDS[0]
+    setting = "embedded"
 
     def __init__(self) -> None:
         super().__init__()
@@ -67,7 +69,10 @@ class SessionStore(RuleBasedStateMachine):
         async def opened() -> AsyncIterator[Engine]:
             limits = EngineLimits(resume_seconds=WINDOW)
             where = Path(self.folder.name)
-            engine = await open_engine(self.backend, where, limits=limits, rates=RateLimiter(), clock=self.clock)
+            options = EngineOptions(prefix=where.name)
+            engine = await open_engine(
+                self.setting, where, limits=limits, rates=RateLimiter(), clock=self.clock, options=options
+            )
             try:
                 yield engine
             finally:
@@ -140,5 +145,16 @@ class SessionStore(RuleBasedStateMachine):
         assert len(rows) == len(found)
 
 
+class SharedSessionStore(SessionStore):
+    """The same on a server that nodes share."""
+
+
+@pytest.fixture(autouse=True)
+def _shared(redis_server: RedisServer) -> None:
+    SharedSessionStore.setting = redis_server.url
+
+
 TestSessionStore = SessionStore.TestCase
 TestSessionStore.settings = settings(max_examples=60, stateful_step_count=30)
+TestSharedSessionStore = SharedSessionStore.TestCase
+TestSharedSessionStore.settings = settings(max_examples=40, stateful_step_count=30)

@@ -24,6 +24,8 @@ from app.engine.ports.sessions import NodeStore, RevocationStore, SessionStore
 from app.engine.redis.bus import Bus
 from app.engine.redis.connection import Clients, connect
 from app.engine.redis.keys import RedisKeys
+from app.engine.redis.live.access import LiveAccess
+from app.engine.redis.live.state import LiveState
 from app.engine.redis.log.broker import LogParts, RedisBroker
 from app.engine.redis.log.cursors import ChannelCursors
 from app.engine.redis.log.history import LogReader
@@ -114,26 +116,30 @@ class RedisEngine:
         self.alerts: AlertStore = _MISSING
         self.briefs: BriefStore = _MISSING
         self.records: RecordStore = _MISSING
-        self.presence: PresenceStore = _MISSING
-        self.sessions: SessionStore = _MISSING
-        self.revocations: RevocationStore = _MISSING
-        self.nodes: NodeStore = _MISSING
-        self.settings: ChannelSettingsStore = _MISSING
-        self.quotas: QuotaStore = _MISSING
-        self.rates: RateStore = _MISSING
-        self.control: ControlBus = _MISSING
+        access = LiveAccess(clients.live, keys, clocks, options.node)
+        self._live = live = LiveState(access, limits, rates, self._broker.joined)
+        self.presence: PresenceStore = live.presence
+        self.sessions: SessionStore = live.sessions
+        self.revocations: RevocationStore = live.revocations
+        self.nodes: NodeStore = live.nodes
+        self.settings: ChannelSettingsStore = live.settings
+        self.quotas: QuotaStore = live.quotas
+        self.rates: RateStore = live.rates
+        self.control: ControlBus = live.control
         self._loop = asyncio.get_running_loop()
         self._timer = self._loop.call_later(UPKEEP_SECONDS, self._tick)
 
     async def begin(self) -> None:
         """Begin to hear of other nodes. Raises Unavailable."""
         await self._pulse.start()
+        await self._live.start()
 
     def healthy(self) -> bool:
         return self._parts.lane.healthy and self._pulse.healthy
 
     async def close(self) -> None:
         self._timer.cancel()
+        await self._live.close()
         await self._pulse.close()
         await self._parts.lane.close()
         await self._trimming.close()
@@ -144,6 +150,7 @@ class RedisEngine:
     def upkeep(self) -> None:
         """Remove data whose time is over. The engine does it by itself once a minute."""
         self._trimming.upkeep()
+        self._live.upkeep()
 
     def _committed(self, events: Sequence[NumberedEvent]) -> None:
         self._broker.committed(events)

@@ -120,6 +120,10 @@ class RedisKeys:
         """Return a key of live state of a user."""
         return f"{{{self.prefix}:u:{user_id}}}:{what}"
 
+    def of_home(self, home: str, what: str) -> str:
+        """Return a key of live state of one run of a node."""
+        return f"{{{self.prefix}:h:{home}}}:{what}"
+
     def live(self, what: str) -> str:
         """Return a key of live state that is of no single channel or user."""
         return f"{{{self.prefix}:live}}:{what}"

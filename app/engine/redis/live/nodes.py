@@ -1,0 +1,39 @@
+"""The reports of nodes, stored with the renewal of their leases."""
+
+from __future__ import annotations
+
+import msgspec
+
+from app.engine.ports.errors import Unavailable
+from app.engine.ports.sessions import NodeRecord
+from app.engine.redis.live.access import LiveAccess, pairs
+from app.engine.redis.live.homes import Homes
+
+_KEPT_SECONDS = 60.0
+_DECODER = msgspec.json.Decoder(NodeRecord)
+
+
+class RedisNodes:
+    """`ports.NodeStore`. In an outage it knows what it knew before."""
+
+    def __init__(self, access: LiveAccess, homes: Homes) -> None:
+        self._access, self._homes = access, homes
+        self._known: dict[str, NodeRecord] = {}
+        self._own: dict[str, NodeRecord] = {}
+
+    def report(self, record: NodeRecord) -> None:
+        self._own[record.node] = record
+        self._homes.report = record.node, msgspec.json.encode(record)
+
+    async def nodes(self) -> list[NodeRecord]:
+        name, from_ = self._access.keys.live("nodes"), self._access.clocks.unix() - _KEPT_SECONDS
+        try:
+            found = pairs(await self._access.ask("HGETALL", name))
+            self._known = {node: _DECODER.decode(report) for node, report in found.items()}
+            old = [node for node, record in self._known.items() if record.at < from_]
+            if old:
+                await self._access.ask("HDEL", name, *old)
+        except Unavailable:
+            pass
+        known = {node: record for node, record in (self._known | self._own).items() if record.at >= from_}
+        return [known[node] for node in sorted(known)]

@@ -1,0 +1,93 @@
+"""The spent part of users' daily quotas, added up over all nodes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Final, cast
+
+import msgspec
+import structlog
+
+from app.core.ratelimit import Quota
+from app.engine.ports.errors import Unavailable
+from app.engine.ports.limits import Spent
+from app.engine.redis.live.access import LiveAccess, pairs
+from app.engine.redis.live.homes import Homes
+
+DAY_SECONDS: Final = 86_400.0
+_log = structlog.get_logger("redis")
+_BATCH: Final = 200
+_STORED = msgspec.json.Decoder(tuple[str, int])
+
+
+class RedisQuotas:
+    """`ports.QuotaStore`. What was spent here is added to the users' amounts within a second, or after an outage."""
+
+    def __init__(self, access: LiveAccess, homes: Homes) -> None:
+        self._access = access
+        self.found: Sequence[Spent] = ()
+        self._heard: Callable[[Sequence[Spent]], None] = lambda spent: None
+        self._known: dict[tuple[str, Quota], Spent] = {}  # the amounts of all nodes that this node counts from
+        self._wanted: dict[tuple[str, Quota], Spent] = {}  # the amounts as this node has them now
+        self._adding = asyncio.Lock()
+        homes.ticks.append(self.add)
+
+    def start(self, heard: Callable[[Sequence[Spent]], None]) -> None:
+        self._heard = heard
+
+    async def open(self) -> None:
+        """Read what was spent so far. Raises Unavailable."""
+        now, found = self._access.clocks.unix(), list[Spent]()
+        for field, text in pairs(await self._access.ask("HGETALL", self._name)).items():
+            user_id, _, kind = field.partition("\0")
+            since, amount = _STORED.decode(text)
+            if now - float(since) >= DAY_SECONDS:
+                await self._access.ask("HDEL", self._name, field)
+            else:
+                found.append(Spent(user_id, cast("Quota", kind), float(since), amount))
+        self.found = sorted(found, key=lambda one: one.since)
+        self._known = {(one.user_id, one.kind): one for one in found}
+
+    def put(self, spent: Sequence[Spent]) -> None:
+        self._wanted |= {(one.user_id, one.kind): one for one in spent}
+
+    async def close(self) -> None:
+        """Store what was put, if the store answers."""
+        try:
+            await self.add()
+        except Unavailable:
+            _log.warning("quotas_not_stored", users=len(self._wanted))
+
+    async def add(self) -> None:
+        """Store what was put. Raises Unavailable."""
+        async with self._adding:
+            while self._wanted:
+                await self._add_some()
+
+    async def _add_some(self) -> None:
+        some = [self._wanted.pop(key) for key in list(self._wanted)[:_BATCH]]
+        arguments: list[str | int] = []
+        for one in some:
+            before = self._known.get((one.user_id, one.kind))
+            same_day = before is not None and one.since < before.since + DAY_SECONDS - 1
+            added = one.amount - (before.amount if before is not None and same_day else 0)
+            arguments += [f"{one.user_id}\0{one.kind}", repr(one.since), added]
+        now = self._access.clocks.unix()
+        try:
+            reply = await self._access.run("quota_add", [self._name], round(DAY_SECONDS), repr(now), *arguments)
+        except Unavailable:
+            self._wanted = {(one.user_id, one.kind): one for one in some} | self._wanted
+            raise
+        total: list[Spent] = []
+        for at, one in enumerate(some):
+            now_known = Spent(one.user_id, one.kind, float(reply[2 * at]), int(reply[2 * at + 1]))
+            self._known[one.user_id, one.kind] = now_known
+            if now_known.amount != one.amount:
+                total.append(now_known._replace(amount=now_known.amount - one.amount))
+        if total:
+            self._heard(total)
+
+    @property
+    def _name(self) -> str:
+        return self._access.keys.live("quotas")

@@ -1,0 +1,89 @@
+"""Budgets of users over all nodes: a node judges what it was given of a window, and asks for more a little ahead.
+
+A part is 2 % of the limit, and 2 % more than the limit is given out. So what another node holds unused never makes a
+user wait who is within the limit, and no more than 102 of 100 are ever spent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Final
+
+from app.core.ratelimit import RateClass, RateLimiter
+from app.engine.ports.errors import Unavailable
+from app.engine.redis.live.access import LiveAccess
+from app.engine.redis.live.homes import Homes
+
+PART_RATIO: Final = 0.02
+MAX_COST: Final = {"bytes": 1 << 16}
+"""The most that one message costs, where that is more than 1."""
+
+
+@dataclass(slots=True)
+class _Share:
+    """This node's share of an open window. `start`: of the window on the server's clock (ms), and here (`steady`)."""
+
+    start: int
+    steady: float
+    given: int = 0
+    elsewhere: int = 0
+    is_last: bool = False
+
+
+class RedisRates:
+    """`ports.RateStore`. In an outage each node judges alone, by the whole limit."""
+
+    def __init__(self, access: LiveAccess, homes: Homes, limiter: RateLimiter) -> None:
+        self.limiter = limiter
+        self._access, self._homes = access, homes
+        self._shares: dict[tuple[str, RateClass], _Share] = {}
+        self._asking: dict[tuple[str, RateClass], asyncio.Task[None]] = {}
+
+    def covered(self, user_id: str, rate_class: RateClass, steady: float) -> bool:
+        share = self._shares.get((user_id, rate_class))
+        if share is None or steady - share.steady >= self.limiter.window:
+            return not self._homes.healthy
+        if share.is_last or not self._homes.healthy:
+            return True
+        _, counted = self.limiter.spent(user_id, rate_class, steady)
+        return share.given - (counted - share.elsewhere) >= MAX_COST.get(rate_class, 1)
+
+    async def cover(self, user_id: str, role: str, rate_class: RateClass) -> None:
+        key = user_id, rate_class
+        if key not in self._asking:
+            task = self._asking[key] = asyncio.create_task(self._draw(user_id, role, rate_class))
+            task.add_done_callback(lambda _: self._asking.pop(key))
+        await asyncio.shield(self._asking[key])
+
+    async def _draw(self, user_id: str, role: str, rate_class: RateClass) -> None:
+        steady = self._access.clocks.steady()
+        limit = self.limiter.limit_of(user_id, role, rate_class, steady)
+        slack = int(limit * PART_RATIO)
+        part = max(MAX_COST.get(rate_class, 1), slack)
+        name, window = self._access.keys.of_user(user_id, "rates"), round(self.limiter.window * 1000)
+        now = round(self._access.clocks.unix() * 1000)
+        try:
+            reply = await self._access.run("rate_draw", [name], window, rate_class, limit + slack, part, now)
+        except Unavailable:
+            self._homes.healthy = False  # judged alone, until the next renewal tells that the server answers
+            return
+        given, start, age, out = (int(one) for one in reply)
+        share, key = self._shares.get((user_id, rate_class)), (user_id, rate_class)
+        if share is None or share.start != start:
+            self._drop_ended(steady)
+            self._shares.pop(key, None)
+            share = self._shares[key] = _Share(start, self._access.clocks.steady() - age / 1000)
+            self.limiter.begin(user_id, rate_class, share.steady)
+        share.given += given
+        elsewhere = max(0, out - share.given - slack)
+        self.limiter.count_elsewhere(user_id, rate_class, elsewhere - share.elsewhere)
+        share.elsewhere = elsewhere
+        share.is_last = given < part
+
+    def _drop_ended(self, steady: float) -> None:
+        for _ in range(2):
+            oldest = next(iter(self._shares), None)
+            if oldest is None or steady - self._shares[oldest].steady < self.limiter.window:
+                return
+            del self._shares[oldest]

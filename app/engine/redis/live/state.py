@@ -1,0 +1,65 @@
+"""All live state of one node, put together: opened after the store, and ended before it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from app.core.ratelimit import RateLimiter
+from app.engine.limits import EngineLimits
+from app.engine.redis.bus import Bus
+from app.engine.redis.live.access import LiveAccess
+from app.engine.redis.live.beat import LiveBeat
+from app.engine.redis.live.bulletin import Bulletin
+from app.engine.redis.live.control import RedisControl
+from app.engine.redis.live.homes import Homes
+from app.engine.redis.live.nodes import RedisNodes
+from app.engine.redis.live.present.presence import RedisPresence
+from app.engine.redis.live.quotas import RedisQuotas
+from app.engine.redis.live.rates import RedisRates
+from app.engine.redis.live.revocations import RedisRevocations
+from app.engine.redis.live.sessions import RedisSessions
+from app.engine.redis.live.settings import RedisSettings
+
+
+class LiveState:
+    """The stores of live state. `joined`: the channels that this node receives."""
+
+    def __init__(self, access: LiveAccess, limits: EngineLimits, limiter: RateLimiter, joined: Collection[str]) -> None:
+        self._grace = limits.grace
+        self._bus = Bus(access.client, sharded=access.is_sharded)
+        self._homes = homes = Homes(access)
+        self._beat = LiveBeat(access, self._bus, homes)
+        self._bulletin = bulletin = Bulletin(access, homes)
+        self.presence = RedisPresence(access, homes, self._bus, joined, limits)
+        self.sessions = RedisSessions(access, homes, limits.resume_seconds)
+        self.revocations = RedisRevocations(access, bulletin, limits.revocation_seconds)
+        self.settings = RedisSettings(access, bulletin)
+        self.quotas = RedisQuotas(access, homes)
+        self.rates = RedisRates(access, homes, limiter)
+        self.nodes = RedisNodes(access, homes)
+        self.control = RedisControl(bulletin)
+
+    async def start(self) -> None:
+        """Begin this node's lease, and read what each node knows without waiting. Raises Unavailable."""
+        await self.quotas.open()
+        await self._homes.start()
+        await self._bulletin.start()
+        await self._beat.start()
+
+    @property
+    def healthy(self) -> bool:
+        """Return whether the store answered of late."""
+        return self._homes.healthy
+
+    def upkeep(self) -> None:
+        """Forget what is over."""
+        self.revocations.upkeep()
+
+    async def close(self) -> None:
+        """End this node's sessions; its presences end after the grace, unless their users come back elsewhere."""
+        await self._bulletin.close()
+        await self.presence.close()
+        await self.sessions.close_all()
+        await self.quotas.close()
+        await self._homes.end(self._grace)
+        await self._bus.close()

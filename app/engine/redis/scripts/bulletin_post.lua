@@ -1,0 +1,14 @@
+#!lua
+-- Post one entry for all nodes, and keep what it says.
+--
+-- KEYS  bulletin (stream), its number (string), a hash in which it is kept
+-- ARGV  the kind of the entry, its body, how many entries are kept, the field to set in the hash ("" for none), its value
+-- Reply the number of the entry
+-- Guarantee: entries are numbered without a gap; what is kept and what is posted is one step.
+
+if ARGV[4] ~= '' then
+  redis.call('HSET', KEYS[3], ARGV[4], ARGV[5])
+end
+local n = redis.call('INCR', KEYS[2])
+redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[3], string.format('%.0f-0', n), 'k', ARGV[1], 'b', ARGV[2])
+return n
