@@ -1,0 +1,218 @@
+import type { WebSocketConstructor, WebSocketLike } from "../client/options.js";
+import type { Lane } from "./lane.js";
+import { claimsOf, type Frame } from "./messages.js";
+
+const REFRESH = 1_500; // ms after an edit of one tab until the other tabs that have the document ask for it
+const FRESH = 20_000; // ms: a connection that was heard so lately needs no ping
+const LINGER = 3_000; // ms without any tab after which the connection is closed: a page that reloads finds it again
+
+/** The one connection of a user, and the lanes that share it. */
+export class Upstream {
+  readonly lanes = new Set<Lane>();
+  user: string | undefined;
+  private readonly socket: WebSocketLike;
+  private open = false;
+  private granted: Frame | undefined;
+  private announced: Frame | undefined;
+  private asking: { lane: Lane; ref: string; endsAt: number } | undefined;
+  private endsAt = 0;
+  private heardAt = 0;
+  private waiting: { lane: Lane; frame: Frame }[] = [];
+  private readonly epochs = new Map<string, unknown>();
+  private readonly refreshes = new Map<string, unknown>();
+
+  constructor(
+    url: string,
+    Socket: WebSocketConstructor,
+    private readonly ended: (upstream: Upstream) => void,
+  ) {
+    this.socket = new Socket(url);
+    this.socket.onopen = () => {
+      this.open = true;
+      for (const lane of this.lanes) lane.opened();
+      this.authenticateNext();
+    };
+    this.socket.onmessage = ({ data }: { data: unknown }) => {
+      if (typeof data === "string") this.received(data);
+    };
+    this.socket.onclose = ({ code, reason }: { code: number; reason: string }) => this.lost(code, reason);
+  }
+
+  join(lane: Lane, announce = true): void {
+    this.lanes.add(lane);
+    if (this.open && announce) lane.opened();
+  }
+
+  leave(lane: Lane): void {
+    this.lanes.delete(lane);
+    this.waiting = this.waiting.filter((each) => each.lane !== lane);
+    for (const channel of [...lane.channels.keys()]) this.unsubscribe(lane, { type: "unsubscribe", channel });
+    if (this.asking?.lane === lane) this.asking = undefined; // its answer still comes, and is the connection's
+    if (!this.lanes.size) setTimeout(() => this.lanes.size || this.close(), LINGER);
+  }
+
+  private close(): void {
+    this.ended(this);
+    this.socket.close(1000);
+  }
+
+  // --- what a tab says
+
+  said(lane: Lane, frame: Frame): void {
+    switch (frame.type) {
+      case "auth":
+        this.waiting.push({ lane, frame });
+        return this.authenticateNext();
+      case "ping":
+        if (Date.now() - this.heardAt < FRESH) return lane.deliver({ type: "pong", timestamp: seconds() });
+        return this.forward(lane, frame);
+      case "subscribe":
+        return this.subscribe(lane, frame);
+      case "unsubscribe":
+        return this.unsubscribe(lane, frame);
+      default:
+        return this.forward(lane, frame);
+    }
+  }
+
+  private authenticateNext(): void {
+    if (!this.open || this.asking) return;
+    const next = this.waiting.shift();
+    if (!next) return;
+    const { lane, frame } = next;
+    const { end } = claimsOf(String(frame.payload?.token));
+    if (this.granted && end <= this.endsAt) {
+      // A token that lasts no longer than the one in force: nothing is asked of the service.
+      lane.deliver({ ...this.granted, ref: frame.ref! });
+      this.welcome(lane);
+      return this.authenticateNext();
+    }
+    this.asking = { lane, ref: frame.ref ?? "", endsAt: this.endsAt };
+    this.endsAt = Math.max(this.endsAt, end);
+    this.forward(lane, frame);
+  }
+
+  private welcome(lane: Lane): void {
+    if (lane.authenticated) return;
+    lane.authenticated = true;
+    if (this.announced) lane.deliver(this.announced);
+  }
+
+  private subscribe(lane: Lane, frame: Frame): void {
+    const channel = frame.channel!;
+    const presence = frame.params?.include_presence === true;
+    lane.channels.set(channel, { presence, version: undefined });
+    const wanted = [...this.lanes].some((each) => each.channels.get(channel)?.presence);
+    this.forward(lane, { ...frame, params: { ...frame.params, ...(wanted ? { include_presence: true } : {}) } });
+  }
+
+  private unsubscribe(lane: Lane, frame: Frame): void {
+    const channel = frame.channel!;
+    lane.channels.delete(channel);
+    const others = [...this.lanes].some((each) => each.channels.has(channel));
+    if (!others) this.forward(lane, frame);
+    else if (frame.ref !== undefined) lane.deliver({ type: "unsubscribed", channel, ref: frame.ref });
+  }
+
+  private forward(lane: Lane, frame: Frame): void {
+    const ref = `${lane.number}.${frame.ref ?? ""}`;
+    if (this.open) this.socket.send(JSON.stringify({ ...frame, ref }));
+  }
+
+  // --- what the service says
+
+  private received(data: string): void {
+    this.heardAt = Date.now();
+    let frame: Frame;
+    try {
+      frame = JSON.parse(data) as Frame;
+    } catch {
+      return;
+    }
+    if (typeof frame.ref === "string") return this.answered(frame, frame.ref);
+    if (frame.type === "connection_state" && frame.state === "authenticated") {
+      this.announced = frame;
+      for (const lane of this.lanes) if (lane.authenticated) lane.deliver(frame);
+      return;
+    }
+    for (const lane of [...this.lanes]) lane.hear(frame, `user:${this.user}`);
+  }
+
+  private answered(frame: Frame, ref: string): void {
+    const [number, ...rest] = ref.split(".");
+    const lane = [...this.lanes].find((each) => String(each.number) === number);
+    const own = rest.join(".");
+    const { ref: _, ...bare } = frame;
+    const back: Frame = own ? { ...bare, ref: own } : (bare as Frame);
+    if (frame.type === "auth_success") {
+      this.granted = bare as Frame;
+      this.asking = undefined;
+      lane?.deliver(back);
+      if (lane) this.welcome(lane);
+      return this.authenticateNext();
+    }
+    if (frame.type === "error" && lane && this.asking?.lane === lane && this.asking.ref === own) {
+      if (this.granted) {
+        this.endsAt = this.asking.endsAt; // a renewal that was refused: the old token holds
+        this.asking = undefined;
+      }
+      lane.deliver(back);
+      return this.authenticateNext();
+    }
+    if (!lane) return;
+    const kept = frame.channel === undefined ? undefined : lane.channels.get(frame.channel);
+    if (frame.type === "subscribed" && kept) {
+      const document = frame.document as { version?: number; epoch?: string } | undefined;
+      if (document) {
+        kept.version = document.version;
+        this.epochs.set(frame.channel!, document.epoch);
+      }
+      const { presence, ...rest_ } = back;
+      return lane.deliver((kept.presence || presence === undefined ? back : rest_) as Frame);
+    }
+    if (frame.type === "error" && kept && frame.error_code === "SUBSCRIPTION_FAILED") lane.channels.delete(frame.channel!);
+    if (frame.type === "operation_ack" && kept) {
+      kept.version = Math.max(kept.version ?? 0, (frame.payload?.version as number) ?? 0);
+      this.refreshOthers(lane, frame.channel!);
+    }
+    lane.deliver(back);
+  }
+
+  /**
+   * The service sends an edit to all connections but its author's; the author's other tabs share that one. They get
+   * what they miss by a subscription from the version that they have.
+   */
+  private refreshOthers(author: Lane, channel: string): void {
+    const behind = (): Lane[] => [...this.lanes].filter((lane) => lane !== author && lane.channels.has(channel));
+    if (this.refreshes.has(channel) || !behind().length) return;
+    const refresh = (): void => {
+      this.refreshes.delete(channel);
+      const all = [...this.lanes].map((lane) => lane.channels.get(channel)).filter((kept) => kept !== undefined);
+      const versions = all.map((kept) => kept.version).filter((version) => version !== undefined);
+      if (!this.open || all.length < 2 || !versions.length) return;
+      const since = { version: Math.min(...versions), epoch: this.epochs.get(channel) };
+      const include_presence = all.some((kept) => kept.presence);
+      this.socket.send(JSON.stringify({ type: "subscribe", channel, params: { since, include_presence }, ref: "0." }));
+    };
+    this.refreshes.set(channel, setTimeout(refresh, REFRESH));
+  }
+
+  private lost(code: number, reason: string): void {
+    this.ended(this);
+    this.open = false;
+    for (const timer of this.refreshes.values()) clearTimeout(timer as number);
+    const guilty = this.asking?.lane;
+    for (const lane of this.lanes) {
+      // A token that was refused ends the tab that gave it; the others come back with theirs.
+      const others = guilty && !this.granted && lane !== guilty;
+      lane.authenticated = false;
+      lane.channels.clear();
+      lane.closed(others ? 1012 : code, others ? "another tab was refused" : reason);
+    }
+    this.lanes.clear();
+  }
+}
+
+function seconds(): number {
+  return Math.floor(Date.now() / 1000);
+}

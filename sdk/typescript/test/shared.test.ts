@@ -1,0 +1,186 @@
+import { afterEach, describe, expect, it } from "vitest";
+import { AuthFailed, DossierRealtimeClient, type ServerMessage } from "../src/index.js";
+import { Hub } from "../src/shared/hub.js";
+import { TabSockets } from "../src/shared/socket.js";
+import { FakeServer, settled } from "../src/testing/index.js";
+
+const CHANNEL = "dossier:country:SA";
+const UPDATE = { type: "dossier_update", payload: { fields_changed: [] } };
+const clients: DossierRealtimeClient[] = [];
+
+/** A token as its tab reads it; the fake server takes any text for the id of its user. */
+function token(user: string, end = 1000): string {
+  const middle = btoa(JSON.stringify({ sub: user, exp: end }));
+  return `header.${middle}.signature`;
+}
+
+function world() {
+  const server = new FakeServer();
+  server.answer = (message) => {
+    if (message.type === "auth") {
+      message.payload.token = JSON.parse(atob(message.payload.token.split(".")[1])).sub as string;
+    }
+    return false;
+  };
+  const hub = new Hub(server.WebSocket, undefined);
+  const tab = (user: string, end?: number) => {
+    const sockets = new TabSockets((hear) => ({
+      post: (message) => void Promise.resolve().then(() => hub.receive(message, (back) => queueMicrotask(() => hear(back)))),
+      lost: () => {},
+    }));
+    const client = new DossierRealtimeClient({ token: token(user, end), url: server.url, WebSocket: sockets.WebSocket });
+    clients.push(client);
+    return client;
+  };
+  return { server, hub, tab };
+}
+
+afterEach(() => {
+  for (const client of clients.splice(0)) client.close();
+});
+
+describe("one connection for all tabs", () => {
+  it("is one for eleven, and each hears what it subscribed", async () => {
+    const { server, tab } = world();
+    const tabs = Array.from({ length: 11 }, () => tab("ali"));
+    await Promise.all(tabs.map((each) => each.connect()));
+    expect(server.opens).toBe(1);
+    expect(server.received.filter((message) => message.type === "auth")).toHaveLength(1);
+    expect(new Set(tabs.map((each) => each.sessionId)).size).toBe(1);
+    const heard = tabs.map(() => [] as ServerMessage[]);
+    await Promise.all(
+      tabs.slice(0, 5).map((each, n) => each.subscribe(CHANNEL, { onMessage: (message) => heard[n]!.push(message) }).ready()),
+    );
+    await tabs[10]!.send(CHANNEL, UPDATE);
+    await settled();
+    expect(heard.map((each) => each.length)).toEqual([1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0]);
+  });
+
+  it("keeps the subscription until the last tab leaves it", async () => {
+    const { server, tab } = world();
+    const [one, two] = [tab("ali"), tab("ali")];
+    const seen: ServerMessage[] = [];
+    const first = one.subscribe(CHANNEL, {});
+    const second = two.subscribe(CHANNEL, { onMessage: (message) => seen.push(message) });
+    await Promise.all([first.ready(), second.ready()]);
+    first.unsubscribe();
+    await settled();
+    await one.send(CHANNEL, UPDATE);
+    await settled();
+    expect(seen).toHaveLength(1);
+    expect(server.received.some((message) => message.type === "unsubscribe")).toBe(false);
+    second.unsubscribe();
+    await settled();
+    expect(server.received.some((message) => message.type === "unsubscribe")).toBe(true);
+  });
+
+  it("shows presence to the tabs that asked for it alone", async () => {
+    const { server, tab } = world();
+    const [one, two] = [tab("ali"), tab("ali")];
+    const counts: number[] = [];
+    await one.subscribe(CHANNEL, { onPresence: (presence) => counts.push(presence.count) }).ready();
+    await two.subscribe(CHANNEL, {}).ready();
+    const raw: string[] = [];
+    two.on("presence_join", (message) => raw.push(message.type));
+    server.join(CHANNEL, { user_id: "sara", name: "Sara" });
+    await settled();
+    expect(counts.at(-1)).toBe(2);
+    expect(raw).toEqual([]);
+    expect(() => two.presence(CHANNEL)).toThrow();
+  });
+
+  it("comes back as one, each tab from its own place", async () => {
+    const { server, tab } = world();
+    const tabs = [tab("ali"), tab("ali"), tab("ali")];
+    const heard = tabs.map(() => [] as number[]);
+    await Promise.all(
+      tabs.map((each, n) =>
+        each.subscribe(CHANNEL, { onMessage: (message) => heard[n]!.push((message as { offset: number }).offset) }).ready(),
+      ),
+    );
+    server.publish(CHANNEL, UPDATE);
+    await settled();
+    server.drop(1006);
+    server.publish(CHANNEL, UPDATE);
+    server.publish(CHANNEL, UPDATE);
+    while (heard.some((each) => each.length < 3)) await new Promise((done) => setTimeout(done, 10));
+    expect(heard).toEqual([[1, 2, 3], [1, 2, 3], [1, 2, 3]]);
+    expect(server.opens).toBe(2);
+  });
+
+  it("gives another user another connection", async () => {
+    const { server, tab } = world();
+    const [ali, sara, again] = [tab("ali"), tab("sara"), tab("ali")];
+    await Promise.all([ali.connect(), sara.connect(), again.connect()]);
+    expect([ali.userId, sara.userId, again.userId]).toEqual(["ali", "sara", "ali"]);
+    expect(server.opens).toBe(2);
+  });
+
+  it("asks the service about a token that lasts longer, and about no other", async () => {
+    const { server, tab } = world();
+    await tab("ali", 1000).connect();
+    await tab("ali", 900).connect();
+    await tab("ali", 2000).connect();
+    expect(server.received.filter((message) => message.type === "auth")).toHaveLength(2);
+    expect(server.opens).toBe(1);
+  });
+
+  it("lets a tab with a bad token go alone", async () => {
+    const { server, tab } = world();
+    const read = server.answer!;
+    let refuse = true;
+    server.answer = (message, socket) => {
+      read(message, socket);
+      if (message.type !== "auth" || !refuse) return false;
+      refuse = false;
+      socket.deliver({ type: "error", error_code: "INVALID_TOKEN", message: "bad", timestamp: 1, ref: message.ref });
+      socket.hangUp(4500);
+      return true;
+    };
+    const [bad, good] = [tab("ali"), tab("ali")];
+    await expect(bad.connect()).rejects.toThrow(AuthFailed);
+    await good.connect();
+    expect(good.state).toBe("authenticated");
+  });
+
+  it("brings the edits of one tab to the others", async () => {
+    const { server, tab } = world();
+    const channel = "document:d";
+    const read = server.answer!;
+    const log: object[] = [];
+    server.answer = (message, socket) => {
+      read(message, socket);
+      if (message.type === "edit_operation") {
+        const version = log.length + 1;
+        log.push({ type: "remote_operation", channel, payload: { ...message.payload, version } });
+        socket.deliver({ type: "operation_ack", channel, payload: { version }, ref: message.ref });
+        return true;
+      }
+      if (message.type !== "subscribe" || message.params?.since?.version === undefined) return false;
+      socket.deliver({ type: "subscribed", channel, recovered: true, document: { version: log.length, content: "", format: [], epoch: "e" }, ref: message.ref });
+      for (const each of log.slice(message.params.since.version as number)) socket.deliver(each);
+      return true;
+    };
+    const [author, reader] = [tab("ali"), tab("ali")];
+    const seen: [string, number][] = [];
+    const watch = (name: string) => (message: ServerMessage) => {
+      if (message.type === "remote_operation") seen.push([name, message.payload.version]);
+    };
+    await author.subscribe(channel, { onMessage: watch("author") }).ready();
+    await reader.subscribe(channel, { onMessage: watch("reader") }).ready();
+    for (let n = 0; n < 2; n++) {
+      await author.request({ type: "edit_operation", channel, payload: { operation_type: "insert", position: 0, content: "x", version: n } });
+    }
+    while (seen.length < 2) await new Promise((done) => setTimeout(done, 20));
+    expect(seen).toEqual([["reader", 1], ["reader", 2]]);
+  });
+
+  it("closes the connection when the last tab has gone", async () => {
+    const { server, tab } = world();
+    const [one, two] = [tab("ali"), tab("ali")];
+    await Promise.all([one.connect(), two.connect()]);
+    one.close();
+    two.close();
+    await server.until(() => server.sockets.size === 0);
+  });
+});
