@@ -113,7 +113,7 @@ class Service:
         """
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._asked_to_stop)
+            loop.add_signal_handler(number, self.ask_to_stop)
         loop.add_signal_handler(signal.SIGHUP, self.reload)
 
     async def run(self) -> None:
@@ -153,7 +153,8 @@ class Service:
             _log.error("the journal could not be written to its end", entries=unwritten)
         await asyncio.to_thread(self._parts.upkeep.close)
 
-    def _asked_to_stop(self) -> None:
+    def ask_to_stop(self) -> None:
+        """Let `run` end after a drain; asked again, at once."""
         self._signals += 1
         if self._signals == 1:
             self.node.background.start(self._drain())

@@ -78,7 +78,11 @@ def parser(command: str = "run.py") -> argparse.ArgumentParser:
         "--demo", action="store_true", help="with the service and the dashboard: an office at work for an hour"
     )
     commands = parser.add_subparsers(dest="command", metavar="command")
-    commands.add_parser("serve", parents=[common, listening], help="run the service")
+    serving = commands.add_parser("serve", parents=[common, listening], help="run the service")
+    serving.add_argument(
+        "--workers", type=int, default=1, help="so many processes on one port, which share a Redis (--engine redis://…)"
+    )
+    serving.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)  # how a parent starts each of them
     watching = commands.add_parser("dashboard", parents=[common], help="run the operators' dashboard")
     watching.add_argument("--host", dest="dashboard_host", help="the address to listen on")
     watching.add_argument("--port", dest="dashboard_port", type=int, help="the port to listen on; 0 takes any free one")

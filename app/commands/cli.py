@@ -17,7 +17,8 @@ from app.commands import backups, calendar, commitments, explain, export, verify
 from app.commands.arguments import overrides, parse
 from app.commands.dashboard import reachable, run_dashboard
 from app.commands.file_errors import error_sentence, refuse_start
-from app.commands.serve import run_measured, serve
+from app.commands.serve import announce, run_measured, serve
+from app.commands.workers.parent import run_workers, unfit
 from app.configuration.config import KEYS_OF_SERVICE, Config, ConfigError, load
 from app.configuration.limits import rate_limits, session_limits
 from app.engine.ports.errors import EngineError
@@ -80,13 +81,22 @@ def main(arguments: Sequence[str], command: str = "run.py") -> int:
                 wrong_start = asyncio.run(run_dashboard(config, asked.token_fd, asked.parent_fd))
                 return refuse_start(wrong_start) if wrong_start else 0
             case "serve":
-                return run_measured(serve(config))
+                return _serve(config, asked)
             case _:
                 return run_measured(serve(config, beside=asked))
     except (EngineError, store.JournalError, export.ExportError, OSError, ValueError, sqlite3.Error) as wrong:
         return refuse_start(error_sentence(wrong))
     except KeyboardInterrupt:
         return 0
+
+
+def _serve(config: Config, asked: argparse.Namespace) -> int:
+    workers = getattr(asked, "workers", 1)
+    if wrong := unfit(config, workers):
+        return refuse_start(wrong)
+    if workers > 1:
+        return asyncio.run(run_workers(config, workers, getattr(asked, "config", None), announce))
+    return run_measured(serve(config, worker=getattr(asked, "worker", False)))
 
 
 def _configuration(asked: argparse.Namespace) -> Config:

@@ -78,6 +78,7 @@ class ServerSettings(_Table, frozen=True):
     host: ListenHost
     port: Annotated[int, Meta(ge=0, le=65_535)]
     production: bool
+    reuse_port: bool
     behind_proxy: bool
     trusted_proxies: Networks
     tls_certificate: File

@@ -63,7 +63,7 @@ class PortListeners:
     def open(self) -> None:
         """Listen where the configuration says. Raises OSError for an address that cannot be listened on."""
         configured, metrics = self._config.server, self._config.metrics
-        sockets = _bound(configured.port, configured.host, backlog=1024)
+        sockets = _bound(configured.port, configured.host, backlog=1024, shared=configured.reuse_port)
         self.port = sockets[0].getsockname()[1]
         self._own_site.host_policy = _service_policy(self._config, self.port)
         self._own.add_sockets(sockets)
@@ -137,5 +137,5 @@ def _metrics_policy(config: Config) -> HostPolicy:
     return host_policy("server", (*server.allowed_hosts, *own), (), own_hosts=own_hosts(server.host))
 
 
-def _bound(port: int, host: str, *, backlog: int) -> list[socket.socket]:
-    return tornado.netutil.bind_sockets(port, host.strip("[]"), backlog=backlog)
+def _bound(port: int, host: str, *, backlog: int, shared: bool = False) -> list[socket.socket]:
+    return tornado.netutil.bind_sockets(port, host.strip("[]"), backlog=backlog, reuse_port=shared)
