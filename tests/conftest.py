@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from tornado.ioloop import IOLoop
 
-pytest_plugins = ["tests.harness.measurements", "tests.harness.xdist_groups"]
+pytest_plugins = ["tests.harness.measurements", "tests.harness.xdist_groups", "tests.harness.redis_server"]
 
 # A loaded machine is slow, not wrong: no deadline. A change is judged by the same examples every time it is tested;
 # `thorough` looks for new ones, and what it finds becomes a test of its own.

@@ -14,6 +14,7 @@ from app.core.origin import origin_now
 from app.node.sockets.frames import text_frame
 from app.node.sockets.queued_frames import ConflatableFrame, TimedFrame, UnrecordedFrame
 from dossier_realtime.protocol import codec
+from dossier_realtime.protocol.errors import CloseCode
 from dossier_realtime.protocol.events import PresenceJoin, PresenceLeave, PresenceUpdate
 from dossier_realtime.recording.ops.ops_rows import decode_report
 
@@ -48,6 +49,13 @@ class NodeDelivery:
                 self._deliver_report(publication)
             else:
                 self._deliver_event(publication)
+
+    def begin_again(self, channels: Sequence[str]) -> None:
+        """End the connections that follow channels whose places are lost: they come back and learn what is missing."""
+        for channel in channels:
+            self._documents.deleted(channel)
+            for connection in self._hub.members(channel):
+                connection.fail(CloseCode.POSITION_LOST, "the place in the channel is lost; reconnect")
 
     def _deliver_event(self, publication: Publication) -> None:
         channel, rules = publication.channel, publication.delivery

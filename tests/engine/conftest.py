@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from tests.harness.redis_server import RedisServer
 BACKENDS = ("embedded", "redis")
 """The engines to run on."""
 
-REDIS_SUITES = {"test_broker", "test_nodes", "test_presence_store", "test_stores"}
+REDIS_SUITES = {"test_broker", "test_document_store", "test_nodes", "test_presence_store", "test_stores"}
 """The suites whose parts the Redis engine has."""
 
 Opener = Callable[..., AbstractAsyncContextManager[Engine]]
@@ -40,13 +40,6 @@ class Clock:
 @pytest.fixture
 def clock() -> Clock:
     return Clock()
-
-
-@pytest.fixture(scope="session")
-def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    """Return a server for all tests of this process; each takes a prefix of its own."""
-    with RedisServer(tmp_path_factory.mktemp("redis")) as server:
-        yield server
 
 
 @pytest.fixture

@@ -5,8 +5,11 @@ from __future__ import annotations
 import signal
 import socket
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
+
+import pytest
 
 from tests.harness.eventually import HANG_SECONDS, eventually
 from tests.harness.ports import reserve
@@ -79,3 +82,10 @@ class RedisServer:
 
     def _ended(self) -> bool:
         return self.process is None or self.process.poll() is not None
+
+
+@pytest.fixture(scope="session")
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    """Return a server for all tests of this process; each takes a prefix of its own and leaves the server as it is."""
+    with RedisServer(tmp_path_factory.mktemp("redis")) as server:
+        yield server

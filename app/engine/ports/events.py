@@ -65,16 +65,27 @@ class PublishResult:
     repeated: bool = False
 
 
+def ignore_lost(channels: Sequence[str]) -> None:
+    """Do nothing about channels whose places are lost."""
+
+
 class Broker(Protocol):
     """Publications: one order a channel, the same for every subscriber; and their history."""
 
-    def start(self, deliver: Callable[[Sequence[Publication]], None]) -> None:
+    def start(
+        self, deliver: Callable[[Sequence[Publication]], None], lost: Callable[[Sequence[str]], None] = ignore_lost
+    ) -> None:
         """Begin to deliver.
 
         `deliver` is called on the event loop with every publication of the channels this node joined, and with those
         committed through this node where it did not join (for the journal): per channel in offset order, without hole
-        or repetition; a batch that was published as one comes as one. It is called only for publications that are
-        durable (or were never meant to be), and before the publisher's own call returns.
+        or repetition; a batch that was published as one comes as one, to other nodes its part of each channel. It is
+        called only for publications that are durable (or were never meant to be), and before the publisher's own call
+        returns.
+
+        `lost` is called on the event loop with joined channels that go on elsewhere than after the last delivery:
+        events between are gone, or the store has lost what it had and all its epochs are new. Whoever follows one of
+        them is to begin again.
         """
 
     async def publish(

@@ -9,6 +9,7 @@ from typing import Any, Final
 from app.core.instant import Instant
 from app.core.ratelimit import RateLimiter
 from app.engine.clocks import Clocks, engine_clocks
+from app.engine.document_versions import OPERATION_ROW_BYTES
 from app.engine.limits import EngineLimits
 from app.engine.options import EngineOptions
 from app.engine.ports.control import ControlBus
@@ -23,6 +24,8 @@ from app.engine.ports.revisions import RevisionStore
 from app.engine.ports.sessions import NodeStore, RevocationStore, SessionStore
 from app.engine.redis.bus import Bus
 from app.engine.redis.connection import Clients, connect
+from app.engine.redis.documents.documents import RedisDocuments
+from app.engine.redis.documents.revisions import RedisRevisions
 from app.engine.redis.keys import RedisKeys
 from app.engine.redis.live.access import LiveAccess
 from app.engine.redis.live.state import LiveState
@@ -37,7 +40,6 @@ from app.engine.redis.log.trimming import Trimming
 from dossier_realtime.protocol.fields import Durability
 
 UPKEEP_SECONDS: Final = 60.0
-OPERATION_ROW_BYTES: Final = 100
 
 
 async def open_redis(
@@ -106,13 +108,13 @@ class RedisEngine:
         parts = LogParts(clients.log, keys, store, reader, cursors, lane, bus)
         self._parts = parts
         self._broker = RedisBroker(parts)
-        self._trimming = Trimming(clients.log, keys, store, limits, clocks)
+        self._trimming = Trimming(reader, keys, store, limits, clocks)
         lane.committed = self._committed
         store.changed = cursors.void
         self._pulse = Pulse(parts, self._broker, self._trimming)
         self.broker: Broker = self._broker
-        self.documents: DocumentStore = _MISSING
-        self.revisions: RevisionStore = _MISSING
+        self.documents: DocumentStore = RedisDocuments(parts)
+        self.revisions: RevisionStore = RedisRevisions(parts)
         self.alerts: AlertStore = _MISSING
         self.briefs: BriefStore = _MISSING
         self.records: RecordStore = _MISSING

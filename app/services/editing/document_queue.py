@@ -88,20 +88,31 @@ class DocumentQueue:
         busy = self._working is not None or (self._loading is not None and not self._loading.done())
         return 0.0 if busy else now - self._used
 
-    async def loaded(self) -> None:
-        """Return when the document is in memory. Raises Unavailable."""
+    async def loaded(self, *, as_known: bool = False) -> None:
+        """Return when the document is in memory with all versions that were delivered. Raises Unavailable.
+
+        `as_known`: it may lack versions of other nodes; a commit finds that out.
+        """
         self._used = self._loop.time()
-        if self._is_loaded:
+        if self._is_loaded and (as_known or await self._is_current()):
             return
         if self._loading is None or self._loading.done():
             self._loading = self._loop.create_task(self._load())
         await asyncio.shield(self._loading)
         if not self._is_loaded:
-            await self.loaded()
+            await self.loaded(as_known=as_known)
+
+    async def _is_current(self) -> bool:
+        """Return whether no other node has committed a version since, and the document is not another one."""
+        position = await self._broker.position(self._channel)
+        if self._working is None and (position.epoch != self.epoch or position.offset > self.committed.version):
+            self._is_loaded = False
+        return self._is_loaded
 
     def reload(self) -> None:
         """Load the document again before its next use: its history has ended."""
         self._is_loaded = False
+        self.epoch = ""
 
     def submit(self, submission: EditSubmission) -> None:
         """Queue an edit, and begin to work if the queue rests."""
@@ -120,9 +131,12 @@ class DocumentQueue:
 
     async def _load(self) -> None:
         position = await self._broker.position(self._channel)
-        found = await self._store.snapshot(self._channel, position.offset)
-        versioned = VersionedDocument() if found is None else core.unpack(found[1])
-        self._snapshot = versioned.version
+        if position.epoch == self.epoch and position.oldest - 1 <= self.committed.version <= position.offset:
+            versioned = self.committed.copy()  # other nodes have gone on from here
+        else:
+            found = await self._store.snapshot(self._channel, position.offset)
+            versioned = VersionedDocument() if found is None else core.unpack(found[1])
+            self._snapshot = versioned.version
         await replay(self._broker, self._channel, versioned, position.offset)
         self.committed, self.epoch = versioned, position.epoch
         # The document may have been deleted while it was read: then it is read again.
@@ -154,7 +168,7 @@ class DocumentQueue:
             # After any failure each author gets an answer, and nothing half decided stays.
             _log.exception("a document's queue failed", channel=self._channel)
             self._drop_pending()
-            self._is_loaded = False
+            self.reload()
             text = "The service failed to take this edit; send it again"
             self._refuse(batch, EditError(ErrorCode.INTERNAL_ERROR, text))
 
@@ -166,7 +180,7 @@ class DocumentQueue:
     async def _commit(self, batch: list[EditSubmission]) -> None:
         if not self._ready():
             raise Unavailable("the journal cannot be written")
-        await self.loaded()
+        await self.loaded(as_known=True)
         known, self._known = self._known, {}
         tentative = self.committed.copy()
         versions: list[Version] = []

@@ -14,7 +14,7 @@ from app.engine.embedded.events.event_log import Appended
 from app.engine.embedded.events.history import StreamHead
 from app.engine.embedded.events.log_access import LogAccess
 from app.engine.limits import EngineLimits
-from app.engine.ports.events import IdempotencyKey, Publication, PublicationEntry, PublishResult
+from app.engine.ports.events import IdempotencyKey, Publication, PublicationEntry, PublishResult, ignore_lost
 from app.engine.ports.records import RecordChange
 from dossier_realtime.protocol.namespaces import frame_of
 
@@ -55,8 +55,10 @@ class EmbeddedBroker:
         for head in streams:
             self._begin(head)
 
-    def start(self, deliver: Callable[[Sequence[Publication]], None]) -> None:
-        self._deliver = deliver
+    def start(
+        self, deliver: Callable[[Sequence[Publication]], None], lost: Callable[[Sequence[str]], None] = ignore_lost
+    ) -> None:
+        self._deliver = deliver  # nothing is lost while the one process runs
 
     async def publish(
         self,

@@ -9,15 +9,11 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
-from hashlib import blake2b
 from typing import Final
 
+from app.engine.document_versions import OPERATION_ROW_BYTES, operation_key
 from app.engine.ports.documents import EditsKnown, KnownOperation, OperationKey, Version
 
-ROW_BYTES: Final = 100
-"""The bytes of one id in the file, its index included, with some room: 77 were measured with 300,000 ids."""
-
-_KEY_BYTES: Final = 16  # too many for two ids to meet, also where somebody looks for such ids
 _PURGE_EVERY: Final = 64  # ids between two purges, each of which takes at most twice as many
 
 STREAM: Final = "(SELECT id FROM streams WHERE channel = ? ORDER BY generation DESC LIMIT 1)"
@@ -32,7 +28,7 @@ class OperationIds:
 
     def __init__(self, seconds: float, max_bytes: int) -> None:
         self._seconds = seconds
-        self._max_rows = max(1, max_bytes // ROW_BYTES)
+        self._max_rows = max(1, max_bytes // OPERATION_ROW_BYTES)
 
     def refuse_known(self, db: sqlite3.Connection, stream: int, versions: Sequence[Version]) -> None:
         """Raise EditsKnown where edits of these versions are remembered for the stream."""
@@ -88,8 +84,3 @@ def known(db: sqlite3.Connection, channel: str, keys: Sequence[OperationKey]) ->
         if row is not None:
             found[key] = KnownOperation(*row)
     return found
-
-
-def operation_key(user_id: str, op_id: str) -> bytes:
-    """Return the key of a user's id. A user id has no NUL, so that no two pairs are written alike."""
-    return blake2b(f"{user_id}\0{op_id}".encode(), digest_size=_KEY_BYTES).digest()

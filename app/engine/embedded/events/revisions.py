@@ -9,6 +9,7 @@ from typing import Final
 
 from app.core.domain import kept_versions
 from app.core.domain.revision_rows import NamedVersion
+from app.engine.document_versions import payload_of
 from app.engine.embedded.events import segments
 from app.engine.embedded.events.log_access import LogAccess
 from app.engine.ports.errors import Unavailable
@@ -70,7 +71,7 @@ def _read(db: sqlite3.Connection, channel: str, after: int, limit: int) -> list[
         if len(found) < limit:
             logged = "SELECT body FROM events WHERE stream = ? AND offset > ? ORDER BY offset LIMIT ?"
             rows = db.execute(logged, (stream, found[-1].version if found else after, limit - len(found)))
-            found += (segments.payload_of(body) for (body,) in rows)
+            found += (payload_of(body) for (body,) in rows)
     finally:
         db.execute("ROLLBACK")
     return found[:limit] if found and found[0].version == after + 1 else []

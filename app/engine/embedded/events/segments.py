@@ -8,16 +8,11 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Sequence
-from typing import Final
 
 import msgspec
 
 from app.core.domain import kept_versions
-from dossier_realtime.protocol import codec
-from dossier_realtime.protocol.events import RemoteOperation, RemoteOperationPayload
-
-SNAPSHOT_SPACING: Final = 4_096
-"""Versions between two snapshots that are kept beyond the log: a text is made from the one before it."""
+from app.engine.document_versions import SNAPSHOT_SPACING, payload_of
 
 
 def keep(db: sqlite3.Connection, stream: int, bodies: Sequence[bytes], most: int) -> None:
@@ -37,14 +32,6 @@ def keep(db: sqlite3.Connection, stream: int, bodies: Sequence[bytes], most: int
         )
     _bound(db, stream, most)
     _thin(db, stream)
-
-
-def payload_of(body: bytes) -> RemoteOperationPayload:
-    """Return the version that an entry of a document's log holds. Raises msgspec.DecodeError."""
-    event = codec.decode_event(body)
-    if not isinstance(event, RemoteOperation):
-        raise msgspec.DecodeError("An entry of a document's log is no version")
-    return event.payload
 
 
 def first_kept(db: sqlite3.Connection, stream: int) -> int:

@@ -7,7 +7,7 @@ import sqlite3
 from pathlib import Path
 from typing import Final
 
-from app.engine.embedded.events.operation_ids import operation_key
+from app.engine.document_versions import operation_key
 from app.engine.sqlite.connection import StoreError, connect
 
 FILE: Final = "engine.db"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from app.core.domain.domain_facts import DomainFact
 from app.core.position import StreamPosition
-from app.engine.ports.events import IdempotencyKey, Publication, PublicationEntry, PublishResult
+from app.engine.ports.events import IdempotencyKey, Publication, PublicationEntry, PublishResult, ignore_lost
 from app.engine.ports.records import RecordChange
 from app.engine.redis.bus import Bus
 from app.engine.redis.connection import Client, asked, execute
@@ -53,8 +53,10 @@ class RedisBroker:
         self._begun: set[str] = set()
         self._begun_until = 0  # the commit up to which the store was asked for channels that began
 
-    def start(self, deliver: Callable[[Sequence[Publication]], None]) -> None:
-        self._cursors.deliver = deliver
+    def start(
+        self, deliver: Callable[[Sequence[Publication]], None], lost: Callable[[Sequence[str]], None] = ignore_lost
+    ) -> None:
+        self._cursors.deliver, self._cursors.lost = deliver, lost
 
     async def publish(
         self,
@@ -92,7 +94,7 @@ class RedisBroker:
             cursor = self._cursors.begin(channel)
             try:
                 await self._bus.subscribe(self._keys.hint(channel), self._hinted)
-                _, (head,) = await self._reader.heads([channel])
+                head = await self._cursors.head(channel)
             except BaseException:
                 if self._cursors.find(channel) is cursor:
                     await self.leave(channel)

@@ -74,7 +74,12 @@ class ChannelCursors:
 
     def settle(self, cursor: ChannelCursor, head: ChannelHead) -> None:
         """Deliver what comes after `head`: from the next turn of the loop on, when the caller has its position."""
-        cursor.generation, cursor.offset = head.generation, head.offset
+        place = head.generation, head.offset
+        for early in sorted(one for one in cursor.waiting if one <= place):
+            waiting = cursor.waiting.pop(early)
+            if waiting.context is not None:  # this node's own: its author waits for it, and the journal
+                self._send([waiting.event], waiting.context)
+        cursor.generation, cursor.offset = place
         if cursor.joining is not None:
             cursor.joining.set_result(None)
             cursor.joining = None
@@ -163,13 +168,39 @@ class ChannelCursors:
             self._advance(cursor)
 
     def void(self) -> None:
-        """Take all places of joined channels as void: the store is another one."""
+        """Take all places of joined channels as void: the store is another one. They go on at its heads."""
         channels = list(self._cursors)
         for cursor in self._cursors.values():
-            cursor.waiting.clear()
             cursor.known = (0, 0)
+            cursor.waiting.clear()
+            for _, reached in cursor.waiters:
+                reached()
+            cursor.waiters.clear()
+            if cursor.joining is None:
+                cursor.joining = asyncio.get_running_loop().create_future()
+                if cursor.refill is not None:
+                    cursor.refill.cancel()
+                cursor.refill = asyncio.get_running_loop().create_task(self._join_again(cursor))
         if channels:
             self.lost(channels)
+
+    async def head(self, channel: str) -> ChannelHead:
+        """Return the head of a channel in the store that this node knows. Raises Unavailable."""
+        while True:
+            store, (head,) = await self._reader.heads([channel])
+            if store == self._store.store:
+                return head
+            await self._store.open()
+
+    async def _join_again(self, cursor: ChannelCursor) -> None:
+        while self._cursors.get(cursor.channel) is cursor:
+            try:
+                head = await self.head(cursor.channel)
+            except Unavailable:
+                await asyncio.sleep(_RETRY_SECONDS)
+                continue
+            self.settle(cursor, head)
+            return
 
     def close(self) -> None:
         """End all reading."""

@@ -23,23 +23,23 @@ class LogReader:
     """Queries of the log. Each raises Unavailable."""
 
     def __init__(self, client: Client, keys: RedisKeys) -> None:
-        self._client, self._keys = client, keys
+        self.client, self._keys = client, keys
 
     async def heads(self, channels: Sequence[str]) -> tuple[str, list[ChannelHead]]:
         """Return the id of the store and the heads of channels, of one moment."""
-        reply = await loader.run(self._client, "heads", [self._keys.meta], self._keys.log, *channels)
+        reply = await loader.run(self.client, "heads", [self._keys.meta], self._keys.log, *channels)
         store, numbers = reply[0].decode(), reply[1:]
         return store, [ChannelHead(*numbers[at : at + 3]) for at in range(0, len(numbers), 3)]
 
     async def events(self, channel: str, generation: int, after: int, limit: int) -> list[NumberedEvent]:
         """Return at most `limit` events of an epoch after an offset, in order; none where the first is gone."""
-        rows = await asked(execute(self._client, *self._range(channel, generation, after, limit)))
+        rows = await asked(execute(self.client, *self._range(channel, generation, after, limit)))
         found = _numbered(generation, rows)
         return found if found and found[0].offset == after + 1 else []
 
     async def first(self, channel: str, generation: int) -> int:
         """Return the first offset of an epoch that is kept; 0 where none is."""
-        rows = await asked(execute(self._client, *self._range(channel, generation, 0, 1)))
+        rows = await asked(execute(self.client, *self._range(channel, generation, 0, 1)))
         return _numbered(generation, rows)[0].offset if rows else 0
 
     async def commits(self, node: str, after: int, limit: int) -> list[NumberedEvent]:
@@ -47,11 +47,11 @@ class LogReader:
         found: list[NumberedEvent] = []
         while not found:  # a page of events that are all trimmed is no end
             rows = await asked(
-                execute(self._client, "XRANGE", self._keys.commits(node), f"({after}-0", "+", "COUNT", limit)
+                execute(self.client, "XRANGE", self._keys.commits(node), f"({after}-0", "+", "COUNT", limit)
             )
             if not rows:
                 break
-            pipeline = self._client.pipeline(transaction=False)
+            pipeline = self.client.pipeline(transaction=False)
             places = []
             for number, fields in rows:
                 after = int(number.partition(b"-")[0])

@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from contextlib import suppress
-from typing import Final
+from typing import Any, Final
 
 from app.engine.ages import Ages
 from app.engine.clocks import Clocks
 from app.engine.limits import EngineLimits
 from app.engine.ports.errors import Unavailable
-from app.engine.redis.connection import Client
+from app.engine.redis.connection import asked, execute
+from app.engine.redis.documents.trim import trim_document
 from app.engine.redis.keys import RedisKeys
-from app.engine.redis.log.history import ChannelHead
+from app.engine.redis.log.history import ChannelHead, LogReader
 from app.engine.redis.log.store_state import StoreState
 from app.engine.redis.log.stored_event import NumberedEvent
 from app.engine.redis.scripts import loader
+from dossier_realtime.protocol.namespaces import namespace_of
 
 TRIM_STEP: Final = 1_000
 """Events that one step removes at most: all others wait for the server meanwhile."""
 
 TRIM_EVERY: Final = TRIM_STEP // 2
 """Events between two steps: history shrinks faster than it grows."""
+
+_CHUNK: Final = 500  # channels whose heads one call asks for
 
 
 class Trimming:
@@ -33,13 +37,15 @@ class Trimming:
     """
 
     def __init__(
-        self, client: Client, keys: RedisKeys, store: StoreState, limits: EngineLimits, clocks: Clocks
+        self, reader: LogReader, keys: RedisKeys, store: StoreState, limits: EngineLimits, clocks: Clocks
     ) -> None:
-        self._client, self._keys, self._store = client, keys, store
+        self._client, self._keys, self._store, self._reader = reader.client, keys, store, reader
+        self._document_bytes = limits.document_bytes
         self._kept, self._steady = limits.history_events, clocks.steady
         self._ages = Ages(limits.history_seconds, store.seen, clocks.steady())
         self._next: dict[str, int] = {}  # offsets at which channels are trimmed again
         self._long: dict[str, ChannelHead] = {}
+        self._is_surveyed = False  # whether channels were found that were long before this node began
         self._tasks: set[asyncio.Task[None]] = set()
 
     def committed(self, events: Sequence[NumberedEvent]) -> None:
@@ -62,27 +68,58 @@ class Trimming:
         """Trim a channel with this head, if it keeps more than it must."""
         if head.offset - head.oldest >= self._kept:
             self._long[channel] = head
-            task = asyncio.get_running_loop().create_task(self._trim(channel, head))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._begin(self._trim(channel, head))
 
     def upkeep(self) -> None:
         """Trim what became old meanwhile; to be called about once a minute."""
         self.mark()
         for channel, head in list(self._long.items()):
             self.found(channel, head)
+        self._begin(self._drop_retired())
+        if not self._is_surveyed:
+            self._is_surveyed = True
+            self._begin(self._survey())
 
     async def close(self) -> None:
         """Finish what is under way."""
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _survey(self) -> None:
+        """Find channels that are long and that nobody may publish on any more."""
+        with suppress(Unavailable):
+            names = sorted(await asked(execute(self._client, "SMEMBERS", self._keys.channels)))
+            for start in range(0, len(names), _CHUNK):
+                some = [name.decode() for name in names[start : start + _CHUNK]]
+                _, heads = await self._reader.heads(some)
+                for channel, head in zip(some, heads, strict=True):
+                    self.found(channel, head)
+
+    async def _drop_retired(self) -> None:
+        """Trim epochs that later ones replaced; of a document, too, nothing is kept beyond the log then."""
+        until = self._ages.settled(self._steady())
+        with suppress(Unavailable):
+            rows = await asked(execute(self._client, "HGETALL", self._keys.retired))
+            for name, last in zip(rows[0::2], rows[1::2], strict=True):
+                channel, _, generation = name.decode().rpartition(":")
+                arguments = self._keys.log, channel, generation, last, until, TRIM_STEP
+                await loader.run(self._client, "drop_retired", [self._keys.meta], *arguments)
+
     async def _trim(self, channel: str, head: ChannelHead) -> None:
         last, until = head.offset - self._kept, self._ages.settled(self._steady())
         with suppress(Unavailable):  # the next step finds what this one left
-            numbers = last, until, TRIM_STEP
-            oldest = await loader.run(
-                self._client, "trim", [self._keys.meta], self._keys.log, channel, head.generation, *numbers
-            )
+            bounds = last, until, TRIM_STEP
+            if namespace_of(channel).name == "document":
+                place = self._client, self._keys, channel, head
+                oldest = await trim_document(*place, bounds, self._document_bytes)
+            else:
+                oldest = await loader.run(
+                    self._client, "trim", [self._keys.meta], self._keys.log, channel, head.generation, *bounds
+                )
             if self._long.get(channel) == head:
                 self._long[channel] = head._replace(oldest=oldest)
                 if head.offset - oldest < self._kept:

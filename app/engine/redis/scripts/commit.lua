@@ -103,10 +103,10 @@ if request.tip then
     id[1], id[3] = ARGV[id[1]], ARGV[id[3]]
     local known = redis.call('HGET', ops, id[1])
     if known then
-      known = cmsgpack.unpack(known)
+      local colon = string.find(known, ':', 1, true)
       reply[#reply + 1] = id[1]
-      reply[#reply + 1] = known[1]
-      reply[#reply + 1] = known[2]
+      reply[#reply + 1] = string.sub(known, 1, colon - 1)
+      reply[#reply + 1] = string.sub(known, colon + 1)
     end
   end
   if #reply > 1 then
@@ -199,7 +199,7 @@ if ops and #request.ids > 0 then
   local queue = log .. 'ops'
   for _, id in ipairs(request.ids) do
     local version = text(places[id[2] * 3 + 3])
-    redis.call('HSET', ops, id[1], cmsgpack.pack({version, id[3]}))
+    redis.call('HSET', ops, id[1], version .. ':' .. id[3])
     redis.call('XADD', queue, '*', 'h', ops, 'k', id[1], 'v', version, 'a', text(request.now))
   end
   local over = redis.call('XLEN', queue) - request.rows
@@ -210,7 +210,7 @@ if ops and #request.ids > 0 then
       break
     end
     local known = redis.call('HGET', h, k)
-    if known and cmsgpack.unpack(known)[1] == v then
+    if known and string.sub(known, 1, #v + 1) == v .. ':' then
       redis.call('HDEL', h, k)
     end
     over, last = over - 1, row[1]
