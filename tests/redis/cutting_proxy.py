@@ -1,0 +1,85 @@
+"""A TCP proxy that loses what a test says it loses: answers, or all that a pub/sub connection hears."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+
+class CuttingProxy:
+    """Between clients and a server on the loopback.
+
+    `lose_answers`: what the server says is dropped from now on, and the connection closed once a request with these
+    bytes has been passed on. `deaf`: connections that subscribed hear nothing more, and stand.
+    """
+
+    def __init__(self, port: int) -> None:
+        self._server = port
+        self.port = 0
+        self.lose_answer_to = b""
+        self.lost_answers = 0
+        self._deaf: set[int] = set()
+        self._subscribed: set[int] = set()
+        self._writers: set[asyncio.StreamWriter] = set()
+        self._count = 0
+
+    def deafen(self) -> None:
+        """Let the pub/sub connections of now hear nothing more; new ones hear."""
+        self._deaf |= self._subscribed
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._count += 1
+        number = self._count
+        try:
+            answers, requests = await asyncio.open_connection("127.0.0.1", self._server)
+        except OSError:
+            writer.close()
+            return
+        self._writers |= {writer, requests}
+        with suppress(OSError):
+            both = self._pass_requests(number, reader, requests, writer), self._pass_answers(number, answers, writer)
+            await asyncio.gather(*both)
+        for one in (writer, requests):
+            self._writers.discard(one)
+            one.close()
+
+    async def _pass_requests(
+        self, number: int, reader: asyncio.StreamReader, requests: asyncio.StreamWriter, client: asyncio.StreamWriter
+    ) -> None:
+        while data := await reader.read(1 << 16):
+            if b"SUBSCRIBE" in data:
+                self._subscribed.add(number)
+            if self.lose_answer_to and self.lose_answer_to in data:
+                self.lose_answer_to = b""
+                self.lost_answers += 1
+                self._deaf.add(number)
+                requests.write(data)
+                await requests.drain()
+                await asyncio.sleep(0.1)  # the server carries it out, and its answer is dropped
+                client.close()
+                return
+            requests.write(data)
+            await requests.drain()
+        requests.close()
+
+    async def _pass_answers(self, number: int, answers: asyncio.StreamReader, client: asyncio.StreamWriter) -> None:
+        while data := await answers.read(1 << 16):
+            if number not in self._deaf:
+                client.write(data)
+                await client.drain()
+        client.close()
+
+
+@asynccontextmanager
+async def cutting_proxy(port: int) -> AsyncIterator[CuttingProxy]:
+    """Run a proxy before the server on a port of the loopback."""
+    proxy = CuttingProxy(port)
+    server = await asyncio.start_server(proxy._serve, "127.0.0.1", 0)
+    proxy.port = server.sockets[0].getsockname()[1]
+    try:
+        yield proxy
+    finally:
+        server.close()
+        for writer in list(proxy._writers):
+            writer.close()
