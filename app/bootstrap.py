@@ -180,6 +180,7 @@ def _compose(stores: Stores, tls_context: ssl.SSLContext | None) -> Service:
     register_gauges(metrics, sources, engine.durability)
     register_ops_rows(aggregator, metrics, node, readiness)
     parts = ServiceParts(
-        engine, journal, upkeep, node, documents, comments, quotas, due_clock, aggregator, listeners, jobs
+        *(engine, journal, upkeep, node, documents, comments, quotas, due_clock, aggregator, listeners, jobs),
+        replanning=commitments.replanning,
     )
     return Service(config, parts, tls_context, now)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from app.node.node import Node
     from app.services.briefs.jobs import BriefJobs
     from app.services.commenting.comments import Comments
+    from app.services.commitments.replanning import Replanning
     from app.services.due_clock import DueClock
     from app.services.editing.documents import Documents
     from app.services.quotas import Quotas
@@ -54,6 +55,7 @@ class ServiceParts:
     aggregator: OpsAggregator
     listeners: PortListeners
     briefs: BriefJobs
+    replanning: Replanning
 
 
 class Service:
@@ -68,6 +70,7 @@ class Service:
         self.node = parts.node
         self.verifier = parts.node.verifier
         self.listeners = parts.listeners
+        self.replanning = parts.replanning
         self.port = 0
         self._parts = parts
         self._documents = parts.documents
@@ -100,6 +103,7 @@ class Service:
         parts = self._parts
         tasks = {"documents": self._sweep_documents, "quotas": parts.quotas.run, "due": parts.due_clock.run}
         tasks |= {"briefs": parts.briefs.runner.run, "silent briefs": parts.briefs.silent.run}
+        tasks |= {"moments of commitments": self.replanning.run}
         tasks |= {"clearances": self.node.services.clearances.run, **parts.upkeep.tasks()}
         for name, task in tasks.items():
             background.repeat(name, task)

@@ -11,6 +11,7 @@ from app.services.commitments.clearances import Clearances
 from app.services.commitments.climbing import Climbing
 from app.services.commitments.ledger import CommitmentLedger
 from app.services.commitments.registry import CommitmentRegistry
+from app.services.commitments.replanning import Replanning
 from app.services.commitments.standing import StandingCommitments
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ class CommitmentParts:
     alerts: Alerts
     climbing: Climbing
     clearances: Clearances
+    replanning: Replanning
 
 
 def commitment_parts(
@@ -45,8 +47,9 @@ def commitment_parts(
     """Return the services of commitments under the policy that is configured."""
     ledger = CommitmentLedger(engine.records, alert_policy(settings))
     clearances = Clearances(engine.records, engine.broker, now)
-    climbing = Climbing(ledger, engine.alerts, publisher, clearances, channel_policy)
+    climbing = Climbing(ledger, engine.alerts, publisher, clearances, channel_policy, now)
     registry = CommitmentRegistry(ledger, climbing, engine.alerts, publisher, now)
     alerts = Alerts(engine.alerts, ledger, publisher, aggregator, now)
     standing = StandingCommitments(registry, engine.records, publisher)
-    return CommitmentParts(registry, standing, alerts, climbing, clearances)
+    replanning = Replanning(engine.records, ledger, publisher, now)
+    return CommitmentParts(registry, standing, alerts, climbing, clearances, replanning)

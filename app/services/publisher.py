@@ -88,7 +88,7 @@ class EventPublisher:
         self.quotas.charge(by.user_id, by.role, channels=begun, stored=stored)
         results: list[PublishResult] = []
         try:
-            results = await self._committed(events, entries, key, changes)
+            results = await self._committed(events, entries, key, changes, by)
         finally:
             if not results or results[0].repeated:
                 self.quotas.give_back(by.user_id, channels=begun, stored=stored)
@@ -112,12 +112,22 @@ class EventPublisher:
         await self._report(events, entries, results, level)
         return results
 
+    async def restart_alert(self, commitment_id: str, change: RecordChange) -> None:
+        """Commit that the clock of a commitment begins anew: what was alerted of it before is forgotten with that.
+
+        Raises Moved and Unavailable.
+        """
+        self._entries(())  # the journal takes changes
+        await self._alerts.restart(commitment_id, [change])
+        self._changed([change])
+
     async def prepared(self, events: Sequence[tuple[str, Event]]) -> PreparedEvents:
         """Return events of the service itself for the commit of another store, with the records that follow from them.
 
         Raises Unavailable where the journal takes no change.
         """
-        return PreparedEvents(self._entries(events), tuple(await self._projections.changes(events)))
+        entries = self._entries(events)
+        return PreparedEvents(entries, tuple(await self._projections.changes(events, _claims(entries))))
 
     async def _committed(
         self,
@@ -125,6 +135,7 @@ class EventPublisher:
         entries: Sequence[PublicationEntry],
         key: IdempotencyKey | None,
         changes: Sequence[RecordChange],
+        by: Identity | None = None,
     ) -> list[PublishResult]:
         """Commit the events, the given changes of records, and those that follow from the events.
 
@@ -135,7 +146,7 @@ class EventPublisher:
         while True:
             before = projected
             try:
-                folded = await self._projections.changes(events)
+                folded = await self._projections.changes(events, _claims(entries, by))
                 projected = [change for change in folded if (change.kind, change.key) not in given]
             except DomainFactError:
                 # A repeated send was possible when it came first: it gets its first answer.
@@ -149,9 +160,12 @@ class EventPublisher:
                 if projected == before or not projected:
                     raise  # of the given changes: their decision is to be made again
                 continue
-            if self._when_changed is not None:
-                self._when_changed((*changes, *projected))
+            self._changed((*changes, *projected))
             return results
+
+    def _changed(self, changes: Sequence[RecordChange]) -> None:
+        if self._when_changed is not None:
+            self._when_changed(changes)
 
     async def _report(
         self,
@@ -220,6 +234,14 @@ class EventPublisher:
         if by is None:
             return transition(channel, event, OF_THE_SERVICE if isinstance(event, BriefStarted) else None)
         return transition(channel, event, claim_on_brief(by))
+
+
+def _claims(entries: Sequence[PublicationEntry], by: Identity | None = None) -> list[Claim]:
+    """Return the claims of the sender of entries on the ids that they name. `by`: None for the service itself."""
+    if by is None:
+        return [OF_THE_SERVICE] * len(entries)
+    on_users = claim_on_brief(by)
+    return [(entry.domain_fact.claim if entry.domain_fact else None) or on_users for entry in entries]
 
 
 def _rules(event: Event) -> DeliveryRules:

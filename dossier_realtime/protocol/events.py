@@ -330,6 +330,7 @@ class CommitmentAlertPayload(Struct, omit_defaults=True, kw_only=True):
     """The commitment and its level. `alert_level`: 1 first alert, 2 second, 3 escalated.
 
     `next_level_at`: Unix time of the next level, unless it is acknowledged; absent at level 3, or if not known.
+    `restarts`: how often the clock of the commitment began anew, as with another deadline; absent where it never did.
     """
 
     commitment_id: Id
@@ -339,6 +340,7 @@ class CommitmentAlertPayload(Struct, omit_defaults=True, kw_only=True):
     responsible_department: Text
     alert_level: Annotated[int, Meta(ge=1, le=3)]
     next_level_at: Timestamp | None = None
+    restarts: Annotated[int, Meta(ge=1, le=1_000_000)] | None = None
 
 
 class CommitmentAlert(Struct, tag_field="type", tag="commitment_alert", omit_defaults=True, kw_only=True):

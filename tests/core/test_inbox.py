@@ -7,10 +7,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from app.core.domain.ownership import Authority, Claim
 from app.core.domain.projections import inbox
 from app.core.domain.projections.inbox import InboxEntries, InboxHeads
 from dossier_realtime.protocol import codec
-from dossier_realtime.protocol.events import Event
+from dossier_realtime.protocol.events import CommitmentAlert, Event
 
 OWN, AT = "user:ali", 1_800_000_000.0
 EXAMPLES = Path(__file__).parents[1] / "contract" / "examples" / "server"
@@ -78,3 +79,42 @@ def test_what_is_read_stays_read_and_what_is_snoozed_comes_back() -> None:
 
 def test_only_entries_of_low_priority_are_in_a_digest() -> None:
     assert [inbox.hour_of(entry(priority=level)) for level in ("low", "high", None)] == [2, None, None]
+
+
+def claim(authority: Authority) -> Claim:
+    return Claim(authority, "some publisher")
+
+
+@pytest.mark.parametrize("later", list(Authority))
+@pytest.mark.parametrize("first", list(Authority))
+def test_an_id_that_a_sender_without_authority_took_first_gives_way(first: Authority, later: Authority) -> None:
+    event: Event = server_example("notification")
+    before = InboxEntries().fold(None, OWN, event, AT, claim(first))
+    assert before is not None
+    read = inbox.as_read(inbox.decode(before.body))
+    assert read is not None
+    after = InboxEntries().fold(inbox.folded(read, "ali").body, OWN, event, AT + 5, claim(later))
+    if first is Authority.CHANNEL and later > Authority.CHANNEL:
+        assert after is not None
+        assert after.by_offset, "it stands at the place of the event that counts"
+        assert inbox.unread_of("ali") in after.labels
+    else:
+        assert after is None
+
+
+def test_a_snoozed_entry_is_kept_for_as_long_from_when_it_comes_back() -> None:
+    almost_gone = int(7_300 + inbox.KEPT_SECONDS) - 5
+    until = almost_gone + 80 * 86_400
+    snoozed = inbox.as_snoozed(entry(), until)
+    assert snoozed is not None
+    assert inbox.folded(snoozed, "ali").expires == until + inbox.KEPT_SECONDS
+    back = inbox.as_due(snoozed, until)
+    assert back is not None
+    assert inbox.folded(back, "ali").expires == until + inbox.KEPT_SECONDS
+
+
+def test_the_alert_of_another_clock_is_another_entry() -> None:
+    event = server_example("commitment_alert")
+    assert isinstance(event, CommitmentAlert)
+    again = msgspec.structs.replace(event, payload=msgspec.structs.replace(event.payload, restarts=2))
+    assert InboxEntries().key(OWN, again) == "ali/alert.uuid.1-2"

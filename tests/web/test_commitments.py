@@ -95,7 +95,7 @@ def test_snooze_delegation_completion_and_removal(tmp_path: Path) -> None:
     async def scene(place: Office) -> None:
         rows = [(await place.put(name)).json() for name in ("snoozed", "delegated", "done", "gone")]
         first, second, _ = (row["at"] for row in rows[0]["levels"])
-        until = int(first + 2 * DAY)
+        until = int(first + 3 * DAY)  # from a Thursday to a Sunday, as working hours begin
         ali = place.token("ali")
         assert (await place.call("POST", "commitments/snoozed/snooze", ali, json={"until": until})).status_code == 200
         place.wall = first
@@ -342,3 +342,39 @@ def test_what_a_sender_without_authority_said_of_an_id_stops_no_commitment(tmp_p
         assert (await place.call("POST", "commitments/c1/ack", ali)).json()["acknowledged_by"] == "ali"
 
     in_office(tmp_path, scene)
+
+
+def test_another_deadline_raises_alerts_of_its_own_that_wait_in_the_inbox(tmp_path: Path) -> None:
+    """Whoever read and acknowledged the alert of the old deadline finds that of the new one unread and open."""
+
+    async def scene(place: Office) -> None:
+        row = (await place.put("c1")).json()
+        place.wall = row["levels"][1]["at"]
+        await place.until_levels(ali=[1, 2], bea=[2])
+        assert (await place.call("POST", "commitments/c1/ack", place.token("bea"))).status_code == 200
+        moved = (await place.put("c1", due_date="2027-12-31")).json()
+        assert (await place.service.engine.alerts.find("c1")) is None, "nothing of the old clock is kept"
+        place.wall = moved["levels"][0]["at"]
+        await place.until_levels(ali=[1, 2, 1], bea=[2])
+        page = (await place.call("GET", "inbox", place.token("ali"))).json()
+        assert [entry["id"] for entry in page["entries"]] == ["alert.c1.1", "alert.c1.2", "alert.c1.1-1"]
+        (*_, newest) = await place.got("ali")
+        assert newest["payload"]["restarts"] == 1
+        answer = (await place.call("POST", "commitments/c1/ack", place.token("ali"))).json()
+        assert (answer["acknowledged_by"], answer["alert_level"]) == ("ali", 1)
+        assert len(await place.got("bea", "alert_state")) == 1, "only that of the old clock"
+
+    in_office(tmp_path, scene)
+
+
+def test_registered_commitments_follow_the_calendar_of_the_next_start(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with office(tmp_path / "data", settings={"commitments.opens": "11:00"}) as place:
+            late = (await place.put("c1")).json()["levels"][0]["at"]
+        earlier = late - 3 * 3_600
+        async with office(tmp_path / "data", earlier, settings={"commitments.opens": "08:00"}) as place:
+            await place.until_levels(ali=[1])
+            replanning = place.service.replanning
+            assert await replanning.replan() == 0, "it is done once"
+
+    asyncio.run(scene())

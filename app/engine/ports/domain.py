@@ -33,6 +33,12 @@ class AlertStore(Protocol):
         alert that is acknowledged already stays so, by whom it was.
         """
 
+    async def restart(self, commitment_id: str, changes: Sequence[RecordChange]) -> None:
+        """Forget the alert of a commitment whose clock begins anew, and change records, both or neither.
+
+        Raises Moved when a record is no longer as given, and Unavailable (nothing was committed).
+        """
+
 
 class BriefStore(Protocol):
     """Briefs, from the facts of published entries, over all nodes and restarts.

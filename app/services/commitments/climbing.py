@@ -22,6 +22,8 @@ from dossier_realtime.protocol.fields import Localized
 from dossier_realtime.recording.commitments.ladder import priority
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from app.core.domain.alerts import Alert
     from app.core.domain.commitments.commitment import Commitment, RaisedLevel
     from app.engine.ports.domain import AlertStore
@@ -44,9 +46,10 @@ class Climbing:
         publisher: EventPublisher,
         clearances: Clearances,
         channel_policy: ChannelPolicy,
+        now: Callable[[], float],
     ) -> None:
         self._ledger, self._alerts, self._publisher = ledger, alerts, publisher
-        self._clearances, self._channel_policy = clearances, channel_policy
+        self._clearances, self._channel_policy, self._now = clearances, channel_policy, now
 
     async def handle(self, record: Record, now: float) -> None:
         """Raise the next level of a commitment that is due. Raises Moved and Unavailable."""
@@ -92,7 +95,7 @@ class Climbing:
         """Return whether a user may see it: one whom it concerns, or who may read its MoU; cleared in either case."""
         if not self._is_cleared(identity, commitment):
             return False
-        return identity.user_id in commitment.people or self._holds(identity, Right.READ, commitment)
+        return identity.user_id in commitment.people(self._now()) or self._holds(identity, Right.READ, commitment)
 
     def may_change(self, identity: Identity, commitment: Commitment) -> bool:
         """Return whether a user may register or remove it: `write` on its MoU's channel, and cleared for it."""
@@ -100,7 +103,7 @@ class Climbing:
 
     def may_act(self, identity: Identity, commitment: Commitment) -> bool:
         """Return whether a user may complete, snooze or delegate it: one whom it concerns, or who may change it."""
-        concerned = identity.user_id in commitment.people and self.may_see(identity, commitment)
+        concerned = identity.user_id in commitment.people(self._now()) and self.may_see(identity, commitment)
         return concerned or self.may_change(identity, commitment)
 
     def _is_cleared(self, identity: Identity, commitment: Commitment) -> bool:
@@ -129,6 +132,7 @@ class Climbing:
                 responsible_department=said.responsible_department if told_whole else DEPARTMENT,
                 alert_level=step.level,
                 next_level_at=None if following is None else int(following),
+                restarts=step.after.restarts or None,
             )
             own = channels.user(user)
             events.append((own, CommitmentAlert(priority=priority(step.level), payload=payload, channel=own)))

@@ -110,7 +110,10 @@ class CommitmentRegistry:
             quotas, stored = self._publisher.quotas, len(change.body or b"")
             quotas.charge(by.user_id, by.role, channels=0, stored=stored)
             try:
-                await self._publisher.commit([], [change])
+                if after.restarted:
+                    await self._publisher.restart_alert(commitment_id, change)
+                else:
+                    await self._publisher.commit([], [change])
             except Moved:
                 quotas.give_back(by.user_id, channels=0, stored=stored)
                 continue
@@ -164,15 +167,15 @@ class CommitmentRegistry:
     async def delegate(self, commitment_id: str, to: str, until: int, by: Identity, act: RecordAct) -> CommitmentChange:
         """Let another user receive alerts in place of the caller, or of the owner where the caller receives none.
 
-        What stands raised is raised to them too. Raises as `complete`.
+        A delegate hands on what was delegated to them, for as long as it was. What stands raised is raised to the new
+        delegate too. Raises as `complete`.
         """
         recorded = False
         while True:
             held, now = await self._held(commitment_id, by, act=True), self._now()
-            receives = any(by.user_id in group for group in held.commitment.said.escalation)
-            user = by.user_id if receives else held.commitment.said.owner
             cleared = await self.climbing.cleared(held.commitment, (to,))
-            step = core.delegated(held.commitment, user, to, until, now, cleared)
+            made = core.delegations(held.commitment, by.user_id, to, until, now)
+            step = core.delegated(held.commitment, made, now, cleared)
             if not recorded:
                 recorded = True
                 await act(self._act("delegate_commitment", step.after, held.commitment))

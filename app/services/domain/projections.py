@@ -10,6 +10,7 @@ from app.engine.ports.records import RecordChange
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from app.core.domain.ownership import Claim
     from app.core.domain.projections.action_links import ActionLinks
     from app.core.domain.projections.projection import Folded, Projection
     from app.core.instant import Instant
@@ -38,8 +39,10 @@ class Projections:
         self._rows = tuple(rows)
         self._clock = clock
 
-    async def changes(self, events: Sequence[tuple[str, Event]]) -> list[RecordChange]:
+    async def changes(self, events: Sequence[tuple[str, Event]], claims: Sequence[Claim | None]) -> list[RecordChange]:
         """Return the changes of records that follow from (channel, event) pairs of one commit.
+
+        `claims`: of the sender, one an event, on the ids that it names.
 
         Raises DomainFactError where an event cannot be, and Unavailable.
         """
@@ -49,23 +52,27 @@ class Projections:
         for row in self._rows:
             keys = [row.key(channel, event) for channel, event in events]
             if any(key is not None for key in keys):
-                changes += await self._folded(row, events, keys)
+                changes += await self._folded(row, events, claims, keys)
         return changes
 
     async def _folded(
-        self, row: Projection, events: Sequence[tuple[str, Event]], keys: Sequence[str | None]
+        self,
+        row: Projection,
+        events: Sequence[tuple[str, Event]],
+        claims: Sequence[Claim | None],
+        keys: Sequence[str | None],
     ) -> list[RecordChange]:
         at = self._clock().wall
         found = await self._records.find(row.kind, [key for key in keys if key is not None])
         folds: dict[str, _Fold] = {}
-        for index, (key, (channel, event)) in enumerate(zip(keys, events, strict=True)):
+        for index, (key, claim, (channel, event)) in enumerate(zip(keys, claims, events, strict=True)):
             if key is None:
                 continue
             fold = folds.get(key)
             if fold is None:
                 stored = found.get(key)
                 fold = folds[key] = _Fold(0, None) if stored is None else _Fold(stored.revision, stored.body)
-            folded = row.fold(fold.body, channel, event, at)
+            folded = row.fold(fold.body, channel, event, at, claim)
             if folded is not None:
                 fold.body, fold.last, fold.entry = folded.body, folded, index
         return [

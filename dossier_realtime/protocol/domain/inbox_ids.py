@@ -12,7 +12,8 @@ def entry_id(event: Event) -> str | None:
     """Return the id of the entry that an event makes in an inbox; None where it makes none.
 
     A notification has its own id. The others have the id of their subject behind a word, so that no two kinds share
-    one: `task.{task_id}`, `alert.{commitment_id}.{level}`, `brief.{request_id}`.
+    one: `task.{task_id}`, `alert.{commitment_id}.{level}`, `brief.{request_id}`. An alert of a commitment whose clock
+    began anew has the number of times at its end: `alert.{commitment_id}.{level}-{restarts}`.
     """
     match event:
         case Notification():
@@ -20,7 +21,9 @@ def entry_id(event: Event) -> str | None:
         case TaskAssigned():
             return f"task.{event.payload.task_id}"
         case CommitmentAlert():
-            return f"alert.{event.payload.commitment_id}.{event.payload.alert_level}"
+            said = event.payload
+            again = "" if said.restarts is None else f"-{said.restarts}"
+            return f"alert.{said.commitment_id}.{said.alert_level}{again}"
         case BriefComplete() | BriefFailed():
             return f"brief.{event.request_id}"
         case _:

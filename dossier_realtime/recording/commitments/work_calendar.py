@@ -103,6 +103,18 @@ class WorkCalendar:
         local = self.local(moment)
         return not (self.is_working_day(local.date()) and self.opens <= local.time() < self.closes)
 
+    def working_from(self, moment: float) -> float:
+        """Return a moment (Unix seconds), or the next at which the office works where it is quiet then."""
+        if not self.is_quiet(moment):
+            return moment
+        local = self.local(moment)
+        day = local.date() if local.time() < self.opens else local.date() + _DAY
+        for _ in range(_MAX_SEARCH):
+            if self.is_working_day(day):
+                return self.opening(day)
+            day += _DAY
+        return moment
+
     def opening(self, day: date) -> float:
         """Return the moment (Unix seconds) at which working hours begin on a day."""
         return datetime.combine(day, self.opens, self.zone).timestamp()

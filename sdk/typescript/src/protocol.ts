@@ -276,6 +276,7 @@ export interface CommentReply {
  * The commitment and its level. `alert_level`: 1 first alert, 2 second, 3 escalated.
  *
  * `next_level_at`: Unix time of the next level, unless it is acknowledged; absent at level 3, or if not known.
+ * `restarts`: how often the clock of the commitment began anew, as with another deadline; absent where it never did.
  */
 export interface CommitmentAlertPayload {
   readonly commitment_id: CommitmentId;
@@ -286,12 +287,14 @@ export interface CommitmentAlertPayload {
   readonly alert_level: number;
   /** Unix time in whole seconds. */
   readonly next_level_at?: number;
+  readonly restarts?: number;
 }
 
 /**
  * The commitment and its level. `alert_level`: 1 first alert, 2 second, 3 escalated.
  *
  * `next_level_at`: Unix time of the next level, unless it is acknowledged; absent at level 3, or if not known.
+ * `restarts`: how often the clock of the commitment began anew, as with another deadline; absent where it never did.
  */
 export interface CommitmentAlertPayloadInput {
   commitment_id: string;
@@ -302,6 +305,7 @@ export interface CommitmentAlertPayloadInput {
   alert_level: number;
   /** Unix time in whole seconds. */
   next_level_at?: number;
+  restarts?: number;
 }
 
 /** The cursor that is gone. */

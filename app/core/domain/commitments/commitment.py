@@ -13,7 +13,7 @@ from msgspec import Struct, structs
 
 from dossier_realtime.protocol.http.commitments import CommitmentBody
 from dossier_realtime.recording.commitments.dry_run import Deadline, audience
-from dossier_realtime.recording.commitments.ladder import LEVELS, AlertPolicy
+from dossier_realtime.recording.commitments.ladder import LEVELS, URGENT_LEVEL, AlertPolicy
 
 KIND: Final = "commitment"
 State = Literal["open", "acknowledged", "completed", "deleted"]
@@ -44,6 +44,8 @@ class Commitment(Struct, frozen=True, kw_only=True):
     passed_over: tuple[tuple[str, ...], ...] = ((), (), ())
     restarted: bool = False
     """True where its clock began anew: alerts of before say nothing of it."""
+    restarts: int = 0
+    """How often its clock began anew: the alerts of each time are entries of their own in inboxes."""
 
     @property
     def due(self) -> date:
@@ -57,12 +59,11 @@ class Commitment(Struct, frozen=True, kw_only=True):
         groups = tuple(tuple(group) for group in said.escalation)
         return Deadline(self.commitment_id, said.mou_id, said.mou_type, self.due, groups)
 
-    @property
-    def people(self) -> frozenset[str]:
-        """The users whom it concerns: its owner, its recipients, and those whom they delegated it to."""
+    def people(self, now: float) -> frozenset[str]:
+        """Return the users whom it concerns: its owner, its recipients, and their delegates whose time is not over."""
         named = {user for group in self.said.escalation for user in group}
         raised = {user for users in self.raised for user in users}
-        return frozenset({self.said.owner, *named, *raised, *(one.to for one in self.delegations)})
+        return frozenset({self.said.owner, *named, *raised, *(one.to for one in self.delegations if now < one.until)})
 
     def encode(self) -> bytes:
         """Return it as its record keeps it."""
@@ -112,20 +113,25 @@ def registered(known: Commitment | None, commitment_id: str, said: CommitmentBod
         registered_by=by,
         registered_at=int(now),
         restarted=known is not None,
+        restarts=0 if known is None else known.restarts + 1,
     )
 
 
 def next_moment(commitment: Commitment, policy: AlertPolicy) -> float | None:
     """Return when the next level is due (Unix seconds); None where nothing is raised any more.
 
-    A snoozed commitment raises nothing before its end.
+    A snoozed commitment raises nothing before its end, and then in working hours, but for the urgent level.
     """
     if commitment.state != "open" or commitment.level >= LEVELS[-1]:
         return None
     if commitment.said.mou_type not in policy.days_before:
         return None
     moment = policy.moments(commitment.said.mou_type, commitment.due)[commitment.level]
-    return moment if commitment.snoozed_until is None else max(moment, commitment.snoozed_until)
+    if commitment.snoozed_until is None or commitment.snoozed_until <= moment:
+        return moment
+    if commitment.level + 1 == URGENT_LEVEL:
+        return commitment.snoozed_until
+    return policy.calendar.working_from(commitment.snoozed_until)
 
 
 def recipients(commitment: Commitment, level: int, now: float) -> tuple[str, ...]:
@@ -168,18 +174,34 @@ def snoozed(commitment: Commitment, until: int) -> Commitment:
     return structs.replace(commitment, snoozed_until=until)
 
 
-def delegated(
-    commitment: Commitment, user: str, to: str, until: int, now: float, cleared: frozenset[str]
-) -> RaisedLevel:
-    """Return the commitment with a delegate in place of a user until a time.
+def delegations(commitment: Commitment, by: str, to: str, until: int, now: float) -> tuple[Delegation, ...]:
+    """Return whom a delegate stands in for where `by` delegates: `by` as a recipient, and those who delegated to them.
+
+    A delegate hands on no more than the time that they were given. One who is neither delegates for the owner.
+    """
+    given = tuple(
+        Delegation(one.user, to, min(until, one.until))
+        for one in commitment.delegations
+        if one.to == by and now < one.until and one.user != to
+    )
+    receives = any(by in group for group in commitment.said.escalation)
+    if receives or by == commitment.said.owner or not given:
+        own = Delegation(by if receives else commitment.said.owner, to, until)
+        return (own, *(one for one in given if one.user != own.user))
+    return given
+
+
+def delegated(commitment: Commitment, made: tuple[Delegation, ...], now: float, cleared: frozenset[str]) -> RaisedLevel:
+    """Return the commitment with a delegate in place of users until a time.
 
     What stands raised is raised to the delegate too, once, so that they can act on it.
     """
-    kept = tuple(one for one in commitment.delegations if one.user != user and one.until > now)
-    after = structs.replace(commitment, delegations=(*kept, Delegation(user, to, until)))
+    replaced = {one.user for one in made}
+    kept = tuple(one for one in commitment.delegations if one.user not in replaced and one.until > now)
+    after = structs.replace(commitment, delegations=(*kept, *made))
     if not after.level or after.state != "open":
         return RaisedLevel(0, (), (), after)
-    return _raised(after, after.level, (to,), cleared)
+    return _raised(after, after.level, tuple(dict.fromkeys(one.to for one in made)), cleared)
 
 
 def _raised(commitment: Commitment, level: int, users: tuple[str, ...], cleared: frozenset[str]) -> RaisedLevel:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 from msgspec import Struct
 
+from app.core.domain.ownership import Authority
 from app.core.domain.projections.projection import Folded
 from dossier_realtime.protocol import channels, codec
 from dossier_realtime.protocol.domain.inbox_ids import entry_id
@@ -14,6 +15,7 @@ from dossier_realtime.protocol.events import CommitmentAlert, Notification
 from dossier_realtime.protocol.fields import Priority
 
 if TYPE_CHECKING:
+    from app.core.domain.ownership import Claim
     from dossier_realtime.protocol.events import Event
 
 KIND: Final = "inbox"
@@ -30,10 +32,17 @@ class InboxEntry(Struct, omit_defaults=True, kw_only=True):
     priority: Priority | None = None
     read: bool = False
     snoozed_until: int | None = None
+    waits_from: int | None = None
+    """The end of its last snoozing: it is kept for 90 days from then on."""
+    authority: int = 0
+    """That of its publisher on the channel; 0 where it was not kept."""
 
 
 class InboxEntries:
-    """The projection of entries, one record each. The same id again is no second entry."""
+    """The projection of entries, one record each. The same id again is no second entry.
+
+    An id that a sender with `write` on single channels named first gives way to one with more authority.
+    """
 
     kind = KIND
 
@@ -42,13 +51,17 @@ class InboxEntries:
         name = entry_of(channel, event)
         return None if name is None else entry_key(channels.identifier(channel), name)
 
-    def fold(self, known: bytes | None, channel: str, event: Event, at: float) -> Folded | None:
+    def fold(
+        self, known: bytes | None, channel: str, event: Event, at: float, claim: Claim | None = None
+    ) -> Folded | None:
         """Return the new entry, unread."""
         name = entry_of(channel, event)
-        if known is not None or name is None:
+        authority = 0 if claim is None else int(claim.authority)
+        if name is None or (known is not None and not _gives_way(decode(known), authority)):
             return None
         priority = event.priority if isinstance(event, Notification | CommitmentAlert) else None
         entry = InboxEntry(id=name, event=msgspec.Raw(codec.encode(event)), received=int(at), priority=priority)
+        entry.authority = authority
         return folded(entry, channels.identifier(channel))
 
 
@@ -64,7 +77,7 @@ class InboxHeads:
         """Return the user whose inbox gets an entry."""
         return None if entry_of(channel, event) is None else channels.identifier(channel)
 
-    def fold(self, known: bytes | None, channel: str, event: Event, at: float) -> Folded:
+    def fold(self, known: bytes | None, channel: str, event: Event, at: float, claim: Claim | None = None) -> Folded:
         """Return the record anew: its revision is what counts."""
         return Folded(b"{}")
 
@@ -95,11 +108,21 @@ def decode(body: bytes) -> InboxEntry:
 
 
 def folded(entry: InboxEntry, user_id: str) -> Folded:
-    """Return the record of an entry: placed by the offset of its event, kept for 90 days."""
+    """Return the record of an entry: placed by the offset of its event, kept for 90 days, since its snoozing also."""
     waits = not entry.read and entry.snoozed_until is None
     labels = (all_of(user_id), unread_of(user_id)) if waits else (all_of(user_id),)
     due = None if entry.snoozed_until is None else float(entry.snoozed_until)
-    return Folded(msgspec.json.encode(entry), labels, by_offset=True, due=due, expires=entry.received + KEPT_SECONDS)
+    return Folded(
+        msgspec.json.encode(entry),
+        labels,
+        by_offset=True,
+        due=due,
+        expires=max(entry.received, entry.waits_from or 0) + KEPT_SECONDS,
+    )
+
+
+def _gives_way(known: InboxEntry, authority: int) -> bool:
+    return known.authority == Authority.CHANNEL and authority > Authority.CHANNEL
 
 
 def as_read(entry: InboxEntry) -> InboxEntry | None:
@@ -113,7 +136,7 @@ def as_snoozed(entry: InboxEntry, until: int) -> InboxEntry | None:
     """Return the entry as unread again from `until` (Unix seconds) on; None where it is so already."""
     if entry.snoozed_until == until and not entry.read:
         return None
-    return msgspec.structs.replace(entry, read=False, snoozed_until=until)
+    return msgspec.structs.replace(entry, read=False, snoozed_until=until, waits_from=until)
 
 
 def as_due(entry: InboxEntry, now: float) -> InboxEntry | None:

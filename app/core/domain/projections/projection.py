@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from app.core.domain.ownership import Claim
     from dossier_realtime.protocol.events import Event
 
 
@@ -33,9 +34,12 @@ class Projection(Protocol):
     def key(self, channel: str, event: Event) -> str | None:
         """Return the key of the record that the event changes; None: it changes none."""
 
-    def fold(self, known: bytes | None, channel: str, event: Event, at: float) -> Folded | None:
+    def fold(
+        self, known: bytes | None, channel: str, event: Event, at: float, claim: Claim | None = None
+    ) -> Folded | None:
         """Return the record after the event; None where the record stays as it is.
 
-        `known` is its body before, None where there was none; `at` is Unix seconds. Raises DomainFactError where the
+        `known` is its body before, None where there was none; `at` is Unix seconds; `claim` is that of the sender on
+        the ids that it names, None where there is none to be had. Raises DomainFactError where the
         event cannot be.
         """

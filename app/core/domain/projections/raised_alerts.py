@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 from msgspec import Struct, structs
 
+from app.core.domain.ownership import Authority, Claim, takes_over
 from app.core.domain.projections.projection import Folded
 from dossier_realtime.protocol import channels
 from dossier_realtime.protocol.events import AlertState, CommitmentAlert
@@ -40,6 +41,9 @@ class RaisedAlert(Struct, frozen=True, kw_only=True, omit_defaults=True):
     raised_to: tuple[str, ...]
     next_level_at: int | None = None
     by: str = ""
+    authority: int = 0
+    """That of the sender who named the commitment last; 0 where it was not kept."""
+    restarts: int = 0
 
     @property
     def channels(self) -> tuple[str, ...]:
@@ -48,7 +52,10 @@ class RaisedAlert(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class RaisedAlerts:
-    """The projection of alerts: one record for each commitment."""
+    """The projection of alerts: one record for each commitment.
+
+    As in the store of alerts, nothing is kept of what a sender without authority said once another one takes over.
+    """
 
     kind = KIND
 
@@ -56,10 +63,16 @@ class RaisedAlerts:
         """Return the key of the record of an alert."""
         return event.payload.commitment_id if isinstance(event, CommitmentAlert | AlertState) else None
 
-    def fold(self, known: bytes | None, channel: str, event: Event, at: float) -> Folded | None:
+    def fold(
+        self, known: bytes | None, channel: str, event: Event, at: float, claim: Claim | None = None
+    ) -> Folded | None:
         """Return the record of an alert after an event; levels never decrease, and a higher one opens it again."""
         before = None if known is None else decode(known)
+        if before is not None and _begins_anew(before, event, claim):
+            before = None
         after = _after(before, channel, event, at)
+        if after is not None and claim is not None and isinstance(event, CommitmentAlert):
+            after = structs.replace(after, authority=int(claim.authority))
         if after is None or after == before:
             return None
         order = f"{'1' if after.by else '0'}{after.due_date}"
@@ -75,6 +88,16 @@ def mou_label(mou_id: str) -> str:
 def decode(body: bytes) -> RaisedAlert:
     """Return the alert of a record."""
     return msgspec.json.decode(body, type=RaisedAlert)
+
+
+def _begins_anew(before: RaisedAlert, event: Event, claim: Claim | None) -> bool:
+    if not isinstance(event, CommitmentAlert):
+        return False
+    if (event.payload.restarts or 0) > before.restarts:
+        return True
+    if claim is None or not before.authority:
+        return False
+    return takes_over(Claim(Authority(before.authority), ""), claim)
 
 
 def _after(before: RaisedAlert | None, channel: str, event: Event, at: float) -> RaisedAlert | None:
@@ -101,4 +124,6 @@ def _after(before: RaisedAlert | None, channel: str, event: Event, at: float) ->
         raised_to=users,
         next_level_at=said.next_level_at,
         by="" if before is None or is_new else before.by,
+        authority=0 if before is None else before.authority,
+        restarts=said.restarts or 0 if before is None else before.restarts,
     )

@@ -17,6 +17,7 @@ from dossier_realtime.recording.relationships.course import HealthChange, Relati
 from dossier_realtime.recording.relationships.scoring import next_moment
 
 if TYPE_CHECKING:
+    from app.core.domain.ownership import Claim
     from dossier_realtime.protocol.events import Event
     from dossier_realtime.recording.relationships.scoring import HealthPolicy
 
@@ -37,7 +38,9 @@ class HealthChanges:
         """Return the relationship whose channel a change is on."""
         return channels.identifier(channel) if isinstance(event, RelationshipHealthChange) else None
 
-    def fold(self, known: bytes | None, channel: str, event: Event, at: float) -> Folded | None:
+    def fold(
+        self, known: bytes | None, channel: str, event: Event, at: float, claim: Claim | None = None
+    ) -> Folded | None:
         """Return the relationship after the change."""
         assert isinstance(event, RelationshipHealthChange)  # noqa: S101  `key` names no other
         said = event.payload

@@ -18,6 +18,7 @@ from dossier_realtime.protocol.fields import TaskStatus
 from dossier_realtime.protocol.http.inbox_forms import TaskRow
 
 if TYPE_CHECKING:
+    from app.core.domain.ownership import Claim
     from dossier_realtime.protocol.events import Event
 
 KIND: Final = "task"
@@ -41,7 +42,9 @@ class Tasks:
         """Return the key of the record of a task on a channel."""
         return f"{channel}/{event.payload.task_id}" if isinstance(event, TaskUpdate | TaskAssigned) else None
 
-    def fold(self, known: bytes | None, channel: str, event: Event, at: float) -> Folded | None:
+    def fold(
+        self, known: bytes | None, channel: str, event: Event, at: float, claim: Claim | None = None
+    ) -> Folded | None:
         """Return the record of a task after an event. Raises ImpossibleFactError for a step that tasks do not have."""
         before = None if known is None else decode(known)
         task = _after(before, channel, event, int(at))

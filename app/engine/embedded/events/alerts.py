@@ -45,6 +45,11 @@ class EmbeddedAlerts:
         work = partial(self._acknowledge, alert=alert, by=by, publish=publish, now=self._now())
         return (await self._writer.submit(work, self._broker.appended)).results
 
+    async def restart(self, commitment_id: str, changes: Sequence[RecordChange]) -> None:
+        publish = partial(self._log.append, entries=(), key=None, now=self._now(), changes=tuple(changes))
+        work = partial(_restart, commitment_id=commitment_id, publish=publish)
+        await self._writer.submit(work, self._broker.appended)
+
     def upkeep(self) -> None:
         """Remove alerts that had no event for long."""
         now = self._now()
@@ -66,6 +71,12 @@ class EmbeddedAlerts:
             (by, now, alert.commitment_id),
         )
         return appended
+
+
+def _restart(db: sqlite3.Connection, commitment_id: str, publish: Callable[[sqlite3.Connection], Appended]) -> Appended:
+    appended = publish(db)  # first: a record may have moved
+    _remove(db, commitment_id)
+    return appended
 
 
 def bound(db: sqlite3.Connection, told: Iterable[AlertRecipient]) -> dict[str, Claim]:
