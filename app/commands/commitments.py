@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from app.configuration.office_calendar import alert_policy
 from dossier_realtime.archive import open_journal
 from dossier_realtime.protocol.classification import HIGHEST, LEVELS
+from dossier_realtime.protocol.domain.day_words import days_left
 from dossier_realtime.recording.commitments.dry_run import changed_policy, dry_run
 from dossier_realtime.recording.commitments.recorded import recorded_deadlines
 from dossier_realtime.recording.commitments.work_calendar import hijri_date
@@ -43,7 +44,7 @@ def commitments(config: Config, asked: argparse.Namespace) -> int:
         hijri = hijri_date(at.date())
         print(
             f"{at:%Y-%m-%d %H:%M}  {hijri.text if hijri else '–':<10}  level {alert.level}  {alert.commitment_id}  "
-            f"{alert.mou_id}  {alert.days_until_deadline} days left  {', '.join(alert.recipients) or '–'}"
+            f"{alert.mou_id}  {days_left(alert.days_until_deadline).en}  {', '.join(alert.recipients) or '–'}"
         )
     print(f"{len(found)} alerts  {zone.key}")
     return 0

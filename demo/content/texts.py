@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from demo.content.world import Entity, Mou
+from dossier_realtime.protocol.domain.day_words import days_left
 
 Localized = dict[str, str]
 
@@ -60,7 +61,8 @@ ANNOUNCEMENTS: tuple[tuple[Localized, Localized], ...] = (
 def mou_expires(mou: Mou, days: int) -> tuple[Localized, Localized]:
     """Return title and message of the reminder that an MoU expires."""
     title = _both("MoU expiring soon", "مذكرة التفاهم على وشك الانتهاء")
-    return title, _both(f"{mou.dossier.en} ends in {days} days", f"تنتهي مذكرة {mou.dossier.ar} خلال {days} يومًا")
+    left = days_left(days)
+    return title, _both(f"{mou.dossier.en} ends: {left.en}", f"تنتهي مذكرة {mou.dossier.ar}؛ {left.ar}")
 
 
 def comment_on(entity: Entity, name: str) -> tuple[Localized, Localized]:

@@ -329,8 +329,7 @@ class BriefFailed(Struct, tag_field="type", tag="brief_generation_failed", omit_
 class CommitmentAlertPayload(Struct, omit_defaults=True, kw_only=True):
     """The commitment and its level. `alert_level`: 1 first alert, 2 second, 3 escalated.
 
-    `next_level_at`: Unix time of the next level, unless it is acknowledged; absent at level 3, or if not known.
-    `restarts`: how often the clock of the commitment began anew, as with another deadline; absent where it never did.
+    `next_level_at`: Unix time of the next level; absent if acknowledged, last, or unknown. `restarts`: of its clock.
     """
 
     commitment_id: Id

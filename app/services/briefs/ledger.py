@@ -11,6 +11,7 @@ from app.core.briefs.facts import EntityFact
 from app.core.briefs.finished import FinishedBrief
 from app.core.briefs.job import BriefJob, cancelled
 from app.engine.ports.records import ListPlace, Record, RecordChange
+from app.services.domain.visible_pages import VisiblePages
 
 if TYPE_CHECKING:
     from app.engine.ports.events import IdempotencyKey, PublishResult
@@ -50,6 +51,7 @@ class BriefLedger:
     ) -> None:
         self._records, self._publisher, self.now = records, publisher, now
         self._silence = silence_seconds
+        self.pages = VisiblePages(records, lambda place: f"{place.order}-{place.key}")
 
     async def find(self, request_id: str) -> KeptBrief | None:
         """Return a job. Raises Unavailable."""

@@ -20,10 +20,11 @@ from dossier_realtime.protocol.authorization import Right, access, decide_operat
 from dossier_realtime.protocol.errors import ErrorCode
 from dossier_realtime.protocol.events import BriefStarted, BriefStartedPayload
 
-from .ledger import ALL
+from .ledger import ALL, KIND
 
 if TYPE_CHECKING:
     from app.core.briefs.finished import FinishedBrief
+    from app.engine.ports.records import Record
     from app.journal.acts import RecordAct
     from app.services.publisher import EventPublisher
     from dossier_realtime.protocol.authorization import Identity
@@ -73,10 +74,10 @@ class RequestedBrief(NamedTuple):
 
 
 class BriefPage(NamedTuple):
-    """A page of briefs; `following` is the place after which the next page begins, None on the last."""
+    """A page of briefs. `more`: the `next` of the page, None on the last."""
 
     jobs: list[BriefJob]
-    following: ListPlace | None
+    more: str | None
 
 
 class BriefRequests:
@@ -175,31 +176,19 @@ class BriefRequests:
     async def page(self, by: Identity, after: ListPlace | None, limit: int) -> BriefPage:
         """Return the user's briefs, or everybody's for `admin:*`: open ones first, then the newest.
 
-        Raises Unavailable.
+        A page may be short, or empty, and yet have a `next`: enough was looked at. Raises Unavailable.
         """
         label = ALL if decide_operator(by).allowed else channels.user(by.user_id)
-        jobs: list[BriefJob] = []
-        while True:
-            found = await self._ledger.page(label, after, limit + 1)
-            for place, kept in found:
-                if len(jobs) == limit:
-                    return BriefPage(jobs, after)
-                after = place
-                if self.may_read(kept.job, by):
-                    jobs.append(kept.job)
-            if len(found) <= limit:
-                return BriefPage(jobs, None)
+        page = await self._ledger.pages.page(KIND, label, after, limit, lambda one: self._reads(one, by))
+        return BriefPage([self._ledger.read(record).job for record in page.records], page.more)
 
-    @staticmethod
-    def place(text: str) -> ListPlace | None:
+    def _reads(self, record: Record, by: Identity) -> bool:
+        return self.may_read(self._ledger.read(record).job, by)
+
+    def place(self, text: str) -> ListPlace | None:
         """Return the place that the `next` of a page names; None for any other text."""
         order, _, key = text.partition("-")
-        return ListPlace(order, key) if _ORDER.fullmatch(order) and key else None
-
-    @staticmethod
-    def place_text(place: ListPlace) -> str:
-        """Return the `next` of a page."""
-        return f"{place.order}-{place.key}"
+        return ListPlace(order, key) if _ORDER.fullmatch(order) and key else self._ledger.pages.opened(text)
 
     def may_read(self, job: BriefJob, by: Identity) -> bool:
         """Return whether a user may read a brief now."""

@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from app.core.domain.projections import tasks as core
 
+from .places import read_place
+from .visible_pages import VisiblePages
+
 if TYPE_CHECKING:
     from app.engine.ports.records import ListPlace, Record, RecordStore
     from app.services.publisher import EventPublisher
@@ -24,26 +27,27 @@ class TaskList:
     """The tasks that events spoke of."""
 
     def __init__(self, records: RecordStore, publisher: EventPublisher) -> None:
-        self._records = records
+        self._pages = VisiblePages(records, lambda place: place.text)
         self._publisher = publisher
 
     async def page(
         self, reader: Identity, *, channel: str = "", assignee: str = "", after: ListPlace | None = None, limit: int
     ) -> TaskPage:
-        """Return the tasks of a channel or of an assignee (or of both) that the reader may see. Raises Unavailable."""
+        """Return the tasks of a channel or of an assignee (or of both) that the reader may see.
+
+        A page may be short, or empty, and yet have a `next`: enough was looked at. Raises Unavailable.
+        """
         label = f"channel:{channel}" if channel else f"assignee:{assignee}"
-        place = after
-        shown: list[Record] = []
-        while len(shown) <= limit:
-            found = await self._records.listed(core.KIND, label, place, limit + 1)
-            if not found:
-                break
-            place = found[-1].place
-            shown += [record for record in found if self._fits(record, reader, channel, assignee)]
-            if len(found) <= limit:
-                break
-        more = shown[limit - 1].place.text if len(shown) > limit else None
-        return TaskPage([core.decode(record.body) for record in shown[:limit]], more)
+
+        def sees(record: Record) -> bool:
+            return self._fits(record, reader, channel, assignee)
+
+        page = await self._pages.page(core.KIND, label, after, limit, sees)
+        return TaskPage([core.decode(record.body) for record in page.records], page.more)
+
+    def place(self, text: str) -> ListPlace | None:
+        """Return the place that the `next` of a page says; None for any other text."""
+        return read_place(text) or self._pages.opened(text)
 
     def _fits(self, record: Record, reader: Identity, channel: str, assignee: str) -> bool:
         task = core.decode(record.body)

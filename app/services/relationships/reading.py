@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from app.core.domain.projections import relationships as core
 from app.engine.ports.records import ListPlace
+from app.services.domain.visible_pages import VisiblePages
 from dossier_realtime.protocol import channels
 from dossier_realtime.protocol.authorization import Fact, may_see
 from dossier_realtime.protocol.classification import Clearance
@@ -21,7 +22,7 @@ from dossier_realtime.recording.relationships.scoring import components, is_sile
 
 if TYPE_CHECKING:
     from app.core.domain.relationships.words import HealthWords
-    from app.engine.ports.records import RecordStore
+    from app.engine.ports.records import Record, RecordStore
     from app.services.publisher import EventPublisher
     from dossier_realtime.protocol.authorization import Identity
     from dossier_realtime.protocol.classification import ChannelPolicy
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from .health import HealthRules
 
 _PLACE: Final = re.compile(r"([0-9]{3})~([A-Za-z0-9._-]{1,64})")
-_READ: Final = 200  # records at once
 
 
 class RelationshipsFound(NamedTuple):
@@ -47,33 +47,26 @@ class RelationshipReading:
     def __init__(
         self, records: RecordStore, publisher: EventPublisher, channel_policy: ChannelPolicy, rules: HealthRules
     ) -> None:
-        self._records, self._publisher, self._channel_policy, self._rules = records, publisher, channel_policy, rules
+        self._publisher, self._channel_policy, self._rules = publisher, channel_policy, rules
+        self._pages = VisiblePages(records, "~".join)
 
-    @staticmethod
-    def place(text: str) -> ListPlace | None:
+    def place(self, text: str) -> ListPlace | None:
         """Return the place that `more` of a page names; None for any other text."""
         found = _PLACE.fullmatch(text)
-        return None if found is None else ListPlace(found[1], found[2])
+        return self._pages.opened(text) if found is None else ListPlace(found[1], found[2])
 
     async def page(self, reader: Identity, status: str, after: ListPlace | None, limit: int) -> RelationshipsFound:
         """Return relationships that the reader may see, of a status or all ("").
 
-        Raises Unavailable.
+        A page may be short, or empty, and yet have a `next`: enough was looked at. Raises Unavailable.
         """
-        label, place = core.of_status(status) if status else core.ALL, after
-        rows: list[RelationshipRow] = []
-        while True:
-            found = await self._records.listed(core.KIND, label, place, _READ)
-            for record in found:
-                if not self._publisher.shown_to(reader, (channels.relationship(record.key),)):
-                    continue
-                if len(rows) == limit:
-                    return RelationshipsFound(rows, None if after is None else "~".join(after))
-                rows.append(relationship_row(core.decode(record.body)))
-                after = record.place
-            if len(found) < _READ:
-                return RelationshipsFound(rows, None)
-            place = found[-1].place
+        label = core.of_status(status) if status else core.ALL
+
+        def sees(record: Record) -> bool:
+            return self._publisher.shown_to(reader, (channels.relationship(record.key),))
+
+        page = await self._pages.page(core.KIND, label, after, limit, sees)
+        return RelationshipsFound([relationship_row(core.decode(each.body)) for each in page.records], page.more)
 
     def why(self, relationship: Relationship, reader: Identity, now: float) -> WhyAnswer:
         """Return the reasons of a score, without facts that the reader may not see."""

@@ -76,7 +76,7 @@ class BriefListHandler(OperatorHandler):
             self.unavailable()
             return
         rows = [brief_row(job, requests.level(job)) for job in page.jobs if requests.may_read(job, identity)]
-        self.answer(BriefPageAnswer(rows, None if page.following is None else requests.place_text(page.following)))
+        self.answer(BriefPageAnswer(rows, page.more))
 
     def _refuse_request(self, refused: BriefRefusedError) -> None:
         if refused.code is ErrorCode.PERMISSION_DENIED:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from app.services.domain.places import read_place
 from app.services.errors import Unavailable
 from app.web.operators.operator_handler import OperatorHandler
 from app.web.operators.pages import MAX_ROWS
@@ -30,7 +29,7 @@ class TaskListHandler(OperatorHandler):
         if limit is None:
             return
         asked = self.get_query_argument("after", "")
-        after = read_place(asked)
+        after = self.context.domain.tasks.place(asked)
         if asked and after is None:
             self.refuse(400, ErrorCode.INVALID_MESSAGE_FORMAT, "after is what `next` of the page before says")
             return

@@ -9,6 +9,7 @@ from dashboard.screen.listing import Rows
 from dashboard.screen.viewer import Viewer
 from dashboard.state.facts import AlertView
 from dashboard.state.store import DashboardState
+from dossier_realtime.protocol.domain.day_words import counted_days
 
 _HIGHEST = 3
 _TONES = {1: "info", 2: "warn", 3: "bad"}
@@ -43,7 +44,8 @@ def _days(alert: AlertView) -> int:
 
 def _card(alert: AlertView, viewer: Viewer) -> dict[str, Any]:
     days, facts = _days(alert), alert.facts
-    due = viewer.say("alert.overdue", days=-days) if days < 0 else viewer.say("alert.days", days=days)
+    words = counted_days(abs(days))
+    due = viewer.say("alert.overdue" if days < 0 else "alert.days", days=viewer.text(words.en, words.ar))
     department = viewer.text(facts.responsible_department, facts.responsible_department_ar)
     lines = [due, department, facts.mou_id or ""]
     if alert.acknowledged_by:

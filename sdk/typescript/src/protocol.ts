@@ -275,8 +275,7 @@ export interface CommentReply {
 /**
  * The commitment and its level. `alert_level`: 1 first alert, 2 second, 3 escalated.
  *
- * `next_level_at`: Unix time of the next level, unless it is acknowledged; absent at level 3, or if not known.
- * `restarts`: how often the clock of the commitment began anew, as with another deadline; absent where it never did.
+ * `next_level_at`: Unix time of the next level; absent if acknowledged, last, or unknown. `restarts`: of its clock.
  */
 export interface CommitmentAlertPayload {
   readonly commitment_id: CommitmentId;
@@ -293,8 +292,7 @@ export interface CommitmentAlertPayload {
 /**
  * The commitment and its level. `alert_level`: 1 first alert, 2 second, 3 escalated.
  *
- * `next_level_at`: Unix time of the next level, unless it is acknowledged; absent at level 3, or if not known.
- * `restarts`: how often the clock of the commitment began anew, as with another deadline; absent where it never did.
+ * `next_level_at`: Unix time of the next level; absent if acknowledged, last, or unknown. `restarts`: of its clock.
  */
 export interface CommitmentAlertPayloadInput {
   commitment_id: string;

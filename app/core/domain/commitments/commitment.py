@@ -45,7 +45,7 @@ class Commitment(Struct, frozen=True, kw_only=True):
     restarted: bool = False
     """True where its clock began anew: alerts of before say nothing of it."""
     restarts: int = 0
-    """How often its clock began anew: the alerts of each time are entries of their own in inboxes."""
+    """The number of times that its clock began anew: the alerts of each are entries of their own in inboxes."""
 
     @property
     def due(self) -> date:

@@ -9,6 +9,7 @@ import msgspec
 from app.core.briefs.facts import EntityFact
 from app.core.domain.alerts import mou_channels
 from dossier_realtime.protocol import channels, codec
+from dossier_realtime.protocol.domain.day_words import days_left
 from dossier_realtime.protocol.events import (
     CommitmentAlert,
     DossierUpdate,
@@ -127,11 +128,11 @@ def _own_fact(event: Event, channel: str, subject: FactSubject) -> EntityFact | 
     """Return what an event on the reader's own channel says about the entity."""
     match event:
         case CommitmentAlert(payload=alert) if subject.channel in mou_channels(alert.mou_id):
-            days, level = alert.days_until_deadline, alert.alert_level
+            left, level = days_left(alert.days_until_deadline), alert.alert_level
             text = Localized(
-                f"{_said(alert.title, 'en')}: {days} days left, alert level {level},"
+                f"{_said(alert.title, 'en')}: {left.en}, alert level {level},"
                 f" {_said(alert.responsible_department, 'en')}",
-                f"{_said(alert.title, 'ar')}: بقي {days} يومًا، مستوى التنبيه {level}،"
+                f"{_said(alert.title, 'ar')}: {left.ar}، مستوى التنبيه {level}،"
                 f" {_said(alert.responsible_department, 'ar')}",
             )
             return EntityFact("alerts", (channel, *mou_channels(alert.mou_id)), text)
