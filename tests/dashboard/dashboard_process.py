@@ -11,11 +11,12 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Self
+from typing import BinaryIO, Self
 from urllib.parse import urlencode
 
 from tests.harness import tokens
 from tests.harness.eventually import HANG_SECONDS
+from tests.harness.processes import forked
 from tests.harness.service import ROOT, START_SECONDS, STOP_SECONDS, Service
 
 _ADDRESS = re.compile(r"dashboard at http://[^:]+:(\d+)/")
@@ -29,7 +30,7 @@ def _own_token() -> str:
 class Dashboard:
     """`python run.py dashboard` on a free port, or `listens_at`; started by `with`.
 
-    `settings` go to its environment.
+    `settings` go to its environment. `program`: another one than `run.py dashboard`, as arguments of Python.
     """
 
     def __init__(
@@ -38,7 +39,7 @@ class Dashboard:
         folder: Path,
         settings: dict[str, str] | None = None,
         *,
-        program: Sequence[str] = ("run.py", "dashboard"),
+        program: Sequence[str] = (),
         listens_at: int = 0,
     ) -> None:
         self._listens_at = listens_at
@@ -51,12 +52,8 @@ class Dashboard:
 
     def __enter__(self) -> Self:
         self._token_file.write_text(_own_token())
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("DOSSIER_")}
-        environment |= {"DOSSIER_DASHBOARD__TOKEN_FILE": str(self._token_file)} | self._settings
-        command = [sys.executable, *self._program, "--port", str(self._listens_at), "--service", self._service.http]
-        command += ["--data", str(self._service.data)]
         with self._output.open("wb") as output, self.log_file.open("wb") as log:
-            self.process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=log)
+            self.process = self._launch(output, log)
         deadline = time.monotonic() + START_SECONDS
         while (found := _ADDRESS.search(self._output.read_text())) is None:
             if self.process.poll() is not None or time.monotonic() > deadline:
@@ -71,6 +68,22 @@ class Dashboard:
             self.process.send_signal(signal.SIGCONT)
             self.process.terminate()
             self.process.wait(STOP_SECONDS)
+
+    def _launch(self, output: BinaryIO, log: BinaryIO) -> forked.Running:
+        changes = {"DOSSIER_DASHBOARD__TOKEN_FILE": str(self._token_file)} | self._settings
+        arguments = [
+            "--port",
+            str(self._listens_at),
+            "--service",
+            self._service.http,
+            "--data",
+            str(self._service.data),
+        ]
+        if not self._program:
+            return forked.start(forked.DASHBOARD, ["dashboard", *arguments], changes, output, log)
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("DOSSIER_")} | changes
+        command = [sys.executable, *self._program, *arguments]
+        return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=log)
 
     @property
     def url(self) -> str:

@@ -1,4 +1,4 @@
-"""The real service as a process of its own: `python run.py serve`, on a port of the loopback that is its own.
+"""The real service as a process of its own: `run.py serve`, on a port of the loopback that is its own.
 
     with Service(tmp_path, {"limits.general": 1_000}) as service:
         client = await Client.connect(service, service.token("u-1", "write:dossier:*"))
@@ -9,11 +9,9 @@ Everything here blocks for a moment; while clients of the same loop are to go on
 
 from __future__ import annotations
 
-import os
 import re
 import signal
 import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
@@ -29,8 +27,9 @@ from dossier_realtime.recording.entry import Entry, decode_entry
 from tests.harness import tokens
 from tests.harness.eventually import HANG_SECONDS
 from tests.harness.ports import reserve
+from tests.harness.processes import forked
 
-ROOT = Path(__file__).parents[2]
+ROOT = forked.ROOT
 START_SECONDS = STOP_SECONDS = HANG_SECONDS
 
 _ADDRESS = re.compile(r"serves wss?://[^:]+:(\d+)/v1")
@@ -66,7 +65,7 @@ class Service:
         self.arguments = list(arguments)
         self.secure = secure
         self.port = 0
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: forked.Running | None = None
         self.log_file = data.with_name(data.name + ".log")
         self._output = data.with_name(data.name + ".out")
 
@@ -109,16 +108,10 @@ class Service:
         """Start the process without waiting for anything."""
         self.port = self.port or reserve()
         assert self.process is None or self.process.poll() is not None, "the service runs already"
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("DOSSIER_")}
-        environment |= {"DOSSIER_AUTH__SECRET": tokens.SECRET} | as_environment(self.settings)
-        for name, value in self.environment.items():
-            environment.pop(name, None)
-            environment |= {} if value is None else {name: value}
-        command = [sys.executable, "run.py", "serve", "--port", str(self.port), "--data", str(self.data)]
+        changes = {"DOSSIER_AUTH__SECRET": tokens.SECRET, **as_environment(self.settings), **self.environment}
+        arguments = ["serve", "--port", str(self.port), "--data", str(self.data), *self.arguments]
         with self._output.open("wb") as output, self.log_file.open("ab") as log:
-            self.process = subprocess.Popen(
-                [*command, *self.arguments], cwd=ROOT, env=environment, stdout=output, stderr=log
-            )
+            self.process = forked.start(forked.SERVICE, arguments, changes, output, log)
 
     def stop(self) -> int:
         """SIGTERM, and wait for the end; the exit status (0 after a good end). Harmless when it does not run."""
