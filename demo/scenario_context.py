@@ -53,7 +53,8 @@ class ScenarioContext:
     async def pause(self, rng: Random, low: float, high: float) -> None:
         """Wait between `low` and `high` seconds, or until the run is over."""
         with suppress(TimeoutError):
-            await asyncio.wait_for(self.finished.wait(), rng.uniform(low, high))
+            async with asyncio.timeout(rng.uniform(low, high)):
+                await self.finished.wait()
 
     async def wait_handshake_turn(self) -> None:
         """Wait until the service's handshake rate allows one more handshake."""

@@ -95,7 +95,8 @@ class DueClock:
                 self._idle.set()
             if wait > 0:
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._woken.wait(), wait)
+                    async with asyncio.timeout(wait):
+                        await self._woken.wait()
             self._woken.clear()
         await asyncio.Event().wait()  # its end would count as a failure of background work
 
@@ -104,7 +105,8 @@ class DueClock:
         self._stopping = True
         self._woken.set()
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._idle.wait(), _STOP_TIMEOUT_SECONDS)
+            async with asyncio.timeout(_STOP_TIMEOUT_SECONDS):
+                await self._idle.wait()
 
     async def _round(self) -> float:
         """Hand out one batch of each kind that is due; return the seconds until the next look, 0 for at once."""

@@ -226,6 +226,26 @@ def test_after_stop_nothing_is_handed_out(tmp_path: Path) -> None:
     asyncio.run(scene())
 
 
+def test_it_ends_when_it_is_cancelled_in_the_moment_in_which_it_is_woken(tmp_path: Path) -> None:
+    """`asyncio.wait_for` of Python 3.11 forgets a cancellation that comes together with what it waits for."""
+
+    async def scene() -> bool:
+        clock = SetClock()
+        async with opened(tmp_path, clock) as engine:
+            due_clock = DueClock(engine.records, clock, {KIND: Reminders(engine).handle})
+            task = asyncio.create_task(due_clock.run())
+            await keep(engine, due_clock, first=clock.wall - 1)
+            await eventually_async(due_clock._idle.is_set)  # it waits
+            due_clock.changed([RecordChange(KIND, "second", 0, b"", due=clock.wall + HOUR)])
+            task.cancel()
+            await asyncio.wait({task}, timeout=5)
+            ended = task.cancelled()
+            task.cancel()
+            return ended
+
+    assert asyncio.run(scene())
+
+
 moves = st.lists(
     st.one_of(
         st.tuples(st.just("register"), st.integers(-500, 4_000)),

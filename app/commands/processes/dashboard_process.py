@@ -105,7 +105,8 @@ async def _end(child: asyncio.subprocess.Process) -> None:
     with contextlib.suppress(ProcessLookupError):
         child.terminate()
         try:
-            await asyncio.wait_for(child.wait(), _STOP_TIMEOUT_SECONDS)
+            async with asyncio.timeout(_STOP_TIMEOUT_SECONDS):
+                await child.wait()
         except TimeoutError:
             child.kill()
             await child.wait()

@@ -34,6 +34,7 @@ async def _end(child: asyncio.subprocess.Process) -> None:
     with suppress(ProcessLookupError):
         child.terminate()
         try:
-            await asyncio.wait_for(child.wait(), _STOP_TIMEOUT_SECONDS)
+            async with asyncio.timeout(_STOP_TIMEOUT_SECONDS):
+                await child.wait()
         except TimeoutError:
             child.kill()

@@ -52,7 +52,8 @@ class Worker:
             pause = _MIN_PAUSE_SECONDS if loop.time() - began > _STEADY_SECONDS else min(2 * pause, _MAX_PAUSE_SECONDS)
             _log.error("a worker ended and is started again", worker=self.number, status=status, seconds=pause)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._stopping.wait(), pause)
+                async with asyncio.timeout(pause):
+                    await self._stopping.wait()
 
     async def stop(self) -> None:
         """Let the worker drain, and wait until it has ended; a worker that does not end is killed."""
@@ -61,7 +62,8 @@ class Worker:
         if self._process is None or self._process.returncode is not None:
             return
         try:
-            await asyncio.wait_for(self._process.wait(), self._patience)
+            async with asyncio.timeout(self._patience):
+                await self._process.wait()
         except TimeoutError:
             _log.error("a worker did not end and is killed", worker=self.number)
             self.signal(signal.SIGKILL)
