@@ -42,6 +42,7 @@ from app.services.domain.task_list import TaskList
 from app.services.due_clock import DueClock
 from app.services.editing.documents import Documents
 from app.services.exports.exports import Exports
+from app.services.nodes.head_exchange import HeadExchange
 from app.services.pairs.pairs import Pairs
 from app.services.publisher import EventPublisher
 from app.services.quotas import Quotas
@@ -141,6 +142,15 @@ def _compose(stores: Stores, tls_context: ssl.SSLContext | None) -> Service:
         config.journal,
         lambda detail: journal.record("checkpoint", detail=detail),
     )
+    heads = None
+    if config.storage.engine != "embedded":
+        heads = HeadExchange(
+            config.node.id,
+            (engine.records, engine.broker),
+            lambda: upkeep.checkpoints.last,
+            lambda detail: journal.record("witnessed", detail=detail),
+            time.time,
+        )
 
     def readiness() -> dict[str, bool]:
         return {
@@ -182,5 +192,6 @@ def _compose(stores: Stores, tls_context: ssl.SSLContext | None) -> Service:
     parts = ServiceParts(
         *(engine, journal, upkeep, node, documents, comments, quotas, due_clock, aggregator, listeners, jobs),
         replanning=commitments.replanning,
+        heads=heads,
     )
     return Service(config, parts, tls_context, now)

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from app.services.commitments.replanning import Replanning
     from app.services.due_clock import DueClock
     from app.services.editing.documents import Documents
+    from app.services.nodes.head_exchange import HeadExchange
     from app.services.quotas import Quotas
     from app.web.listeners import PortListeners
     from dossier_realtime.recording.ops.ops_aggregator import OpsAggregator
@@ -56,6 +57,8 @@ class ServiceParts:
     listeners: PortListeners
     briefs: BriefJobs
     replanning: Replanning
+    heads: HeadExchange | None
+    """The exchange of journals' heads with other nodes; None where there can be none."""
 
 
 class Service:
@@ -105,6 +108,8 @@ class Service:
         tasks |= {"briefs": parts.briefs.runner.run, "silent briefs": parts.briefs.silent.run}
         tasks |= {"moments of commitments": self.replanning.run}
         tasks |= {"clearances": self.node.services.clearances.run, **parts.upkeep.tasks()}
+        if parts.heads is not None:
+            tasks["heads of journals"] = parts.heads.run
         for name, task in tasks.items():
             background.repeat(name, task)
         if self.config.auth.jwks_url:

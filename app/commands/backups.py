@@ -22,7 +22,7 @@ from app.engine.build import STORE, copy_store
 from app.engine.sqlite.connection import StoreError, lock_folder
 from app.journal.node_name import FILE as NODE_NAME
 from app.journal.signatures.signing import PRIVATE
-from app.journal.store import nodes, sync_folder, verify_folder
+from app.journal.store import BALLAST, LOCK, OLD_BALLAST, OLD_LOCK, nodes, sync_folder, verify_folder
 from app.security.private_files import open_private
 from app.security.token_secrets import SECRET_FILE
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 MANIFEST: Final = "backup.json"
 CONFIGURATION: Final = "config.toml"
 _ATTEMPTS: Final = 5  # the service may compress or remove a segment while it is copied
-_NOT_JOURNAL: Final = ("lock", "ballast")
+_NOT_JOURNAL: Final = (LOCK, BALLAST, OLD_LOCK, OLD_BALLAST)  # how names end that hold nothing of a journal
 
 
 class BackupManifest(msgspec.Struct, frozen=True):
@@ -125,7 +125,7 @@ def _copy_journal(source: Path, to: Path) -> int:
         to.mkdir(mode=0o700)
         try:
             for path in sorted(source.iterdir(), key=lambda path: path.suffix != ".head"):
-                if path.name not in _NOT_JOURNAL and path.is_file():
+                if not path.name.endswith(_NOT_JOURNAL) and path.is_file():
                     _copy(path, to / path.name)
         except FileNotFoundError:
             continue  # it was compressed, or its time was over

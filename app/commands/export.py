@@ -42,8 +42,9 @@ def export(config: Config, asked: argparse.Namespace) -> int:
         expect_place(file, replace=asked.replace)
     data = Path(config.storage.data)
     folder = data / "journal"
-    node = asked.node or _only_node(folder)
-    chosen = ("session", "user", "channel", "context", "after", "limit")
+    paged = asked.after or asked.limit
+    node = asked.node or (_only_node(folder) if paged else _first_node(folder))
+    chosen = ("session", "user", "channel", "context", "after", "limit", "node")
     tz = zone(asked.tz)
     since, until = (unix(text, tz) if text else 0.0 for text in (asked.since, asked.until))
     selection = Selection(**{name: getattr(asked, name) for name in chosen}, since=since, until=until)
@@ -88,7 +89,8 @@ def run_again(
     if asked.export is not None:
         recording = open_export(asked.export, clearance=HIGHEST)
     else:
-        recording = open_journal(data / "journal", asked.node, clearance=HIGHEST)
+        folder = data / "journal"
+        recording = open_journal(folder, asked.node or _only_node(folder), clearance=HIGHEST)
     policy = ChannelPolicy((row.pattern, row.level) for row in config.channels.classification)
     result = reevaluate.Reevaluation(policy, new_limiter, limits)
     differences = 0
@@ -98,6 +100,13 @@ def run_again(
             _say(str(difference))
     print(f"{result.judged} messages judged again, {result.skipped} cannot be: {differences} differences")
     return FOUND_WRONG if differences else 0
+
+
+def _first_node(folder: Path) -> str:
+    found = nodes(folder) if folder.is_dir() else []
+    if not found:
+        raise ValueError(f"{folder} has no journal; name its data folder with --data")
+    return found[0]
 
 
 def _only_node(folder: Path) -> str:
@@ -115,7 +124,7 @@ def add_commands(
     making.add_argument("--to", type=Path, required=True, help="the file, NDJSON")
     making.add_argument("--replace", action="store_true", help="replace a file that is there already")
     making.add_argument("--parquet", type=Path, help="the same as Parquet (needs duckdb)")
-    making.add_argument("--node", default="", help="whose journal, where the folder has several")
+    making.add_argument("--node", default="", help="only the journal of this node, whole, where the folder has several")
     making.add_argument("--session", default="", help="what this session sent and received")
     making.add_argument("--user", default="", help="what the sessions of this user sent and received")
     making.add_argument("--channel", default="", help="a channel, or a pattern such as dossier:*")

@@ -7,13 +7,14 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.journal.signatures.rotation import rotate
 from app.journal.signatures.signing import PUBLIC, key_place
 from dossier_realtime.archive.export import read_manifest, verify_file
-from dossier_realtime.archive.folder import nodes, verify_node
+from dossier_realtime.archive.folder import nodes, verify_node, witnesses
 from dossier_realtime.archive.keys import check_by_bytes, named_check
 from dossier_realtime.archive.snapshots import open_snapshot
 from dossier_realtime.protocol.documents.snapshots import SnapshotStatement, SnapshotUser
@@ -22,6 +23,7 @@ from dossier_realtime.recording.proof.checkpoint import Checkpoint, Damage, Outs
 from dossier_realtime.recording.proof.signed import Check
 from dossier_realtime.recording.proof.snapshot import SnapshotError
 from dossier_realtime.recording.proof.verify import ChainFault, Report
+from dossier_realtime.recording.proof.witness import Witnesses
 
 if TYPE_CHECKING:
     from app.configuration.config import Config
@@ -47,10 +49,12 @@ class Known:
     last: dict[str, Checkpoint] = field(default_factory=dict)
     faults: dict[str, ChainFault] = field(default_factory=dict)
     damaged: list[Damage] = field(default_factory=list)
+    witnesses: Witnesses = field(default_factory=Witnesses)
 
     def of(self, node: str) -> Outside:
-        """Return what is known of one node's journal."""
-        return Outside(self.links.get(node, {}), self.checks, check_by_bytes)
+        """Return what is known of one node's journal, also from the journals of other nodes."""
+        links = self.witnesses.links.get(node, {}) | self.links.get(node, {})
+        return Outside(links, self.checks, check_by_bytes)
 
     def take(self, told: Checkpoint) -> None:
         """Take a checkpoint; one that is not signed by the key that it names, or contradicts another, is a fault."""
@@ -88,11 +92,10 @@ def verify(config: Config, asked: argparse.Namespace) -> int:
     found = _reports(data, asked, known)
     if not found:
         raise ValueError(f"there is no journal in {data / 'journal'}; name its data folder with --data")
-    for name, report in sorted(found.items()):
-        for line in _report_lines(name, report, known, exported=asked.export is not None):
-            print(visible(line))  # it may hold text from a file that others wrote: it must not act on the terminal
-    for line in _damage_lines(asked.against, known.damaged):
-        print(visible(line))
+    exported = asked.export is not None
+    reports = (_report_lines(name, report, known, exported=exported) for name, report in sorted(found.items()))
+    for line in chain(*reports, _absent_lines(known, set(found)), _damage_lines(asked.against, known.damaged)):
+        print(visible(line))  # it may hold text from a file that others wrote: it must not act on the terminal
     if not files:
         print("  no signature was checked: name the service's public key with --key")
     elif not asked.key:
@@ -140,6 +143,12 @@ def _time(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
 
 
+def _absent_lines(known: Known, there: set[str]) -> Iterator[str]:
+    for node in sorted(known.witnesses.by.keys() - there):
+        holders = ", ".join(sorted(known.witnesses.by[node]))
+        yield f"{node}: its journal is not in this folder; that of {holders} holds its head. Check it where it lies"
+
+
 def _damage_lines(file: Path, damaged: list[Damage]) -> Iterator[str]:
     if damaged:
         yield f"{file.name}: BROKEN: {len(damaged)} of its lines were not compared as they stand; all others were"
@@ -167,6 +176,11 @@ def _reports(data: Path, asked: argparse.Namespace, known: Known) -> dict[str, R
         return {asked.export.name: report}
     folder = data / "journal"
     there = nodes(folder) if folder.is_dir() else []
+    if there:
+        known.witnesses = witnesses(folder, known.checks)
+    for node in there:
+        if (contradiction := known.witnesses.fault(node)) is not None:
+            known.faults.setdefault(node, contradiction)
     found = {node: verify_node(folder, node, check, known.of(node)) for node in there}
     for node in {*known.links, *known.faults}:
         fault = known.faults.get(node)
@@ -207,6 +221,10 @@ def _report_lines(name: str, report: Report, known: Known, *, exported: bool) ->
         at = datetime.fromtimestamp(last.at, UTC).isoformat(timespec="seconds")
         behind = report.removed + report.entries - last.seq
         yield f"  up to entry {last.seq} it is what the checkpoint of {at} says; for {behind} later entries none speaks"
+    holders = sorted(known.witnesses.by.get(name, ()))
+    if report.ok and holders and not exported:
+        seq = max(known.witnesses.links[name])
+        yield f"  up to entry {seq} it is what the journals of other nodes hold of it: {', '.join(holders)}"
     for note in report.notes:
         yield f"  {note}"
 

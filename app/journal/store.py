@@ -2,7 +2,8 @@
 
 The format of segments and heads is in dossier_realtime/recording/entry.py.
 
-One process writes to a folder at a time; any number may read. Files are for their owner only.
+One process writes a node's journal at a time; nodes on one machine may share a folder, and any number of processes may
+read. Files are for their owner only.
 """
 
 from __future__ import annotations
@@ -30,6 +31,10 @@ from dossier_realtime.recording.proof.chain import Chain
 from dossier_realtime.recording.proof.verify import ChainFault, UnreadableSegmentError, is_torn
 
 __all__ = [
+    "BALLAST",
+    "LOCK",
+    "OLD_BALLAST",
+    "OLD_LOCK",
     "SEGMENTS",
     "JournalError",
     "Tail",
@@ -53,6 +58,8 @@ SEGMENTS: Final = threading.Lock()
 """Held by who replaces segment files: what compresses and what redacts must not undo each other's work."""
 _STOP: Final = b'"kind":"stop"'
 _START_OF_LINE: Final = 160  # the link, the seq and the kind stand in it
+LOCK, BALLAST = ".lock", ".ballast"
+OLD_LOCK, OLD_BALLAST = "lock", "ballast"  # of versions in which nodes could not share a folder
 BALLAST_BYTES: Final = 4 * 1024 * 1024
 
 
@@ -97,17 +104,17 @@ def write_whole(path: Path, lines: Iterable[bytes]) -> None:
 
 
 def take_folder(folder: Path, node: str) -> tuple[int, Tail]:
-    """Take the folder for this process until the descriptor is closed; find the end of the node's journal.
+    """Take the node's journal for this process until the descriptor is closed; find its end.
 
-    Repairs what a crash has torn off behind the head. Raises JournalError when another process has the
-    folder, the journal is not intact, or the disk refuses.
+    Repairs what a crash has torn off behind the head. Raises JournalError when another process writes it, the journal
+    is not intact, or the disk refuses.
     """
     if not re.fullmatch(NODE, node):
         raise JournalError(f"{node!r:.80} cannot be a node's name: use 1 to 64 of A-Z a-z 0-9 . _ -")
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         sync_folder(folder.parent)  # else a power cut takes the whole journal, with acts that were said to be kept
-        descriptor = _lock(folder)
+        descriptor = _lock(folder, node)
         try:
             return descriptor, open_tail(folder, node)
         except BaseException:
@@ -119,25 +126,25 @@ def take_folder(folder: Path, node: str) -> tuple[int, Tail]:
         ) from error
 
 
-def _lock(folder: Path) -> int:
-    descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+def _lock(folder: Path, node: str) -> int:
+    descriptor = os.open(folder / f"{node}{LOCK}", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         holder = os.read(descriptor, 32).decode("ascii", "replace").strip() or "unknown"
         os.close(descriptor)
         raise JournalError(
-            f"The journal in {folder} is being written by another process (pid {holder}). "
-            "Stop that one, or give this one a data folder of its own."
+            f"The journal of {node} in {folder} is being written by another process (pid {holder}). "
+            "Stop that one, or give this one a data folder or a node.id of its own."
         ) from None
     os.ftruncate(descriptor, 0)
     os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
     return descriptor
 
 
-def reserve_ballast(folder: Path) -> None:
+def reserve_ballast(folder: Path, node: str) -> None:
     """Hold back disk space for what is accepted before the disk is full. Raises OSError without it."""
-    path = folder / "ballast"
+    path = folder / f"{node}{BALLAST}"
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         os.posix_fallocate(descriptor, 0, BALLAST_BYTES)
@@ -148,9 +155,10 @@ def reserve_ballast(folder: Path) -> None:
         os.close(descriptor)
 
 
-def release_ballast(folder: Path) -> None:
+def release_ballast(folder: Path, node: str) -> None:
     """Remove the ballast, so that a full disk has room for the last entries."""
-    (folder / "ballast").unlink(missing_ok=True)
+    for path in (folder / f"{node}{BALLAST}", folder / OLD_BALLAST):
+        path.unlink(missing_ok=True)
 
 
 def create_segment(folder: Path, name: str) -> int:

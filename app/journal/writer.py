@@ -62,7 +62,7 @@ class Journal:
     """An open journal. `record` and `close` belong to the event loop's thread; `record` never waits.
 
     Opening writes the `start` entry, with `about` (versions and the like) as its detail; `close` writes
-    `stop`. Raises store.JournalError when the folder is in use, not intact, or cannot be written.
+    `stop`. Raises store.JournalError when another process writes it, it is not intact, or cannot be written.
     """
 
     def __init__(
@@ -278,7 +278,7 @@ class Journal:
             if time.monotonic() - self._synced_at >= sync_seconds:
                 self._sync()
             if not self._ballast:
-                store.reserve_ballast(self._folder)
+                store.reserve_ballast(self._folder, self._node)
                 self._ballast = True
         except OSError as error:
             self._refused(error)
@@ -299,7 +299,7 @@ class Journal:
         if self._ballast:
             self._ballast = False
             with suppress(OSError):
-                store.release_ballast(self._folder)
+                store.release_ballast(self._folder, self._node)
         else:
             self._retry_at = time.monotonic() + RETRY_SECONDS
 

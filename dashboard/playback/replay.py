@@ -125,7 +125,8 @@ class Replay:
         if header.audience == "presence":
             self._moved.add(channel)
             return
-        if header.commit:
+        again = bool(header.node) and header.offset <= self._offsets.get(channel, 0)  # as another node delivers it
+        if header.commit and not again:
             edit = channels.is_in(channel, "document")
             self._aggregator.count("nodes", "edits" if edit else "events")
             self._events += not edit
@@ -196,7 +197,8 @@ class Replay:
     def _connected(self, header: Header) -> None:
         match header.kind:
             case "start":
-                self._sessions.clear()
+                node = header.node
+                self._sessions = {name: one for name, one in self._sessions.items() if node and one["node"] != node}
                 self._ready = True
                 self._aggregator.node = str(header.detail.get("node", self._aggregator.node))
             case "stop":
@@ -215,7 +217,7 @@ class Replay:
         self._sessions[header.session] = {
             "session_id": header.session,
             "user_id": header.user,
-            "node": self._aggregator.node,
+            "node": header.node or self._aggregator.node,
             "started_at": known.get("started_at", header.at),
             **{name: detail.get(name, "") for name in ("name", "role", "address")},
             "reconnect_count": detail.get("reconnect_count", 0),
@@ -245,7 +247,11 @@ class Replay:
 
     def _channels(self, header: Header) -> set[str]:
         """Return the channels whose presence may shrink by this entry."""
-        ending = [one for name, one in self.past.sessions.items() if header.kind == "start" or name == header.session]
+        ending = [
+            one
+            for name, one in self.past.sessions.items()
+            if one.node == header.node and (header.kind == "start" or name == header.session)
+        ]
         return {channel for session in ending for channel in session.channels}
 
     def _present(self, channel: str) -> PresenceState:

@@ -64,7 +64,7 @@ class TimelineMarks:
     def take(self, entry: Entry, at: float, *, shown: bool) -> None:
         """Take the next entry, at `at` (Unix seconds)."""
         header = entry.header
-        told = [self._routing.connection(session) for session in self._routing.take(header)]
+        told = [self._routing.connection(session, header.node) for session in self._routing.take(header)]
         connection = self._connection(header)
         if header.kind == "open":
             self._open(connection, header, at)
@@ -80,7 +80,7 @@ class TimelineMarks:
 
     def _connection(self, header: Header) -> str:
         named = header.detail.get("connection")
-        return str(named) if named else self._routing.connection(header.session)
+        return str(named) if named else self._routing.connection(header.session, header.node)
 
     def _open(self, connection: str, header: Header, at: float) -> None:
         known = self._lanes.get(connection, {})
@@ -88,6 +88,7 @@ class TimelineMarks:
             "user": header.user,
             "name": str(header.detail.get("name", "")),
             "session": header.session,
+            "node": header.node,
             "since": known.get("since", self._ms(at)),
             "until": None,
         }
@@ -113,6 +114,7 @@ class TimelineMarks:
                 "user": header.user,  # empty for a fan-out
                 "name": "",
                 "session": header.session or connection,
+                "node": header.node,
                 "since": self._ms(at),
                 "until": None,
             }

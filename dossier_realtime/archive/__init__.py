@@ -22,8 +22,9 @@ from dossier_realtime.recording.redaction.redacted_view import CLEARANCE, seen_w
 from dossier_realtime.recording.redaction.visibility import reach
 
 from .export import ExportSource, download
-from .folder import FolderSource, nodes
+from .folder import FolderSource, nodes, verify_together
 from .keys import ExportError, public_key_check
+from .merged import MergedSource
 
 if TYPE_CHECKING:
     from dossier_realtime.recording.moments import Moment, Zone
@@ -34,11 +35,11 @@ __all__ = ["ExportError", "open_export", "open_journal", "open_service"]
 def open_journal(
     folder: str | Path, node: str = "", *, clearance: str = CLEARANCE, key: str | Path | None = None
 ) -> Recording:
-    """Open the journal of one node in a folder.
+    """Open the journals in a folder as one recording, or that of one `node`.
 
-    `node` may be left out where there is one; `key` is the service's public key (a PEM file), by which `verify` checks
-    signatures. Entries that are classified above `clearance` (public, internal, confidential, secret) leave no trace,
-    counts included.
+    Of several nodes, entries are in one order and numbered anew (recording/merge.py). `key` is the service's public key
+    (a PEM file), by which `verify` checks signatures. Entries that are classified above `clearance` (public, internal,
+    confidential, secret) leave no trace, counts included.
 
     Raises ValueError for a node that has no journal there, and for an unknown clearance.
     """
@@ -51,16 +52,16 @@ def open_journal(
             f"there is no folder {folder}; a service keeps its journal in its data folder, as in var/journal"
         )
     found = nodes(folder)
-    if not node and len(found) == 1:
-        (node,) = found
     if not found and folder.name != "journal" and (folder / "journal").is_dir():
         raise ValueError(f"no journal in {folder}; name the folder of the journal itself, {folder / 'journal'}")
     if not found:
         raise ValueError(f"no journal in {folder}; a service keeps its journal in its data folder, as in var/journal")
-    if node not in found:
-        there = ", ".join(found) or "none"
-        raise ValueError(f"no journal of {node or 'a single node'} in {folder}; name one of its nodes: {there}")
-    source = FolderSource(folder, node, None if key is None else public_key_check(Path(key)))
+    if node and node not in found:
+        raise ValueError(f"no journal of {node} in {folder}; name one of its nodes: {', '.join(found)}")
+    check = None if key is None else public_key_check(Path(key))
+    chosen = [node] if node else found
+    sources = {name: FolderSource(folder, name, check) for name in chosen}
+    source = MergedSource(sources, lambda: verify_together(folder, check)) if len(chosen) > 1 else sources[chosen[0]]
     return Recording(seen_with(source, clearance))
 
 

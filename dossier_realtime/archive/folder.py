@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Final
@@ -23,6 +25,7 @@ from dossier_realtime.recording.proof.verify import (
     Walk,
     is_torn,
 )
+from dossier_realtime.recording.proof.witness import Witnesses
 
 from .segments import BlockCache, Segment, open_segment
 
@@ -181,9 +184,48 @@ def verify_node(folder: Path, node: str, check: Check | None = None, outside: Ou
     return OpenedJournal(folder, node, check, outside).walk().to_the_end()
 
 
+def witnesses(folder: Path, checks: Mapping[str, Check] | None = None) -> Witnesses:
+    """Return what the journals in the folder hold of each other.
+
+    Call it before the journals are opened: they may grow meanwhile, and must not be behind what others hold of them.
+    """
+    found = Witnesses(checks)
+    for node in nodes(folder):
+        for path in segment_paths(folder, node):
+            with suppress(OSError, UnreadableSegmentError):  # removed by now; or the walk along it reports it
+                found.take(node, read_lines(path))
+    return found
+
+
 def verify_folder(folder: Path, check: Check | None = None) -> dict[str, Report]:
-    """Verify every node's journal in the folder."""
-    return {node: verify_node(folder, node, check) for node in nodes(folder)}
+    """Verify every node's journal in the folder, also against what they hold of each other."""
+    known = witnesses(folder)
+    found = {node: verify_node(folder, node, check, Outside(known.links.get(node, {}))) for node in nodes(folder)}
+    return {
+        node: report if report.fault is not None else replace(report, fault=known.fault(node))
+        for node, report in found.items()
+    }
+
+
+def verify_together(folder: Path, check: Check | None = None) -> Report:
+    """Return one report on all journals in the folder: sums, and the first fault with the name of its node."""
+    reports = verify_folder(folder, check)
+    return Report(
+        entries=sum(report.entries for report in reports.values()),
+        fault=next((_of_node(node, report.fault) for node, report in reports.items() if report.fault), None),
+        missing_at_end=sum(report.missing_at_end for report in reports.values()),
+        gaps=sum(report.gaps for report in reports.values()),
+        lost=sum(report.lost for report in reports.values()),
+        redacted=sum(report.redacted for report in reports.values()),
+        torn=any(report.torn for report in reports.values()),
+        removed=sum(report.removed for report in reports.values()),
+        notes=tuple(f"{node}: {note}" for node, report in reports.items() for note in report.notes),
+        checkpoints=sum(report.checkpoints for report in reports.values()),
+    )
+
+
+def _of_node(node: str, fault: ChainFault) -> ChainFault:
+    return fault if fault.segment else replace(fault, segment=node)
 
 
 class FolderSource:

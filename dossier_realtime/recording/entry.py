@@ -80,6 +80,7 @@ Kind = Literal[
     "sampled",  # occurrences of one second that were counted, not written each; `detail`: kind, count, user
     "checkpoint",  # the service vouches for the chain up to an entry; `detail`: see checkpoint.py
     "key",  # another key signs from here on; `detail`: see checkpoint.py
+    "witnessed",  # the signed heads of other nodes' journals, as they were then; `detail`: see witness.py
     "unreadable",  # never written: a reader shows it for an entry of a kind or form that it does not know
     "gap",  # `detail.lost` entries are missing: the queue was full from `detail.since` on; `kinds`, `users`
 ]
@@ -97,6 +98,8 @@ class Header(msgspec.Struct, frozen=True, omit_defaults=True, rename=_KEYS):
     classification at that time. A fan-out does not go to the user `exclude_user`, its subject,
     nor to the connection `exclude_connection`, which gets an answer in its place; `receivers` is the number of its
     receivers. `type` is that of the decoded message.
+
+    `node` stands in merged recordings only (merge.py), never in a journal.
 
     The origin: `by` is a user, `via` the session (`session:…`) or the HTTP token (`token:…`) of the cause, and `cause`
     the seq of the causing entry: a frame of kind `in`, or an `act`.
@@ -122,6 +125,7 @@ class Header(msgspec.Struct, frozen=True, omit_defaults=True, rename=_KEYS):
     by: str = ""
     via: str = ""
     cause: int = 0
+    node: str = ""
 
 
 class SegmentHeader(msgspec.Struct, frozen=True):

@@ -63,7 +63,10 @@ class Explained(NamedTuple):
 
 
 class Recording:
-    """The recorded entries of one node, indexed once. Frames are read from the source on use."""
+    """The recorded entries of one node, or of several in one order (merge.py), indexed once.
+
+    Frames are read from the source on use. Of several nodes `node` of an entry's header says whose it is.
+    """
 
     def __init__(self, source: Source) -> None:
         self._source = source
@@ -341,16 +344,19 @@ class Recording:
         must_be_text(epoch, "the name of an epoch")
         must_be_in(self.index.channels, channel, "channel", "channels()")
         wanted = moments.version(offset, "an offset")
-        for number in self.index.fanouts.get(channel, ()):
-            header = self.index.entry(number).header
-            if header.kind == "fanout" and header.offset == wanted and epoch in ("", header.epoch):
-                found = self.index.by_seq(header.cause) if header.cause else None
-                if found is None:
-                    origin = f"by {header.by} via {header.via}" if header.by else "by nobody that it names"
-                    raise KeyError(
-                        f"what caused event {offset} of {channel} is not in this recording: published {origin}"
-                    )
+        published = [
+            header
+            for number in self.index.fanouts.get(channel, ())
+            for header in [self.index.entry(number).header]
+            if header.kind == "fanout" and header.offset == wanted and epoch in ("", header.epoch)
+        ]
+        for header in published:  # of several nodes the one that published it knows the cause
+            found = self.index.by_seq(header.cause) if header.cause else None
+            if found is not None:
                 return self.index.entry(found)
+        for header in published:
+            origin = f"by {header.by} via {header.via}" if header.by else "by nobody that it names"
+            raise KeyError(f"what caused event {offset} of {channel} is not in this recording: published {origin}")
         raise KeyError(f"no event {offset} of {channel} in this recording; events(channel=...) lists those that are")
 
     def explain(self, entry: Entry) -> Explained:

@@ -31,6 +31,7 @@ def sessions(index: Index) -> pd.DataFrame:
             header.session,
             {"session": header.session, "user": header.user, "opened": header.at, "closed": None, "connections": 0},
         )
+        row["node"] = header.node  # the last one that served it
         row["connections"] += 1
         row["reconnects"] = header.detail["reconnect_count"]
         row["closed"] = row["code"] = None
@@ -46,6 +47,8 @@ def sessions(index: Index) -> pd.DataFrame:
     frame["opened"], frame["closed"] = _times(frame["opened"]), _times(frame["closed"])
     frame["duration"] = frame["closed"] - frame["opened"]
     frame["entries"] = [len(index.sessions[session]) for session in frame["session"]]
+    if any(row["node"] for row in rows.values()):
+        frame["node"] = pd.Categorical([row["node"] for row in rows.values()])
     kinds = {"user": "category", "role": "category", "clearance": "category", "connections": "int64"}
     return frame.astype({**kinds, "reconnects": "int64", "code": "Int64", "entries": "int64"}).set_index("session")
 
@@ -75,10 +78,13 @@ def channels(index: Index) -> pd.DataFrame:
     for channel, numbers in sorted(index.fanouts.items()):
         row: dict[str, Any] = {"channel": channel, "level": "", "events": 0, "presence": 0, "deliveries": 0}
         row["offset"] = 0
+        counted: set[tuple[str, int]] = set()  # other nodes record their deliveries of the same event
         for number in numbers:
             header = index.entry(number).header
             told = header.kind in ("fanout", "recovered")
-            row["events"] += told and header.audience == "all"
+            again = bool(header.node and header.offset) and (header.epoch, header.offset) in counted
+            counted.update([(header.epoch, header.offset)] if told and header.audience == "all" else [])
+            row["events"] += told and header.audience == "all" and not again
             row["presence"] += told and header.audience == "presence"
             row["deliveries"] += header.receivers
             row["offset"] = header.offset or row["offset"]
@@ -95,16 +101,19 @@ def events(entries: Iterable[Entry], type_: str) -> pd.DataFrame:
     """Return one row an entry, by time."""
     columns = ["seq", "kind", "type", "session", "user", "channel", "offset", "level", "rule", "receivers", "frame"]
     rows = []
-    times = []
+    times, nodes = [], []
     for entry in entries:
         header, frame, _ = entry
         name = entry_type(entry)
         if type_ in ("", name):
             times.append(header.at)
+            nodes.append(header.node)
             text = frame.decode("utf-8", "replace") if frame else None
             who = (header.seq, header.kind, name, header.session, header.user)
             rows.append((*who, header.channel, header.offset, header.level, header.rule, header.receivers, text))
     table = pd.DataFrame(rows, columns=columns, index=pd.DatetimeIndex(_times(times), name="time"))
+    if any(nodes):
+        table["node"] = pd.Categorical(nodes)
     names = ("kind", "type", "user", "channel", "level", "rule")
     return table.astype(dict.fromkeys(names, "category"))
 

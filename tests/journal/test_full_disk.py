@@ -56,7 +56,7 @@ def small_disk(tmp_path: Path) -> Iterator[SmallDisk]:
 def test_a_full_disk_makes_the_journal_unwell_loses_nothing_accepted_and_heals(small_disk: SmallDisk) -> None:
     folder = small_disk.folder / "journal"
     journal = Journal(folder, NODE)
-    until((folder / "ballast").exists)
+    until((folder / f"{NODE}.ballast").exists)
     until(lambda: journal.healthy)
     small_disk.fill()
     for number in range(200):
@@ -70,7 +70,7 @@ def test_a_full_disk_makes_the_journal_unwell_loses_nothing_accepted_and_heals(s
         assert not journal.healthy
     small_disk.free()
     until(lambda: journal.healthy)
-    assert (folder / "ballast").stat().st_size == store.BALLAST_BYTES
+    assert (folder / f"{NODE}.ballast").stat().st_size == store.BALLAST_BYTES
     assert journal.close() == 0
     assert report(folder) == Report(402, None, 0, 0, 0, 0, torn=False)
 

@@ -16,7 +16,7 @@ from app.journal import store
 from app.journal.writer import Journal
 from dossier_realtime.recording.entry import redact
 from dossier_realtime.recording.proof.verify import Report
-from tests.journal.folders import NODE, entries, report, write_some
+from tests.journal.folders import NODE, entries, report, until, write_some
 
 
 def test_what_is_recorded_is_read_back_in_order_between_start_and_stop(tmp_path: Path) -> None:
@@ -77,16 +77,13 @@ def test_the_highest_commit_is_known_after_opening_however_far_back_it_is(tmp_pa
     journal.close()
 
 
-def test_a_folder_is_written_by_one_process_at_a_time(tmp_path: Path) -> None:
+def test_a_journal_is_written_by_one_process_at_a_time(tmp_path: Path) -> None:
     journal = Journal(tmp_path, NODE)
     with pytest.raises(store.JournalError, match=rf"another process \(pid {os.getpid()}\)"):
-        Journal(tmp_path, "n2")
+        Journal(tmp_path, NODE)
     journal.close()
-    Journal(tmp_path, "n2").close()
-    assert {node: found.ok for node, found in store.verify_folder(tmp_path).items()} == {
-        NODE: True,
-        "n2": True,
-    }
+    Journal(tmp_path, NODE).close()
+    assert report(tmp_path).ok
 
 
 def test_a_node_name_that_would_leave_the_folder_is_refused(tmp_path: Path) -> None:
@@ -269,3 +266,13 @@ def test_a_process_killed_while_writing_leaves_a_folder_that_opens_and_verifies(
         assert not found.torn
         written = entries(tmp_path)
         assert [entry.header.seq for entry in written] == list(range(1, found.entries + 1))
+
+
+def test_nodes_that_share_a_folder_write_a_journal_each(tmp_path: Path) -> None:
+    one, other = Journal(tmp_path, NODE), Journal(tmp_path, "n2")
+    one.record("fanout", channel="global", frame=b'{"number":1}')
+    other.record("fanout", channel="global", frame=b'{"number":1}')
+    until(lambda: (tmp_path / f"{NODE}.ballast").exists() and (tmp_path / "n2.ballast").exists())
+    assert one.close() == other.close() == 0
+    reports = store.verify_folder(tmp_path)
+    assert {node: (found.ok, found.entries) for node, found in reports.items()} == {NODE: (True, 3), "n2": (True, 3)}

@@ -170,7 +170,7 @@ async def _pings(client: Client, count: int) -> Beside:
 
 def _kept(service: Service) -> int:
     """Bytes of everything under the data folder, but for the space that the journal reserves for hard times."""
-    return sum(path.stat().st_size for path in service.data.rglob("*") if path.is_file() and path.name != "ballast")
+    return sum(path.stat().st_size for path in service.data.rglob("*") if path.is_file() and path.suffix != ".ballast")
 
 
 async def _kept_at_rest(service: Service) -> int:

@@ -288,6 +288,7 @@ CALLS: tuple[HttpCallForm, ...] = (
             Parameter("context", "query", {"type": "boolean"}, "Also how things stood when `since` came."),
             query_number("after", "Entries after this one, for a page.", 0, MAX_SAFE_INTEGER),
             query_number("limit", "Entries in one page.", 1, MAX_SAFE_INTEGER),
+            query_text("node", "Only the journal of this node, whole; by default of all nodes in the folder, as one."),
             REASON,
         ),
         (404, 500),

@@ -11,12 +11,13 @@ from pathlib import Path
 
 import msgspec
 
+from app.journal.exports.chains import Chains, ReadFrom
 from app.journal.exports.redaction import Redaction
 from app.journal.exports.replays import Replays
 from app.journal.exports.scope import Naming, Scope, trimmed
 from app.journal.exports.selection import NothingSelected, Selection, Tally
 from app.journal.signatures.signing import Signer
-from dossier_realtime.archive.folder import read_after, read_head, seq_before
+from dossier_realtime.archive.folder import nodes
 from dossier_realtime.protocol import channels
 from dossier_realtime.protocol.channels import Pattern, is_channel
 from dossier_realtime.protocol.classification import HIGHEST
@@ -45,10 +46,14 @@ _LASTING = frozenset({"user", "relationship", "document"})  # facts of these nam
 
 
 class Archive:
-    """One node's journal on disk, to be exported."""
+    """The journals in a folder, to be exported. `node`: the one that pages are of, where a selection names none."""
 
     def __init__(self, folder: Path, node: str, signer: Signer) -> None:
         self._folder, self._node, self._signer = folder, node, signer
+
+    def keeps_links(self, selection: Selection) -> bool:
+        """Return whether a selection is of one node's journal: of several, entries are numbered anew."""
+        return self._chains(selection).is_one
 
     def export(
         self,
@@ -64,6 +69,9 @@ class Archive:
     ) -> Iterator[bytes]:
         """Yield the lines of the export, the last one signed. One line is in memory at a time.
 
+        Of the journals of several nodes it is one export, in the order and form of recording/merge.py: it is partial,
+        as it has no links, and nothing is left out.
+
         With `level_of` (of a channel, now) the export is partial: entries above `clearance` leave no trace, and without
         `personal` neither do addresses, ids of tokens, and permissions that reach none of the selected channels.
 
@@ -73,27 +81,28 @@ class Archive:
         Raises ValueError and OSError where the journal cannot be read; NothingSelected where no entry fits, unless the
         page may be empty; UnmatchedRedaction where a pattern of `redacted` fits nothing.
         """
-        head = read_head(self._folder, self._node)
+        chains = self._chains(selection)
+        head = chains.head
         clearance_filter = (
             ClearanceFilter(clearance, level_of)
             if level_of is not None
             else SelectionFilter()
-            if selection.surrounds
+            if selection.surrounds or not chains.is_one
             else None
         )
         if not personal and (clearance_filter is None or not selection.channel):
             raise ValueError("an export without what is personal is partial, and of channels that are named")
         selected, redaction = _Filter(selection, clearance_filter), Redaction(redacted)
         selected.only = None if personal else channel_pattern(selection.channel)
-        scope = self._scope(selection, selected, clearance_filter)
+        scope = self._scope(chains, selection, selected, clearance_filter)
         if selection.session or selection.user:
-            lines = read_after(self._folder, self._node, self._begin(selected, filtered=True))
+            lines = chains.lines(self._begin(selected, filtered=True))
             selected.replays = Replays(lines, selection.session, selection.user)
         digest, count, damaged = sha256(), 0, False
         if scope is not None and not scope.found:
             raise NothingSelected(_NOTHING)
         try:
-            for line in self._lines(selected, clearance_filter, redaction, scope):
+            for line in self._lines(chains, selected, clearance_filter, (redaction, scope)):
                 digest.update(line)
                 count += 1
                 yield line
@@ -107,7 +116,7 @@ class Archive:
             tally.entries, tally.redacted, tally.damaged = count, redaction.frames, damaged
         manifest = Manifest(
             format=EXPORT_FORMAT,
-            node=self._node,
+            node=chains.name,
             made_at=round(made_at, 3),
             made_by=made_by,
             whole=clearance_filter is None,
@@ -123,26 +132,42 @@ class Archive:
         signed = encode_manifest(manifest)
         yield trailer(signed, self._signer.sign("export", signed))
 
-    def _scope(self, selection: Selection, selected: _Filter, clearance_filter: ClearanceFilter | None) -> Scope | None:
+    def _chains(self, selection: Selection) -> Chains:
+        there = nodes(self._folder) if self._folder.is_dir() else []
+        if selection.node and selection.node not in there:
+            raise NothingSelected(
+                f"there is no journal of {selection.node} here; there are {', '.join(there) or 'none'}"
+            )
+        if selection.node or selection.after or selection.limit or len(there) < 2:
+            return Chains(self._folder, [selection.node or self._node])
+        return Chains(self._folder, there)
+
+    def _scope(
+        self, chains: Chains, selection: Selection, selected: _Filter, clearance_filter: ClearanceFilter | None
+    ) -> Scope | None:
         """Return the surroundings of the selected channels, read before anything is written."""
         if clearance_filter is None or not selection.surrounds:
             return None
-        lines = read_after(self._folder, self._node, self._begin(selected, filtered=True))
+        lines = chains.lines(self._begin(selected, filtered=True))
         selected.scope = Scope(channel_pattern(selection.channel), lines, selection.until, clearance_filter.may_see)
         return selected.scope
 
-    def _begin(self, selected: _Filter, *, filtered: bool) -> int:
-        after = selected.begins_after
-        if selected.begins_at and (not filtered or selected.context):
-            after = max(after, seq_before(self._folder, self._node, selected.begins_at))
-        return after
+    @staticmethod
+    def _begin(selected: _Filter, *, filtered: bool) -> ReadFrom:
+        since = selected.begins_at if not filtered or selected.context else 0.0
+        return ReadFrom(selected.begins_after, since)
 
     def _lines(
-        self, selected: _Filter, clearance_filter: ClearanceFilter | None, redaction: Redaction, scope: Scope | None
+        self,
+        chains: Chains,
+        selected: _Filter,
+        clearance_filter: ClearanceFilter | None,
+        shown_as: tuple[Redaction, Scope | None],
     ) -> Iterator[bytes]:
+        redaction, scope = shown_as
         before = shown = segment = b""
         count = 0
-        for line in read_after(self._folder, self._node, self._begin(selected, filtered=clearance_filter is not None)):
+        for line in chains.lines(self._begin(selected, filtered=clearance_filter is not None)):
             link, head, _, rest = line.split(b"\t", 3)
             header = None if head.startswith(b'{"format"') else _headers.decode(head)
             if header is None or not selected.takes(header):

@@ -21,6 +21,8 @@ class Selection(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_
     `context` adds the entries from before `since`, up to a day, that show the state at that moment: connections and
     their subscriptions, settings, presence, alerts, briefs, relationships, documents.
 
+    `node`: of that node's journal only, as it stands; by default of all journals in the folder, as one.
+
     `after`: entries with a higher seq; `limit`: at most so many of these. Both are for whole exports, page by page.
 
     Raises ValueError for text that can name no channel, for numbers out of range, for invalid times, and for `since`
@@ -35,6 +37,7 @@ class Selection(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_
     context: bool = False
     after: int = 0
     limit: int = 0
+    node: str = ""
 
     def __post_init__(self) -> None:
         if self.after < 0:

@@ -55,6 +55,8 @@ class Checkpointer:
         self._last_seq = 0
         self._last_at = time.monotonic()
         self.made = 0
+        self.last: Checkpoint | None = None
+        """The last one that was made."""
         self.trouble = ""
 
     @property
@@ -115,6 +117,7 @@ class Checkpointer:
         self._last_seq, self._last_at = head.seq, now
         made = msgspec.structs.replace(unsigned, signature=signature)
         self.made += 1
+        self.last = made
         for sink in self._sinks:
             sink.send(made.encode().rstrip(b"\n"))
         return made

@@ -72,6 +72,8 @@ class Chain:
             return self._misplaced(header) or "the header of this entry cannot be read, or has another spelling"
         if found.seq != self.seq + 1:
             return self._misplaced(header)
+        if found.node:
+            return "this entry names a node, as no journal does: it is of a merged recording"
         if not has_one_spelling(body):
             return "the frame of this entry is not spelled as the journal spells it"
         what = self._against_known(found.seq, link.hexdigest()) or self._vouched(found)

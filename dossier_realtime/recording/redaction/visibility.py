@@ -82,8 +82,8 @@ class ClearanceFilter:
         The body is in the journal's form, and empty where it is hidden. An entry that is not `selected` is not shown,
         and the places of frames are counted without it.
         """
-        if header.kind == "checkpoint":
-            return None  # its seq counts all entries, and it proves links that are not shown
+        if header.kind in ("checkpoint", "witnessed"):
+            return None  # their seqs count all entries, and they prove links that are not shown
         seen = self._may(header) if header.channel or header.kind == "http" else self._may_tell(header, body)
         if not seen and header.kind in ("in", "refused", "http", "act"):
             self._hushed.add(header.user)
@@ -124,10 +124,10 @@ class ClearanceFilter:
 
     def _queued(self, header: Header, seen: bool) -> None:
         sessions = self._routing.take(header)
-        if header.kind == "open" and self._routing.connection(header.session) in self._tails:
+        if header.kind == "open" and self._routing.connection(header.session, header.node) in self._tails:
             self._counted.add(header.session)  # hidden frames went to its connection before
         for session in self._counted.intersection(sessions) if seen else sessions:
-            connection = self._routing.connection(session)
+            connection = self._routing.connection(session, header.node)
             tail = self._tails.get(connection)
             if tail is None:
                 if seen:
@@ -175,7 +175,7 @@ class ClearanceFilter:
                 permissions = given if isinstance(given, list) else []
                 return {**header.detail, "permissions": [text for text in permissions if self._grantable(text)]}
             case "conflated":
-                places = self._gave_way(self._routing.connection(header.session), header)
+                places = self._gave_way(self._routing.connection(header.session, header.node), header)
                 return {"places": places} if places else None
             case "close":
                 tail = self._tails.pop(str(header.detail.get("connection", "")), bytearray())

@@ -29,7 +29,10 @@ _STATES = {"started": "started", "progress": "running", "complete": "complete", 
 
 @dataclass(slots=True)
 class RecordedSession:
-    """An open session. `channels` are those that it receives, `hidden` those where others do not see it."""
+    """An open session. `channels` are those that it receives, `hidden` those where others do not see it.
+
+    `node`: the one that serves it, where the recording is of several.
+    """
 
     user: str
     name: str
@@ -37,6 +40,7 @@ class RecordedSession:
     clearance: str
     since: float
     connection: str
+    node: str = ""
     channels: set[str] = field(default_factory=set)
     hidden: set[str] = field(default_factory=set)
 
@@ -135,7 +139,7 @@ class RecordedState:
         header, frame, _ = entry
         match header.kind:
             case "start":
-                self.sessions.clear()
+                self.sessions = {name: one for name, one in self.sessions.items() if one.node != header.node}
             case "open":
                 detail = header.detail
                 self.sessions[header.session] = RecordedSession(
@@ -145,6 +149,7 @@ class RecordedState:
                     str(detail["clearance"]),
                     header.at,
                     str(detail["connection"]),
+                    header.node,
                 )
             case "renewed" if header.session in self.sessions:
                 self.sessions[header.session].clearance = str(header.detail["clearance"])
@@ -163,7 +168,7 @@ class RecordedState:
                 pass
 
     def _attach(self, header: Header, session: RecordedSession) -> None:
-        if header.audience == "presence" or channels.is_in(header.channel, "user"):
+        if header.audience == "presence" or channels.is_in(header.channel, "user") or session.node != header.node:
             return
         if not header.channel:  # of everything: its connection ended
             session.channels.clear()

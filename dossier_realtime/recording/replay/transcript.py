@@ -39,12 +39,13 @@ class Frame(NamedTuple):
 
 
 class RecordedAttachment(NamedTuple):
-    """The entries between which a session received the fan-outs to a channel's audience."""
+    """The entries between which a session received the fan-outs of a node to a channel's audience."""
 
     channel: str
     audience: Audience
     start: int
     end: int
+    node: str = ""
 
 
 def transcript(index: Index, session: str) -> list[Frame]:
@@ -84,8 +85,10 @@ def delivery(index: Index, session: str, channel: str, fanouts: set[int], offset
         return [
             number
             for number in wanted
-            if number not in fanouts or any(span.start < number < span.end for span in spans)
-            if index.entry(number).header.exclude_user != user
+            for header in [index.entry(number).header]
+            if number not in fanouts
+            or any(span.start < number < span.end and span.node == header.node for span in spans)
+            if header.exclude_user != user
         ]
     frames = transcript(index, session)
     return [frame.number for frame in frames if frame.number in wanted and frame.offset == offset]
@@ -118,43 +121,52 @@ def _replayed(index: Index, number: int, header: Header, connection: str) -> Ite
 
 
 def attachments(index: Index, session: str) -> Iterator[RecordedAttachment]:
-    """Yield the attachments of a session; the start of a node ends all."""
-    since: dict[tuple[str, Audience], int] = {}
+    """Yield the attachments of a session; the start of a node ends all that are to this node."""
+    since: dict[tuple[str, Audience, str], int] = {}
     starts = [number for number in index.rare["start"] if number > index.sessions[session][0]]
     for number in sorted([*index.sessions[session], *starts]):
         header = index.entry(number).header
-        place = (header.channel, header.audience)
+        place = (header.channel, header.audience, header.node)
         if header.kind == "attach":
             since.setdefault(place, number)
         elif header.kind == "detach" and place in since:
-            yield RecordedAttachment(*place, since.pop(place), number)
+            yield _attachment(place, since.pop(place), number)
         elif (
             header.kind == "detach" and not header.channel
         ) or header.kind == "start":  # of everything: its connection ended
-            yield from (RecordedAttachment(*place, start, number) for place, start in since.items())
-            since.clear()
-    yield from (RecordedAttachment(*place, start, len(index)) for place, start in since.items())
+            ended = [place for place in since if place[2] == header.node]
+            yield from (_attachment(place, since.pop(place), number) for place in ended)
+    yield from (_attachment(place, start, len(index)) for place, start in since.items())
+
+
+def _attachment(place: tuple[str, Audience, str], start: int, end: int) -> RecordedAttachment:
+    channel, audience, node = place
+    return RecordedAttachment(channel, audience, start, end, node)
 
 
 def _fanouts(index: Index, attached: Iterator[RecordedAttachment], user: str) -> Iterator[tuple[int, Entry]]:
-    for channel, audience, start, end in attached:
+    for channel, audience, start, end, node in attached:
         for number in index.fanouts_between(channel, start, end):
             entry = index.entry(number)
             header = entry.header
-            if header.kind == "fanout" and header.audience == audience and header.exclude_user != user:
+            if (header.kind, header.node, header.audience) == (
+                "fanout",
+                node,
+                audience,
+            ) and header.exclude_user != user:
                 yield number, entry
 
 
 def _kept(index: Index, session: str, entries: list[tuple[int, Entry]]) -> Iterator[Frame]:
     """Yield the frames that the session sent, and the queued frames that were not taken back."""
     queued: defaultdict[str, list[Frame]] = defaultdict(list)
-    connection = session
+    connections: dict[str, str] = {}  # by node: a session that moves has two for a moment
     for number, entry in entries:
         header, frame, _ = entry
-        name = connection if header.session in ("", session) else header.session
+        name = connections.get(header.node, session) if header.session in ("", session) else header.session
         match header.kind:
             case "open":
-                connection = _connection(header)
+                connections[header.node] = _connection(header)
             case "in" | "refused":
                 yield Frame(
                     number, header.seq, header.at, "sent", name, header.channel, frame, header.rule, entry_type(entry)
