@@ -20,7 +20,16 @@ from tests.harness.redis_server import RedisServer
 BACKENDS = ("embedded", "redis")
 """The engines to run on."""
 
-REDIS_SUITES = {"test_broker", "test_document_store", "test_nodes", "test_presence_store", "test_stores"}
+REDIS_SUITES = {
+    "test_alert_store",
+    "test_brief_store",
+    "test_broker",
+    "test_document_store",
+    "test_nodes",
+    "test_presence_store",
+    "test_record_store",
+    "test_stores",
+}
 """The suites whose parts the Redis engine has."""
 
 Opener = Callable[..., AbstractAsyncContextManager[Engine]]

@@ -11,6 +11,7 @@ from app.core.domain.alerts import Alert, AlertRecipient, AlertStatus
 from app.engine.ports.engine import Engine
 from app.engine.ports.errors import KeyConflict, Moved
 from app.engine.ports.events import PublicationEntry
+from app.engine.ports.records import RecordChange
 from tests.engine.conftest import Clock, Opener
 from tests.engine.events import Received, event, key, numbers
 
@@ -113,5 +114,23 @@ def test_an_open_alert_outlives_an_acknowledged_one(opened: Opener, clock: Clock
                 engine.upkeep()  # type: ignore[attr-defined]  # each backend has its own way to be hurried
                 await engine.broker.publish([event(1)])
                 assert {name for name in ("c1", "taken") if await engine.alerts.find(name) is not None} == left
+
+    asyncio.run(scenario())
+
+
+def test_a_restart_forgets_the_alert_with_the_change_that_it_follows_from(opened: Opener) -> None:
+    async def scenario() -> None:
+        async with opened() as engine:
+            await engine.broker.publish([alert("ali", 3), alert("bea", 2, "c2")])
+            with pytest.raises(Moved):
+                await engine.alerts.restart("c1", [RecordChange("note", "c1", 4, b"moved")])
+            assert await found(engine) == Alert("c1", AlertStatus(3), ("ali",))
+            await engine.alerts.restart("c1", [RecordChange("note", "c1", 0, b"new")])
+            await engine.alerts.restart("never-alerted", [])
+            assert await engine.alerts.find("c1") is None
+            assert (await engine.records.find("note", ["c1"]))["c1"].body == b"new"
+            assert (await found(engine, "c2")).recipients == ("bea",)
+            await engine.broker.publish([alert("bea", 1)])
+            assert await found(engine) == Alert("c1", AlertStatus(1), ("bea",))
 
     asyncio.run(scenario())

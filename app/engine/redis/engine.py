@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Final
 
 from app.core.instant import Instant
 from app.core.ratelimit import RateLimiter
@@ -26,6 +26,10 @@ from app.engine.redis.bus import Bus
 from app.engine.redis.connection import Clients, connect
 from app.engine.redis.documents.documents import RedisDocuments
 from app.engine.redis.documents.revisions import RedisRevisions
+from app.engine.redis.domain.alerts import RedisAlerts
+from app.engine.redis.domain.briefs import RedisBriefs
+from app.engine.redis.domain.facts import FactStore
+from app.engine.redis.domain.records import RedisRecords
 from app.engine.redis.keys import RedisKeys
 from app.engine.redis.live.access import LiveAccess
 from app.engine.redis.live.state import LiveState
@@ -115,9 +119,12 @@ class RedisEngine:
         self.broker: Broker = self._broker
         self.documents: DocumentStore = RedisDocuments(parts)
         self.revisions: RevisionStore = RedisRevisions(parts)
-        self.alerts: AlertStore = _MISSING
-        self.briefs: BriefStore = _MISSING
-        self.records: RecordStore = _MISSING
+        self._records = RedisRecords(clients.log, keys, clocks.unix)
+        facts = FactStore(self._records, limits, clocks.unix)
+        self._broker.keep_facts = facts.changes
+        self.alerts: AlertStore = RedisAlerts(facts, self._broker)
+        self.briefs: BriefStore = RedisBriefs(facts, self._broker)
+        self.records: RecordStore = self._records
         access = LiveAccess(clients.live, keys, clocks, options.node)
         self._live = live = LiveState(access, limits, rates, self._broker.joined)
         self.presence: PresenceStore = live.presence
@@ -145,6 +152,7 @@ class RedisEngine:
         await self._pulse.close()
         await self._parts.lane.close()
         await self._trimming.close()
+        await self._records.close()
         self._parts.cursors.close()
         await self._parts.bus.close()
         await self._clients.close()
@@ -152,6 +160,7 @@ class RedisEngine:
     def upkeep(self) -> None:
         """Remove data whose time is over. The engine does it by itself once a minute."""
         self._trimming.upkeep()
+        self._records.upkeep()
         self._live.upkeep()
 
     def _committed(self, events: Sequence[NumberedEvent]) -> None:
@@ -161,13 +170,3 @@ class RedisEngine:
     def _tick(self) -> None:
         self._timer = self._loop.call_later(UPKEEP_SECONDS, self._tick)  # first: an upkeep that fails is tried again
         self.upkeep()
-
-
-class _Missing:
-    """A part that this engine does not have yet: whoever uses it is told so."""
-
-    def __getattr__(self, name: str) -> Any:
-        raise Unavailable(f"The Redis engine has no {name} yet")
-
-
-_MISSING: Final[Any] = _Missing()

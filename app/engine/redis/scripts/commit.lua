@@ -166,12 +166,15 @@ for _, change in ipairs(request.changes) do
   local kind, name, body, labels, at, due, expires = change[1], change[2], change[4] and ARGV[change[4]], change[5], change[6], change[7], change[8]
   local record = log .. 'record:' .. kind .. ':' .. name
   local before = redis.call('HMGET', record, 'labels', 'order', 'due', 'expires')
+  if not body and change[3] == 0 then  -- a check alone, also of a record that another change of this request makes
+    before, due, expires = {}, false, false
+  end
   if before[1] then
     unlisted(kind, name, before[1], before[2])
   end
-  if not body then
+  if not body and change[3] > 0 then
     redis.call('DEL', record)
-  else
+  elseif body then
     if change[9] then
       at = string.format('%016.0f', places[change[9] * 3 + 3])
     end
