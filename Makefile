@@ -26,7 +26,7 @@ PYTEST := $(BIN)/python -m pytest
 # Else each of the hundreds of processes that tests start would compile all of the code, in environments that forbid this.
 export PYTHONDONTWRITEBYTECODE :=
 # Folders whose tests open no browser; what starts a service or takes seconds there is marked as long.
-PURE := $(addprefix tests/,architecture auth config contract core engine journal node ot protocol sdk services traces)
+PURE := $(addprefix tests/,agreement architecture auth config contract core engine journal node ot protocol sdk services traces)
 LOAD ?= 2
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header
 
