@@ -1,0 +1,540 @@
+/** A shared document: local edits apply at once, online or offline, and are synchronised after. */
+import type { RealtimeConnection, Subscription } from "../client/interface.js";
+import { ConnectionClosed, NotSubscribed, RealtimeError } from "../errors.js";
+import type { ChannelName, OperationId, ServerMessage } from "../protocol.js";
+import { type Change, type DocumentStatus, type Edit, operationOf } from "./changes.js";
+import { type Attributes, applied, exclusive, PLAIN } from "./ot/attributes.js";
+import type { Cursor } from "./ot/cursor.js";
+import { attributesAt, type FormatRun, formatOf, type TextDocument } from "./ot/document.js";
+import { admit, type EditPayload, ofSteps, type Step } from "./ot/flat.js";
+import { format, insert, nothing, type Operation, remove } from "./ot/operations.js";
+import { composed } from "./ot/transform.js";
+import type { EditPace } from "./pace.js";
+import type { RemoteCursor } from "./remote_cursors.js";
+import { DocumentReplica } from "./replica.js";
+
+const FLUSH_SECONDS = 5;
+
+type Listener<T> = (value: T) => void;
+
+/** How an edit is made. `join`: undone together with the edit before, as for typing. */
+export interface EditOptions {
+  readonly join?: boolean;
+  /** The attributes of inserted text; without them it is plain. */
+  readonly attributes?: Attributes;
+}
+
+interface Draft {
+  readonly base: TextDocument;
+  document: TextDocument;
+  operations: Operation[];
+  cursor: Cursor | undefined;
+}
+
+/**
+ * A shared document, as `openDocument(client, id)` returns it.
+ *
+ * Every position and length counts UTF-16 code units, which are those of a string: `"a😀b".length` is 4. An edit changes
+ * `text` at once and never waits; typing is sent as one operation each 0.12 s. Without a connection edits are kept; after
+ * a reconnect they are merged with those of the others. An edit that is denied for now (the document is frozen, the right
+ * to write is gone) stays in the text, is reported to `onError` once and sent again every 15 s. An edit that can never be
+ * accepted is removed from the text (a change of origin "refused") and reported. Where the service's store was restored
+ * from a backup, edits that were not confirmed are moved to the text as it is now, and `DocumentRestored` is reported.
+ *
+ * When the subscription ends (`close`, a lost right to read, the client's end), `text` stays as it was.
+ */
+export class SharedDocument {
+  readonly channel: ChannelName;
+  /** The error that ended the document; undefined while it is open, and after `close`. */
+  error: Error | undefined;
+  private readonly replica: DocumentReplica;
+  private readonly subscription: Subscription;
+  private readonly ends: (() => void)[] = [];
+  private readonly listeners = {
+    change: new Set<Listener<Change>>(),
+    cursors: new Set<Listener<ReadonlyMap<string, RemoteCursor>>>(),
+    status: new Set<Listener<DocumentStatus>>(),
+    synced: new Set<Listener<void>>(),
+    error: new Set<Listener<Error>>(),
+  };
+  private readonly news = new Set<() => void>();
+  private readonly waitingChanges: Change[] = [];
+  private isTelling = false;
+  private isCursorNews = false;
+  private told: DocumentStatus = "stale";
+  private timer: ReturnType<typeof setTimeout> | undefined;
+  private draft: Draft | undefined;
+  private isClosed = false;
+
+  /** Use `openDocument`. */
+  constructor(
+    private readonly client: RealtimeConnection,
+    readonly id: string,
+    pace: EditPace,
+    private readonly onEnd: (document: SharedDocument) => boolean,
+  ) {
+    this.channel = `document:${id}` as ChannelName;
+    this.replica = new DocumentReplica(this.channel, pace, {
+      now: seconds,
+      newId,
+      send: (payload) => this.sendOperation(payload),
+      sendCursor: (payload) => void client.post({ type: "cursor_position", channel: this.channel, payload }),
+      reload: () => this.subscription.reload(),
+      changed: (change) => this.waitingChanges.push(change),
+      cursorsMoved: () => {
+        this.isCursorNews = true;
+      },
+      synced: () => this.tell("synced", undefined),
+      failed: (error) => this.fault(error),
+    });
+    this.ends.push(
+      client.on("operation_ack", (message) => {
+        if (message.channel === this.channel && message.payload.op_id) {
+          const { op_id, version } = message.payload;
+          this.run(() => this.replica.acknowledged(op_id, version));
+        }
+      }),
+    );
+    this.subscription = client.subscribe(
+      this.channel,
+      { onMessage: (message) => this.follow(message), onError: (error) => this.failed(error) },
+      {
+        includePresence: true,
+        document: {
+          place: () => {
+            const place = this.replica.place();
+            this.settle();
+            return place;
+          },
+          onSubscribed: (answer) => this.run(() => this.replica.subscribed(answer)),
+          onLost: () => this.run(() => this.replica.lost()),
+        },
+      },
+    );
+    void this.subscription.ready().catch((error: unknown) => this.ended(error));
+  }
+
+  // --- state ----------------------------------------------------------------------------------------
+
+  /** The text with all local edits, also those that the server has not confirmed. */
+  get text(): string {
+    return this.current.text;
+  }
+
+  get length(): number {
+    return this.current.text.length;
+  }
+
+  /** The formatted ranges of the text, in order; plain text is left out. */
+  get formatting(): readonly FormatRun[] {
+    return formatOf(this.current);
+  }
+
+  /** The last version of the server that the text includes. */
+  get version(): number {
+    return this.replica.version;
+  }
+
+  /** True when the text is loaded; before, nothing can be edited. */
+  get isLoaded(): boolean {
+    return this.replica.isLoaded;
+  }
+
+  /** True when the server has confirmed, durably, every local edit. */
+  get synced(): boolean {
+    return this.replica.isSynced;
+  }
+
+  get status(): DocumentStatus {
+    return this.isClosed ? "stale" : this.replica.status;
+  }
+
+  /** True after the end of the subscription: nothing is received, and nothing can be edited. */
+  get closed(): boolean {
+    return this.isClosed;
+  }
+
+  /** All cursors of the other users, one a tab, by cursor id, with name and colour. */
+  get cursors(): ReadonlyMap<string, RemoteCursor> {
+    return this.replica.cursors;
+  }
+
+  /** The user's own cursor, moved with every change of the text. Undefined until it is set. */
+  get cursor(): Cursor | undefined {
+    return this.replica.caret;
+  }
+
+  get canUndo(): boolean {
+    return this.replica.canUndo;
+  }
+
+  get canRedo(): boolean {
+    return this.replica.canRedo;
+  }
+
+  // --- editing --------------------------------------------------------------------------------------
+
+  /**
+   * Insert `text` at `position`.
+   *
+   * @throws NotSubscribed before `ready`, ConnectionClosed after the end, and RangeError for an edit that does not fit
+   *   (beyond the text, inside of a character, NUL, over 1 Mi units); the text and the undo steps are then unchanged.
+   */
+  insert(position: number, text: string, options: EditOptions = {}): void {
+    this.make([[position, insert(text, inserted(options))]], options);
+  }
+
+  /** Delete `length` units at `position`. Throws as `insert`. */
+  delete(position: number, length: number, options: EditOptions = {}): void {
+    this.make([[position, remove(length)]], options);
+  }
+
+  /** Replace `length` units by `text`, as one edit. Throws as `insert`. */
+  replace(position: number, length: number, text: string, options: EditOptions = {}): void {
+    const steps: Step[] = [[position, insert(text, inserted(options))]];
+    if (length) {
+      steps.push([position + text.length, remove(length)]);
+    }
+    this.make(steps, options);
+  }
+
+  /** Replace each `old`, from left to right, as one edit with the formatting of what it replaces; return their number. */
+  replaceAll(old: string, text: string): number {
+    if (!old) {
+      throw new RangeError("There is nothing to look for; name the text to replace");
+    }
+    const document = this.current;
+    const steps: Step[] = [];
+    let shift = 0;
+    for (let at = document.text.indexOf(old); at >= 0; at = document.text.indexOf(old, at + old.length)) {
+      steps.push([at + shift, insert(text, attributesAt(document, at))]);
+      steps.push([at + shift + text.length, remove(old.length)]);
+      shift += text.length - old.length;
+    }
+    this.make(steps, {});
+    return steps.length / 2;
+  }
+
+  /** Set attributes of `length` units; `null` removes one. Throws as `insert`. */
+  format(position: number, length: number, attributes: Attributes): void {
+    this.make([[position, format(length, exclusive(attributes))]], {});
+  }
+
+  /** Make edits, each on the text after those before it, as one. Throws as `insert`. */
+  edit(edits: Iterable<Edit>, options: EditOptions = {}): void {
+    this.apply(operationOf(edits, this.length), options);
+  }
+
+  /** Make an edit that is an operation on `text`, as the bindings of editors do. Throws as `insert`. */
+  apply(operation: Operation, options: EditOptions = {}): void {
+    this.check();
+    const draft = this.draft;
+    if (draft) {
+      draft.document = admit(operation, draft.document);
+      draft.operations.push(operation);
+      return;
+    }
+    this.run(() => this.replica.edit(operation, options.join ?? false));
+  }
+
+  /**
+   * Group the edits that `body` makes: one change, one step of `undo`, sent as one.
+   *
+   * `body` is a plain function, without a promise. An error in it takes back all that it did, and goes on. Transactions
+   * may stand within each other: one that fails is taken back alone, and the outermost sends.
+   */
+  transaction<T>(body: () => T, options: EditOptions = {}): T {
+    this.check();
+    const outer = this.draft;
+    const base = outer?.document ?? this.replica.document;
+    const draft: Draft = { base, document: base, operations: [], cursor: undefined };
+    this.draft = draft;
+    let result: T;
+    try {
+      result = body();
+      if (result instanceof Promise) {
+        result.catch(() => undefined);
+        throw new TypeError("A transaction has no await; collect what it needs before, and edit in a plain function");
+      }
+    } finally {
+      this.draft = outer;
+    }
+    const operation = composed([nothing(draft.base.text.length), ...draft.operations]);
+    this.apply(operation, options);
+    if (draft.cursor) {
+      this.moveCursor(draft.cursor.position, draft.cursor.selectionLength);
+    }
+    return result;
+  }
+
+  /** Undo the user's last edit, also after edits of others; false where there is none (200 are kept). */
+  undo(): boolean {
+    this.checkAlone();
+    return this.run(() => this.replica.undo());
+  }
+
+  /** Redo the edit that was undone last, until the next edit; false where there is none. */
+  redo(): boolean {
+    this.checkAlone();
+    return this.run(() => this.replica.redo());
+  }
+
+  /** Move the user's cursor and show it to the others: the latest place, ten times a second at most. */
+  moveCursor(position: number, selectionLength = 0): void {
+    this.check();
+    if (this.draft) {
+      this.draft.cursor = { position, selectionLength };
+    } else {
+      this.run(() => this.replica.moveCursor({ position, selectionLength }));
+    }
+  }
+
+  // --- callbacks and waiting ------------------------------------------------------------------------
+
+  /**
+   * Call `listener` with each change of the text, local ones included, at the moment of the change.
+   *
+   * Applied one after the other to an empty text, the edits of all changes produce `text`. An edit made in a listener is
+   * reported after the change that the listener got. Each `on…` returns the function that ends it.
+   */
+  onChange(listener: (change: Change) => void): () => void {
+    return this.listen("change", listener);
+  }
+
+  /** Call `listener` with `cursors` when another user's cursor was moved or is gone. */
+  onCursors(listener: (cursors: ReadonlyMap<string, RemoteCursor>) => void): () => void {
+    return this.listen("cursors", listener);
+  }
+
+  /** Call `listener` with the new `status` when it changes. */
+  onStatus(listener: (status: DocumentStatus) => void): () => void {
+    return this.listen("status", listener);
+  }
+
+  /** Call `listener` whenever the last local edit is confirmed. */
+  onSynced(listener: () => void): () => void {
+    return this.listen("synced", listener);
+  }
+
+  /** Call `listener` with errors; edits are kept unless a change of origin "refused" came. */
+  onError(listener: (error: Error) => void): () => void {
+    return this.listen("error", listener);
+  }
+
+  /** Wait until the text is loaded. Rejects with what ended the document. */
+  async ready(): Promise<void> {
+    await this.until(() => this.replica.isLoaded);
+  }
+
+  /** Wait until the server has confirmed every local edit. Rejects after `timeout` seconds, and with the end. */
+  async waitSynced(timeout?: number): Promise<void> {
+    await this.until(() => this.replica.isSynced, timeout);
+  }
+
+  /** Send what waits now, and wait `timeout` seconds at most for its confirmation; true where all is saved. */
+  async flush(timeout = FLUSH_SECONDS): Promise<boolean> {
+    if (!this.isClosed && this.replica.isLoaded) {
+      this.run(() => this.replica.hurry());
+      await this.until(() => this.replica.isSynced || this.replica.isHopeless, timeout).catch(() => undefined);
+    }
+    return this.replica.isSynced || !this.replica.isLoaded;
+  }
+
+  /** Close the document. Edits that the server has not confirmed (see `flush`) do not reach it. */
+  close(): void {
+    if (!this.isClosed && this.onEnd(this)) {
+      this.subscription.unsubscribe();
+      this.stop();
+    }
+  }
+
+  // --- details --------------------------------------------------------------------------------------
+
+  private get current(): TextDocument {
+    return this.draft?.document ?? this.replica.document;
+  }
+
+  private make(steps: Step[], options: EditOptions): void {
+    this.check();
+    this.apply(ofSteps(steps, this.length), options);
+  }
+
+  private check(): void {
+    if (this.isClosed) {
+      throw this.error ?? new ConnectionClosed(`${this.channel} is closed; open it again to edit it`);
+    }
+    if (!this.replica.isLoaded) {
+      throw new NotSubscribed(`${this.channel} has not come yet; await ready() before you edit it`);
+    }
+  }
+
+  private checkAlone(): void {
+    this.check();
+    if (this.draft) {
+      throw new RangeError("A transaction is open; end it before you undo or redo");
+    }
+  }
+
+  private sendOperation(payload: EditPayload): void {
+    const command = { type: "edit_operation", channel: this.channel, payload } as never;
+    this.client.request(command).then(
+      (answer) => {
+        const version = answer.type === "operation_ack" ? answer.payload.version : undefined;
+        if (version !== undefined) {
+          this.run(() => this.replica.acknowledged(payload.op_id as OperationId, version));
+        }
+      },
+      (error: unknown) => {
+        if (!this.isClosed) {
+          this.run(() => this.replica.refused(payload.op_id, error));
+        }
+      },
+    );
+  }
+
+  private follow(message: ServerMessage): void {
+    this.run(() => {
+      switch (message.type) {
+        case "remote_operation":
+          return this.replica.remote(message.payload, this.client.userId);
+        case "cursor_position":
+          return this.replica.cursor(message.payload);
+        case "cursor_gone":
+          return this.replica.cursorGone(message.payload.cursor_id);
+        case "document_state": {
+          const { frozen, deleted, read_only_until: until } = message.payload;
+          return this.replica.setReadOnly(frozen || Boolean(deleted) || (until ?? undefined) !== undefined);
+        }
+        case "presence_leave":
+          return this.replica.left(message.payload.user_id);
+        default:
+          return undefined;
+      }
+    });
+  }
+
+  private failed(error: RealtimeError): void {
+    this.fault(error);
+    if (this.subscription?.status === "ended") {
+      this.ended(error);
+    }
+  }
+
+  private ended(error: unknown): void {
+    if (!this.isClosed) {
+      this.error = error instanceof Error ? error : new ConnectionClosed(String(error));
+      this.onEnd(this);
+      this.stop();
+    }
+  }
+
+  private stop(): void {
+    this.isClosed = true;
+    clearTimeout(this.timer);
+    this.ends.forEach((end) => end());
+    this.settle();
+  }
+
+  private fault(error: Error): void {
+    if (!this.listeners.error.size) {
+      console.warn(`${this.channel}: ${error.message} (call document.onError(listener) to receive it)`);
+    }
+    this.tell("error", error);
+  }
+
+  /** Run a step of the replica; then tell what came of it, and set the clock. */
+  private run<T>(step: () => T): T {
+    try {
+      return step();
+    } finally {
+      this.settle();
+    }
+  }
+
+  private settle(): void {
+    this.tellChanges();
+    if (this.isCursorNews) {
+      this.isCursorNews = false;
+      this.tell("cursors", this.listeners.cursors.size ? this.cursors : new Map());
+    }
+    if (this.status !== this.told) {
+      this.told = this.status;
+      this.tell("status", this.told);
+    }
+    for (const wake of [...this.news]) {
+      wake();
+    }
+    clearTimeout(this.timer);
+    const deadline = this.isClosed ? undefined : this.replica.deadline;
+    if (deadline !== undefined) {
+      const wait = Math.max(0, (deadline - seconds()) * 1000);
+      this.timer = setTimeout(() => this.run(() => this.replica.tick()), Math.min(Math.ceil(wait), 60_000));
+    }
+  }
+
+  private tellChanges(): void {
+    if (this.isTelling) {
+      return; // a listener made an edit: the loop that called it goes on with this change
+    }
+    this.isTelling = true;
+    for (let change = this.waitingChanges.shift(); change; change = this.waitingChanges.shift()) {
+      this.tell("change", change);
+    }
+    this.isTelling = false;
+  }
+
+  private listen<T>(kind: keyof SharedDocument["listeners"], listener: Listener<T>): () => void {
+    const listeners = this.listeners[kind] as Set<Listener<T>>;
+    const once: Listener<T> = (value) => listener(value);
+    listeners.add(once);
+    return () => void listeners.delete(once);
+  }
+
+  private tell<T>(kind: keyof SharedDocument["listeners"], value: T): void {
+    for (const listener of [...(this.listeners[kind] as Set<Listener<T>>)]) {
+      try {
+        listener(value);
+      } catch (wrong) {
+        console.error(`A listener of ${this.channel} failed; mend it, the editing goes on`, wrong);
+      }
+    }
+  }
+
+  private until(isTrue: () => boolean, timeout?: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      let timer: ReturnType<typeof setTimeout> | undefined;
+      const end = (done: () => void): void => {
+        clearTimeout(timer);
+        this.news.delete(look);
+        done();
+      };
+      const look = (): void => {
+        if (isTrue()) {
+          end(resolve);
+        } else if (this.isClosed) {
+          end(() => reject(this.error ?? new ConnectionClosed(`${this.channel} was closed; open it again`)));
+        }
+      };
+      this.news.add(look);
+      if (timeout !== undefined) {
+        const late = `${this.channel}: the server has not confirmed everything in ${timeout} s; it is kept and sent on`;
+        timer = setTimeout(() => end(() => reject(new RealtimeError(late))), timeout * 1000);
+      }
+      look();
+    });
+  }
+}
+
+function inserted(options: EditOptions): Attributes {
+  return options.attributes ? applied(exclusive(options.attributes), PLAIN) : PLAIN;
+}
+
+function seconds(): number {
+  return performance.now() / 1000;
+}
+
+/** Return an id that nobody can guess: ids are shown to all readers of a document. */
+function newId(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}

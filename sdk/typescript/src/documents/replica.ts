@@ -1,0 +1,500 @@
+/**
+ * The replica of one document: local edits at once, all edits in the server's order.
+ *
+ * At most one operation is in flight. It is sent under a random `op_id` and sent again unchanged, so that the server can
+ * recognise it; later edits wait in a buffer, online or offline. Times are seconds on a steady clock.
+ */
+import { DeniedError, NotSubscribed, ProtocolViolation } from "../errors.js";
+import type {
+  CursorPositionPayload,
+  DocumentState,
+  RemoteOperationPayload,
+  RestingCursor,
+  SubscribedMessage,
+} from "../protocol.js";
+import { type Change, changeOf, DocumentRestored, type DocumentStatus, type Origin } from "./changes.js";
+import { type Cursor, transformCursor } from "./ot/cursor.js";
+import { difference } from "./ot/difference.js";
+import { documentOf, effective, EMPTY, invert, sameDocument, splitsPair, type TextDocument } from "./ot/document.js";
+import type { EditPayload } from "./ot/flat.js";
+import { History } from "./ot/history.js";
+import { deletedText, Deletions, type Landing, landing } from "./ot/landing.js";
+import { changes, DoesNotFit, type Operation } from "./ot/operations.js";
+import { OutOfStep, Pending } from "./ot/pending.js";
+import type { EditPace } from "./pace.js";
+import { type RemoteCursor, RemoteCursors } from "./remote_cursors.js";
+
+const CURSOR_INTERVAL = 0.1; // seconds between two cursors of ours; the server relays no more
+const RETRY_AFTER = 15; // seconds until a refused operation is sent again, where the server names no delay
+const RELOAD_INTERVAL = 1; // seconds between two loads; bounds the requests to a server that is wrong each time
+const FOR_NOW: readonly string[] = ["RATE_LIMIT_EXCEEDED", "SERVICE_UNAVAILABLE", "INTERNAL_ERROR"];
+
+/** What a replica asks of the world around it. */
+export interface ReplicaHost {
+  now(): number;
+  newId(): string;
+  /** Send an operation and call `acknowledged` or `failed` with the answer; it is sent again until it is answered. */
+  send(payload: EditPayload): void;
+  /** Send a cursor, now or never. */
+  sendCursor(payload: { position: number; selection_length: number; version: number }): void;
+  /** Subscribe again, with `place` asked anew. */
+  reload(): void;
+  changed(change: Change): void;
+  cursorsMoved(): void;
+  synced(): void;
+  failed(error: Error): void;
+}
+
+/** The replica of one document. */
+export class DocumentReplica {
+  epoch = "";
+  /** The user's own cursor, moved along with the text. */
+  caret: Cursor | undefined;
+  isReadOnly = false; // frozen, deleted or read-only for a time
+  private pending: Pending | undefined;
+  private readonly history = new History();
+  private readonly others = new RemoteCursors();
+  private readonly deletions = new Deletions();
+  private within: Landing | undefined; // of the remote insert that is being applied
+  private isLive = false;
+  private mustLoad = true; // the next subscription asks for the whole text
+  private isLost = false; // the text must be loaded again, from `loadAt` on
+  private loadAt = -Infinity;
+  private isDoubtful = false; // reloaded with an operation in flight: to be out of step is then no fault of the server
+  private asked: string | undefined; // the id of the operation that was sent and is not answered
+  private holdUntil = -Infinity;
+  private sentAt = -Infinity;
+  private isHurried = false; // the document is closing: what waits goes out without the pace
+  private isDenied = false;
+  private isRemoved = false; // the last edit was refused for good, and no edit was made since
+  private isLimited = false; // the rate limit refused the operation in flight
+  private wasIdTaken = false;
+  private isCaretDue = false;
+  private caretAt = -Infinity;
+
+  constructor(
+    readonly channel: string,
+    private readonly pace: EditPace,
+    private readonly host: ReplicaHost,
+  ) {}
+
+  get isLoaded(): boolean {
+    return this.pending !== undefined;
+  }
+
+  /** The document with all local edits; empty before it is loaded. */
+  get document(): TextDocument {
+    return this.pending?.local ?? EMPTY;
+  }
+
+  get version(): number {
+    return this.pending?.version ?? 0;
+  }
+
+  get isSynced(): boolean {
+    return this.pending?.synced ?? false;
+  }
+
+  /** True while the server denies the edits that wait, so that no short wait can help. */
+  get isHopeless(): boolean {
+    return this.isDenied;
+  }
+
+  get canUndo(): boolean {
+    return this.history.canUndo;
+  }
+
+  get canRedo(): boolean {
+    return this.history.canRedo;
+  }
+
+  get cursors(): Map<string, RemoteCursor> {
+    return this.pending ? this.others.shown(this.pending.unconfirmed) : new Map();
+  }
+
+  get status(): DocumentStatus {
+    if (!this.pending || !this.isLive) {
+      return "stale";
+    }
+    if (this.isReadOnly) {
+      return "read-only";
+    }
+    if (this.isDenied || this.isRemoved) {
+      return "refused";
+    }
+    if (this.pending.synced) {
+      return "live";
+    }
+    return this.isLimited || this.pace.isThrottled(this.host.now()) ? "throttled" : "saving";
+  }
+
+  // --- calls of the user ----------------------------------------------------------------------------
+
+  /** Make an edit; `join`: it is undone together with the last one. The text is unchanged where it throws. */
+  edit(operation: Operation, join: boolean): boolean {
+    const document = this.text().local;
+    return this.make("local", operation, () => this.history.edited(operation, document, join));
+  }
+
+  undo(): boolean {
+    const step = this.history.undo(this.text().local);
+    return step !== undefined && this.make("undo", step.operation, step.done);
+  }
+
+  redo(): boolean {
+    const step = this.history.redo(this.text().local);
+    return step !== undefined && this.make("redo", step.operation, step.done);
+  }
+
+  /** Send what waits without the pace, until everything is confirmed. */
+  hurry(): void {
+    this.isHurried = true;
+    this.send();
+  }
+
+  moveCursor(cursor: Cursor): void {
+    const { text } = this.text().local;
+    const end = cursor.position + cursor.selectionLength;
+    if (cursor.position < 0 || end < cursor.position || end > text.length) {
+      throw new DoesNotFit(`The text has ${text.length} units, the cursor reaches ${end}; keep it within the text`);
+    }
+    if (splitsPair(text, cursor.position) || splitsPair(text, end)) {
+      throw new RangeError("The cursor is inside of a character; move it to an edge");
+    }
+    if (this.caret?.position === cursor.position && this.caret.selectionLength === cursor.selectionLength) {
+      return;
+    }
+    this.caret = cursor;
+    this.isCaretDue = true;
+    this.send();
+  }
+
+  // --- the subscription -----------------------------------------------------------------------------
+
+  /** Return the place to subscribe from; undefined to ask for the whole text. */
+  place(): { version: number; epoch?: string } | undefined {
+    this.lost();
+    if (this.mustLoad) {
+      return undefined;
+    }
+    return this.epoch ? { version: this.version, epoch: this.epoch } : { version: this.version };
+  }
+
+  /** Note the loss of the subscription or the connection. */
+  lost(): void {
+    this.isLive = this.isLost = false;
+  }
+
+  /** Take the server's answer; an operation in flight goes on being asked. */
+  subscribed(answer: SubscribedMessage): void {
+    const state = answer.document;
+    if (state) {
+      try {
+        this.load(documentOf(state.content ?? "", state.format ?? []), state);
+      } catch (wrong) {
+        this.loseSync(`${this.channel} came with a text that is none: ${String(wrong)}`);
+        return;
+      }
+    } else if (this.mustLoad || !answer.recovered) {
+      this.loseSync(`${this.channel} came without its text`);
+      return;
+    }
+    this.isLive = true;
+    this.setReadOnly(Boolean(state?.frozen) || (state?.read_only_until ?? undefined) !== undefined);
+    const resting: readonly RestingCursor[] = state?.cursors ?? [];
+    this.others.load(resting, this.text().server.text);
+    this.host.cursorsMoved();
+    if (this.isDenied) {
+      this.holdUntil = -Infinity; // the edit may be allowed by now
+    }
+    this.isCaretDue = this.caret !== undefined;
+    this.send();
+  }
+
+  /** Apply a committed operation. `userId`: of the user of this client. */
+  remote(by: RemoteOperationPayload, userId: string | undefined): void {
+    this.follow((pending) => {
+      const { unconfirmed, server, inFlight } = pending;
+      // The id of another user's operation is not the id of the one in flight, were they spelled alike.
+      const isOwn = inFlight !== undefined && by.op_id === inFlight.op_id && (!userId || by.user_id === userId);
+      const change = pending.remote(isOwn ? by : { ...by, op_id: null });
+      this.within = landing(pending.committed, unconfirmed, server.text) ?? this.deletions.landing(by.within);
+      this.others.move(pending.committed, by.user_id);
+      this.changed("remote", change, by.user_id, by.user_name);
+      this.host.cursorsMoved();
+    });
+  }
+
+  /** Take the acknowledgement of an operation. */
+  acknowledged(opId: string, version: number): void {
+    if (this.asked === opId) {
+      this.asked = undefined;
+    }
+    this.follow((pending) => {
+      this.wasIdTaken = false;
+      const { server, version: had } = pending;
+      const change = pending.acknowledged(opId, version);
+      if (pending.version === had + 1) {
+        this.deletions.add(pending.version, deletedText(pending.committed, server.text));
+      }
+      this.others.move(pending.committed);
+      this.changed("reload", change);
+    });
+  }
+
+  cursor(placed: CursorPositionPayload): void {
+    if (this.pending && this.isLive) {
+      this.others.place(placed, this.pending.server.text);
+      this.host.cursorsMoved();
+    }
+  }
+
+  cursorGone(cursorId: string): void {
+    this.others.gone(cursorId);
+    this.host.cursorsMoved();
+  }
+
+  /** Remove the cursors of a user who left. */
+  left(userId: string): void {
+    this.others.left(userId);
+    this.host.cursorsMoved();
+  }
+
+  /** Take whether the document takes edits. */
+  setReadOnly(isReadOnly: boolean): void {
+    if (this.isReadOnly && !isReadOnly && this.isDenied) {
+      this.holdUntil = -Infinity; // the edit may be allowed now
+    }
+    this.isReadOnly = isReadOnly;
+    this.send();
+  }
+
+  /** Handle what an operation was refused with. */
+  refused(opId: string, error: unknown): void {
+    if (this.asked !== opId) {
+      return;
+    }
+    this.asked = undefined;
+    const pending = this.pending;
+    if (!pending || pending.inFlight?.op_id !== opId) {
+      return;
+    }
+    const now = this.host.now();
+    const wasSynced = pending.synced;
+    const code = error instanceof DeniedError ? error.errorCode : "SERVICE_UNAVAILABLE";
+    const retryAfter = error instanceof DeniedError ? (error.retryAfter ?? RETRY_AFTER) : 1; // 1: no answer in time
+    if (code === "VERSION_CONFLICT") {
+      if (pending.conflict(opId)) {
+        this.loseSync(undefined);
+        return;
+      }
+      this.isDoubtful = false;
+    } else if (error instanceof DeniedError && error.serverMessage.includes("$.payload.op_id")) {
+      // Nothing was committed under this id but another edit: this one goes under a new id. A server that refuses the
+      // new one too is not asked at once.
+      pending.conflict(opId);
+      this.holdUntil = now + (this.wasIdTaken ? RETRY_AFTER : 0);
+      this.isDoubtful = false;
+      this.wasIdTaken = true;
+      this.host.failed(error);
+    } else if (FOR_NOW.includes(code)) {
+      this.holdUntil = now + retryAfter;
+      if (code === "RATE_LIMIT_EXCEEDED") {
+        this.isLimited = true;
+        this.pace.exceeded(retryAfter, now);
+      }
+    } else if (code === "PERMISSION_DENIED") {
+      // The document may be released or the right come back: the edit stays and is sent again later.
+      this.holdUntil = now + RETRY_AFTER;
+      if (!this.isDenied) {
+        this.isDenied = true;
+        this.host.failed(error as Error);
+      }
+    } else {
+      this.changed("refused", pending.refused(opId));
+      this.isRemoved = true;
+      this.host.failed(error as Error);
+      this.settled(pending, wasSynced);
+    }
+    this.send();
+  }
+
+  // --- time -----------------------------------------------------------------------------------------
+
+  /** Do what waited for its time. */
+  tick(): void {
+    if (this.isLost && this.host.now() >= this.loadAt) {
+      this.isLost = false;
+      this.host.reload();
+    }
+    this.send();
+  }
+
+  /** Return the time of the next `tick`; undefined while nothing waits for a time. */
+  get deadline(): number | undefined {
+    if (this.isLost) {
+      return this.loadAt;
+    }
+    if (!this.isLive || !this.pending || this.asked !== undefined) {
+      return undefined;
+    }
+    const due = this.pending.synced ? [] : [this.due];
+    if (this.isCaretDue && !this.pending.inFlight) {
+      due.push(this.caretAt);
+    }
+    return due.length ? Math.min(...due) : undefined;
+  }
+
+  private get due(): number {
+    if (this.isHurried || this.pending?.inFlight) {
+      return this.holdUntil;
+    }
+    return Math.max(this.holdUntil, this.sentAt + this.pace.interval(this.host.now()));
+  }
+
+  // --- changes --------------------------------------------------------------------------------------
+
+  private text(): Pending {
+    if (!this.pending) {
+      throw new NotSubscribed(`${this.channel} has not come yet; await ready() before you edit it`);
+    }
+    return this.pending;
+  }
+
+  private make(origin: Origin, operation: Operation, record: () => void): boolean {
+    const pending = this.text();
+    if (!changes(effective(operation, pending.local))) {
+      return false;
+    }
+    pending.edit(operation);
+    this.isRemoved = false;
+    record();
+    this.moveCaret(operation, true);
+    this.host.changed(changeOf(origin, operation, this.version));
+    this.send();
+    return true;
+  }
+
+  private load(document: TextDocument, state: DocumentState): void {
+    const epoch = state.epoch ?? "";
+    let change: Operation;
+    if (!this.pending) {
+      this.pending = new Pending(document, state.version);
+      change = difference(EMPTY, document);
+    } else {
+      this.isDoubtful = this.pending.inFlight !== undefined;
+      if (this.epoch && this.epoch !== epoch && !sameDocument(this.pending.server, document)) {
+        this.host.failed(new DocumentRestored(this.channel, this.pending.server.text, this.pending.local.text));
+      }
+      change = this.pending.reload(document, state.version);
+      this.others.move(this.pending.committed);
+    }
+    this.mustLoad = false;
+    this.epoch = epoch;
+    this.changed("reload", change);
+  }
+
+  private follow(apply: (pending: Pending) => void): void {
+    const pending = this.pending;
+    if (!pending || !this.isLive) {
+      return;
+    }
+    const wasSynced = pending.synced;
+    try {
+      apply(pending);
+    } catch (wrong) {
+      if (!(wrong instanceof OutOfStep)) {
+        throw wrong;
+      }
+      this.loseSync(wrong.message);
+      return;
+    }
+    this.settled(pending, wasSynced);
+    this.send();
+  }
+
+  private changed(origin: Origin, change: Operation, userId?: string, userName?: string): void {
+    const within = this.within;
+    this.within = undefined;
+    if (changes(change)) {
+      this.history.changed(change, within);
+      this.moveCaret(change, false);
+      this.host.changed(changeOf(origin, change, this.version, userId, userName));
+    }
+  }
+
+  private moveCaret(change: Operation, own: boolean): void {
+    if (this.caret) {
+      this.caret = transformCursor(this.caret, change, own);
+    }
+  }
+
+  private settled(pending: Pending, wasSynced: boolean): void {
+    if (!pending.inFlight) {
+      this.isDenied = this.isDoubtful = this.isLimited = false;
+    }
+    if (pending.synced) {
+      this.isHurried = false;
+      if (!wasSynced) {
+        this.host.synced();
+      }
+    }
+  }
+
+  /** Ask for the whole text, because a message did not continue the known one. No local edit is lost. */
+  private loseSync(why: string | undefined): void {
+    this.isLive = false;
+    this.mustLoad = this.isLost = true;
+    this.loadAt = Math.max(this.host.now(), this.loadAt + RELOAD_INTERVAL);
+    if (why !== undefined && !this.isDoubtful) {
+      this.host.failed(new ProtocolViolation(why));
+    }
+  }
+
+  // --- output ---------------------------------------------------------------------------------------
+
+  /** Send the next operation, unless one is asked already. The cursor goes before it: it is for the version before. */
+  private send(): void {
+    const pending = this.pending;
+    if (!pending || !this.isLive || this.asked !== undefined) {
+      return;
+    }
+    const now = this.host.now();
+    if (!pending.inFlight) {
+      this.tellCursor(pending, now);
+    }
+    if (now < this.due) {
+      return;
+    }
+    const wasSynced = pending.synced;
+    if (!pending.inFlight && !wasSynced) {
+      const made = pending.send(this.host.newId());
+      if (made && this.epoch) {
+        // Its version is one of this history: also where it is sent again after the store was restored.
+        pending.inFlight = { ...made, epoch: this.epoch };
+      }
+    }
+    if (!pending.inFlight) {
+      this.settled(pending, wasSynced); // what waited is on the server already
+      return;
+    }
+    this.asked = pending.inFlight.op_id;
+    this.sentAt = now;
+    this.pace.sent(now);
+    this.host.send(pending.inFlight);
+  }
+
+  private tellCursor(pending: Pending, now: number): void {
+    if (!this.caret || !this.isCaretDue || now < this.caretAt) {
+      return;
+    }
+    this.isCaretDue = false;
+    this.caretAt = now + CURSOR_INTERVAL;
+    const placed = transformCursor(this.caret, invert(pending.unconfirmed, pending.server));
+    this.host.sendCursor({
+      position: placed.position,
+      selection_length: placed.selectionLength,
+      version: pending.version,
+    });
+  }
+}
