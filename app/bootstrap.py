@@ -43,6 +43,8 @@ from app.services.due_clock import DueClock
 from app.services.editing.documents import Documents
 from app.services.exports.exports import Exports
 from app.services.nodes.head_exchange import HeadExchange
+from app.services.pairs import deletion as document_deletion
+from app.services.pairs.deletion import DocumentDeletion
 from app.services.pairs.pairs import Pairs
 from app.services.publisher import EventPublisher
 from app.services.quotas import Quotas
@@ -112,6 +114,10 @@ def _compose(stores: Stores, tls_context: ssl.SSLContext | None) -> Service:
     )
     revisions = Revisions(engine.revisions, engine.documents, engine.broker, documents.differences)
     comments = comments_of(engine, publisher, documents, now)
+    pairs = Pairs(engine.records, publisher, documents, revisions)
+    deletion = DocumentDeletion(
+        engine.records, engine.broker, publisher, documents, comments, pairs, lambda: node.clock().wall
+    )
     cursors = documents.cursors
     # A kind of records that its service looks at when they are due is one row here.
     handlers = {inbox.KIND: inboxes.wake, "commitment": commitments.climbing.handle}
@@ -119,6 +125,7 @@ def _compose(stores: Stores, tls_context: ssl.SSLContext | None) -> Service:
     publisher.report_changes(due_clock.changed)
     channel_admin = ChannelAdmin(engine, policy)
     channel_admin.report_changes(due_clock.changed)
+    due_clock.add(document_deletion.KIND, deletion.complete)
     due_clock.add(read_only.KIND, channel_admin.end_read_only)
     tasks = TaskList(engine.records, publisher)
     known = DomainKnowledge(commitments.registry, tasks, health.health, health.reading)
@@ -168,7 +175,8 @@ def _compose(stores: Stores, tls_context: ssl.SSLContext | None) -> Service:
             revisions,
             Snapshots(revisions, engine.presence, engine.records, publisher, stores.signer, time.time),
             Exports(comments),
-            Pairs(engine.records, publisher, documents, revisions),
+            pairs,
+            deletion,
             comments,
             alerts,
             commitments.registry,

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from app.services.guests import Guests
     from app.services.local_connections import LocalConnections
     from app.services.operators import Operators
+    from app.services.pairs.deletion import DocumentDeletion
     from app.services.pairs.pairs import Pairs
     from app.services.presence import PresenceRosters
     from app.services.publisher import EventPublisher, PublishResult
@@ -91,6 +92,7 @@ class DomainServices:
     snapshots: Snapshots
     exports: Exports
     pairs: Pairs
+    deletion: DocumentDeletion
     comments: Comments
     alerts: Alerts
     commitments: CommitmentRegistry

@@ -22,6 +22,8 @@ from dossier_realtime.protocol.documents.comments import CommentReply, DocumentC
 from dossier_realtime.protocol.errors import ErrorCode
 
 if TYPE_CHECKING:
+    import asyncio
+
     from app.core.domain.documents import VersionedDocument
     from app.engine.ports.records import Record
     from app.journal.acts import Facts
@@ -188,16 +190,30 @@ class Comments:
                 except Moved:
                     continue
 
-    async def delete_document(self, channel: str) -> None:
-        """Delete a document with its comments. Raises Unavailable."""
-        ledger = self._ledger
-        async with ledger.lock(channel):
-            while found := await ledger.records.listed(core.KIND, channel, None, _REMOVED_AT_ONCE):
-                await ledger.store(*(RecordChange(core.KIND, one.key, one.revision, None) for one in found))
-            for place_record in (await ledger.records.find(places_core.KIND, [channel])).values():
-                await ledger.store(RecordChange(places_core.KIND, channel, place_record.revision, None))
-            self._places.forget(channel)
-            await self._documents.delete(channel)
+    def lock(self, channel: str) -> asyncio.Lock:
+        """Return the lock under which the comments of a document are changed."""
+        return self._ledger.lock(channel)
+
+    async def made(self, channel: str) -> int:
+        """Return the number of comments that were made on a document so far. Raises Unavailable."""
+        return (await self._places.present(channel)).places.made
+
+    async def clear(self, channel: str, made: int) -> None:
+        """Remove the first comments of a document that was deleted, under its lock. Raises Unavailable."""
+        ledger, last = self._ledger, order_of(made)
+        while True:
+            found = await ledger.records.listed(core.KIND, channel, None, _REMOVED_AT_ONCE)
+            gone = [one for one in found if one.order <= last]
+            if not gone:
+                break
+            await ledger.store(*(RecordChange(core.KIND, one.key, one.revision, None) for one in gone))
+        self._places.forget(channel)
+        for record in (await ledger.records.find(places_core.KIND, [channel])).values():
+            left = {core.decode(one.body).comment.id for one in found}  # made since, in the new history
+            kept = places_core.decode(record.body)
+            anchors = {name: anchor for name, anchor in kept.anchors.items() if name in left}
+            body = places_core.encode(places_core.Places(kept.version, kept.made, anchors)) if anchors else None
+            await ledger.store(RecordChange(places_core.KIND, channel, record.revision, body))
 
     async def sweep(self) -> None:
         """Store the places of comments anew that were stored many versions ago; to be called about each minute."""

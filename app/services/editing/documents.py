@@ -95,7 +95,10 @@ class Documents:
         change = submission.change
         try:
             if isinstance(change, WholeText):
-                submission.change = replace(change, operation=await self._change_of(channel, change))
+                await self._queue(channel).loaded()
+                # A difference from this history goes into no other one, which a deletion may begin meanwhile.
+                epoch = change.epoch or self._queue(channel).epoch
+                submission.change = replace(change, operation=await self._change_of(channel, change), epoch=epoch)
         except EditError as refusal:
             submission.reply(refusal)
             return

@@ -107,7 +107,11 @@ class DocumentChangeHandler(DocumentCallHandler):
             before = {"version": state.version, "units": len(to_units(state.content))}
             act = Act("delete_document", "document", document_id, channel, before=before, after={"version": 0})
             await self.act(act)
-            await self.context.domain.comments.delete_document(channel)
+            if not await self.context.domain.deletion.delete(channel, state.version):
+                version = (await documents.state(channel)).version
+                text = f"The document was edited meanwhile, and is at version {version}; read it before you delete it"
+                self.refuse(412, ErrorCode.VERSION_CONFLICT, text, version=version)
+                return
         except Unavailable:
             self.unavailable()
             return
