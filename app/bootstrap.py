@@ -42,6 +42,7 @@ from app.services.domain.task_list import TaskList
 from app.services.due_clock import DueClock
 from app.services.editing.documents import Documents
 from app.services.exports.exports import Exports
+from app.services.nodes.due_lease import DueLease
 from app.services.nodes.head_exchange import HeadExchange
 from app.services.pairs import deletion as document_deletion
 from app.services.pairs.deletion import DocumentDeletion
@@ -121,7 +122,9 @@ def _compose(stores: Stores, tls_context: ssl.SSLContext | None) -> Service:
     cursors = documents.cursors
     # A kind of records that its service looks at when they are due is one row here.
     handlers = {inbox.KIND: inboxes.wake, "commitment": commitments.climbing.handle}
-    due_clock = DueClock(engine.records, lambda: node.clock(), handlers)  # noqa: PLW0108  the node is made later
+    is_shared = config.storage.engine != "embedded"
+    lease = DueLease(config.node.id, engine.records, engine.broker) if is_shared else None
+    due_clock = DueClock(engine.records, lambda: node.clock(), handlers, lease)  # noqa: PLW0108  the node is made later
     publisher.report_changes(due_clock.changed)
     channel_admin = ChannelAdmin(engine, policy)
     channel_admin.report_changes(due_clock.changed)
@@ -150,7 +153,7 @@ def _compose(stores: Stores, tls_context: ssl.SSLContext | None) -> Service:
         lambda detail: journal.record("checkpoint", detail=detail),
     )
     heads = None
-    if config.storage.engine != "embedded":
+    if is_shared:
         heads = HeadExchange(
             config.node.id,
             (engine.records, engine.broker),

@@ -3,7 +3,7 @@
 The state is in the records alone. What fell due while the process was down is found at the start, in the order of its
 times; a wall clock that jumps forwards makes records due, one that jumps back makes the clock wait. A service that is
 handed a record commits its next state on the revision that it was handed: two nodes, or a crash in between, have one
-effect.
+effect. Nodes take turns at each kind, so that the others do not do the same work in vain (nodes/due_lease.py).
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from app.core.instant import Instant
     from app.engine.ports.records import Record, RecordChange, RecordStore
+    from app.services.nodes.due_lease import DueLease
 
 _BATCH: Final = 100  # records of one kind, before the next kind has its turn
 _LOOK_SECONDS: Final = 1.0  # between two looks at the wall clock, which may jump; they read no store
@@ -62,9 +63,14 @@ class DueClock:
     """The timing of all records: one task, whatever their number and kinds."""
 
     def __init__(
-        self, records: RecordStore, clock: Callable[[], Instant], handlers: Mapping[str, DueHandler] | None = None
+        self,
+        records: RecordStore,
+        clock: Callable[[], Instant],
+        handlers: Mapping[str, DueHandler] | None = None,
+        lease: DueLease | None = None,
     ) -> None:
-        self._records, self._clock = records, clock
+        """Hand records out beside the other nodes of `lease`; None: this node is alone."""
+        self._records, self._clock, self._lease = records, clock, lease
         self._kinds: dict[str, _Kind] = {}
         for kind, handle in (handlers or {}).items():
             self.add(kind, handle)
@@ -131,6 +137,8 @@ class DueClock:
             return _LOOK_SECONDS
         if kind.next_due > now.wall:
             return kind.next_due - now.wall
+        if self._lease is not None and (turn := await self._lease.wait(name, now)) > 0:
+            return turn
         limit = _BATCH + len(kind.postponed)
         due = await self._records.due(name, now.wall, limit)
         kind.postponed = {record.key: kind.postponed[record.key] for record in due if record.key in kind.postponed}
@@ -138,11 +146,15 @@ class DueClock:
         for record in due:
             if self._stopping or handed == _BATCH or record.due is None or record.due > self._clock().wall:
                 return 0.0  # the wall clock may have been set back while the store answered: ask again
+            if self._lease is not None and not self._lease.holds(name, self._clock().steady):
+                return 0.0  # this process was held up: another node may have its turn by now
             if not self._is_postponed(kind, record):
                 handed += 1
                 await self._hand(name, kind, record)
         if handed or len(due) == limit:
             return 0.0  # ask again: they may be due again, or more are
+        if self._lease is not None:
+            await self._lease.give_back(name, self._clock())
         # All that is due waits for its next attempt; the store knows what comes after it only by being asked.
         return min(each.until for each in kind.postponed.values()) - now.steady if due else self._read_soon(kind)
 
