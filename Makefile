@@ -90,8 +90,10 @@ audit: $(DEV)  ## known vulnerabilities of what is locked (asks the registry), a
 	$(BIN)/python -m tools.audit
 
 .PHONY: benchmark-peers
-benchmark-peers: $(RUNTIME)  ## install what `python -m benchmarks.documents.beside` compares the service with; no test needs it
+benchmark-peers: $(RUNTIME) $(TYPESCRIPT)  ## install what benchmarks/documents and benchmarks/clients compare ours with; no test needs it
 	npm ci --prefix benchmarks/documents --no-audit --no-fund
+	npm ci --prefix benchmarks/clients --no-audit --no-fund
+	cd sdk/typescript && node scripts/build.mjs
 
 BRIEF_MODEL := build/brief-model
 BRIEF_MODEL_PORT ?= 8200
@@ -127,6 +129,7 @@ lock: $(DEV)  ## rewrite the lock files from requirements*.in and each package.j
 	npm install --prefix tests/node --package-lock-only
 	npm install --prefix sdk/typescript --package-lock-only
 	npm install --prefix benchmarks/documents --package-lock-only
+	npm install --prefix benchmarks/clients --package-lock-only
 
 .PHONY: system
 system:  ## the programs that tests start: Redis, Node, faketime, Chromium
@@ -134,7 +137,7 @@ system:  ## the programs that tests start: Redis, Node, faketime, Chromium
 
 .PHONY: clean
 clean:  ## remove what was installed or cached; data under var/ stays
-	rm -rf $(VENV) $(DOCS_VENV) build tests/node/node_modules sdk/typescript/node_modules sdk/typescript/dist benchmarks/documents/node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(DOCS_VENV) build tests/node/node_modules sdk/typescript/node_modules sdk/typescript/dist benchmarks/documents/node_modules benchmarks/clients/node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Stamps carry the date of the last install: nothing is installed twice until its lock file changes.
