@@ -1,10 +1,13 @@
 /** Plays the session scripts that the Python SDK plays too, and must do the same in each step. */
 import { readdirSync, readFileSync } from "node:fs";
+import { pathToFileURL } from "node:url";
 import { expect, it } from "vitest";
 import { DeniedError, DossierRealtimeClient, type Subscription } from "../src/index.js";
 import { FakeClock, type FakeEnd, FakeSocket, settled } from "../src/testing/index.js";
 
-const FOLDER = new URL("../../../tests/agreement/scripts/", import.meta.url);
+/** The scripts of the project, or those of another folder: AGREEMENT_SCRIPTS. */
+const given = process.env.AGREEMENT_SCRIPTS;
+const FOLDER = given ? pathToFileURL(`${given}/`) : new URL("../../../tests/agreement/scripts/", import.meta.url);
 // A step is what its file says.
 type Step = { [member: string]: any; then?: Done };
 type Done = Record<string, unknown[]>;
@@ -73,6 +76,7 @@ class Scripted implements FakeEnd {
   }
 
   private subscribe(channel: string, presence: boolean): void {
+    if ((this.subscriptions.get(channel)?.status ?? "ended") !== "ended") return; // one subscriber a channel
     const subscription: Subscription = this.client.subscribe(channel, {
       onMessage: (message) => this.note("delivered", [channel, message.type, this.subscriptions.get(channel)?.position?.offset ?? null]),
       onError: (error) => {
