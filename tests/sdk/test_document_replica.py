@@ -126,6 +126,7 @@ def test_a_lost_ack_is_made_good_by_sending_the_same_again() -> None:
     again = driver.sent()
     assert again.payload == first.payload
     assert driver.text == "once more!"  # its own part came back, and the other's
+    assert driver.replica.confirmed_version == 1, "the version that its own part became, without an acknowledgement"
     later = driver.sent()
     assert (later.payload.content, later.payload.version) == (" more", 1)
     driver.be_acked(again)

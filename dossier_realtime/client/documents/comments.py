@@ -54,6 +54,7 @@ class DocumentComments:
 
     async def load(self) -> list[DocumentCommentPayload]:
         """Read the comments; from then on they are kept up to date, over all reconnects. Return `all()`."""
+        mark = self._replica.comments.mark
         rows: list[DocumentCommentPayload] = []
         after: int | None = 0
         while after is not None:
@@ -61,7 +62,7 @@ class DocumentComments:
             rows += page.comments
             after = page.next
         self._is_followed = True
-        self._replica.comments.load(rows)
+        self._replica.comments.load(rows, mark)
         self._tell()
         return self.all()
 
@@ -135,7 +136,7 @@ class DocumentComments:
         self, method: str, path: str, body: NewComment | NewReply | None = None, key: str = ""
     ) -> DocumentCommentPayload:
         told = await self._ask(method, path, DocumentCommentPayload, body, key)
-        if self._is_followed and self._replica.comments.put(told):
+        if self._is_followed and self._replica.comments.tell(told):
             self._tell()
         return told
 

@@ -67,8 +67,7 @@ class DocumentReplica:
         self._takes_no_edits = False  # frozen, deleted or read-only for a time
         self.out_of_sync = False
         self.load_at = float("-inf")
-        self._new_id = new_id
-        self._next_ref = next_ref
+        self._new_id, self._next_ref = new_id, next_ref
         self._pending: Pending | None = None
         self._history = History()
         self._live, self.epoch, self.confirmed_version = False, "", 0
@@ -237,8 +236,7 @@ class DocumentReplica:
                     self.comments.move(pending.committed, pending.version)
                     effects = self._changed("remote", change, by.user_id, by.user_name)
                 case responses.OperationAck(payload=ack):
-                    self.confirmed_version = ack.version
-                    self._id_was_taken = False
+                    self.confirmed_version, self._id_was_taken = ack.version, False
                     text, version = pending.server.text, pending.version
                     change = pending.acknowledged(ack.op_id, ack.version)
                     if pending.version == version + 1:
@@ -250,7 +248,7 @@ class DocumentReplica:
                     self._others.place(placed, pending.server.text)
                     return [CursorsMoved(self.channel)]
                 case DocumentComment(payload=comment):
-                    return [CommentsChanged(self.channel)] if self.comments.put(comment) else []
+                    return [CommentsChanged(self.channel)] if self.comments.tell(comment) else []
                 case CursorGone(payload=gone):
                     return [CursorsMoved(self.channel)] if self._others.gone(gone.cursor_id) else []
                 case DocumentStateEvent(payload=state):
@@ -365,10 +363,12 @@ class DocumentReplica:
 
     def _own_or_nameless(self, by: RemoteOperationPayload) -> RemoteOperationPayload:
         """Return a committed operation; without its id, where another user has given it the id of the one in flight."""
-        pending = self._text()
-        if pending.in_flight is None or by.op_id != pending.in_flight.op_id or by.user_id == self.user_id:
-            return by
-        return structs.replace(by, op_id=None)
+        sent = self._text().in_flight
+        if sent is not None and by.op_id == sent.op_id:
+            if by.user_id != self.user_id:
+                return structs.replace(by, op_id=None)
+            self.confirmed_version = by.version  # its acknowledgement was lost
+        return by
 
     def _changed(
         self, origin: Origin, change: Operation, user_id: str | None = None, user_name: str | None = None
