@@ -80,11 +80,9 @@ def _inline(line: Paragraph, notes: dict[int, list[int]]) -> tuple[str, str]:
         before = spans[place - 1] if place else None
         after = spans[place + 1] if place + 1 < len(spans) else None
         text = _spelled(span, before, after, in_heading=line.heading is not None)
-        if not place:
-            text = _guarded(text)
         parts.append(text)
         parts += [f"[^{number}]" for number in notes.pop(span.position + span.length, ())]
-    inner = "".join(parts)
+    inner = _guarded("".join(parts))  # as a whole: a number may be in one span, and its full stop in the next
     body = inner.rstrip()
     return marks, body + "".join(f"&#{ord(character)};" for character in inner[len(body) :])
 

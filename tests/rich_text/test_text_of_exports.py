@@ -189,3 +189,15 @@ def test_a_paragraph_has_the_direction_of_its_first_strong_character_or_its_mark
     text = "Hello مرحبا\nمرحبا Hello\n12 - 3\n\u200f12 Hello\n\u2067Hello\u2069 مرحبا\n"
     assert [line.direction for line in paragraphs(Document.of(text))] == ["ltr", "rtl", "ltr", "rtl", "rtl", "ltr"]
     assert [line.direction for line in paragraphs(Document.of("12\nمرحبا"))] == ["rtl", "rtl"]
+
+
+@pytest.mark.parametrize(
+    "parts", [("1", ". item"), ("12", ") item"), ("  ", "# word"), ("", "- item"), ("1", "2. item")]
+)
+def test_what_a_line_begins_with_is_no_markup_where_it_is_cut_into_spans(parts: tuple[str, str]) -> None:
+    """The cut is that of a remark, which ends behind the first span."""
+    text = "".join(parts)
+    document = Document.of(text)
+    written = markdown(document, [Remark(0, len(parts[0]), "", "a remark")])
+    body = MarkdownIt("commonmark").render(written.partition("[^1]:")[0])
+    assert not any(tag in body for tag in ("<ol", "<ul", "<h1")), (written, body)

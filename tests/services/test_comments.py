@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 
 from app.builders.comments import comments_of
-from app.core.domain.comments import places
+from app.core.domain.comments import places, suggestions
 from app.core.domain.comments.threads import Accepting, CommentError
 from app.core.domain.documents import EditError
 from app.core.domain.projections.action_links import ActionLinks
@@ -23,6 +25,8 @@ from app.services.domain.projections import Projections
 from app.services.editing.edit_submission import EditAuthor, EditSubmission
 from app.services.publisher import EventPublisher
 from app.services.quotas import Quotas
+from dossier_realtime.ot.document import Document
+from dossier_realtime.ot.operations import Operation
 from dossier_realtime.protocol.authorization import Identity
 from dossier_realtime.protocol.classification import ChannelPolicy, Clearance
 from dossier_realtime.protocol.commands import EditPayload
@@ -145,3 +149,38 @@ def test_an_acceptance_that_was_cut_in_two_becomes_what_the_store_says(tmp_path:
             assert (await it.it.documents.state(DOC)).content == ("one 2two three" if is_committed else "one 2 three")
 
     asyncio.run(scene())
+
+
+@pytest.mark.parametrize("edited", [False, True])
+def test_a_long_suggestion_is_compared_beside_the_loop_and_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, edited: bool
+) -> None:
+    """Twice only where the text changed between the comparison and the edit."""
+    threads: list[threading.Thread] = []
+    accepted = suggestions.accepted
+
+    def watched(document: Document, *rest: Any) -> Operation | None:
+        threads.append(threading.current_thread())
+        return accepted(document, *rest)
+
+    monkeypatch.setattr(suggestions, "accepted", watched)
+
+    async def scene() -> None:
+        async with commenting(tmp_path) as it:
+            text = "word " * 300
+            await it.it.type("ali", text)
+            name = (await it.comments.add(NewComment(0, 1_500, replacement="w" * 700), it.act("nora"))).comment.id
+            act = it.act("bea")
+
+            async def record(_: Act) -> None:
+                if edited:
+                    await it.it.type("ali", "!")
+
+            act = CommentAct(DOC, act.identity, record)
+            assert (await it.comments.suggestions.accept(name, act, lambda: True)).comment.accepted
+            content = (await it.it.documents.state(DOC)).content
+            assert content == "w" * 700 + ("!" if edited else "")
+
+    asyncio.run(scene())
+    assert len(threads) == (2 if edited else 1)
+    assert threading.main_thread() not in threads

@@ -7,7 +7,7 @@ first, with the id of the edit, so that after a crash the store tells whether it
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
 import msgspec
@@ -30,8 +30,10 @@ if TYPE_CHECKING:
     from app.services.commenting.ledger import CommentAct, CommentLedger
     from app.services.commenting.places import CommentPlaces, PresentPlaces
     from app.services.editing.documents import Documents
+    from dossier_realtime.ot.document import Document
     from dossier_realtime.ot.operations import Operation
 
+_SHORT_UNITS: Final = 1_000  # up to here the search for a difference takes less time than a thread
 _CHANGED = "The text of the suggestion was changed beyond recognition; make the change by hand, or reject it"
 
 
@@ -55,25 +57,38 @@ class Suggestions:
             if accepted is None:
                 await act.record("change_comment", before, before)
                 return ChangedComment(shown(kept.thread.comment, present), unchanged=True)
-            self._edit(kept.thread, present)  # refused before it is recorded
+            document = present.versioned.document
+            planned = await self._edit(kept.thread, document, present)  # refused before it is recorded
             await act.record("change_comment", before, {"comment": name, "status": "accepted"})
-            version = await self._become_text(kept, act, holds)
+            version = await self._become_text(kept, act, holds, (document, planned))
             return await self._finish(channel, await ledger.found(channel, name), act.identity.user_id, version)
 
-    async def _become_text(self, kept: KeptThread, act: CommentAct, holds: Callable[[], bool]) -> int:
-        """Commit the edit; return the version that it became. Raises CommentError, EditError and Unavailable."""
+    async def _become_text(
+        self,
+        kept: KeptThread,
+        act: CommentAct,
+        holds: Callable[[], bool],
+        planned: tuple[Document, Operation],
+    ) -> int:
+        """Commit the edit, `planned` on a text that may have changed since; return the version that it became.
+
+        Raises CommentError, EditError and Unavailable.
+        """
         channel, by = act.channel, act.identity
         accepting = Accepting(by.user_id, uuid4().hex)
         noted = msgspec.structs.replace(kept.thread, accepting=accepting)
         await self._ledger.store(thread_change(channel, kept.record, noted))
         try:
+            before, operation = planned
             present = await self._places.present(channel)
-            operation = self._edit(kept.thread, present)
+            version, document = present.versioned.version, present.versioned.document
+            if document is not before:
+                operation = await self._edit(kept.thread, document, present)
             if not operation.changes:
-                return present.versioned.version
+                return version
             answered: asyncio.Future[int | EditError] = asyncio.get_running_loop().create_future()
             author = EditAuthor(by.user_id, by.name, by.role)
-            change = write(operation, present.versioned.version, accepting.op_id)
+            change = write(operation, version, accepting.op_id)
             self._documents.submit(channel, EditSubmission(author, change, answered.set_result, holds=holds))
             outcome = await answered
             if isinstance(outcome, EditError):
@@ -84,12 +99,15 @@ class Suggestions:
             raise
         return outcome
 
-    def _edit(self, thread: CommentThread, present: PresentPlaces) -> Operation:
+    async def _edit(self, thread: CommentThread, document: Document, present: PresentPlaces) -> Operation:
         """Return the edit that the suggestion is on the present text. Raises CommentError."""
-        comment, document = thread.comment, present.versioned.document
+        comment = thread.comment
         anchor = present.places.anchors[comment.id]
         quote, replacement = to_units(comment.quote), to_units(comment.replacement or "")
-        operation = rules.accepted(document, anchor, quote, replacement)
+        if len(quote) + len(replacement) + anchor.end - anchor.start <= _SHORT_UNITS:
+            operation = rules.accepted(document, anchor, quote, replacement)
+        else:
+            operation = await asyncio.to_thread(rules.accepted, document, anchor, quote, replacement)
         if operation is None:
             raise CommentError(409, ErrorCode.VERSION_CONFLICT, _CHANGED)
         return operation
@@ -109,7 +127,7 @@ class Suggestions:
         return await self._ledger.found(channel, name)
 
     async def _finish(self, channel: str, kept: KeptThread, user_id: str, version: int) -> ChangedComment:
-        """Mark the suggestion as accepted, by a version, and tell everybody. Raises Unavailable."""
+        """Mark the suggestion as accepted, by a version, and tell its editors. Raises Unavailable."""
         while True:
             accepted = core.stepped(kept.thread, "accept", user_id, self._ledger.now)
             present = await self._places.present(channel)

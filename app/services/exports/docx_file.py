@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 import docx
 from docx.opc.constants import RELATIONSHIP_TYPE
 from docx.opc.oxml import serialize_part_xml
-from docx.oxml.ns import nsdecls, qn
-from docx.oxml.parser import OxmlElement, parse_xml
+from docx.oxml.ns import nsdecls
+from docx.oxml.parser import parse_xml
 
 from dossier_realtime.rich_text.direction import first_strong
 from dossier_realtime.rich_text.paragraphs import edges, paragraphs
@@ -69,23 +69,34 @@ def _comments(file: WordDocument, remarks: Sequence[Remark]) -> tuple[dict[int, 
     """Add the comments; return their numbers by the position at which the commented text begins, and ends."""
     begins: dict[int, list[int]] = {}
     ends: dict[int, list[int]] = {}
-    for remark in remarks:
-        text = f"[resolved] {remark.text}" if remark.resolved else remark.text
-        author = _NO_XML.sub("\ufffd", remark.author)
-        comment = file.comments.add_comment(_NO_XML.sub("\ufffd", text), author, author[:1])
-        element = comment._comment_elm  # noqa: SLF001  python-docx sets the time of now, and no direction
-        if remark.at:
-            element.date = datetime.fromtimestamp(remark.at, UTC)
-        else:
-            element.attrib.pop(qn("w:date"), None)
-        for paragraph in comment.paragraphs:
-            if first_strong(paragraph.text) == "rtl":
-                paragraph._p.get_or_add_pPr().append(OxmlElement("w:bidi"))  # noqa: SLF001  likewise
-                for run in paragraph.runs:
-                    run.font.rtl = True
-        begins.setdefault(remark.position, []).append(comment.comment_id)
-        ends.setdefault(remark.end, []).append(comment.comment_id)
+    for number, remark in enumerate(remarks):
+        begins.setdefault(remark.position, []).append(number)
+        ends.setdefault(remark.end, []).append(number)
+    if remarks:
+        # Written and parsed as a whole: python-docx looks through all comments before it adds one.
+        made = "".join(_comment(number, remark) for number, remark in enumerate(remarks))
+        part = file.comments._comments_part  # noqa: SLF001  it has no call to replace them
+        part._element = parse_xml(f"<w:comments {_NAMESPACES}>{made}</w:comments>")  # noqa: SLF001  likewise
     return begins, ends
+
+
+def _comment(number: int, remark: Remark) -> str:
+    """Return a comment as XML."""
+    author = _NO_XML.sub("\ufffd", remark.author)
+    at = datetime.fromtimestamp(remark.at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if remark.at else ""
+    said = f"[resolved] {remark.text}" if remark.resolved else remark.text
+    lines = "".join(_comment_line(line, is_first=not place) for place, line in enumerate(said.split("\n")))
+    dated = f' w:date="{at}"' if at else ""
+    about = f'w:id="{number}" w:author="{html.escape(author)}" w:initials="{html.escape(author[:1])}"{dated}'
+    return f"<w:comment {about}>{lines}</w:comment>"
+
+
+def _comment_line(text: str, *, is_first: bool) -> str:
+    is_rtl = first_strong(text) == "rtl"
+    bidi, rtl = ("<w:bidi/>", "<w:rtl/>") if is_rtl else ("", "")
+    mark = f'<w:r><w:rPr><w:rStyle w:val="CommentReference"/>{rtl}</w:rPr><w:annotationRef/></w:r>' if is_first else ""
+    said = f"<w:r><w:rPr>{rtl}</w:rPr>{_text(text)}</w:r>" if text else ""
+    return f'<w:p><w:pPr><w:pStyle w:val="CommentText"/>{bidi}</w:pPr>{mark}{said}</w:p>'
 
 
 class _Body:
@@ -127,12 +138,13 @@ class _Body:
     def _edge(self, position: int) -> Iterator[str]:
         """Yield the ends of comments at a position, then the beginnings; those of no length in the other order."""
         begins, ends = self._begins.pop(position, []), self._ends.pop(position, [])
+        begun, ended = set(begins), set(ends)
         for number in ends:
-            if number in begins:
+            if number in begun:
                 yield f'<w:commentRangeStart w:id="{number}"/>'
             yield f'<w:commentRangeEnd w:id="{number}"/><w:r><w:commentReference w:id="{number}"/></w:r>'
         for number in begins:
-            if number not in ends:
+            if number not in ended:
                 yield f'<w:commentRangeStart w:id="{number}"/>'
 
     def _run(self, span: Span, line: Paragraph) -> str:
