@@ -14,7 +14,7 @@ from app.engine.limits import EngineLimits
 from app.engine.options import DEFAULT_OPTIONS, EngineOptions
 from app.engine.ports.engine import Engine
 from app.engine.ports.errors import EngineError
-from app.engine.redis.connection import SCHEMES
+from app.engine.redis.addresses import SCHEMES
 from app.engine.redis.engine import open_redis
 
 __all__ = ["STORE", "copy_store", "open_engine"]

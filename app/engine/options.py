@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from dossier_realtime.protocol.fields import Durability
 
@@ -13,12 +13,17 @@ class EngineOptions:
 
     `prefix` begins every key. `durability`: what has happened to a commit before its publisher is answered: it is in
     the server's memory, in its file on the disk (the server syncs each write), or at `replicas` replicas too.
+    `user` and `password` take the place of those in the address; `ca_file` holds the authorities that certificates of
+    the server are checked against.
     """
 
     node: str = "node"
     prefix: str = "dossier"
     durability: Durability = "memory"
     replicas: int = 1
+    user: str = ""
+    password: str = field(default="", repr=False)
+    ca_file: str = ""
 
 
 DEFAULT_OPTIONS = EngineOptions()

@@ -16,6 +16,7 @@ from app.engine.options import EngineOptions
 from app.engine.ports.errors import Unavailable
 from app.engine.ports.events import PublicationEntry, PublishResult
 from app.engine.redis.engine import RedisEngine
+from dossier_realtime.protocol.fields import Durability
 from tests.engine.events import Received, numbers
 from tests.harness.eventually import eventually_async
 
@@ -52,7 +53,14 @@ class OpenNode:
 
 @asynccontextmanager
 async def opened_node(
-    url: str, prefix: str, name: str, *, recorded: int = 0, joined: Sequence[str] = (), **limits: float
+    url: str,
+    prefix: str,
+    name: str,
+    *,
+    recorded: int = 0,
+    joined: Sequence[str] = (),
+    durability: Durability = "memory",
+    **limits: float,
 ) -> AsyncIterator[OpenNode]:
     """Open a node and join channels."""
     engine = await open_engine(
@@ -62,7 +70,7 @@ async def opened_node(
         rates=RateLimiter(),
         clock=lambda: Instant(time.monotonic(), time.time()),
         recorded=recorded,
-        options=EngineOptions(node=name, prefix=prefix),
+        options=EngineOptions(node=name, prefix=prefix, durability=durability),
     )
     assert isinstance(engine, RedisEngine)
     try:

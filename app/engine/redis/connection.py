@@ -6,57 +6,108 @@ import asyncio
 from collections.abc import Awaitable
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias, TypeVar
-from urllib.parse import urlsplit, urlunsplit
 
 import redis.asyncio as redis
+from redis.asyncio.cluster import ClusterNode, RedisCluster
 from redis.asyncio.retry import Retry
+from redis.asyncio.sentinel import Sentinel
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
+from app.engine.options import DEFAULT_OPTIONS, EngineOptions
 from app.engine.ports.errors import EngineError, Unavailable
+from app.engine.redis.addresses import RedisAddress, parsed_address
+from app.engine.redis.keys import RedisKeys
+from app.engine.redis.shard import ShardConnection, ShardLocator, TlsShardConnection
 
 CALL_SECONDS: Final = 1.8
 """The deadline of a call: whoever waits for it is refused within 2 s."""
 
-SCHEMES: Final = ("redis://", "rediss://")
+_CLUSTER_RETRIES: Final = 3
 
 Client: TypeAlias = "redis.Redis"
 Argument: TypeAlias = "str | bytes | int | float"
 T = TypeVar("T")
 
-_OPTIONS: Final[dict[str, Any]] = {
-    "socket_timeout": CALL_SECONDS,
-    "socket_connect_timeout": CALL_SECONDS,
-    "protocol": 2,
-    "decode_responses": False,
-}
-
 
 @dataclass(frozen=True, slots=True)
 class Clients:
-    """The clients of an engine. `log` reaches the keys of the log; `live` those of live state."""
+    """The clients of an engine. `log` reaches the keys of the log; `live` those of live state.
+
+    `address` may be shown. `is_cluster`: the keys of live state are spread over its shards. `watchers` are clients of
+    sentinels.
+    """
 
     log: Client
     live: Client
     address: str
-    """The URL without its password, for messages."""
+    is_cluster: bool = False
+    watchers: tuple[Client, ...] = ()
 
     async def close(self) -> None:
         """Close all connections."""
-        await self.log.aclose()
-        if self.live is not self.log:
-            await self.live.aclose()
+        for client in {self.log, self.live, *self.watchers}:
+            await client.aclose()
 
 
-def connect(url: str) -> Clients:
-    """Return clients of the server that the URL names; nothing is dialled yet. Raises EngineError."""
-    address = without_password(url)
+def connect(url: str, options: EngineOptions = DEFAULT_OPTIONS) -> Clients:
+    """Return clients of what the URL names; nothing is dialled yet. Raises EngineError."""
     try:
-        client = redis.Redis.from_url(url, retry=Retry(NoBackoff(), 0), **_OPTIONS)
+        address = parsed_address(url)
     except ValueError as wrong:
-        raise EngineError(f"storage.engine {address} is no address of Redis ({wrong}): correct it") from wrong
+        raise EngineError(f"storage.engine is no address of Redis: {wrong}") from wrong
+    if address.kind == "cluster":
+        return _cluster_clients(address, options)
+    common = _common(address, options) | {"retry": Retry(NoBackoff(), 0), "db": address.database}
+    client: Client
+    watchers: tuple[Client, ...] = ()
+    if address.kind == "sentinel":
+        asking = {
+            "socket_timeout": CALL_SECONDS / 4,
+            "socket_connect_timeout": CALL_SECONDS / 4,
+            **_tls(address, options),
+        }
+        sentinels = Sentinel(address.hosts, sentinel_kwargs=asking, **common)  # type: ignore[no-untyped-call]
+        client, watchers = sentinels.master_for(address.service, redis.Redis), tuple(sentinels.sentinels)
+    else:
+        host, port = address.hosts[0]
+        client = redis.Redis(host=host, port=port, **common)
     client.response_callbacks.clear()  # replies as the server sends them
-    return Clients(client, client, address)
+    return Clients(client, client, address.shown, watchers=watchers)
+
+
+def _cluster_clients(address: RedisAddress, options: EngineOptions) -> Clients:
+    common = _common(address, options)
+    nodes = [ClusterNode(host, port) for host, port in address.hosts]
+    cluster = RedisCluster(startup_nodes=nodes, retry=Retry(NoBackoff(), _CLUSTER_RETRIES), **common)
+    for command in [name for name in cluster.response_callbacks if not name.startswith(("CLUSTER", "COMMAND"))]:
+        del cluster.response_callbacks[command]
+    common.pop("ssl", None)
+    pool = redis.ConnectionPool(
+        connection_class=TlsShardConnection if address.tls else ShardConnection,
+        locator=ShardLocator(cluster, RedisKeys(options.prefix).meta),
+        retry=Retry(NoBackoff(), 0),
+        **common,
+    )
+    log = redis.Redis.from_pool(pool)
+    log.response_callbacks.clear()
+    return Clients(log, cluster, address.shown, is_cluster=True)  # type: ignore[arg-type]  # it executes commands alike
+
+
+def _common(address: RedisAddress, options: EngineOptions) -> dict[str, Any]:
+    return {
+        "socket_timeout": CALL_SECONDS,
+        "socket_connect_timeout": CALL_SECONDS,
+        "protocol": 2,
+        "decode_responses": False,
+        "username": options.user or address.user or None,
+        "password": options.password or address.password or None,
+        **_tls(address, options),
+    }
+
+
+def _tls(address: RedisAddress, options: EngineOptions) -> dict[str, Any]:
+    return {"ssl": True, "ssl_ca_certs": options.ca_file or None} if address.tls else {}
 
 
 def execute(client: Client, *command: Argument) -> Awaitable[Any]:
@@ -78,10 +129,3 @@ def refused(error: BaseException) -> Unavailable:
     if isinstance(error, TimeoutError):
         return Unavailable("Redis does not answer: try again in a few seconds, or check the server")
     return Unavailable(f"Redis cannot do this now ({error}): try again in a few seconds, or check the server")
-
-
-def without_password(url: str) -> str:
-    """Return the URL as it may be shown."""
-    parts = urlsplit(url)
-    host = parts.netloc.rpartition("@")[2]
-    return urlunsplit((parts.scheme, host, parts.path, "", ""))

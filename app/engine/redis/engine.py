@@ -64,7 +64,7 @@ async def open_redis(
         keys = RedisKeys(options.prefix)
     except ValueError as wrong:
         raise EngineError(str(wrong)) from wrong
-    clients = connect(url)
+    clients = connect(url, options)
     store = StoreState(clients.log, keys)
     try:
         await store.open(recorded)
@@ -108,7 +108,8 @@ class RedisEngine:
         rows = max(1, limits.operation_id_bytes // OPERATION_ROW_BYTES)
         lane = CommitLane(clients.log, keys, store, cursors, LaneLimits(limits.idempotency_seconds, rows), clocks.unix)
         lane.options = options
-        bus = Bus(clients.log)
+        lane.sharded = clients.is_cluster
+        bus = Bus(clients.log, sharded=clients.is_cluster)
         parts = LogParts(clients.log, keys, store, reader, cursors, lane, bus)
         self._parts = parts
         self._broker = RedisBroker(parts)
@@ -125,7 +126,7 @@ class RedisEngine:
         self.alerts: AlertStore = RedisAlerts(facts, self._broker)
         self.briefs: BriefStore = RedisBriefs(facts, self._broker)
         self.records: RecordStore = self._records
-        access = LiveAccess(clients.live, keys, clocks, options.node)
+        access = LiveAccess(clients.live, clients.log, keys, clocks, options.node)
         self._live = live = LiveState(access, limits, rates, self._broker.joined)
         self.presence: PresenceStore = live.presence
         self.sessions: SessionStore = live.sessions

@@ -14,13 +14,16 @@ from app.engine.redis.scripts import loader
 
 @dataclass(frozen=True, slots=True)
 class LiveAccess:
-    """The calls of live state. `node`: the name of this node; `is_sharded`: pub/sub goes by the slots of a cluster."""
+    """The calls of live state. `node`: the name of this node.
+
+    `pubsub` is a client of one server: what is published by PUBLISH on any server of a cluster is heard on it.
+    """
 
     client: Client
+    pubsub: Client
     keys: RedisKeys
     clocks: Clocks
     node: str
-    is_sharded: bool = False
 
     async def run(self, name: str, keys: Sequence[str], *arguments: Argument) -> Any:
         """Run a script and return its reply. Raises Unavailable within 2 s."""

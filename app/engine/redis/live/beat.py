@@ -30,4 +30,4 @@ class LiveBeat:
             self._heard = self._sent
             self._bus.reconnect()
         self._sent += 1
-        await self._access.ask("SPUBLISH" if self._access.is_sharded else "PUBLISH", self._name, self._sent)
+        await self._access.ask("PUBLISH", self._name, self._sent)

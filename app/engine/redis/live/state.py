@@ -26,7 +26,7 @@ class LiveState:
 
     def __init__(self, access: LiveAccess, limits: EngineLimits, limiter: RateLimiter, joined: Collection[str]) -> None:
         self._grace = limits.grace
-        self._bus = Bus(access.client, sharded=access.is_sharded)
+        self._bus = Bus(access.pubsub)
         self._homes = homes = Homes(access)
         self._beat = LiveBeat(access, self._bus, homes)
         self._bulletin = bulletin = Bulletin(access, homes)

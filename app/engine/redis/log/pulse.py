@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
+import structlog
+
 from app.engine.ports.errors import EngineError, Unavailable
 from app.engine.redis.log.broker import LogParts, RedisBroker
 from app.engine.redis.log.trimming import Trimming
@@ -15,6 +17,7 @@ MISSED_BEATS: Final = 2
 """Beats that do not come back, after which the pub/sub connection counts as dead."""
 
 _RETRY_SECONDS: Final = 0.25
+_log = structlog.get_logger("redis")
 _CHUNK: Final = 500  # channels whose heads one call asks for: the server does nothing else meanwhile
 
 
@@ -56,6 +59,9 @@ class Pulse:
                 await self._beat()
             except (Unavailable, EngineError):
                 self.healthy = False
+            except Exception:  # a node without a pulse would not learn what it has missed
+                self.healthy = False
+                _log.exception("redis_beat_failed")
             else:
                 self.healthy = True
 

@@ -117,7 +117,6 @@ class PlaceWriter:
             mark,
             token_hex(4),
             self._views.hint(channel),
-            "1" if self._access.is_sharded else "",
             KEPT_CHANGES,
             KEPT_MILLISECONDS,
         )

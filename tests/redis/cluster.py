@@ -1,0 +1,79 @@
+"""A cluster of three masters, and a master with a replica that a sentinel watches: real processes."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from tests.harness.eventually import HANG_SECONDS, eventually
+from tests.harness.ports import reserve
+from tests.harness.redis_server import RedisServer
+
+MASTERS = 3
+_SLOTS = 16_384
+
+
+@contextmanager
+def redis_cluster(folder: Path) -> Iterator[list[RedisServer]]:
+    """Run a cluster of three masters, ready to be used."""
+    with ExitStack() as stack:
+        servers = []
+        for number in range(MASTERS):
+            bus = str(reserve())
+            options = "--cluster-enabled", "yes", "--cluster-node-timeout", "2000", "--cluster-port", bus
+            servers.append(stack.enter_context(RedisServer(folder / f"master{number}", *options)))
+        for number, server in enumerate(servers):
+            first, last = _SLOTS * number // MASTERS, _SLOTS * (number + 1) // MASTERS - 1
+            assert server.command("CLUSTER", "ADDSLOTSRANGE", str(first), str(last)) == b"+OK\r\n"
+            assert server.command("CLUSTER", "SET-CONFIG-EPOCH", str(number + 1)) == b"+OK\r\n"
+        for server in servers[1:]:
+            bus = server.options[-1]
+            servers[0].command("CLUSTER", "MEET", "127.0.0.1", str(server.port), bus)
+        eventually(lambda: all(_is_whole(server) for server in servers), servers[0].log)
+        yield servers
+
+
+def cluster_url(servers: Sequence[RedisServer]) -> str:
+    """Return the address of a cluster for `storage.engine`."""
+    return "redis+cluster://" + ",".join(f"127.0.0.1:{server.port}" for server in servers)
+
+
+def owner_of(servers: Sequence[RedisServer], key: str) -> RedisServer:
+    """Return the master that has a key."""
+    for server in servers:
+        if not server.command("EXISTS", key).startswith(b"-MOVED"):
+            return server
+    raise AssertionError("no master has the key")
+
+
+@contextmanager
+def watched_pair(folder: Path) -> Iterator[tuple[RedisServer, RedisServer, str]]:
+    """Run a master, its replica, and a sentinel that may fail over by itself; the last value is their address."""
+    with ExitStack() as stack:
+        kept = "--appendonly", "yes", "--repl-diskless-sync-delay", "0"  # one that comes back has what it had
+        master = stack.enter_context(RedisServer(folder / "first", *kept))
+        replica = stack.enter_context(RedisServer(folder / "second", *kept, "--replicaof", f"127.0.0.1 {master.port}"))
+        eventually(lambda: b"master_link_status:up" in replica.command("INFO", "replication"), replica.log)
+        port = reserve()
+        settings = folder / "sentinel.conf"
+        settings.write_text(
+            f"port {port}\nbind 127.0.0.1\nsentinel monitor office 127.0.0.1 {master.port} 1\n"
+            "sentinel down-after-milliseconds office 2000\nsentinel failover-timeout office 3000\n"
+        )
+        with (folder / "sentinel.log").open("ab") as log:
+            sentinel = subprocess.Popen(["redis-server", str(settings), "--sentinel"], stdout=log, stderr=log)
+        try:
+            watching = RedisServer(folder / "unused")
+            watching.port = port
+            eventually(lambda: b"slaves=1" in watching.command("INFO", "sentinel"), "the sentinel sees the replica")
+            yield master, replica, f"redis+sentinel://127.0.0.1:{port}/office"
+        finally:
+            sentinel.terminate()
+            sentinel.wait(HANG_SECONDS)
+
+
+def _is_whole(server: RedisServer) -> bool:
+    told = server.command("CLUSTER", "INFO")
+    return b"cluster_state:ok" in told and f"cluster_known_nodes:{MASTERS}".encode() in told
