@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
-import os
 import shutil
 import signal
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import closing, suppress
@@ -22,6 +22,7 @@ import trustme
 from app.engine.embedded.storage.schema import FILE, VERSION
 from tests.harness import tokens
 from tests.harness.eventually import HANG_SECONDS
+from tests.harness.processes import forked
 from tests.harness.service import ROOT, Overrides, Service, as_environment
 from tests.harness.wire import Client, Raw, upgrade
 
@@ -93,14 +94,14 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 def _start(data: Path, settings: Overrides, port: int = 0) -> tuple[int, str]:
     """Run `serve` until it ends by itself; status and standard error."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("DOSSIER_")}
-    environment |= {"DOSSIER_AUTH__SECRET": tokens.SECRET} | as_environment(settings)
-    command = [sys.executable, "run.py", "serve", "--port", str(port), "--data", str(data)]
-    ended = subprocess.run(
-        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=HANG_SECONDS, check=False
-    )
-    assert "serves ws" not in ended.stdout
-    return ended.returncode, ended.stderr
+    changes: dict[str, str | None] = {"DOSSIER_AUTH__SECRET": tokens.SECRET, **as_environment(settings)}
+    arguments = ["serve", "--port", str(port), "--data", str(data)]
+    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as log:
+        status = forked.start(forked.SERVICE, arguments, changes, output, log).wait(HANG_SECONDS)
+        output.seek(0)
+        log.seek(0)
+        assert b"serves ws" not in output.read()
+        return status, log.read().decode()
 
 
 def _is_one_clear_line(said: str) -> None:
