@@ -1,9 +1,13 @@
 import type { Frame, HubMessage } from "./messages.js";
 
-/** What a lane has subscribed: whether it wants presence, and of a document the version that it has. */
+/** What a lane has subscribed: whether it wants presence, and of a document what it has. */
 export interface LaneChannel {
   presence: boolean;
+  /** The version that its tab asked to go on from, until it is answered. */
+  since: number | undefined;
   version: number | undefined;
+  /** Acknowledgements that wait until the tab has the versions up to `before`. */
+  acks: { readonly ack: Frame; readonly before: number; readonly version: number }[];
 }
 
 /** One socket of one tab, as the hub sees it. */
@@ -41,12 +45,6 @@ export class Lane {
       return;
     }
     if (!kept.presence && (type.startsWith("presence_") || type === "lock_state")) return;
-    if (type === "remote_operation") {
-      // What was replayed for another tab, this one may have: its own edits among it.
-      const version = frame.payload?.version as number;
-      if (kept.version !== undefined && version <= kept.version) return;
-      kept.version = version;
-    }
     this.deliver(frame);
   }
 }

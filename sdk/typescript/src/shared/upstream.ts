@@ -1,8 +1,8 @@
 import type { WebSocketConstructor, WebSocketLike } from "../client/options.js";
+import { DocumentShare } from "./document_share.js";
 import type { Lane } from "./lane.js";
 import { claimsOf, type Frame } from "./messages.js";
 
-const REFRESH = 1_500; // ms after an edit of one tab until the other tabs that have the document ask for it
 const FRESH = 20_000; // ms: a connection that was heard so lately needs no ping
 const LINGER = 3_000; // ms without any tab after which the connection is closed: a page that reloads finds it again
 
@@ -18,8 +18,7 @@ export class Upstream {
   private endsAt = 0;
   private heardAt = 0;
   private waiting: { lane: Lane; frame: Frame }[] = [];
-  private readonly epochs = new Map<string, unknown>();
-  private readonly refreshes = new Map<string, unknown>();
+  private readonly documents = new Map<string, DocumentShare>();
 
   constructor(
     url: string,
@@ -101,7 +100,8 @@ export class Upstream {
   private subscribe(lane: Lane, frame: Frame): void {
     const channel = frame.channel!;
     const presence = frame.params?.include_presence === true;
-    lane.channels.set(channel, { presence, version: undefined });
+    const since = (frame.params?.since as { version?: number } | undefined)?.version;
+    lane.channels.set(channel, { presence, since, version: undefined, acks: [] });
     const wanted = [...this.lanes].some((each) => each.channels.get(channel)?.presence);
     this.forward(lane, { ...frame, params: { ...frame.params, ...(wanted ? { include_presence: true } : {}) } });
   }
@@ -112,6 +112,10 @@ export class Upstream {
     const others = [...this.lanes].some((each) => each.channels.has(channel));
     if (!others) this.forward(lane, frame);
     else if (frame.ref !== undefined) lane.deliver({ type: "unsubscribed", channel, ref: frame.ref });
+    if (!others) {
+      this.documents.get(channel)?.stop();
+      this.documents.delete(channel);
+    }
   }
 
   private forward(lane: Lane, frame: Frame): void {
@@ -135,7 +139,10 @@ export class Upstream {
       for (const lane of this.lanes) if (lane.authenticated) lane.deliver(frame);
       return;
     }
-    for (const lane of [...this.lanes]) lane.hear(frame, `user:${this.user}`);
+    const version = frame.type === "remote_operation" ? (frame.payload?.version as number | undefined) : undefined;
+    const document = version === undefined ? undefined : this.documents.get(frame.channel!);
+    if (document) document.remote(frame, version!);
+    else for (const lane of [...this.lanes]) lane.hear(frame, `user:${this.user}`);
   }
 
   private answered(frame: Frame, ref: string): void {
@@ -159,48 +166,39 @@ export class Upstream {
       lane.deliver(back);
       return this.authenticateNext();
     }
+    if (number === "0") return this.documents.get(frame.channel!)?.answered(frame.type === "subscribed" && frame.recovered === true);
     if (!lane) return;
     const kept = frame.channel === undefined ? undefined : lane.channels.get(frame.channel);
     if (frame.type === "subscribed" && kept) {
-      const document = frame.document as { version?: number; epoch?: string } | undefined;
-      if (document) {
-        kept.version = document.version;
-        this.epochs.set(frame.channel!, document.epoch);
-      }
-      const { presence, ...rest_ } = back;
-      return lane.deliver((kept.presence || presence === undefined ? back : rest_) as Frame);
+      const document = frame.document as { version?: number; epoch?: unknown } | undefined;
+      const recovered = frame.recovered === true && kept.since !== undefined;
+      if (document || recovered) this.document(frame.channel!).subscribed(kept, document, recovered);
+      const { presence, ...without } = back;
+      return lane.deliver((kept.presence || presence === undefined ? back : without) as Frame);
     }
     if (frame.type === "error" && kept && frame.error_code === "SUBSCRIPTION_FAILED") lane.channels.delete(frame.channel!);
-    if (frame.type === "operation_ack" && kept) {
-      kept.version = Math.max(kept.version ?? 0, (frame.payload?.version as number) ?? 0);
-      this.refreshOthers(lane, frame.channel!);
-    }
+    const version = frame.type === "operation_ack" ? (frame.payload?.version as number | undefined) : undefined;
+    if (kept && version !== undefined) return this.document(frame.channel!).acked(lane, kept, back, version);
     lane.deliver(back);
   }
 
-  /**
-   * The service sends an edit to all connections but its author's; the author's other tabs share that one. They get
-   * what they miss by a subscription from the version that they have.
-   */
-  private refreshOthers(author: Lane, channel: string): void {
-    const behind = (): Lane[] => [...this.lanes].filter((lane) => lane !== author && lane.channels.has(channel));
-    if (this.refreshes.has(channel) || !behind().length) return;
-    const refresh = (): void => {
-      this.refreshes.delete(channel);
-      const all = [...this.lanes].map((lane) => lane.channels.get(channel)).filter((kept) => kept !== undefined);
-      const versions = all.map((kept) => kept.version).filter((version) => version !== undefined);
-      if (!this.open || all.length < 2 || !versions.length) return;
-      const since = { version: Math.min(...versions), epoch: this.epochs.get(channel) };
-      const include_presence = all.some((kept) => kept.presence);
-      this.socket.send(JSON.stringify({ type: "subscribe", channel, params: { since, include_presence }, ref: "0." }));
-    };
-    this.refreshes.set(channel, setTimeout(refresh, REFRESH));
+  private document(channel: string): DocumentShare {
+    let share = this.documents.get(channel);
+    if (!share) {
+      const lanes = (): Lane[] => [...this.lanes].filter((lane) => lane.channels.has(channel));
+      share = new DocumentShare(channel, lanes, (since) => {
+        const include_presence = lanes().some((lane) => lane.channels.get(channel)!.presence);
+        if (this.open) this.socket.send(JSON.stringify({ type: "subscribe", channel, params: { since, include_presence }, ref: "0." }));
+      });
+      this.documents.set(channel, share);
+    }
+    return share;
   }
 
   private lost(code: number, reason: string): void {
     this.ended(this);
     this.open = false;
-    for (const timer of this.refreshes.values()) clearTimeout(timer as number);
+    for (const document of this.documents.values()) document.stop();
     const guilty = this.asking?.lane;
     for (const lane of this.lanes) {
       // A token that was refused ends the tab that gave it; the others come back with theirs.
