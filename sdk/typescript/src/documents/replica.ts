@@ -239,6 +239,8 @@ export class DocumentReplica {
       }
       this.others.move(pending.committed);
       this.changed("reload", change);
+      // The last cursor was told for the text before this edit: the exact place in the new one is told now.
+      this.isCaretDue ||= this.caret !== undefined && pending.synced;
     });
   }
 

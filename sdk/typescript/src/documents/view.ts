@@ -2,7 +2,8 @@
  * An editor's view of a document, which may be behind it: while a word is composed (Arabic, dead keys, Chinese), the
  * view must not be touched, and what others write meanwhile waits.
  */
-import { after, type Component, insert, normal, nothing, type Operation, remove, retain } from "./ot/operations.js";
+import { type Cursor, transformCursor } from "./ot/cursor.js";
+import { after, changes, type Component, insert, normal, nothing, type Operation, remove, retain } from "./ot/operations.js";
 import { compose, transform } from "./ot/transform.js";
 
 /** What the view shows is a text of `length` units; `behind` is the operation from there to the document's text. */
@@ -33,10 +34,41 @@ export class LaggingView {
     return behind;
   }
 
+  /** True where the view does not show the document's text. */
+  get isBehind(): boolean {
+    return changes(this.behind);
+  }
+
+  /** Return a place in the view as a place in the document. */
+  inDocument(cursor: Cursor): Cursor {
+    return transformCursor(cursor, this.behind);
+  }
+
+  /** Return a place in the document as a place in the view. */
+  inView(cursor: Cursor): Cursor {
+    return this.isBehind ? transformCursor(cursor, inverse(this.behind)) : cursor;
+  }
+
   /** Give up what is behind: the view is set to a text of `length` units. */
   reset(length: number): void {
     this.behind = nothing(length);
   }
+}
+
+/** Return the inverse of an operation for places alone: of text that it deletes only the length is known. */
+function inverse(operation: Operation): Operation {
+  return normal(
+    operation.map((one): Component => {
+      switch (one.kind) {
+        case "insert":
+          return remove(one.text.length);
+        case "delete":
+          return insert(" ".repeat(one.length));
+        default:
+          return retain(one.length);
+      }
+    }),
+  );
 }
 
 /** Return the operation that replaces `deleted` units at `position` of a text of `length` units. */
