@@ -191,13 +191,14 @@ def test_a_paragraph_has_the_direction_of_its_first_strong_character_or_its_mark
     assert [line.direction for line in paragraphs(Document.of("12\nمرحبا"))] == ["rtl", "rtl"]
 
 
+@pytest.mark.parametrize("cut", [Attributes(alternative="A"), Attributes(bold=False)])
 @pytest.mark.parametrize(
-    "parts", [("1", ". item"), ("12", ") item"), ("  ", "# word"), ("", "- item"), ("1", "2. item")]
+    "parts", [("1", ". item"), ("12", ") item"), ("  ", "# word"), ("\t", "- item"), ("1", "2. item")]
 )
-def test_what_a_line_begins_with_is_no_markup_where_it_is_cut_into_spans(parts: tuple[str, str]) -> None:
-    """The cut is that of a remark, which ends behind the first span."""
-    text = "".join(parts)
-    document = Document.of(text)
-    written = markdown(document, [Remark(0, len(parts[0]), "", "a remark")])
-    body = MarkdownIt("commonmark").render(written.partition("[^1]:")[0])
-    assert not any(tag in body for tag in ("<ol", "<ul", "<h1")), (written, body)
+def test_what_a_line_begins_with_is_no_markup_where_it_is_cut_into_spans(
+    parts: tuple[str, str], cut: Attributes
+) -> None:
+    """The cut is by formatting that Markdown has no sign for."""
+    written = markdown(rich([(parts[0], cut), (parts[1], Attributes())]))
+    body = MarkdownIt("commonmark").render(written)
+    assert not any(tag in body for tag in ("<ol", "<ul", "<h1", "<code")), (written, body)
