@@ -130,8 +130,11 @@ def _snapshot_lines(name: str, told: SnapshotStatement) -> Iterator[str]:
         yield f"  named {told.name}"
     if told.note is not None:
         yield f"  note: {told.note}"
-    present = ", ".join(map(_user, told.present)) or "nobody"
-    more = told.present_count - len(told.present)
+    if told.present is None:
+        yield "  present: not known, the channel kept no presence"
+        return
+    present = ", ".join(map(_user, told.present)) or "no user"
+    more = (told.present_count or 0) - len(told.present)
     yield f"  present: {present}{f' and {more} more' if more else ''}"
 
 

@@ -187,6 +187,10 @@ class EventPublisher:
         about = mou_channels(event.payload.mou_id) if isinstance(event, CommitmentAlert) else ()
         return self.derived((channel, *about))
 
+    def keeps_presence(self, channel: str) -> bool:
+        """Return whether it is known who has a channel open."""
+        return namespace_of(channel).presence and self._policy.settings(channel).presence
+
     def derived(self, channels: tuple[str, ...]) -> Fact:
         """Return the fact that something was derived from these channels, with their highest level now."""
         return Fact(channels, max(self._policy.settings(channel).level for channel in channels))

@@ -16,8 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from dossier_realtime.ot.document import Document
-
-    from .direction import Direction
+    from dossier_realtime.protocol.fields import Direction
 
 MAX_CLAUSES: Final = 1_000  # of one document; what follows belongs to the last one
 MAX_TITLE: Final = 120  # characters

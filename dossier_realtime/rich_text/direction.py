@@ -7,9 +7,8 @@ is a strong character like any other, and every program that follows UAX #9 unde
 from __future__ import annotations
 
 import unicodedata
-from typing import Literal
 
-Direction = Literal["ltr", "rtl"]
+from dossier_realtime.protocol.fields import Direction
 
 _STRONG: dict[str, Direction] = {"L": "ltr", "R": "rtl", "AL": "rtl"}
 _ISOLATES = ("LRI", "RLI", "FSI")

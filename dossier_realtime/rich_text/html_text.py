@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from dossier_realtime.ot.document import Document
+    from dossier_realtime.protocol.fields import Direction
 
-    from .direction import Direction
     from .paragraphs import Paragraph, Span
     from .remarks import Remark
 

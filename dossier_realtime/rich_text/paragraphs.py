@@ -21,8 +21,7 @@ if TYPE_CHECKING:
 
     from dossier_realtime.ot.document import Document, Run
     from dossier_realtime.protocol.commands import Attributes
-
-    from .direction import Direction
+    from dossier_realtime.protocol.fields import Direction
 
 
 class Span(NamedTuple):

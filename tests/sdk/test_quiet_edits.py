@@ -72,7 +72,7 @@ def test_a_release_is_one_signed_version_of_all_that_was_held(service: Service) 
             told = signed.statement
             assert (told.version, told.note, told.name) == (3, "as agreed", "second draft")
             assert (told.author.user_id, told.author.name, told.committed_at is not None) == ("ali", "Ali", True)
-            assert {user.user_id for user in told.present} == {"ali", "bea"}
+            assert {user.user_id for user in told.present or ()} == {"ali", "bea"}
             key, check = named_check(service.data / "journal-key.pub")
             assert read_snapshot(signed.file, {key: check}) == signed
             rows = [row async for row in versions.history()]

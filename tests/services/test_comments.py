@@ -18,6 +18,7 @@ from app.core.domain.comments.threads import Accepting, CommentError
 from app.core.domain.documents import EditError
 from app.core.domain.projections.action_links import ActionLinks
 from app.core.ratelimit import RateLimiter
+from app.engine.ports.errors import Moved
 from app.journal.acts import Act
 from app.services.commenting.comments import Comments
 from app.services.commenting.ledger import CommentAct, CommentLedger, thread_change
@@ -184,3 +185,34 @@ def test_a_long_suggestion_is_compared_beside_the_loop_and_once(
     asyncio.run(scene())
     assert len(threads) == (2 if edited else 1)
     assert threading.main_thread() not in threads
+
+
+def test_a_comment_is_charged_once_however_often_its_commit_is_tried(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with commenting(tmp_path) as it:
+            await it.it.type("ali", "one two three")
+            act = it.act("nora")
+            charged: list[int] = []
+            quotas, publish = it.publisher.quotas, it.publisher.commit
+            charge, give_back = quotas.charge, quotas.give_back
+
+            def counted(*who: str, channels: int, stored: int) -> None:
+                charged.append(stored)
+                charge(*who, channels=channels, stored=stored)
+
+            def returned(user_id: str, *, channels: int, stored: int) -> None:
+                charged.append(-stored)
+                give_back(user_id, channels=channels, stored=stored)
+
+            async def moves_twice(*arguments: Any, **named: Any) -> Any:
+                if len(charged) < 4:
+                    raise Moved("another call was first")
+                return await publish(*arguments, **named)
+
+            quotas.charge, quotas.give_back = counted, returned  # type: ignore[method-assign,assignment]  # they go through
+            it.publisher.commit = moves_twice  # type: ignore[method-assign]  # likewise
+            await it.comments.add(NewComment(4, 7, text="why?"), act)
+            assert len(charged) == 5
+            assert sum(charged) == charged[0], "what was not committed is given back"
+
+    asyncio.run(scene())

@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import msgspec
 
-from tests.harness.eventually import HANG_SECONDS
+from tests.harness.eventually import HANG_SECONDS, eventually_async
 from tests.harness.service import Service
 from tests.web.test_documents import committed, edit, editors, fresh, scene
 
@@ -82,9 +82,12 @@ async def test_the_service_keeps_what_was_signed(service: Service) -> None:
     for row in found:
         same = ask(service, reader, "GET", f"{document}/snapshots/{row['id']}")
         assert same.content in files, "byte for byte as when it was signed"
-    operator = service.token("ops", "admin:*", clearance="secret")
-    status, journal = service.get(f"/v1/journal?channel={channel}", operator)
-    assert (status, str(journal).count('"verb":"sign_snapshot"') >= 3 or "sign_snapshot" in str(journal)) == (200, True)
+
+    def acts() -> list[object]:
+        told = (entry.header for entry in service.journal())
+        return [one.detail["verb"] for one in told if one.kind == "act" and one.channel == channel]
+
+    await eventually_async(lambda: acts() == ["sign_snapshot"] * 3, acts)
 
 
 @scene
@@ -157,3 +160,20 @@ def test_a_text_of_before_a_deletion_is_not_shown_after(service: Service) -> Non
     assert ask(service, admin, "GET", f"{document}/snapshots").json()["snapshots"] == []
     assert ask(service, admin, "GET", f"{document}/snapshots/{kept[0]['id']}").status_code == 404
     assert msgspec.json.decode(signed.content)["content"] == "first"
+
+
+@scene
+async def test_a_snapshot_says_nothing_of_presence_that_is_not_kept(service: Service) -> None:
+    channel = fresh()
+    document = channel.partition(":")[2]
+    writer = service.token("wri", "write:document:*")
+    admin = service.token("boss", "admin:*", clearance="secret")
+    async with editors(service, channel, "ali") as (ali,):
+        await committed(ali, edit(channel, 0, 0, "text"))
+        assert ask(service, admin, "PUT", f"../channels/{channel}", json={"presence": False}).status_code == 200
+        told = ask(service, writer, "POST", f"{document}/snapshots", json={}).json()["statement"]
+        assert not {"present", "present_count"} & told.keys(), "it is not known, and so not said"
+    lock = {"type": "lock", "channel": channel, "payload": {"field": "a"}}
+    async with editors(service, channel, "bea") as (bea,):
+        refused = await bea.ask(lock)
+        assert "keeps no presence" in refused["message"], refused

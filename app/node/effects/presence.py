@@ -40,6 +40,8 @@ async def hold(context: EffectContext, connection: Connection, effect: HoldField
         return refuse(connection, ErrorCode.RATE_LIMIT_EXCEEDED, text, command.ref, channel)
     if state is None:
         text = "Only those whom others see hold a field; subscribe without hidden (at $.channel)"
+        if not context.services.publisher.keeps_presence(channel):
+            text = "This channel keeps no presence, and so no locks; an administrator can switch it on (at $.channel)"
         return refuse(connection, ErrorCode.INVALID_MESSAGE_FORMAT, text, command.ref, channel)
     if connection.closing is None and command.ref is not None:
         state.ref = command.ref

@@ -124,9 +124,9 @@ class Comments:
                 change = thread_change(channel, None, CommentThread(comment, digest), places.made)
                 after: Facts = {"comment": name, "start": placed.anchor.start, "end": placed.anchor.end}
                 await act.record("add_comment", {"comments": len(present.places.anchors)}, after)
-                ledger.charge(by, len(change.body or b""))
                 try:
-                    return await ledger.commit(channel, comment, present, places, change)
+                    with ledger.charged(by, len(change.body or b"")):
+                        return await ledger.commit(channel, comment, present, places, change)
                 except Moved:
                     continue
 
@@ -150,9 +150,9 @@ class Comments:
                 present = await self._places.present(channel)
                 if known is not None:
                     return ChangedComment(shown(thread.comment, present), unchanged=True)
-                ledger.charge(by, len(text.encode()))
                 try:
-                    return await ledger.commit(channel, replied.comment, present, present.places, change)
+                    with ledger.charged(by, len(text.encode())):
+                        return await ledger.commit(channel, replied.comment, present, present.places, change)
                 except Moved:
                     continue
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 from uuid import uuid4
 from weakref import WeakValueDictionary
@@ -19,7 +20,7 @@ from dossier_realtime.protocol.documents.comments import DocumentComment, Docume
 from dossier_realtime.protocol.errors import ErrorCode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from app.core.domain.comments.places import Places
     from app.core.instant import Instant
@@ -99,12 +100,19 @@ class CommentLedger:
             raise CommentError(404, ErrorCode.NOT_FOUND, "There is no such comment; it may have been removed")
         return kept
 
-    def charge(self, by: Identity, size: int) -> None:
-        """Charge bytes that are stored for a user. Raises QuotaExceeded."""
-        self._publisher.quotas.charge(by.user_id, by.role, channels=0, stored=size)
+    @contextmanager
+    def charged(self, by: Identity, size: int) -> Iterator[None]:
+        """Charge bytes that are stored for a user, and give them back where the block raises. Raises QuotaExceeded."""
+        quotas = self._publisher.quotas
+        quotas.charge(by.user_id, by.role, channels=0, stored=size)
+        try:
+            yield
+        except BaseException:
+            quotas.give_back(by.user_id, channels=0, stored=size)
+            raise
 
     async def store(self, *changes: RecordChange) -> None:
-        """Commit changes that nobody is told, under the lock of their document. Raises Unavailable."""
+        """Commit changes without an event, under the lock of their document. Raises Unavailable."""
         try:
             await self._publisher.commit([], changes)
         except Moved:

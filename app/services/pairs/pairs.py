@@ -149,7 +149,7 @@ class Pairs:
         return await asyncio.to_thread(_paired, pair, sides)  # long texts have many lines
 
     async def mark(self, pair: Pair, sides: Sides, keys: Sequence[str] | None, user_id: str) -> list[str]:
-        """TranslationMark clauses, or all that both texts have, as translated at these versions; return their keys.
+        """Mark clauses, or all that both texts have, as translated at these versions; return their keys.
 
         Raises UnknownClauseError and Unavailable.
         """

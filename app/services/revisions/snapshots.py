@@ -88,14 +88,23 @@ class Snapshots:
         self, channel: str, wanted: int | None, by: Identity, note: str | None, name: str | None
     ) -> UnsignedSnapshot:
         """Return the statement about a version, or the present one. Raises VersionNotKeptError and Unavailable."""
-        epoch = await self._revisions.epoch(channel)
+        while True:
+            epoch = await self._revisions.epoch(channel)
+            unsigned = await self._prepared(channel, epoch, wanted, by, (note, name))
+            if await self._revisions.epoch(channel) == epoch:
+                return unsigned  # else it was deleted meanwhile: the version is of another history
+
+    async def _prepared(
+        self, channel: str, epoch: str, wanted: int | None, by: Identity, words: tuple[str | None, str | None]
+    ) -> UnsignedSnapshot:
         version = await self._revisions.kept(channel, wanted)
         versioned = await self._revisions.at(channel, version)
         page = await self._revisions.page(channel, version - 1, 1, join=False)
         row = next((row for row in page.rows if row.version == version), None)
         if row is None:  # of the oldest version the text may be kept, and its author not
             raise VersionNotKeptError(str(version), version + 1, page.version)
-        roster = await self._presence.roster(channel)
+        roster = await self._presence.roster(channel) if self._publisher.keeps_presence(channel) else None
+        users = [] if roster is None else [SnapshotUser(one.user_id, one.name) for one in roster.users[:MAX_PRESENT]]
         document = versioned.document
         digests = await asyncio.to_thread(_digests, document)
         statement = SnapshotStatement(
@@ -109,10 +118,10 @@ class Snapshots:
             committed_at=row.timestamp,
             asked_by=SnapshotUser(by.user_id, by.name),
             signed_at=round(self._now()),
-            present=[SnapshotUser(user.user_id, user.name) for user in roster.users[:MAX_PRESENT]],
-            present_count=roster.count,
-            note=note,
-            name=name,
+            present=None if roster is None else users,
+            present_count=None if roster is None else roster.count,
+            note=words[0],
+            name=words[1],
             key=self._signer.fingerprint,
         )
         return UnsignedSnapshot(channel, statement, document)

@@ -34,7 +34,7 @@ class FieldLock:
                 print(f"{lock.holder.name} works on this clause")
 
     While another user has the field, it is asked for again with each renewal, and is the user's own once it is free.
-    The block runs either way: a lock refuses nobody's edit. `client.presence(channel).locks` has all of a channel.
+    The block runs either way: a lock refuses no edit. `client.presence(channel).locks` has all of a channel.
     """
 
     def __init__(

@@ -22,7 +22,7 @@ RELEASE_SECONDS = 30.0
 
 
 class QuietEdit:
-    """The edits of a document that nobody else has yet, as `document.quiet()` begins them.
+    """The edits of a document that other users do not have yet, as `document.quiet()` begins them.
 
         quiet = document.quiet()
         document.replace(0, 5, "Draft")  # and whatever else, over any time
@@ -76,7 +76,7 @@ class QuietEdit:
         return await versions.sign(self.version, note=note, name=name)
 
     def discard(self) -> None:
-        """Take the edits back; nobody has seen them. Does nothing after a release."""
+        """Take the edits back; no other user has seen them. Does nothing after a release."""
         if self._is_held:
             self._is_held, self._is_discarded = False, True
             self._take_back()

@@ -34,7 +34,8 @@ class SnapshotStatement(Struct, omit_defaults=True, kw_only=True):
 
     `epoch` names the history that `version` counts in. `author` and `committed_at`: of the version, by its history.
     `text_sha256` is over the text in UTF-8, `format_sha256` over `format` as JSON without white space. `asked_by`: the
-    user who had it signed at `signed_at`, while `present` had the document open. `key`: the fingerprint of the key.
+    user who had it signed at `signed_at`, while `present` had the document open; both are absent where the
+    channel keeps no presence. `key`: the fingerprint of the key.
     """
 
     form: int = 1
@@ -48,8 +49,8 @@ class SnapshotStatement(Struct, omit_defaults=True, kw_only=True):
     committed_at: Timestamp | None = None
     asked_by: SnapshotUser
     signed_at: Timestamp
-    present: list[SnapshotUser]
-    present_count: Count
+    present: list[SnapshotUser] | None = None
+    present_count: Count | None = None
     note: Line | None = None
     name: str | None = None
     key: Sha256

@@ -6,12 +6,11 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from ..fields import END, Count, Id, Timestamp
+from ..fields import END, Count, Direction, Id, Timestamp
 
 MAX_CLAUSE_KEY = 160
 Language = Annotated[str, Meta(max_length=35, pattern=f"^[A-Za-z]{{2,3}}(-[A-Za-z0-9]{{2,8}}){{0,4}}{END}")]
 """A language by its tag (BCP 47), such as "en", "ar" or "ar-SA"."""
-Direction = Literal["ltr", "rtl"]
 ClauseKey = Annotated[str, Meta(min_length=1, max_length=MAX_CLAUSE_KEY)]
 
 

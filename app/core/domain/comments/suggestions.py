@@ -23,7 +23,7 @@ def accepted(document: Document, anchor: TextAnchor, quote: Units, replacement: 
     """Return the edit of `document` that puts a replacement in place of the text of an anchor.
 
     `quote` is the text that the replacement was suggested for. Where the text was changed since, both changes are
-    merged. None where less than half of `quote` is left: nobody can say then what the suggestion would mean.
+    merged. None where less than half of `quote` is left: the suggestion has no clear meaning then.
     """
     if anchor.orphaned:
         return None

@@ -1,4 +1,4 @@
-"""The edits of a transaction that is open: they are on the user's text, and nobody else has them. Pure.
+"""The edits of a transaction that is open: they are on the user's text, and no other user has them. Pure.
 
 An edit costs about as much as the text around it; only the end composes them, into one operation. Positions count
 UTF-16 code units.
