@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.commands import backups, calendar, commitments, explain, export, verify
+from app.commands.engines import move
 from dossier_realtime import __version__
 from dossier_realtime.protocol.classification import LEVELS
 
@@ -104,6 +105,7 @@ def parser(command: str = "run.py") -> argparse.ArgumentParser:
     export.add_commands(commands, common)
     verify.add_commands(commands, common)
     backups.add_commands(commands, common)
+    move.add_commands(commands, common)
     explain.add_command(commands, common)
     calendar.add_command(commands, common)
     commitments.add_command(commands, common)

@@ -1,7 +1,7 @@
 """The command line of the service.
 
 Commands: `serve`, `dashboard`, `token`, `explain`, `calendar`, `commitments`, `verify`, `export`, `rerun`, `backup`,
-`restore`, `demo`. Without a command: the service and the dashboard, and a ready login for both.
+`restore`, `move`, `demo`. Without a command: the service and the dashboard, and a ready login for both.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from app.commands import backups, calendar, commitments, explain, export, verify
 from app.commands.arguments import overrides, parse
 from app.commands.dashboard import reachable, run_dashboard
+from app.commands.engines import move
 from app.commands.file_errors import error_sentence, refuse_start
 from app.commands.serve import announce, run_measured, serve
 from app.commands.workers.parent import run_workers, unfit
@@ -49,6 +50,7 @@ _READERS = {
     "export": export.export,
     "backup": backups.backup,
     "restore": backups.restore,
+    "move": move.run,
 }
 
 
@@ -71,7 +73,7 @@ def main(arguments: Sequence[str], command: str = "run.py") -> int:
                 return _token(config, asked)
             case "verify" | "rotate-key":
                 return verify.run(config, asked)
-            case "calendar" | "commitments" | "explain" | "export" | "backup" | "restore" as command:
+            case "calendar" | "commitments" | "explain" | "export" | "backup" | "restore" | "move" as command:
                 return _READERS[command](config, asked)
             case "rerun":
                 return export.run_again(config, asked, lambda: rate_limits(config), session_limits(config))

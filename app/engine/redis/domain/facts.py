@@ -37,6 +37,8 @@ class AlertBody(msgspec.Struct, frozen=True, array_like=True):
     by: str | None
     claim: tuple[int, str, str]
     levels: dict[str, int]
+    changed: float
+    """The time of its last change, in Unix seconds."""
 
     @property
     def said(self) -> Claim | None:
@@ -80,6 +82,18 @@ def alert_body(record: Record) -> AlertBody:
 def brief_body(record: Record) -> BriefBody:
     """Return the brief that a record keeps."""
     return _briefs.decode(record.body)
+
+
+def alert_change(key: str, revision: int, alert: AlertBody, limits: EngineLimits) -> RecordChange:
+    """Return the change that keeps an alert."""
+    seconds = alerts.kept_seconds(AlertStatus(alert.level, alert.by), limits)
+    return RecordChange(ALERT, key, revision, _encode(alert), expires=alert.changed + seconds)
+
+
+def brief_change(key: str, revision: int, brief: BriefBody, limits: EngineLimits) -> RecordChange:
+    """Return the change that keeps a brief."""
+    due = brief.changed if briefs.may_fall_silent(brief.brief(key)) else None
+    return RecordChange(BRIEF, key, revision, _encode(brief), due=due, expires=brief.changed + limits.settled_seconds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +170,9 @@ class FactState:
         """Keep an alert that is there as acknowledged; the first one holds."""
         body = self.alerts[commitment_id]
         if body is not None:
-            self.alerts[commitment_id] = msgspec.structs.replace(body, by=by if body.by is None else body.by)
+            self.alerts[commitment_id] = msgspec.structs.replace(
+                body, by=by if body.by is None else body.by, changed=self._now
+            )
             self._changed[ALERT, commitment_id] = None
 
     def changes(self) -> list[RecordChange]:
@@ -177,14 +193,10 @@ class FactState:
         if kind == ALERT:
             alert = self.alerts[key]
             assert alert is not None  # noqa: S101  what changed is there
-            seconds = alerts.kept_seconds(AlertStatus(alert.level, alert.by), self._limits)
-            return RecordChange(kind, key, revision, _encode(alert), expires=self._now + seconds)
+            return alert_change(key, revision, alert, self._limits)
         brief = self.briefs[key]
         assert brief is not None  # noqa: S101  likewise
-        due = self._now if briefs.may_fall_silent(brief.brief(key)) else None
-        return RecordChange(
-            kind, key, revision, _encode(brief), due=due, expires=self._now + self._limits.settled_seconds
-        )
+        return brief_change(key, revision, brief, self._limits)
 
     def _known(self, commitment_id: str) -> KnownAlert:
         body, registered = self.alerts[commitment_id], self._records.get((COMMITMENT, commitment_id))
@@ -199,5 +211,5 @@ class FactState:
         levels = {} if before is None or step.forgets else dict(before.levels)
         levels[told.user_id] = max(told.level, levels.get(told.user_id, 0))
         kept = step.claim[:] if step.claim else _NO_CLAIM
-        self.alerts[key] = AlertBody(step.status.level, step.status.acknowledged_by, kept, levels)
+        self.alerts[key] = AlertBody(step.status.level, step.status.acknowledged_by, kept, levels, self._now)
         self._changed[ALERT, key] = None

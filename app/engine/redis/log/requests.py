@@ -63,6 +63,7 @@ class RequestArguments:
                 **shared,
                 "lane": self._put(shared["lane"]),
                 "key": "" if key is None else hashed(key),
+                "named": "" if key is None else f"{key.user_id}\0{key.key}",
                 "digest": self._put(b"" if key is None else key.digest),
                 "entries": [(one.channel, numbered, self._put(encoded(one))) for one, numbered in kept],
                 "changes": [self._change(one) for one in parts.changes],

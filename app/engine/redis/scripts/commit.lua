@@ -9,7 +9,7 @@
 --       lane      8 bytes that name the lane in hints; node: the name of the caller's node
 --       until     milliseconds of this server's clock after which the request is not carried out; 0: never
 --       sharded   whether hints go out by SPUBLISH
---       key, digest, keep   the idempotency key, the digest of the body, milliseconds to keep it; key "": none
+--       key, named, digest, keep   the idempotency key, `user NUL key`, the digest of the body, milliseconds to keep it; key "": none
 --       entries   {channel, durable, blob}: blob is what readers get, beside its numbers
 --       changes   {kind, key, revision, body, labels, order, due, expires, placed_by}, absent values false
 --       tip       {channel, version} that the entries come after; false: any
@@ -225,7 +225,7 @@ if ops and #request.ids > 0 then
 end
 
 if key then
-  redis.call('SET', key, cmsgpack.pack({digest = ARGV[request.digest], places = places}), 'PX', text(request.keep))
+  redis.call('SET', key, cmsgpack.pack({digest = ARGV[request.digest], places = places, named = request.named}), 'PX', text(request.keep))
 end
 
 -- What the lane's node may ask again

@@ -1,0 +1,1 @@
+"""The store in Redis as rows, to be moved to another engine."""
