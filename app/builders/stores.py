@@ -14,9 +14,11 @@ import dossier_realtime
 from app.configuration.limits import rate_limits
 from app.engine.build import open_engine
 from app.engine.limits import EngineLimits
-from app.journal.node_name import kept_name
+from app.engine.options import EngineOptions
+from app.journal.node_name import folder_id, kept_name
 from app.journal.signatures.signing import Signer, key_place, named_key, open_signer
 from app.journal.writer import Journal
+from app.security import token_secrets
 
 if TYPE_CHECKING:
     from app.configuration.config import Config
@@ -38,19 +40,27 @@ async def open_stores(config: Config, clock: Callable[[], Instant]) -> Stores:
     """Open the engine and the journal that the configuration names. Raises EngineError and JournalError."""
     data = Path(config.storage.data)
     limits, rates = _engine_limits(config), rate_limits(config)
-    engine = await open_engine(config.storage.engine, data, limits=limits, rates=rates, clock=clock)
+    if config.storage.shared:  # a node is known by its name there; alone, the open store keeps others from the folder
+        config = _named(config)
+    options = _engine_options(config)
+    engine = await open_engine(config.storage.engine, data, limits=limits, rates=rates, clock=clock, options=options)
     journal = None
     try:
-        node = config.node.id or kept_name(data)
-        config = structs.replace(config, node=structs.replace(config.node, id=node))
-        signer = open_signer(data, key_place(config.journal), named_key(data / "journal", node))
+        config = _named(config)
+        signer = open_signer(data, key_place(config.journal), named_key(data / "journal", config.node.id))
         journal = _open_journal(config, data / "journal", signer)
         if engine.last_commit < journal.last_commit and not engine.moved:
             # The store is older than the journal: it was restored. It is opened again as such, with new epochs.
             await engine.close()
             recorded = journal.last_commit
             engine = await open_engine(
-                config.storage.engine, data, limits=limits, rates=rates, clock=clock, recorded=recorded
+                config.storage.engine,
+                data,
+                limits=limits,
+                rates=rates,
+                clock=clock,
+                recorded=recorded,
+                options=options,
             )
     except BaseException:
         await engine.close()
@@ -58,6 +68,28 @@ async def open_stores(config: Config, clock: Callable[[], Instant]) -> Stores:
             journal.close()
         raise
     return Stores(config, engine, journal, signer)
+
+
+def _named(config: Config) -> Config:
+    """Return the configuration with the name that the node has, made where it has none."""
+    name = config.node.id or kept_name(Path(config.storage.data))
+    return structs.replace(config, node=structs.replace(config.node, id=name))
+
+
+def _engine_options(config: Config) -> EngineOptions:
+    storage = config.storage
+    found = storage.durability == "auto"
+    return EngineOptions(
+        node=config.node.id or "node",
+        prefix=storage.redis_prefix,
+        durability="memory" if storage.durability == "auto" else storage.durability,
+        replicas=storage.replicas,
+        finds_durability=found,
+        user=storage.redis_user,
+        password=token_secrets.redis_password(storage.redis_password, storage.redis_password_file),
+        ca_file=storage.redis_ca_file,
+        instance=folder_id(Path(storage.data)) if storage.shared else "",
+    )
 
 
 def _open_journal(config: Config, folder: Path, signer: Signer) -> Journal:

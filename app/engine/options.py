@@ -24,6 +24,10 @@ class EngineOptions:
     user: str = ""
     password: str = field(default="", repr=False)
     ca_file: str = ""
+    finds_durability: bool = False
+    """True where the durability is found and not claimed: fsync where the server syncs each write, else memory."""
+    instance: str = ""
+    """The name of this node's data folder, by which two nodes of one name are told apart; "": they are not."""
 
 
 DEFAULT_OPTIONS = EngineOptions()

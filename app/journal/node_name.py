@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FILE: Final = "node-id"
+FOLDER_FILE: Final = "folder-id"
 
 
 def kept_name(data: Path) -> str:
@@ -43,6 +44,16 @@ def kept_name(data: Path) -> str:
     store.write_whole(file, [name.encode() + b"\n"])
     store.sync_folder(data)
     return name
+
+
+def folder_id(data: Path) -> str:
+    """Return the random name of the data folder itself, made once: no other folder has it. Raises OSError."""
+    file = data / FOLDER_FILE
+    if not file.exists():
+        data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        store.write_whole(file, [secrets.token_hex(16).encode() + b"\n"])
+        store.sync_folder(data)
+    return file.read_text(encoding="utf-8", errors="replace").strip()
 
 
 def _last_writer(journal: Path) -> str:

@@ -26,7 +26,7 @@ CONFIGURATION = {
 }
 
 _CORE = CONTRACT | {"app.core"}
-_ENGINE = _CORE | {"app.configuration.settings", "app.telemetry"}
+_ENGINE = _CORE | {"app.configuration.settings", "app.configuration.storage_settings", "app.telemetry"}
 _SERVICES = _ENGINE | {"app.engine", "app.journal", ARCHIVE}
 _NODE = _SERVICES | CONFIGURATION | {"app.services"}
 # The budget of a turn of the loop, which whoever does work on it shares.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Final
 
 from app.core.instant import Instant
@@ -41,6 +42,8 @@ from app.engine.redis.log.pulse import Pulse
 from app.engine.redis.log.store_state import StoreState
 from app.engine.redis.log.stored_event import NumberedEvent
 from app.engine.redis.log.trimming import Trimming
+from app.engine.redis.node_name import NodeName
+from app.engine.redis.startup_checks import check_server
 from dossier_realtime.protocol.fields import Durability
 
 UPKEEP_SECONDS: Final = 60.0
@@ -67,6 +70,7 @@ async def open_redis(
     clients = connect(url, options)
     store = StoreState(clients.log, keys)
     try:
+        options = replace(options, durability=await check_server(clients, url, options))
         await store.open(recorded)
         engine = RedisEngine(clients, keys, store, limits, rates, clock, options)
     except Unavailable as wrong:
@@ -127,6 +131,7 @@ class RedisEngine:
         self.briefs: BriefStore = RedisBriefs(facts, self._broker)
         self.records: RecordStore = self._records
         access = LiveAccess(clients.live, clients.log, keys, clocks, options.node)
+        self._name = NodeName(access, options.instance)
         self._live = live = LiveState(access, limits, rates, self._broker.joined)
         self.presence: PresenceStore = live.presence
         self.sessions: SessionStore = live.sessions
@@ -141,8 +146,10 @@ class RedisEngine:
 
     async def begin(self) -> None:
         """Begin to hear of other nodes. Raises Unavailable."""
+        await self._name.take()
         await self._pulse.start()
         await self._live.start()
+        self._live.each_second(self._name.renew)
 
     def healthy(self) -> bool:
         return self._parts.lane.healthy and self._pulse.healthy
@@ -150,6 +157,7 @@ class RedisEngine:
     async def close(self) -> None:
         self._timer.cancel()
         await self._live.close()
+        await self._name.release()
         await self._pulse.close()
         await self._parts.lane.close()
         await self._trimming.close()

@@ -11,7 +11,7 @@ from app.engine.redis.live.access import LiveAccess
 from app.engine.redis.live.beat import LiveBeat
 from app.engine.redis.live.bulletin import Bulletin
 from app.engine.redis.live.control import RedisControl
-from app.engine.redis.live.homes import Homes
+from app.engine.redis.live.homes import Homes, Work
 from app.engine.redis.live.nodes import RedisNodes
 from app.engine.redis.live.present.presence import RedisPresence
 from app.engine.redis.live.quotas import RedisQuotas
@@ -38,6 +38,10 @@ class LiveState:
         self.rates = RedisRates(access, homes, limiter)
         self.nodes = RedisNodes(access, homes)
         self.control = RedisControl(bulletin)
+
+    def each_second(self, work: Work) -> None:
+        """Do some work after each renewal of this node's lease."""
+        self._homes.ticks.append(work)
 
     async def start(self) -> None:
         """Begin this node's lease, and read what each node knows without waiting. Raises Unavailable."""
