@@ -1,4 +1,4 @@
-"""The start on a Redis: a server that could lose what is promised is refused in one sentence; so are two of one name."""
+"""The start on a Redis: a server that could lose what is promised is refused in a sentence; so are two of one name."""
 
 from __future__ import annotations
 
@@ -66,8 +66,7 @@ async def test_replicas_are_counted_and_a_replica_is_no_store(tmp_path: Path) ->
     with RedisServer(tmp_path / "master") as master:
         of_master = ("--replicaof", "127.0.0.1", str(master.port))
         with RedisServer(tmp_path / "replica", *of_master, "--repl-diskless-sync-delay", "0") as replica:
-            while b"connected_slaves:1" not in master.command("INFO", "replication"):
-                time.sleep(0.05)
+            await eventually_async(lambda: b"connected_slaves:1" in master.command("INFO", "replication"))
             assert await found(master.url, EngineOptions(durability="replicated", replicas=1)) == "replicated"
             assert "1 of 2 replicas" in await refusal(master.url, EngineOptions(durability="replicated", replicas=2))
             assert "is a replica" in await refusal(replica.url, EngineOptions())

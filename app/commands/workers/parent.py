@@ -15,7 +15,8 @@ import structlog
 from app.commands.file_errors import BAD_START, refuse_start
 from app.commands.workers.port import reserved_port
 from app.commands.workers.worker import Worker
-from app.journal.node_name import kept_name
+from app.journal.node_name import folder_id, kept_name
+from app.journal.signatures.signing import key_place, named_key, open_signer
 from app.telemetry import logs
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def settings_of_worker(config: Config, number: int, node: str, port: int) -> dic
         "SERVER__HOST": config.server.host,
         "SERVER__PORT": str(port),
         "SERVER__REUSE_PORT": "true",
-        "STORAGE__DATA": str(Path(config.storage.data) / f"worker-{number}"),
+        "STORAGE__DATA": config.storage.data,
         "STORAGE__ENGINE": config.storage.engine,
         "NODE__ID": f"{node}-w{number}",
         "METRICS__PORT": str(config.metrics.port + number - 1 if config.metrics.port else 0),
@@ -123,6 +124,13 @@ class Workers:
             each.signal(number)
 
 
+def _prepare(config: Config, node: str) -> None:
+    """Make once what workers would otherwise make at the same time: the name of the folder, and the key that signs."""
+    data = Path(config.storage.data)
+    folder_id(data)
+    open_signer(data, key_place(config.journal), named_key(data / "journal", f"{node}-w1"))
+
+
 async def run_workers(config: Config, count: int, config_file: Path | None, announce: Announcement) -> int:
     """Run the workers until a signal ends them; return the exit status."""
     logs.configure(config.log.level, config.log.format)
@@ -135,6 +143,7 @@ async def run_workers(config: Config, count: int, config_file: Path | None, anno
         )
     port = kept[0].getsockname()[1]
     node = config.node.id or kept_name(Path(config.storage.data))
+    _prepare(config, node)
     command = [sys.executable, sys.argv[0], "serve", "--worker"]
     if config_file is not None:
         command += ["--config", str(config_file)]
