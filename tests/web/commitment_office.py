@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import httpx
-import msgspec
 
-from app.core.instant import Instant
-from app.lifecycle import Service
 from dossier_realtime.protocol.authorization import Grant, Identity
 from dossier_realtime.protocol.classification import Clearance
-from tests.harness import tokens
 from tests.harness.eventually import eventually_async
-from tests.harness.in_process import running
+from tests.web.wall_clock_office import WallClockOffice, opened
 
 Message = dict[str, Any]
 MORNING = datetime(2027, 1, 4, 6, 0, tzinfo=UTC).timestamp()  # a Monday, nine o'clock in Riyadh
@@ -36,28 +29,11 @@ BODY: Message = {
 }
 
 
-@dataclass
-class Office:
+class Office(WallClockOffice):
     """The service, its clock, and calls to it."""
 
-    service: Service
-    http: httpx.AsyncClient
-    wall: float
-
-    def clock(self) -> Instant:
-        """Return the clocks: the steady one is real, the wall clock the test's."""
-        return Instant(time.monotonic(), self.wall)
-
-    def token(self, user: str, *permissions: str, **claims: Any) -> str:
-        """Return a token that is good at the time of the test's clock."""
-        return tokens.token(user, *permissions, now=int(self.wall), **claims)
-
-    async def call(self, method: str, path: str, token: str = "", **body: Any) -> httpx.Response:
-        """Call a path under /v1; as the writer of every MoU where no token is given."""
-        token = token or self.token("omar", "write:dossier:mou:*", clearance="secret")
-        kwargs = {"json": body["json"]} if "json" in body else {}
-        headers = {"Authorization": f"Bearer {token}"}
-        return await self.http.request(method, f"/v1/{path}", headers=headers, **kwargs)
+    kind = "commitment"
+    writer = ("omar", "write:dossier:mou:*")
 
     async def put(self, name: str, token: str = "", **changed: Any) -> httpx.Response:
         """Register a commitment."""
@@ -75,9 +51,7 @@ class Office:
 
     async def got(self, user: str, kind: str = "commitment_alert") -> list[Message]:
         """Return the messages of a kind that came on a user's channel so far."""
-        found = await self.service.engine.broker.read(f"user:{user}", 0, 10_000)
-        messages: list[Message] = [msgspec.json.decode(publication.frame) for publication in found]
-        return [message for message in messages if message["type"] == kind]
+        return [message for message in await self.events(f"user:{user}") if message["type"] == kind]
 
     async def levels(self, *users: str) -> dict[str, list[int]]:
         """Return the levels of the alerts that each user got, in their order."""
@@ -91,25 +65,9 @@ class Office:
 
         await eventually_async(there, lambda: expected)
 
-    async def settle(self) -> None:
-        """Wait until the clock has nothing left to hand out at this time."""
 
-        async def nothing_due() -> bool:
-            return not await self.service.engine.records.due("commitment", self.wall, 1)
-
-        await eventually_async(nothing_due)
-        await asyncio.sleep(0)
-
-
-@asynccontextmanager
-async def office(
+def office(
     folder: Path, wall: float = MORNING, settings: Mapping[str, object] | None = None
-) -> AsyncIterator[Office]:
+) -> AbstractAsyncContextManager[Office]:
     """Start a service at a time of the wall clock (Unix seconds), on a folder that may have been used before."""
-    async with (
-        running(folder, {"limits.general": 1_000_000, "limits.read": 1_000_000, **(settings or {})}) as service,
-        httpx.AsyncClient(base_url=f"http://127.0.0.1:{service.port}", timeout=240) as http,
-    ):
-        found = Office(service, http, wall)
-        service.node.clock = found.clock
-        yield found
+    return opened(Office, folder, wall, settings)
