@@ -1,4 +1,4 @@
-"""One connection for all tabs, in a real Chromium: through a SharedWorker, and through one of the tabs."""
+"""Pages of a real Chromium: one connection for all tabs; frozen, without a network, and with a token that ends."""
 
 from __future__ import annotations
 
@@ -25,6 +25,15 @@ PAGE = """<!doctype html><meta charset="utf-8"><title>tab</title><script type="m
 import { DossierRealtimeClient } from "/package/dist/esm/index.js";
 import { sharedWebSocket } from "/package/dist/esm/shared/index.js";
 window.offsets = [];
+window.alone = async ({ tokens, url }) => {
+  window.states = [];
+  window.logins = 0;
+  const token = () => (tokens.length > 1 ? tokens.shift() : tokens[0]);
+  const client = (window.client = new DossierRealtimeClient({ token, url }));
+  client.onState((state) => window.states.push(state));
+  client.on("auth_success", () => window.logins++);
+  await client.subscribe("dossier:country:SA", { onMessage: (message) => window.offsets.push(message.offset) }).ready();
+};
 window.begin = async ({ token, url, worker }) => {
   const client = (window.client = new DossierRealtimeClient({
     token, url, WebSocket: sharedWebSocket(worker ? { worker: "/package/dist/shared-worker.js" } : {}),
@@ -88,11 +97,16 @@ def _open(context: BrowserContext, site: str, service: Service, user: str, *, wo
     return page, str(page.evaluate("given => begin(given)", given))
 
 
+_EVENT = json.dumps(
+    {
+        "type": "dossier_update",
+        "payload": {"entity_type": "country", "entity_id": "SA", "operation": "update", "fields_changed": ["name"]},
+    }
+)
+
+
 def _send(page: Page) -> None:
-    payload = {"entity_type": "country", "entity_id": "SA", "operation": "update", "fields_changed": ["name"]}
-    page.evaluate(
-        "([channel, event]) => client.send(channel, event)", [CHANNEL, {"type": "dossier_update", "payload": payload}]
-    )
+    page.evaluate(f"client.send('{CHANNEL}', {_EVENT})")
 
 
 def _all_have(pages: list[Page], count: int) -> list[list[int]]:
@@ -133,3 +147,49 @@ def test_users_share_nothing(context: BrowserContext, site: str, service: Servic
     assert mine.evaluate("client.userId") == "one"
     assert other.evaluate("client.userId") == "two"
     assert mine.evaluate("client.sessionId") != other.evaluate("client.sessionId")
+
+
+def _alone(context: BrowserContext, site: str, service: Service, *tokens: str) -> Page:
+    page = context.new_page()
+    page.goto(f"{site}/tab.html")
+    page.wait_for_function("window.ready === true")
+    page.evaluate("given => alone(given)", {"tokens": list(tokens), "url": service.url})
+    return page
+
+
+def test_a_frozen_tab_misses_nothing(context: BrowserContext, site: str, service: Service) -> None:
+    reader, writer = (
+        _alone(context, site, service, service.token(user, f"write:{CHANNEL}")) for user in ("reader", "writer")
+    )
+    _send(writer)
+    (first,) = _all_have([reader], 1)
+    lifecycle = context.new_cdp_session(reader)
+    lifecycle.send("Page.setWebLifecycleState", {"state": "frozen"})
+    for _ in range(5):
+        _send(writer)
+    lifecycle.send("Page.setWebLifecycleState", {"state": "active"})
+    (offsets,) = _all_have([reader], 6)
+    assert offsets == [first[0] + n for n in range(6)]
+
+
+def test_a_page_without_a_network_comes_back_with_it(context: BrowserContext, site: str, service: Service) -> None:
+    page = _alone(context, site, service, service.token("offline", f"write:{CHANNEL}"))
+    _send(page)
+    (first,) = _all_have([page], 1)
+    service.stop()
+    page.wait_for_function("client.state === 'reconnecting'")
+    page.evaluate(f"void (window.kept = client.send('{CHANNEL}', {_EVENT}))")
+    service.start()
+    page.evaluate("dispatchEvent(new Event('online'))")
+    page.evaluate("kept")
+    (offsets,) = _all_have([page], 2)
+    assert offsets == [first[0], first[0] + 1]
+
+
+def test_a_token_is_renewed_without_a_drop(context: BrowserContext, site: str, service: Service) -> None:
+    short, long = (service.token("renewing", f"write:{CHANNEL}", ttl=ttl) for ttl in (40, 3_600))
+    page = _alone(context, site, service, short, long)
+    page.wait_for_function("logins === 2")
+    _send(page)
+    _all_have([page], 1)
+    assert page.evaluate("states") == ["connected", "authenticated"]
