@@ -10,8 +10,10 @@ import pytest
 
 from app.core.domain.documents import EditError, VersionedDocument
 from app.core.domain.motions import Motion
+from app.services.editing import far_behind
 from app.services.editing.document_log import payload_of
 from app.services.editing.edit_submission import EditAuthor, EditSubmission
+from app.services.editing.far_behind import FarBehind
 from dossier_realtime.ot.document import apply, effective
 from dossier_realtime.ot.flat import parts, read, write
 from dossier_realtime.ot.operations import Operation
@@ -149,5 +151,25 @@ def test_the_loop_turns_while_scattered_batches_are_read_and_joined(tmp_path: Pa
             assert await late(it, EditPayload("insert", 0, 1, "late")) == count + 1
             turning.cancel()
             assert longest < block_seconds / 2
+
+    asyncio.run(scene())
+
+
+def test_what_is_kept_for_old_edits_is_bounded_and_changes_no_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scene() -> None:
+        async with bench(tmp_path) as it:
+            await edited(it, 3_000, Chance(7))
+            versioned = await it.documents.committed(DOC)
+            epoch = (await it.engine.broker.position(DOC)).epoch
+            roomy = FarBehind(DOC, it.engine.broker)
+            payload = EditPayload("insert", 0, 128, "x")
+            wanted = await roomy.moved(payload, versioned, 3_000, epoch)
+            monkeypatch.setattr(far_behind, "_MAX_KEPT_STEPS", roomy.steps // 4)
+            narrow = FarBehind(DOC, it.engine.broker)
+            for _ in range(2):
+                assert await narrow.moved(payload, versioned, 3_000, epoch) == wanted
+                assert 0 < narrow.steps <= roomy.steps // 4
 
     asyncio.run(scene())

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import sqlite3
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 
 from app.core.ratelimit import RateLimiter
 from app.engine.build import open_engine
+from app.engine.embedded.events import history, segments
 from app.engine.limits import EngineLimits
 from app.engine.ports.engine import Engine
 from app.services.editing.documents import Documents
@@ -130,3 +132,28 @@ def test_a_store_whose_log_was_trimmed_before_versions_were_kept_says_the_oldest
             assert (await again.revisions.at(DOC, logged)).version == logged
 
     asyncio.run(scene())
+
+
+def test_versions_are_packed_in_steps_of_a_bounded_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Publishers have their turn between two steps; the steps go on until the log is as short as it should be."""
+    packed: list[int] = []
+    keep = segments.keep
+
+    def watched(db: sqlite3.Connection, stream: int, bodies: Sequence[bytes], most: int) -> None:
+        packed.append(sum(map(len, bodies)))
+        keep(db, stream, bodies, most)
+
+    monkeypatch.setattr(segments, "keep", watched)
+    monkeypatch.setattr(history, "TRIM_BYTES", 5_000)
+
+    async def scene() -> None:
+        async with versioning(tmp_path) as it:
+            await it.type("ali", "z" * 1_300)
+            await it.type("ali", "z" * 600)
+            await it.trimmed(1_000)
+            rows = (await it.revisions.page(DOC, 0, 2_000, join=False)).rows
+            assert [row.version for row in rows] == list(range(1, 1_901)), "the history has no hole"
+
+    asyncio.run(scene())
+    assert len(packed) > 10
+    assert max(packed) < 5_000 + 1_000

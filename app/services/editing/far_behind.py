@@ -33,6 +33,7 @@ _SMALL: Final = 64
 _LARGE: Final = 1_024
 _PAGE_VERSIONS: Final = 512  # read at once
 _MAX_STEPS_AT_ONCE: Final = 2_000  # that are joined on the loop, some milliseconds
+_MAX_KEPT_STEPS: Final = 500_000  # in the blocks of a document: some 7 MB
 _FAR_UNITS: Final = 1 << 40  # more than a text has: a motion says nothing of what is behind its last step
 
 
@@ -43,6 +44,11 @@ class FarBehind:
         self._channel, self._broker = channel, broker
         self._epoch = ""
         self._blocks: dict[tuple[int, int], Motion] = {}
+
+    @property
+    def steps(self) -> int:
+        """The number of steps in all blocks that are kept."""
+        return sum(len(motion.kinds) for motion in self._blocks.values())
 
     async def moved(
         self, edit: EditPayload, versioned: VersionedDocument, settled: int, epoch: str
@@ -104,10 +110,15 @@ class FarBehind:
         return found + log.operations[first - log.start : last - log.start] if first < last else found
 
     def _forget(self, oldest: int) -> None:
-        """Drop the blocks of versions that have left the log."""
+        """Drop the blocks of versions that have left the log, and those made first where there is too much in all."""
         first = next(iter(self._blocks), None)
         if first is not None and first[1] + _LARGE < oldest:
             self._blocks = {key: motion for key, motion in self._blocks.items() if key[1] >= oldest - 1}
+        steps = self.steps
+        for key in list(self._blocks):
+            if steps <= _MAX_KEPT_STEPS:
+                break
+            steps -= len(self._blocks.pop(key).kinds)
 
 
 async def _motion(operations: Sequence[Operation]) -> Motion:

@@ -166,6 +166,8 @@ class EmbeddedBroker:
             known.oldest += count
             if known.offset - known.oldest < self._kept:
                 self._long.discard(channel)
+            elif count:
+                self._trim(channel)  # a step of long versions removes few: publishers have their turn in between
 
     def _trimmed_retired(self, stream: int, gone: bool) -> None:
         if gone:

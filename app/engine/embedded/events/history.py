@@ -15,6 +15,7 @@ from app.engine.ports.events import Publication
 from dossier_realtime.protocol.namespaces import frame_of, namespace_of
 
 TRIM_STEP: Final = 1_000  # events that one step removes at most: bounds how long publishers wait for it
+TRIM_BYTES: Final = 4 << 20  # of versions of a document, which are packed: one step ends behind the first that is over
 
 
 class StreamHead(NamedTuple):
@@ -79,7 +80,7 @@ def read_log(db: sqlite3.Connection, store: str, after: int, limit: int) -> list
 
 
 def trim(db: sqlite3.Connection, stream: int, last: int, until: int, document_bytes: int = 0) -> int:
-    """Remove the oldest events of a stream, at most `TRIM_STEP`; return how many were removed.
+    """Remove the oldest events of a stream, at most `TRIM_STEP`, and of a document about `TRIM_BYTES`; return how many.
 
     No event after offset `last` or number `until` is removed. The versions of a document are kept beyond that in packed
     segments, as far as `document_bytes` of them.
@@ -96,10 +97,14 @@ def trim(db: sqlite3.Connection, stream: int, last: int, until: int, document_by
     (last,) = db.execute(
         "SELECT coalesce(max(version), 0) FROM snapshots WHERE stream = ? AND version <= ?", (stream, last)
     ).fetchone()
-    rows = db.execute(
-        "SELECT number, body FROM events WHERE stream = ? AND offset <= ? AND number <= ? ORDER BY offset LIMIT ?",
-        (stream, last, until, TRIM_STEP),
-    ).fetchall()
+    query = "SELECT number, body FROM events WHERE stream = ? AND offset <= ? AND number <= ? ORDER BY offset LIMIT ?"
+    rows: list[tuple[int, bytes]] = []
+    size = 0
+    for number, body in db.execute(query, (stream, last, until, TRIM_STEP)):
+        rows.append((number, body))
+        size += len(body)
+        if size >= TRIM_BYTES:
+            break
     if rows:
         db.executemany("DELETE FROM events WHERE number = ?", ((number,) for number, _ in rows))
         segments.keep(db, stream, [body for _, body in rows], document_bytes)
