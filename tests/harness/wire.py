@@ -28,7 +28,8 @@ Header = tuple[str, str]
 class Reachable(Protocol):
     """An address to connect to, such as a `Service`."""
 
-    port: int
+    @property
+    def port(self) -> int: ...
 
 
 class Response(NamedTuple):

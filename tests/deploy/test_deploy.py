@@ -1,0 +1,144 @@
+"""The files for running the service: each is read by its own program where this machine has it, else by its shape."""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from app.configuration.config import load
+from tests.harness.service import ROOT, Service
+from tests.harness.tokens import SECRET
+
+DEPLOY = ROOT / "deploy"
+COMPOSE = DEPLOY / "compose"
+METRIC = re.compile(r"\bdossier_[a-z_]+")
+
+
+def composed() -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load((COMPOSE / "compose.yaml").read_text())
+    return found
+
+
+def ran(*command: str, folder: Path = ROOT) -> str:
+    """Return what a program says; fails where it is not content."""
+    ended = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=240, check=False)
+    said = ended.stdout + ended.stderr
+    assert ended.returncode == 0, said
+    return said
+
+
+def test_each_setting_of_a_node_in_the_compose_file_is_one_that_the_service_has(tmp_path: Path) -> None:
+    services = composed()["services"]
+    assert {"node-1", "node-2", "redis-1", "redis-2", "proxy", "prometheus", "grafana"} <= services.keys()
+    for name in ("node-1", "node-2"):
+        environment: dict[str, str] = dict(services[name]["environment"])
+        for key in [key for key in environment if key.endswith("_FILE")]:
+            secret = tmp_path / key
+            secret.write_text(secrets.token_hex(32))
+            environment[key] = str(secret)
+        config = load(None, environment, {"server.host": "0.0.0.0"})  # as in the Dockerfile
+        assert config.storage.durability == "replicated"
+        assert config.node.id == name
+
+
+def test_each_file_and_folder_that_the_compose_file_names_is_there_or_made_by_its_script() -> None:
+    made = (COMPOSE / "prepare.sh").read_text()
+    found = composed()
+    mounts = [mount.partition(":")[0] for one in found["services"].values() for mount in one.get("volumes", [])]
+    files = [mount for mount in mounts if mount.startswith("./")] + [one["file"] for one in found["secrets"].values()]
+    for file in files:
+        path = COMPOSE / file
+        assert path.exists() or path.name in made or path.name in {"private", "site.pem"}, file
+    for one in found["services"].values():
+        assert set(one.get("secrets", [])) <= found["secrets"].keys()
+        assert set(one.get("depends_on", [])) <= found["services"].keys()
+        assert set(one.get("networks", [])) <= found["networks"].keys()
+
+
+def test_docker_reads_the_compose_file() -> None:
+    if (
+        shutil.which("docker") is None
+        or subprocess.run(["docker", "compose", "version"], capture_output=True, check=False).returncode
+    ):
+        pytest.skip("this machine has no docker compose")
+    ran("docker", "compose", "-f", "compose.yaml", "config", "--quiet", folder=COMPOSE)
+
+
+def test_the_image_holds_every_folder_that_the_service_imports() -> None:
+    text = (DEPLOY / "Dockerfile").read_text()
+    copied = {words[1] for words in map(str.split, text.splitlines()) if words[:1] == ["COPY"] and len(words) == 3}
+    assert {"run.py", "app", "dashboard", "demo", "dossier_realtime", "config", "requirements.txt"} <= copied
+    for name in copied:
+        assert (ROOT / name).exists()
+
+
+def test_redis_takes_what_the_script_writes_and_secrets_are_made_once(tmp_path: Path) -> None:
+    if shutil.which("openssl") is None:
+        pytest.skip("this machine has no openssl")
+    shutil.copytree(COMPOSE, tmp_path / "deploy" / "compose")
+    shutil.copytree(ROOT / "config", tmp_path / "config")
+    script = tmp_path / "deploy" / "compose" / "prepare.sh"
+    ran("sh", str(script))
+    private = script.parent / "private"
+    before = {file.name: file.read_bytes() for file in private.iterdir()}
+    ran("sh", str(script))
+    assert {file.name: file.read_bytes() for file in private.iterdir()} == before
+    assert "resetpass" not in before["users.acl"].decode().splitlines()[1]
+    for number in (1, 2):
+        text = before[f"redis-{number}.conf"].decode().replace("/private/", f"{private}/")
+        text = text.replace("tls-port 6379", "tls-port 0").replace("/data", str(tmp_path))
+        (tmp_path / "redis.conf").write_text(text)
+        said = subprocess.run(  # it has no port to listen on, and so ends: after reading all of it
+            ["redis-server", str(tmp_path / "redis.conf")], capture_output=True, text=True, timeout=60, check=False
+        ).stdout
+        assert "Configured to not listen anywhere, exiting" in said, said
+
+
+def test_haproxy_takes_its_configuration(tmp_path: Path) -> None:
+    if shutil.which("haproxy") is None:
+        text = (COMPOSE / "haproxy.cfg").read_text()
+        assert "ssl-min-ver TLSv1.3" in text
+        assert "leastconn" in text
+        return
+    ran("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=x", "-keyout", str(tmp_path / "k"),
+        "-out", str(tmp_path / "c"))  # fmt: skip
+    (tmp_path / "site.pem").write_text((tmp_path / "c").read_text() + (tmp_path / "k").read_text())
+    text = (COMPOSE / "haproxy.cfg").read_text().replace("/etc/haproxy/site.pem", str(tmp_path / "site.pem"))
+    text = re.sub(r"(server node-\d) node-\d:", r"\1 127.0.0.1:", text)  # the names are those of the compose file
+    (tmp_path / "haproxy.cfg").write_text(text)
+    ran("haproxy", "-c", "-f", str(tmp_path / "haproxy.cfg"))
+
+
+def test_boards_and_alerts_ask_for_metrics_that_the_service_has(tmp_path: Path) -> None:
+    rules = (COMPOSE / "alerts.yml").read_text()
+    board = json.loads((COMPOSE / "grafana" / "dashboards" / "dossier.json").read_text())
+    questions = [target["expr"] for panel in board["panels"] for target in panel["targets"]]
+    asked = {name for question in (rules, *questions) for name in METRIC.findall(question)}
+    with Service(tmp_path / "data") as service:
+        said = {name.partition("{")[0] for name in service.metrics()}
+    assert asked - said == set()
+    assert {one["alert"] for one in yaml.safe_load(rules)["groups"][0]["rules"]} >= {"NodeDown", "JournalLost"}
+    assert yaml.safe_load((COMPOSE / "prometheus.yml").read_text())["rule_files"] == ["/etc/prometheus/alerts.yml"]
+
+
+def test_systemd_takes_the_units(tmp_path: Path) -> None:
+    if shutil.which("systemd-analyze") is None:
+        pytest.skip("this machine has no systemd")
+    units = DEPLOY / "systemd"
+    for file in units.iterdir():
+        text = file.read_text().replace("/opt/dossier/venv/bin/python", sys.executable)
+        (tmp_path / file.name.replace("@.", "@1.")).write_text(text)
+    said = ran("systemd-analyze", "verify", *(str(file) for file in sorted(tmp_path.glob("dossier*.service"))))
+    assert "dossier" not in said
+    template = (units / "dossier-realtime@.service").read_text()
+    drain = load(None, {"DOSSIER_AUTH__SECRET": SECRET}).server.drain_seconds
+    assert int(re.findall(r"TimeoutStopSec=(\d+)", template)[0]) > drain
