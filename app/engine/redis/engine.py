@@ -132,7 +132,7 @@ class RedisEngine:
         self.records: RecordStore = self._records
         access = LiveAccess(clients.live, clients.log, keys, clocks, options.node)
         self._name = NodeName(access, options.instance)
-        self._live = live = LiveState(access, limits, rates, self._broker.joined)
+        self.live = live = LiveState(access, limits, rates, self._broker.joined)
         self.presence: PresenceStore = live.presence
         self.sessions: SessionStore = live.sessions
         self.revocations: RevocationStore = live.revocations
@@ -148,15 +148,15 @@ class RedisEngine:
         """Begin to hear of other nodes. Raises Unavailable."""
         await self._name.take()
         await self._pulse.start()
-        await self._live.start()
-        self._live.each_second(self._name.renew)
+        await self.live.start()
+        self.live.each_second(self._name.renew)
 
     def healthy(self) -> bool:
         return self._parts.lane.healthy and self._pulse.healthy
 
     async def close(self) -> None:
         self._timer.cancel()
-        await self._live.close()
+        await self.live.close()
         await self._name.release()
         await self._pulse.close()
         await self._parts.lane.close()
@@ -170,7 +170,7 @@ class RedisEngine:
         """Remove data whose time is over. The engine does it by itself once a minute."""
         self._trimming.upkeep()
         self._records.upkeep()
-        self._live.upkeep()
+        self.live.upkeep()
 
     def _committed(self, events: Sequence[NumberedEvent]) -> None:
         self._broker.committed(events)

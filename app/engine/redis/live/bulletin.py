@@ -33,7 +33,8 @@ class Bulletin:
         self.receivers: dict[str, Callable[[str], None]] = {}
         self.again: list[Callable[[], Awaitable[None]]] = []
         self._cursor = 0
-        self._reading = asyncio.Lock()
+        self.reading = asyncio.Lock()
+        """Held while entries are read and carried out."""
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -66,7 +67,7 @@ class Bulletin:
 
     async def catch_up(self) -> None:
         """Carry out every entry that there is. Raises Unavailable."""
-        async with self._reading:
+        async with self.reading:
             while True:
                 last, entries = await self._access.run("bulletin_read", self.names, self._cursor)
                 before = self._cursor

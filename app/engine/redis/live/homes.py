@@ -102,7 +102,7 @@ class Homes:
 
     async def _renew(self) -> None:
         began = self._access.clocks.steady()
-        may_sweep = self.healthy and began - self._up_since > 2 * self._lease
+        may_sweep = self.healthy and began - self._up_since > self._lease
         node, report = self.report
         reply = await self._access.run(
             "home_renew",

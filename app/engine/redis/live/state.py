@@ -25,13 +25,13 @@ class LiveState:
     """The stores of live state. `joined`: the channels that this node receives."""
 
     def __init__(self, access: LiveAccess, limits: EngineLimits, limiter: RateLimiter, joined: Collection[str]) -> None:
-        self._grace = limits.grace
+        self.access, self._grace = access, limits.grace
         self._bus = Bus(access.pubsub)
         self._homes = homes = Homes(access)
         self._beat = LiveBeat(access, self._bus, homes)
-        self._bulletin = bulletin = Bulletin(access, homes)
-        self.presence = RedisPresence(access, homes, self._bus, joined, limits)
+        self.bulletin = bulletin = Bulletin(access, homes)
         self.sessions = RedisSessions(access, homes, limits.resume_seconds)
+        self.presence = RedisPresence(access, homes, self._bus, joined, limits)
         self.revocations = RedisRevocations(access, bulletin, limits.revocation_seconds)
         self.settings = RedisSettings(access, bulletin)
         self.quotas = RedisQuotas(access, homes)
@@ -47,7 +47,7 @@ class LiveState:
         """Begin this node's lease, and read what each node knows without waiting. Raises Unavailable."""
         await self.quotas.open()
         await self._homes.start()
-        await self._bulletin.start()
+        await self.bulletin.start()
         await self._beat.start()
 
     @property
@@ -61,7 +61,7 @@ class LiveState:
 
     async def close(self) -> None:
         """End this node's sessions; its presences end after the grace, unless their users come back elsewhere."""
-        await self._bulletin.close()
+        await self.bulletin.close()
         await self.presence.close()
         await self.sessions.close_all()
         await self.quotas.close()

@@ -135,11 +135,12 @@ class ChannelViews:
 
     async def _fill(self, channel: str) -> None:
         view, (_, _, meta, changes) = self._views[channel], self.names(channel)
+        before = view.number
         try:
-            epoch, last, entries = await self._access.run("presence_changes", [meta, changes], view.number)
-            if epoch.decode() == view.epoch and last >= view.number:
+            epoch, last, entries = await self._access.run("presence_changes", [meta, changes], before)
+            if epoch.decode() == view.epoch and last >= before:
                 found = changes_of(view.epoch, entries)
-                if (found and found[0].number <= view.number + 1) or last == view.number:
+                if last == before or (found and found[0].number == before + 1):
                     for change in found:
                         self.heard(change, channel)
                     return
