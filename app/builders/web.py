@@ -32,7 +32,7 @@ def handler_access(engine: Engine, node: Node) -> Access:
     def clock() -> Instant:
         return node.clock()
 
-    callers = Callers(node.verifier, engine.revocations, engine.rates.limiter, clock, node.services.clearances.seen)
+    callers = Callers(node.verifier, engine.revocations, engine.rates, clock, node.services.clearances.seen)
     return Access(node.name, node.policy, clock, callers)
 
 

@@ -13,6 +13,7 @@ from app.node.connections.connection_sets import ConnectionSets
 from app.node.connections.disconnect_queue import DisconnectQueue
 from app.node.connections.recheck_queue import RecheckQueue
 from app.node.connections.registry import Registry
+from app.node.connections.shared_budgets import SharedBudgets
 from app.node.control import NodeControl
 from app.node.delivery import NodeDelivery
 from app.node.effects.authentication import Authentication
@@ -66,6 +67,7 @@ class Node:
         self.loop = asyncio.get_running_loop()
         self.flusher = Flusher(self.loop, self.recorder.record_written)
         self.timers = Timers()
+        self.budgets = SharedBudgets(self.engine.rates, clock)
         self.refusals = RefusalBudgets(self.limits.refusals)
         self.turns = Turns(self.loop)
         self.turns.before_others = self.flusher.flush

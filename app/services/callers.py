@@ -8,7 +8,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from app.core.instant import Instant
-    from app.core.ratelimit import RateClass, RateLimiter, Verdict
+    from app.core.ratelimit import RateClass, Verdict
+    from app.engine.ports.limits import RateStore
     from app.engine.ports.sessions import RevocationStore
     from dossier_realtime.protocol.authorization import Identity
 
@@ -31,14 +32,14 @@ class Callers:
         self,
         verifier: Verifier,
         revocations: RevocationStore,
-        limiter: RateLimiter,
+        rates: RateStore,
         clock: Callable[[], Instant],
         seen: Callable[[Identity], None] = lambda identity: None,
     ) -> None:
         """`seen` is called with each identity whose token is good."""
         self._verifier = verifier
         self._revocations = revocations
-        self._limiter = limiter
+        self._rates, self._limiter = rates, rates.limiter
         self._clock = clock
         self._seen = seen
 
@@ -53,6 +54,11 @@ class Callers:
     def is_valid(self, identity: Identity) -> bool:
         """Return whether the token that proved this identity has neither expired nor been revoked since."""
         return not self._is_revoked(identity) and self._clock().wall < identity.expires_at
+
+    async def cover(self, identity: Identity, rate_class: RateClass, amount: int = 1) -> None:
+        """Ask for so much of the caller's window that `spend` may judge on this node; call it first."""
+        if not self._rates.covered(identity.user_id, rate_class, self._clock().steady, amount):
+            await self._rates.cover(identity.user_id, identity.role, rate_class, amount)
 
     def spend(self, identity: Identity, rate_class: RateClass, amount: int = 1) -> Verdict:
         """Charge messages, calls or bytes to the caller's window, and return whether they fit in it."""

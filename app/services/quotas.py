@@ -15,7 +15,7 @@ from app.engine.ports.limits import Spent
 from dossier_realtime.protocol.errors import ErrorCode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from app.core.instant import Instant
     from app.core.ratelimit import Quota, RateLimiter
@@ -56,6 +56,8 @@ class Quotas:
         for one in store.found if store is not None else ():
             age = max(0.0, at.wall - one.since)  # a clock that was set back must not prolong a window
             limiter.reopen(one.user_id, one.kind, (age, one.amount), at.steady)
+        if store is not None:
+            store.start(self._heard)
 
     async def run(self) -> None:
         """Keep the amounts spent every few seconds, until cancelled."""
@@ -73,6 +75,11 @@ class Quotas:
             spent.append(Spent(user_id, kind, at.wall - age, count))
         self._changed.clear()
         self._store.put(spent)
+
+    def _heard(self, spent: Sequence[Spent]) -> None:
+        """Count what other nodes spent."""
+        for one in spent:
+            self.limiter.count_elsewhere(one.user_id, one.kind, one.amount)
 
     def charge(self, user_id: str, role: str, *, channels: int, stored: int) -> None:
         """Charge channels and bytes that are about to be stored. Raises QuotaExceeded, and then charges nothing."""

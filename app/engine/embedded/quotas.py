@@ -19,6 +19,9 @@ class EmbeddedQuotas:
     def __init__(self, writer: Writer, found: Sequence[Spent], now: Callable[[], float]) -> None:
         self.found, self._writer, self._now = found, writer, now
 
+    def start(self, heard: Callable[[Sequence[Spent]], None]) -> None:
+        """There is no other node to hear of."""
+
     def put(self, spent: Sequence[Spent]) -> None:
         self._writer.post(partial(_put, spent=spent))
 

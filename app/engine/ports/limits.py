@@ -32,14 +32,17 @@ class Spent(NamedTuple):
 
 
 class QuotaStore(Protocol):
-    """The spent quotas of users for their day.
+    """The spent quotas of users for their day, over all nodes.
 
-    They survive restarts, but for the last `put` before a crash.
+    They survive restarts, but for the last `put` before a crash. What other nodes spend counts a few seconds later.
     """
 
     @property
     def found(self) -> Sequence[Spent]:
         """Return the state when the engine was opened, the oldest day first."""
+
+    def start(self, heard: Callable[[Sequence[Spent]], None]) -> None:
+        """Begin. `heard` is called on the event loop with what other nodes spent of users who spend here too."""
 
     def put(self, spent: Sequence[Spent]) -> None:
         """Replace the stored state of these users and kinds, without waiting."""
@@ -55,8 +58,8 @@ class RateStore(Protocol):
 
     limiter: RateLimiter
 
-    def covered(self, user_id: str, rate_class: RateClass, steady: float) -> bool:
-        """Return True where `limiter` may judge the next message now: always, where there is one node."""
+    def covered(self, user_id: str, rate_class: RateClass, steady: float, cost: int = 1) -> bool:
+        """Return True where `limiter` may judge messages of this cost now: always, where there is one node."""
 
-    async def cover(self, user_id: str, role: str, rate_class: RateClass) -> None:
-        """Ask for more to spend; afterwards `covered` holds."""
+    async def cover(self, user_id: str, role: str, rate_class: RateClass, cost: int = 1) -> None:
+        """Ask for more to spend; afterwards `covered` holds. It never fails: in an outage a node judges alone."""

@@ -26,11 +26,13 @@ if TYPE_CHECKING:
     from app.core.instant import Instant
     from app.core.sessions.effects import Effect
     from app.node.connections.limits import NodeLimits
+    from app.node.connections.shared_budgets import SharedBudgets
     from app.node.sockets.flusher import Flusher
     from app.node.sockets.queued_frames import Frame
     from app.node.sockets.timers import Timers
     from app.node.subscriptions.attachment import Attachment
     from app.services.editing.shared_texts import SharedText
+    from dossier_realtime.protocol.authorization import Identity
     from dossier_realtime.protocol.commands import Command
     from dossier_realtime.protocol.events import Event
     from dossier_realtime.protocol.inbound import InboundMessage
@@ -78,6 +80,7 @@ class ConnectionHost(Protocol):
     refusals: RefusalBudgets
     clock: Callable[[], Instant]
     new_id: Callable[[], str]
+    budgets: SharedBudgets
 
     @property
     def recorder(self) -> ConnectionRecorder:
@@ -129,6 +132,19 @@ class Connection:
 
     def received(self, payload: bytes) -> asyncio.Task[None] | None:
         """Handle one text message; a returned task must end before the connection's next message."""
+        identity, budgets = self.session.identity, self.host.budgets
+        if identity is not None and not budgets.are_covered(identity):
+            return self.host.loop.create_task(self._received_later(payload, identity))
+        return self._received(payload)
+
+    async def _received_later(self, payload: bytes, identity: Identity) -> None:
+        """Handle a message once this node may judge it."""
+        await self.host.budgets.cover(identity)
+        work = None if self.closing is not None else self._received(payload)
+        if work is not None:
+            await work
+
+    def _received(self, payload: bytes) -> asyncio.Task[None] | None:
         at = self.now
         if self.session.identity is None and len(payload) > self.host.limits.auth_max_bytes:
             self.fail(CloseCode.TOO_BIG, "the first message is too big")

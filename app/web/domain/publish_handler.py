@@ -69,7 +69,7 @@ class PublishHandler(AuthenticatedHandler):
         self._indices: list[int] = []
         try:
             key = self._key()
-            events, digest = self._events(identity)
+            events, digest = await self._events(identity)
             named = None if key is None else IdempotencyKey(identity.user_id, key, digest)
             channels = tuple(dict.fromkeys(channel for channel, _ in events))
             only = channels[0] if len(channels) == 1 else ""
@@ -112,7 +112,7 @@ class PublishHandler(AuthenticatedHandler):
             raise BatchError(400, ErrorCode.INVALID_MESSAGE_FORMAT, text)
         return keys[0]
 
-    def _events(self, identity: Identity) -> tuple[list[tuple[str, Publishable]], bytes]:
+    async def _events(self, identity: Identity) -> tuple[list[tuple[str, Publishable]], bytes]:
         digest = sha256()
         events: list[tuple[str, Publishable]] = []
         read: list[tuple[Publishable, list[tuple[str, str]]]] = []
@@ -125,7 +125,7 @@ class PublishHandler(AuthenticatedHandler):
             if targets > most:  # no window is long enough: waiting would not help
                 path = "$.channels" if len(read[-1][1]) > 1 else "$"
                 raise _bad(f"Each channel of an event is a message; send at most {most} at once", path, index)
-        self._count(identity, targets - 1)  # the call itself was the first
+        await self._count(identity, targets - 1)  # the call itself was the first
         for index, (event, channels) in enumerate(read):
             for channel, place in channels:
                 copy: Any = msgspec.structs.replace(event, channel=channel, payload=_copy(event.payload))
@@ -139,9 +139,11 @@ class PublishHandler(AuthenticatedHandler):
         """Return the number of messages in a whole window: more can never be sent at once."""
         return self.context.access.callers.limit_of(identity, "general")
 
-    def _count(self, identity: Identity, messages: int) -> None:
+    async def _count(self, identity: Identity, messages: int) -> None:
         """Charge one message for every channel of every event. Raises BatchError."""
-        verdict = self.context.access.callers.spend(identity, "general", messages)
+        callers = self.context.access.callers
+        await callers.cover(identity, "general", messages)
+        verdict = callers.spend(identity, "general", messages)
         if not verdict.allowed:
             self.set_header("Retry-After", str(verdict.reset_in))
             text = f"Each channel of an event is a message, {verdict.limit} a window; send fewer, or wait"

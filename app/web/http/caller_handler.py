@@ -6,7 +6,7 @@ waits for its store, and a revocation, an expiry or a raised classification of t
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from app.journal.initiator import Initiator
 from app.security.auth import TokenError
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from app.core.ratelimit import RateClass
     from dossier_realtime.protocol.authorization import Identity
     from dossier_realtime.protocol.classification import ChannelPolicy
+
+BYTES: Final = "bytes"
 
 
 class CallerHandler(GuardedHandler):
@@ -72,13 +74,13 @@ class CallerHandler(GuardedHandler):
         identity, callers = self._identity, self.context.access.callers
         if identity is None:
             return True
-        most = callers.limit_of(identity, "bytes")
+        most = callers.limit_of(identity, BYTES)
         if int(self.request.headers.get("Content-Length", "0")) > most:  # no window is long enough
             self.set_header("Connection", "close")
             text = f"The body is bigger than the {most} bytes that you may send in a window; send less at once"
             self.refuse(413, ErrorCode.INVALID_MESSAGE_FORMAT, text)
             return False
-        verdict = callers.spend(identity, "bytes", size)
+        verdict = callers.spend(identity, BYTES, size)
         if not verdict.allowed:
             self.set_header("Connection", "close")
             self._too_many(f"More than {verdict.limit} bytes in this window", verdict.reset_in)
@@ -108,6 +110,8 @@ class CallerHandler(GuardedHandler):
         token_id, address = identity.token_id or "", self.request.remote_ip or ""
         self.actor = Initiator(identity.user_id, identity.name, token_id, address, f"token:{token_id}")
         rate_class: RateClass = "read" if self.request.method == "GET" else "general"
+        for needed in (rate_class, BYTES):
+            await callers.cover(identity, needed)
         verdict = callers.spend(identity, rate_class)
         if not verdict.allowed:
             self._too_many(f"More than {verdict.limit} calls in this window", verdict.reset_in)

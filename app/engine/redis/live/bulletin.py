@@ -13,7 +13,7 @@ from typing import Final
 import structlog
 
 from app.engine.ports.errors import Unavailable
-from app.engine.redis.live.access import LiveAccess, entry
+from app.engine.redis.live.access import LiveAccess, ended, entry
 from app.engine.redis.live.homes import Homes
 
 KEPT_ENTRIES: Final = 10_000
@@ -44,6 +44,8 @@ class Bulletin:
 
     async def start(self) -> None:
         """Read what is kept, and hear of changes from then on. Raises Unavailable."""
+        began = round(self._access.clocks.unix() * 1000)  # no continuation of a list that the store lost
+        await self._access.ask("SET", self.names[1], began, "NX")
         self._cursor = int(await self._access.ask("GET", self.names[1]) or 0)
         await self._read_again()
         await self._tell_read()
@@ -51,9 +53,7 @@ class Bulletin:
 
     async def close(self) -> None:
         """Hear nothing more."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await ended(self._task)
 
     async def post(self, kind: str, body: str, *, kept: str = "", field: str = "", value: str = "") -> int:
         """Post an entry; `value` is kept in the hash `kept`. It was carried out here before the call returns.

@@ -15,7 +15,7 @@ from typing import Final
 import structlog
 
 from app.engine.ports.errors import Unavailable
-from app.engine.redis.live.access import LiveAccess
+from app.engine.redis.live.access import LiveAccess, ended
 
 LEASE_SECONDS: Final = 5.0
 RENEW_SECONDS: Final = 1.0
@@ -62,10 +62,7 @@ class Homes:
 
     async def end(self, after: float | None) -> None:
         """End the run; what it left behind is cleared after so many seconds, None where it has left nothing."""
-        for task in (self._task, self._renewing, *self._sweeping):
-            if task is not None:
-                task.cancel()
-        await asyncio.gather(*(t for t in (self._task, *self._sweeping) if t is not None), return_exceptions=True)
+        await ended(self._task, self._renewing, *self._sweeping)
         try:
             rest = "" if after is None else round(after * 1000)
             await self._access.run("home_end", self._names[:2], self.current, rest)

@@ -40,27 +40,28 @@ class RedisRates:
         self._shares: dict[tuple[str, RateClass], _Share] = {}
         self._asking: dict[tuple[str, RateClass], asyncio.Task[None]] = {}
 
-    def covered(self, user_id: str, rate_class: RateClass, steady: float) -> bool:
+    def covered(self, user_id: str, rate_class: RateClass, steady: float, cost: int = 1) -> bool:
         share = self._shares.get((user_id, rate_class))
         if share is None or steady - share.steady >= self.limiter.window:
             return not self._homes.healthy
         if share.is_last or not self._homes.healthy:
             return True
         _, counted = self.limiter.spent(user_id, rate_class, steady)
-        return share.given - (counted - share.elsewhere) >= MAX_COST.get(rate_class, 1)
+        return share.given - (counted - share.elsewhere) >= max(cost, MAX_COST.get(rate_class, 1))
 
-    async def cover(self, user_id: str, role: str, rate_class: RateClass) -> None:
+    async def cover(self, user_id: str, role: str, rate_class: RateClass, cost: int = 1) -> None:
         key = user_id, rate_class
-        if key not in self._asking:
-            task = self._asking[key] = asyncio.create_task(self._draw(user_id, role, rate_class))
-            task.add_done_callback(lambda _: self._asking.pop(key))
-        await asyncio.shield(self._asking[key])
+        while not self.covered(user_id, rate_class, self._access.clocks.steady(), cost):
+            if key not in self._asking:
+                task = self._asking[key] = asyncio.create_task(self._draw(user_id, role, rate_class, cost))
+                task.add_done_callback(lambda _: self._asking.pop(key))
+            await asyncio.shield(self._asking[key])
 
-    async def _draw(self, user_id: str, role: str, rate_class: RateClass) -> None:
+    async def _draw(self, user_id: str, role: str, rate_class: RateClass, cost: int) -> None:
         steady = self._access.clocks.steady()
         limit = self.limiter.limit_of(user_id, role, rate_class, steady)
         slack = int(limit * PART_RATIO)
-        part = max(MAX_COST.get(rate_class, 1), slack)
+        part = max(MAX_COST.get(rate_class, 1), slack, cost) + self._overdrawn(user_id, rate_class, steady)
         name, window = self._access.keys.of_user(user_id, "rates"), round(self.limiter.window * 1000)
         now = round(self._access.clocks.unix() * 1000)
         try:
@@ -70,7 +71,7 @@ class RedisRates:
             return
         given, start, age, out = (int(one) for one in reply)
         share, key = self._shares.get((user_id, rate_class)), (user_id, rate_class)
-        if share is None or share.start != start:
+        if share is None or share.start != start or steady - share.steady >= self.limiter.window:
             self._drop_ended(steady)
             self._shares.pop(key, None)
             share = self._shares[key] = _Share(start, self._access.clocks.steady() - age / 1000)
@@ -80,6 +81,12 @@ class RedisRates:
         self.limiter.count_elsewhere(user_id, rate_class, elsewhere - share.elsewhere)
         share.elsewhere = elsewhere
         share.is_last = given < part
+
+    def _overdrawn(self, user_id: str, rate_class: RateClass, steady: float) -> int:
+        """Return what was counted here beyond what was given: a body's bytes are counted as they come."""
+        share = self._shares.get((user_id, rate_class))
+        _, counted = self.limiter.spent(user_id, rate_class, steady)
+        return 0 if share is None else max(0, counted - share.elsewhere - share.given)
 
     def _drop_ended(self, steady: float) -> None:
         for _ in range(2):

@@ -68,16 +68,23 @@ class RedisRevocations:
         return self._access.keys.live("revocations")
 
     def _heard(self, body: str) -> None:
-        one = _DECODER.decode(body)
+        one, is_news = _DECODER.decode(body), False
         for key in _subjects(one):
-            at, expires = self._known.get(key, (one.at, one.expires))
+            before = self._known.get(key)
+            at, expires = before or (one.at, one.expires)
             self._known[key] = max(at, one.at), max(expires, one.expires)
-        self._revoked(one.token_id, one.user_id, one.at)
+            is_news = is_news or self._known[key] != before
+        if is_news:  # else it was read again before it came
+            self._revoked(one.token_id, one.user_id, one.at)
 
     async def _read(self) -> None:
-        """Read all again, and tell those that are new here."""
-        now = self._access.clocks.unix()
-        for field, value in pairs(await self._access.ask("HGETALL", self._name)).items():
+        """Read all again, and tell those that are new here; a store that lost some gets them from here."""
+        now, found = self._access.clocks.unix(), pairs(await self._access.ask("HGETALL", self._name))
+        for (kind, subject), since in self._known.items():
+            if (field := f"{kind}\0{subject}") not in found:
+                text = msgspec.json.encode([repr(one) for one in since])
+                await self._access.ask("HSETNX", self._name, field, text)
+        for field, value in found.items():
             kind, _, subject = field.partition("\0")
             at, expires = (float(one) for one in _KEPT.decode(value))
             before = self._known.get((kind, subject))

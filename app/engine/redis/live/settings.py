@@ -47,10 +47,7 @@ class RedisSettings:
             changed(channel, settings)
 
     async def put(self, channel: str, settings: ChannelSettings) -> None:
-        stored = _Stored(
-            channel, settings.level, settings.presence, settings.history, settings.frozen, settings.read_only_until
-        )
-        text = msgspec.json.encode(stored).decode()
+        text = _text(channel, settings)
         number = await self._bulletin.post(_KIND, text, kept=_KEPT, field=channel, value=text)
         await self._bulletin.heard_by_all(number)
 
@@ -59,8 +56,13 @@ class RedisSettings:
         self._put(found.channel, found.settings())
 
     async def _read(self) -> None:
-        """Read all again, and tell those that are new here."""
-        for text in pairs(await self._access.ask("HGETALL", self._access.keys.live(_KEPT))).values():
+        """Read all again, and tell those that are new here; a store that lost some gets them from here."""
+        name = self._access.keys.live(_KEPT)
+        stored = pairs(await self._access.ask("HGETALL", name))
+        for channel, settings in self._known.items():
+            if channel not in stored:
+                await self._access.ask("HSETNX", name, channel, _text(channel, settings))
+        for text in stored.values():
             found = _DECODER.decode(text)
             if self._known.get(found.channel) != found.settings():
                 self._put(found.channel, found.settings())
@@ -69,3 +71,10 @@ class RedisSettings:
         self._known[channel] = settings
         if self._changed is not None:
             self._changed(channel, settings)
+
+
+def _text(channel: str, settings: ChannelSettings) -> str:
+    stored = _Stored(
+        channel, settings.level, settings.presence, settings.history, settings.frozen, settings.read_only_until
+    )
+    return msgspec.json.encode(stored).decode()

@@ -27,6 +27,10 @@ for index = 1, #some, 2 do
     redis.call('HDEL', KEYS[3], some[index])
   end
 end
+if redis.call('EXISTS', KEYS[2]) == 0 then
+  local time = redis.call('TIME')
+  redis.call('SET', KEYS[2], string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000)))
+end
 local n = redis.call('INCR', KEYS[2])
 redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], string.format('%.0f-0', n), 'k', 'revoked', 'b', ARGV[3])
 return n

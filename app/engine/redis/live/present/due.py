@@ -11,6 +11,7 @@ from typing import Final
 import structlog
 
 from app.engine.ports.errors import Unavailable
+from app.engine.redis.live.access import ended
 
 AT_ONCE: Final = 100  # pieces of work that are under way together
 RETRY_SECONDS: Final = 1.0
@@ -42,9 +43,7 @@ class DueWork:
         self._closed = True
         if self._timer is not None:
             self._timer.cancel()
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await ended(self._task)
 
     def _arm(self) -> None:
         if self._closed or self._task is not None or not self._due or self._waits:

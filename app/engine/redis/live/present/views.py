@@ -12,7 +12,7 @@ import structlog
 from app.core.field_locks import WatchedEvent
 from app.engine.ports.errors import Unavailable
 from app.engine.redis.bus import Bus
-from app.engine.redis.live.access import LiveAccess, pairs
+from app.engine.redis.live.access import LiveAccess, ended, pairs
 from app.engine.redis.live.present.stored import NumberedChange, PresenceSnapshot, changes_of, hinted, snapshot_of
 from app.engine.redis.live.present.view import ChannelView
 
@@ -113,10 +113,7 @@ class ChannelViews:
 
     async def close(self) -> None:
         """End what is under way."""
-        tasks = [*self._opening.values(), *self._filling.values()]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await ended(*self._opening.values(), *self._filling.values())
 
     async def _check_one(self, channel: str) -> None:
         view = self._views.get(channel)

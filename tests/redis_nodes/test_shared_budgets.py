@@ -1,0 +1,82 @@
+"""Rates and quotas over two nodes: one budget a user, drawn in parts."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from app.core.ratelimit import RateClass
+from app.engine.ports.limits import Spent
+from tests.harness.eventually import eventually_async
+from tests.harness.measurements import Report
+from tests.redis_nodes.nodes import Node, Nodes, now
+
+
+async def _spend(node: Node, rate_class: RateClass, cost: int = 1) -> bool:
+    rates, steady = node.engine.rates, now().steady
+    if not rates.covered("u1", rate_class, steady, cost):
+        await rates.cover("u1", "editor", rate_class, cost)
+    assert rates.covered("u1", rate_class, steady, cost) or cost > 1
+    return rates.limiter.spend("u1", "editor", rate_class, steady, cost).allowed
+
+
+@pytest.mark.parametrize(("rate_class", "limit"), [("general", 100), ("edit", 600), ("ping", 60)])
+def test_what_is_spent_over_two_nodes_is_the_limit_and_2_percent_at_most(
+    nodes: Nodes, rate_class: RateClass, limit: int, report: Report
+) -> None:
+    async def scenario() -> None:
+        async with nodes.opened("a", "b") as both:
+            allowed = 0
+            for number in range(limit):
+                outcomes = await asyncio.gather(*(_spend(node, rate_class) for node in both))
+                allowed += sum(outcomes)
+                assert all(outcomes) or number > limit // 2 - 3  # nobody waits who is within the limit
+            report(f"{allowed} of {limit}")
+            assert limit <= allowed <= limit * 1.02
+
+    asyncio.run(scenario())
+
+
+def test_who_spent_little_on_one_node_has_the_rest_on_another(nodes: Nodes) -> None:
+    async def scenario() -> None:
+        async with nodes.opened("a", "b") as (a, b):
+            assert await _spend(a, "general")
+            allowed = sum([await _spend(b, "general") for _ in range(120)])
+            assert 99 <= allowed <= 101
+
+    asyncio.run(scenario())
+
+
+def test_a_batch_is_covered_as_a_whole(nodes: Nodes) -> None:
+    async def scenario() -> None:
+        async with nodes.opened("a", "b") as (a, b):
+            assert await _spend(a, "general", 60)
+            assert not await _spend(b, "general", 60)
+            assert await _spend(b, "general", 40)
+
+    asyncio.run(scenario())
+
+
+def test_what_one_node_spent_of_a_quota_counts_on_the_other_and_after_a_restart(nodes: Nodes) -> None:
+    async def scenario() -> None:
+        at = now().wall
+        async with nodes.opened("a", "b") as (a, b):
+            heard: list[Spent] = []
+            b.engine.quotas.start(heard.extend)
+            a.engine.quotas.put([Spent("u1", "channels", at, 3)])
+
+            async def is_stored() -> bool:
+                later = await nodes.open("c")
+                found = list(later.engine.quotas.found)
+                await later.engine.close()
+                return found == [Spent("u1", "channels", at, 3)]
+
+            await eventually_async(is_stored)
+            b.engine.quotas.put([Spent("u1", "channels", at + 1, 2)])
+            await eventually_async(lambda: heard == [Spent("u1", "channels", at, 3)], heard)
+            b.engine.quotas.put([Spent("u1", "channels", at, 6)])  # the 3 of before, and one more of its own
+        async with nodes.opened("a") as (a,):
+            assert list(a.engine.quotas.found) == [Spent("u1", "channels", at, 6)]
+
+    asyncio.run(scenario())
