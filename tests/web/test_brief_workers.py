@@ -251,3 +251,17 @@ def job(kind: str) -> BriefJob:
         created_at=0.0,
         estimated_time=1,
     )
+
+
+def test_a_worker_that_repeats_its_step_holds_no_brief_for_ever(tmp_path: Path) -> None:
+    with Service(tmp_path / "data", {**ROOMY, "briefs.deadline_seconds": 1}) as hurried:
+        user, token = fresh("owner"), worker()
+        request_id = ask(hurried, user, fresh("SA"), type="slow")
+        claimed = claim(hurried, token, "slow")
+        step = {"stage": "analyzing", "progress": 1, "message": SAID}
+        eventually(lambda: report(hurried, token, claimed, "progress", **step)[0] == 409, "the brief goes on for ever")
+        row = call(hurried, tokens.token(user, "read:*"), "GET", f"/v1/briefs/{request_id}")[1]
+        assert row["state"] == "failed"
+        assert "took too long" in row["error"]["en"]
+        hurried.stop()
+        hurried.assert_log_clean()

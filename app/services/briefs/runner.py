@@ -90,6 +90,10 @@ class BriefRunner:
         """Return the number of a user's briefs that have not ended."""
         return self._by_owner[user_id]
 
+    def is_too_slow(self, job: BriefJob) -> bool:
+        """Return whether a brief was begun so long ago that it has failed, whatever signs it gives."""
+        return job.begun_at is not None and self._ledger.now() - job.begun_at > self._limits.deadline_seconds
+
     def open_since(self, request_id: str) -> float | None:
         """Return since when, in steady seconds, this process knows that a brief is open; None where it does not."""
         return self._since.get(request_id)

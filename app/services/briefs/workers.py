@@ -145,6 +145,10 @@ class BriefWorkers:
         recorded = False
         while True:
             kept = await self._held(request_id, lease)
+            if self._parts.runner.is_too_slow(kept.job):
+                await self._parts.runner.fail(request_id, messages.TOO_SLOW)
+                self._over(kept.job)
+                raise BriefOverError
             again = (stage, progress) == (kept.job.stage, kept.job.progress)
             if not again and not jobs.is_ahead(kept.job, stage, progress):
                 text = f"Progress never falls, nor does the stage; it is at {kept.job.stage} {kept.job.progress}"
