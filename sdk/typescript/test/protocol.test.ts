@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { expect, it } from "vitest";
-import { CloseCode, ConnectionState, ErrorCode, type ServerMessage } from "../src/index.js";
+import { CloseCode, ConnectionState, ErrorCode, entryId, type ServerMessage } from "../src/index.js";
 
 /** One answer for each type: the compiler refuses it where a type of the protocol is missing. */
 function kindOf(message: ServerMessage): string {
@@ -79,4 +79,12 @@ it("shadows no name of browsers and of the language", () => {
   );
   expect(taken.size).toBeGreaterThan(500);
   expect(names.filter((name) => taken.has(name))).toEqual([]);
+});
+
+it("names the alert of a commitment's new clock apart from those of before, as the service does", () => {
+  const alert = (more: object) => {
+    const payload = { commitment_id: "c1", mou_id: "m1", title: "Report", days_until_deadline: 30, alert_level: 1, ...more };
+    return entryId({ type: "commitment_alert", priority: "high", payload } as unknown as ServerMessage);
+  };
+  expect([alert({}), alert({ restarts: 2 })]).toEqual(["alert.c1.1", "alert.c1.1-2"]);
 });

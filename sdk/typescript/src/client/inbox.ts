@@ -49,8 +49,10 @@ export function entryId(message: ServerMessage): string | undefined {
       return message.payload.id;
     case "task_assigned":
       return `task.${message.payload.task_id}`;
-    case "commitment_alert":
-      return `alert.${message.payload.commitment_id}.${message.payload.alert_level}`;
+    case "commitment_alert": {
+      const { commitment_id, alert_level, restarts } = message.payload;
+      return `alert.${commitment_id}.${alert_level}${restarts === undefined ? "" : `-${restarts}`}`;
+    }
     case "brief_generation_complete":
     case "brief_generation_failed":
       return `brief.${message.request_id}`;
