@@ -18,10 +18,9 @@ TYPESCRIPT := sdk/typescript/node_modules/.package-lock.json
 # Only what is there: folders join the checks on the day they are made.
 SOURCES := $(wildcard dossier_realtime dossier_realtime_server setup.py app dashboard demo notebooks tools tests benchmarks run.py)
 # Tests run on all cores, each worker with ports and folders of its own; WORKERS=0 runs them one after the other. Two
-# workers share a core, and one is to spare: more than half of a test's time goes by in waiting (for a disk, a browser, a
-# token's end, a grace).
+# workers share a core: more than half of a test's time goes by in waiting (for a disk, a browser, a token's end, a grace).
 CORES := $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
-WORKERS ?= $(shell expr 2 \* $(CORES) + 1)
+WORKERS ?= $(shell expr 2 \* $(CORES))
 PYTEST := $(BIN)/python -m pytest
 # Else each of the hundreds of processes that tests start would compile all of the code, in environments that forbid this.
 export PYTHONDONTWRITEBYTECODE :=

@@ -117,13 +117,13 @@ def _are_gone(pids: list[int]) -> None:
     assert not alive, (gone, alive)
 
 
-def test_a_run_has_two_workers_a_core_and_one_to_spare_and_the_fast_lane_one_a_core() -> None:
+def test_a_run_has_two_workers_a_core_and_the_fast_lane_one() -> None:
     def planned(*arguments: str) -> str:
         command = ["make", "--dry-run", *arguments, "suite", "pure"]
         return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
 
     cores = len(os.sched_getaffinity(0))
-    assert f"pytest -n {2 * cores + 1}\n" in planned()
+    assert f"pytest -n {2 * cores}\n" in planned()
     assert f'pytest -n {cores} -m "not long"' in planned()
     assert "pytest -n 0\n" in planned("WORKERS=0")
 
