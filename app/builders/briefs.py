@@ -19,6 +19,7 @@ from app.services.briefs.generators.chat.completion import ChatCompletions, Mode
 from app.services.briefs.generators.template_generator import TemplateGenerator
 from app.services.briefs.jobs import BriefJobs
 from app.services.briefs.ledger import WORKER, BriefLedger
+from app.services.briefs.ownership import BriefOwners
 from app.services.briefs.requests import BriefBounds, BriefRequests, GeneratorNames
 from app.services.briefs.runner import BriefRunner, RunnerLimits
 from app.services.briefs.silence import SilentBriefs
@@ -89,7 +90,8 @@ def brief_jobs(
     collector = FactCollector(sources, publisher)
     finisher = BriefFinisher(documents, channel_admin, publisher, stores.signer, now)
     limits = RunnerLimits(settings.concurrent, settings.silence_seconds, settings.deadline_seconds)
-    runner = BriefRunner(ledger, generators, collector, finisher, limits, lambda: clock().steady)
+    owners = BriefOwners(stores.config.node.id, engine.nodes, now)
+    runner = BriefRunner(ledger, generators, collector, finisher, limits, lambda: clock().steady, owners)
     parts = WorkerParts(runner, collector, finisher, publisher)
     workers = BriefWorkers(ledger, parts, settings.silence_seconds, clock)
     silent = SilentBriefs(engine.briefs, publisher, aggregator, settings.silence_seconds)

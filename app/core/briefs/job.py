@@ -88,6 +88,8 @@ class BriefJob(Struct, frozen=True, omit_defaults=True, kw_only=True):
     """The channels that the finished brief was derived from."""
     lease: Lease | None = None
     """Of the worker that writes, or wrote, the brief."""
+    node: str = ""
+    """The node that has it in its queue, or writes it."""
 
     @property
     def is_ended(self) -> bool:

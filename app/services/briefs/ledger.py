@@ -120,6 +120,16 @@ class BriefLedger:
                 return found
             after = page[-1].place
 
+    async def is_served(self, kind: str, wall: float) -> bool:
+        """Return whether a worker of any node holds a brief of a type, by a lease that has not run out."""
+        after: ListPlace | None = None
+        while page := await self.page(OPEN, after, _READ):
+            leases = (kept.job.lease for _, kept in page if kept.job.type == kind)
+            if any(lease is not None and lease.until > wall for lease in leases):
+                return True
+            after = page[-1][0]
+        return False
+
     async def postpone(self, kept: KeptBrief, until: float) -> None:
         """Keep a job as it is, to be looked at later. Raises Moved and Unavailable."""
         await self._publisher.commit([], [self.change(kept.job, kept.revision, until)])

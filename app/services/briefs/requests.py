@@ -142,6 +142,7 @@ class BriefRequests:
             created_at=now,
             changed_at=now,
             estimated_time=one + self._runner.expected_wait(one),
+            node=self._runner.node,
         )
         if known is None:
             self._check_room(by)

@@ -1,7 +1,8 @@
 """The queue of briefs and the tasks that write them: a bounded number at once, users in turn.
 
-A brief that was under way when the process ended is begun again at the next start; its progress never falls, and its
-end is committed together with its state, so that it ends once.
+A brief that was under way when the process ended is begun again at the next start, or by another node once this one
+reports no more (ownership.py); its progress never falls, and its end is committed together with its state, so that it
+ends once.
 """
 
 from __future__ import annotations
@@ -9,10 +10,11 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import msgspec
 import structlog
 
 from app.core.briefs import job as jobs
@@ -40,9 +42,11 @@ if TYPE_CHECKING:
     from .finisher import BriefFinisher
     from .generators.port import Generator
     from .ledger import BriefLedger, KeptBrief
+    from .ownership import BriefOwners
 
 _log = structlog.get_logger("briefs")
 _PAGE = 200
+_WATCH_SECONDS = 10.0  # between two looks for briefs of nodes that have ended
 _RETRY_SECONDS = 2.0  # after the store or the journal took no change
 
 
@@ -69,15 +73,19 @@ class BriefRunner:
         finisher: BriefFinisher,
         limits: RunnerLimits,
         steady: Callable[[], float],
+        owners: BriefOwners,
     ) -> None:
         self._ledger, self._generators, self._collector = ledger, generators, collector
         self._finisher, self._limits, self._steady = finisher, limits, steady
+        self._owners_of, self.node = owners, owners.node
         self._queue = FairQueue()
         self._owners: dict[str, str] = {}  # of all open briefs
         self._since: dict[str, float] = {}  # of the same, steady seconds
         self._by_owner: Counter[str] = Counter()
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._wake = asyncio.Event()
+        self.others_seen = False
+        """True once another node was seen: from then on briefs may be taken over, or end elsewhere."""
 
     # --- what others ask ----------------------------------------------------------------------------------------
 
@@ -133,6 +141,7 @@ class BriefRunner:
 
     async def run(self) -> None:
         """Resume the open briefs of before, then write what is asked for, until cancelled."""
+        watch = asyncio.get_running_loop().create_task(self._watch())
         try:
             await self._resume()
             while True:
@@ -141,16 +150,46 @@ class BriefRunner:
                     self._start(request_id)
                 await self._wake.wait()
         finally:
-            for task in list(self._tasks.values()):
+            for task in [watch, *self._tasks.values()]:
                 task.cancel()
 
-    async def _resume(self) -> None:
+    async def _open(self) -> list[BriefJob]:
+        """Return all briefs that have not ended, of every node, the oldest first."""
         after: ListPlace | None = None
         found: list[BriefJob] = []
         while page := await self._ledger.page(OPEN, after, _PAGE):
             found += [kept.job for _, kept in page]
             after = page[-1][0]
-        for job in sorted(found, key=lambda job: job.created_at):
+        return sorted(found, key=lambda job: job.created_at)
+
+    async def _watch(self) -> None:
+        """Take over the briefs of nodes that have ended, and forget those that ended on other nodes."""
+        while True:
+            await asyncio.sleep(_WATCH_SECONDS)
+            with suppress(Unavailable):
+                if living := await self._owners_of.living():
+                    self.others_seen = True
+                if self.others_seen:
+                    await self._look_over(living)
+
+    async def _look_over(self, living: frozenset[str]) -> None:
+        since = self._steady() - _WATCH_SECONDS  # one of later may not be durable yet
+        jobs_now = {job.request_id: job for job in await self._open()}
+        for request_id in [name for name, known in self._since.items() if known < since]:
+            if request_id not in jobs_now or not self._is_ours(jobs_now[request_id], living):
+                self.forget(request_id)
+        for job in jobs_now.values():
+            if job.request_id not in self._owners and self._is_ours(job, living):
+                self.put(job)
+
+    def _is_ours(self, job: BriefJob, living: frozenset[str]) -> bool:
+        return self._owners_of.is_mine(job) or job.node not in living
+
+    async def _resume(self) -> None:
+        living = await self._owners_of.living()
+        for job in await self._open():
+            if not self._is_ours(job, living):
+                continue
             if job.generator in self._generators or job.generator == WORKER:
                 self.put(job)
             else:
@@ -189,7 +228,8 @@ class BriefRunner:
         if kept.job.attempts >= jobs.MAX_ATTEMPTS:
             await self._fail(request_id, messages.INTERRUPTED)
             return
-        kept, _ = await self._ledger.commit(kept, jobs.begun(kept.job, self._ledger.now()))
+        begun = msgspec.structs.replace(jobs.begun(kept.job, self._ledger.now()), node=self.node)
+        kept, _ = await self._ledger.commit(kept, begun)
         async with _deadline(self._limits.deadline_seconds), asyncio.timeout(self._limits.silence_seconds) as watch:
             steps = _Steps(self._ledger, kept, watch, self._limits.silence_seconds)
             report = GenerationReport(steps.step, steps.beat)
@@ -230,8 +270,8 @@ class BriefRunner:
     async def _look_again(self, request_id: str) -> None:
         """Begin a brief again that another call changed, unless it ended."""
         kept = await self._ledger.find(request_id)
-        if kept is None or kept.job.is_ended:
-            self.forget(request_id)
+        if kept is None or kept.job.is_ended or not self._owners_of.is_mine(kept.job):
+            self.forget(request_id)  # another node took it over, or was quicker
         else:
             self._requeue(kept.job)
 
@@ -244,7 +284,7 @@ class BriefRunner:
             owner = self._owners.get(request_id)
             if owner is not None:
                 self._queue.put(owner, request_id)
-        if kept is not None and not kept.job.is_ended:
+        if kept is not None and not kept.job.is_ended and self._owners_of.is_mine(kept.job):
             self._requeue(kept.job)
 
     def _requeue(self, job: BriefJob) -> None:

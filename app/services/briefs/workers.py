@@ -240,6 +240,8 @@ class BriefWorkers:
             await self._ledger.commit(kept, kept.job)
         elif left > 0:
             await self._ledger.postpone(kept, wall + left)
+        elif kept.job.lease is None and await self._ledger.is_served(kept.job.type, wall):
+            await self._ledger.postpone(kept, wall + self._silence / 2)  # by a worker that another node hears
         else:
             await self._parts.runner.fail(record.key, messages.SILENT)
             self._heard.drop(record.key)
