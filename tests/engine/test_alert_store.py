@@ -14,6 +14,7 @@ from app.engine.ports.events import PublicationEntry
 from app.engine.ports.records import RecordChange
 from tests.engine.conftest import Clock, Opener
 from tests.engine.events import Received, event, key, numbers
+from tests.harness.eventually import eventually_async
 
 DAY = 86_400.0
 
@@ -113,7 +114,11 @@ def test_an_open_alert_outlives_an_acknowledged_one(opened: Opener, clock: Clock
                 clock.passed += days * DAY
                 engine.upkeep()  # type: ignore[attr-defined]  # each backend has its own way to be hurried
                 await engine.broker.publish([event(1)])
-                assert {name for name in ("c1", "taken") if await engine.alerts.find(name) is not None} == left
+
+                async def gone(left: set[str] = left) -> bool:
+                    return {name for name in ("c1", "taken") if await engine.alerts.find(name) is not None} == left
+
+                await eventually_async(gone)
 
     asyncio.run(scenario())
 

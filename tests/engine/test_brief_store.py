@@ -15,6 +15,7 @@ from app.engine.ports.events import PublicationEntry
 from dossier_realtime.protocol.responses import BriefEnd
 from tests.engine.conftest import Clock, Opener
 from tests.engine.events import event, key
+from tests.harness.eventually import eventually_async
 
 DAY = 86_400.0
 
@@ -92,7 +93,11 @@ def test_a_brief_is_forgotten_a_month_after_its_last_step(opened: Opener, clock:
                 if left:
                     await engine.broker.publish([step(2, request="moves")])
                 await engine.broker.publish([event(1)])
-                assert {name for name in ("r1", "moves") if await engine.briefs.find(name) is not None} == left
+
+                async def gone(left: set[str] = left) -> bool:
+                    return {name for name in ("r1", "moves") if await engine.briefs.find(name) is not None} == left
+
+                await eventually_async(gone)
 
     asyncio.run(scenario())
 

@@ -17,6 +17,7 @@ from app.engine.ports.errors import BriefCancelled, KeyConflict, Moved
 from app.engine.ports.records import MAX_LABELS, MAX_RECORD_BYTES, ListPlace, Record, RecordChange, order_of
 from tests.engine.conftest import Clock, Opener
 from tests.engine.events import event, key
+from tests.harness.eventually import eventually_async
 
 KIND = "commitment"
 
@@ -142,7 +143,11 @@ def test_a_record_is_removed_when_its_time_is_over(opened: Opener, clock: Clock)
                 clock.passed += passed
                 engine.upkeep()  # type: ignore[attr-defined]  # each backend has its own way to be hurried
                 await engine.broker.publish([event(1)])
-                assert await names(engine, "open") == left
+
+                async def gone(left: list[str] = left) -> bool:
+                    return await names(engine, "open") == left
+
+                await eventually_async(gone)
 
     asyncio.run(scenario())
 

@@ -14,7 +14,7 @@ import structlog
 from redis.exceptions import RedisError
 
 from app.engine.ports.errors import Unavailable
-from app.engine.redis.connection import CALL_SECONDS, Client, refused
+from app.engine.redis.connection import CALL_SECONDS, Client, ended, refused
 
 RECONNECT_SECONDS: Final = 0.1
 MAX_CONFIRM_SECONDS: Final = CALL_SECONDS
@@ -37,6 +37,7 @@ class Bus:
         self._closing = False
         self.connected: Callable[[], None] = lambda: None
         """Called after each connection, once all subscriptions stand again: what was said meanwhile was not heard."""
+        self._ended: set[asyncio.Task[None]] = set()  # of connections that were given up
         self._task = asyncio.get_running_loop().create_task(self._run())
 
     async def subscribe(self, channel: str, receive: Receive) -> None:
@@ -74,16 +75,17 @@ class Bus:
     async def close(self) -> None:
         """End the connection."""
         self._closing = True
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        await ended(self._task, *self._ended)
 
     def _restart(self) -> None:
         self._task.cancel()
+        self._ended.add(self._task)
+        self._task.add_done_callback(self._ended.discard)
         if not self._closing:
             self._task = asyncio.get_running_loop().create_task(self._run())
 
     async def _run(self) -> None:
-        while True:
+        while not self._closing:  # a cancellation may be lost in the package's own timeouts
             connection = self._client.connection_pool.make_connection()  # type: ignore[no-untyped-call]
             try:
                 async with asyncio.timeout(CALL_SECONDS):
@@ -91,7 +93,7 @@ class Bus:
                     await self._subscribe_all(connection, list(self._receivers))
                 self._connection = connection
                 self.connected()
-                while True:
+                while self._connection is connection:
                     await self._receive(connection)
             except (RedisError, OSError, TimeoutError, Unavailable) as error:
                 if self._connection is not None:

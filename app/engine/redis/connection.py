@@ -24,6 +24,7 @@ CALL_SECONDS: Final = 1.8
 """The deadline of a call: whoever waits for it is refused within 2 s."""
 
 _CLUSTER_RETRIES: Final = 3
+_CANCEL_SECONDS: Final = 0.1  # until a cancellation is repeated
 
 Client: TypeAlias = "redis.Redis"
 Argument: TypeAlias = "str | bytes | int | float"
@@ -46,8 +47,10 @@ class Clients:
 
     async def close(self) -> None:
         """Close all connections."""
-        for client in {self.log, self.live, *self.watchers}:
-            await client.aclose()
+        await self.log.aclose()  # first: its connections ask the others where its server is
+        for client in (self.live, *self.watchers):
+            if client is not self.log:
+                await client.aclose()
 
 
 def connect(url: str, options: EngineOptions = DEFAULT_OPTIONS) -> Clients:
@@ -129,3 +132,12 @@ def refused(error: BaseException) -> Unavailable:
     if isinstance(error, TimeoutError):
         return Unavailable("Redis does not answer: try again in a few seconds, or check the server")
     return Unavailable(f"Redis cannot do this now ({error}): try again in a few seconds, or check the server")
+
+
+async def ended(*tasks: asyncio.Task[Any] | None) -> None:
+    """Cancel tasks and wait until they end; one that is calling the store may take a cancellation for a failed call."""
+    left = {task for task in tasks if task is not None and not task.done()}
+    while left:
+        for task in left:
+            task.cancel()
+        _, left = await asyncio.wait(left, timeout=_CANCEL_SECONDS)

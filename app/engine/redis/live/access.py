@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from app.engine.clocks import Clocks
 from app.engine.redis.connection import Argument, Client, asked, execute
 from app.engine.redis.keys import RedisKeys
 from app.engine.redis.scripts import loader
-
-CANCEL_SECONDS: Final = 0.1  # until a cancellation is repeated
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,15 +32,6 @@ class LiveAccess:
     async def ask(self, *command: Argument) -> Any:
         """Return the reply of one command. Raises Unavailable within 2 s."""
         return await asked(execute(self.client, *command))
-
-
-async def ended(*tasks: asyncio.Task[Any] | None) -> None:
-    """Cancel tasks and wait until they end; one that is calling the store may take a cancellation for a failed call."""
-    left = {task for task in tasks if task is not None and not task.done()}
-    while left:
-        for task in left:
-            task.cancel()
-        _, left = await asyncio.wait(left, timeout=CANCEL_SECONDS)
 
 
 def pairs(reply: Sequence[bytes]) -> dict[str, str]:

@@ -13,7 +13,8 @@ from typing import Final
 import structlog
 
 from app.engine.ports.errors import Unavailable
-from app.engine.redis.live.access import LiveAccess, ended, entry
+from app.engine.redis.connection import ended
+from app.engine.redis.live.access import LiveAccess, entry
 from app.engine.redis.live.homes import Homes
 
 KEPT_ENTRIES: Final = 10_000

@@ -15,7 +15,8 @@ from typing import Final
 import structlog
 
 from app.engine.ports.errors import Unavailable
-from app.engine.redis.live.access import LiveAccess, ended
+from app.engine.redis.connection import ended
+from app.engine.redis.live.access import LiveAccess
 
 LEASE_SECONDS: Final = 5.0
 RENEW_SECONDS: Final = 1.0

@@ -8,6 +8,7 @@ from typing import Final
 import structlog
 
 from app.engine.ports.errors import EngineError, Unavailable
+from app.engine.redis.connection import ended
 from app.engine.redis.log.broker import LogParts, RedisBroker
 from app.engine.redis.log.trimming import Trimming
 from app.engine.redis.scripts import loader
@@ -41,9 +42,7 @@ class Pulse:
 
     async def close(self) -> None:
         """End."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await ended(self._task)
 
     def _hear(self, _: str, data: bytes) -> None:
         self._heard = max(self._heard, int(data))

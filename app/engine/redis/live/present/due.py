@@ -11,7 +11,7 @@ from typing import Final
 import structlog
 
 from app.engine.ports.errors import Unavailable
-from app.engine.redis.live.access import ended
+from app.engine.redis.connection import ended
 
 AT_ONCE: Final = 100  # pieces of work that are under way together
 RETRY_SECONDS: Final = 1.0

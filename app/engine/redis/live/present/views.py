@@ -12,7 +12,8 @@ import structlog
 from app.core.field_locks import WatchedEvent
 from app.engine.ports.errors import Unavailable
 from app.engine.redis.bus import Bus
-from app.engine.redis.live.access import LiveAccess, ended, pairs
+from app.engine.redis.connection import ended
+from app.engine.redis.live.access import LiveAccess, pairs
 from app.engine.redis.live.present.stored import NumberedChange, PresenceSnapshot, changes_of, hinted, snapshot_of
 from app.engine.redis.live.present.view import ChannelView
 
