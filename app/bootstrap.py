@@ -11,7 +11,7 @@ from app.builders.briefs import DomainKnowledge, brief_jobs
 from app.builders.comments import comments_of
 from app.builders.commitments import commitment_parts
 from app.builders.gauges import GaugeSources, register_gauges, register_ops_rows
-from app.builders.guests import room_guests
+from app.builders.guests import room_of
 from app.builders.node import node_limits
 from app.builders.relationships import relationship_parts
 from app.builders.stores import Stores, open_stores
@@ -196,7 +196,7 @@ def _compose(stores: Stores, tls_context: ssl.SSLContext | None) -> Service:
         Probes(metrics, readiness, engine.durability),
         SocketServer(node),
     )
-    listeners = PortListeners(config, context, tls_context, room_guests(config, node.verifier))
+    listeners = PortListeners(config, context, tls_context, room_of(config, node.verifier))
     sources = GaugeSources(node, journal, upkeep, documents, listeners, bounds.connection_quota, bounds.body_quota)
     register_gauges(metrics, sources, engine.durability)
     register_ops_rows(aggregator, metrics, node, readiness)

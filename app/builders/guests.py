@@ -1,4 +1,4 @@
-"""The guests of the room, where the configuration has one."""
+"""The room of newcomers, where the configuration has one."""
 
 from __future__ import annotations
 
@@ -6,29 +6,39 @@ import time
 from typing import TYPE_CHECKING
 
 from app.security.minting import mint
-from app.services.guests import CLEARANCE, PERMISSIONS, TOKEN_SECONDS, Guest, Guests
+from app.services.room.guests import CLEARANCE, PERMISSIONS, TOKEN_SECONDS, Guest, Guests, OperatorLogin, Room
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from app.configuration.config import Config
     from app.security.auth import TokenVerifier
 
+_OPERATOR_SECONDS = 12 * 3600
 
-def room_guests(config: Config, verifier: TokenVerifier) -> Guests | None:
-    """Return the guests of the room, whose tokens are signed with the key in force; None where there is no room."""
+
+def room_of(config: Config, verifier: TokenVerifier) -> Room | None:
+    """Return the room, whose tokens are signed with the key in force; None where there is none."""
     server = config.server
     if server.room == "never" or (server.room == "development" and server.production) or not config.auth.symmetric:
         return None
 
-    def sign(guest: Guest) -> str:
+    def sign(user_id: str, name: str, role: str, permissions: Sequence[str], clearance: str, seconds: int) -> str:
         return mint(
             verifier.settings,
-            sub=guest.user_id,
-            name=guest.name,
-            role="guest",
-            permissions=PERMISSIONS,
-            clearance=CLEARANCE,
-            ttl=min(TOKEN_SECONDS, verifier.settings.max_lifetime),
+            sub=user_id,
+            name=name,
+            role=role,
+            permissions=permissions,
+            clearance=clearance,
+            ttl=min(seconds, verifier.settings.max_lifetime),
             now=time.time(),
         )
 
-    return Guests(sign, time.time)
+    def guest_token(guest: Guest) -> str:
+        return sign(guest.user_id, guest.name, "guest", PERMISSIONS, CLEARANCE, TOKEN_SECONDS)
+
+    def operator_token() -> str:
+        return sign("operator", "Operator", "operator", ["admin:*"], "secret", _OPERATOR_SECONDS)
+
+    return Room(Guests(guest_token, time.time), OperatorLogin(operator_token, time.time))

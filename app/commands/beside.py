@@ -33,6 +33,10 @@ def start_beside(config: Config, service: Service, asked: argparse.Namespace) ->
         url = config.dashboard.service or service.listeners.open_for_dashboard()
         child = beside_service(config, getattr(asked, "config", None), url, service.verifier)
         tasks.append(asyncio.create_task(child.run()))
+        if service.listeners.room is not None and config.dashboard.port:
+            own = f"http{'s' if config.server.tls_certificate else ''}://{reachable(config.dashboard.host)}"
+            key = service.listeners.room.operator.link()
+            print(f"  operator  {own}:{config.dashboard.port}/login#{key}  (a login, once)", flush=True)
     else:
         print(f"  dashboard is not started: {NO_LOGIN_OF_ITS_OWN}", flush=True)
     if asked.demo and config.auth.symmetric:

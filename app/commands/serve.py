@@ -94,8 +94,8 @@ async def serve(config: Config, *, beside: argparse.Namespace | None = None, wor
         announce(config, service.port)
     if service.listeners.metrics_port:
         print(f"  metrics   http://{config.metrics.host}:{service.listeners.metrics_port}/metrics", flush=True)
-    if service.listeners.guests is not None:
-        key = service.listeners.guests.link()
+    if service.listeners.room is not None:
+        key = service.listeners.room.guests.link()
         secure, host = "s" if config.server.tls_certificate else "", reachable(config.server.host)
         print(f"  try it    http{secure}://{host}:{service.port}/#{key}  (a link for one guest, once)", flush=True)
     children = start_beside(config, service, beside) if beside is not None else []

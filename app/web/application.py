@@ -126,6 +126,7 @@ PAGE_ROUTES: list[Any] = [
     (r"/room/guests", guests.AdmissionHandler),
     (r"/room/tokens", guests.GuestTokenHandler),
     (r"/room/links", guests.LinkHandler),
+    (r"/room/operators", guests.OperatorTokenHandler),
 ]
 """The pages for browsers, and the calls that only these pages make. Where a site has no guests, each is a 404."""
 

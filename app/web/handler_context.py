@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from app.services.domain.task_list import TaskList
     from app.services.editing.documents import Documents
     from app.services.exports.exports import Exports
-    from app.services.guests import Guests
     from app.services.local_connections import LocalConnections
     from app.services.operators import Operators
     from app.services.pairs.deletion import DocumentDeletion
@@ -37,6 +36,7 @@ if TYPE_CHECKING:
     from app.services.relationships.reading import RelationshipReading
     from app.services.revisions.revisions import Revisions
     from app.services.revisions.snapshots import Snapshots
+    from app.services.room.guests import Guests, OperatorLogin
     from app.telemetry.metrics import Metrics
     from dossier_realtime.protocol.classification import ChannelPolicy
     from dossier_realtime.protocol.fields import Durability
@@ -163,9 +163,10 @@ class HandlerContext:
 class Site:
     """The rules of one address that the service answers at. They are set before it accepts its first connection.
 
-    `guests`: those of its room; None where it has none.
+    `guests`: those of its room, `operator`: the login by links into the dashboard; None where it has none.
     """
 
     host_policy: HostPolicy
     public_pages: PublicPages
     guests: Guests | None = None
+    operator: OperatorLogin | None = None

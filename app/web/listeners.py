@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import ssl
 
     from app.configuration.config import Config
-    from app.services.guests import Guests
+    from app.services.room.guests import Room
 
     from .handler_context import HandlerContext
 
@@ -42,14 +42,14 @@ class PortListeners:
         config: Config,
         context: HandlerContext,
         tls: ssl.SSLContext | None,
-        guests: Guests | None = None,
+        room: Room | None = None,
     ) -> None:
-        """Take the guests of the room, which is at the service's own address alone."""
+        """Take the room of newcomers: its pages are at the service's own address, its login is for the dashboard's."""
         self._config, self._context = config, context
-        self.guests = guests
+        self.room = room
         self._sites: list[tuple[Site, bool]] = []
         self._own_site = self._site(_service_policy(config, config.server.port), is_open=not config.server.production)
-        self._own_site.guests = guests
+        self._own_site.guests = room.guests if room else None
         self.app = application(context, self._own_site)
         self._own = server(self.app, tls, context.bounds)
         self._servers = [self._own]
@@ -79,6 +79,7 @@ class PortListeners:
         The public address has names that may resolve differently on this machine, and a certificate for those names.
         """
         site = self._site(host_policy("server", LOOPBACK_HOSTS, ()), is_open=False)  # and no browser
+        site.operator = self.room.operator if self.room else None
         sockets = _bound(0, _LOOPBACK, backlog=64)
         self._serve(application(self._context, site), sockets)
         return f"http://{_LOOPBACK}:{sockets[0].getsockname()[1]}"

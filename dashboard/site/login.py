@@ -25,6 +25,7 @@ from dossier_realtime.protocol.http.forwarded import bucket
 
 _TOKEN = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 _MAX_TOKEN_CHARS = 8_192
+_MAX_KEY_CHARS = 64
 _MAX_ATTEMPTS, _ATTEMPTS_SECONDS = 30, 60.0  # bad tokens of one address in that time
 _MAX_ADDRESSES = 10_000  # kept
 
@@ -96,6 +97,12 @@ class Authenticator:
             raise LoginDeniedError("role", 403)
         return login
 
+    async def token_of(self, key: str) -> str:
+        """Return the token that a one-time link of the service stands for; "" where it stands for none (any more)."""
+        answer = await self._api.call("POST", "/room/operators", body={"key": key[:_MAX_KEY_CHARS]})
+        body = answer.body if isinstance(answer.body, dict) else {}
+        return str(body.get("token", "")) if answer.status == 201 else ""
+
     def open(self, handler: tornado.web.RequestHandler, logins: LoginSessions, login: LoginSession) -> None:
         """Set the cookie of the login."""
         handler.set_cookie(logins.cookie, login.key, httponly=True, samesite="Strict", secure=self.secure, path="/")
@@ -127,7 +134,10 @@ class LoginHandler(tornado.web.RequestHandler):
             self._show("often", 429)
             return
         try:
-            login = await self._authenticator.authenticate(logins, self.get_body_argument("token", "").strip(), address)
+            key, token = self.get_body_argument("key", ""), self.get_body_argument("token", "").strip()
+            if key:
+                token = await self._authenticator.token_of(key)
+            login = await self._authenticator.authenticate(logins, token, address)
         except LoginDeniedError as refused:
             self._show(refused.said, refused.status)
             return
@@ -144,6 +154,7 @@ class LoginHandler(tornado.web.RequestHandler):
             "heading": say(language, "login.title"),
             "help": say(language, "login.help"),
             "token": say(language, "login.token"),
+            "by_link": say(language, "login.by_link"),
             "go": say(language, "login.go"),
             "language": say(language, "shell.language"),
             "dark": say(language, "shell.dark"),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from app.services.guests import LINK_SECONDS, MAX_GUESTS, MAX_LINKS, Guests
+from app.services.room.guests import MAX_GUESTS, Guests, OperatorLogin
+from app.services.room.one_time_keys import KEY_SECONDS, MAX_KEYS
 
 
 class Clock:
@@ -34,7 +35,7 @@ def test_a_link_is_void_after_its_time() -> None:
     clock = Clock()
     guests = _guests(clock)
     early, late = guests.link(), guests.link()
-    clock.now += LINK_SECONDS - 1
+    clock.now += KEY_SECONDS - 1
     assert guests.admit(early) is not None
     clock.now += 1
     assert guests.admit(late) is None
@@ -57,9 +58,17 @@ def test_a_guest_renews_the_token_and_makes_links_and_no_other_key_does() -> Non
 
 def test_links_and_guests_are_bounded_and_the_oldest_go_first() -> None:
     guests = _guests(Clock())
-    links = [guests.link() for _ in range(MAX_LINKS + 1)]
+    links = [guests.link() for _ in range(MAX_KEYS + 1)]
     assert guests.admit(links[0]) is None
     entries = [guests.admit(link) for link in links[1:]]
     entries += [guests.admit(guests.link()) for _ in range(MAX_GUESTS)]
     known = [entry for entry in entries if entry is not None and guests.renew(entry.pass_key)]
     assert known == entries[-MAX_GUESTS:]
+
+
+def test_a_link_into_the_dashboard_gives_the_operators_token_once() -> None:
+    login = OperatorLogin(lambda: "the operator's token", Clock())
+    key = login.link()
+    assert login.token("unknown") is None
+    assert login.token(key) == "the operator's token"
+    assert login.token(key) is None

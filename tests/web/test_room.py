@@ -20,6 +20,7 @@ from tests.harness.wire import Client
 
 PAGES = ("/", "/room")
 CALLS = ("/room/guests", "/room/tokens", "/room/links")
+AT_THE_DASHBOARDS_ADDRESS = "/room/operators"
 
 
 @pytest.fixture(scope="module")
@@ -85,6 +86,10 @@ def test_keys_that_nothing_is_known_of_and_bodies_of_another_form_get_a_clear_an
             assert answer["error_code"] == "INVALID_MESSAGE_FORMAT"
 
 
+def test_the_operators_token_is_not_to_be_had_at_the_services_own_address(service: Service) -> None:
+    assert _post(service, AT_THE_DASHBOARDS_ADDRESS, key=printed_key(service))[0] == 404
+
+
 def test_pages_and_files_come_from_the_service_alone(service: Service) -> None:
     for path in (*PAGES, *(f"/room/assets/{name}" for name in page_files())):
         status, headers, body = _call(service, path)
@@ -115,10 +120,15 @@ def test_without_a_room_none_of_its_paths_is_served_and_no_link_is_printed(
         assert "/#" not in service.output()
         for path in (*PAGES, "/room/assets/pages.css"):
             assert _call(service, path)[0] == 404, path
-        for path in CALLS:
+        for path in (*CALLS, AT_THE_DASHBOARDS_ADDRESS):
             assert _post(service, path, key="x")[0] == 404, path
     service.assert_log_clean()
 
 
 def test_every_page_route_is_tried_here() -> None:
-    assert {pattern for pattern, _ in PAGE_ROUTES} == {*PAGES, *CALLS, r"/room/assets/([a-z._-]{1,64})"}
+    assert {pattern for pattern, _ in PAGE_ROUTES} == {
+        *PAGES,
+        *CALLS,
+        AT_THE_DASHBOARDS_ADDRESS,
+        r"/room/assets/([a-z._-]{1,64})",
+    }

@@ -14,8 +14,9 @@ from dossier_realtime.protocol.errors import ErrorCode
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from app.services.guests import Guests
+    from app.services.room.guests import Guests, OperatorLogin
 
+S = TypeVar("S")
 T = TypeVar("T")
 
 
@@ -50,12 +51,12 @@ _USED: Final = "This link was used or is too old: take one from a guest in the r
 _UNKNOWN: Final = "The service was started again since: come in by the link that it printed"
 
 
-class _GuestHandler(GuardedHandler):
+class _KeyHandler(GuardedHandler):
     max_body = 1024
 
-    def serve(self, form: type[T], call: Callable[[Guests, T], Struct | None], refusal: str) -> None:
+    def serve(self, by: S | None, form: type[T], call: Callable[[S, T], Struct | None], refusal: str) -> None:
         """Answer 201 with what the call returns; 410 with the refusal for None, 404 where the address has no room."""
-        if self.site.guests is None:
+        if by is None:
             self.refuse(404, *STANDARD[404])
             return
         try:
@@ -63,35 +64,43 @@ class _GuestHandler(GuardedHandler):
         except codec.InvalidMessage as wrong:
             self.refuse(400, ErrorCode.INVALID_MESSAGE_FORMAT, wrong.reason, path=wrong.path)
             return
-        answer = call(self.site.guests, body)
+        answer = call(by, body)
         if answer is None:
             self.refuse(410, ErrorCode.NOT_FOUND, refusal)
         else:
             self.answer(answer, 201)
 
 
-class AdmissionHandler(_GuestHandler):
+class AdmissionHandler(_KeyHandler):
     """`POST /room/guests`: admit a guest by the key of a link, once."""
 
     def post(self) -> None:
         """Answer with the guest's token."""
-        self.serve(LinkKey, _admit, _USED)
+        self.serve(self.site.guests, LinkKey, _admit, _USED)
 
 
-class GuestTokenHandler(_GuestHandler):
+class GuestTokenHandler(_KeyHandler):
     """`POST /room/tokens`: renew a guest's token."""
 
     def post(self) -> None:
         """Answer with the next token."""
-        self.serve(PassKey, _renew, _UNKNOWN)
+        self.serve(self.site.guests, PassKey, _renew, _UNKNOWN)
 
 
-class LinkHandler(_GuestHandler):
+class LinkHandler(_KeyHandler):
     """`POST /room/links`: make a link for another guest."""
 
     def post(self) -> None:
         """Answer with the key of a new link."""
-        self.serve(PassKey, _link, _UNKNOWN)
+        self.serve(self.site.guests, PassKey, _link, _UNKNOWN)
+
+
+class OperatorTokenHandler(_KeyHandler):
+    """`POST /room/operators`: the operator's token for the key of a link into the dashboard, which passes it on."""
+
+    def post(self) -> None:
+        """Answer with the token."""
+        self.serve(self.site.operator, LinkKey, _operator, _USED)
 
 
 def _admit(guests: Guests, body: LinkKey) -> AdmissionAnswer | None:
@@ -99,6 +108,11 @@ def _admit(guests: Guests, body: LinkKey) -> AdmissionAnswer | None:
     if entry is None:
         return None
     return AdmissionAnswer(entry.guest.user_id, entry.guest.name, entry.token, entry.pass_key)
+
+
+def _operator(login: OperatorLogin, body: LinkKey) -> TokenAnswer | None:
+    token = login.token(body.key)
+    return None if token is None else TokenAnswer(token)
 
 
 def _renew(guests: Guests, body: PassKey) -> TokenAnswer | None:

@@ -32,6 +32,10 @@ TRANSLATIONS: dict[str, tuple[str, str]] = {
         "Paste the token that the service accepts. The service prints a ready one when it starts on its own.",
         "ألصِق الرمز الذي تقبله الخدمة. تطبع الخدمة رمزاً جاهزاً عند بدء تشغيلها.",
     ),
+    "login.by_link": (
+        "You came by a link that logs the operator in, once.",
+        "وصلت برابط يُدخِل المشغّل مرة واحدة.",
+    ),
     "login.go": ("Log in", "دخول"),
     "login.bad": (
         "The service does not accept this token. Ask for a new one.",

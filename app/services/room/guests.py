@@ -6,18 +6,17 @@ token is good until its own end.
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from app.services.room.one_time_keys import OneTimeKeys, digest
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-LINK_SECONDS: Final = 12 * 3600.0
 TOKEN_SECONDS: Final = 900  # short, so that a client is seen to renew it
-MAX_LINKS: Final = 64
 MAX_GUESTS: Final = 256
 _NAMES: Final = ("Noura · نورة", "Omar · عمر", "Salma · سلمى", "Faisal · فيصل", "Layla · ليلى", "Yousef · يوسف")
 PERMISSIONS: Final = (
@@ -51,48 +50,60 @@ class Admission:
 class Guests:
     """One-time links into the room, and the guests who came by them.
 
-    Both are bounded: above `MAX_LINKS` the oldest link is void, above `MAX_GUESTS` the guest who came first can get no
-    new token.
+    Both are bounded: above `MAX_GUESTS` the guest who came first can get no new token.
     """
 
     def __init__(self, sign: Callable[[Guest], str], now: Callable[[], float]) -> None:
         """Take the function that signs a guest's access token, and the wall clock (Unix seconds)."""
-        self._sign, self._now = sign, now
-        self._links: OrderedDict[bytes, float] = OrderedDict()
+        self._sign, self._links = sign, OneTimeKeys(now)
         self._guests: OrderedDict[bytes, Guest] = OrderedDict()
         self._admitted = 0
 
     def link(self) -> str:
-        """Return the key of a new link: it admits one guest, once, within `LINK_SECONDS`."""
-        key = secrets.token_urlsafe(16)
-        self._links[_digest(key)] = self._now() + LINK_SECONDS
-        if len(self._links) > MAX_LINKS:
-            self._links.popitem(last=False)
-        return key
+        """Return the key of a new link: it admits one guest, once."""
+        return self._links.make()
 
     def admit(self, key: str) -> Admission | None:
         """Admit a guest by the key of a link; None where it was used before, is too old or unknown."""
-        until = self._links.pop(_digest(key), 0.0)
-        if until <= self._now():
+        if not self._links.spend(key):
             return None
         guest = Guest(f"guest-{secrets.token_hex(4)}", _NAMES[self._admitted % len(_NAMES)])
         self._admitted += 1
         pass_key = secrets.token_urlsafe(16)
-        self._guests[_digest(pass_key)] = guest
+        self._guests[digest(pass_key)] = guest
         if len(self._guests) > MAX_GUESTS:
             self._guests.popitem(last=False)
         return Admission(guest, self._sign(guest), pass_key)
 
     def renew(self, pass_key: str) -> str | None:
         """Return the next access token of a guest; None for an unknown pass key."""
-        guest = self._guests.get(_digest(pass_key))
+        guest = self._guests.get(digest(pass_key))
         return None if guest is None else self._sign(guest)
 
     def link_by(self, pass_key: str) -> str | None:
         """Return the key of a new link, on the request of a guest; None for an unknown pass key."""
-        return self.link() if _digest(pass_key) in self._guests else None
+        return self.link() if digest(pass_key) in self._guests else None
 
 
-def _digest(key: str) -> bytes:
-    # Keys are kept as digests: a lookup takes as long for a key that begins rightly as for any other.
-    return hashlib.sha256(key.encode(errors="surrogatepass")).digest()
+class OperatorLogin:
+    """One-time links into the dashboard, for the developer who started both."""
+
+    def __init__(self, sign: Callable[[], str], now: Callable[[], float]) -> None:
+        """Take the function that signs the operator's access token, and the wall clock (Unix seconds)."""
+        self._sign, self._links = sign, OneTimeKeys(now)
+
+    def link(self) -> str:
+        """Return the key of a new link."""
+        return self._links.make()
+
+    def token(self, key: str) -> str | None:
+        """Return the operator's token for the key of a link; None where it was used before, is too old or unknown."""
+        return self._sign() if self._links.spend(key) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """The room of a service on a developer's machine: its guests, and the login into its dashboard."""
+
+    guests: Guests
+    operator: OperatorLogin
