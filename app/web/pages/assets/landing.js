@@ -1,25 +1,2 @@
-// The door: the key of the link is in the fragment, which browsers send to no server, and is spent with one click.
-import { admit } from "/room/assets/guest.js";
-
-const key = location.hash.slice(1);
-const open = key !== "" || sessionStorage.getItem("guest") !== null;
-for (const part of document.querySelectorAll(open ? ".door" : ".closed")) part.hidden = false;
-
-for (const door of document.querySelectorAll(".door")) {
-  door.querySelector("button").addEventListener("click", async () => {
-    const language = door.dataset.language;
-    const refused = key === "" ? null : await admit(key);
-    if (refused === null) {
-      location.assign(`/room?language=${language}`);
-      return;
-    }
-    const said = {
-      en: "This link was used or is too old. Take one from a guest in the room, or start the service again.",
-      ar: "استُعمل هذا الرابط أو انتهت مدته. خذ رابطًا من ضيف في الغرفة أو أعد تشغيل الخدمة.",
-    };
-    for (const place of document.querySelectorAll(".said")) {
-      place.textContent = said[place.closest("section").lang];
-      place.hidden = false;
-    }
-  });
-}
+// Made by sdk/typescript/scripts/room.mjs from sdk/typescript/room: change that, then run it again.
+var a="guest";async function d(e,n,t,s){let r={method:e,headers:t};s!==void 0&&(r.body=JSON.stringify(s),t["Content-Type"]="application/json");let i=await fetch(n,r);return{status:i.status,body:await i.json()}}async function u(e){let{status:n,body:t}=await d("POST","/room/guests",{},{key:e});return n===201&&sessionStorage.setItem(a,JSON.stringify(t)),n===201}function c(){let e=sessionStorage.getItem(a);return e===null?void 0:JSON.parse(e)}var o=location.hash.slice(1),l=o!==""||c()!==void 0;for(let e of document.querySelectorAll(l?".door":".closed"))e.hidden=!1;async function f(e){if(o===""||await u(o)){location.assign(`/room?language=${e}`);return}for(let n of document.querySelectorAll(".said"))n.hidden=!1}for(let e of document.querySelectorAll(".door"))e.querySelector("button")?.addEventListener("click",()=>{f(e.dataset.language??"en")});
