@@ -30,6 +30,11 @@ LOOKED_AFTER = {
     "app/services/briefs/runner.py": "one brief, whose task ends it whatever fails; kept until it is done",
     "app/services/editing/cursors.py": "one cursor; the next is told anew",
     "app/services/editing/document_queue.py": "one queue's turn, which catches all, and a load that who asks awaits",
+    "app/engine/redis/live/homes.py": "logs what fails and goes on with the next second; a dead run is taken again",
+    "app/engine/redis/live/bulletin.py": "logs what fails and reads on",
+    "app/engine/redis/live/rates.py": "one part of a budget, awaited by all who wait for it",
+    "app/engine/redis/live/present/due.py": "logs what fails, and does again what the store refused",
+    "app/engine/redis/live/present/views.py": "a channel that its entrants await; a miss is read again",
     "app/web/transport/http_server.py": "one request, awaited by its connection",
 }
 _STARTING = frozenset({"create_task", "ensure_future"})

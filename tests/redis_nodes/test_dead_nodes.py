@@ -26,8 +26,7 @@ class NodeProcess:
         command = [sys.executable, "-m", "tests.redis_nodes.node_process", nodes.url, nodes.prefix]
         self._process = subprocess.Popen([*command, str(first), str(count)], stdout=subprocess.PIPE, text=True)
         assert self._process.stdout is not None
-        assert self._process.stdout.readline() == "there\n"
-        self._process.stdout.close()
+        assert self._process.stdout.readline() == "there\n"  # it stays open: the nodes write their log to it
 
     @classmethod
     async def start(cls, nodes: Nodes, first: int, count: int) -> Self:
@@ -39,6 +38,8 @@ class NodeProcess:
     def kill(self) -> None:
         self._process.kill()
         self._process.wait(HANG_SECONDS)
+        assert self._process.stdout is not None
+        self._process.stdout.close()
 
 
 async def _told(users: set[str], told: Callable[[], list[str]]) -> None:

@@ -25,7 +25,8 @@ class PresenceStore(Protocol):
     async def enter(self, channel: str, member: Member) -> Roster:
         """Put the connection on the channel; return the present users, itself included unless hidden.
 
-        Entering twice is entering once; the later `hidden` holds. Others receive PresenceJoin for a user's first
+        Entering twice is entering once, and does not wait where nothing changes; the later `hidden` holds. This node
+        tells the channel's changes from its first entry on. Others receive PresenceJoin for a user's first
         visible connection. Hidden connections are not listed.
         """
 

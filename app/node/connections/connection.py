@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from app.core.sessions.effects import Effect
     from app.node.connections.limits import NodeLimits
     from app.node.connections.shared_budgets import SharedBudgets
+    from app.node.sockets.background import Background
     from app.node.sockets.flusher import Flusher
     from app.node.sockets.queued_frames import Frame
     from app.node.sockets.timers import Timers
@@ -81,6 +82,7 @@ class ConnectionHost(Protocol):
     clock: Callable[[], Instant]
     new_id: Callable[[], str]
     budgets: SharedBudgets
+    background: Background
 
     @property
     def recorder(self) -> ConnectionRecorder:
@@ -134,7 +136,7 @@ class Connection:
         """Handle one text message; a returned task must end before the connection's next message."""
         identity, budgets = self.session.identity, self.host.budgets
         if identity is not None and not budgets.are_covered(identity):
-            return self.host.loop.create_task(self._received_later(payload, identity))
+            return self.host.background.start(self._received_later(payload, identity))
         return self._received(payload)
 
     async def _received_later(self, payload: bytes, identity: Identity) -> None:

@@ -109,6 +109,8 @@ class Subscriptions:
             roster = await self._enter(connection, asked)
             document, text = await self._documents.opened(channel, connection.user_id) if is_document else (None, None)
             position = await self._broker.position(channel)
+            if roster is not None and connection.closing is None:
+                roster = await self._enter(connection, asked)  # as it is now; entering again does not wait
         # From here to the end nothing is awaited: the rights that are checked now are those at the first delivery.
         if not self._still_wanted(connection, asked, document):
             await self._gave_up(connection, channel)

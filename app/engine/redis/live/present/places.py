@@ -52,10 +52,6 @@ class PlaceWriter:
             if not users:
                 del self._lanes[key]
 
-    def is_busy(self, channel: str, user_id: str) -> bool:
-        """Return whether a change of the user is under way."""
-        return (channel, user_id) in self._lanes
-
     async def change(
         self, channel: str, user_id: str, step: UserStep, *, tell: bool = False
     ) -> tuple[PresenceRecord | None, PresenceRecord | None]:

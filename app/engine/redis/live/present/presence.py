@@ -188,13 +188,11 @@ class RedisPresence:
     def _is_in(self, view: ChannelView, member: Member) -> bool:
         """Return whether a connection that enters again changes nothing."""
         mine = self._mine.get(member.connection, {}).get(view.channel)
-        if member.hidden or self._places.is_busy(view.channel, member.user_id):
-            return member.hidden and mine is None
-        if mine is None or mine.member != member or mine.home != self._homes.current:
-            return False
+        if mine is None or member.hidden:
+            return mine is None and member.hidden
         record = view.record(member.user_id)
         place = None if record is None else record.places.get(member.connection)
-        return place is not None and place.home == mine.home and not place.is_ghost
+        return mine.member == member and place is not None and not place.is_ghost
 
     def _forget(self, channel: str, connection: str) -> _Mine | None:
         there = self._mine.get(connection, {})
