@@ -139,3 +139,22 @@ def test_a_restart_forgets_the_alert_with_the_change_that_it_follows_from(opened
             assert await found(engine) == Alert("c1", AlertStatus(1), ("bea",))
 
     asyncio.run(scenario())
+
+
+def test_a_restart_forgets_the_alert_together_with_the_change_that_says_so(opened: Opener) -> None:
+    async def scenario() -> None:
+        async with opened() as engine:
+            await engine.broker.publish([alert("ali", 3), alert("bea", 1, "c2")])
+            await engine.alerts.acknowledge(await found(engine), "ali", [])
+            with pytest.raises(Moved):
+                await engine.alerts.restart("c1", [RecordChange("commitment", "c1", 7, b"{}")])
+            assert (await found(engine)).status == AlertStatus(3, "ali"), "neither was done"
+            await engine.alerts.restart("c1", [RecordChange("commitment", "c1", 0, b"{}", ("mou:m1",))])
+        async with opened() as engine:
+            assert await engine.alerts.find("c1") is None
+            assert "c1" in await engine.records.find("commitment", ["c1"])
+            assert (await found(engine, "c2")).recipients == ("bea",)
+            await engine.broker.publish([alert("bea", 1)])
+            assert await found(engine) == Alert("c1", AlertStatus(1), ("bea",), "m1"), "it begins anew"
+
+    asyncio.run(scenario())
