@@ -3,26 +3,19 @@ import type { RealtimeConnection, Subscription } from "../client/interface.js";
 import { ConnectionClosed, NotSubscribed, RealtimeError } from "../errors.js";
 import type { ChannelName, OperationId, ServerMessage } from "../protocol.js";
 import { type Change, type DocumentStatus, type Edit, operationOf } from "./changes.js";
-import { type Attributes, applied, exclusive, PLAIN } from "./ot/attributes.js";
+import { Listeners, Waiting } from "./listeners.js";
+import { type Attributes, exclusive } from "./ot/attributes.js";
 import type { Cursor } from "./ot/cursor.js";
-import { attributesAt, type FormatRun, formatOf, type TextDocument } from "./ot/document.js";
+import { type FormatRun, formatOf, type TextDocument } from "./ot/document.js";
 import { admit, type EditPayload, ofSteps, type Step } from "./ot/flat.js";
 import { format, insert, nothing, type Operation, remove } from "./ot/operations.js";
 import { composed } from "./ot/transform.js";
+import { type EditOptions, inserted, newId, replacements, seconds } from "./edits.js";
 import type { EditPace } from "./pace.js";
 import type { RemoteCursor } from "./remote_cursors.js";
 import { DocumentReplica } from "./replica.js";
 
 const FLUSH_SECONDS = 5;
-
-type Listener<T> = (value: T) => void;
-
-/** How an edit is made. `join`: undone together with the edit before, as for typing. */
-export interface EditOptions {
-  readonly join?: boolean;
-  /** The attributes of inserted text; without them it is plain. */
-  readonly attributes?: Attributes;
-}
 
 interface Draft {
   readonly base: TextDocument;
@@ -50,14 +43,12 @@ export class SharedDocument {
   private readonly replica: DocumentReplica;
   private readonly subscription: Subscription;
   private readonly ends: (() => void)[] = [];
-  private readonly listeners = {
-    change: new Set<Listener<Change>>(),
-    cursors: new Set<Listener<ReadonlyMap<string, RemoteCursor>>>(),
-    status: new Set<Listener<DocumentStatus>>(),
-    synced: new Set<Listener<void>>(),
-    error: new Set<Listener<Error>>(),
-  };
-  private readonly news = new Set<() => void>();
+  private readonly changes: Listeners<Change>;
+  private readonly cursorNews: Listeners<ReadonlyMap<string, RemoteCursor>>;
+  private readonly statuses: Listeners<DocumentStatus>;
+  private readonly saves: Listeners<void>;
+  private readonly errors: Listeners<Error>;
+  private readonly waiting = new Waiting();
   private readonly waitingChanges: Change[] = [];
   private isTelling = false;
   private isCursorNews = false;
@@ -74,6 +65,11 @@ export class SharedDocument {
     private readonly onEnd: (document: SharedDocument) => boolean,
   ) {
     this.channel = `document:${id}` as ChannelName;
+    this.changes = new Listeners(this.channel);
+    this.cursorNews = new Listeners(this.channel);
+    this.statuses = new Listeners(this.channel);
+    this.saves = new Listeners(this.channel);
+    this.errors = new Listeners(this.channel);
     this.replica = new DocumentReplica(this.channel, pace, {
       now: seconds,
       newId,
@@ -84,7 +80,7 @@ export class SharedDocument {
       cursorsMoved: () => {
         this.isCursorNews = true;
       },
-      synced: () => this.tell("synced", undefined),
+      synced: () => this.saves.tell(),
       failed: (error) => this.fault(error),
     });
     this.ends.push(
@@ -161,7 +157,7 @@ export class SharedDocument {
 
   /** The user's own cursor, moved with every change of the text. Undefined until it is set. */
   get cursor(): Cursor | undefined {
-    return this.replica.caret;
+    return this.replica.caret.place;
   }
 
   get canUndo(): boolean {
@@ -203,14 +199,7 @@ export class SharedDocument {
     if (!old) {
       throw new RangeError("There is nothing to look for; name the text to replace");
     }
-    const document = this.current;
-    const steps: Step[] = [];
-    let shift = 0;
-    for (let at = document.text.indexOf(old); at >= 0; at = document.text.indexOf(old, at + old.length)) {
-      steps.push([at + shift, insert(text, attributesAt(document, at))]);
-      steps.push([at + shift + text.length, remove(old.length)]);
-      shift += text.length - old.length;
-    }
+    const steps = replacements(this.current, old, text);
     this.make(steps, {});
     return steps.length / 2;
   }
@@ -298,27 +287,27 @@ export class SharedDocument {
    * reported after the change that the listener got. Each `on…` returns the function that ends it.
    */
   onChange(listener: (change: Change) => void): () => void {
-    return this.listen("change", listener);
+    return this.changes.add(listener);
   }
 
   /** Call `listener` with `cursors` when another user's cursor was moved or is gone. */
   onCursors(listener: (cursors: ReadonlyMap<string, RemoteCursor>) => void): () => void {
-    return this.listen("cursors", listener);
+    return this.cursorNews.add(listener);
   }
 
   /** Call `listener` with the new `status` when it changes. */
   onStatus(listener: (status: DocumentStatus) => void): () => void {
-    return this.listen("status", listener);
+    return this.statuses.add(listener);
   }
 
   /** Call `listener` whenever the last local edit is confirmed. */
   onSynced(listener: () => void): () => void {
-    return this.listen("synced", listener);
+    return this.saves.add(listener);
   }
 
   /** Call `listener` with errors; edits are kept unless a change of origin "refused" came. */
   onError(listener: (error: Error) => void): () => void {
-    return this.listen("error", listener);
+    return this.errors.add(listener);
   }
 
   /** Wait until the text is loaded. Rejects with what ended the document. */
@@ -436,10 +425,10 @@ export class SharedDocument {
   }
 
   private fault(error: Error): void {
-    if (!this.listeners.error.size) {
+    if (this.errors.isEmpty) {
       console.warn(`${this.channel}: ${error.message} (call document.onError(listener) to receive it)`);
     }
-    this.tell("error", error);
+    this.errors.tell(error);
   }
 
   /** Run a step of the replica; then tell what came of it, and set the clock. */
@@ -455,15 +444,15 @@ export class SharedDocument {
     this.tellChanges();
     if (this.isCursorNews) {
       this.isCursorNews = false;
-      this.tell("cursors", this.listeners.cursors.size ? this.cursors : new Map());
+      if (!this.cursorNews.isEmpty) {
+        this.cursorNews.tell(this.cursors);
+      }
     }
     if (this.status !== this.told) {
       this.told = this.status;
-      this.tell("status", this.told);
+      this.statuses.tell(this.told);
     }
-    for (const wake of [...this.news]) {
-      wake();
-    }
+    this.waiting.wake();
     clearTimeout(this.timer);
     const deadline = this.isClosed ? undefined : this.replica.deadline;
     if (deadline !== undefined) {
@@ -478,63 +467,20 @@ export class SharedDocument {
     }
     this.isTelling = true;
     for (let change = this.waitingChanges.shift(); change; change = this.waitingChanges.shift()) {
-      this.tell("change", change);
+      this.changes.tell(change);
     }
     this.isTelling = false;
   }
 
-  private listen<T>(kind: keyof SharedDocument["listeners"], listener: Listener<T>): () => void {
-    const listeners = this.listeners[kind] as Set<Listener<T>>;
-    const once: Listener<T> = (value) => listener(value);
-    listeners.add(once);
-    return () => void listeners.delete(once);
-  }
-
-  private tell<T>(kind: keyof SharedDocument["listeners"], value: T): void {
-    for (const listener of [...(this.listeners[kind] as Set<Listener<T>>)]) {
-      try {
-        listener(value);
-      } catch (wrong) {
-        console.error(`A listener of ${this.channel} failed; mend it, the editing goes on`, wrong);
-      }
-    }
-  }
-
   private until(isTrue: () => boolean, timeout?: number): Promise<void> {
-    return new Promise((resolve, reject) => {
-      let timer: ReturnType<typeof setTimeout> | undefined;
-      const end = (done: () => void): void => {
-        clearTimeout(timer);
-        this.news.delete(look);
-        done();
-      };
-      const look = (): void => {
-        if (isTrue()) {
-          end(resolve);
-        } else if (this.isClosed) {
-          end(() => reject(this.error ?? new ConnectionClosed(`${this.channel} was closed; open it again`)));
-        }
-      };
-      this.news.add(look);
-      if (timeout !== undefined) {
-        const late = `${this.channel}: the server has not confirmed everything in ${timeout} s; it is kept and sent on`;
-        timer = setTimeout(() => end(() => reject(new RealtimeError(late))), timeout * 1000);
+    const late = `${this.channel}: the server has not confirmed everything in ${timeout} s; it is kept and sent on`;
+    const look = (): boolean => {
+      const isDone = isTrue();
+      if (!isDone && this.isClosed) {
+        throw this.error ?? new ConnectionClosed(`${this.channel} was closed; open it again`);
       }
-      look();
-    });
+      return isDone;
+    };
+    return this.waiting.until(look, timeout, () => new RealtimeError(late));
   }
-}
-
-function inserted(options: EditOptions): Attributes {
-  return options.attributes ? applied(exclusive(options.attributes), PLAIN) : PLAIN;
-}
-
-function seconds(): number {
-  return performance.now() / 1000;
-}
-
-/** Return an id that nobody can guess: ids are shown to all readers of a document. */
-function newId(): string {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

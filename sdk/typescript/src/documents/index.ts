@@ -1,7 +1,8 @@
 /** `@dossier/realtime/documents`: shared documents, with optimistic text, cursors, undo and editing while offline. */
 export { type Change, type DocumentStatus, DocumentRestored, type Edit, type Origin } from "./changes.js";
 export { CURSOR_COLORS, cursorColor } from "./colors.js";
-export { type EditOptions, SharedDocument } from "./document.js";
+export { SharedDocument } from "./document.js";
+export type { EditOptions } from "./edits.js";
 export { openDocument } from "./open.js";
 export type { Attributes } from "./ot/attributes.js";
 export type { Cursor } from "./ot/cursor.js";

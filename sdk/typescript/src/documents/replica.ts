@@ -12,44 +12,27 @@ import type {
   RestingCursor,
   SubscribedMessage,
 } from "../protocol.js";
-import { type Change, changeOf, DocumentRestored, type DocumentStatus, type Origin } from "./changes.js";
-import { type Cursor, transformCursor } from "./ot/cursor.js";
+import { OwnCaret } from "./caret.js";
+import { changeOf, DocumentRestored, type DocumentStatus, type Origin } from "./changes.js";
+import type { Cursor } from "./ot/cursor.js";
 import { difference } from "./ot/difference.js";
-import { documentOf, effective, EMPTY, invert, sameDocument, splitsPair, type TextDocument } from "./ot/document.js";
-import type { EditPayload } from "./ot/flat.js";
+import type { ReplicaHost } from "./host.js";
+import { documentOf, effective, EMPTY, sameDocument, type TextDocument } from "./ot/document.js";
 import { History } from "./ot/history.js";
 import { deletedText, Deletions, type Landing, landing } from "./ot/landing.js";
-import { changes, DoesNotFit, type Operation } from "./ot/operations.js";
+import { changes, type Operation } from "./ot/operations.js";
 import { OutOfStep, Pending } from "./ot/pending.js";
 import type { EditPace } from "./pace.js";
 import { type RemoteCursor, RemoteCursors } from "./remote_cursors.js";
 
-const CURSOR_INTERVAL = 0.1; // seconds between two cursors of ours; the server relays no more
 const RETRY_AFTER = 15; // seconds until a refused operation is sent again, where the server names no delay
 const RELOAD_INTERVAL = 1; // seconds between two loads; bounds the requests to a server that is wrong each time
 const FOR_NOW: readonly string[] = ["RATE_LIMIT_EXCEEDED", "SERVICE_UNAVAILABLE", "INTERNAL_ERROR"];
 
-/** What a replica asks of the world around it. */
-export interface ReplicaHost {
-  now(): number;
-  newId(): string;
-  /** Send an operation and call `acknowledged` or `failed` with the answer; it is sent again until it is answered. */
-  send(payload: EditPayload): void;
-  /** Send a cursor, now or never. */
-  sendCursor(payload: { position: number; selection_length: number; version: number }): void;
-  /** Subscribe again, with `place` asked anew. */
-  reload(): void;
-  changed(change: Change): void;
-  cursorsMoved(): void;
-  synced(): void;
-  failed(error: Error): void;
-}
-
 /** The replica of one document. */
 export class DocumentReplica {
   epoch = "";
-  /** The user's own cursor, moved along with the text. */
-  caret: Cursor | undefined;
+  readonly caret = new OwnCaret();
   isReadOnly = false; // frozen, deleted or read-only for a time
   private pending: Pending | undefined;
   private readonly history = new History();
@@ -69,8 +52,6 @@ export class DocumentReplica {
   private isRemoved = false; // the last edit was refused for good, and no edit was made since
   private isLimited = false; // the rate limit refused the operation in flight
   private wasIdTaken = false;
-  private isCaretDue = false;
-  private caretAt = -Infinity;
 
   constructor(
     readonly channel: string,
@@ -153,20 +134,9 @@ export class DocumentReplica {
   }
 
   moveCursor(cursor: Cursor): void {
-    const { text } = this.text().local;
-    const end = cursor.position + cursor.selectionLength;
-    if (cursor.position < 0 || end < cursor.position || end > text.length) {
-      throw new DoesNotFit(`The text has ${text.length} units, the cursor reaches ${end}; keep it within the text`);
+    if (this.caret.move(cursor, this.text().local.text)) {
+      this.send();
     }
-    if (splitsPair(text, cursor.position) || splitsPair(text, end)) {
-      throw new RangeError("The cursor is inside of a character; move it to an edge");
-    }
-    if (this.caret?.position === cursor.position && this.caret.selectionLength === cursor.selectionLength) {
-      return;
-    }
-    this.caret = cursor;
-    this.isCaretDue = true;
-    this.send();
   }
 
   // --- the subscription -----------------------------------------------------------------------------
@@ -207,7 +177,7 @@ export class DocumentReplica {
     if (this.isDenied) {
       this.holdUntil = -Infinity; // the edit may be allowed by now
     }
-    this.isCaretDue = this.caret !== undefined;
+    this.caret.renew();
     this.send();
   }
 
@@ -240,7 +210,9 @@ export class DocumentReplica {
       this.others.move(pending.committed);
       this.changed("reload", change);
       // The last cursor was told for the text before this edit: the exact place in the new one is told now.
-      this.isCaretDue ||= this.caret !== undefined && pending.synced;
+      if (pending.synced) {
+        this.caret.renew();
+      }
     });
   }
 
@@ -341,8 +313,8 @@ export class DocumentReplica {
       return undefined;
     }
     const due = this.pending.synced ? [] : [this.due];
-    if (this.isCaretDue && !this.pending.inFlight) {
-      due.push(this.caretAt);
+    if (this.caret.isDue && !this.pending.inFlight) {
+      due.push(this.caret.dueAt);
     }
     return due.length ? Math.min(...due) : undefined;
   }
@@ -371,7 +343,7 @@ export class DocumentReplica {
     pending.edit(operation);
     this.isRemoved = false;
     record();
-    this.moveCaret(operation, true);
+    this.caret.follow(operation, true);
     this.host.changed(changeOf(origin, operation, this.version));
     this.send();
     return true;
@@ -420,14 +392,8 @@ export class DocumentReplica {
     this.within = undefined;
     if (changes(change)) {
       this.history.changed(change, within);
-      this.moveCaret(change, false);
+      this.caret.follow(change, false);
       this.host.changed(changeOf(origin, change, this.version, userId, userName));
-    }
-  }
-
-  private moveCaret(change: Operation, own: boolean): void {
-    if (this.caret) {
-      this.caret = transformCursor(this.caret, change, own);
     }
   }
 
@@ -462,8 +428,9 @@ export class DocumentReplica {
       return;
     }
     const now = this.host.now();
-    if (!pending.inFlight) {
-      this.tellCursor(pending, now);
+    const caret = pending.inFlight ? undefined : this.caret.take(pending, now);
+    if (caret) {
+      this.host.sendCursor(caret);
     }
     if (now < this.due) {
       return;
@@ -484,19 +451,5 @@ export class DocumentReplica {
     this.sentAt = now;
     this.pace.sent(now);
     this.host.send(pending.inFlight);
-  }
-
-  private tellCursor(pending: Pending, now: number): void {
-    if (!this.caret || !this.isCaretDue || now < this.caretAt) {
-      return;
-    }
-    this.isCaretDue = false;
-    this.caretAt = now + CURSOR_INTERVAL;
-    const placed = transformCursor(this.caret, invert(pending.unconfirmed, pending.server));
-    this.host.sendCursor({
-      position: placed.position,
-      selection_length: placed.selectionLength,
-      version: pending.version,
-    });
   }
 }
