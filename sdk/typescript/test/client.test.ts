@@ -480,4 +480,43 @@ describe("handlers and iterations", () => {
     expect(types).toEqual(["brief_generation_started", "brief_generation_complete"]);
     expect(await brief.cancel()).toBe("cancelled");
   });
+
+  it("hands out what waits in the inbox once, over a break, and marks it", async () => {
+    const { client, server, clock } = setUp();
+    const text = { en: "Read", ar: "اقرأ" };
+    const notify = (id: string): unknown =>
+      server.publish("user:ali", { type: "notification", priority: "low", payload: { id, title: text, message: text } });
+    notify("n-1");
+    server.publish("user:ali", { type: "dossier_update", payload: {} });
+    notify("n-2");
+    const ids: string[] = [];
+    const reading = (async () => {
+      for await (const entry of client.inbox()) {
+        if (entry.type !== "notification") throw new Error("no entry");
+        ids.push(entry.payload.id);
+        if (ids.length === 4) return;
+      }
+    })();
+    const has = async (count: number): Promise<void> => {
+      while (ids.length < count) await new Promise((done) => setTimeout(done, 1));
+    };
+    await has(2);
+    expect(await client.unread()).toBe(2);
+    await client.markRead(["n-1"]);
+    expect(await client.unread()).toBe(1);
+    notify("n-2"); // the same id is no second entry
+    notify("n-3");
+    await has(3);
+    server.drop();
+    notify("n-4");
+    await clock.advance(30_000);
+    await reading;
+    expect(ids).toEqual(["n-1", "n-2", "n-3", "n-4"]);
+    server.inbox.tasks = [{ task_id: "t-1", channel: "workspace:w", changed: 1 }];
+    const tasks = [];
+    for await (const task of client.tasks({ assignee: "ali" })) tasks.push(task.task_id);
+    expect(tasks).toEqual(["t-1"]);
+    await expect(client.tasks({}).next()).rejects.toThrow(RangeError);
+    await expect(client.read("/v1/nothing")).rejects.toMatchObject({ status: 404, errorCode: "NOT_FOUND" });
+  });
 });

@@ -1,5 +1,6 @@
 import type { ServerMessage } from "../protocol.js";
 import type { WebSocketConstructor } from "../client/options.js";
+import { FakeInbox } from "./inbox.js";
 import { type FakeEnd, FakeSocket } from "./socket.js";
 
 /** A message of the client, as it came. */
@@ -33,6 +34,8 @@ interface Peer {
 export class FakeServer implements FakeEnd {
   readonly url = "wss://fake.example/v1";
   readonly WebSocket: WebSocketConstructor;
+  /** What was published on `user:{id}` and wants a person waits here. */
+  readonly inbox = new FakeInbox((channel) => this.channel(channel).events);
   /** Every message of every client, in order. */
   readonly received: Received[] = [];
   readonly sockets = new Set<FakeSocket>();
@@ -62,8 +65,8 @@ export class FakeServer implements FakeEnd {
   }
 
   /** What a client of this server is made with, beside its token. */
-  get options(): { url: string; WebSocket: WebSocketConstructor } {
-    return { url: this.url, WebSocket: this.WebSocket };
+  get options(): { url: string; WebSocket: WebSocketConstructor; fetch: typeof fetch } {
+    return { url: this.url, WebSocket: this.WebSocket, fetch: this.inbox.fetch };
   }
 
   /** Wait until the server has received such a message, or such a fact holds. */
@@ -249,6 +252,11 @@ export class FakeServer implements FakeEnd {
       ack.epoch = this.channel(channel).epoch;
     }
     if (type === "brief_request") ack.request_id = `brief-${this.received.length}`;
+    if (type === "notification_ack") {
+      this.inbox.mark(peer.user, body.payload as { ids?: string[]; up_to?: number });
+      const own = `user:${peer.user}`;
+      this.publish(own, { type: "inbox_state", payload: { unread: this.inbox.unread(peer.user) } });
+    }
     if (key !== undefined) this.acks.set(name, { body: JSON.stringify(body), ack });
     return socket.deliver(ack);
   }
