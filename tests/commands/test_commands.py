@@ -31,6 +31,7 @@ REQUIRED: dict[str, list[str]] = {
     "demo": ["--seconds", "0"],
     "backup": ["copy"],
     "restore": ["copy"],
+    "move": ["--from", "embedded", "--to", "redis://localhost:6379/0"],
 }
 """The arguments that each command needs. A command that is missing here fails the first test."""
 
