@@ -57,14 +57,15 @@ class Bulletin:
         await ended(self._task)
 
     async def post(self, kind: str, body: str, *, kept: str = "", field: str = "", value: str = "") -> int:
-        """Post an entry; `value` is kept in the hash `kept`. It was carried out here before the call returns.
-
-        Raises Unavailable.
-        """
-        names = (*self.names, self._access.keys.live(kept or "kept"))
-        number = int(await self._access.run("bulletin_post", names, kind, body, KEPT_ENTRIES, field, value))
+        """Post an entry as `tell` does; it was carried out here before the call returns. Raises Unavailable."""
+        number = await self.tell(kind, body, kept=kept, field=field, value=value)
         await self.catch_up()
         return number
+
+    async def tell(self, kind: str, body: str, *, kept: str = "", field: str = "", value: str = "") -> int:
+        """Put an entry on the list, and `value` into the hash `kept`; return its number. Raises Unavailable."""
+        names = (*self.names, self._access.keys.live(kept or "kept"))
+        return int(await self._access.run("bulletin_post", names, kind, body, KEPT_ENTRIES, field, value))
 
     async def catch_up(self) -> None:
         """Carry out every entry that there is. Raises Unavailable."""

@@ -48,6 +48,7 @@ class Homes:
         self._is_begun = False
         self._renewing: asyncio.Task[None] | None = None
         self._task: asyncio.Task[None] | None = None
+        self._ticking: asyncio.Task[None] | None = None
         self._sweeping: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
@@ -63,7 +64,7 @@ class Homes:
 
     async def end(self, after: float | None) -> None:
         """End the run; what it left behind is cleared after so many seconds, None where it has left nothing."""
-        await ended(self._task, self._renewing, *self._sweeping)
+        await ended(self._task, self._renewing, self._ticking, *self._sweeping)
         try:
             rest = "" if after is None else round(after * 1000)
             await self._access.run("home_end", self._names[:2], self.current, rest)
@@ -85,10 +86,19 @@ class Homes:
             await asyncio.sleep(RENEW_SECONDS)
             try:
                 await self._renew_once()
-                for work in self.ticks:
-                    await work()
+                if self._ticking is None or self._ticking.done():  # a long one must not hold the lease up
+                    self._ticking = asyncio.create_task(self._tick())
             except Unavailable:
                 self.healthy = False
+            except Exception:
+                _log.exception("lease_not_renewed")
+
+    async def _tick(self) -> None:
+        for work in self.ticks:
+            try:
+                await work()
+            except Unavailable:
+                return  # done again with the next second
             except Exception:
                 _log.exception("live_upkeep_failed")
 

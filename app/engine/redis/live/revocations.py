@@ -51,11 +51,15 @@ class RedisRevocations:
     async def revoke(self, *, token_id: str | None, user_id: str | None, at: float) -> None:
         now = self._access.clocks.unix()
         one = _Entry(token_id, user_id, at, now + self._kept)
-        fields = [f"{kind}\0{subject}" for kind, subject in _subjects(one)]
-        names = (*self._bulletin.names, self._name)
-        body = msgspec.json.encode(one).decode()
-        await self._access.run("revoke", names, KEPT_ENTRIES, repr(now), body, repr(at), repr(one.expires), *fields)
+        await self._store(one, now)
         await self._bulletin.catch_up()
+
+    async def _store(self, one: _Entry, now: float) -> None:
+        """Keep a revocation and tell all nodes."""
+        fields = [f"{kind}\0{subject}" for kind, subject in _subjects(one)]
+        names, body = (*self._bulletin.names, self._name), msgspec.json.encode(one).decode()
+        at, expires = repr(one.at), repr(one.expires)
+        await self._access.run("revoke", names, KEPT_ENTRIES, repr(now), body, at, expires, *fields)
 
     def upkeep(self) -> None:
         """Forget those of which no token can live any more."""
@@ -80,10 +84,11 @@ class RedisRevocations:
     async def _read(self) -> None:
         """Read all again, and tell those that are new here; a store that lost some gets them from here."""
         now, found = self._access.clocks.unix(), pairs(await self._access.ask("HGETALL", self._name))
-        for (kind, subject), since in self._known.items():
-            if (field := f"{kind}\0{subject}") not in found:
-                text = msgspec.json.encode([repr(one) for one in since])
-                await self._access.ask("HSETNX", self._name, field, text)
+        for (kind, subject), since in list(self._known.items()):
+            if f"{kind}\0{subject}" not in found:
+                is_user = kind == "user"
+                one = _Entry(None if is_user else subject, subject if is_user else None, *since)
+                await self._store(one, now)
         for field, value in found.items():
             kind, _, subject = field.partition("\0")
             at, expires = (float(one) for one in _KEPT.decode(value))

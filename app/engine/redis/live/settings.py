@@ -59,9 +59,10 @@ class RedisSettings:
         """Read all again, and tell those that are new here; a store that lost some gets them from here."""
         name = self._access.keys.live(_KEPT)
         stored = pairs(await self._access.ask("HGETALL", name))
-        for channel, settings in self._known.items():
+        for channel, settings in list(self._known.items()):
             if channel not in stored:
-                await self._access.ask("HSETNX", name, channel, _text(channel, settings))
+                text = _text(channel, settings)
+                await self._bulletin.tell(_KIND, text, kept=_KEPT, field=channel, value=text)
         for text in stored.values():
             found = _DECODER.decode(text)
             if self._known.get(found.channel) != found.settings():

@@ -18,6 +18,7 @@ from app.engine.redis.live.present.stored import NumberedChange, PresenceSnapsho
 from app.engine.redis.live.present.view import ChannelView
 
 CHECKED: Final = 500  # views a second whose numbers are compared with the store's: all of them within 5 s, up to 2,500
+_TOGETHER: Final = 20  # questions under way at once
 _KEPT_IDLE: Final = 2  # checks for which a view is kept that nobody needs
 
 _log = structlog.get_logger("redis")
@@ -108,8 +109,9 @@ class ChannelViews:
         if not self._views:
             return
         start = self._checked % len(self._views)
-        for channel in list(islice(self._views, start, start + CHECKED)):
-            await self._check_one(channel)
+        some = list(islice(self._views, start, start + CHECKED))
+        for first in range(0, len(some), _TOGETHER):
+            await asyncio.gather(*(self._check_one(channel) for channel in some[first : first + _TOGETHER]))
         self._checked = 0 if start + CHECKED >= len(self._views) else start + CHECKED
 
     async def close(self) -> None:
