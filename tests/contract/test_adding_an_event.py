@@ -18,7 +18,10 @@ EVENTS = "dossier_realtime/protocol/events.py"
 NAMESPACES = "dossier_realtime/protocol/namespaces.py"
 CLIENT_EXAMPLE = "tests/contract/examples/client/visit_announced.json"
 SERVER_EXAMPLE = "tests/contract/examples/server/visit_announced.json"
-GENERATED = {"docs/schema.json", "docs/asyncapi.yaml", "docs/openapi.yaml", "docs/messages.md"}
+GENERATED = {
+    *("docs/schema.json", "docs/asyncapi.yaml", "docs/openapi.yaml", "docs/messages.md"),
+    *("sdk/typescript/src/protocol.ts", "sdk/typescript/src/client/forms.ts"),
+}
 
 STRUCT = '''class VisitAnnouncedPayload(Struct, kw_only=True):
     visitor: Line
