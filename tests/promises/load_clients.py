@@ -36,8 +36,9 @@ CROWD: Overrides = {
     "limits.connections_per_user": 10_000,
     "limits.connections_per_address": 100_000,
     "limits.handshakes_per_second": 100_000,
+    "session.auth_timeout": 120,
 }
-"""Limits that many clients of one address do not reach."""
+"""Limits that many clients of one address do not reach, nor those whose machine gives them no core for seconds."""
 
 T = TypeVar("T")
 

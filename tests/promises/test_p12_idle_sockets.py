@@ -25,7 +25,7 @@ AT_ONCE = 50  # handshakes under way: it is idle sockets that are to block nobod
 
 def test_p12_idle_sockets_close_and_block_nobody(tmp_path: Path, report: Report, sized: Sized) -> None:
     idle, dribbling = sized(500, 2_000), 50
-    with Service(tmp_path / "data", CROWD) as service:
+    with Service(tmp_path / "data", {**CROWD, "session.auth_timeout": 5}) as service:  # as it is by default
         closed, ended, logins = run(_idle_and_dribble(service, idle, dribbling))
         service.assert_log_clean()
         assert service.metrics()["dossier_connections"] == 0
