@@ -53,22 +53,20 @@ class EmbeddedRows:
         self._db: sqlite3.Connection | None = None
 
     async def __aenter__(self) -> Self:
-        try:
-            self._lock = lock_folder(self._data)
-        except StoreError as refused:
-            raise EngineError(str(refused)) from refused
         return self
 
     async def __aexit__(self, *_: object) -> None:
         if self._db is not None:
             self._db.close()
-        os.close(self._lock)
+        if self._lock >= 0:
+            os.close(self._lock)
 
     async def begin_reading(self) -> None:
         """Open the store as a source. Raises EngineError where there is none, or a copy."""
         if not (self._data / FILE).exists():
             raise EngineError(f"there is no event store in {self._data}; name its data folder with --data")
         try:
+            self._lock = lock_folder(self._data)
             self._db, _ = open_database(self._data)
             moved = mark.moved(self._db, self._data / FILE, 0)
         except StoreError as refused:
@@ -80,6 +78,10 @@ class EmbeddedRows:
         """Begin a new store beside the place of it. Raises EngineError where there is one."""
         if (self._data / FILE).exists():
             raise EngineError(f"{self._data} holds an event store: move it away first, nothing is overwritten")
+        try:
+            self._lock = lock_folder(self._data)
+        except StoreError as refused:
+            raise EngineError(str(refused)) from refused
         draft = self._data / _DRAFT
         shutil.rmtree(draft, ignore_errors=True)
         draft.mkdir(mode=0o700)
