@@ -20,7 +20,30 @@ OTHER: Final = "other"
 UNKNOWN: Final = "unknown"
 """The type of a message that could not be decoded."""
 
-_STATUSES = (200, 202, 204, 304, 400, 401, 403, 404, 405, 409, 412, 413, 415, 421, 426, 428, 429, 431, 500, 503)
+_STATUSES = (
+    200,
+    201,
+    202,
+    204,
+    304,
+    400,
+    401,
+    403,
+    404,
+    405,
+    409,
+    410,
+    412,
+    413,
+    415,
+    421,
+    426,
+    428,
+    429,
+    431,
+    500,
+    503,
+)
 _PEERS_CODES = (1005, 1006)  # no code, and no close frame
 
 

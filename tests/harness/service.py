@@ -111,7 +111,7 @@ class Service:
         changes = {"DOSSIER_AUTH__SECRET": tokens.SECRET, **as_environment(self.settings), **self.environment}
         arguments = ["serve", "--port", str(self.port), "--data", str(self.data), *self.arguments]
         with self._output.open("wb") as output, self.log_file.open("ab") as log:
-            self.process = forked.start(forked.SERVICE, arguments, changes, output, log)
+            self.process = forked.start(forked.SERVICE, arguments, changes, output, log, tree=ROOT)
 
     def stop(self) -> int:
         """SIGTERM, and wait for the end; the exit status (0 after a good end). Harmless when it does not run."""

@@ -53,9 +53,15 @@ class Running(Protocol):
 
 
 def start(
-    module: str, arguments: Sequence[str], changes: Mapping[str, str | None], output: BinaryIO, log: BinaryIO
+    module: str,
+    arguments: Sequence[str],
+    changes: Mapping[str, str | None],
+    output: BinaryIO,
+    log: BinaryIO,
+    *,
+    tree: Path = ROOT,
 ) -> Running:
-    """Run `run.py` with these arguments as a process of its own, in the folder of the project.
+    """Run `run.py` with these arguments as a process of its own, in the folder of the project (`tree`: of a copy).
 
     `module`: what its start imports. `changes` of the environment, in which no settings are but these: a variable that
     is None is not set.
@@ -64,9 +70,9 @@ def start(
     for name, value in changes.items():
         environment.pop(name, None)
         environment |= {} if value is None else {name: value}
-    if FULL or sys.platform != "linux" or not all(name.startswith(_SETTINGS) for name in changes):
+    if tree != ROOT or FULL or sys.platform != "linux" or not all(name.startswith(_SETTINGS) for name in changes):
         command = [sys.executable, "run.py", *arguments]
-        return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=log)
+        return subprocess.Popen(command, cwd=tree, env=environment, stdout=output, stderr=log)
     request = Request(list(arguments), environment, _umask(), sorted(os.sched_getaffinity(0)))
     return _origin(module).fork(request, output, log)
 
