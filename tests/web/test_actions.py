@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,16 +13,11 @@ import pytest
 
 from tests.harness import tokens
 from tests.harness.eventually import eventually
+from tests.harness.fresh import fresh
 from tests.harness.service import Service
 from tests.harness.wire import Client, Message
 
-_numbers = itertools.count(1)
 DENIED = 403, "PERMISSION_DENIED"
-
-
-def fresh(word: str) -> str:
-    """An id that nobody has used."""
-    return f"{word}-{next(_numbers)}"
 
 
 def alert(commitment: str, level: int, *users: str, **more: Any) -> Message:

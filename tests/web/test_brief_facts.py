@@ -8,9 +8,10 @@ import time
 from typing import Any
 
 from tests.harness import tokens
+from tests.harness.fresh import fresh
 from tests.harness.service import Service
 from tests.web.test_actions import call, enter
-from tests.web.test_briefs import asking, fresh, publish, until_end
+from tests.web.test_briefs import asking, publish, until_end
 
 
 def _task(entity: str, task: str, before: str, after: str, **more: Any) -> dict[str, Any]:

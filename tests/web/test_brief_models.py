@@ -12,6 +12,7 @@ import pytest
 
 from tests.harness import tokens
 from tests.harness.eventually import eventually
+from tests.harness.fresh import fresh
 from tests.harness.ports import reserve
 from tests.harness.service import Service
 from tests.harness.wire import Message
@@ -19,7 +20,7 @@ from tests.web import model_server
 from tests.web.conftest import ROOMY
 from tests.web.model_server import Behaviour, ModelServer, raw, says, serving, status
 from tests.web.test_actions import call, enter
-from tests.web.test_briefs import asking, assert_rises, fresh, publish, until_end, update
+from tests.web.test_briefs import asking, assert_rises, publish, until_end, update
 
 PORT = reserve()
 CHAT = {

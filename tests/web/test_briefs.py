@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 from pathlib import Path
 from typing import Any
 
@@ -11,17 +10,12 @@ import pytest
 
 from tests.harness import tokens
 from tests.harness.eventually import eventually
+from tests.harness.fresh import fresh
 from tests.harness.service import Service
 from tests.harness.wire import Client, Message
 from tests.web.test_actions import call, enter
 
-_numbers = itertools.count(1)
 STAGES = ["analyzing", "generating", "reviewing", "finalizing"]
-
-
-def fresh(word: str) -> str:
-    """An id that nobody has used."""
-    return f"{word}-{next(_numbers)}"
 
 
 def asking(entity: str = "SA", **more: Any) -> Message:
