@@ -21,7 +21,6 @@ from tests.journal.folders import NODE, until
 
 APP = Path(background.__file__).parents[2]
 LOOKED_AFTER = {
-    "app/commands/serve.py": "awaited when the service stops; it begins the dashboard again itself",
     "app/commands/processes/dashboard_process.py": "ended with the dashboard that it feeds",
     "app/commands/dashboard.py": "its end is the dashboard's end",
     "app/security/jwks.py": "awaited by who asks for keys; catches all",
@@ -30,6 +29,14 @@ LOOKED_AFTER = {
     "app/services/briefs/runner.py": "one brief, whose task ends it whatever fails; kept until it is done",
     "app/services/editing/cursors.py": "one cursor; the next is told anew",
     "app/services/editing/document_queue.py": "one queue's turn, which catches all, and a load that who asks awaits",
+    "app/commands/beside.py": "awaited when the service stops; it begins the dashboard again itself",
+    "app/commands/workers/parent.py": "awaited when the workers end; each begins its process again itself",
+    "app/engine/redis/bus.py": "logs what fails and connects again",
+    "app/engine/redis/domain/records.py": "one removal; the next upkeep begins another",
+    "app/engine/redis/log/cursors.py": "one reading of what is missing; the next beat begins another",
+    "app/engine/redis/log/lane.py": "logs what fails and goes on; one decision, which its commit awaits",
+    "app/engine/redis/log/pulse.py": "logs what fails and beats on",
+    "app/engine/redis/log/trimming.py": "one step of trimming; the next upkeep begins another",
     "app/engine/redis/live/homes.py": "logs what fails and goes on with the next second; a dead run is taken again",
     "app/engine/redis/live/bulletin.py": "logs what fails and reads on",
     "app/engine/redis/live/rates.py": "one part of a budget, awaited by all who wait for it",

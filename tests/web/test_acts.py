@@ -16,9 +16,9 @@ from app.web.http.authenticated_handler import AuthenticatedHandler
 from dossier_realtime.recording.entry import Header
 from tests.harness.coroutine_tests import asynchronous
 from tests.harness.eventually import eventually
-from tests.harness.fresh import fresh
 from tests.harness.service import Service
 from tests.harness.wire import Client
+from tests.web.fresh import fresh
 from tests.web.test_actions import alert, brief, call, publish
 from tests.web.test_openapi import COMMITMENT
 

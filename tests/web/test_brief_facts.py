@@ -8,8 +8,8 @@ import time
 from typing import Any
 
 from tests.harness import tokens
-from tests.harness.fresh import fresh
 from tests.harness.service import Service
+from tests.web.fresh import fresh
 from tests.web.test_actions import call, enter
 from tests.web.test_briefs import asking, publish, until_end
 

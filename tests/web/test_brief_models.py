@@ -12,12 +12,12 @@ import pytest
 
 from tests.harness import tokens
 from tests.harness.eventually import eventually
-from tests.harness.fresh import fresh
 from tests.harness.ports import reserve
 from tests.harness.service import Service
 from tests.harness.wire import Message
 from tests.web import model_server
 from tests.web.conftest import ROOMY
+from tests.web.fresh import fresh
 from tests.web.model_server import Behaviour, ModelServer, raw, says, serving, status
 from tests.web.test_actions import call, enter
 from tests.web.test_briefs import asking, assert_rises, publish, until_end, update

@@ -16,11 +16,11 @@ from dossier_realtime.protocol.classification import Clearance
 from tests.harness import tokens
 from tests.harness.coroutine_tests import asynchronous
 from tests.harness.eventually import eventually
-from tests.harness.fresh import fresh
 from tests.harness.in_process import running
 from tests.harness.service import Service
 from tests.harness.wire import Message
 from tests.web.conftest import ROOMY
+from tests.web.fresh import fresh
 from tests.web.test_actions import brief, call, enter
 from tests.web.test_actions import publish as publish_briefs
 from tests.web.test_briefs import asking, assert_rises, publish, until_end, update

@@ -10,9 +10,9 @@ import pytest
 
 from tests.harness import tokens
 from tests.harness.eventually import eventually
-from tests.harness.fresh import fresh
 from tests.harness.service import Service
 from tests.harness.wire import Client, Message
+from tests.web.fresh import fresh
 from tests.web.test_actions import call, enter
 
 STAGES = ["analyzing", "generating", "reviewing", "finalizing"]

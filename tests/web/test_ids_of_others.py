@@ -12,9 +12,9 @@ import pytest
 
 from tests.harness import tokens
 from tests.harness.eventually import HANG_SECONDS
-from tests.harness.fresh import fresh
 from tests.harness.service import Service
 from tests.harness.wire import Client, Message
+from tests.web.fresh import fresh
 from tests.web.test_actions import ack, alert, brief, call, cancel
 
 PROGRAM = tokens.token("program", "write:user:*", "write:dossier:mou:*")

@@ -98,6 +98,8 @@ class Bus:
             except (RedisError, OSError, TimeoutError, Unavailable) as error:
                 if self._connection is not None:
                     _log.warning("redis_bus_lost", error=repr(error))
+            except Exception:  # a node that hears nothing would deliver late for good
+                _log.exception("redis_bus_failed")
             finally:
                 if self._connection is connection:
                     self._connection = None

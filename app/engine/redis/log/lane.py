@@ -163,6 +163,10 @@ class CommitLane:
                     if self._closing and not self._queue:
                         return
                     await asyncio.sleep(RETRY_SECONDS)
+                except Exception as error:  # a lane that ends would refuse every change from then on
+                    _log.exception("redis_lane_failed")
+                    self._failed(error)
+                    await asyncio.sleep(RETRY_SECONDS)
                 else:
                     self._succeeded()
             if self._closing:
