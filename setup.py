@@ -22,7 +22,7 @@ setup(
     include_package_data=False,  # `package_data` names all of it; else each folder of assets is warned of
     package_data={
         "dossier_realtime": ["py.typed"],  # type checkers of its users read the types (PEP 561)
-        f"{SERVER}.config": ["*.toml"],
+        f"{SERVER}.config": ["*.toml", "*.conf", "*.acl"],
         f"{SERVER}.app": [
             "services/briefs/generators/*/*.j2",
             "web/pages/assets/*",

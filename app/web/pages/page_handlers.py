@@ -29,9 +29,9 @@ def page_files() -> dict[str, bytes]:
 
 class _PageHandler(GuardedHandler):
     def send(self, name: str) -> None:
-        """Answer with a file of the pages; 404 for any other name, and where the address has no room."""
+        """Answer with a file of the pages; 404 for another name, for a handshake, and where the address has no room."""
         body = page_files().get(name)
-        if body is None or self.site.guests is None:
+        if body is None or self.site.guests is None or "Upgrade" in self.request.headers:  # sockets open at /v1 alone
             self.refuse(404, *STANDARD[404])
             return
         self.set_header("Content-Type", _TYPES[Path(name).suffix])

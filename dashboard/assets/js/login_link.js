@@ -2,8 +2,9 @@
 const key = location.hash.slice(1);
 if (/^[\w-]{16,64}$/.test(key)) {
   history.replaceState(null, "", location.pathname + location.search);
+  const template = document.getElementById("login-by-link");
+  template.after(template.content.cloneNode(true));
   const form = document.getElementById("by-link");
   form.elements.key.value = key;
-  form.hidden = false;
   form.querySelector("button").focus();
 }
