@@ -62,7 +62,7 @@ async def _session(service: Reachable, who: int) -> AsyncIterator[Client]:
 
 
 async def _send(service: Reachable, who: int, times: int, message: Callable[[int], Message | str]) -> int:
-    """Send, until as often as that, the connection ends or the flood is over."""
+    """Send, until as often as that, the connection ends or the flood is over; the login and the ping count too."""
     sent = 0
     async with _session(service, who) as client:
         while sent < times and client.closed is None and not is_over():
@@ -70,7 +70,7 @@ async def _send(service: Reachable, who: int, times: int, message: Callable[[int
             sent += HANDFUL
         with suppress(AssertionError):  # refused, or the end
             await client.ask({"type": "ping"})
-    return sent
+    return sent + 2
 
 
 async def refused_sends(service: Reachable, who: int, times: int) -> int:

@@ -33,7 +33,10 @@ _OF_BROWSERS = {"Host", "Origin", "Cookie", "Content-Length", "Content-Encoding"
 _OF_HANDSHAKES = {"Upgrade", "Connection", "Sec-WebSocket-Key", "Sec-WebSocket-Version"}
 _OF_PROXIES = {"X-Forwarded-For"}
 _ALWAYS_READABLE = {"Cache-Control", "Content-Type", "Content-Length"}
-_FOR_BROWSERS = {"Server", "X-Content-Type-Options", "Content-Security-Policy", "Strict-Transport-Security", "Vary"}
+_FOR_BROWSERS = {
+    *("Server", "X-Content-Type-Options", "Content-Security-Policy", "Strict-Transport-Security", "Vary"),
+    "Referrer-Policy",
+}
 _OF_PREFLIGHTS = {"Access-Control-Request-Method"}
 
 
