@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import { AuthFailed, DossierRealtimeClient, type ServerMessage } from "../src/index.js";
 import { Hub } from "../src/shared/hub.js";
 import { TabSockets } from "../src/shared/socket.js";
@@ -36,7 +36,82 @@ function world() {
 }
 
 afterEach(() => {
+  vi.useRealTimers();
   for (const client of clients.splice(0)) client.close();
+});
+
+/** A lane of the hub without a client: what it says and what it hears are written down. */
+function lanes(server: FakeServer) {
+  const hub = new Hub(server.WebSocket, undefined);
+  return (id: string) => {
+    const heard: Record<string, any>[] = [];
+    const post = (message: object): void => void heard.push("frame" in message ? JSON.parse(message.frame as string) : message);
+    const say = (frame: object): void => hub.receive({ lane: id, frame: JSON.stringify(frame) }, post);
+    hub.receive({ lane: id, open: server.url, lock: id }, post);
+    const auth = (user: string, end = 1000): void => say({ type: "auth", payload: { token: token(user, end) }, ref: `auth-${end}` });
+    return { heard, say, auth, close: (code: number) => hub.receive({ lane: id, close: code }, post) };
+  };
+}
+
+describe("a shared connection that is dead", () => {
+  it("is given up with the tab that found out, and the tab gets another one", async () => {
+    vi.useFakeTimers({ toFake: ["Date", "setTimeout", "clearTimeout"] });
+    const { server } = world();
+    const lane = lanes(server);
+    const [one, two] = [lane("one"), lane("two")];
+    one.auth("ali");
+    two.auth("ali");
+    await settled();
+    expect(two.heard.map((each) => each.type ?? "opened")).toContain("auth_success");
+    server.answers = false;
+    vi.advanceTimersByTime(75_000);
+    one.close(4001);
+    expect(two.heard.at(-1)).toEqual({ lane: "two", closed: 1006, reason: "" });
+    lane("three").auth("ali");
+    await settled();
+    expect(server.opens).toBe(2);
+  });
+
+  it("is kept where the tab just goes, and where something was heard", async () => {
+    vi.useFakeTimers({ toFake: ["Date", "setTimeout", "clearTimeout"] });
+    const { server } = world();
+    const lane = lanes(server);
+    const [one, two, three] = [lane("one"), lane("two"), lane("three")];
+    one.auth("ali");
+    await settled();
+    three.close(4001);
+    vi.advanceTimersByTime(75_000);
+    two.close(1000);
+    expect(one.heard.some((each) => "closed" in each)).toBe(false);
+  });
+
+  it("is given up where it does not open in time", async () => {
+    vi.useFakeTimers({ toFake: ["Date", "setTimeout", "clearTimeout"] });
+    const { server } = world();
+    server.opened = () => {};
+    const one = lanes(server)("one");
+    await settled();
+    vi.advanceTimersByTime(10_000);
+    expect(one.heard).toEqual([{ lane: "one", closed: 1006, reason: "" }]);
+  });
+
+  it("takes no token for good that the service has not granted", async () => {
+    const { server } = world();
+    const lane = lanes(server);
+    const [one, two, three] = [lane("one"), lane("two"), lane("three")];
+    one.auth("ali");
+    await settled();
+    const read = server.answer!;
+    server.answer = (message, socket) => read(message, socket) || message.type === "auth";
+    two.auth("ali", 2000); // a renewal without an answer
+    await settled();
+    two.close(4005);
+    server.answer = read;
+    three.auth("ali", 1500);
+    await settled();
+    expect(three.heard.map((each) => each.type ?? "opened")).toContain("auth_success");
+    expect(server.received.filter((message) => message.type === "auth")).toHaveLength(3);
+  });
 });
 
 describe("one connection for all tabs", () => {

@@ -22,7 +22,10 @@ export class Hub {
       if ("frame" in message) post({ lane: message.lane, closed: 1006, reason: "" });
       return;
     }
-    if ("close" in message) return this.gone(message.lane);
+    if ("close" in message) {
+      this.gone(message.lane);
+      return found.upstream.suspect(message.close);
+    }
     let frame: Frame;
     try {
       frame = JSON.parse(message.frame) as Frame;

@@ -4,6 +4,8 @@ import type { Lane } from "./lane.js";
 import { claimsOf, type Frame } from "./messages.js";
 
 const FRESH = 20_000; // ms: a connection that was heard so lately needs no ping
+const QUIET = 5_000; // ms without a frame after which a tab that gives the connection up is believed
+const OPENING = 10_000; // ms for the handshake
 const LINGER = 3_000; // ms without any tab after which the connection is closed: a page that reloads finds it again
 
 /** The one connection of a user, and the lanes that share it. */
@@ -14,9 +16,11 @@ export class Upstream {
   private open = false;
   private granted: Frame | undefined;
   private announced: Frame | undefined;
-  private asking: { lane: Lane; ref: string; endsAt: number } | undefined;
+  /** The token that the service is asked about; it counts once it is granted. */
+  private asking: { lane: Lane; ref: string; end: number } | undefined;
   private endsAt = 0;
-  private heardAt = 0;
+  private heardAt = Date.now();
+  private readonly opening: unknown;
   private waiting: { lane: Lane; frame: Frame }[] = [];
   private readonly documents = new Map<string, DocumentShare>();
 
@@ -26,8 +30,11 @@ export class Upstream {
     private readonly ended: (upstream: Upstream) => void,
   ) {
     this.socket = new Socket(url);
+    this.opening = setTimeout(() => this.giveUp(), OPENING);
     this.socket.onopen = () => {
+      clearTimeout(this.opening as number);
       this.open = true;
+      this.heardAt = Date.now();
       for (const lane of this.lanes) lane.opened();
       this.authenticateNext();
     };
@@ -46,11 +53,33 @@ export class Upstream {
     this.lanes.delete(lane);
     this.waiting = this.waiting.filter((each) => each.lane !== lane);
     for (const channel of [...lane.channels.keys()]) this.unsubscribe(lane, { type: "unsubscribe", channel });
-    if (this.asking?.lane === lane) this.asking = undefined; // its answer still comes, and is the connection's
+    // Without a token in force the answer decides about the connection, and is waited for.
+    if (this.granted && this.asking?.lane === lane) {
+      this.asking = undefined;
+      this.authenticateNext();
+    }
     if (!this.lanes.size) setTimeout(() => this.lanes.size || this.close(), LINGER);
   }
 
+  /** A tab gave its socket up, with a code that says why: where nothing is heard either, so is the connection. */
+  suspect(code: number): void {
+    if (code === 1000 || code === 1001 || Date.now() - this.heardAt < QUIET) return;
+    this.giveUp();
+  }
+
+  private giveUp(): void {
+    const { socket } = this;
+    socket.onopen = socket.onmessage = socket.onclose = null;
+    this.lost(1006, "");
+    try {
+      socket.close(1000);
+    } catch {
+      // It was never opened, or is closed.
+    }
+  }
+
   private close(): void {
+    clearTimeout(this.opening as number);
     this.ended(this);
     this.socket.close(1000);
   }
@@ -86,8 +115,7 @@ export class Upstream {
       this.welcome(lane);
       return this.authenticateNext();
     }
-    this.asking = { lane, ref: frame.ref ?? "", endsAt: this.endsAt };
-    this.endsAt = Math.max(this.endsAt, end);
+    this.asking = { lane, ref: frame.ref ?? "", end };
     this.forward(lane, frame);
   }
 
@@ -151,19 +179,20 @@ export class Upstream {
     const own = rest.join(".");
     const { ref: _, ...bare } = frame;
     const back: Frame = own ? { ...bare, ref: own } : (bare as Frame);
+    const asking = this.asking?.ref === own && String(this.asking.lane.number) === number ? this.asking : undefined;
     if (frame.type === "auth_success") {
       this.granted = bare as Frame;
-      this.asking = undefined;
+      if (asking) {
+        this.endsAt = Math.max(this.endsAt, asking.end);
+        this.asking = undefined;
+      }
       lane?.deliver(back);
       if (lane) this.welcome(lane);
       return this.authenticateNext();
     }
-    if (frame.type === "error" && lane && this.asking?.lane === lane && this.asking.ref === own) {
-      if (this.granted) {
-        this.endsAt = this.asking.endsAt; // a renewal that was refused: the old token holds
-        this.asking = undefined;
-      }
-      lane.deliver(back);
+    if (frame.type === "error" && asking) {
+      if (this.granted) this.asking = undefined; // a renewal that was refused: the old token holds
+      lane?.deliver(back);
       return this.authenticateNext();
     }
     if (number === "0") return this.documents.get(frame.channel!)?.answered(frame.type === "subscribed" && frame.recovered === true);
@@ -196,6 +225,7 @@ export class Upstream {
   }
 
   private lost(code: number, reason: string): void {
+    clearTimeout(this.opening as number);
     this.ended(this);
     this.open = false;
     for (const document of this.documents.values()) document.stop();
