@@ -114,6 +114,116 @@ describe("a shared connection that is dead", () => {
   });
 });
 
+describe("the tokens of many tabs", () => {
+  const soon = (): number => Math.floor(Date.now() / 1000) + 60;
+  const auths = (server: FakeServer): number => server.received.filter((message) => message.type === "auth").length;
+
+  it("are one renewal for all when the token in force ends", async () => {
+    const { server } = world();
+    const lane = lanes(server);
+    const tabs = Array.from({ length: 12 }, (_, n) => lane(`tab-${n}`));
+    tabs.forEach((each, n) => each.auth("ali", soon() - n));
+    await settled();
+    tabs.forEach((each, n) => each.auth("ali", soon() + 3600 + n));
+    await settled();
+    expect(auths(server)).toBe(2);
+    expect(tabs.map((each) => each.heard.filter((frame) => frame.type === "auth_success").length)).toEqual(tabs.map(() => 2));
+  });
+
+  it("do not keep a tab out whose first one is refused for now", async () => {
+    const { server } = world();
+    const lane = lanes(server);
+    lane("one").auth("ali", soon());
+    await settled();
+    const read = server.answer!;
+    server.answer = (message, socket) => {
+      read(message, socket);
+      socket.deliver({ type: "error", error_code: "RATE_LIMIT_EXCEEDED", message: "six a minute", timestamp: 1, ref: message.ref });
+      return true;
+    };
+    const two = lane("two");
+    two.auth("ali", soon() + 3600);
+    await settled();
+    expect(two.heard.map((frame) => frame.type ?? "opened")).toEqual(["opened", "auth_success", "connection_state"]);
+  });
+});
+
+describe("a document of several tabs", () => {
+  const channel = "document:d";
+
+  /** A service whose document has five versions; it refuses as `refusal` says, and answers no other edit. */
+  async function paper(present: { version: number; epoch: string }) {
+    vi.useFakeTimers({ toFake: ["Date", "setTimeout", "clearTimeout"] });
+    const { server } = world();
+    const read = server.answer!;
+    const said = { refusal: undefined as object | undefined };
+    server.answer = (message, socket) => {
+      read(message, socket);
+      if (message.type !== "subscribe") return false;
+      const since = message.params.since as { version: number } | undefined;
+      if (said.refusal) socket.deliver({ type: "error", timestamp: 1, ref: message.ref, ...said.refusal });
+      else {
+        const document = since ? {} : { document: { ...present, content: "", format: [] } };
+        socket.deliver({ type: "subscribed", channel, ref: message.ref, ...document, ...(since ? { recovered: true } : {}) });
+      }
+      return true;
+    };
+    const lane = lanes(server);
+    const open = async (id: string, params: object = {}) => {
+      const tab = lane(id);
+      tab.auth("ali");
+      tab.say({ type: "subscribe", channel, params, ref: "s" });
+      await settled();
+      tab.say({ type: "subscribe", channel, params, ref: "s" });
+      await settled();
+      return tab;
+    };
+    const asked = () => server.received.filter((message) => message.type === "subscribe" && message.ref!.startsWith("0."));
+    const edit = (version: number) => server.send({ type: "remote_operation", channel, payload: { version } });
+    return { server, said, open, asked, edit };
+  }
+
+  it("stays open where the hub may not ask for what a tab lacks, and is asked again in time", async () => {
+    const { said, open, asked, edit } = await paper({ version: 5, epoch: "e" });
+    const [one] = [await open("one", { hidden: true }), await open("two", { hidden: true })];
+    said.refusal = { error_code: "RATE_LIMIT_EXCEEDED", message: "later", retry_after: 4 }; // without its channel
+    edit(7);
+    await settled();
+    expect(asked()).toHaveLength(1);
+    expect(asked()[0]!.params).toEqual({ since: { version: 5, epoch: "e" }, hidden: true });
+    expect(one.heard.some((each) => "closed" in each)).toBe(false);
+    said.refusal = undefined;
+    vi.advanceTimersByTime(3_900);
+    await settled();
+    expect(asked()).toHaveLength(1);
+    vi.advanceTimersByTime(200);
+    await settled();
+    expect(asked()).toHaveLength(2);
+    expect(one.heard.some((each) => "closed" in each)).toBe(false);
+  });
+
+  it("brings a tab that goes on from an older version up to the others", async () => {
+    const { open, asked } = await paper({ version: 5, epoch: "e" });
+    await open("one");
+    await open("two", { since: { version: 3, epoch: "e" } });
+    vi.advanceTimersByTime(1_100);
+    await settled();
+    expect(asked().map((message) => message.params.since)).toEqual([{ version: 3, epoch: "e" }]);
+  });
+
+  it("forgets the versions of a history that was replaced", async () => {
+    const present = { version: 5, epoch: "e" };
+    const { open, asked } = await paper(present);
+    await open("one");
+    Object.assign(present, { version: 2, epoch: "restored" });
+    await open("one again");
+    await open("two");
+    vi.advanceTimersByTime(1_100);
+    await settled();
+    expect(asked().filter((message) => message.params.since.version < 5)).toEqual([]);
+  });
+});
+
 describe("one connection for all tabs", () => {
   it("is one for eleven, and each hears what it subscribed", async () => {
     const { server, tab } = world();

@@ -3,6 +3,7 @@ import type { Frame } from "./messages.js";
 
 const REFRESH = 1_500; // ms after an edit of one tab until the other tabs ask for it
 const SPACING = 1_000; // ms at least between two such questions
+const RETRY = 15_000; // ms until a refused question is asked again, where the service names no delay
 
 /**
  * One document that several tabs have open. The service sends an edit to all connections but its author's, and the
@@ -13,7 +14,7 @@ export class DocumentShare {
   private epoch: unknown;
   private latest = 0; // the last version that the connection heard of, in whatever way
   private asking = false;
-  private askedAt = -Infinity;
+  private notBefore = -Infinity;
   private timer: unknown;
 
   constructor(
@@ -25,16 +26,25 @@ export class DocumentShare {
 
   /** A tab got the content, or its place. */
   subscribed(kept: LaneChannel, document: { version?: number; epoch?: unknown } | undefined, recovered: boolean): void {
-    this.epoch = document?.epoch ?? this.epoch;
+    if (document?.epoch !== undefined && document.epoch !== this.epoch) {
+      this.epoch = document.epoch;
+      this.latest = 0; // the versions of another history say nothing of this one
+    }
     kept.version = recovered ? kept.since : document?.version;
     kept.acks = [];
     this.latest = Math.max(this.latest, kept.version ?? 0, document?.version ?? 0);
+    if ((kept.version ?? 0) < this.latest) this.later(SPACING); // what the tab missed comes by itself, or is asked for
   }
 
-  /** The answer to a question of the hub itself; the versions that were missed follow. */
-  answered(recovered: boolean): void {
+  /** The answer to a question of the hub itself; the versions that were missed follow, unless it was refused. */
+  answered(frame: Frame): void {
     this.asking = false;
-    if (recovered) return;
+    if (frame.type !== "subscribed") {
+      const wait = Number(frame.retry_after) * 1000 || RETRY;
+      this.notBefore = Date.now() + wait;
+      return this.later(wait);
+    }
+    if (frame.recovered === true) return;
     // What the tabs have cannot be gone on from: each asks for the content, on a new lane.
     for (const lane of this.lanes()) lane.closed(1012, "the document was loaded anew");
   }
@@ -78,7 +88,7 @@ export class DocumentShare {
 
   private ask(): void {
     if (this.asking) return;
-    const wait = this.askedAt + SPACING - Date.now();
+    const wait = this.notBefore - Date.now();
     if (wait > 0) return this.later(wait);
     clearTimeout(this.timer as number);
     this.timer = undefined;
@@ -86,7 +96,7 @@ export class DocumentShare {
     const behind = versions.filter((version) => version !== undefined && version < this.latest) as number[];
     if (!behind.length) return;
     this.asking = true;
-    this.askedAt = Date.now();
+    this.notBefore = Date.now() + SPACING;
     this.subscribe({ version: Math.min(...behind), epoch: this.epoch });
   }
 

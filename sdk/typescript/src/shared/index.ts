@@ -22,7 +22,7 @@ const tabs = new Map<string, TabSockets>();
  *     new DossierRealtimeClient({ token, WebSocket: sharedWebSocket({ worker: "/shared-worker.js" }) })
  *
  * Tabs share a connection if their tokens name the same user; the rights of a shared connection are those of the token
- * that lasts longest. Where a browser has neither a SharedWorker nor BroadcastChannel with locks, and outside of
+ * in force, which a tab's next one follows in its last 90 s. Where a browser has neither a SharedWorker nor BroadcastChannel with locks, and outside of
  * browsers, it is the plain WebSocket.
  */
 export function sharedWebSocket(options: SharedOptions = {}): WebSocketConstructor {

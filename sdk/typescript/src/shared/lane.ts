@@ -1,8 +1,9 @@
 import type { Frame, HubMessage } from "./messages.js";
 
-/** What a lane has subscribed: whether it wants presence, and of a document what it has. */
+/** What a lane has subscribed: whether it wants presence and shows itself, and of a document what it has. */
 export interface LaneChannel {
   presence: boolean;
+  hidden: boolean;
   /** The version that its tab asked to go on from, until it is answered. */
   since: number | undefined;
   version: number | undefined;

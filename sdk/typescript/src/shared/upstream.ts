@@ -6,6 +6,7 @@ import { claimsOf, type Frame } from "./messages.js";
 const FRESH = 20_000; // ms: a connection that was heard so lately needs no ping
 const QUIET = 5_000; // ms without a frame after which a tab that gives the connection up is believed
 const OPENING = 10_000; // ms for the handshake
+const LAST = 90_000; // ms before its end a token in force is replaced: the service warns 60 s before
 const LINGER = 3_000; // ms without any tab after which the connection is closed: a page that reloads finds it again
 
 /** The one connection of a user, and the lanes that share it. */
@@ -23,6 +24,8 @@ export class Upstream {
   private readonly opening: unknown;
   private waiting: { lane: Lane; frame: Frame }[] = [];
   private readonly documents = new Map<string, DocumentShare>();
+  private readonly questions = new Map<string, DocumentShare>(); // by the ref of its own subscribe
+  private shares = 0;
 
   constructor(
     url: string,
@@ -109,14 +112,19 @@ export class Upstream {
     if (!next) return;
     const { lane, frame } = next;
     const { end } = claimsOf(String(frame.payload?.token));
-    if (this.granted && end <= this.endsAt) {
-      // A token that lasts no longer than the one in force: nothing is asked of the service.
-      lane.deliver({ ...this.granted, ref: frame.ref! });
-      this.welcome(lane);
+    if (this.granted && (end <= this.endsAt || this.endsAt * 1000 - Date.now() > LAST)) {
+      // The token in force lasts: nothing is asked of the service, whose renewals are counted for all tabs together.
+      this.grant(lane, frame.ref);
       return this.authenticateNext();
     }
     this.asking = { lane, ref: frame.ref ?? "", end };
     this.forward(lane, frame);
+  }
+
+  /** Answer a tab as the service answered the connection. */
+  private grant(lane: Lane, ref: string | undefined): void {
+    lane.deliver({ ...this.granted!, ref: ref! });
+    this.welcome(lane);
   }
 
   private welcome(lane: Lane): void {
@@ -129,9 +137,18 @@ export class Upstream {
     const channel = frame.channel!;
     const presence = frame.params?.include_presence === true;
     const since = (frame.params?.since as { version?: number } | undefined)?.version;
-    lane.channels.set(channel, { presence, since, version: undefined, acks: [] });
-    const wanted = [...this.lanes].some((each) => each.channels.get(channel)?.presence);
-    this.forward(lane, { ...frame, params: { ...frame.params, ...(wanted ? { include_presence: true } : {}) } });
+    lane.channels.set(channel, { presence, hidden: frame.params?.hidden === true, since, version: undefined, acks: [] });
+    const { hidden: _, ...params } = frame.params ?? {};
+    this.forward(lane, { ...frame, params: { ...params, ...this.wishes(channel) } });
+  }
+
+  /** What the connection asks for the lanes of a channel together: it is hidden where all of them are. */
+  private wishes(channel: string): { include_presence?: true; hidden?: true } {
+    const those = [...this.lanes].flatMap((lane) => lane.channels.get(channel) ?? []);
+    return {
+      ...(those.some((each) => each.presence) ? { include_presence: true } : {}),
+      ...(those.every((each) => each.hidden) ? { hidden: true } : {}),
+    };
   }
 
   private unsubscribe(lane: Lane, frame: Frame): void {
@@ -141,8 +158,10 @@ export class Upstream {
     if (!others) this.forward(lane, frame);
     else if (frame.ref !== undefined) lane.deliver({ type: "unsubscribed", channel, ref: frame.ref });
     if (!others) {
-      this.documents.get(channel)?.stop();
+      const share = this.documents.get(channel);
+      share?.stop();
       this.documents.delete(channel);
+      for (const [ref, each] of this.questions) if (each === share) this.questions.delete(ref);
     }
   }
 
@@ -192,10 +211,12 @@ export class Upstream {
     }
     if (frame.type === "error" && asking) {
       if (this.granted) this.asking = undefined; // a renewal that was refused: the old token holds
-      lane?.deliver(back);
+      // To the tab it was no renewal: it takes part in the connection of its user, as it is.
+      if (this.granted && lane && !lane.authenticated) this.grant(lane, own);
+      else lane?.deliver(back);
       return this.authenticateNext();
     }
-    if (number === "0") return this.documents.get(frame.channel!)?.answered(frame.type === "subscribed" && frame.recovered === true);
+    if (number === "0") return this.questions.get(ref)?.answered(frame);
     if (!lane) return;
     const kept = frame.channel === undefined ? undefined : lane.channels.get(frame.channel);
     if (frame.type === "subscribed" && kept) {
@@ -215,10 +236,12 @@ export class Upstream {
     let share = this.documents.get(channel);
     if (!share) {
       const lanes = (): Lane[] => [...this.lanes].filter((lane) => lane.channels.has(channel));
+      const ref = `0.${++this.shares}`;
       share = new DocumentShare(channel, lanes, (since) => {
-        const include_presence = lanes().some((lane) => lane.channels.get(channel)!.presence);
-        if (this.open) this.socket.send(JSON.stringify({ type: "subscribe", channel, params: { since, include_presence }, ref: "0." }));
+        const params = { since, ...this.wishes(channel) };
+        if (this.open) this.socket.send(JSON.stringify({ type: "subscribe", channel, params, ref }));
       });
+      this.questions.set(ref, share);
       this.documents.set(channel, share);
     }
     return share;
