@@ -13,6 +13,7 @@ import {
   QueueFull,
   TimedOut,
 } from "../src/index.js";
+import { openDocument } from "../src/documents/index.js";
 import { FakeClock, FakeServer, settled } from "../src/testing/index.js";
 
 const CHANNEL = "dossier:country:SA";
@@ -74,6 +75,15 @@ describe("the printed class", () => {
     const keys = server.received.filter((message) => message.type === "dossier_update").map((each) => each.idempotency_key);
     expect(keys).toHaveLength(2);
     expect(new Set(keys).size).toBe(1);
+  });
+
+  it("keeps the idempotency key that the program gave the message", async () => {
+    const { server, client } = setUp();
+    await client.send(CHANNEL, { ...UPDATE, idempotency_key: "mine" });
+    await client.send(CHANNEL, { ...UPDATE, idempotency_key: "mine" });
+    const sent = server.received.filter((message) => message.type === "dossier_update");
+    expect(sent.map((message) => message.idempotency_key)).toEqual(["mine", "mine"]);
+    expect(sent[1]!.ref).not.toBe(sent[0]!.ref);
   });
 
   it("hears typed events", async () => {
@@ -179,6 +189,53 @@ describe("states and close codes", () => {
       last = clock.now();
     }
     expect(waits).toEqual([0.5, 1, 2, 4, 8, 16, 30, 30]);
+  });
+});
+
+describe("the end of a client", () => {
+  it("ends its iterations, those that wait and those that come", async () => {
+    const { server, client } = setUp();
+    await client.connect();
+    const [stream, inbox] = [client.stream(CHANNEL), client.inbox()];
+    await stream.ready;
+    const waiting = [stream.next(), stream.next(), inbox.next()];
+    await settled();
+    server.publish(CHANNEL, UPDATE);
+    await settled();
+    client.close();
+    const ends = await Promise.all(waiting);
+    expect(ends.map((each) => each.done)).toEqual([false, true, true]);
+    expect((await stream.next()).done).toBe(true);
+  });
+
+  it("throws in its iterations what ended it, where that was an error", async () => {
+    const { server, client } = setUp();
+    await client.connect();
+    const stream = client.stream(CHANNEL);
+    await stream.ready;
+    const next = stream.next();
+    server.drop(4502, "go");
+    await expect(next).rejects.toThrow(ConnectionClosed);
+  });
+
+  it("closes its documents with an error, and a document that the program closes without one", async () => {
+    const { client } = setUp();
+    await client.connect();
+    const [kept, left] = [openDocument(client, "kept"), openDocument(client, "left")];
+    const errors: Error[] = [];
+    kept.onError((error) => errors.push(error));
+    await Promise.all([kept.ready(), left.ready()]);
+    left.close();
+    const synced = kept.waitSynced();
+    kept.insert(0, "x");
+    const waits = kept.waitSynced();
+    client.close();
+    await synced;
+    await expect(waits).rejects.toThrow(ConnectionClosed);
+    expect([kept.closed, kept.error instanceof ConnectionClosed, kept.status]).toEqual([true, true, "stale"]);
+    expect([left.closed, left.error]).toEqual([true, undefined]);
+    expect(() => kept.insert(0, "y")).toThrow(ConnectionClosed);
+    expect(errors).toEqual([]);
   });
 });
 

@@ -193,7 +193,7 @@ export class DossierRealtimeClient implements RealtimeConnection {
     ) as Stream<ServerMessage> & { ready: Promise<void> };
     const subscription = this.subscribe(
       channel,
-      { onMessage: (message) => stream.push(message), onError: (error) => stream.end(error) },
+      { onMessage: (message) => stream.push(message), onError: (error) => stream.end(error), onEnd: () => stream.end() },
       options,
     );
     stream.ready = subscription.ready();
@@ -219,10 +219,11 @@ export class DossierRealtimeClient implements RealtimeConnection {
 
   /**
    * Send a message, and settle when it is durable. It is sent again after every reconnect until it is answered, under
-   * one idempotency key, and so takes effect once. While the rate is exceeded it waits.
+   * one idempotency key (the message's own, where it has one), and so takes effect once. While the rate is exceeded it waits.
    */
   async send(channel: string, message: any): Promise<void> {
-    await this.transmit(channel, message);
+    const own = (message as { idempotency_key?: unknown } | null)?.idempotency_key;
+    await this.transmit(channel, message, typeof own === "string" && own ? own : undefined);
   }
 
   /** As `send`, typed, with the place of the event as the result. */

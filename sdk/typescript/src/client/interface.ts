@@ -34,6 +34,8 @@ export interface SubscribeHandlers {
   onPresence?: (presence: PresenceState) => void;
   /** Called with a refusal, with `PositionLost` where events were missed, and with what ended the subscription. */
   onError?: (error: Error) => void;
+  /** @internal Called once at the end, also at that of the client; without an error where the program ended it. */
+  onEnd?: (error: Error | undefined) => void;
 }
 
 /** A place in a document's history: what `params.since` of its channel takes. */

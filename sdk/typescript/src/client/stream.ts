@@ -3,10 +3,15 @@ import type { HistoryPosition } from "../protocol.js";
 
 const CAPACITY = 1000; // items that may wait for a slow reader
 
+interface Reader<T> {
+  readonly resolve: (result: IteratorResult<T>) => void;
+  readonly reject: (error: Error) => void;
+}
+
 /** Items that come by themselves, read one after the other: `for await (const item of stream)`. */
 export class Stream<T> implements AsyncIterableIterator<T> {
   private readonly items: T[] = [];
-  private reader: { resolve: (result: IteratorResult<T>) => void; reject: (error: Error) => void } | undefined;
+  private readonly readers: Reader<T>[] = [];
   private error: Error | undefined;
   private done = false;
 
@@ -18,7 +23,8 @@ export class Stream<T> implements AsyncIterableIterator<T> {
 
   push(item: T): void {
     if (this.done) return;
-    if (this.reader) this.take()?.resolve({ done: false, value: item });
+    const reader = this.readers.shift();
+    if (reader) reader.resolve({ done: false, value: item });
     else if (this.items.push(item) > CAPACITY) {
       this.items.pop();
       this.end(new Overflowed(this.channel, CAPACITY, this.place()));
@@ -31,8 +37,7 @@ export class Stream<T> implements AsyncIterableIterator<T> {
     this.done = true;
     this.error = error;
     this.left();
-    const reader = this.take();
-    if (reader) this.finish(reader);
+    for (const reader of this.readers.splice(0)) this.finish(reader);
   }
 
   /** False once no more items come. */
@@ -44,7 +49,7 @@ export class Stream<T> implements AsyncIterableIterator<T> {
     if (this.items.length) return Promise.resolve({ done: false, value: this.items.shift()! });
     return new Promise((resolve, reject) => {
       if (this.done) this.finish({ resolve, reject });
-      else this.reader = { resolve, reject };
+      else this.readers.push({ resolve, reject });
     });
   }
 
@@ -58,13 +63,7 @@ export class Stream<T> implements AsyncIterableIterator<T> {
     return this;
   }
 
-  private take(): typeof this.reader {
-    const reader = this.reader;
-    this.reader = undefined;
-    return reader;
-  }
-
-  private finish(reader: NonNullable<typeof this.reader>): void {
+  private finish(reader: Reader<T>): void {
     const error = this.error;
     this.error = undefined;
     if (error) reader.reject(error);

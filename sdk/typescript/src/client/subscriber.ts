@@ -73,6 +73,7 @@ export class Subscriber implements Subscription {
     this.error = error;
     for (const { reject } of this.waiting.splice(0)) reject(error ?? this.gone());
     if (error && !(error instanceof ConnectionClosed && error.code === 0)) this.fault(error);
+    this.call(this.handlers.onEnd, error);
   }
 
   private gone(): Error {

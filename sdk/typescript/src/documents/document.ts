@@ -93,7 +93,11 @@ export class SharedDocument {
     );
     this.subscription = client.subscribe(
       this.channel,
-      { onMessage: (message) => this.follow(message), onError: (error) => this.failed(error) },
+      {
+        onMessage: (message) => this.follow(message),
+        onError: (error) => this.failed(error),
+        onEnd: (error) => this.ended(error),
+      },
       {
         includePresence: true,
         document: {
@@ -332,8 +336,8 @@ export class SharedDocument {
   /** Close the document. Edits that the server has not confirmed (see `flush`) do not reach it. */
   close(): void {
     if (!this.isClosed && this.onEnd(this)) {
+      this.stop(); // before its end is told: this one is the program's own
       this.subscription.unsubscribe();
-      this.stop();
     }
   }
 
