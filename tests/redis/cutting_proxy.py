@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 
 
@@ -19,6 +19,8 @@ class CuttingProxy:
         self.port = 0
         self.lose_answer_to = b""
         self.lost_answers = 0
+        self.before_request: Callable[[bytes], Awaitable[None]] | None = None
+        """Awaited with what a client sent, before it is passed on."""
         self._deaf: set[int] = set()
         self._subscribed: set[int] = set()
         self._writers: set[asyncio.StreamWriter] = set()
@@ -48,6 +50,8 @@ class CuttingProxy:
         self, number: int, reader: asyncio.StreamReader, requests: asyncio.StreamWriter, client: asyncio.StreamWriter
     ) -> None:
         while data := await reader.read(1 << 16):
+            if self.before_request is not None:
+                await self.before_request(data)
             if b"SUBSCRIBE" in data:
                 self._subscribed.add(number)
             if self.lose_answer_to and self.lose_answer_to in data:

@@ -6,8 +6,10 @@ What comes over it may be lost, late or twice. It only tells a node sooner what 
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import deque
 from collections.abc import Callable, Iterable
+from itertools import islice
 from typing import Any, Final
 
 import structlog
@@ -85,19 +87,23 @@ class Bus:
             self._task = asyncio.get_running_loop().create_task(self._run())
 
     async def _run(self) -> None:
-        while not self._closing:  # a cancellation may be lost in the package's own timeouts
+        me, told = asyncio.current_task(), ""
+        while not self._closing and self._task is me:  # a cancellation may be lost in the package's own timeouts
             connection = self._client.connection_pool.make_connection()  # type: ignore[no-untyped-call]
             try:
                 async with asyncio.timeout(CALL_SECONDS):
                     await connection.connect()
-                    await self._subscribe_all(connection, list(self._receivers))
-                self._connection = connection
+                await self._subscribe_all(connection)
+                if self._task is not me:
+                    return
+                self._connection, told = connection, ""
                 self.connected()
                 while self._connection is connection:
                     await self._receive(connection)
             except (RedisError, OSError, TimeoutError, Unavailable) as error:
-                if self._connection is not None:
-                    _log.warning("redis_bus_lost", error=repr(error))
+                if repr(error) != told:  # once for each failure, however often it is tried again
+                    told = repr(error)
+                    _log.warning("redis_bus_lost", error=told, subscriptions=len(self._receivers))
             except Exception:  # a node that hears nothing would deliver late for good
                 _log.exception("redis_bus_failed")
             finally:
@@ -106,15 +112,28 @@ class Bus:
                 await connection.disconnect(nowait=True)
             await asyncio.sleep(RECONNECT_SECONDS)
 
-    async def _subscribe_all(self, connection: Any, channels: list[str]) -> None:
-        for start in range(0, len(channels), _BATCH):
-            some = channels[start : start + _BATCH]
-            await connection.send_command(self._subscribe, *some)
-            for _ in some:
-                await self._receive(connection)
+    async def _subscribe_all(self, connection: Any) -> None:
+        """Subscribe until nothing is missing; from there to the use of the connection nothing may be awaited.
 
-    async def _receive(self, connection: Any) -> None:
-        kind, channel, data = await connection.read_response(disable_decoding=True, timeout=None)
+        What is subscribed meanwhile is found here, because `subscribe` has no connection yet to send it on.
+        """
+        made: set[bytes] = set()
+        while some := list(islice((name for name in self._receivers if name.encode() not in made), _BATCH)):
+            async with asyncio.timeout(CALL_SECONDS):  # a batch: the number of channels has no bound
+                await connection.send_command(self._subscribe, *some)
+                left = {name.encode() for name in some}
+                made |= left
+                while left:
+                    left.discard(await self._receive(connection))
+        for channel in made & self._confirming.keys():  # given up and wanted again meanwhile: it stands
+            self._confirmed(self._confirming.pop(channel))
+
+    async def _receive(self, connection: Any) -> bytes:
+        """Take what comes next, whenever that is; return the channel that it confirms, if it does.
+
+        The beats find out a connection that hears nothing: the package's own deadline would end each that is quiet.
+        """
+        kind, channel, data = await connection.read_response(disable_decoding=True, timeout=math.inf)
         if kind in (b"message", b"smessage"):
             receive = self._receivers.get(channel.decode())
             if receive is not None:
@@ -124,6 +143,8 @@ class Bus:
                     asyncio.get_running_loop().call_exception_handler({"message": "bad hint", "exception": wrong})
         elif kind in (b"subscribe", b"ssubscribe"):
             self._confirmed(self._confirming.pop(channel, ()))
+            return bytes(channel)
+        return b""
 
     def _confirmed(self, waiting: Iterable[asyncio.Future[None]]) -> None:
         for confirmed in waiting:
