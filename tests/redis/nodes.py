@@ -60,6 +60,7 @@ async def opened_node(
     recorded: int = 0,
     joined: Sequence[str] = (),
     durability: Durability = "memory",
+    instance: str = "",
     **limits: float,
 ) -> AsyncIterator[OpenNode]:
     """Open a node and join channels."""
@@ -70,7 +71,7 @@ async def opened_node(
         rates=RateLimiter(),
         clock=lambda: Instant(time.monotonic(), time.time()),
         recorded=recorded,
-        options=EngineOptions(node=name, prefix=prefix, durability=durability),
+        options=EngineOptions(node=name, prefix=prefix, durability=durability, instance=instance),
     )
     assert isinstance(engine, RedisEngine)
     try:

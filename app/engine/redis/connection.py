@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias, TypeVar
 
@@ -24,6 +24,7 @@ CALL_SECONDS: Final = 1.8
 """The deadline of a call: whoever waits for it is refused within 2 s."""
 
 _CLUSTER_RETRIES: Final = 3
+_PAGE: Final = 500  # members of a set, about: the server does nothing else meanwhile
 _CANCEL_SECONDS: Final = 0.1  # until a cancellation is repeated
 
 Client: TypeAlias = "redis.Redis"
@@ -116,6 +117,17 @@ def _tls(address: RedisAddress, options: EngineOptions) -> dict[str, Any]:
 def execute(client: Client, *command: Argument) -> Awaitable[Any]:
     """Return the reply of a command, as the server sends it."""
     return client.execute_command(*command)  # type: ignore[no-untyped-call]  # the package says no types
+
+
+async def members(client: Client, key: str) -> AsyncIterator[Sequence[bytes]]:
+    """Yield the members of a set in pages, each in a call of its own; one may come twice. Raises Unavailable."""
+    cursor = b"0"
+    while True:
+        cursor, page = await asked(execute(client, "SSCAN", key, cursor, "COUNT", _PAGE))
+        if page:
+            yield page
+        if cursor == b"0":
+            return
 
 
 async def asked(call: Awaitable[T], seconds: float = CALL_SECONDS) -> T:

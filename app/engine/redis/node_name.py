@@ -34,8 +34,15 @@ class NodeName:
         """Take the name. Raises EngineError where another node has it, and Unavailable."""
         if not self._instance:
             return
-        deadline = time.monotonic() + self._lease + 1
+        deadline, is_told = time.monotonic() + self._lease + 1, False
         while not await self._took():
+            if not is_told:
+                is_told = True
+                _log.warning(
+                    "another node holds this node's name; the start waits for the end of its lease",
+                    node=self._access.node,
+                    seconds=self._lease,
+                )
             if time.monotonic() > deadline:
                 raise EngineError(
                     f"another node is running with the name {self._access.node}: give each node a node.id of its own"

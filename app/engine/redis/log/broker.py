@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from app.core.domain.domain_facts import DomainFact
 from app.core.position import StreamPosition
 from app.engine.ports.events import IdempotencyKey, Publication, PublicationEntry, PublishResult, ignore_lost
 from app.engine.ports.records import RecordChange
 from app.engine.redis.bus import Bus
-from app.engine.redis.connection import Client, asked, execute
+from app.engine.redis.connection import Client, asked, execute, members
 from app.engine.redis.keys import RedisKeys
 from app.engine.redis.log.cursors import ChannelCursors
 from app.engine.redis.log.history import LogReader
@@ -19,6 +21,8 @@ from app.engine.redis.log.requests import CommitParts
 from app.engine.redis.log.store_state import StoreState
 from app.engine.redis.log.stored_event import LANE_BYTES, NumberedEvent, hinted, stored
 from app.engine.redis.scripts import loader
+
+_BEGUN_PAGE: Final = 5_000  # channels a call: the server does nothing else meanwhile
 
 FactChanges = Callable[[Sequence[DomainFact]], Awaitable[Sequence[RecordChange]]]
 
@@ -103,7 +107,7 @@ class RedisBroker:
                 self._cursors.settle(cursor, head)
             return StreamPosition(self._store.epoch(channel, head.generation), head.offset, head.oldest)
         if cursor.joining is not None:
-            await cursor.joining
+            await asyncio.shield(cursor.joining)  # one who gives up takes the answer from no other
         return await self.position(channel)
 
     async def leave(self, channel: str) -> None:
@@ -139,8 +143,7 @@ class RedisBroker:
         self._cursors.renew(channel, generation)
 
     async def channels(self) -> Collection[str]:
-        names = await asked(execute(self._client, "SMEMBERS", self._keys.channels))
-        return {name.decode() for name in names}
+        return {name.decode() async for page in members(self._client, self._keys.channels) for name in page}
 
     async def commits_after(self, commit: int, limit: int) -> list[Publication]:
         events = await self._reader.commits(self._lane.options.node, commit, limit)
@@ -149,9 +152,21 @@ class RedisBroker:
     async def find_begun(self) -> None:
         """Learn which channels began since the last call, on any node. Raises Unavailable."""
         until = self._store.seen
-        names = await asked(execute(self._client, "ZRANGEBYSCORE", self._keys.begun, f"({self._begun_until}", until))
-        self._begun |= {name.decode() for name in names}
-        self._begun_until = until
+        while self._begun_until < until:
+            last = await self._find_some_begun(until)
+            self._begun_until = last  # with each page: what was found is not asked for again after a failure
+
+    async def _find_some_begun(self, until: int) -> int:
+        """Learn of a page of channels that began; return the commit up to which all are known."""
+        bounds = f"({self._begun_until}", until, "WITHSCORES", "LIMIT", 0, _BEGUN_PAGE
+        rows = await asked(execute(self._client, "ZRANGEBYSCORE", self._keys.begun, *bounds))
+        self._begun |= {name.decode() for name in rows[0::2]}
+        if len(rows) < 2 * _BEGUN_PAGE:
+            return until
+        last = int(rows[-1])
+        same = await asked(execute(self._client, "ZRANGEBYSCORE", self._keys.begun, last, last))  # of one commit
+        self._begun |= {name.decode() for name in same}
+        return last
 
     def committed(self, events: Sequence[NumberedEvent]) -> None:
         """Note what this node has committed."""

@@ -81,7 +81,8 @@ class ChannelCursors:
                 self._send([waiting.event], waiting.context)
         cursor.generation, cursor.offset = place
         if cursor.joining is not None:
-            cursor.joining.set_result(None)
+            if not cursor.joining.done():
+                cursor.joining.set_result(None)
             cursor.joining = None
         asyncio.get_running_loop().call_soon(self._advance, cursor)
 
@@ -93,7 +94,8 @@ class ChannelCursors:
         if cursor.refill is not None:
             cursor.refill.cancel()
         if cursor.joining is not None and not cursor.joining.done():
-            cursor.joining.cancel()
+            cursor.joining.set_exception(Unavailable("The channel could not be joined: try again in a few seconds"))
+            cursor.joining.exception()  # retrieved: there may be nobody else who joins
         for waiting in list(cursor.waiting.values()):
             if waiting.context is not None:
                 self._send([waiting.event], waiting.context)

@@ -160,15 +160,16 @@ class CommitLane:
                     await self._step()
                 except (RedisError, OSError, TimeoutError, Unavailable, EngineError) as error:
                     self._failed(error)
-                    if self._closing and not self._queue:
-                        return
-                    await asyncio.sleep(RETRY_SECONDS)
                 except Exception as error:  # a lane that ends would refuse every change from then on
                     _log.exception("redis_lane_failed")
                     self._failed(error)
-                    await asyncio.sleep(RETRY_SECONDS)
                 else:
                     self._succeeded()
+                    continue
+                self._drop_given_up()
+                if self._closing and not self._queue:
+                    return
+                await asyncio.sleep(RETRY_SECONDS)
             if self._closing:
                 return
             await self._wake.wait()
@@ -230,6 +231,13 @@ class CommitLane:
                 self._queue.appendleft(job)
             elif job.seq:
                 self._unresolved.insert(0, job)
+
+    def _drop_given_up(self) -> None:
+        """Take those out of the queue that nobody waits for: it is in the order of their deadlines."""
+        while self._queue and self._queue[0].given_up:
+            job = self._queue.popleft()
+            if job.seq:  # it may have been carried out
+                self._unresolved.append(job)
 
     async def _decided(self, job: _Job) -> bool:
         """Decide on changes of records; return False where the job ended."""

@@ -56,7 +56,9 @@ class Pulse:
             await asyncio.sleep(BEAT_SECONDS if self.healthy else _RETRY_SECONDS)
             try:
                 await self._beat()
-            except (Unavailable, EngineError):
+            except (Unavailable, EngineError) as error:
+                if self.healthy:  # the first of a row
+                    _log.warning("redis_beat_refused", error=str(error))
                 self.healthy = False
             except Exception:  # a node without a pulse would not learn what it has missed
                 self.healthy = False

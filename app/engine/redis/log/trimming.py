@@ -11,7 +11,7 @@ from app.engine.ages import Ages
 from app.engine.clocks import Clocks
 from app.engine.limits import EngineLimits
 from app.engine.ports.errors import Unavailable
-from app.engine.redis.connection import asked, execute
+from app.engine.redis.connection import asked, execute, members
 from app.engine.redis.documents.trim import trim_document
 from app.engine.redis.keys import RedisKeys
 from app.engine.redis.log.history import ChannelHead, LogReader
@@ -25,8 +25,6 @@ TRIM_STEP: Final = 1_000
 
 TRIM_EVERY: Final = TRIM_STEP // 2
 """Events between two steps: history shrinks faster than it grows."""
-
-_CHUNK: Final = 500  # channels whose heads one call asks for
 
 
 class Trimming:
@@ -92,9 +90,8 @@ class Trimming:
     async def _survey(self) -> None:
         """Find channels that are long and that nobody may publish on any more."""
         with suppress(Unavailable):
-            names = sorted(await asked(execute(self._client, "SMEMBERS", self._keys.channels)))
-            for start in range(0, len(names), _CHUNK):
-                some = [name.decode() for name in names[start : start + _CHUNK]]
+            async for names in members(self._client, self._keys.channels):
+                some = [name.decode() for name in names]
                 _, heads = await self._reader.heads(some)
                 for channel, head in zip(some, heads, strict=True):
                     self.found(channel, head)
