@@ -16,6 +16,7 @@ from app.journal.writer import Journal
 from app.node.sockets import background
 from app.node.sockets.background import Background
 from tests.harness.coroutine_tests import asynchronous
+from tests.harness.eventually import HANG_SECONDS
 from tests.harness.in_process import running
 from tests.journal.folders import NODE, until
 
@@ -64,6 +65,23 @@ async def test_endless_work_that_fails_or_ends_is_begun_again(monkeypatch: pytes
     await asyncio.wait_for(there.wait(), 30)
     await tasks.settle(30)
     assert len(begun) == 3
+
+
+@asynchronous
+async def test_endless_work_that_takes_a_cancellation_for_a_failed_call_ends_all_the_same() -> None:
+    tasks, there = Background(asyncio.get_running_loop()), asyncio.Event()
+
+    async def work() -> None:
+        try:
+            there.set()
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            await asyncio.Event().wait()
+
+    tasks.repeat("work", work)
+    await there.wait()
+    await asyncio.wait_for(tasks.settle(HANG_SECONDS), HANG_SECONDS / 2)
+    assert not tasks._tasks
 
 
 @asynchronous

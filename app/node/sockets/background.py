@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
 FIRST_PAUSE_SECONDS, MAX_PAUSE_SECONDS = 1.0, 60.0
+_CANCEL_SECONDS = 0.1  # until a cancellation is repeated
 _log = structlog.get_logger("node")
 
 
@@ -51,12 +52,17 @@ class Background:
             pause = FIRST_PAUSE_SECONDS if steady else min(2 * pause, MAX_PAUSE_SECONDS)
 
     async def settle(self, seconds: float) -> None:
-        """Cancel endless work, and wait for the other tasks, at most so many seconds."""
-        for task in self._endless:
-            task.cancel()
+        """Cancel endless work, and wait for the other tasks, at most so many seconds.
+
+        Work that just then calls the engine may take a cancellation for a failed call: it is repeated.
+        """
         deadline = self._loop.time() + seconds
-        while self._tasks and (left := deadline - self._loop.time()) > 0:
-            await asyncio.wait(set(self._tasks), timeout=left)
+        while True:
+            for task in self._endless:
+                task.cancel()
+            if not self._tasks or (left := deadline - self._loop.time()) <= 0:
+                return
+            await asyncio.wait(set(self._tasks), timeout=min(left, _CANCEL_SECONDS) if self._endless else left)
 
     def _finished(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
