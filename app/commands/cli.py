@@ -22,7 +22,7 @@ from app.commands.serve import announce, run_measured, serve
 from app.commands.workers.parent import run_workers, unfit
 from app.configuration.config import KEYS_OF_SERVICE, Config, ConfigError, load
 from app.configuration.limits import rate_limits, session_limits
-from app.engine.ports.errors import EngineError
+from app.engine.ports.errors import EngineError, Unavailable
 from app.journal import store
 from app.security.minting import mint
 from app.security.private_files import keep_private
@@ -86,7 +86,15 @@ def main(arguments: Sequence[str], command: str = "run.py") -> int:
                 return _serve(config, asked)
             case _:
                 return run_measured(serve(config, beside=asked))
-    except (EngineError, store.JournalError, export.ExportError, OSError, ValueError, sqlite3.Error) as wrong:
+    except (
+        EngineError,
+        Unavailable,
+        store.JournalError,
+        export.ExportError,
+        OSError,
+        ValueError,
+        sqlite3.Error,
+    ) as wrong:
         return refuse_start(error_sentence(wrong))
     except KeyboardInterrupt:
         return 0

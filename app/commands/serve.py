@@ -85,6 +85,9 @@ async def serve(config: Config, *, beside: argparse.Namespace | None = None, wor
             f"cannot listen on {config.server.host}:{config.server.port} ({wrong.strerror}); "
             "choose a free address with --host and --port"
         )
+    except BaseException:
+        await service.stop()  # what goes on beside it would keep the process from ending
+        raise
     gc.set_threshold(*_GC_THRESHOLDS)
     sys.setswitchinterval(_SWITCH_SECONDS)
     FrozenSurvivors().install()

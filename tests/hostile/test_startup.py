@@ -23,6 +23,7 @@ from app.engine.embedded.storage.schema import FILE, VERSION
 from tests.harness import tokens
 from tests.harness.eventually import HANG_SECONDS
 from tests.harness.processes import forked
+from tests.harness.redis_server import RedisServer
 from tests.harness.service import ROOT, Overrides, Service, as_environment
 from tests.harness.wire import Client, Raw, upgrade
 
@@ -151,6 +152,19 @@ def test_a_second_service_on_the_same_port_is_refused(used: Service, tmp_path: P
     assert status == 2
     _is_one_clear_line(said)
     assert str(used.port) in said
+
+
+def test_a_store_that_refuses_while_the_service_starts_ends_the_start(
+    redis_server: RedisServer, tmp_path: Path
+) -> None:
+    prefix = tmp_path.name
+    redis_server.command("SET", f"{{{prefix}}}:commits:test", "of another kind")
+    settings = {"node.id": "test", "storage.engine": redis_server.url, "storage.redis_prefix": prefix}
+    status, said = _start(tmp_path / "data", settings | {"storage.durability": "memory"})
+    assert status == 2
+    _is_one_clear_line(said.splitlines(keepends=True)[-1])
+    assert "WRONGTYPE" in said
+    assert "Traceback" not in said
 
 
 @pytest.fixture(scope="module")
