@@ -14,7 +14,7 @@ from app.engine.redis.keys import RedisKeys
 from app.engine.redis.scripts import loader
 
 _BY_KEY: Final = 500  # records a call: the server does nothing else meanwhile
-_MAX_REMOVED: Final = 500  # records an upkeep at most, likewise
+_MAX_REMOVED: Final = 500  # records a call, likewise
 _SEPARATOR: Final = "\n"  # between labels, which are names and hold no line end
 
 Fields = Sequence[bytes | None]
@@ -75,7 +75,8 @@ class RedisRecords:
 
     async def _remove_expired(self) -> None:
         with suppress(Unavailable):  # the next upkeep finds what this one left
-            await self._run("expire_records", repr(self._now()), _MAX_REMOVED)
+            while await self._run("expire_records", repr(self._now()), _MAX_REMOVED) == _MAX_REMOVED:
+                pass
 
     async def _run(self, script: str, *arguments: str | float) -> Any:
         return await loader.run(self._client, script, [self._keys.meta], self._keys.log, *arguments)

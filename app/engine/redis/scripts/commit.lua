@@ -117,7 +117,7 @@ end
 -- Append
 
 local reply, places, order = {'DONE', number + 1}, {}, {}
-local commits = log .. 'commits:' .. request.node
+local commits, logged = log .. 'commits:' .. request.node, false
 for _, entry in ipairs(request.entries) do
   local channel, durable, blob = entry[1], entry[2], ARGV[entry[3]]
   local head = head_of(channel)
@@ -132,6 +132,7 @@ for _, entry in ipairs(request.entries) do
     redis.call('XADD', head.events, text(offset) .. '-0', 'n', text(number), 'e', blob)
     redis.call('XADD', commits, 'MAXLEN', '~', request.logged, text(number) .. '-0',
       'c', channel, 'g', text(generation), 'o', text(offset))
+    logged = true
   end
   head.hint[#head.hint + 1] = struct.pack('>I4I8I8I4', generation, offset, commit, #blob) .. blob
   reply[#reply + 1] = generation
@@ -141,6 +142,9 @@ for _, entry in ipairs(request.entries) do
   places[#places + 1] = offset
 end
 
+if logged then
+  redis.call('EXPIRE', commits, 2592000)  -- 30 days after the last commit of a node that does not come back
+end
 for channel, head in pairs(heads) do
   if head.offset > head.before then
     redis.call('HSET', head.name, 'generation', text(head.generation), 'offset', text(head.offset))
