@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -66,6 +66,7 @@ class Nodes:
 
     def __init__(self, url: str, prefix: str) -> None:
         self.url, self.prefix = url, prefix
+        self.clock: Callable[[], Instant] = now
 
     @asynccontextmanager
     async def opened(self, *names: str, **limits: float) -> AsyncIterator[list[Node]]:
@@ -80,7 +81,9 @@ class Nodes:
         """Return a node, which its caller closes."""
         options = EngineOptions(node=name, prefix=self.prefix)
         kept = EngineLimits(**limits)  # type: ignore[arg-type]  # some are whole numbers
-        engine = await open_engine(self.url, Path(), limits=kept, rates=RateLimiter(), clock=now, options=options)
+        engine = await open_engine(
+            self.url, Path(), limits=kept, rates=RateLimiter(), clock=self.clock, options=options
+        )
         node = Node(engine)
         node.start()
         await engine.broker.join(CHANNEL)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias, TypeVar
 
 import redis.asyncio as redis
 from redis.asyncio.cluster import ClusterNode, RedisCluster
 from redis.asyncio.retry import Retry
-from redis.asyncio.sentinel import Sentinel
+from redis.asyncio.sentinel import Sentinel, SentinelConnectionPool
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
@@ -23,6 +23,10 @@ from app.engine.redis.shard import ShardConnection, ShardLocator, TlsShardConnec
 CALL_SECONDS: Final = 1.8
 """The deadline of a call: whoever waits for it is refused within 2 s."""
 
+MAX_CONNECTIONS: Final = 64
+"""The connections of a pool: whoever finds all of them in use waits for one, as long as a call may take."""
+
+_VITAL_CONNECTIONS: Final = 16
 _CLUSTER_RETRIES: Final = 3
 _PAGE: Final = 500  # members of a set, about: the server does nothing else meanwhile
 _CANCEL_SECONDS: Final = 0.1  # until a cancellation is repeated
@@ -34,24 +38,32 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Clients:
-    """The clients of an engine. `log` reaches the keys of the log; `live` those of live state.
+    """The clients of an engine, each with connections of its own.
 
-    `address` may be shown. `is_cluster`: the keys of live state are spread over its shards. `watchers` are clients of
-    sentinels.
+    `log` reaches the keys of the log; `live` those of live state.
+
+    `vital` and `vital_live` reach the same for what keeps the node going (commits, the pulse, the lease, the bulletin):
+    that never waits behind the calls of users. `address` may be shown. `is_cluster`: the keys of live state are spread
+    over its shards. `watchers` are clients of sentinels.
     """
 
     log: Client
     live: Client
+    vital: Client
+    vital_live: Client
     address: str
     is_cluster: bool = False
     watchers: tuple[Client, ...] = ()
 
     async def close(self) -> None:
         """Close all connections."""
-        await self.log.aclose()  # first: its connections ask the others where its server is
-        for client in (self.live, *self.watchers):
-            if client is not self.log:
-                await client.aclose()
+        ours = [self.log, self.vital, self.live, self.vital_live, *self.watchers]  # those of the log first: they ask
+        for client in dict.fromkeys(ours):  # the others where their server is
+            await client.aclose()
+
+
+class _SentinelPool(SentinelConnectionPool, redis.BlockingConnectionPool):
+    """Connections to the master that sentinels name; whoever finds all of them in use waits for one."""
 
 
 def connect(url: str, options: EngineOptions = DEFAULT_OPTIONS) -> Clients:
@@ -63,7 +75,7 @@ def connect(url: str, options: EngineOptions = DEFAULT_OPTIONS) -> Clients:
     if address.kind == "cluster":
         return _cluster_clients(address, options)
     common = _common(address, options) | {"retry": Retry(NoBackoff(), 0), "db": address.database}
-    client: Client
+    make: Callable[[int], Client]
     watchers: tuple[Client, ...] = ()
     if address.kind == "sentinel":
         asking = {
@@ -72,12 +84,31 @@ def connect(url: str, options: EngineOptions = DEFAULT_OPTIONS) -> Clients:
             **_tls(address, options),
         }
         sentinels = Sentinel(address.hosts, sentinel_kwargs=asking, **common)  # type: ignore[no-untyped-call]
-        client, watchers = sentinels.master_for(address.service, redis.Redis), tuple(sentinels.sentinels)
+        watchers = tuple(sentinels.sentinels)
+
+        def make(connections: int) -> Client:
+            pooled = _pooled(connections)
+            pool = _SentinelPool(address.service, sentinels, **common, **pooled)  # type: ignore[no-untyped-call]
+            return redis.Redis.from_pool(pool)
+
     else:
         host, port = address.hosts[0]
-        client = redis.Redis(host=host, port=port, **common)
-    client.response_callbacks.clear()  # replies as the server sends them
-    return Clients(client, client, address.shown, watchers=watchers)
+        common.pop("ssl", None)
+        kind = redis.SSLConnection if address.tls else redis.Connection
+
+        def make(connections: int) -> Client:
+            pooled = _pooled(connections)
+            pool = redis.BlockingConnectionPool(connection_class=kind, host=host, port=port, **pooled, **common)
+            return redis.Redis.from_pool(pool)
+
+    log, live, vital = make(MAX_CONNECTIONS), make(MAX_CONNECTIONS), make(_VITAL_CONNECTIONS)
+    for client in (log, live, vital):
+        client.response_callbacks.clear()  # replies as the server sends them
+    return Clients(log, live, vital, vital, address.shown, watchers=watchers)
+
+
+def _pooled(connections: int) -> dict[str, Any]:
+    return {"max_connections": connections, "timeout": CALL_SECONDS}
 
 
 def _cluster_clients(address: RedisAddress, options: EngineOptions) -> Clients:
@@ -87,15 +118,22 @@ def _cluster_clients(address: RedisAddress, options: EngineOptions) -> Clients:
     for command in [name for name in cluster.response_callbacks if not name.startswith(("CLUSTER", "COMMAND"))]:
         del cluster.response_callbacks[command]
     common.pop("ssl", None)
-    pool = redis.ConnectionPool(
-        connection_class=TlsShardConnection if address.tls else ShardConnection,
-        locator=ShardLocator(cluster, RedisKeys(options.prefix).meta),
-        retry=Retry(NoBackoff(), 0),
-        **common,
-    )
-    log = redis.Redis.from_pool(pool)
-    log.response_callbacks.clear()
-    return Clients(log, cluster, address.shown, is_cluster=True)  # type: ignore[arg-type]  # it executes commands alike
+    locator = ShardLocator(cluster, RedisKeys(options.prefix).meta)
+
+    def make(connections: int) -> Client:
+        pool = redis.BlockingConnectionPool(
+            connection_class=TlsShardConnection if address.tls else ShardConnection,
+            locator=locator,
+            retry=Retry(NoBackoff(), 0),
+            **_pooled(connections),
+            **common,
+        )
+        client = redis.Redis.from_pool(pool)
+        client.response_callbacks.clear()
+        return client
+
+    live: Client = cluster  # type: ignore[assignment]  # it executes commands alike, and makes connections as needed
+    return Clients(make(MAX_CONNECTIONS), live, make(_VITAL_CONNECTIONS), live, address.shown, is_cluster=True)
 
 
 def _common(address: RedisAddress, options: EngineOptions) -> dict[str, Any]:

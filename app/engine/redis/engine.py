@@ -110,7 +110,9 @@ class RedisEngine:
         reader = LogReader(clients.log, keys)
         cursors = ChannelCursors(store, reader)
         rows = max(1, limits.operation_id_bytes // OPERATION_ROW_BYTES)
-        lane = CommitLane(clients.log, keys, store, cursors, LaneLimits(limits.idempotency_seconds, rows), clocks.unix)
+        lane = CommitLane(
+            clients.vital, keys, store, cursors, LaneLimits(limits.idempotency_seconds, rows), clocks.unix
+        )
         lane.options = options
         lane.sharded = clients.is_cluster
         bus = Bus(clients.log, sharded=clients.is_cluster)
@@ -120,7 +122,7 @@ class RedisEngine:
         self._trimming = Trimming(reader, keys, store, limits, clocks)
         lane.committed = self._committed
         store.changed = cursors.void
-        self._pulse = Pulse(parts, self._broker, self._trimming)
+        self._pulse = Pulse(parts, self._broker, self._trimming, clients.vital)
         self.broker: Broker = self._broker
         self.documents: DocumentStore = RedisDocuments(parts)
         self.revisions: RevisionStore = RedisRevisions(parts)
@@ -131,8 +133,9 @@ class RedisEngine:
         self.briefs: BriefStore = RedisBriefs(facts, self._broker)
         self.records: RecordStore = self._records
         access = LiveAccess(clients.live, clients.log, keys, clocks, options.node)
-        self._name = NodeName(access, options.instance)
-        self.live = live = LiveState(access, limits, rates, self._broker.joined)
+        vital = replace(access, client=clients.vital_live)
+        self._name = NodeName(vital, options.instance)
+        self.live = live = LiveState(access, vital, limits, rates, self._broker.joined)
         self.presence: PresenceStore = live.presence
         self.sessions: SessionStore = live.sessions
         self.revocations: RevocationStore = live.revocations

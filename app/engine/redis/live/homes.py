@@ -31,7 +31,8 @@ Work = Callable[[], Awaitable[None]]
 class Homes:
     """The lease of this node's run, and the clearing of dead ones.
 
-    `sweeps`: what clears a dead home, in order; `moved`: what is done once this node has another home.
+    `sweeps`: what clears a dead home, in order; `moved`: what is done once this node has another home, each until it
+    succeeds. None of it is done within a renewal: whoever waits for that may hold what the work needs.
     """
 
     def __init__(self, access: LiveAccess, lease: float = LEASE_SECONDS) -> None:
@@ -39,6 +40,7 @@ class Homes:
         self.current = token_hex(8)
         self.sweeps: list[Callable[[str], Awaitable[None]]] = []
         self.moved: list[Work] = []
+        self._owed: list[Work] = []  # of `moved`, what is still to be done for the present home
         self.ticks: list[Work] = []
         """Work after each renewal, once a second, while the store answers."""
         self.report: tuple[str, bytes] = ("", b"")
@@ -94,13 +96,24 @@ class Homes:
                 _log.exception("lease_not_renewed")
 
     async def _tick(self) -> None:
+        owed = self._owed  # a further move makes another list
+        for work in list(owed):
+            if not await self._did(work):
+                return
+            owed.remove(work)
         for work in self.ticks:
-            try:
-                await work()
-            except Unavailable:
-                return  # done again with the next second
-            except Exception:
-                _log.exception("live_upkeep_failed")
+            if not await self._did(work):
+                return
+
+    async def _did(self, work: Work) -> bool:
+        """Do some work; return False where it is to be done again with the next second."""
+        try:
+            await work()
+        except Unavailable:
+            return False
+        except Exception:
+            _log.exception("live_upkeep_failed")
+        return True
 
     async def _renew_once(self) -> None:
         """Renew; calls that come meanwhile wait for the same renewal."""
@@ -135,10 +148,8 @@ class Homes:
 
     async def _move(self) -> None:
         _log.warning("home_lost", node=self._access.node)
-        self.current, self._is_begun = token_hex(8), False
+        self.current, self._is_begun, self._owed = token_hex(8), False, list(self.moved)
         await self._renew()
-        for work in self.moved:
-            await work()
 
     def _sweep(self, home: str) -> None:
         task = asyncio.create_task(self._clear(home))

@@ -22,14 +22,24 @@ from app.engine.redis.live.settings import RedisSettings
 
 
 class LiveState:
-    """The stores of live state. `joined`: the channels that this node receives."""
+    """The stores of live state. `joined`: the channels that this node receives.
 
-    def __init__(self, access: LiveAccess, limits: EngineLimits, limiter: RateLimiter, joined: Collection[str]) -> None:
+    `vital`: the way for the lease and the bulletin, which never wait behind the calls of users.
+    """
+
+    def __init__(
+        self,
+        access: LiveAccess,
+        vital: LiveAccess,
+        limits: EngineLimits,
+        limiter: RateLimiter,
+        joined: Collection[str],
+    ) -> None:
         self.access, self._grace = access, limits.grace
         self._bus = Bus(access.pubsub)
-        self._homes = homes = Homes(access)
-        self._beat = LiveBeat(access, self._bus, homes)
-        self.bulletin = bulletin = Bulletin(access, homes)
+        self._homes = homes = Homes(vital)
+        self._beat = LiveBeat(vital, self._bus, homes)
+        self.bulletin = bulletin = Bulletin(vital, homes)
         self.sessions = RedisSessions(access, homes, limits.resume_seconds)
         self.presence = RedisPresence(access, homes, self._bus, joined, limits)
         self.revocations = RedisRevocations(access, bulletin, limits.revocation_seconds)

@@ -8,7 +8,7 @@ from typing import Final
 import structlog
 
 from app.engine.ports.errors import EngineError, Unavailable
-from app.engine.redis.connection import ended
+from app.engine.redis.connection import Client, ended
 from app.engine.redis.log.broker import LogParts, RedisBroker
 from app.engine.redis.log.trimming import Trimming
 from app.engine.redis.scripts import loader
@@ -25,8 +25,8 @@ _CHUNK: Final = 500  # channels whose heads one call asks for: the server does n
 class Pulse:
     """Beats to oneself. Each says how far the log is: a node that is behind asks for the heads of its channels."""
 
-    def __init__(self, parts: LogParts, broker: RedisBroker, trimming: Trimming) -> None:
-        self._parts, self._broker, self._trimming = parts, broker, trimming
+    def __init__(self, parts: LogParts, broker: RedisBroker, trimming: Trimming, client: Client) -> None:
+        self._parts, self._broker, self._trimming, self._client = parts, broker, trimming, client
         self._channel = parts.keys.beat(parts.lane.id)
         self._sent = self._heard = 0
         self._compared = -1
@@ -70,7 +70,7 @@ class Pulse:
         parts = self._parts
         self._sent += 1
         store, commit, server_ms = await loader.run(
-            parts.client, "beat", [parts.keys.meta], self._channel, self._sent, int(parts.lane.sharded)
+            self._client, "beat", [parts.keys.meta], self._channel, self._sent, int(parts.lane.sharded)
         )
         parts.store.set_clock(int(server_ms))
         parts.lane.beaten()

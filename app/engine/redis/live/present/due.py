@@ -12,8 +12,8 @@ import structlog
 
 from app.engine.ports.errors import Unavailable
 from app.engine.redis.connection import ended
+from app.engine.redis.together import AT_ONCE
 
-AT_ONCE: Final = 100  # pieces of work that are under way together
 RETRY_SECONDS: Final = 1.0
 STANDSTILL_SECONDS: Final = 1.0  # that work may be late before those who may be coming back are waited for
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Final
 
 from msgspec import UNSET
 
@@ -19,25 +17,29 @@ from app.engine.ports.errors import Unavailable
 from app.engine.redis.bus import Bus
 from app.engine.redis.live.access import LiveAccess
 from app.engine.redis.live.homes import Homes
-from app.engine.redis.live.present.due import AT_ONCE, DueWork
+from app.engine.redis.live.present.due import DueWork
 from app.engine.redis.live.present.held import HeldFields
 from app.engine.redis.live.present.people import People, PlaceName
 from app.engine.redis.live.present.places import PlaceWriter
 from app.engine.redis.live.present.view import ChannelView
 from app.engine.redis.live.present.views import ChannelViews
+from app.engine.redis.together import all_done
 from dossier_realtime.protocol.commands import PresenceChange
 from dossier_realtime.protocol.documents.field_locks import LockState
 from dossier_realtime.protocol.responses import Roster
 
-CLEARED: Final = 50  # places of a dead home that are cleared together
-
 
 @dataclass(slots=True)
 class _Mine:
-    """A visible connection of this node on a channel. `change`: all that it said of its state."""
+    """A visible connection of this node on a channel.
+
+    `home`: the newest under which it may be known; `entered`: that under which it surely is; `change`: all that it
+    said of its state.
+    """
 
     member: Member
     home: str
+    entered: str = ""
     change: PresenceChange | None = None
 
     def said(self, change: PresenceChange) -> None:
@@ -88,6 +90,7 @@ class RedisPresence:
                 newest, elsewhere = await self._people.enter(channel, member, home)
                 step = partial(presence_record.entered, member=newest, home=home)
                 await self._places.change(channel, user_id, step)
+                mine.entered = home
             except BaseException:  # it may have come in all the same
                 self._forget(channel, connection)
                 self._due.at(self._access.clocks.steady(), partial(self._remove, channel, user_id, connection, home))
@@ -110,7 +113,7 @@ class RedisPresence:
         there = self._mine.pop(connection, {})
         for channel, mine in there.items():
             self._due.at(over, partial(self._gone, channel, mine.member.user_id, connection, mine.home))
-        await asyncio.gather(*(self._mark_lost(channel, mine) for channel, mine in there.items()))
+        await all_done(partial(self._mark_lost, channel, mine) for channel, mine in there.items())
 
     async def renew(self, connection: str, profile: Profile) -> None:
         there = self._mine.get(connection, {})
@@ -240,17 +243,20 @@ class RedisPresence:
         await self._views.check({channel for there in self._mine.values() for channel in there})
 
     async def _enter_again(self) -> None:
-        """Enter everything under the node's new home: what it had entered before was cleared, or will be."""
+        """Enter everything under the node's new home: what it had entered before was cleared, or will be.
+
+        Raises Unavailable where not all of it is entered yet.
+        """
         mine = [(channel, one) for there in self._mine.values() for channel, one in there.items()]
-        for start in range(0, len(mine), AT_ONCE):
-            await asyncio.gather(*(self._again(channel, one) for channel, one in mine[start : start + AT_ONCE]))
+        await all_done(partial(self._again, channel, one) for channel, one in mine)
 
     async def _again(self, channel: str, mine: _Mine) -> None:
         user_id, connection = mine.member.user_id, mine.member.connection
         async with self._places.lane(channel, user_id):
-            if not self._is_mine(channel, connection):
+            home = self._homes.current
+            if not self._is_mine(channel, connection) or mine.entered == home:
                 return
-            home = mine.home = self._homes.current
+            mine.home = home
             newest, _ = await self._people.enter(channel, mine.member, home)
 
             def step(record: PresenceRecord | None) -> PresenceRecord | None:
@@ -260,14 +266,14 @@ class RedisPresence:
                 return entered if change is None else presence_record.updated(entered, connection, change)
 
             await self._places.change(channel, user_id, step)
+            mine.entered = home
 
     async def _sweep(self, home: str) -> None:
         """Let all leave who were there over a dead home, and free the fields that they held."""
         cursor = -1
         while cursor:
             cursor, some = await self._people.some_of(home, max(0, cursor))
-            for start in range(0, len(some), CLEARED):
-                await asyncio.gather(*(self._clear(one, home) for one in some[start : start + CLEARED]))
+            await all_done(partial(self._clear, one, home) for one in some)
 
     async def _clear(self, place: PlaceName, home: str) -> None:
         channel, user_id, connection = place

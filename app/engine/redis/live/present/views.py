@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Collection, Sequence
+from functools import partial
 from itertools import islice
 from typing import Final
 
@@ -16,9 +17,9 @@ from app.engine.redis.connection import ended
 from app.engine.redis.live.access import LiveAccess, pairs
 from app.engine.redis.live.present.stored import NumberedChange, PresenceSnapshot, changes_of, hinted, snapshot_of
 from app.engine.redis.live.present.view import ChannelView
+from app.engine.redis.together import AT_ONCE, all_done
 
 CHECKED: Final = 500  # views a second whose numbers are compared with the store's: all of them within 5 s, up to 2,500
-_TOGETHER: Final = 20  # questions under way at once
 _KEPT_IDLE: Final = 2  # checks for which a view is kept that nobody needs
 
 _log = structlog.get_logger("redis")
@@ -35,6 +36,7 @@ class ChannelViews:
         self._views: dict[str, ChannelView] = {}
         self._opening: dict[str, asyncio.Task[ChannelView]] = {}
         self._filling: dict[str, asyncio.Task[None]] = {}
+        self._may_fill = asyncio.Semaphore(AT_ONCE)  # all views are filled at once when hints are heard again
         self._idle: dict[str, int] = {}
         self._checked = 0
         bus.connected = self._heard_again
@@ -110,8 +112,7 @@ class ChannelViews:
             return
         start = self._checked % len(self._views)
         some = list(islice(self._views, start, start + CHECKED))
-        for first in range(0, len(some), _TOGETHER):
-            await asyncio.gather(*(self._check_one(channel) for channel in some[first : first + _TOGETHER]))
+        await all_done(partial(self._check_one, channel) for channel in some)
         self._checked = 0 if start + CHECKED >= len(self._views) else start + CHECKED
 
     async def close(self) -> None:
@@ -134,6 +135,10 @@ class ChannelViews:
         return view
 
     async def _fill(self, channel: str) -> None:
+        async with self._may_fill:
+            await self._fill_now(channel)
+
+    async def _fill_now(self, channel: str) -> None:
         view, (_, _, meta, changes) = self._views[channel], self.names(channel)
         before = view.number
         try:
