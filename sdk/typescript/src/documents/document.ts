@@ -333,7 +333,17 @@ export class SharedDocument {
     return this.replica.isSynced || !this.replica.isLoaded;
   }
 
-  /** Close the document. Edits that the server has not confirmed (see `flush`) do not reach it. */
+  /** Close the document once the server has confirmed every edit; until then it stays open, also while offline. */
+  closeWhenSynced(): void {
+    if (!this.isClosed && this.replica.isLoaded) {
+      this.run(() => this.replica.hurry());
+      void this.waitSynced().catch(() => undefined).finally(() => this.close());
+    } else {
+      this.close();
+    }
+  }
+
+  /** Close the document. Edits that the server has not confirmed (see `closeWhenSynced`) do not reach it. */
   close(): void {
     if (!this.isClosed && this.onEnd(this)) {
       this.stop(); // before its end is told: this one is the program's own

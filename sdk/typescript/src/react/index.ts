@@ -15,9 +15,15 @@ import {
   useState,
   useSyncExternalStore,
 } from "react";
-import type { PresenceState, RealtimeConnection, SubscribeOptions, SubscriptionStatus } from "../client/interface.js";
+import type {
+  PresenceState,
+  RealtimeConnection,
+  SubscribeHandlers,
+  SubscribeOptions,
+  Subscription,
+  SubscriptionStatus,
+} from "../client/interface.js";
 import { type DocumentStatus, openDocument, type RemoteCursor, type SharedDocument } from "../documents/index.js";
-import type { RealtimeError } from "../errors.js";
 import { ConnectionState, type ServerMessage } from "../protocol.js";
 
 const ClientContext = createContext<RealtimeConnection | undefined>(undefined);
@@ -50,7 +56,7 @@ export function useConnectionState(): ConnectionState {
 
 export interface ChannelOptions {
   /** Called with a gap in the events, with a refusal, and with what ended the subscription. */
-  readonly onError?: (error: RealtimeError) => void;
+  readonly onError?: (error: Error) => void;
   /** Begin with so many of the last events, 1 to 100. */
   readonly last?: number;
 }
@@ -60,38 +66,62 @@ export function useChannel(
   channel: string | undefined,
   onMessage: (message: ServerMessage) => void,
   options: ChannelOptions = {},
-): { readonly status: SubscriptionStatus; readonly error: RealtimeError | undefined } {
+): { readonly status: SubscriptionStatus; readonly error: Error | undefined } {
   const client = useClient();
   const latest = useRef({ onMessage, options });
   useEffect(() => {
     latest.current = { onMessage, options };
   });
-  const [state, setState] = useState<{ status: SubscriptionStatus; error: RealtimeError | undefined }>(WAITING);
+  const [state, setState] = useState<{ status: SubscriptionStatus; error: Error | undefined }>(WAITING);
   const { last } = options;
   useEffect(() => {
     if (!client || channel === undefined) {
       return undefined;
     }
     setState(WAITING);
-    const more: SubscribeOptions = last === undefined ? {} : { last };
-    const subscription = client.subscribe(
-      channel,
-      {
-        onMessage: (message) => latest.current.onMessage(message),
-        onError: (error) => {
-          setState({ status: subscription.status, error });
-          latest.current.options.onError?.(error);
-        },
-      },
-      more,
-    );
     let isOver = false;
-    subscription.ready().then(
-      () => isOver || setState({ status: subscription.status, error: undefined }),
-      () => isOver || setState((was) => ({ ...was, status: "ended" })),
-    );
+    let shown: SubscriptionStatus = "waiting";
+    let error: Error | undefined;
+    const show = (status: SubscriptionStatus): void => {
+      if (!isOver) {
+        shown = status;
+        setState((was) => (was.status === status && was.error === error ? was : { status, error }));
+      }
+    };
+    const more: SubscribeOptions = last === undefined ? {} : { last };
+    const handlers: SubscribeHandlers = {
+      onMessage: (message) => {
+        latest.current.onMessage(message);
+        if (shown === "recovering") {
+          show(subscription.status);
+        }
+      },
+      onError: (wrong) => {
+        error = wrong;
+        show(subscription.status);
+        latest.current.options.onError?.(wrong);
+      },
+      onEnd: (wrong) => {
+        error ??= wrong;
+        show("ended");
+      },
+    };
+    let subscription: Subscription;
+    try {
+      subscription = client.subscribe(channel, handlers, more);
+    } catch (wrong) {
+      error = wrong as Error;
+      show("ended");
+      return undefined;
+    }
+    const ends = [
+      client.onState(() => show(subscription.status)),
+      client.on("subscribed", (answer) => answer.channel === channel && show(subscription.status)),
+    ];
+    subscription.ready().then(() => show(subscription.status), () => show("ended"));
     return () => {
       isOver = true;
+      ends.forEach((end) => end());
       subscription.unsubscribe();
     };
   }, [client, channel, last]);
@@ -108,7 +138,12 @@ export function usePresence(channel: string | undefined): PresenceState {
     if (!client || channel === undefined) {
       return undefined;
     }
-    const subscription = client.subscribe(channel, { onPresence: setPresence, onError: () => setPresence(NOBODY) });
+    let subscription: Subscription;
+    try {
+      subscription = client.subscribe(channel, { onPresence: setPresence, onError: () => setPresence(NOBODY) });
+    } catch {
+      return undefined; // the client has ended: nobody is known to be there
+    }
     subscription.ready().catch(() => undefined);
     return () => {
       subscription.unsubscribe();
@@ -144,7 +179,7 @@ const NO_DOCUMENT: DocumentView = {
   error: undefined,
 };
 
-/** Open a document while the component is there; what waits is saved before it is closed. */
+/** Open a document while the component is there; after it goes, it stays open until what waits is saved. */
 export function useDocument(id: string | undefined): DocumentView {
   const client = useClient();
   const [view, setView] = useState(NO_DOCUMENT);
@@ -152,7 +187,13 @@ export function useDocument(id: string | undefined): DocumentView {
     if (!client || id === undefined) {
       return undefined;
     }
-    const document = openDocument(client, id);
+    let document: SharedDocument;
+    try {
+      document = openDocument(client, id);
+    } catch (wrong) {
+      setView({ ...NO_DOCUMENT, error: wrong as Error });
+      return () => setView(NO_DOCUMENT);
+    }
     let error: Error | undefined;
     const show = (): void => {
       const { text, status, isLoaded, synced, canUndo, canRedo, cursors } = document;
@@ -172,7 +213,7 @@ export function useDocument(id: string | undefined): DocumentView {
     return () => {
       ends.forEach((end) => end());
       setView(NO_DOCUMENT);
-      void document.flush().finally(() => document.close());
+      document.closeWhenSynced();
     };
   }, [client, id]);
   return view;

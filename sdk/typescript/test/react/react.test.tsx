@@ -2,10 +2,11 @@
 import { act, type ReactElement, StrictMode } from "react";
 import { createRoot, type Root } from "react-dom/client";
 import { renderToString } from "react-dom/server";
-import { afterEach, expect, it } from "vitest";
+import { afterEach, expect, it, vi } from "vitest";
 import { DossierRealtimeClient } from "../../src/index.js";
 import { RealtimeProvider, useChannel, useConnectionState, useDocument, usePresence } from "../../src/react/index.js";
-import { FakeServer } from "../../src/testing/index.js";
+import { openDocument } from "../../src/documents/index.js";
+import { FakeClock, FakeServer } from "../../src/testing/index.js";
 import { DocumentService } from "../documents/document_service.js";
 
 (globalThis as { IS_REACT_ACT_ENVIRONMENT?: boolean }).IS_REACT_ACT_ENVIRONMENT = true;
@@ -64,6 +65,74 @@ it("does nothing on a server", () => {
     </RealtimeProvider>
   );
   expect(renderToString(page)).toBe("<p>disconnected waiting 0 fine</p><p>stale </p>");
+});
+
+it("shows that a client has ended, and unmounts nothing", async () => {
+  const server = new FakeServer();
+  client = new DossierRealtimeClient({ token: "ali", ...server.options });
+  client.close();
+  const place = await shown(
+    <RealtimeProvider client={client}>
+      <Channel seen={[]} />
+      <Paper />
+    </RealtimeProvider>,
+  );
+  expect(place.textContent).toBe(`disconnected ended 0 The client was closed; make a new one to go on${"stale "}`);
+});
+
+it("follows the subscription over a break, while it recovers, and to the end of the client", async () => {
+  const server = new FakeServer();
+  const clock = new FakeClock();
+  client = new DossierRealtimeClient({ token: "ali", clock, ...server.options });
+  const statuses: string[] = [];
+  function Status(): ReactElement {
+    const { status } = useChannel(CHANNEL, () => undefined);
+    statuses.push(status);
+    return <p>{status}</p>;
+  }
+  const place = await shown(
+    <RealtimeProvider client={client}>
+      <Status />
+    </RealtimeProvider>,
+  );
+  await until(() => place.textContent === "live");
+  await act(async () => server.drop());
+  await until(() => place.textContent === "waiting");
+  for (const _ of [1, 2, 3]) {
+    server.publish(CHANNEL, { type: "dossier_update", payload: { entity_type: "country", entity_id: "SA", operation: "update", fields_changed: ["x"] } } as never);
+  }
+  await act(async () => clock.advance(40_000));
+  await until(() => place.textContent === "live");
+  await act(async () => client!.close());
+  expect(place.textContent).toBe("ended");
+  expect(statuses).toContain("waiting");
+});
+
+it("keeps a document whose edits wait offline open after its component, until they are saved", async () => {
+  const service = new DocumentService("text");
+  const connection = service.connect("ali");
+  const pump = setInterval(() => connection.step(), 1);
+  try {
+    const place = await shown(
+      <RealtimeProvider client={connection}>
+        <Paper />
+      </RealtimeProvider>,
+    );
+    await until(() => place.textContent === "live text");
+    connection.down();
+    await act(async () => place.querySelector("p")!.click());
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    await act(async () => root?.unmount());
+    root = undefined;
+    await vi.advanceTimersByTimeAsync(60_000);
+    vi.useRealTimers();
+    connection.up();
+    await until(() => service.document.text === "مرحبا text");
+    await until(() => openDocument(connection, "paper").text === "مرحبا text");
+  } finally {
+    vi.useRealTimers();
+    clearInterval(pump);
+  }
 });
 
 function Paper(): ReactElement {
