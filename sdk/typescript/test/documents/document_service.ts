@@ -124,6 +124,7 @@ export class FakeConnection implements RealtimeConnection {
   subscribe(channel: string, handlers: SubscribeHandlers, options?: { document?: DocumentHooks }): Subscription {
     this.handlers = handlers;
     this.hooks = options?.document;
+    this.status = "live";
     this.reload();
     const connection = this;
     return {
@@ -134,7 +135,12 @@ export class FakeConnection implements RealtimeConnection {
       },
       ready: () => Promise.resolve(),
       unsubscribe: () => {
+        if (this.handlers !== handlers) {
+          return; // a later subscription took its place
+        }
         this.status = "ended";
+        this.handlers = {};
+        this.hooks = undefined;
       },
       reload: () => this.reload(),
     };
