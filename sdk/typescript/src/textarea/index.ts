@@ -95,7 +95,8 @@ class TextareaBinding {
   }
 
   private key(event: KeyboardEvent): void {
-    const key = event.key.toLowerCase();
+    // On an Arabic keyboard, as on others that are not Latin, the key is known by its place.
+    const key = /^[a-z]$/i.test(event.key) ? event.key.toLowerCase() : event.code.replace("Key", "").toLowerCase();
     if (!(event.ctrlKey || event.metaKey) || event.altKey || event.isComposing || (key !== "z" && key !== "y")) {
       return;
     }

@@ -86,6 +86,19 @@ it("shows the document again after a paste that it does not take, with the undo 
   expect(element.value).toBe("text");
 });
 
+it("undoes and redoes on a keyboard that is not Latin, and by the letter on one that is", async () => {
+  const { document, element, type } = await bound("text");
+  const press = (key: string, code: string, shiftKey = false): void => {
+    element.dispatchEvent(new KeyboardEvent("keydown", { key, code, shiftKey, ctrlKey: true, cancelable: true }));
+  };
+  type("!", 4);
+  const texts = [["ئ", "KeyZ"], ["غ", "KeyY"], ["ئ", "KeyZ"], ["ئ", "KeyZ", true], ["w", "KeyZ"], ["z", "KeyW"]].map(([key, code, shift]) => {
+    press(key as string, code as string, shift as boolean);
+    return document.text;
+  });
+  expect(texts).toEqual(["text", "text!", "text", "text!", "text!", "text"]);
+});
+
 it("finds the places of a text with other line ends than a textarea shows", async () => {
   const text = "a\r\nb\rc";
   expect(shownLines(text)).toBe("a\nb\nc");
