@@ -251,6 +251,55 @@ describe("tokens", () => {
     expect(client.state).toBe("authenticated");
   });
 
+  it("repeats a renewal that failed, with growing delays, until it succeeds or the connection is lost", async () => {
+    let count = 0;
+    const isDown = (): boolean => count > 1 && count < 4;
+    const source = (): string => {
+      count++;
+      if (isDown()) throw new Error("no network");
+      return `ali-${count}`;
+    };
+    const { server, client, clock } = setUp({ token: source });
+    await client.connect();
+    server.send({ type: "token_expiring", payload: { expires_in: 60 } });
+    await clock.advance(20_000);
+    const tokens = () => server.received.filter((each) => each.type === "auth").map((each) => each.payload.token as string);
+    expect(tokens()).toEqual(["ali-1", "ali-4"]);
+    expect(server.opens).toBe(1);
+    server.answer = (message, socket) => {
+      if (message.type !== "auth") return false;
+      server.answer = undefined;
+      socket.deliver({ type: "error", error_code: "RATE_LIMIT_EXCEEDED", message: "later", timestamp: 1, retry_after: 9, ref: message.ref });
+      return true;
+    };
+    server.send({ type: "token_expiring", payload: { expires_in: 60 } });
+    await clock.advance(8_000);
+    expect(tokens()).toHaveLength(3);
+    await clock.advance(2_000);
+    expect(tokens()).toHaveLength(4);
+    count = 1;
+    server.send({ type: "token_expiring", payload: { expires_in: 60 } });
+    await settled();
+    client.close();
+    await clock.advance(60_000);
+    expect(count).toBe(2);
+  });
+
+  it("gives a call over HTTP up that is not answered, and asks again", async () => {
+    const clock = new FakeClock();
+    const server = new FakeServer();
+    let calls = 0;
+    const fetch = ((_: string, { signal }: RequestInit) => {
+      if (++calls > 1) return Promise.resolve(new Response('{"unread": 3, "entries": []}'));
+      return new Promise((_, reject) => signal!.addEventListener("abort", () => reject(signal!.reason)));
+    }) as typeof globalThis.fetch;
+    const client = new DossierRealtimeClient({ token: "ali", clock, ...server.options, fetch });
+    const unread = client.unread();
+    await clock.advance(40_000);
+    expect(calls).toBe(2);
+    expect(await unread).toBe(3);
+  });
+
   it("asks again after INVALID_TOKEN, three times at most, at least 1, 2 and 4 s later", async () => {
     let count = 0;
     const { server, client, clock, states, errors } = setUp({ token: () => `t-${++count}` });

@@ -38,6 +38,28 @@ describe("a page that was away", () => {
     expect(server.opens).toBe(1);
   });
 
+  it.each(["by its timer", "by the page"])("finds a sleep that the steady clock did not see: %s", async (how) => {
+    const { document, server, clock, client } = page();
+    await client.connect();
+    await clock.advance(1_000);
+    server.answers = false;
+    clock.suspend(3_600_000);
+    if (how === "by the page") document.dispatchEvent(new Event("visibilitychange"));
+    else await clock.advance(29_500);
+    await clock.advance(5_500);
+    expect(server.opens).toBeGreaterThan(1); // 75 s of silence are not over
+  });
+
+  it("takes a time of day that is set back for no sleep", async () => {
+    const { document, server, clock, client } = page();
+    await client.connect();
+    server.answers = false;
+    clock.suspend(-3_600_000);
+    document.dispatchEvent(new Event("visibilitychange"));
+    await clock.advance(6_000);
+    expect(server.opens).toBe(1);
+  });
+
   it("finds within 5 s that its connection died while it slept", async () => {
     const { server, clock, client } = page();
     await client.connect();

@@ -72,7 +72,7 @@ export class DossierRealtimeClient implements RealtimeConnection {
       this.session,
       {
         dial: () => runner.dial(),
-        renew: () => runner.renew(),
+        renew: (after) => runner.renew(after),
         drop: (code, reason) => runner.drop(code, reason),
         entered: (state) => {
           if (state === "error" || state === "disconnected") runner.stop();

@@ -5,6 +5,8 @@ export interface Clock {
   clearTimeout(timer: unknown): void;
   /** A random number, 0 ≤ n < 1. */
   random(): number;
+  /** The time of day in milliseconds, which goes on while the machine sleeps; a steady clock may stand then. */
+  wall?(): number;
 }
 
 const MAX_TIMER = 0x7fffffff; // a longer one would ring at once
@@ -14,4 +16,5 @@ export const systemClock: Clock = {
   setTimeout: (run, milliseconds) => setTimeout(run, Math.min(milliseconds, MAX_TIMER)),
   clearTimeout: (timer) => clearTimeout(timer as ReturnType<typeof setTimeout>),
   random: Math.random,
+  wall: Date.now,
 };

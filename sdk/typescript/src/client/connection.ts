@@ -16,7 +16,7 @@ const WAKE_SPREAD = 1_000; // many pages come back at one moment, when a network
 /** What a connection asks of its runner. */
 export interface ConnectionHost {
   dial(): void;
-  renew(): void;
+  renew(after?: number): void;
   write(frame: string): void;
   drop(code: number, reason: string): void;
   entered(state: ConnectionState): void;
@@ -139,6 +139,11 @@ export class ClientConnection {
         if (message.error_code === "AUTH_FAILED" || message.error_code === "INVALID_TOKEN") {
           this.lastRefusal = message;
           this.authRef = undefined;
+          return this.host.report(new DeniedError(message.error_code, message.message));
+        }
+        if (message.ref !== undefined && message.ref === this.authRef) {
+          this.authRef = undefined; // a renewal that cannot be made now
+          if (this.renewable) this.host.renew((message.retry_after ?? 15) * 1000);
           return this.host.report(new DeniedError(message.error_code, message.message));
         }
     }

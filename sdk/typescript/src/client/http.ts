@@ -3,6 +3,8 @@ import type { ErrorCode } from "../protocol.js";
 import { Backoff } from "./backoff.js";
 import type { Clock } from "./clock.js";
 
+const TIMEOUT = 30_000; // ms for an answer and its body
+
 /** The HTTP calls that a client makes: reading lists, with its own token. */
 export class HttpCalls {
   private readonly root: string;
@@ -38,11 +40,15 @@ export class HttpCalls {
     const headers = { Authorization: `Bearer ${await this.token()}` };
     let answer: Response;
     let text: string;
+    const late = new AbortController();
+    const timer = this.clock.setTimeout(() => late.abort(new Error(`none within ${TIMEOUT / 1000} s`)), TIMEOUT);
     try {
-      answer = await ask.call(globalThis, this.root + path, { headers, credentials: "omit" });
+      answer = await ask.call(globalThis, this.root + path, { headers, credentials: "omit", signal: late.signal });
       text = await answer.text();
     } catch (wrong) {
       throw new ConnectFailed(`No answer from ${this.root}: ${wrong}`);
+    } finally {
+      this.clock.clearTimeout(timer);
     }
     if (answer.ok) return JSON.parse(text) as T;
     const said = parsed(text);

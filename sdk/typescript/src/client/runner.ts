@@ -1,10 +1,12 @@
 import { AuthFailed, ConnectFailed, type RealtimeError } from "../errors.js";
+import { Backoff } from "./backoff.js";
 import type { Clock } from "./clock.js";
 import type { ClientConnection } from "./connection.js";
 import { watchPage } from "./lifecycle.js";
 import type { TokenSource, WebSocketConstructor, WebSocketLike } from "./options.js";
 
 const STANDSTILL = 1_000; // so late an alarm rings where the page did not run
+const RENEWAL = { base: 1_000, max: 15_000 }; // ms between the tries of a renewal
 
 /** The socket, the timer and the tokens of one connection. */
 export class ConnectionRunner {
@@ -12,6 +14,7 @@ export class ConnectionRunner {
   private attempt = 0;
   private timer: unknown;
   private ringsAt = Infinity;
+  private lag = Infinity; // of the steady clock behind the time of day
   private unwatch: (() => void) | undefined;
   connection!: ClientConnection;
 
@@ -37,7 +40,8 @@ export class ConnectionRunner {
   }
 
   start(): void {
-    this.unwatch ??= watchPage((sure) => this.perform(() => this.connection.wake(this.now, sure)));
+    if (this.lag === Infinity) this.slept(); // from now on
+    this.unwatch ??= watchPage((sure) => this.perform(() => this.slept() || this.connection.wake(this.now, sure)));
     this.perform(() => this.connection.start());
   }
 
@@ -96,11 +100,22 @@ export class ConnectionRunner {
     };
   }
 
-  renew(): void {
-    this.token().then(
-      (token) => this.perform(() => this.connection.renewed(token)),
-      (wrong: Error) => this.report?.(wrong), // the old token is valid for a while; then the client comes back
-    );
+  /** Renew the token, in so many milliseconds; a source that fails is asked again as long as this connection holds. */
+  renew(after = 0, backoff = new Backoff(RENEWAL.base, RENEWAL.max)): void {
+    const { attempt, clock } = this;
+    const holds = (): boolean => attempt === this.attempt && this.connection.state === "authenticated";
+    const ask = (): void => {
+      if (!holds()) return;
+      this.token().then(
+        (token) => holds() && this.perform(() => this.connection.renewed(token)),
+        (wrong: Error) => {
+          this.report?.(wrong); // the old token is valid for a while; then the client comes back
+          if (!(wrong instanceof AuthFailed)) this.renew(RENEWAL.base + backoff.delay(clock.random()), backoff);
+        },
+      );
+    };
+    if (after > 0) clock.setTimeout(ask, after);
+    else ask();
   }
 
   report: ((error: Error) => void) | undefined;
@@ -158,11 +173,21 @@ export class ConnectionRunner {
     if (due < Infinity) this.timer = clock.setTimeout(() => this.alarm(due), Math.max(0, Math.ceil(due - this.now)));
   }
 
+  /** True where the machine slept since the last look, which the steady clock of many systems does not show. */
+  private slept(): boolean {
+    const { clock, lag, now } = this;
+    this.lag = (clock.wall?.() ?? now) - now;
+    if (this.lag - lag < STANDSTILL) return false;
+    this.connection.stoodStill(now);
+    this.connection.wake(now, true);
+    return true;
+  }
+
   private alarm(due: number): void {
     this.timer = undefined;
     const now = this.now;
     this.perform(() => {
-      if (now - due >= STANDSTILL) this.connection.stoodStill(now);
+      if (!this.slept() && now - due >= STANDSTILL) this.connection.stoodStill(now);
       this.connection.tick(now);
     });
   }

@@ -3,6 +3,7 @@ import type { Clock } from "../client/clock.js";
 /** A clock that stands until a test moves it; chance is `chance`. */
 export class FakeClock implements Clock {
   private time = 0;
+  private slept = 0;
   private count = 0;
   private readonly timers = new Map<number, { at: number; run: () => void }>();
 
@@ -10,6 +11,10 @@ export class FakeClock implements Clock {
 
   now(): number {
     return this.time;
+  }
+
+  wall(): number {
+    return this.time + this.slept;
   }
 
   random(): number {
@@ -38,6 +43,11 @@ export class FakeClock implements Clock {
       await settled();
     }
     this.time = end;
+  }
+
+  /** The machine sleeps for so long, and the steady clock and its timers with it: the time of day alone goes on. */
+  suspend(milliseconds: number): void {
+    this.slept += milliseconds;
   }
 
   /** The page does not run for so long: no timer rings meanwhile, and then all that are due do, late. */
