@@ -1,4 +1,7 @@
 /** The guest of this tab: admission by a link's key, and the next token. A tab keeps its guest over a reload. */
+import { AuthFailed } from "../src/errors.js";
+import { claimsOf } from "../src/shared/messages.js";
+
 const KEPT = "guest";
 
 export interface Guest {
@@ -37,12 +40,20 @@ export function guest(): Guest | undefined {
   return kept === null ? undefined : (JSON.parse(kept) as Guest);
 }
 
-/** Bring a fresh access token. Where the service knows the guest no more, the last one, as long as it is good. */
+/**
+ * Bring a fresh access token. Where the service knows the guest no more, it is the last one, as long as it is good; then
+ * the guest is forgotten, and AuthFailed thrown. Any other answer is thrown as an error, after which a client asks again.
+ */
 export async function freshToken(): Promise<string> {
   const mine = guest();
   if (mine === undefined) throw new Error("Come in by a link first");
   const { status, body } = await request("POST", "/room/tokens", {}, { pass_key: mine.pass_key });
-  if (status !== 201) return mine.token;
+  if (status === 410) {
+    if (claimsOf(mine.token).end * 1000 > Date.now()) return mine.token;
+    sessionStorage.removeItem(KEPT);
+    throw new AuthFailed("The service knows this guest no more; come in by a new link");
+  }
+  if (status !== 201) throw new Error(`The service gave no token (HTTP ${status})`);
   sessionStorage.setItem(KEPT, JSON.stringify({ ...mine, token: body.token }));
   return String(body.token);
 }

@@ -1,8 +1,9 @@
 /** The room: one client, a dossier with its users, a shared text, and what waits for this guest. */
-import { DossierRealtimeClient } from "../src/index.js";
+import { AuthFailed, DossierRealtimeClient } from "../src/index.js";
 import { openDocument } from "../src/documents/index.js";
 import type { CommitmentAlertPayload, PresentUser } from "../src/protocol.js";
 import { bindTextarea } from "../src/textarea/index.js";
+import { tellActivity } from "./activity.js";
 import { Commitment } from "./commitment.js";
 import { freshToken, guest, linkForAnother } from "./guest.js";
 import { breakNetwork, CuttableSocket } from "./network.js";
@@ -39,11 +40,14 @@ function begin(userId: string, name: string): void {
   const client = new DossierRealtimeClient({ url: address.href, token: freshToken, WebSocket: CuttableSocket });
   const panes = new Panes(speech);
   const names = new Map<string, string>([[userId, name]]);
-  const report = (error: Error): void => tell(speech.say("refused", { message: error.message }));
+  const report = (error: Error): void => {
+    tell(error instanceof AuthFailed ? speech.say("gone") : speech.say("refused", { message: error.message }));
+  };
 
   const showState = (): void => {
     part("state").dataset.state = client.state;
     part("state").textContent = speech.named(client.state);
+    if (client.state === "error" && client.error !== undefined) report(client.error);
   };
   client.onState(showState);
   showState();
@@ -94,8 +98,8 @@ function begin(userId: string, name: string): void {
     bindTextarea(text, area, { onError: report });
     showStatus();
   }, report);
-  area.addEventListener("focus", () => client.updatePresence(DOSSIER, { status: "online", activity: "editing" }));
-  area.addEventListener("blur", () => client.updatePresence(DOSSIER, { status: "online", activity: "viewing" }));
+  area.addEventListener("focus", () => tellActivity(client, DOSSIER, "editing"));
+  area.addEventListener("blur", () => tellActivity(client, DOSSIER, "viewing"));
 
   onClick("update", async () => {
     const field = FIELDS[Math.floor(Math.random() * FIELDS.length)] as string;
