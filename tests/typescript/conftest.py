@@ -43,7 +43,7 @@ def tool(name: str, *arguments: str, **more: Any) -> str:
 def tarball(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The package as it would be published: built from a copy, and packed."""
     copy = tmp_path_factory.mktemp("package")
-    for part in ("src", "scripts", "package.json", "tsconfig.json", "README.md"):
+    for part in ("src", "scripts", "package.json", "tsconfig.json", "README.md", "LICENSE"):
         if (PACKAGE / part).exists():
             run("cp", "-r", str(PACKAGE / part), str(copy))
     (copy / "node_modules").symlink_to(PACKAGE / "node_modules")

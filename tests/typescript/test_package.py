@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import tarfile
 from pathlib import Path
 
 import pytest
 
+import dossier_realtime
 from tests.harness.measurements import Report
 from tests.harness.service import Service
 from tests.typescript.conftest import PACKAGE, run, tool
@@ -39,6 +41,16 @@ def test_the_core_is_small(report: Report) -> None:
 def test_nothing_is_needed_at_run_time() -> None:
     manifest = json.loads((PACKAGE / "package.json").read_text())
     assert not manifest.get("dependencies")
+
+
+def test_it_is_of_the_version_and_under_the_licence_of_the_project(tarball: Path) -> None:
+    manifest = json.loads((PACKAGE / "package.json").read_text())
+    lock = json.loads((PACKAGE / "package-lock.json").read_text())
+    assert {manifest["version"], lock["version"], lock["packages"][""]["version"]} == {dossier_realtime.__version__}
+    with tarfile.open(tarball) as packed:
+        member = packed.extractfile("package/LICENSE")
+        assert member is not None
+        assert member.read() == (PACKAGE.parents[1] / "LICENSE").read_bytes()
 
 
 def test_what_is_packed_resolves_everywhere(tarball: Path) -> None:
