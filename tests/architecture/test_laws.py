@@ -194,6 +194,16 @@ def test_a_file_past_the_longest_is_found(tmp_path: Path) -> None:
     assert "app.core.a has 451 lines" in next(laws.files_are_short(read_tree(tmp_path)))
 
 
+def test_the_typescript_package_has_no_long_file(tmp_path: Path) -> None:
+    assert list(laws.typescript_files_are_short(ROOT)) == []
+    package = tmp_path / "sdk" / "typescript"
+    for name, lines in (("src/a.ts", 451), ("test/b.tsx", 451), ("src/protocol.ts", 900), ("node_modules/c.ts", 900)):
+        (package / name).parent.mkdir(parents=True, exist_ok=True)
+        (package / name).write_text("x;\n" * lines)
+    broken = list(laws.typescript_files_are_short(tmp_path))
+    assert [each.split(",")[0] for each in broken] == ["src/a.ts has 451 lines", "test/b.tsx has 451 lines"]
+
+
 def test_a_dataclass_that_needs_more_than_seven_values_is_found(tmp_path: Path) -> None:
     file = tmp_path / "app" / "a.py"
     file.parent.mkdir()

@@ -1,9 +1,10 @@
 /** A shared document: local edits apply at once, online or offline, and are synchronised after. */
 import type { RealtimeConnection, Subscription } from "../client/interface.js";
 import { ConnectionClosed, NotSubscribed, RealtimeError } from "../errors.js";
-import type { ChannelName, OperationId, ServerMessage } from "../protocol.js";
+import type { ChannelName, OperationId } from "../protocol.js";
 import { type Change, type DocumentStatus, type Edit, operationOf } from "./changes.js";
-import { Listeners, Waiting } from "./listeners.js";
+import { follow } from "./following.js";
+import { DocumentNews } from "./news.js";
 import { type Attributes, exclusive } from "./ot/attributes.js";
 import type { Cursor } from "./ot/cursor.js";
 import { type FormatRun, formatOf, type TextDocument } from "./ot/document.js";
@@ -43,16 +44,7 @@ export class SharedDocument {
   private readonly replica: DocumentReplica;
   private readonly subscription: Subscription;
   private readonly ends: (() => void)[] = [];
-  private readonly changes: Listeners<Change>;
-  private readonly cursorNews: Listeners<ReadonlyMap<string, RemoteCursor>>;
-  private readonly statuses: Listeners<DocumentStatus>;
-  private readonly saves: Listeners<void>;
-  private readonly errors: Listeners<Error>;
-  private readonly waiting = new Waiting();
-  private readonly waitingChanges: Change[] = [];
-  private isTelling = false;
-  private isCursorNews = false;
-  private told: DocumentStatus = "stale";
+  private readonly news: DocumentNews;
   private timer: ReturnType<typeof setTimeout> | undefined;
   private draft: Draft | undefined;
   private isClosed = false;
@@ -65,23 +57,17 @@ export class SharedDocument {
     private readonly onEnd: (document: SharedDocument) => boolean,
   ) {
     this.channel = `document:${id}` as ChannelName;
-    this.changes = new Listeners(this.channel);
-    this.cursorNews = new Listeners(this.channel);
-    this.statuses = new Listeners(this.channel);
-    this.saves = new Listeners(this.channel);
-    this.errors = new Listeners(this.channel);
+    const news = (this.news = new DocumentNews(this.channel));
     this.replica = new DocumentReplica(this.channel, pace, {
       now: seconds,
       newId,
       send: (payload) => this.sendOperation(payload),
       sendCursor: (payload) => void client.post({ type: "cursor_position", channel: this.channel, payload }),
       reload: () => this.subscription.reload(),
-      changed: (change) => this.waitingChanges.push(change),
-      cursorsMoved: () => {
-        this.isCursorNews = true;
-      },
-      synced: () => this.saves.tell(),
-      failed: (error) => this.fault(error),
+      changed: (change) => news.changed(change),
+      cursorsMoved: () => news.cursorsMoved(),
+      synced: () => news.saves.tell(),
+      failed: (error) => news.fault(error),
     });
     this.ends.push(
       client.on("operation_ack", (message) => {
@@ -94,7 +80,7 @@ export class SharedDocument {
     this.subscription = client.subscribe(
       this.channel,
       {
-        onMessage: (message) => this.follow(message),
+        onMessage: (message) => this.run(() => follow(this.replica, message, client.userId)),
         onError: (error) => this.failed(error),
         onEnd: (error) => this.ended(error),
       },
@@ -291,27 +277,27 @@ export class SharedDocument {
    * reported after the change that the listener got. Each `on…` returns the function that ends it.
    */
   onChange(listener: (change: Change) => void): () => void {
-    return this.changes.add(listener);
+    return this.news.changes.add(listener);
   }
 
   /** Call `listener` with `cursors` when another user's cursor was moved or is gone. */
   onCursors(listener: (cursors: ReadonlyMap<string, RemoteCursor>) => void): () => void {
-    return this.cursorNews.add(listener);
+    return this.news.cursors.add(listener);
   }
 
   /** Call `listener` with the new `status` when it changes. */
   onStatus(listener: (status: DocumentStatus) => void): () => void {
-    return this.statuses.add(listener);
+    return this.news.statuses.add(listener);
   }
 
   /** Call `listener` whenever the last local edit is confirmed. */
   onSynced(listener: () => void): () => void {
-    return this.saves.add(listener);
+    return this.news.saves.add(listener);
   }
 
   /** Call `listener` with errors; edits are kept unless a change of origin "refused" came. */
   onError(listener: (error: Error) => void): () => void {
-    return this.errors.add(listener);
+    return this.news.errors.add(listener);
   }
 
   /** Wait until the text is loaded. Rejects with what ended the document. */
@@ -395,29 +381,8 @@ export class SharedDocument {
     );
   }
 
-  private follow(message: ServerMessage): void {
-    this.run(() => {
-      switch (message.type) {
-        case "remote_operation":
-          return this.replica.remote(message.payload, this.client.userId);
-        case "cursor_position":
-          return this.replica.cursor(message.payload);
-        case "cursor_gone":
-          return this.replica.cursorGone(message.payload.cursor_id);
-        case "document_state": {
-          const { frozen, deleted, read_only_until: until } = message.payload;
-          return this.replica.setReadOnly(frozen || Boolean(deleted) || (until ?? undefined) !== undefined);
-        }
-        case "presence_leave":
-          return this.replica.left(message.payload.user_id);
-        default:
-          return undefined;
-      }
-    });
-  }
-
   private failed(error: RealtimeError): void {
-    this.fault(error);
+    this.news.fault(error);
     if (this.subscription?.status === "ended") {
       this.ended(error);
     }
@@ -438,13 +403,6 @@ export class SharedDocument {
     this.settle();
   }
 
-  private fault(error: Error): void {
-    if (this.errors.isEmpty) {
-      console.warn(`${this.channel}: ${error.message} (call document.onError(listener) to receive it)`);
-    }
-    this.errors.tell(error);
-  }
-
   /** Run a step of the replica; then tell what came of it, and set the clock. */
   private run<T>(step: () => T): T {
     try {
@@ -455,35 +413,13 @@ export class SharedDocument {
   }
 
   private settle(): void {
-    this.tellChanges();
-    if (this.isCursorNews) {
-      this.isCursorNews = false;
-      if (!this.cursorNews.isEmpty) {
-        this.cursorNews.tell(this.cursors);
-      }
-    }
-    if (this.status !== this.told) {
-      this.told = this.status;
-      this.statuses.tell(this.told);
-    }
-    this.waiting.wake();
+    this.news.tell(this);
     clearTimeout(this.timer);
     const deadline = this.isClosed ? undefined : this.replica.deadline;
     if (deadline !== undefined) {
       const wait = Math.max(0, (deadline - seconds()) * 1000);
       this.timer = setTimeout(() => this.run(() => this.replica.tick()), Math.min(Math.ceil(wait), 60_000));
     }
-  }
-
-  private tellChanges(): void {
-    if (this.isTelling) {
-      return; // a listener made an edit: the loop that called it goes on with this change
-    }
-    this.isTelling = true;
-    for (let change = this.waitingChanges.shift(); change; change = this.waitingChanges.shift()) {
-      this.changes.tell(change);
-    }
-    this.isTelling = false;
   }
 
   private until(isTrue: () => boolean, timeout?: number): Promise<void> {
@@ -495,6 +431,6 @@ export class SharedDocument {
       }
       return isDone;
     };
-    return this.waiting.until(look, timeout, () => new RealtimeError(late));
+    return this.news.waiting.until(look, timeout, () => new RealtimeError(late));
   }
 }

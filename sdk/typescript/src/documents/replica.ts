@@ -4,7 +4,7 @@
  * At most one operation is in flight. It is sent under a random `op_id` and sent again unchanged, so that the server can
  * recognise it; later edits wait in a buffer, online or offline. Times are seconds on a steady clock.
  */
-import { DeniedError, NotSubscribed, ProtocolViolation } from "../errors.js";
+import { NotSubscribed, ProtocolViolation } from "../errors.js";
 import type {
   CursorPositionPayload,
   DocumentState,
@@ -23,11 +23,11 @@ import { deletedText, Deletions, type Landing, landing } from "./ot/landing.js";
 import { changes, type Operation } from "./ot/operations.js";
 import { OutOfStep, Pending } from "./ot/pending.js";
 import type { EditPace } from "./pace.js";
+import { refusalOf, RETRY_AFTER } from "./refusals.js";
 import { type RemoteCursor, RemoteCursors } from "./remote_cursors.js";
+import { statusOf } from "./status.js";
 
-const RETRY_AFTER = 15; // seconds until a refused operation is sent again, where the server names no delay
 const RELOAD_INTERVAL = 1; // seconds between two loads; bounds the requests to a server that is wrong each time
-const FOR_NOW: readonly string[] = ["RATE_LIMIT_EXCEEDED", "SERVICE_UNAVAILABLE", "INTERNAL_ERROR"];
 
 /** The replica of one document. */
 export class DocumentReplica {
@@ -94,19 +94,13 @@ export class DocumentReplica {
   }
 
   get status(): DocumentStatus {
-    if (!this.pending || !this.isLive) {
-      return "stale";
-    }
-    if (this.isReadOnly) {
-      return "read-only";
-    }
-    if (this.isDenied || this.isRemoved) {
-      return "refused";
-    }
-    if (this.pending.synced) {
-      return "live";
-    }
-    return this.isLimited || this.pace.isThrottled(this.host.now()) ? "throttled" : "saving";
+    return statusOf({
+      isLive: this.isLive && this.isLoaded,
+      isReadOnly: this.isReadOnly,
+      isRefused: this.isDenied || this.isRemoved,
+      isSynced: this.isSynced,
+      isThrottled: this.isLimited || this.pace.isThrottled(this.host.now()),
+    });
   }
 
   // --- calls of the user ----------------------------------------------------------------------------
@@ -255,29 +249,28 @@ export class DocumentReplica {
     }
     const now = this.host.now();
     const wasSynced = pending.synced;
-    const code = error instanceof DeniedError ? error.errorCode : "SERVICE_UNAVAILABLE";
-    const retryAfter = error instanceof DeniedError ? (error.retryAfter ?? RETRY_AFTER) : 1; // 1: no answer in time
-    if (code === "VERSION_CONFLICT") {
+    const { refusal, retryAfter, isLimit } = refusalOf(error);
+    if (refusal === "conflict") {
       if (pending.conflict(opId)) {
         this.loseSync(undefined);
         return;
       }
       this.isDoubtful = false;
-    } else if (error instanceof DeniedError && error.serverMessage.includes("$.payload.op_id")) {
+    } else if (refusal === "id taken") {
       // Nothing was committed under this id but another edit: this one goes under a new id. A server that refuses the
       // new one too is not asked at once.
       pending.conflict(opId);
       this.holdUntil = now + (this.wasIdTaken ? RETRY_AFTER : 0);
       this.isDoubtful = false;
       this.wasIdTaken = true;
-      this.host.failed(error);
-    } else if (FOR_NOW.includes(code)) {
+      this.host.failed(error as Error);
+    } else if (refusal === "later") {
       this.holdUntil = now + retryAfter;
-      if (code === "RATE_LIMIT_EXCEEDED") {
+      if (isLimit) {
         this.isLimited = true;
         this.pace.exceeded(retryAfter, now);
       }
-    } else if (code === "PERMISSION_DENIED") {
+    } else if (refusal === "denied") {
       // The document may be released or the right come back: the edit stays and is sent again later.
       this.holdUntil = now + RETRY_AFTER;
       if (!this.isDenied) {

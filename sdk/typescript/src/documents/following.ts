@@ -1,0 +1,23 @@
+/** What the service says of a document, as its replica takes it. */
+import type { ServerMessage } from "../protocol.js";
+import type { DocumentReplica } from "./replica.js";
+
+/** Hand a message of the document's channel to its replica. `userId`: of the user of this client. */
+export function follow(replica: DocumentReplica, message: ServerMessage, userId: string | undefined): void {
+  switch (message.type) {
+    case "remote_operation":
+      return replica.remote(message.payload, userId);
+    case "cursor_position":
+      return replica.cursor(message.payload);
+    case "cursor_gone":
+      return replica.cursorGone(message.payload.cursor_id);
+    case "document_state": {
+      const { frozen, deleted, read_only_until: until } = message.payload;
+      return replica.setReadOnly(frozen || Boolean(deleted) || (until ?? undefined) !== undefined);
+    }
+    case "presence_leave":
+      return replica.left(message.payload.user_id);
+    default:
+      return undefined;
+  }
+}
