@@ -15,8 +15,9 @@ from typing import Any
 import tornado.netutil
 import tornado.web
 from bokeh.server.server import BaseServer
+from bokeh.server.urls import per_app_patterns
 from panel.io.application import Application
-from panel.io.server import INDEX_HTML  # noqa: F401  importing panel.io.server puts Panel's pages in Bokeh's place
+from panel.io.server import WSHandler  # importing panel.io.server puts Panel's pages in Bokeh's place
 from tornado.httpserver import HTTPServer
 from tornado.ioloop import IOLoop
 
@@ -45,6 +46,21 @@ from dossier_realtime.protocol.http.loopback import loopback_origins
 _log = logging.getLogger("dashboard")
 logging.getLogger("bokeh").setLevel(logging.WARNING)  # it logs every socket
 logging.getLogger("bokeh.server.views.ws").setLevel(logging.ERROR)  # and every tab that closes while a message is sent
+
+
+class _PageSocket(WSHandler):
+    """A page's socket that may close after its session was discarded, which Bokeh's own takes for a fault."""
+
+    def on_close(self) -> None:
+        if self.connection is not None and self.connection._session is None:  # noqa: SLF001  `session` asserts it
+            server: Any = self.application
+            server.client_lost(self.connection)
+        else:
+            super().on_close()
+
+
+_routes: Any = [(path, _PageSocket if page is WSHandler else page, *more) for path, page, *more in per_app_patterns]
+per_app_patterns[:] = _routes
 _MAX_HEADER_BYTES = 16_384
 _MAX_BODY_BYTES = 65_536
 _UNUSED_SESSION_MS = 15_000  # after which a session without a browser is dropped

@@ -206,7 +206,7 @@ def test_what_a_stranger_costs_is_bounded(
     door: Authenticator, tmp_path: Path, cores: Cores, strangers: Strangers, twin: Service, report: Report, sized: Sized
 ) -> None:
     """The pings of another user are measured idle, beside a flood of another service, and beside one of their own."""
-    times, rounds, flood = sized(150, 2_000), Rounds(), functools.partial(_through, door)
+    times, rounds, flood = sized(300, 2_000), Rounds(), functools.partial(_through, door)
 
     async def scene() -> None:
         grown = 0.0
