@@ -27,9 +27,13 @@ async function request(method: string, path: string, headers: Record<string, str
   return { status: answer.status, body: (await answer.json()) as Record<string, unknown> };
 }
 
-/** Admit a guest by the key of a link; false where the key was used, is too old or unknown. */
+/**
+ * Admit a guest by the key of a link; false where the key was used, is too old or unknown. Rejects where the service
+ * cannot say now.
+ */
 export async function admit(key: string): Promise<boolean> {
   const { status, body } = await request("POST", "/room/guests", {}, { key });
+  if (status === 429 || status >= 500) throw new Error(`The service admits nobody now (HTTP ${status})`);
   if (status === 201) sessionStorage.setItem(KEPT, JSON.stringify(body));
   return status === 201;
 }

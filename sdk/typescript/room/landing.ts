@@ -7,13 +7,17 @@ const isOpen = key !== "" || guest() !== undefined;
 for (const each of document.querySelectorAll<HTMLElement>(isOpen ? ".door" : ".closed")) each.hidden = false;
 
 async function enter(language: string): Promise<void> {
-  if (key === "" || (await admit(key))) {
-    location.assign(`/room?language=${language}`);
-    return;
-  }
-  for (const said of document.querySelectorAll<HTMLElement>(".said")) said.hidden = false;
+  show(".late", false);
+  if (key === "" || (await admit(key))) location.assign(`/room?language=${language}`);
+  else show(".said", true);
+}
+
+function show(name: string, isShown: boolean): void {
+  for (const each of document.querySelectorAll<HTMLElement>(name)) each.hidden = !isShown;
 }
 
 for (const door of document.querySelectorAll<HTMLElement>(".door")) {
-  door.querySelector("button")?.addEventListener("click", () => void enter(door.dataset.language ?? "en"));
+  door.querySelector("button")?.addEventListener("click", () => {
+    enter(door.dataset.language ?? "en").catch(() => show(".late", true));
+  });
 }

@@ -140,7 +140,11 @@ export function usePresence(channel: string | undefined): PresenceState {
     }
     let subscription: Subscription;
     try {
-      subscription = client.subscribe(channel, { onPresence: setPresence, onError: () => setPresence(NOBODY) });
+      subscription = client.subscribe(channel, {
+        onPresence: setPresence,
+        onError: () => setPresence(NOBODY),
+        onEnd: () => setPresence(NOBODY),
+      });
     } catch {
       return undefined; // the client has ended: nobody is known to be there
     }

@@ -87,24 +87,25 @@ it("follows the subscription over a break, while it recovers, and to the end of 
   const statuses: string[] = [];
   function Status(): ReactElement {
     const { status } = useChannel(CHANNEL, () => undefined);
+    const { count } = usePresence(CHANNEL);
     statuses.push(status);
-    return <p>{status}</p>;
+    return <p>{`${status} ${count}`}</p>;
   }
   const place = await shown(
     <RealtimeProvider client={client}>
       <Status />
     </RealtimeProvider>,
   );
-  await until(() => place.textContent === "live");
+  await until(() => place.textContent === "live 1");
   await act(async () => server.drop());
-  await until(() => place.textContent === "waiting");
+  await until(() => place.textContent!.startsWith("waiting"));
   for (const _ of [1, 2, 3]) {
     server.publish(CHANNEL, { type: "dossier_update", payload: { entity_type: "country", entity_id: "SA", operation: "update", fields_changed: ["x"] } } as never);
   }
   await act(async () => clock.advance(40_000));
-  await until(() => place.textContent === "live");
+  await until(() => place.textContent === "live 1");
   await act(async () => client!.close());
-  expect(place.textContent).toBe("ended");
+  expect(place.textContent).toBe("ended 0");
   expect(statuses).toContain("waiting");
 });
 

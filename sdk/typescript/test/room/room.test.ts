@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { tellActivity } from "../../room/activity.js";
-import { freshToken, guest } from "../../room/guest.js";
+import { admit, freshToken, guest } from "../../room/guest.js";
 import { AuthFailed, DossierRealtimeClient } from "../../src/index.js";
 import { FakeClock, FakeServer, settled } from "../../src/testing/index.js";
 
@@ -54,6 +54,19 @@ describe("the token of a guest", () => {
     expect(failed).toBeInstanceOf(Error);
     expect(failed).not.toBeInstanceOf(AuthFailed);
     expect(guest()).toBeDefined();
+  });
+});
+
+describe("the key of a link", () => {
+  it.each([[201, true], [410, false], [400, false]])("admits, or not: %i", async (status, isAdmitted) => {
+    answers(status, { user_id: "guest-1", name: "Guest", token: "t", pass_key: "k" });
+    expect(await admit("key")).toBe(isAdmitted);
+    expect(guest() !== undefined).toBe(isAdmitted);
+  });
+
+  it.each([429, 503])("is not said to be used where the service cannot say: %i", async (status) => {
+    answers(status, {});
+    await expect(admit("key")).rejects.toThrow(String(status));
   });
 });
 
