@@ -28,6 +28,8 @@ class ShardLocator:
     def __init__(self, cluster: RedisCluster, key: str) -> None:
         self._cluster, self._key = cluster, key
         self.is_stale = False
+        self.moves = 0
+        """How often a connection learned that the slot is elsewhere: those made before lead to its old place."""
 
     async def find(self) -> tuple[str, int]:
         """Return host and port. Raises redis.exceptions.RedisError."""
@@ -47,9 +49,17 @@ class ShardConnection(Connection):
 
     def __init__(self, *, locator: ShardLocator, **options: Any) -> None:
         self._locator = locator
+        self._moves = locator.moves
         super().__init__(**options)
 
+    async def connect(self) -> None:
+        """Connect; one that was made before the slot moved is made again."""
+        if self.is_connected and self._moves != self._locator.moves:
+            await self.disconnect()
+        await super().connect()  # type: ignore[no-untyped-call]
+
     async def _connect(self) -> None:
+        self._moves = self._locator.moves
         try:
             self.host, self.port = await self._locator.find()
             await super()._connect()  # type: ignore[no-untyped-call]
@@ -63,6 +73,8 @@ class ShardConnection(Connection):
             return await super().read_response(*arguments, **options)
         except _ELSEWHERE as error:
             self._locator.is_stale = True
+            if self._moves == self._locator.moves:  # others that were made together say no news
+                self._locator.moves += 1
             await self.disconnect()
             raise ConnectionError("The log's shard is another server now") from error
 
