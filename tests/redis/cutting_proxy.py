@@ -19,6 +19,8 @@ class CuttingProxy:
         self.port = 0
         self.lose_answer_to = b""
         self.lost_answers = 0
+        self.is_cut = self.cuts_after_loss = False
+        """Whether nothing passes any more; and whether that begins with the next answer that is lost."""
         self.before_request: Callable[[bytes], Awaitable[None]] | None = None
         """Awaited with what a client sent, before it is passed on."""
         self._deaf: set[int] = set()
@@ -33,6 +35,9 @@ class CuttingProxy:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._count += 1
         number = self._count
+        if self.is_cut:
+            writer.close()
+            return
         try:
             answers, requests = await asyncio.open_connection("127.0.0.1", self._server)
         except OSError:
@@ -60,8 +65,10 @@ class CuttingProxy:
                 self._deaf.add(number)
                 requests.write(data)
                 await requests.drain()
+                self.is_cut = self.cuts_after_loss
                 await asyncio.sleep(0.1)  # the server carries it out, and its answer is dropped
-                client.close()
+                for one in (client, *(self._writers if self.is_cut else ())):
+                    one.close()
                 return
             requests.write(data)
             await requests.drain()

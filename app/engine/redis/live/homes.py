@@ -64,6 +64,10 @@ class Homes:
             await self._renew_once()
         return self.current
 
+    def owe(self, work: Work) -> None:
+        """Do some work as if the node had moved just now."""
+        self._owed.append(work)
+
     async def end(self, after: float | None) -> None:
         """End the run; what it left behind is cleared after so many seconds, None where it has left nothing."""
         await ended(self._task, self._renewing, self._ticking, *self._sweeping)
