@@ -13,6 +13,7 @@ from tests.harness.eventually import eventually_async
 from tests.redis_nodes.nodes import CHANNEL, Node, Nodes, now
 
 SECRET = ChannelSettings(Clearance.SECRET, presence=True, history=True)
+OPEN = ChannelSettings(Clearance.PUBLIC, presence=True, history=True)
 
 
 def _live(node: Node) -> LiveState:
@@ -60,6 +61,38 @@ def test_settings_are_in_force_on_every_node_before_the_change_is_answered(nodes
             assert b.settings == c.settings == {CHANNEL: SECRET}
             later = await nodes.open("d")
             assert later.settings == {CHANNEL: SECRET}
+            await later.engine.close()
+
+    asyncio.run(scenario())
+
+
+def test_a_store_that_was_put_back_takes_the_newer_settings_of_its_nodes(nodes: Nodes) -> None:
+    told: list[ChannelSettings] = []
+
+    async def scenario() -> None:
+        async with nodes.opened("a", "b") as (a, b):
+            live = _live(a)
+            names = (*live.bulletin.names, live.access.keys.live("settings"))
+            await a.engine.settings.put(CHANNEL, OPEN)
+            dumps = [await live.access.ask("DUMP", name) for name in names]
+            await a.engine.settings.put(CHANNEL, SECRET)
+            newer = await live.access.ask("HGET", names[2], CHANNEL)
+            b.engine.settings.start(lambda _, settings: told.append(settings))
+            commands = [("RESTORE", name, 0, dump, "REPLACE") for name, dump in zip(names, dumps, strict=True)]
+            pipeline = live.access.client.pipeline(transaction=True)
+            for command in commands:
+                pipeline.execute_command(*command)
+            await pipeline.execute()
+
+            async def is_newer() -> bool:
+                return bool(await live.access.ask("HGET", names[2], CHANNEL) == newer)
+
+            await eventually_async(is_newer)
+            later = await nodes.open("c")
+            assert later.settings == a.settings == b.settings == {CHANNEL: SECRET}
+            assert set(told) == {SECRET}
+            await b.engine.settings.put(CHANNEL, OPEN)
+            assert later.settings == a.settings == {CHANNEL: OPEN}
             await later.engine.close()
 
     asyncio.run(scenario())

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Final
+from typing import Final, NamedTuple
 
 import structlog
 
@@ -26,12 +26,32 @@ _POLL_SECONDS: Final = 0.02
 _log = structlog.get_logger("redis")
 
 
+class KeptRow(NamedTuple):
+    """A row that is kept beside the list, as `<number> <value>`: the higher number stays.
+
+    `known`: the number of the row that the node knows, 0 for none; `is_known`: this is that row, which the store may
+    have lost, and no newer one.
+    """
+
+    kept: str = ""
+    field: str = ""
+    value: str = ""
+    known: int = 0
+    is_known: bool = False
+
+
+NO_ROW: Final = KeptRow()
+
+
 class Bulletin:
-    """The list of entries. `receivers`: what carries out entries of a kind; `again`: what reads again what is kept."""
+    """The list of entries.
+
+    `receivers`: what carries out entries of a kind, by body and number; `again`: what reads again what is kept.
+    """
 
     def __init__(self, access: LiveAccess, homes: Homes) -> None:
         self._access, self._homes = access, homes
-        self.receivers: dict[str, Callable[[str], None]] = {}
+        self.receivers: dict[str, Callable[[str, int], None]] = {}
         self.again: list[Callable[[], Awaitable[None]]] = []
         self._cursor = 0
         self.reading = asyncio.Lock()
@@ -56,16 +76,17 @@ class Bulletin:
         """Hear nothing more."""
         await ended(self._task)
 
-    async def post(self, kind: str, body: str, *, kept: str = "", field: str = "", value: str = "") -> int:
+    async def post(self, kind: str, body: str, row: KeptRow = NO_ROW) -> int:
         """Post an entry as `tell` does; it was carried out here before the call returns. Raises Unavailable."""
-        number = await self.tell(kind, body, kept=kept, field=field, value=value)
+        number = await self.tell(kind, body, row)
         await self.catch_up()
         return number
 
-    async def tell(self, kind: str, body: str, *, kept: str = "", field: str = "", value: str = "") -> int:
-        """Put an entry on the list, and `value` into the hash `kept`; return its number. Raises Unavailable."""
-        names = (*self.names, self._access.keys.live(kept or "kept"))
-        return int(await self._access.run("bulletin_post", names, kind, body, KEPT_ENTRIES, field, value))
+    async def tell(self, kind: str, body: str, row: KeptRow = NO_ROW) -> int:
+        """Put an entry on the list, and its row beside it; return its number. Raises Unavailable."""
+        names = (*self.names, self._access.keys.live(row.kept or "kept"))
+        words = row.field, row.value, row.known, "1" if row.is_known else ""
+        return int(await self._access.run("bulletin_post", names, kind, body, KEPT_ENTRIES, *words))
 
     async def catch_up(self) -> None:
         """Carry out every entry that there is. Raises Unavailable."""
@@ -84,7 +105,7 @@ class Bulletin:
                         await self._read_again()
                     self._cursor = number
                     found = entry(fields)
-                    self._carry_out(found["k"], found["b"])
+                    self._carry_out(found["k"], found["b"], number)
                 if not entries and last > self._cursor:
                     self._cursor = last
                     await self._read_again()
@@ -110,11 +131,11 @@ class Bulletin:
     async def _tell_read(self) -> None:
         await self._access.ask("HSET", self._read_name, self._homes.current, self._cursor)
 
-    def _carry_out(self, kind: str, body: str) -> None:
+    def _carry_out(self, kind: str, body: str, number: int) -> None:
         receive = self.receivers.get(kind)
         if receive is not None:
             try:
-                receive(body)
+                receive(body, number)
             except Exception:  # one that fails must not keep the others back
                 _log.exception("bulletin_entry_failed", kind=kind)
 

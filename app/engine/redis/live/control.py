@@ -19,7 +19,7 @@ class RedisControl:
     def __init__(self, bulletin: Bulletin) -> None:
         self._bulletin = bulletin
         self._carry_out: Callable[[ControlCommand], None] = lambda order: None
-        bulletin.receivers[_KIND] = lambda body: self._carry_out(_DECODER.decode(body))
+        bulletin.receivers[_KIND] = lambda body, number: self._carry_out(_DECODER.decode(body))
 
     def start(self, carry_out: Callable[[ControlCommand], None]) -> None:
         self._carry_out = carry_out

@@ -71,7 +71,7 @@ class RedisRevocations:
     def _name(self) -> str:
         return self._access.keys.live("revocations")
 
-    def _heard(self, body: str) -> None:
+    def _heard(self, body: str, number: int) -> None:
         one, is_news = _DECODER.decode(body), False
         for key in _subjects(one):
             before = self._known.get(key)

@@ -57,11 +57,24 @@ _UNDER_WAY: Final = "moving"
 
 _encode = msgspec.msgpack.Encoder().encode
 _named = msgspec.msgpack.Decoder(NamedVersion)
-_settings = msgspec.json.Decoder(tuple[str, int, bool, bool, bool, int | None])
 _quota = msgspec.json.Decoder(tuple[str, int])
 _revocation = msgspec.json.Decoder(tuple[str, str])
 
 Command = tuple[Argument, ...]
+
+
+class _Settings(msgspec.Struct, array_like=True):
+    """The settings of a channel in their row, after its number; what else is there is not moved."""
+
+    channel: str
+    level: int
+    presence: bool
+    history: bool
+    frozen: bool
+    read_only_until: int | None
+
+
+_settings = msgspec.json.Decoder(_Settings)
 
 
 class RedisRows:
@@ -195,7 +208,7 @@ class RedisRows:
     async def _live(self) -> list[MovedRow]:
         rows: list[MovedRow] = []
         for _, text in await self._hash(self._keys.live("settings")):
-            rows.append(MovedSettings(*_settings.decode(text)))
+            rows.append(MovedSettings(*msgspec.structs.astuple(_settings.decode(text[text.index(b"[") :]))))
         for name, text in await self._hash(self._keys.live("revocations")):
             kind, _, subject = name.decode().partition("\0")
             at, expires = _revocation.decode(text)
