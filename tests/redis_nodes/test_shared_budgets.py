@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 import pytest
 
 from app.core.ratelimit import RateClass
 from app.engine.ports.limits import Spent
+from app.engine.redis.engine import RedisEngine
 from tests.harness.eventually import eventually_async
 from tests.harness.measurements import Report
+from tests.harness.redis_server import RedisServer
 from tests.redis_nodes.nodes import Node, Nodes, now
 
 
@@ -78,5 +81,31 @@ def test_what_one_node_spent_of_a_quota_counts_on_the_other_and_after_a_restart(
             b.engine.quotas.put([Spent("u1", "channels", at, 6)])  # the 3 of before, and one more of its own
         async with nodes.opened("a") as (a,):
             assert list(a.engine.quotas.found) == [Spent("u1", "channels", at, 6)]
+
+    asyncio.run(scenario())
+
+
+def test_days_that_are_over_are_forgotten_at_the_start_and_in_upkeep(nodes: Nodes, shared_server: RedisServer) -> None:
+    name, at = f"{{{nodes.prefix}:live}}:quotas", time.time()
+
+    def put(user: str, since: float) -> None:
+        shared_server.command("HSET", name, f"{user}\0channels", f'["{since!r}",1]')
+
+    def kept() -> bytes:
+        return shared_server.command("HKEYS", name)
+
+    async def scenario() -> None:
+        for number in range(450):
+            put(f"old{number}", at - 90_000)
+        put("new", at)
+        async with nodes.opened("a") as (a,):
+            assert [one.user_id for one in a.engine.quotas.found] == ["new"]
+            assert b"old" not in kept()
+            for number in range(450):
+                put(f"old{number}", at - 90_000)
+            assert isinstance(a.engine, RedisEngine)
+            a.engine.upkeep()
+            await eventually_async(lambda: b"old" not in kept(), kept)
+            assert b"new" in kept()
 
     asyncio.run(scenario())

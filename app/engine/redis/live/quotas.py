@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, cast
 
 import msgspec
@@ -12,6 +12,7 @@ import structlog
 from app.core.ratelimit import Quota
 from app.engine.ports.errors import Unavailable
 from app.engine.ports.limits import Spent
+from app.engine.redis.connection import ended
 from app.engine.redis.live.access import LiveAccess, pairs
 from app.engine.redis.live.homes import Homes
 
@@ -31,6 +32,7 @@ class RedisQuotas:
         self._known: dict[tuple[str, Quota], Spent] = {}  # the amounts of all nodes that this node counts from
         self._wanted: dict[tuple[str, Quota], Spent] = {}  # the amounts as this node has them now
         self._adding = asyncio.Lock()
+        self._cleaning: asyncio.Task[None] | None = None
         homes.ticks.append(self.add)
 
     def start(self, heard: Callable[[Sequence[Spent]], None]) -> None:
@@ -38,22 +40,22 @@ class RedisQuotas:
 
     async def open(self) -> None:
         """Read what was spent so far. Raises Unavailable."""
-        now, found = self._access.clocks.unix(), list[Spent]()
-        for field, text in pairs(await self._access.ask("HGETALL", self._name)).items():
-            user_id, _, kind = field.partition("\0")
-            since, amount = _STORED.decode(text)
-            if now - float(since) >= DAY_SECONDS:
-                await self._access.ask("HDEL", self._name, field)
-            else:
-                found.append(Spent(user_id, cast("Quota", kind), float(since), amount))
+        found, over = self._judged(pairs(await self._access.ask("HGETALL", self._name)))
+        await self._drop(over)
         self.found = sorted(found, key=lambda one: one.since)
         self._known = {(one.user_id, one.kind): one for one in found}
 
     def put(self, spent: Sequence[Spent]) -> None:
         self._wanted |= {(one.user_id, one.kind): one for one in spent}
 
+    def upkeep(self) -> None:
+        """Begin to forget days that are over, unless that is under way."""
+        if self._cleaning is None or self._cleaning.done():
+            self._cleaning = asyncio.create_task(self._clean())
+
     async def close(self) -> None:
         """Store what was put, if the store answers."""
+        await ended(self._cleaning)
         try:
             await self.add()
         except Unavailable:
@@ -87,6 +89,39 @@ class RedisQuotas:
                 total.append(now_known._replace(amount=now_known.amount - one.amount))
         if total:
             self._heard(total)
+
+    async def _clean(self) -> None:
+        now = self._access.clocks.unix()
+        for key in [key for key, one in self._known.items() if now - one.since >= 2 * DAY_SECONDS]:
+            del self._known[key]
+        cursor: bytes | int = b"0"
+        try:
+            while True:
+                cursor, some = await self._access.ask("HSCAN", self._name, cursor, "COUNT", _BATCH)
+                await self._drop(self._judged(pairs(some))[1])
+                if not int(cursor):
+                    return
+        except Unavailable:
+            pass  # done with the next upkeep
+
+    def _judged(self, rows: Mapping[str, str]) -> tuple[list[Spent], list[str]]:
+        """Return what was spent of the present days, and the fields whose day is over."""
+        now, found, over = self._access.clocks.unix(), list[Spent](), list[str]()
+        for field, text in rows.items():
+            user_id, _, kind = field.partition("\0")
+            since, amount = _STORED.decode(text)
+            if now - float(since) >= DAY_SECONDS:
+                over.append(field)
+            else:
+                found.append(Spent(user_id, cast("Quota", kind), float(since), amount))
+        return found, over
+
+    async def _drop(self, fields: Sequence[str]) -> None:
+        """Remove fields whose day is over, but those in which another node has begun a new one."""
+        now = repr(self._access.clocks.unix())
+        for start in range(0, len(fields), _BATCH):
+            some = fields[start : start + _BATCH]
+            await self._access.run("quota_drop", [self._name], round(DAY_SECONDS), now, *some)
 
     @property
     def _name(self) -> str:

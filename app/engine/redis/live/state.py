@@ -68,6 +68,7 @@ class LiveState:
     def upkeep(self) -> None:
         """Forget what is over."""
         self.revocations.upkeep()
+        self.quotas.upkeep()
 
     async def close(self) -> None:
         """End this node's sessions; its presences end after the grace, unless their users come back elsewhere."""
