@@ -20,7 +20,7 @@ class CuttingProxy:
         self.lose_answer_to = b""
         self.lost_answers = 0
         self.is_cut = self.cuts_after_loss = False
-        """Whether nothing passes any more; and whether that begins with the next answer that is lost."""
+        """No connection is made any more; and: that begins with the next answer that is lost."""
         self.before_request: Callable[[bytes], Awaitable[None]] | None = None
         """Awaited with what a client sent, before it is passed on."""
         self._deaf: set[int] = set()

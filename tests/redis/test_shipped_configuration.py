@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import socket
@@ -11,11 +12,23 @@ from pathlib import Path
 
 import pytest
 
+from app.commands.cli import main
+from app.core.ratelimit import RateLimiter
+from app.engine.build import open_engine, open_rows
+from app.engine.limits import EngineLimits
+from app.engine.options import EngineOptions
+from app.engine.ports.errors import EngineError
+from dossier_realtime.protocol.classification import ChannelSettings, Clearance
+from tests.engine.conftest import Clock
+from tests.engine.events import CHANNEL, event, key
+from tests.engine.test_moving import fill
 from tests.harness.coroutine_tests import asynchronous
 from tests.harness.eventually import HANG_SECONDS, eventually
 from tests.harness.redis_server import RedisServer
 from tests.harness.service import ROOT, Service
 from tests.harness.wire import Client
+from tests.redis.cluster import cluster_url, redis_cluster
+from tests.redis_nodes.nodes import member, now, session
 
 UPDATE = {"entity_type": "country", "entity_id": "sa", "operation": "update", "fields_changed": ["status"]}
 PASSWORD = "correct-horse-battery-staple"
@@ -110,6 +123,70 @@ def test_the_other_users_read_and_change_no_data(guarded: GuardedServer, user: s
     answer = guarded.say(user, "PING", "GET {dossier}:meta", "HGETALL {dossier}:meta", "SET {dossier}:meta 1")
     assert answer.startswith(b"+OK\r\n+PONG\r\n-NOPERM")
     assert answer.count(b"-NOPERM") == 3
+
+
+def test_a_store_is_moved_as_the_user_for_it_and_back(
+    guarded: GuardedServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "password").write_text(PASSWORD + "\n")
+    data, back = tmp_path / "data", tmp_path / "back"
+    back.mkdir()
+
+    async def begun() -> None:
+        limits, rates = EngineLimits(), RateLimiter()
+        engine = await open_engine("embedded", data, limits=limits, rates=rates, clock=Clock())
+        await fill(engine)
+        await engine.close()
+
+    asyncio.run(begun())
+    ways = [(data, "embedded", guarded.url), (back, guarded.url, "embedded")]
+    commands = [
+        ["move", "--prefix", "dossier:moved", "--data", str(folder), "--from", source, "--to", to]
+        for folder, source, to in ways
+    ]
+    assert main(commands[0]) == 2  # as nobody
+    assert "Redis cannot do this now" in capsys.readouterr().err
+    monkeypatch.setenv("DOSSIER_STORAGE__REDIS_USER", "mover")
+    monkeypatch.setenv("DOSSIER_STORAGE__REDIS_PASSWORD_FILE", str(tmp_path / "password"))
+    for command in commands:
+        assert main(command) == 0, capsys.readouterr().err
+    first, second = (line for line in capsys.readouterr().out.splitlines() if "the digest" in line)
+    assert first == second
+    refused = guarded.say("mover", "FLUSHALL", "KEYS *", "GET another", "PUBLISH {dossier}:hint:a 1", "CONFIG GET dir")
+    assert refused.count(b"-NOPERM") == 5
+
+
+@pytest.mark.parametrize("url", ["redis://redis.example.org", "rediss://redis.example.org"])
+def test_a_store_is_not_moved_over_a_way_that_anybody_could_take(url: str, tmp_path: Path) -> None:
+    with pytest.raises(EngineError, match="in the clear" if url.startswith("redis:") else "without a user"):
+        open_rows(url, tmp_path, EngineOptions())
+
+
+@asynchronous
+async def test_the_shipped_user_is_enough_for_a_cluster(tmp_path: Path) -> None:
+    with redis_cluster(tmp_path) as servers:
+        _, name, *rules = next(line for line in _lines() if line.startswith("user dossier ")).split()
+        for server in servers:
+            said = server.command("ACL", "SETUSER", name, f">{PASSWORD}", *(one for one in rules if one != "resetpass"))
+            assert said == b"+OK\r\n"
+        options = EngineOptions(user=name, password=PASSWORD)
+        engine = await open_engine(
+            cluster_url(servers), tmp_path, limits=EngineLimits(), rates=RateLimiter(), clock=now, options=options
+        )
+        try:
+            await engine.broker.join(CHANNEL)
+            (result,) = await engine.broker.publish([event(1)], key("k"))
+            assert result.offset == 1
+            await engine.presence.enter(CHANNEL, member("c1", "u1"))
+            assert (await engine.presence.counts()) == {CHANNEL: 1}
+            await engine.sessions.open(session("s1"), None, 1)
+            await engine.settings.put(CHANNEL, ChannelSettings(Clearance.SECRET, presence=True, history=True))
+        finally:
+            await engine.close()
+
+
+def _lines() -> list[str]:
+    return (ROOT / "config" / "users.acl").read_text().splitlines()
 
 
 def test_nobody_is_let_in_without_a_name_or_with_the_file_as_it_is_shipped(guarded: GuardedServer) -> None:

@@ -29,7 +29,7 @@ class ShardLocator:
         self._cluster, self._key = cluster, key
         self.is_stale = False
         self.moves = 0
-        """How often a connection learned that the slot is elsewhere: those made before lead to its old place."""
+        """The number of times that the slot was elsewhere: connections made before lead to its old place."""
 
     async def find(self) -> tuple[str, int]:
         """Return host and port. Raises redis.exceptions.RedisError."""

@@ -21,7 +21,7 @@ OLDEST: Final = 7
 
 async def check_server(clients: Clients, url: str, options: EngineOptions) -> Durability:
     """Return the durability that holds with this server. Raises EngineError where it cannot hold, and Unavailable."""
-    _check_way(url, options)
+    check_way(url, options)
     client = clients.log
     where = clients.address
     information = await _information(client)
@@ -53,7 +53,7 @@ async def check_server(clients: Clients, url: str, options: EngineOptions) -> Du
     return options.durability
 
 
-def _check_way(url: str, options: EngineOptions) -> None:
+def check_way(url: str, options: EngineOptions) -> None:
     """Raise EngineError for a way to another machine that anybody could listen on, or that anybody could take."""
     away = [host for host, _ in redis_hosts(url) if not is_loopback(host)]
     if not away:

@@ -49,6 +49,7 @@ from app.engine.redis.log.requests import hashed
 from app.engine.redis.log.store_state import SCHEMA
 from app.engine.redis.log.stored_event import StoredEvent, decoded, encoded
 from app.engine.redis.scripts import loader
+from app.engine.redis.startup_checks import check_way
 
 BATCH: Final = 500
 _CALL_SECONDS: Final = 60.0  # of a call that moves a batch; nobody waits for it but an administrator
@@ -78,10 +79,14 @@ _settings = msgspec.json.Decoder(_Settings)
 
 
 class RedisRows:
-    """The store at an address, under the prefix of `options`, that no service uses."""
+    """The store at an address, under the prefix of `options`, that no service uses.
+
+    Raises EngineError where it cannot be reached safely.
+    """
 
     def __init__(self, url: str, options: EngineOptions, limits: EngineLimits) -> None:
-        self._clients = connect(url)
+        check_way(url, options)
+        self._clients = connect(url, options)
         self.name = self._clients.address
         self._keys, self._limits = RedisKeys(options.prefix), limits
         self._records = RedisRecords(self._clients.log, self._keys, lambda: 0.0)
