@@ -1,7 +1,9 @@
 #!/bin/sh
 # Make what the compose file needs and no repository may hold: a private authority, certificates, passwords, the secret.
-# What is there already stays. Needs openssl.
+# What is there already stays. Needs openssl. All of it is for the user who runs this alone; hand_over.sh gives each
+# container a copy of what it needs.
 set -eu
+umask 077
 cd "$(dirname "$0")"
 mkdir -p private
 chmod 700 private
@@ -57,8 +59,4 @@ for number in 1 2 3; do
         "sentinel failover-timeout dossier 10000" "sentinel parallel-syncs dossier 1" \
         "sentinel auth-user dossier sentinel" "sentinel auth-pass dossier $(cat sentinel_password)" >"sentinel-$number.conf"
 done
-# The users inside the containers (999: redis, 10001: the service) read them; nobody else enters this folder.
-chmod 644 ./*.crt ./*.pem token_secret redis_password metrics_token grafana_password users.acl
-chmod 666 redis-*.conf sentinel-*.conf
-chmod 644 redis.key
-chmod 711 .
+chmod 600 ./* # also what an earlier version left open to others

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import secrets
 import shutil
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -54,12 +56,11 @@ def test_each_file_and_folder_that_the_compose_file_names_is_there_or_made_by_it
     made = (COMPOSE / "prepare.sh").read_text()
     found = composed()
     mounts = [mount.partition(":")[0] for one in found["services"].values() for mount in one.get("volumes", [])]
-    files = [mount for mount in mounts if mount.startswith("./")] + [one["file"] for one in found["secrets"].values()]
-    for file in files:
+    for file in (mount for mount in mounts if mount.startswith("./")):
         path = COMPOSE / file
-        assert path.exists() or path.name in made or path.name in {"private", "site.pem"}, file
+        assert path.exists() or path.name in made or path.name == "private", file
+    assert {mount for mount in mounts if not mount.startswith("./")} == found["volumes"].keys()
     for one in found["services"].values():
-        assert set(one.get("secrets", [])) <= found["secrets"].keys()
         assert set(one.get("depends_on", [])) <= found["services"].keys()
         assert set(one.get("networks", [])) <= found["networks"].keys()
 
@@ -101,6 +102,36 @@ def test_redis_takes_what_the_script_writes_and_secrets_are_made_once(tmp_path: 
             ["redis-server", str(tmp_path / "redis.conf")], capture_output=True, text=True, timeout=60, check=False
         ).stdout
         assert "Configured to not listen anywhere, exiting" in said, said
+
+
+def test_what_is_private_is_for_its_own_container_alone(tmp_path: Path) -> None:
+    if shutil.which("openssl") is None or os.geteuid() != 0:
+        pytest.skip("files are handed over by root, and openssl makes them")
+    compose = tmp_path / "deploy" / "compose"
+    shutil.copytree(COMPOSE, compose)
+    shutil.copytree(ROOT / "config", tmp_path / "config")
+    private, volumes = compose / "private", tmp_path / "volumes"
+    ran("sh", str(compose / "prepare.sh"))
+    assert stat.S_IMODE(private.stat().st_mode) == 0o700
+    assert {stat.S_IMODE(file.stat().st_mode) for file in private.iterdir()} == {0o600}
+    ran("sh", str(compose / "hand_over.sh"), str(private), str(volumes))
+    written = volumes / "redis" / "sentinel-1.conf"
+    written.write_text("# by the sentinel\n")
+    ran("sh", str(compose / "hand_over.sh"), str(private), str(volumes))
+    assert written.read_text() == "# by the sentinel\n"
+    users = {"node": 10001, "redis": 999, "proxy": 99, "prometheus": 65534, "grafana": 472}
+    services = composed()["services"]
+    handed = {mount.partition(":")[0].removeprefix("private-") for mount in services["hand-over"]["volumes"]}
+    assert users.keys() == {folder.name for folder in volumes.iterdir()} == handed - {"./hand_over.sh", "./private"}
+    for name, user in users.items():
+        for path in (volumes / name, *(volumes / name).iterdir()):
+            assert path.stat().st_uid == user
+            mode = 0o700 if path.is_dir() else 0o600 if path.suffix == ".conf" else 0o400
+            assert stat.S_IMODE(path.stat().st_mode) == mode, path
+    named = set(re.findall(r"/run/secrets/([\w.]+)|/private/([\w.-]+)", (COMPOSE / "compose.yaml").read_text()))
+    there = {file.name for folder in volumes.iterdir() for file in folder.iterdir()}
+    assert {first or second for first, second in named} <= there
+    assert not [one for one in services.values() if "./private:/private" in one.get("volumes", [])]
 
 
 def test_haproxy_takes_its_configuration(tmp_path: Path) -> None:
