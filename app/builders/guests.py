@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+import structlog
+
 from app.security.minting import mint
 from app.services.room.guests import CLEARANCE, PERMISSIONS, TOKEN_SECONDS, Guest, Guests, OperatorLogin, Room
 
@@ -14,13 +16,20 @@ if TYPE_CHECKING:
     from app.configuration.config import Config
     from app.security.auth import TokenVerifier
 
+_log = structlog.get_logger("room")
 _OPERATOR_SECONDS = 12 * 3600
 
 
 def room_of(config: Config, verifier: TokenVerifier) -> Room | None:
-    """Return the room, whose tokens are signed with the key in force; None where there is none."""
+    """Return the room, whose tokens are signed with the key in force; None where there is none.
+
+    Processes that share a port have none: each would give out places of its own, and know nothing of the others'.
+    """
     server = config.server
     if server.room == "never" or (server.room == "development" and server.production) or not config.auth.symmetric:
+        return None
+    if server.reuse_port:
+        _log.info("no_room_of_guests", reason="processes share this port: start one without --workers for a room")
         return None
 
     def sign(user_id: str, name: str, role: str, permissions: Sequence[str], clearance: str, seconds: int) -> str:

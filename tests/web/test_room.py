@@ -132,3 +132,12 @@ def test_every_page_route_is_tried_here() -> None:
         AT_THE_DASHBOARDS_ADDRESS,
         r"/room/assets/([a-z._-]{1,64})",
     }
+
+
+def test_processes_that_share_a_port_have_no_room_each_and_say_so(tmp_path: Path) -> None:
+    with Service(tmp_path / "data", {"server.reuse_port": True}) as sharing:
+        assert "#" not in sharing.output()
+        for path in CALLS:
+            assert _post(sharing, path, key="k", pass_key="k")[0] == 404
+        assert sharing.log().count("no_room_of_guests") == 1
+        sharing.assert_log_clean()
