@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 from app.engine.ports.errors import Unavailable
 from app.engine.ports.events import Publication
 from app.engine.redis.log.history import ChannelHead, LogReader
+from app.engine.redis.log.marks import DeliveryMarks
 from app.engine.redis.log.store_state import StoreState
 from app.engine.redis.log.stored_event import HeadHint, NumberedEvent
 
@@ -57,6 +58,7 @@ class ChannelCursors:
 
     def __init__(self, store: StoreState, reader: LogReader) -> None:
         self._store, self._reader = store, reader
+        self.marks = DeliveryMarks(reader)
         self._cursors: dict[str, ChannelCursor] = {}
         self.joined: Collection[str] = self._cursors.keys()
         self.deliver: Deliver = lambda publications: None
@@ -80,6 +82,7 @@ class ChannelCursors:
             if waiting.context is not None:  # this node's own: its author waits for it, and the journal
                 self._send([waiting.event], waiting.context)
         cursor.generation, cursor.offset = place
+        self.marks.joined(cursor.channel, *place)
         if cursor.joining is not None:
             if not cursor.joining.done():
                 cursor.joining.set_result(None)
@@ -91,6 +94,7 @@ class ChannelCursors:
         cursor = self._cursors.pop(channel, None)
         if cursor is None:
             return
+        self.marks.forget(channel)
         if cursor.refill is not None:
             cursor.refill.cancel()
         if cursor.joining is not None and not cursor.joining.done():
@@ -154,6 +158,11 @@ class ChannelCursors:
         else:
             self._advance(cursor)
 
+    def places(self, channels: Sequence[str]) -> list[tuple[int, int]]:
+        """Return the places of channels; (0, 0) for those that are being joined."""
+        found = (self._cursors.get(channel) for channel in channels)
+        return [(0, 0) if cursor is None or cursor.joining is not None else cursor.place for cursor in found]
+
     def compare(self, channel: str, head: ChannelHead) -> None:
         """Take the head of a joined channel as the log has it: what lies before it and was not delivered is read."""
         cursor = self._cursors.get(channel)
@@ -173,6 +182,7 @@ class ChannelCursors:
         """Take all places of joined channels as void: the store is another one. They go on at its heads."""
         channels = list(self._cursors)
         for cursor in self._cursors.values():
+            self.marks.forget(cursor.channel)
             cursor.known = (0, 0)
             cursor.waiting.clear()
             for _, reached in cursor.waiters:
@@ -245,6 +255,7 @@ class ChannelCursors:
                 batch.append(waiting.event)
                 del cursor.waiting[waiting.event.generation, waiting.event.offset]
                 cursor.generation, cursor.offset = waiting.event.generation, waiting.event.offset
+                self.marks.delivered(waiting.event)
             if not batch:
                 break
             self._send(batch, context or copy_context())
@@ -267,6 +278,7 @@ class ChannelCursors:
         cursor = self._cursors.get(event.event.channel)
         if cursor is not None and event.offset:
             cursor.generation, cursor.offset = event.generation, event.offset
+            self.marks.delivered(event)
             cursor.waiting.pop(cursor.place, None)
             self._reach(cursor)
 

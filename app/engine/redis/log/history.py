@@ -37,6 +37,17 @@ class LogReader:
         found = _numbered(generation, rows)
         return found if found and found[0].offset == after + 1 else []
 
+    async def at(self, places: Sequence[tuple[str, int, int]]) -> list[NumberedEvent | None]:
+        """Return the events at places (channel, generation, offset), None where none is kept."""
+        pipeline = self.client.pipeline(transaction=False)
+        for channel, generation, offset in places:
+            pipeline.execute_command(*self._range(channel, generation, offset - 1, 1, offset))
+        replies = await asked(pipeline.execute())
+        return [
+            _numbered(generation, rows)[0] if rows else None
+            for (_, generation, _), rows in zip(places, replies, strict=True)
+        ]
+
     async def first(self, channel: str, generation: int) -> int:
         """Return the first offset of an epoch that is kept; 0 where none is."""
         rows = await asked(execute(self.client, *self._range(channel, generation, 0, 1)))

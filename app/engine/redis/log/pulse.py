@@ -30,6 +30,7 @@ class Pulse:
         self._channel = parts.keys.beat(parts.lane.id)
         self._sent = self._heard = 0
         self._compared = -1
+        self._server = b""  # the identity of the server that sent the last beat
         self._task: asyncio.Task[None] | None = None
         self.healthy = True
 
@@ -67,15 +68,22 @@ class Pulse:
                 self.healthy = True
 
     async def _beat(self) -> None:
-        parts = self._parts
+        parts, marks = self._parts, self._parts.cursors.marks
         self._sent += 1
-        store, commit, server_ms = await loader.run(
+        marked = marks.before_beat()
+        store, commit, server_ms, server = await loader.run(
             self._client, "beat", [parts.keys.meta], self._channel, self._sent, int(parts.lane.sharded)
         )
         parts.store.set_clock(int(server_ms))
         parts.lane.beaten()
         if store.decode() != parts.store.store or commit < parts.store.seen:
             await parts.store.open()
+        elif server == self._server:
+            marks.stood(marked)
+        elif self._server and await marks.are_lost():
+            await self._lost("another server of Redis took over without events that were delivered")
+        self._server = server
+        await marks.complete()
         parts.store.saw(int(commit))
         self._trimming.mark()
         if self._sent - self._heard > MISSED_BEATS:
@@ -86,11 +94,20 @@ class Pulse:
             await self._broker.find_begun()
             self._compared = commit
 
+    async def _lost(self, reason: str) -> None:
+        _log.error("redis_store_lost", reason=f"{reason}; all channels begin new epochs")
+        await self._parts.store.open(is_lost=True)
+
     async def _compare(self) -> None:
         """Compare the heads of all joined channels with what was delivered of them."""
         channels = list(self._parts.cursors.joined)
         for start in range(0, len(channels), _CHUNK):
             some = channels[start : start + _CHUNK]
-            _, heads = await self._parts.reader.heads(some)
+            places = self._parts.cursors.places(some)
+            store, heads = await self._parts.reader.heads(some)
+            behind = any((head.generation, head.offset) < place for place, head in zip(places, heads, strict=True))
+            if behind and store == self._parts.store.store:
+                await self._lost("a channel in Redis is behind what was delivered of it")
+                return
             for channel, head in zip(some, heads, strict=True):
                 self._parts.cursors.compare(channel, head)

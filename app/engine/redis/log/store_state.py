@@ -34,14 +34,17 @@ class StoreState:
         self.changed: Callable[[], None] = lambda: None
         """Called when the store got another id after it was opened."""
 
-    async def open(self, recorded: int = 0) -> None:
+    async def open(self, recorded: int = 0, *, is_lost: bool = False) -> None:
         """Find or make the store. `recorded` is the last commit that this node's journal holds.
+
+        `is_lost`: something of the store that this node knows is lost, so it gets another id.
 
         Raises EngineError and Unavailable.
         """
         known, behind = max(self.seen, recorded), self.store
+        lost = self.store if is_lost else ""
         reply = await loader.run(
-            self._client, "open_store", [self._keys.meta], secrets.token_hex(16), SCHEMA, known, ""
+            self._client, "open_store", [self._keys.meta], secrets.token_hex(16), SCHEMA, known, lost
         )
         store, commit, schema, made = reply[0].decode(), int(reply[1]), reply[2].decode(), reply[3]
         if schema != SCHEMA:
