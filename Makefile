@@ -25,7 +25,7 @@ PYTEST := $(BIN)/python -m pytest
 # Else each of the hundreds of processes that tests start would compile all of the code, in environments that forbid this.
 export PYTHONDONTWRITEBYTECODE :=
 # Folders whose tests open no browser; what starts a service or takes seconds there is marked as long.
-PURE := $(addprefix tests/,agreement architecture auth config contract core engine journal node ot protocol sdk services traces)
+PURE := $(addprefix tests/,agreement architecture configuration contract core engine journal node ot protocol rich_text sdk security services telemetry traces)
 LOAD ?= 2
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header
 
@@ -77,7 +77,7 @@ format: $(DEV)  ## format the code, and mend what ruff can mend by itself
 	$(BIN)/ruff format --quiet $(SOURCES)
 
 .PHONY: check-fast
-check-fast: $(DEV) $(NOTEBOOKS)  ## the checks and the tests of what is pure, side by side, in a minute and a half
+check-fast: $(DEV) $(NOTEBOOKS)  ## the checks and the tests of what is pure, side by side, in about two minutes
 	$(MAKE) --no-print-directory --output-sync=recurse -j2 check pure
 
 .PHONY: pure

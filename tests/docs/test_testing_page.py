@@ -29,3 +29,11 @@ def test_the_first_test_of_the_guide_passes(tmp_path: Path) -> None:
         check=False,
     )
     assert "1 passed" in ran.stdout, ran.stdout + ran.stderr
+
+
+def test_the_folders_of_the_fast_check_are_there() -> None:
+    named = re.search(r"^PURE := \$\(addprefix tests/,([^)]*)\)", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert named is not None
+    folders = named[1].split()
+    assert folders
+    assert [name for name in folders if not (ROOT / "tests" / name).is_dir()] == []

@@ -86,4 +86,5 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run each test of the guarantees on every backend that has the part."""
     if "opened" in metafunc.fixturenames:
         suite = metafunc.module.__name__.rpartition(".")[2]
-        metafunc.parametrize("backend", [one for one in BACKENDS if one == "embedded" or suite in REDIS_SUITES])
+        shared = [pytest.param(one, marks=pytest.mark.long) for one in BACKENDS[1:] if suite in REDIS_SUITES]
+        metafunc.parametrize("backend", ["embedded", *shared])  # the others start servers

@@ -26,6 +26,7 @@ class RedisRecords:
     def __init__(self, client: Client, keys: RedisKeys, now: Callable[[], float]) -> None:
         self._client, self._keys, self._now = client, keys, now
         self._removal: asyncio.Task[None] | None = None
+        self._is_wanted = False
 
     async def find(self, kind: str, keys: Sequence[str]) -> dict[str, Record]:
         found = await self.found([(kind, key) for key in dict.fromkeys(keys)])
@@ -64,7 +65,8 @@ class RedisRecords:
         return float(found[1]) if found else None
 
     def upkeep(self) -> None:
-        """Begin to remove records whose time is over."""
+        """Begin to remove records whose time is over; asked while that is under way, look once more behind it."""
+        self._is_wanted = True
         if self._removal is None or self._removal.done():
             self._removal = asyncio.get_running_loop().create_task(self._remove_expired())
 
@@ -74,9 +76,11 @@ class RedisRecords:
             await self._removal
 
     async def _remove_expired(self) -> None:
-        with suppress(Unavailable):  # the next upkeep finds what this one left
-            while await self._run("expire_records", repr(self._now()), _MAX_REMOVED) == _MAX_REMOVED:
-                pass
+        while self._is_wanted:
+            self._is_wanted = False
+            with suppress(Unavailable):  # the next upkeep finds what this one left
+                while await self._run("expire_records", repr(self._now()), _MAX_REMOVED) == _MAX_REMOVED:
+                    pass
 
     async def _run(self, script: str, *arguments: str | float) -> Any:
         return await loader.run(self._client, script, [self._keys.meta], self._keys.log, *arguments)
