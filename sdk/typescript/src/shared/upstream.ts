@@ -44,6 +44,7 @@ export class Upstream {
     this.socket.onmessage = ({ data }: { data: unknown }) => {
       if (typeof data === "string") this.received(data);
     };
+    this.socket.onerror = () => {}; // its close says all; `ws` throws an error that nobody hears
     this.socket.onclose = ({ code, reason }: { code: number; reason: string }) => this.lost(code, reason);
   }
 
