@@ -70,18 +70,18 @@ class Pulse:
     async def _beat(self) -> None:
         parts, marks = self._parts, self._parts.cursors.marks
         self._sent += 1
-        marked = marks.before_beat()
+        marked, known = marks.before_beat(), parts.store.store
         store, commit, server_ms, server = await loader.run(
             self._client, "beat", [parts.keys.meta], self._channel, self._sent, int(parts.lane.sharded)
         )
         parts.store.set_clock(int(server_ms))
         parts.lane.beaten()
-        if store.decode() != parts.store.store or commit < parts.store.seen:
+        if store.decode() != known or commit < parts.store.seen:
             await parts.store.open()
         elif server == self._server:
             marks.stood(marked)
         elif self._server and await marks.are_lost():
-            await self._lost("another server of Redis took over without events that were delivered")
+            await self._lost(known, "another server of Redis took over without events that were delivered")
         self._server = server
         await marks.complete()
         parts.store.saw(int(commit))
@@ -94,7 +94,9 @@ class Pulse:
             await self._broker.find_begun()
             self._compared = commit
 
-    async def _lost(self, reason: str) -> None:
+    async def _lost(self, known: str, reason: str) -> None:
+        if self._parts.store.store != known:  # found out meanwhile, by a commit or another node
+            return
         _log.error("redis_store_lost", reason=f"{reason}; all channels begin new epochs")
         await self._parts.store.open(is_lost=True)
 
@@ -103,11 +105,11 @@ class Pulse:
         channels = list(self._parts.cursors.joined)
         for start in range(0, len(channels), _CHUNK):
             some = channels[start : start + _CHUNK]
-            places = self._parts.cursors.places(some)
+            places, known = self._parts.cursors.places(some), self._parts.store.store
             store, heads = await self._parts.reader.heads(some)
             behind = any((head.generation, head.offset) < place for place, head in zip(places, heads, strict=True))
-            if behind and store == self._parts.store.store:
-                await self._lost("a channel in Redis is behind what was delivered of it")
+            if behind and store == known:
+                await self._lost(known, "a channel in Redis is behind what was delivered of it")
                 return
             for channel, head in zip(some, heads, strict=True):
                 self._parts.cursors.compare(channel, head)
