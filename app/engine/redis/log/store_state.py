@@ -41,7 +41,7 @@ class StoreState:
 
         Raises EngineError and Unavailable.
         """
-        known, behind = max(self.seen, recorded), self.store
+        known = max(self.seen, recorded)
         lost = self.store if is_lost else ""
         reply = await loader.run(
             self._client, "open_store", [self._keys.meta], secrets.token_hex(16), SCHEMA, known, lost
@@ -54,8 +54,9 @@ class StoreState:
             )
         if recorded and made:
             self.moved = "the journal holds later changes than Redis does"
-        self.seen, self.store = max(known, commit), store
-        if behind and behind != store:
+        before = self.store  # of now: another call may have found the same id while this one was asked
+        self.seen, self.store = max(self.seen, known, commit), store
+        if before and before != store:
             self.changed()
 
     def epoch(self, channel: str, generation: int) -> str:
