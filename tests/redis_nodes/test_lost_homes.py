@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from app.core.instant import Instant
+from app.engine.redis.engine import RedisEngine
 from app.engine.redis.scripts.loader import script
 from dossier_realtime.protocol.commands import PresenceChange
 from tests.harness.eventually import HANG_SECONDS, eventually_async
@@ -69,5 +70,27 @@ def test_more_calls_at_once_than_there_are_connections_are_all_answered(nodes: N
         async with nodes.opened("a") as (a,):
             rosters = await asyncio.gather(*(a.engine.presence.roster(f"workspace:{number}") for number in range(200)))
             assert [roster.count for roster in rosters] == [0] * 200
+
+    asyncio.run(scenario())
+
+
+def test_work_that_fails_for_any_reason_stays_owed_and_holds_up_no_other(own_server: RedisServer) -> None:
+    done: list[str] = []
+
+    async def broken() -> None:
+        done.append("broken")
+        if done.count("broken") == 1:
+            raise ValueError
+
+    async def other() -> None:
+        done.append("other")
+
+    async def scenario() -> None:
+        async with Nodes(own_server.url, "owed").opened("a") as (a,):
+            assert isinstance(a.engine, RedisEngine)
+            for work in (broken, other):
+                a.engine.live.homes.owe(work)
+            await eventually_async(lambda: done.count("broken") == 2, done)
+            assert done == ["broken", "other", "broken"]
 
     asyncio.run(scenario())

@@ -101,23 +101,16 @@ class Homes:
 
     async def _tick(self) -> None:
         owed = self._owed  # a further move makes another list
-        for work in list(owed):
-            if not await self._did(work):
-                return
-            owed.remove(work)
-        for work in self.ticks:
-            if not await self._did(work):
-                return
-
-    async def _did(self, work: Work) -> bool:
-        """Do some work; return False where it is to be done again with the next second."""
-        try:
-            await work()
-        except Unavailable:
-            return False
-        except Exception:
-            _log.exception("live_upkeep_failed")
-        return True
+        for work in (*owed, *self.ticks):
+            try:
+                await work()
+            except Unavailable:
+                return  # done again with the next second
+            except Exception:
+                _log.exception("live_upkeep_failed")
+            else:
+                if work in owed:
+                    owed.remove(work)
 
     async def _renew_once(self) -> None:
         """Renew; calls that come meanwhile wait for the same renewal."""

@@ -37,7 +37,7 @@ class LiveState:
     ) -> None:
         self.access, self._grace = access, limits.grace
         self._bus = Bus(access.pubsub)
-        self._homes = homes = Homes(vital)
+        self.homes = homes = Homes(vital)
         self._beat = LiveBeat(vital, self._bus, homes)
         self.bulletin = bulletin = Bulletin(vital, homes)
         self.sessions = RedisSessions(access, homes, limits.resume_seconds)
@@ -51,19 +51,19 @@ class LiveState:
 
     def each_second(self, work: Work) -> None:
         """Do some work after each renewal of this node's lease."""
-        self._homes.ticks.append(work)
+        self.homes.ticks.append(work)
 
     async def start(self) -> None:
         """Begin this node's lease, and read what each node knows without waiting. Raises Unavailable."""
         await self.quotas.open()
-        await self._homes.start()
+        await self.homes.start()
         await self.bulletin.start()
         await self._beat.start()
 
     @property
     def healthy(self) -> bool:
         """Return whether the store answered of late."""
-        return self._homes.healthy
+        return self.homes.healthy
 
     def upkeep(self) -> None:
         """Forget what is over."""
@@ -76,5 +76,5 @@ class LiveState:
         await self.presence.close()
         await self.sessions.close_all()
         await self.quotas.close()
-        await self._homes.end(self._grace)
+        await self.homes.end(self._grace)
         await self._bus.close()
