@@ -7,17 +7,14 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from app.security.minting import mint
+from app.security.minting import mint, mint_operator
 from app.services.room.guests import CLEARANCE, PERMISSIONS, TOKEN_SECONDS, Guest, Guests, OperatorLogin, Room
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from app.configuration.config import Config
     from app.security.auth import TokenVerifier
 
 _log = structlog.get_logger("room")
-_OPERATOR_SECONDS = 12 * 3600
 
 
 def room_of(config: Config, verifier: TokenVerifier) -> Room | None:
@@ -32,22 +29,19 @@ def room_of(config: Config, verifier: TokenVerifier) -> Room | None:
         _log.info("no_room_of_guests", reason="processes share this port: start one without --workers for a room")
         return None
 
-    def sign(user_id: str, name: str, role: str, permissions: Sequence[str], clearance: str, seconds: int) -> str:
+    def guest_token(guest: Guest) -> str:
         return mint(
             verifier.settings,
-            sub=user_id,
-            name=name,
-            role=role,
-            permissions=permissions,
-            clearance=clearance,
-            ttl=min(seconds, verifier.settings.max_lifetime),
+            sub=guest.user_id,
+            name=guest.name,
+            role="guest",
+            permissions=PERMISSIONS,
+            clearance=CLEARANCE,
+            ttl=min(TOKEN_SECONDS, verifier.settings.max_lifetime),
             now=time.time(),
         )
 
-    def guest_token(guest: Guest) -> str:
-        return sign(guest.user_id, guest.name, "guest", PERMISSIONS, CLEARANCE, TOKEN_SECONDS)
-
     def operator_token() -> str:
-        return sign("operator", "Operator", "operator", ["admin:*"], "secret", _OPERATOR_SECONDS)
+        return mint_operator(verifier.settings, time.time())
 
     return Room(Guests(guest_token, time.time), OperatorLogin(operator_token, time.time))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from app.commands.dashboard import NO_LOGIN_OF_ITS_OWN, beside_service, reachable
 from app.commands.processes.demo_process import demo_beside
-from app.security.minting import mint
+from app.security.minting import OPERATOR_HOURS, mint_operator
 
 if TYPE_CHECKING:
     import argparse
@@ -17,15 +17,12 @@ if TYPE_CHECKING:
     from app.configuration.config import Config
     from app.lifecycle import Service
 
-_LOGIN_HOURS = 12
-
 
 def start_beside(config: Config, service: Service, asked: argparse.Namespace) -> list[asyncio.Task[None]]:
     """Start them with the arguments of the service, and print a login; return the tasks to cancel at the end."""
     if config.auth.symmetric and not config.server.production:
-        print(
-            f"  login     a token for the user operator, good for {_LOGIN_HOURS} hours:\n{_login(config)}", flush=True
-        )
+        print(f"  login     a token for the user operator, good for {OPERATOR_HOURS} hours:", flush=True)
+        print(mint_operator(config.auth, time.time()), flush=True)
     tasks = []
     if find_spec("bokeh") is None:
         print("  dashboard is not started: it needs dossier-realtime[dashboard]", flush=True)
@@ -46,16 +43,3 @@ def start_beside(config: Config, service: Service, asked: argparse.Namespace) ->
     elif asked.demo:
         print("  demo      is not started: it signs the tokens of its people, which needs HS256", flush=True)
     return tasks
-
-
-def _login(config: Config) -> str:
-    return mint(
-        config.auth,
-        sub="operator",
-        name="Operator",
-        role="operator",
-        permissions=["admin:*"],
-        clearance="secret",
-        ttl=min(_LOGIN_HOURS * 3600, config.auth.max_lifetime),
-        now=int(time.time()),
-    )

@@ -13,6 +13,8 @@ from app.security.auth_settings import AuthSettings
 from app.security.claims import TokenError
 from dossier_realtime.protocol.authorization import Grant
 
+OPERATOR_HOURS = 12
+
 
 def mint(
     settings: AuthSettings,
@@ -59,3 +61,17 @@ def mint(
     except TokenError as refused:
         raise ValueError(f"such a token would be refused: {refused.reason}; change that value") from None
     return token
+
+
+def mint_operator(settings: AuthSettings, now: float) -> str:
+    """Return a token for the user operator of a developer's machine, good for twelve hours or as long as one may be."""
+    return mint(
+        settings,
+        sub="operator",
+        name="Operator",
+        role="operator",
+        permissions=["admin:*"],
+        clearance="secret",
+        ttl=min(OPERATOR_HOURS * 3600, settings.max_lifetime),
+        now=now,
+    )

@@ -1,4 +1,4 @@
-"""What grows in Redis ends: nodes that do not come back, records whose time is over; sets are read in pages."""
+"""Growth in Redis ends: nodes that do not come back, records whose time is over; sets are read in pages."""
 
 from __future__ import annotations
 

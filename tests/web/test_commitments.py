@@ -345,7 +345,7 @@ def test_what_a_sender_without_authority_said_of_an_id_stops_no_commitment(tmp_p
 
 
 def test_another_deadline_raises_alerts_of_its_own_that_wait_in_the_inbox(tmp_path: Path) -> None:
-    """Whoever read and acknowledged the alert of the old deadline finds that of the new one unread and open."""
+    """An owner who read and acknowledged the alert of the old deadline finds that of the new one unread and open."""
 
     async def scene(place: Office) -> None:
         row = (await place.put("c1")).json()

@@ -1,4 +1,4 @@
-"""What an acknowledged change has survived, as it is told to clients, probes and Prometheus."""
+"""The durability of an acknowledged change, as it is told to clients, probes and Prometheus."""
 
 from __future__ import annotations
 

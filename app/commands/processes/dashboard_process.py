@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING, Protocol
 
 import structlog
 
+from app.commands.processes.ending import end
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 _log = structlog.get_logger("service")
 _MIN_PAUSE_SECONDS, _MAX_PAUSE_SECONDS = 1.0, 60.0  # seconds before it is begun again
 _STEADY_SECONDS = 60.0  # seconds after which a run counts as a good one
-_STOP_TIMEOUT_SECONDS = 10.0  # between asking it to end and ending it
 _POLL_SECONDS = 5.0  # between two looks at the wall clock: a machine that slept wakes to a token that is old
 
 _PREFIX = "DOSSIER_"
@@ -86,7 +87,7 @@ class DashboardProcess:
                 feeding.cancel()
                 await asyncio.wait([feeding])
             if child.returncode is None:
-                await _end(child)
+                await end(child)
 
 
 async def _feed(pipe: asyncio.StreamWriter, tokens: Tokens) -> None:
@@ -99,14 +100,3 @@ async def _feed(pipe: asyncio.StreamWriter, tokens: Tokens) -> None:
             renewed_at = time.time() + tokens.seconds / 3  # before the service tells its bearer that it ends soon
             while (left := renewed_at - time.time()) > 0 and tokens.holds(token):  # noqa: ASYNC110  time is waited for
                 await asyncio.sleep(min(left, _POLL_SECONDS))
-
-
-async def _end(child: asyncio.subprocess.Process) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        child.terminate()
-        try:
-            async with asyncio.timeout(_STOP_TIMEOUT_SECONDS):
-                await child.wait()
-        except TimeoutError:
-            child.kill()
-            await child.wait()

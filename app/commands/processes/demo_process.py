@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from contextlib import suppress
 from typing import TYPE_CHECKING
+
+from app.commands.processes.ending import end
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 _SECONDS = 3600
-_STOP_TIMEOUT_SECONDS = 5.0
 
 
 async def demo_beside(url: str, data: str, file: Path | None) -> None:
@@ -27,14 +27,4 @@ async def demo_beside(url: str, data: str, file: Path | None) -> None:
         await child.wait()
     finally:
         if child.returncode is None:
-            await _end(child)
-
-
-async def _end(child: asyncio.subprocess.Process) -> None:
-    with suppress(ProcessLookupError):
-        child.terminate()
-        try:
-            async with asyncio.timeout(_STOP_TIMEOUT_SECONDS):
-                await child.wait()
-        except TimeoutError:
-            child.kill()
+            await end(child)

@@ -14,8 +14,6 @@ from app.core.origin import Origin, origin_now
 from app.journal.calls import Call, CallAnswer, Read
 from app.journal.initiator import CallText, Initiator
 from app.journal.lanes import ActNotRecorded
-from dossier_realtime.protocol import codec
-from dossier_realtime.protocol.errors import ErrorCode
 from dossier_realtime.protocol.plain_text import one_line, without_tokens
 
 from .caller_handler import CallerHandler
@@ -69,14 +67,6 @@ class AuthenticatedHandler(CallerHandler):
         """Set by a method that answers with events or the text of a channel."""
         self.also_read: tuple[Read, ...] = ()
         """Set by a method that answers with the texts of several documents: those beside `read_of`."""
-
-    def read_body(self, form: type[T]) -> T | None:
-        """Return the body as a Struct; answer 400 where it does not fit."""
-        try:
-            return codec.decode_body(bytes(self.body) or b"{}", form)
-        except codec.InvalidMessage as wrong:
-            self.refuse(400, ErrorCode.INVALID_MESSAGE_FORMAT, wrong.reason, path=wrong.path)
-            return None
 
     def record_published(self, results: Sequence[PublishResult], started: float) -> None:
         """Count events that the call published; `started` is the steady clock when it began."""

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import re
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import structlog
 import tornado.web
 
+from dossier_realtime.protocol import codec
 from dossier_realtime.protocol.errors import ErrorCode
 from dossier_realtime.protocol.http.host_policy import DenialSample
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from app.web.transport.body_quota import BodyQuota
     from app.web.transport.connection_quota import Ticket
     from dossier_realtime.protocol.http.host_policy import HeaderDenial
+
+T = TypeVar("T")
 
 _log = structlog.get_logger("web")
 _denials = DenialSample()
@@ -97,6 +100,14 @@ class GuardedHandler(AnsweringHandler):
             self.body += chunk
         else:
             self.refuse_for_now(503, "Too many bodies are under way; retry soon")
+
+    def read_body(self, form: type[T]) -> T | None:
+        """Return the body as a Struct; answer 400 where it does not fit."""
+        try:
+            return codec.decode_body(bytes(self.body) or b"{}", form)
+        except codec.InvalidMessage as wrong:
+            self.refuse(400, ErrorCode.INVALID_MESSAGE_FORMAT, wrong.reason, path=wrong.path)
+            return None
 
     def has_room(self, size: int) -> bool:
         """Return whether the caller may send `size` bytes more; answer where not."""

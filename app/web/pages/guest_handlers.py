@@ -8,7 +8,6 @@ from msgspec import Struct
 
 from app.web.http.answering_handler import STANDARD
 from app.web.http.guarded_handler import GuardedHandler
-from dossier_realtime.protocol import codec
 from dossier_realtime.protocol.errors import ErrorCode
 
 if TYPE_CHECKING:
@@ -59,10 +58,8 @@ class _KeyHandler(GuardedHandler):
         if by is None:
             self.refuse(404, *STANDARD[404])
             return
-        try:
-            body = codec.decode_body(bytes(self.body) or b"{}", form)
-        except codec.InvalidMessage as wrong:
-            self.refuse(400, ErrorCode.INVALID_MESSAGE_FORMAT, wrong.reason, path=wrong.path)
+        body = self.read_body(form)
+        if body is None:
             return
         answer = call(by, body)
         if answer is None:
