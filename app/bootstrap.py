@@ -22,7 +22,7 @@ from app.core import read_only
 from app.core.domain.projections import inbox, relationships
 from app.core.domain.projections.action_links import ActionLinks
 from app.core.domain.projections.raised_alerts import RaisedAlerts
-from app.core.domain.projections.tasks import Tasks
+from app.core.domain.projections.tasks import TaskPlaces, Tasks
 from app.core.instant import Instant
 from app.journal.acts import ActRecord
 from app.journal.exports.export import Archive
@@ -66,7 +66,13 @@ if TYPE_CHECKING:
     from app.core.domain.projections.projection import Projection
 
 _DAY_SECONDS = 86_400.0
-_PROJECTIONS: Sequence[Projection] = (Tasks(), RaisedAlerts(), inbox.InboxEntries(), inbox.InboxHeads())
+_PROJECTIONS: Sequence[Projection] = (
+    Tasks(),
+    TaskPlaces(),
+    RaisedAlerts(),
+    inbox.InboxEntries(),
+    inbox.InboxHeads(),
+)
 """The records that follow from events. A capability that follows them adds its row."""
 
 

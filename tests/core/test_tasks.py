@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import itertools
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from app.core.domain.errors import ImpossibleFactError
 from app.core.domain.projections import tasks
-from app.core.domain.projections.tasks import STATUSES, STEPS, Tasks
+from app.core.domain.projections.tasks import STATUSES, STEPS, TaskPlaces, Tasks
+from dossier_realtime.protocol.domain.task_rows import is_assignment, joined
 from dossier_realtime.protocol.events import (
     Notification,
     NotificationPayload,
@@ -41,6 +43,12 @@ def assignment() -> TaskAssigned:
 
 def folded(known: bytes | None, event: TaskUpdate) -> bytes:
     found = Tasks().fold(known, WORKSPACE, event, AT)
+    assert found is not None
+    return found.body
+
+
+def folded_own(event: TaskAssigned) -> bytes:
+    found = Tasks().fold(None, OWN, event, AT)
     assert found is not None
     return found.body
 
@@ -98,10 +106,39 @@ def test_each_channel_that_speaks_of_a_task_has_a_record_of_its_own() -> None:
     assert found is not None
     task = tasks.decode(found.body)
     assert (task.status, task.assigned_to, task.due_date) == (None, "ali", "2027-01-02")
-    assert set(found.labels) == {"channel:user:ali", "assignee:ali"}
+    assert set(found.labels) == {"all", "channel:user:ali", "assignee:ali"}
     text = Localized("a", "ب")
     notice = Notification(priority="low", payload=NotificationPayload(id="n", title=text, message=text))
     assert projection.key(OWN, notice) is None
+
+
+def test_an_assignment_has_the_state_that_one_workspace_tells_and_no_guess_where_two_do() -> None:
+    assigned = tasks.decode(folded_own(assignment()))
+    told = tasks.decode(known("in_progress"))
+    other = msgspec.structs.replace(told, channel="workspace:w2", status="completed")
+    found = joined(assigned, [told])
+    assert (found.status, found.workspace, found.updated_by) == ("in_progress", WORKSPACE, "bea")
+    assert (found.title, found.due_date, found.channel) == (assigned.title, assigned.due_date, OWN)
+    assert joined(assigned, []) == assigned
+    assert joined(assigned, [told, other]) == assigned
+    assert joined(assigned, [msgspec.structs.replace(told, task_id="t2")]) == assigned
+    moved = joined(assigned, [msgspec.structs.replace(told, assigned_to="bea")])
+    assert moved.assigned_to == "bea", "the workspace gave it to another user"
+    assert is_assignment(assigned)
+    assert not is_assignment(told)
+
+
+@given(names=st.lists(st.sampled_from([f"workspace:w{number}" for number in range(12)]), min_size=1, max_size=30))
+def test_the_workspaces_of_an_assignment_are_the_latest_ones(names: list[str]) -> None:
+    body: bytes | None = None
+    for name in names:
+        assert TaskPlaces().key(name, update("pending", "pending", "ali")) == "ali/t1"
+        body = TaskPlaces().fold(body, name, update("pending", "pending", "ali"), AT).body
+    assert body is not None
+    latest = list(dict.fromkeys(reversed(names)))[:8]
+    assert list(tasks.places(body)) == latest[::-1]
+    assert TaskPlaces().key(names[0], update("pending", "pending")) is None
+    assert TaskPlaces().key(OWN, assignment()) is None
 
 
 def test_open_tasks_come_first_and_settled_ones_are_forgotten_one_day() -> None:

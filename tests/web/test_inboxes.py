@@ -306,5 +306,44 @@ def test_tasks_are_listed_for_whoever_may_read_their_channel(service: Service) -
     status, page = call(service, colleague, "GET", f"/v1/tasks?channel={channel}&limit=2")
     assert (status, len(page["tasks"])) == (200, 2)
     assert listed(colleague, f"channel={channel}&limit=2&after={page['next']}") == ["t2"]
-    for query in ("", "channel=nowhere:1", "assignee=a%20b", f"channel={channel}&limit=0"):
+    assert listed(colleague, f"channel={channel}&limit=9") == ["t1", "t3", "t2"]
+    assert [name for name in listed(colleague, "") if name in ("t1", "t3")] == ["t1", "t3"], "all that may be read"
+    for query in ("channel=nowhere:1", "assignee=a%20b", f"channel={channel}&limit=0"):
         assert call(service, colleague, "GET", f"/v1/tasks?{query}")[0] in (400, 404)
+
+
+def test_an_assignment_tells_its_state_to_those_alone_who_may_read_the_workspace_that_says_it(service: Service) -> None:
+    """A task is open or not by its workspace: an update elsewhere changes nothing, and none tells who may not read."""
+    user, secret, other = fresh_user(), f"workspace:w{next(_numbers)}", f"workspace:w{next(_numbers)}"
+    admin = tokens.token("operator", "admin:*", clearance="secret")
+    assigned = {"task_id": "t1", "title": {"en": "Brief", "ar": "موجز"}, "due_date": "2027-01-02", "priority": "high"}
+    program = tokens.token("office", "write:user:*", "write:workspace:*", role="service", clearance="secret")
+    assert call(service, admin, "PUT", f"/v1/channels/{secret}", {"classification": "secret"})[0] == 200
+
+    def send(*events: Message) -> None:
+        status, answer = call(service, program, "POST", "/v1/publish", {"events": list(events)})
+        assert status == 200, answer
+
+    def seen(clearance: str, *grants: str) -> dict[str, Any]:
+        token = tokens.token(user, *grants, clearance=clearance)
+        status, answer = call(service, token, "GET", f"/v1/tasks?channel=user:{user}")
+        assert status == 200, answer
+        (row,) = answer["tasks"]
+        found: dict[str, Any] = row
+        return found
+
+    send(
+        {"type": "task_assigned", "channel": f"user:{user}", "payload": assigned},
+        step(secret, "t1", "pending", "in_progress", assigned_to=user),
+    )
+    cleared, below = ("secret", f"read:{secret}"), ("internal", f"read:{secret}")
+    before = seen(*below)
+    assert "status" not in before
+    assert secret not in str(before)
+    assert (seen(*cleared)["status"], seen(*cleared)["workspace"]) == ("in_progress", secret)
+    send(step(other, "t1", "pending", "in_progress"), step(other, "t1", "in_progress", "cancelled"))
+    assert seen("secret", f"read:{secret}", f"read:{other}")["status"] == "in_progress", "another task of that id"
+    send(step(secret, "t1", "in_progress", "completed"))
+    assert seen(*cleared)["status"] == "completed"
+    assert seen("secret") == seen(*below) == before, "nothing of the row moved, without the right or the clearance"
+    assert seen(*cleared)["title"] == {"en": "Brief", "ar": "موجز"}

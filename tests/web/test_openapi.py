@@ -184,7 +184,7 @@ WRONG: dict[str, Asked] = {
     "add_relationship_facts": Asked({"relationship": "r1"}, body={"facts": []}),
     "explain_relationship": Asked({"relationship": "a%20b"}),
     "read_inbox": Asked(query={"digest": "perhaps"}),
-    "list_tasks": Asked(),
+    "list_tasks": Asked(query={"assignee": "a b"}),
     "list_nodes": Asked(query={"after": "a b"}),
     "list_limits": Asked(query={"after": "~"}),
     "list_channels": Asked(query={"limit": "x"}),

@@ -29,7 +29,7 @@ INBOX_CALLS: tuple[HttpCallForm, ...] = (
         "get",
         "/v1/tasks",
         "list_tasks",
-        "List the tasks of a channel or an assignee that the caller may see, open ones first.",
+        "List the tasks of a channel, of an assignee, or all, that the caller may see: open ones first.",
         Said(forms.TaskRows),
         "token",
         (

@@ -1,4 +1,4 @@
-"""`GET /v1/tasks`: the tasks of a channel or an assignee (docs/protocol.md#tasks)."""
+"""`GET /v1/tasks`: the tasks of a channel, of an assignee, or all (docs/protocol.md#tasks)."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ from app.web.operators.operator_handler import OperatorHandler
 from app.web.operators.pages import MAX_ROWS
 from dossier_realtime.protocol.errors import ErrorCode
 from dossier_realtime.protocol.http.inbox_forms import TaskRows
-
-_NEEDED = "Name a channel, an assignee or both: ?channel=workspace:w1&assignee=u1"
 
 
 class TaskListHandler(OperatorHandler):
@@ -20,9 +18,6 @@ class TaskListHandler(OperatorHandler):
         if identity is None:
             return
         channel, assignee = self.get_query_argument("channel", ""), self.get_query_argument("assignee", "")
-        if not channel and not assignee:
-            self.refuse(400, ErrorCode.INVALID_MESSAGE_FORMAT, _NEEDED)
-            return
         if (channel and not self.check_channel(channel)) or (assignee and not self.check_id(assignee)):
             return
         limit = self.query_number("limit", MAX_ROWS, 1, MAX_ROWS)

@@ -34,7 +34,10 @@ class InboxPage(Struct, omit_defaults=True):
 
 
 class TaskRow(Struct, omit_defaults=True, kw_only=True):
-    """A task, as one channel speaks of it. Fields that this channel did not say are absent. `changed`: Unix seconds."""
+    """A task, as one channel speaks of it. Fields that this channel did not say are absent. `changed`: Unix seconds.
+
+    `workspace`: the channel that the state of an assignment comes from, where the reader may read it.
+    """
 
     task_id: Id
     channel: ChannelField
@@ -46,6 +49,7 @@ class TaskRow(Struct, omit_defaults=True, kw_only=True):
     assigned_by: Actor | None = None
     due_date: str | None = None
     priority: Priority | None = None
+    workspace: ChannelField | None = None
 
 
 class TaskRows(Struct, omit_defaults=True):

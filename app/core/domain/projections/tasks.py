@@ -1,7 +1,8 @@
 """Tasks: the steps between their states, and what is known of each (docs/protocol.md#tasks). Pure.
 
 Two channels speak of a task: its workspace (`task_update`: the state) and its assignee's own (`task_assigned`: title,
-date, priority). A record is kept of each, so that a fact is shown to nobody who could not read its channel.
+date, priority). A record is kept of each, so that a fact is shown to nobody who could not read its channel. Whether an
+assignment is open is told by the workspace alone: it is joined with it when it is read, by the rights of its reader.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import msgspec
 from app.core.domain.errors import ImpossibleFactError
 from app.core.domain.projections.projection import Folded
 from dossier_realtime.protocol import channels
+from dossier_realtime.protocol.domain.task_rows import MAX_WORKSPACES, place_key
 from dossier_realtime.protocol.events import TaskAssigned, TaskUpdate
 from dossier_realtime.protocol.fields import TaskStatus
 from dossier_realtime.protocol.http.inbox_forms import TaskRow
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from dossier_realtime.protocol.events import Event
 
 KIND: Final = "task"
+PLACES: Final = "task_place"
+ALL: Final = "all"
 STATUSES: Final[tuple[TaskStatus, ...]] = get_args(TaskStatus)
 STEPS: Final[dict[TaskStatus, tuple[TaskStatus, ...]]] = {
     "pending": ("in_progress", "cancelled"),
@@ -31,6 +35,7 @@ STEPS: Final[dict[TaskStatus, tuple[TaskStatus, ...]]] = {
 }
 _OPEN: Final = ("pending", "in_progress")
 _KEPT_SECONDS: Final = 180 * 86_400.0  # after the last event about a task that is not open
+_PLACED_SECONDS: Final = 400 * 86_400.0  # after the last update that names the assignee
 
 
 class Tasks:
@@ -40,7 +45,7 @@ class Tasks:
 
     def key(self, channel: str, event: Event) -> str | None:
         """Return the key of the record of a task on a channel."""
-        return f"{channel}/{event.payload.task_id}" if isinstance(event, TaskUpdate | TaskAssigned) else None
+        return task_key(channel, event.payload.task_id) if isinstance(event, TaskUpdate | TaskAssigned) else None
 
     def fold(
         self, known: bytes | None, channel: str, event: Event, at: float, claim: Claim | None = None
@@ -49,10 +54,38 @@ class Tasks:
         before = None if known is None else decode(known)
         task = _after(before, channel, event, int(at))
         own = task.assigned_to
-        labels = (f"channel:{channel}", *(() if own is None else (f"assignee:{own}",)))
+        labels = (ALL, f"channel:{channel}", *(() if own is None else (f"assignee:{own}",)))
         order = f"{'0' if is_open(task) else '1'}{task.due_date or '9999-99-99'}"
         expires = None if task.status in _OPEN else at + _KEPT_SECONDS
         return Folded(msgspec.json.encode(task), labels, order, expires=expires)
+
+
+class TaskPlaces:
+    """The projection of the workspaces that speak of a task which a user was given: one record a user and task id."""
+
+    kind = PLACES
+
+    def key(self, channel: str, event: Event) -> str | None:
+        """Return the key of the record of an update that names an assignee."""
+        if not isinstance(event, TaskUpdate) or event.payload.assigned_to is None:
+            return None
+        return place_key(event.payload.assigned_to, event.payload.task_id)
+
+    def fold(self, known: bytes | None, channel: str, event: Event, at: float, claim: Claim | None = None) -> Folded:
+        """Return the record with the channel of the update as the last one."""
+        before = () if known is None else places(known)
+        after = (*(place for place in before if place != channel), channel)[-MAX_WORKSPACES:]
+        return Folded(msgspec.json.encode(after), expires=at + _PLACED_SECONDS)
+
+
+def places(body: bytes) -> tuple[str, ...]:
+    """Return the channels of a record of places, the latest last."""
+    return msgspec.json.decode(body, type=tuple[str, ...])
+
+
+def task_key(channel: str, task_id: str) -> str:
+    """Return the key of the record of a task on a channel."""
+    return f"{channel}/{task_id}"
 
 
 def decode(body: bytes) -> TaskRow:
