@@ -58,6 +58,7 @@ if TYPE_CHECKING:
         SubscriptionStatus,
         TimedOut,
         TokenSource,
+        UnknownMessage,
         UnsavedEdits,
         UnusableToken,
     )
@@ -109,6 +110,7 @@ __all__ = [
     "SubscriptionStatus",
     "TimedOut",
     "TokenSource",
+    "UnknownMessage",
     "UnsavedEdits",
     "UnusableToken",
     "__version__",

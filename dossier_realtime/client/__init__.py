@@ -41,6 +41,7 @@ from .state.effects import ConnectionState
 from .state.outbound_frames import Message
 from .state.presence import PresenceState
 from .state.session import SubscriptionStatus
+from .state.unknown_message import UnknownMessage
 from .subscription import Subscription
 from .together.field_lock import FieldLock
 from .versions import DocumentVersions
@@ -89,6 +90,7 @@ __all__ = [
     "SubscriptionStatus",
     "TimedOut",
     "TokenSource",
+    "UnknownMessage",
     "UnsavedEdits",
     "UnusableToken",
 ]

@@ -9,10 +9,12 @@ from typing import Any
 from dossier_realtime.protocol.events import Event
 
 from .state.presence import PresenceState
+from .state.unknown_message import UnknownMessage
 
 OnMessage = Callable[[Event], Any]
 OnPresence = Callable[[PresenceState], Any]
 OnError = Callable[[Exception], Any]
+OnUnknown = Callable[[UnknownMessage], Any]
 """Callbacks may be async; one subscription's callbacks never run at the same time."""
 
 
@@ -23,3 +25,4 @@ class Callbacks:
     on_message: OnMessage | None = None
     on_presence: OnPresence | None = None
     on_error: OnError | None = None
+    on_unknown: OnUnknown | None = None

@@ -22,7 +22,7 @@ from dossier_realtime.protocol.fields import Activity, Position, Status
 from dossier_realtime.protocol.responses import Ack
 
 from .briefs import BriefCalls
-from .callbacks import Callbacks, OnError, OnMessage, OnPresence
+from .callbacks import Callbacks, OnError, OnMessage, OnPresence, OnUnknown
 from .documents.comments import DocumentComments
 from .editor import FLUSH_SECONDS, DocumentEditor
 from .errors import ConnectionClosed, NotSubscribed
@@ -217,6 +217,10 @@ class DossierRealtimeClient(BriefCalls, InboxCalls, LockCalls):
         """
         self._listeners.on_event.append(callback)
 
+    def on_unknown(self, callback: OnUnknown) -> None:
+        """Call `callback` with each message of a type that this version of the SDK does not know, of any channel."""
+        self._listeners.on_unknown.append(callback)
+
     def on_inbox(self, callback: Callable[[InboxState], Any]) -> None:
         """Call `callback` when the user's inbox was marked or snoozed on any device, or a snoozed entry came back.
 
@@ -238,6 +242,7 @@ class DossierRealtimeClient(BriefCalls, InboxCalls, LockCalls):
         on_presence: OnPresence | None = None,
         on_error: OnError | None = None,
         *,
+        on_unknown: OnUnknown | None = None,
         include_presence: bool | None = None,
         since: Position | int | None = None,
         last: int | None = None,
@@ -247,8 +252,9 @@ class DossierRealtimeClient(BriefCalls, InboxCalls, LockCalls):
 
         `include_presence` is True by default where `on_presence` is given. `since`: begin with the events after that
         position, or after that offset of the present epoch; `last`: begin with the last 1 to 100 events. Missed events
-        are read as fast as they are consumed. `hidden`: take no part in presence (needs `admin`). A channel may be
-        subscribed several times; the first call decides `since`, `last` and `hidden`.
+        are read as fast as they are consumed. `hidden`: take no part in presence (needs `admin`). `on_unknown` receives
+        the channel's messages of types that a later version of the service has added; without it they are passed over.
+        A channel may be subscribed several times; the first call decides `since`, `last` and `hidden`.
 
         Raises:
             ValueError: for an invalid channel name, `since` or `last`.
@@ -260,7 +266,7 @@ class DossierRealtimeClient(BriefCalls, InboxCalls, LockCalls):
         state = self._session.channel_states.get(channel)
         if state is not None and (begin is not None or hidden != state.hidden):
             raise ValueError(f"{channel} is subscribed already; unsubscribe before you change since, last or hidden")
-        callbacks = Callbacks(on_message, on_presence, on_error)
+        callbacks = Callbacks(on_message, on_presence, on_error, on_unknown)
         subscription = SubscriptionState(channel, self._runner.spawn, callbacks, self._runner.flow)
         self._listeners.add(subscription)
         if state is not None and state.live:

@@ -87,7 +87,8 @@ class RandomServer:
         channel = self._chance.choice(CHANNELS)
         offset = self._offsets[channel] + self._chance.choice((1, 1, 1, 1, 0, 2, -1))
         self._offsets[channel] = max(self._offsets[channel], offset)
-        return {"server": {"type": "dossier_update", "channel": channel, "offset": max(offset, 0), "payload": STAMPED}}
+        kind = "a_later_message" if self._chance.random() < 0.2 else "dossier_update"
+        return {"server": {"type": kind, "channel": channel, "offset": max(offset, 0), "payload": STAMPED}}
 
     def _trouble(self) -> Step:
         chance = self._chance

@@ -11,6 +11,7 @@ from dossier_realtime.client.state.backoff import Backoff
 from dossier_realtime.client.state.connection import ClientConnection
 from dossier_realtime.client.state.effects import (
     Deliver,
+    DeliverUnknown,
     Dial,
     Drop,
     Effect,
@@ -120,6 +121,10 @@ class ScriptedClient:
             case Deliver(channel, event, position):
                 kind = type(event).__struct_config__.tag
                 self._note("delivered", [channel, kind, None if position is None else position.offset])
+            case DeliverUnknown(channel, unknown, position):
+                if channel is not None:
+                    self._note("unknown", [channel, unknown.type, None if position is None else position.offset])
+                self._note("heard", [unknown.channel, unknown.type, unknown.offset])
             case ShowPresence(channel, presence):
                 self._note("presence", [channel, sorted(presence.users)])
             case End(channel, error):

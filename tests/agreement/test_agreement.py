@@ -19,6 +19,7 @@ SCRIPTS = sorted((Path(__file__).parent / "scripts").glob("*.json"))
 def test_there_is_a_script_for_each_turn_of_a_session() -> None:
     assert {script.stem for script in SCRIPTS} >= {
         "connect", "renew", "expire", "recover", "lost_place", "rate_limit", "drain", "kicked", "replaced", "malformed",
+        "unknown_types",
         "hostile_k02_auth", "hostile_k04_refused", "hostile_k05_offsets",
         "hostile_k07_not_subscribed", "hostile_k10_silent",
     }  # fmt: skip

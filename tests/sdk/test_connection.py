@@ -11,6 +11,7 @@ from dossier_realtime.client.errors import AuthFailed, ConnectFailed, Connection
 from dossier_realtime.client.state.connection import MAX_SILENT_INTERVALS, ClientConnection
 from dossier_realtime.client.state.effects import (
     ConnectionState,
+    DeliverUnknown,
     Dial,
     Drop,
     Effect,
@@ -379,22 +380,22 @@ def test_a_refused_renewal_is_told_and_the_connection_kept() -> None:
 
 
 @pytest.mark.parametrize(
-    ("frame", "told"),
+    ("frame", "effect"),
     [
-        (b'{"type":"of_a_later_version","payload":{}}', False),
-        (b"no json", True),
-        (b"[1]", True),
-        (b'{"type":7}', True),
-        (b'{"type":"ack"}', True),  # a known type, but without what it must have
-        (b'{"type":"pong","timestamp":"1"}', True),
-        (b"[" * 100_000, True),
-        (b"\xff\xfe", True),
+        (b'{"type":"of_a_later_version","payload":{}}', DeliverUnknown),
+        (b"no json", ErrorReport),
+        (b"[1]", ErrorReport),
+        (b'{"type":7}', ErrorReport),
+        (b'{"type":"ack"}', ErrorReport),  # a known type, but without what it must have
+        (b'{"type":"pong","timestamp":"1"}', ErrorReport),
+        (b"[" * 100_000, ErrorReport),
+        (b"\xff\xfe", ErrorReport),
     ],
 )
-def test_an_unreadable_frame_is_told_and_an_unknown_type_ignored(frame: bytes, told: bool) -> None:
+def test_an_unreadable_frame_is_told_and_an_unknown_type_handed_on(frame: bytes, effect: type[Effect]) -> None:
     connection = live_connection()
     effects = connection.received(frame, 1)
-    assert [type(effect) for effect in effects] == [ErrorReport] * told
+    assert [type(effect) for effect in effects] == [effect]
     assert connection.state is State.AUTHENTICATED
 
 

@@ -15,11 +15,12 @@ from dossier_realtime.client import (
     Overflowed,
     Position,
     PositionLost,
+    UnknownMessage,
 )
 from dossier_realtime.client.io.subscription_state import MAX_WAITING_EVENTS
 from dossier_realtime.client.subscription import Subscription
 from dossier_realtime.client.testing import FakeServer
-from dossier_realtime.protocol.commands import Subscribe, Unsubscribe
+from dossier_realtime.protocol.commands import Since, Subscribe, Unsubscribe
 from dossier_realtime.protocol.errors import ErrorCode
 from dossier_realtime.protocol.events import DossierUpdate, Event
 from dossier_realtime.protocol.responses import ErrorMessage
@@ -316,6 +317,68 @@ def test_a_lost_position_is_raised_from_the_iteration_which_then_goes_on() -> No
         assert await receive(subscription, 1) == [1]
         assert subscription.position == Position("epoch-2", 1)
         assert isinstance(await told.get(), PositionLost)
+
+    play(scene)
+
+
+# --- types that a later version has added ------------------------------------------------------------
+
+
+def later(offset: int, channel: str | None = SA) -> dict[str, object]:
+    return {"type": "a_later_message", "channel": channel, "offset": offset, "payload": {"count": offset}}
+
+
+def test_an_unknown_message_is_handed_out_in_order_and_its_place_is_kept() -> None:
+    async def scene(server: FakeServer, client: DossierRealtimeClient) -> None:
+        said, heard = Inbox(), Inbox()
+        client.on_unknown(heard)
+        subscription = client.subscribe(SA, said, on_unknown=said)
+        await subscription.ready()
+        server.emit(delivered(1))
+        server.emit(later(2))
+        server.emit(delivered(3))
+        first, unknown, third = await said.take(3)
+        assert isinstance(unknown, UnknownMessage)
+        assert (first.offset, unknown.offset, third.offset) == (1, 2, 3)
+        assert unknown.members() == later(2)
+        assert await heard.get() == unknown
+        server.emit(later(4))
+        await said.get()
+        assert subscription.position == Position("epoch-1", 4)
+        server.drop()
+        await server.seen(Subscribe, 2)
+        assert server.said(Subscribe)[-1].params.since == Since(epoch="epoch-1", offset=4)
+        assert len(server.said(Unsubscribe)) == 0
+
+    play(scene)
+
+
+def test_an_iteration_passes_over_unknown_messages_and_keeps_their_place() -> None:
+    async def scene(server: FakeServer, client: DossierRealtimeClient) -> None:
+        said = Inbox()
+        subscription = client.subscribe(SA, on_unknown=said)
+        await subscription.ready()
+        for offset in range(1, MAX_WAITING_EVENTS - 1):
+            server.emit(later(offset))
+        server.emit(delivered(MAX_WAITING_EVENTS - 1))
+        assert await receive(subscription, 1) == [MAX_WAITING_EVENTS - 1]
+        assert [message.offset for message in await said.take(MAX_WAITING_EVENTS - 2)][-1] == MAX_WAITING_EVENTS - 2
+
+    play(scene)
+
+
+def test_who_has_no_handler_for_unknown_messages_misses_nothing_else() -> None:
+    async def scene(server: FakeServer, client: DossierRealtimeClient) -> None:
+        seen, present = Inbox(), Inbox()
+        subscription = client.subscribe(SA, seen)
+        idle = client.subscribe(SA, on_presence=present)
+        await subscription.ready()
+        await idle.ready()
+        server.emit(later(1))
+        server.emit(later(9, "user:ali"))
+        server.emit(delivered(2))
+        assert (await seen.get()).offset == 2
+        assert subscription.position == idle.position == Position("epoch-1", 2)
 
     play(scene)
 

@@ -22,4 +22,6 @@ def test_both_play_what_chance_writes(tmp_path: Path, sized: Sized, report: Repo
     tool("vitest", "run", "test/agreement.test.ts", environment={"AGREEMENT_SCRIPTS": str(tmp_path)})
     report(f"{len(scripts)} scripts, {sum(len(script['steps']) for script in scripts)} steps: no difference")
     kinds = {what for script in scripts for step in script["steps"] for what in step.get("then", {})}
-    assert kinds == {"dials", "states", "frames", "delivered", "ended", "errors", "sends", "hangs_up", "over"}
+    assert kinds == {
+        "dials", "states", "frames", "delivered", "unknown", "heard", "ended", "errors", "sends", "hangs_up", "over",
+    }  # fmt: skip

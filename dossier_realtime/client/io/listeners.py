@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from dossier_realtime.protocol.domain.inbox import InboxState
 from dossier_realtime.protocol.events import Event
 
-from ..callbacks import OnError
+from ..callbacks import OnError, OnUnknown
 from ..errors import RealtimeError
 from ..state.effects import (
     CallbackEffect,
     ConnectionState,
     Deliver,
+    DeliverUnknown,
     End,
     EnterState,
     ErrorReport,
@@ -25,6 +26,8 @@ from ..state.effects import (
 from .callback_queue import CallbackQueue, Spawn, logger
 from .subscription_state import MAX_WAITING_EVENTS, SubscriptionState
 
+T = TypeVar("T")
+
 
 class Listeners:
     """The receivers of the connection's effects. `detached` is called with a channel without subscriptions."""
@@ -34,6 +37,7 @@ class Listeners:
         self.on_event: list[Callable[[Event], Any]] = []
         self.on_inbox: list[Callable[[InboxState], Any]] = []
         self.on_error: list[OnError] = []
+        self.on_unknown: list[OnUnknown] = []
         self._inbox_state: InboxState
         self._subscriptions: dict[str, list[SubscriptionState]] = {}
         self._callbacks = CallbackQueue(spawn)
@@ -61,7 +65,7 @@ class Listeners:
             case Unasked(event):
                 if isinstance(event, InboxState):
                     self._inbox(event)
-                self._unasked(event)
+                self._tell_all(self.on_event, event, "on_event")
             case ErrorReport(error, None):
                 self._report(error)
             case End(channel, error):
@@ -71,13 +75,20 @@ class Listeners:
             case _:
                 if isinstance(effect, Deliver) and isinstance(effect.event, InboxState):
                     self._inbox(effect.event)
+                if isinstance(effect, DeliverUnknown):
+                    self._tell_all(self.on_unknown, effect.message, "on_unknown")
                 for subscription in tuple(self._subscriptions.get(effect.channel or "", ())):
                     self._hand(subscription, effect)
 
-    def _hand(self, subscription: SubscriptionState, effect: Deliver | ShowPresence | Ready | ErrorReport) -> None:
+    def _hand(
+        self, subscription: SubscriptionState, effect: Deliver | DeliverUnknown | ShowPresence | Ready | ErrorReport
+    ) -> None:
         match effect:
             case Deliver(_, event, position, recovered):
                 if not subscription.event(event, position, recovered=recovered):
+                    self._remove(subscription)
+            case DeliverUnknown(_, message, position):
+                if not subscription.event(message, position, recovered=effect.recovered):
                     self._remove(subscription)
             case ShowPresence(_, presence):
                 subscription.presence(presence)
@@ -102,12 +113,12 @@ class Listeners:
     def _tell_inbox(self, on_inbox: Callable[[InboxState], Any]) -> object:
         return on_inbox(self._inbox_state)
 
-    def _unasked(self, event: Event) -> None:
+    def _tell_all(self, callbacks: list[Callable[[T], Any]], message: T, name: str) -> None:
         if len(self._callbacks) >= MAX_WAITING_EVENTS:
-            logger.error("%d events wait for on_event, one is dropped; make it faster", MAX_WAITING_EVENTS)
+            logger.error("%d events wait for %s, one is dropped; make it faster", MAX_WAITING_EVENTS, name)
             return
-        for on_event in self.on_event:
-            self._callbacks.put(partial(on_event, event))
+        for callback in callbacks:
+            self._callbacks.put(partial(callback, message))
 
     def _report(self, error: RealtimeError) -> None:
         if len(self._callbacks) >= MAX_WAITING_EVENTS:

@@ -10,10 +10,11 @@ from functools import partial
 from dossier_realtime.protocol.events import Event
 from dossier_realtime.protocol.fields import Position
 
-from ..callbacks import Callbacks, OnError, OnMessage, OnPresence
+from ..callbacks import Callbacks, OnError, OnPresence
 from ..errors import Overflowed, PositionLost, RealtimeError
 from ..state.presence import PresenceState
 from ..state.read_flow import ReadFlow
+from ..state.unknown_message import UnknownMessage
 from .callback_queue import CallbackQueue, Spawn, is_of_user_code, logger
 
 MAX_WAITING_EVENTS = 1_000  # live events that may wait for a subscriber
@@ -44,9 +45,10 @@ class SubscriptionState:
         self._on_message = callbacks.on_message
         self._on_presence = callbacks.on_presence
         self._on_error = callbacks.on_error
+        self._on_unknown = callbacks.on_unknown
         self._shown = PresenceState()
         self._callbacks = CallbackQueue(spawn, self._tell)
-        self._items: deque[tuple[Event, Position | None, bool] | RealtimeError] = deque()
+        self._items: deque[tuple[Event | UnknownMessage, Position | None, bool] | RealtimeError] = deque()
         self._more = asyncio.Event()
 
     def ready(self, position: Position | None) -> None:
@@ -55,7 +57,7 @@ class SubscriptionState:
             self.position = self._taken = position
             self.settled.set()
 
-    def event(self, event: Event, position: Position | None, *, recovered: bool = False) -> bool:
+    def event(self, event: Event | UnknownMessage, position: Position | None, *, recovered: bool = False) -> bool:
         """Take an event. False where the subscriber is so far behind that the subscription has ended.
 
         Recovered events are read as fast as they are consumed; only a subscriber that consumes nothing at all can be
@@ -67,13 +69,16 @@ class SubscriptionState:
             return False
         self._taken = position
         if self._on_message is not None:
-            self._callbacks.put(partial(self._message, self._on_message, event, position, recovered))
-        elif self.iterated:
-            self._items.append((event, position, recovered))
-            self._more.set()
-        else:
+            self._callbacks.put(partial(self._message, event, position, recovered))
+            self._count(recovered, 1)
+            return True
+        if isinstance(event, UnknownMessage):
+            self._callbacks.put(partial(self._hand_out, event))
+        if not self.iterated:
             self.position = position
             return True
+        self._items.append((event, position, recovered))
+        self._more.set()
         self._count(recovered, 1)
         return True
 
@@ -128,23 +133,30 @@ class SubscriptionState:
 
     async def next(self) -> Event:
         """Return the next event of the iteration."""
-        while not self._items:
-            if self.ended:
-                raise StopAsyncIteration
-            self._more.clear()
-            await self._more.wait()
-        item = self._items.popleft()
-        if isinstance(item, RealtimeError):
-            self._moved(item)
-            raise item
-        event, self.position, recovered = item
-        self._count(recovered, -1)
-        return event
+        while True:
+            while not self._items:
+                if self.ended:
+                    raise StopAsyncIteration
+                self._more.clear()
+                await self._more.wait()
+            item = self._items.popleft()
+            if isinstance(item, RealtimeError):
+                self._moved(item)
+                raise item
+            event, self.position, recovered = item
+            self._count(recovered, -1)
+            if not isinstance(event, UnknownMessage):
+                return event
 
-    def _message(self, callback: OnMessage, event: Event, position: Position | None, recovered: bool) -> object:
+    def _message(self, event: Event | UnknownMessage, position: Position | None, recovered: bool) -> object:
         self.position = position
         self._count(recovered, -1)
-        return callback(event)
+        return self._hand_out(event)
+
+    def _hand_out(self, event: Event | UnknownMessage) -> object:
+        if isinstance(event, UnknownMessage):
+            return None if self._on_unknown is None else self._on_unknown(event)
+        return None if self._on_message is None else self._on_message(event)
 
     def _show(self, callback: OnPresence) -> object:
         return callback(self._shown)

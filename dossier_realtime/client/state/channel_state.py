@@ -30,6 +30,7 @@ from ..errors import PositionLost
 from .document_replica import DocumentReplica
 from .effects import Effect, ErrorReport, Ready, ShowPresence
 from .presence import PresenceState
+from .unknown_message import UnknownMessage
 
 MAX_EVENTS_AHEAD = 1_000  # events that may wait for earlier ones
 
@@ -37,7 +38,7 @@ MAX_EVENTS_AHEAD = 1_000  # events that may wait for earlier ones
 class Arrival(NamedTuple):
     """The outcome of an event: events to deliver, each with its position; a loss to report first; a need to recover."""
 
-    deliver: list[tuple[Event, Position | None]]
+    deliver: list[tuple[Event | UnknownMessage, Position | None]]
     lost: PositionLost | None = None
     recover: bool = False
 
@@ -95,7 +96,7 @@ class ChannelState:
         self._recovered_at: int | None = None
         self._missed_to: Position | None = None
         self._open_start = False
-        self._ahead: dict[int, Event] = {}
+        self._ahead: dict[int, Event | UnknownMessage] = {}
 
     def ask(self, ref: str) -> Subscribe:
         """Return the subscribe to send now."""
@@ -184,7 +185,7 @@ class ChannelState:
         upto, position = self._missed_to, self.position
         return upto is None or position is None or position.epoch != upto.epoch or position.offset >= upto.offset
 
-    def arrive(self, event: Event, offset: int | None) -> Arrival:
+    def arrive(self, event: Event | UnknownMessage, offset: int | None) -> Arrival:
         """Take an event by its offset, and advance the position with each event that is delivered.
 
         An event ahead of its predecessors waits for them. While a recovery is possible it is asked for once at each
@@ -210,8 +211,8 @@ class ChannelState:
         lost = PositionLost(self.channel, position, self.position)
         return Arrival(self._in_order(), lost)
 
-    def _in_order(self) -> list[tuple[Event, Position | None]]:
-        events: list[tuple[Event, Position | None]] = []
+    def _in_order(self) -> list[tuple[Event | UnknownMessage, Position | None]]:
+        events: list[tuple[Event | UnknownMessage, Position | None]] = []
         while self.position is not None:
             offset = self.position.offset + 1
             event = self._ahead.pop(offset, None)

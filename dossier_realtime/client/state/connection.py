@@ -6,19 +6,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import get_args
 
 import msgspec
 
 from dossier_realtime.protocol import codec, responses
 from dossier_realtime.protocol.commands import Auth, AuthPayload, Ping
 from dossier_realtime.protocol.errors import CloseCode, ErrorCode, may_come_back
-from dossier_realtime.protocol.events import Event
 
 from ..errors import AuthFailed, ConnectFailed, ConnectionClosed, DeniedError, ProtocolViolation, RealtimeError
 from .backoff import Backoff
 from .effects import ConnectionState, Dial, Drop, Effect, EnterState, ErrorReport, Renew, Write
 from .session import ClientSession
+from .unknown_message import unknown_message
 
 AUTH_TIMEOUT_SECONDS = 10.0  # from the open socket to `auth_success`
 MAX_SILENT_INTERVALS = 2.5  # heartbeat intervals without a byte, after which the connection is given up
@@ -29,12 +28,7 @@ MAX_REFUSED_RETRIES = 3  # of a refusal that may be temporary (a token that has 
 MAX_RETRY_AFTER_SECONDS = 300.0  # a longer delay that a server asks for is cut to this
 
 _FINAL = (ConnectionState.DISCONNECTED, ConnectionState.ERROR)
-_KNOWN_TYPES = frozenset(map(codec.message_type, get_args(Event)))
 _AUTH_ERRORS = (ErrorCode.AUTH_FAILED, ErrorCode.INVALID_TOKEN)
-
-
-class _Typed(msgspec.Struct):
-    type: str
 
 
 class ClientConnection:
@@ -151,7 +145,10 @@ class ClientConnection:
         try:
             event = codec.decode_event(frame)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as wrong:
-            return [] if _unknown_type(frame) else [ErrorReport(ProtocolViolation(f"Unreadable frame: {wrong}"))]
+            unknown = unknown_message(frame)
+            if unknown is None:
+                return [ErrorReport(ProtocolViolation(f"Unreadable frame: {wrong}"))]
+            return self.session.unknown(unknown, now) if self.state is ConnectionState.AUTHENTICATED else []
         if isinstance(event, responses.AuthSuccess):
             return self._authenticated(event, now)
         if self.state is not ConnectionState.AUTHENTICATED:
@@ -320,11 +317,3 @@ class ClientConnection:
     def _enter(self, state: ConnectionState) -> EnterState:
         self.state = state
         return EnterState(state)
-
-
-def _unknown_type(frame: str | bytes) -> bool:
-    """Return True for a message of a type that a later version of the protocol has added."""
-    try:
-        return msgspec.json.decode(frame, type=_Typed).type not in _KNOWN_TYPES
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return False

@@ -14,6 +14,7 @@ from ..errors import RealtimeError
 from .changes import Change
 from .editing.document_status import DocumentStatus
 from .presence import PresenceState
+from .unknown_message import UnknownMessage
 
 
 class ConnectionState(StrEnum):
@@ -78,6 +79,16 @@ class Unasked:
     """An event without a subscription: of the user's own channel, or about the rate."""
 
     event: Event
+
+
+@dataclass(frozen=True, slots=True)
+class DeliverUnknown:
+    """A message of an unknown type, as `Deliver`; `channel` is None where it belongs to no subscription."""
+
+    channel: str | None
+    message: UnknownMessage
+    position: Position | None = None
+    recovered: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +183,7 @@ class StatusChanged:
     status: DocumentStatus
 
 
-CallbackEffect = EnterState | Unasked | Deliver | ShowPresence | Ready | End | ErrorReport
+CallbackEffect = EnterState | Unasked | Deliver | DeliverUnknown | ShowPresence | Ready | End | ErrorReport
 """Effects for the user's callbacks."""
 
 EditorEffect = Opened | Changed | CursorsMoved | CommentsChanged | Synced | StatusChanged

@@ -13,13 +13,15 @@ from dossier_realtime.protocol.commands import PresenceChange, Unsubscribe
 from dossier_realtime.protocol.documents.field_locks import LockState
 from dossier_realtime.protocol.errors import ErrorCode
 from dossier_realtime.protocol.events import AlertState, Event, PresenceJoin, PresenceLeave, PresenceUpdate
+from dossier_realtime.protocol.fields import Position
 
 from ..errors import ConnectionClosed, DeniedError, NotSubscribed, RealtimeError, TimedOut
 from .channel_state import Beginning, ChannelState
 from .document_replica import DocumentReplica, Followed
 from .editing.edit_pace import EditPace
-from .effects import Deliver, Effect, End, ErrorReport, Reject, Settle, ShowPresence, Unasked, Write
+from .effects import Deliver, DeliverUnknown, Effect, End, ErrorReport, Reject, Settle, ShowPresence, Unasked, Write
 from .send_queue import PendingSend, SendQueue
+from .unknown_message import UnknownMessage
 
 MAX_PENDING_SENDS = 1_000  # sends that wait for their answer
 MAX_IN_FLIGHT = 64  # sends; well below the 200 refusals a minute at which the server closes the connection
@@ -224,6 +226,12 @@ class ClientSession:
             case _:
                 return self._event(event, now)
 
+    def unknown(self, message: UnknownMessage, now: float) -> list[Effect]:
+        """Handle a message of an unknown type; its place on a channel counts as that of any other."""
+        if message.channel is None and message.offset is None:
+            return [DeliverUnknown(None, message)]
+        return self._event(message, now)
+
     def _subscribed(self, answer: responses.Subscribed, now: float) -> list[Effect]:
         state = self.channel_states.get(answer.channel)
         if state is None or state.ref is None or answer.ref != state.ref:
@@ -245,13 +253,15 @@ class ClientSession:
             effects += state.document.left(change.payload.user_id)
         return effects
 
-    def _event(self, event: Event, now: float) -> list[Effect]:
+    def _event(self, event: Event | UnknownMessage, now: float) -> list[Effect]:
         own = channels.user(self.user_id or "")
         channel = getattr(event, "channel", None) or own
         state = self.channel_states.get(channel)
         if state is None or (state.position is None and not state.live):
             # The server sends the user's own channel to every connection, subscribed or not.
-            return [Unasked(event)] if channel == own else []
+            if channel != own:
+                return []
+            return [DeliverUnknown(None, event) if isinstance(event, UnknownMessage) else Unasked(event)]
         arrival = state.arrive(event, getattr(event, "offset", None))
         if arrival.recover:
             # A server replays only events that it has not delivered on this subscription: begin a new one.
@@ -260,7 +270,8 @@ class ClientSession:
         if state.document is not None and isinstance(event, Followed):
             effects += self._keep_up(state, state.document.follow(event, now), now)
         return effects + [
-            Deliver(channel, event, position, state.was_missed(position)) for event, position in arrival.deliver
+            _delivery(channel, each, position, recovered=state.was_missed(position))
+            for each, position in arrival.deliver
         ]
 
     def _keep_up(self, state: ChannelState, effects: list[Effect], now: float) -> list[Effect]:
@@ -337,3 +348,11 @@ class ClientSession:
     def _end(self, state: ChannelState, error: RealtimeError) -> list[Effect]:
         del self.channel_states[state.channel]
         return [End(state.channel, error)]
+
+
+def _delivery(
+    channel: str, event: Event | UnknownMessage, position: Position | None, *, recovered: bool
+) -> Deliver | DeliverUnknown:
+    if isinstance(event, UnknownMessage):
+        return DeliverUnknown(channel, event, position, recovered)
+    return Deliver(channel, event, position, recovered)

@@ -11,3 +11,4 @@ export { Backoff, mayComeBack } from "./client/backoff.js";
 export { BriefGeneration } from "./client/briefs.js";
 export { type ChannelStream, DossierRealtimeClient } from "./client/client.js";
 export { entryId } from "./client/inbox.js";
+export { UnknownMessage } from "./client/reading.js";

@@ -40,6 +40,7 @@ class Scripted implements FakeEnd {
       connectTimeout: 1e9, // the scripts say when a socket opens
     });
     this.client.onState((state) => this.note("states", state));
+    this.client.onUnknown((message) => this.note("heard", [message.channel ?? null, message.type, message.offset ?? null]));
     this.client.onError((error) => this.note("errors", [null, error.name, codeOf(error)]));
   }
 
@@ -83,6 +84,7 @@ class Scripted implements FakeEnd {
         if (this.subscriptions.get(channel)?.status === "ended") this.note("ended", [channel, error.name]);
         else this.note("errors", [channel, error.name, codeOf(error)]);
       },
+      onUnknown: (message) => this.note("unknown", [channel, message.type, this.subscriptions.get(channel)?.position?.offset ?? null]),
       ...(presence
         ? { onPresence: ({ users }) => this.note("presence", [channel, users.map((user) => user.user_id).sort()]) }
         : {}),

@@ -10,13 +10,14 @@ import type {
 } from "../protocol.js";
 import type { DocumentHooks, PresenceState, SubscribeOptions } from "./interface.js";
 import { presenceOf } from "./presence.js";
+import type { UnknownMessage } from "./reading.js";
 import type { Subscriber } from "./subscriber.js";
 
 const MAX_EVENTS_AHEAD = 1000; // events that may wait for earlier ones
 
 /** The outcome of an event: events to deliver, a loss to report first, or a need to recover. */
 export interface Arrival {
-  readonly deliver: readonly (readonly [ServerMessage, HistoryPosition | undefined])[];
+  readonly deliver: readonly (readonly [ServerMessage | UnknownMessage, HistoryPosition | undefined])[];
   readonly lost?: PositionLost;
   readonly recover?: boolean;
 }
@@ -37,7 +38,7 @@ export class ChannelState {
   private recoveredAt: number | undefined;
   private missedTo: HistoryPosition | undefined;
   private openStart = false;
-  private readonly ahead = new Map<number, ServerMessage>();
+  private readonly ahead = new Map<number, ServerMessage | UnknownMessage>();
 
   constructor(
     readonly channel: string,
@@ -136,7 +137,7 @@ export class ChannelState {
    * Take an event by its offset. One ahead of its predecessors waits for them; a recovery is asked for once at each
    * position, and a gap that remains after it is a loss, behind which delivery goes on.
    */
-  arrive(message: ServerMessage, offset: number | undefined): Arrival {
+  arrive(message: ServerMessage | UnknownMessage, offset: number | undefined): Arrival {
     const position = this.position;
     if (offset === undefined || !position) return { deliver: this.live ? [[message, position]] : [] };
     if (offset <= position.offset) return { deliver: [] };
@@ -159,8 +160,8 @@ export class ChannelState {
     return { deliver: this.inOrder(), lost };
   }
 
-  private inOrder(): [ServerMessage, HistoryPosition][] {
-    const events: [ServerMessage, HistoryPosition][] = [];
+  private inOrder(): [ServerMessage | UnknownMessage, HistoryPosition][] {
+    const events: [ServerMessage | UnknownMessage, HistoryPosition][] = [];
     while (this.position) {
       const offset: number = this.position.offset + 1;
       const event = this.ahead.get(offset);

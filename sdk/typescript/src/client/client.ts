@@ -28,6 +28,7 @@ import type {
 import { type ClientOptions, CONTRACT_URL, checkUrl, type WebSocketConstructor } from "./options.js";
 import { frameOf, type Outgoing, randomId } from "./outbound.js";
 import { NOBODY } from "./presence.js";
+import { UnknownMessage } from "./reading.js";
 import { ConnectionRunner } from "./runner.js";
 import { ClientSession } from "./session.js";
 import { Stream } from "./stream.js";
@@ -63,7 +64,8 @@ export class DossierRealtimeClient implements RealtimeConnection {
     }
     checkUrl(url);
     const Socket = options.WebSocket ?? (globalThis.WebSocket as unknown as WebSocketConstructor | undefined);
-    const heard = (message: ServerMessage): void => this.emit(message.type, message);
+    const heard = (message: ServerMessage | UnknownMessage): void =>
+      this.emit(message instanceof UnknownMessage ? "#unknown" : message.type, message);
     const report = (error: Error): void => this.reported(error);
     const runner = (this.runner = new ConnectionRunner(url, source, Socket, connectTimeout, clock));
     const write = (frame: string): void => runner.write(frame);
@@ -153,6 +155,11 @@ export class DossierRealtimeClient implements RealtimeConnection {
   /** Hear the errors that belong to no subscription and no send. */
   onError(handler: (error: Error) => void): () => void {
     return this.listen("#error", handler);
+  }
+
+  /** Hear the messages of types that this version of the package does not know, of every channel. */
+  onUnknown(handler: (message: UnknownMessage) => void): () => void {
+    return this.listen("#unknown", handler);
   }
 
   on<Type extends keyof ServerMessages>(type: Type, handler: (message: ServerMessages[Type]) => void): () => void {

@@ -1,7 +1,7 @@
 import { AuthFailed, ConnectFailed, ConnectionClosed, DeniedError, ProtocolViolation, type RealtimeError } from "../errors.js";
 import type { AuthSuccessMessage, AuthSuccessPayload, ConnectionState, ErrorMessage, ServerMessage } from "../protocol.js";
 import { type Backoff, mayComeBack } from "./backoff.js";
-import { readMessage } from "./reading.js";
+import { readMessage, UnknownMessage } from "./reading.js";
 import type { ClientSession } from "./session.js";
 
 const AUTH_TIMEOUT = 10_000; // from the open socket to `auth_success`
@@ -107,15 +107,14 @@ export class ClientConnection {
   received(frame: string, now: number): void {
     if (!this.open) return;
     this.lastByteAt = now;
-    let message: ServerMessage;
+    let message: ServerMessage | UnknownMessage;
     try {
-      const read = readMessage(frame);
-      if (!read) return; // of a type that a later version of the protocol has added
-      message = read;
+      message = readMessage(frame);
     } catch (wrong) {
       return this.host.report(new ProtocolViolation(`Unreadable frame: ${wrong}`));
     }
-    this.handle(message, now);
+    if (!(message instanceof UnknownMessage)) this.handle(message, now);
+    else if (this.state === "authenticated") this.session.unknown(message);
   }
 
   private handle(message: ServerMessage, now: number): void {

@@ -14,6 +14,7 @@ import type {
   ServerMessages,
   SubscribedMessage,
 } from "../protocol.js";
+import type { UnknownMessage } from "./reading.js";
 
 /** The users on a channel. `count` is exact also where `users` is `truncated`; `locks`: the fields that they hold. */
 export interface PresenceState {
@@ -30,6 +31,8 @@ export type Presence = PresenceState;
 export interface SubscribeHandlers {
   /** Called with each message of the channel, once, in order. */
   onMessage?: (message: ServerMessage) => void;
+  /** Called with each message of a type that a later version of the service has added; without it they are passed over. */
+  onUnknown?: (message: UnknownMessage) => void;
   /** Called with the users on the channel: at the beginning, and after each change. */
   onPresence?: (presence: PresenceState) => void;
   /** Called with a refusal, with `PositionLost` where events were missed, and with what ended the subscription. */

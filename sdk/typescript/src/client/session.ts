@@ -11,6 +11,7 @@ import { ChannelState } from "./channel_state.js";
 import type { Answer, SubscribeOptions, SubscriptionStatus } from "./interface.js";
 import { type PresenceChange, presenceAfter } from "./presence.js";
 import { type PacedClass, RateWindow } from "./rate_window.js";
+import type { UnknownMessage } from "./reading.js";
 import { type PendingSend, SendQueue } from "./send_queue.js";
 import type { Subscriber, SubscriberHome } from "./subscriber.js";
 
@@ -20,7 +21,7 @@ const MAX_PAUSES = 5; // requests to wait after which a send fails
 /** Where a session writes, and to whom it tells what belongs to no subscription. */
 export interface SessionHost {
   write(frame: string): void;
-  heard(message: ServerMessage): void;
+  heard(message: ServerMessage | UnknownMessage): void;
   report(error: Error): void;
 }
 
@@ -258,7 +259,13 @@ export class ClientSession implements SubscriberHome {
     this.host.heard(change);
   }
 
-  private event(message: ServerMessage): void {
+  /** Take a message of an unknown type; its place on a channel counts as that of any other. */
+  unknown(message: UnknownMessage): void {
+    if (message.channel === undefined && message.offset === undefined) this.host.heard(message);
+    else this.event(message);
+  }
+
+  private event(message: ServerMessage | UnknownMessage): void {
     const own = `user:${this.userId}`;
     const said = message as { channel?: string | null; offset?: number | null };
     const channel = said.channel ?? own;

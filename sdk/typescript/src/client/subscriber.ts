@@ -1,6 +1,7 @@
 import { ConnectionClosed, NotSubscribed, PositionLost } from "../errors.js";
 import type { HistoryPosition, ServerMessage } from "../protocol.js";
 import type { DocumentHooks, PresenceState, SubscribeHandlers, Subscription, SubscriptionStatus } from "./interface.js";
+import { UnknownMessage } from "./reading.js";
 
 /** What a subscriber needs of its session. */
 export interface SubscriberHome {
@@ -51,10 +52,11 @@ export class Subscriber implements Subscription {
     for (const { resolve } of this.waiting.splice(0)) resolve();
   }
 
-  message(message: ServerMessage, position: HistoryPosition | undefined): void {
+  message(message: ServerMessage | UnknownMessage, position: HistoryPosition | undefined): void {
     if (this.ended) return;
     this.position = position;
-    this.call(this.handlers.onMessage, message);
+    if (message instanceof UnknownMessage) this.call(this.handlers.onUnknown, message);
+    else this.call(this.handlers.onMessage, message);
   }
 
   presence(presence: PresenceState): void {
