@@ -173,6 +173,7 @@ class Service:
     async def _drain(self) -> None:
         with suppress(asyncio.CancelledError):
             await self._parts.due_clock.stop()
+            self.listeners.leave_shared()
             await self.node.drain()
         self._stopped.set()
 

@@ -11,6 +11,7 @@ from app.core.sessions.session import Session
 from app.node.connections.connection_limit import ConnectionLimit
 from app.node.connections.connection_sets import ConnectionSets
 from app.node.connections.disconnect_queue import DisconnectQueue
+from app.node.connections.farewells import farewell, takes_over
 from app.node.connections.recheck_queue import RecheckQueue
 from app.node.connections.registry import Registry
 from app.node.connections.shared_budgets import SharedBudgets
@@ -83,6 +84,8 @@ class Node:
         self.control = NodeControl(parts, services, connections, clock)
         self.effects = self._effect_runner()
         self.draining = False
+        self.is_taken_over = False
+        """True where another node took clients when the drain of this one began."""
         self._ticker: asyncio.TimerHandle | None = None
         self._is_timing = False  # whether a step of `_run_timer` waits for its turn
 
@@ -187,18 +190,21 @@ class Node:
             return
         self.draining = True
         seconds = self.limits.drain_seconds
+        self.is_taken_over = takes_over(await self.engine.nodes.nodes(), self.name, self.clock().timestamp)
         for connection in list(self.registry.connections.values()):
             await self.turns.wait()
             session = connection.session
+            chances = random.random(), random.random()  # noqa: S311  jitter
+            goodbye = farewell(seconds, chances, is_taken_over=self.is_taken_over)
             if connection.closing is None and session.session_id:
                 state = ConnectionStateMessage(
                     state="reconnecting",
                     session_id=session.session_id,
                     reconnect_count=session.reconnect_count,
-                    retry_after=round(random.uniform(0.5, max(1.0, seconds)), 2),  # noqa: S311  jitter
+                    retry_after=goodbye.retry_after,
                 )
                 connection.send(state)
-            self.loop.call_later(random.uniform(0, seconds * 0.8), _restart, connection)  # noqa: S311  jitter
+            self.loop.call_later(goodbye.closes_in, _restart, connection)
         deadline = self.loop.time() + seconds
         while self.registry.connections and self.loop.time() < deadline:  # noqa: ASYNC110  a bound, not an event
             await asyncio.sleep(_POLL_SECONDS)

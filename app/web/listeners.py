@@ -89,6 +89,11 @@ class PortListeners:
         for site, is_open in self._sites:
             site.public_pages = self._pages(is_open)
 
+    def leave_shared(self) -> None:
+        """Leave a port that other processes share: the system gives them the connections that are still to come."""
+        if self._config.server.reuse_port:
+            self._own.stop()
+
     def stop(self) -> None:
         """Accept no more."""
         for each in self._servers:

@@ -47,7 +47,7 @@ class SocketHandler(GuardedHandler):
     def admit(self) -> bool:
         """Return whether there is room for another connection; answer where there is not."""
         if not self.context.sockets.accepts():
-            self.set_header("Retry-After", "5")
+            self.set_header("Retry-After", str(self.context.sockets.retry_after))
             self.refuse(503, ErrorCode.SERVICE_UNAVAILABLE, "The service takes no connections now; retry soon")
             return False
         steady = self.context.access.clock().steady

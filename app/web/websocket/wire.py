@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from app.node.node import Node
 
 _BUFFER = memoryview(bytearray(1 << 14))  # one for all sockets: a read is parsed before the next begins
+_RETRY_AFTER_SECONDS = 5
 _FEW_MESSAGES = 4  # of one read; a peer that sends more at once yields to others
 _BUSY = (BlockingIOError, InterruptedError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
@@ -49,6 +50,11 @@ class SocketServer:
     def accepts(self) -> bool:
         """Return whether another connection may come now."""
         return not self._node.draining and self._node.ready()
+
+    @property
+    def retry_after(self) -> int:
+        """The seconds after which one that is not accepted may come again: at once where another node takes it."""
+        return 0 if self._node.draining and self._node.is_taken_over else _RETRY_AFTER_SECONDS
 
     def open(self, stream: tornado.iostream.IOStream, address: str, release: Callable[[], None]) -> None:
         """Speak WebSocket over a stream whose handshake was answered; `release` is called when its socket is closed.
