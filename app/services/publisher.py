@@ -142,12 +142,13 @@ class EventPublisher:
         A record that is given is not folded too: its service has decided what it is after the events.
         """
         given = {(change.kind, change.key) for change in changes}
-        projected: list[RecordChange] | None = None
+        rested_on: list[tuple[str, str, int]] | None = None
         while True:
-            before = projected
+            before = rested_on
             try:
                 folded = await self._projections.changes(events, _claims(entries, by))
                 projected = [change for change in folded if (change.kind, change.key) not in given]
+                rested_on = [(change.kind, change.key, change.revision) for change in projected]
             except DomainFactError:
                 # A repeated send was possible when it came first: it gets its first answer.
                 results = None if key is None else await self._broker.repeated(key)
@@ -157,7 +158,8 @@ class EventPublisher:
             try:
                 results = await self._broker.publish(entries, key, (*changes, *projected))
             except Moved:
-                if projected == before or not projected:
+                # By their revisions alone: what is folded holds times, and is another one at each attempt.
+                if rested_on == before or not projected:
                     raise  # of the given changes: their decision is to be made again
                 continue
             self._changed((*changes, *projected))
