@@ -54,6 +54,7 @@ def outputs() -> dict[str, str]:
         "docs/openapi.yaml": _yaml(openapi()),
         "sdk/typescript/src/protocol.ts": typescript.protocol(),
         "sdk/typescript/src/client/forms.ts": typescript.forms(),
+        "sdk/typescript/src/documents/cursor_colors.ts": typescript.cursor_colors(),
         "docs/messages.md": reference.page(struct_definitions(), given, settings),
     }
 

@@ -19,9 +19,12 @@ import msgspec
 from msgspec import Struct
 
 from app.core.schema.messages import Message, camel_case, messages
+from dossier_realtime.protocol.documents.cursor_colors import CURSOR_COLORS
 from dossier_realtime.protocol.errors import MEANINGS, CloseCode, ErrorCode
 from dossier_realtime.protocol.events import Publishable
 from dossier_realtime.protocol.fields import Actor, Localized
+from dossier_realtime.protocol.http.comments import CommentPage
+from dossier_realtime.protocol.http.pair_forms import DocumentPairAnswer, MarkedClauses
 
 _RENAMED = {
     "Highlight": "HighlightColor",
@@ -47,6 +50,14 @@ _TEXTS = {
     "Date": "A day: YYYY-MM-DD.",
     "Link": "A path within the product, or an https address.",
     "CursorColor": "`#rrggbb`.",
+}
+_OVER_HTTP = (CommentPage, DocumentPairAnswer, MarkedClauses)  # what the package's calls answer with
+_IDS_OF = {
+    "updated_by": "user",
+    "assigned_to": "user",
+    "acknowledged_by": "user",
+    "changed_by": "user",
+    "counterpart": "document",
 }
 _WRITTEN_BY_SERVER = ("StampedTime", "StampedUser", "StampedActor")
 _PLACES = frozenset({"position", "selection_length", "length"})
@@ -209,9 +220,7 @@ class _Side:
     def id(self, alias: str, name: str) -> str:
         if self.client or name in ("offset", "id", "returned"):
             return "string"
-        stem = {"updated_by": "user", "assigned_to": "user", "acknowledged_by": "user", "changed_by": "user"}.get(
-            name, name.removesuffix("_id")
-        )
+        stem = _IDS_OF.get(name, name.removesuffix("_id"))
         brand = "OperationId" if alias == "OperationId" else f"{camel_case(stem)}Id"
         if alias == "EpochName":
             brand = "string"
@@ -226,6 +235,8 @@ def protocol() -> str:
     literals: dict[str, str] = {}
     server, client = _Side(False, brands, literals), _Side(True, brands, literals)
     server_messages = [(each, _message(server, each)) for each in messages() if each.direction == "server"]
+    for struct in _OVER_HTTP:
+        server.of(struct)
     client_messages = [(each, _message(client, each)) for each in messages() if each.direction == "client"]
     parts = {**server.made, **{name: text for name, text in client.made.items() if name not in server.made}}
     publishable = {message.__struct_config__.tag for message in get_args(Publishable)}
@@ -281,6 +292,16 @@ def forms() -> str:
         "// Made from the message types of the service by `make generate`: change those, not this file.\n\n"
         "/** What every message of a type has: `c` a channel, `p` a payload. */\n"
         f"export const forms: Readonly<Record<string, string>> = {{\n{''.join(rows)}}};\n"
+    )
+
+
+def cursor_colors() -> str:
+    """Return the text of `documents/cursor_colors.ts`: the colours that the service gives to cursors."""
+    rows = "".join(f'  "{color}",\n' for color in CURSOR_COLORS)
+    return (
+        "// Made from the colours of the service by `make generate`: change those, not this file.\n\n"
+        "/** White text on these, and these on white paper, has a contrast of 4.5 to 1 or more (WCAG 2.2, 1.4.3). */\n"
+        f"export const CURSOR_COLORS: readonly string[] = [\n{rows}];\n"
     )
 
 

@@ -18,6 +18,7 @@ export type ChannelName =
 export type BriefId = Branded<"BriefId">;
 export type CommitmentId = Branded<"CommitmentId">;
 export type CursorId = Branded<"CursorId">;
+export type DocumentId = Branded<"DocumentId">;
 export type EntityId = Branded<"EntityId">;
 export type MouId = Branded<"MouId">;
 export type NodeId = Branded<"NodeId">;
@@ -31,6 +32,7 @@ export type UserId = Branded<"UserId">;
 export type Activity = "viewing" | "editing" | "commenting";
 export type BriefEnd = "complete" | "failed" | "cancelled";
 export type CommentStatus = "open" | "resolved" | "accepted" | "rejected" | "removed";
+export type Direction = "ltr" | "rtl";
 export type Durability = "memory" | "fsync" | "replicated";
 export type Health = "healthy" | "monitor" | "at_risk" | "critical";
 export type HighlightColor = "yellow" | "green" | "blue" | "pink" | "orange";
@@ -262,6 +264,52 @@ export interface BriefStartedPayloadInput {
   estimated_time: number;
 }
 
+/** The versions of document and counterpart at which a clause was last marked as translated, by whom and when. */
+export interface ClauseMark {
+  readonly version: number;
+  readonly counterpart_version: number;
+  readonly user_id: UserId;
+  /** Unix time in whole seconds. */
+  readonly timestamp: number;
+}
+
+/**
+ * A clause of the document and that of its counterpart; where one has none, it is absent and `status` missing.
+ *
+ * `changed`: the sides whose words changed since it was marked.
+ */
+export interface ClausePair {
+  readonly key: string;
+  readonly status: "translated" | "changed" | "untranslated" | "missing";
+  readonly document?: ClauseText;
+  readonly counterpart?: ClauseText;
+  readonly changed?: readonly ("document" | "counterpart")[];
+  readonly translated?: ClauseMark;
+}
+
+/** A clause of one side: its place in UTF-16 code units, its first line, its direction; its text where asked for. */
+export interface ClauseText {
+  /** UTF-16 code units. */
+  readonly position: number;
+  /** UTF-16 code units. */
+  readonly length: number;
+  readonly title: string;
+  readonly direction: Direction;
+  readonly text?: string;
+}
+
+/**
+ * A page of a document's comments, oldest first, on its text at `version`.
+ *
+ * `next`: ask again with it as `after`; absent on the last page.
+ */
+export interface CommentPage {
+  readonly document: DocumentId;
+  readonly version: number;
+  readonly comments: readonly DocumentCommentPayload[];
+  readonly next?: number;
+}
+
 /** A reply in the thread of a comment. */
 export interface CommentReply {
   readonly id: string;
@@ -368,6 +416,14 @@ export interface DocumentCommentPayload {
   /** Unix time in whole seconds. */
   readonly changed_at?: number;
   readonly accepted?: number;
+}
+
+/** A document and its counterpart. `hidden`: it has one that the caller may not read, of which nothing is told. */
+export interface DocumentPairAnswer {
+  readonly document: PairedDocument;
+  readonly counterpart?: PairedDocument;
+  readonly hidden?: boolean;
+  readonly clauses?: readonly ClausePair[];
 }
 
 /**
@@ -562,6 +618,14 @@ export interface LockStatePayload {
   readonly expires_in?: number;
 }
 
+/** The keys of the clauses that were marked, and the versions that they are translated at. */
+export interface MarkedClauses {
+  readonly document: DocumentId;
+  readonly version: number;
+  readonly counterpart_version: number;
+  readonly clauses: readonly string[];
+}
+
 /** The entries that were read: by their ids, or all up to an offset of the user's channel. One of the two. */
 export interface NotificationAckPayloadInput {
   ids?: readonly string[];
@@ -617,6 +681,13 @@ export interface OpsStatsPayload {
   readonly timestamp: number;
   readonly values: Readonly<Record<string, number>>;
   readonly rows: readonly Readonly<Record<string, string | number | boolean | null>>[];
+}
+
+/** One side of a pair: the document, its language, and the version that the clauses are of. */
+export interface PairedDocument {
+  readonly document: DocumentId;
+  readonly language: string;
+  readonly version: number;
 }
 
 /**

@@ -1,6 +1,7 @@
 /** `@dossier/realtime/documents`: shared documents, with optimistic text, cursors, undo and editing while offline. */
 export { type Change, type DocumentStatus, DocumentRestored, type Edit, type Origin } from "./changes.js";
-export { CURSOR_COLORS, cursorColor } from "./colors.js";
+export { cursorColor } from "./colors.js";
+export { CURSOR_COLORS } from "./cursor_colors.js";
 export { SharedDocument } from "./document.js";
 export type { EditOptions } from "./edits.js";
 export { openDocument } from "./open.js";
