@@ -51,6 +51,28 @@ def test_who_spent_little_on_one_node_has_the_rest_on_another(nodes: Nodes) -> N
     asyncio.run(scenario())
 
 
+def test_many_connections_of_one_node_spend_at_once(nodes: Nodes) -> None:
+    """One that asks in the turn of the loop in which an answer came finds it spent by others, and asks again."""
+
+    async def scenario() -> None:
+        async with nodes.opened("a", "b") as both:
+
+            async def spend(node: Node) -> int:
+                return sum([await _spend_when_covered(node) for _ in range(20)])
+
+            allowed = sum(await asyncio.gather(*(spend(node) for node in both for _ in range(10))))
+            assert 100 <= allowed <= 102
+
+    asyncio.run(scenario())
+
+
+async def _spend_when_covered(node: Node) -> bool:
+    rates = node.engine.rates
+    while not rates.covered("u1", "general", now().steady):
+        await rates.cover("u1", "editor", "general")
+    return rates.limiter.spend("u1", "editor", "general", now().steady).allowed
+
+
 def test_a_batch_is_covered_as_a_whole(nodes: Nodes) -> None:
     async def scenario() -> None:
         async with nodes.opened("a", "b") as (a, b):

@@ -30,8 +30,8 @@ class SharedBudgets:
         return all(covered(identity.user_id, one, steady) for one in _CLASSES)
 
     async def cover(self, identity: Identity) -> None:
-        """Ask for more of each class that is not covered."""
-        steady, rates = self._clock().steady, self._rates
-        for one in _CLASSES:
-            if not rates.covered(identity.user_id, one, steady):
-                await rates.cover(identity.user_id, identity.role, one)
+        """Ask for more until all classes are covered: connections spend one while another one is asked for."""
+        while not self.are_covered(identity):
+            for one in _CLASSES:
+                if not self._rates.covered(identity.user_id, one, self._clock().steady):
+                    await self._rates.cover(identity.user_id, identity.role, one)

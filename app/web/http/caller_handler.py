@@ -110,7 +110,7 @@ class CallerHandler(GuardedHandler):
         token_id, address = identity.token_id or "", self.request.remote_ip or ""
         self.actor = Initiator(identity.user_id, identity.name, token_id, address, f"token:{token_id}")
         rate_class: RateClass = "read" if self.request.method == "GET" else "general"
-        for needed in (rate_class, BYTES):
+        for needed in (BYTES, rate_class):  # in this order: the calls are spent right after
             await callers.cover(identity, needed)
         verdict = callers.spend(identity, rate_class)
         if not verdict.allowed:

@@ -14,6 +14,7 @@ from app.core.ratelimit import RateClass, RateLimiter
 from app.engine.ports.errors import Unavailable
 from app.engine.redis.live.access import LiveAccess
 from app.engine.redis.live.homes import Homes
+from app.engine.redis.together import SharedWork
 
 PART_RATIO: Final = 0.02
 MAX_COST: Final = {"bytes": 1 << 16}
@@ -38,7 +39,7 @@ class RedisRates:
         self.limiter = limiter
         self._access, self._homes = access, homes
         self._shares: dict[tuple[str, RateClass], _Share] = {}
-        self._asking: dict[tuple[str, RateClass], asyncio.Task[None]] = {}
+        self._asking = SharedWork[tuple[str, RateClass], None]()
 
     def covered(self, user_id: str, rate_class: RateClass, steady: float, cost: int = 1) -> bool:
         share = self._shares.get((user_id, rate_class))
@@ -52,10 +53,7 @@ class RedisRates:
     async def cover(self, user_id: str, role: str, rate_class: RateClass, cost: int = 1) -> None:
         key = user_id, rate_class
         while not self.covered(user_id, rate_class, self._access.clocks.steady(), cost):
-            if key not in self._asking:
-                task = self._asking[key] = asyncio.create_task(self._draw(user_id, role, rate_class, cost))
-                task.add_done_callback(lambda _: self._asking.pop(key))
-            await asyncio.shield(self._asking[key])
+            await asyncio.shield(self._asking.started(key, lambda: self._draw(user_id, role, rate_class, cost)))
 
     async def _draw(self, user_id: str, role: str, rate_class: RateClass, cost: int) -> None:
         steady = self._access.clocks.steady()

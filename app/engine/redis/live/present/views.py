@@ -17,7 +17,7 @@ from app.engine.redis.connection import ended
 from app.engine.redis.live.access import LiveAccess, pairs
 from app.engine.redis.live.present.stored import NumberedChange, PresenceSnapshot, changes_of, hinted, snapshot_of
 from app.engine.redis.live.present.view import ChannelView
-from app.engine.redis.together import AT_ONCE, all_done
+from app.engine.redis.together import AT_ONCE, SharedWork, all_done
 
 CHECKED: Final = 500  # views a second whose numbers are compared with the store's: all of them within 5 s, up to 2,500
 _KEPT_IDLE: Final = 2  # checks for which a view is kept that nobody needs
@@ -34,8 +34,9 @@ class ChannelViews:
         self.locked: Callable[[str, str, str], None] = lambda channel, field, stored: None
         """Called for each change of a lock: the channel, the field, and the value as stored."""
         self._views: dict[str, ChannelView] = {}
-        self._opening: dict[str, asyncio.Task[ChannelView]] = {}
-        self._filling: dict[str, asyncio.Task[None]] = {}
+        self._opening = SharedWork[str, ChannelView]()
+        self._filling = SharedWork[str, None]()
+        self._behind: set[str] = set()  # channels of which more may be missing than what is being read brings
         self._may_fill = asyncio.Semaphore(AT_ONCE)  # all views are filled at once when hints are heard again
         self._idle: dict[str, int] = {}
         self._checked = 0
@@ -50,10 +51,7 @@ class ChannelViews:
         view = self._views.get(channel)
         if view is not None:
             return view
-        if channel not in self._opening:
-            task = self._opening[channel] = asyncio.create_task(self._open(channel))
-            task.add_done_callback(lambda _: self._opening.pop(channel))
-        return await asyncio.shield(self._opening[channel])
+        return await asyncio.shield(self._opening.started(channel, lambda: self._open(channel)))
 
     async def snapshot(self, channel: str) -> PresenceSnapshot:
         """Return what is kept of a channel now. Raises Unavailable."""
@@ -78,6 +76,8 @@ class ChannelViews:
         """Take a change that the store has, in its turn."""
         view = self._views.get(channel)
         if view is None:
+            if self._opening.under_way(channel) is not None:
+                self._behind.add(channel)  # the snapshot that is being read may be of before it
             return
         events = view.take(change, self._access.clocks.unix())
         if events is None:
@@ -89,21 +89,20 @@ class ChannelViews:
         """Wait until the view has a change that was heard, as far as the store can be reached."""
         view = self._views.get(channel)
         if view is not None and view.number < change.number and view.epoch == change.epoch:
-            filling = self._filling.get(channel)
+            filling = self._filling.under_way(channel)
             if filling is not None:
                 await asyncio.shield(filling)
 
     def fill(self, channel: str) -> None:
         """Read what a view has missed."""
-        if channel not in self._filling:
-            task = self._filling[channel] = asyncio.create_task(self._fill(channel))
-            task.add_done_callback(lambda _: self._filling.pop(channel))
+        self._behind.add(channel)
+        self._filling.started(channel, lambda: self._fill(channel))
 
     async def check(self, needed: Collection[str]) -> None:
         """Compare some views with the store, and drop those that nobody needs. Raises Unavailable."""
         channels = list(self._views)
         for channel in channels:
-            is_needed = channel in self._joined or channel in needed or channel in self._filling
+            is_needed = channel in self._joined or channel in needed or self._filling.under_way(channel) is not None
             self._idle[channel] = 0 if is_needed else self._idle.get(channel, 0) + 1
             if self._idle[channel] > _KEPT_IDLE:
                 del self._views[channel], self._idle[channel]
@@ -117,7 +116,7 @@ class ChannelViews:
 
     async def close(self) -> None:
         """End what is under way."""
-        await ended(*self._opening.values(), *self._filling.values())
+        await ended(*self._opening.all(), *self._filling.all())
 
     async def _check_one(self, channel: str) -> None:
         view = self._views.get(channel)
@@ -132,11 +131,15 @@ class ChannelViews:
         snapshot = await self.snapshot(channel)
         view = self._views[channel] = ChannelView(channel, snapshot)
         self._tell(view, [])
+        if channel in self._behind:
+            self.fill(channel)
         return view
 
     async def _fill(self, channel: str) -> None:
-        async with self._may_fill:
-            await self._fill_now(channel)
+        while channel in self._behind:  # a change may be heard before an answer that was given without it
+            async with self._may_fill:
+                self._behind.discard(channel)
+                await self._fill_now(channel)
 
     async def _fill_now(self, channel: str) -> None:
         view, (_, _, meta, changes) = self._views[channel], self.names(channel)
