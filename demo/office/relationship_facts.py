@@ -35,7 +35,7 @@ async def post_facts(context: ScenarioContext, rng: Random) -> None:
         row = msgspec.json.decode(await calls.call("GET", f"/v1/relationships/{silent}"))
         context.report.count("relationships silent", int(row.get("trigger") == "no_interaction_90_days"))
     finally:
-        calls.close()
+        await calls.close()
 
 
 async def _fall_silent(context: ScenarioContext, calls: HttpCalls, relationship: str) -> None:

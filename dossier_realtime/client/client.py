@@ -160,8 +160,8 @@ class DossierRealtimeClient(BriefCalls, InboxCalls, LockCalls):
     async def _end(self) -> None:
         self._runner.perform(self._connection.close())
         self._listeners.stop()
-        self._http.close()
         await self._runner.stop()
+        await self._http.close()
 
     async def __aenter__(self) -> Self:
         try:

@@ -93,7 +93,7 @@ class Publisher:
 
     async def close(self) -> None:
         """Close the connections."""
-        self._calls.close()
+        await self._calls.close()
 
     async def __aenter__(self) -> Self:
         return self

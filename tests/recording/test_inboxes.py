@@ -31,7 +31,7 @@ def test_a_recording_says_what_became_of_each_entry(tmp_path: Path) -> None:
             await entries.aclose()
         calls = HttpCalls(service.token("ali"), service.http)
         page = msgspec.json.decode(await calls.call("GET", "/v1/inbox"), type=InboxPage)
-        calls.close()
+        await calls.close()
         return page.entries
 
     with Service(tmp_path / "data") as service:

@@ -11,6 +11,7 @@ from ..errors import AuthFailed, ConnectFailed, RealtimeError, UnusableToken
 from ..state.connection import ClientConnection
 from ..state.effects import ConnectionState, Dial, Drop, Effect, ErrorReport, Renew, Write
 from ..state.read_flow import ReadFlow
+from .abandoned import Abandoned
 from .callback_queue import is_of_user_code
 from .endpoint import TokenSource, ask
 from .transport import Transport, dial
@@ -43,6 +44,7 @@ class ConnectionRunner:
         self.flow = ReadFlow(self._flow_changed)
         self._held = False
         self._dialling: asyncio.Task[None] | None = None
+        self._abandoned = Abandoned()
         self._ended = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._hang_ups: set[asyncio.Task[None]] = set()
@@ -104,6 +106,7 @@ class ConnectionRunner:
         ending = [*tasks, *self._hang_ups]
         if ending:
             await asyncio.wait(ending)
+        await self._abandoned.end()
 
     def abandon(self) -> None:
         """Stop connecting, as if it had not been started."""
@@ -141,6 +144,7 @@ class ConnectionRunner:
                 on_frame=self._received,
                 on_bytes=self._bytes_received,
                 on_lost=self._lost,
+                abandoned=self._abandoned,
             )
         except UnusableToken as wrong:
             self.perform(self._connection.unusable(wrong, _now()))

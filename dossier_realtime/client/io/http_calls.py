@@ -12,6 +12,7 @@ from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest, HT
 from dossier_realtime.client.errors import AuthFailed, ConnectFailed, PublishError
 from dossier_realtime.protocol.errors import ErrorCode
 
+from .abandoned import Abandoned
 from .endpoint import TokenSource, ask, check_token, check_url, tls_context
 from .transport import seconds
 
@@ -51,9 +52,11 @@ class HttpCalls:
         self._token = token
         self._timeout = timeout
         self._http: AsyncHTTPClient | None = None
+        self._abandoned = Abandoned()
 
-    def close(self) -> None:
-        """Close the connections."""
+    async def close(self) -> None:
+        """Close the connections; calls that were cancelled get a bounded time to end theirs."""
+        await self._abandoned.end()
         if self._http is not None:
             self._http.close()
             self._http = None
@@ -80,7 +83,7 @@ class HttpCalls:
             ssl_options=self._tls,
         )
         try:
-            response = await self._http.fetch(request, raise_error=False)
+            response = await self._abandoned.result(self._http.fetch(request, raise_error=False))
         except ssl.SSLError as wrong:
             text = f"No safe connection to {url}: {wrong.reason or wrong}; check the certificate and TLS 1.3"
             raise ConnectFailed(text, final=True) from wrong

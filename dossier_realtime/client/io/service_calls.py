@@ -29,7 +29,7 @@ class ServiceCalls:
 
     async def close(self) -> None:
         """Close the connections."""
-        self._calls.close()
+        await self._calls.close()
 
     async def __aenter__(self) -> Self:
         return self

@@ -17,6 +17,7 @@ from tornado.websocket import (
 )
 
 from ..errors import ConnectFailed
+from .abandoned import Abandoned
 from .callback_queue import logger
 
 MAX_INBOUND_FRAME_BYTES = 16 * 1024 * 1024  # bytes; a whole document of 1 Mi UTF-16 units fits, escaped
@@ -137,17 +138,21 @@ async def dial(
     on_frame: Callable[[str | bytes], None],
     on_bytes: Callable[[], None],
     on_lost: Callable[[int, str], None],
+    abandoned: Abandoned,
 ) -> Transport:
-    """Open a socket to `url`. Raises ConnectFailed; a redirect is a failure, it is never followed."""
+    """Open a socket to `url`. Raises ConnectFailed; a redirect is a failure, it is never followed.
+
+    A dial that is cancelled leaves its opening to `abandoned`.
+    """
     transport = Transport(on_frame, on_bytes, on_lost)
     request = HTTPRequest(url, connect_timeout=timeout, request_timeout=timeout, ssl_options=ssl_context)
     opening: asyncio.Future[WebSocketClientConnection] | None = None
     try:
         opening = asyncio.ensure_future(websocket_connect(request, max_message_size=MAX_INBOUND_FRAME_BYTES))
-        transport.attach(await asyncio.shield(opening))
+        transport.attach(await abandoned.result(opening))
     except asyncio.CancelledError:
         if opening is not None:
-            opening.add_done_callback(_abandon)  # Tornado cannot stop half-way
+            opening.add_done_callback(_cut)
         raise
     except ConnectFailed:
         raise
@@ -166,9 +171,14 @@ async def dial(
     return transport
 
 
-def _abandon(opening: asyncio.Future[WebSocketClientConnection]) -> None:
+def _cut(opening: asyncio.Future[WebSocketClientConnection]) -> None:
+    """Cut a connection at once: a close frame and its answer could outlive the loop."""
     if not opening.cancelled() and opening.exception() is None:
-        opening.result().close()
+        connection = opening.result()
+        stream = connection.protocol.stream if connection.protocol is not None else None
+        connection.close()
+        if stream is not None:
+            stream.close()
 
 
 def _refusal(refused: HTTPClientError) -> ConnectFailed:
