@@ -9,6 +9,7 @@ Everything here blocks for a moment; while clients of the same loop are to go on
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import subprocess
@@ -16,6 +17,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -193,6 +195,14 @@ class Service:
             for sample in family.samples:
                 labels = ",".join(f'{name}="{value}"' for name, value in sorted(sample.labels.items()))
                 found[f"{sample.name}{{{labels}}}" if labels else sample.name] = sample.value
+        return found
+
+    def files(self) -> dict[Path, os.stat_result]:
+        """Return the status of the data folder and of all in it; a file that goes while this looks is left out."""
+        found: dict[Path, os.stat_result] = {}
+        for path in [self.data, *self.data.rglob("*")]:
+            with suppress(FileNotFoundError):
+                found[path] = path.stat()
         return found
 
     def journal(self) -> list[Entry]:

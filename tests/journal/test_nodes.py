@@ -138,7 +138,7 @@ async def _exchanged(folder: Path, data: Path) -> None:
         for node, journal in journals.items():
             for _ in range(5):
                 journal.record("fanout", channel="global", frame=b'{"number":%d}' % number)
-            await asyncio.to_thread(_drained, folder, node, journal)
+            await asyncio.to_thread(_drained, folder, node, journal, number)
             await makers[node].look()
         for exchange in exchanges.values():
             await exchange.look()
@@ -148,10 +148,14 @@ async def _exchanged(folder: Path, data: Path) -> None:
     await engine.close()
 
 
-def _drained(folder: Path, node: str, journal: Journal) -> None:
+def _drained(folder: Path, node: str, journal: Journal, number: int) -> None:
+    """Wait until the journal's thread has written all five entries of this round, which the head names."""
+
     def is_written() -> bool:
         head = read_head(folder, node)
-        return journal.waiting == 0 and head is not None and head.seq >= 6
+        entries = [] if head is None else open_journal(folder, node, clearance="secret").entries(kind="fanout")
+        written = [entry.header.seq for entry in entries if entry.frame == b'{"number":%d}' % number]
+        return len(written) == 5 and head is not None and head.seq >= max(written)
 
     until(is_written)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import stat
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -170,7 +171,8 @@ async def _pings(client: Client, count: int) -> Beside:
 
 def _kept(service: Service) -> int:
     """Bytes of everything under the data folder, but for the space that the journal reserves for hard times."""
-    return sum(path.stat().st_size for path in service.data.rglob("*") if path.is_file() and path.suffix != ".ballast")
+    found = service.files()
+    return sum(found[path].st_size for path in found if stat.S_ISREG(found[path].st_mode) and path.suffix != ".ballast")
 
 
 async def _kept_at_rest(service: Service) -> int:

@@ -34,13 +34,13 @@ def no_umask() -> Iterator[None]:
     os.umask(before)
 
 
-def _open_to_others(folder: Path) -> list[str]:
-    found = [folder, *folder.rglob("*")]
+def _open_to_others(service: Service) -> list[str]:
+    found = service.files()
     assert len(found) > 1
     return [
-        f"{path.relative_to(folder)} {stat.S_IMODE(path.stat().st_mode):04o}"
-        for path in found
-        if stat.S_IMODE(path.stat().st_mode) != (0o700 if path.is_dir() else 0o600)
+        f"{path.relative_to(service.data)} {stat.S_IMODE(found[path].st_mode):04o}"
+        for path in sorted(found)
+        if stat.S_IMODE(found[path].st_mode) != (0o700 if stat.S_ISDIR(found[path].st_mode) else 0o600)
     ]
 
 
@@ -73,12 +73,12 @@ def test_whatever_is_made_is_for_its_owner_only_whatever_the_umask(tmp_path: Pat
     with service:
         secret = (service.data / "development-secret").read_text()
         assert len(secret) == 64
-        assert _open_to_others(service.data) == []  # the write-ahead log and its index are there now
+        assert _open_to_others(service) == []  # the write-ahead log and its index are there now
     service.environment.clear()
     with service:
         asyncio.run(_work(service))
         assert {path.suffix for path in service.data.iterdir()} >= {".db", ".db-wal", ".db-shm"}
-        assert _open_to_others(service.data) == []
+        assert _open_to_others(service) == []
         service.restart(hard=True)
         asyncio.run(_work(service))
     exports = service.data / "exports"
@@ -95,7 +95,7 @@ def test_whatever_is_made_is_for_its_owner_only_whatever_the_umask(tmp_path: Pat
     )
     _run(service, "verify")
     _run(service, "rerun")
-    assert _open_to_others(service.data) == []
+    assert _open_to_others(service) == []
 
 
 def test_in_production_whatever_is_open_to_others_is_refused_with_the_command_that_helps(tmp_path: Path) -> None:
@@ -131,7 +131,7 @@ def test_the_start_is_refused_before_the_port_is_bound_in_production_and_tighten
     for name in PRODUCTION:
         del service.settings[name]
     with service:
-        assert _open_to_others(service.data) == []
+        assert _open_to_others(service) == []
         assert "was open to others" in service.log()
 
 

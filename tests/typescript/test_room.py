@@ -76,6 +76,7 @@ def test_two_guests_meet_and_the_service_acts_before_their_eyes(
     first, second = Visit(browser, service, "en-GB"), Visit(browser, service, "ar-SA")
     here = first.enter(f"{service.http}/#{printed_key(service)}", "Enter the room")
     here.locator("#invite").click()
+    expect(here.locator("#link")).to_have_attribute("href", re.compile("#."))  # it is asked of the service first
     link = here.locator("#link").get_attribute("href") or ""
     there = second.enter(link.replace("localhost", "127.0.0.1"), "ادخل الغرفة")
     assert there.locator("html").get_attribute("dir") == "rtl"
