@@ -45,7 +45,7 @@ class RedisServer:
         command = ["redis-server", "--port", str(self.port), "--dir", str(self.folder), *_QUIET, *self.options]
         with (self.folder / "redis.log").open("ab") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log)
-        eventually(lambda: self._ended() or self.command("PING") == b"+PONG\r\n", self.log)
+        eventually(lambda: self._ended() or self.answers(), self.log)
         assert not self._ended(), self.log()
 
     def stop(self) -> None:
@@ -70,11 +70,19 @@ class RedisServer:
         """Return the first bytes of the server's answer to a command, as the protocol has them; none if it is down."""
         raw = f"*{len(words)}\r\n" + "".join(f"${len(word.encode())}\r\n{word}\r\n" for word in words)
         try:
-            with socket.create_connection(("127.0.0.1", self.port), timeout=HANG_SECONDS) as sock:
+            with self.dial() as sock:
                 sock.sendall(raw.encode())
                 return sock.recv(65_536)
         except OSError:
             return b""
+
+    def answers(self) -> bool:
+        """Return whether it answers, and has loaded what it keeps."""
+        return self.command("PING") == b"+PONG\r\n"
+
+    def dial(self) -> socket.socket:
+        """Return a connection to it. Raises OSError."""
+        return socket.create_connection(("127.0.0.1", self.port), timeout=HANG_SECONDS)
 
     def log(self) -> str:
         """Return what the server wrote, over all starts."""

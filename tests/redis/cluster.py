@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -15,21 +15,25 @@ MASTERS = 3
 _SLOTS = 16_384
 
 
+Maker = Callable[..., RedisServer]
+"""Makes a server, given its folder and options."""
+
+
 @contextmanager
-def redis_cluster(folder: Path) -> Iterator[list[RedisServer]]:
+def redis_cluster(folder: Path, make: Maker = RedisServer) -> Iterator[list[RedisServer]]:
     """Run a cluster of three masters, ready to be used."""
     with ExitStack() as stack:
         servers = []
         for number in range(MASTERS):
             bus = str(reserve())
             options = "--cluster-enabled", "yes", "--cluster-node-timeout", "2000", "--cluster-port", bus
-            servers.append(stack.enter_context(RedisServer(folder / f"master{number}", *options)))
+            servers.append(stack.enter_context(make(folder / f"master{number}", *options)))
         for number, server in enumerate(servers):
             first, last = _SLOTS * number // MASTERS, _SLOTS * (number + 1) // MASTERS - 1
             assert server.command("CLUSTER", "ADDSLOTSRANGE", str(first), str(last)) == b"+OK\r\n"
             assert server.command("CLUSTER", "SET-CONFIG-EPOCH", str(number + 1)) == b"+OK\r\n"
         for server in servers[1:]:
-            bus = server.options[-1]
+            bus = server.options[server.options.index("--cluster-port") + 1]
             servers[0].command("CLUSTER", "MEET", "127.0.0.1", str(server.port), bus)
         eventually(lambda: all(_is_whole(server) for server in servers), servers[0].log)
         yield servers
@@ -37,7 +41,8 @@ def redis_cluster(folder: Path) -> Iterator[list[RedisServer]]:
 
 def cluster_url(servers: Sequence[RedisServer]) -> str:
     """Return the address of a cluster for `storage.engine`."""
-    return "redis+cluster://" + ",".join(f"127.0.0.1:{server.port}" for server in servers)
+    scheme = servers[0].url.partition(":")[0]
+    return f"{scheme}+cluster://" + ",".join(f"127.0.0.1:{server.port}" for server in servers)
 
 
 def owner_of(servers: Sequence[RedisServer], key: str) -> RedisServer:
@@ -49,12 +54,17 @@ def owner_of(servers: Sequence[RedisServer], key: str) -> RedisServer:
 
 
 @contextmanager
-def watched_pair(folder: Path) -> Iterator[tuple[RedisServer, RedisServer, str]]:
-    """Run a master, its replica, and a sentinel that may fail over by itself; the last value is their address."""
+def watched_pair(
+    folder: Path, make: Maker = RedisServer, watching: Sequence[str] = ()
+) -> Iterator[tuple[RedisServer, RedisServer, str]]:
+    """Run a master, its replica, and a sentinel that may fail over by itself; the last value is their address.
+
+    `watching`: further options of the sentinel.
+    """
     with ExitStack() as stack:
         kept = "--appendonly", "yes", "--repl-diskless-sync-delay", "0"  # one that comes back has what it had
-        master = stack.enter_context(RedisServer(folder / "first", *kept))
-        replica = stack.enter_context(RedisServer(folder / "second", *kept, "--replicaof", f"127.0.0.1 {master.port}"))
+        master = stack.enter_context(make(folder / "first", *kept))
+        replica = stack.enter_context(make(folder / "second", *kept, "--replicaof", f"127.0.0.1 {master.port}"))
         eventually(lambda: b"master_link_status:up" in replica.command("INFO", "replication"), replica.log)
         port = reserve()
         settings = folder / "sentinel.conf"
@@ -63,12 +73,13 @@ def watched_pair(folder: Path) -> Iterator[tuple[RedisServer, RedisServer, str]]
             "sentinel down-after-milliseconds office 2000\nsentinel failover-timeout office 3000\n"
         )
         with (folder / "sentinel.log").open("ab") as log:
-            sentinel = subprocess.Popen(["redis-server", str(settings), "--sentinel"], stdout=log, stderr=log)
+            command = ["redis-server", str(settings), "--sentinel", *(word.format(port=port) for word in watching)]
+            sentinel = subprocess.Popen(command, stdout=log, stderr=log)
         try:
-            watching = RedisServer(folder / "unused")
-            watching.port = port
-            eventually(lambda: b"slaves=1" in watching.command("INFO", "sentinel"), "the sentinel sees the replica")
-            yield master, replica, f"redis+sentinel://127.0.0.1:{port}/office"
+            asked = make(folder / "unused")
+            asked.port = port
+            eventually(lambda: b"slaves=1" in asked.command("INFO", "sentinel"), "the sentinel sees the replica")
+            yield master, replica, f"{master.url.partition(':')[0]}+sentinel://127.0.0.1:{port}/office"
         finally:
             sentinel.terminate()
             sentinel.wait(HANG_SECONDS)

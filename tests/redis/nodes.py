@@ -61,6 +61,7 @@ async def opened_node(
     joined: Sequence[str] = (),
     durability: Durability = "memory",
     instance: str = "",
+    ca_file: str = "",
     **limits: float,
 ) -> AsyncIterator[OpenNode]:
     """Open a node and join channels."""
@@ -71,7 +72,7 @@ async def opened_node(
         rates=RateLimiter(),
         clock=lambda: Instant(time.monotonic(), time.time()),
         recorded=recorded,
-        options=EngineOptions(node=name, prefix=prefix, durability=durability, instance=instance),
+        options=EngineOptions(node=name, prefix=prefix, durability=durability, instance=instance, ca_file=ca_file),
     )
     assert isinstance(engine, RedisEngine)
     try:

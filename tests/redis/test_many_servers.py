@@ -17,6 +17,7 @@ from app.engine.redis.connection import connect
 from tests.engine.events import CHANNEL, OTHER, event, key, numbers
 from tests.harness.coroutine_tests import asynchronous
 from tests.harness.eventually import eventually_async
+from tests.harness.ports import reserve
 from tests.harness.redis_server import RedisServer
 from tests.redis.cluster import cluster_url, owner_of, redis_cluster, watched_pair
 from tests.redis.nodes import opened_node
@@ -83,6 +84,14 @@ async def test_a_failover_keeps_what_the_replica_had(tmp_path: Path) -> None:
             assert result.epoch == epoch
             await second.has(CHANNEL, 21)
             assert replica.port != master.port
+
+
+@asynchronous
+async def test_a_dead_sentinel_keeps_nobody_from_asking_the_next(tmp_path: Path) -> None:
+    with watched_pair(tmp_path) as (_, _, url):
+        dead = url.replace("://", f"://127.0.0.1:{reserve()},")
+        async with opened_node(dead, PREFIX, "n1", joined=[CHANNEL]) as node:
+            await node.publish(event(1))
 
 
 @pytest.mark.parametrize(

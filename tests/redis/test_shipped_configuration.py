@@ -145,7 +145,7 @@ def test_a_store_is_moved_as_the_user_for_it_and_back(
         for folder, source, to in ways
     ]
     assert main(commands[0]) == 2  # as nobody
-    assert "Redis cannot do this now" in capsys.readouterr().err
+    assert "it refuses the user or the password" in capsys.readouterr().err
     monkeypatch.setenv("DOSSIER_STORAGE__REDIS_USER", "mover")
     monkeypatch.setenv("DOSSIER_STORAGE__REDIS_PASSWORD_FILE", str(tmp_path / "password"))
     for command in commands:

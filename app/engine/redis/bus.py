@@ -16,7 +16,8 @@ import structlog
 from redis.exceptions import RedisError
 
 from app.engine.ports.errors import Unavailable
-from app.engine.redis.connection import CALL_SECONDS, Client, ended, refused
+from app.engine.redis.connection import CALL_SECONDS, Client, ended
+from app.engine.redis.refusals import refused
 
 RECONNECT_SECONDS: Final = 0.1
 MAX_CONFIRM_SECONDS: Final = CALL_SECONDS

@@ -15,9 +15,10 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from app.engine.options import DEFAULT_OPTIONS, EngineOptions
-from app.engine.ports.errors import EngineError, Unavailable
+from app.engine.ports.errors import EngineError
 from app.engine.redis.addresses import RedisAddress, parsed_address
 from app.engine.redis.keys import RedisKeys
+from app.engine.redis.refusals import refused
 from app.engine.redis.shard import ShardConnection, ShardLocator, TlsShardConnection
 
 CALL_SECONDS: Final = 1.8
@@ -81,6 +82,7 @@ def connect(url: str, options: EngineOptions = DEFAULT_OPTIONS) -> Clients:
         asking = {
             "socket_timeout": CALL_SECONDS / 4,
             "socket_connect_timeout": CALL_SECONDS / 4,
+            "retry": Retry(NoBackoff(), 0),  # the next sentinel is asked at once
             **_tls(address, options),
         }
         sentinels = Sentinel(address.hosts, sentinel_kwargs=asking, **common)  # type: ignore[no-untyped-call]
@@ -175,13 +177,6 @@ async def asked(call: Awaitable[T], seconds: float = CALL_SECONDS) -> T:
             return await call
     except (RedisError, OSError, TimeoutError) as error:
         raise refused(error) from error
-
-
-def refused(error: BaseException) -> Unavailable:
-    """Return what the caller of a failed call is told."""
-    if isinstance(error, TimeoutError):
-        return Unavailable("Redis does not answer: try again in a few seconds, or check the server")
-    return Unavailable(f"Redis cannot do this now ({error}): try again in a few seconds, or check the server")
 
 
 async def ended(*tasks: asyncio.Task[Any] | None) -> None:

@@ -26,12 +26,13 @@ from app.engine.ports.documents import EditsKnown
 from app.engine.ports.errors import EngineError, KeyConflict, Moved, TipMoved, Unavailable
 from app.engine.ports.events import IdempotencyKey, PublishResult
 from app.engine.ports.records import RecordChange
-from app.engine.redis.connection import CALL_SECONDS, Client, execute, refused
+from app.engine.redis.connection import CALL_SECONDS, Client, execute
 from app.engine.redis.keys import RedisKeys
 from app.engine.redis.log.cursors import ChannelCursors
 from app.engine.redis.log.requests import CommitParts, RequestArguments, known_edits
 from app.engine.redis.log.store_state import StoreState
 from app.engine.redis.log.stored_event import LANE_BYTES, NumberedEvent
+from app.engine.redis.refusals import refused
 from app.engine.redis.scripts import loader
 
 MAX_WAITING: Final = 10_000
