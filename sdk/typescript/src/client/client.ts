@@ -320,9 +320,13 @@ export class DossierRealtimeClient implements RealtimeConnection {
     return (answer.type === "ack" && answer.ended) || "cancelled";
   }
 
-  /** Read a list over HTTP with the client's token; repeated while the service cannot be reached. */
   read<T>(path: string): Promise<T> {
     return this.http.get<T>(path, () => this.stillWanted());
+  }
+
+  call<T>(method: "POST" | "PUT" | "DELETE", path: string, body?: object, idempotencyKey?: string): Promise<T> {
+    this.stillWanted();
+    return this.http.call<T>(method, path, body, idempotencyKey);
   }
 
   // --- listeners

@@ -5,7 +5,7 @@ import type { Clock } from "./clock.js";
 
 const TIMEOUT = 30_000; // ms for an answer and its body
 
-/** The HTTP calls that a client makes: reading lists, with its own token. */
+/** The HTTP calls that a client makes with its own token. */
 export class HttpCalls {
   private readonly root: string;
 
@@ -25,7 +25,7 @@ export class HttpCalls {
       wanted();
       let wait = 0;
       try {
-        return await this.once<T>(path);
+        return await this.call<T>("GET", path);
       } catch (wrong) {
         const passing = wrong instanceof ConnectFailed || (wrong instanceof CallRefused && passes(wrong.status));
         if (!passing) throw wrong;
@@ -35,15 +35,19 @@ export class HttpCalls {
     }
   }
 
-  private async once<T>(path: string): Promise<T> {
+  /** Make one call. Rejects with CallRefused, and with ConnectFailed where no answer came: it may have been carried out. */
+  async call<T>(method: string, path: string, body?: object, key?: string): Promise<T> {
     const ask = this.fetcher ?? globalThis.fetch;
-    const headers = { Authorization: `Bearer ${await this.token()}` };
+    const headers: Record<string, string> = { Authorization: `Bearer ${await this.token()}` };
+    if (body) headers["Content-Type"] = "application/json";
+    if (key) headers["Idempotency-Key"] = key;
+    const more = body ? { body: JSON.stringify(body) } : {};
     let answer: Response;
     let text: string;
     const late = new AbortController();
     const timer = this.clock.setTimeout(() => late.abort(new Error(`none within ${TIMEOUT / 1000} s`)), TIMEOUT);
     try {
-      answer = await ask.call(globalThis, this.root + path, { headers, credentials: "omit", signal: late.signal });
+      answer = await ask.call(globalThis, this.root + path, { method, headers, ...more, credentials: "omit", signal: late.signal });
       text = await answer.text();
     } catch (wrong) {
       throw new ConnectFailed(`No answer from ${this.root}: ${wrong}`);

@@ -119,6 +119,10 @@ export interface RealtimeConnection {
   request(command: AnsweredCommand): Promise<Answer>;
   /** Send one message that nobody answers, now or never: false where there is no connection. */
   post(command: ClientMessage): boolean;
+  /** Read over HTTP with the client's token; repeated while the service cannot be reached. Rejects with CallRefused. */
+  read<T>(path: string): Promise<T>;
+  /** Make one HTTP call with the client's token, and settle with its answer. Rejects with CallRefused and ConnectFailed. */
+  call<T>(method: "POST" | "PUT" | "DELETE", path: string, body?: object, idempotencyKey?: string): Promise<T>;
   /** Hear the messages of one type, of all channels. Returns the function that ends it. */
   on<Type extends keyof ServerMessages>(type: Type, handler: (message: ServerMessages[Type]) => void): () => void;
   /** Hear each new state. Returns the function that ends it. */

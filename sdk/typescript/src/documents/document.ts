@@ -15,6 +15,7 @@ import { type EditOptions, inserted, newId, replacements, seconds } from "./edit
 import type { EditPace } from "./pace.js";
 import type { RemoteCursor } from "./remote_cursors.js";
 import { DocumentReplica } from "./replica.js";
+import { DocumentComments } from "./together/comments.js";
 
 const FLUSH_SECONDS = 5;
 
@@ -39,6 +40,8 @@ interface Draft {
  */
 export class SharedDocument {
   readonly channel: ChannelName;
+  /** The comments and suggestions; `load` reads them. */
+  readonly comments: DocumentComments;
   /** The error that ended the document; undefined while it is open, and after `close`. */
   error: Error | undefined;
   private readonly replica: DocumentReplica;
@@ -58,6 +61,8 @@ export class SharedDocument {
   ) {
     this.channel = `document:${id}` as ChannelName;
     const news = (this.news = new DocumentNews(this.channel));
+    const comments = (this.comments = new DocumentComments(client, this.channel, (error) => news.fault(error)));
+    this.ends.push(() => comments.close());
     this.replica = new DocumentReplica(this.channel, pace, {
       now: seconds,
       newId,
@@ -65,6 +70,8 @@ export class SharedDocument {
       sendCursor: (payload) => void client.post({ type: "cursor_position", channel: this.channel, payload }),
       reload: () => this.subscription.reload(),
       changed: (change) => news.changed(change),
+      loaded: (pending, epoch) => comments.loaded(pending, epoch),
+      moved: (pending) => comments.moved(pending),
       cursorsMoved: () => news.cursorsMoved(),
       synced: () => news.saves.tell(),
       failed: (error) => news.fault(error),

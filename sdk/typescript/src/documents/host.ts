@@ -2,6 +2,7 @@
 import type { ToldCursor } from "./caret.js";
 import type { Change } from "./changes.js";
 import type { EditPayload } from "./ot/flat.js";
+import type { Pending } from "./ot/pending.js";
 
 /** What a replica asks of the world around it. */
 export interface ReplicaHost {
@@ -14,6 +15,10 @@ export interface ReplicaHost {
   /** Subscribe again, with `place` asked anew. */
   reload(): void;
   changed(change: Change): void;
+  /** The server's text was loaded, for the first time or anew. */
+  loaded(pending: Pending, epoch: string): void;
+  /** The server's text went on: `pending.committed` made it `pending.version`. */
+  moved(pending: Pending): void;
   cursorsMoved(): void;
   synced(): void;
   failed(error: Error): void;

@@ -10,3 +10,6 @@ export type { Cursor } from "./ot/cursor.js";
 export type { FormatRun } from "./ot/document.js";
 export type { Component, Operation } from "./ot/operations.js";
 export type { RemoteCursor } from "./remote_cursors.js";
+export { type DocumentComment, DocumentComments } from "./together/comments.js";
+export { FieldLock, hold } from "./together/field_lock.js";
+export { DocumentPair, documentPair } from "./together/pair.js";

@@ -358,6 +358,7 @@ export class DocumentReplica {
     }
     this.mustLoad = false;
     this.epoch = epoch;
+    this.host.loaded(this.pending, epoch);
     this.changed("reload", change);
   }
 
@@ -369,6 +370,7 @@ export class DocumentReplica {
     const wasSynced = pending.synced;
     try {
       apply(pending);
+      this.host.moved(pending);
     } catch (wrong) {
       if (!(wrong instanceof OutOfStep)) {
         throw wrong;

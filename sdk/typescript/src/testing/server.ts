@@ -1,5 +1,6 @@
 import type { ServerMessage } from "../protocol.js";
 import type { WebSocketConstructor } from "../client/options.js";
+import { answered, FakeDocument, Refused } from "./documents.js";
 import { FakeInbox } from "./inbox.js";
 import { type FakeEnd, FakeSocket } from "./socket.js";
 
@@ -51,6 +52,7 @@ export class FakeServer implements FakeEnd {
   answer: ((message: Received, socket: FakeSocket) => boolean) | undefined;
   private readonly peers = new Map<FakeSocket, Peer>();
   private readonly channels = new Map<string, FakeChannel>();
+  private readonly documents = new Map<string, FakeDocument>();
   private readonly acks = new Map<string, { body: string; ack: Loose }>();
   private readonly waiting = new Set<{ test: () => boolean; done: () => void }>();
   private epochs = 0;
@@ -66,7 +68,26 @@ export class FakeServer implements FakeEnd {
 
   /** What a client of this server is made with, beside its token. */
   get options(): { url: string; WebSocket: WebSocketConstructor; fetch: typeof fetch } {
-    return { url: this.url, WebSocket: this.WebSocket, fetch: this.inbox.fetch };
+    const call: typeof fetch = (input, init) => {
+      const [, id, path] = /^\/v1\/documents\/([^/]+)\/(.+)$/.exec(new URL(String(input)).pathname) ?? [];
+      return id && path ? answered(this.document(decodeURIComponent(id)), path, init) : this.inbox.fetch(input, init);
+    };
+    return { url: this.url, WebSocket: this.WebSocket, fetch: call };
+  }
+
+  /** A document: its text, which a test may edit, its comments and its counterpart. */
+  document(id: string): FakeDocument {
+    const channel = `document:${id}`;
+    let document = this.documents.get(id);
+    if (!document) {
+      document = new FakeDocument(id, this.channel(channel).epoch, (message, author) => {
+        for (const [socket, peer] of this.peers) {
+          if (peer.channels.has(channel) && socket !== author) socket.deliver({ ...message, channel });
+        }
+      });
+      this.documents.set(id, document);
+    }
+    return document;
   }
 
   /** Wait until the server has received such a message, or such a fact holds. */
@@ -117,6 +138,7 @@ export class FakeServer implements FakeEnd {
   /** Begin a new epoch of a channel, as a store that was restored does. */
   restore(channel: string): void {
     this.channels.delete(channel);
+    this.documents.delete(channel.slice("document:".length));
   }
 
   // --- the sockets
@@ -179,6 +201,8 @@ export class FakeServer implements FakeEnd {
         });
       case "cursor_position":
         return undefined;
+      case "edit_operation":
+        return this.edit(message, socket, peer);
       case "lock":
       case "unlock": {
         const { field, seconds: lease = 30 } = message.payload as { field: string; seconds?: number };
@@ -213,10 +237,12 @@ export class FakeServer implements FakeEnd {
     const offset = (kept.events.at(-1)?.offset as number | undefined) ?? 0;
     const oldest = kept.events.length > this.historyLimit ? offset - this.historyLimit : 0;
     const answer: Loose = { type: "subscribed", channel, ref };
-    if (channel.startsWith("document:")) {
-      answer.document = { version: 0, content: "", format: [], epoch: kept.epoch };
-    } else answer.position = { epoch: kept.epoch, offset };
     let missed: Loose[] = [];
+    if (channel.startsWith("document:")) {
+      const [text, later] = this.document(channel.slice("document:".length)).subscribed(params.since);
+      Object.assign(answer, text);
+      missed = later.map((message) => ({ ...message, channel }));
+    } else answer.position = { epoch: kept.epoch, offset };
     if (since?.offset !== undefined && answer.position) {
       const place = since.offset;
       const can = (since.epoch ?? kept.epoch) === kept.epoch && place <= offset && place >= oldest;
@@ -259,6 +285,16 @@ export class FakeServer implements FakeEnd {
     }
     if (key !== undefined) this.acks.set(name, { body: JSON.stringify(body), ack });
     return socket.deliver(ack);
+  }
+
+  private edit({ channel = "", payload, ref }: Received, socket: FakeSocket, peer: Peer): void {
+    try {
+      const version = this.document(channel.slice("document:".length)).edit(payload, peer.user, socket);
+      socket.deliver({ type: "operation_ack", channel, ref, payload: { version, op_id: payload.op_id } });
+    } catch (wrong) {
+      const code = wrong instanceof Refused ? wrong.code : "INVALID_MESSAGE_FORMAT";
+      socket.deliver(refusal(code, String((wrong as Error).message), ref, channel));
+    }
   }
 
   private channel(channel: string): FakeChannel {

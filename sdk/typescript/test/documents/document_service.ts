@@ -170,6 +170,14 @@ export class FakeConnection implements RealtimeConnection {
     return () => undefined;
   }
 
+  read(): Promise<never> {
+    return Promise.reject(new Error("no calls here"));
+  }
+
+  call(): Promise<never> {
+    return Promise.reject(new Error("no calls here"));
+  }
+
   onState(): () => void {
     return () => undefined;
   }

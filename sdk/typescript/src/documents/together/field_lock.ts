@@ -1,0 +1,94 @@
+/** A soft lock on a field or a clause: it says to others that the user works there, and refuses no edit. */
+import type { RealtimeConnection } from "../../client/interface.js";
+import { ConnectionClosed } from "../../errors.js";
+import type { LockStatePayload } from "../../protocol.js";
+
+const LEASE = 30; // seconds
+const RENEWALS = 3; // of a lease, while it runs
+
+/**
+ * A lock that `hold` took, renewed until `release`.
+ *
+ * While another user has the field, it is asked for again with each renewal, and is the user's own once it is free.
+ * `client.presence(channel).locks` has all of a channel.
+ */
+export class FieldLock {
+  /** The state that the service told last: `user_id`, `name` and `expires_in` of the holder. */
+  holder: LockStatePayload;
+  private timer: ReturnType<typeof setTimeout> | undefined;
+  private isReleased = false;
+
+  /** Use `hold`. */
+  constructor(
+    private readonly client: RealtimeConnection,
+    readonly channel: string,
+    readonly field: string,
+    private readonly seconds: number,
+  ) {
+    this.holder = { field };
+  }
+
+  /** True while the user has the field, as far as the service told. */
+  get isOwn(): boolean {
+    return this.holder.user_id !== undefined && this.holder.user_id === this.client.userId;
+  }
+
+  /** Ask for the field, or hold it longer; true where the user has it then. Rejects with DeniedError, TimedOut and others. */
+  async take(): Promise<boolean> {
+    const { channel, field, seconds } = this;
+    this.isReleased = false;
+    const answer = await this.client.request({ type: "lock", channel, payload: { field, seconds } });
+    if (answer.type === "lock_state" && !this.isReleased) {
+      this.holder = answer.payload;
+      this.renewLater();
+    }
+    return this.isOwn;
+  }
+
+  /** Release the field, if the user has it. Rejects as `take`; without a connection the lock ends by itself. */
+  async release(): Promise<void> {
+    const { channel, field } = this;
+    this.isReleased = true;
+    clearTimeout(this.timer);
+    const answer = await this.client.request({ type: "unlock", channel, payload: { field } });
+    if (answer.type === "lock_state") {
+      this.holder = answer.payload;
+    }
+  }
+
+  private renewLater(): void {
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => void this.renew(), (this.seconds * 1000) / RENEWALS);
+  }
+
+  private async renew(): Promise<void> {
+    try {
+      await this.take();
+    } catch (error) {
+      this.holder = { field: this.field }; // denied now; the next attempt may not be
+      if (!(error instanceof ConnectionClosed) && !this.isReleased) {
+        this.renewLater();
+      }
+    }
+  }
+}
+
+/**
+ * Take a soft lock on a field of a subscribed channel, and hold it until `release`.
+ *
+ *     const lock = await hold(client, document.channel, "clause.3");
+ *     if (!lock.isOwn) console.log(`${lock.holder.name} works on this clause`);
+ *     await lock.release();
+ *
+ * `seconds`: its lease, 5 to 300. It needs `write`. Rejects with DeniedError where the service refuses it.
+ */
+export async function hold(
+  client: RealtimeConnection,
+  channel: string,
+  field: string,
+  { seconds = LEASE }: { readonly seconds?: number } = {},
+): Promise<FieldLock> {
+  const lock = new FieldLock(client, channel, field, seconds);
+  await lock.take();
+  return lock;
+}
