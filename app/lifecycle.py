@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from app.journal.commits import RecordedCommits
 from app.security import tls, token_secrets
 from app.services.ops_report import report
+from dossier_realtime.protocol import codec
 
 if TYPE_CHECKING:
     import ssl
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from app.configuration.config import Config
     from app.core.instant import Instant
     from app.engine.ports.engine import Engine
+    from app.engine.ports.events import Publication
+    from app.journal.lanes import Waiting
     from app.journal.upkeep import Upkeep
     from app.journal.writer import Journal
     from app.node.node import Node
@@ -180,21 +184,32 @@ class Service:
     async def _complete_journal(self) -> None:
         """Record the events that were committed before a crash and are not in the journal yet."""
         found = 0
-        while not self._signals and (page := await self.engine.broker.commits_after(self.journal.last_commit, _PAGE)):
+        recorded = RecordedCommits(self.journal.last_commit, frozenset())
+        if self.config.storage.shared:  # there the highest number may be another node's
+            recorded = await asyncio.to_thread(self.journal.recorded_commits)
+        after = recorded.until
+        while not self._signals and (page := await self.engine.broker.commits_after(after, _PAGE)):
             for publication in page:
-                self.journal.record(
-                    "recovered",
-                    channel=publication.channel,
-                    offset=publication.offset,
-                    epoch=publication.epoch,
-                    commit=publication.commit,
-                    level=self.node.policy.settings(publication.channel).level.label,
-                    frame=publication.frame,
-                )
-            found += len(page)
+                if publication.commit not in recorded.known:
+                    if self._record_recovered(publication) is None:  # there is no room now: from here again
+                        break
+                    found += 1
+                after = publication.commit
             await asyncio.sleep(0)
         if found:
             _log.info("the journal was completed after a crash", entries=found)
+
+    def _record_recovered(self, publication: Publication) -> Waiting | None:
+        return self.journal.record(
+            "recovered",
+            channel=publication.channel,
+            offset=publication.offset,
+            epoch=publication.epoch,
+            commit=publication.commit,
+            level=self.node.policy.settings(publication.channel).level.label,
+            type=codec.type_of(publication.frame),
+            frame=publication.frame,
+        )
 
     async def _report(self) -> None:
         await report(self._parts.aggregator, self.engine, self.node.hub.members, self._clock)

@@ -20,6 +20,7 @@ from typing import Final
 import structlog
 
 from app.journal import store
+from app.journal.commits import RecordedCommits, recorded_commits
 from app.journal.lanes import (
     GAP_SECONDS,
     HIGH_WATER,
@@ -235,6 +236,10 @@ class Journal:
             os.close(self._file)
         os.close(self._folder_lock)
         return len(self._queue) + self._seq - self._head_seq
+
+    def recorded_commits(self) -> RecordedCommits:
+        """Read which commits the journal holds; for a thread of its own. Raises OSError."""
+        return recorded_commits(self._folder, self._node)
 
     # On the loop's side
 

@@ -57,6 +57,12 @@ class NodeDelivery:
             for connection in self._hub.members(channel):
                 connection.fail(CloseCode.POSITION_LOST, "the place in the channel is lost; reconnect")
 
+    def record(self, publications: Sequence[Publication]) -> None:
+        """Record events of this node that its subscribers have by their places already."""
+        for publication in publications:
+            if not publication.delivery.per_reader:
+                self._recorder.record_undelivered(publication, self._answer_author(publication))
+
     def _deliver_event(self, publication: Publication) -> None:
         channel, rules = publication.channel, publication.delivery
         frame = text_frame(publication.frame)

@@ -111,7 +111,7 @@ class Node:
 
     def start(self) -> None:
         """Begin to receive from the engine and to check deadlines."""
-        self.engine.broker.start(self._delivery.deliver, self._delivery.begin_again)
+        self.engine.broker.start(self._delivery.deliver, self._delivery.begin_again, self._delivery.record)
         self.engine.presence.start(self._delivery.deliver_presence)
         self.engine.revocations.start(self.control.revoke)
         self.engine.settings.start(self.control.change_settings)

@@ -149,10 +149,7 @@ class Recorder:
         Call it before it is queued: what the queueing causes stands behind it.
         """
         self._metrics.delivered(receivers)
-        if publication.commit and not channels.is_in(publication.channel, "document"):
-            # Here, as a replay counts them: whoever published, a client, a program or the service itself.
-            self._metrics.totals["published"] += 1
-            self._aggregator.count("nodes", "events")
+        self._count_event(publication)
         self._journal.record(
             "fanout",
             channel=publication.channel,
@@ -167,6 +164,29 @@ class Recorder:
             frame=publication.frame,
             **_caused(origin),
         )
+
+    def record_undelivered(self, publication: Publication, origin: Origin | None) -> None:
+        """Record an event that this node committed and that nobody is to receive now."""
+        self._count_event(publication)
+        self._journal.record(
+            "recovered",
+            channel=publication.channel,
+            offset=publication.offset,
+            epoch=publication.epoch,
+            commit=publication.commit,
+            exclude_user=publication.delivery.exclude_user,
+            exclude_connection=publication.delivery.exclude_connection,
+            level=self.level_of(publication.channel),
+            type=codec.type_of(publication.frame),
+            frame=publication.frame,
+            **_caused(origin),
+        )
+
+    def _count_event(self, publication: Publication) -> None:
+        if publication.commit and not channels.is_in(publication.channel, "document"):
+            # Here, as a replay counts them: whoever published, a client, a program or the service itself.
+            self._metrics.totals["published"] += 1
+            self._aggregator.count("nodes", "events")
 
     def record_written(self, seconds: float, now: float, receivers: int) -> None:
         """Count the receivers for which the kernel took an event, `seconds` after the service accepted it."""

@@ -67,7 +67,7 @@ Kind = Literal[
     "decided",  # the session was ended or not admitted, without a frame of its own; `rule` is the reason
     "out",  # a frame to this one session
     "fanout",  # a frame to all sessions attached to `channel` for its `audience`, except those that it excludes
-    "recovered",  # an event that was found committed at start and was missing in the journal
+    "recovered",  # an event that was committed and not delivered: found at start, or subscribers began behind it
     "restored",  # the event store is a copy or an older one: new epochs from here on; `detail`: why
     "conflated",  # waiting frames of the session were replaced by later ones; `detail.places`: see above
     "settings",  # from here on these settings hold on `channel`; `level`, and in `detail` the others

@@ -47,7 +47,7 @@ def inbox_entries(entries: Iterable[Entry], user: str) -> list[RecordedEntry]:
             continue
         if header.kind == "in" and header.type in _COMMANDS:
             asked[header.seq] = codec.decode_command(entry.frame)
-        elif header.kind == "fanout" and header.channel == own and header.offset:
+        elif header.kind in ("fanout", "recovered") and header.channel == own and header.offset:
             _fold(found, entry, asked.pop(header.cause, None))
     return list(found.values())
 

@@ -348,7 +348,7 @@ class Recording:
             header
             for number in self.index.fanouts.get(channel, ())
             for header in [self.index.entry(number).header]
-            if header.kind == "fanout" and header.offset == wanted and epoch in ("", header.epoch)
+            if header.kind in ("fanout", "recovered") and header.offset == wanted and epoch in ("", header.epoch)
         ]
         for header in published:  # of several nodes the one that published it knows the cause
             found = self.index.by_seq(header.cause) if header.cause else None

@@ -11,7 +11,9 @@ class CuttingProxy:
     """Between clients and a server on the loopback.
 
     `lose_answers`: what the server says is dropped from now on, and the connection closed once a request with these
-    bytes has been passed on. `deaf`: connections that subscribed hear nothing more, and stand.
+    bytes has been passed on. `deaf`: connections that subscribed hear nothing more, and stand. `hold_answer_to`: what
+    the server says on a connection waits, from a request with these bytes on, until `go_on` is set; `held` is set when
+    there is something that waits.
     """
 
     def __init__(self, port: int) -> None:
@@ -19,6 +21,9 @@ class CuttingProxy:
         self.port = 0
         self.lose_answer_to = b""
         self.lost_answers = 0
+        self.hold_answer_to = b""
+        self.held, self.go_on = asyncio.Event(), asyncio.Event()
+        self._holding: set[int] = set()
         self.is_cut = self.cuts_after_loss = False
         """No connection is made any more; and: that begins with the next answer that is lost."""
         self.before_request: Callable[[bytes], Awaitable[None]] | None = None
@@ -59,6 +64,9 @@ class CuttingProxy:
                 await self.before_request(data)
             if b"SUBSCRIBE" in data:
                 self._subscribed.add(number)
+            if self.hold_answer_to and self.hold_answer_to in data:
+                self.hold_answer_to = b""
+                self._holding.add(number)
             if self.lose_answer_to and self.lose_answer_to in data:
                 self.lose_answer_to = b""
                 self.lost_answers += 1
@@ -76,6 +84,9 @@ class CuttingProxy:
 
     async def _pass_answers(self, number: int, answers: asyncio.StreamReader, client: asyncio.StreamWriter) -> None:
         while data := await answers.read(1 << 16):
+            if number in self._holding and not self.go_on.is_set():
+                self.held.set()
+                await self.go_on.wait()
             if number not in self._deaf:
                 client.write(data)
                 await client.drain()

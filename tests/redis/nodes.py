@@ -22,13 +22,13 @@ from tests.harness.eventually import eventually_async
 
 
 class OpenNode:
-    """An engine, what it delivered, and the channels whose places it lost."""
+    """An engine, what it delivered, what it gave to the journal alone, and the channels whose places it lost."""
 
     def __init__(self, engine: RedisEngine) -> None:
         self.engine = engine
-        self.received = Received()
+        self.received, self.recorded = Received(), Received()
         self.lost: list[str] = []
-        engine.broker.start(self.received, self.lost.extend)
+        engine.broker.start(self.received, self.lost.extend, self.recorded)
 
     def numbers(self, channel: str) -> list[object]:
         """Return the numbers of the events that were delivered of a channel."""

@@ -69,11 +69,18 @@ def ignore_lost(channels: Sequence[str]) -> None:
     """Do nothing about channels whose places are lost."""
 
 
+def ignore_recorded(publications: Sequence[Publication]) -> None:
+    """Do nothing about publications that are not delivered."""
+
+
 class Broker(Protocol):
     """Publications: one order a channel, the same for every subscriber; and their history."""
 
     def start(
-        self, deliver: Callable[[Sequence[Publication]], None], lost: Callable[[Sequence[str]], None] = ignore_lost
+        self,
+        deliver: Callable[[Sequence[Publication]], None],
+        lost: Callable[[Sequence[str]], None] = ignore_lost,
+        record: Callable[[Sequence[Publication]], None] = ignore_recorded,
     ) -> None:
         """Begin to deliver.
 
@@ -86,6 +93,11 @@ class Broker(Protocol):
         `lost` is called on the event loop with joined channels that go on elsewhere than after the last delivery:
         events between are gone, or the store has lost what it had and all its epochs are new. Whoever follows one of
         them is to begin again.
+
+        `record` is called on the event loop with publications that were committed through this node and are not to be
+        delivered: subscribers have them by the positions from which they follow, or their places are void. Each commit
+        through this node comes once, by `deliver` or by `record`; and by `commits_after` after the end of a process
+        that did not get so far.
         """
 
     async def publish(

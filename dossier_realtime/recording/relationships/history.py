@@ -200,7 +200,7 @@ def inputs_of(entries: Iterable[Entry]) -> tuple[list[RecordedInput], list[Publi
         header = entry.header
         if header.kind == "act" and header.seq in own and header.seq not in failed:
             inputs += _act_inputs(entry)
-        elif header.kind == "fanout" and header.audience == "all" and entry.frame is not None:
+        elif header.kind in ("fanout", "recovered") and header.audience == "all" and entry.frame is not None:
             change = _change(entry.frame)
             if change is None:
                 continue

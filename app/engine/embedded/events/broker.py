@@ -14,7 +14,14 @@ from app.engine.embedded.events.event_log import Appended
 from app.engine.embedded.events.history import StreamHead
 from app.engine.embedded.events.log_access import LogAccess
 from app.engine.limits import EngineLimits
-from app.engine.ports.events import IdempotencyKey, Publication, PublicationEntry, PublishResult, ignore_lost
+from app.engine.ports.events import (
+    IdempotencyKey,
+    Publication,
+    PublicationEntry,
+    PublishResult,
+    ignore_lost,
+    ignore_recorded,
+)
 from app.engine.ports.records import RecordChange
 from dossier_realtime.protocol.namespaces import frame_of
 
@@ -56,9 +63,12 @@ class EmbeddedBroker:
             self._begin(head)
 
     def start(
-        self, deliver: Callable[[Sequence[Publication]], None], lost: Callable[[Sequence[str]], None] = ignore_lost
+        self,
+        deliver: Callable[[Sequence[Publication]], None],
+        lost: Callable[[Sequence[str]], None] = ignore_lost,
+        record: Callable[[Sequence[Publication]], None] = ignore_recorded,
     ) -> None:
-        self._deliver = deliver  # nothing is lost while the one process runs
+        self._deliver = deliver  # nothing is lost while the one process runs, and everything is delivered
 
     async def publish(
         self,

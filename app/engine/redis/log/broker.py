@@ -9,7 +9,14 @@ from typing import Final
 
 from app.core.domain.domain_facts import DomainFact
 from app.core.position import StreamPosition
-from app.engine.ports.events import IdempotencyKey, Publication, PublicationEntry, PublishResult, ignore_lost
+from app.engine.ports.events import (
+    IdempotencyKey,
+    Publication,
+    PublicationEntry,
+    PublishResult,
+    ignore_lost,
+    ignore_recorded,
+)
 from app.engine.ports.records import RecordChange
 from app.engine.redis.bus import Bus
 from app.engine.redis.connection import Client, asked, execute, members
@@ -58,9 +65,12 @@ class RedisBroker:
         self._begun_until = 0  # the commit up to which the store was asked for channels that began
 
     def start(
-        self, deliver: Callable[[Sequence[Publication]], None], lost: Callable[[Sequence[str]], None] = ignore_lost
+        self,
+        deliver: Callable[[Sequence[Publication]], None],
+        lost: Callable[[Sequence[str]], None] = ignore_lost,
+        record: Callable[[Sequence[Publication]], None] = ignore_recorded,
     ) -> None:
-        self._cursors.deliver, self._cursors.lost = deliver, lost
+        self._cursors.deliver, self._cursors.lost, self._cursors.record = deliver, lost, record
 
     async def publish(
         self,

@@ -23,15 +23,23 @@ _RETRY_SECONDS: Final = 0.25
 Deliver = Callable[[Sequence[Publication]], None]
 
 
+class _Own(NamedTuple):
+    """The part that the author of an event has in it: the context of his call, and what tells him that it is done."""
+
+    context: Context
+    reached: Callable[[], None]
+
+
 class _Waiting(NamedTuple):
     event: NumberedEvent
-    context: Context | None
+    own: _Own | None = None  # None: another node's, or one that was read before this node knew that it is its own
+    is_read: bool = False
 
 
 class ChannelCursor:
     """The place up to which one channel was delivered: an offset of a generation."""
 
-    __slots__ = ("channel", "generation", "joining", "known", "offset", "refill", "waiters", "waiting")
+    __slots__ = ("channel", "generation", "joining", "known", "offset", "refill", "waiting")
 
     def __init__(self, channel: str) -> None:
         self.channel = channel
@@ -39,7 +47,6 @@ class ChannelCursor:
         self.known = (0, 0)  # the generation and offset that the channel has come to, as far as is known
         self.joining: asyncio.Future[None] | None = asyncio.get_running_loop().create_future()
         self.waiting: dict[tuple[int, int], _Waiting] = {}
-        self.waiters: list[tuple[tuple[int, int], Callable[[], None]]] = []
         self.refill: asyncio.Task[None] | None = None
 
     @property
@@ -54,7 +61,12 @@ class ChannelCursor:
 
 
 class ChannelCursors:
-    """All joined channels of a node, and the one way to its subscribers."""
+    """All joined channels of a node, and the one way to its subscribers.
+
+    Each commit of this node leaves here once: by `deliver`; or by `record`, where subscribers have it by their
+    positions or their places are void. It was delivered before its answer came where it was read from the log. Such
+    reads are remembered as long as any answer is awaited.
+    """
 
     def __init__(self, store: StoreState, reader: LogReader) -> None:
         self._store, self._reader = store, reader
@@ -64,6 +76,11 @@ class ChannelCursors:
         self.deliver: Deliver = lambda publications: None
         self.lost: Callable[[Sequence[str]], None] = lambda channels: None
         """Called with channels that went on elsewhere than this node had delivered: events between are lost."""
+        self.record: Deliver = lambda publications: None
+        """Called with commits of this node that are not to be delivered: for its journal."""
+        self.has_unanswered: Callable[[], bool] = lambda: False
+        """Return whether this node may have committed something whose place it does not know yet."""
+        self._read: set[int] = set()  # numbers of commits that were read and delivered meanwhile
 
     def find(self, channel: str) -> ChannelCursor | None:
         """Return the place of a channel that is joined or is being joined."""
@@ -77,11 +94,8 @@ class ChannelCursors:
     def settle(self, cursor: ChannelCursor, head: ChannelHead) -> None:
         """Deliver what comes after `head`: from the next turn of the loop on, when the caller has its position."""
         place = head.generation, head.offset
-        for early in sorted(one for one in cursor.waiting if one <= place):
-            waiting = cursor.waiting.pop(early)
-            if waiting.context is not None:  # this node's own: its author waits for it, and the journal
-                self._send([waiting.event], waiting.context)
         cursor.generation, cursor.offset = place
+        self._bypass(cursor)  # its author waits for it, and the journal
         self.marks.joined(cursor.channel, *place)
         if cursor.joining is not None:
             if not cursor.joining.done():
@@ -101,16 +115,20 @@ class ChannelCursors:
             cursor.joining.set_exception(Unavailable("The channel could not be joined: try again in a few seconds"))
             cursor.joining.exception()  # retrieved: there may be nobody else who joins
         for waiting in list(cursor.waiting.values()):
-            if waiting.context is not None:
-                self._send([waiting.event], waiting.context)
-        for _, reached in cursor.waiters:
-            reached()
+            if waiting.own is not None:
+                self._send([waiting.event], waiting.own.context)
+                waiting.own.reached()
 
     def own(self, events: Sequence[NumberedEvent], context: Context, done: Callable[[], None]) -> None:
-        """Deliver what this node has committed, as one batch where nothing of others comes first, then call `done`."""
+        """Deliver what this node has committed, as one batch where nothing of others comes first, then call `done`.
+
+        What its subscribers have already goes to the journal alone.
+        """
+        events = self._without_past(events, context)
         blocked = self._blocked(events)
         if not blocked:
-            self._send(events, context)
+            if events:
+                self._send(events, context)
             for event in events:
                 self._passed(event)
             done()
@@ -132,8 +150,7 @@ class ChannelCursors:
                 self._send([event], context)
                 continue
             left += 1
-            cursor.waiting[event.generation, event.offset] = _Waiting(event, context)
-            cursor.waiters.append(((event.generation, event.offset), reached))
+            cursor.waiting[event.generation, event.offset] = _Waiting(event, _Own(context, reached))
         for channel in {event.event.channel for event in events}:
             if (cursor := self._cursors.get(channel)) is not None:
                 self._advance(cursor)
@@ -151,7 +168,7 @@ class ChannelCursors:
             elif not one.offset:
                 passing.append(one)
             elif (one.generation, one.offset) > cursor.place:
-                cursor.waiting.setdefault((one.generation, one.offset), _Waiting(one, None))
+                cursor.waiting.setdefault((one.generation, one.offset), _Waiting(one))
         if passing and cursor.joining is None:
             self._advance(cursor)
             self._send(passing, copy_context())
@@ -184,10 +201,8 @@ class ChannelCursors:
         for cursor in self._cursors.values():
             self.marks.forget(cursor.channel)
             cursor.known = (0, 0)
-            cursor.waiting.clear()
-            for _, reached in cursor.waiters:
-                reached()
-            cursor.waiters.clear()
+            for place in list(cursor.waiting):
+                self._pass_by(cursor, place)
             if cursor.joining is None:
                 cursor.joining = asyncio.get_running_loop().create_future()
                 if cursor.refill is not None:
@@ -246,22 +261,18 @@ class ChannelCursors:
         if cursor.joining is not None:
             return
         while cursor.waiting:
-            batch: list[NumberedEvent] = []
-            context: Context | None = None
+            batch: list[_Waiting] = []
             for waiting in self._next(cursor):
-                if batch and waiting.context is not context:
+                if batch and _context(waiting) is not _context(batch[0]):
                     break
-                context = waiting.context
-                batch.append(waiting.event)
+                batch.append(waiting)
                 del cursor.waiting[waiting.event.generation, waiting.event.offset]
                 cursor.generation, cursor.offset = waiting.event.generation, waiting.event.offset
                 self.marks.delivered(waiting.event)
             if not batch:
                 break
-            self._send(batch, context or copy_context())
-        self._reach(cursor)
-        for place in [place for place in cursor.waiting if place <= cursor.place]:
-            del cursor.waiting[place]
+            self._send_batch(batch)
+        self._bypass(cursor)
         if cursor.waiting or cursor.known > cursor.place:
             self._read_missing(cursor)
 
@@ -280,20 +291,53 @@ class ChannelCursors:
             cursor.generation, cursor.offset = event.generation, event.offset
             self.marks.delivered(event)
             cursor.waiting.pop(cursor.place, None)
-            self._reach(cursor)
 
-    def _reach(self, cursor: ChannelCursor) -> None:
-        if cursor.waiters:
-            place = cursor.place
-            due = [reached for at, reached in cursor.waiters if at <= place]
-            cursor.waiters = [one for one in cursor.waiters if one[0] > place]
-            for reached in due:
-                reached()
+    # Commits of this node that are not delivered
 
-    def _send(self, events: Sequence[NumberedEvent], context: Context) -> None:
+    def forget_read(self) -> None:
+        """Forget what was read while answers were awaited: all came."""
+        self._read.clear()
+
+    def _without_past(self, events: Sequence[NumberedEvent], context: Context) -> Sequence[NumberedEvent]:
+        """Return the events that are still to be delivered; the journal gets the others, if it has not got them."""
+        past = [event for event in events if event.offset and self._is_past(event)]
+        if not past:
+            return events
+        missing = [event for event in past if event.commit not in self._read]
+        if missing:
+            self._send(missing, context, self.record)
+        return [event for event in events if event not in past]
+
+    def _is_past(self, event: NumberedEvent) -> bool:
+        if event.commit in self._read or event.store not in ("", self._store.store):
+            return True
+        cursor = self._cursors.get(event.event.channel)
+        return cursor is not None and cursor.joining is None and (event.generation, event.offset) <= cursor.place
+
+    def _bypass(self, cursor: ChannelCursor) -> None:
+        """Let go of what waits and lies behind the place of a channel."""
+        for place in sorted(place for place in cursor.waiting if place <= cursor.place):
+            self._pass_by(cursor, place)
+
+    def _pass_by(self, cursor: ChannelCursor, place: tuple[int, int]) -> None:
+        """Let go of what waits at a place: this node's own is recorded, and its author is answered."""
+        event, own, _ = cursor.waiting.pop(place)
+        if own is not None:
+            self._send([event], own.context, self.record)
+            own.reached()
+
+    def _send_batch(self, batch: Sequence[_Waiting]) -> None:
+        if self.has_unanswered():
+            self._read.update(waiting.event.commit for waiting in batch if waiting.is_read)
+        self._send([waiting.event for waiting in batch], _context(batch[0]) or copy_context())
+        for waiting in batch:
+            if waiting.own is not None:
+                waiting.own.reached()
+
+    def _send(self, events: Sequence[NumberedEvent], context: Context, to: Deliver | None = None) -> None:
         publications = [event.publication(self._store) for event in events]
         try:
-            context.run(self.deliver, publications)
+            context.run(to or self.deliver, publications)
         except Exception as wrong:  # a fault in one delivery must not cost another its ack
             asyncio.get_running_loop().call_exception_handler(
                 {"message": "delivery of a commit failed", "exception": wrong}
@@ -316,10 +360,12 @@ class ChannelCursors:
             except Unavailable:
                 await asyncio.sleep(_RETRY_SECONDS)
                 continue
+            if self._cursors.get(cursor.channel) is not cursor:  # a cancellation may have been taken for a failure
+                return
             for event in events:
                 place = event.generation, event.offset
                 if place > cursor.place:
-                    cursor.waiting.setdefault(place, _Waiting(event, None))
+                    cursor.waiting.setdefault(place, _Waiting(event, is_read=True))
             self._advance(cursor)
             await asyncio.sleep(0)
 
@@ -334,4 +380,8 @@ class ChannelCursors:
         else:
             cursor.known = min(cursor.known, (head.generation, head.offset))
             for place in [place for place in cursor.waiting if place > (head.generation, head.offset)]:
-                del cursor.waiting[place]  # of a store that has lost it
+                self._pass_by(cursor, place)  # of a store that has lost it
+
+
+def _context(waiting: _Waiting) -> Context | None:
+    return None if waiting.own is None else waiting.own.context

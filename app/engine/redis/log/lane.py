@@ -21,6 +21,7 @@ import msgspec
 import structlog
 from redis.exceptions import NoScriptError, RedisError, ResponseError
 
+from app.core.position import epoch_of
 from app.engine.options import EngineOptions
 from app.engine.ports.documents import EditsKnown
 from app.engine.ports.errors import EngineError, KeyConflict, Moved, TipMoved, Unavailable
@@ -63,6 +64,7 @@ class _Job:
     context: Context = field(default_factory=copy_context)
     timer: asyncio.TimerHandle | None = None
     seq: int = 0
+    store: str = ""  # the id of the store that it was asked of under this number
     tries: int = 0
     given_up: bool = False
     extended: CommitParts | None = None  # with the changes that were decided on
@@ -94,10 +96,12 @@ class CommitLane:
         self._queue: deque[_Job] = deque()
         self._unresolved: list[_Job] = []
         self._seq = self._acked = 0
+        self._is_asking = False
         self._wake = asyncio.Event()
         self._closing = False
         self.trouble = ""
         """A sentence about the last failure; "" while commits go through."""
+        cursors.has_unanswered = lambda: self._has_unanswered
         self._loop = asyncio.get_running_loop()
         self._task = self._loop.create_task(self._run())
 
@@ -157,6 +161,7 @@ class CommitLane:
         while True:
             self._wake.clear()
             while self._queue or self._unresolved:
+                self._is_asking = False
                 try:
                     await self._step()
                 except (RedisError, OSError, TimeoutError, Unavailable, EngineError) as error:
@@ -166,6 +171,7 @@ class CommitLane:
                     self._failed(error)
                 else:
                     self._succeeded()
+                    self._forget_read()
                     continue
                 self._drop_given_up()
                 if self._closing and not self._queue:
@@ -184,7 +190,8 @@ class CommitLane:
         for job in jobs:
             if not job.seq:
                 self._seq += 1
-                job.seq = self._seq
+                job.seq, job.store = self._seq, self._store.store
+        self._is_asking = True
         try:
             replies = await self._ask(jobs)
         except BaseException:
@@ -260,7 +267,7 @@ class CommitLane:
     async def _is_repeated(self, job: _Job) -> bool:
         job.extended = CommitParts((), (), job.parts.key, _NEVER)
         self._seq += 1
-        job.seq = self._seq
+        job.seq, job.store = self._seq, self._store.store
         (reply,) = await self._ask([job])
         self._acked, job.seq, job.extended = job.seq, 0, None
         return (
@@ -273,7 +280,8 @@ class CommitLane:
         pipeline = self._client.pipeline(transaction=False)
         for job in jobs:
             until = self._store.server_ms(job.deadline)
-            fields = {**shared, "seq": job.seq, "until": until}
+            # One that may have been carried out is asked again of that store: no other one may take it for its own.
+            fields = {**shared, "store": job.store, "seq": job.seq, "until": until}
             arguments = RequestArguments(self._keys.log, fields, job.extended or job.parts)
             pipeline.execute_command(*script.call(keys, arguments.all()))
         if self.options.durability == "replicated":
@@ -294,7 +302,6 @@ class CommitLane:
     def _shared_fields(self) -> dict[str, Any]:
         now = self._now()
         return {
-            "store": self._store.store,
             "seen": self._store.seen,
             "acked": self._acked,
             "lane": bytes.fromhex(self.id),
@@ -325,7 +332,7 @@ class CommitLane:
             self._done(job, told)
         elif status == b"AGAIN":
             places = zip(told[0::3], told[1::3], told[2::3], strict=True)
-            results = [self._result(bytes(channel).decode(), g, o, repeated=True) for channel, g, o in places]
+            results = [self._result(job, bytes(channel).decode(), g, o, repeated=True) for channel, g, o in places]
             self._finish(job, results)
         elif status == b"CONFLICT":
             self._finish(job, KeyConflict("The idempotency key was used with another body: take a new key"))
@@ -356,9 +363,9 @@ class CommitLane:
         number, places = int(told[0]), told[1:]
         events, results = [], []
         for event, generation, offset in zip(job.parts.events, places[0::2], places[1::2], strict=True):
-            events.append(NumberedEvent(generation, offset, number if offset else 0, event))
+            events.append(NumberedEvent(generation, offset, number if offset else 0, event, job.store))
             number += 1 if offset else 0
-            results.append(self._result(event.channel, generation, offset))
+            results.append(self._result(job, event.channel, generation, offset))
         self._store.saw(number - 1)
         if events:
             self._cursors.own(events, job.context, lambda: self._finish(job, results))
@@ -366,10 +373,22 @@ class CommitLane:
         else:
             self._finish(job, results)
 
-    def _result(self, channel: str, generation: int, offset: int, *, repeated: bool = False) -> PublishResult:
+    def _result(
+        self, job: _Job, channel: str, generation: int, offset: int, *, repeated: bool = False
+    ) -> PublishResult:
         if not offset:
             return PublishResult(channel, None, None, repeated)
-        return PublishResult(channel, offset, self._store.epoch(channel, generation), repeated)
+        return PublishResult(channel, offset, epoch_of(job.store, channel, generation), repeated)
+
+    @property
+    def _has_unanswered(self) -> bool:
+        """True while a commit may be in the store of which this node has not learned the place."""
+        return self._is_asking or bool(self._unresolved) or (bool(self._queue) and self._queue[0].seq > 0)
+
+    def _forget_read(self) -> None:
+        self._is_asking = False
+        if not self._has_unanswered:
+            self._cursors.forget_read()
 
     def _finish(self, job: _Job, outcome: list[PublishResult] | Exception) -> None:
         if job.timer is not None:

@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from app.core.position import epoch_of
 from app.engine.delivery_rules import TO_EVERYBODY, DeliveryRules
 from app.engine.ports.events import Publication, PublicationEntry
 from app.engine.redis.log.store_state import StoreState
@@ -30,17 +31,21 @@ _decoder = msgspec.msgpack.Decoder(StoredEvent)
 
 
 class NumberedEvent(NamedTuple):
-    """An event with its numbers: `offset` 0 is of one that is not kept."""
+    """An event with its numbers: `offset` 0 is of one that is not kept.
+
+    `store` is the id of the store that it was committed to; "": the one that the node knows.
+    """
 
     generation: int
     offset: int
     commit: int
     event: StoredEvent
+    store: str = ""
 
     def publication(self, store: StoreState, *, as_delivered: bool = True) -> Publication:
         """Return the event as subscribers get it, or as it is read later: then no rule of its delivery holds."""
         channel, body, rules = self.event.channel, self.event.body, self.event.rules
-        epoch = store.epoch(channel, self.generation) if self.offset else ""
+        epoch = epoch_of(self.store or store.store, channel, self.generation) if self.offset else ""
         delivery = rules if as_delivered and rules is not None else TO_EVERYBODY
         return Publication(channel, epoch, self.offset, frame_of(channel, body, self.offset), self.commit, delivery)
 
