@@ -1,7 +1,6 @@
 """Server to client: what happens on channels, in the contract's own order: one Struct a message.
 
-Fields beyond the contract's are additive: left out of the frame where they have their default
-(docs/protocol.md#additional-fields).
+Fields beyond the contract's are additive: left out where they have their default (docs/protocol.md#additional-fields).
 """
 
 from __future__ import annotations
@@ -108,7 +107,7 @@ class RemoteOperation(Struct, tag_field="type", tag="remote_operation", omit_def
 
 
 class CursorPositionPayload(Struct, omit_defaults=True, kw_only=True):
-    """A user's cursor or selection, in UTF-16 code units. `cursor_id`: one of several cursors of the user."""
+    """A user's cursor or selection, in UTF-16 code units of the text at `version`; `cursor_id`: one of several."""
 
     user_id: Id
     position: UnitOffset
@@ -116,6 +115,7 @@ class CursorPositionPayload(Struct, omit_defaults=True, kw_only=True):
     cursor_id: Id | None = None
     name: Line | None = None
     color: CursorColor | None = None
+    version: Count | None = None
 
 
 class CursorPosition(Struct, tag_field="type", tag="cursor_position", omit_defaults=True, kw_only=True):

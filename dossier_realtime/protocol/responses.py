@@ -115,7 +115,7 @@ CursorColor = Annotated[str, Meta(pattern="^#[0-9a-f]{6}$")]
 
 
 class RestingCursor(Struct, omit_defaults=True, kw_only=True):
-    """Another user's cursor on a document, in UTF-16 code units of the text beside it."""
+    """Another user's cursor on a document, in UTF-16 code units of the text at `version`, or of the text beside it."""
 
     user_id: Id
     position: Count
@@ -123,6 +123,7 @@ class RestingCursor(Struct, omit_defaults=True, kw_only=True):
     cursor_id: Id
     name: Line
     color: CursorColor
+    version: Count | None = None
 
 
 class DocumentState(NullIsAbsent, Struct, omit_defaults=True):

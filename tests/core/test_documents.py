@@ -15,7 +15,8 @@ from dossier_realtime.ot.collab import Log
 from dossier_realtime.ot.difference import hunks
 from dossier_realtime.ot.document import Document
 from dossier_realtime.ot.flat import write_remote
-from dossier_realtime.ot.operations import Operation
+from dossier_realtime.ot.operations import Insert, Operation, Retain
+from dossier_realtime.ot.units import to_units
 from dossier_realtime.protocol.commands import Attributes, CursorPayload, EditPayload, FlatOperation
 from dossier_realtime.protocol.errors import ErrorCode
 from dossier_realtime.protocol.fields import MAX_INSERT
@@ -148,7 +149,17 @@ def test_a_cursor_is_put_on_the_text_of_now(
 ) -> None:
     versioned = written("a😀b")
     edited(versioned, EditPayload("insert", 0, 1, ">"))
-    assert core.placed_cursor(versioned, CursorPayload(position, selection, version)) == placed
+    assert core.placed_cursor(versioned, CursorPayload(position, selection, version), "ali") == placed
+
+
+def test_a_cursor_goes_behind_what_its_owner_wrote_at_it_and_stays_before_the_words_of_others() -> None:
+    versioned = written("ab")
+    versioned.advance(Operation.of(Retain(1), Insert(to_units("x")), Retain(1)), "sara")
+    versioned.advance(Operation.of(Retain(1), Insert(to_units("yz")), Retain(2)), "ali")
+    at = CursorPayload(1, 0, versioned.version - 2)
+    assert [core.placed_cursor(versioned, at, owner) for owner in ("ali", "sara", "omar")] == [(3, 0), (4, 0), (1, 0)]
+    unknown = VersionedDocument(versioned.document, versioned.log)  # the authors of older versions are not known
+    assert core.placed_cursor(unknown, at, "ali") == (1, 0)
 
 
 @pytest.mark.parametrize("cursor", [CursorPayload(6), CursorPayload(1, 9), CursorPayload(3), CursorPayload(2, 1)])
@@ -156,7 +167,7 @@ def test_a_cursor_beyond_the_text_or_inside_a_character_is_refused(cursor: Curso
     versioned = written("a😀b")
     edited(versioned, EditPayload("insert", 0, 1, ">"))
     with pytest.raises(EditError):
-        core.placed_cursor(versioned, cursor)
+        core.placed_cursor(versioned, cursor, "ali")
 
 
 def test_batches_past_batches_are_bounded_in_work_and_a_log_of_them_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -184,11 +184,11 @@ class Line:
 class Editor:
     """One person: the SDK's state, what it says on the line, and a mirror of what it tells."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, tab: str = "") -> None:
         self.name = name
         self.session = ClientSession(send_timeout=120)
         ids = count()
-        self.replica = DocumentReplica(PAPER, lambda: f"{name}.{next(ids)}", self.session.next_ref)
+        self.replica = DocumentReplica(PAPER, lambda: f"{name}{tab}.{next(ids)}", self.session.next_ref)
         self.made: dict[str, str] = {}  # by id of an edit, the history that its version is of
         self.mirror = Mirror()
         self.line: Line | None = None

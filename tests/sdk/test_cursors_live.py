@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 
 import pytest
@@ -49,6 +50,7 @@ def test_each_tab_has_a_cursor_that_joiners_see_and_that_ends_with_it(service: S
         assert [said["position"] for said in seen] == [2, 6]
         assert {said["user_id"] for said in seen} == {"ali"}
         assert len({said["cursor_id"] for said in seen}) == 2
+        assert {said["version"] for said in seen} == {1}
         assert {(said["name"], said["color"]) for said in seen} == {("Ali", cursor_color("ali"))}
         joiner = await Client.connect(service, service.token("cem", "read:document:*"))
         resting = (await joiner.subscribe(DOC))["document"]["cursors"]
@@ -68,6 +70,41 @@ def test_each_tab_has_a_cursor_that_joiners_see_and_that_ends_with_it(service: S
         assert (await returning.receive("cursor_position"))["payload"]["cursor_id"] == seen[1]["cursor_id"]
         for client in (watcher, two, joiner, late, returning):
             await client.close()
+
+    run(scene())
+
+
+def test_a_step_back_into_what_was_just_typed_is_shown_at_its_letter_while_another_types(service: Service) -> None:
+    async def scene() -> None:
+        ali_token, bea_token = (service.token(name, "write:document:*") for name in ("ali", "bea"))
+        async with (
+            DossierRealtimeClient(ali_token, service.url) as ali,
+            DossierRealtimeClient(bea_token, service.url) as bea,
+            ali.document("carets") as one,
+            bea.document("carets") as two,
+        ):
+            moved = Inbox()
+            two.on_cursors(lambda _: moved("moved"))
+            one.on_change(lambda _: moved("changed"))
+            two.on_change(lambda _: moved("changed"))
+            one.insert(0, "[]")
+            await one.wait_synced()
+            one.move_cursor(1)
+            await moved.get()
+            one.insert(1, "!")
+            one.insert(2, "typed")
+            one.move_cursor(4)  # behind `ty`, before the service has it
+            for letter in "above ":
+                two.insert(0, letter)
+            await asyncio.gather(one.wait_synced(), two.wait_synced())
+            while (
+                "typed" not in two.text
+                or one.text != two.text
+                or [two.text[: cursor.position] for cursor in two.remote_cursors.values()]
+                != [one.text[: one.text.index("ped")]]
+            ):
+                await moved.get()
+            assert one.cursor == (one.text.index("ped"), 0)
 
     run(scene())
 

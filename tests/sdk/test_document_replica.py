@@ -8,7 +8,7 @@ import pytest
 
 from dossier_realtime.client.errors import DeniedError, DocumentRestored, NotSubscribed
 from dossier_realtime.client.state.changes import Cursor, Edit
-from dossier_realtime.client.state.document_replica import CURSOR_INTERVAL_SECONDS
+from dossier_realtime.client.state.editing.own_caret import CURSOR_INTERVAL_SECONDS
 from dossier_realtime.client.state.editing.remote_cursors import by_user
 from dossier_realtime.client.state.effects import CursorsMoved, Opened, Synced
 from dossier_realtime.ot.operations import Format, Operation, Retain

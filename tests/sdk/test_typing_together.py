@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from dossier_realtime.client.state import document_replica
+from dossier_realtime.client.state.editing import own_caret
 from dossier_realtime.ot import collab
 from dossier_realtime.ot.collab import Log
 from dossier_realtime.ot.cursor import transform_selection
@@ -47,7 +47,7 @@ Fault = tuple[object, str, Callable[..., object]]
 FAULTS: dict[str, Fault] = {
     "the tie rule of before, in both halves": (collab, "transform", _first_keeps_left),
     "the tie rule of before, on the server": (collab, "rebase", _server_lets_the_first_keep_left),
-    "carets move behind what others insert": (document_replica, "transform_selection", _behind_what_others_insert),
+    "carets move behind what others insert": (own_caret, "transform_selection", _behind_what_others_insert),
 }
 
 

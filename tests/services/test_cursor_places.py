@@ -1,4 +1,4 @@
-"""A cursor is delivered on the text that it was placed on, also while an edit is being committed."""
+"""A cursor is delivered on the text that it was placed on, and one that rests is known to those who join."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
+from app.core.domain.documents import RECENT
 from app.core.ratelimit import RateLimiter
 from app.engine.build import open_engine
 from app.engine.embedded.events.documents import EmbeddedDocuments
 from app.engine.limits import EngineLimits
+from app.engine.ports.engine import Engine
 from app.engine.ports.events import Publication
 from app.services.editing.cursors import CursorOwner, Cursors
 from app.services.editing.documents import Documents
@@ -35,14 +37,7 @@ def test_a_cursor_behind_an_edit_that_is_being_committed_is_placed_behind_it(tmp
 
         engine.broker.start(deliver)
         await engine.broker.join(DOC)
-        documents = Documents(
-            engine.documents,
-            engine.broker,
-            lambda: True,
-            lambda channel: True,
-            Quotas(RateLimiter(), Clock()),
-            engine.control,
-        )
+        documents = _documents(engine)
         cursors, disk = Cursors(documents.upcoming, engine.broker), threading.Event()
         assert isinstance(engine.documents, EmbeddedDocuments)
         try:
@@ -67,9 +62,51 @@ def test_a_cursor_behind_an_edit_that_is_being_committed_is_placed_behind_it(tmp
         assert [type(event) for event in delivered] == [RemoteOperation, RemoteOperation, CursorPosition]
         cursor = delivered[2]
         assert isinstance(cursor, CursorPosition)
-        assert (cursor.payload.position, cursor.payload.selection_length) == (7, 1)
+        assert (cursor.payload.position, cursor.payload.selection_length, cursor.payload.version) == (7, 1, 2)
 
     asyncio.run(scene())
+
+
+def test_joiners_see_a_cursor_that_rests_while_thousands_of_versions_pass(tmp_path: Path) -> None:
+    async def scene() -> None:
+        engine = await open_engine("embedded", tmp_path, limits=EngineLimits(), rates=RateLimiter(), clock=Clock())
+        documents = _documents(engine)
+
+        def deliver(publications: Sequence[Publication]) -> None:
+            for publication in publications:
+                version = documents.claim(publication.channel, publication.offset, publication.frame)
+                if version is not None:
+                    version.answer(publication.offset)
+
+        engine.broker.start(deliver)
+        await engine.broker.join(DOC)
+        try:
+            answers = asyncio.Queue[object]()
+            documents.submit(DOC, _edit(answers, "text", 0))
+            assert await answers.get() == 1
+            await documents.cursors.move(DOC, CursorOwner("c1", "bea", "Bea"), CursorPayload(2, 1, 1))
+            for version in range(1, 2 * RECENT + 300):
+                documents.submit(DOC, _edit(answers, "x", version))
+                assert await answers.get() == version + 1
+            state, _ = await documents.opened(DOC, "cem")
+        finally:
+            await engine.close()
+        assert [(one.position, one.selection_length, one.version) for one in state.cursors] == [
+            (2 + state.version - 1, 1, state.version)
+        ]
+
+    asyncio.run(scene())
+
+
+def _documents(engine: Engine) -> Documents:
+    return Documents(
+        engine.documents,
+        engine.broker,
+        lambda: True,
+        lambda channel: True,
+        Quotas(RateLimiter(), Clock()),
+        engine.control,
+    )
 
 
 def _edit(answers: asyncio.Queue[object], content: str, version: int) -> EditSubmission:

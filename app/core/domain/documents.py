@@ -86,6 +86,8 @@ class VersionedDocument:
     log: Log = field(default_factory=Log)
     weight: int = 0
     """The number of components of the operations in `log`."""
+    authors: list[str] = field(default_factory=list)
+    """The users who made the last versions, the last one at the end; those of versions before are not known."""
 
     @property
     def version(self) -> int:
@@ -96,22 +98,31 @@ class VersionedDocument:
         """Return the state as a subscriber receives it."""
         return DocumentState(self.version, self.document.content, self.document.format)
 
-    def advance(self, part: Operation) -> None:
-        """Apply one more version."""
+    def advance(self, part: Operation, author: str = "") -> None:
+        """Apply one more version; `author`: the user who made it."""
         self.document = apply(part, self.document)
         self.log.append(part)
+        self.authors.append(author)
         self.weight += len(part.components)
         if len(self.log.operations) > 2 * RECENT or self.weight > MAX_LOG_COMPONENTS:
             self.log.compact(min(RECENT, len(self.log.operations) // 2))
+            del self.authors[: -len(self.log.operations)]
             self.weight = sum(len(each.components) for each in self.log.operations)
 
     def advance_by(self, payload: RemoteOperationPayload) -> None:
         """Apply one more version, as the store keeps it."""
-        self.advance(read(payload, self.document.length))
+        self.advance(read(payload, self.document.length), payload.user_id)
 
     def copy(self) -> VersionedDocument:
         """Return a copy that can be advanced without touching this document."""
-        return VersionedDocument(self.document, Log(self.log.start, self.log.operations), self.weight)
+        log = Log(self.log.start, self.log.operations)
+        return VersionedDocument(self.document, log, self.weight, self.authors.copy())
+
+    def since(self, version: int) -> list[tuple[Operation, str]]:
+        """Return the operations after `version`, each with its author. Raises VersionConflict."""
+        later = self.log.since(version)
+        known = self.authors[max(0, len(self.authors) - len(later)) :]
+        return list(zip(later, ["" for _ in range(len(later) - len(known))] + known, strict=True))
 
 
 def decide(
@@ -216,16 +227,16 @@ def length_at_start(versioned: VersionedDocument) -> int:
     return operations[0].before if operations else versioned.document.length
 
 
-def placed_cursor(versioned: VersionedDocument, cursor: CursorPayload) -> tuple[int, int]:
+def placed_cursor(versioned: VersionedDocument, cursor: CursorPayload, owner: str) -> tuple[int, int]:
     """Return (position, selection_length) of a cursor now. Without a version it belongs to the present text.
 
-    Raises EditError.
+    `owner`: its user, behind whose own text it goes, as it does in the clients. Raises EditError.
     """
     position, selection = cursor.position, cursor.selection_length
     version = versioned.version if cursor.version is None else cursor.version
     try:
-        for operation in versioned.log.since(version):
-            position, selection = transform_selection(position, selection, operation)
+        for operation, author in versioned.since(version):
+            position, selection = transform_selection(position, selection, operation, own=author == owner)
     except VersionConflict as conflict:
         raise EditError(ErrorCode.VERSION_CONFLICT, str(conflict), versioned.version) from None
     except DoesNotFit:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from app.engine.ports.events import Broker
 
 INTERVAL_SECONDS = 0.1  # between two cursors of one user in one document
-_MAX_BEHIND = 500  # versions, after which a resting cursor is placed anew: the text's log keeps twice as many
+_MAX_BEHIND = 64  # versions, after which resting cursors are placed anew: the text's log keeps many more
 
 
 class CursorOwner(NamedTuple):
@@ -77,10 +77,8 @@ class Cursors:
         Raises EditError and Unavailable.
         """
         versioned = await self._upcoming(channel)
-        position, selection = placed_cursor(versioned, cursor)
-        place = CursorPayload(position, selection, versioned.version)
+        place = _placed(versioned, _Cursor(owner, cursor))
         self._cursors.setdefault(channel, {})[owner.connection_id] = _Cursor(owner, place)
-        self._refresh(channel, versioned)
         key = channel, owner.user_id
         pace = self._paces.get(key)
         if pace is None:
@@ -88,13 +86,24 @@ class Cursors:
         pace.waiting[owner.connection_id] = None
 
     def resting(self, channel: str, versioned: VersionedDocument, reader: str) -> list[RestingCursor]:
-        """Return the cursors of others than the user `reader`, on this version of the text."""
+        """Return the cursors of others than the user `reader`, on this version of the text or on one that comes."""
         found: list[RestingCursor] = []
         for cursor in self._cursors.get(channel, {}).values():
-            if cursor.owner.user_id != reader:
-                with suppress(EditError):
-                    found.append(_resting(cursor.owner, *placed_cursor(versioned, cursor.place)))
+            if cursor.owner.user_id == reader:
+                continue
+            with suppress(EditError):
+                is_ahead = (cursor.place.version or 0) > versioned.version  # of one that is being committed
+                found.append(_resting(cursor.owner, cursor.place if is_ahead else _placed(versioned, cursor)))
         return found
+
+    def follow(self, channel: str, version: int) -> None:
+        """Place resting cursors anew now and then, before the operations since theirs are dropped from memory."""
+        if version % _MAX_BEHIND == 0 and channel in self._cursors:
+            self._start(self._refresh(channel))
+
+    def forget(self, channel: str) -> None:
+        """Forget the cursors on a text that has ended; their clients load the new one and tell them again."""
+        self._cursors.pop(channel, None)
 
     def left(self, channel: str, connection_id: str) -> None:
         """Forget the cursor of a connection that left the document, and tell the others."""
@@ -118,12 +127,12 @@ class Cursors:
             self._cursors.pop(channel, None)
         return cursor
 
-    def _refresh(self, channel: str, versioned: VersionedDocument) -> None:
-        """Place resting cursors anew before the operations since their versions are dropped from memory."""
-        for cursor in self._cursors.get(channel, {}).values():
-            if versioned.version - (cursor.place.version or 0) > _MAX_BEHIND:
+    async def _refresh(self, channel: str) -> None:
+        with suppress(Unavailable):
+            versioned = await self._upcoming(channel)
+            for cursor in self._cursors.get(channel, {}).values():
                 with suppress(EditError):
-                    cursor.place = CursorPayload(*placed_cursor(versioned, cursor.place), versioned.version)
+                    cursor.place = _placed(versioned, cursor)
 
     def _due(self, channel: str, user_id: str) -> None:
         pace = self._paces[channel, user_id]
@@ -143,9 +152,9 @@ class Cursors:
             cursor = self._cursors.get(channel, {}).get(connection_id)
             if cursor is None:
                 return
-            owner, (position, selection) = cursor.owner, placed_cursor(versioned, cursor.place)
-            cursor.place = CursorPayload(position, selection, versioned.version)
-            await self._publish(channel, owner, _moved(channel, _resting(owner, position, selection)))
+            cursor.place = _placed(versioned, cursor)
+            told = cursor_event(channel, _resting(cursor.owner, cursor.place))
+            await self._publish(channel, cursor.owner, codec.encode(told))
 
     async def _publish(self, channel: str, owner: CursorOwner, body: bytes) -> None:
         rules = DeliveryRules(conflation_key=("cursor", channel, owner.cursor_id), exclude_user=owner.user_id)
@@ -167,20 +176,23 @@ def cursor_event(channel: str, cursor: RestingCursor) -> CursorPosition:
         cursor_id=cursor.cursor_id,
         name=cursor.name,
         color=cursor.color,
+        version=cursor.version,
     )
     return CursorPosition(channel=channel, payload=payload)
 
 
-def _moved(channel: str, cursor: RestingCursor) -> bytes:
-    return codec.encode(cursor_event(channel, cursor))
+def _placed(versioned: VersionedDocument, cursor: _Cursor) -> CursorPayload:
+    """Return the place of a cursor on a version of the text. Raises EditError."""
+    return CursorPayload(*placed_cursor(versioned, cursor.place, cursor.owner.user_id), versioned.version)
 
 
-def _resting(owner: CursorOwner, position: int, selection_length: int) -> RestingCursor:
+def _resting(owner: CursorOwner, place: CursorPayload) -> RestingCursor:
     return RestingCursor(
         user_id=owner.user_id,
-        position=position,
-        selection_length=selection_length,
+        position=place.position,
+        selection_length=place.selection_length or 0,
         cursor_id=owner.cursor_id,
         name=owner.name,
         color=cursor_color(owner.user_id),
+        version=place.version,
     )

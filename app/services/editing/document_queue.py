@@ -242,7 +242,7 @@ class DocumentQueue:
                 if number % _VERSIONS_PER_TURN == 0:
                     await asyncio.sleep(0)
                 versions.append(version)
-                tentative.advance(step)
+                tentative.advance(step, submission.author.user_id)
                 self._pending[tentative.version] = PendingVersion(submission, version.body, version is made[-1])
         return []
 

@@ -114,6 +114,7 @@ class Documents:
 
     def deleted(self, channel: str) -> None:
         """Forget what is in memory of a document that was deleted."""
+        self.cursors.forget(channel)
         queue = self._queues.get(channel)
         if queue is not None:
             queue.reload()
@@ -156,6 +157,7 @@ class Documents:
 
         The caller answers its author in the version's place.
         """
+        self.cursors.follow(channel, version)
         queue = self._queues.get(channel)
         return None if queue is None else queue.claim(version, frame)
 

@@ -14,15 +14,14 @@ from collections.abc import Callable, Iterator
 from msgspec import structs
 
 from dossier_realtime.ot.collab import OutOfStep, Pending
-from dossier_realtime.ot.cursor import transform_selection
 from dossier_realtime.ot.difference import difference
-from dossier_realtime.ot.document import Document, effective, invert
+from dossier_realtime.ot.document import Document, effective
 from dossier_realtime.ot.operations import DoesNotFit, Operation
 from dossier_realtime.ot.undo.history import History
 from dossier_realtime.ot.undo.landing import Deletions, Landing, deleted_text, landing
 from dossier_realtime.ot.units import splits_pair
 from dossier_realtime.protocol import codec, responses
-from dossier_realtime.protocol.commands import CursorPayload, EditOperation, MoveCursor, Since
+from dossier_realtime.protocol.commands import EditOperation, MoveCursor, Since
 from dossier_realtime.protocol.documents.comments import DocumentComment
 from dossier_realtime.protocol.documents.document_events import CursorGone, DocumentStateEvent
 from dossier_realtime.protocol.errors import ErrorCode
@@ -33,10 +32,10 @@ from .changes import Change, Cursor, Origin, edits_of
 from .editing.comment_states import CommentStates
 from .editing.document_status import DocumentStatus, takes_no_edits
 from .editing.edit_pace import EditPace
+from .editing.own_caret import OwnCaret
 from .editing.remote_cursors import RemoteCursor, RemoteCursors
 from .effects import Changed, CommentsChanged, CursorsMoved, Effect, ErrorReport, Opened, StatusChanged, Synced, Write
 
-CURSOR_INTERVAL_SECONDS = 0.1  # between two cursors of ours; the server relays no more
 RETRY_AFTER_SECONDS = 15.0  # until a refused operation is sent again, where the server names no delay
 RELOAD_INTERVAL_SECONDS = 1.0  # between two loads; bounds the requests to a server that is wrong each time
 
@@ -84,8 +83,7 @@ class DocumentReplica:
         self._removed = False  # the last edit was refused for good, and no edit was made since
         self._limited = False  # the rate limit refused the operation in flight
         self._told = DocumentStatus.STALE
-        self._caret: Cursor | None = None
-        self._caret_due, self._caret_at = False, 0.0
+        self._caret = OwnCaret()
 
     @property
     def loaded(self) -> bool:
@@ -115,7 +113,7 @@ class DocumentReplica:
     @property
     def cursor(self) -> Cursor | None:
         """The user's own cursor, moved along with the text."""
-        return self._caret
+        return self._caret.place
 
     def unsaved(self) -> tuple[Operation, Document]:
         """Return the user's unconfirmed edits, and the server's text that they are for. Raises NotSubscribed."""
@@ -181,7 +179,7 @@ class DocumentReplica:
             raise DoesNotFit(f"The text has {len(text)} units, the cursor reaches {end}; keep it within the text")
         if splits_pair(text, position) or splits_pair(text, end):
             raise ValueError("The cursor is inside a character; move it to an edge")
-        self._caret, self._caret_due = cursor, True
+        self._caret.move(cursor)
         return list(self._send(now))
 
     # --- the subscription -----------------------------------------------------------------------------
@@ -209,14 +207,15 @@ class DocumentReplica:
         self._live = True
         self._set_state(takes_no_edits=answer.document is not None and answer.document.frozen, now=now)
         resting = [] if answer.document is None else answer.document.cursors
-        if self._pending is not None and self._others.load(resting, self._pending.server.text):
+        if self._pending is not None and self._others.load(resting, self._pending.server.text, self.version):
             effects.append(CursorsMoved(self.channel))
         if answer.presence is not None and not answer.presence.truncated:
             here = {user.user_id for user in answer.presence.users}
             effects += [CursorsMoved(self.channel)] if self._others.keep(here) else []
         if self._denied:
             self._hold_until = now  # the edit may be allowed by now
-        self._caret_due, self.comments.is_behind = self._caret is not None, True
+        self._caret.renew()
+        self.comments.is_behind = True
         return [*effects, CommentsChanged(self.channel), *self._send(now)]
 
     def follow(self, event: Followed, now: float) -> list[Effect]:
@@ -224,7 +223,7 @@ class DocumentReplica:
         pending = self._pending
         if pending is None or not self._live:
             return []
-        before = pending.synced
+        before, version = pending.synced, pending.version
         effects: list[Effect] = []
         try:
             match event:
@@ -232,20 +231,18 @@ class DocumentReplica:
                     unconfirmed, text = pending.unconfirmed, pending.server.text
                     change = pending.remote(self._own_or_nameless(by))
                     self._within = landing(pending.committed, unconfirmed, text) or self._deletions.landing(by.within)
-                    self._others.move(pending.committed, by.user_id)
-                    self.comments.move(pending.committed, pending.version)
-                    effects = self._changed("remote", change, by.user_id, by.user_name)
+                    effects = self._committed(version, by.user_id)
+                    effects += self._changed("remote", change, by.user_id, by.user_name)
                 case responses.OperationAck(payload=ack):
                     self.confirmed_version, self._id_was_taken = ack.version, False
-                    text, version = pending.server.text, pending.version
+                    text = pending.server.text
                     change = pending.acknowledged(ack.op_id, ack.version)
                     if pending.version == version + 1:
                         self._deletions.add(pending.version, deleted_text(pending.committed, text))
-                    self._others.move(pending.committed)
-                    self.comments.move(pending.committed, pending.version)
-                    effects = self._changed("reload", change)
+                    effects = self._committed(version)
+                    effects += self._changed("reload", change)
                 case CursorPosition(payload=placed):
-                    self._others.place(placed, pending.server.text)
+                    self._others.place(placed, pending.server.text, pending.version)
                     return [CursorsMoved(self.channel)]
                 case DocumentComment(payload=comment):
                     return [CommentsChanged(self.channel)] if self.comments.tell(comment) else []
@@ -261,7 +258,9 @@ class DocumentReplica:
         """Handle an error; None where it is not about this document's operation or cursor."""
         if error.ref == _CURSOR and error.channel == self.channel:
             if error.error_code in _FOR_NOW:
-                self._caret_due, self._caret_at = True, now + (error.retry_after or RETRY_AFTER_SECONDS)
+                self._caret.renew(now + (error.retry_after or RETRY_AFTER_SECONDS))
+            elif error.error_code is ErrorCode.VERSION_CONFLICT:  # what is under way to this client comes first
+                self._caret.renew(now + RELOAD_INTERVAL_SECONDS)
             return []
         pending = self._pending
         if error.ref is None or error.ref != self._ref or pending is None or pending.in_flight is None:
@@ -314,8 +313,9 @@ class DocumentReplica:
         if not self._live or self._pending is None or self._ref is not None:
             return None
         due = [] if self._pending.synced else [self._due()]
-        if self._caret_due and self._pending.in_flight is None:
-            due.append(self._caret_at)
+        caret = self._caret.deadline()
+        if caret is not None and self._pending.in_flight is None:
+            due.append(caret)
         return min(due, default=None)
 
     def _due(self) -> float:
@@ -340,7 +340,7 @@ class DocumentReplica:
         pending.edit(operation)
         self._removed = False
         record()
-        self._move_caret(operation, own=True)
+        self._caret.follow(operation, own=True)
         return [Changed(self.channel, self._change(origin, operation)), *self._send(now)]
 
     def _loaded(self, document: Document, state: responses.DocumentState) -> list[Effect]:
@@ -355,7 +355,7 @@ class DocumentReplica:
                 restored = DocumentRestored(self.channel, self._pending.server.content, self._pending.local.content)
                 told.append(ErrorReport(restored, self.channel))
             change = self._pending.reload(document, state.version)
-            self._others.move(self._pending.committed)
+            self._others.reload(self._pending.committed)
             self.comments.reset()
         self._load, self.epoch = False, state.epoch
         effects = self._changed("reload", change)
@@ -370,6 +370,13 @@ class DocumentReplica:
             self.confirmed_version = by.version  # its acknowledgement was lost
         return by
 
+    def _committed(self, before: int, author: str | None = None) -> list[Effect]:
+        """Move what stands on the server's text along what came behind version `before`; no `author`: an own edit."""
+        pending = self._text()
+        self._caret.committed(pending.committed, own=author in (None, self.user_id))
+        self.comments.move(pending.committed, pending.version)
+        return [CursorsMoved(self.channel)] if self._others.move(pending, before, author) else []
+
     def _changed(
         self, origin: Origin, change: Operation, user_id: str | None = None, user_name: str | None = None
     ) -> list[Effect]:
@@ -378,17 +385,13 @@ class DocumentReplica:
         if not change.changes:
             return []
         self._history.changed(change, within)
-        self._move_caret(change)
+        self._caret.follow(change)
         return [Changed(self.channel, self._change(origin, change, user_id, user_name))]
 
     def _change(
         self, origin: Origin, change: Operation, user_id: str | None = None, user_name: str | None = None
     ) -> Change:
         return Change(origin, edits_of(change), self.version, user_id, user_name)
-
-    def _move_caret(self, change: Operation, *, own: bool = False) -> None:
-        if self._caret is not None:
-            self._caret = Cursor(*transform_selection(*self._caret, change, own=own))
 
     def _set_state(self, *, takes_no_edits: bool, now: float) -> None:
         if self._takes_no_edits and not takes_no_edits and self._denied:
@@ -421,8 +424,8 @@ class DocumentReplica:
         """
         pending = self._pending
         while self._live and pending is not None and self._ref is None:
-            if pending.in_flight is None:
-                yield from self._tell_cursor(pending, now)
+            if pending.in_flight is None and (caret := self._caret.take(pending, now)) is not None:
+                yield Write(codec.encode(MoveCursor(channel=self.channel, payload=caret, ref=_CURSOR)))
             if now < self._due():
                 return
             before = pending.synced
@@ -439,12 +442,3 @@ class DocumentReplica:
             self._ref, self._sent_at = self._next_ref(), now
             self._pace.sent(now)
             yield Write(codec.encode(EditOperation(channel=self.channel, payload=payload, ref=self._ref)))
-
-    def _tell_cursor(self, pending: Pending, now: float) -> Iterator[Effect]:
-        if self._caret is None or not self._caret_due or now < self._caret_at:
-            return
-        self._caret_due, self._caret_at = False, now + CURSOR_INTERVAL_SECONDS
-        unsent = pending.unconfirmed
-        position, selection_length = transform_selection(*self._caret, invert(unsent, pending.server))
-        payload = CursorPayload(position, selection_length, pending.version)
-        yield Write(codec.encode(MoveCursor(channel=self.channel, payload=payload, ref=_CURSOR)))

@@ -370,7 +370,7 @@ export interface CursorPayloadInput {
   user_id?: string;
 }
 
-/** A user's cursor or selection, in UTF-16 code units. `cursor_id`: one of several cursors of the user. */
+/** A user's cursor or selection, in UTF-16 code units of the text at `version`; `cursor_id`: one of several. */
 export interface CursorPositionPayload {
   readonly user_id: UserId;
   /** UTF-16 code units. */
@@ -381,6 +381,7 @@ export interface CursorPositionPayload {
   readonly name?: string;
   /** `#rrggbb`. */
   readonly color?: string;
+  readonly version?: number;
 }
 
 /** A place inside of text that a version deleted: `offset` UTF-16 code units behind the begin of that text. */
@@ -852,7 +853,7 @@ export interface RemoteOperationBatchPayload {
  */
 export type RemoteOperationPayload = RemoteOperationSinglePayload | RemoteOperationBatchPayload;
 
-/** Another user's cursor on a document, in UTF-16 code units of the text beside it. */
+/** Another user's cursor on a document, in UTF-16 code units of the text at `version`, or of the text beside it. */
 export interface RestingCursor {
   readonly user_id: UserId;
   /** UTF-16 code units. */
@@ -863,6 +864,7 @@ export interface RestingCursor {
   readonly name: string;
   /** `#rrggbb`. */
   readonly color: string;
+  readonly version?: number;
 }
 
 /** The users on a channel. `count` is exact also where the list is cut (`truncated`). `locks`: fields they hold. */

@@ -314,7 +314,9 @@ export class ClientSession implements SubscriberHome {
       if (asked || takenAway) return this.drop(state, why);
     }
     const state = channel === undefined ? undefined : this.channels.get(channel);
-    if (state) this.tell(state, (subscriber) => subscriber.fault(why));
+    // A document tells its cursor again by itself: the refusal is no error of the program.
+    if (ref === "cursor") state && this.tell(state, (subscriber) => subscriber.document && subscriber.message(error, state.position));
+    else if (state) this.tell(state, (subscriber) => subscriber.fault(why));
     else this.host.report(why);
     this.host.heard(error);
   }

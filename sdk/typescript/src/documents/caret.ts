@@ -1,10 +1,17 @@
-/** The user's own cursor: moved along with the text, and told to the others at most ten times a second. */
-import { type Cursor, transformCursor } from "./ot/cursor.js";
+/**
+ * The user's own cursor: moved along with the text, and told where the others would show it at another place.
+ *
+ * The others move a cursor along all committed operations, and behind what its owner inserts exactly at it. So typing
+ * needs no further message: only a place that they cannot find out by themselves is told, ten times a second at most.
+ */
+import { type Cursor, sameCursor, transformCursor } from "./ot/cursor.js";
 import { invert, splitsPair } from "./ot/document.js";
 import { DoesNotFit, type Operation } from "./ot/operations.js";
 import type { Pending } from "./ot/pending.js";
+import { isForNow } from "./refusals.js";
 
 const INTERVAL = 0.1; // seconds between two; the server relays no more
+const CONFLICT = 1; // seconds after a conflict, in which what is under way to this client comes
 
 /** A cursor as it is sent, on the server's text of `version`. */
 export interface ToldCursor {
@@ -15,14 +22,9 @@ export interface ToldCursor {
 
 export class OwnCaret {
   place: Cursor | undefined;
-  /** The time from which it may be told again. */
-  dueAt = -Infinity;
-  private isNews = false;
-
-  /** True where the others have not been told the place of now. */
-  get isDue(): boolean {
-    return this.isNews;
-  }
+  private shown: Cursor | undefined; // on the server's text, as the others show it; undefined where they know of none
+  private isUnchecked = false; // what the others show may not be the place of now
+  private dueAt = -Infinity;
 
   /** Move it. Throws for a place outside of the text, or inside of a character. Returns false for the same place. */
   move(place: Cursor, text: string): boolean {
@@ -33,34 +35,67 @@ export class OwnCaret {
     if (splitsPair(text, place.position) || splitsPair(text, end)) {
       throw new RangeError("The cursor is inside of a character; move it to an edge");
     }
-    if (this.place?.position === place.position && this.place.selectionLength === place.selectionLength) {
+    if (this.place && sameCursor(this.place, place)) {
       return false;
     }
     this.place = place;
-    this.isNews = true;
+    this.isUnchecked = true;
     return true;
   }
 
-  /** Move it along with a change of the text; `own`: the user made it. */
+  /** Move it along with a change of the local text; `own`: the user made it. */
   follow(change: Operation, own: boolean): void {
     if (this.place) {
       this.place = transformCursor(this.place, change, own);
+      this.isUnchecked ||= !own;
     }
   }
 
-  /** Tell it again: the place that was told is not that of now, or nobody knows it any more. */
-  renew(): void {
-    this.isNews = this.place !== undefined;
+  /** Note that the others have moved it along a committed operation; `own`: of this user, maybe in another tab. */
+  committed(operation: Operation, own: boolean): void {
+    if (this.shown) {
+      this.shown = transformCursor(this.shown, operation, own);
+    }
+    this.isUnchecked = true;
+  }
+
+  /** Tell it again, from `dueAt` on: the others may not know it any more. */
+  renew(dueAt = this.dueAt): void {
+    this.shown = undefined;
+    this.isUnchecked = true;
+    this.dueAt = dueAt;
+  }
+
+  /** Tell it again, where waiting may help; `retryAfter` in seconds. */
+  refused(code: string, retryAfter: number, now: number): void {
+    if (isForNow(code)) {
+      this.renew(now + retryAfter);
+    } else if (code === "VERSION_CONFLICT") {
+      this.renew(now + CONFLICT);
+    }
+  }
+
+  /** The time from which it is to be looked at again; undefined where the others show it in its place. */
+  get deadline(): number | undefined {
+    return this.isUnchecked && this.place ? this.dueAt : undefined;
   }
 
   /** Return the cursor to tell now; undefined where there is none, or not yet. */
   take(pending: Pending, now: number): ToldCursor | undefined {
-    if (!this.place || !this.isNews || now < this.dueAt) {
+    if (!this.place || !this.isUnchecked || now < this.dueAt) {
       return undefined;
     }
-    this.isNews = false;
+    this.isUnchecked = false;
+    const { unconfirmed } = pending;
+    if (this.shown && sameCursor(transformCursor(this.shown, unconfirmed, true), this.place)) {
+      return undefined;
+    }
+    const told = transformCursor(this.place, invert(unconfirmed, pending.server));
+    if (this.shown && sameCursor(told, this.shown)) {
+      return undefined; // it is inside of text that the server does not have yet: the acknowledgement comes first
+    }
+    this.shown = told;
     this.dueAt = now + INTERVAL;
-    const { position, selectionLength } = transformCursor(this.place, invert(pending.unconfirmed, pending.server));
-    return { position, selection_length: selectionLength, version: pending.version };
+    return { position: told.position, selection_length: told.selectionLength, version: pending.version };
   }
 }

@@ -13,6 +13,7 @@ import { format, insert, nothing, type Operation, remove } from "./ot/operations
 import { composed } from "./ot/transform.js";
 import { type EditOptions, inserted, newId, replacements, seconds } from "./edits.js";
 import type { EditPace } from "./pace.js";
+import { CURSOR_REF } from "./refusals.js";
 import type { RemoteCursor } from "./remote_cursors.js";
 import { DocumentReplica } from "./replica.js";
 import { DocumentComments } from "./together/comments.js";
@@ -67,7 +68,7 @@ export class SharedDocument {
       now: seconds,
       newId,
       send: (payload) => this.sendOperation(payload),
-      sendCursor: (payload) => void client.post({ type: "cursor_position", channel: this.channel, payload }),
+      sendCursor: (payload) => void client.post({ type: "cursor_position", channel: this.channel, ref: CURSOR_REF, payload }),
       reload: () => this.subscription.reload(),
       changed: (change) => news.changed(change),
       loaded: (pending, epoch) => comments.loaded(pending, epoch),

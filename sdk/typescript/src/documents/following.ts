@@ -1,5 +1,7 @@
 /** What the service says of a document, as its replica takes it. */
 import type { ServerMessage } from "../protocol.js";
+import { seconds } from "./edits.js";
+import { CURSOR_REF, RETRY_AFTER } from "./refusals.js";
 import type { DocumentReplica } from "./replica.js";
 
 /** Hand a message of the document's channel to its replica. `userId`: of the user of this client. */
@@ -17,6 +19,10 @@ export function follow(replica: DocumentReplica, message: ServerMessage, userId:
     }
     case "presence_leave":
       return replica.left(message.payload.user_id);
+    case "error":
+      return message.ref === CURSOR_REF
+        ? replica.caret.refused(message.error_code, message.retry_after ?? RETRY_AFTER, seconds())
+        : undefined;
     default:
       return undefined;
   }

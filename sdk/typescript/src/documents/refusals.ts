@@ -3,6 +3,8 @@ import { DeniedError } from "../errors.js";
 
 /** Seconds until a refused operation is sent again, where the server names no delay. */
 export const RETRY_AFTER = 15;
+/** The ref of every cursor: its refusal is not reported, the cursor is told again. */
+export const CURSOR_REF = "cursor";
 const FOR_NOW: readonly string[] = ["RATE_LIMIT_EXCEEDED", "SERVICE_UNAVAILABLE", "INTERNAL_ERROR"];
 
 /**
@@ -11,6 +13,11 @@ const FOR_NOW: readonly string[] = ["RATE_LIMIT_EXCEEDED", "SERVICE_UNAVAILABLE"
  */
 export type Refusal = "conflict" | "id taken" | "later" | "denied" | "final";
 
+/** Return whether a refusal of this code passes by itself. */
+export function isForNow(code: string): boolean {
+  return FOR_NOW.includes(code);
+}
+
 /** Return what a refusal means, and the seconds until the operation may be sent again. */
 export function refusalOf(error: unknown): { readonly refusal: Refusal; readonly retryAfter: number; readonly isLimit: boolean } {
   if (!(error instanceof DeniedError)) {
@@ -18,7 +25,7 @@ export function refusalOf(error: unknown): { readonly refusal: Refusal; readonly
   }
   const { errorCode: code, retryAfter = RETRY_AFTER } = error;
   const isIdTaken = error.serverMessage.includes("$.payload.op_id");
-  const passing = FOR_NOW.includes(code) ? "later" : code === "PERMISSION_DENIED" ? "denied" : "final";
+  const passing = isForNow(code) ? "later" : code === "PERMISSION_DENIED" ? "denied" : "final";
   const refusal = code === "VERSION_CONFLICT" ? "conflict" : isIdTaken ? "id taken" : passing;
   return { refusal, retryAfter, isLimit: code === "RATE_LIMIT_EXCEEDED" };
 }

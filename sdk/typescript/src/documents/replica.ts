@@ -166,7 +166,7 @@ export class DocumentReplica {
     this.isLive = true;
     this.setReadOnly(Boolean(state?.frozen) || (state?.read_only_until ?? undefined) !== undefined);
     const resting: readonly RestingCursor[] = state?.cursors ?? [];
-    this.others.load(resting, this.text().server.text);
+    this.others.load(resting, this.text());
     this.host.cursorsMoved();
     if (this.isDenied) {
       this.holdUntil = -Infinity; // the edit may be allowed by now
@@ -178,12 +178,13 @@ export class DocumentReplica {
   /** Apply a committed operation. `userId`: of the user of this client. */
   remote(by: RemoteOperationPayload, userId: string | undefined): void {
     this.follow((pending) => {
-      const { unconfirmed, server, inFlight } = pending;
+      const { unconfirmed, server, inFlight, version } = pending;
       // The id of another user's operation is not the id of the one in flight, were they spelled alike.
       const isOwn = inFlight !== undefined && by.op_id === inFlight.op_id && (!userId || by.user_id === userId);
       const change = pending.remote(isOwn ? by : { ...by, op_id: null });
       this.within = landing(pending.committed, unconfirmed, server.text) ?? this.deletions.landing(by.within);
-      this.others.move(pending.committed, by.user_id);
+      this.others.move(pending, version, by.user_id);
+      this.caret.committed(pending.committed, by.user_id === userId);
       this.changed("remote", change, by.user_id, by.user_name);
       this.host.cursorsMoved();
     });
@@ -201,18 +202,15 @@ export class DocumentReplica {
       if (pending.version === had + 1) {
         this.deletions.add(pending.version, deletedText(pending.committed, server.text));
       }
-      this.others.move(pending.committed);
+      this.others.move(pending, had);
+      this.caret.committed(pending.committed, true);
       this.changed("reload", change);
-      // The last cursor was told for the text before this edit: the exact place in the new one is told now.
-      if (pending.synced) {
-        this.caret.renew();
-      }
     });
   }
 
   cursor(placed: CursorPositionPayload): void {
     if (this.pending && this.isLive) {
-      this.others.place(placed, this.pending.server.text);
+      this.others.place(placed, this.pending);
       this.host.cursorsMoved();
     }
   }
@@ -306,8 +304,9 @@ export class DocumentReplica {
       return undefined;
     }
     const due = this.pending.synced ? [] : [this.due];
-    if (this.caret.isDue && !this.pending.inFlight) {
-      due.push(this.caret.dueAt);
+    const caret = this.caret.deadline;
+    if (caret !== undefined && !this.pending.inFlight) {
+      due.push(caret);
     }
     return due.length ? Math.min(...due) : undefined;
   }
@@ -354,7 +353,7 @@ export class DocumentReplica {
         this.host.failed(new DocumentRestored(this.channel, this.pending.server.text, this.pending.local.text));
       }
       change = this.pending.reload(document, state.version);
-      this.others.move(this.pending.committed);
+      this.others.reload(this.pending.committed);
     }
     this.mustLoad = false;
     this.epoch = epoch;

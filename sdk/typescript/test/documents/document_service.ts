@@ -89,6 +89,11 @@ export class DocumentService {
 
   private readonly authors: [string, string][] = [];
 
+  /** Return the user who made a version. */
+  authorOf(version: number): string | undefined {
+    return this.authors[version - this.start - 1]?.[0];
+  }
+
   private message(operation: Operation, version: number, userId?: string, opId?: string): Loose {
     const [author, id] = this.authors[version - this.start - 1] ?? [userId, opId];
     const flats = written(operation);
@@ -107,6 +112,7 @@ interface Asked {
 export class FakeConnection implements RealtimeConnection {
   state = "authenticated" as const;
   isUp = true;
+  isLossy = true; // with chance, an edit now and then reaches the service by the next connection alone
   cursors: Loose[] = [];
   private handlers: SubscribeHandlers = {};
   private hooks: DocumentHooks | undefined;
@@ -216,7 +222,7 @@ export class FakeConnection implements RealtimeConnection {
     return this.inbox.length === 0;
   }
 
-  private deliver(message: Loose): void {
+  deliver(message: Loose): void {
     for (const handler of this.heard.get(message.type) ?? []) {
       handler(message);
     }
@@ -238,7 +244,7 @@ export class FakeConnection implements RealtimeConnection {
         continue;
       }
       asked.isSent = true;
-      if (this.chance && this.chance.below(8) === 0) {
+      if (this.isLossy && this.chance && this.chance.below(8) === 0) {
         continue; // it reaches the server with the next connection
       }
       try {

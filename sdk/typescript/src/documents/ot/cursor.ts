@@ -14,6 +14,11 @@ export interface Cursor {
   readonly selectionLength: number;
 }
 
+/** Return whether two cursors are at one place. */
+export function sameCursor(one: Cursor, other: Cursor): boolean {
+  return one.position === other.position && one.selectionLength === other.selectionLength;
+}
+
 /**
  * Return `position` after `operation`; `own`: it moves behind text inserted exactly at it.
  *
